@@ -1,0 +1,27 @@
+"""lifelong_lb: compare optimizers across continual-learning task sequences.
+
+The public names are loaded when they are first used: importing the package costs neither torch nor pandas.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lifelong_lb.config import UserError
+    from lifelong_lb.reports import load_results
+    from lifelong_lb.studies import Options, run_study
+
+__version__ = "0.1.0"
+__all__ = ["Options", "UserError", "__version__", "load_results", "run_study"]
+
+_HOMES = {"Options": "studies", "UserError": "config", "load_results": "reports", "run_study": "studies"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,43 @@
+"""Study files: every name and hyper-parameter with its default and range. The only judge of user input.
+
+Nothing here imports torch, so that listing and validating answer at once.
+"""
+
+from lifelong_lb.config.errors import UserError, unknown_name
+from lifelong_lb.config.fields import Entry
+from lifelong_lb.config.labels import axis_labels
+from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
+from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
+from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
+from lifelong_lb.config.runs import GridRun, RunConfig, expand, parse_run
+from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
+from lifelong_lb.config.streams import STREAM_ENTRIES, SplitStream
+from lifelong_lb.config.study import AXES, Study, parse_study, read_study
+from lifelong_lb.config.train import Evaluation, Train
+
+__all__ = [
+    "AXES",
+    "MODEL_ENTRIES",
+    "OPTIMIZER_ENTRIES",
+    "RULE_ENTRIES",
+    "STRATEGY_ENTRIES",
+    "STREAM_ENTRIES",
+    "Entry",
+    "Evaluation",
+    "GridRun",
+    "ModelEntry",
+    "OptimizerEntry",
+    "RuleEntry",
+    "RunConfig",
+    "SplitStream",
+    "StrategyEntry",
+    "Study",
+    "Train",
+    "UserError",
+    "axis_labels",
+    "expand",
+    "parse_run",
+    "parse_study",
+    "read_study",
+    "unknown_name",
+]

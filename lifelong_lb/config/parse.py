@@ -1,0 +1,161 @@
+"""From plain values to typed entries, collecting every problem before complaining once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from lifelong_lb.config.errors import UserError, unknown_name
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Problems:
+    """Problems found in one study, each a sentence that starts with the path of the field."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def add(self, path: str, sentence: str) -> None:
+        """Note a problem.
+
+        Args:
+            path: field, such as ``rules[1].rho``.
+            sentence: what must hold, what came.
+        """
+        self.found.append(f"{path}: {sentence}")
+
+    def raise_if_any(self, source: str) -> None:
+        """Raise when something was found.
+
+        Args:
+            source: what was read, such as the file's name.
+
+        Raises:
+            UserError: naming all problems, one a line.
+        """
+        if len(self.found) == 1:
+            raise UserError(f"{source}: {self.found[0]}")
+        if self.found:
+            raise UserError(f"{source}: {len(self.found)} problems\n  " + "\n  ".join(self.found))
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list as it is, anything else as the list's only element.
+
+    Args:
+        value: what stood where a list may stand.
+
+    Returns:
+        A list.
+    """
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+
+
+def parse_settings(model: type[M], value: Any, path: str, problems: Problems) -> M | None:
+    """Build one model from a mapping.
+
+    Args:
+        model: pydantic model to build.
+        value: a mapping of its fields.
+        path: where it stood, for messages.
+        problems: receives what is wrong.
+
+    Returns:
+        The model, or None when something was wrong.
+    """
+    if not isinstance(value, Mapping):
+        problems.add(path, f"must be a mapping of settings; got {_came(value)}")
+        return None
+    bad = [key for key in value if not isinstance(key, str)]
+    if bad:
+        problems.add(path, f"keys must be words; got {bad[0]!r}")
+        return None
+    try:
+        return model.model_validate(dict(value))
+    except ValidationError as error:
+        for sentence in _sentences(error, model, path):
+            problems.add(*sentence)
+        return None
+
+
+def parse_entry(what: str, known: Mapping[str, type[M]], value: Any, path: str, problems: Problems) -> M | None:
+    """Build an entry from a bare name, or from a mapping with ``name`` and hyper-parameters.
+
+    Args:
+        what: kind of entry, such as ``"rule"``.
+        known: models by name.
+        value: what the user wrote.
+        path: where it stood, for messages.
+        problems: receives what is wrong.
+
+    Returns:
+        The entry, or None when something was wrong.
+    """
+    if isinstance(value, str):
+        value = {"name": value}
+    if not isinstance(value, Mapping):
+        problems.add(path, f"must be the name of a {what}, or a mapping with 'name'; got {_came(value)}")
+        return None
+    if "name" not in value:
+        problems.add(path, f"needs a 'name'; got the keys {', '.join(map(str, value))} (known: {', '.join(known)})")
+        return None
+    name = value["name"]
+    if not isinstance(name, str) or name not in known:
+        problems.add(path, unknown_name(what, name, known))
+        return None
+    return parse_settings(known[name], value, path, problems)
+
+
+_PLAIN = {
+    **dict.fromkeys(("int_from_float", "int_parsing", "int_type"), "must be a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "must be a number"),
+    **dict.fromkeys(("tuple_type", "list_type"), "must be a list"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
+    "too_short": "must not be empty",
+}
+"""Our words for pydantic's error types."""
+
+
+def _sentences(error: ValidationError, model: type[BaseModel], path: str) -> list[tuple[str, str]]:
+    """Turn pydantic's report into ours: one sentence a field, a union's alternatives joined."""
+    by_field: dict[str, list[str]] = {}
+    items = error.errors(include_url=False)
+    if any(item["type"] != "too_short" for item in items):  # a list of bad items is not an empty list
+        items = [item for item in items if item["type"] != "too_short"]
+    for item in items:
+        parts = [part for part in item["loc"] if isinstance(part, int) or part in model.model_fields]
+        unknown = item["type"] == "extra_forbidden"
+        field = path + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in (() if unknown else parts))
+        if unknown:
+            known = [name for name in model.model_fields if name != "label"]
+            by_field.setdefault(field, []).append(unknown_name("key", item["loc"][-1], known))
+        else:
+            message = _PLAIN.get(item["type"]) or item["msg"].removeprefix("Value error, ")
+            message = message.removeprefix("Input should be ")
+            came = "" if not item["loc"] or "got " in message else f"; got {_came(item['input'])}"
+            by_field.setdefault(field, []).append(_must(message, came))
+    return [(field, _joined(messages)) for field, messages in by_field.items()]
+
+
+def _must(message: str, came: str) -> str:
+    starts = ("must ", "experiences ", "class_order ", "nesterov:", "needs ")
+    lowered = message[:1].lower() + message[1:]
+    return (lowered if lowered.startswith(starts) else f"must be {lowered}") + came
+
+
+def _joined(messages: list[str]) -> str:
+    """Join the alternatives of a union: 'must be a; got x' and 'must be b; got x' to 'must be a, or b; got x'."""
+    unique = list(dict.fromkeys(messages))
+    heads = [message.rpartition("; got ")[0] or message for message in unique]
+    tails = {message.rpartition("; got ")[2] for message in unique if "; got " in message}
+    if len(unique) > 1 and len(tails) == 1 and all(head.startswith("must be ") for head in heads):
+        return "must be " + ", or ".join(h.removeprefix("must be ") for h in heads) + f"; got {tails.pop()}"
+    return "; ".join(unique)
+
+
+def _came(value: Any) -> str:
+    if value is None:
+        return "nothing (null)"
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,86 @@
+"""Update rules a study file can name, with their hyper-parameters, ranges and the defaults of their papers."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
+
+from lifelong_lb.config.fields import AtLeastOne, Entry, NonNegative, Positive
+
+
+def _alpha(value: Any) -> Any:
+    """Check an interpolation factor: a number in (0, 1], or the word ``adaptive``.
+
+    Args:
+        value: what stood in the study file.
+
+    Returns:
+        A float or ``"adaptive"``.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if value == "adaptive":
+        return value
+    try:
+        number = float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not 0 < number <= 1:
+        raise ValueError("must be a number in (0, 1] or 'adaptive'")
+    return number
+
+
+Alpha = Annotated[float | Literal["adaptive"], BeforeValidator(_alpha)]
+
+
+class RuleEntry(Entry):
+    """An update rule: how a gradient becomes a step of the base optimizer."""
+
+
+class NoRule(RuleEntry):
+    """The base optimizer alone."""
+
+    name: Literal["none"] = "none"
+
+
+class SAM(RuleEntry):
+    """Sharpness-aware minimization (Foret et al. 2021, arXiv 2010.01412)."""
+
+    name: Literal["sam"] = "sam"
+    rho: NonNegative = 0.05
+
+
+class ASAM(RuleEntry):
+    """Adaptive SAM (Kwon et al. 2021, arXiv 2102.11600)."""
+
+    name: Literal["asam"] = "asam"
+    rho: NonNegative = 0.5
+    eta: Positive = 0.01
+
+
+class LookbehindSAM(RuleEntry):
+    """Lookbehind over SAM (Mordido et al. 2024, arXiv 2307.16704)."""
+
+    name: Literal["lookbehind-sam"] = "lookbehind-sam"
+    rho: NonNegative = 0.05
+    k: AtLeastOne = 5
+    alpha: Alpha = 0.5
+
+
+class LookbehindASAM(RuleEntry):
+    """Lookbehind over ASAM (Mordido et al. 2024, arXiv 2307.16704)."""
+
+    name: Literal["lookbehind-asam"] = "lookbehind-asam"
+    rho: NonNegative = 0.5
+    eta: Positive = 0.01
+    k: AtLeastOne = 5
+    alpha: Alpha = 0.5
+
+
+RULE_ENTRIES: dict[str, type[RuleEntry]] = {
+    "none": NoRule,
+    "sam": SAM,
+    "asam": ASAM,
+    "lookbehind-sam": LookbehindSAM,
+    "lookbehind-asam": LookbehindASAM,
+}

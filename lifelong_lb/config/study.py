@@ -1,0 +1,222 @@
+"""A study: the grid of streams, strategies, rules, base optimizers and seeds, and the settings they share."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import SerializeAsAny
+
+from lifelong_lb.config.errors import UserError, unknown_name
+from lifelong_lb.config.fields import Entry, Settings
+from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
+from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
+from lifelong_lb.config.parse import Problems, as_list, parse_entry, parse_settings
+from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
+from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
+from lifelong_lb.config.streams import STREAM_ENTRIES, SplitStream
+from lifelong_lb.config.train import Evaluation, Train
+from lifelong_lb.config.yaml_file import read_yaml
+
+AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
+    "streams": ("stream", STREAM_ENTRIES),
+    "strategies": ("strategy", STRATEGY_ENTRIES),
+    "rules": ("rule", RULE_ENTRIES),
+    "optimizers": ("optimizer", OPTIMIZER_ENTRIES),
+}
+"""Grid axes of a study file: the word for one entry, and the entries known."""
+
+_DEFAULTS: dict[str, Any] = {
+    "name": "study",
+    "strategies": ["naive"],
+    "rules": ["none"],
+    "optimizers": ["sgd"],
+    "seeds": 1,
+    "model": "mlp",
+    "train": {},
+    "evaluation": {},
+}
+_MISSING: tuple[Any, ...] = ()
+MAX_SEED = 2**32 - 1
+
+
+class Study(Settings):
+    """A checked study. Build it with :func:`parse_study` or :func:`read_study`."""
+
+    name: str
+    streams: tuple[SerializeAsAny[SplitStream], ...]
+    strategies: tuple[SerializeAsAny[StrategyEntry], ...]
+    rules: tuple[SerializeAsAny[RuleEntry], ...]
+    optimizers: tuple[SerializeAsAny[OptimizerEntry], ...]
+    seeds: tuple[int, ...]
+    model: SerializeAsAny[ModelEntry]
+    train: Train
+    evaluation: Evaluation
+
+
+def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """Read and check a study file.
+
+    Args:
+        path: the YAML file.
+        overrides: assignments such as ``"train.batch_size=64"``, applied before checking.
+
+    Returns:
+        The study.
+
+    Raises:
+        UserError: naming the file, the field, what came and what is allowed.
+    """
+    raw = read_yaml(path)
+    for assignment in overrides:
+        apply_override(raw, assignment)
+    return parse_study(raw, source=str(path))
+
+
+def apply_override(raw: dict[str, Any], assignment: str) -> None:
+    """Set one value of a raw study in place, as ``--set`` does.
+
+    Args:
+        raw: the study as read from YAML.
+        assignment: ``path=value``; the path's parts are joined by dots, the value is YAML.
+
+    Raises:
+        UserError: for anything that is not an assignment to a mapping's key.
+    """
+    import yaml
+
+    path, equals, text = assignment.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise UserError(f"--set needs key=value, such as train.batch_size=64; got {assignment!r}")
+    target = raw
+    for key in keys[:-1]:
+        inner = target.setdefault(key, {})
+        if isinstance(inner, str) and target is raw and key == "model":
+            inner = target[key] = {"name": inner}
+        if not isinstance(inner, dict):
+            raise UserError(f"--set {assignment}: '{key}' is not a mapping in the study file")
+        target = inner
+    try:
+        target[keys[-1]] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {assignment}: the value is not YAML") from None
+
+
+def parse_study(raw: Mapping[str, Any], source: str = "study") -> Study:
+    """Check a study given as plain values.
+
+    Args:
+        raw: the keys of a study file.
+        source: what to call it in messages.
+
+    Returns:
+        The study.
+
+    Raises:
+        UserError: naming every problem found.
+    """
+    problems = Problems()
+    for key in raw:
+        if key not in Study.model_fields:
+            problems.add(str(key), unknown_name("key", key, Study.model_fields))
+    if "streams" not in raw:
+        problems.add("streams", f"needed: at least one stream (known: {', '.join(STREAM_ENTRIES)})")
+    values = {**_DEFAULTS, **raw}
+    parts: dict[str, Any] = {axis: _axis(axis, values.get(axis, _MISSING), problems) for axis in AXES}
+    parts["seeds"] = _seeds(values["seeds"], problems)
+    parts["name"] = values["name"]
+    if not isinstance(values["name"], str) or not values["name"].strip():
+        problems.add("name", f"must be a name; got {values['name']!r}")
+    parts["model"] = parse_entry("model", MODEL_ENTRIES, values["model"], "model", problems)
+    parts["train"] = parse_settings(Train, values["train"], "train", problems)
+    parts["evaluation"] = parse_settings(Evaluation, values["evaluation"], "evaluation", problems)
+    if not problems.found:
+        _check_streams(parts, problems)
+    problems.raise_if_any(source)
+    return Study(**parts)
+
+
+def stream_model(study_model: ModelEntry, stream: SplitStream, path: str, problems: Problems) -> ModelEntry | None:
+    """The model of one stream: the shared one, overridden by the stream's own, its head made explicit.
+
+    Args:
+        study_model: the study's ``model``.
+        stream: the stream.
+        path: where the stream stood.
+        problems: receives what is wrong.
+
+    Returns:
+        The model, or None when something was wrong.
+    """
+    override = dict(stream.model or {})
+    same = override.get("name", study_model.name) == study_model.name
+    merged = {**study_model.model_dump(), **override} if same else override
+    model = parse_entry("model", MODEL_ENTRIES, merged, f"{path}.model" if override else "model", problems)
+    if model is None:
+        return None
+    allowed = HEADS_OF_SCENARIO[stream.scenario]
+    if model.head == "auto":
+        return model.model_copy(update={"head": allowed[0]})
+    if model.head not in allowed:
+        problems.add(
+            f"{path}.model.head" if override else "model.head",
+            f"{stream.scenario} needs one of the heads {', '.join(allowed)}; got {model.head!r}",
+        )
+    return model
+
+
+def stream_train(study_train: Train, stream: SplitStream, path: str, problems: Problems) -> Train | None:
+    """The training settings of one stream: the shared ones, overridden by the stream's own.
+
+    Args:
+        study_train: the study's ``train``.
+        stream: the stream.
+        path: where the stream stood.
+        problems: receives what is wrong.
+
+    Returns:
+        The settings, or None when something was wrong.
+    """
+    if not stream.train:
+        return study_train
+    return parse_settings(Train, {**study_train.model_dump(), **stream.train}, f"{path}.train", problems)
+
+
+def _axis(axis: str, value: Any, problems: Problems) -> tuple[Entry, ...]:
+    what, known = AXES[axis]
+    items = as_list(value)
+    if not items and not (axis == "streams" and value is _MISSING):
+        problems.add(axis, f"needs at least one {what} (known: {', '.join(known)})")
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    paths = [f"{axis}[{i}]" if is_list else axis for i in range(len(items))]
+    parsed = [parse_entry(what, known, item, path, problems) for item, path in zip(items, paths, strict=True)]
+    entries = [(path, entry) for path, entry in zip(paths, parsed, strict=True) if entry is not None]
+    for index, (path, entry) in enumerate(entries):
+        for earlier_path, earlier in entries[:index]:
+            if entry.identity() == earlier.identity():
+                problems.add(path, f"is the same as {earlier_path}")
+            elif entry.label is not None and entry.label == earlier.label:
+                problems.add(path, f"has the label {entry.label!r} of {earlier_path}; labels tell entries apart")
+    return tuple(entry for _, entry in entries)
+
+
+def _seeds(value: Any, problems: Problems) -> tuple[int, ...]:
+    def is_int(item: Any) -> bool:
+        return isinstance(item, int) and not isinstance(item, bool)
+
+    if is_int(value) and value >= 1:
+        return tuple(range(value))
+    if isinstance(value, list | tuple) and value and all(is_int(i) and 0 <= i <= MAX_SEED for i in value):
+        if len(set(value)) == len(value):
+            return tuple(value)
+        problems.add("seeds", f"must differ from each other; got {list(value)}")
+        return ()
+    problems.add("seeds", f"must be a number of seeds (6 means 0..5) or a list of whole numbers; got {value!r}")
+    return ()
+
+
+def _check_streams(parts: dict[str, Any], problems: Problems) -> None:
+    for index, stream in enumerate(parts["streams"]):
+        path = f"streams[{index}]"
+        stream_model(parts["model"], stream, path, problems)
+        stream_train(parts["train"], stream, path, problems)
