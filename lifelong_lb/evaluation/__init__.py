@@ -1,0 +1,34 @@
+"""Evaluation: the accuracy matrix, the metrics read from it, and statistics over seeds. Numpy only, never torch."""
+
+from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
+from lifelong_lb.evaluation.metrics import (
+    METRICS,
+    Metric,
+    average_accuracy,
+    average_incremental_accuracy,
+    backward_transfer,
+    explain,
+    forgetting,
+    forgetting_last_row_included,
+    forward_transfer,
+    learning_accuracy,
+)
+from lifelong_lb.evaluation.statistics import Spread, seeds_verdict, smallest_p, spread
+
+__all__ = [
+    "METRICS",
+    "AccuracyMatrix",
+    "Metric",
+    "Spread",
+    "average_accuracy",
+    "average_incremental_accuracy",
+    "backward_transfer",
+    "explain",
+    "forgetting",
+    "forgetting_last_row_included",
+    "forward_transfer",
+    "learning_accuracy",
+    "seeds_verdict",
+    "smallest_p",
+    "spread",
+]

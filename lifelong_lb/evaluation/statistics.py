@@ -1,0 +1,88 @@
+"""What a handful of seeds can say: mean, deviation, interval, and whether they can decide anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A metric over seeds.
+
+    Attributes:
+        seeds: n, the number of values that are not NaN.
+        mean: their mean; NaN for none.
+        std: their sample standard deviation (divisor n - 1); NaN for fewer than two.
+        low: lower end of the 95 % confidence interval of the mean (Student's t, n - 1 degrees of freedom).
+        high: its upper end.
+    """
+
+    seeds: int
+    mean: float
+    std: float
+    low: float
+    high: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Summarise a metric over seeds.
+
+    Args:
+        values: one number a seed; NaN where a run has none.
+
+    Returns:
+        Mean, standard deviation and 95 % interval.
+
+    Example:
+        >>> spread([0.1, 0.2, 0.3])
+        Spread(seeds=3, mean=0.2, std=0.1, low=-0.0484, high=0.4484)
+    """
+    from scipy.stats import t
+
+    data = np.asarray([value for value in values if not np.isnan(value)], dtype=np.float64)
+    n, nan = len(data), float("nan")
+    if n == 0:
+        return Spread(0, nan, nan, nan, nan)
+    mean = float(data.mean())
+    if n == 1:
+        return Spread(1, mean, nan, nan, nan)
+    std = float(data.std(ddof=1))
+    half = float(t.ppf(0.975, n - 1)) * std / n**0.5
+    return Spread(n, mean, std, mean - half, mean + half)
+
+
+def smallest_p(seeds: int) -> float:
+    """Smallest two-sided p-value an exact paired sign-flip test can reach: 2 / 2^n.
+
+    Args:
+        seeds: n >= 1, the number of pairs.
+
+    Returns:
+        A fraction, at most 1.
+
+    Example:
+        >>> smallest_p(3), smallest_p(6)
+        (0.25, 0.03125)
+    """
+    return min(1.0, 2.0 ** (1 - seeds))
+
+
+def seeds_verdict(seeds: int) -> str:
+    """The honest sentence about a number of seeds.
+
+    Args:
+        seeds: seeds shared by the rules that are compared.
+
+    Returns:
+        One sentence.
+    """
+    if seeds < 2:
+        return "One seed shows no spread: no difference between rows can be told from chance."
+    p = smallest_p(seeds)
+    if p > 0.05:
+        return (
+            f"{seeds} seeds cannot decide: even if one rule wins on all of them, an exact paired test "
+            f"reaches p = {p:g} at best. Take at least 6 seeds before concluding anything."
+        )
+    return f"{seeds} seeds: an exact paired test can reach p = {p:.2g} at best, if one rule wins on all of them."
