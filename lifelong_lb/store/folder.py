@@ -1,0 +1,249 @@
+"""A result folder: the only place that knows what its files are called."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lifelong_lb.config import UserError
+from lifelong_lb.store.files import write_bytes, write_json, write_text
+from lifelong_lb.store.run_record import STATUSES, RunRecord
+from lifelong_lb.store.study_file import StudyFile
+
+
+class DamagedRunError(Exception):
+    """A run's folder that cannot be read; the message names the file."""
+
+
+@dataclass(frozen=True)
+class ResultFolder:
+    """A folder with ``study.json``, one folder a run under ``runs/``, and the tables made from them.
+
+    Attributes:
+        path: the folder; it need not exist yet.
+    """
+
+    path: Path
+
+    @property
+    def study_path(self) -> Path:
+        """Where ``study.json`` lies."""
+        return self.path / "study.json"
+
+    @property
+    def runs_path(self) -> Path:
+        """Folder of the runs."""
+        return self.path / "runs"
+
+    @property
+    def figures_path(self) -> Path:
+        """Folder of the figures."""
+        return self.path / "figures"
+
+    @property
+    def report_path(self) -> Path:
+        """The page."""
+        return self.path / "report.html"
+
+    def run_path(self, run: str) -> Path:
+        """Folder of one run.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            A path that exists once the run has ended.
+        """
+        return self.runs_path / run
+
+    def check_writable(self) -> None:
+        """Make sure that results can be written, before anything is computed.
+
+        Raises:
+            UserError: when they cannot.
+        """
+        try:
+            self.runs_path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.runs_path):
+                pass
+        except OSError as error:
+            raise UserError(f"{self.path}: not a folder that can be written to ({error.strerror})") from None
+
+    def read_study(self) -> StudyFile | None:
+        """The study of this folder.
+
+        Returns:
+            The study, or None when the folder holds none.
+
+        Raises:
+            UserError: when ``study.json`` is damaged or of another version.
+        """
+        try:
+            raw = json.loads(self.study_path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.study_path}: cannot be read ({error})") from None
+        return StudyFile.from_json(raw, str(self.study_path))
+
+    def write_study(self, file: StudyFile) -> None:
+        """Write ``study.json``.
+
+        Args:
+            file: its content.
+        """
+        write_json(self.study_path, file.to_json())
+
+    def has_run(self, run: str) -> bool:
+        """Whether a run has ended, in whatever way.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            True when its folder holds a result.
+        """
+        return (self.run_path(run) / "result.json").is_file()
+
+    def read_run(self, run: str) -> RunRecord:
+        """What a run left behind.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            Its record.
+
+        Raises:
+            DamagedRunError: when a file of it is missing or broken.
+        """
+        folder = self.run_path(run)
+        try:
+            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+            matrix = pd.read_csv(folder / "accuracy.csv", float_precision="round_trip")
+            trace = folder / "traceback.txt"
+            record = RunRecord(
+                run=run,
+                config=config,
+                environment=environment,
+                accuracy=[(int(i), int(j), float(a)) for i, j, a in matrix.itertuples(index=False)],
+                traceback=trace.read_text(encoding="utf-8") if trace.exists() else "",
+                **result,
+            )
+        except (OSError, ValueError, TypeError) as error:
+            raise DamagedRunError(f"{folder}: {error}") from error
+        if record.status not in STATUSES:
+            raise DamagedRunError(f"{folder / 'result.json'}: status {record.status!r}")
+        return record
+
+    @contextmanager
+    def new_run(self, run: str) -> Iterator[Path]:
+        """A scratch folder for a run in progress, gone when the block ends.
+
+        Args:
+            run: the run's id.
+
+        Yields:
+            The scratch folder; what lies there when :meth:`write_run` is called is kept with the run.
+        """
+        self.runs_path.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=self.runs_path, prefix=f".{run}."))
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def write_run(self, record: RunRecord, scratch: Path) -> None:
+        """Publish a run: its files are completed in the scratch folder, which then takes its final name.
+
+        Args:
+            record: what the run left behind.
+            scratch: folder from :meth:`new_run`.
+        """
+        write_json(scratch / "config.json", dict(record.config))
+        write_json(scratch / "environment.json", dict(record.environment))
+        columns = ["trained", "evaluated", "accuracy"]
+        write_text(scratch / "accuracy.csv", pd.DataFrame(record.accuracy, columns=columns).to_csv(index=False))
+        if record.traceback:
+            write_text(scratch / "traceback.txt", record.traceback)
+        write_json(
+            scratch / "result.json",
+            {
+                "status": record.status,
+                "message": record.message,
+                "experiences": record.experiences,
+                "gradient_evaluations": record.gradient_evaluations,
+                "strategy_gradient_evaluations": record.strategy_gradient_evaluations,
+                "train_seconds": record.train_seconds,
+                "initial_accuracy": list(record.initial_accuracy),
+                "data": dict(record.data),
+            },
+        )
+        scratch.chmod(0o755)
+        final = self.run_path(record.run)
+        if final.exists():  # a run that is tried again, or was damaged: the old one steps aside until the new one is in
+            old = scratch.with_name(scratch.name + ".old")
+            final.rename(old)
+            scratch.rename(final)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            scratch.rename(final)
+
+    def write_table(self, name: str, frame: pd.DataFrame) -> None:
+        """Write a table as CSV with unrounded numbers.
+
+        Args:
+            name: file name without ending, such as ``"results"``.
+            frame: the table.
+        """
+        write_text(self.path / f"{name}.csv", frame.to_csv(index=False))
+
+    def read_table(self, name: str) -> pd.DataFrame:
+        """Read a table written by :meth:`write_table`.
+
+        Args:
+            name: file name without ending.
+
+        Returns:
+            The table.
+
+        Raises:
+            UserError: when it is not there or cannot be read.
+        """
+        path = self.path / f"{name}.csv"
+        try:
+            return pd.read_csv(path, float_precision="round_trip", dtype=_TEXT, keep_default_na=False, na_values=[""])
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: cannot be read ({error})") from None
+
+    def write_file(self, name: str, content: str | bytes) -> None:
+        """Write any other file of the report.
+
+        Args:
+            name: path below the folder, such as ``"report.html"``.
+            content: text or bytes.
+        """
+        path = self.path / name
+        write_bytes(path, content.encode("utf-8") if isinstance(content, str) else content)
+
+    def remove_leftovers(self) -> None:
+        """Remove scratch folders of processes that are gone (of this machine; another machine's are left alone)."""
+        for scratch in self.runs_path.glob(".*.*"):
+            owner = scratch / "owner.json"
+            try:
+                who = json.loads(owner.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            if who.get("host") == os.uname().nodename and not Path(f"/proc/{who.get('pid')}").exists():
+                shutil.rmtree(scratch, ignore_errors=True)
+
+
+_TEXT = dict.fromkeys(("run", "stream", "strategy", "rule", "base_optimizer", "status"), str)

@@ -1,0 +1,43 @@
+"""What a run leaves behind, as one value."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Status = Literal["done", "failed", "diverged", "timeout"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A finished run, whether it went well or not.
+
+    Attributes:
+        run: the run's id.
+        config: its configuration as plain JSON values.
+        status: how it ended.
+        experiences: T, the number of experiences of its stream; 0 when it did not get so far.
+        accuracy: entries ``(trained, evaluated, accuracy)`` of the accuracy matrix measured so far.
+        initial_accuracy: accuracy on each experience at initialisation, where the study asks for it.
+        gradient_evaluations: forward-backward passes over training minibatches, in total.
+        strategy_gradient_evaluations: further passes that the strategy itself takes, in total.
+        train_seconds: wall-clock seconds spent training, without set-up and evaluation.
+        message: one line about what went wrong; empty when nothing did.
+        traceback: the traceback of what went wrong; empty when there is none.
+        environment: versions and hardware the run saw.
+        data: what the images were: their source, number and hash, and the class order.
+    """
+
+    run: str
+    config: Mapping[str, Any]
+    status: Status
+    experiences: int = 0
+    accuracy: Sequence[tuple[int, int, float]] = ()
+    initial_accuracy: Sequence[float] = ()
+    gradient_evaluations: int = 0
+    strategy_gradient_evaluations: int = 0
+    train_seconds: float = 0.0
+    message: str = ""
+    traceback: str = ""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)

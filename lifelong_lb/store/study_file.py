@@ -1,0 +1,170 @@
+"""``study.json``: the shared settings of a result folder, its grid axes, and the runs asked for so far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lifelong_lb.config import AXES, Entry, GridRun, Study, UserError, axis_labels, expand, parse_study
+
+SCHEMA = 1
+"""Version of the result files' layout."""
+
+COLUMNS = {"streams": "stream", "strategies": "strategy", "rules": "rule", "optimizers": "base_optimizer"}
+"""Grid axis to column of the result files."""
+
+SHARED = ("model", "train", "evaluation")
+"""Settings that all runs of a folder have in common."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run stands in the grid.
+
+    Attributes:
+        run: the run's id.
+        seed: its seed.
+        entries: index of its entry on each grid axis.
+    """
+
+    run: str
+    seed: int
+    entries: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """Content of ``study.json``: one study, or several that share their settings, merged.
+
+    Attributes:
+        study: the union of all entries on each axis, with the shared settings.
+        places: the runs asked for, the newest study's first.
+    """
+
+    study: Study
+    places: tuple[Place, ...]
+
+    @classmethod
+    def of(cls, study: Study) -> "StudyFile":
+        """The file of one study alone.
+
+        Args:
+            study: a checked study.
+
+        Returns:
+            Its file.
+        """
+        return cls(study, tuple(_place(run) for run in expand(study)))
+
+    def labels(self) -> dict[str, dict[str, str]]:
+        """What the result files call each run.
+
+        Returns:
+            Run id to column (stream, strategy, rule, base_optimizer) to label, in the order of the places.
+        """
+        names = {axis: axis_labels(getattr(self.study, axis)) for axis in AXES}
+        return {
+            place.run: {COLUMNS[axis]: names[axis][index] for axis, index in place.entries.items()}
+            for place in self.places
+        }
+
+    def seeds(self) -> dict[str, int]:
+        """Seed of each run.
+
+        Returns:
+            Run id to seed.
+        """
+        return {place.run: place.seed for place in self.places}
+
+    def widened(self, study: Study) -> "StudyFile":
+        """This file after another study was run into the same folder.
+
+        Args:
+            study: the newer study. Its runs come first, its labels win.
+
+        Returns:
+            The merged file.
+
+        Raises:
+            UserError: when a shared setting differs, or two entries would carry the same label.
+        """
+        for key in SHARED:
+            stored, asked = getattr(self.study, key), getattr(study, key)
+            if stored != asked:
+                raise UserError(
+                    f"the folder holds a study with another {key}: {_difference(stored, asked)}; "
+                    "runs of one folder share it, so choose another --out"
+                )
+        merged: dict[str, list[Entry]] = {}
+        moved: dict[str, list[int]] = {}
+        for axis in AXES:
+            entries = list(getattr(study, axis))
+            moved[axis] = [_index_or_append(entries, entry) for entry in getattr(self.study, axis)]
+            merged[axis] = entries
+            axis_labels(entries)
+        union = study.model_copy(update={axis: tuple(entries) for axis, entries in merged.items()})
+        newest = StudyFile.of(study).places
+        known = {place.run for place in newest}
+        older = tuple(
+            Place(place.run, place.seed, {axis: moved[axis][i] for axis, i in place.entries.items()})
+            for place in self.places
+            if place.run not in known
+        )
+        return StudyFile(union, newest + older)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, from which :meth:`from_json` builds an equal file.
+
+        Returns:
+            A mapping.
+        """
+        runs = [{"run": p.run, "seed": p.seed, **p.entries} for p in self.places]
+        return {"schema": SCHEMA, "study": self.study.model_dump(mode="json"), "runs": runs}
+
+    @classmethod
+    def from_json(cls, raw: Any, source: str) -> "StudyFile":
+        """Rebuild the file.
+
+        Args:
+            raw: what :meth:`to_json` gave.
+            source: the file's name, for messages.
+
+        Returns:
+            An equal file.
+
+        Raises:
+            UserError: when it is damaged, or of another version.
+        """
+        if not isinstance(raw, dict) or "study" not in raw or "runs" not in raw:
+            raise UserError(f"{source}: not a study file of lifelong_lb")
+        if raw.get("schema") != SCHEMA:
+            raise UserError(f"{source}: written with layout {raw.get('schema')!r}; this version reads {SCHEMA}")
+        try:
+            places = tuple(
+                Place(str(r["run"]), int(r["seed"]), {axis: int(r[axis]) for axis in AXES}) for r in raw["runs"]
+            )
+            stored = {key: value for key, value in raw["study"].items() if key != "seeds"}
+            seeds = raw["study"]["seeds"]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{source}: damaged ({error!r})") from None
+        file = cls(parse_study({**stored, "seeds": list(seeds)}, source), places)
+        if any(not 0 <= i < len(getattr(file.study, axis)) for p in places for axis, i in p.entries.items()):
+            raise UserError(f"{source}: damaged (a run points to an entry that is not there)")
+        return file
+
+
+def _place(run: GridRun) -> Place:
+    return Place(run.config.run_id, run.config.seed, run.entries)
+
+
+def _index_or_append(entries: list[Entry], entry: Entry) -> int:
+    identities = [other.identity() for other in entries]
+    if entry.identity() in identities:
+        return identities.index(entry.identity())
+    entries.append(entry)
+    return len(entries) - 1
+
+
+def _difference(stored: Any, asked: Any) -> str:
+    old, new = stored.model_dump(mode="json"), asked.model_dump(mode="json")
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    return ", ".join(f"{key} is {old.get(key)!r} there and {new.get(key)!r} here" for key in keys)
