@@ -1,0 +1,22 @@
+"""Update rules: how the gradient at w becomes a step of a base optimizer. Pure torch, for any training loop.
+
+rule = LookbehindSAM(rho=0.05, k=2, alpha=0.5)
+loss = rule.step(optimizer, closure)  # closure: zero grads, forward, backward, return the loss
+"""
+
+from collections.abc import Callable
+
+from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
+from lifelong_lb.optim.rule import NoRule, UpdateRule
+from lifelong_lb.optim.sam import ASAM, SAM
+
+RULES: dict[str, Callable[..., UpdateRule]] = {
+    "none": NoRule,
+    "sam": SAM,
+    "asam": ASAM,
+    "lookbehind-sam": LookbehindSAM,
+    "lookbehind-asam": LookbehindASAM,
+}
+"""Names that a study file knows, and the rules they build."""
+
+__all__ = ["ASAM", "RULES", "SAM", "LookbehindASAM", "LookbehindSAM", "NoRule", "UpdateRule"]

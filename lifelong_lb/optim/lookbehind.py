@@ -1,0 +1,160 @@
+"""Lookbehind: k ascent steps behind, a descent step with each gradient met on the way, then one interpolation."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent
+from lifelong_lb.optim.checks import at_least_one, interpolation
+from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
+from lifelong_lb.optim.weights import copied, load, restored_on_error, with_gradient
+
+
+class _Lookbehind(UpdateRule):
+    """Lookbehind over any ascent step.
+
+    From slow = fast = p = w, for i = 1..k on one minibatch: p <- p + e(g(p)), then fast <- base(fast, g(p)); at the
+    end w <- slow + alpha (fast - slow). The ascent gradient of step i + 1 is the descent gradient of step i, taken at
+    the same weights on the same data, so k + 1 passes do the work of 2k. (With dropout the two would differ in their
+    masks; running BatchNorm statistics see k + 1 passes instead of 2k.)
+
+    During a step three copies of the weights are held: slow, fast and p; for ``alpha="adaptive"`` with k > 1 the
+    first fast weights too. When a pass raises, the weights are restored; inner steps that the base optimizer has
+    taken by then stay in its momentum.
+    """
+
+    def __init__(self, ascent: Ascent, k: int, alpha: float | str) -> None:
+        self._ascent = ascent
+        self.k = at_least_one("k", k)
+        self.alpha = interpolation("alpha", alpha)
+
+    @property
+    def gradient_evaluations(self) -> float:
+        """Passes at w and at each of the k perturbed points: k + 1."""
+        return self.k + 1
+
+    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
+        """Take all k ascent steps and the first k - 1 descent steps.
+
+        Args:
+            optimizer: the base optimizer.
+            closure: evaluates the minibatch at the current weights.
+            names: names of the parameters, where known.
+
+        Returns:
+            A function that interpolates between slow and fast weights.
+        """
+        params = trainable(optimizer)
+        if not with_gradient(params):
+            return lambda: None
+        slow = copied(params)
+        fast = first = slow
+        with restored_on_error(params, slow):
+            load(params, self._ascended(params, names))
+            _pass(closure)
+            for i in range(1, self.k):
+                ahead = self._ascended(params, names)  # before the base step, which may change gradients in place
+                load(params, fast)
+                optimizer.step()
+                fast = copied(params)
+                first = fast if i == 1 else first
+                load(params, ahead)
+                _pass(closure)
+            load(params, fast)
+        return lambda: self._interpolate(params, slow, first)
+
+    def _ascended(self, params: Sequence[Tensor], names: Names | None) -> list[Tensor]:
+        """The next perturbed point p + e(g(p)); parameters without a gradient stay where they are."""
+        graded = with_gradient(params)
+        steps = dict(zip(graded, self._ascent(graded, names), strict=True)) if graded else {}
+        return [steps[p].add_(p.detach()) if p in steps else p.detach().clone() for p in params]
+
+    @torch.no_grad()
+    def _interpolate(self, params: Sequence[Tensor], slow: Sequence[Tensor], first: Sequence[Tensor]) -> None:
+        """From the fast weights, which the parameters hold, to slow + alpha (fast - slow)."""
+        if self.alpha == "adaptive":
+            if self.k > 1:  # with one step the first displacement is the last: cosine 1, alpha 1
+                for p, s, f in zip(params, slow, first, strict=True):
+                    p.lerp_(s, 1 - adaptive_alpha(f - s, p - s))
+        elif self.alpha != 1:
+            assert isinstance(self.alpha, float)
+            torch._foreach_lerp_(list(params), list(slow), 1 - self.alpha)
+
+
+def adaptive_alpha(first: Tensor, last: Tensor) -> Tensor:
+    """Interpolation factor of one parameter tensor: (cos + 1) / 2.
+
+    Mordido et al. 2024 (arXiv 2307.16704); tensor by tensor, as in the authors' code. Theirs bounds both
+    norms from below at 1e-8 within the cosine, which bends it for very small steps; here the cosine is exact.
+
+    Args:
+        first: displacement of the fast weights from the slow ones after the first inner step.
+        last: the same after the k-th inner step.
+
+    Returns:
+        A scalar tensor in [0, 1]; 1/2 where a displacement is zero.
+    """
+    norms = torch.linalg.vector_norm(first) * torch.linalg.vector_norm(last)
+    dot = torch.sum(first * last)
+    cosine = torch.where(norms > 0, dot / norms.clamp_min(torch.finfo(norms.dtype).tiny), torch.zeros_like(dot))
+    return (cosine.clamp(-1, 1) + 1) / 2
+
+
+def _pass(closure: Closure) -> None:
+    with torch.enable_grad():
+        closure()
+
+
+class LookbehindSAM(_Lookbehind):
+    """Lookbehind-SAM: k SAM ascent steps behind, one interpolated step forward.
+
+    Mordido et al. 2024, "Lookbehind-SAM: k steps back, 1 step forward", arXiv 2307.16704, algorithm 1. k = 1 with
+    alpha = 1 is SAM.
+
+    Args:
+        rho: radius of each ascent step, >= 0.
+        k: number of inner steps, >= 1.
+        alpha: interpolation factor in (0, 1], or ``"adaptive"``: see :func:`adaptive_alpha`.
+
+    Raises:
+        ValueError: for a hyper-parameter outside its range.
+
+    Example:
+        One step on f(w) = w^2 / 2 from w = 1 with learning rate 0.1: p_1 = 1.5, fast_1 = 1 - 0.15 = 0.85, p_2 = 2,
+        fast_2 = 0.85 - 0.2 = 0.65, and half-way back to the slow weight, 0.825.
+
+        >>> w = torch.nn.Parameter(torch.tensor([1.0]))
+        >>> optimizer = torch.optim.SGD([w], lr=0.1)
+        >>> def closure():
+        ...     optimizer.zero_grad()
+        ...     loss = (w**2 / 2).sum()
+        ...     loss.backward()
+        ...     return loss
+        >>> loss = LookbehindSAM(rho=0.5, k=2, alpha=0.5).step(optimizer, closure)
+        >>> round(loss.item(), 6), round(w.item(), 6)
+        (0.5, 0.825)
+    """
+
+    def __init__(self, *, rho: float = 0.05, k: int = 5, alpha: float | str = 0.5) -> None:
+        super().__init__(SAMAscent(rho), k, alpha)
+
+
+class LookbehindASAM(_Lookbehind):
+    """Lookbehind-ASAM: :class:`LookbehindSAM` with ASAM's ascent, scaled at the weights where each gradient is taken.
+
+    Mordido et al. 2024, arXiv 2307.16704, algorithm 1 over Kwon et al. 2021, arXiv 2102.11600.
+
+    Args:
+        rho: radius of each ascent step, >= 0.
+        eta: added to the weights' size, > 0.
+        k: number of inner steps, >= 1.
+        alpha: interpolation factor in (0, 1], or ``"adaptive"``: see :func:`adaptive_alpha`.
+
+    Raises:
+        ValueError: for a hyper-parameter outside its range.
+    """
+
+    def __init__(self, *, rho: float = 0.5, eta: float = 0.01, k: int = 5, alpha: float | str = 0.5) -> None:
+        super().__init__(ASAMAscent(rho, eta), k, alpha)
