@@ -1,0 +1,96 @@
+"""Images: where they come from, and the tensors they become."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lifelong_lb.config import UserError
+from lifelong_lb.data.arrays import Source
+from lifelong_lb.data.cifar100 import download_cifar100, find_cifar100
+from lifelong_lb.data.digits import DigitsSource
+
+if TYPE_CHECKING:
+    from lifelong_lb.data.image_tensors import ImageData
+
+DATASETS: dict[str, Callable[[list[Path]], Source]] = {
+    "digits": lambda roots: DigitsSource(),
+    "cifar100": find_cifar100,
+}
+"""Data set to the function that finds it below some folders."""
+
+DOWNLOADS: dict[str, Callable[[Path], None]] = {"cifar100": download_cifar100}
+"""Data sets that can be fetched when that is asked for."""
+
+ENVIRONMENT_VARIABLE = "LIFELONG_LB_DATA"
+
+
+def data_roots(data: Path | None) -> list[Path]:
+    """Folders to search for data sets.
+
+    Args:
+        data: the folder a user names, or None.
+
+    Returns:
+        That folder and nothing else; without one, ``$LIFELONG_LB_DATA`` if set, then the platform's cache folder.
+
+    Raises:
+        UserError: when the folder named does not exist.
+    """
+    import platformdirs
+
+    if data is not None:
+        if not data.is_dir():
+            raise UserError(f"--data {data}: no such folder")
+        return [data.resolve()]
+    named = os.environ.get(ENVIRONMENT_VARIABLE)
+    cache = platformdirs.user_cache_path("lifelong_lb", appauthor=False)
+    return [*([Path(named).resolve()] if named else []), cache]
+
+
+def find_dataset(name: str, data: Path | None = None, download: bool = False) -> Source:
+    """Find a data set, and fetch it first when asked to and it is not there.
+
+    Args:
+        name: a key of :data:`DATASETS`.
+        data: folder to search; see :func:`data_roots`.
+        download: whether a data set that is not found may be downloaded.
+
+    Returns:
+        Its source; images are not read yet.
+
+    Raises:
+        UserError: when it is not found, listing every path tried.
+    """
+    roots = data_roots(None if name == "digits" else data)
+    if download and name in DOWNLOADS:
+        try:
+            return DATASETS[name](roots)
+        except UserError:
+            DOWNLOADS[name](roots[0])
+    return DATASETS[name](roots)
+
+
+def load_images(source: Source) -> "ImageData":
+    """Read a source into tensors.
+
+    Args:
+        source: where the images are.
+
+    Returns:
+        Train and test part.
+
+    Raises:
+        UserError: when a file is damaged.
+    """
+    import torch
+
+    from lifelong_lb.data.image_tensors import ImageData, ImageTensors
+
+    train, test = (
+        ImageTensors(torch.from_numpy(part.x), torch.from_numpy(part.y), part.class_names) for part in source.read()
+    )
+    return ImageData(train, test, source.mean, source.std, source.description)
+
+
+__all__ = ["DATASETS", "ENVIRONMENT_VARIABLE", "Source", "data_roots", "find_dataset", "load_images"]

@@ -1,0 +1,46 @@
+"""Scikit-learn's handwritten digits: real images that come with a dependency."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lifelong_lb.data.arrays import Arrays, Source
+
+
+class DigitsSource(Source):
+    """1,797 digits of 8 x 8 pixels (Alpaydin & Kaynak 1998), grey values 0..16 rescaled by 255/16 to uint8.
+
+    The split is fixed, stratified and the same for every seed: of each class, in the order of the data set, every
+    fifth image belongs to the test part.
+    """
+
+    description = "scikit-learn's load_digits"
+    mean = (0.30527,)  # of the train part, as the statistics below are
+    std = (0.37612,)
+    paths: tuple[Path, ...] = ()
+
+    def labels(self) -> list[int]:
+        """The ten digits.
+
+        Returns:
+            0..9.
+        """
+        return list(range(10))
+
+    def read(self) -> tuple[Arrays, Arrays]:
+        """Read the digits.
+
+        Returns:
+            Train and test part, with images uint8 ``(N, 1, 8, 8)``.
+        """
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        x = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
+        y = bunch.target.astype(np.int64)
+        rank = np.empty_like(y)  # how many of its class stand before an image
+        for label in range(10):
+            rank[y == label] = np.arange(np.sum(y == label))
+        test = rank % 5 == 4
+        names = tuple(map(str, range(10)))
+        return Arrays(x[~test], y[~test], names), Arrays(x[test], y[test], names)

@@ -1,0 +1,65 @@
+"""Images as tensors: the one form in which the package holds a data set."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ImageTensors:
+    """Labelled images.
+
+    Attributes:
+        x: uint8 ``(N, C, H, W)``, 0..255.
+        y: int64 ``(N,)``, the data set's own class labels; they need not be contiguous.
+        class_names: name of each label that the data set knows, by label; empty when it knows none.
+    """
+
+    x: Tensor
+    y: Tensor
+    class_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        assert self.x.dtype == torch.uint8
+        assert self.y.dtype == torch.int64
+        assert self.x.ndim == 4
+        assert len(self.x) == len(self.y)
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set: its two parts, and where they come from.
+
+    Attributes:
+        train: images to learn from.
+        test: images to measure accuracy on.
+        mean: ``(C,)``, mean of each channel over the data set's train part, in units of 0..1.
+        std: ``(C,)``, its standard deviation, likewise.
+        source: what the images were read from.
+    """
+
+    train: ImageTensors
+    test: ImageTensors
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    source: str
+
+    @property
+    def classes(self) -> list[int]:
+        """The labels that occur in the train part, ascending."""
+        return [int(label) for label in torch.unique(self.train.y)]
+
+    def sha256(self) -> str:
+        """Hash of all images and labels: equal for equal data, whatever files held it.
+
+        Returns:
+            Sixteen hexadecimal digits.
+        """
+        digest = hashlib.sha256()
+        for part in (self.train, self.test):
+            digest.update(str(tuple(part.x.shape)).encode())
+            digest.update(part.x.contiguous().numpy().data)
+            digest.update(part.y.contiguous().numpy().data)
+        return digest.hexdigest()[:16]

@@ -1,0 +1,175 @@
+"""Images in Parquet files, in the column layout of the Hugging Face hub."""
+
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lifelong_lb.config import UserError
+from lifelong_lb.data.arrays import Arrays, Source
+
+SHARD = re.compile(r"-(\d+)-of-(\d+)\.parquet$")
+
+
+@dataclass(frozen=True)
+class ParquetSource(Source):
+    """A folder with ``train-*.parquet`` and ``test-*.parquet``.
+
+    Each file has a column of images (a struct with encoded ``bytes``) and one of integer labels.
+
+    Attributes:
+        folder: where the files lie.
+        image_columns: names the images' column may have.
+        label_columns: names the labels' column may have, the first found counts.
+        size: height and width every image must have.
+    """
+
+    folder: Path
+    image_columns: tuple[str, ...]
+    label_columns: tuple[str, ...]
+    size: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def description(self) -> str:  # type: ignore[override]  # a read-only attribute
+        """The folder."""
+        return f"parquet files in {self.folder}"
+
+    @staticmethod
+    def matches(folder: Path) -> bool:
+        """Whether a folder holds this layout.
+
+        Args:
+            folder: an existing folder.
+
+        Returns:
+            True when it has a train file.
+        """
+        return any(folder.glob("train-*.parquet"))
+
+    def labels(self) -> list[int]:
+        """Check the files' footers and columns and read the labels.
+
+        Returns:
+            The labels of the train part, ascending.
+
+        Raises:
+            UserError: naming the file that is missing, damaged or lacks a column.
+        """
+        found: list[NDArray[np.int64]] = []
+        for part in ("train", "test"):
+            for path in self._files(part):
+                with _opened(path) as file:
+                    self._columns(path, file)
+                    if part == "train":
+                        found.append(self._labels_of(path, file))
+        return [int(label) for label in np.unique(np.concatenate(found))]
+
+    def read(self) -> tuple[Arrays, Arrays]:
+        """Decode all images, one row group after the other.
+
+        Returns:
+            Train and test part, images uint8 ``(N, 3, H, W)``.
+
+        Raises:
+            UserError: naming the file that is missing or damaged, or whose images are not of the size expected.
+        """
+        return self._part("train"), self._part("test")
+
+    def _files(self, part: str) -> list[Path]:
+        files = sorted(self.folder.glob(f"{part}-*.parquet"))
+        if not files:
+            raise UserError(f"{self.folder}: has no {part}-*.parquet")
+        for path in files:
+            shard = SHARD.search(path.name)
+            if shard and int(shard[2]) != len(files):
+                raise UserError(f"{path}: one of {int(shard[2])} files, but {len(files)} of them are there")
+        return files
+
+    def _part(self, part: str) -> Arrays:
+        files = self._files(part)
+        opened = [_opened(path) for path in files]
+        total = sum(file.metadata.num_rows for file in opened)
+        x = np.empty((total, 3, *self.size), dtype=np.uint8)
+        y = np.empty(total, dtype=np.int64)
+        names: tuple[str, ...] = ()
+        at = 0
+        for path, file in zip(files, opened, strict=True):
+            image, label = self._columns(path, file)
+            names = names or _class_names(file, label)
+            for group in range(file.num_row_groups):
+                table = _guarded(path, lambda f=file, g=group, c=(image, label): f.read_row_group(g, columns=list(c)))
+                for picture, number in zip(table[image].to_pylist(), table[label].to_pylist(), strict=True):
+                    x[at] = self._decoded(path, at, picture)
+                    y[at] = self._label(path, at, number)
+                    at += 1
+            file.close()
+        return Arrays(x, y, names)
+
+    def _decoded(self, path: Path, row: int, picture: Any) -> NDArray[np.uint8]:
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            with Image.open(io.BytesIO(picture["bytes"])) as image:
+                pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
+        except (TypeError, KeyError, OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+            raise UserError(f"{path}: image {row} cannot be decoded ({error})") from None
+        if pixels.shape[:2] != self.size:
+            height, width = pixels.shape[:2]
+            want = f"{self.size[0]} x {self.size[1]}"
+            raise UserError(f"{path}: image {row} has {height} x {width} pixels; all must have {want}")
+        return pixels.transpose(2, 0, 1)
+
+    @staticmethod
+    def _label(path: Path, row: int, number: Any) -> int:
+        if not isinstance(number, int):
+            raise UserError(f"{path}: image {row} has the label {number!r}; labels are whole numbers")
+        return number
+
+    def _labels_of(self, path: Path, file: Any) -> NDArray[np.int64]:
+        _, label = self._columns(path, file)
+        column = _guarded(path, lambda: file.read(columns=[label]))[label]
+        return np.array([self._label(path, row, number) for row, number in enumerate(column.to_pylist())])
+
+    def _columns(self, path: Path, file: Any) -> tuple[str, str]:
+        names = file.schema_arrow.names
+        return _first(path, names, self.image_columns), _first(path, names, self.label_columns)
+
+
+def _opened(path: Path) -> Any:
+    import pyarrow.parquet
+
+    return _guarded(path, lambda: pyarrow.parquet.ParquetFile(path))
+
+
+def _guarded(path: Path, read: Any) -> Any:
+    """Read from a file, any fault of its content told as the user's to mend."""
+    import pyarrow
+
+    try:
+        return read()
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"{path}: not a whole Parquet file ({' '.join(str(error).split())})") from None
+
+
+def _first(path: Path, names: Sequence[str], wanted: Sequence[str]) -> str:
+    for name in wanted:
+        if name in names:
+            return name
+    raise UserError(f"{path}: needs a column named {' or '.join(wanted)}; its columns are {', '.join(names)}")
+
+
+def _class_names(file: Any, label: str) -> tuple[str, ...]:
+    """Names of the classes from the hub's schema metadata; none when it is not there or not understood."""
+    try:
+        info = json.loads(file.schema_arrow.metadata[b"huggingface"])
+        return tuple(info["info"]["features"][label]["names"])
+    except (KeyError, TypeError, ValueError):
+        return ()

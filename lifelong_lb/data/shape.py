@@ -1,0 +1,24 @@
+"""What a stream asks of a model."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a model has to fit.
+
+    Attributes:
+        image: channels, height, width.
+        experiences: T.
+        classes: number of classes in the whole stream.
+        classes_an_experience: number of classes in each experience.
+        mean: mean of each channel, in units of 0..1.
+        std: its standard deviation, likewise.
+    """
+
+    image: tuple[int, int, int]
+    experiences: int
+    classes: int
+    classes_an_experience: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]

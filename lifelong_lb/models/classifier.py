@@ -1,0 +1,94 @@
+"""A backbone with its head."""
+
+import torch
+from avalanche.models import MultiTaskModule
+from torch import Tensor, nn
+
+
+class Classifier(nn.Module):
+    """Images to logits, whatever the task.
+
+    Args:
+        normalise: from uint8 images to the backbone's input.
+        backbone: to features.
+        head: from features to logits.
+    """
+
+    def __init__(self, normalise: nn.Module, backbone: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.normalise, self.backbone, self.head = normalise, backbone, head
+
+    def features(self, x: Tensor) -> Tensor:
+        """Features that the head sees.
+
+        Args:
+            x: ``(B, C, H, W)``, uint8, or floating point and normalised.
+
+        Returns:
+            ``(B, F)``.
+        """
+        features: Tensor = self.backbone(self.normalise(x))
+        return features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits.
+
+        Args:
+            x: ``(B, C, H, W)``.
+
+        Returns:
+            ``(B, classes)``.
+        """
+        logits: Tensor = self.head(self.features(x))
+        return logits
+
+
+class TaskAwareClassifier(MultiTaskModule):
+    """Images and task labels to the logits of each image's own task.
+
+    Args:
+        normalise: from uint8 images to the backbone's input.
+        backbone: to features.
+        head: from features and task labels to logits.
+    """
+
+    def __init__(self, normalise: nn.Module, backbone: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.normalise, self.backbone, self.head = normalise, backbone, head
+
+    def features(self, x: Tensor) -> Tensor:
+        """Features that the head sees.
+
+        Args:
+            x: ``(B, C, H, W)``, uint8, or floating point and normalised.
+
+        Returns:
+            ``(B, F)``.
+        """
+        features: Tensor = self.backbone(self.normalise(x))
+        return features
+
+    def forward(self, x: Tensor, task_labels: Tensor) -> Tensor:
+        """Logits of each image's own task.
+
+        Args:
+            x: ``(B, C, H, W)``.
+            task_labels: int64 ``(B,)``.
+
+        Returns:
+            ``(B, classes an experience)``.
+        """
+        logits: Tensor = self.head(self.features(x), task_labels)
+        return logits
+
+    def forward_single_task(self, x: Tensor, task_label: int) -> Tensor:
+        """Logits of one task for all images (part of Avalanche's protocol).
+
+        Args:
+            x: ``(B, C, H, W)``.
+            task_label: the task.
+
+        Returns:
+            ``(B, classes an experience)``.
+        """
+        return self.forward(x, x.new_full((len(x),), task_label, dtype=torch.int64))

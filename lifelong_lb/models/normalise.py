@@ -1,0 +1,41 @@
+"""From uint8 images to what a backbone sees."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Normalise(nn.Module):
+    """(x / 255 - mean) / std for each channel, on the device, a whole minibatch at once.
+
+    Images stay uint8 in data sets and memories, a quarter of the size. Inputs that are floating point already are
+    taken as normalised and pass unchanged.
+
+    Args:
+        mean: of each channel, in units of 0..1.
+        std: of each channel, likewise.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        deviation = torch.tensor(std, dtype=torch.float64)
+        scale = 1 / (255 * deviation)
+        shift = -torch.tensor(mean, dtype=torch.float64) / deviation
+        dtype = torch.get_default_dtype()
+        self.register_buffer("scale", scale.to(dtype).reshape(-1, 1, 1), persistent=False)
+        self.register_buffer("shift", shift.to(dtype).reshape(-1, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise uint8 images.
+
+        Args:
+            x: ``(B, C, H, W)``, uint8, or floating point.
+
+        Returns:
+            ``(B, C, H, W)``, floating point.
+        """
+        return x if x.is_floating_point() else torch.addcmul(self.shift, x.to(self.scale.dtype), self.scale)
