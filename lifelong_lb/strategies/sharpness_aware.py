@@ -1,0 +1,97 @@
+"""The plugin that applies an update rule inside an Avalanche strategy."""
+
+from typing import Any
+
+from avalanche.core import SupervisedPlugin
+from torch import Tensor
+
+from lifelong_lb.optim import UpdateRule
+from lifelong_lb.optim.rule import Finish
+from lifelong_lb.strategies.passes import hooks_to_fire
+
+
+class SharpnessAwarePlugin(SupervisedPlugin):
+    """Turns the strategy's optimizer step into the step of an update rule, through hooks alone.
+
+    The strategy's ordinary pass is the rule's first gradient. The further passes are taken in ``before_update`` on
+    the same minibatch, the strategy's own ``optimizer_step()`` is the rule's last base step, and ``after_update``
+    finishes (for example interpolates). The optimizer stays a plain torch one, and nothing is kept between
+    iterations, so heads may grow and models may be swapped. Loss and outputs that metrics see are those of the first
+    pass, at the weights before the step.
+
+    Args:
+        rule: the update rule.
+
+    Attributes:
+        gradient_evaluations: forward-backward passes over minibatches so far, the ordinary ones included.
+
+    Raises:
+        TypeError: when the rule is not an update rule of :mod:`lifelong_lb.optim`.
+
+    Example:
+        >>> from lifelong_lb.optim import LookbehindSAM
+        >>> SharpnessAwarePlugin(LookbehindSAM(rho=0.05, k=2, alpha=0.5)).gradient_evaluations
+        0
+    """
+
+    def __init__(self, rule: UpdateRule) -> None:
+        super().__init__()
+        if not isinstance(rule, UpdateRule):
+            raise TypeError(f"rule must be an update rule, such as SAM(rho=0.05); got {rule!r}")
+        self.rule = rule
+        self.gradient_evaluations = 0
+        self._finish: Finish | None = None
+
+    def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Take the rule's further passes.
+
+        Args:
+            strategy: the Avalanche strategy, its gradients at the current weights.
+            args: not used.
+            kwargs: not used.
+        """
+        self.gradient_evaluations += 1
+        again = hooks_to_fire(strategy.plugins, self)
+        names = {parameter: name for name, parameter in strategy.model.named_parameters()}
+        loss, output = strategy.loss, strategy.mb_output
+
+        def closure() -> Tensor:
+            self.gradient_evaluations += 1
+            return _pass_again(strategy, again)
+
+        try:
+            self._finish = self.rule.before_base_step(strategy.optimizer, closure, names)
+        finally:
+            strategy.loss, strategy.mb_output = loss, output
+
+    def after_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Finish the rule's step.
+
+        Args:
+            strategy: the Avalanche strategy, after its optimizer step.
+            args: not used.
+            kwargs: not used.
+        """
+        finish, self._finish = self._finish, None
+        if finish is not None:
+            finish()
+
+
+def _pass_again(strategy: Any, again: list[tuple[str, Any]]) -> Tensor:
+    """Evaluate the current minibatch at the current weights, as the strategy's training loop does."""
+    strategy.optimizer.zero_grad()
+    strategy.loss = strategy._make_empty_loss()
+    for hook, plugin in again:
+        if hook == "before_forward":
+            plugin.before_forward(strategy)
+    strategy.mb_output = strategy.forward()
+    strategy.loss += strategy.criterion()
+    for hook, plugin in again:
+        if hook == "before_backward":
+            plugin.before_backward(strategy)
+    strategy.backward()
+    for hook, plugin in again:
+        if hook == "after_backward":
+            plugin.after_backward(strategy)
+    loss: Tensor = strategy.loss
+    return loss
