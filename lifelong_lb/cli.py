@@ -1,0 +1,125 @@
+"""The command line: it parses, calls and prints."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Compare optimizers across continual-learning task sequences.",
+)
+
+StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. train.batch_size=64.")
+]
+OK, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+@app.command()
+def run(
+    study: StudyArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Result folder; runs found there are kept.")],
+    workers: Annotated[int | None, typer.Option(help="Runs at a time; default: one a core.")] = None,
+    executor: Annotated[str, typer.Option(help="in-process or local (a process a run).")] = "local",
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the data sets are; default: LIFELONG_LB_DATA, then the cache folder."),
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
+    assignments: Assignments = None,
+    retry: Annotated[
+        list[str] | None, typer.Option(metavar="STATUS", help="Run again what ended as failed, diverged or timeout.")
+    ] = None,
+) -> None:
+    """Run what is missing of a study; write tables and report into DIR.
+
+    Exit code 0 when all runs are done, 1 when some are not, 2 when the input cannot be used.
+    """
+    from rich.console import Console
+
+    from lifelong_lb.config import read_study
+    from lifelong_lb.studies import Options, run_study
+    from lifelong_lb.studies.progress import ConsoleWatcher
+
+    checked = read_study(study, assignments or ())
+    options = Options(workers, executor, device, data, download, retry or ())
+    results = run_study(checked, out, options, ConsoleWatcher(Console(stderr=True)))
+    _conclude(out, results)
+
+
+@app.command()
+def report(folder: FolderArgument) -> None:
+    """Make tables, figures and report anew from the stored runs of DIR."""
+    from lifelong_lb.reports import write_report
+    from lifelong_lb.store import ResultFolder
+
+    _conclude(folder, write_report(ResultFolder(folder)))
+
+
+@app.command()
+def validate(study: StudyArgument, assignments: Assignments = None) -> None:
+    """Check a study file without running anything, and count its runs."""
+    from lifelong_lb.config import axis_labels, expand, read_study
+
+    checked = read_study(study, assignments or ())
+    runs = expand(checked)
+    for axis in ("streams", "strategies", "rules", "optimizers"):
+        typer.echo(f"{axis:<10} {', '.join(axis_labels(getattr(checked, axis)))}")
+    typer.echo(f"{'seeds':<10} {', '.join(map(str, checked.seeds))}")
+    typer.echo(f"{study}: a valid study of {len(runs)} runs")
+
+
+@app.command(name="list")
+def list_names(
+    what: Annotated[str | None, typer.Argument(metavar="[streams|strategies|rules|optimizers|models|metrics]")] = None,
+) -> None:
+    """List what a study file can name, with defaults."""
+    from lifelong_lb.config.listing import listing
+
+    def metrics() -> str:
+        from lifelong_lb.evaluation import METRICS
+
+        return "\n".join(f"  {name:<30} {metric.formula} ({metric.source})" for name, metric in METRICS.items())
+
+    typer.echo(listing(what, metrics))
+
+
+def main() -> None:
+    """Entry point of ``lifelong-lb``: a user's mistake ends in one message and exit code 2."""
+    from lifelong_lb.config import UserError
+
+    try:
+        code = app(standalone_mode=False)
+    except UserError as error:
+        typer.echo(f"error: {error}", err=True)
+        code = UNUSABLE_INPUT
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted: finished runs are kept; the same command continues the study", err=True)
+        code = INTERRUPTED
+    except typer.Exit as stop:
+        code = stop.exit_code
+    except Exception as error:  # typer's own complaints about the command line
+        if not hasattr(error, "format_message"):
+            raise
+        typer.echo(f"error: {error.format_message()}", err=True)
+        code = UNUSABLE_INPUT
+    sys.exit(code)
+
+
+def _conclude(folder: Path, results: "object") -> None:
+    from lifelong_lb.reports import Results, summary_text
+
+    assert isinstance(results, Results)
+    typer.echo(summary_text(results))
+    typer.echo(f"report: {folder / 'report.html'}")
+    undone = int((results.runs["status"] != "done").sum())
+    if undone or results.missing:
+        raise typer.Exit(SOME_RUNS_NOT_DONE)

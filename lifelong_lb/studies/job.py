@@ -1,0 +1,31 @@
+"""What an executor is handed: one run, and where its images and its results lie."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lifelong_lb.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to be done.
+
+    Attributes:
+        config: what to run.
+        title: one line for people.
+        out: the result folder.
+        data: folder of the data sets; None for the usual places.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        threads: torch's threads in the run's process. Results depend on it in the last digits, so it never follows
+            from the number of workers.
+        environment: what the run's record says of the code that ran it.
+    """
+
+    config: RunConfig
+    title: str
+    out: Path
+    data: Path | None
+    device: str
+    threads: int
+    environment: dict[str, Any]

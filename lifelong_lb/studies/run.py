@@ -1,0 +1,109 @@
+"""One run: a stream learnt by one strategy with one rule from one seed, and the accuracy matrix that comes of it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lifelong_lb.config import RunConfig
+from lifelong_lb.data import find_dataset, load_images
+from lifelong_lb.models import build_model
+from lifelong_lb.optim import RULES
+from lifelong_lb.seeding import INITIALISATION, seed_all
+from lifelong_lb.strategies import (
+    AccuracyRecorder,
+    DivergenceGuard,
+    SeparateSeeds,
+    SharpnessAwarePlugin,
+    Stopwatch,
+    build_optimizer,
+    build_strategy,
+)
+from lifelong_lb.streams import STREAMS, Stream
+
+Log = Callable[[str], None]
+
+
+@dataclass
+class Progress:
+    """What a run has measured so far; it is read even when the run ends early.
+
+    Attributes:
+        experiences: T.
+        accuracy: entries ``(trained, evaluated, accuracy)``.
+        initial_accuracy: accuracy on each experience at initialisation, where asked for.
+        gradient_evaluations: passes over training minibatches so far.
+        train_seconds: seconds spent training so far.
+        data: what the images were.
+    """
+
+    experiences: int = 0
+    accuracy: list[tuple[int, int, float]] = field(default_factory=list)
+    initial_accuracy: list[float] = field(default_factory=list)
+    gradient_evaluations: int = 0
+    train_seconds: float = 0.0
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def execute(config: RunConfig, progress: Progress, *, data: Path | None, device: str, log: Log) -> None:
+    """Train through the whole stream, measuring after each experience.
+
+    Args:
+        config: what to run.
+        progress: filled as the run goes on.
+        data: folder of the data sets, see :func:`lifelong_lb.data.data_roots`.
+        device: ``"cpu"`` or ``"cuda"``.
+        log: receives a line an experience.
+
+    Raises:
+        DivergedError: when loss or weights are no longer finite.
+        UserError: when the images cannot be read.
+    """
+    stream = _load_stream(config, progress, data)
+    seed_all(config.seed, INITIALISATION)
+    model = build_model(config.model, stream.shape)
+    rule = RULES[config.rule.name](**config.rule.model_dump(exclude={"name", "label"}))
+    sharpness_aware, stopwatch, recorder = SharpnessAwarePlugin(rule), Stopwatch(), AccuracyRecorder()
+    strategy = build_strategy(
+        config.strategy,
+        model=model,
+        optimizer=build_optimizer(config.optimizer, model.parameters()),
+        train=config.train,
+        evaluation=config.evaluation,
+        plugins=[SeparateSeeds(config.seed), sharpness_aware, DivergenceGuard(), stopwatch, recorder],
+        device=device,
+    )
+    everything = config.evaluation.experiences == "all"
+    if everything:
+        progress.initial_accuracy = recorder.evaluate(strategy, stream.test)
+    for i, experience in enumerate(stream.train):
+        seed_all(config.seed, INITIALISATION, i + 1)  # outputs that a growing head adds
+        try:
+            strategy.train(experience)
+        finally:
+            progress.gradient_evaluations = sharpness_aware.gradient_evaluations
+            progress.train_seconds = stopwatch.seconds
+        started = time.perf_counter()
+        tested = stream.test if everything else stream.test[: i + 1]
+        row = recorder.evaluate(strategy, tested)
+        progress.accuracy += [(i, j, accuracy) for j, accuracy in enumerate(row)]
+        log(
+            f"experience {i}: accuracy {row[i]:.4f} on it, {sum(row[: i + 1]) / (i + 1):.4f} on all seen "
+            f"({stopwatch.seconds:.1f} s trained, evaluated in {time.perf_counter() - started:.1f} s)"
+        )
+
+
+def _load_stream(config: RunConfig, progress: Progress, data: Path | None) -> Stream:
+    images = load_images(find_dataset(config.stream.dataset, data))
+    stream = STREAMS[config.stream.name](config.stream, images, config.seed)
+    progress.experiences = stream.shape.experiences
+    progress.data = {
+        "source": images.source,
+        "sha256": images.sha256(),
+        "train_images": len(images.train.y),
+        "test_images": len(images.test.y),
+        "class_order": list(stream.class_order),
+        "class_names": list(stream.class_names),
+    }
+    return stream

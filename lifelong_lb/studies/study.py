@@ -1,0 +1,200 @@
+"""A whole study: what is missing is run, what is there is kept, tables and report are made from all of it."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from lifelong_lb.config import GridRun, Study, UserError, expand, parse_study, read_study, unknown_name
+from lifelong_lb.data import find_dataset
+from lifelong_lb.data.classes import check_classes
+from lifelong_lb.reports import Results, collect, write_report, write_tables
+from lifelong_lb.store import STATUSES, DamagedRunError, ResultFolder, RunRecord, StudyFile
+from lifelong_lb.studies.environment import code_version
+from lifelong_lb.studies.executors import EXECUTORS
+from lifelong_lb.studies.job import Job
+
+SECONDS_BETWEEN_TABLES = 20.0
+"""How often the tables are brought up to date while a study runs."""
+
+
+class Watcher(Protocol):
+    """Somebody who is told how a study goes."""
+
+    def start(self, total: int, present: int) -> None:
+        """Called once: so many runs in the study, so many of them there already."""
+
+    def ended(self, title: str, record: RunRecord) -> None:
+        """Called after each run."""
+
+    def stop(self) -> None:
+        """Called at the end, however it comes."""
+
+
+class Silent:
+    """A watcher who says nothing."""
+
+    def start(self, total: int, present: int) -> None:
+        """Do nothing."""
+
+    def ended(self, title: str, record: RunRecord) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run a study; none of it changes the numbers.
+
+    Attributes:
+        workers: runs at a time; None for one a core.
+        executor: a key of :data:`~lifelong_lb.studies.executors.EXECUTORS`.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        data: folder of the data sets; None for the usual places.
+        download: whether data sets that are not found may be downloaded.
+        retry: statuses of ended runs that shall be run again.
+    """
+
+    workers: int | None = None
+    executor: str = "local"
+    device: str = "auto"
+    data: Path | None = None
+    download: bool = False
+    retry: Sequence[str] = ()
+
+
+def run_study(
+    config: Study | Mapping[str, Any] | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    options: Options | None = None,
+    watcher: Watcher | None = None,
+) -> Results:
+    """Run what is missing of a study, and write its tables and report.
+
+    Args:
+        config: a study, its plain values, or the path of a study file.
+        out: result folder. Runs that are there already are kept; a study with other shared settings is refused.
+        options: how to run it.
+        watcher: is told how it goes.
+
+    Returns:
+        The results of all runs in the folder.
+
+    Raises:
+        UserError: when study, folder or data cannot be used; nothing has been run or written then.
+    """
+    options, watcher = options or Options(), watcher or Silent()
+    _check_options(options)
+    study = as_study(config)
+    runs = expand(study)
+    folder = ResultFolder(Path(out).absolute())
+    stored = folder.read_study()
+    file = StudyFile.of(study) if stored is None else stored.widened(study)
+    labels = file.labels()
+    _check_data(study, options)
+    folder.check_writable()
+    folder.write_study(file)
+    missing = [run for run in runs if _is_missing(folder, run, options.retry)]
+    jobs = _jobs(missing, labels, folder, options)
+    watcher.start(len(runs), len(runs) - len(jobs))
+    try:
+        EXECUTORS[options.executor](jobs, options.workers or _cores(), _ender(folder, watcher))
+    finally:
+        watcher.stop()
+        results = collect(folder)
+        write_tables(folder, results)
+    return write_report(folder, results)
+
+
+def as_study(config: Study | Mapping[str, Any] | str | os.PathLike[str]) -> Study:
+    """A checked study from any form a user may have it in.
+
+    Args:
+        config: a study, its plain values, or the path of a study file.
+
+    Returns:
+        The study.
+
+    Raises:
+        UserError: when it cannot be used.
+    """
+    if isinstance(config, Study):
+        return config
+    if isinstance(config, Mapping):
+        return parse_study(config)
+    return read_study(Path(config))
+
+
+def _check_options(options: Options) -> None:
+    if options.executor not in EXECUTORS:
+        raise UserError(unknown_name("executor", options.executor, EXECUTORS))
+    if options.workers is not None and options.workers < 1:
+        raise UserError(f"workers must be at least 1; got {options.workers}")
+    if options.device not in ("auto", "cpu", "cuda"):
+        raise UserError(unknown_name("device", options.device, ("auto", "cpu", "cuda")))
+    for status in options.retry:
+        if status not in STATUSES or status == "done":
+            raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))
+    if options.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise UserError("device cuda: torch finds no CUDA device on this machine; use cpu or auto")
+
+
+def _check_data(study: Study, options: Options) -> None:
+    """Find every data set, and see that its files are whole and its classes can be dealt out as asked."""
+    found: dict[str, list[int]] = {}
+    for stream in study.streams:
+        if stream.dataset not in found:
+            found[stream.dataset] = find_dataset(stream.dataset, options.data, options.download).labels()
+        check_classes(stream, found[stream.dataset])
+
+
+def _is_missing(folder: ResultFolder, run: GridRun, retry: Sequence[str]) -> bool:
+    if not folder.has_run(run.config.run_id):
+        return True
+    try:
+        return folder.read_run(run.config.run_id).status in retry
+    except DamagedRunError:
+        return True
+
+
+def _jobs(
+    runs: Sequence[GridRun], labels: Mapping[str, Mapping[str, str]], folder: ResultFolder, options: Options
+) -> list[Job]:
+    environment = code_version()
+    return [
+        Job(
+            config=run.config,
+            title=" ".join([*labels[run.config.run_id].values(), f"seed {run.config.seed}"]),
+            out=folder.path,
+            data=None if options.data is None else options.data.absolute(),
+            device=options.device,
+            threads=1,
+            environment=environment,
+        )
+        for run in runs
+    ]
+
+
+def _ender(folder: ResultFolder, watcher: Watcher) -> Callable[[Job], None]:
+    """What to do after each run: tell, and now and then bring the tables up to date."""
+    written = time.monotonic()
+
+    def ended(job: Job) -> None:
+        nonlocal written
+        watcher.ended(job.title, folder.read_run(job.config.run_id))
+        if time.monotonic() - written > SECONDS_BETWEEN_TABLES:
+            write_tables(folder, collect(folder))
+            written = time.monotonic()
+
+    return ended
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

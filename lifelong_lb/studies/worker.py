@@ -1,0 +1,145 @@
+"""What happens in a run's process. Importing this module imports torch and avalanche, once for all runs."""
+
+import contextlib
+import faulthandler
+import json
+import multiprocessing
+import os
+import platform
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from importlib.metadata import version
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lifelong_lb.config import UserError
+from lifelong_lb.store import ResultFolder, RunRecord, Status
+from lifelong_lb.strategies import DivergedError
+from lifelong_lb.studies.job import Job
+from lifelong_lb.studies.run import Progress, execute
+
+
+def work_in_process_of_its_own(job: Job) -> None:
+    """Do a run in a process that has nothing else to do: output goes to the run's log.
+
+    The process ends when the one that started it is gone.
+
+    Args:
+        job: the run.
+    """
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / "log.txt"):
+        faulthandler.enable()
+        work(job, scratch)
+
+
+def work(job: Job, scratch: Path) -> Status:
+    """Do a run and publish what comes of it, whatever that is.
+
+    Args:
+        job: the run.
+        scratch: folder from :meth:`lifelong_lb.store.ResultFolder.new_run`.
+
+    Returns:
+        How the run ended.
+    """
+    (scratch / "owner.json").write_text(json.dumps({"host": platform.node(), "pid": os.getpid()}), encoding="utf-8")
+    torch.set_num_threads(job.threads)
+    device = _device(job.device)
+    progress = Progress()
+    status: Status = "done"
+    message = trace = ""
+    _say(f"run {job.config.run_id}: {job.title}")
+    try:
+        with _quiet():
+            execute(job.config, progress, data=job.data, device=device, log=_say)
+    except DivergedError as error:
+        status, message = "diverged", str(error)
+    except UserError as error:
+        status, message = "failed", str(error)
+    except Exception as error:  # noqa: BLE001  a run's failure, of whatever kind, must not end the study
+        status, message, trace = "failed", f"{type(error).__name__}: {error}", traceback.format_exc()
+    _say(f"{status} {message}\n{trace}".strip())
+    record = RunRecord(
+        run=job.config.run_id,
+        config=job.config.to_json(),
+        status=status,
+        message=message,
+        traceback=trace,
+        environment=_environment(job, device),
+        experiences=progress.experiences,
+        accuracy=progress.accuracy,
+        initial_accuracy=progress.initial_accuracy,
+        gradient_evaluations=progress.gradient_evaluations,
+        train_seconds=progress.train_seconds,
+        data=progress.data,
+    )
+    (scratch / "owner.json").unlink()
+    ResultFolder(job.out).write_run(record, scratch)
+    return status
+
+
+def _say(line: str) -> None:
+    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)  # noqa: T201  the run's log
+
+
+def _device(wanted: str) -> str:
+    device = wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    return device
+
+
+def _environment(job: Job, device: str) -> dict[str, Any]:
+    packages = ("torch", "torchvision", "avalanche-lib", "numpy", "pandas")
+    return {
+        **job.environment,
+        "python": platform.python_version(),
+        **{name.removesuffix("-lib"): version(name) for name in packages},
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "threads": job.threads,
+    }
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without a warning that Avalanche's replay plugin raises at each experience, past any filter."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def selective(message: Warning | str, *rest: Any) -> None:
+            if not str(message).startswith("Call to deprecated function update"):
+                show(message, *rest)
+
+        warnings.showwarning = selective  # type: ignore[assignment]  # the same arguments, not all named
+        yield
+
+
+@contextlib.contextmanager
+def _logged_to(path: Path) -> Iterator[None]:
+    """Send this process's output, that of native code included, to a file."""
+    with path.open("a", encoding="utf-8") as log:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+        yield
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
