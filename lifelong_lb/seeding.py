@@ -13,7 +13,9 @@ INITIALISATION = "initialisation"
 CLASS_ORDER = "class-order"
 DATA_ORDER = "data-order"
 MEMORY = "memory"
-"""Purposes: initial weights, order of the classes, order of the minibatches, what a memory keeps."""
+NOISE = "noise"
+"""Purposes: initial weights, order of the classes, order of the minibatches, what a memory keeps, and noise that
+training itself draws, such as dropout masks."""
 
 
 def derive(seed: int, purpose: str, *at: int) -> int:

@@ -23,4 +23,4 @@ class Evaluation(Settings):
     """
 
     experiences: Literal["seen", "all"] = "seen"
-    batch_size: AtLeastOne = 256
+    batch_size: AtLeastOne = 64

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
 
 from lifelong_lb.config import ModelEntry
@@ -33,7 +34,10 @@ def build_model(entry: ModelEntry, shape: Shape) -> nn.Module:
     """
     settings = {key: value for key, value in entry if key not in ("name", "head")}
     backbone = MODELS[entry.name](image=shape.image, **settings)
-    normalise = Normalise(shape.mean, shape.std)
+    convolutional = any(isinstance(module, nn.Conv2d) for module in backbone.modules())
+    if convolutional:
+        backbone = backbone.to(memory_format=torch.channels_last)
+    normalise = Normalise(shape.mean, shape.std, channels_last=convolutional)
     size: int = backbone.feature_size  # type: ignore[assignment]  # every backbone of MODELS has it
     if entry.head in ("multi", "masked"):
         kind = MultiHead if entry.head == "multi" else MaskedHead

@@ -1,5 +1,6 @@
 """A result folder: the only place that knows what its files are called."""
 
+import csv
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -128,17 +130,18 @@ class ResultFolder:
             result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-            matrix = pd.read_csv(folder / "accuracy.csv", float_precision="round_trip")
+            with (folder / "accuracy.csv").open(encoding="utf-8", newline="") as file:
+                matrix = [(int(r["trained"]), int(r["evaluated"]), float(r["accuracy"])) for r in csv.DictReader(file)]
             trace = folder / "traceback.txt"
             record = RunRecord(
                 run=run,
                 config=config,
                 environment=environment,
-                accuracy=[(int(i), int(j), float(a)) for i, j, a in matrix.itertuples(index=False)],
+                accuracy=matrix,
                 traceback=trace.read_text(encoding="utf-8") if trace.exists() else "",
                 **result,
             )
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedRunError(f"{folder}: {error}") from error
         if record.status not in STATUSES:
             raise DamagedRunError(f"{folder / 'result.json'}: status {record.status!r}")
@@ -220,9 +223,10 @@ class ResultFolder:
         """
         path = self.path / f"{name}.csv"
         try:
-            return pd.read_csv(path, float_precision="round_trip", dtype=_TEXT, keep_default_na=False, na_values=[""])
+            table: pd.DataFrame = pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values=[""], **_EXACT)
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read ({error})") from None
+        return table
 
     def write_file(self, name: str, content: str | bytes) -> None:
         """Write any other file of the report.
@@ -247,3 +251,6 @@ class ResultFolder:
 
 
 _TEXT = dict.fromkeys(("run", "stream", "strategy", "rule", "base_optimizer", "status"), str)
+_PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
+_EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
+"""What pandas before 3.1 needs to read floats as they were written; later ones do so by themselves."""

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from avalanche.core import SupervisedPlugin
 
-from lifelong_lb.seeding import DATA_ORDER, MEMORY, seed_all
+from lifelong_lb.seeding import DATA_ORDER, MEMORY, NOISE, seed_all
 
 
 class DivergedError(ArithmeticError):
@@ -14,10 +14,10 @@ class DivergedError(ArithmeticError):
 
 
 class SeparateSeeds(SupervisedPlugin):
-    """Seeds the global generators at every epoch, so that the order of minibatches depends on the seed alone.
+    """Keeps two random streams apart: one that orders minibatches and fills memories, one that training itself uses.
 
-    Whatever random numbers a rule's passes or a model draw within an epoch, the next epoch's minibatches, and what a
-    memory keeps afterwards, are those that every other rule gets.
+    Both start anew at each epoch, from the seed alone. Whatever random numbers a rule's passes or a model draw (for
+    dropout, say), the minibatches that follow, and what a memory keeps, are those that every other rule gets.
 
     Args:
         seed: the study's seed.
@@ -26,17 +26,40 @@ class SeparateSeeds(SupervisedPlugin):
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._seed = seed
+        self._other = torch.get_rng_state()  # of the stream that is not in use now
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Seed for the epoch's minibatches.
+        """Start both streams; that of the minibatches is in use.
 
         Args:
             strategy: the Avalanche strategy.
             args: not used.
             kwargs: not used.
         """
-        clock = strategy.clock
-        seed_all(self._seed, DATA_ORDER, clock.train_exp_counter, clock.train_exp_epochs)
+        at = (strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs)
+        seed_all(self._seed, NOISE, *at)
+        self._other = torch.get_rng_state()
+        seed_all(self._seed, DATA_ORDER, *at)
+
+    def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """The minibatch is there: change to the stream that training uses.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._change()
+
+    def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Change back before the next minibatch is made.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._change()
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Seed for what follows the epoch, such as filling a memory.
@@ -46,8 +69,12 @@ class SeparateSeeds(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
-        clock = strategy.clock
-        seed_all(self._seed, MEMORY, clock.train_exp_counter, clock.train_exp_epochs)
+        seed_all(self._seed, MEMORY, strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs)
+
+    def _change(self) -> None:
+        mine = torch.get_rng_state()
+        torch.set_rng_state(self._other)
+        self._other = mine
 
 
 class Stopwatch(SupervisedPlugin):

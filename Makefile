@@ -1,0 +1,46 @@
+# Needs Python 3.11 to 3.13 and make; everything else is installed into .venv.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+OUT ?= results/split-digits
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test check format clean
+help:
+	@echo "make demo    set up, run the digits study into $(OUT), show the summary"
+	@echo "make test    set up, run the tests"
+	@echo "make check   set up, run linters, type checker, layer contracts and tests"
+	@echo "make format  format the code"
+
+demo: .venv/installed
+	$(BIN)/lifelong-lb run benchmarks/studies/split-digits.yaml --out $(OUT)
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(MAKE) --no-print-directory test
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/created:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found. Name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/installed: .venv/created pyproject.toml constraints.txt
+	@echo "Installing into .venv (torch is large: minutes on a first run) ..."
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv results

@@ -1,0 +1,35 @@
+"""Tables of cases that several tests share."""
+
+import reference
+from torch.optim import SGD, Adam, AdamW
+
+from lifelong_lb.optim import ASAM, SAM, LookbehindASAM, LookbehindSAM
+
+ALPHAS = (0.5, 0.8, 1.0, "adaptive")
+
+RULES = {
+    "sam": (lambda: SAM(rho=0.05), reference.sam_step, {"rho": 0.05}, False),
+    "asam": (lambda: ASAM(rho=0.5), reference.sam_step, {"rho": 0.5}, True),
+    **{
+        f"lookbehind-{name}-k{k}-{alpha}": (
+            lambda kind=kind, rho=rho, k=k, alpha=alpha: kind(rho=rho, k=k, alpha=alpha),
+            reference.lookbehind_step,
+            {"rho": rho, "k": k, "alpha": alpha},
+            scaled,
+        )
+        for name, kind, rho, scaled in (("sam", LookbehindSAM, 0.05, False), ("asam", LookbehindASAM, 0.5, True))
+        for k in (1, 2, 5)
+        for alpha in ALPHAS
+    },
+}
+"""Name to (our rule, naive step, its settings, whether weights are scaled by name)."""
+
+BASES = {
+    "sgd": lambda p: SGD(p, lr=0.1),
+    "momentum": lambda p: SGD(p, lr=0.1, momentum=0.9),
+    "momentum-decay": lambda p: SGD(p, lr=0.1, momentum=0.9, weight_decay=5e-4),
+    "nesterov": lambda p: SGD(p, lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True),
+    "adam": lambda p: Adam(p, lr=1e-3),
+    "adamw": lambda p: AdamW(p, lr=1e-3),
+}
+"""Name to base optimizer."""

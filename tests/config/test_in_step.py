@@ -1,0 +1,44 @@
+"""What study files can name, and what the package can build, are the same."""
+
+import inspect
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from lifelong_lb.config import MODEL_ENTRIES, OPTIMIZER_ENTRIES, RULE_ENTRIES, STRATEGY_ENTRIES, STREAM_ENTRIES
+from lifelong_lb.data import DATASETS
+from lifelong_lb.models import MODELS
+from lifelong_lb.optim import RULES
+from lifelong_lb.strategies import OPTIMIZERS, STRATEGIES
+from lifelong_lb.streams import STREAMS
+
+
+@pytest.mark.parametrize(
+    ("named", "built"),
+    [
+        (RULE_ENTRIES, RULES),
+        (STREAM_ENTRIES, STREAMS),
+        (STRATEGY_ENTRIES, STRATEGIES),
+        (OPTIMIZER_ENTRIES, OPTIMIZERS),
+        (MODEL_ENTRIES, MODELS),
+    ],
+)
+def test_names_are_the_same(named, built):
+    assert list(named) == list(built)
+
+
+@pytest.mark.parametrize("entries", [RULE_ENTRIES, STREAM_ENTRIES, STRATEGY_ENTRIES, OPTIMIZER_ENTRIES, MODEL_ENTRIES])
+def test_an_entry_is_registered_under_its_own_name(entries):
+    assert all(model().name == name for name, model in entries.items())
+
+
+@pytest.mark.parametrize("name", RULE_ENTRIES)
+def test_rules_have_the_same_hyper_parameters_and_defaults_in_python(name):
+    fields = {k: f.default for k, f in RULE_ENTRIES[name].model_fields.items() if k not in ("name", "label")}
+    assert PydanticUndefined not in fields.values()
+    ours = {k: p.default for k, p in inspect.signature(RULES[name]).parameters.items()}
+    assert ours == fields
+
+
+def test_streams_name_known_data_sets():
+    assert all(model.dataset in DATASETS for model in STREAM_ENTRIES.values())

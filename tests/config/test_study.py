@@ -1,0 +1,261 @@
+"""Study files: what is accepted, and the one message that each mistake gets."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lifelong_lb.config import UserError, axis_labels, expand, parse_run, parse_study, read_study
+from lifelong_lb.config.listing import listing
+from lifelong_lb.config.study import apply_override
+
+MINIMAL = {"streams": "split-digits"}
+
+
+def study_of(**changes):
+    return parse_study({**MINIMAL, **changes})
+
+
+def test_bare_names_get_the_papers_defaults():
+    study = study_of(rules=["none", "sam", "asam", "lookbehind-sam", "lookbehind-asam"])
+    _, sam, asam, lookbehind, lookbehind_asam = study.rules
+    assert (sam.rho, asam.rho, asam.eta) == (0.05, 0.5, 0.01)
+    assert (lookbehind.rho, lookbehind.k, lookbehind.alpha) == (0.05, 5, 0.5)
+    assert (lookbehind_asam.rho, lookbehind_asam.eta, lookbehind_asam.k) == (0.5, 0.01, 5)
+    assert study.streams[0].experiences == 5
+    assert study.seeds == (0,)
+
+
+@pytest.mark.parametrize(("seeds", "expected"), [(6, (0, 1, 2, 3, 4, 5)), ([3, 1], (3, 1)), ([0], (0,)), (1, (0,))])
+def test_seeds(seeds, expected):
+    assert study_of(seeds=seeds).seeds == expected
+
+
+def test_one_entry_may_stand_where_a_list_may():
+    assert study_of(rules="sam") == study_of(rules=["sam"])
+    assert study_of(rules={"name": "sam", "rho": 0.1}) == study_of(rules=[{"name": "sam", "rho": 0.1}])
+
+
+def test_numbers_that_yaml_reads_as_words(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("streams: split-digits\nrules: [{name: sam, rho: 1e-3}]\noptimizers: {name: sgd, lr: 1e-1}\n")
+    study = read_study(path)
+    assert study.rules[0].rho == 0.001
+    assert study.optimizers[0].lr == 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"rules": ["none", "lookbehnd-sam"]},
+            "rules[1]: unknown rule 'lookbehnd-sam'; did you mean 'lookbehind-sam'? "
+            "(known: none, sam, asam, lookbehind-sam, lookbehind-asam)",
+        ),
+        ({"rules": ["LookbehindSAM"]}, "did you mean 'lookbehind-sam'?"),
+        ({"streams": "split-digit"}, "streams: unknown stream 'split-digit'; did you mean 'split-digits'?"),
+        ({"strategies": ["replay", "naiv"]}, "strategies[1]: unknown strategy 'naiv'; did you mean 'naive'?"),
+        ({"optimizers": "sdg"}, "optimizers: unknown optimizer 'sdg'; did you mean 'sgd'?"),
+        ({"model": "reduced-resnet"}, "model: unknown model 'reduced-resnet'; did you mean 'reduced-resnet18'?"),
+        ({"rulse": "sam"}, "rulse: unknown key 'rulse'; did you mean 'rules'?"),
+        ({"rules": [{"name": "sam", "roh": 1}]}, "rules[0]: unknown key 'roh'; did you mean 'rho'?"),
+        ({"rules": [{"rho": 1}]}, "rules[0]: needs a 'name'; got the keys rho (known: none, sam,"),
+        ({"rules": [3]}, "rules[0]: must be the name of a rule, or a mapping with 'name'; got 3"),
+        ({"rules": None}, "rules: must be the name of a rule, or a mapping with 'name'; got nothing (null)"),
+        ({"rules": []}, "rules: needs at least one rule (known: none,"),
+        ({"streams": []}, "streams: needs at least one stream (known: split-digits, split-cifar100)"),
+        (
+            {"rules": {"name": "lookbehind-sam", "k": 0}},
+            "rules.k: must be greater than or equal to 1; got 0",
+        ),
+        ({"rules": {"name": "lookbehind-sam", "k": 1.5}}, "rules.k: must be a whole number; got 1.5"),
+        ({"rules": {"name": "lookbehind-sam", "k": True}}, "rules.k: must be a number; got True"),
+        ({"rules": {"name": "sam", "rho": -1}}, "rules.rho: must be greater than or equal to 0; got -1"),
+        ({"rules": {"name": "sam", "rho": "big"}}, "rules.rho: must be a number; got 'big'"),
+        ({"rules": {"name": "sam", "rho": float("nan")}}, "rules.rho: must be a number; got nan"),
+        ({"rules": {"name": "sam", "rho": None}}, "rules.rho: must be a number; got nothing (null)"),
+        ({"rules": {"name": "asam", "eta": 0}}, "rules.eta: must be greater than 0; got 0"),
+        (
+            {"rules": {"name": "lookbehind-sam", "alpha": 1.5}},
+            "rules.alpha: must be a number in (0, 1] or 'adaptive'; got 1.5",
+        ),
+        ({"rules": {"name": "lookbehind-sam", "alpha": 0}}, "must be a number in (0, 1] or 'adaptive'; got 0"),
+        ({"rules": {"name": "lookbehind-sam", "alpha": "adaptiv"}}, "(0, 1] or 'adaptive'; got 'adaptiv'"),
+        (
+            {"streams": {"name": "split-digits", "experiences": 3}},
+            "streams: experiences must divide the 10 classes of digits; got 3 (allowed: 1, 2, 5, 10)",
+        ),
+        (
+            {"streams": {"name": "split-digits", "scenario": "class"}},
+            "streams.scenario: must be 'task-incremental' or 'class-incremental'; got 'class'",
+        ),
+        (
+            {"streams": {"name": "split-digits", "class_order": [0, 0, 1]}},
+            "class_order must name each class of digits once, as labels 0..9; got [0, 0, 1]",
+        ),
+        (
+            {"streams": {"name": "split-digits", "train": {"epochs": 0}}},
+            "streams[0].train.epochs: must be greater than or equal to 1; got 0",
+        ),
+        (
+            {"model": {"name": "mlp", "head": "single"}},
+            "model.head: task-incremental needs one of the heads multi, masked; got 'single'",
+        ),
+        ({"model": {"name": "mlp", "hidden": []}}, "model.hidden: must not be empty; got []"),
+        ({"model": {"name": "mlp", "hidden": 256}}, "model.hidden: must be a list; got 256"),
+        ({"train": {"batchsize": 1}}, "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
+        ({"train": 3}, "train: must be a mapping of settings; got 3"),
+        ({"optimizers": {"name": "sgd", "lr": 0}}, "optimizers.lr: must be greater than 0; got 0"),
+        ({"optimizers": {"name": "sgd", "nesterov": True}}, "nesterov: true needs a momentum above 0"),
+        ({"seeds": 0}, "seeds: must be a number of seeds (6 means 0..5) or a list of whole numbers; got 0"),
+        ({"seeds": True}, "seeds: must be a number of seeds"),
+        ({"seeds": [1, 1]}, "seeds: must differ from each other; got [1, 1]"),
+        ({"seeds": [-1]}, "seeds: must be a number of seeds"),
+        ({"name": 3}, "name: must be a name; got 3"),
+        ({"rules": ["sam", {"name": "sam", "rho": 0.05}]}, "rules[1]: is the same as rules[0]"),
+        (
+            {"rules": [{"name": "sam", "label": "x"}, {"name": "asam", "label": "x"}]},
+            "rules[1]: has the label 'x' of rules[0]",
+        ),
+    ],
+)
+def test_each_mistake_gets_one_sentence(changes, message):
+    with pytest.raises(UserError) as error:
+        study_of(**changes)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_several_mistakes_are_told_at_once():
+    with pytest.raises(UserError) as error:
+        parse_study(
+            {"streams": "split-digits", "rules": {"name": "lookbehind-sam", "k": 0, "rho": -1}, "x": 1}, "s.yaml"
+        )
+    assert str(error.value).splitlines()[0] == "s.yaml: 3 problems"
+    assert len(str(error.value).splitlines()) == 4
+
+
+def test_a_missing_stream_is_asked_for():
+    with pytest.raises(UserError, match="streams: needed: at least one stream"):
+        parse_study({"rules": "sam"})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"streams: [split-digits", "not YAML"),
+        (b"- a\n- b\n", "a study file is a mapping of keys to values; got list"),
+        (b"", "a study file is a mapping of keys to values; got NoneType"),
+        (b"\xff\xfe\x00", "cannot be read as a study file"),
+        (b"rules: sam\nstreams: split-digits\nrules: asam\n", "line 3: the key 'rules' stands twice (first in line 1)"),
+        (b"streams: !!python/object:os.system {}\n", "not YAML"),
+        (b"? [a, b]\n: c\n", "not YAML"),
+    ],
+)
+def test_files_that_are_no_study(tmp_path, content, message):
+    path = tmp_path / "study.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        read_study(path)
+    assert str(error.value).startswith(str(path))
+    assert message in str(error.value)
+
+
+def test_a_missing_file_names_its_neighbours(tmp_path):
+    (tmp_path / "digits.yaml").write_text("streams: split-digits\n")
+    with pytest.raises(UserError, match=r"digit\.yaml: no such study file \(in that folder: digits\.yaml\)"):
+        read_study(tmp_path / "digit.yaml")
+
+
+def test_overrides():
+    raw = {"streams": "split-digits", "model": "mlp"}
+    for assignment in ("train.batch_size=64", "model.hidden=[8, 8]", "seeds=[4]", "rules=[none, sam]"):
+        apply_override(raw, assignment)
+    study = parse_study(raw)
+    assert study.train.batch_size == 64
+    assert study.model.hidden == (8, 8)
+    assert study.seeds == (4,)
+    assert [rule.name for rule in study.rules] == ["none", "sam"]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("train.batch_size", "--set needs key=value"),
+        ("=3", "--set needs key=value"),
+        ("streams.x=1", "'streams' is not a mapping in the study file"),
+        ("seeds=[1", "the value is not YAML"),
+    ],
+)
+def test_overrides_that_are_none(assignment, message):
+    with pytest.raises(UserError, match=message.replace("[", r"\[")):
+        apply_override({"streams": "split-digits"}, assignment)
+
+
+def test_the_grid_spelled_out():
+    study = study_of(rules=["none", "sam"], strategies=["naive", "replay"], seeds=3)
+    runs = expand(study)
+    assert len(runs) == 12
+    assert len({run.config.run_id for run in runs}) == 12
+    assert [run.config.seed for run in runs[:3]] == [0, 1, 2]
+    assert all(parse_run(run.config.to_json()) == run.config for run in runs)
+
+
+def test_a_run_is_named_by_what_shapes_its_numbers():
+    plain = expand(study_of())[0].config
+    labelled = expand(study_of(rules={"name": "none", "label": "plain SGD"}, name="another name"))[0].config
+    explicit = expand(study_of(train={"epochs": 1}, model={"name": "mlp", "head": "multi"}))[0].config
+    longer = expand(study_of(train={"epochs": 2}))[0].config
+    assert plain.run_id == labelled.run_id == explicit.run_id == "2822b743beed"
+    assert plain.run_id != longer.run_id
+
+
+def test_a_stream_may_override_model_and_training():
+    study = study_of(
+        streams=[
+            "split-digits",
+            {"name": "split-digits", "train": {"epochs": 3}},
+            {"name": "split-digits", "model": {"name": "small-cnn"}},
+            {"name": "split-digits", "scenario": "class-incremental", "model": {"hidden": [8], "head": "growing"}},
+        ],
+        model={"name": "mlp", "hidden": [32]},
+    )
+    plain, longer, other, small = (run.config for run in expand(study))
+    assert (plain.train.epochs, longer.train.epochs) == (1, 3)
+    assert other.model.name == "small-cnn"
+    assert (small.model.hidden, small.model.head, plain.model.hidden) == ((8,), "growing", (32,))
+
+
+def test_streams_that_come_to_the_same_runs_are_refused():
+    study = study_of(streams=["split-digits", {"name": "split-digits", "train": {"epochs": 1}}])
+    with pytest.raises(UserError, match=r"streams\[1\]: comes to the same runs as streams\[0\]"):
+        expand(study)
+
+
+def test_labels_tell_namesakes_apart():
+    rules = [{"name": "lookbehind-sam", "k": 2}, {"name": "lookbehind-sam", "k": 2, "alpha": "adaptive"}, "sam"]
+    assert axis_labels(study_of(rules=rules).rules) == [
+        "lookbehind-sam(alpha=0.5)",
+        "lookbehind-sam(alpha=adaptive)",
+        "sam",
+    ]
+    with pytest.raises(UserError, match="two entries would both be called 'sam'"):
+        axis_labels(study_of(rules=["sam", {"name": "asam", "label": "sam"}]).rules)
+
+
+def test_listing_knows_every_kind():
+    text = listing()
+    for word in ("split-cifar100", "replay", "lookbehind-asam", "adamw", "reduced-resnet18", "rho=0.05"):
+        assert word in text
+    with pytest.raises(UserError, match="unknown kind 'rule'; did you mean 'rules'"):
+        listing("rule")
+
+
+def test_configuration_imports_neither_torch_nor_pandas():
+    code = (
+        "import sys, lifelong_lb, lifelong_lb.cli, lifelong_lb.config.listing as l; l.listing();"
+        "from lifelong_lb.config import parse_study, expand; expand(parse_study({'streams': 'split-digits'}));"
+        "print([m for m in ('torch', 'avalanche', 'pandas', 'matplotlib', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,142 @@
+"""Metrics against matrices worked by hand, and properties that hold for all matrices."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from lifelong_lb.evaluation import (
+    METRICS,
+    AccuracyMatrix,
+    average_accuracy,
+    average_incremental_accuracy,
+    backward_transfer,
+    explain,
+    forgetting,
+    forgetting_last_row_included,
+    forward_transfer,
+    learning_accuracy,
+)
+
+NAN = float("nan")
+LOWER = [[0.90, NAN, NAN], [0.60, 0.80, NAN], [0.70, 0.50, 0.95]]
+FULL = [[0.90, 0.20, 0.30], [0.60, 0.80, 0.40], [0.70, 0.50, 0.95]]
+BETTER_AT_THE_END = [[0.5, NAN, NAN], [0.4, 0.6, NAN], [0.7, 0.9, 0.8]]
+
+
+@pytest.mark.parametrize(
+    ("metric", "matrix", "expected"),
+    [
+        (average_accuracy, LOWER, (0.70 + 0.50 + 0.95) / 3),
+        (learning_accuracy, LOWER, (0.90 + 0.80 + 0.95) / 3),
+        (forgetting, LOWER, ((0.90 - 0.70) + (0.80 - 0.50)) / 2),
+        (forgetting_last_row_included, LOWER, ((0.90 - 0.70) + (0.80 - 0.50)) / 2),
+        (backward_transfer, LOWER, ((0.70 - 0.90) + (0.50 - 0.80)) / 2),
+        (average_incremental_accuracy, LOWER, (0.90 + 0.70 + (0.70 + 0.50 + 0.95) / 3) / 3),
+        (forgetting, BETTER_AT_THE_END, ((0.5 - 0.7) + (0.6 - 0.9)) / 2),
+        (forgetting_last_row_included, BETTER_AT_THE_END, 0.0),
+        (backward_transfer, BETTER_AT_THE_END, ((0.7 - 0.5) + (0.9 - 0.6)) / 2),
+        # a peak between learning and the end counts for forgetting, not for backward transfer
+        (forgetting, [[0.5, NAN, NAN], [0.8, 0.6, NAN], [0.4, 0.6, 0.7]], ((0.8 - 0.4) + 0.0) / 2),
+        (backward_transfer, [[0.5, NAN, NAN], [0.8, 0.6, NAN], [0.4, 0.6, 0.7]], (-0.1 + 0.0) / 2),
+        # forgetting looks at whatever was evaluated before the end, here only one entry
+        (forgetting, [[NAN, NAN, NAN], [0.6, 0.8, NAN], [0.5, 0.6, 0.9]], (0.1 + 0.2) / 2),
+    ],
+)
+def test_by_hand(metric, matrix, expected):
+    value = metric(matrix)
+    assert type(value) is float
+    assert value == pytest.approx(expected, abs=1e-15)
+    assert metric(AccuracyMatrix(np.array(matrix))) == value
+
+
+def test_forward_transfer_by_hand():
+    assert forward_transfer(FULL, [0.1, 0.1, 0.2]) == pytest.approx(((0.20 - 0.1) + (0.40 - 0.2)) / 2)
+    assert math.isnan(forward_transfer(LOWER, [0.1, 0.1, 0.1]))
+    with pytest.raises(ValueError, match=r"one accuracy an experience, shape \(3,\); got \(2,\)"):
+        forward_transfer(FULL, [0.1, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("name", "matrix", "reason"),
+    [
+        ("forgetting", [[0.9]], "forgetting needs at least 2 experiences; there is 1"),
+        ("backward_transfer", [[0.9]], "backward transfer needs at least 2 experiences; there is 1"),
+        (
+            "average_accuracy",
+            [[0.9, NAN], [NAN, 0.8]],
+            "average accuracy needs the accuracy on experience 0 after experience 1, not evaluated",
+        ),
+        (
+            "learning_accuracy",
+            [[NAN, NAN, NAN], [NAN, NAN, NAN], [0.1, 0.2, 0.3]],
+            "learning accuracy needs the accuracy on experience 0 after experience 0, not evaluated (and 1 more)",
+        ),
+        (
+            "forgetting",
+            [[NAN, NAN], [0.5, 0.8]],
+            "forgetting needs an accuracy on experience 0 before the end; none was evaluated",
+        ),
+    ],
+)
+def test_undefined_is_nan_with_a_reason(name, matrix, reason):
+    assert math.isnan(METRICS[name].function(matrix))
+    assert explain(name, matrix) == reason
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_defined_metric_needs_no_explanation(name):
+    assert explain(name, LOWER) == ""
+
+
+def test_an_unknown_metric_is_named():
+    with pytest.raises(ValueError, match="unknown metric 'forgeting' .known: average_accuracy"):
+        explain("forgeting", LOWER)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        ([[0.1, 0.2]], r"\(T, T\) with T >= 1; got shape \(1, 2\)"),
+        ([], r"\(T, T\) with T >= 1; got shape \(0,\)"),
+        ([[90.0]], r"fractions in \[0, 1\], or NaN where not evaluated; got 90"),
+        ([[-0.5]], "got -0.5"),
+    ],
+)
+def test_what_is_no_accuracy_matrix_is_refused(matrix, message):
+    with pytest.raises(ValueError, match=message):
+        average_accuracy(matrix)
+
+
+def test_entries_round_trip():
+    matrix = AccuracyMatrix(np.array(LOWER))
+    again = AccuracyMatrix.from_entries(matrix.entries(), 3)
+    assert np.array_equal(matrix.values, again.values, equal_nan=True)
+    assert matrix.entries()[1] == (1, 0, 0.6)
+    with pytest.raises(ValueError, match=r"indices must lie in 0\.\.2; got \(3, 0\)"):
+        AccuracyMatrix.from_entries([(3, 0, 0.5)], 3)
+
+
+matrices = st.integers(2, 6).flatmap(lambda T: arrays(np.float64, (T, T), elements=st.floats(0, 1)))
+
+
+@given(matrices)
+def test_identities_and_bounds(R):
+    T = len(R)
+    assert 0 <= average_accuracy(R) <= 1
+    assert 0 <= forgetting_last_row_included(R) <= 1
+    assert forgetting_last_row_included(R) >= forgetting(R) - 1e-12
+    assert forgetting(R) >= -backward_transfer(R) - 1e-12  # the best before the end is at least what was learnt
+    # average accuracy = learning accuracy + (T-1)/T backward transfer
+    assert average_accuracy(R) == pytest.approx(learning_accuracy(R) + (T - 1) / T * backward_transfer(R))
+
+
+@given(matrices)
+def test_a_forgetful_learner_forgets_what_it_learnt(R):
+    lower = np.where(np.tri(len(R), dtype=bool), R, np.nan)
+    lower[-1, :-1] = 0
+    best = np.nanmax(lower[:-1, :-1], axis=0)
+    assert forgetting(lower) == pytest.approx(float(best.mean()))

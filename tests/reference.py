@@ -1,0 +1,71 @@
+"""Naive versions to compare with, written from the mathematics: every gradient is taken anew, nothing is reused."""
+
+import torch
+from torch import Tensor
+
+
+def gradients_at(point, params, loss_of):
+    """Gradients of the loss with the parameters moved to a point (and back)."""
+    here = [p.detach().clone() for p in params]
+    _put(params, point)
+    grads = torch.autograd.grad(loss_of(), params)
+    _put(params, here)
+    return list(grads)
+
+
+def sam_perturbation(point, grads, rho, scaled, eta):
+    """e = rho g / ||g||, or with T = |w| + eta where `scaled`, rho T^2 g / ||T g||."""
+    T = [abs(w) + eta if s else torch.ones_like(w) for w, s in zip(point, scaled, strict=True)]
+    squares = sum(float(((t * g) ** 2).sum()) for t, g in zip(T, grads, strict=True))
+    return [rho * t**2 * g / squares**0.5 for t, g in zip(T, grads, strict=True)]
+
+
+def base_step(point, grads, params, optimizer):
+    """Where one step of the base optimizer leads from a point, with given gradients."""
+    here = [p.detach().clone() for p in params]
+    _put(params, point)
+    for p, g in zip(params, grads, strict=True):
+        p.grad = g.clone()
+    optimizer.step()
+    there = [p.detach().clone() for p in params]
+    _put(params, here)
+    return there
+
+
+def sam_step(params, optimizer, loss_of, *, rho, scaled=None, eta=0.01):
+    """w <- base(w, g(w + e))."""
+    scaled = scaled or [False] * len(params)
+    w = [p.detach().clone() for p in params]
+    e = sam_perturbation(w, gradients_at(w, params, loss_of), rho, scaled, eta)
+    g = gradients_at([a + b for a, b in zip(w, e, strict=True)], params, loss_of)
+    _put(params, base_step(w, g, params, optimizer))
+
+
+def lookbehind_step(params, optimizer, loss_of, *, rho, k, alpha, scaled=None, eta=0.01):
+    """2k gradients: at each of k steps one to ascend from p, one to descend with from the new p."""
+    scaled = scaled or [False] * len(params)
+    slow = [p.detach().clone() for p in params]
+    fast, p = slow, slow
+    for i in range(k):
+        e = sam_perturbation(p, gradients_at(p, params, loss_of), rho, scaled, eta)
+        p = [a + b for a, b in zip(p, e, strict=True)]
+        fast = base_step(fast, gradients_at(p, params, loss_of), params, optimizer)
+        if i == 0:
+            first = fast
+    alphas = [
+        alpha if alpha != "adaptive" else adaptive(f - s, w - s) for f, s, w in zip(first, slow, fast, strict=True)
+    ]
+    _put(params, [s + a * (f - s) for s, f, a in zip(slow, fast, alphas, strict=True)])
+
+
+def adaptive(first: Tensor, last: Tensor) -> float:
+    """(cos + 1) / 2."""
+    a, b = first.flatten().tolist(), last.flatten().tolist()
+    norms = sum(x * x for x in a) ** 0.5 * sum(x * x for x in b) ** 0.5
+    return (sum(x * y for x, y in zip(a, b, strict=True)) / norms + 1) / 2 if norms else 0.5
+
+
+def _put(params, values):
+    with torch.no_grad():
+        for p, v in zip(params, values, strict=True):
+            p.copy_(v)

@@ -1,0 +1,257 @@
+"""The plugin inside Avalanche strategies is the plain PyTorch loop, bit for bit, over the same minibatches."""
+
+import copy
+from types import SimpleNamespace
+
+import pytest
+import torch
+from avalanche.core import SupervisedPlugin
+from avalanche.models import avalanche_forward
+from avalanche.models.dynamic_modules import avalanche_model_adaptation
+from avalanche.training.plugins import EWCPlugin
+from avalanche.training.supervised import EWC
+from torch import nn
+from torch.optim import SGD
+
+from lifelong_lb.config import parse_study
+from lifelong_lb.data import find_dataset, load_images
+from lifelong_lb.models import build_model
+from lifelong_lb.optim import ASAM, SAM, LookbehindASAM, LookbehindSAM, NoRule
+from lifelong_lb.seeding import INITIALISATION, seed_all
+from lifelong_lb.strategies import SeparateSeeds, SharpnessAwarePlugin, build_strategy
+from lifelong_lb.streams import split_stream
+
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
+
+RULES = {
+    "none": NoRule,
+    "sam": SAM,
+    "asam": ASAM,
+    "lookbehind-sam": lambda: LookbehindSAM(rho=0.1, k=3, alpha=0.5),
+    "lookbehind-asam": lambda: LookbehindASAM(rho=0.5, k=2, alpha="adaptive"),
+}
+EXPERIENCES = 3
+
+
+class MinibatchTape(SupervisedPlugin):
+    """Keeps every minibatch that a strategy trains on."""
+
+    def __init__(self):
+        super().__init__()
+        self.minibatches = []
+
+    def after_training_iteration(self, strategy, **kwargs):
+        index = strategy.experience.current_experience
+        self.minibatches.append((index, *(part.clone() for part in strategy.mbatch)))
+
+
+def parts_of(strategy, scenario, head, stream_length=5):
+    study = parse_study({
+        "streams": [{"name": "split-digits", "experiences": stream_length, "scenario": scenario}],
+        "model": {"name": "mlp", "hidden": [16], "head": head},
+        "strategies": [strategy],
+        "train": {"batch_size": 32},
+    })
+    stream = split_stream(study.streams[0], load_images(find_dataset("digits")), seed=0)
+    seed_all(0, INITIALISATION)
+    return SimpleNamespace(study=study, stream=stream, model=build_model(study.model, stream.shape))
+
+
+def make_strategy(parts, model, optimizer, plugins):
+    return build_strategy(
+        parts.study.strategies[0],
+        model=model,
+        optimizer=optimizer,
+        train=parts.study.train,
+        evaluation=parts.study.evaluation,
+        plugins=plugins,
+    )
+
+
+def train(strategy, stream):
+    for i, experience in enumerate(stream.train[:EXPERIENCES]):
+        seed_all(0, INITIALISATION, i + 1)
+        strategy.train(experience)
+
+
+def plain_loop(model, stream, minibatches, rule, optimizer_of):
+    """A PyTorch loop without Avalanche's training: the same minibatches, heads grown at the same places."""
+    optimizer = optimizer_of(model)
+    criterion = nn.CrossEntropyLoss()
+    current = -1
+    for index, x, y, task in minibatches:
+        if index != current:
+            current = index
+            seed_all(0, INITIALISATION, index + 1)
+            avalanche_model_adaptation(model, stream.train[index])
+            known = {id(p) for group in optimizer.param_groups for p in group["params"]}
+            if any(id(p) not in known for p in model.parameters()):
+                optimizer = optimizer_of(model)
+
+        def closure(x=x, y=y, task=task, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = criterion(avalanche_forward(model, x, task), y)
+            loss.backward()
+            return loss
+
+        rule.step(optimizer, closure)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("scenario", "head", "momentum"),
+    [
+        ("task-incremental", "multi", 0.9),
+        ("task-incremental", "masked", 0.9),
+        ("class-incremental", "single", 0.9),
+        ("class-incremental", "growing", 0.0),  # a grown layer starts with fresh momentum
+    ],
+)
+@pytest.mark.parametrize("strategy", ["naive", {"name": "replay", "mem_size": 40}])
+def test_same_trajectory_as_a_plain_loop(strategy, scenario, head, momentum, rule):
+    parts = parts_of(strategy, scenario, head)
+    ours, plain = parts.model, copy.deepcopy(parts.model)
+
+    def optimizer_of(model):
+        return SGD(model.named_parameters(), lr=0.1, momentum=momentum)
+
+    tape = MinibatchTape()
+    ours_optimizer = SGD(ours.parameters(), lr=0.1, momentum=momentum)
+    train(
+        make_strategy(parts, ours, ours_optimizer, [SeparateSeeds(0), SharpnessAwarePlugin(RULES[rule]()), tape]),
+        parts.stream,
+    )
+    plain_loop(plain, parts.stream, tape.minibatches, RULES[rule](), optimizer_of)
+    assert len(tape.minibatches) > 20
+    assert dict(ours.named_parameters()).keys() == dict(plain.named_parameters()).keys()
+    for (name, a), b in zip(ours.named_parameters(), plain.parameters(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_passes_are_counted_and_metrics_see_the_first_one():
+    parts = parts_of("naive", "class-incremental", "single")
+    criterion = nn.CrossEntropyLoss()
+
+    class Witness(SupervisedPlugin):
+        def __init__(self):
+            super().__init__()
+            self.iterations = 0
+
+        def before_training_iteration(self, strategy, **kwargs):
+            strategy.model.eval()
+            with torch.no_grad():
+                self.expected = criterion(strategy.model(strategy.mb_x), strategy.mb_y)
+            strategy.model.train()
+
+        def after_training_iteration(self, strategy, **kwargs):
+            self.iterations += 1
+            assert strategy.loss.item() == self.expected.item()
+            assert torch.equal(criterion(strategy.mb_output, strategy.mb_y), self.expected)
+
+    plugin, witness = SharpnessAwarePlugin(LookbehindSAM(rho=0.5, k=3)), Witness()
+    train(make_strategy(parts, parts.model, SGD(parts.model.parameters(), lr=0.1), [plugin, witness]), parts.stream)
+    assert witness.iterations > 20
+    assert plugin.gradient_evaluations == 4 * witness.iterations
+
+
+def test_rules_that_are_compared_see_the_same_minibatches():
+    tapes = []
+    for rule in (NoRule(), LookbehindSAM(k=3)):
+        parts = parts_of({"name": "replay", "mem_size": 40}, "class-incremental", "growing")
+        model = parts.model
+        model.backbone = nn.Sequential(model.backbone, nn.Dropout(0.5))  # draws random numbers in every pass
+        tape = MinibatchTape()
+        plugins = [SeparateSeeds(0), SharpnessAwarePlugin(rule), tape]
+        train(make_strategy(parts, model, SGD(model.parameters(), lr=0.1), plugins), parts.stream)
+        tapes.append(tape.minibatches)
+    assert len(tapes[0]) == len(tapes[1])
+    for (_, x, y, _), (_, other_x, other_y, _) in zip(*tapes, strict=True):
+        assert torch.equal(x, other_x)
+        assert torch.equal(y, other_y)
+
+
+def test_a_pass_that_raises_leaves_weights_and_loss():
+    parts = parts_of("naive", "class-incremental", "single")
+    calls = 0
+
+    class Failing(nn.CrossEntropyLoss):
+        def forward(self, output, target):
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                raise RuntimeError("no memory left")
+            return super().forward(output, target)
+
+    model = parts.model
+    strategy = make_strategy(parts, model, SGD(model.parameters(), lr=0.1), [SharpnessAwarePlugin(LookbehindSAM(k=3))])
+    strategy._criterion = Failing()
+    before = [p.detach().clone() for p in model.parameters()]
+    with pytest.raises(RuntimeError, match="no memory left"):
+        strategy.train(parts.stream.train[0])
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    assert strategy.loss.item() > 0
+    assert len(strategy.mb_output) == len(strategy.mb_y)
+
+
+def ewc(parts, plugins):
+    return EWC(
+        model=parts.model,
+        optimizer=SGD(parts.model.parameters(), lr=0.05),
+        criterion=nn.CrossEntropyLoss(),
+        ewc_lambda=10.0,
+        train_mb_size=32,
+        plugins=plugins,
+        evaluator=None,
+    )
+
+
+def test_a_penalty_enters_every_pass():
+    """With rho = 0 the second pass repeats the first at w: with EWC the same gradient, penalty included."""
+    parts = parts_of("naive", "class-incremental", "single")
+
+    class Compare(SupervisedPlugin):
+        def __init__(self):
+            super().__init__()
+            self.largest_penalty = 0.0
+
+        def before_update(self, strategy, **kwargs):
+            self.first = [p.grad.clone() for p in strategy.model.parameters()]
+            bare = strategy._criterion(strategy.mb_output, strategy.mb_y)
+            self.largest_penalty = max(self.largest_penalty, (strategy.loss - bare).item())
+
+        def after_update(self, strategy, **kwargs):
+            for p, g in zip(strategy.model.parameters(), self.first, strict=True):
+                assert torch.allclose(p.grad, g, rtol=0, atol=1e-6)
+
+    compare = Compare()
+    train(ewc(parts, [compare, SharpnessAwarePlugin(SAM(rho=0))]), parts.stream)
+    assert compare.largest_penalty > 1e-3
+
+
+def test_a_plugin_that_the_table_does_not_know_is_refused():
+    parts = parts_of("naive", "class-incremental", "single")
+
+    class MyPenalty(SupervisedPlugin):
+        def before_backward(self, strategy, **kwargs):
+            strategy.loss = strategy.loss * 2
+
+    strategy = make_strategy(
+        parts, parts.model, SGD(parts.model.parameters(), lr=0.1), [SharpnessAwarePlugin(SAM()), MyPenalty()]
+    )
+    with pytest.raises(TypeError, match=r"does not know what MyPenalty\.before_backward means .*EWCPlugin"):
+        strategy.train(parts.stream.train[0])
+
+
+def test_a_penalty_of_a_known_kind_may_be_subclassed():
+    from lifelong_lb.strategies.passes import hooks_to_fire
+
+    class MyEWC(EWCPlugin):
+        pass
+
+    plugin = MyEWC(ewc_lambda=1.0)
+    assert hooks_to_fire([plugin], own=None) == [("before_backward", plugin)]
+
+
+def test_only_rules_are_taken():
+    with pytest.raises(TypeError, match=r"rule must be an update rule, such as SAM\(rho=0\.05\); got 'sam'"):
+        SharpnessAwarePlugin("sam")
