@@ -1,7 +1,5 @@
 """Scikit-learn's handwritten digits: real images that come with a dependency."""
 
-from pathlib import Path
-
 import numpy as np
 
 from lifelong_lb.data.arrays import Arrays, Source
@@ -15,9 +13,8 @@ class DigitsSource(Source):
     """
 
     description = "scikit-learn's load_digits"
-    mean = (0.30527,)  # of the train part, as the statistics below are
-    std = (0.37612,)
-    paths: tuple[Path, ...] = ()
+    mean = (0.3052,)
+    std = (0.3760,)
 
     def labels(self) -> list[int]:
         """The ten digits.

@@ -1,0 +1,71 @@
+"""Small data sets in the layouts of real ones, and where the real ones may lie."""
+
+import io
+import json
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+REAL = Path(os.environ.get("LIFELONG_LB_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+"""Real images, beside the checkout where there are any."""
+
+needs_real_cifar = pytest.mark.skipif(
+    not (REAL / "cifar100").is_dir(), reason=f"real CIFAR-100 is not at {REAL} (set LIFELONG_LB_TEST_DATA)"
+)
+
+
+def pictures(labels, size=32, seed=0):
+    """One random RGB picture a label, uint8 (N, 3, size, size)."""
+    return np.random.default_rng(seed).integers(0, 256, (len(labels), 3, size, size), dtype=np.uint8)
+
+
+def encoded(picture, kind="PNG"):
+    stream = io.BytesIO()
+    Image.fromarray(picture.transpose(1, 2, 0)).save(stream, kind)
+    return stream.getvalue()
+
+
+def write_parquet(path, x, y, image="img", label="fine_label", names=("apple", "bear")):
+    """A file in the column layout of the Hugging Face hub."""
+    features = {image: {"_type": "Image"}, label: {"names": list(names), "_type": "ClassLabel"}}
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    rows = [{"bytes": encoded(picture) if not isinstance(picture, bytes) else picture, "path": None} for picture in x]
+    table = pa.table({image: pa.array(rows, kind), label: pa.array([int(v) for v in y], pa.int64())})
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, row_group_size=7)
+
+
+def write_cifar_parquet(folder, classes=(3, 4, 10, 50), train_each=6, test_each=2, shards=1):
+    """A whole little CIFAR-100; returns train and test pictures and labels."""
+    y_train, y_test = np.repeat(classes, train_each), np.repeat(classes, test_each)
+    x_train, x_test = pictures(y_train, seed=1), pictures(y_test, seed=2)
+    for i, part in enumerate(np.array_split(np.arange(len(y_train)), shards)):
+        write_parquet(folder / f"train-{i:05d}-of-{shards:05d}.parquet", x_train[part], y_train[part])
+    write_parquet(folder / "test-00000-of-00001.parquet", x_test, y_test)
+    return (x_train, y_train), (x_test, y_test)
+
+
+def write_cifar_python(folder, classes=(0, 1, 2, 3), train_each=5, test_each=2):
+    """torchvision's layout."""
+    folder.mkdir(parents=True)
+    written = []
+    for name, each, seed in (("train", train_each, 1), ("test", test_each, 2)):
+        y = np.repeat(classes, each)
+        x = pictures(y, seed=seed)
+        content = {
+            b"data": x.reshape(len(x), -1),
+            b"fine_labels": y.tolist(),
+            b"coarse_labels": [0] * len(y),
+            b"filenames": [b"x.png"] * len(y),
+        }
+        (folder / name).write_bytes(pickle.dumps(content, protocol=2))
+        written.append((x, y))
+    (folder / "meta").write_bytes(pickle.dumps({b"fine_label_names": [b"apple", b"bear", b"cup", b"dog"]}, protocol=2))
+    return written

@@ -1,0 +1,112 @@
+"""Split streams: every image once, in the experience of its class, under the label its scenario gives it."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from images import REAL, needs_real_cifar
+
+from lifelong_lb.config import UserError, parse_study
+from lifelong_lb.data import find_dataset, load_images
+from lifelong_lb.data.image_tensors import ImageData, ImageTensors
+from lifelong_lb.streams import split_stream
+
+CLASSES = [2, 3, 7, 11, 13, 40]
+
+
+def labelled_images(each, seed):
+    """Images that carry their own label in their first pixel."""
+    y = torch.tensor(CLASSES).repeat(each)[torch.randperm(each * len(CLASSES), generator=_generator(seed))]
+    x = torch.randint(0, 256, (len(y), 1, 4, 4), generator=_generator(seed + 1), dtype=torch.uint8)
+    x[:, 0, 0, 0] = y.to(torch.uint8)
+    return ImageTensors(x, y, tuple(f"class {i}" for i in range(41)))
+
+
+def _generator(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+IMAGES = ImageData(labelled_images(5, 0), labelled_images(2, 9), (0.5,), (0.25,), "made up")
+
+
+def entry(**settings):
+    return parse_study({"streams": {"name": "split-cifar100", "experiences": 2, **settings}}).streams[0]
+
+
+@pytest.mark.parametrize("scenario", ["task-incremental", "class-incremental"])
+def test_every_image_lies_in_the_experience_of_its_class(scenario):
+    stream = split_stream(entry(scenario=scenario), IMAGES, seed=4)
+    assert sorted(stream.class_order) == CLASSES
+    assert stream.class_names == tuple(f"class {c}" for c in stream.class_order)
+    assert (stream.shape.experiences, stream.shape.classes, stream.shape.classes_an_experience) == (2, 6, 3)
+    for part, source in ((stream.train, IMAGES.train), (stream.test, IMAGES.test)):
+        seen = []
+        for i, experience in enumerate(part):
+            assert experience.current_experience == i
+            own = stream.class_order[3 * i : 3 * i + 3]
+            for x, y, task in experience.dataset:
+                original = int(x[0, 0, 0])
+                seen.append(x)
+                position = own.index(original)
+                assert (int(y), task) == ((position, i) if scenario == "task-incremental" else (3 * i + position, 0))
+            assert experience.task_labels == [i if scenario == "task-incremental" else 0]
+            offset = 0 if scenario == "task-incremental" else 3 * i
+            assert experience.classes_in_this_experience == {offset, offset + 1, offset + 2}
+        assert len(seen) == len(source.x)
+        expected = np.unique(source.x.flatten(1).numpy(), axis=0)
+        assert np.array_equal(np.unique(torch.stack(seen).flatten(1).numpy(), axis=0), expected)
+
+
+def test_each_seed_has_its_own_class_order_and_always_the_same():
+    orders = [split_stream(entry(), IMAGES, seed).class_order for seed in range(6)]
+    assert len(set(orders)) >= 5
+    assert orders == [split_stream(entry(), IMAGES, seed).class_order for seed in range(6)]
+    assert orders[0] == (40, 2, 3, 13, 11, 7)  # whoever changes this changes everybody's results
+
+
+def test_a_fixed_class_order_holds_for_every_seed():
+    fixed = [40, 2, 13, 3, 11, 7]
+    orders = {split_stream(entry(class_order=fixed), IMAGES, seed).class_order for seed in range(3)}
+    assert orders == {tuple(fixed)}
+
+
+def test_images_are_shared_not_copied():
+    stream = split_stream(entry(), IMAGES, seed=0)
+    x = stream.train[0].dataset[0][0]
+    assert x.untyped_storage().data_ptr() == IMAGES.train.x.untyped_storage().data_ptr()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"experiences": 4}, "experiences must divide the 6 classes found in the data; got 4"),
+        ({"class_order": [0, 1, 2]}, r"must name each class found in the data once \(2, 3, 7, 11, 13, 40\)"),
+    ],
+)
+def test_what_the_data_does_not_allow(settings, message):
+    with pytest.raises(UserError, match=message):
+        split_stream(entry(**settings), IMAGES, seed=0)
+
+
+def test_a_class_that_was_never_learnt_is_named():
+    strange = ImageTensors(IMAGES.test.x, torch.full_like(IMAGES.test.y, 5))
+    with pytest.raises(UserError, match="the test part has the class 5, which the train part lacks"):
+        split_stream(entry(), ImageData(IMAGES.train, strange, (0.5,), (0.25,), ""), seed=0)
+
+
+@pytest.mark.parametrize(("experiences", "per"), [(5, 2), (2, 5), (10, 1), (1, 10)])
+def test_digits_in_any_split(experiences, per):
+    study = parse_study({"streams": {"name": "split-digits", "experiences": experiences}})
+    stream = split_stream(study.streams[0], load_images(find_dataset("digits")), seed=0)
+    assert len(stream.train) == len(stream.test) == experiences
+    assert sum(len(e.dataset) for e in itertools.chain(stream.train, stream.test)) == 1797
+    assert all(len(e.classes_in_this_experience) == per for e in stream.train)
+
+
+@needs_real_cifar
+def test_a_subset_of_cifar_100_in_five_experiences():
+    study = parse_study({"streams": {"name": "split-cifar100", "experiences": 5, "scenario": "class-incremental"}})
+    stream = split_stream(study.streams[0], load_images(find_dataset("cifar100", REAL / "cifar100-small")), seed=0)
+    assert [len(e.dataset) for e in stream.train] == [400] * 5
+    assert stream.shape.classes == 20
