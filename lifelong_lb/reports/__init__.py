@@ -1,0 +1,58 @@
+"""Reports: tidy frames, tables, figures and the HTML page, made from a result folder. Never torch.
+
+The names are loaded when they are first used, so that importing this package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lifelong_lb.reports.blocks import blocks_of
+    from lifelong_lb.reports.build import load_results, write_report, write_tables
+    from lifelong_lb.reports.figures import draw_figures
+    from lifelong_lb.reports.plain_text import summary_text
+    from lifelong_lb.reports.results import ACCURACY_COLUMNS, RESULT_COLUMNS, Results, collect, matrix_of
+    from lifelong_lb.reports.summary import SUMMARY_COLUMNS, summary_table
+    from lifelong_lb.reports.tables import readable_table
+
+__all__ = [
+    "ACCURACY_COLUMNS",
+    "RESULT_COLUMNS",
+    "SUMMARY_COLUMNS",
+    "Results",
+    "blocks_of",
+    "collect",
+    "draw_figures",
+    "load_results",
+    "matrix_of",
+    "readable_table",
+    "summary_table",
+    "summary_text",
+    "write_report",
+    "write_tables",
+]
+
+_HOMES = {
+    "ACCURACY_COLUMNS": "results",
+    "RESULT_COLUMNS": "results",
+    "SUMMARY_COLUMNS": "summary",
+    "Results": "results",
+    "blocks_of": "blocks",
+    "collect": "results",
+    "draw_figures": "figures",
+    "load_results": "build",
+    "matrix_of": "results",
+    "readable_table": "tables",
+    "summary_table": "summary",
+    "summary_text": "plain_text",
+    "write_report": "build",
+    "write_tables": "build",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,113 @@
+"""What the figures draw: the accuracy matrices of each block of runs that may be compared, rule by rule."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.summary import labels_of
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The done runs of one stream, strategy and base optimizer.
+
+    Attributes:
+        stream: label of the stream.
+        strategy: label of the strategy.
+        base_optimizer: label of the base optimizer.
+        matrices: rule to ``(S, T, T)``, the accuracy matrix R of each of its S seeds; NaN where not evaluated.
+    """
+
+    stream: str
+    strategy: str
+    base_optimizer: str
+    matrices: Mapping[str, Array]
+
+    @property
+    def experiences(self) -> int:
+        """T, the number of experiences."""
+        return int(next(iter(self.matrices.values())).shape[1])
+
+
+def blocks_of(results: Results) -> list[Block]:
+    """Sort the accuracies of the done runs into blocks.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        The blocks that have a done run, in the order of the study: streams outermost, base optimizers innermost.
+    """
+    keys = ["stream", "strategy", "base_optimizer"]
+    ranks = {column: {label: i for i, label in enumerate(labels_of(results, column))} for column in keys}
+    rules = labels_of(results, "rule")
+    blocks = []
+    for key, frame in results.accuracy.groupby(keys, sort=False):
+        T = int(frame[["trained", "evaluated"]].to_numpy().max()) + 1
+        found = dict(list(frame.groupby("rule", sort=False)))
+        matrices = {rule: _stack(found[rule], T) for rule in rules if rule in found}
+        stream, strategy, optimizer = map(str, key)
+        blocks.append(Block(stream, strategy, optimizer, matrices))
+    blocks.sort(key=lambda b: [ranks[column][getattr(b, column)] for column in keys])
+    return blocks
+
+
+def _stack(frame: pd.DataFrame, T: int) -> Array:
+    """Accuracy matrices of one rule's runs, ``(S, T, T)``, in the order of the seeds."""
+    runs = frame.groupby("seed", sort=True)
+    stack = np.full((len(runs), T, T), np.nan)
+    for s, (_, run) in enumerate(runs):
+        stack[s, run["trained"].to_numpy(dtype=int), run["evaluated"].to_numpy(dtype=int)] = run["accuracy"]
+    return stack
+
+
+def mean_over_seeds(values: Array) -> Array:
+    """Mean over the seeds that have a value.
+
+    Args:
+        values: ``(S, ...)``, one entry a seed, NaN for none.
+
+    Returns:
+        ``(...)``; NaN where no seed has a value.
+    """
+    present = ~np.isnan(values)
+    total = np.where(present, values, 0.0).sum(axis=0)
+    number = present.sum(axis=0)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def std_over_seeds(values: Array) -> Array:
+    """Sample standard deviation (divisor n - 1) over the seeds that have a value.
+
+    Args:
+        values: ``(S, ...)``, one entry a seed, NaN for none.
+
+    Returns:
+        ``(...)``; NaN where fewer than two seeds have a value.
+    """
+    number = (~np.isnan(values)).sum(axis=0)
+    squares = np.where(np.isnan(values), 0.0, (values - mean_over_seeds(values)) ** 2).sum(axis=0)
+    return np.where(number > 1, np.sqrt(squares / np.maximum(number - 1, 1)), np.nan)
+
+
+def average_accuracy_so_far(matrices: Array) -> Array:
+    """Average accuracy over the experiences seen so far: a_i = mean over j <= i of R[i, j].
+
+    Args:
+        matrices: ``(S, T, T)``, R of each seed.
+
+    Returns:
+        ``(S, T)``; NaN where an entry it needs was not evaluated.
+
+    Example:
+        >>> average_accuracy_so_far(np.array([[[0.9, np.nan], [0.5, 0.8]]]))
+        array([[0.9 , 0.65]])
+    """
+    T = matrices.shape[1]
+    return np.stack([matrices[:, i, : i + 1].mean(axis=1) for i in range(T)], axis=1)

@@ -1,0 +1,74 @@
+"""Writing a report: every file that is made from the runs."""
+
+from itertools import chain
+from pathlib import Path
+
+import pandas as pd
+
+from lifelong_lb.reports.results import Results, collect
+from lifelong_lb.reports.summary import summary_table
+from lifelong_lb.store import ResultFolder
+
+
+def write_report(folder: ResultFolder, results: Results | None = None) -> Results:
+    """Write the tables, the figures and the page.
+
+    Args:
+        folder: the result folder.
+        results: what its runs have to say, where that was read already.
+
+    Returns:
+        What its runs have to say.
+
+    Raises:
+        UserError: when the folder holds no results.
+    """
+    from lifelong_lb.reports.figures import draw_figures
+    from lifelong_lb.reports.latex import summary_latex
+    from lifelong_lb.reports.page import render_page
+    from lifelong_lb.reports.plain_text import summary_markdown
+
+    results = results or collect(folder)
+    summary = _write_tables(folder, results)
+    folder.write_file("summary.md", summary_markdown(results, summary))
+    folder.write_file("summary.tex", summary_latex(results, summary))
+    figures = draw_figures(results)
+    for drawing in chain.from_iterable(figures.values()):
+        folder.write_file(f"{folder.figures_path.name}/{drawing.name}.svg", drawing.svg)
+        folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
+    folder.write_file(folder.report_path.name, render_page(results, summary, figures))
+    return results
+
+
+def write_tables(folder: ResultFolder, results: Results) -> None:
+    """Write ``results.csv``, ``accuracy.csv`` and ``summary.csv``: cheap enough to be done as runs end.
+
+    Args:
+        folder: the result folder.
+        results: what its runs have to say.
+    """
+    _write_tables(folder, results)
+
+
+def load_results(out: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a result folder.
+
+    Args:
+        out: the folder.
+
+    Returns:
+        The frames of ``results.csv`` and ``accuracy.csv``, computed anew from the runs where the folder holds them.
+
+    Raises:
+        UserError: when the folder holds no results.
+    """
+    results = collect(ResultFolder(Path(out)))
+    return results.runs, results.accuracy
+
+
+def _write_tables(folder: ResultFolder, results: Results) -> pd.DataFrame:
+    summary = summary_table(results)
+    folder.write_table("results", results.runs)
+    folder.write_table("accuracy", results.accuracy)
+    folder.write_table("summary", summary)
+    return summary

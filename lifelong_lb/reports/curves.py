@@ -1,0 +1,129 @@
+"""Accuracy over the course of training: a line a rule, a band over the seeds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lifelong_lb.reports.blocks import Array, Block, average_accuracy_so_far, mean_over_seeds, std_over_seeds
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, label_outer, legend, lines_of, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+_MOST_PANELS = 6
+_BAND = "Lines are means over seeds; bands reach one sample standard deviation to either side (none for one seed)."
+
+Panel = tuple[str, Callable[[str], Array]]
+"""A panel's title, and rule to ``(S, T)`` values."""
+
+
+def draw_experiences(block: Block, looks: Mapping[str, Look]) -> Drawing:
+    """Draw how the accuracy on single experiences goes on after they were learnt.
+
+    Args:
+        block: one stream, strategy and base optimizer.
+        looks: rule to looks.
+
+    Returns:
+        The figure: a panel an experience, or where there are many, for the first, the last and two between.
+    """
+    T = block.experiences
+    shown = range(T) if T <= _MOST_PANELS else (0, T // 3, 2 * T // 3, T - 1)
+    panels: list[Panel] = [(f"experience {j}", partial(_experience_of(block), j)) for j in shown]
+    selection = "" if T <= _MOST_PANELS else f" Shown are {len(shown)} of {T} experiences."
+    caption = (
+        "Accuracy on the test part of each experience, a fraction, after training on each experience in turn; "
+        f"experiences are numbered from 0.{selection} {_BAND}"
+    )
+    name = file_name("experiences", block.stream, block.strategy, block.base_optimizer)
+    title = f"Accuracy during the stream: {block.stream}, {block.strategy}, {block.base_optimizer}"
+    columns = 3 if len(panels) in {3, 5, 6} else min(len(panels), 2)
+    return _draw(name, title, caption, panels, list(block.matrices), looks, columns, "accuracy, fraction")
+
+
+def draw_averages(blocks: Sequence[Block], looks: Mapping[str, Look]) -> Drawing | None:
+    """Draw the average accuracy over the experiences seen so far, a panel a strategy.
+
+    Args:
+        blocks: one stream and base optimizer, one block a strategy.
+        looks: rule to looks.
+
+    Returns:
+        The figure; None when no row of a matrix was evaluated in full but the last.
+    """
+    panels: list[Panel] = [(block.strategy, _average_of(block)) for block in blocks]
+    rules = [rule for rule in looks if any(rule in block.matrices for block in blocks)]
+    T = max(block.experiences for block in blocks)
+    known = [(~np.isnan(values(rule))).any(axis=0).sum() for _, values in panels for rule in rules if values(rule).size]
+    if T < 2 or max(known, default=0) < 2:
+        return None
+    first = blocks[0]
+    caption = (
+        "Average accuracy over the experiences seen so far: after experience i, the mean over j <= i of R[i, j], a "
+        f"fraction; its last value is the average accuracy of the table. One panel a strategy. {_BAND}"
+    )
+    name = file_name("average-accuracy", first.stream, first.base_optimizer)
+    title = f"Average accuracy so far: {first.stream}, {first.base_optimizer}"
+    columns = min(len(panels), 2 if len(panels) in {2, 4} else 3)
+    return _draw(name, title, caption, panels, rules, looks, columns, "average accuracy")
+
+
+def _average_of(block: Block) -> Callable[[str], Array]:
+    def values(rule: str) -> Array:
+        return average_accuracy_so_far(_matrices(block, rule))
+
+    return values
+
+
+def _experience_of(block: Block) -> Callable[[int, str], Array]:
+    def values(j: int, rule: str) -> Array:
+        return _matrices(block, rule)[:, :, j]
+
+    return values
+
+
+def _matrices(block: Block, rule: str) -> Array:
+    T = block.experiences
+    return block.matrices.get(rule, np.empty((0, T, T)))
+
+
+def _draw(
+    name: str,
+    title: str,
+    caption: str,
+    panels: Sequence[Panel],
+    rules: Sequence[str],
+    looks: Mapping[str, Look],
+    columns: int,
+    ylabel: str,
+) -> Drawing:
+    from matplotlib.figure import Figure
+
+    rows = -(-len(panels) // columns)
+    width = WIDTH if columns > 1 else 5.8
+    height = {1: 3.2, 2: 2.6}.get(columns, 2.2) * rows + 0.5 + 0.2 * len(rules) / 3
+    with style(name):
+        figure = Figure((width, height), layout="constrained")
+        grid = list(figure.subplots(rows, columns, squeeze=False, sharey=True, sharex=True).flat)
+        handles: dict[str, Line2D] = {}
+        for axes, (heading, values) in zip(grid, panels, strict=False):
+            axes.set_title(lines_of(heading, 36))
+            for rule in rules:
+                handles.setdefault(rule, _line(axes, values(rule), looks[rule]))
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        label_outer(grid, len(panels), columns, "after training on experience", ylabel)
+        legend(figure, handles, width)
+        return finish(figure, name, title, caption)
+
+
+def _line(axes: "Axes", values: Array, look: Look) -> "Line2D":
+    """A mean over seeds and its band; values are ``(S, T)``."""
+    x, mean, std = np.arange(values.shape[1]), mean_over_seeds(values), std_over_seeds(values)
+    size = 4.5 if len(x) <= 10 else 3.2
+    (line,) = axes.plot(x, mean, color=look.colour, marker=look.marker, linestyle=look.dashes, markersize=size, mew=0)
+    if not np.isnan(std).all():
+        axes.fill_between(x, mean - std, mean + std, color=look.colour, alpha=0.13, linewidth=0)
+    return line

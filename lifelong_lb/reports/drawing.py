@@ -1,0 +1,255 @@
+"""How every figure looks, and how it becomes a file: one style, one colour a rule, the same bytes each time."""
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+WIDTH = 9.4
+"""Inches of a figure as wide as the page's column."""
+
+_COLOURS = ["#3d3d3d", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A"]
+"""Okabe & Ito's palette for the colour-blind, its yellow (too light for lines) replaced by a dark violet."""
+_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p"]
+_DASHES: list[str | tuple[float, tuple[float, ...]]] = ["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 1.5, 1, 1.5))]
+_SETTINGS: dict[str, object] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#555555",
+    "axes.grid": True,
+    "axes.labelcolor": "#222222",
+    "axes.labelsize": 9.5,
+    "axes.linewidth": 0.7,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9.5,
+    "figure.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "savefig.dpi": 180,
+    "svg.fonttype": "none",  # text stays text: small, searchable, read aloud
+    "text.parse_math": False,  # a dollar sign in a label is a dollar sign
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a rule is drawn, the same in all figures of a report.
+
+    Attributes:
+        colour: of its line, band and points.
+        marker: of its points.
+        dashes: matplotlib's line style.
+    """
+
+    colour: str
+    marker: str
+    dashes: str | tuple[float, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A finished figure.
+
+    Attributes:
+        name: file name without ending, safe on every system.
+        title: a few words.
+        caption: what is shown, with its definition.
+        svg: the SVG file.
+        png: the PNG file.
+    """
+
+    name: str
+    title: str
+    caption: str
+    svg: bytes
+    png: bytes
+
+    def inline(self) -> str:
+        """The figure as an element of an HTML page.
+
+        Returns:
+            An ``<svg>`` whose ids begin with the figure's name, so that several can share a page.
+        """
+        text = self.svg.decode("utf-8")
+        text = text[text.index("<svg") :]
+        head = f'<svg role="img" aria-labelledby="{self.name}-caption"'
+        return re.sub(r"<[^>]+>", self._own_ids, text).replace("<svg", head, 1)
+
+    def _own_ids(self, tag: re.Match[str]) -> str:
+        """One tag with its ids, and what points to ids, made the figure's own."""
+        return re.sub(r'(\sid="|"#|url\(#)', lambda m: f"{m[1]}{self.name}-", tag[0])
+
+
+def looks(rules: Sequence[str]) -> dict[str, Look]:
+    """Give each rule its looks.
+
+    Args:
+        rules: all rules of the study, in its order.
+
+    Returns:
+        Rule to looks: eight colours with a marker each, then the same colours with other markers and dashes.
+    """
+    n = len(_COLOURS)
+    return {
+        rule: Look(_COLOURS[i % n], _MARKERS[(i + 3 * (i // n)) % n], _DASHES[i // n % len(_DASHES)])
+        for i, rule in enumerate(rules)
+    }
+
+
+@contextmanager
+def style(name: str) -> Iterator[None]:
+    """Matplotlib's settings while a figure is drawn and saved; the caller's own are back afterwards.
+
+    Args:
+        name: the figure's name; ids within its SVG are hashed with it.
+
+    Yields:
+        Nothing.
+    """
+    import matplotlib.style
+
+    with matplotlib.style.context([{**_SETTINGS, "svg.hashsalt": name}], after_reset=True):
+        yield
+
+
+def finish(figure: "Figure", name: str, title: str, caption: str) -> Drawing:
+    """Save a figure and let go of its memory. To be called within :func:`style`.
+
+    Args:
+        figure: the figure.
+        name: file name without ending.
+        title: a few words.
+        caption: what is shown.
+
+    Returns:
+        The drawing; the same figure gives the same bytes.
+    """
+    files = {}
+    for ending, empty in (("svg", ["Date", "Creator", "Format", "Type"]), ("png", ["Software"])):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=ending, metadata=dict.fromkeys(empty))
+        figure.set_layout_engine("none")  # the first file has found the layout; the second keeps it
+        files[ending] = buffer.getvalue()
+    figure.clear()
+    return Drawing(name, title, caption, files["svg"], files["png"])
+
+
+def file_name(kind: str, *labels: str) -> str:
+    """A name that every file system and every HTML id can bear.
+
+    Args:
+        kind: what the figure shows.
+        labels: labels that tell figures of a kind apart; any text.
+
+    Returns:
+        Lower-case ASCII letters, digits and hyphens; different for different labels.
+
+    Example:
+        >>> file_name("trade-off", "split-digits", "sgd"), file_name("trade-off", "../A", "sgd")
+        ('trade-off--split-digits--sgd', 'trade-off--a--sgd-d4ddf782')
+    """
+    slugs = [re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40] or "x" for label in labels]
+    name = "--".join([kind, *slugs])
+    if list(labels) == slugs:
+        return name
+    return f"{name}-{hashlib.sha256(repr(labels).encode()).hexdigest()[:8]}"
+
+
+def short(label: str, length: int = 44) -> str:
+    """A label fit for a figure: one line, not too long, in characters that the font has.
+
+    Args:
+        label: any text.
+        length: most characters to keep; a longer label loses its middle.
+
+    Returns:
+        Text.
+    """
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    font = get_font(findfont(FontProperties(family="DejaVu Sans")))
+    line = "".join(char for char in " ".join(label.split()) if char.isprintable())
+    text = "".join(char if font.get_char_index(ord(char)) else "\N{REPLACEMENT CHARACTER}" for char in line)
+    if len(text) > length:
+        half = (length - 1) // 2
+        text = f"{text[:half]}…{text[-half:]}"
+    return f" {text}" if text.startswith("_") else text  # matplotlib hides what begins with an underscore
+
+
+def lines_of(label: str, width: int) -> str:
+    """A label for a panel, broken into lines.
+
+    Args:
+        label: any text.
+        width: characters a line.
+
+    Returns:
+        Text with at most three lines; one that has more is shortened first.
+    """
+    import textwrap
+
+    text = short(label, 3 * width - 6)
+    if len(text) <= width:
+        return text
+    return "\n".join(textwrap.wrap(text.replace("(", " (", 1), width, break_on_hyphens=False)[:3])
+
+
+def label_outer(panels: "Sequence[Axes]", used: int, columns: int, xlabel: str, ylabel: str) -> None:
+    """Name the axes of a grid of panels once a row and once a column, and remove the panels not used.
+
+    Args:
+        panels: all panels, row by row.
+        used: how many are used, from the first.
+        columns: panels a row.
+        xlabel: what the lowest panel of each column has on its x axis.
+        ylabel: what the first panel of each row has on its y axis.
+    """
+    for index, axes in enumerate(panels):
+        if index >= used:
+            axes.remove()
+            continue
+        if index + columns >= used:
+            axes.set_xlabel(xlabel)
+            axes.tick_params(labelbottom=True)
+        if index % columns == 0:
+            axes.set_ylabel(ylabel)
+
+
+def legend(figure: "Figure", handles: Mapping[str, "Line2D"], width: float) -> None:
+    """Name the rules below a figure, in as many columns as fit.
+
+    Args:
+        figure: the figure, with constrained layout.
+        handles: rule to what stands for it.
+        width: the figure's width in inches.
+    """
+    texts = [short(rule) for rule in handles]
+    column = 0.55 + 0.075 * max(map(len, texts))
+    columns = max(1, min(len(texts), int(width / column)))
+    rows = -(-len(texts) // columns)
+    figure.legend(
+        list(handles.values()),
+        texts,
+        loc="outside lower center",
+        ncols=-(-len(texts) // rows),
+        handlelength=2.4,
+        columnspacing=1.4,
+    )

@@ -1,0 +1,128 @@
+"""What was compared, in words: the entries of a study's axes with their hyper-parameters and their papers."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lifelong_lb.config import AXES, Entry, axis_labels
+from lifelong_lb.evaluation import METRICS
+from lifelong_lb.reports.results import Results
+from lifelong_lb.store import COLUMNS, RunRecord
+
+AXIS_TITLES = {
+    "streams": "Streams",
+    "strategies": "Strategies",
+    "rules": "Update rules",
+    "optimizers": "Base optimizers",
+}
+
+
+@dataclass(frozen=True)
+class Described:
+    """An entry of a study, described.
+
+    Attributes:
+        label: what tables call it.
+        settings: its name and hyper-parameters.
+        about: what it is, with the paper's arXiv number where there is one.
+    """
+
+    label: str
+    settings: str
+    about: str
+
+
+def describe_entries(results: Results) -> dict[str, list[Described]]:
+    """Describe all entries of the study's axes.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        Title of an axis to its entries; empty when the folder holds no study.
+    """
+    if results.study is None:
+        return {}
+    found: dict[str, list[Described]] = {}
+    for axis in AXES:
+        entries: tuple[Entry, ...] = getattr(results.study.study, axis)
+        described = zip(axis_labels(entries), entries, strict=True)
+        found[AXIS_TITLES[axis]] = [
+            Described(label, settings_text(_plain(entry)), _first_paragraph(type(entry))) for label, entry in described
+        ]
+    return found
+
+
+def models_of(results: Results) -> dict[str, tuple[str, str]]:
+    """Model and training settings of each stream, as its runs had them.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        Label of a stream to its model and its training settings; the study's own for streams without a run. Under the
+        empty label where all streams have the same.
+    """
+    if results.study is None:
+        return {}
+    study, labels = results.study.study, results.study.labels()
+    shared = {"model": study.model.model_dump(mode="json"), "train": study.train.model_dump(mode="json")}
+    first: dict[str, RunRecord] = {}
+    for run, record in results.records.items():
+        first.setdefault(labels[run][COLUMNS["streams"]], record)
+    found = {}
+    for label in axis_labels(study.streams):
+        config: Mapping[str, Any] = first[label].config if label in first else shared
+        model, train = (config.get(part, shared[part]) for part in ("model", "train"))
+        found[label] = (settings_text(model), settings_text(train))
+    values = list(found.values())
+    return {"": values[0]} if len(set(values)) == 1 else found
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Settings as one line.
+
+    Args:
+        settings: plain values, perhaps with a ``name``.
+
+    Returns:
+        Such as ``"sam (rho = 0.05)"``, or ``"epochs = 1, batch_size = 10"`` where there is no name.
+
+    Example:
+        >>> settings_text({"name": "mlp", "head": "multi", "hidden": [256, 256]})
+        'mlp (head = multi, hidden = [256, 256])'
+    """
+    others = ", ".join(f"{key} = {_value(value)}" for key, value in settings.items() if key != "name")
+    if "name" not in settings:
+        return others
+    return f"{settings['name']} ({others})" if others else str(settings["name"])
+
+
+def paper_of_metric(name: str) -> str:
+    """Where a metric comes from.
+
+    Args:
+        name: a key of :data:`~lifelong_lb.evaluation.METRICS`.
+
+    Returns:
+        Authors and year, with the arXiv number where its documentation gives one.
+    """
+    metric = METRICS[name]
+    number = re.search(r"arXiv \d{4}\.\d{4,5}", metric.function.__doc__ or "")
+    return f"{metric.source}, {number[0]}" if number else metric.source
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    """Hyper-parameters of an entry, without those that are not set and a stream's overrides (shown elsewhere)."""
+    own = entry.identity()
+    return {k: v for k, v in own.items() if v is not None and not (k in {"model", "train"} and isinstance(v, dict))}
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _first_paragraph(kind: type) -> str:
+    paragraph = (kind.__doc__ or "").strip().split("\n\n")[0]
+    return " ".join(paragraph.replace("``", "").split())

@@ -1,0 +1,186 @@
+"""The HTML page: one file that needs nothing but itself."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lifelong_lb.evaluation import METRICS
+from lifelong_lb.reports.drawing import Drawing
+from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of, paper_of_metric
+from lifelong_lb.reports.provenance import ended_otherwise, environment_rows
+from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of, state_sentence, status_counts, verdict
+from lifelong_lb.reports.tables import (
+    BOLD,
+    HEADINGS,
+    MAIN_METRICS,
+    SPREAD,
+    UNITS,
+    best_means,
+    constants,
+    count,
+    definitions,
+    duration,
+    readable_table,
+    sections,
+    seeds_cells,
+)
+from lifelong_lb.store import COLUMNS
+
+
+def render_page(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]) -> str:
+    """Write the page.
+
+    Args:
+        results: what a folder's runs have to say.
+        summary: the table made of them.
+        figures: label of a stream to its figures.
+
+    Returns:
+        An HTML document that loads nothing; the same arguments give the same text.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("lifelong_lb.reports"),
+        autoescape=True,
+        finalize=_without_controls,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["breakable"] = breakable
+    environment.filters["minus"] = _minus
+    environment.filters["papers"] = link_papers
+    environment.filters["inline"] = lambda drawing: Markup(drawing.inline())  # matplotlib escapes
+    return environment.get_template("report.html.j2").render(_context(results, summary, figures))
+
+
+def link_papers(text: str) -> Any:
+    """Escape a text and link the arXiv numbers in it.
+
+    Args:
+        text: any text.
+
+    Returns:
+        Markup.
+    """
+    from markupsafe import Markup, escape
+
+    link = r'<a href="https://arxiv.org/abs/\1">arXiv \1</a>'
+    return Markup(re.sub(r"arXiv (\d{4}\.\d{4,5})", link, str(escape(text))))  # escaped
+
+
+def breakable(label: str) -> Any:
+    """Escape a label and let lines break where its hyper-parameters begin.
+
+    Args:
+        label: any text.
+
+    Returns:
+        Markup.
+    """
+    from markupsafe import Markup, escape
+
+    return Markup(str(escape(label)).replace("(", "<wbr>("))  # escaped
+
+
+def _context(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]) -> dict[str, Any]:
+    study = results.study.study if results.study else None
+    streams = [stream for stream in labels_of(results, "stream") if (summary["stream"] == stream).any()]
+    own = {stream: summary[summary["stream"] == stream] for stream in streams}
+    costs = _cost_table(summary)
+    return {
+        "title": study.name if study else "Results",
+        "state": state_sentence(results),
+        "counts": status_counts(results),
+        "problems": list(results.problems),
+        "verdict": verdict(results),
+        "facts": _facts(results),
+        "settings": models_of(results),
+        "streams": streams,
+        "columns": _columns(summary),
+        "tables": {stream: sections(rows, readable_table(rows)) for stream, rows in own.items()},
+        "figures": figures,
+        "costs": {stream: sections(rows, costs.loc[rows.index]) for stream, rows in own.items()},
+        "cost_columns": [(title, "") for title in costs.columns],
+        "definitions": zip(definitions(), [*map(paper_of_metric, MAIN_METRICS), ""], strict=True),
+        "spread": SPREAD,
+        "units": UNITS,
+        "best": best_means(summary),
+        "bold": BOLD,
+        "captions": {stream: constants(rows) for stream, rows in own.items()},
+        "endings": ended_otherwise(results),
+        "entries": describe_entries(results),
+        "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
+        "environment": environment_rows(results.records.values()),
+    }
+
+
+def _facts(results: Results) -> dict[str, str]:
+    seeds = sorted({int(seed) for seed in results.runs["seed"]})
+    if results.study:
+        seeds = sorted({*seeds, *results.study.seeds().values()})
+    asked = list(asked_runs(results))
+    axes = {
+        AXIS_TITLES[axis]: " · ".join(
+            label for label in labels_of(results, column) if any(key[GROUP.index(column)] == label for key in asked)
+        )
+        for axis, column in COLUMNS.items()
+    }
+    return {**axes, "Seeds": ", ".join(map(str, seeds))}
+
+
+def _columns(summary: pd.DataFrame) -> list[tuple[str, str]]:
+    """Titles of the columns beside the rule's, and whether higher or lower is better."""
+    groups = {HEADINGS.get(column, column) for column in GROUP}
+    directions = {METRICS[m].title: "higher" if METRICS[m].higher_is_better else "lower" for m in MAIN_METRICS}
+    titles = [str(column) for column in readable_table(summary).columns if column not in groups]
+    return [(title, directions.get(title, "")) for title in titles]
+
+
+_COST_COLUMNS = [
+    "gradient evaluations",
+    "relative to the fewest",
+    "the strategy's own",
+    "training time in seconds",
+]
+
+
+def _cost_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Mean costs of a run; the cheapest row of each strategy and base optimizer counts 1."""
+    passes = summary["gradient_evaluations"]
+    fewest = summary.groupby(["stream", "strategy", "base_optimizer"])["gradient_evaluations"].transform("min")
+    ratios = [f"{n / least:.2f}" if least > 0 else "-" for n, least in zip(passes, fewest, strict=True)]
+    columns = [
+        [count(n) for n in passes],
+        ratios,
+        [count(n) for n in summary["strategy_gradient_evaluations"]],
+        [duration(seconds) for seconds in summary["train_seconds"]],
+    ]
+    table = pd.DataFrame(dict(zip(_COST_COLUMNS, columns, strict=True)), index=summary.index)
+    if not summary["strategy_gradient_evaluations"].fillna(0).any():
+        table = table.drop(columns=_COST_COLUMNS[2])
+    table.insert(0, "seeds", seeds_cells(summary))
+    return table
+
+
+def _without_controls(value: Any) -> Any:
+    """Text without the control characters that HTML forbids; markup stays markup."""
+    return value.translate(_CONTROLS) if isinstance(value, str) else value
+
+
+_CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−", 1) if text.startswith("-") and len(text) > 1 else text
+
+
+def _yaml(settings: Mapping[str, Any]) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=100))

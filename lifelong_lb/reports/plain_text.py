@@ -1,0 +1,121 @@
+"""The summary as plain text for a terminal, and as Markdown."""
+
+import textwrap
+from collections.abc import Sequence
+
+import pandas as pd
+
+from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.summary import GROUP, state_sentence, summary_table, verdict
+from lifelong_lb.reports.tables import HEADINGS, SPREAD, UNITS, constants, definitions, readable_table, sections
+
+_LABEL_WIDTH = 22
+_HEADING_WIDTH = 11
+_PAGE_WIDTH = 108
+
+
+def summary_text(results: Results) -> str:
+    """The summary for a terminal: one table, what its numbers are, and what the seeds can decide.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        Lines of at most about 110 columns, with a newline at the end.
+    """
+    summary = summary_table(results)
+    parts = [state_sentence(results), *(f"Note: {problem}" for problem in results.problems)]
+    lines = [line for part in parts for line in _wrapped(part)]
+    if not summary.empty:
+        constant = constants(summary)
+        lines += ["", *_wrapped(f"All rows: {constant}")] if constant else []
+        lines += ["", *_table_lines(summary), "", *_wrapped(SPREAD), *_wrapped(UNITS)]
+        lines += [line for definition in definitions() for line in _wrapped(f"  {definition}")]
+    return "\n".join([*lines, "", *_wrapped(verdict(results)), ""])
+
+
+def summary_markdown(results: Results, summary: pd.DataFrame) -> str:
+    """The summary as a Markdown document.
+
+    Args:
+        results: what a folder's runs have to say.
+        summary: the table made of them.
+
+    Returns:
+        Its text.
+    """
+    name = results.study.study.name if results.study else "Results"
+    parts = [f"# {_markdown(name)}", _markdown(state_sentence(results))]
+    parts += ["\n".join(f"- {_markdown(problem)}" for problem in results.problems)] if results.problems else []
+    if not summary.empty:
+        constant = constants(summary)
+        parts += [f"All rows: {_markdown(constant)}."] if constant else []
+        parts += [_markdown_table(readable_table(summary)), _markdown(f"{SPREAD} {UNITS}")]
+        parts += ["\n".join(f"- {_markdown(str(definition))}" for definition in definitions())]
+    return "\n\n".join([*parts, _markdown(verdict(results))]) + "\n"
+
+
+def _table_lines(summary: pd.DataFrame) -> list[str]:
+    """The table, with a line before each stream, strategy and base optimizer where there are several."""
+    parts = sections(summary, readable_table(summary))
+    titles = list(parts[0].rows[0][2])
+    head = [["rule"], *(textwrap.wrap(title, _HEADING_WIDTH) for title in titles)]
+    body = [
+        (part.heading, [_row_cells(rule, list(cells.values()), bool(part.heading)) for _, rule, cells in part.rows])
+        for part in parts
+    ]
+    rows = [row for _, part in body for row in part]
+    widths = [max(len(line) for cell in column for line in cell) for column in zip(head, *rows, strict=True)]
+    lines = [*_aligned(head, widths, bottom=True), "-" * (sum(widths) + 2 * (len(widths) - 1))]
+    for number, (heading, part) in enumerate(body):
+        lines += ([""] if number else []) + ([_one_line(heading)] if heading else [])
+        lines += [line for row in part for line in _aligned(row, widths)]
+    return lines
+
+
+def _row_cells(rule: str, cells: Sequence[str], indented: bool) -> list[list[str]]:
+    label, indent = _one_line(rule), "  " if indented else ""
+    if len(label) > _LABEL_WIDTH:
+        label = label.replace("(", " (", 1)
+    parts = textwrap.wrap(label, _LABEL_WIDTH, break_on_hyphens=False) or [""]
+    lines = [indent + ("  " if i else "") + part for i, part in enumerate(parts)]
+    return [lines, *([cell.replace(" ± ", "±")] for cell in cells)]
+
+
+def _aligned(cells: list[list[str]], widths: list[int], *, bottom: bool = False) -> list[str]:
+    """Lines of one row: its first cell to the left, the others to the right."""
+    height = max(map(len, cells))
+    blank = [""]
+    full = [blank * (height - len(cell)) + cell if bottom else cell + blank * (height - len(cell)) for cell in cells]
+    lines = []
+    for parts in zip(*full, strict=True):
+        texts = [
+            text.rjust(width) if i else text.ljust(width)
+            for i, (text, width) in enumerate(zip(parts, widths, strict=True))
+        ]
+        lines.append("  ".join(texts).rstrip())
+    return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    indent = "    " if text.startswith("  ") else ""
+    return textwrap.wrap(_one_line(text), _PAGE_WIDTH, subsequent_indent=indent) or [""]
+
+
+def _one_line(text: str) -> str:
+    """Text without line breaks and other characters that move a terminal's cursor."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _markdown_table(table: pd.DataFrame) -> str:
+    names = [_markdown(str(name)) for name in table.columns]
+    texts = sum(1 for name in table.columns if name in {HEADINGS.get(c, c) for c in GROUP})
+    ruler = [":---" if i < texts else "---:" for i in range(len(names))]
+    rows = [[_markdown(cell) for cell in row] for row in table.to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [names, ruler, *rows])
+
+
+def _markdown(text: str) -> str:
+    """Escape what Markdown, or HTML in it, would take for more than text."""
+    plain = "".join(f"\\{char}" if char in "\\`*_{}[]<>|#$~" else char for char in _one_line(text))
+    return plain.replace("&", "&amp;")

@@ -1,0 +1,151 @@
+"""From the stored runs to the two tidy frames that everything else is made from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from lifelong_lb.config import UserError
+from lifelong_lb.evaluation import METRICS, AccuracyMatrix
+from lifelong_lb.store import DamagedRunError, ResultFolder, RunRecord, StudyFile
+
+KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
+"""Columns that say which run a row belongs to."""
+
+_LEADING = ["average_accuracy", "learning_accuracy", "forgetting", "backward_transfer"]
+_COSTS = ["gradient_evaluations", "train_seconds", "status"]
+_FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations"]
+RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
+ACCURACY_COLUMNS = [*KEYS, "trained", "evaluated", "accuracy"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a folder's runs have to say.
+
+    Attributes:
+        runs: one row a run that has ended, columns :data:`RESULT_COLUMNS`; metrics are NaN unless it is done.
+        accuracy: one row an entry of a done run's accuracy matrix, columns :data:`ACCURACY_COLUMNS`.
+        study: the folder's study, None when only tables were found.
+        records: the stored records by run id.
+        problems: sentences about runs that were left out, and about runs that do not belong together.
+        missing: number of runs that were asked for and have not ended yet.
+    """
+
+    runs: pd.DataFrame
+    accuracy: pd.DataFrame
+    study: StudyFile | None = None
+    records: dict[str, RunRecord] = field(default_factory=dict)
+    problems: Sequence[str] = ()
+    missing: int = 0
+
+
+def collect(folder: ResultFolder) -> Results:
+    """Read every run of a folder and compute its metrics anew from the accuracy matrix.
+
+    Args:
+        folder: a result folder. Where it holds no runs but the tables made from them, those are read.
+
+    Returns:
+        The frames, in the order of the study.
+
+    Raises:
+        UserError: when the folder holds no results.
+    """
+    study = folder.read_study()
+    if study is None or (not _has_runs(folder) and (folder.path / "results.csv").is_file()):
+        return _from_tables(folder, study)
+    labels, seeds = study.labels(), study.seeds()
+    records: dict[str, RunRecord] = {}
+    problems: list[str] = []
+    rows, entries = [], []
+    missing = 0
+    for run in labels:
+        if not folder.has_run(run):
+            missing += 1
+            if folder.run_path(run).exists():
+                problems.append(f"run {run}: left out, its folder is damaged (no result.json)")
+            continue
+        try:
+            record = folder.read_run(run)
+            numbers = _numbers(record)
+        except (DamagedRunError, ValueError) as error:  # ValueError: what was read is no accuracy matrix
+            problems.append(f"run {run}: left out, its folder is damaged ({error})")
+            missing += 1
+            continue
+        records[run] = record
+        key = {"run": run, **labels[run], "seed": seeds[run]}
+        rows.append({**key, **numbers})
+        if record.status == "done":
+            entries += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in record.accuracy]
+    problems += _mixtures(records)
+    return Results(
+        pd.DataFrame(rows, columns=RESULT_COLUMNS),
+        pd.DataFrame(entries, columns=ACCURACY_COLUMNS),
+        study,
+        records,
+        problems,
+        missing,
+    )
+
+
+def _has_runs(folder: ResultFolder) -> bool:
+    return folder.runs_path.is_dir() and any(not p.name.startswith(".") for p in folder.runs_path.iterdir())
+
+
+def _numbers(record: RunRecord) -> dict[str, float | int | str]:
+    numbers: dict[str, float | int | str] = {name: float("nan") for name in METRICS}
+    if record.status == "done":
+        matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
+        numbers = {name: metric.function(matrix) for name, metric in METRICS.items()}
+    return {
+        **numbers,
+        "gradient_evaluations": record.gradient_evaluations,
+        "strategy_gradient_evaluations": record.strategy_gradient_evaluations,
+        "train_seconds": record.train_seconds,
+        "status": record.status,
+    }
+
+
+def _mixtures(records: dict[str, RunRecord]) -> list[str]:
+    """Sentences about runs made with different versions of the code, or from different images."""
+    sentences = []
+    for key in ("lifelong_lb", "commit", "torch", "avalanche"):
+        versions = sorted({str(record.environment.get(key)) for record in records.values() if record.environment})
+        if len(versions) > 1:
+            sentences.append(f"runs with different versions of {key} are mixed here: {', '.join(versions)}")
+    hashes: dict[str, set[str]] = {}
+    for record in records.values():
+        if record.data:
+            hashes.setdefault(str(record.config["stream"]["name"]), set()).add(str(record.data.get("sha256")))
+    for stream, found in hashes.items():
+        if len(found) > 1:
+            sentences.append(f"runs of {stream} saw {len(found)} different sets of images and cannot be compared")
+    return sentences
+
+
+def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
+    if not (folder.path / "results.csv").is_file():
+        raise UserError(f"{folder.path}: no results here (neither study.json with runs/ nor results.csv)")
+    runs, accuracy = folder.read_table("results"), folder.read_table("accuracy")
+    for name, frame, columns in (("results", runs, RESULT_COLUMNS), ("accuracy", accuracy, ACCURACY_COLUMNS)):
+        lacking = [column for column in columns if column not in frame]
+        if lacking:
+            raise UserError(f"{folder.path / name}.csv: lacks the column {lacking[0]!r}")
+    missing = len(set(study.labels()) - set(runs["run"])) if study else 0
+    return Results(runs, accuracy, study, missing=missing)
+
+
+def matrix_of(accuracy: pd.DataFrame) -> AccuracyMatrix:
+    """The accuracy matrix of one run.
+
+    Args:
+        accuracy: the rows of one run, with columns trained, evaluated and accuracy.
+
+    Returns:
+        The matrix.
+    """
+    T = int(np.max(accuracy[["trained", "evaluated"]].to_numpy())) + 1
+    entries = accuracy[["trained", "evaluated", "accuracy"]].itertuples(index=False)
+    return AccuracyMatrix.from_entries(((int(i), int(j), float(a)) for i, j, a in entries), T)

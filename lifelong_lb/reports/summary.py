@@ -1,0 +1,185 @@
+"""The summary over seeds: unrounded numbers, one row for each combination that was asked for."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lifelong_lb.config import AXES, axis_labels
+from lifelong_lb.evaluation import METRICS, seeds_verdict, spread
+from lifelong_lb.reports.results import Results
+from lifelong_lb.store import COLUMNS, STATUSES
+
+GROUP = ["stream", "strategy", "rule", "base_optimizer"]
+"""Columns that say which combination a row of the summary belongs to; its runs differ in the seed alone."""
+
+COSTS = ["gradient_evaluations", "strategy_gradient_evaluations", "train_seconds"]
+STATISTICS = ["mean", "std", "ci_low", "ci_high"]
+SUMMARY_COLUMNS = [
+    *GROUP,
+    "seeds",
+    "not_done",
+    *(f"{metric}_{statistic}" for metric in METRICS for statistic in STATISTICS),
+    *COSTS,
+]
+
+Key = tuple[str, ...]
+
+
+def summary_table(results: Results) -> pd.DataFrame:
+    """Summarise the done runs of each combination of stream, strategy, rule and base optimizer.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        One row a combination, in the order of the study, columns :data:`SUMMARY_COLUMNS`: ``seeds`` done runs and
+        ``not_done`` others; each metric's mean, sample standard deviation and 95 % interval of the mean over the
+        seeds; the mean costs of a done run. NaN where there is nothing to summarise.
+    """
+    done = results.runs[results.runs["status"] == "done"]
+    frames = {tuple(map(str, key)): frame for key, frame in done.groupby(GROUP, sort=False)}
+    rows = []
+    for key, asked in asked_runs(results).items():
+        frame = frames.get(key, done.iloc[:0])
+        row: dict[str, object] = {**dict(zip(GROUP, key, strict=True)), "seeds": len(frame)}
+        row["not_done"] = asked - len(frame)
+        for metric in METRICS:
+            s = spread([float(value) for value in frame[metric]])
+            row |= zip(
+                (f"{metric}_{statistic}" for statistic in STATISTICS),
+                (s.mean, s.std, s.low, s.high),
+                strict=True,
+            )
+        row |= {cost: spread([float(value) for value in frame[cost]]).mean for cost in COSTS}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
+
+
+def asked_runs(results: Results) -> dict[Key, int]:
+    """Number of runs that were asked for, of each combination.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        ``(stream, strategy, rule, base_optimizer)`` to a number, in the order of the study.
+    """
+    ended = (tuple(map(str, key)) for key in results.runs[GROUP].itertuples(index=False))
+    if results.study is None:
+        counts = Counter(ended)
+    else:
+        counts = Counter(tuple(label[column] for column in GROUP) for label in results.study.labels().values())
+        for key in ended:
+            counts.setdefault(key, 1)
+    orders = [{label: i for i, label in enumerate(labels_of(results, column))} for column in GROUP]
+    return dict(sorted(counts.items(), key=lambda item: [o[k] for o, k in zip(orders, item[0], strict=True)]))
+
+
+def labels_of(results: Results, column: str) -> list[str]:
+    """All labels of one grid axis.
+
+    Args:
+        results: what a folder's runs have to say.
+        column: stream, strategy, rule or base_optimizer.
+
+    Returns:
+        Labels, in the order of the study, else of the table.
+    """
+    found = list(map(str, results.runs[column]))
+    if results.study is not None:
+        axis = next(axis for axis in AXES if COLUMNS[axis] == column)
+        found = axis_labels(getattr(results.study.study, axis)) + found
+    return list(dict.fromkeys(found))
+
+
+def shared_seeds(results: Results) -> int:
+    """Seeds that the rules to be compared have in common.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        The smallest such number over all (stream, strategy, base optimizer); rules without a done run are left out.
+    """
+    done = results.runs[results.runs["status"] == "done"]
+    numbers = [
+        len(set.intersection(*(set(seeds) for _, seeds in block.groupby("rule")["seed"])))
+        for _, block in done.groupby(["stream", "strategy", "base_optimizer"])
+    ]
+    return min(numbers, default=0)
+
+
+def verdict(results: Results) -> str:
+    """What the number of seeds can decide, in a sentence.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        One or two sentences.
+    """
+    if not (results.runs["status"] == "done").any():
+        return "No run is done yet, so there is nothing to compare."
+    seeds = shared_seeds(results)
+    if seeds == 0:
+        return "The rules have no seed in common, so they cannot be compared pair by pair."
+    most = int(summary_table(results)["seeds"].max())
+    fewer = f" Some rules share no more than these {seeds}, since not all runs are done." if seeds < most else ""
+    return seeds_verdict(seeds) + fewer
+
+
+def status_counts(results: Results) -> dict[str, int]:
+    """How many runs ended in which way.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        ``done``, the other ways to end that occur, and ``not run yet`` where runs have not ended.
+    """
+    found = Counter(map(str, results.runs["status"]))
+    counts = {status: found[status] for status in STATUSES if found[status] or status == "done"}
+    return counts | ({"not run yet": results.missing} if results.missing else {})
+
+
+def state_sentence(results: Results) -> str:
+    """How many runs are done, and what became of the others.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        One sentence.
+    """
+    counts = status_counts(results)
+    total = sum(counts.values())
+    others = ", ".join(f"{number} {status}" for status, number in counts.items() if status != "done")
+    return f"{counts['done']} of {total} {plural('run', total)} done" + (f" ({others})." if others else ".")
+
+
+def plural(word: str, number: int) -> str:
+    """A noun for a number of things.
+
+    Args:
+        word: the noun, whose plural takes an s.
+        number: how many.
+
+    Returns:
+        The noun.
+    """
+    return word if number == 1 else f"{word}s"
+
+
+def varying(summary: pd.DataFrame, keep: Iterable[str] = ("rule",)) -> list[str]:
+    """Grouping columns that tell rows apart.
+
+    Args:
+        summary: from :func:`summary_table`, or rows of it.
+        keep: columns to keep although they are the same in all rows.
+
+    Returns:
+        A part of :data:`GROUP`.
+    """
+    kept = set(keep)
+    return [column for column in GROUP if column in kept or summary[column].nunique() > 1]

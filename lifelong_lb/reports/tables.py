@@ -1,0 +1,221 @@
+"""Tables to be read: rounded numbers as text, with the words that define them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lifelong_lb.evaluation import METRICS
+from lifelong_lb.reports.summary import GROUP, varying
+
+MAIN_METRICS = [
+    "average_accuracy",
+    "learning_accuracy",
+    "forgetting",
+    "backward_transfer",
+    "forgetting_last_row_included",
+]
+"""Metrics of the tables to be read; ``summary.csv`` holds all."""
+
+DASH = "-"
+HEADINGS = {"base_optimizer": "base optimizer"}
+UNITS = (
+    "Accuracies are fractions in [0, 1]. R[i, j] is the accuracy on the test part of experience j after training "
+    "on experience i, both numbered 0 to T-1."
+)
+SPREAD = "Numbers are the mean over seeds ± the sample standard deviation (divisor n - 1; none for one seed)."
+BOLD = (
+    "Bold marks the best mean of a column within one stream and strategy, as printed (the lowest for forgetting). "
+    "It is no test: a bold number need not differ from its neighbours by more than chance."
+)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a printed number is.
+
+    Attributes:
+        title: the heading it stands under.
+        formula: how it is computed.
+        source: authors and year; empty for a plain count.
+    """
+
+    title: str
+    formula: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.formula}" + (f" ({self.source})" if self.source else "")
+
+
+def definitions(metrics: Sequence[str] = MAIN_METRICS) -> list[Definition]:
+    """What the numbers of a table are.
+
+    Args:
+        metrics: keys of :data:`~lifelong_lb.evaluation.METRICS`.
+
+    Returns:
+        One definition a metric, and that of the gradient evaluations.
+    """
+    found = [Definition(METRICS[m].title, METRICS[m].formula, METRICS[m].source) for m in metrics]
+    return [*found, Definition("gradient evaluations", "forward-backward passes of a run, mean over seeds")]
+
+
+def readable_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Round a summary for reading.
+
+    Args:
+        summary: from :func:`~lifelong_lb.reports.summary.summary_table`, or rows of it.
+
+    Returns:
+        Strings, one row a row of the summary: the grouping columns that tell rows apart (always the rule), the
+        number of seeds, ``mean ± std`` of each of :data:`MAIN_METRICS` with three decimals, and the mean number of
+        gradient evaluations. A dash where there is no number.
+    """
+    table = pd.DataFrame(index=summary.index)
+    for column in varying(summary):
+        table[HEADINGS.get(column, column)] = summary[column].astype(str)
+    table["seeds"] = seeds_cells(summary)
+    for metric in MAIN_METRICS:
+        pairs = zip(summary[f"{metric}_mean"], summary[f"{metric}_std"], strict=True)
+        table[METRICS[metric].title] = [mean_and_std(mean, std) for mean, std in pairs]
+    table["gradient evaluations"] = [count(n) for n in summary["gradient_evaluations"]]
+    return table
+
+
+@dataclass(frozen=True)
+class Section:
+    """Rows of a readable table that have all but the rule in common.
+
+    Attributes:
+        heading: what they have in common; empty where the table has but one section.
+        rows: row's index in the summary, its rule, and its cells by column.
+    """
+
+    heading: str
+    rows: Sequence[tuple[int, str, dict[str, str]]]
+
+
+def sections(summary: pd.DataFrame, table: pd.DataFrame) -> list[Section]:
+    """Cut a table where stream, strategy or base optimizer change, so that a row needs no label but its rule.
+
+    Args:
+        summary: the rows of the table.
+        table: texts with the summary's index; its grouping columns are left out.
+
+    Returns:
+        The sections, in the order of the summary.
+    """
+    cells = table.drop(columns=[HEADINGS.get(c, c) for c in GROUP], errors="ignore")
+    texts = dict(zip(cells.index, cells.to_dict("records"), strict=True))
+    outer = [column for column in varying(summary) if column != "rule"]
+    found: dict[tuple[str, ...], list[tuple[int, str, dict[str, str]]]] = {}
+    keys = zip(*(summary[column] for column in outer), strict=True) if outer else [()] * len(summary)
+    for key, index, rule in zip(keys, summary.index, summary["rule"], strict=True):
+        row = {str(column): str(text) for column, text in texts[index].items()}
+        found.setdefault(tuple(map(str, key)), []).append((int(index), str(rule), row))
+    return [Section(", ".join(key), rows) for key, rows in found.items()]
+
+
+def seeds_cells(summary: pd.DataFrame) -> list[str]:
+    """The number of seeds behind each row.
+
+    Args:
+        summary: the rows of a table.
+
+    Returns:
+        Such as ``"6"``, or ``"4 of 6"`` where not all runs that were asked for are done.
+    """
+    pairs = zip(summary["seeds"], summary["not_done"], strict=True)
+    return [f"{done} of {done + others}" if others else str(done) for done, others in pairs]
+
+
+def constants(summary: pd.DataFrame) -> str:
+    """The grouping columns that a readable table leaves out, in words.
+
+    Args:
+        summary: the rows of the table.
+
+    Returns:
+        Such as ``"strategy: naive; base optimizer: sgd"``; empty when nothing was left out.
+    """
+    if summary.empty:
+        return ""
+    kept = varying(summary)
+    left_out = [column for column in GROUP if column not in kept]
+    return "; ".join(f"{HEADINGS.get(c, c)}: {summary[c].iloc[0]}" for c in left_out)
+
+
+def best_means(summary: pd.DataFrame) -> set[tuple[int, str]]:
+    """Where the best means stand, for a reader's eye and no more.
+
+    Args:
+        summary: the rows of a table.
+
+    Returns:
+        Pairs of a row's index and a column of the readable table: for each stream and strategy with at least two
+        rows to compare, the best mean as printed, ties included.
+    """
+    best = set()
+    for _, block in summary.groupby(["stream", "strategy"], sort=False):
+        for name in MAIN_METRICS:
+            means = block[f"{name}_mean"].dropna().round(3)
+            if len(means) > 1:
+                top = means.max() if METRICS[name].higher_is_better else means.min()
+                best |= {(int(index), METRICS[name].title) for index in means.index[means == top]}
+    return best
+
+
+def mean_and_std(mean: float, std: float) -> str:
+    """Print a fraction over seeds.
+
+    Args:
+        mean: its mean; NaN for none.
+        std: its standard deviation; NaN for none.
+
+    Returns:
+        Text.
+
+    Example:
+        >>> mean_and_std(0.81234, 0.0216), mean_and_std(0.5, float("nan")), mean_and_std(float("nan"), 0)
+        ('0.812 ± 0.022', '0.500', '-')
+    """
+    if math.isnan(mean):
+        return DASH
+    return f"{mean:z.3f}" if math.isnan(std) else f"{mean:z.3f} ± {std:.3f}"
+
+
+def count(number: float) -> str:
+    """Print a number of things.
+
+    Args:
+        number: how many, perhaps a mean; NaN for none.
+
+    Returns:
+        Text.
+
+    Example:
+        >>> count(14400.0), count(float("nan"))
+        ('14,400', '-')
+    """
+    return DASH if math.isnan(number) else f"{number:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Print a number of seconds with three digits that count.
+
+    Args:
+        seconds: how many; NaN for none.
+
+    Returns:
+        Text, without the unit.
+
+    Example:
+        >>> duration(0.5234), duration(12.345), duration(1234.5)
+        ('0.523', '12.3', '1,234')
+    """
+    if math.isnan(seconds):
+        return DASH
+    digits = 0 if seconds >= 100 else 1 if seconds >= 10 else 2 if seconds >= 1 else 3
+    return f"{seconds:,.{digits}f}"

@@ -1,0 +1,84 @@
+"""Learning accuracy against forgetting: what a rule pays for what it keeps."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lifelong_lb.evaluation import METRICS, spread
+from lifelong_lb.reports.blocks import Array, Block
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, label_outer, legend, lines_of, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+_CAPTION = (
+    "Learning accuracy ({learning}) against forgetting ({forgetting}), one panel a strategy; up and to the left is "
+    "better. Large points are means over seeds, bars reach one sample standard deviation to either side (none "
+    "for one seed), small points are the single seeds."
+)
+
+
+def draw_trade_off(blocks: Sequence[Block], looks: Mapping[str, Look]) -> Drawing | None:
+    """Draw learning accuracy against forgetting, a point a rule, a panel a strategy.
+
+    Args:
+        blocks: one stream and base optimizer, one block a strategy.
+        looks: rule to looks.
+
+    Returns:
+        The figure; None where either number is undefined for all runs.
+    """
+    from matplotlib.figure import Figure
+
+    points = [{rule: _points(stack) for rule, stack in block.matrices.items()} for block in blocks]
+    if not any(len(p) for panel in points for p in panel.values()):
+        return None
+    first = blocks[0]
+    name = file_name("trade-off", first.stream, first.base_optimizer)
+    columns = min(len(blocks), 2 if len(blocks) in {2, 4} else 3)
+    rows = -(-len(blocks) // columns)
+    width = WIDTH if columns > 1 else 5.8
+    height = {1: 3.8, 2: 3.1}.get(columns, 2.6) * rows + 0.5 + 0.2 * len(looks) / 3
+    with style(name):
+        figure = Figure((width, height), layout="constrained")
+        grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+        handles: dict[str, Line2D] = {}
+        for axes, block, panel in zip(grid, blocks, points, strict=False):
+            axes.set_title(lines_of(block.strategy, 36))
+            for rule in (rule for rule in looks if len(panel.get(rule, ()))):
+                handles.setdefault(rule, _draw_rule(axes, panel[rule], looks[rule]))
+        label_outer(grid, len(blocks), columns, "forgetting, fraction", "learning accuracy, fraction")
+        legend(figure, {rule: handles[rule] for rule in looks if rule in handles}, width)
+        caption = _CAPTION.format(
+            learning=METRICS["learning_accuracy"].formula, forgetting=METRICS["forgetting"].formula
+        )
+        title = f"Learning accuracy and forgetting: {first.stream}, {first.base_optimizer}"
+        return finish(figure, name, title, caption)
+
+
+def _points(stack: Array) -> Array:
+    """Forgetting and learning accuracy of each seed, ``(n, 2)``, without seeds that lack one of them."""
+    pairs = [(METRICS["forgetting"].function(R), METRICS["learning_accuracy"].function(R)) for R in stack]
+    values = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return values[~np.isnan(values).any(axis=1)]
+
+
+def _draw_rule(axes: "Axes", points: Array, look: Look) -> "Line2D":
+    x, y = spread(points[:, 0].tolist()), spread(points[:, 1].tolist())
+    if len(points) > 1:
+        axes.plot(*points.T, linestyle="", marker=look.marker, color=look.colour, markersize=3.2, alpha=0.35, mew=0)
+        axes.plot([x.mean - x.std, x.mean + x.std], [y.mean, y.mean], color=look.colour, linewidth=1.1, alpha=0.8)
+        axes.plot([x.mean, x.mean], [y.mean - y.std, y.mean + y.std], color=look.colour, linewidth=1.1, alpha=0.8)
+    (point,) = axes.plot(
+        [x.mean],
+        [y.mean],
+        linestyle="",
+        marker=look.marker,
+        color=look.colour,
+        markersize=7.5,
+        markeredgecolor="white",
+        markeredgewidth=0.8,
+    )
+    return point

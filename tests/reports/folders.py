@@ -1,0 +1,64 @@
+"""Result folders made through the store, with accuracies that a test chooses."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lifelong_lb.config import parse_study
+from lifelong_lb.store import ResultFolder, RunRecord, StudyFile
+
+Entries = list[tuple[int, int, float]]
+
+ENVIRONMENT = {"lifelong_lb": "0.1.0", "torch": "2.6.0", "machine": {"name": "box", "cores": 2}}
+TWO = {
+    "name": "two rules",
+    "streams": [{"name": "split-digits", "experiences": 2}],
+    "rules": ["none", "sam"],
+    "seeds": 2,
+}
+
+
+def two_experiences(first: float, second: float, first_at_end: float) -> Entries:
+    """R = [[first, nan], [first_at_end, second]]."""
+    return [(0, 0, first), (1, 0, first_at_end), (1, 1, second)]
+
+
+def wave(T: int, seed: int = 0) -> Entries:
+    """A full lower triangle of accuracies that differ from seed to seed."""
+    return [(i, j, round(0.5 + 0.04 * ((3 * i + 5 * j + 7 * seed) % 11), 6)) for i in range(T) for j in range(i + 1)]
+
+
+Fill = Callable[[Mapping[str, str], int], Any]
+"""Labels and seed to a run's accuracy entries, to the status it ended with, or to None for one that has not ended."""
+
+
+def make(path: Path, raw: Mapping[str, Any], fill: Fill, T: int = 2, **parts: Any) -> ResultFolder:
+    """Write a folder; further arguments replace parts of every record."""
+    folder, file = ResultFolder(path), StudyFile.of(parse_study(raw))
+    folder.write_study(file)
+    labels = file.labels()
+    for place in file.places:
+        outcome = fill(labels[place.run], place.seed)
+        if outcome is not None:
+            write(folder, place.run, outcome, T, **parts)
+    return folder
+
+
+def write(folder: ResultFolder, run: str, outcome: str | Sequence[Any], T: int, **parts: Any) -> None:
+    """Write one run."""
+    done = not isinstance(outcome, str)
+    values: dict[str, Any] = {
+        "run": run,
+        "config": {"stream": {"name": "split-digits"}},
+        "status": "done" if done else outcome,
+        "experiences": T,
+        "accuracy": outcome if done else [],
+        "gradient_evaluations": 100,
+        "train_seconds": 0.1 + 0.2,
+        "message": "" if done else "loss is not finite",
+        "traceback": "" if done else "Traceback: x < y & z",
+        "environment": ENVIRONMENT,
+        "data": {"sha256": "00"},
+    }
+    with folder.new_run(run) as scratch:
+        folder.write_run(RunRecord(**{**values, **parts}), scratch)

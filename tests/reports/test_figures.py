@@ -1,0 +1,95 @@
+"""What the figures draw, and that they draw sensibly for few and for many."""
+
+import numpy as np
+import pytest
+from reports.folders import TWO, make, wave
+
+from lifelong_lb.reports import blocks_of, draw_figures
+from lifelong_lb.reports.blocks import average_accuracy_so_far, mean_over_seeds, std_over_seeds
+from lifelong_lb.reports.drawing import file_name, looks, short
+from lifelong_lb.reports.heat_maps import draw_matrices
+from lifelong_lb.reports.results import collect
+
+NAN = float("nan")
+
+
+def test_blocks_hold_the_matrices_of_each_rule(tmp_path):
+    def fill(labels, seed):
+        return "failed" if (labels["rule"], seed) == ("sam", 0) else wave(2, seed)
+
+    (block,) = blocks_of(collect(make(tmp_path, TWO, fill)))
+    assert (block.stream, block.strategy, block.base_optimizer) == ("split-digits", "naive", "sgd")
+    assert {rule: stack.shape for rule, stack in block.matrices.items()} == {"none": (2, 2, 2), "sam": (1, 2, 2)}
+    for i, j, a in wave(2, 1):
+        assert block.matrices["none"][1, i, j] == block.matrices["sam"][0, i, j] == a
+    assert np.isnan(block.matrices["none"][:, 0, 1]).all()
+
+
+def test_statistics_over_seeds_leave_nan_out():
+    values = np.array([[0.1, NAN, NAN], [0.3, 0.5, NAN]])
+    np.testing.assert_allclose(mean_over_seeds(values), [0.2, 0.5, NAN])
+    np.testing.assert_allclose(std_over_seeds(values), [np.sqrt(0.02), NAN, NAN])
+
+
+def test_average_so_far_against_loops():
+    rng = np.random.default_rng(0)
+    R = np.where(np.tri(4, dtype=bool), rng.random((3, 4, 4)), NAN)
+    expected = [[sum(R[s, i, j] for j in range(i + 1)) / (i + 1) for i in range(4)] for s in range(3)]
+    np.testing.assert_allclose(average_accuracy_so_far(R), expected)
+
+
+@pytest.mark.parametrize(("T", "rules", "seeds"), [(1, 1, 1), (2, 9, 2), (10, 1, 1)])
+def test_few_and_many(tmp_path, T, rules, seeds):
+    entries = [{"name": "sam", "rho": 0.01 * (n + 1)} for n in range(rules)]
+    raw = {"streams": [{"name": "split-digits", "experiences": T}], "rules": entries, "seeds": seeds}
+    figures = draw_figures(collect(make(tmp_path, raw, lambda labels, seed: wave(T, seed), T=T)))
+    kinds = [drawing.name.split("--")[0] for drawing in figures["split-digits"]]
+    with_time = ["average-accuracy", "trade-off"] if T > 1 else []
+    assert kinds == [*with_time, "experiences", "accuracy-matrix"]
+
+
+def test_joint_training_has_but_its_last_row(tmp_path):
+    figures = draw_figures(collect(make(tmp_path, TWO, lambda labels, seed: [(1, 0, 0.9), (1, 1, 0.8)])))
+    kinds = [drawing.name.split("--")[0] for drawing in figures["split-digits"]]
+    assert kinds == ["experiences", "accuracy-matrix"]
+
+
+def test_strategies_share_the_figures_that_compare_them(tmp_path):
+    raw = {**TWO, "strategies": ["naive", "replay"], "rules": ["none"], "seeds": 1}
+    figures = draw_figures(collect(make(tmp_path, raw, lambda labels, seed: wave(2, seed))))
+    names = [drawing.name for drawing in figures["split-digits"]]
+    assert sum(name.startswith("trade-off") for name in names) == 1
+    assert sum(name.startswith("accuracy-matrix") for name in names) == 2
+    assert len(set(names)) == len(names)
+
+
+def test_numbers_in_the_heat_map_and_the_callers_settings_left_alone(tmp_path):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    (block,) = blocks_of(collect(make(tmp_path, {**TWO, "rules": ["none"]}, lambda labels, seed: wave(2, seed))))
+    drawn = draw_matrices(block).svg.decode()
+    for first, second in zip(wave(2, 0), wave(2, 1), strict=True):
+        assert f">{(first[2] + second[2]) / 2:.2f}<".replace("0.", ".") in drawn
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_a_rule_looks_the_same_in_every_figure_and_like_no_other():
+    found = looks([str(n) for n in range(20)])
+    assert len({(look.colour, look.marker) for look in found.values()}) == 20
+    assert looks(["0", "1"])["1"] == found["1"]
+
+
+def test_file_names_differ_for_different_labels():
+    labels = ["a", "A", "a ", "../a", "ä", "", "a/b", "a-b", "x" * 500, "x" * 501]
+    names = [file_name("kind", label) for label in labels]
+    assert len(set(names)) == len(labels)
+    assert max(map(len, names)) < 100
+
+
+def test_labels_in_figures():
+    assert short("sam") == "sam"
+    assert short("a\nb\x07c") == "a bc"
+    assert short("数") == "\N{REPLACEMENT CHARACTER}"
+    assert short("_x") == " _x"
+    assert len(short("long " * 50)) <= 44

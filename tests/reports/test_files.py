@@ -1,0 +1,173 @@
+"""The files of a report: columns, exact floats, the same bytes each time, and what reads them back."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from reports.folders import TWO, make, two_experiences, wave, write
+
+from lifelong_lb.config import UserError
+from lifelong_lb.reports import load_results, matrix_of, write_report, write_tables
+from lifelong_lb.reports.results import collect
+from lifelong_lb.store import ResultFolder
+
+TABLES = ["accuracy.csv", "results.csv", "summary.csv"]
+
+
+def full(labels, seed):
+    return wave(3, seed + 10 * len(labels["rule"]))
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = make(tmp_path_factory.mktemp("report"), {**TWO, "streams": [{"name": "split-digits"}]}, full, T=3)
+    write_report(folder)
+    return folder
+
+
+def files_of(folder):
+    skip = ("runs", "study.json")
+    paths = [p for p in folder.path.rglob("*") if p.is_file() and p.relative_to(folder.path).parts[0] not in skip]
+    return {str(p.relative_to(folder.path)): p.read_bytes() for p in paths}
+
+
+def test_names(report):
+    names = set(files_of(report))
+    assert {*TABLES, "summary.md", "summary.tex", "report.html"} <= names
+    figures = {name for name in names if name.startswith("figures/")}
+    kinds = {name.removeprefix("figures/").split("--")[0] for name in figures}
+    assert kinds == {"accuracy-matrix", "average-accuracy", "experiences", "trade-off"}
+    assert {name[-4:] for name in figures} == {".png", ".svg"}
+    assert names == {*TABLES, "summary.md", "summary.tex", "report.html", *figures}
+
+
+def test_columns_begin_as_the_contract_has_them(report):
+    header = (report.path / "accuracy.csv").read_text().splitlines()[0]
+    assert header == "run,stream,strategy,rule,base_optimizer,seed,trained,evaluated,accuracy"
+    header = (report.path / "results.csv").read_text().splitlines()[0]
+    assert header.startswith(
+        "run,stream,strategy,rule,base_optimizer,seed,average_accuracy,learning_accuracy,forgetting,"
+        "backward_transfer,gradient_evaluations,train_seconds,status"
+    )
+
+
+def test_floats_survive_unrounded(tmp_path):
+    third, tenth = 1 / 3, 0.1 + 0.2
+    folder = make(tmp_path, TWO, lambda labels, seed: two_experiences(third, tenth, 2 / 7))
+    write_tables(folder, collect(folder))
+    accuracy = folder.read_table("accuracy")["accuracy"].tolist()
+    assert accuracy == [third, 2 / 7, tenth] * 4
+    results = folder.read_table("results")
+    assert results["average_accuracy"].tolist() == [(2 / 7 + tenth) / 2] * 4
+    assert results["train_seconds"].tolist() == [tenth] * 4
+    summary = folder.read_table("summary")
+    pd.testing.assert_series_equal(
+        summary["forgetting_mean"], pd.Series([third - 2 / 7] * 2, name="forgetting_mean"), rtol=1e-15
+    )
+
+
+def test_another_process_gives_the_same_bytes_and_needs_no_torch(report):
+    before = files_of(report)
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore'); from pathlib import Path;"
+        "from lifelong_lb.store import ResultFolder; from lifelong_lb.reports import write_report;"
+        "write_report(ResultFolder(Path(sys.argv[1])));"
+        "print(sorted({'torch', 'avalanche', 'matplotlib.pyplot'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(report.path)], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+    assert files_of(report) == before
+
+
+def test_load_results_computes_anew_from_the_runs(tmp_path):
+    folder = make(tmp_path, TWO, lambda labels, seed: two_experiences(0.9, 0.8, 0.5))
+    folder.write_file("results.csv", "stale\n1\n")
+    runs, accuracy = load_results(tmp_path)
+    assert runs["average_accuracy"].tolist() == pytest.approx([0.65] * 4)
+    assert len(accuracy) == 4 * 3
+
+
+def test_load_results_from_the_tables_alone(report, tmp_path):
+    for name in ("results.csv", "accuracy.csv"):
+        (tmp_path / name).write_bytes((report.path / name).read_bytes())
+    for found, computed in zip(load_results(str(tmp_path)), load_results(report.path), strict=True):
+        pd.testing.assert_frame_equal(found, computed, check_dtype=False, check_exact=True)
+
+
+def test_a_report_from_the_tables_alone(report, tmp_path):
+    for name in ("results.csv", "accuracy.csv"):
+        (tmp_path / name).write_bytes((report.path / name).read_bytes())
+    write_report(ResultFolder(tmp_path))
+    for name in TABLES:
+        assert (tmp_path / name).read_bytes() == (report.path / name).read_bytes()
+    assert "<svg" in (tmp_path / "report.html").read_text()
+
+
+def test_tables_outlive_runs_that_were_not_copied_along(report, tmp_path):
+    for name in ("results.csv", "accuracy.csv", "study.json"):
+        (tmp_path / name).write_bytes((report.path / name).read_bytes())
+    (tmp_path / "runs").mkdir()
+    results = collect(ResultFolder(tmp_path))
+    write_tables(ResultFolder(tmp_path), results)
+    assert (len(results.runs), results.missing) == (4, 0)
+    assert (tmp_path / "results.csv").read_bytes() == (report.path / "results.csv").read_bytes()
+
+
+def test_a_folder_without_results_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no results here"):
+        load_results(tmp_path)
+
+
+@pytest.mark.parametrize("outcome", [None, "failed"])
+def test_no_run_done(tmp_path, outcome):
+    folder = make(tmp_path, TWO, lambda labels, seed: outcome)
+    results = write_report(folder)
+    assert results.accuracy.empty
+    page = (tmp_path / "report.html").read_text()
+    assert "No run is done yet" in page
+    assert "<svg" not in page
+    assert folder.read_table("summary")["seeds"].tolist() == [0, 0]
+    assert len(folder.read_table("results")) == (4 if outcome else 0)
+    assert "0 of 2 & -- &" in (tmp_path / "summary.tex").read_text()
+
+
+def test_a_damaged_run_is_left_out_and_named(tmp_path):
+    folder = make(tmp_path, TWO, lambda labels, seed: wave(2, seed))
+    first, second, *_ = load_results(tmp_path)[0]["run"]
+    (folder.run_path(first) / "result.json").write_text("{")
+    write(folder, second, [(0, 5, 0.5)], T=2)  # an entry outside the matrix
+    results = collect(folder)
+    assert (len(results.runs), results.missing) == (2, 2)
+    assert [problem.split(" (")[0] for problem in results.problems] == [
+        f"run {run}: left out, its folder is damaged" for run in (first, second)
+    ]
+
+
+def test_matrix_of_one_run(report):
+    _, accuracy = load_results(report.path)
+    run = accuracy["run"].iloc[0]
+    matrix = matrix_of(accuracy[accuracy["run"] == run])
+    expected = np.full((3, 3), np.nan)
+    for i, j, a in wave(3, 40):
+        expected[i, j] = a
+    np.testing.assert_array_equal(matrix.values, expected)
+
+
+def test_importing_reports_loads_nothing_heavy():
+    code = (
+        "import sys, lifelong_lb.reports;"
+        "print(sorted({'torch', 'avalanche', 'pandas', 'matplotlib', 'scipy', 'jinja2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there():
+    import lifelong_lb.reports as reports
+
+    for name in reports.__all__:
+        assert getattr(reports, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = reports.nothing

@@ -1,0 +1,151 @@
+"""The summary's numbers against numbers worked out by hand."""
+
+import math
+
+import pandas as pd
+import pytest
+from reports.folders import TWO, make, two_experiences, wave
+
+from lifelong_lb.config import parse_study
+from lifelong_lb.reports import SUMMARY_COLUMNS, readable_table, summary_table, summary_text
+from lifelong_lb.reports.results import collect
+from lifelong_lb.reports.summary import shared_seeds, verdict
+from lifelong_lb.reports.tables import best_means, constants, count, duration, mean_and_std
+from lifelong_lb.store import StudyFile
+
+HAND = {
+    # rule, seed: R[0,0], R[1,1], R[1,0]
+    ("none", 0): (0.9, 0.8, 0.5),
+    ("none", 1): (0.8, 0.8, 0.6),
+    ("sam", 0): (0.7, 0.9, 0.8),
+    ("sam", 1): (0.9, 0.9, 0.8),
+}
+
+
+def by_hand(labels, seed):
+    return two_experiences(*HAND[labels["rule"], seed])
+
+
+def test_numbers_by_hand(tmp_path):
+    summary = summary_table(collect(make(tmp_path, TWO, by_hand)))
+    assert list(summary.columns) == SUMMARY_COLUMNS
+    assert summary["rule"].tolist() == ["none", "sam"]
+    none, sam = summary.to_dict("records")
+    assert (none["seeds"], none["not_done"]) == (2, 0)
+    assert none["average_accuracy_mean"] == pytest.approx((0.65 + 0.7) / 2)
+    assert none["average_accuracy_std"] == pytest.approx(0.05 / math.sqrt(2))
+    half = 12.7062047364 * 0.05 / math.sqrt(2) / math.sqrt(2)  # the 97.5 % quantile of t with one degree of freedom
+    assert none["average_accuracy_ci_low"] == pytest.approx(0.675 - half)
+    assert none["average_accuracy_ci_high"] == pytest.approx(0.675 + half)
+    assert none["learning_accuracy_mean"] == pytest.approx((0.85 + 0.8) / 2)
+    assert none["forgetting_mean"] == pytest.approx((0.4 + 0.2) / 2)
+    assert none["backward_transfer_mean"] == pytest.approx(-0.3)
+    assert sam["forgetting_mean"] == pytest.approx((-0.1 + 0.1) / 2)
+    assert sam["forgetting_last_row_included_mean"] == pytest.approx((0 + 0.1) / 2)
+    assert none["gradient_evaluations"] == 100
+    assert none["train_seconds"] == pytest.approx(0.3)
+
+
+def test_only_done_runs_count(tmp_path):
+    def fill(labels, seed):
+        if labels["rule"] == "sam":
+            return "diverged" if seed == 0 else None
+        return two_experiences(0.9, 0.8, 0.5) if seed == 0 else "timeout"
+
+    results = collect(make(tmp_path, TWO, fill))
+    none, sam = summary_table(results).to_dict("records")
+    assert (none["seeds"], none["not_done"], sam["seeds"], sam["not_done"]) == (1, 1, 0, 2)
+    assert none["average_accuracy_mean"] == pytest.approx(0.65)
+    assert math.isnan(none["average_accuracy_std"])
+    assert math.isnan(none["average_accuracy_ci_low"])
+    assert math.isnan(sam["average_accuracy_mean"])
+    assert math.isnan(sam["gradient_evaluations"])
+    table = readable_table(summary_table(results))
+    assert table["seeds"].tolist() == ["1 of 2", "0 of 2"]
+    assert table["average accuracy"].tolist() == ["0.650", "-"]
+    assert table["gradient evaluations"].tolist() == ["100", "-"]
+
+
+def test_a_metric_that_is_undefined_prints_a_dash(tmp_path):
+    raw = {"streams": [{"name": "split-digits", "experiences": 1}]}
+    results = collect(make(tmp_path, raw, lambda labels, seed: [(0, 0, 0.5)], T=1))
+    table = readable_table(summary_table(results))
+    assert table["average accuracy"].tolist() == ["0.500"]
+    assert table["forgetting"].tolist() == ["-"]
+    assert "forgetting" in summary_text(results)
+
+
+def test_rows_follow_the_study_and_not_the_order_of_runs(tmp_path):
+    raw = {**TWO, "streams": [{"name": "split-digits", "experiences": 2}], "strategies": ["replay", "naive"]}
+    folder = make(tmp_path, raw, by_hand)
+    narrow = parse_study({**raw, "strategies": ["naive"], "rules": ["sam"]})
+    folder.write_study(StudyFile.of(narrow).widened(parse_study(raw)))
+    rows = summary_table(collect(folder))[["strategy", "rule"]].to_numpy().tolist()
+    assert rows == [["replay", "none"], ["replay", "sam"], ["naive", "none"], ["naive", "sam"]]
+
+
+def test_the_verdict_counts_the_seeds_that_rules_share(tmp_path):
+    raw = {**TWO, "seeds": 7}
+
+    def fill(labels, seed):
+        return "failed" if labels["rule"] == "sam" and seed > 3 else wave(2, seed)
+
+    results = collect(make(tmp_path, raw, fill))
+    assert shared_seeds(results) == 4
+    assert verdict(results).startswith("4 seeds cannot decide")
+    assert verdict(results).endswith("Some rules share no more than these 4, since not all runs are done.")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "start"),
+    [(1, "One seed shows no spread"), (3, "3 seeds cannot decide"), (6, "6 seeds: an exact paired test")],
+)
+def test_verdict(tmp_path, seeds, start):
+    results = collect(make(tmp_path, {**TWO, "seeds": seeds}, lambda labels, seed: wave(2, seed)))
+    assert verdict(results).startswith(start)
+
+
+def test_rules_without_a_common_seed(tmp_path):
+    def fill(labels, seed):
+        return wave(2) if (labels["rule"] == "none") == (seed == 0) else "failed"
+
+    assert "no seed in common" in verdict(collect(make(tmp_path, TWO, fill)))
+
+
+def test_constant_columns_are_named_and_left_out(tmp_path):
+    summary = summary_table(collect(make(tmp_path, TWO, by_hand)))
+    assert "strategy" not in readable_table(summary)
+    assert "rule" in readable_table(summary)
+    assert constants(summary) == "stream: split-digits; strategy: naive; base optimizer: sgd"
+
+
+def test_best_means_as_printed_with_ties():
+    rows = {"stream": "s", "strategy": ["a", "a", "b"], "rule": ["x", "y", "x"], "base_optimizer": "sgd"}
+    frame = pd.DataFrame(rows).reindex(columns=SUMMARY_COLUMNS)
+    frame["average_accuracy_mean"] = [0.50001, 0.50002, 0.9]
+    frame["forgetting_mean"] = [0.2, 0.1, 0.9]
+    assert best_means(frame) == {(0, "average accuracy"), (1, "average accuracy"), (1, "forgetting")}
+
+
+def test_printed_numbers():
+    nan = float("nan")
+    assert mean_and_std(-0.00001, 0.0) == "0.000 ± 0.000"
+    assert mean_and_std(nan, nan) == "-"
+    assert count(1234567.4) == "1,234,567"
+    assert [duration(s) for s in (nan, 0.01234, 1.5, 99.94, 12345.6)] == ["-", "0.012", "1.50", "99.9", "12,346"]
+
+
+def test_text_fits_a_terminal_and_says_what_matters(tmp_path):
+    rules = ["none", {"name": "lookbehind-sam", "alpha": 0.5}, {"name": "lookbehind-sam", "alpha": "adaptive"}]
+    raw = {**TWO, "rules": rules, "strategies": ["naive", "replay"]}
+    text = summary_text(collect(make(tmp_path, raw, lambda labels, seed: wave(2, seed))))
+    assert max(map(len, text.splitlines())) <= 110
+    for words in ("12 of 12 runs done", "naive", "replay", "lookbehind-sam", "(alpha=adaptive)", "2 seeds cannot"):
+        assert words in text
+    assert "mean over j of R[T-1, j] (Lopez-Paz & Ranzato 2017)" in text
+
+
+def test_text_of_a_study_without_any_run_done(tmp_path):
+    text = summary_text(collect(make(tmp_path, TWO, lambda labels, seed: None)))
+    assert "0 of 4 runs done (4 not run yet)." in text
+    assert "No run is done yet" in text
