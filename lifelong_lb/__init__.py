@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lifelong_lb.config import UserError
     from lifelong_lb.reports import load_results
-    from lifelong_lb.studies import Options, run_study
+    from lifelong_lb.studies import run_study
 
 __version__ = "0.1.0"
-__all__ = ["Options", "UserError", "__version__", "load_results", "run_study"]
+__all__ = ["UserError", "__version__", "load_results", "run_study"]
 
-_HOMES = {"Options": "studies", "UserError": "config", "load_results": "reports", "run_study": "studies"}
+_HOMES = {"UserError": "config", "load_results": "reports", "run_study": "studies"}
 
 
 def __getattr__(name: str) -> Any:

@@ -46,12 +46,21 @@ def run(
     from rich.console import Console
 
     from lifelong_lb.config import read_study
-    from lifelong_lb.studies import Options, run_study
+    from lifelong_lb.studies import run_study
     from lifelong_lb.studies.progress import ConsoleWatcher
 
     checked = read_study(study, assignments or ())
-    options = Options(workers, executor, device, data, download, retry or ())
-    results = run_study(checked, out, options, ConsoleWatcher(Console(stderr=True)))
+    results = run_study(
+        checked,
+        out,
+        workers=workers,
+        executor=executor,
+        device=device,
+        data=data,
+        download=download,
+        retry=retry or (),
+        watcher=ConsoleWatcher(Console(stderr=True)),
+    )
     _conclude(out, results)
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,11 @@ from lifelong_lb.config import UserError
 from lifelong_lb.store.files import write_bytes, write_json, write_text
 from lifelong_lb.store.run_record import STATUSES, RunRecord
 from lifelong_lb.store.study_file import StudyFile
+
+LOG = "log.txt"
+"""A run's log, in its folder."""
+OWNER = "owner.json"
+"""Which process a scratch folder belongs to."""
 
 
 class DamagedRunError(Exception):
@@ -159,10 +165,23 @@ class ResultFolder:
         """
         self.runs_path.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=self.runs_path, prefix=f".{run}."))
+        write_json(scratch / OWNER, {"host": platform.node(), "pid": os.getpid()})
         try:
             yield scratch
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def salvaged_log(self, run: str) -> str:
+        """The log of a run whose process died before it could publish anything.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            Its text; empty when none is found.
+        """
+        logs = sorted(self.runs_path.glob(f".{run}.*/{LOG}"), key=lambda path: path.stat().st_mtime)
+        return logs[-1].read_text(encoding="utf-8", errors="replace") if logs else ""
 
     def write_run(self, record: RunRecord, scratch: Path) -> None:
         """Publish a run: its files are completed in the scratch folder, which then takes its final name.
@@ -190,6 +209,7 @@ class ResultFolder:
                 "data": dict(record.data),
             },
         )
+        (scratch / OWNER).unlink(missing_ok=True)
         scratch.chmod(0o755)
         final = self.run_path(record.run)
         if final.exists():  # a run that is tried again, or was damaged: the old one steps aside until the new one is in
@@ -240,13 +260,15 @@ class ResultFolder:
 
     def remove_leftovers(self) -> None:
         """Remove scratch folders of processes that are gone (of this machine; another machine's are left alone)."""
+        import psutil
+
         for scratch in self.runs_path.glob(".*.*"):
-            owner = scratch / "owner.json"
+            owner = scratch / OWNER
             try:
                 who = json.loads(owner.read_text(encoding="utf-8"))
             except (OSError, ValueError):
                 continue
-            if who.get("host") == os.uname().nodename and not Path(f"/proc/{who.get('pid')}").exists():
+            if who.get("host") == platform.node() and not psutil.pid_exists(int(who.get("pid", 0))):
                 shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -1,5 +1,5 @@
 """Studies: one run, the grid of runs, executors, and what is done when all have ended."""
 
-from lifelong_lb.studies.study import Options, Silent, Watcher, run_study
+from lifelong_lb.studies.study import Silent, Watcher, run_study
 
-__all__ = ["Options", "Silent", "Watcher", "run_study"]
+__all__ = ["Silent", "Watcher", "run_study"]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
-from lifelong_lb.store import ResultFolder, RunRecord
+from lifelong_lb.store import LOG, ResultFolder, RunRecord
 from lifelong_lb.studies.job import Job
 
 Ended = Callable[[Job], None]
@@ -126,6 +126,8 @@ def _record_death(job: Job, process: BaseProcess) -> None:
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     hint = " (out of memory?)" if code == -9 else ""
     message = f"the run's process {how}{hint}"
+    log = folder.salvaged_log(job.config.run_id)
     with folder.new_run(job.config.run_id) as scratch:
+        (scratch / LOG).write_text(f"{log}{message}\n", encoding="utf-8")
         config, run = job.config.to_json(), job.config.run_id
         folder.write_run(RunRecord(run, config, "failed", message=message, environment=job.environment), scratch)

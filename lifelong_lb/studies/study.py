@@ -47,7 +47,7 @@ class Silent:
 
 
 @dataclass(frozen=True)
-class Options:
+class _Options:
     """How to run a study; none of it changes the numbers.
 
     Attributes:
@@ -70,7 +70,13 @@ class Options:
 def run_study(
     config: Study | Mapping[str, Any] | str | os.PathLike[str],
     out: str | os.PathLike[str],
-    options: Options | None = None,
+    *,
+    workers: int | None = None,
+    executor: str = "local",
+    device: str = "auto",
+    data: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    retry: Sequence[str] = (),
     watcher: Watcher | None = None,
 ) -> Results:
     """Run what is missing of a study, and write its tables and report.
@@ -78,7 +84,12 @@ def run_study(
     Args:
         config: a study, its plain values, or the path of a study file.
         out: result folder. Runs that are there already are kept; a study with other shared settings is refused.
-        options: how to run it.
+        workers: runs at a time; None for one a core.
+        executor: ``"local"``, a process a run, or ``"in-process"``.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``, which takes CUDA where there is one.
+        data: folder of the data sets; None for ``$LIFELONG_LB_DATA``, then the platform's cache folder.
+        download: whether data sets that are not found may be downloaded.
+        retry: statuses (failed, diverged, timeout) of ended runs that shall be run again.
         watcher: is told how it goes.
 
     Returns:
@@ -87,7 +98,11 @@ def run_study(
     Raises:
         UserError: when study, folder or data cannot be used; nothing has been run or written then.
     """
-    options, watcher = options or Options(), watcher or Silent()
+    folder_of_data = None if data is None else Path(data)
+    options = _Options(
+        workers, executor, device, folder_of_data, download, (retry,) if isinstance(retry, str) else retry
+    )
+    watcher = watcher or Silent()
     _check_options(options)
     study = as_study(config)
     runs = expand(study)
@@ -97,6 +112,7 @@ def run_study(
     labels = file.labels()
     _check_data(study, options)
     folder.check_writable()
+    folder.remove_leftovers()
     folder.write_study(file)
     missing = [run for run in runs if _is_missing(folder, run, options.retry)]
     jobs = _jobs(missing, labels, folder, options)
@@ -129,7 +145,7 @@ def as_study(config: Study | Mapping[str, Any] | str | os.PathLike[str]) -> Stud
     return read_study(Path(config))
 
 
-def _check_options(options: Options) -> None:
+def _check_options(options: _Options) -> None:
     if options.executor not in EXECUTORS:
         raise UserError(unknown_name("executor", options.executor, EXECUTORS))
     if options.workers is not None and options.workers < 1:
@@ -146,7 +162,7 @@ def _check_options(options: Options) -> None:
             raise UserError("device cuda: torch finds no CUDA device on this machine; use cpu or auto")
 
 
-def _check_data(study: Study, options: Options) -> None:
+def _check_data(study: Study, options: _Options) -> None:
     """Find every data set, and see that its files are whole and its classes can be dealt out as asked."""
     found: dict[str, list[int]] = {}
     for stream in study.streams:
@@ -165,7 +181,7 @@ def _is_missing(folder: ResultFolder, run: GridRun, retry: Sequence[str]) -> boo
 
 
 def _jobs(
-    runs: Sequence[GridRun], labels: Mapping[str, Mapping[str, str]], folder: ResultFolder, options: Options
+    runs: Sequence[GridRun], labels: Mapping[str, Mapping[str, str]], folder: ResultFolder, options: _Options
 ) -> list[Job]:
     environment = code_version()
     return [

@@ -2,7 +2,6 @@
 
 import contextlib
 import faulthandler
-import json
 import multiprocessing
 import os
 import platform
@@ -20,7 +19,7 @@ from typing import Any
 import torch
 
 from lifelong_lb.config import UserError
-from lifelong_lb.store import ResultFolder, RunRecord, Status
+from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status
 from lifelong_lb.strategies import DivergedError
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.run import Progress, execute
@@ -35,7 +34,7 @@ def work_in_process_of_its_own(job: Job) -> None:
         job: the run.
     """
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / "log.txt"):
+    with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
         faulthandler.enable()
         work(job, scratch)
 
@@ -50,7 +49,6 @@ def work(job: Job, scratch: Path) -> Status:
     Returns:
         How the run ended.
     """
-    (scratch / "owner.json").write_text(json.dumps({"host": platform.node(), "pid": os.getpid()}), encoding="utf-8")
     torch.set_num_threads(job.threads)
     device = _device(job.device)
     progress = Progress()
@@ -81,7 +79,6 @@ def work(job: Job, scratch: Path) -> Status:
         train_seconds=progress.train_seconds,
         data=progress.data,
     )
-    (scratch / "owner.json").unlink()
     ResultFolder(job.out).write_run(record, scratch)
     return status
 

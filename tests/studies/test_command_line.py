@@ -1,0 +1,297 @@
+"""The command line as a user meets it: exit codes, files, messages."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from images import write_cifar_parquet
+from tiny import TINY, command, write_study
+
+import lifelong_lb
+from lifelong_lb.config import read_study
+from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy, forgetting
+
+ACCURACY = ["run", "stream", "strategy", "rule", "base_optimizer", "seed", "trained", "evaluated", "accuracy"]
+RESULTS = [
+    *("run", "stream", "strategy", "rule", "base_optimizer", "seed"),
+    *("average_accuracy", "learning_accuracy", "forgetting", "backward_transfer"),
+    *("gradient_evaluations", "train_seconds", "status"),
+]
+
+
+def test_run_leaves_what_the_readme_says(finished):
+    assert finished.done.returncode == 0, finished.done.stderr
+    assert {p.name for p in finished.out.iterdir()} == {
+        *("study.json", "accuracy.csv", "results.csv", "summary.csv", "summary.md", "summary.tex", "report.html"),
+        *("figures", "runs"),
+    }
+    assert len(list((finished.out / "runs").iterdir())) == 8
+    assert "report.html" in finished.done.stdout
+    assert "8 runs" in finished.done.stderr
+    assert "[8/8" in finished.done.stderr
+    assert "Warning" not in finished.done.stderr
+
+
+def test_the_tables_hold_every_run_and_every_entry(finished):
+    results, accuracy = pd.read_csv(finished.out / "results.csv"), pd.read_csv(finished.out / "accuracy.csv")
+    assert list(results.columns)[: len(RESULTS)] == RESULTS
+    assert list(accuracy.columns) == ACCURACY
+    assert len(results) == 8
+    assert (results["status"] == "done").all()
+    assert len(accuracy) == 8 * 15
+    assert (accuracy["trained"] >= accuracy["evaluated"]).all()
+    for _, run in results.iterrows():
+        entries = accuracy[accuracy["run"] == run["run"]]
+        matrix = AccuracyMatrix.from_entries(
+            entries[["trained", "evaluated", "accuracy"]].itertuples(index=False), experiences=5
+        )
+        assert run["average_accuracy"] == average_accuracy(matrix)
+        assert run["forgetting"] == forgetting(matrix)
+    passes = results.groupby("rule")["gradient_evaluations"].unique().to_dict()
+    assert list(passes["lookbehind-sam"]) == [3 * passes["none"][0]]
+    assert results["learning_accuracy"].min() > 0.8  # five tasks of two digits each are easy to learn
+    assert results["train_seconds"].min() > 0
+
+
+def test_load_results_gives_the_same_frames(finished):
+    results, accuracy = lifelong_lb.load_results(finished.out)
+    pd.testing.assert_frame_equal(accuracy, pd.read_csv(finished.out / "accuracy.csv"), check_dtype=False)
+    pd.testing.assert_frame_equal(results, pd.read_csv(finished.out / "results.csv"), check_dtype=False)
+
+
+def test_running_again_runs_nothing(finished):
+    before = {p: p.stat().st_mtime_ns for p in (finished.out / "runs").rglob("*")}
+    tables = {name: (finished.out / name).read_bytes() for name in ("accuracy.csv", "results.csv", "report.html")}
+    again = command("run", finished.study, "--out", finished.out)
+    assert again.returncode == 0
+    assert "8 runs, 8 of them there already" in again.stderr
+    assert before == {p: p.stat().st_mtime_ns for p in (finished.out / "runs").rglob("*")}
+    assert tables == {name: (finished.out / name).read_bytes() for name in tables}
+
+
+def test_report_rebuilds_every_table(finished, tmp_path):
+    shutil.copytree(finished.out, tmp_path / "out")
+    kept = {}
+    for path in (tmp_path / "out").iterdir():
+        if path.is_file() and path.name != "study.json":
+            kept[path.name] = path.read_bytes()
+            path.unlink()
+    shutil.rmtree(tmp_path / "out" / "figures")
+    done = command("report", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert kept == {name: (tmp_path / "out" / name).read_bytes() for name in kept}
+
+
+def test_the_same_bytes_whatever_the_number_of_workers(finished, tmp_path):
+    done = command("run", finished.study, "--out", tmp_path / "one", "--workers", 1, "--executor", "in-process")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "one" / "accuracy.csv").read_bytes() == (finished.out / "accuracy.csv").read_bytes()
+
+
+def test_a_wider_study_computes_what_is_missing(finished, tmp_path):
+    shutil.copytree(finished.out, tmp_path / "out")
+    before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out" / "runs").iterdir()}
+    wider = write_study(tmp_path / "wider.yaml", strategies=["naive"], rules=["none", "sam"], seeds=3)
+    done = command("run", wider, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "6 runs, 2 of them there already" in done.stderr
+    after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out" / "runs").iterdir()}
+    assert before.items() <= after.items()
+    assert len(after) == 12
+    assert len(pd.read_csv(tmp_path / "out" / "results.csv")) == 12
+
+
+def test_other_shared_settings_are_refused_and_nothing_is_touched(finished, tmp_path):
+    before = {p: p.stat().st_mtime_ns for p in finished.out.rglob("*")}
+    other = write_study(tmp_path / "other.yaml", train={"batch_size": 64})
+    done = command("run", other, "--out", finished.out)
+    assert done.returncode == 2
+    assert "another train: batch_size is 32 there and 64 here" in done.stderr
+    assert before == {p: p.stat().st_mtime_ns for p in finished.out.rglob("*")}
+
+
+def test_a_run_that_diverges_is_recorded_and_the_others_go_on(tmp_path):
+    optimizers = [{"name": "sgd", "lr": 0.1}, {"name": "sgd", "lr": 1e30, "label": "wild"}]
+    study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", optimizers=optimizers, seeds=1)
+    done = command("run", study, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    results = pd.read_csv(tmp_path / "out" / "results.csv").set_index("base_optimizer")
+    assert results["status"].to_dict() == {"sgd": "done", "wild": "diverged"}
+    assert pd.isna(results.loc["wild", "average_accuracy"])
+    assert "the loss became" in done.stderr
+    assert set(pd.read_csv(tmp_path / "out" / "accuracy.csv")["base_optimizer"]) == {"sgd"}
+    assert "diverged" in (tmp_path / "out" / "report.html").read_text()
+    assert "--retry" in command("run", "--help").stdout
+    again = command("run", study, "--out", tmp_path / "out")
+    assert again.returncode == 1
+    assert "2 runs, 2 of them there already" in again.stderr
+    retried = command("run", study, "--out", tmp_path / "out", "--retry", "diverged")
+    assert "2 runs, 1 of them there already" in retried.stderr
+
+
+def test_a_run_that_crashes_is_recorded_with_its_traceback(tmp_path):
+    """Pictures that turn out to be broken when they are decoded, which no look at the files' ends can tell."""
+    write_cifar_parquet(tmp_path / "data", classes=range(100), train_each=1, test_each=1)
+    path = tmp_path / "data" / "train-00000-of-00001.parquet"
+    content = bytearray(path.read_bytes())
+    content[4:40000] = b"\0" * 39996
+    path.write_bytes(bytes(content))
+    study = write_study(tmp_path / "s.yaml", streams=["split-digits", "split-cifar100"], strategies="naive", seeds=1)
+    done = command("run", study, "--out", tmp_path / "out", "--data", tmp_path / "data")
+    assert done.returncode == 1
+    results = pd.read_csv(tmp_path / "out" / "results.csv").set_index("stream")
+    assert set(results.loc["split-digits", "status"]) == {"done"}
+    assert set(results.loc["split-cifar100", "status"]) == {"failed"}
+    assert "not a whole Parquet file" in done.stderr
+
+
+def test_a_process_that_is_killed_is_recorded_as_failed(tmp_path):
+    study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=2, train={"epochs": 60})
+    killer = f"""
+import os, signal, threading, time
+from pathlib import Path
+def kill():
+    seen = None
+    while seen is None:
+        for owner in Path({str(tmp_path / "out" / "runs")!r}).glob(".*/log.txt"):
+            import json
+            text = owner.read_text()
+            if "experience 0" in text:
+                seen = json.loads((owner.parent / "owner.json").read_text())["pid"]
+        time.sleep(0.01)
+    os.kill(seen, signal.SIGKILL)
+threading.Thread(target=kill, daemon=True).start()
+import lifelong_lb
+results = lifelong_lb.run_study({str(study)!r}, {str(tmp_path / "out")!r}, workers=1)
+print(sorted(results.runs["status"]))
+"""
+    done = subprocess.run([sys.executable, "-c", killer], capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout.strip().endswith("['done', 'failed']"), done.stderr
+    failed = next(p for p in (tmp_path / "out" / "runs").iterdir() if "killed" in (p / "result.json").read_text())
+    assert "was killed by signal 9 (out of memory?)" in (failed / "result.json").read_text()
+    assert "experience 0" in (failed / "log.txt").read_text()
+    assert not list((tmp_path / "out" / "runs").glob(".*"))
+
+
+@pytest.mark.parametrize("how", ["in-process", "local"])
+def test_python_needs_no_main_guard(tmp_path, how):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import lifelong_lb\n"
+        f"study = { ({**TINY, 'strategies': ['naive'], 'rules': ['none'], 'seeds': 1})!r}\n"
+        f"results = lifelong_lb.run_study(study, {str(tmp_path / 'out')!r}, executor={how!r}, workers=1)\n"
+        "print(len(results.runs), 'run')\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("1 run")
+
+
+def test_a_report_of_a_folder_without_results(tmp_path):
+    done = command("report", tmp_path)
+    assert done.returncode == 2
+    assert "no results here" in done.stderr
+
+
+USELESS = {
+    "unknown rule": ({"rules": ["lookbehnd-sam"]}, [], "did you mean 'lookbehind-sam'?"),
+    "k = 0": ({"rules": [{"name": "lookbehind-sam", "k": 0}]}, [], "rules[0].k: must be greater than or equal to 1"),
+    "experiences": ({"streams": {"name": "split-digits", "experiences": 3}}, [], "must divide the 10 classes"),
+    "no data": ({"streams": "split-cifar100"}, ["--data", "{tmp}"], "CIFAR-100 was not found. Tried:"),
+    "data folder": ({"streams": "split-cifar100"}, ["--data", "{tmp}/none"], "none: no such folder"),
+    "workers": ({}, ["--workers", "0"], "workers must be at least 1; got 0"),
+    "workers word": ({}, ["--workers", "many"], "many"),
+    "executor": ({}, ["--executor", "locl"], "unknown executor 'locl'; did you mean 'local'?"),
+    "device": ({}, ["--device", "gpu"], "unknown device 'gpu'"),
+    "retry": ({}, ["--retry", "fail"], "unknown status to retry 'fail'; did you mean 'failed'?"),
+    "set": ({}, ["--set", "train.batchsize=3"], "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
+    "option": ({}, ["--wrkers", "2"], "--wrkers"),
+}
+
+
+@pytest.mark.parametrize("case", USELESS)
+def test_input_that_cannot_be_used(tmp_path, case):
+    changes, options, message = USELESS[case]
+    study = write_study(tmp_path / "s.yaml", **changes)
+    words = [option.replace("{tmp}", str(tmp_path)) for option in options]
+    done = command("run", study, "--out", tmp_path / "out", *words)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_truncated_data_stops_before_anything_runs(tmp_path):
+    write_cifar_parquet(tmp_path / "data", classes=range(20))
+    path = tmp_path / "data" / "test-00000-of-00001.parquet"
+    path.write_bytes(path.read_bytes()[:-100])
+    study = write_study(tmp_path / "s.yaml", streams="split-cifar100")
+    done = command("run", study, "--out", tmp_path / "out", "--data", tmp_path / "data")
+    assert done.returncode == 2
+    assert "test-00000-of-00001.parquet: not a whole Parquet file" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command_name", ["run", "validate"])
+def test_a_study_file_that_is_missing_or_no_yaml(tmp_path, command_name):
+    out = ["--out", tmp_path / "out"] if command_name == "run" else []
+    missing = command(command_name, tmp_path / "no.yaml", *out)
+    assert missing.returncode == 2
+    assert "no such study file" in missing.stderr
+    (tmp_path / "bad.yaml").write_text("streams: [")
+    bad = command(command_name, tmp_path / "bad.yaml", *out)
+    assert bad.returncode == 2
+    assert "not YAML" in bad.stderr
+
+
+def test_an_output_folder_that_is_a_file(tmp_path):
+    (tmp_path / "out").write_text("precious")
+    done = command("run", write_study(tmp_path / "s.yaml"), "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "not a folder that can be written to" in done.stderr
+    assert (tmp_path / "out").read_text() == "precious"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_an_output_folder_that_is_read_only(tmp_path):
+    (tmp_path / "out").mkdir(mode=0o500)
+    done = command("run", write_study(tmp_path / "s.yaml"), "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "not a folder that can be written to" in done.stderr
+
+
+def test_validate_counts_runs(tmp_path):
+    done = command("validate", write_study(tmp_path / "s.yaml"))
+    assert done.returncode == 0
+    assert "a valid study of 8 runs" in done.stdout
+    assert "lookbehind-sam" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "rules"], ["validate", "{study}"]])
+def test_answers_come_without_torch(tmp_path, arguments):
+    """What answers at once imports neither torch nor avalanche; measured as modules, not as time."""
+    study = write_study(tmp_path / "s.yaml")
+    code = (
+        "import sys\nsys.argv = ['lifelong-lb', *{words!r}]\n"
+        "from lifelong_lb.cli import main\n"
+        "try:\n    main()\nfinally:\n"
+        "    heavy = {{'torch', 'avalanche', 'pandas', 'matplotlib', 'scipy', 'sklearn'}} & set(sys.modules)\n"
+        "    print('heavy:', heavy)\n"
+    ).format(words=[word.replace("{study}", str(study)) for word in arguments])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("heavy: set()")
+
+
+def test_the_studies_that_come_with_the_package_are_valid():
+    folder = Path(__file__).parents[2] / "benchmarks" / "studies"
+    files = sorted(folder.rglob("*.yaml"))
+    assert files
+    for path in files:
+        assert read_study(path).name == path.stem
+        assert yaml.safe_load(path.read_text())["name"] == path.stem

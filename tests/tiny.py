@@ -1,0 +1,28 @@
+"""A tiny study, and the command line in a process of its own."""
+
+import subprocess
+import sys
+
+import yaml
+
+TINY = {
+    "name": "tiny",
+    "streams": [{"name": "split-digits", "experiences": 5}],
+    "model": {"name": "mlp", "hidden": [12]},
+    "train": {"batch_size": 32},
+    "strategies": ["naive", {"name": "replay", "mem_size": 30}],
+    "rules": ["none", {"name": "lookbehind-sam", "k": 2}],
+    "seeds": 2,
+}
+
+
+def write_study(path, **changes):
+    path.write_text(yaml.safe_dump({**TINY, **changes}))
+    return path
+
+
+def command(*arguments, **options):
+    """The command line in a process of its own."""
+    code = "from lifelong_lb.cli import main; main()"
+    words = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, **options)
