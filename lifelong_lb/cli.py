@@ -26,7 +26,7 @@ OK, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, INTERRUPTED = 0, 1, 2, 130
 def run(
     study: StudyArgument,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Result folder; runs found there are kept.")],
-    workers: Annotated[int | None, typer.Option(help="Runs at a time; default: one a core.")] = None,
+    workers: Annotated[str | None, typer.Option(metavar="N", help="Runs at a time; default: one a core.")] = None,
     executor: Annotated[str, typer.Option(help="in-process or local (a process a run).")] = "local",
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
     data: Annotated[
@@ -53,7 +53,7 @@ def run(
     results = run_study(
         checked,
         out,
-        workers=workers,
+        workers=_whole_number("--workers", workers),
         executor=executor,
         device=device,
         data=data,
@@ -71,6 +71,22 @@ def report(folder: FolderArgument) -> None:
     from lifelong_lb.store import ResultFolder
 
     _conclude(folder, write_report(ResultFolder(folder)))
+
+
+@app.command()
+def status(folder: FolderArgument) -> None:
+    """Say how far the study in DIR has come: runs done, failed, diverged, missing.
+
+    Exit code 0 when all runs are done, 1 when some are not.
+    """
+    from lifelong_lb.store import ResultFolder, folder_status
+
+    found = folder_status(ResultFolder(folder))
+    typer.echo(", ".join(f"{count} {name}" for name, count in sorted(found.counts.items())))
+    for line in found.troubles:
+        typer.echo(line)
+    if set(found.counts) - {"done"}:
+        raise typer.Exit(SOME_RUNS_NOT_DONE)
 
 
 @app.command()
@@ -121,6 +137,15 @@ def main() -> None:
         typer.echo(f"error: {error.format_message()}", err=True)
         code = UNUSABLE_INPUT
     sys.exit(code)
+
+
+def _whole_number(option: str, text: str | None) -> int | None:
+    from lifelong_lb.config import UserError
+
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        raise UserError(f"{option} must be a whole number, at least 1; got {text!r}") from None
 
 
 def _conclude(folder: Path, results: "object") -> None:

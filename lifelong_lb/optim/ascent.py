@@ -14,7 +14,13 @@ TINY = 1e-16
 
 
 class Ascent(Protocol):
-    """A way to perturb weights."""
+    """A way to perturb weights.
+
+    Attributes:
+        uses_names: whether names of the parameters matter.
+    """
+
+    uses_names: bool
 
     def __call__(self, params: Sequence[Tensor], names: Names | None) -> list[Tensor]:
         """Perturbation for the gradients in ``.grad``.
@@ -40,6 +46,8 @@ class SAMAscent:
         ValueError: for a radius below 0.
     """
 
+    uses_names = False
+
     def __init__(self, rho: float) -> None:
         self.rho = non_negative("rho", rho)
 
@@ -63,6 +71,8 @@ class ASAMAscent:
     Raises:
         ValueError: for a hyper-parameter outside its range.
     """
+
+    uses_names = True
 
     def __init__(self, rho: float, eta: float) -> None:
         self.rho = non_negative("rho", rho)

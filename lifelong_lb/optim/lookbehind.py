@@ -27,6 +27,7 @@ class _Lookbehind(UpdateRule):
 
     def __init__(self, ascent: Ascent, k: int, alpha: float | str) -> None:
         self._ascent = ascent
+        self.uses_names = ascent.uses_names
         self.k = at_least_one("k", k)
         self.alpha = interpolation("alpha", alpha)
 

@@ -24,7 +24,12 @@ class UpdateRule(ABC):
     takes the others, then ``optimizer.step()`` is the rule's last base step, then the returned function finishes.
     :meth:`step` does all of it for a plain PyTorch loop. All that a step needs lives inside it: nothing is kept in
     the optimizer's state or between steps.
+
+    Attributes:
+        uses_names: whether the rule treats parameters by their names, so that a caller who knows them should pass them.
     """
+
+    uses_names = False
 
     @property
     @abstractmethod
@@ -60,7 +65,7 @@ class UpdateRule(ABC):
         """
         with torch.enable_grad():
             loss = closure()
-        finish = self.before_base_step(optimizer, closure, optimizer_names(optimizer))
+        finish = self.before_base_step(optimizer, closure, optimizer_names(optimizer) if self.uses_names else None)
         optimizer.step()
         finish()
         return loss

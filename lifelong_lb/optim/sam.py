@@ -13,6 +13,7 @@ class _OneAscent(UpdateRule):
 
     def __init__(self, ascent: Ascent) -> None:
         self._ascent = ascent
+        self.uses_names = ascent.uses_names
 
     @property
     def gradient_evaluations(self) -> float:

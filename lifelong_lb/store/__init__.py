@@ -2,6 +2,7 @@
 
 from lifelong_lb.store.folder import LOG, DamagedRunError, ResultFolder
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
+from lifelong_lb.store.status import FolderStatus, folder_status
 from lifelong_lb.store.study_file import COLUMNS, SCHEMA, Place, StudyFile
 
 __all__ = [
@@ -10,9 +11,11 @@ __all__ = [
     "SCHEMA",
     "STATUSES",
     "DamagedRunError",
+    "FolderStatus",
     "Place",
     "ResultFolder",
     "RunRecord",
     "Status",
     "StudyFile",
+    "folder_status",
 ]

@@ -96,6 +96,8 @@ class ResultFolder:
             raw = json.loads(self.study_path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        except NotADirectoryError:
+            raise UserError(f"{self.path}: not a folder that can be written to (it is a file)") from None
         except (OSError, ValueError) as error:
             raise UserError(f"{self.study_path}: cannot be read ({error})") from None
         return StudyFile.from_json(raw, str(self.study_path))

@@ -32,8 +32,8 @@ class RunRecord:
     config: Mapping[str, Any]
     status: Status
     experiences: int = 0
-    accuracy: Sequence[tuple[int, int, float]] = ()
-    initial_accuracy: Sequence[float] = ()
+    accuracy: Sequence[tuple[int, int, float]] = field(default_factory=list)
+    initial_accuracy: Sequence[float] = field(default_factory=list)
     gradient_evaluations: int = 0
     strategy_gradient_evaluations: int = 0
     train_seconds: float = 0.0

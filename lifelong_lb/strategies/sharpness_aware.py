@@ -52,7 +52,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         """
         self.gradient_evaluations += 1
         again = hooks_to_fire(strategy.plugins, self)
-        names = {parameter: name for name, parameter in strategy.model.named_parameters()}
+        names = {p: name for name, p in strategy.model.named_parameters()} if self.rule.uses_names else None
         loss, output = strategy.loss, strategy.mb_output
 
         def closure() -> Tensor:

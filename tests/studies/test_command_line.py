@@ -6,10 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from images import write_cifar_parquet
+from images import encoded, pictures, write_cifar_parquet, write_parquet
 from tiny import TINY, command, write_study
 
 import lifelong_lb
@@ -134,20 +135,30 @@ def test_a_run_that_diverges_is_recorded_and_the_others_go_on(tmp_path):
     assert "2 runs, 1 of them there already" in retried.stderr
 
 
-def test_a_run_that_crashes_is_recorded_with_its_traceback(tmp_path):
-    """Pictures that turn out to be broken when they are decoded, which no look at the files' ends can tell."""
-    write_cifar_parquet(tmp_path / "data", classes=range(100), train_each=1, test_each=1)
-    path = tmp_path / "data" / "train-00000-of-00001.parquet"
-    content = bytearray(path.read_bytes())
-    content[4:40000] = b"\0" * 39996
-    path.write_bytes(bytes(content))
-    study = write_study(tmp_path / "s.yaml", streams=["split-digits", "split-cifar100"], strategies="naive", seeds=1)
+def test_runs_that_crash_are_recorded_and_the_others_go_on(tmp_path):
+    """One run asks for more memory than there are addresses; another finds a broken picture when it decodes it."""
+    y = np.arange(100)
+    for part in ("train", "test"):
+        shown = [encoded(picture) for picture in pictures(y)]
+        shown[50] = b"no picture" if part == "test" else shown[50]
+        write_parquet(tmp_path / "data" / f"{part}-0.parquet", shown, y)
+    huge = {"name": "split-digits", "label": "huge", "model": {"hidden": [10**15]}}
+    study = write_study(
+        tmp_path / "s.yaml",
+        streams=[{"name": "split-digits", "label": "digits"}, huge, "split-cifar100"],
+        strategies="naive",
+        rules="none",
+        seeds=1,
+    )
     done = command("run", study, "--out", tmp_path / "out", "--data", tmp_path / "data")
-    assert done.returncode == 1
+    assert done.returncode == 1, done.stderr
     results = pd.read_csv(tmp_path / "out" / "results.csv").set_index("stream")
-    assert set(results.loc["split-digits", "status"]) == {"done"}
-    assert set(results.loc["split-cifar100", "status"]) == {"failed"}
-    assert "not a whole Parquet file" in done.stderr
+    assert results["status"].to_dict() == {"digits": "done", "huge": "failed", "split-cifar100": "failed"}
+    assert "image 50 cannot be decoded" in done.stderr
+    run = tmp_path / "out" / "runs" / results.loc["huge", "run"]
+    assert "Traceback (most recent call last)" in (run / "traceback.txt").read_text()
+    assert "RuntimeError" in (run / "log.txt").read_text()
+    assert "Traceback" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_a_process_that_is_killed_is_recorded_as_failed(tmp_path):
@@ -192,6 +203,21 @@ def test_python_needs_no_main_guard(tmp_path, how):
     assert done.stdout.strip().endswith("1 run")
 
 
+def test_status_counts_runs(finished, tmp_path):
+    done = command("status", finished.out)
+    assert (done.returncode, done.stdout.strip()) == (0, "8 done")
+    shutil.copytree(finished.out, tmp_path / "out")
+    shutil.rmtree(next((tmp_path / "out" / "runs").iterdir()))
+    (next((tmp_path / "out" / "runs").iterdir()) / "config.json").write_text("{")
+    partial = command("status", tmp_path / "out")
+    assert partial.returncode == 1
+    assert partial.stdout.startswith("6 done, 2 missing\n")
+    assert "damaged" in partial.stdout
+    nothing = command("status", tmp_path / "elsewhere")
+    assert nothing.returncode == 2
+    assert "no study here" in nothing.stderr
+
+
 def test_a_report_of_a_folder_without_results(tmp_path):
     done = command("report", tmp_path)
     assert done.returncode == 2
@@ -205,7 +231,7 @@ USELESS = {
     "no data": ({"streams": "split-cifar100"}, ["--data", "{tmp}"], "CIFAR-100 was not found. Tried:"),
     "data folder": ({"streams": "split-cifar100"}, ["--data", "{tmp}/none"], "none: no such folder"),
     "workers": ({}, ["--workers", "0"], "workers must be at least 1; got 0"),
-    "workers word": ({}, ["--workers", "many"], "many"),
+    "workers word": ({}, ["--workers", "many"], "--workers must be a whole number, at least 1; got 'many'"),
     "executor": ({}, ["--executor", "locl"], "unknown executor 'locl'; did you mean 'local'?"),
     "device": ({}, ["--device", "gpu"], "unknown device 'gpu'"),
     "retry": ({}, ["--retry", "fail"], "unknown status to retry 'fail'; did you mean 'failed'?"),

@@ -1,0 +1,37 @@
+"""The README's examples run as they stand."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lifelong_lb.config import expand, parse_study
+from lifelong_lb.evaluation import METRICS
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+YAML = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(PYTHON)))
+def test_python_examples_run(tmp_path, number):
+    script = tmp_path / "example.py"
+    script.write_text(PYTHON[number])
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_study_file_is_valid():
+    assert len(YAML) == 1
+    assert len(expand(parse_study(yaml.safe_load(YAML[0])))) == 36
+
+
+def test_the_table_of_numbers_gives_the_definitions_of_the_code():
+    for name, metric in METRICS.items():
+        if name != "forgetting_last_row_included":
+            assert f"| `{name}` | {metric.formula} | {metric.source} |" in README
