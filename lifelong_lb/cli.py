@@ -134,7 +134,9 @@ def main() -> None:
     except Exception as error:  # typer's own complaints about the command line
         if not hasattr(error, "format_message"):
             raise
-        typer.echo(f"error: {error.format_message()}", err=True)
+        message = error.format_message()
+        if message:  # empty where the help has been shown instead
+            typer.echo(f"error: {message}", err=True)
         code = UNUSABLE_INPUT
     sys.exit(code)
 

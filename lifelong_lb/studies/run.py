@@ -76,7 +76,7 @@ def execute(config: RunConfig, progress: Progress, *, data: Path | None, device:
     )
     everything = config.evaluation.experiences == "all"
     if everything:
-        progress.initial_accuracy = recorder.evaluate(strategy, stream.test)
+        progress.initial_accuracy = recorder.evaluate(strategy, stream.test, unseen=True)
     for i, experience in enumerate(stream.train):
         seed_all(config.seed, INITIALISATION, i + 1)  # outputs that a growing head adds
         try:
@@ -86,7 +86,7 @@ def execute(config: RunConfig, progress: Progress, *, data: Path | None, device:
             progress.train_seconds = stopwatch.seconds
         started = time.perf_counter()
         tested = stream.test if everything else stream.test[: i + 1]
-        row = recorder.evaluate(strategy, tested)
+        row = recorder.evaluate(strategy, tested, unseen=everything)
         progress.accuracy += [(i, j, accuracy) for j, accuracy in enumerate(row)]
         log(
             f"experience {i}: accuracy {row[i]:.4f} on it, {sum(row[: i + 1]) / (i + 1):.4f} on all seen "

@@ -1,0 +1,66 @@
+"""One run, in this process."""
+
+import numpy as np
+import pytest
+
+from lifelong_lb.config import expand, parse_study
+from lifelong_lb.evaluation import AccuracyMatrix, forward_transfer
+from lifelong_lb.strategies import DivergedError
+from lifelong_lb.studies.run import Progress, execute
+
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
+
+
+def run(scenario, head, evaluation="seen", **changes):
+    raw = {
+        "streams": [{"name": "split-digits", "scenario": scenario}],
+        "model": {"name": "mlp", "head": head, "hidden": [16]},
+        "train": {"batch_size": 64},
+        "strategies": [{"name": "replay", "mem_size": 50}],
+        "rules": ["lookbehind-sam"],
+        "evaluation": {"experiences": evaluation},
+        **changes,
+    }
+    progress, lines = Progress(), []
+    execute(expand(parse_study(raw))[0].config, progress, data=None, device="cpu", log=lines.append)
+    assert len(lines) == 5
+    return progress
+
+
+@pytest.mark.parametrize(
+    ("scenario", "head"),
+    [
+        ("task-incremental", "multi"),
+        ("task-incremental", "masked"),
+        ("class-incremental", "single"),
+        ("class-incremental", "growing"),
+    ],
+)
+def test_looking_at_unseen_experiences_changes_nothing(scenario, head):
+    seen, everything = run(scenario, head), run(scenario, head, evaluation="all")
+    lower = np.tri(5, dtype=bool)
+    matrices = [AccuracyMatrix.from_entries(p.accuracy, 5) for p in (seen, everything)]
+    assert np.isnan(matrices[0].values[~lower]).all()
+    assert not np.isnan(matrices[1].values).any()
+    assert np.array_equal(matrices[0].values[lower], matrices[1].values[lower])
+    assert seen.initial_accuracy == []
+    assert -1 <= forward_transfer(matrices[1], everything.initial_accuracy) <= 1
+
+
+def test_what_a_run_says_of_its_data_and_cost():
+    progress = run("class-incremental", "single")
+    assert sorted(progress.data["class_order"]) == list(range(10))
+    assert (progress.data["train_images"], progress.data["test_images"]) == (1442, 355)
+    assert progress.data["sha256"] == "759875ce62e93a13"
+    assert progress.gradient_evaluations % 6 == 0  # k + 1 passes with the default k = 5
+    assert progress.gradient_evaluations >= 6 * 1442 / 64
+    assert progress.train_seconds > 0
+
+
+def test_what_was_measured_before_divergence_is_kept():
+    progress = Progress()
+    raw = {"streams": "split-digits", "optimizers": {"name": "sgd", "lr": 1e30}, "train": {"batch_size": 300}}
+    with pytest.raises(DivergedError, match="the loss became|not finite after experience 0"):
+        execute(expand(parse_study(raw))[0].config, progress, data=None, device="cpu", log=lambda line: None)
+    assert progress.experiences == 5
+    assert progress.gradient_evaluations >= 1
