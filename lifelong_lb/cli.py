@@ -2,9 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from lifelong_lb.reports import Results
 
 app = typer.Typer(
     add_completion=False,
@@ -45,7 +48,7 @@ def run(
     """
     from rich.console import Console
 
-    from lifelong_lb.config import read_study
+    from lifelong_lb.config import expand, read_study
     from lifelong_lb.studies import run_study
     from lifelong_lb.studies.progress import ConsoleWatcher
 
@@ -61,7 +64,8 @@ def run(
         retry=retry or (),
         watcher=ConsoleWatcher(Console(stderr=True)),
     )
-    _conclude(out, results)
+    asked = {run.config.run_id for run in expand(checked)}
+    _conclude(out, results, asked)
 
 
 @app.command()
@@ -97,7 +101,7 @@ def validate(study: StudyArgument, assignments: Assignments = None) -> None:
     checked = read_study(study, assignments or ())
     runs = expand(checked)
     for axis in ("streams", "strategies", "rules", "optimizers"):
-        typer.echo(f"{axis:<10} {', '.join(axis_labels(getattr(checked, axis)))}")
+        typer.echo(f"{axis:<10} {', '.join(axis_labels(getattr(checked, axis), axis))}")
     typer.echo(f"{'seeds':<10} {', '.join(map(str, checked.seeds))}")
     typer.echo(f"{study}: a valid study of {len(runs)} runs")
 
@@ -127,8 +131,11 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         code = UNUSABLE_INPUT
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted: finished runs are kept; the same command continues the study", err=True)
         code = INTERRUPTED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"error: {where}{error.strerror or error}; finished runs are kept", err=True)
+        code = SOME_RUNS_NOT_DONE
     except typer.Exit as stop:
         code = stop.exit_code
     except Exception as error:  # typer's own complaints about the command line
@@ -138,6 +145,8 @@ def main() -> None:
         if message:  # empty where the help has been shown instead
             typer.echo(f"error: {message}", err=True)
         code = UNUSABLE_INPUT
+    if code == INTERRUPTED:
+        typer.echo("interrupted: finished runs are kept; the same command continues the study", err=True)
     sys.exit(code)
 
 
@@ -150,12 +159,12 @@ def _whole_number(option: str, text: str | None) -> int | None:
         raise UserError(f"{option} must be a whole number, at least 1; got {text!r}") from None
 
 
-def _conclude(folder: Path, results: "object") -> None:
-    from lifelong_lb.reports import Results, summary_text
+def _conclude(folder: Path, results: "Results", asked: set[str] | None = None) -> None:
+    """Print the summary; exit with 1 unless all runs asked for (by default, all of the folder) are done."""
+    from lifelong_lb.reports import summary_text
 
-    assert isinstance(results, Results)
     typer.echo(summary_text(results))
     typer.echo(f"report: {folder / 'report.html'}")
-    undone = int((results.runs["status"] != "done").sum())
-    if undone or results.missing:
+    done = set(results.runs.loc[results.runs["status"] == "done", "run"])
+    if (asked - done) if asked is not None else (results.missing or len(done) < len(results.runs)):
         raise typer.Exit(SOME_RUNS_NOT_DONE)

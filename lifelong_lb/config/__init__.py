@@ -9,7 +9,7 @@ from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
-from lifelong_lb.config.runs import GridRun, RunConfig, expand, parse_run
+from lifelong_lb.config.runs import GridRun, RunConfig, expand
 from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, SplitStream
 from lifelong_lb.config.study import AXES, Study, parse_study, read_study
@@ -36,7 +36,6 @@ __all__ = [
     "UserError",
     "axis_labels",
     "expand",
-    "parse_run",
     "parse_study",
     "read_study",
     "unknown_name",

@@ -36,11 +36,29 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
+def is_plain_text(text: str) -> bool:
+    """Whether a text can be printed on one line and stored as UTF-8.
+
+    Args:
+        text: any text.
+
+    Returns:
+        False for empty text, control characters and lone surrogates.
+    """
+    return bool(text.strip()) and text.isprintable()
+
+
+def _label(value: Any) -> Any:
+    if value is not None and not (isinstance(value, str) and is_plain_text(value)):
+        raise ValueError(f"must be a text of printable characters; got {ascii(value)}")
+    return value
+
+
 class Entry(Settings):
     """One entry of a grid axis: a ``name``, its hyper-parameters, and optionally a ``label`` for reports."""
 
     name: str
-    label: Annotated[str, Field(min_length=1)] | None = None
+    label: Annotated[str | None, BeforeValidator(_label)] = None
 
     def identity(self) -> dict[str, Any]:
         """What makes this entry itself: name and hyper-parameters, without the label.

@@ -8,11 +8,12 @@ from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.fields import Entry
 
 
-def axis_labels(entries: Sequence[Entry]) -> list[str]:
+def axis_labels(entries: Sequence[Entry], axis: str = "entries") -> list[str]:
     """One label an entry: its own, else its name, with the hyper-parameters that tell namesakes apart.
 
     Args:
         entries: the entries of one axis, all different.
+        axis: what to call it in messages.
 
     Returns:
         Labels, all different.
@@ -32,7 +33,7 @@ def axis_labels(entries: Sequence[Entry]) -> list[str]:
     ]
     twice = [label for label, count in Counter(labels).items() if count > 1]
     if twice:
-        raise UserError(f"two entries would both be called {twice[0]!r}; give one of them another label")
+        raise UserError(f"{axis}: two entries would both be called {twice[0]!r}; give one of them another label")
     return labels
 
 

@@ -10,6 +10,18 @@ from lifelong_lb.config.errors import UserError, unknown_name
 M = TypeVar("M", bound=BaseModel)
 
 
+def article(noun: str) -> str:
+    """A noun with its indefinite article.
+
+    Args:
+        noun: such as ``"optimizer"``.
+
+    Returns:
+        Such as ``"an optimizer"``.
+    """
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 class Problems:
     """Problems found in one study, each a sentence that starts with the path of the field."""
 
@@ -95,7 +107,7 @@ def parse_entry(what: str, known: Mapping[str, type[M]], value: Any, path: str, 
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, Mapping):
-        problems.add(path, f"must be the name of a {what}, or a mapping with 'name'; got {_came(value)}")
+        problems.add(path, f"must be the name of {article(what)}, or a mapping with 'name'; got {_came(value)}")
         return None
     if "name" not in value:
         problems.add(path, f"needs a 'name'; got the keys {', '.join(map(str, value))} (known: {', '.join(known)})")

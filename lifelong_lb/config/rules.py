@@ -23,7 +23,7 @@ def _alpha(value: Any) -> Any:
         return value
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not 0 < number <= 1:
         raise ValueError("must be a number in (0, 1] or 'adaptive'")

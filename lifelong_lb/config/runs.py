@@ -12,12 +12,12 @@ from pydantic import SerializeAsAny
 
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.fields import Settings
-from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
-from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
-from lifelong_lb.config.parse import Problems, parse_entry, parse_settings
-from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
-from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
-from lifelong_lb.config.streams import STREAM_ENTRIES, SplitStream
+from lifelong_lb.config.models import ModelEntry
+from lifelong_lb.config.optimizers import OptimizerEntry
+from lifelong_lb.config.parse import Problems
+from lifelong_lb.config.rules import RuleEntry
+from lifelong_lb.config.strategies import StrategyEntry
+from lifelong_lb.config.streams import SplitStream
 from lifelong_lb.config.study import Study, stream_model, stream_train
 from lifelong_lb.config.train import Evaluation, Train
 
@@ -44,7 +44,7 @@ class RunConfig(Settings):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values, from which :func:`parse_run` builds an equal configuration.
+        """Plain JSON values, as they are stored.
 
         Returns:
             A mapping.
@@ -103,30 +103,3 @@ def expand(study: Study) -> list[GridRun]:
                     raise UserError(f"streams[{index}]: comes to the same runs as streams[{earlier}]")
                 runs[config.run_id] = run
     return list(runs.values())
-
-
-def parse_run(raw: dict[str, Any], source: str = "run") -> RunConfig:
-    """Rebuild a run's configuration from :meth:`RunConfig.to_json`.
-
-    Args:
-        raw: the stored mapping.
-        source: what to call it in messages.
-
-    Returns:
-        An equal configuration.
-
-    Raises:
-        UserError: when it is not one.
-    """
-    problems = Problems()
-    parts: dict[str, Any] = {
-        "stream": parse_entry("stream", STREAM_ENTRIES, raw.get("stream"), "stream", problems),
-        "strategy": parse_entry("strategy", STRATEGY_ENTRIES, raw.get("strategy"), "strategy", problems),
-        "rule": parse_entry("rule", RULE_ENTRIES, raw.get("rule"), "rule", problems),
-        "optimizer": parse_entry("optimizer", OPTIMIZER_ENTRIES, raw.get("optimizer"), "optimizer", problems),
-        "model": parse_entry("model", MODEL_ENTRIES, raw.get("model"), "model", problems),
-        "train": parse_settings(Train, raw.get("train"), "train", problems),
-        "evaluation": parse_settings(Evaluation, raw.get("evaluation"), "evaluation", problems),
-    }
-    problems.raise_if_any(source)
-    return RunConfig(seed=raw["seed"], **parts)

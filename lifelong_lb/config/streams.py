@@ -12,7 +12,7 @@ Scenario = Literal["task-incremental", "class-incremental"]
 class StreamEntry(Entry):
     """A sequence of experiences; ``model`` and ``train`` override the study's own for this stream."""
 
-    model: dict[str, Any] | None = None
+    model: dict[str, Any] | str | None = None
     train: dict[str, Any] | None = None
 
 
@@ -20,10 +20,14 @@ class SplitStream(StreamEntry):
     """A data set whose classes are dealt out, equally many an experience.
 
     ``class_order`` fixes the order of the data set's own class labels; without it each seed draws its own.
+
+    Class attributes: ``classes`` of the whole data set, ``dataset`` its name, ``may_be_partial`` whether the data found
+    may hold some of its classes only.
     """
 
     classes: ClassVar[int]
     dataset: ClassVar[str]
+    may_be_partial: ClassVar[bool] = False
     experiences: AtLeastOne
     scenario: Scenario = "task-incremental"
     class_order: tuple[Int, ...] | None = None
@@ -37,12 +41,17 @@ class SplitStream(StreamEntry):
                 f"(allowed: {', '.join(map(str, divisors))})"
             )
         order = self.class_order
-        if order is not None and (len(set(order)) < len(order) or not set(order) <= set(range(self.classes))):
+        if order is not None and not self._orders_classes(order):
             raise ValueError(
                 f"class_order must name each class of {self.dataset} once, as labels 0..{self.classes - 1}; "
                 f"got {list(order)}"
             )
         return self
+
+    def _orders_classes(self, order: tuple[int, ...]) -> bool:
+        known = set(range(self.classes))
+        complete = set(order) <= known if self.may_be_partial else set(order) == known
+        return complete and len(set(order)) == len(order) > 0 and len(order) % self.experiences == 0
 
 
 class SplitDigits(SplitStream):
@@ -62,6 +71,7 @@ class SplitCIFAR100(SplitStream):
 
     classes = 100
     dataset = "cifar100"
+    may_be_partial = True  # the data found may hold some of the classes only
     name: Literal["split-cifar100"] = "split-cifar100"
     experiences: AtLeastOne = 20
 

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import SerializeAsAny
 
 from lifelong_lb.config.errors import UserError, unknown_name
-from lifelong_lb.config.fields import Entry, Settings
+from lifelong_lb.config.fields import Entry, Settings, is_plain_text
+from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
 from lifelong_lb.config.parse import Problems, as_list, parse_entry, parse_settings
@@ -15,7 +16,7 @@ from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, SplitStream
 from lifelong_lb.config.train import Evaluation, Train
-from lifelong_lb.config.yaml_file import read_yaml
+from lifelong_lb.config.yaml_file import parse_yaml, read_yaml
 
 AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
     "streams": ("stream", STREAM_ENTRIES),
@@ -37,6 +38,7 @@ _DEFAULTS: dict[str, Any] = {
 }
 _MISSING: tuple[Any, ...] = ()
 MAX_SEED = 2**32 - 1
+MAX_SEEDS = 100_000
 
 
 class Study(Settings):
@@ -82,8 +84,6 @@ def apply_override(raw: dict[str, Any], assignment: str) -> None:
     Raises:
         UserError: for anything that is not an assignment to a mapping's key.
     """
-    import yaml
-
     path, equals, text = assignment.partition("=")
     keys = path.strip().split(".")
     if not equals or not all(keys):
@@ -97,9 +97,9 @@ def apply_override(raw: dict[str, Any], assignment: str) -> None:
             raise UserError(f"--set {assignment}: '{key}' is not a mapping in the study file")
         target = inner
     try:
-        target[keys[-1]] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {assignment}: the value is not YAML") from None
+        target[keys[-1]] = parse_yaml(text)
+    except UserError as error:
+        raise UserError(f"--set {assignment}: {error}") from None
 
 
 def parse_study(raw: Mapping[str, Any], source: str = "study") -> Study:
@@ -125,13 +125,14 @@ def parse_study(raw: Mapping[str, Any], source: str = "study") -> Study:
     parts: dict[str, Any] = {axis: _axis(axis, values.get(axis, _MISSING), problems) for axis in AXES}
     parts["seeds"] = _seeds(values["seeds"], problems)
     parts["name"] = values["name"]
-    if not isinstance(values["name"], str) or not values["name"].strip():
-        problems.add("name", f"must be a name; got {values['name']!r}")
+    if not isinstance(values["name"], str) or not is_plain_text(values["name"]):
+        problems.add("name", f"must be a name of printable characters; got {ascii(values['name'])}")
     parts["model"] = parse_entry("model", MODEL_ENTRIES, values["model"], "model", problems)
     parts["train"] = parse_settings(Train, values["train"], "train", problems)
     parts["evaluation"] = parse_settings(Evaluation, values["evaluation"], "evaluation", problems)
     if not problems.found:
         _check_streams(parts, problems)
+        _check_labels(parts, problems)
     problems.raise_if_any(source)
     return Study(**parts)
 
@@ -148,7 +149,7 @@ def stream_model(study_model: ModelEntry, stream: SplitStream, path: str, proble
     Returns:
         The model, or None when something was wrong.
     """
-    override = dict(stream.model or {})
+    override = {"name": stream.model} if isinstance(stream.model, str) else dict(stream.model or {})
     same = override.get("name", study_model.name) == study_model.name
     merged = {**study_model.model_dump(), **override} if same else override
     model = parse_entry("model", MODEL_ENTRIES, merged, f"{path}.model" if override else "model", problems)
@@ -204,15 +205,23 @@ def _seeds(value: Any, problems: Problems) -> tuple[int, ...]:
     def is_int(item: Any) -> bool:
         return isinstance(item, int) and not isinstance(item, bool)
 
-    if is_int(value) and value >= 1:
+    if is_int(value) and 1 <= value <= MAX_SEEDS:
         return tuple(range(value))
     if isinstance(value, list | tuple) and value and all(is_int(i) and 0 <= i <= MAX_SEED for i in value):
         if len(set(value)) == len(value):
             return tuple(value)
         problems.add("seeds", f"must differ from each other; got {list(value)}")
         return ()
-    problems.add("seeds", f"must be a number of seeds (6 means 0..5) or a list of whole numbers; got {value!r}")
+    problems.add("seeds", f"must be a number of seeds (6 means 0..5) or a list of whole numbers; got {value!r}"[:200])
     return ()
+
+
+def _check_labels(parts: dict[str, Any], problems: Problems) -> None:
+    for axis in AXES:
+        try:
+            axis_labels(parts[axis], axis)
+        except UserError as error:
+            problems.found.append(str(error))
 
 
 def _check_streams(parts: dict[str, Any], problems: Problems) -> None:

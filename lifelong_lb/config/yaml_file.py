@@ -14,6 +14,8 @@ class _OneKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[Any, int] = {}
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             if isinstance(key, str) and key in seen:
@@ -42,14 +44,32 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a study file ({error})") from None
     try:
-        raw = yaml.load(text, Loader=_OneKeyLoader)  # a SafeLoader
+        raw = parse_yaml(text)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: a study file is a mapping of keys to values; got {type(raw).__name__}")
     return raw
+
+
+def parse_yaml(text: str) -> Any:
+    """Plain Python values from one YAML document.
+
+    Args:
+        text: the document.
+
+    Returns:
+        Whatever it holds.
+
+    Raises:
+        UserError: when it is not YAML, or a key stands twice in a mapping.
+    """
+    try:
+        return yaml.load(text, Loader=_OneKeyLoader)  # a SafeLoader
+    except UserError:
+        raise
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        raise UserError(f"not YAML: {' '.join(str(error).split()) or repr(error)}") from None
 
 
 def _siblings(path: Path) -> str:

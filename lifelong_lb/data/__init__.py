@@ -1,7 +1,7 @@
 """Images: where they come from, and the tensors they become."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from lifelong_lb.data.digits import DigitsSource
 if TYPE_CHECKING:
     from lifelong_lb.data.image_tensors import ImageData
 
-DATASETS: dict[str, Callable[[list[Path]], Source]] = {
+DATASETS: dict[str, Callable[[Sequence[Path]], Source]] = {
     "digits": lambda roots: DigitsSource(),
     "cifar100": find_cifar100,
 }
@@ -44,16 +44,16 @@ def data_roots(data: Path | None) -> list[Path]:
             raise UserError(f"--data {data}: no such folder")
         return [data.resolve()]
     named = os.environ.get(ENVIRONMENT_VARIABLE)
-    cache = platformdirs.user_cache_path("lifelong_lb", appauthor=False)
+    cache = platformdirs.user_cache_path("lifelong_lb", appauthor=False).resolve()
     return [*([Path(named).resolve()] if named else []), cache]
 
 
-def find_dataset(name: str, data: Path | None = None, download: bool = False) -> Source:
+def find_dataset(name: str, roots: Sequence[Path] = (), download: bool = False) -> Source:
     """Find a data set, and fetch it first when asked to and it is not there.
 
     Args:
         name: a key of :data:`DATASETS`.
-        data: folder to search; see :func:`data_roots`.
+        roots: folders to search, best first; see :func:`data_roots`.
         download: whether a data set that is not found may be downloaded.
 
     Returns:
@@ -62,7 +62,6 @@ def find_dataset(name: str, data: Path | None = None, download: bool = False) ->
     Raises:
         UserError: when it is not found, listing every path tried.
     """
-    roots = data_roots(None if name == "digits" else data)
     if download and name in DOWNLOADS:
         try:
             return DATASETS[name](roots)

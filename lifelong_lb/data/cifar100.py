@@ -1,5 +1,6 @@
 """Where CIFAR-100 is looked for, and how it is fetched when that is asked for."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lifelong_lb.config import UserError
@@ -27,7 +28,7 @@ PLACES = (
 """Tried in this order below each folder searched."""
 
 
-def find_cifar100(roots: list[Path]) -> Source:
+def find_cifar100(roots: Sequence[Path]) -> Source:
     """Find CIFAR-100.
 
     Args:

@@ -38,7 +38,7 @@ class CifarPythonSource(Source):
         Returns:
             True when it has a file ``train``.
         """
-        return (folder / "train").is_file() and not (folder / "train").suffix
+        return (folder / "train").is_file()
 
     def labels(self) -> list[int]:
         """Read the train labels.

@@ -70,7 +70,10 @@ class ParquetSource(Source):
                     self._columns(path, file)
                     if part == "train":
                         found.append(self._labels_of(path, file))
-        return [int(label) for label in np.unique(np.concatenate(found))]
+        labels = [int(label) for label in np.unique(np.concatenate(found))]
+        if not labels:
+            raise UserError(f"{self.folder}: its train part holds no images")
+        return labels
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Decode all images, one row group after the other.

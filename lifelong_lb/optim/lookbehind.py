@@ -87,8 +87,8 @@ class _Lookbehind(UpdateRule):
 def adaptive_alpha(first: Tensor, last: Tensor) -> Tensor:
     """Interpolation factor of one parameter tensor: (cos + 1) / 2.
 
-    Mordido et al. 2024 (arXiv 2307.16704); tensor by tensor, as in the authors' code. Theirs bounds both
-    norms from below at 1e-8 within the cosine, which bends it for very small steps; here the cosine is exact.
+    Mordido et al. 2024 (arXiv 2307.16704); tensor by tensor, as in the authors' code. Theirs bounds both norms from
+    below at 1e-8 within the cosine, which bends it for very small steps; here the length of the steps does not matter.
 
     Args:
         first: displacement of the fast weights from the slow ones after the first inner step.
@@ -97,10 +97,16 @@ def adaptive_alpha(first: Tensor, last: Tensor) -> Tensor:
     Returns:
         A scalar tensor in [0, 1]; 1/2 where a displacement is zero.
     """
-    norms = torch.linalg.vector_norm(first) * torch.linalg.vector_norm(last)
-    dot = torch.sum(first * last)
-    cosine = torch.where(norms > 0, dot / norms.clamp_min(torch.finfo(norms.dtype).tiny), torch.zeros_like(dot))
+    cosine = torch.sum(_direction(first) * _direction(last))
     return (cosine.clamp(-1, 1) + 1) / 2
+
+
+def _direction(displacement: Tensor) -> Tensor:
+    """A displacement at unit length, however short it was; zero stays zero."""
+    tiny = torch.finfo(displacement.dtype).tiny
+    largest_one = displacement / displacement.abs().max().clamp_min(tiny)
+    unit: Tensor = largest_one / torch.linalg.vector_norm(largest_one).clamp_min(tiny)
+    return unit
 
 
 def _pass(closure: Closure) -> None:

@@ -23,7 +23,8 @@ class UpdateRule(ABC):
     A step is split where a training loop needs it split: the first gradient has been taken, :meth:`before_base_step`
     takes the others, then ``optimizer.step()`` is the rule's last base step, then the returned function finishes.
     :meth:`step` does all of it for a plain PyTorch loop. All that a step needs lives inside it: nothing is kept in
-    the optimizer's state or between steps.
+    the optimizer's state or between steps. A pass that raises leaves the weights as they were before the step; what the
+    base optimizer itself does when its last step raises is left to it.
 
     Attributes:
         uses_names: whether the rule treats parameters by their names, so that a caller who knows them should pass them.

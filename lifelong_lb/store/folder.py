@@ -7,7 +7,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.files import write_bytes, write_json, write_text
-from lifelong_lb.store.run_record import STATUSES, RunRecord
+from lifelong_lb.store.run_record import RunRecord, checked_record
 from lifelong_lb.store.study_file import StudyFile
 
 LOG = "log.txt"
@@ -78,8 +78,9 @@ class ResultFolder:
         """
         try:
             self.runs_path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.runs_path):
-                pass
+            for folder in (self.path, self.runs_path):
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
         except OSError as error:
             raise UserError(f"{self.path}: not a folder that can be written to ({error.strerror})") from None
 
@@ -121,6 +122,20 @@ class ResultFolder:
         """
         return (self.run_path(run) / "result.json").is_file()
 
+    def stamp(self, run: str) -> int | None:
+        """When a run was published, to tell one publication from the next.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            Nanoseconds of some clock; None for a run that has not ended.
+        """
+        try:
+            return (self.run_path(run) / "result.json").stat().st_mtime_ns
+        except OSError:
+            return None
+
     def read_run(self, run: str) -> RunRecord:
         """What a run left behind.
 
@@ -135,25 +150,17 @@ class ResultFolder:
         """
         folder = self.run_path(run)
         try:
-            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-            with (folder / "accuracy.csv").open(encoding="utf-8", newline="") as file:
-                matrix = [(int(r["trained"]), int(r["evaluated"]), float(r["accuracy"])) for r in csv.DictReader(file)]
             trace = folder / "traceback.txt"
-            record = RunRecord(
-                run=run,
-                config=config,
-                environment=environment,
-                accuracy=matrix,
-                traceback=trace.read_text(encoding="utf-8") if trace.exists() else "",
-                **result,
-            )
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DamagedRunError(f"{folder}: {error}") from error
-        if record.status not in STATUSES:
-            raise DamagedRunError(f"{folder / 'result.json'}: status {record.status!r}")
-        return record
+            return checked_record({
+                "run": run,
+                "config": _read_json(folder / "config.json"),
+                "environment": _read_json(folder / "environment.json"),
+                "accuracy": _read_entries(folder / "accuracy.csv"),
+                "traceback": trace.read_text(encoding="utf-8") if trace.exists() else "",
+                **_read_json(folder / "result.json"),
+            })
+        except (OSError, ValueError, TypeError, LookupError) as error:
+            raise DamagedRunError(f"{folder}: {' '.join(str(error).split())}") from error
 
     @contextmanager
     def new_run(self, run: str) -> Iterator[Path]:
@@ -213,14 +220,30 @@ class ResultFolder:
         )
         (scratch / OWNER).unlink(missing_ok=True)
         scratch.chmod(0o755)
+        self._publish(record, scratch)
+
+    def _publish(self, record: RunRecord, scratch: Path) -> None:
+        """Give a complete scratch folder its final name. A run that is done is never replaced by another."""
         final = self.run_path(record.run)
-        if final.exists():  # a run that is tried again, or was damaged: the old one steps aside until the new one is in
-            old = scratch.with_name(scratch.name + ".old")
-            final.rename(old)
-            scratch.rename(final)
+        for attempt in range(100):
+            try:
+                scratch.rename(final)
+                return
+            except OSError:
+                if attempt == 99 or not final.exists():
+                    raise
+            if self._is_done(record.run):
+                return
+            old = scratch.with_name(f"{scratch.name}.old{attempt}")
+            with suppress(FileNotFoundError):  # somebody else was faster
+                final.rename(old)
             shutil.rmtree(old, ignore_errors=True)
-        else:
-            scratch.rename(final)
+
+    def _is_done(self, run: str) -> bool:
+        try:
+            return self.read_run(run).status == "done"
+        except DamagedRunError:
+            return False
 
     def write_table(self, name: str, frame: pd.DataFrame) -> None:
         """Write a table as CSV with unrounded numbers.
@@ -265,13 +288,47 @@ class ResultFolder:
         import psutil
 
         for scratch in self.runs_path.glob(".*.*"):
-            owner = scratch / OWNER
             try:
-                who = json.loads(owner.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
+                who = _read_json(scratch / OWNER)
+                gone = who["host"] == platform.node() and not psutil.pid_exists(int(who["pid"]))
+            except (OSError, ValueError, TypeError, LookupError):
                 continue
-            if who.get("host") == platform.node() and not psutil.pid_exists(int(who.get("pid", 0))):
+            if gone:
                 shutil.rmtree(scratch, ignore_errors=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one launcher; it must exist.
+
+        Yields:
+            None.
+
+        Raises:
+            UserError: when another launcher holds it.
+        """
+        import filelock
+
+        lock = filelock.FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise UserError(f"{self.path}: another lifelong-lb run is at work in this folder; wait for it") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _read_json(path: Path) -> Any:
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise TypeError(f"{path.name}: not a mapping")
+    return value
+
+
+def _read_entries(path: Path) -> list[tuple[int, int, float]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(int(r["trained"]), int(r["evaluated"]), float(r["accuracy"])) for r in csv.DictReader(file)]
 
 
 _TEXT = dict.fromkeys(("run", "stream", "strategy", "rule", "base_optimizer", "status"), str)

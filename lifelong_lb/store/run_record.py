@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from pydantic import TypeAdapter
+
 Status = Literal["done", "failed", "diverged", "timeout"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
@@ -41,3 +43,32 @@ class RunRecord:
     traceback: str = ""
     environment: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def checked_record(raw: Mapping[str, Any]) -> RunRecord:
+    """Build a record from what was stored, seeing that it holds together.
+
+    Args:
+        raw: the record's attributes.
+
+    Returns:
+        The record.
+
+    Raises:
+        ValueError: when an attribute is missing, of another type, or contradicts another.
+    """
+    record = TypeAdapter(RunRecord).validate_python(dict(raw))
+    for part in ("stream", "strategy", "rule", "optimizer", "model"):
+        if not isinstance(record.config.get(part), Mapping) or "name" not in record.config[part]:
+            raise ValueError(f"its configuration names no {part}")
+    T = record.experiences
+    for trained, evaluated, accuracy in record.accuracy:
+        if not (0 <= trained < T and 0 <= evaluated < T and 0 <= accuracy <= 1):
+            raise ValueError(
+                f"accuracy entry ({trained}, {evaluated}, {accuracy}) is not possible with {T} experiences"
+            )
+    if record.status == "done":
+        last = {evaluated for trained, evaluated, _ in record.accuracy if trained == T - 1}
+        if T < 1 or last != set(range(T)):
+            raise ValueError("it is done, but accuracies after the last experience are missing")
+    return record

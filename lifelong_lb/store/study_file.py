@@ -61,7 +61,7 @@ class StudyFile:
         Returns:
             Run id to column (stream, strategy, rule, base_optimizer) to label, in the order of the places.
         """
-        names = {axis: axis_labels(getattr(self.study, axis)) for axis in AXES}
+        names = {axis: axis_labels(getattr(self.study, axis), axis) for axis in AXES}
         return {
             place.run: {COLUMNS[axis]: names[axis][index] for axis, index in place.entries.items()}
             for place in self.places
@@ -100,7 +100,7 @@ class StudyFile:
             entries = list(getattr(study, axis))
             moved[axis] = [_index_or_append(entries, entry) for entry in getattr(self.study, axis)]
             merged[axis] = entries
-            axis_labels(entries)
+            axis_labels(entries, axis)
         union = study.model_copy(update={axis: tuple(entries) for axis, entries in merged.items()})
         newest = StudyFile.of(study).places
         known = {place.run for place in newest}
@@ -143,10 +143,10 @@ class StudyFile:
                 Place(str(r["run"]), int(r["seed"]), {axis: int(r[axis]) for axis in AXES}) for r in raw["runs"]
             )
             stored = {key: value for key, value in raw["study"].items() if key != "seeds"}
-            seeds = raw["study"]["seeds"]
+            seeds = list(raw["study"]["seeds"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{source}: damaged ({error!r})") from None
-        file = cls(parse_study({**stored, "seeds": list(seeds)}, source), places)
+        file = cls(parse_study({**stored, "seeds": seeds}, source), places)
         if any(not 0 <= i < len(getattr(file.study, axis)) for p in places for axis, i in p.entries.items()):
             raise UserError(f"{source}: damaged (a run points to an entry that is not there)")
         return file

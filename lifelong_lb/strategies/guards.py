@@ -82,8 +82,13 @@ class Stopwatch(SupervisedPlugin):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seconds = 0.0
-        self._started = 0.0
+        self._seconds = 0.0
+        self._started: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far, those of an epoch under way included."""
+        return self._seconds + (0.0 if self._started is None else time.perf_counter() - self._started)
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Start.
@@ -103,7 +108,7 @@ class Stopwatch(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
-        self.seconds += time.perf_counter() - self._started
+        self._seconds, self._started = self.seconds, None
 
 
 class DivergenceGuard(SupervisedPlugin):

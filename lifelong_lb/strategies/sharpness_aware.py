@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lifelong_lb.optim import UpdateRule
 from lifelong_lb.optim.rule import Finish
-from lifelong_lb.strategies.passes import hooks_to_fire
+from lifelong_lb.strategies.passes import check_loop, hooks_to_fire
 
 
 class SharpnessAwarePlugin(SupervisedPlugin):
@@ -41,6 +41,22 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self.rule = rule
         self.gradient_evaluations = 0
         self._finish: Finish | None = None
+        self._again: list[tuple[str, Any]] = []
+
+    def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """See what a further pass has to fire again.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+
+        Raises:
+            TypeError: when the strategy has a training loop of its own, or a plugin takes part in the passes in a way
+                that is not known.
+        """
+        check_loop(strategy)
+        self._again = hooks_to_fire(strategy.plugins, self)
 
     def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Take the rule's further passes.
@@ -51,13 +67,12 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             kwargs: not used.
         """
         self.gradient_evaluations += 1
-        again = hooks_to_fire(strategy.plugins, self)
         names = {p: name for name, p in strategy.model.named_parameters()} if self.rule.uses_names else None
         loss, output = strategy.loss, strategy.mb_output
 
         def closure() -> Tensor:
             self.gradient_evaluations += 1
-            return _pass_again(strategy, again)
+            return _pass_again(strategy, self._again)
 
         try:
             self._finish = self.rule.before_base_step(strategy.optimizer, closure, names)

@@ -43,9 +43,12 @@ def split_stream(entry: SplitStream, images: ImageData, seed: int) -> Stream:
 def _relabelled(part: ImageTensors, order: Sequence[int], per: int, scenario: str) -> LabelledPart:
     place = torch.full((max(order) + 1,), -1, dtype=torch.int64)
     place[list(order)] = torch.arange(len(order))
-    unknown = (part.y > max(order)) | (place[part.y.clamp(0, max(order))] < 0)
+    unknown = (part.y < 0) | (part.y > max(order)) | (place[part.y.clamp(0, max(order))] < 0)
     if unknown.any():
         raise UserError(f"the test part has the class {int(part.y[unknown][0])}, which the train part lacks")
+    absent = [label for label in order if not (part.y == label).any()]
+    if absent:
+        raise UserError(f"the test part has no image of the class {absent[0]}, which the train part has")
     position = place[part.y]
     experience = position // per
     if scenario == "task-incremental":

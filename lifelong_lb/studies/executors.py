@@ -47,24 +47,26 @@ def run_local(jobs: Sequence[Job], workers: int, ended: Ended) -> None:
         ended: called after each run.
     """
     waiting = list(reversed(jobs))
-    running: dict[int, tuple[Job, BaseProcess]] = {}
+    running: dict[int, tuple[Job, BaseProcess, int | None]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 job = waiting.pop()
+                before = ResultFolder(job.out).stamp(job.config.run_id)
                 process = _start(job)
-                running[process.sentinel] = (job, process)
+                running[process.sentinel] = (job, process, before)
             for sentinel in wait(list(running)):
                 assert isinstance(sentinel, int)
-                job, process = running.pop(sentinel)
+                job, process, before = running.pop(sentinel)
                 process.join()
-                _record_death(job, process)
+                if ResultFolder(job.out).stamp(job.config.run_id) == before:
+                    _record_death(job, process)
                 process.close()
                 ended(job)
     finally:
-        for _, process in running.values():
+        for _, process, _ in running.values():
             process.terminate()
-        for _, process in running.values():
+        for _, process, _ in running.values():
             process.join()
         ResultFolder(jobs[0].out).remove_leftovers() if jobs else None
 
@@ -119,9 +121,8 @@ def _clean_start(threads: int) -> Iterator[None]:
 
 
 def _record_death(job: Job, process: BaseProcess) -> None:
+    """Publish a failed run for a process that published nothing."""
     folder = ResultFolder(job.out)
-    if process.exitcode == 0:
-        return
     code = process.exitcode or 0
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     hint = " (out of memory?)" if code == -9 else ""

@@ -15,7 +15,7 @@ class Job:
         config: what to run.
         title: one line for people.
         out: the result folder.
-        data: folder of the data sets; None for the usual places.
+        roots: folders of the data sets, as the launcher found them.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
         threads: torch's threads in the run's process. Results depend on it in the last digits, so it never follows
             from the number of workers.
@@ -25,7 +25,7 @@ class Job:
     config: RunConfig
     title: str
     out: Path
-    data: Path | None
+    roots: tuple[Path, ...]
     device: str
     threads: int
     environment: dict[str, Any]

@@ -1,7 +1,7 @@
 """One run: a stream learnt by one strategy with one rule from one seed, and the accuracy matrix that comes of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,13 +46,13 @@ class Progress:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def execute(config: RunConfig, progress: Progress, *, data: Path | None, device: str, log: Log) -> None:
+def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], device: str, log: Log) -> None:
     """Train through the whole stream, measuring after each experience.
 
     Args:
         config: what to run.
         progress: filled as the run goes on.
-        data: folder of the data sets, see :func:`lifelong_lb.data.data_roots`.
+        roots: folders of the data sets, see :func:`lifelong_lb.data.data_roots`.
         device: ``"cpu"`` or ``"cuda"``.
         log: receives a line an experience.
 
@@ -60,7 +60,7 @@ def execute(config: RunConfig, progress: Progress, *, data: Path | None, device:
         DivergedError: when loss or weights are no longer finite.
         UserError: when the images cannot be read.
     """
-    stream = _load_stream(config, progress, data)
+    stream = _load_stream(config, progress, roots)
     seed_all(config.seed, INITIALISATION)
     model = build_model(config.model, stream.shape)
     rule = RULES[config.rule.name](**config.rule.model_dump(exclude={"name", "label"}))
@@ -94,8 +94,8 @@ def execute(config: RunConfig, progress: Progress, *, data: Path | None, device:
         )
 
 
-def _load_stream(config: RunConfig, progress: Progress, data: Path | None) -> Stream:
-    images = load_images(find_dataset(config.stream.dataset, data))
+def _load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) -> Stream:
+    images = load_images(find_dataset(config.stream.dataset, roots))
     stream = STREAMS[config.stream.name](config.stream, images, config.seed)
     progress.experiences = stream.shape.experiences
     progress.data = {

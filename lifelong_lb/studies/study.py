@@ -3,12 +3,13 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from lifelong_lb.config import GridRun, Study, UserError, expand, parse_study, read_study, unknown_name
-from lifelong_lb.data import find_dataset
+from lifelong_lb.data import data_roots, find_dataset
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.reports import Results, collect, write_report, write_tables
 from lifelong_lb.store import STATUSES, DamagedRunError, ResultFolder, RunRecord, StudyFile
@@ -98,32 +99,40 @@ def run_study(
     Raises:
         UserError: when study, folder or data cannot be used; nothing has been run or written then.
     """
-    folder_of_data = None if data is None else Path(data)
-    options = _Options(
-        workers, executor, device, folder_of_data, download, (retry,) if isinstance(retry, str) else retry
-    )
+    statuses = (retry,) if isinstance(retry, str) else tuple(retry)
+    options = _Options(workers, executor, device, None if data is None else Path(data), download, statuses)
     watcher = watcher or Silent()
     _check_options(options)
     study = as_study(config)
     runs = expand(study)
     folder = ResultFolder(Path(out).absolute())
+    _merged(folder, study)
+    roots = _checked_data(study, options)
+    folder.check_writable()
+    with folder.locked():
+        file = _merged(folder, study)
+        folder.write_study(file)
+        folder.remove_leftovers()
+        missing = [run for run in runs if _is_missing(folder, run, options.retry)]
+        jobs = _jobs(missing, file.labels(), folder, options, roots)
+        watcher.start(len(runs), len(runs) - len(jobs))
+        try:
+            EXECUTORS[options.executor](jobs, options.workers or _cores(), _ender(folder, watcher))
+        except BaseException:
+            with suppress(OSError):  # the first trouble is the one to tell
+                write_tables(folder, collect(folder))
+            raise
+        finally:
+            watcher.stop()
+        return write_report(folder)
+
+
+def _merged(folder: ResultFolder, study: Study) -> StudyFile:
+    """The folder's study file with this study in it; a UserError when the two do not go together."""
     stored = folder.read_study()
     file = StudyFile.of(study) if stored is None else stored.widened(study)
-    labels = file.labels()
-    _check_data(study, options)
-    folder.check_writable()
-    folder.remove_leftovers()
-    folder.write_study(file)
-    missing = [run for run in runs if _is_missing(folder, run, options.retry)]
-    jobs = _jobs(missing, labels, folder, options)
-    watcher.start(len(runs), len(runs) - len(jobs))
-    try:
-        EXECUTORS[options.executor](jobs, options.workers or _cores(), _ender(folder, watcher))
-    finally:
-        watcher.stop()
-        results = collect(folder)
-        write_tables(folder, results)
-    return write_report(folder, results)
+    file.labels()
+    return file
 
 
 def as_study(config: Study | Mapping[str, Any] | str | os.PathLike[str]) -> Study:
@@ -162,13 +171,15 @@ def _check_options(options: _Options) -> None:
             raise UserError("device cuda: torch finds no CUDA device on this machine; use cpu or auto")
 
 
-def _check_data(study: Study, options: _Options) -> None:
-    """Find every data set, and see that its files are whole and its classes can be dealt out as asked."""
+def _checked_data(study: Study, options: _Options) -> tuple[Path, ...]:
+    """Folders of the data sets, after seeing that their files are whole and their classes can be dealt out as asked."""
     found: dict[str, list[int]] = {}
+    roots = tuple(data_roots(options.data))
     for stream in study.streams:
         if stream.dataset not in found:
-            found[stream.dataset] = find_dataset(stream.dataset, options.data, options.download).labels()
+            found[stream.dataset] = find_dataset(stream.dataset, roots, options.download).labels()
         check_classes(stream, found[stream.dataset])
+    return roots
 
 
 def _is_missing(folder: ResultFolder, run: GridRun, retry: Sequence[str]) -> bool:
@@ -181,7 +192,11 @@ def _is_missing(folder: ResultFolder, run: GridRun, retry: Sequence[str]) -> boo
 
 
 def _jobs(
-    runs: Sequence[GridRun], labels: Mapping[str, Mapping[str, str]], folder: ResultFolder, options: _Options
+    runs: Sequence[GridRun],
+    labels: Mapping[str, Mapping[str, str]],
+    folder: ResultFolder,
+    options: _Options,
+    roots: tuple[Path, ...],
 ) -> list[Job]:
     environment = code_version()
     return [
@@ -189,7 +204,7 @@ def _jobs(
             config=run.config,
             title=" ".join([*labels[run.config.run_id].values(), f"seed {run.config.seed}"]),
             out=folder.path,
-            data=None if options.data is None else options.data.absolute(),
+            roots=roots,
             device=options.device,
             threads=1,
             environment=environment,

@@ -57,11 +57,11 @@ def work(job: Job, scratch: Path) -> Status:
     _say(f"run {job.config.run_id}: {job.title}")
     try:
         with _quiet():
-            execute(job.config, progress, data=job.data, device=device, log=_say)
+            execute(job.config, progress, roots=job.roots, device=device, log=_say)
     except DivergedError as error:
-        status, message = "diverged", str(error)
+        status, message, trace = "diverged", str(error), traceback.format_exc()
     except UserError as error:
-        status, message = "failed", str(error)
+        status, message, trace = "failed", str(error), traceback.format_exc()
     except Exception as error:  # noqa: BLE001  a run's failure, of whatever kind, must not end the study
         status, message, trace = "failed", f"{type(error).__name__}: {error}", traceback.format_exc()
     _say(f"{status} {message}\n{trace}".strip())

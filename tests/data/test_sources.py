@@ -30,7 +30,7 @@ def check_equal(part, expected):
 )
 def test_parquet_is_found_and_read_exactly(tmp_path, where):
     train, test = write_cifar_parquet(tmp_path / where, shards=2)
-    source = find_dataset("cifar100", tmp_path)
+    source = find_dataset("cifar100", [tmp_path])
     assert source.labels() == [3, 4, 10, 50]
     images = load_images(source)
     check_equal(images.train, train)
@@ -43,7 +43,7 @@ def test_parquet_is_found_and_read_exactly(tmp_path, where):
 def test_torchvision_layout_is_found_and_read_exactly(tmp_path, where):
     root = tmp_path / "root"
     train, test = write_cifar_python(root / where)
-    source = find_dataset("cifar100", root)
+    source = find_dataset("cifar100", [root])
     assert source.labels() == [0, 1, 2, 3]
     images = load_images(source)
     check_equal(images.train, train)
@@ -56,7 +56,7 @@ def test_equal_images_have_equal_hashes_whatever_held_them(tmp_path):
     (x_train, y_train), (x_test, y_test) = write_cifar_python(tmp_path / "again")
     for name, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         write_parquet(tmp_path / "parquet" / f"{name}-00000-of-00001.parquet", x, y)
-    hashes = [load_images(find_dataset("cifar100", tmp_path / kind)).sha256() for kind in ("python", "parquet")]
+    hashes = [load_images(find_dataset("cifar100", [tmp_path / kind])).sha256() for kind in ("python", "parquet")]
     assert hashes[0] == hashes[1]
     other = load_images(find_dataset("digits")).sha256()
     assert other != hashes[0]
@@ -66,18 +66,18 @@ def test_other_column_names(tmp_path):
     y = np.array([0, 1, 0, 1])
     for part in ("train", "test"):
         write_parquet(tmp_path / f"{part}-0.parquet", pictures(y), y, image="image", label="label")
-    assert find_dataset("cifar100", tmp_path).labels() == [0, 1]
+    assert find_dataset("cifar100", [tmp_path]).labels() == [0, 1]
 
 
 def test_nothing_found_lists_every_path_and_layout(tmp_path, monkeypatch):
     with pytest.raises(UserError) as error:
-        find_dataset("cifar100", tmp_path)
+        find_dataset("cifar100", [tmp_path])
     message = str(error.value)
     for word in (str(tmp_path), "cifar-100-python", "datasets--uoft-cs--cifar100", "train-*.parquet", "--download"):
         assert word in message
     monkeypatch.setenv("LIFELONG_LB_DATA", str(tmp_path / "mine"))
     with pytest.raises(UserError) as error:
-        find_dataset("cifar100")
+        find_dataset("cifar100", data_roots(None))
     assert str(tmp_path / "mine" / "cifar100") in str(error.value)
 
 
@@ -85,10 +85,10 @@ def test_a_folder_that_is_named_is_the_only_one_searched(tmp_path, monkeypatch):
     (tmp_path / "named").mkdir()
     write_cifar_parquet(tmp_path / "variable")
     monkeypatch.setenv("LIFELONG_LB_DATA", str(tmp_path / "variable"))
-    assert find_dataset("cifar100").labels() == [3, 4, 10, 50]
+    assert find_dataset("cifar100", data_roots(None)).labels() == [3, 4, 10, 50]
     assert data_roots(tmp_path / "named") == [tmp_path / "named"]
     with pytest.raises(UserError, match="was not found"):
-        find_dataset("cifar100", tmp_path / "named")
+        find_dataset("cifar100", data_roots(tmp_path / "named"))
     with pytest.raises(UserError, match="--data .*nowhere: no such folder"):
         data_roots(tmp_path / "nowhere")
 
@@ -102,10 +102,10 @@ def test_download_only_when_asked_and_needed(tmp_path, monkeypatch):
 
     monkeypatch.setattr("torchvision.datasets.CIFAR100", download)
     with pytest.raises(UserError):
-        find_dataset("cifar100", tmp_path)
+        find_dataset("cifar100", [tmp_path])
     assert asked == []
-    assert find_dataset("cifar100", tmp_path, download=True).labels() == [0, 1, 2, 3]
-    assert find_dataset("cifar100", tmp_path, download=True).labels() == [0, 1, 2, 3]
+    assert find_dataset("cifar100", [tmp_path], download=True).labels() == [0, 1, 2, 3]
+    assert find_dataset("cifar100", [tmp_path], download=True).labels() == [0, 1, 2, 3]
     assert asked == [str(tmp_path)]
 
 
@@ -115,7 +115,7 @@ def test_a_download_that_fails_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr("torchvision.datasets.CIFAR100", download)
     with pytest.raises(UserError, match="could not be downloaded .*no network"):
-        find_dataset("cifar100", tmp_path, download=True)
+        find_dataset("cifar100", [tmp_path], download=True)
 
 
 def broken(folder, how):
@@ -155,7 +155,7 @@ def broken(folder, how):
 def test_broken_files_are_found_before_anything_runs(tmp_path, how, message):
     broken(tmp_path, how)
     with pytest.raises(UserError, match=message):
-        find_dataset("cifar100", tmp_path).labels()
+        find_dataset("cifar100", [tmp_path]).labels()
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_broken_files_are_found_before_anything_runs(tmp_path, how, message):
 def test_broken_content_is_named_when_it_is_read(tmp_path, how, message):
     broken(tmp_path, how)
     with pytest.raises(UserError, match=message):
-        load_images(find_dataset("cifar100", tmp_path))
+        load_images(find_dataset("cifar100", [tmp_path]))
 
 
 class Evil:
@@ -191,7 +191,7 @@ def test_broken_python_files_are_named_and_never_executed(tmp_path, capsys, cont
     write_cifar_python(tmp_path / "cifar-100-python")
     (tmp_path / "cifar-100-python" / "train").write_bytes(content)
     with pytest.raises(UserError, match=message):
-        find_dataset("cifar100", tmp_path).labels()
+        find_dataset("cifar100", [tmp_path]).labels()
     assert capsys.readouterr().out == ""
 
 
@@ -208,11 +208,18 @@ def test_digits_are_split_the_same_way_always():
     assert images.std[0] == pytest.approx(pixels.std(unbiased=False).item(), abs=1e-4)
 
 
+def test_a_train_part_without_images_is_named(tmp_path):
+    write_cifar_parquet(tmp_path)
+    write_parquet(tmp_path / "train-00000-of-00001.parquet", [], [])
+    with pytest.raises(UserError, match="its train part holds no images"):
+        find_dataset("cifar100", [tmp_path]).labels()
+
+
 @needs_real_cifar
 def test_real_cifar_100():
-    small = load_images(find_dataset("cifar100", REAL / "cifar100-small"))
+    small = load_images(find_dataset("cifar100", [REAL / "cifar100-small"]))
     assert small.train.x.shape == (2000, 3, 32, 32)
     assert small.test.x.shape == (1000, 3, 32, 32)
     assert small.classes[:4] == [1, 2, 4, 11]
     assert small.train.class_names[1] == "aquarium_fish"
-    assert find_dataset("cifar100", REAL).labels() == list(range(100))
+    assert find_dataset("cifar100", [REAL]).labels() == list(range(100))

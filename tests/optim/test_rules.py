@@ -89,6 +89,7 @@ def test_adaptive_alpha_by_hand():
     assert adaptive_alpha(east, north).item() == 0.5
     assert adaptive_alpha(east.double(), west.double()).item() == 0
     assert adaptive_alpha(east, torch.zeros(2)).item() == 0.5
+    assert adaptive_alpha(1e-30 * east, 1e-35 * east).item() == 1  # float32 squares of these are zero
 
 
 @pytest.mark.parametrize("alpha", [1.0, "adaptive"])

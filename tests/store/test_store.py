@@ -1,6 +1,7 @@
 """Result folders: whole or absent, readable again, in folders of any name."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,9 +10,10 @@ from lifelong_lb.store import DamagedRunError, ResultFolder, RunRecord, StudyFil
 from lifelong_lb.store.files import write_text
 
 STUDY = {"streams": "split-digits", "rules": ["none", "sam"], "seeds": 2}
+CONFIG = {part: {"name": "x"} for part in ("stream", "strategy", "rule", "optimizer", "model")}
 RECORD = RunRecord(
     run="abc",
-    config={"stream": {"name": "split-digits"}},
+    config=CONFIG,
     status="done",
     experiences=2,
     accuracy=[(0, 0, 1 / 3), (1, 0, 0.1 + 0.2), (1, 1, 1.0)],
@@ -21,6 +23,8 @@ RECORD = RunRecord(
     environment={"torch": "2"},
     data={"sha256": "x"},
 )
+
+FAILED = RunRecord("abc", CONFIG, "failed", message="disk", traceback="Traceback ...")
 
 
 @pytest.fixture(params=["plain", "with space & ünïcode [x] 'q'", "-dash", "..hidden"])
@@ -50,12 +54,40 @@ def test_a_run_is_read_as_it_was_written(folder):
 
 
 def test_a_run_that_is_tried_again_replaces_the_old_one(folder):
-    failed = RunRecord("abc", {}, "failed", message="disk", traceback="Traceback ...")
-    write(folder, failed)
-    assert folder.read_run("abc") == failed
+    write(folder, FAILED)
+    assert folder.read_run("abc") == FAILED
     write(folder, RECORD)
     assert folder.read_run("abc") == RECORD
     assert [p.name for p in folder.runs_path.iterdir()] == ["abc"]
+
+
+def test_a_run_that_is_done_is_never_replaced(folder):
+    write(folder, RECORD)
+    write(folder, FAILED)
+    assert folder.read_run("abc") == RECORD
+    assert [p.name for p in folder.runs_path.iterdir()] == ["abc"]
+
+
+def test_many_may_publish_the_same_run_at_once(tmp_path):
+    folder = ResultFolder(tmp_path)
+
+    def publish(record):
+        for _ in range(40):
+            write(folder, record)
+
+    with ThreadPoolExecutor() as pool:
+        for future in [pool.submit(publish, record) for record in (FAILED, RECORD, FAILED, RECORD)]:
+            future.result()
+    assert folder.read_run("abc") == RECORD
+    assert [p.name for p in folder.runs_path.iterdir()] == ["abc"]
+
+
+def test_one_launcher_at_a_time(tmp_path):
+    folder = ResultFolder(tmp_path)
+    with folder.locked(), pytest.raises(UserError, match="another lifelong-lb run is at work in this folder"):
+        folder.locked().__enter__()
+    with folder.locked():
+        pass
 
 
 def test_a_run_that_is_interrupted_leaves_nothing(folder):
@@ -75,6 +107,9 @@ def test_leftovers_of_dead_processes_are_removed_and_those_of_living_ones_kept(f
         for scratch, change in ((dead, {"pid": 2**22 + 1}), (remote, {"host": "elsewhere", "pid": 2**22 + 1})):
             owner = json.loads((scratch / "owner.json").read_text())
             (scratch / "owner.json").write_text(json.dumps({**owner, **change}))
+        for odd, content in (("odd1", "[]"), ("odd2", '{"host": 3, "pid": null}'), ("odd3", "")):
+            (folder.runs_path / f".{odd}.x").mkdir()
+            (folder.runs_path / f".{odd}.x" / "owner.json").write_text(content)
         folder.remove_leftovers()
         assert (mine.exists(), dead.exists(), remote.exists()) == (True, False, True)
 
@@ -86,6 +121,16 @@ def test_leftovers_of_dead_processes_are_removed_and_those_of_living_ones_kept(f
         ("result.json", '{"status": "perfect"}'),
         ("result.json", '{"status": "done", "colour": "red"}'),
         ("config.json", ""),
+        ("config.json", "{}"),
+        ("config.json", '{"stream": 3}'),
+        ("environment.json", "5"),
+        ("result.json", '{"status": "done", "experiences": null}'),
+        ("result.json", '{"status": "done", "experiences": 3}'),
+        ("accuracy.csv", ""),
+        ("accuracy.csv", "trained,evaluated,accuracy\n"),
+        ("accuracy.csv", "trained,evaluated,accuracy\n1,0,0.5\n1,1,7\n"),
+        ("accuracy.csv", "trained,evaluated,accuracy\n1,0,0.5\n1,9,0.7\n"),
+        ("accuracy.csv", "\0\0"),
         ("accuracy.csv", "trained,evaluated\n0,0\n"),
         ("accuracy.csv", "trained,evaluated,accuracy\n0,0,high\n"),
     ],
@@ -128,6 +173,7 @@ def test_the_study_is_read_as_it_was_written(folder):
         ("[]", "not a study file of lifelong_lb"),
         ('{"schema": 99, "study": {}, "runs": []}', "written with layout 99; this version reads 1"),
         ('{"schema": 1, "study": {"seeds": [0]}, "runs": [{}]}', "damaged"),
+        ('{"schema": 1, "study": {"seeds": 5}, "runs": []}', "damaged"),
     ],
 )
 def test_a_damaged_study_file_is_named(tmp_path, content, message):

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from avalanche.core import SupervisedPlugin
+from avalanche.core import BaseSGDPlugin, SupervisedPlugin
 from avalanche.models import avalanche_forward
 from avalanche.models.dynamic_modules import avalanche_model_adaptation
 from avalanche.training.plugins import EWCPlugin
-from avalanche.training.supervised import EWC
+from avalanche.training.supervised import DER, ER_ACE, EWC
 from torch import nn
 from torch.optim import SGD
 
@@ -228,10 +228,11 @@ def test_a_penalty_enters_every_pass():
     assert compare.largest_penalty > 1e-3
 
 
-def test_a_plugin_that_the_table_does_not_know_is_refused():
+@pytest.mark.parametrize("base", [SupervisedPlugin, BaseSGDPlugin, object])
+def test_a_plugin_that_the_table_does_not_know_is_refused(base):
     parts = parts_of("naive", "class-incremental", "single")
 
-    class MyPenalty(SupervisedPlugin):
+    class MyPenalty(base):
         def before_backward(self, strategy, **kwargs):
             strategy.loss = strategy.loss * 2
 
@@ -239,6 +240,26 @@ def test_a_plugin_that_the_table_does_not_know_is_refused():
         parts, parts.model, SGD(parts.model.parameters(), lr=0.1), [SharpnessAwarePlugin(SAM()), MyPenalty()]
     )
     with pytest.raises(TypeError, match=r"does not know what MyPenalty\.before_backward means .*EWCPlugin"):
+        strategy.train(parts.stream.train[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "method"),
+    [(ER_ACE, {"mem_size": 20}, "training_epoch"), (DER, {"mem_size": 20}, "training_epoch")],
+)
+def test_a_strategy_with_a_loop_of_its_own_is_refused(kind, settings, method):
+    parts = parts_of("naive", "class-incremental", "single")
+    strategy = kind(
+        model=parts.model,
+        optimizer=SGD(parts.model.parameters(), lr=0.1),
+        train_mb_size=32,
+        plugins=[SharpnessAwarePlugin(SAM())],
+        evaluator=None,
+        **settings,
+    )
+    with pytest.raises(
+        TypeError, match=f"cannot repeat the passes of {kind.__name__}, which has a {method} of its own"
+    ):
         strategy.train(parts.stream.train[0])
 
 

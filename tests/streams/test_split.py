@@ -81,7 +81,7 @@ def test_images_are_shared_not_copied():
     ("settings", "message"),
     [
         ({"experiences": 4}, "experiences must divide the 6 classes found in the data; got 4"),
-        ({"class_order": [0, 1, 2]}, r"must name each class found in the data once \(2, 3, 7, 11, 13, 40\)"),
+        ({"class_order": [0, 1, 2, 3]}, r"must name each class found in the data once \(2, 3, 7, 11, 13, 40\)"),
     ],
 )
 def test_what_the_data_does_not_allow(settings, message):
@@ -93,6 +93,17 @@ def test_a_class_that_was_never_learnt_is_named():
     strange = ImageTensors(IMAGES.test.x, torch.full_like(IMAGES.test.y, 5))
     with pytest.raises(UserError, match="the test part has the class 5, which the train part lacks"):
         split_stream(entry(), ImageData(IMAGES.train, strange, (0.5,), (0.25,), ""), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [(-1, "the test part has the class -1, which the train part lacks"), (2, "no image of the class 3, which")],
+)
+def test_a_test_part_that_does_not_fit_is_named(label, message):
+    other = ImageTensors(IMAGES.test.x, torch.full_like(IMAGES.test.y, label))
+    fixed = entry(class_order=[2, 3, 7, 11, 13, 40])
+    with pytest.raises(UserError, match=message):
+        split_stream(fixed, ImageData(IMAGES.train, other, (0.5,), (0.25,), ""), seed=0)
 
 
 @pytest.mark.parametrize(("experiences", "per"), [(5, 2), (2, 5), (10, 1), (1, 10)])
@@ -107,6 +118,6 @@ def test_digits_in_any_split(experiences, per):
 @needs_real_cifar
 def test_a_subset_of_cifar_100_in_five_experiences():
     study = parse_study({"streams": {"name": "split-cifar100", "experiences": 5, "scenario": "class-incremental"}})
-    stream = split_stream(study.streams[0], load_images(find_dataset("cifar100", REAL / "cifar100-small")), seed=0)
+    stream = split_stream(study.streams[0], load_images(find_dataset("cifar100", [REAL / "cifar100-small"])), seed=0)
     assert [len(e.dataset) for e in stream.train] == [400] * 5
     assert stream.shape.classes == 20

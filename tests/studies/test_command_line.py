@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ def test_run_leaves_what_the_readme_says(finished):
     assert finished.done.returncode == 0, finished.done.stderr
     assert {p.name for p in finished.out.iterdir()} == {
         *("study.json", "accuracy.csv", "results.csv", "summary.csv", "summary.md", "summary.tex", "report.html"),
-        *("figures", "runs"),
+        *("figures", "runs", ".lock"),
     }
     assert len(list((finished.out / "runs").iterdir())) == 8
     assert "report.html" in finished.done.stdout
@@ -105,6 +106,12 @@ def test_a_wider_study_computes_what_is_missing(finished, tmp_path):
     assert before.items() <= after.items()
     assert len(after) == 12
     assert len(pd.read_csv(tmp_path / "out" / "results.csv")) == 12
+    failed = next(p for p in (tmp_path / "out" / "runs").iterdir() if '"sam"' in (p / "config.json").read_text())
+    result = failed / "result.json"
+    result.write_text(result.read_text().replace('"done"', '"failed"'))
+    narrow = write_study(tmp_path / "narrow.yaml", strategies=["naive"], rules=["none"], seeds=1)
+    assert command("run", narrow, "--out", tmp_path / "out").returncode == 0  # all that this study asks for is done
+    assert command("report", tmp_path / "out").returncode == 1
 
 
 def test_other_shared_settings_are_refused_and_nothing_is_touched(finished, tmp_path):
@@ -216,6 +223,56 @@ def test_status_counts_runs(finished, tmp_path):
     nothing = command("status", tmp_path / "elsewhere")
     assert nothing.returncode == 2
     assert "no study here" in nothing.stderr
+
+
+def test_data_is_looked_for_where_the_launcher_looked(tmp_path):
+    """The process that starts the runs may be older than the variable that names the data."""
+    write_cifar_parquet(tmp_path / "data", classes=range(20))
+    script = f"""
+import os
+import lifelong_lb
+tiny = { ({**TINY, "strategies": ["naive"], "rules": ["none"], "seeds": 1})!r}
+lifelong_lb.run_study(tiny, {str(tmp_path / "first")!r})
+os.environ["LIFELONG_LB_DATA"] = "data"
+os.chdir({str(tmp_path)!r})
+second = {{**tiny, "streams": {{"name": "split-cifar100", "experiences": 2}}}}
+print(list(lifelong_lb.run_study(second, "second").runs["status"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout.strip() == "['done']", done.stderr
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
+    study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=2, train={"epochs": 40})
+    code = "from lifelong_lb.cli import main; main()"
+    words = [sys.executable, "-c", code, "run", study, "--out", tmp_path / "out", "--workers", "1"]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if line.startswith("[1/2"):
+            os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert "the same command continues the study" in lines[-1]
+    runs = list((tmp_path / "out" / "runs").iterdir())
+    assert [p.name for p in runs if not p.name.startswith(".")] == [p.name for p in runs]
+    assert len(runs) == len(pd.read_csv(tmp_path / "out" / "results.csv")) == 1
+
+
+def test_a_disk_that_is_full_ends_in_one_message(tmp_path):
+    """The worker cannot write its run, and the launcher cannot record that."""
+    study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=1)
+    code = (
+        "import lifelong_lb.store.folder as f, errno\n"
+        "def full(*a): raise OSError(errno.ENOSPC, 'No space left on device', 'result.json')\n"
+        "f.ResultFolder.write_run = full\n"
+        "from lifelong_lb.cli import main; main()"
+    )
+    words = [sys.executable, "-c", code, "run", study, "--out", tmp_path / "out", "--executor", "in-process"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("error: result.json: No space left on device; finished runs are kept")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_report_of_a_folder_without_results(tmp_path):

@@ -22,7 +22,7 @@ def run(scenario, head, evaluation="seen", **changes):
         **changes,
     }
     progress, lines = Progress(), []
-    execute(expand(parse_study(raw))[0].config, progress, data=None, device="cpu", log=lines.append)
+    execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lines.append)
     assert len(lines) == 5
     return progress
 
@@ -61,6 +61,6 @@ def test_what_was_measured_before_divergence_is_kept():
     progress = Progress()
     raw = {"streams": "split-digits", "optimizers": {"name": "sgd", "lr": 1e30}, "train": {"batch_size": 300}}
     with pytest.raises(DivergedError, match="the loss became|not finite after experience 0"):
-        execute(expand(parse_study(raw))[0].config, progress, data=None, device="cpu", log=lambda line: None)
+        execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lambda line: None)
     assert progress.experiences == 5
     assert progress.gradient_evaluations >= 1
