@@ -285,12 +285,10 @@ class ResultFolder:
 
     def remove_leftovers(self) -> None:
         """Remove scratch folders of processes that are gone (of this machine; another machine's are left alone)."""
-        import psutil
-
         for scratch in self.runs_path.glob(".*.*"):
             try:
                 who = _read_json(scratch / OWNER)
-                gone = who["host"] == platform.node() and not psutil.pid_exists(int(who["pid"]))
+                gone = who["host"] == platform.node() and _has_ended(int(who["pid"]))
             except (OSError, ValueError, TypeError, LookupError):
                 continue
             if gone:
@@ -317,6 +315,17 @@ class ResultFolder:
             yield
         finally:
             lock.release()
+
+
+def _has_ended(pid: int) -> bool:
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
 
 
 def _read_json(path: Path) -> Any:

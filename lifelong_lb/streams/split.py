@@ -36,7 +36,7 @@ def split_stream(entry: SplitStream, images: ImageData, seed: int) -> Stream:
     channels, height, width = images.train.x.shape[1:]
     shape = Shape((channels, height, width), entry.experiences, len(order), per, images.mean, images.std)
     names = images.train.class_names
-    named = tuple(names[c] for c in order) if names else ()
+    named = tuple(names[c] if c < len(names) else str(c) for c in order) if names else ()
     return Stream(train_experiences, test_experiences, shape, order, named)
 
 

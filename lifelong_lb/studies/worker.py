@@ -5,6 +5,7 @@ import faulthandler
 import multiprocessing
 import os
 import platform
+import signal
 import sys
 import threading
 import time
@@ -33,6 +34,7 @@ def work_in_process_of_its_own(job: Job) -> None:
     Args:
         job: the run.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the scratch folder goes too
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
         faulthandler.enable()

@@ -10,6 +10,10 @@ from lifelong_lb.store import ResultFolder, RunRecord, StudyFile
 Entries = list[tuple[int, int, float]]
 
 ENVIRONMENT = {"lifelong_lb": "0.1.0", "torch": "2.6.0", "machine": {"name": "box", "cores": 2}}
+CONFIG = {
+    "stream": {"name": "split-digits"},
+    **{part: {"name": part} for part in ("strategy", "rule", "optimizer", "model")},
+}
 TWO = {
     "name": "two rules",
     "streams": [{"name": "split-digits", "experiences": 2}],
@@ -49,7 +53,7 @@ def write(folder: ResultFolder, run: str, outcome: str | Sequence[Any], T: int, 
     done = not isinstance(outcome, str)
     values: dict[str, Any] = {
         "run": run,
-        "config": {"stream": {"name": "split-digits"}},
+        "config": CONFIG,
         "status": "done" if done else outcome,
         "experiences": T,
         "accuracy": outcome if done else [],

@@ -80,7 +80,7 @@ def test_report_rebuilds_every_table(finished, tmp_path):
     shutil.copytree(finished.out, tmp_path / "out")
     kept = {}
     for path in (tmp_path / "out").iterdir():
-        if path.is_file() and path.name != "study.json":
+        if path.is_file() and path.name not in ("study.json", ".lock"):
             kept[path.name] = path.read_bytes()
             path.unlink()
     shutil.rmtree(tmp_path / "out" / "figures")
@@ -246,13 +246,13 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=2, train={"epochs": 40})
     code = "from lifelong_lb.cli import main; main()"
     words = [sys.executable, "-c", code, "run", study, "--out", tmp_path / "out", "--workers", "1"]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
     lines = []
-    for line in process.stderr:
-        lines.append(line)
-        if line.startswith("[1/2"):
-            os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        for line in process.stderr:
+            lines.append(line)
+            if line.startswith("[1/2"):
+                os.killpg(process.pid, signal.SIGINT)
+    assert process.returncode == 130
     assert "the same command continues the study" in lines[-1]
     runs = list((tmp_path / "out" / "runs").iterdir())
     assert [p.name for p in runs if not p.name.startswith(".")] == [p.name for p in runs]
