@@ -114,9 +114,10 @@ def list_names(
     from lifelong_lb.config.listing import listing
 
     def metrics() -> str:
-        from lifelong_lb.evaluation import METRICS
+        from lifelong_lb.evaluation import FORWARD_TRANSFER, METRICS
 
-        return "\n".join(f"  {name:<30} {metric.formula} ({metric.source})" for name, metric in METRICS.items())
+        known = {**METRICS, "forward_transfer": FORWARD_TRANSFER}
+        return "\n".join(f"  {name:<30} {metric.formula} ({metric.source})" for name, metric in known.items())
 
     typer.echo(listing(what, metrics))
 

@@ -2,6 +2,7 @@
 
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
 from lifelong_lb.evaluation.metrics import (
+    FORWARD_TRANSFER,
     METRICS,
     Metric,
     average_accuracy,
@@ -16,6 +17,7 @@ from lifelong_lb.evaluation.metrics import (
 from lifelong_lb.evaluation.statistics import Spread, seeds_verdict, smallest_p, spread
 
 __all__ = [
+    "FORWARD_TRANSFER",
     "METRICS",
     "AccuracyMatrix",
     "Metric",

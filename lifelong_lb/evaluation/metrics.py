@@ -274,12 +274,23 @@ METRICS: dict[str, Metric] = {
 }
 """Metrics that need nothing but the matrix, by name; the names are columns of ``results.csv``."""
 
+FORWARD_TRANSFER = Metric(
+    lambda R: forward_transfer(R, np.zeros(len(as_matrix(R)))),  # against a baseline of 0: defined where it is defined
+    "forward transfer",
+    "mean over j >= 1 of R[j-1, j] - b_j, b the accuracy at initialisation",
+    "Lopez-Paz & Ranzato 2017",
+    True,
+    lambda T: np.eye(T, k=1, dtype=bool),
+    2,
+)
+"""What there is to say of forward transfer, which needs a baseline beside the matrix."""
+
 
 def explain(name: str, R: Matrix) -> str:
     """Why a metric is undefined (NaN) for a matrix.
 
     Args:
-        name: a key of :data:`METRICS`.
+        name: a key of :data:`METRICS`, or ``"forward_transfer"``.
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
@@ -292,9 +303,10 @@ def explain(name: str, R: Matrix) -> str:
         >>> explain("forgetting", [[0.9]])
         'forgetting needs at least 2 experiences; there is 1'
     """
-    if name not in METRICS:
-        raise ValueError(f"unknown metric {name!r} (known: {', '.join(METRICS)})")
-    values, metric = as_matrix(R), METRICS[name]
+    known = {**METRICS, "forward_transfer": FORWARD_TRANSFER}
+    if name not in known:
+        raise ValueError(f"unknown metric {name!r} (known: {', '.join(known)})")
+    values, metric = as_matrix(R), known[name]
     T = len(values)
     if metric.least_experiences > T:
         return f"{metric.title} needs at least {metric.least_experiences} experiences; there is {T}"

@@ -92,6 +92,12 @@ def test_a_defined_metric_needs_no_explanation(name):
     assert explain(name, LOWER) == ""
 
 
+def test_forward_transfer_is_explained_too():
+    assert explain("forward_transfer", FULL) == ""
+    assert explain("forward_transfer", [[0.5]]) == "forward transfer needs at least 2 experiences; there is 1"
+    assert "needs the accuracy on experience 1 after experience 0, not evaluated" in explain("forward_transfer", LOWER)
+
+
 def test_an_unknown_metric_is_named():
     with pytest.raises(ValueError, match="unknown metric 'forgeting' .known: average_accuracy"):
         explain("forgeting", LOWER)
