@@ -3,13 +3,24 @@
 import reference
 from torch.optim import SGD, Adam, AdamW
 
-from lifelong_lb.optim import ASAM, SAM, LookbehindASAM, LookbehindSAM
+from lifelong_lb.optim import ASAM, SAM, LookbehindASAM, LookbehindSAM, MultistepASAM, MultistepSAM
 
-ALPHAS = (0.5, 0.8, 1.0, "adaptive")
+ALPHAS = (0.5, 1.0, "adaptive", "adaptive-global")
 
 RULES = {
     "sam": (lambda: SAM(rho=0.05), reference.sam_step, {"rho": 0.05}, False),
     "asam": (lambda: ASAM(rho=0.5), reference.sam_step, {"rho": 0.5}, True),
+    **{
+        f"multistep-{name}-k{k}-{gradient}": (
+            lambda kind=kind, rho=rho, k=k, gradient=gradient: kind(rho=rho, k=k, gradient=gradient),
+            reference.multistep_step,
+            {"rho": rho, "k": k, "gradient": gradient},
+            scaled,
+        )
+        for name, kind, rho, scaled in (("sam", MultistepSAM, 0.05, False), ("asam", MultistepASAM, 0.5, True))
+        for k in (1, 3)
+        for gradient in ("last", "mean")
+    },
     **{
         f"lookbehind-{name}-k{k}-{alpha}": (
             lambda kind=kind, rho=rho, k=k, alpha=alpha: kind(rho=rho, k=k, alpha=alpha),

@@ -41,6 +41,19 @@ def sam_step(params, optimizer, loss_of, *, rho, scaled=None, eta=0.01):
     _put(params, base_step(w, g, params, optimizer))
 
 
+def multistep_step(params, optimizer, loss_of, *, rho, k, gradient, scaled=None, eta=0.01):
+    """k ascent steps; one descent from w with the last gradient or the mean of those at the perturbed points."""
+    scaled = scaled or [False] * len(params)
+    w = [p.detach().clone() for p in params]
+    p, met = w, []
+    for _ in range(k):
+        e = sam_perturbation(p, gradients_at(p, params, loss_of), rho, scaled, eta)
+        p = [a + b for a, b in zip(p, e, strict=True)]
+        met.append(gradients_at(p, params, loss_of))
+    mean = [sum(gs) / k for gs in zip(*met, strict=True)]
+    _put(params, base_step(w, met[-1] if gradient == "last" else mean, params, optimizer))
+
+
 def lookbehind_step(params, optimizer, loss_of, *, rho, k, alpha, scaled=None, eta=0.01):
     """2k gradients: at each of k steps one to ascend from p, one to descend with from the new p."""
     scaled = scaled or [False] * len(params)
@@ -52,9 +65,13 @@ def lookbehind_step(params, optimizer, loss_of, *, rho, k, alpha, scaled=None, e
         fast = base_step(fast, gradients_at(p, params, loss_of), params, optimizer)
         if i == 0:
             first = fast
-    alphas = [
-        alpha if alpha != "adaptive" else adaptive(f - s, w - s) for f, s, w in zip(first, slow, fast, strict=True)
-    ]
+    alphas = [alpha] * len(params)
+    pairs = [(f - s, w - s) for f, s, w in zip(first, slow, fast, strict=True)]
+    if alpha == "adaptive":
+        alphas = [adaptive(a, b) for a, b in pairs]
+    if alpha == "adaptive-global":
+        whole = [torch.cat([d.flatten() for d in part]) for part in zip(*pairs, strict=True)]
+        alphas = [adaptive(*whole)] * len(params)
     _put(params, [s + a * (f - s) for s, f, a in zip(slow, fast, alphas, strict=True)])
 
 

@@ -8,29 +8,29 @@ from lifelong_lb.config.fields import AtLeastOne, Entry, NonNegative, Positive
 
 
 def _alpha(value: Any) -> Any:
-    """Check an interpolation factor: a number in (0, 1], or the word ``adaptive``.
+    """Check an interpolation factor: a number in (0, 1], or ``adaptive``, or ``adaptive-global``.
 
     Args:
         value: what stood in the study file.
 
     Returns:
-        A float or ``"adaptive"``.
+        A float or the word.
 
     Raises:
         ValueError: for anything else.
     """
-    if value == "adaptive":
+    if value in ("adaptive", "adaptive-global"):
         return value
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not 0 < number <= 1:
-        raise ValueError("must be a number in (0, 1] or 'adaptive'")
+        raise ValueError("must be a number in (0, 1], 'adaptive' or 'adaptive-global'")
     return number
 
 
-Alpha = Annotated[float | Literal["adaptive"], BeforeValidator(_alpha)]
+Alpha = Annotated[float | Literal["adaptive", "adaptive-global"], BeforeValidator(_alpha)]
 
 
 class RuleEntry(Entry):
@@ -58,6 +58,25 @@ class ASAM(RuleEntry):
     eta: Positive = 0.01
 
 
+class MultistepSAM(RuleEntry):
+    """k SAM ascent steps, one descent (Foret et al. 2021, arXiv 2010.01412; Mordido et al. 2024, arXiv 2307.16704)."""
+
+    name: Literal["multistep-sam"] = "multistep-sam"
+    rho: NonNegative = 0.05
+    k: AtLeastOne = 5
+    gradient: Literal["last", "mean"] = "last"
+
+
+class MultistepASAM(RuleEntry):
+    """k ASAM ascent steps, one descent (Kwon et al. 2021, arXiv 2102.11600; Mordido et al. 2024, arXiv 2307.16704)."""
+
+    name: Literal["multistep-asam"] = "multistep-asam"
+    rho: NonNegative = 0.5
+    eta: Positive = 0.01
+    k: AtLeastOne = 5
+    gradient: Literal["last", "mean"] = "last"
+
+
 class LookbehindSAM(RuleEntry):
     """Lookbehind over SAM (Mordido et al. 2024, arXiv 2307.16704)."""
 
@@ -81,6 +100,8 @@ RULE_ENTRIES: dict[str, type[RuleEntry]] = {
     "none": NoRule,
     "sam": SAM,
     "asam": ASAM,
+    "multistep-sam": MultistepSAM,
+    "multistep-asam": MultistepASAM,
     "lookbehind-sam": LookbehindSAM,
     "lookbehind-asam": LookbehindASAM,
 }

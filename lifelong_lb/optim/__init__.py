@@ -7,6 +7,7 @@ loss = rule.step(optimizer, closure)  # closure: zero grads, forward, backward, 
 from collections.abc import Callable
 
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
+from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
 from lifelong_lb.optim.rule import NoRule, UpdateRule
 from lifelong_lb.optim.sam import ASAM, SAM
 
@@ -14,9 +15,21 @@ RULES: dict[str, Callable[..., UpdateRule]] = {
     "none": NoRule,
     "sam": SAM,
     "asam": ASAM,
+    "multistep-sam": MultistepSAM,
+    "multistep-asam": MultistepASAM,
     "lookbehind-sam": LookbehindSAM,
     "lookbehind-asam": LookbehindASAM,
 }
 """Names that a study file knows, and the rules they build."""
 
-__all__ = ["ASAM", "RULES", "SAM", "LookbehindASAM", "LookbehindSAM", "NoRule", "UpdateRule"]
+__all__ = [
+    "ASAM",
+    "RULES",
+    "SAM",
+    "LookbehindASAM",
+    "LookbehindSAM",
+    "MultistepASAM",
+    "MultistepSAM",
+    "NoRule",
+    "UpdateRule",
+]

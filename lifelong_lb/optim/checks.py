@@ -1,6 +1,10 @@
 """Ranges of hyper-parameters, refused at construction."""
 
 import math
+from collections.abc import Sequence
+
+ADAPTIVE = ("adaptive", "adaptive-global")
+"""Words for an interpolation factor that follows from the steps: for each tensor, or one for all of them."""
 
 
 def non_negative(name: str, value: float) -> float:
@@ -57,21 +61,58 @@ def at_least_one(name: str, value: int) -> int:
     return value
 
 
-def interpolation(name: str, value: float | str) -> float | str:
-    """Check an interpolation factor: a number in (0, 1], or ``"adaptive"``.
+def one_of(name: str, value: str, allowed: Sequence[str]) -> str:
+    """Check a word.
+
+    Args:
+        name: the hyper-parameter's name.
+        value: what came.
+        allowed: the words that are allowed.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: when it is none of them.
+    """
+    if value not in allowed:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}; got {value!r}")
+    return value
+
+
+def share(name: str, value: float) -> float:
+    """Check a number in (0, 1].
 
     Args:
         name: the hyper-parameter's name.
         value: what came.
 
     Returns:
-        A float, or ``"adaptive"``.
+        The value as a float.
+
+    Raises:
+        ValueError: when it is not one.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError(f"{name} must be a number in (0, 1]; got {value!r}")
+    return float(value)
+
+
+def interpolation(name: str, value: float | str) -> float | str:
+    """Check an interpolation factor: a number in (0, 1], ``"adaptive"`` or ``"adaptive-global"``.
+
+    Args:
+        name: the hyper-parameter's name.
+        value: what came.
+
+    Returns:
+        A float, or the word.
 
     Raises:
         ValueError: when it is neither.
     """
-    if value == "adaptive":
-        return "adaptive"
+    if isinstance(value, str) and value in ADAPTIVE:
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise ValueError(f"{name} must be a number in (0, 1] or 'adaptive'; got {value!r}")
+        raise ValueError(f"{name} must be a number in (0, 1], 'adaptive' or 'adaptive-global'; got {value!r}")
     return float(value)

@@ -20,8 +20,8 @@ class _Lookbehind(UpdateRule):
     the same weights on the same data, so k + 1 passes do the work of 2k. (With dropout the two would differ in their
     masks; running BatchNorm statistics see k + 1 passes instead of 2k.)
 
-    During a step three copies of the weights are held: slow, fast and p; for ``alpha="adaptive"`` with k > 1 the
-    first fast weights too. When a pass raises, the weights are restored; inner steps that the base optimizer has
+    During a step three copies of the weights are held: slow, fast and p; for an adaptive alpha with k > 1 the first
+    fast weights too. When a pass raises, the weights are restored; inner steps that the base optimizer has
     taken by then stay in its momentum.
     """
 
@@ -75,23 +75,33 @@ class _Lookbehind(UpdateRule):
     @torch.no_grad()
     def _interpolate(self, params: Sequence[Tensor], slow: Sequence[Tensor], first: Sequence[Tensor]) -> None:
         """From the fast weights, which the parameters hold, to slow + alpha (fast - slow)."""
-        if self.alpha == "adaptive":
-            if self.k > 1:  # with one step the first displacement is the last: cosine 1, alpha 1
-                for p, s, f in zip(params, slow, first, strict=True):
-                    p.lerp_(s, 1 - adaptive_alpha(f - s, p - s))
+        if isinstance(self.alpha, str):
+            if self.k == 1:  # the first displacement is the last: cosine 1, alpha 1
+                return
+            firsts, lasts = torch._foreach_sub(list(first), list(slow)), torch._foreach_sub(list(params), list(slow))
+            for p, s, alpha in zip(params, slow, _alphas(self.alpha, firsts, lasts), strict=True):
+                p.lerp_(s, 1 - alpha.to(p.device))
         elif self.alpha != 1:
-            assert isinstance(self.alpha, float)
             torch._foreach_lerp_(list(params), list(slow), 1 - self.alpha)
 
 
-def adaptive_alpha(first: Tensor, last: Tensor) -> Tensor:
-    """Interpolation factor of one parameter tensor: (cos + 1) / 2.
+def _alphas(how: str, firsts: Sequence[Tensor], lasts: Sequence[Tensor]) -> list[Tensor]:
+    if how == "adaptive":
+        return [adaptive_alpha(first, last) for first, last in zip(firsts, lasts, strict=True)]
+    device = firsts[0].device
+    together = (torch.cat([d.flatten().to(device) for d in displacements]) for displacements in (firsts, lasts))
+    return [adaptive_alpha(*together)] * len(firsts)
 
-    Mordido et al. 2024 (arXiv 2307.16704); tensor by tensor, as in the authors' code. Theirs bounds both norms from
-    below at 1e-8 within the cosine, which bends it for very small steps; here the length of the steps does not matter.
+
+def adaptive_alpha(first: Tensor, last: Tensor) -> Tensor:
+    """Interpolation factor (cos + 1) / 2, cos the cosine between two displacements of the fast weights.
+
+    Mordido et al. 2024 (arXiv 2307.16704). With ``"adaptive"`` it is taken tensor by tensor, as in the authors' code,
+    with ``"adaptive-global"`` once over all parameters together. Their code bounds both norms from below at 1e-8 within
+    the cosine, which bends it for very small steps; here the length of the steps does not matter.
 
     Args:
-        first: displacement of the fast weights from the slow ones after the first inner step.
+        first: displacement from the slow weights after the first inner step.
         last: the same after the k-th inner step.
 
     Returns:
@@ -123,7 +133,8 @@ class LookbehindSAM(_Lookbehind):
     Args:
         rho: radius of each ascent step, >= 0.
         k: number of inner steps, >= 1.
-        alpha: interpolation factor in (0, 1], or ``"adaptive"``: see :func:`adaptive_alpha`.
+        alpha: interpolation factor in (0, 1], ``"adaptive"`` (for each tensor) or ``"adaptive-global"`` (one for all):
+            see :func:`adaptive_alpha`.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
@@ -157,7 +168,8 @@ class LookbehindASAM(_Lookbehind):
         rho: radius of each ascent step, >= 0.
         eta: added to the weights' size, > 0.
         k: number of inner steps, >= 1.
-        alpha: interpolation factor in (0, 1], or ``"adaptive"``: see :func:`adaptive_alpha`.
+        alpha: interpolation factor in (0, 1], ``"adaptive"`` (for each tensor) or ``"adaptive-global"`` (one for all):
+            see :func:`adaptive_alpha`.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.

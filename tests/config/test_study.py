@@ -50,7 +50,7 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         (
             {"rules": ["none", "lookbehnd-sam"]},
             "rules[1]: unknown rule 'lookbehnd-sam'; did you mean 'lookbehind-sam'? "
-            "(known: none, sam, asam, lookbehind-sam, lookbehind-asam)",
+            "(known: none, sam, asam, multistep-sam, multistep-asam, lookbehind-sam, lookbehind-asam)",
         ),
         ({"rules": ["LookbehindSAM"]}, "did you mean 'lookbehind-sam'?"),
         ({"streams": "split-digit"}, "streams: unknown stream 'split-digit'; did you mean 'split-digits'?"),
@@ -77,10 +77,16 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"rules": {"name": "asam", "eta": 0}}, "rules.eta: must be greater than 0; got 0"),
         (
             {"rules": {"name": "lookbehind-sam", "alpha": 1.5}},
-            "rules.alpha: must be a number in (0, 1] or 'adaptive'; got 1.5",
+            "rules.alpha: must be a number in (0, 1], 'adaptive' or 'adaptive-global'; got 1.5",
         ),
-        ({"rules": {"name": "lookbehind-sam", "alpha": 0}}, "must be a number in (0, 1] or 'adaptive'; got 0"),
-        ({"rules": {"name": "lookbehind-sam", "alpha": "adaptiv"}}, "(0, 1] or 'adaptive'; got 'adaptiv'"),
+        (
+            {"rules": {"name": "lookbehind-sam", "alpha": 0}},
+            "must be a number in (0, 1], 'adaptive' or 'adaptive-global'; got 0",
+        ),
+        (
+            {"rules": {"name": "lookbehind-sam", "alpha": "adaptiv"}},
+            "(0, 1], 'adaptive' or 'adaptive-global'; got 'adaptiv'",
+        ),
         (
             {"streams": {"name": "split-digits", "experiences": 3}},
             "streams: experiences must divide the 10 classes of digits; got 3 (allowed: 1, 2, 5, 10)",

@@ -1,12 +1,14 @@
 """Limits, hand-worked trajectories, cost, and parameters of every kind."""
 
+from inspect import signature
+
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 
-from lifelong_lb.optim import ASAM, RULES, SAM, LookbehindASAM, LookbehindSAM, NoRule
+from lifelong_lb.optim import ASAM, RULES, SAM, LookbehindASAM, LookbehindSAM, MultistepSAM, NoRule
 from lifelong_lb.optim.lookbehind import adaptive_alpha
 
 
@@ -83,6 +85,23 @@ def test_lookbehind_by_hand():
     assert w.item() == pytest.approx(0.35, abs=1e-14)
 
 
+@pytest.mark.parametrize(("gradient", "expected"), [("last", 1 - 0.1 * 2.5), ("mean", 1 - 0.1 * 2.0)])
+def test_multistep_by_hand(gradient, expected):
+    # f = w^2 / 2 from w = 1, rho = 0.5: p = 1.5, 2, 2.5, and so are the gradients there
+    w = parameter(1.0)
+    optimizer = SGD([w], lr=0.1)
+    MultistepSAM(rho=0.5, k=3, gradient=gradient).step(optimizer, quadratic(w, 1.0)(optimizer))
+    assert w.item() == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize("gradient", ["last", "mean"])
+def test_one_ascent_step_is_sam(gradient):
+    models = [classifier(), classifier()]
+    optimizers = [SGD(m.parameters(), lr=0.1, momentum=0.9) for m in models]
+    ours = trained(MultistepSAM(rho=0.1, k=1, gradient=gradient), models[0], optimizers[0])
+    assert equal(ours, trained(SAM(rho=0.1), models[1], optimizers[1]))
+
+
 def test_adaptive_alpha_by_hand():
     east, north, west = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 5.0]), torch.tensor([-1e-30, 0.0])
     assert adaptive_alpha(east, east).item() == 1
@@ -92,7 +111,7 @@ def test_adaptive_alpha_by_hand():
     assert adaptive_alpha(1e-30 * east, 1e-35 * east).item() == 1  # float32 squares of these are zero
 
 
-@pytest.mark.parametrize("alpha", [1.0, "adaptive"])
+@pytest.mark.parametrize("alpha", [1.0, "adaptive", "adaptive-global"])
 def test_one_lookbehind_step_with_alpha_one_is_sam(alpha):
     models = [classifier(), classifier()]
     optimizers = [SGD(m.parameters(), lr=0.1, momentum=0.9) for m in models]
@@ -118,8 +137,7 @@ def test_rho_zero_with_one_step_is_the_base_optimizer(rule):
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("settings", [{}, {"k": 1}, {"k": 2, "alpha": "adaptive"}])
 def test_gradient_evaluations_are_the_closure_calls(name, settings):
-    if settings and not name.startswith("lookbehind"):
-        settings = {}
+    settings = {k: v for k, v in settings.items() if k in signature(RULES[name]).parameters}
     rule = RULES[name](**settings)
     w = parameter(1.0, 2.0)
     optimizer = SGD([w], lr=0.1)
@@ -158,6 +176,7 @@ def test_frozen_and_unused_parameters_stay_and_groups_keep_their_rates(name):
 
 @pytest.mark.parametrize("name", RULES)
 def test_tied_parameters_move_once(name):
+    torch.manual_seed(0)
     tied, twin = nn.Linear(3, 3, bias=False).double(), nn.Linear(3, 3, bias=False).double()
     twin.weight = tied.weight
     model = nn.Sequential(tied, nn.Tanh(), twin)
@@ -171,7 +190,7 @@ def test_tied_parameters_move_once(name):
         return loss
 
     before = closure().item()
-    RULES[name]().step(optimizer, closure)
+    RULES[name](**({} if name == "none" else {"rho": 0.05})).step(optimizer, closure)
     assert tied.weight is twin.weight
     assert closure().item() < before
 
@@ -253,8 +272,9 @@ def test_an_optimizer_that_changes_gradients_in_place_does_not_spoil_the_ascent(
         (lambda: ASAM(eta=0), "eta must be a finite number > 0; got 0"),
         (lambda: LookbehindSAM(k=0), "k must be a whole number >= 1; got 0"),
         (lambda: LookbehindSAM(k=2.0), r"k must be a whole number >= 1; got 2\.0"),
-        (lambda: LookbehindSAM(alpha=0), r"alpha must be a number in \(0, 1\] or 'adaptive'; got 0"),
-        (lambda: LookbehindASAM(alpha=1.5), r"alpha must be a number in \(0, 1\] or 'adaptive'; got 1\.5"),
+        (lambda: LookbehindSAM(alpha=0), r"alpha must be a number in \(0, 1\], 'adaptive' or 'adaptive-global'; got 0"),
+        (lambda: LookbehindASAM(alpha=1.5), r"alpha must be a number in \(0, 1\], 'adaptive' or .* got 1\.5"),
+        (lambda: MultistepSAM(gradient="first"), "gradient must be 'last' or 'mean'; got 'first'"),
         (lambda: LookbehindASAM(alpha="adaptve"), "alpha must be a number .* got 'adaptve'"),
     ],
 )

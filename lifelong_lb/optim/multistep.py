@@ -1,0 +1,114 @@
+"""Multistep-SAM and -ASAM: k ascent steps, then one base step."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent
+from lifelong_lb.optim.checks import at_least_one, one_of
+from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
+from lifelong_lb.optim.weights import copied, load, perturb, restored_on_error, with_gradient
+
+GRADIENTS = ("last", "mean")
+"""Which gradient the base step takes: that of the k-th perturbed point, or the mean over the k perturbed points."""
+
+
+class _Multistep(UpdateRule):
+    """Multistep ascent over any ascent step.
+
+    From p = w, for i = 1..k on one minibatch: p <- p + e(g(p)); then w <- base(w, g), with g the gradient at the k-th
+    perturbed point, or the mean of the gradients at all k of them. The ascent gradient of step i + 1 is the one met
+    after step i, so either takes k + 1 passes. One copy of the weights is held during a step, and for the mean one
+    sum of gradients.
+    """
+
+    def __init__(self, ascent: Ascent, k: int, gradient: str) -> None:
+        self._ascent = ascent
+        self.uses_names = ascent.uses_names
+        self.k = at_least_one("k", k)
+        self.gradient = one_of("gradient", gradient, GRADIENTS)
+
+    @property
+    def gradient_evaluations(self) -> float:
+        """Passes at w and at each of the k perturbed points: k + 1."""
+        return self.k + 1
+
+    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
+        """Climb k steps, put the weights back, and leave the gradient of the base step.
+
+        Args:
+            optimizer: the base optimizer.
+            closure: evaluates the minibatch at the current weights.
+            names: names of the parameters, where known.
+
+        Returns:
+            A function that does nothing.
+        """
+        params = trainable(optimizer)
+        if not with_gradient(params):
+            return lambda: None
+        slow = copied(params)
+        sums: dict[Tensor, Tensor] = {}
+        with restored_on_error(params, slow):
+            for _ in range(self.k):
+                graded = with_gradient(params)
+                if graded:
+                    perturb(graded, self._ascent(graded, names))
+                with torch.enable_grad():
+                    closure()
+                if self.gradient == "mean" and self.k > 1:
+                    _add_gradients(sums, with_gradient(params))
+        load(params, slow)
+        for p, total in sums.items():
+            p.grad = total.div_(self.k)
+        return lambda: None
+
+
+@torch.no_grad()
+def _add_gradients(sums: dict[Tensor, Tensor], params: Sequence[Tensor]) -> None:
+    for p in params:
+        assert p.grad is not None
+        if p in sums:
+            sums[p].add_(p.grad)
+        else:
+            sums[p] = p.grad.detach().clone()
+
+
+class MultistepSAM(_Multistep):
+    """Multistep-SAM: w <- base(w, g(w + e_1 + ... + e_k)), each e taken where the ones before it lead.
+
+    The multistep variant of SAM (Foret et al. 2021, arXiv 2010.01412) that Mordido et al. 2024 (arXiv 2307.16704)
+    compare with; k = 1 is SAM.
+
+    Args:
+        rho: radius of each ascent step, >= 0.
+        k: number of ascent steps, >= 1.
+        gradient: ``"last"``, the gradient at the k-th perturbed point, or ``"mean"``, the mean over all k of them.
+
+    Raises:
+        ValueError: for a hyper-parameter outside its range.
+    """
+
+    def __init__(self, *, rho: float = 0.05, k: int = 5, gradient: str = "last") -> None:
+        super().__init__(SAMAscent(rho), k, gradient)
+
+
+class MultistepASAM(_Multistep):
+    """Multistep-ASAM: as :class:`MultistepSAM`, with ASAM's ascent, scaled at the weights where each gradient is taken.
+
+    Mordido et al. 2024, arXiv 2307.16704, over Kwon et al. 2021, arXiv 2102.11600; k = 1 is ASAM.
+
+    Args:
+        rho: radius of each ascent step, >= 0.
+        eta: added to the weights' size, > 0.
+        k: number of ascent steps, >= 1.
+        gradient: ``"last"``, the gradient at the k-th perturbed point, or ``"mean"``, the mean over all k of them.
+
+    Raises:
+        ValueError: for a hyper-parameter outside its range.
+    """
+
+    def __init__(self, *, rho: float = 0.5, eta: float = 0.01, k: int = 5, gradient: str = "last") -> None:
+        super().__init__(ASAMAscent(rho, eta), k, gradient)
