@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
-from lifelong_lb.config.fields import AtLeastOne, Entry, NonNegative, Positive
+from lifelong_lb.config.fields import AtLeastOne, Entry, Float, NonNegative, Positive
 
 
 def _alpha(value: Any) -> Any:
@@ -30,6 +30,7 @@ def _alpha(value: Any) -> Any:
     return number
 
 
+Share = Annotated[Float, Field(gt=0, le=1)]
 Alpha = Annotated[float | Literal["adaptive", "adaptive-global"], BeforeValidator(_alpha)]
 
 
@@ -77,6 +78,33 @@ class MultistepASAM(RuleEntry):
     gradient: Literal["last", "mean"] = "last"
 
 
+class Lookahead(RuleEntry):
+    """k steps forward on k minibatches, one step back (Zhang et al. 2019, arXiv 1907.08610)."""
+
+    name: Literal["lookahead"] = "lookahead"
+    k: AtLeastOne = 5
+    alpha: Share = 0.5
+
+
+class LookaheadSAM(RuleEntry):
+    """Lookahead with SAM steps (Zhang et al. 2019, arXiv 1907.08610; Mordido et al. 2024, arXiv 2307.16704)."""
+
+    name: Literal["lookahead-sam"] = "lookahead-sam"
+    rho: NonNegative = 0.05
+    k: AtLeastOne = 5
+    alpha: Share = 0.5
+
+
+class LookaheadASAM(RuleEntry):
+    """Lookahead with ASAM steps (Zhang et al. 2019, arXiv 1907.08610; Mordido et al. 2024, arXiv 2307.16704)."""
+
+    name: Literal["lookahead-asam"] = "lookahead-asam"
+    rho: NonNegative = 0.5
+    eta: Positive = 0.01
+    k: AtLeastOne = 5
+    alpha: Share = 0.5
+
+
 class LookbehindSAM(RuleEntry):
     """Lookbehind over SAM (Mordido et al. 2024, arXiv 2307.16704)."""
 
@@ -102,6 +130,9 @@ RULE_ENTRIES: dict[str, type[RuleEntry]] = {
     "asam": ASAM,
     "multistep-sam": MultistepSAM,
     "multistep-asam": MultistepASAM,
+    "lookahead": Lookahead,
+    "lookahead-sam": LookaheadSAM,
+    "lookahead-asam": LookaheadASAM,
     "lookbehind-sam": LookbehindSAM,
     "lookbehind-asam": LookbehindASAM,
 }

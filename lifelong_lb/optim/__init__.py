@@ -6,6 +6,7 @@ loss = rule.step(optimizer, closure)  # closure: zero grads, forward, backward, 
 
 from collections.abc import Callable
 
+from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
 from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
 from lifelong_lb.optim.rule import NoRule, UpdateRule
@@ -17,6 +18,9 @@ RULES: dict[str, Callable[..., UpdateRule]] = {
     "asam": ASAM,
     "multistep-sam": MultistepSAM,
     "multistep-asam": MultistepASAM,
+    "lookahead": Lookahead,
+    "lookahead-sam": LookaheadSAM,
+    "lookahead-asam": LookaheadASAM,
     "lookbehind-sam": LookbehindSAM,
     "lookbehind-asam": LookbehindASAM,
 }
@@ -26,6 +30,9 @@ __all__ = [
     "ASAM",
     "RULES",
     "SAM",
+    "Lookahead",
+    "LookaheadASAM",
+    "LookaheadSAM",
     "LookbehindASAM",
     "LookbehindSAM",
     "MultistepASAM",

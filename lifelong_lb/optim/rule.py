@@ -22,9 +22,9 @@ class UpdateRule(ABC):
 
     A step is split where a training loop needs it split: the first gradient has been taken, :meth:`before_base_step`
     takes the others, then ``optimizer.step()`` is the rule's last base step, then the returned function finishes.
-    :meth:`step` does all of it for a plain PyTorch loop. All that a step needs lives inside it: nothing is kept in
-    the optimizer's state or between steps. A pass that raises leaves the weights as they were before the step; what the
-    base optimizer itself does when its last step raises is left to it.
+    :meth:`step` does all of it for a plain PyTorch loop. All that a step needs lives inside it; only rules that span
+    iterations keep something between steps, never in the optimizer's state. A pass that raises leaves the weights as
+    they were before the step; what the base optimizer itself does when its last step raises is left to it.
 
     Attributes:
         uses_names: whether the rule treats parameters by their names, so that a caller who knows them should pass them.
@@ -52,6 +52,17 @@ class UpdateRule(ABC):
         Returns:
             A function to call after ``optimizer.step()``.
         """
+
+    def synchronise(self) -> None:  # noqa: B027  for most rules there is nothing to do
+        """Finish early what spans iterations, where an epoch or experience ends."""
+
+    def show_slow(self) -> Finish:
+        """Let the parameters hold the weights that are to be judged, where a rule keeps them apart between steps.
+
+        Returns:
+            A function that puts things back.
+        """
+        return lambda: None
 
     def step(self, optimizer: Optimizer, closure: Closure) -> Tensor:
         """One whole step: first pass, further passes, last base step, finish.

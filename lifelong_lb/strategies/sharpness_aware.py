@@ -13,11 +13,11 @@ from lifelong_lb.strategies.passes import check_loop, hooks_to_fire
 class SharpnessAwarePlugin(SupervisedPlugin):
     """Turns the strategy's optimizer step into the step of an update rule, through hooks alone.
 
-    The strategy's ordinary pass is the rule's first gradient. The further passes are taken in ``before_update`` on
-    the same minibatch, the strategy's own ``optimizer_step()`` is the rule's last base step, and ``after_update``
-    finishes (for example interpolates). The optimizer stays a plain torch one, and nothing is kept between
-    iterations, so heads may grow and models may be swapped. Loss and outputs that metrics see are those of the first
-    pass, at the weights before the step.
+    The strategy's ordinary pass is the rule's first gradient. The further passes are taken in ``before_update`` on the
+    same minibatch, the strategy's own ``optimizer_step()`` is the rule's last base step, and ``after_update`` finishes
+    (for example interpolates). The optimizer stays a plain torch one, and heads may grow and models may be swapped. A
+    rule that spans iterations (Lookahead) finishes early at the end of each epoch, and shows its slow weights to
+    evaluations in between. Metrics see loss and outputs of the first pass, at the weights before the step.
 
     Args:
         rule: the update rule.
@@ -41,6 +41,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self.rule = rule
         self.gradient_evaluations = 0
         self._finish: Finish | None = None
+        self._hide_slow: Finish | None = None
         self._again: list[tuple[str, Any]] = []
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
@@ -90,6 +91,38 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         finish, self._finish = self._finish, None
         if finish is not None:
             finish()
+
+    def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Finish early what spans iterations, before memories, importances or evaluations look at the model.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self.rule.synchronise()
+
+    def before_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Show the slow weights to an evaluation in between.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._hide_slow = self.rule.show_slow()
+
+    def after_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Go on with the fast weights.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        hide, self._hide_slow = self._hide_slow, None
+        if hide is not None:
+            hide()
 
 
 def _pass_again(strategy: Any, again: list[tuple[str, Any]]) -> Tensor:

@@ -50,7 +50,8 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         (
             {"rules": ["none", "lookbehnd-sam"]},
             "rules[1]: unknown rule 'lookbehnd-sam'; did you mean 'lookbehind-sam'? "
-            "(known: none, sam, asam, multistep-sam, multistep-asam, lookbehind-sam, lookbehind-asam)",
+            "(known: none, sam, asam, multistep-sam, multistep-asam, lookahead, "
+            "lookahead-sam, lookahead-asam, lookbehind-sam, lookbehind-asam)",
         ),
         ({"rules": ["LookbehindSAM"]}, "did you mean 'lookbehind-sam'?"),
         ({"streams": "split-digit"}, "streams: unknown stream 'split-digit'; did you mean 'split-digits'?"),
@@ -74,6 +75,7 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"rules": {"name": "sam", "rho": "big"}}, "rules.rho: must be a number; got 'big'"),
         ({"rules": {"name": "sam", "rho": float("nan")}}, "rules.rho: must be a number; got nan"),
         ({"rules": {"name": "sam", "rho": None}}, "rules.rho: must be a number; got nothing (null)"),
+        ({"rules": {"name": "lookahead", "alpha": 2}}, "rules.alpha: must be less than or equal to 1; got 2"),
         ({"rules": {"name": "asam", "eta": 0}}, "rules.eta: must be greater than 0; got 0"),
         (
             {"rules": {"name": "lookbehind-sam", "alpha": 1.5}},

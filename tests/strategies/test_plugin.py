@@ -16,7 +16,7 @@ from torch.optim import SGD
 from lifelong_lb.config import parse_study
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.models import build_model
-from lifelong_lb.optim import ASAM, SAM, LookbehindASAM, LookbehindSAM, NoRule
+from lifelong_lb.optim import ASAM, SAM, Lookahead, LookaheadASAM, LookbehindASAM, LookbehindSAM, MultistepSAM, NoRule
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import SeparateSeeds, SharpnessAwarePlugin, build_strategy
 from lifelong_lb.streams import split_stream
@@ -27,6 +27,9 @@ RULES = {
     "none": NoRule,
     "sam": SAM,
     "asam": ASAM,
+    "multistep-sam": lambda: MultistepSAM(rho=0.1, k=2, gradient="mean"),
+    "lookahead": lambda: Lookahead(k=4, alpha=0.6),
+    "lookahead-asam": lambda: LookaheadASAM(rho=0.5, k=3, alpha=0.5),
     "lookbehind-sam": lambda: LookbehindSAM(rho=0.1, k=3, alpha=0.5),
     "lookbehind-asam": lambda: LookbehindASAM(rho=0.5, k=2, alpha="adaptive"),
 }
@@ -82,6 +85,7 @@ def plain_loop(model, stream, minibatches, rule, optimizer_of):
     for index, x, y, task in minibatches:
         if index != current:
             current = index
+            rule.synchronise()
             seed_all(0, INITIALISATION, index + 1)
             avalanche_model_adaptation(model, stream.train[index])
             known = {id(p) for group in optimizer.param_groups for p in group["params"]}
@@ -95,6 +99,7 @@ def plain_loop(model, stream, minibatches, rule, optimizer_of):
             return loss
 
         rule.step(optimizer, closure)
+    rule.synchronise()
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -152,6 +157,34 @@ def test_passes_are_counted_and_metrics_see_the_first_one():
     train(make_strategy(parts, parts.model, SGD(parts.model.parameters(), lr=0.1), [plugin, witness]), parts.stream)
     assert witness.iterations > 20
     assert plugin.gradient_evaluations == 4 * witness.iterations
+
+
+def test_an_evaluation_in_between_sees_the_slow_weights():
+    parts = parts_of("naive", "class-incremental", "single")
+    rule = Lookahead(k=50, alpha=0.5)
+    start = [p.detach().clone() for p in parts.model.parameters()]
+
+    class LookInside(SupervisedPlugin):
+        def __init__(self):
+            super().__init__()
+            self.looked = 0
+
+        def after_training_iteration(self, strategy, **kwargs):
+            if strategy.clock.train_exp_counter == 0 and strategy.clock.train_exp_iterations == 3:
+                fast = [p.detach().clone() for p in strategy.model.parameters()]
+                strategy.eval([parts.stream.test[0]])
+                assert all(torch.equal(a, b) for a, b in zip(fast, strategy.model.parameters(), strict=True))
+
+        def before_eval_iteration(self, strategy, **kwargs):
+            self.looked += 1
+            assert all(torch.equal(a, b) for a, b in zip(start, strategy.model.parameters(), strict=True))
+
+    inside = LookInside()
+    plugins = [SharpnessAwarePlugin(rule), inside]
+    strategy = make_strategy(parts, parts.model, SGD(parts.model.parameters(), lr=0.1), plugins)
+    strategy.train(parts.stream.train[0])
+    assert inside.looked > 0
+    assert rule.state_dict()["steps"] == 0  # the epoch's end took the step back
 
 
 def test_rules_that_are_compared_see_the_same_minibatches():

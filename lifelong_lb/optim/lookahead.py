@@ -1,0 +1,171 @@
+"""Lookahead: k steps on k minibatches with fast weights, then one step back towards the slow ones."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lifelong_lb.optim.checks import at_least_one, share
+from lifelong_lb.optim.rule import Closure, Finish, Names, NoRule, UpdateRule, trainable
+from lifelong_lb.optim.sam import ASAM, SAM
+from lifelong_lb.optim.weights import copied, load
+
+
+class Lookahead(UpdateRule):
+    """Lookahead over the base optimizer: after every k steps, slow <- slow + alpha (fast - slow) and fast <- slow.
+
+    Zhang et al. 2019, "Lookahead Optimizer: k steps forward, 1 step back", arXiv 1907.08610, algorithm 1; the base
+    optimizer's momentum is kept over the step back. The parameters hold the fast weights, the rule keeps the slow ones
+    between steps: call :meth:`synchronise` where an epoch ends, and :meth:`show_slow` around an evaluation in between.
+    alpha = 1 is the base optimizer.
+
+    Args:
+        k: number of steps, >= 1.
+        alpha: how far the slow weights follow, in (0, 1].
+
+    Raises:
+        ValueError: for a hyper-parameter outside its range.
+    """
+
+    def __init__(self, *, k: int = 5, alpha: float = 0.5) -> None:
+        self._start(NoRule(), k, alpha)
+
+    def _start(self, inner: UpdateRule, k: int, alpha: float) -> None:
+        self._inner = inner
+        self.uses_names = inner.uses_names
+        self.k = at_least_one("k", k)
+        self.alpha = share("alpha", alpha)
+        self._steps = 0
+        self._params: list[Tensor] = []
+        self._slow: list[Tensor] = []
+
+    @property
+    def gradient_evaluations(self) -> float:
+        """Passes of the inner rule."""
+        return self._inner.gradient_evaluations
+
+    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
+        """Take the inner rule's further passes.
+
+        Args:
+            optimizer: the base optimizer.
+            closure: evaluates the minibatch at the current weights.
+            names: names of the parameters, where known.
+
+        Returns:
+            A function that finishes the inner rule's step and, after every k steps, takes the step back.
+        """
+        self._remember(trainable(optimizer))
+        finish_inner = self._inner.before_base_step(optimizer, closure, names)
+
+        def finish() -> None:
+            finish_inner()
+            self._steps += 1
+            if self._steps == self.k:
+                self.synchronise()
+
+        return finish
+
+    @torch.no_grad()
+    def synchronise(self) -> None:
+        """Take the step back now, after fewer than k steps if need be; nothing happens without any."""
+        if self._steps and self.alpha != 1:
+            torch._foreach_lerp_(self._params, self._slow, 1 - self.alpha)
+        self._steps = 0
+        self._params, self._slow = [], []
+
+    def show_slow(self) -> Finish:
+        """Let the parameters hold the slow weights for a while.
+
+        Returns:
+            A function that brings the fast weights back.
+        """
+        if not self._steps:
+            return lambda: None
+        params, fast = self._params, copied(self._params)
+        load(params, self._slow)
+        return lambda: load(params, fast)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the rule keeps between steps.
+
+        Returns:
+            ``steps`` since the last step back, and the ``slow`` weights in the order of the optimizer's parameters.
+        """
+        return {"steps": self._steps, "slow": copied(self._slow)}
+
+    def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:
+        """Go on where another rule stopped.
+
+        Args:
+            state: from :meth:`state_dict`.
+            optimizer: the base optimizer, its parameters holding the fast weights of that moment.
+
+        Raises:
+            ValueError: when the slow weights do not fit the optimizer's parameters.
+        """
+        params, slow = trainable(optimizer), [tensor.clone() for tensor in state["slow"]]
+        if state["steps"] and [p.shape for p in params] != [s.shape for s in slow]:
+            raise ValueError(
+                f"the slow weights must fit the optimizer's parameters; got {len(slow)} tensors of shapes "
+                f"{_shapes(slow)} for {len(params)} of shapes {_shapes(params)}"
+            )
+        self._steps = int(state["steps"])
+        self._params, self._slow = (params, slow) if self._steps else ([], [])
+
+    def _remember(self, params: Sequence[Tensor]) -> None:
+        """Slow weights for all current parameters; those that are new, such as a grown head, start where they are."""
+        if self._steps and len(params) == len(self._params) and all(map(_same, params, self._params)):
+            return
+        known = dict(zip(self._params, self._slow, strict=True)) if self._steps else {}
+        self._slow = [known[p] if p in known else p.detach().clone() for p in params]
+        self._params = list(params)
+
+
+class LookaheadSAM(Lookahead):
+    """Lookahead whose steps are SAM steps.
+
+    Zhang et al. 2019 (arXiv 1907.08610) over Foret et al. 2021 (arXiv 2010.01412), as compared in Mordido et al. 2024
+    (arXiv 2307.16704). alpha = 1 is SAM.
+
+    Args:
+        rho: radius of the perturbation, >= 0.
+        k: number of steps, >= 1.
+        alpha: how far the slow weights follow, in (0, 1].
+
+    Raises:
+        ValueError: for a hyper-parameter outside its range.
+    """
+
+    def __init__(self, *, rho: float = 0.05, k: int = 5, alpha: float = 0.5) -> None:
+        self._start(SAM(rho=rho), k, alpha)
+
+
+class LookaheadASAM(Lookahead):
+    """Lookahead whose steps are ASAM steps.
+
+    Zhang et al. 2019 (arXiv 1907.08610) over Kwon et al. 2021 (arXiv 2102.11600), as compared in Mordido et al. 2024
+    (arXiv 2307.16704). alpha = 1 is ASAM.
+
+    Args:
+        rho: radius of the perturbation, >= 0.
+        eta: added to the weights' size, > 0.
+        k: number of steps, >= 1.
+        alpha: how far the slow weights follow, in (0, 1].
+
+    Raises:
+        ValueError: for a hyper-parameter outside its range.
+    """
+
+    def __init__(self, *, rho: float = 0.5, eta: float = 0.01, k: int = 5, alpha: float = 0.5) -> None:
+        self._start(ASAM(rho=rho, eta=eta), k, alpha)
+
+
+def _same(first: Tensor, second: Tensor) -> bool:
+    return first is second
+
+
+def _shapes(tensors: Sequence[Tensor]) -> str:
+    return ", ".join(str(tuple(t.shape)) for t in tensors[:4]) + (", ..." if len(tensors) > 4 else "")
