@@ -11,6 +11,7 @@ from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
 from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
 from lifelong_lb.optim.rule import NoRule, UpdateRule
 from lifelong_lb.optim.sam import ASAM, SAM
+from lifelong_lb.optim.wrapped import RuleOptimizer
 
 RULES: dict[str, Callable[..., UpdateRule]] = {
     "none": NoRule,
@@ -38,5 +39,6 @@ __all__ = [
     "MultistepASAM",
     "MultistepSAM",
     "NoRule",
+    "RuleOptimizer",
     "UpdateRule",
 ]

@@ -106,13 +106,14 @@ class Lookahead(UpdateRule):
         Raises:
             ValueError: when the slow weights do not fit the optimizer's parameters.
         """
-        params, slow = trainable(optimizer), [tensor.clone() for tensor in state["slow"]]
-        if state["steps"] and [p.shape for p in params] != [s.shape for s in slow]:
+        steps = int(state.get("steps", 0))
+        params, slow = trainable(optimizer), [tensor.clone() for tensor in state.get("slow", [])]
+        if steps and [p.shape for p in params] != [s.shape for s in slow]:
             raise ValueError(
                 f"the slow weights must fit the optimizer's parameters; got {len(slow)} tensors of shapes "
                 f"{_shapes(slow)} for {len(params)} of shapes {_shapes(params)}"
             )
-        self._steps = int(state["steps"])
+        self._steps = steps
         self._params, self._slow = (params, slow) if self._steps else ([], [])
 
     def _remember(self, params: Sequence[Tensor]) -> None:

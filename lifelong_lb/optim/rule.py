@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+
+from lifelong_lb.optim.wrapped import RuleOptimizer
 
 Closure = Callable[[], Tensor]
 """Zeroes the gradients, runs forward and backward, returns the loss; leaves the gradient in ``.grad``."""
@@ -63,6 +66,33 @@ class UpdateRule(ABC):
             A function that puts things back.
         """
         return lambda: None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the rule keeps between steps.
+
+        Returns:
+            Plain values and tensors; empty for most rules.
+        """
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:  # noqa: B027  likewise
+        """Go on where another rule stopped.
+
+        Args:
+            state: from :meth:`state_dict`.
+            optimizer: the base optimizer, its parameters holding the weights of that moment.
+        """
+
+    def wrap(self, optimizer: Optimizer) -> RuleOptimizer:
+        """This rule and a base optimizer as one torch optimizer, for schedulers and training loops that expect one.
+
+        Args:
+            optimizer: the base optimizer.
+
+        Returns:
+            An optimizer whose ``step(closure)`` is the rule's step.
+        """
+        return RuleOptimizer(self, optimizer)
 
     def step(self, optimizer: Optimizer, closure: Closure) -> Tensor:
         """One whole step: first pass, further passes, last base step, finish.
