@@ -52,7 +52,7 @@ def _panel(axes: "Axes", values: Array) -> "QuadMesh":
     mesh = axes.pcolormesh(edges, edges, masked, vmin=0, vmax=1, cmap="viridis", edgecolors="white", linewidth=0.4)
     axes.grid(visible=False)
     axes.set_aspect("equal")
-    axes.invert_yaxis()
+    axes.set_ylim(T - 0.5, -0.5)  # row 0 on top; the axes are shared, so that inverting each would undo the last
     ticks = range(0, T, 1 if T <= _MOST_ANNOTATED else 5)
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)

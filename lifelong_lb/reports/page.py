@@ -154,7 +154,7 @@ def _cost_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Mean costs of a run; the cheapest row of each strategy and base optimizer counts 1."""
     passes = summary["gradient_evaluations"]
     fewest = summary.groupby(["stream", "strategy", "base_optimizer"])["gradient_evaluations"].transform("min")
-    ratios = [f"{n / least:.2f}" if least > 0 else "-" for n, least in zip(passes, fewest, strict=True)]
+    ratios = [f"{n / least:.2f}" if least > 0 and n > 0 else "-" for n, least in zip(passes, fewest, strict=True)]
     columns = [
         [count(n) for n in passes],
         ratios,

@@ -74,6 +74,18 @@ def test_numbers_in_the_heat_map_and_the_callers_settings_left_alone(tmp_path):
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.parametrize("panels", [1, 2, 3])
+def test_the_first_row_of_a_matrix_is_on_top(panels):
+    from matplotlib.figure import Figure
+
+    from lifelong_lb.reports.heat_maps import _panel
+
+    axes = Figure().subplots(1, panels, squeeze=False, sharex=True, sharey=True).flat
+    for one in axes:
+        _panel(one, np.eye(3))
+    assert all(one.get_ylim() == (2.5, -0.5) for one in axes)
+
+
 def test_a_rule_looks_the_same_in_every_figure_and_like_no_other():
     found = looks([str(n) for n in range(20)])
     assert len({(look.colour, look.marker) for look in found.values()}) == 20
