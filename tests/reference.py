@@ -41,6 +41,45 @@ def sam_step(params, optimizer, loss_of, *, rho, scaled=None, eta=0.01):
     _put(params, base_step(w, g, params, optimizer))
 
 
+def gsam_step(params, optimizer, loss_of, *, rho, alpha, scaled=None):
+    """g_p less alpha times the part of g that is orthogonal to g_p, as one long vector."""
+    w = [p.detach().clone() for p in params]
+    g = gradients_at(w, params, loss_of)
+    e = sam_perturbation(w, g, rho, [False] * len(w), 0.01)
+    g_p = gradients_at([a + b for a, b in zip(w, e, strict=True)], params, loss_of)
+    long_g, long_p = flat(g), flat(g_p)
+    unit = long_p / long_p.norm()
+    orthogonal = long_g - (long_g @ unit) * unit
+    _put(params, base_step(w, unflat(long_p - alpha * orthogonal, w), params, optimizer))
+
+
+def c_flat_step(params, optimizer, loss_of, *, rho, lamb, scaled=None):
+    """g_1 + lamb (g_3 - g_2), as one long vector."""
+    w = [p.detach().clone() for p in params]
+
+    def gradient(point):
+        return flat(gradients_at(unflat(point, w), params, loss_of))
+
+    def ball(v):
+        return rho * v / v.norm()
+
+    start = flat(w)
+    g0 = gradient(start)
+    g1 = gradient(start + ball(g0))
+    u = start + ball(g1 - g0)
+    g2 = gradient(u)
+    g3 = gradient(u + ball(g2))
+    _put(params, base_step(w, unflat(g1 + lamb * (g3 - g2), w), params, optimizer))
+
+
+def flat(tensors):
+    return torch.cat([t.flatten() for t in tensors])
+
+
+def unflat(vector, like):
+    return [part.reshape(t.shape) for part, t in zip(vector.split([t.numel() for t in like]), like, strict=True)]
+
+
 def multistep_step(params, optimizer, loss_of, *, rho, k, gradient, scaled=None, eta=0.01):
     """k ascent steps; one descent from w with the last gradient or the mean of those at the perturbed points."""
     scaled = scaled or [False] * len(params)

@@ -124,6 +124,22 @@ class LookbehindASAM(RuleEntry):
     alpha: Alpha = 0.5
 
 
+class GSAM(RuleEntry):
+    """Surrogate-gap-guided SAM (Zhuang et al. 2022, arXiv 2203.08065)."""
+
+    name: Literal["gsam"] = "gsam"
+    rho: NonNegative = 0.05
+    alpha: NonNegative = 0.4
+
+
+class CFlat(RuleEntry):
+    """Zeroth- and first-order flatness, made for continual learning (Bian et al. 2024, arXiv 2404.00986)."""
+
+    name: Literal["c-flat"] = "c-flat"
+    rho: NonNegative = 0.2
+    lamb: NonNegative = 0.2
+
+
 RULE_ENTRIES: dict[str, type[RuleEntry]] = {
     "none": NoRule,
     "sam": SAM,
@@ -135,4 +151,6 @@ RULE_ENTRIES: dict[str, type[RuleEntry]] = {
     "lookahead-asam": LookaheadASAM,
     "lookbehind-sam": LookbehindSAM,
     "lookbehind-asam": LookbehindASAM,
+    "gsam": GSAM,
+    "c-flat": CFlat,
 }

@@ -6,6 +6,8 @@ loss = rule.step(optimizer, closure)  # closure: zero grads, forward, backward, 
 
 from collections.abc import Callable
 
+from lifelong_lb.optim.c_flat import CFlat
+from lifelong_lb.optim.gsam import GSAM
 from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
 from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
@@ -24,13 +26,17 @@ RULES: dict[str, Callable[..., UpdateRule]] = {
     "lookahead-asam": LookaheadASAM,
     "lookbehind-sam": LookbehindSAM,
     "lookbehind-asam": LookbehindASAM,
+    "gsam": GSAM,
+    "c-flat": CFlat,
 }
 """Names that a study file knows, and the rules they build."""
 
 __all__ = [
     "ASAM",
+    "GSAM",
     "RULES",
     "SAM",
+    "CFlat",
     "Lookahead",
     "LookaheadASAM",
     "LookaheadSAM",

@@ -8,7 +8,18 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 
-from lifelong_lb.optim import ASAM, RULES, SAM, Lookahead, LookbehindASAM, LookbehindSAM, MultistepSAM, NoRule
+from lifelong_lb.optim import (
+    ASAM,
+    GSAM,
+    RULES,
+    SAM,
+    CFlat,
+    Lookahead,
+    LookbehindASAM,
+    LookbehindSAM,
+    MultistepSAM,
+    NoRule,
+)
 from lifelong_lb.optim.lookbehind import adaptive_alpha
 
 
@@ -94,6 +105,36 @@ def test_multistep_by_hand(gradient, expected):
     assert w.item() == pytest.approx(expected, abs=1e-14)
 
 
+@pytest.mark.parametrize("rule", [GSAM(rho=0.1, alpha=0), CFlat(rho=0.1, lamb=0)])
+def test_without_their_correction_gsam_and_c_flat_are_sam(rule):
+    assert rule.gradient_evaluations == 2
+    models = [classifier(), classifier()]
+    optimizers = [SGD(m.parameters(), lr=0.1, momentum=0.9) for m in models]
+    ours = trained(rule, models[0], optimizers[0])
+    assert equal(ours, trained(SAM(rho=0.1), models[1], optimizers[1]))
+
+
+def test_gsam_by_hand():
+    # f = (w1^2 + 3 w2^2) / 2 at (3, -4/3), rho = 0.5: g = (3, -4), g_p = (3.3, -5.2) as for SAM;
+    # v = g - (g.g_p / |g_p|^2) g_p = (3, -4) - (30.7 / 37.93) (3.3, -5.2)
+    w = parameter(3.0, -4 / 3)
+    optimizer = SGD([w], lr=0.1)
+    closure = quadratic(w, torch.tensor([1.0, 3.0], dtype=torch.float64))(optimizer)
+    GSAM(rho=0.5, alpha=0.5).step(optimizer, closure)
+    share = 30.7 / 37.93
+    orthogonal = (3 - share * 3.3, -4 + share * 5.2)
+    expected = [3 - 0.1 * (3.3 - 0.5 * orthogonal[0]), -4 / 3 - 0.1 * (-5.2 - 0.5 * orthogonal[1])]
+    assert w.tolist() == pytest.approx(expected, abs=1e-14)
+
+
+def test_c_flat_by_hand():
+    # f = w^2 / 2 from w = 1, rho = 0.5: g_0 = 1, g_1 = 1.5, u = 1 + 0.5 = 1.5 = g_2, g_3 = 2; 1.5 + 0.2 (2 - 1.5) = 1.6
+    w = parameter(1.0)
+    optimizer = SGD([w], lr=0.1)
+    CFlat(rho=0.5, lamb=0.2).step(optimizer, quadratic(w, 1.0)(optimizer))
+    assert w.item() == pytest.approx(1 - 0.16, abs=1e-14)
+
+
 @pytest.mark.parametrize("gradient", ["last", "mean"])
 def test_one_ascent_step_is_sam(gradient):
     models = [classifier(), classifier()]
@@ -151,8 +192,8 @@ def test_gradient_evaluations_are_the_closure_calls(name, settings):
 
     for _ in range(3):
         rule.step(optimizer, counted)
-    one_ascent = {"sam": 2, "asam": 2, "lookahead-sam": 2, "lookahead-asam": 2}
-    expected = {"none": 1, "lookahead": 1, **one_ascent}.get(name, settings.get("k", 5) + 1)
+    one_ascent = dict.fromkeys(("sam", "asam", "lookahead-sam", "lookahead-asam", "gsam"), 2)
+    expected = {"none": 1, "lookahead": 1, **one_ascent, "c-flat": 4}.get(name, settings.get("k", 5) + 1)
     assert rule.gradient_evaluations == expected
     assert calls == 3 * expected
 
@@ -206,7 +247,16 @@ def test_zero_gradient_leaves_finite_weights(name):
 
 @pytest.mark.parametrize(
     ("name", "failing"),
-    [("sam", 1), ("asam", 1), *((f"lookbehind-{kind}", i) for kind in ("sam", "asam") for i in (1, 2))],
+    [
+        ("sam", 1),
+        ("asam", 1),
+        ("gsam", 1),
+        ("c-flat", 1),
+        ("c-flat", 2),
+        ("c-flat", 3),
+        ("multistep-sam", 2),
+        *((f"lookbehind-{kind}", i) for kind in ("sam", "asam") for i in (1, 2)),
+    ],
 )
 def test_a_pass_that_raises_leaves_the_weights(name, failing):
     w = parameter(1.0, -2.0)
@@ -275,6 +325,8 @@ def test_an_optimizer_that_changes_gradients_in_place_does_not_spoil_the_ascent(
         (lambda: LookbehindSAM(k=2.0), r"k must be a whole number >= 1; got 2\.0"),
         (lambda: LookbehindSAM(alpha=0), r"alpha must be a number in \(0, 1\], 'adaptive' or 'adaptive-global'; got 0"),
         (lambda: LookbehindASAM(alpha=1.5), r"alpha must be a number in \(0, 1\], 'adaptive' or .* got 1\.5"),
+        (lambda: GSAM(alpha=-1), "alpha must be a finite number >= 0; got -1"),
+        (lambda: CFlat(lamb=float("inf")), "lamb must be a finite number >= 0; got inf"),
         (lambda: Lookahead(alpha=1.5), r"alpha must be a number in \(0, 1\]; got 1\.5"),
         (lambda: Lookahead(alpha="adaptive"), r"alpha must be a number in \(0, 1\]; got 'adaptive'"),
         (lambda: MultistepSAM(gradient="first"), "gradient must be 'last' or 'mean'; got 'first'"),
