@@ -132,6 +132,15 @@ class GSAM(RuleEntry):
     alpha: NonNegative = 0.4
 
 
+class LookSAM(RuleEntry):
+    """SAM's ascent once in k steps, its direction reused in between (Liu et al. 2022, arXiv 2203.02714)."""
+
+    name: Literal["looksam"] = "looksam"
+    rho: NonNegative = 0.05
+    k: AtLeastOne = 5
+    alpha: Positive = 0.7
+
+
 class CFlat(RuleEntry):
     """Zeroth- and first-order flatness, made for continual learning (Bian et al. 2024, arXiv 2404.00986)."""
 
@@ -152,5 +161,6 @@ RULE_ENTRIES: dict[str, type[RuleEntry]] = {
     "lookbehind-sam": LookbehindSAM,
     "lookbehind-asam": LookbehindASAM,
     "gsam": GSAM,
+    "looksam": LookSAM,
     "c-flat": CFlat,
 }

@@ -10,6 +10,7 @@ from lifelong_lb.optim.c_flat import CFlat
 from lifelong_lb.optim.gsam import GSAM
 from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
+from lifelong_lb.optim.looksam import LookSAM
 from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
 from lifelong_lb.optim.rule import NoRule, UpdateRule
 from lifelong_lb.optim.sam import ASAM, SAM
@@ -27,6 +28,7 @@ RULES: dict[str, Callable[..., UpdateRule]] = {
     "lookbehind-sam": LookbehindSAM,
     "lookbehind-asam": LookbehindASAM,
     "gsam": GSAM,
+    "looksam": LookSAM,
     "c-flat": CFlat,
 }
 """Names that a study file knows, and the rules they build."""
@@ -37,6 +39,7 @@ __all__ = [
     "RULES",
     "SAM",
     "CFlat",
+    "LookSAM",
     "Lookahead",
     "LookaheadASAM",
     "LookaheadSAM",

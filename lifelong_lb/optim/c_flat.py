@@ -14,9 +14,9 @@ class CFlat(UpdateRule):
     """C-Flat, the sharpness-aware rule made for continual learning: w <- base(w, g_1 + lamb (g_3 - g_2)).
 
     Bian et al. 2024, "Make Continual Learning Stronger via C-Flat", arXiv 2404.00986, algorithm 1, in the form of the
-    authors' code. With N(v) = v / ||v||: g_0 = g(w), and g_1 = g(w + rho N(g_0)) is SAM's gradient; u = w + rho N(g_1 -
-    g_0) lies where the gradient's norm grows, g_2 = g(u) and g_3 = g(u + rho N(g_2)), and g_3 - g_2 is the gradient of the
-    first-order flatness. lamb = 0 is SAM.
+    authors' code. With N(v) = v / ||v||, g_0 = g(w), and g_1 = g(w + rho N(g_0)) is SAM's gradient. The gradient's norm
+    grows towards u = w + rho N(g_1 - g_0); with g_2 = g(u) and g_3 = g(u + rho N(g_2)), the gradient of the first-order
+    flatness is g_3 - g_2. lamb = 0 is SAM.
     Three copies of the weights' size are held.
 
     Args:

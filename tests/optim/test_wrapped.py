@@ -5,38 +5,12 @@ import pickle
 
 import pytest
 import torch
+from small_training import batches, closure_of, equal, make_model, weights
 from torch import nn
-from torch.nn.functional import cross_entropy
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
 
 from lifelong_lb.optim import RULES, LookaheadSAM, LookbehindSAM
-
-
-def make_model():
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)).double()
-
-
-def batches(n):
-    generator = torch.Generator().manual_seed(3)
-    return [
-        (
-            torch.randn(6, 4, generator=generator, dtype=torch.float64),
-            torch.randint(0, 3, (6,), generator=generator),
-        )
-        for _ in range(n)
-    ]
-
-
-def closure_of(model, optimizer, x, y):
-    def closure():
-        optimizer.zero_grad()
-        loss = cross_entropy(model(x), y)
-        loss.backward()
-        return loss
-
-    return closure
 
 
 def train(model, wrapped, data, scheduler=None):
@@ -44,14 +18,6 @@ def train(model, wrapped, data, scheduler=None):
         wrapped.step(closure_of(model, wrapped, x, y))
         if scheduler is not None:
             scheduler.step()
-
-
-def weights(model):
-    return [p.detach().clone() for p in model.parameters()]
-
-
-def equal(first, second):
-    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -118,7 +84,7 @@ def test_groups_and_state_are_the_base_optimizers():
     assert [group["lr"] for group in base.param_groups] == [0.1, 0.5]
     train(model, wrapped, batches(1))
     assert wrapped.state is base.state
-    assert len(base.state) == 4
+    assert len(base.state) == 5
     wrapped.zero_grad()
     assert all(p.grad is None for p in model.parameters())
     assert repr(wrapped).startswith("LookbehindSAM over SGD")

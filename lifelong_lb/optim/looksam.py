@@ -1,0 +1,128 @@
+"""LookSAM: SAM's ascent once in k steps, its direction reused in between."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lifelong_lb.optim.ascent import TINY, SAMAscent, global_norm, gradients
+from lifelong_lb.optim.checks import at_least_one, positive
+from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
+from lifelong_lb.optim.weights import copied, load, perturb, restored_on_error, with_gradient
+
+
+class LookSAM(UpdateRule):
+    """LookSAM: every k-th step is a SAM step; the others add the part of its gradient that plain gradients lack.
+
+    Liu et al. 2022, "Towards Efficient and Scalable Sharpness-Aware Minimization", arXiv 2203.02714, algorithm 1. At
+    steps 0, k, 2k, ... the base step takes g_s = g(w + rho g / ||g||), and v, the part of g_s orthogonal to g, is kept;
+    at the others it takes g + alpha ||g|| / ||v|| v. Norms are over all parameters together. k = 1 is SAM.
+
+    The rule keeps v between steps. :meth:`synchronise` makes the next step a SAM step: a direction found on one
+    experience is not carried over to the next.
+
+    Args:
+        rho: radius of the perturbation, >= 0.
+        k: steps from one ascent to the next, >= 1.
+        alpha: weight of the kept direction, > 0.
+
+    Raises:
+        ValueError: for a hyper-parameter outside its range.
+    """
+
+    def __init__(self, *, rho: float = 0.05, k: int = 5, alpha: float = 0.7) -> None:
+        self._ascent = SAMAscent(rho)
+        self.k = at_least_one("k", k)
+        self.alpha = positive("alpha", alpha)
+        self._steps = 0
+        self._kept: dict[Tensor, Tensor] = {}
+        self._order: list[Tensor] = []
+
+    @property
+    def gradient_evaluations(self) -> float:
+        """Mean over k steps: two passes in one of them, one in the others."""
+        return (self.k + 1) / self.k
+
+    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
+        """Take the second pass when it is due, else add the direction kept.
+
+        Args:
+            optimizer: the base optimizer.
+            closure: evaluates the minibatch at the current weights.
+            names: not used.
+
+        Returns:
+            A function that counts the step.
+        """
+        everything = trainable(optimizer)
+        params = with_gradient(everything)
+        if params and self._steps % self.k == 0:
+            self._order = everything
+            self._ascend(params, closure, names)
+        elif params:
+            self._reuse(params)
+        return self._count
+
+    def synchronise(self) -> None:
+        """Let the next step be a SAM step."""
+        self._steps, self._kept, self._order = 0, {}, []
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the rule keeps between steps.
+
+        Returns:
+            ``steps`` since the start, and the ``direction`` kept, a tensor or None for each parameter of the optimizer.
+        """
+        kept = [self._kept.get(p) for p in self._order]
+        return {"steps": self._steps, "direction": [None if v is None else v.clone() for v in kept]}
+
+    def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:
+        """Go on where another rule stopped.
+
+        Args:
+            state: from :meth:`state_dict`.
+            optimizer: the base optimizer.
+
+        Raises:
+            ValueError: when the direction does not fit the optimizer's parameters.
+        """
+        params, kept = trainable(optimizer), list(state.get("direction", []))
+        fits = len(params) == len(kept) and all(
+            v is None or v.shape == p.shape for p, v in zip(params, kept, strict=True)
+        )
+        if kept and not fits:
+            raise ValueError(f"the direction kept must fit the optimizer's {len(params)} parameters; got {len(kept)}")
+        self._steps, self._order = int(state.get("steps", 0)), params if kept else []
+        self._kept = {p: v.clone() for p, v in zip(self._order, kept, strict=True) if v is not None}
+
+    def _count(self) -> None:
+        self._steps += 1
+
+    def _ascend(self, params: Sequence[Tensor], closure: Closure, names: Names | None) -> None:
+        slow, plain = copied(params), [grad.clone() for grad in gradients(params)]
+        with restored_on_error(params, slow):
+            perturb(params, self._ascent(params, names))
+            with torch.enable_grad():
+                closure()
+        load(params, slow)
+        with torch.no_grad():
+            pairs = [(p, p.grad, g) for p, g in zip(params, plain, strict=True) if p.grad is not None]
+            share = _dot(pairs) / (global_norm([g for _, _, g in pairs]) ** 2 + TINY)
+            self._kept = {p: s - share.to(g.device) * g for p, s, g in pairs}
+
+    @torch.no_grad()
+    def _reuse(self, params: Sequence[Tensor]) -> None:
+        known = [p for p in params if p in self._kept]
+        if not known:
+            return
+        ratio = global_norm(gradients(params)) / (global_norm([self._kept[p] for p in known]) + TINY)
+        for p in known:
+            assert p.grad is not None
+            p.grad.add_(self._kept[p] * (self.alpha * ratio.to(p.device)))
+
+
+def _dot(pairs: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
+    device = pairs[0][1].device
+    return torch.stack([torch.sum(s * g).to(device) for _, s, g in pairs]).sum()
