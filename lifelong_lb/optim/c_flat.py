@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 from lifelong_lb.optim.ascent import TINY, SAMAscent, global_norm, gradients
 from lifelong_lb.optim.checks import non_negative
 from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import copied, load, perturb, restored_on_error, with_gradient
+from lifelong_lb.optim.weights import evaluate, holding, moved, perturb, with_gradient
 
 
 class CFlat(UpdateRule):
@@ -51,32 +51,23 @@ class CFlat(UpdateRule):
         params = with_gradient(trainable(optimizer))
         if not params:
             return lambda: None
-        slow, total = copied(params), [grad.neg() for grad in gradients(params)]  # -g_0
-        with restored_on_error(params, slow):
-            perturb(params, self._ascent(params, names))
-            _pass(closure)
-            if self.lamb:
-                torch._foreach_add_(total, _grads(params))  # g_1 - g_0
-                climb = torch._foreach_mul(total, self.rho / (global_norm(total) + TINY))
-                total = [grad.clone() for grad in _grads(params)]  # g_1
-                load(params, slow)
-                perturb(params, climb)
-                _pass(closure)
+        towards = [grad.neg() for grad in gradients(params)]  # -g_0
+        with holding(params, moved(params, self._ascent(params, names))):
+            evaluate(closure)
+        if self.lamb:
+            torch._foreach_add_(towards, _grads(params))  # g_1 - g_0
+            climb = torch._foreach_mul(towards, self.rho / (global_norm(towards) + TINY))
+            total = [grad.clone() for grad in _grads(params)]  # g_1
+            with holding(params, moved(params, climb)):
+                evaluate(closure)
                 torch._foreach_add_(total, _grads(params), alpha=-self.lamb)
                 graded = with_gradient(params)
                 perturb(graded, self._ascent(graded, names))
-                _pass(closure)
+                evaluate(closure)
                 torch._foreach_add_(total, _grads(params), alpha=self.lamb)
-        load(params, slow)
-        if self.lamb:
             for p, grad in zip(params, total, strict=True):
                 p.grad = grad
         return lambda: None
-
-
-def _pass(closure: Closure) -> None:
-    with torch.enable_grad():
-        closure()
 
 
 def _grads(params: list[Tensor]) -> list[Tensor]:

@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 from lifelong_lb.optim.ascent import TINY, SAMAscent, gradients
 from lifelong_lb.optim.checks import non_negative
 from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import copied, load, perturb, restored_on_error, with_gradient
+from lifelong_lb.optim.weights import evaluate, holding, moved, with_gradient
 
 
 class GSAM(UpdateRule):
@@ -16,7 +16,7 @@ class GSAM(UpdateRule):
     Zhuang et al. 2022, "Surrogate Gap Minimization Improves Sharpness-Aware Training", arXiv 2203.08065, algorithm 1:
     descending along g_p lowers the perturbed loss, ascending along v lowers the gap to the plain loss without touching
     the perturbed loss to first order. rho is constant here; in the paper it may follow the learning rate. alpha = 0 is
-    SAM. Two copies of the weights' size are held: the weights and g.
+    SAM. Two copies of the weights' size are held: the perturbed weights and g.
 
     Args:
         rho: radius of the perturbation, >= 0; by default SAM's.
@@ -49,12 +49,9 @@ class GSAM(UpdateRule):
         params = with_gradient(trainable(optimizer))
         if not params:
             return lambda: None
-        slow, plain = copied(params), [grad.clone() for grad in gradients(params)]
-        with restored_on_error(params, slow):
-            perturb(params, self._ascent(params, names))
-            with torch.enable_grad():
-                closure()
-        load(params, slow)
+        plain = [grad.clone() for grad in gradients(params)]
+        with holding(params, moved(params, self._ascent(params, names))):
+            evaluate(closure)
         if self.alpha:
             self._correct(params, plain)
         return lambda: None

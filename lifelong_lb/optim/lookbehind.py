@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent
 from lifelong_lb.optim.checks import at_least_one, interpolation
 from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import copied, load, restored_on_error, with_gradient
+from lifelong_lb.optim.weights import copied, evaluate, holding, load, perturb, with_gradient
 
 
 class _Lookbehind(UpdateRule):
@@ -20,9 +20,9 @@ class _Lookbehind(UpdateRule):
     the same weights on the same data, so k + 1 passes do the work of 2k. (With dropout the two would differ in their
     masks; running BatchNorm statistics see k + 1 passes instead of 2k.)
 
-    During a step three copies of the weights are held: slow, fast and p; for an adaptive alpha with k > 1 the first
-    fast weights too. When a pass raises, the weights are restored; inner steps that the base optimizer has
-    taken by then stay in its momentum.
+    During a step two copies are held beside the weights themselves, which are the fast ones: the slow weights and p;
+    for an adaptive alpha with k > 1 the first fast weights too. When a pass raises, the weights are restored; inner steps
+    that the base optimizer has taken by then stay in its momentum.
     """
 
     def __init__(self, ascent: Ascent, k: int, alpha: float | str) -> None:
@@ -50,27 +50,29 @@ class _Lookbehind(UpdateRule):
         params = trainable(optimizer)
         if not with_gradient(params):
             return lambda: None
-        slow = copied(params)
-        fast = first = slow
-        with restored_on_error(params, slow):
-            load(params, self._ascended(params, names))
-            _pass(closure)
+        slow, point = copied(params), copied(params)
+        first = slow
+        try:
+            with holding(params, point):
+                self._climb(params, names)
+                evaluate(closure)
             for i in range(1, self.k):
-                ahead = self._ascended(params, names)  # before the base step, which may change gradients in place
-                load(params, fast)
+                with holding(params, point):
+                    self._climb(params, names)  # before the base step, which may change gradients in place
                 optimizer.step()
-                fast = copied(params)
-                first = fast if i == 1 else first
-                load(params, ahead)
-                _pass(closure)
-            load(params, fast)
+                if i == 1 and isinstance(self.alpha, str):
+                    first = copied(params)
+                with holding(params, point):
+                    evaluate(closure)
+        except BaseException:
+            load(params, slow)
+            raise
         return lambda: self._interpolate(params, slow, first)
 
-    def _ascended(self, params: Sequence[Tensor], names: Names | None) -> list[Tensor]:
-        """The next perturbed point p + e(g(p)); parameters without a gradient stay where they are."""
+    def _climb(self, params: Sequence[Tensor], names: Names | None) -> None:
         graded = with_gradient(params)
-        steps = dict(zip(graded, self._ascent(graded, names), strict=True)) if graded else {}
-        return [steps[p].add_(p.detach()) if p in steps else p.detach().clone() for p in params]
+        if graded:
+            perturb(graded, self._ascent(graded, names))
 
     @torch.no_grad()
     def _interpolate(self, params: Sequence[Tensor], slow: Sequence[Tensor], first: Sequence[Tensor]) -> None:
@@ -117,11 +119,6 @@ def _direction(displacement: Tensor) -> Tensor:
     largest_one = displacement / displacement.abs().max().clamp_min(tiny)
     unit: Tensor = largest_one / torch.linalg.vector_norm(largest_one).clamp_min(tiny)
     return unit
-
-
-def _pass(closure: Closure) -> None:
-    with torch.enable_grad():
-        closure()
 
 
 class LookbehindSAM(_Lookbehind):

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from lifelong_lb.optim.ascent import TINY, SAMAscent, global_norm, gradients
 from lifelong_lb.optim.checks import at_least_one, positive
 from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import copied, load, perturb, restored_on_error, with_gradient
+from lifelong_lb.optim.weights import evaluate, holding, moved, with_gradient
 
 
 class LookSAM(UpdateRule):
@@ -101,12 +101,9 @@ class LookSAM(UpdateRule):
         self._steps += 1
 
     def _ascend(self, params: Sequence[Tensor], closure: Closure, names: Names | None) -> None:
-        slow, plain = copied(params), [grad.clone() for grad in gradients(params)]
-        with restored_on_error(params, slow):
-            perturb(params, self._ascent(params, names))
-            with torch.enable_grad():
-                closure()
-        load(params, slow)
+        plain = [grad.clone() for grad in gradients(params)]
+        with holding(params, moved(params, self._ascent(params, names))):
+            evaluate(closure)
         with torch.no_grad():
             pairs = [(p, p.grad, g) for p, g in zip(params, plain, strict=True) if p.grad is not None]
             share = _dot(pairs) / (global_norm([g for _, _, g in pairs]) ** 2 + TINY)

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent
 from lifelong_lb.optim.checks import at_least_one, one_of
 from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import copied, load, perturb, restored_on_error, with_gradient
+from lifelong_lb.optim.weights import copied, evaluate, holding, perturb, with_gradient
 
 GRADIENTS = ("last", "mean")
 """Which gradient the base step takes: that of the k-th perturbed point, or the mean over the k perturbed points."""
@@ -49,18 +49,15 @@ class _Multistep(UpdateRule):
         params = trainable(optimizer)
         if not with_gradient(params):
             return lambda: None
-        slow = copied(params)
         sums: dict[Tensor, Tensor] = {}
-        with restored_on_error(params, slow):
+        with holding(params, copied(params)):
             for _ in range(self.k):
                 graded = with_gradient(params)
                 if graded:
                     perturb(graded, self._ascent(graded, names))
-                with torch.enable_grad():
-                    closure()
+                evaluate(closure)
                 if self.gradient == "mean" and self.k > 1:
                     _add_gradients(sums, with_gradient(params))
-        load(params, slow)
         for p, total in sums.items():
             p.grad = total.div_(self.k)
         return lambda: None

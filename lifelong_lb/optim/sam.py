@@ -1,15 +1,14 @@
 """SAM and ASAM: one ascent step, then the base step with the gradient found there."""
 
-import torch
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent
 from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import copied, load, perturb, restored_on_error, with_gradient
+from lifelong_lb.optim.weights import evaluate, holding, moved, with_gradient
 
 
 class _OneAscent(UpdateRule):
-    """w <- base(w, g(w + e)), e from an ascent step at w. One copy of the weights is held during the second pass."""
+    """w <- base(w, g(w + e)), e from an ascent step at w. The perturbed weights are the one copy that is held."""
 
     def __init__(self, ascent: Ascent) -> None:
         self._ascent = ascent
@@ -34,12 +33,8 @@ class _OneAscent(UpdateRule):
         params = with_gradient(trainable(optimizer))
         if not params:
             return lambda: None
-        slow = copied(params)
-        with restored_on_error(params, slow):
-            perturb(params, self._ascent(params, names))
-            with torch.enable_grad():
-                closure()
-        load(params, slow)
+        with holding(params, moved(params, self._ascent(params, names))):
+            evaluate(closure)
         return lambda: None
 
 

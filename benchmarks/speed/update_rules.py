@@ -1,0 +1,137 @@
+"""Time of one step of each update rule, over the passes that its mathematics needs.
+
+Run with one thread: ``python benchmarks/speed/update_rules.py --rounds 30``. All alternatives run in turn within one
+process, round after round, so that what else the machine does falls on all of them alike; each number is the median
+over rounds of a ratio taken within a round. Prints a Markdown table.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.optim import SGD
+
+from lifelong_lb.config import MODEL_ENTRIES
+from lifelong_lb.data.shape import Shape
+from lifelong_lb.models import build_model
+from lifelong_lb.optim import RULES, LookbehindSAM, UpdateRule
+from lifelong_lb.optim.ascent import SAMAscent
+from lifelong_lb.optim.rule import trainable
+from lifelong_lb.optim.weights import copied, load, perturb
+
+SETTINGS = {
+    "lookbehind-sam": {"k": 2},
+    "lookbehind-asam": {"k": 2},
+    "multistep-sam": {"k": 2},
+    "multistep-asam": {"k": 2},
+}
+
+
+class TwoKPasses(UpdateRule):
+    """Lookbehind-SAM the way its published code takes it: a gradient to climb and another to descend, k times over."""
+
+    def __init__(self, k: int) -> None:
+        self._ascent, self.k = SAMAscent(0.05), k
+
+    @property
+    def gradient_evaluations(self) -> float:
+        return 2 * self.k
+
+    def before_base_step(self, optimizer, closure, names=None):
+        params = trainable(optimizer)
+        slow = copied(params)
+        fast = slow
+        for i in range(self.k):
+            if i:
+                closure()
+            perturb(params, self._ascent(params, names))
+            closure()
+            if i < self.k - 1:
+                perturbed = copied(params)
+                load(params, fast)
+                optimizer.step()
+                fast = copied(params)
+                load(params, perturbed)
+        load(params, fast)
+
+        def finish():
+            with torch.no_grad():
+                torch._foreach_lerp_(params, slow, 0.5)
+
+        return finish
+
+
+def problem(model_name: str, batch: int) -> tuple[nn.Module, SGD, Callable[[], torch.Tensor]]:
+    image = (3, 32, 32) if model_name == "reduced-resnet18" else (1, 28, 28)
+    channels = image[0]
+    shape = Shape(image, 1, 10, 10, (0.5,) * channels, (0.25,) * channels)
+    torch.manual_seed(0)
+    model = build_model(MODEL_ENTRIES[model_name](head="single"), shape)
+    optimizer = SGD(model.parameters(), lr=1e-3)
+    x = torch.randint(0, 256, (batch, *image), dtype=torch.uint8)
+    y = torch.randint(0, 10, (batch,))
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = cross_entropy(model(x), y)
+        loss.backward()
+        return loss
+
+    return model, optimizer, closure
+
+
+def timed(function: Callable[[], object], repeats: int) -> float:
+    started = time.perf_counter()
+    for _ in range(repeats):
+        function()
+    return (time.perf_counter() - started) / repeats
+
+
+def measure(model_name: str, batch: int, rounds: int) -> dict[str, tuple[float, float]]:
+    """Median over rounds of step / (passes x bare pass), by rule, with the passes a step."""
+    _, optimizer, closure = problem(model_name, batch)
+    rules: dict[str, UpdateRule] = {name: make(**SETTINGS.get(name, {})) for name, make in RULES.items()}
+    for k in (2, 5):
+        rules[f"lookbehind-sam k={k}"] = LookbehindSAM(k=k)
+        rules[f"2k passes k={k}"] = TwoKPasses(k)
+    once = timed(closure, 3)
+    repeats = max(1, int(0.02 / once)) * 5  # looksam and lookahead have a period of five steps
+    repeats = repeats if model_name == "mlp" else 5
+    ratios: dict[str, list[float]] = {name: [] for name in rules}
+    against: dict[str, list[float]] = {"k=2": [], "k=5": []}
+    for _ in range(rounds):
+        times = {}
+        for name, rule in rules.items():
+            bare = timed(closure, repeats)
+            times[name] = timed(lambda rule=rule: rule.step(optimizer, closure), repeats)
+            ratios[name].append(times[name] / (rule.gradient_evaluations * bare))
+        for k, found in against.items():
+            found.append(times[f"2k passes {k}"] / times[f"lookbehind-sam {k}"])
+    table = {name: (statistics.median(found), rules[name].gradient_evaluations) for name, found in ratios.items()}
+    for k, found in against.items():
+        table[f"2k passes over lookbehind-sam, {k}"] = (statistics.median(found), float("nan"))
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20)
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    cases = [("mlp", 10), ("mlp", 64), ("reduced-resnet18", 10), ("reduced-resnet18", 64)]
+    columns = {f"{name}, batch {batch}": measure(name, batch, rounds) for name, batch in cases}
+    rows = list(next(iter(columns.values())))
+    print("| rule | passes | " + " | ".join(columns) + " |")
+    print("|---|---|" + "---|" * len(columns))
+    for row in rows:
+        passes = next(iter(columns.values()))[row][1]
+        cells = " | ".join(f"{column[row][0]:.2f}" for column in columns.values())
+        print(f"| {row} | {'' if passes != passes else f'{passes:g}'} | {cells} |")
+
+
+if __name__ == "__main__":
+    main()
