@@ -21,8 +21,8 @@ class _Lookbehind(UpdateRule):
     masks; running BatchNorm statistics see k + 1 passes instead of 2k.)
 
     During a step two copies are held beside the weights themselves, which are the fast ones: the slow weights and p;
-    for an adaptive alpha with k > 1 the first fast weights too. When a pass raises, the weights are restored; inner steps
-    that the base optimizer has taken by then stay in its momentum.
+    for an adaptive alpha with k > 1 the first fast weights too. When a pass raises, the weights are restored; inner
+    steps that the base optimizer has taken by then stay in its momentum.
     """
 
     def __init__(self, ascent: Ascent, k: int, alpha: float | str) -> None:
