@@ -98,15 +98,14 @@ def measure(model_name: str, batch: int, rounds: int) -> dict[str, tuple[float, 
     for k in (2, 5):
         rules[f"lookbehind-sam k={k}"] = LookbehindSAM(k=k)
         rules[f"2k passes k={k}"] = TwoKPasses(k)
-    once = timed(closure, 3)
-    repeats = max(1, int(0.02 / once)) * 5  # looksam and lookahead have a period of five steps
-    repeats = repeats if model_name == "mlp" else 5
+    few = max(1, round(0.02 / timed(closure, 3)))  # steps a round, at least 20 ms of them
     ratios: dict[str, list[float]] = {name: [] for name in rules}
     against: dict[str, list[float]] = {"k=2": [], "k=5": []}
     for _ in range(rounds):
         times = {}
         for name, rule in rules.items():
-            bare = timed(closure, repeats)
+            repeats = 5 * few if name.startswith("look") and "behind" not in name else few  # periods of five steps
+            bare = timed(closure, few)
             times[name] = timed(lambda rule=rule: rule.step(optimizer, closure), repeats)
             ratios[name].append(times[name] / (rule.gradient_evaluations * bare))
         for k, found in against.items():
