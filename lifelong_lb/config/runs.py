@@ -51,11 +51,6 @@ class RunConfig(Settings):
         """
         return self.model_dump(mode="json")
 
-    @property
-    def title(self) -> str:
-        """One line for logs and progress."""
-        return f"{self.stream.name} {self.strategy.name} {self.rule.name} {self.optimizer.name} seed {self.seed}"
-
 
 @dataclass(frozen=True)
 class GridRun:

@@ -68,7 +68,8 @@ def run_local(jobs: Sequence[Job], workers: int, ended: Ended) -> None:
             process.terminate()
         for _, process, _ in running.values():
             process.join()
-        ResultFolder(jobs[0].out).remove_leftovers() if jobs else None
+        for out in {job.out for job in jobs}:
+            ResultFolder(out).remove_leftovers()
 
 
 EXECUTORS: dict[str, Callable[[Sequence[Job], int, Ended], None]] = {
