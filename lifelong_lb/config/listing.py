@@ -39,18 +39,27 @@ def listing(what: str | None = None, metrics: Callable[[], str] | None = None) -
 
 
 def _entries(known: Mapping[str, type[BaseModel]]) -> str:
+    settings = {name: _settings(model) for name, model in known.items()}
+    common = dict(set.intersection(*(set(each.items()) for each in settings.values()))) if len(known) > 1 else {}
     lines = []
     for name, model in known.items():
-        summary = (model.__doc__ or "").strip().splitlines()[0]
-        lines.append(f"  {name:<20} {summary}")
-        settings = [
-            f"{key}={_shown(field.get_default(call_default_factory=True))}"
-            for key, field in model.model_fields.items()
-            if key not in ("name", "label")
-        ]
-        if settings:
-            lines.append(f"  {'':<20} {', '.join(settings)}")
+        lines.append(f"  {name:<20} {(model.__doc__ or '').strip().splitlines()[0]}")
+        own = [f"{key}={value}" for key, value in settings[name].items() if key not in common]
+        if own:
+            lines.append(f"  {'':<20} {', '.join(own)}")
+    if common:
+        shared = [f"{key}={value}" for key, value in next(iter(settings.values())).items() if key in common]
+        lines.append(f"  {'(each of them)':<20} {', '.join(shared)}")
     return "\n".join(lines)
+
+
+def _settings(model: type[BaseModel]) -> dict[str, str]:
+    """Settings of an entry and their defaults, as text."""
+    return {
+        key: _shown(field.get_default(call_default_factory=True))
+        for key, field in model.model_fields.items()
+        if key not in ("name", "label")
+    }
 
 
 def _shown(value: Any) -> str:

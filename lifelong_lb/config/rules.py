@@ -35,7 +35,30 @@ Alpha = Annotated[float | Literal["adaptive", "adaptive-global"], BeforeValidato
 
 
 class RuleEntry(Entry):
-    """An update rule: how a gradient becomes a step of the base optimizer."""
+    """An update rule: how a gradient becomes a step of the base optimizer.
+
+    ``batch_norm``: which of its passes update BatchNorm's running statistics; ``dropout``: whether its passes share
+    their masks. See :class:`lifelong_lb.optim.Passes`.
+    """
+
+    batch_norm: Literal["first", "all", "recomputed"] = "first"
+    dropout: Literal["same", "fresh"] = "same"
+
+    def passes(self) -> dict[str, str]:
+        """Options that every rule has.
+
+        Returns:
+            Keyword arguments of :class:`lifelong_lb.optim.Passes`.
+        """
+        return {"batch_norm": self.batch_norm, "dropout": self.dropout}
+
+    def hyper_parameters(self) -> dict[str, Any]:
+        """What is this rule's own.
+
+        Returns:
+            Keyword arguments of the rule's class.
+        """
+        return self.model_dump(exclude={"name", "label", "batch_norm", "dropout"})
 
 
 class NoRule(RuleEntry):
@@ -112,6 +135,7 @@ class LookbehindSAM(RuleEntry):
     rho: NonNegative = 0.05
     k: AtLeastOne = 5
     alpha: Alpha = 0.5
+    minibatch_switching: bool = False
 
 
 class LookbehindASAM(RuleEntry):
@@ -122,6 +146,7 @@ class LookbehindASAM(RuleEntry):
     eta: Positive = 0.01
     k: AtLeastOne = 5
     alpha: Alpha = 0.5
+    minibatch_switching: bool = False
 
 
 class GSAM(RuleEntry):

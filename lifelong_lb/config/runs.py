@@ -21,7 +21,7 @@ from lifelong_lb.config.streams import SplitStream
 from lifelong_lb.config.study import Study, stream_model, stream_train
 from lifelong_lb.config.train import Evaluation, Train
 
-RUN_FORMAT = 1
+RUN_FORMAT = 2
 """Part of every run's hash: raised when the same settings no longer mean the same numbers."""
 
 

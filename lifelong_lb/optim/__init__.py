@@ -7,11 +7,13 @@ loss = rule.step(optimizer, closure)  # closure: zero grads, forward, backward, 
 from collections.abc import Callable
 
 from lifelong_lb.optim.c_flat import CFlat
+from lifelong_lb.optim.diagnostics import Diagnostics
 from lifelong_lb.optim.gsam import GSAM
 from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
 from lifelong_lb.optim.looksam import LookSAM
 from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
+from lifelong_lb.optim.passes import NonFiniteGradientError, Passes, recomputed_statistics
 from lifelong_lb.optim.rule import NoRule, UpdateRule
 from lifelong_lb.optim.sam import ASAM, SAM
 from lifelong_lb.optim.wrapped import RuleOptimizer
@@ -39,6 +41,7 @@ __all__ = [
     "RULES",
     "SAM",
     "CFlat",
+    "Diagnostics",
     "LookSAM",
     "Lookahead",
     "LookaheadASAM",
@@ -48,6 +51,9 @@ __all__ = [
     "MultistepASAM",
     "MultistepSAM",
     "NoRule",
+    "NonFiniteGradientError",
+    "Passes",
     "RuleOptimizer",
     "UpdateRule",
+    "recomputed_statistics",
 ]

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from lifelong_lb.optim.checks import non_negative, positive
-from lifelong_lb.optim.rule import Names
+from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.weights import global_norm, gradients
 
 TINY = 1e-16
 """Added to a norm before dividing, as in the authors' codes: a zero gradient gives a zero perturbation."""
@@ -22,15 +23,16 @@ class Ascent(Protocol):
 
     uses_names: bool
 
-    def __call__(self, params: Sequence[Tensor], names: Names | None) -> list[Tensor]:
-        """Perturbation for the gradients in ``.grad``.
+    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
+        """Perturbation for the gradients in ``.grad``, as a direction and a size.
 
         Args:
-            params: parameters, all with a gradient.
-            names: their names, where known.
+            minibatch: whose gradients they are.
+            params: its parameters that have a gradient.
 
         Returns:
-            One tensor a parameter, of its shape. The parameters and their gradients are left as they are.
+            A direction, one tensor a parameter, of its shape, perhaps the gradients themselves, not to be changed; and
+            its size: the perturbation is size times direction. Parameters and gradients are left as they are.
         """
 
 
@@ -51,10 +53,10 @@ class SAMAscent:
     def __init__(self, rho: float) -> None:
         self.rho = non_negative("rho", rho)
 
-    def __call__(self, params: Sequence[Tensor], names: Names | None) -> list[Tensor]:
-        """See :class:`Ascent`; names do not matter."""
+    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
+        """See :class:`Ascent`; the direction is the gradient."""
         grads = gradients(params)
-        return _scaled(grads, self.rho / (global_norm(grads) + TINY))
+        return grads, self.rho / (minibatch.check_norm(global_norm(grads)) + TINY)
 
 
 class ASAMAscent:
@@ -78,51 +80,18 @@ class ASAMAscent:
         self.rho = non_negative("rho", rho)
         self.eta = positive("eta", eta)
 
-    def __call__(self, params: Sequence[Tensor], names: Names | None) -> list[Tensor]:
+    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
         """See :class:`Ascent`; names decide which parameters are scaled."""
+        names = minibatch.names
         chosen = [i for i, p in enumerate(params) if names is None or "weight" in names.get(p, "")]
-        scaled = gradients(params)
-        if chosen:
-            scales = torch._foreach_abs([params[i].detach() for i in chosen])
-            torch._foreach_add_(scales, self.eta)
-            for i, tg in zip(chosen, torch._foreach_mul([scaled[i] for i in chosen], scales), strict=True):
-                scaled[i] = tg
-        steps = _scaled(scaled, self.rho / (global_norm(scaled) + TINY))
-        if chosen:
-            torch._foreach_mul_([steps[i] for i in chosen], scales)
-        return steps
-
-
-def gradients(params: Sequence[Tensor]) -> list[Tensor]:
-    """Gradients of parameters that all have one.
-
-    Args:
-        params: parameters.
-
-    Returns:
-        Their ``.grad``.
-    """
-    grads = [p.grad for p in params]
-    assert all(grad is not None for grad in grads)
-    return [grad for grad in grads if grad is not None]
-
-
-def global_norm(tensors: Sequence[Tensor]) -> Tensor:
-    """Euclidean norm over all tensors together.
-
-    Args:
-        tensors: at least one; they may lie on several devices.
-
-    Returns:
-        A scalar tensor on the first tensor's device.
-    """
-    norms = torch._foreach_norm(list(tensors))
-    device = norms[0].device
-    total: Tensor = torch.linalg.vector_norm(torch.stack([norm.to(device) for norm in norms]))
-    return total
-
-
-def _scaled(tensors: Sequence[Tensor], factor: Tensor) -> list[Tensor]:
-    if all(t.device == factor.device for t in tensors):
-        return list(torch._foreach_mul(list(tensors), factor))
-    return [t * factor.to(t.device) for t in tensors]
+        direction = gradients(params)
+        if not chosen:
+            return direction, self.rho / (minibatch.check_norm(global_norm(direction)) + TINY)
+        scales = torch._foreach_abs([params[i].detach() for i in chosen])
+        torch._foreach_add_(scales, self.eta)
+        scaled = torch._foreach_mul(scales, [direction[i] for i in chosen])
+        for i, tg in zip(chosen, scaled, strict=True):
+            direction[i] = tg
+        size = self.rho / (minibatch.check_norm(global_norm(direction)) + TINY)
+        torch._foreach_mul_(scaled, scales)
+        return direction, size

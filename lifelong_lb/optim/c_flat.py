@@ -2,12 +2,14 @@
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from lifelong_lb.optim.ascent import TINY, SAMAscent, global_norm, gradients
+from lifelong_lb.optim.ascent import TINY, SAMAscent
 from lifelong_lb.optim.checks import non_negative
-from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import evaluate, holding, moved, perturb, with_gradient
+from lifelong_lb.optim.climb import climb_further
+from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.passes import Passes
+from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.weights import global_norm, gradients, holding, moved
 
 
 class CFlat(UpdateRule):
@@ -22,12 +24,14 @@ class CFlat(UpdateRule):
     Args:
         rho: radius of each perturbation, >= 0.
         lamb: weight of the first-order flatness (lambda in the paper), >= 0.
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
     """
 
-    def __init__(self, *, rho: float = 0.2, lamb: float = 0.2) -> None:
+    def __init__(self, *, rho: float = 0.2, lamb: float = 0.2, passes: Passes | None = None) -> None:
+        super().__init__(passes)
         self._ascent = SAMAscent(rho)
         self.rho = self._ascent.rho
         self.lamb = non_negative("lamb", lamb)
@@ -37,33 +41,19 @@ class CFlat(UpdateRule):
         """Four passes: g_0 to g_3; two for lamb = 0."""
         return 4 if self.lamb else 2
 
-    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
-        """Take the three further gradients and leave their combination.
-
-        Args:
-            optimizer: the base optimizer.
-            closure: evaluates the minibatch at the current weights.
-            names: not used.
-
-        Returns:
-            A function that does nothing.
-        """
-        params = with_gradient(trainable(optimizer))
-        if not params:
-            return lambda: None
+    def _further_passes(self, minibatch: Minibatch) -> Finish:
+        params = minibatch.graded
         towards = [grad.neg() for grad in gradients(params)]  # -g_0
-        with holding(params, moved(params, self._ascent(params, names))):
-            evaluate(closure)
+        with holding(params, moved(params, *self._ascent(minibatch, params))):
+            minibatch.gradient(last=True)
         if self.lamb:
             torch._foreach_add_(towards, _grads(params))  # g_1 - g_0
-            climb = torch._foreach_mul(towards, self.rho / (global_norm(towards) + TINY))
             total = [grad.clone() for grad in _grads(params)]  # g_1
-            with holding(params, moved(params, climb)):
-                evaluate(closure)
+            with holding(params, moved(params, towards, self.rho / (global_norm(towards) + TINY))):
+                minibatch.gradient()
                 torch._foreach_add_(total, _grads(params), alpha=-self.lamb)
-                graded = with_gradient(params)
-                perturb(graded, self._ascent(graded, names))
-                evaluate(closure)
+                climb_further(minibatch, self._ascent)
+                minibatch.gradient(last=True)
                 torch._foreach_add_(total, _grads(params), alpha=self.lamb)
             for p, grad in zip(params, total, strict=True):
                 p.grad = grad

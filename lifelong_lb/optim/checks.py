@@ -116,3 +116,21 @@ def interpolation(name: str, value: float | str) -> float | str:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
         raise ValueError(f"{name} must be a number in (0, 1], 'adaptive' or 'adaptive-global'; got {value!r}")
     return float(value)
+
+
+def yes_or_no(name: str, value: bool) -> bool:
+    """Check a truth value.
+
+    Args:
+        name: the hyper-parameter's name.
+        value: what came.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: when it is not True or False.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False; got {value!r}")
+    return value

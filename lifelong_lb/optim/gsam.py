@@ -2,12 +2,13 @@
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from lifelong_lb.optim.ascent import TINY, SAMAscent, gradients
+from lifelong_lb.optim.ascent import TINY, SAMAscent
 from lifelong_lb.optim.checks import non_negative
-from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import evaluate, holding, moved, with_gradient
+from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.passes import Passes
+from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved
 
 
 class GSAM(UpdateRule):
@@ -21,12 +22,14 @@ class GSAM(UpdateRule):
     Args:
         rho: radius of the perturbation, >= 0; by default SAM's.
         alpha: weight of the gap, >= 0; by default that of the authors' example.
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
     """
 
-    def __init__(self, *, rho: float = 0.05, alpha: float = 0.4) -> None:
+    def __init__(self, *, rho: float = 0.05, alpha: float = 0.4, passes: Passes | None = None) -> None:
+        super().__init__(passes)
         self._ascent = SAMAscent(rho)
         self.alpha = non_negative("alpha", alpha)
 
@@ -35,23 +38,11 @@ class GSAM(UpdateRule):
         """Two passes: at w and at the perturbed point."""
         return 2
 
-    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
-        """Take the gradient at the perturbed point and correct it.
-
-        Args:
-            optimizer: the base optimizer.
-            closure: evaluates the minibatch at the current weights.
-            names: not used.
-
-        Returns:
-            A function that does nothing.
-        """
-        params = with_gradient(trainable(optimizer))
-        if not params:
-            return lambda: None
+    def _further_passes(self, minibatch: Minibatch) -> Finish:
+        params = minibatch.graded
         plain = [grad.clone() for grad in gradients(params)]
-        with holding(params, moved(params, self._ascent(params, names))):
-            evaluate(closure)
+        with holding(params, moved(params, *self._ascent(minibatch, params))):
+            minibatch.gradient(last=True)
         if self.alpha:
             self._correct(params, plain)
         return lambda: None
@@ -61,9 +52,6 @@ class GSAM(UpdateRule):
         """From g_p, which ``.grad`` holds, to g_p - alpha (g - (g . g_p / ||g_p||^2) g_p)."""
         pairs = [(p.grad, g) for p, g in zip(params, plain, strict=True) if p.grad is not None]
         perturbed, plain = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        device = perturbed[0].device
-        dot = torch.stack([torch.sum(a * b).to(device) for a, b in pairs]).sum()
-        square = torch.stack([torch.sum(a * a).to(device) for a in perturbed]).sum()
-        share = dot / (square + TINY)
-        for a, b in pairs:
-            a.mul_(1 + self.alpha * share.to(a.device)).sub_(b, alpha=self.alpha)
+        share = dot(perturbed, plain) / (global_norm(perturbed) ** 2 + TINY)
+        torch._foreach_mul_(perturbed, 1 + self.alpha * share)
+        torch._foreach_add_(perturbed, plain, alpha=-self.alpha)

@@ -8,7 +8,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.checks import at_least_one, share
-from lifelong_lb.optim.rule import Closure, Finish, Names, NoRule, UpdateRule, trainable
+from lifelong_lb.optim.minibatch import Minibatch, trainable
+from lifelong_lb.optim.passes import Passes
+from lifelong_lb.optim.rule import Finish, NoRule, UpdateRule
 from lifelong_lb.optim.sam import ASAM, SAM
 from lifelong_lb.optim.weights import copied, load
 
@@ -24,41 +26,33 @@ class Lookahead(UpdateRule):
     Args:
         k: number of steps, >= 1.
         alpha: how far the slow weights follow, in (0, 1].
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
     """
 
-    def __init__(self, *, k: int = 5, alpha: float = 0.5) -> None:
-        self._start(NoRule(), k, alpha)
-
-    def _start(self, inner: UpdateRule, k: int, alpha: float) -> None:
-        self._inner = inner
-        self.uses_names = inner.uses_names
+    def __init__(self, *, k: int = 5, alpha: float = 0.5, passes: Passes | None = None) -> None:
+        super().__init__(passes)
+        self._use(NoRule())
         self.k = at_least_one("k", k)
         self.alpha = share("alpha", alpha)
         self._steps = 0
         self._params: list[Tensor] = []
         self._slow: list[Tensor] = []
 
+    def _use(self, inner: UpdateRule) -> None:
+        self._inner = inner
+        self.uses_names = inner.uses_names
+
     @property
     def gradient_evaluations(self) -> float:
         """Passes of the inner rule."""
         return self._inner.gradient_evaluations
 
-    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
-        """Take the inner rule's further passes.
-
-        Args:
-            optimizer: the base optimizer.
-            closure: evaluates the minibatch at the current weights.
-            names: names of the parameters, where known.
-
-        Returns:
-            A function that finishes the inner rule's step and, after every k steps, takes the step back.
-        """
-        self._remember(trainable(optimizer))
-        finish_inner = self._inner.before_base_step(optimizer, closure, names)
+    def _further_passes(self, minibatch: Minibatch) -> Finish:
+        self._remember(minibatch.params)
+        finish_inner = self._inner._further_passes(minibatch)
 
         def finish() -> None:
             finish_inner()
@@ -71,8 +65,11 @@ class Lookahead(UpdateRule):
     @torch.no_grad()
     def synchronise(self) -> None:
         """Take the step back now, after fewer than k steps if need be; nothing happens without any."""
-        if self._steps and self.alpha != 1:
-            torch._foreach_lerp_(self._params, self._slow, 1 - self.alpha)
+        if self._steps:
+            if self.alpha != 1:
+                torch._foreach_lerp_(self._params, self._slow, 1 - self.alpha)
+            if self.observer is not None:
+                self.observer.interpolated([self.alpha])
         self._steps = 0
         self._params, self._slow = [], []
 
@@ -135,13 +132,15 @@ class LookaheadSAM(Lookahead):
         rho: radius of the perturbation, >= 0.
         k: number of steps, >= 1.
         alpha: how far the slow weights follow, in (0, 1].
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
     """
 
-    def __init__(self, *, rho: float = 0.05, k: int = 5, alpha: float = 0.5) -> None:
-        self._start(SAM(rho=rho), k, alpha)
+    def __init__(self, *, rho: float = 0.05, k: int = 5, alpha: float = 0.5, passes: Passes | None = None) -> None:
+        super().__init__(k=k, alpha=alpha, passes=passes)
+        self._use(SAM(rho=rho))
 
 
 class LookaheadASAM(Lookahead):
@@ -155,13 +154,17 @@ class LookaheadASAM(Lookahead):
         eta: added to the weights' size, > 0.
         k: number of steps, >= 1.
         alpha: how far the slow weights follow, in (0, 1].
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
     """
 
-    def __init__(self, *, rho: float = 0.5, eta: float = 0.01, k: int = 5, alpha: float = 0.5) -> None:
-        self._start(ASAM(rho=rho, eta=eta), k, alpha)
+    def __init__(
+        self, *, rho: float = 0.5, eta: float = 0.01, k: int = 5, alpha: float = 0.5, passes: Passes | None = None
+    ) -> None:
+        super().__init__(k=k, alpha=alpha, passes=passes)
+        self._use(ASAM(rho=rho, eta=eta))
 
 
 def _same(first: Tensor, second: Tensor) -> bool:

@@ -1,15 +1,21 @@
 """Lookbehind: k ascent steps behind, a descent step with each gradient met on the way, then one interpolation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent
-from lifelong_lb.optim.checks import at_least_one, interpolation
-from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import copied, evaluate, holding, load, perturb, with_gradient
+from lifelong_lb.optim.checks import at_least_one, interpolation, yes_or_no
+from lifelong_lb.optim.climb import climb_further, first_point
+from lifelong_lb.optim.interpolation import interpolate
+from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.passes import Passes
+from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.switching import Switching
+from lifelong_lb.optim.weights import copied, holding, load
 
 
 class _Lookbehind(UpdateRule):
@@ -17,108 +23,99 @@ class _Lookbehind(UpdateRule):
 
     From slow = fast = p = w, for i = 1..k on one minibatch: p <- p + e(g(p)), then fast <- base(fast, g(p)); at the
     end w <- slow + alpha (fast - slow). The ascent gradient of step i + 1 is the descent gradient of step i, taken at
-    the same weights on the same data, so k + 1 passes do the work of 2k. (With dropout the two would differ in their
-    masks; running BatchNorm statistics see k + 1 passes instead of 2k.)
+    the same weights on the same data, so k + 1 passes do the work of 2k. (With fresh dropout masks the two would
+    differ; running BatchNorm statistics see one pass, or k + 1 of them, instead of 2k.)
 
     During a step two copies are held beside the weights themselves, which are the fast ones: the slow weights and p;
-    for an adaptive alpha with k > 1 the first fast weights too. When a pass raises, the weights are restored; inner
+    for an adaptive alpha with k > 1 the first displacement too. When a pass raises, the weights are restored; inner
     steps that the base optimizer has taken by then stay in its momentum.
+
+    With minibatch switching a step takes one inner step, see :class:`lifelong_lb.optim.switching.Switching`.
     """
 
-    def __init__(self, ascent: Ascent, k: int, alpha: float | str) -> None:
+    def __init__(
+        self, ascent: Ascent, k: int, alpha: float | str, minibatch_switching: bool, passes: Passes | None
+    ) -> None:
+        super().__init__(passes)
         self._ascent = ascent
         self.uses_names = ascent.uses_names
         self.k = at_least_one("k", k)
         self.alpha = interpolation("alpha", alpha)
+        self.minibatch_switching = yes_or_no("minibatch_switching", minibatch_switching)
+        self._switching = Switching(ascent, self.k, self.alpha) if minibatch_switching else None
 
     @property
     def gradient_evaluations(self) -> float:
-        """Passes at w and at each of the k perturbed points: k + 1."""
-        return self.k + 1
+        """Passes at w and at each of the k perturbed points, k + 1; with minibatch switching 2."""
+        return 2 if self.minibatch_switching else self.k + 1
 
-    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
-        """Take all k ascent steps and the first k - 1 descent steps.
-
-        Args:
-            optimizer: the base optimizer.
-            closure: evaluates the minibatch at the current weights.
-            names: names of the parameters, where known.
-
-        Returns:
-            A function that interpolates between slow and fast weights.
-        """
-        params = trainable(optimizer)
-        if not with_gradient(params):
-            return lambda: None
-        slow, point = copied(params), copied(params)
-        first = slow
+    def _further_passes(self, minibatch: Minibatch) -> Finish:
+        if self._switching is not None:
+            return self._switching.further_pass(minibatch, self.observer)
+        params, optimizer = minibatch.params, minibatch.optimizer
+        point, slow = first_point(minibatch, self._ascent), copied(params)
+        first: list[Tensor] = []
         try:
             with holding(params, point):
-                self._climb(params, names)
-                evaluate(closure)
+                minibatch.gradient(last=self.k == 1)
             for i in range(1, self.k):
                 with holding(params, point):
-                    self._climb(params, names)  # before the base step, which may change gradients in place
+                    climb_further(minibatch, self._ascent)  # before the base step, which may change gradients in place
                 optimizer.step()
                 if i == 1 and isinstance(self.alpha, str):
-                    first = copied(params)
+                    first = list(torch._foreach_sub([p.detach() for p in params], slow))
                 with holding(params, point):
-                    evaluate(closure)
+                    minibatch.gradient(last=i == self.k - 1)
         except BaseException:
             load(params, slow)
             raise
-        return lambda: self._interpolate(params, slow, first)
 
-    def _climb(self, params: Sequence[Tensor], names: Names | None) -> None:
-        graded = with_gradient(params)
-        if graded:
-            perturb(graded, self._ascent(graded, names))
+        def finish() -> None:
+            alpha = self.alpha if first or not isinstance(self.alpha, str) else 1.0  # one step: its own direction
+            alphas = interpolate(params, slow, alpha, first)
+            if self.observer is not None:
+                self.observer.interpolated(alphas)
 
-    @torch.no_grad()
-    def _interpolate(self, params: Sequence[Tensor], slow: Sequence[Tensor], first: Sequence[Tensor]) -> None:
-        """From the fast weights, which the parameters hold, to slow + alpha (fast - slow)."""
-        if isinstance(self.alpha, str):
-            if self.k == 1:  # the first displacement is the last: cosine 1, alpha 1
-                return
-            firsts, lasts = torch._foreach_sub(list(first), list(slow)), torch._foreach_sub(list(params), list(slow))
-            for p, s, alpha in zip(params, slow, _alphas(self.alpha, firsts, lasts), strict=True):
-                p.lerp_(s, 1 - alpha.to(p.device))
-        elif self.alpha != 1:
-            torch._foreach_lerp_(list(params), list(slow), 1 - self.alpha)
+        return finish
 
+    def _load_first_point(self, params: list[Tensor]) -> None:
+        if self._switching is not None:
+            self._switching.load_point(params, self.observer)
 
-def _alphas(how: str, firsts: Sequence[Tensor], lasts: Sequence[Tensor]) -> list[Tensor]:
-    if how == "adaptive":
-        return [adaptive_alpha(first, last) for first, last in zip(firsts, lasts, strict=True)]
-    device = firsts[0].device
-    together = (torch.cat([d.flatten().to(device) for d in displacements]) for displacements in (firsts, lasts))
-    return [adaptive_alpha(*together)] * len(firsts)
+    def _abandon(self) -> None:
+        if self._switching is not None:
+            self._switching.load_slow()
 
+    def _nothing_to_do(self) -> Finish:
+        self._abandon()
+        return lambda: None
 
-def adaptive_alpha(first: Tensor, last: Tensor) -> Tensor:
-    """Interpolation factor (cos + 1) / 2, cos the cosine between two displacements of the fast weights.
+    def synchronise(self) -> None:
+        """With minibatch switching: interpolate now, after fewer than k minibatches if need be."""
+        if self._switching is not None:
+            self._switching.synchronise(self.observer)
 
-    Mordido et al. 2024 (arXiv 2307.16704). With ``"adaptive"`` it is taken tensor by tensor, as in the authors' code,
-    with ``"adaptive-global"`` once over all parameters together. Their code bounds both norms from below at 1e-8 within
-    the cosine, which bends it for very small steps; here the length of the steps does not matter.
+    def state_dict(self) -> dict[str, Any]:
+        """What the rule keeps between steps.
 
-    Args:
-        first: displacement from the slow weights after the first inner step.
-        last: the same after the k-th inner step.
+        Returns:
+            Empty, and with minibatch switching: ``steps`` since the last interpolation, the ``point`` p, the ``fast``
+            weights and the ``first`` displacement, each in the order of the optimizer's parameters.
+        """
+        return {} if self._switching is None else self._switching.state_dict()
 
-    Returns:
-        A scalar tensor in [0, 1]; 1/2 where a displacement is zero.
-    """
-    cosine = torch.sum(_direction(first) * _direction(last))
-    return (cosine.clamp(-1, 1) + 1) / 2
+    def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:
+        """Go on where another rule stopped.
 
+        Args:
+            state: from :meth:`state_dict`.
+            optimizer: the base optimizer, its parameters holding the slow weights of that moment.
 
-def _direction(displacement: Tensor) -> Tensor:
-    """A displacement at unit length, however short it was; zero stays zero."""
-    tiny = torch.finfo(displacement.dtype).tiny
-    largest_one = displacement / displacement.abs().max().clamp_min(tiny)
-    unit: Tensor = largest_one / torch.linalg.vector_norm(largest_one).clamp_min(tiny)
-    return unit
+        Raises:
+            ValueError: when the state does not fit the optimizer's parameters.
+        """
+        if self._switching is not None:
+            self._switching.load_state_dict(state, optimizer)
 
 
 class LookbehindSAM(_Lookbehind):
@@ -132,6 +129,8 @@ class LookbehindSAM(_Lookbehind):
         k: number of inner steps, >= 1.
         alpha: interpolation factor in (0, 1], ``"adaptive"`` (for each tensor) or ``"adaptive-global"`` (one for all):
             see :func:`adaptive_alpha`.
+        minibatch_switching: whether the k inner steps use k successive minibatches instead of one, at 2 passes each.
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
@@ -152,8 +151,16 @@ class LookbehindSAM(_Lookbehind):
         (0.5, 0.825)
     """
 
-    def __init__(self, *, rho: float = 0.05, k: int = 5, alpha: float | str = 0.5) -> None:
-        super().__init__(SAMAscent(rho), k, alpha)
+    def __init__(
+        self,
+        *,
+        rho: float = 0.05,
+        k: int = 5,
+        alpha: float | str = 0.5,
+        minibatch_switching: bool = False,
+        passes: Passes | None = None,
+    ) -> None:
+        super().__init__(SAMAscent(rho), k, alpha, minibatch_switching, passes)
 
 
 class LookbehindASAM(_Lookbehind):
@@ -167,10 +174,21 @@ class LookbehindASAM(_Lookbehind):
         k: number of inner steps, >= 1.
         alpha: interpolation factor in (0, 1], ``"adaptive"`` (for each tensor) or ``"adaptive-global"`` (one for all):
             see :func:`adaptive_alpha`.
+        minibatch_switching: whether the k inner steps use k successive minibatches instead of one, at 2 passes each.
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
     """
 
-    def __init__(self, *, rho: float = 0.5, eta: float = 0.01, k: int = 5, alpha: float | str = 0.5) -> None:
-        super().__init__(ASAMAscent(rho, eta), k, alpha)
+    def __init__(
+        self,
+        *,
+        rho: float = 0.5,
+        eta: float = 0.01,
+        k: int = 5,
+        alpha: float | str = 0.5,
+        minibatch_switching: bool = False,
+        passes: Passes | None = None,
+    ) -> None:
+        super().__init__(ASAMAscent(rho, eta), k, alpha, minibatch_switching, passes)

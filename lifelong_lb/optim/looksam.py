@@ -1,16 +1,18 @@
 """LookSAM: SAM's ascent once in k steps, its direction reused in between."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lifelong_lb.optim.ascent import TINY, SAMAscent, global_norm, gradients
+from lifelong_lb.optim.ascent import TINY, SAMAscent
 from lifelong_lb.optim.checks import at_least_one, positive
-from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import evaluate, holding, moved, with_gradient
+from lifelong_lb.optim.minibatch import Minibatch, trainable
+from lifelong_lb.optim.passes import Passes
+from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved
 
 
 class LookSAM(UpdateRule):
@@ -27,12 +29,14 @@ class LookSAM(UpdateRule):
         rho: radius of the perturbation, >= 0.
         k: steps from one ascent to the next, >= 1.
         alpha: weight of the kept direction, > 0.
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
     """
 
-    def __init__(self, *, rho: float = 0.05, k: int = 5, alpha: float = 0.7) -> None:
+    def __init__(self, *, rho: float = 0.05, k: int = 5, alpha: float = 0.7, passes: Passes | None = None) -> None:
+        super().__init__(passes)
         self._ascent = SAMAscent(rho)
         self.k = at_least_one("k", k)
         self.alpha = positive("alpha", alpha)
@@ -45,24 +49,11 @@ class LookSAM(UpdateRule):
         """Mean over k steps: two passes in one of them, one in the others."""
         return (self.k + 1) / self.k
 
-    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
-        """Take the second pass when it is due, else add the direction kept.
-
-        Args:
-            optimizer: the base optimizer.
-            closure: evaluates the minibatch at the current weights.
-            names: not used.
-
-        Returns:
-            A function that counts the step.
-        """
-        everything = trainable(optimizer)
-        params = with_gradient(everything)
-        if params and self._steps % self.k == 0:
-            self._order = everything
-            self._ascend(params, closure, names)
-        elif params:
-            self._reuse(params)
+    def _further_passes(self, minibatch: Minibatch) -> Finish:
+        if self._steps % self.k == 0:
+            self._ascend(minibatch)
+        else:
+            self._reuse(minibatch)
         return self._count
 
     def synchronise(self) -> None:
@@ -100,26 +91,23 @@ class LookSAM(UpdateRule):
     def _count(self) -> None:
         self._steps += 1
 
-    def _ascend(self, params: Sequence[Tensor], closure: Closure, names: Names | None) -> None:
+    def _ascend(self, minibatch: Minibatch) -> None:
+        params = minibatch.graded
         plain = [grad.clone() for grad in gradients(params)]
-        with holding(params, moved(params, self._ascent(params, names))):
-            evaluate(closure)
+        with holding(params, moved(params, *self._ascent(minibatch, params))):
+            minibatch.gradient(last=True)
+        triples = [(p, p.grad, g) for p, g in zip(params, plain, strict=True) if p.grad is not None]
+        found, plain = [triple[1] for triple in triples], [triple[2] for triple in triples]
+        share = dot(found, plain) / (global_norm(plain) ** 2 + TINY)
         with torch.no_grad():
-            pairs = [(p, p.grad, g) for p, g in zip(params, plain, strict=True) if p.grad is not None]
-            share = _dot(pairs) / (global_norm([g for _, _, g in pairs]) ** 2 + TINY)
-            self._kept = {p: s - share.to(g.device) * g for p, s, g in pairs}
+            kept = torch._foreach_add(found, plain, alpha=-share)
+        self._order = minibatch.params
+        self._kept = {triple[0]: v for triple, v in zip(triples, kept, strict=True)}
 
     @torch.no_grad()
-    def _reuse(self, params: Sequence[Tensor]) -> None:
-        known = [p for p in params if p in self._kept]
-        if not known:
-            return
-        ratio = global_norm(gradients(params)) / (global_norm([self._kept[p] for p in known]) + TINY)
-        for p in known:
-            assert p.grad is not None
-            p.grad.add_(self._kept[p] * (self.alpha * ratio.to(p.device)))
-
-
-def _dot(pairs: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
-    device = pairs[0][1].device
-    return torch.stack([torch.sum(s * g).to(device) for _, s, g in pairs]).sum()
+    def _reuse(self, minibatch: Minibatch) -> None:
+        norm = minibatch.check_norm(global_norm(gradients(minibatch.graded)))
+        known = [p for p in minibatch.graded if p in self._kept]
+        if known:
+            kept = [self._kept[p] for p in known]
+            torch._foreach_add_(gradients(known), kept, alpha=self.alpha * norm / (global_norm(kept) + TINY))

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent
 from lifelong_lb.optim.checks import at_least_one, one_of
-from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import copied, evaluate, holding, perturb, with_gradient
+from lifelong_lb.optim.climb import climb_further, first_point
+from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.passes import Passes
+from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.weights import holding
 
 GRADIENTS = ("last", "mean")
 """Which gradient the base step takes: that of the k-th perturbed point, or the mean over the k perturbed points."""
@@ -24,7 +26,8 @@ class _Multistep(UpdateRule):
     sum of gradients.
     """
 
-    def __init__(self, ascent: Ascent, k: int, gradient: str) -> None:
+    def __init__(self, ascent: Ascent, k: int, gradient: str, passes: Passes | None) -> None:
+        super().__init__(passes)
         self._ascent = ascent
         self.uses_names = ascent.uses_names
         self.k = at_least_one("k", k)
@@ -35,29 +38,16 @@ class _Multistep(UpdateRule):
         """Passes at w and at each of the k perturbed points: k + 1."""
         return self.k + 1
 
-    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
-        """Climb k steps, put the weights back, and leave the gradient of the base step.
-
-        Args:
-            optimizer: the base optimizer.
-            closure: evaluates the minibatch at the current weights.
-            names: names of the parameters, where known.
-
-        Returns:
-            A function that does nothing.
-        """
-        params = trainable(optimizer)
-        if not with_gradient(params):
-            return lambda: None
+    def _further_passes(self, minibatch: Minibatch) -> Finish:
         sums: dict[Tensor, Tensor] = {}
-        with holding(params, copied(params)):
-            for _ in range(self.k):
-                graded = with_gradient(params)
-                if graded:
-                    perturb(graded, self._ascent(graded, names))
-                evaluate(closure)
-                if self.gradient == "mean" and self.k > 1:
-                    _add_gradients(sums, with_gradient(params))
+        mean = self.gradient == "mean" and self.k > 1
+        with holding(minibatch.params, first_point(minibatch, self._ascent)):
+            for i in range(self.k):
+                if i:
+                    climb_further(minibatch, self._ascent)
+                minibatch.gradient(last=i == self.k - 1)
+                if mean:
+                    _add_gradients(sums, minibatch.graded)
         for p, total in sums.items():
             p.grad = total.div_(self.k)
         return lambda: None
@@ -83,13 +73,14 @@ class MultistepSAM(_Multistep):
         rho: radius of each ascent step, >= 0.
         k: number of ascent steps, >= 1.
         gradient: ``"last"``, the gradient at the k-th perturbed point, or ``"mean"``, the mean over all k of them.
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
     """
 
-    def __init__(self, *, rho: float = 0.05, k: int = 5, gradient: str = "last") -> None:
-        super().__init__(SAMAscent(rho), k, gradient)
+    def __init__(self, *, rho: float = 0.05, k: int = 5, gradient: str = "last", passes: Passes | None = None) -> None:
+        super().__init__(SAMAscent(rho), k, gradient, passes)
 
 
 class MultistepASAM(_Multistep):
@@ -102,10 +93,13 @@ class MultistepASAM(_Multistep):
         eta: added to the weights' size, > 0.
         k: number of ascent steps, >= 1.
         gradient: ``"last"``, the gradient at the k-th perturbed point, or ``"mean"``, the mean over all k of them.
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
     """
 
-    def __init__(self, *, rho: float = 0.5, eta: float = 0.01, k: int = 5, gradient: str = "last") -> None:
-        super().__init__(ASAMAscent(rho, eta), k, gradient)
+    def __init__(
+        self, *, rho: float = 0.5, eta: float = 0.01, k: int = 5, gradient: str = "last", passes: Passes | None = None
+    ) -> None:
+        super().__init__(ASAMAscent(rho, eta), k, gradient, passes)

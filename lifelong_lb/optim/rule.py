@@ -8,13 +8,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lifelong_lb.optim.minibatch import Closure, Minibatch, Names, Observer, trainable
+from lifelong_lb.optim.passes import Passes, RandomState
 from lifelong_lb.optim.wrapped import RuleOptimizer
-
-Closure = Callable[[], Tensor]
-"""Zeroes the gradients, runs forward and backward, returns the loss; leaves the gradient in ``.grad``."""
-
-Names = Mapping[Tensor, str]
-"""Parameter to its name in the model."""
 
 Finish = Callable[[], None]
 """What is left to do after the rule's last base step."""
@@ -23,17 +19,28 @@ Finish = Callable[[], None]
 class UpdateRule(ABC):
     """An update rule over any torch base optimizer.
 
-    A step is split where a training loop needs it split: the first gradient has been taken, :meth:`before_base_step`
-    takes the others, then ``optimizer.step()`` is the rule's last base step, then the returned function finishes.
-    :meth:`step` does all of it for a plain PyTorch loop. All that a step needs lives inside it; only rules that span
-    iterations keep something between steps, never in the optimizer's state. A pass that raises leaves the weights as
-    they were before the step; what the base optimizer itself does when its last step raises is left to it.
+    A step is split where a training loop needs it split: :meth:`before_first_pass`, then the loop takes the first
+    gradient, :meth:`before_base_step` takes the others, then ``optimizer.step()`` is the rule's last base step, then
+    the returned function finishes. :meth:`step` does all of it for a plain PyTorch loop. All that a step needs lives
+    inside it; only rules that span iterations keep something between steps, never in the optimizer's state. A pass that
+    raises leaves the weights as they were before the step; what the base optimizer itself does when its last step
+    raises is left to it.
+
+    Args:
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite; None for the
+            defaults of :class:`lifelong_lb.optim.Passes`.
 
     Attributes:
         uses_names: whether the rule treats parameters by their names, so that a caller who knows them should pass them.
+        observer: is told of every pass when it is not None, see :class:`lifelong_lb.optim.Diagnostics`.
     """
 
     uses_names = False
+
+    def __init__(self, passes: Passes | None = None) -> None:
+        self.passes = Passes() if passes is None else passes
+        self.observer: Observer | None = None
+        self._random: RandomState | None = None
 
     @property
     @abstractmethod
@@ -41,7 +48,36 @@ class UpdateRule(ABC):
         """Forward-backward passes a step, the first one included (the mean where it varies)."""
 
     @abstractmethod
-    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
+    def _further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take the passes after the first, whose gradient is finite or None and stands in ``.grad``.
+
+        Afterwards weights and ``.grad`` are such that ``optimizer.step()`` is the rule's last base step. When a pass
+        raises, the weights are w again.
+        """
+
+    def _load_first_point(self, params: list[Tensor]) -> None:  # noqa: B027  for most rules it is where the weights are
+        """Let the parameters hold the weights at which the first gradient of a step is taken."""
+
+    def before_first_pass(self, optimizer: Optimizer) -> None:
+        """What comes before the first gradient of a step: to be called before the forward pass.
+
+        Args:
+            optimizer: the base optimizer.
+        """
+        params = trainable(optimizer)
+        self._load_first_point(params)
+        if self.passes.dropout == "same" and self.gradient_evaluations > 1:
+            self._random = RandomState({p.device for p in params})
+        if self.observer is not None:
+            self.observer.begin(params)
+
+    def before_base_step(
+        self,
+        optimizer: Optimizer,
+        closure: Closure,
+        names: Names | None = None,
+        loss: Tensor | float | None = None,
+    ) -> Finish:
         """Take the further passes of a step whose first gradient g(w) stands in ``.grad``.
 
         Afterwards weights and ``.grad`` are such that ``optimizer.step()`` is the rule's last base step. When a pass
@@ -51,10 +87,27 @@ class UpdateRule(ABC):
             optimizer: the base optimizer.
             closure: evaluates the same minibatch at the current weights.
             names: names of the parameters; needed only by rules that treat parameters by name.
+            loss: the first pass's, for an observer.
 
         Returns:
             A function to call after ``optimizer.step()``.
+
+        Raises:
+            NonFiniteGradientError: when a gradient is not finite, unless ``passes`` says to ignore that.
         """
+        random, self._random = self._random, None
+        minibatch = Minibatch(
+            optimizer, closure, passes=self.passes, names=names, random=random, observer=self.observer
+        )
+        if self.observer is not None:
+            self.observer.passed(minibatch.params, loss)
+        if not minibatch.graded:
+            return self._nothing_to_do()
+        return self._further_passes(minibatch)
+
+    def _nothing_to_do(self) -> Finish:
+        """No parameter has a gradient: the base optimizer is not going to move anything."""
+        return lambda: None
 
     def synchronise(self) -> None:  # noqa: B027  for most rules there is nothing to do
         """Finish early what spans iterations, where an epoch or experience ends."""
@@ -103,35 +156,48 @@ class UpdateRule(ABC):
             closure: zeroes the gradients, runs forward and backward, returns the loss.
 
         Returns:
-            The loss of the first pass, at w.
+            The loss of the first pass.
+
+        Raises:
+            ValueError: when the closure returns no loss or leaves no gradient.
+            NonFiniteGradientError: when a gradient is not finite, unless ``passes`` says to ignore that.
         """
-        with torch.enable_grad():
-            loss = closure()
-        finish = self.before_base_step(optimizer, closure, optimizer_names(optimizer) if self.uses_names else None)
-        optimizer.step()
+        self.before_first_pass(optimizer)
+        try:
+            with torch.enable_grad():
+                loss = closure()
+            _check_first_pass(optimizer, loss)
+            names = optimizer_names(optimizer) if self.uses_names else None
+            finish = self.before_base_step(optimizer, closure, names, loss)
+            optimizer.step()
+        except BaseException:
+            self._abandon()
+            raise
         finish()
         return loss
 
+    def _abandon(self) -> None:  # noqa: B027  for most rules there is nothing to do
+        """A step has failed: let the parameters hold the weights from before it."""
+
 
 class NoRule(UpdateRule):
-    """The base optimizer alone: one gradient, one base step."""
+    """The base optimizer alone: one gradient, one base step.
+
+    Args:
+        passes: what to do with a gradient that is not finite; the rest does not matter with a single pass.
+    """
+
+    def __init__(self, *, passes: Passes | None = None) -> None:
+        super().__init__(passes)
 
     @property
     def gradient_evaluations(self) -> float:
         """One pass."""
         return 1
 
-    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
-        """Nothing to do: the gradient at w is the gradient of the base step.
-
-        Args:
-            optimizer: the base optimizer.
-            closure: not called.
-            names: not used.
-
-        Returns:
-            A function that does nothing.
-        """
+    def _further_passes(self, minibatch: Minibatch) -> Finish:
+        """None: the gradient at w is the gradient of the base step."""
+        minibatch.check_gradient()
         return lambda: None
 
 
@@ -150,14 +216,12 @@ def optimizer_names(optimizer: Optimizer) -> Names | None:
     return {p: name for g in groups for p, name in zip(g["params"], g["param_names"], strict=True)}
 
 
-def trainable(optimizer: Optimizer) -> list[Tensor]:
-    """Parameters that a step may move.
-
-    Args:
-        optimizer: any torch optimizer.
-
-    Returns:
-        The parameters of all groups that are not frozen, each once.
-    """
-    found = {p: None for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
-    return list(found)
+def _check_first_pass(optimizer: Optimizer, loss: Tensor | float | None) -> None:
+    if loss is None:
+        raise ValueError("the closure must return the loss; it returned None")
+    params = trainable(optimizer)
+    if not any(p.grad is not None for p in params):
+        raise ValueError(
+            f"the closure must leave gradients: after it, none of the optimizer's {len(params)} trainable parameters "
+            "has one; it has to call backward() on a loss that depends on them"
+        )

@@ -1,16 +1,17 @@
 """SAM and ASAM: one ascent step, then the base step with the gradient found there."""
 
-from torch.optim import Optimizer
-
 from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent
-from lifelong_lb.optim.rule import Closure, Finish, Names, UpdateRule, trainable
-from lifelong_lb.optim.weights import evaluate, holding, moved, with_gradient
+from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.passes import Passes
+from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.weights import holding, moved
 
 
 class _OneAscent(UpdateRule):
     """w <- base(w, g(w + e)), e from an ascent step at w. The perturbed weights are the one copy that is held."""
 
-    def __init__(self, ascent: Ascent) -> None:
+    def __init__(self, ascent: Ascent, passes: Passes | None) -> None:
+        super().__init__(passes)
         self._ascent = ascent
         self.uses_names = ascent.uses_names
 
@@ -19,22 +20,10 @@ class _OneAscent(UpdateRule):
         """Two passes: at w and at w + e."""
         return 2
 
-    def before_base_step(self, optimizer: Optimizer, closure: Closure, names: Names | None = None) -> Finish:
-        """Perturb the weights, take the gradient there, and put the weights back.
-
-        Args:
-            optimizer: the base optimizer.
-            closure: evaluates the minibatch at the current weights.
-            names: names of the parameters, where known.
-
-        Returns:
-            A function that does nothing.
-        """
-        params = with_gradient(trainable(optimizer))
-        if not params:
-            return lambda: None
-        with holding(params, moved(params, self._ascent(params, names))):
-            evaluate(closure)
+    def _further_passes(self, minibatch: Minibatch) -> Finish:
+        params = minibatch.graded
+        with holding(params, moved(params, *self._ascent(minibatch, params))):
+            minibatch.gradient(last=True)
         return lambda: None
 
 
@@ -46,13 +35,14 @@ class SAM(_OneAscent):
 
     Args:
         rho: radius of the perturbation, >= 0.
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a radius below 0.
     """
 
-    def __init__(self, *, rho: float = 0.05) -> None:
-        super().__init__(SAMAscent(rho))
+    def __init__(self, *, rho: float = 0.05, passes: Passes | None = None) -> None:
+        super().__init__(SAMAscent(rho), passes)
 
 
 class ASAM(_OneAscent):
@@ -64,10 +54,11 @@ class ASAM(_OneAscent):
     Args:
         rho: radius of the perturbation, >= 0.
         eta: added to the weights' size, > 0.
+        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
     """
 
-    def __init__(self, *, rho: float = 0.5, eta: float = 0.01) -> None:
-        super().__init__(ASAMAscent(rho, eta))
+    def __init__(self, *, rho: float = 0.5, eta: float = 0.01, passes: Passes | None = None) -> None:
+        super().__init__(ASAMAscent(rho, eta), passes)

@@ -1,12 +1,10 @@
-"""Moving weights about within a step."""
+"""Weights and gradients as lists of tensors: norms, moving about within a step, holding other values for a while."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-
-from lifelong_lb.optim.rule import Closure
 
 
 def with_gradient(params: Sequence[Tensor]) -> list[Tensor]:
@@ -19,6 +17,48 @@ def with_gradient(params: Sequence[Tensor]) -> list[Tensor]:
         Those whose ``.grad`` is not None.
     """
     return [p for p in params if p.grad is not None]
+
+
+def gradients(params: Sequence[Tensor]) -> list[Tensor]:
+    """Gradients of parameters that all have one.
+
+    Args:
+        params: parameters.
+
+    Returns:
+        Their ``.grad``.
+    """
+    grads = [p.grad for p in params]
+    assert all(grad is not None for grad in grads)
+    return [grad for grad in grads if grad is not None]
+
+
+def global_norm(tensors: Sequence[Tensor]) -> float:
+    """Euclidean norm over all tensors together.
+
+    Args:
+        tensors: they may lie on several devices.
+
+    Returns:
+        The norm, in the tensors' own precision.
+    """
+    norms = torch._foreach_norm(list(tensors))
+    device = norms[0].device
+    return float(torch.linalg.vector_norm(torch.stack([norm.to(device) for norm in norms])))
+
+
+def dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
+    """Inner product over all tensors together.
+
+    Args:
+        first: tensors.
+        second: as many, of the same shapes.
+
+    Returns:
+        The inner product, in the tensors' own precision.
+    """
+    device = first[0].device
+    return float(torch.stack([torch.sum(a * b).to(device) for a, b in zip(first, second, strict=True)]).sum())
 
 
 def copied(params: Sequence[Tensor]) -> list[Tensor]:
@@ -45,28 +85,46 @@ def load(params: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 
 
 @torch.no_grad()
-def perturb(params: Sequence[Tensor], steps: Sequence[Tensor]) -> None:
-    """Add steps to parameters in place.
+def perturb(params: Sequence[Tensor], direction: Sequence[Tensor], size: float) -> None:
+    """Move parameters in place by size times direction.
 
     Args:
         params: parameters.
-        steps: one tensor a parameter, of its shape.
+        direction: one tensor a parameter, of its shape.
+        size: any number.
     """
-    torch._foreach_add_(list(params), list(steps))
+    torch._foreach_add_(list(params), list(direction), alpha=size)
 
 
 @torch.no_grad()
-def moved(params: Sequence[Tensor], steps: Sequence[Tensor]) -> list[Tensor]:
-    """Where steps lead from parameters, which stay where they are.
+def moved(params: Sequence[Tensor], direction: Sequence[Tensor], size: float) -> list[Tensor]:
+    """Where size times direction leads from parameters, which stay where they are.
 
     Args:
         params: parameters.
-        steps: one tensor a parameter, of its shape.
+        direction: one tensor a parameter, of its shape.
+        size: any number.
 
     Returns:
         One tensor a parameter, sharing no memory with it.
     """
-    return list(torch._foreach_add([p.detach() for p in params], list(steps)))
+    return list(torch._foreach_add([p.detach() for p in params], list(direction), alpha=size))
+
+
+def hold(params: Sequence[Tensor], values: Sequence[Tensor]) -> list[Tensor]:
+    """Let parameters hold other values, without copying: they change their memory.
+
+    Args:
+        params: parameters.
+        values: one tensor a parameter, of its shape; from now on these are the parameters' memory.
+
+    Returns:
+        The memory they had, to be held again later.
+    """
+    own = [p.data for p in params]
+    for p, value in zip(params, values, strict=True):
+        p.data = value
+    return own
 
 
 @contextmanager
@@ -82,21 +140,8 @@ def holding(params: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[None
     Yields:
         None.
     """
-    own = [p.data for p in params]
+    own = hold(params, values)
     try:
-        for p, value in zip(params, values, strict=True):
-            p.data = value
         yield
     finally:
-        for p, data in zip(params, own, strict=True):
-            p.data = data
-
-
-def evaluate(closure: Closure) -> None:
-    """One pass, whether or not the caller has switched gradients off.
-
-    Args:
-        closure: zeroes the gradients, runs forward and backward.
-    """
-    with torch.enable_grad():
-        closure()
+        hold(params, own)

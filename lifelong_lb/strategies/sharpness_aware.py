@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import torch
 from avalanche.core import SupervisedPlugin
+from avalanche.models import avalanche_forward
 from torch import Tensor
 
-from lifelong_lb.optim import UpdateRule
+from lifelong_lb.optim import UpdateRule, recomputed_statistics
 from lifelong_lb.optim.rule import Finish
 from lifelong_lb.strategies.passes import check_loop, hooks_to_fire
 
@@ -59,6 +61,16 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         check_loop(strategy)
         self._again = hooks_to_fire(strategy.plugins, self)
 
+    def before_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Let the rule prepare the first pass.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self.rule.before_first_pass(strategy.optimizer)
+
     def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Take the rule's further passes.
 
@@ -76,7 +88,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             return _pass_again(strategy, self._again)
 
         try:
-            self._finish = self.rule.before_base_step(strategy.optimizer, closure, names)
+            self._finish = self.rule.before_base_step(strategy.optimizer, closure, names, loss)
         finally:
             strategy.loss, strategy.mb_output = loss, output
 
@@ -102,6 +114,17 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         """
         self.rule.synchronise()
 
+    def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Recompute BatchNorm's statistics over the experience's minibatches, where the rule's passes ask for it.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        if self.rule.passes.batch_norm == "recomputed":
+            _recompute_statistics(strategy)
+
     def before_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Show the slow weights to an evaluation in between.
 
@@ -123,6 +146,15 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         hide, self._hide_slow = self._hide_slow, None
         if hide is not None:
             hide()
+
+
+def _recompute_statistics(strategy: Any) -> None:
+    """One forward pass over what the strategy has just trained on, replayed samples included."""
+    strategy.model.train()
+    with torch.random.fork_rng(), recomputed_statistics(strategy.model):
+        for minibatch in strategy.dataloader:
+            x, task = minibatch[0].to(strategy.device), minibatch[-1].to(strategy.device)
+            avalanche_forward(strategy.model, x, task)
 
 
 def _pass_again(strategy: Any, again: list[tuple[str, Any]]) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 from lifelong_lb.config import RunConfig
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.models import build_model
-from lifelong_lb.optim import RULES
+from lifelong_lb.optim import RULES, Passes
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import (
     AccuracyRecorder,
@@ -63,7 +63,7 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
     stream = _load_stream(config, progress, roots)
     seed_all(config.seed, INITIALISATION)
     model = build_model(config.model, stream.shape)
-    rule = RULES[config.rule.name](**config.rule.model_dump(exclude={"name", "label"}))
+    rule = RULES[config.rule.name](**config.rule.hyper_parameters(), passes=Passes(**config.rule.passes()))
     sharpness_aware, stopwatch, recorder = SharpnessAwarePlugin(rule), Stopwatch(), AccuracyRecorder()
     strategy = build_strategy(
         config.strategy,

@@ -8,7 +8,7 @@ from pydantic_core import PydanticUndefined
 from lifelong_lb.config import MODEL_ENTRIES, OPTIMIZER_ENTRIES, RULE_ENTRIES, STRATEGY_ENTRIES, STREAM_ENTRIES
 from lifelong_lb.data import DATASETS
 from lifelong_lb.models import MODELS
-from lifelong_lb.optim import RULES
+from lifelong_lb.optim import RULES, Passes
 from lifelong_lb.strategies import OPTIMIZERS, STRATEGIES
 from lifelong_lb.streams import STREAMS
 
@@ -34,10 +34,13 @@ def test_an_entry_is_registered_under_its_own_name(entries):
 
 @pytest.mark.parametrize("name", RULE_ENTRIES)
 def test_rules_have_the_same_hyper_parameters_and_defaults_in_python(name):
+    entry = RULE_ENTRIES[name]()
     fields = {k: f.default for k, f in RULE_ENTRIES[name].model_fields.items() if k not in ("name", "label")}
     assert PydanticUndefined not in fields.values()
     ours = {k: p.default for k, p in inspect.signature(RULES[name]).parameters.items()}
-    assert ours == fields
+    assert ours == {**entry.hyper_parameters(), "passes": None}
+    assert fields == {**entry.hyper_parameters(), **entry.passes()}
+    assert RULES[name](passes=Passes(**entry.passes())).passes == Passes() == RULES[name]().passes
 
 
 def test_streams_name_known_data_sets():

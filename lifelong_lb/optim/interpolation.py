@@ -1,0 +1,66 @@
+"""Between slow and fast weights: a fixed share of the way, or one that follows from the steps taken."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+@torch.no_grad()
+def interpolate(
+    params: Sequence[Tensor], slow: Sequence[Tensor], alpha: float | str, first: Sequence[Tensor]
+) -> list[Tensor | float]:
+    """From fast weights, which the parameters hold, to slow + alpha (fast - slow), in place.
+
+    Args:
+        params: parameters, holding the fast weights.
+        slow: one tensor a parameter, of its shape.
+        alpha: a number in (0, 1], ``"adaptive"`` (for each tensor) or ``"adaptive-global"`` (one for all).
+        first: for an adaptive alpha, the displacement of the fast weights after the first inner step.
+
+    Returns:
+        The factors used: one, or with ``"adaptive"`` one a tensor.
+    """
+    if not isinstance(alpha, str):
+        if alpha != 1:
+            torch._foreach_lerp_(list(params), list(slow), 1 - alpha)
+        return [alpha]
+    torch._foreach_sub_(list(params), list(slow))
+    if alpha == "adaptive":
+        alphas = [adaptive_alpha(a, p) for a, p in zip(first, params, strict=True)]
+    else:
+        alphas = [(_cosine(first, params) + 1) / 2]
+    for p, a in zip(params, alphas if alpha == "adaptive" else alphas * len(params), strict=True):
+        p.mul_(a.to(p.device))
+    torch._foreach_add_(list(params), list(slow))
+    return list(alphas)
+
+
+def adaptive_alpha(first: Tensor, last: Tensor) -> Tensor:
+    """Interpolation factor (cos + 1) / 2, cos the cosine between two displacements of the fast weights.
+
+    Mordido et al. 2024 (arXiv 2307.16704). With ``"adaptive"`` it is taken tensor by tensor, as in the authors' code,
+    with ``"adaptive-global"`` once over all parameters together. Their code bounds both norms from below at 1e-8 within
+    the cosine, which bends it for very small steps; here the length of the steps does not matter.
+
+    Args:
+        first: displacement from the slow weights after the first inner step.
+        last: the same after the k-th inner step.
+
+    Returns:
+        A scalar tensor in [0, 1]; 1/2 where a displacement is zero.
+    """
+    return (_cosine([first], [last]) + 1) / 2
+
+
+def _cosine(first: Sequence[Tensor], last: Sequence[Tensor]) -> Tensor:
+    """Cosine between two lists of tensors as two long vectors, however short these are; 0 where one is zero."""
+    device, tiny = first[0].device, torch.finfo(first[0].dtype).tiny
+    sizes = [torch.stack([t.abs().amax().to(device) for t in ts if t.numel()]).amax() for ts in (first, last)]
+    a, b = (1 / size.clamp_min(tiny) for size in sizes)  # squares of what is at most 1 do not vanish all together
+    products = torch.zeros(3, device=device, dtype=first[0].dtype)
+    for f, g in zip(first, last, strict=True):
+        f, g = f.flatten() * a.to(f.device), g.flatten() * b.to(g.device)
+        products += torch.stack([torch.dot(f, g), torch.dot(f, f), torch.dot(g, g)]).to(device)
+    cosine: Tensor = products[0] / (products[1] * products[2]).sqrt().clamp_min(tiny)
+    return cosine.clamp(-1, 1)

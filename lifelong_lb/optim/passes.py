@@ -1,0 +1,143 @@
+"""What the passes of a step have in common: BatchNorm's statistics, dropout's masks, gradients that are not finite."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from lifelong_lb.optim.checks import one_of
+
+BATCH_NORM = ("first", "all", "recomputed")
+DROPOUT = ("same", "fresh")
+NON_FINITE = ("raise", "ignore")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passes:
+    """How the passes of one step treat what a model keeps or draws beside its weights; an option of every rule.
+
+    Args:
+        batch_norm: which passes update BatchNorm's running statistics. ``"first"``: only the first, which most rules
+            take at the weights that are kept; so the statistics average over as many minibatches as without a rule, and
+            stem from weights near those that are evaluated. ``"all"``: every pass, those at perturbed weights too, as
+            in the code that accompanies most papers. ``"recomputed"``: as ``"first"``, and whoever owns the training
+            loop takes them anew at the end, see :func:`recomputed_statistics`; inside Avalanche
+            :class:`lifelong_lb.strategies.SharpnessAwarePlugin` does, after each experience. Training itself is the
+            same with all three, since a layer in train mode normalises by the minibatch.
+        dropout: ``"same"``: every pass draws the random numbers of the first one, so that the loss that is descended
+            from is the loss that was ascended, and one step uses up as many random numbers as without a rule.
+            ``"fresh"``: each pass draws its own, as in the code that accompanies most papers.
+        non_finite: ``"raise"``: a gradient whose norm is not a finite number raises :class:`NonFiniteGradientError`,
+            the weights as before the step and the base optimizer not having seen it. ``"ignore"``: not looked at, for
+            who handles it elsewhere.
+
+    Raises:
+        ValueError: for any other word.
+    """
+
+    batch_norm: str = "first"
+    dropout: str = "same"
+    non_finite: str = "raise"
+
+    def __post_init__(self) -> None:
+        """Check the words."""
+        one_of("batch_norm", self.batch_norm, BATCH_NORM)
+        one_of("dropout", self.dropout, DROPOUT)
+        one_of("non_finite", self.non_finite, NON_FINITE)
+
+
+class NonFiniteGradientError(ArithmeticError):
+    """A gradient holds infinities or NaN, or its norm is too large for its floating-point type."""
+
+    def __init__(self, norm: float) -> None:
+        super().__init__(f"the gradient is not finite (norm {norm}); the weights are those before this step")
+
+
+class RandomState:
+    """State of the generators that a pass may draw from: the CPU's, and that of each device named.
+
+    Args:
+        devices: devices of the parameters.
+    """
+
+    def __init__(self, devices: set[torch.device]) -> None:
+        self._cpu = torch.get_rng_state()
+        others = [device for device in devices if device.type not in ("cpu", "meta")]
+        self._others = [(device, torch.get_device_module(device).get_rng_state(device)) for device in others]
+
+    def restore(self) -> None:
+        """Let the generators go on from here."""
+        torch.set_rng_state(self._cpu)
+        for device, state in self._others:
+            torch.get_device_module(device).set_rng_state(state, device)
+
+
+@contextmanager
+def statistics_kept() -> Iterator[None]:
+    """Leave running statistics as they are, in every normalisation layer that this thread calls within the block.
+
+    Layers in train mode go on normalising by the minibatch. They are found as they are called, so that no model has to
+    be named.
+
+    Yields:
+        None.
+    """
+    thread, changed = threading.get_ident(), list[tuple[nn.Module, str, Any]]()
+
+    def keep(module: nn.Module, inputs: Any) -> None:
+        if isinstance(module, _BatchNorm | _InstanceNorm) and module.training and module.track_running_stats:
+            if threading.get_ident() != thread:
+                return
+            # BatchNorm passes its statistics on only where it tracks them; InstanceNorm always does
+            name, value = ("track_running_stats", False) if isinstance(module, _BatchNorm) else ("momentum", 0.0)
+            if getattr(module, name) != value:
+                changed.append((module, name, getattr(module, name)))
+                setattr(module, name, value)
+
+    hook = register_module_forward_pre_hook(keep)
+    try:
+        yield
+    finally:
+        hook.remove()
+        for module, name, value in changed:
+            setattr(module, name, value)
+
+
+@contextmanager
+def recomputed_statistics(model: nn.Module) -> Iterator[None]:
+    """Take a model's BatchNorm statistics anew: the mean over the forward passes within the block.
+
+    For layers in train mode, without gradients; their momenta are put back afterwards. What
+    ``torch.optim.swa_utils.update_bn`` does, for any way to call the model::
+
+        with recomputed_statistics(model):
+            for x, _ in loader:
+                model(x)
+
+    Args:
+        model: any module; nothing happens to one without BatchNorm.
+
+    Yields:
+        None.
+    """
+    layers = {
+        module: module.momentum
+        for module in model.modules()
+        if isinstance(module, _BatchNorm) and module.track_running_stats and module.training
+    }
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a cumulative mean
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for layer, momentum in layers.items():
+            layer.momentum = momentum
