@@ -93,7 +93,7 @@ class Diagnostics:
             "step": self._step,
             **self.place,
             "pass": self._passes,
-            "loss": NAN if loss is None else float(loss),
+            "loss": NAN if loss is None else float(torch.as_tensor(loss).detach()),
             "gradient_norm": norm,
             "distance": global_norm(away),
             "cosine": _cosine(before, gradient, norm) if self._passes else NAN,

@@ -13,6 +13,18 @@ class DivergedError(ArithmeticError):
     """Training has left the finite numbers."""
 
 
+def place(strategy: Any) -> str:
+    """Where a strategy is in its training.
+
+    Args:
+        strategy: the Avalanche strategy.
+
+    Returns:
+        Experience and iteration, in words.
+    """
+    return f"experience {strategy.clock.train_exp_counter}, iteration {strategy.clock.train_exp_iterations}"
+
+
 class SeparateSeeds(SupervisedPlugin):
     """Keeps two random streams apart: one that orders minibatches and fills memories, one that training itself uses.
 
@@ -127,8 +139,7 @@ class DivergenceGuard(SupervisedPlugin):
         """
         loss = strategy.loss.item()
         if loss != loss or loss in (float("inf"), float("-inf")):
-            where = f"experience {strategy.clock.train_exp_counter}, iteration {strategy.clock.train_exp_iterations}"
-            raise DivergedError(f"the loss became {loss} in {where}")
+            raise DivergedError(f"the loss became {loss} in {place(strategy)}")
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Look at the weights.

@@ -7,8 +7,9 @@ from avalanche.core import SupervisedPlugin
 from avalanche.models import avalanche_forward
 from torch import Tensor
 
-from lifelong_lb.optim import UpdateRule, recomputed_statistics
+from lifelong_lb.optim import NonFiniteGradientError, UpdateRule, recomputed_statistics
 from lifelong_lb.optim.rule import Finish
+from lifelong_lb.strategies.guards import DivergedError, place
 from lifelong_lb.strategies.passes import check_loop, hooks_to_fire
 
 
@@ -78,6 +79,9 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             strategy: the Avalanche strategy, its gradients at the current weights.
             args: not used.
             kwargs: not used.
+
+        Raises:
+            DivergedError: when a gradient is not finite; the weights are those before the step.
         """
         self.gradient_evaluations += 1
         names = {p: name for name, p in strategy.model.named_parameters()} if self.rule.uses_names else None
@@ -89,6 +93,8 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
         try:
             self._finish = self.rule.before_base_step(strategy.optimizer, closure, names, loss)
+        except NonFiniteGradientError as error:
+            raise DivergedError(f"{error} ({place(strategy)}, loss {loss.item():g})") from None
         finally:
             strategy.loss, strategy.mb_output = loss, output
 
