@@ -8,19 +8,23 @@ from lifelong_lb.config.fields import AtLeastOne, Settings
 class Train(Settings):
     """Training settings shared by all runs of a stream.
 
-    ``epochs`` passes over each experience in minibatches of ``batch_size`` images.
+    ``epochs`` passes over each experience in minibatches of ``batch_size`` images. ``precision: bfloat16`` runs the
+    model under torch's autocast: weights, gradients and loss stay in float32, products are taken in bfloat16.
     """
 
     epochs: AtLeastOne = 1
     batch_size: AtLeastOne = 10
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 class Evaluation(Settings):
     """When and on what accuracy is measured: after each experience, on the test parts of experiences.
 
     ``experiences: seen`` fills the lower triangle of the accuracy matrix; ``all`` also the upper one, and the
-    accuracies at initialisation, from which forward transfer is computed.
+    accuracies at initialisation, from which forward transfer is computed. ``diagnostics_every: n`` records the passes
+    of every n-th training iteration, see :class:`lifelong_lb.optim.Diagnostics`; null records nothing.
     """
 
     experiences: Literal["seen", "all"] = "seen"
     batch_size: AtLeastOne = 64
+    diagnostics_every: AtLeastOne | None = None

@@ -22,12 +22,13 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 """Names that a study file knows, and the backbones they build."""
 
 
-def build_model(entry: ModelEntry, shape: Shape) -> nn.Module:
+def build_model(entry: ModelEntry, shape: Shape, precision: str = "float32") -> nn.Module:
     """Build a model for a stream. Weights are drawn from torch's global generator.
 
     Args:
         entry: what the study file says, its head not ``auto``.
         shape: what the model has to fit.
+        precision: ``"float32"``, or ``"bfloat16"`` to take products in bfloat16 under autocast.
 
     Returns:
         A module with ``features(x)``, in train mode on the CPU.
@@ -39,12 +40,14 @@ def build_model(entry: ModelEntry, shape: Shape) -> nn.Module:
         backbone = backbone.to(memory_format=torch.channels_last)
     normalise = Normalise(shape.mean, shape.std, channels_last=convolutional)
     size: int = backbone.feature_size  # type: ignore[assignment]  # every backbone of MODELS has it
+    head: nn.Module
     if entry.head in ("multi", "masked"):
         kind = MultiHead if entry.head == "multi" else MaskedHead
         head = kind(size, shape.experiences, shape.classes_an_experience)
-        return TaskAwareClassifier(normalise, backbone, head)
+        return TaskAwareClassifier(normalise, backbone, head, precision)
     assert entry.head in ("single", "growing"), entry.head
-    return Classifier(normalise, backbone, (single_head if entry.head == "single" else growing_head)(size, shape))
+    head = (single_head if entry.head == "single" else growing_head)(size, shape)
+    return Classifier(normalise, backbone, head, precision)
 
 
 __all__ = ["MODELS", "Classifier", "TaskAwareClassifier", "build_model"]

@@ -1,8 +1,23 @@
 """A backbone with its head."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from avalanche.models import MultiTaskModule
 from torch import Tensor, nn
+
+
+def autocast(x: Tensor, precision: str) -> AbstractContextManager[None]:
+    """Where a model takes its products.
+
+    Args:
+        x: its input.
+        precision: ``"float32"`` or ``"bfloat16"``.
+
+    Returns:
+        A context, which does nothing for float32.
+    """
+    return nullcontext() if precision == "float32" else torch.autocast(x.device.type, torch.bfloat16)
 
 
 class Classifier(nn.Module):
@@ -12,10 +27,12 @@ class Classifier(nn.Module):
         normalise: from uint8 images to the backbone's input.
         backbone: to features.
         head: from features to logits.
+        precision: ``"float32"``, or ``"bfloat16"`` for autocast; logits are float32 with either.
     """
 
-    def __init__(self, normalise: nn.Module, backbone: nn.Module, head: nn.Module) -> None:
+    def __init__(self, normalise: nn.Module, backbone: nn.Module, head: nn.Module, precision: str = "float32") -> None:
         super().__init__()
+        self.precision = precision
         self.normalise, self.backbone, self.head = normalise, backbone, head
 
     def features(self, x: Tensor) -> Tensor:
@@ -27,7 +44,8 @@ class Classifier(nn.Module):
         Returns:
             ``(B, F)``.
         """
-        features: Tensor = self.backbone(self.normalise(x))
+        with autocast(x, self.precision):
+            features: Tensor = self.backbone(self.normalise(x))
         return features
 
     def forward(self, x: Tensor) -> Tensor:
@@ -39,8 +57,9 @@ class Classifier(nn.Module):
         Returns:
             ``(B, classes)``.
         """
-        logits: Tensor = self.head(self.features(x))
-        return logits
+        with autocast(x, self.precision):
+            logits: Tensor = self.head(self.features(x))
+        return logits if self.precision == "float32" else logits.float()
 
 
 class TaskAwareClassifier(MultiTaskModule):
@@ -50,10 +69,12 @@ class TaskAwareClassifier(MultiTaskModule):
         normalise: from uint8 images to the backbone's input.
         backbone: to features.
         head: from features and task labels to logits.
+        precision: ``"float32"``, or ``"bfloat16"`` for autocast; logits are float32 with either.
     """
 
-    def __init__(self, normalise: nn.Module, backbone: nn.Module, head: nn.Module) -> None:
+    def __init__(self, normalise: nn.Module, backbone: nn.Module, head: nn.Module, precision: str = "float32") -> None:
         super().__init__()
+        self.precision = precision
         self.normalise, self.backbone, self.head = normalise, backbone, head
 
     def features(self, x: Tensor) -> Tensor:
@@ -65,7 +86,8 @@ class TaskAwareClassifier(MultiTaskModule):
         Returns:
             ``(B, F)``.
         """
-        features: Tensor = self.backbone(self.normalise(x))
+        with autocast(x, self.precision):
+            features: Tensor = self.backbone(self.normalise(x))
         return features
 
     def forward(self, x: Tensor, task_labels: Tensor) -> Tensor:
@@ -78,8 +100,9 @@ class TaskAwareClassifier(MultiTaskModule):
         Returns:
             ``(B, classes an experience)``.
         """
-        logits: Tensor = self.head(self.features(x), task_labels)
-        return logits
+        with autocast(x, self.precision):
+            logits: Tensor = self.head(self.features(x), task_labels)
+        return logits if self.precision == "float32" else logits.float()
 
     def forward_single_task(self, x: Tensor, task_label: int) -> Tensor:
         """Logits of one task for all images (part of Avalanche's protocol).

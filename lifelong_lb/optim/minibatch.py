@@ -19,7 +19,13 @@ Names = Mapping[Tensor, str]
 
 
 class Observer(Protocol):
-    """Whoever looks on at the passes of a step, see :class:`lifelong_lb.optim.Diagnostics`."""
+    """Whoever looks on at the passes of a step, see :class:`lifelong_lb.optim.Diagnostics`.
+
+    Attributes:
+        place: where training is, set by the owner of the loop.
+    """
+
+    place: dict[str, float]
 
     def begin(self, params: list[Tensor]) -> None:
         """A step begins; the parameters hold the weights of its first pass.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lifelong_lb.reports.blocks import blocks_of
     from lifelong_lb.reports.build import load_results, write_report, write_tables
+    from lifelong_lb.reports.diagnostics import load_diagnostics
     from lifelong_lb.reports.figures import draw_figures
     from lifelong_lb.reports.plain_text import summary_text
     from lifelong_lb.reports.results import ACCURACY_COLUMNS, RESULT_COLUMNS, Results, collect, matrix_of
@@ -23,6 +24,7 @@ __all__ = [
     "blocks_of",
     "collect",
     "draw_figures",
+    "load_diagnostics",
     "load_results",
     "matrix_of",
     "readable_table",
@@ -40,6 +42,7 @@ _HOMES = {
     "blocks_of": "blocks",
     "collect": "results",
     "draw_figures": "figures",
+    "load_diagnostics": "diagnostics",
     "load_results": "build",
     "matrix_of": "results",
     "readable_table": "tables",

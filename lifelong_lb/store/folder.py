@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,6 +162,27 @@ class ResultFolder:
         except (OSError, ValueError, TypeError, LookupError) as error:
             raise DamagedRunError(f"{folder}: {' '.join(str(error).split())}") from error
 
+    def read_diagnostics(self, run: str) -> pd.DataFrame | None:
+        """What was recorded along the passes of a run.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            One row a recorded pass; None when nothing was recorded.
+
+        Raises:
+            UserError: when the file cannot be read.
+        """
+        path = self.run_path(run) / "diagnostics.csv"
+        if not path.exists():
+            return None
+        try:
+            frame: pd.DataFrame = pd.read_csv(path, **_EXACT)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: cannot be read ({error})") from None
+        return frame
+
     @contextmanager
     def new_run(self, run: str) -> Iterator[Path]:
         """A scratch folder for a run in progress, gone when the block ends.
@@ -192,13 +213,16 @@ class ResultFolder:
         logs = sorted(self.runs_path.glob(f".{run}.*/{LOG}"), key=lambda path: path.stat().st_mtime)
         return logs[-1].read_text(encoding="utf-8", errors="replace") if logs else ""
 
-    def write_run(self, record: RunRecord, scratch: Path) -> None:
+    def write_run(self, record: RunRecord, scratch: Path, diagnostics: Sequence[Mapping[str, float]] = ()) -> None:
         """Publish a run: its files are completed in the scratch folder, which then takes its final name.
 
         Args:
             record: what the run left behind.
             scratch: folder from :meth:`new_run`.
+            diagnostics: one mapping a recorded pass.
         """
+        if diagnostics:
+            write_text(scratch / "diagnostics.csv", pd.DataFrame(diagnostics).to_csv(index=False))
         write_json(scratch / "config.json", dict(record.config))
         write_json(scratch / "environment.json", dict(record.environment))
         columns = ["trained", "evaluated", "accuracy"]

@@ -70,6 +70,9 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
+        if self.rule.observer is not None:
+            clock = strategy.clock
+            self.rule.observer.place = {"experience": clock.train_exp_counter, "iteration": clock.train_exp_iterations}
         self.rule.before_first_pass(strategy.optimizer)
 
     def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:

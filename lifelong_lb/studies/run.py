@@ -9,7 +9,7 @@ from typing import Any
 from lifelong_lb.config import RunConfig
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.models import build_model
-from lifelong_lb.optim import RULES, Passes
+from lifelong_lb.optim import RULES, Diagnostics, Passes
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import (
     AccuracyRecorder,
@@ -36,6 +36,7 @@ class Progress:
         gradient_evaluations: passes over training minibatches so far.
         train_seconds: seconds spent training so far.
         data: what the images were.
+        diagnostics: one mapping a recorded pass, where the study asks for them.
     """
 
     experiences: int = 0
@@ -44,6 +45,7 @@ class Progress:
     gradient_evaluations: int = 0
     train_seconds: float = 0.0
     data: dict[str, Any] = field(default_factory=dict)
+    diagnostics: list[dict[str, float]] = field(default_factory=list)
 
 
 def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], device: str, log: Log) -> None:
@@ -62,8 +64,11 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
     """
     stream = _load_stream(config, progress, roots)
     seed_all(config.seed, INITIALISATION)
-    model = build_model(config.model, stream.shape)
+    model = build_model(config.model, stream.shape, config.train.precision)
     rule = RULES[config.rule.name](**config.rule.hyper_parameters(), passes=Passes(**config.rule.passes()))
+    if config.evaluation.diagnostics_every is not None:
+        rule.observer = diagnostics = Diagnostics(config.evaluation.diagnostics_every)
+        progress.diagnostics = diagnostics.rows
     sharpness_aware, stopwatch, recorder = SharpnessAwarePlugin(rule), Stopwatch(), AccuracyRecorder()
     strategy = build_strategy(
         config.strategy,

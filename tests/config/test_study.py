@@ -250,7 +250,7 @@ def test_a_run_is_named_by_what_shapes_its_numbers():
     labelled = expand(study_of(rules={"name": "none", "label": "plain SGD"}, name="another name"))[0].config
     explicit = expand(study_of(train={"epochs": 1}, model={"name": "mlp", "head": "multi"}))[0].config
     longer = expand(study_of(train={"epochs": 2}))[0].config
-    assert plain.run_id == labelled.run_id == explicit.run_id == "ef2c6e45e486"
+    assert plain.run_id == labelled.run_id == explicit.run_id == "e34662df7c09"
     assert plain.run_id != longer.run_id
 
 

@@ -35,6 +35,24 @@ def test_task_agnostic_models(name, head, outputs):
     assert model(images()).shape == (6, outputs)
 
 
+@pytest.mark.parametrize("name", MODEL_ENTRIES)
+@pytest.mark.parametrize("head", ["multi", "masked", "single", "growing"])
+def test_bfloat16_gives_almost_the_same_logits_in_float32(name, head):
+    torch.manual_seed(0)
+    exact = build_model(MODEL_ENTRIES[name](head=head), SHAPE)
+    coarse = build_model(MODEL_ENTRIES[name](head=head), SHAPE, precision="bfloat16")
+    coarse.load_state_dict(exact.state_dict())
+    tasks = [torch.tensor([0, 1, 2, 3, 3, 0])] if head in ("multi", "masked") else []
+    expected, found = exact(images(), *tasks), coarse(images(), *tasks)
+    assert found.dtype == expected.dtype == torch.float32
+    assert (expected - found).abs().max() < 0.05 * expected.abs().max()
+    coarse_features = coarse.features(images())
+    assert coarse_features.dtype == torch.bfloat16
+    assert not torch.equal(coarse_features.float(), exact.features(images()))
+    found.sum().backward()
+    assert all(p.grad.dtype == torch.float32 for p in coarse.parameters() if p.grad is not None)
+
+
 def test_normalisation_is_that_of_torchvision():
     from torchvision.transforms.v2.functional import normalize, to_dtype
 

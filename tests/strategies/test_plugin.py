@@ -16,7 +16,17 @@ from torch.optim import SGD
 from lifelong_lb.config import parse_study
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.models import build_model
-from lifelong_lb.optim import ASAM, SAM, Lookahead, LookaheadASAM, LookbehindASAM, LookbehindSAM, MultistepSAM, NoRule
+from lifelong_lb.optim import (
+    ASAM,
+    SAM,
+    Lookahead,
+    LookaheadASAM,
+    LookbehindASAM,
+    LookbehindSAM,
+    MultistepSAM,
+    NoRule,
+    Passes,
+)
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import SeparateSeeds, SharpnessAwarePlugin, build_strategy
 from lifelong_lb.streams import split_stream
@@ -31,6 +41,7 @@ RULES = {
     "lookahead": lambda: Lookahead(k=4, alpha=0.6),
     "lookahead-asam": lambda: LookaheadASAM(rho=0.5, k=3, alpha=0.5),
     "lookbehind-sam": lambda: LookbehindSAM(rho=0.1, k=3, alpha=0.5),
+    "lookbehind-sam-switching": lambda: LookbehindSAM(rho=0.1, k=3, minibatch_switching=True),
     "lookbehind-asam": lambda: LookbehindASAM(rho=0.5, k=2, alpha="adaptive"),
 }
 EXPERIENCES = 3
@@ -224,6 +235,69 @@ def test_a_pass_that_raises_leaves_weights_and_loss():
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
     assert strategy.loss.item() > 0
     assert len(strategy.mb_output) == len(strategy.mb_y)
+
+
+def with_layer(model, layer):
+    """A model of the tests with one more layer between backbone and head."""
+    model.backbone = nn.Sequential(model.backbone, layer)
+    return model
+
+
+@pytest.mark.parametrize("strategy", ["naive", {"name": "replay", "mem_size": 40}])
+@pytest.mark.parametrize("policy", ["first", "all"])
+def test_running_statistics_and_dropout_masks_are_those_of_a_plain_loop(policy, strategy):
+    """The plugin's further passes keep statistics and repeat random numbers as rule.step does."""
+    parts = parts_of(strategy, "class-incremental", "single")
+    model = with_layer(parts.model, nn.Sequential(nn.BatchNorm1d(16), nn.Dropout(0.5)))
+    plain = copy.deepcopy(model)
+
+    class States(MinibatchTape):
+        """Keeps the state of the random numbers before each forward pass too."""
+
+        def before_training_epoch(self, strategy, **kwargs):
+            self.states = []
+
+        def before_training_iteration(self, strategy, **kwargs):
+            self.states.append(torch.get_rng_state())
+
+    def rule():
+        return LookbehindSAM(rho=0.1, k=2, passes=Passes(batch_norm=policy))
+
+    tape = States()
+    strategy = make_strategy(
+        parts, model, SGD(model.parameters(), lr=0.1), [SeparateSeeds(0), tape, SharpnessAwarePlugin(rule())]
+    )
+    strategy.train_mb_size = 25  # no minibatch of a single image, which BatchNorm refuses
+    strategy.train(parts.stream.train[0])
+    optimizer, theirs = SGD(plain.parameters(), lr=0.1), rule()
+    for (_, x, y, _), state in zip(tape.minibatches, tape.states, strict=True):
+        torch.set_rng_state(state)
+
+        def closure(x=x, y=y):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(plain(x), y)
+            loss.backward()
+            return loss
+
+        theirs.step(optimizer, closure)
+    for (name, a), b in zip(model.state_dict().items(), plain.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_statistics_are_recomputed_after_each_experience():
+    parts = parts_of("naive", "class-incremental", "single")
+    model = with_layer(parts.model, nn.BatchNorm1d(16))
+    plugin = SharpnessAwarePlugin(SAM(rho=0.1, passes=Passes(batch_norm="recomputed")))
+    strategy = make_strategy(parts, model, SGD(model.parameters(), lr=0.1), [SeparateSeeds(0), plugin])
+    strategy.train_mb_size = 10_000  # the experience in one minibatch, so that the mean is easy to tell
+    strategy.train(parts.stream.train[0])
+    everything = torch.stack([x for x, *_ in parts.stream.train[0].dataset])
+    with torch.no_grad():
+        hidden = model.backbone[0](model.normalise(everything))
+    norm = model.backbone[1]
+    assert torch.allclose(norm.running_mean, hidden.mean(0), rtol=0, atol=1e-6)
+    assert torch.allclose(norm.running_var, hidden.var(0), rtol=1e-4, atol=1e-6)
+    assert norm.momentum == 0.1
 
 
 def ewc(parts, plugins):

@@ -1,0 +1,42 @@
+"""What was recorded along the passes of a study's runs, as one tidy frame."""
+
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+
+from lifelong_lb.config import UserError
+from lifelong_lb.reports.results import KEYS
+from lifelong_lb.store import ResultFolder
+
+
+def load_diagnostics(out: str | PathLike[str]) -> pd.DataFrame:
+    """Read the diagnostics of all runs of a result folder.
+
+    Args:
+        out: the folder. Its study asks for diagnostics with ``evaluation: {diagnostics_every: 10}``.
+
+    Returns:
+        One row a recorded pass: run, stream, strategy, rule, base_optimizer and seed as in ``results.csv``; ``step``
+        from 0 over the whole run, ``experience``, and ``iteration`` from 0 within it; then pass, loss, gradient_norm,
+        distance, cosine, alpha, alpha_min and alpha_max, see :class:`lifelong_lb.optim.Diagnostics`.
+
+    Raises:
+        UserError: when the folder holds none, or a file is damaged.
+    """
+    folder = ResultFolder(Path(out))
+    study = folder.read_study()
+    if study is None:
+        raise UserError(f"{out}: no results here (no study.json)")
+    labels, seeds = study.labels(), study.seeds()
+    frames = []
+    for run in labels:
+        frame = folder.read_diagnostics(run)
+        if frame is not None:
+            key: dict[str, str | int] = {"run": run, **labels[run], "seed": seeds[run]}
+            for place, column in enumerate(KEYS):
+                frame.insert(place, column, key[column])
+            frames.append(frame)
+    if not frames:
+        raise UserError(f"{out}: no diagnostics here; a study asks for them with evaluation: {{diagnostics_every: 10}}")
+    return pd.concat(frames, ignore_index=True)
