@@ -18,9 +18,8 @@ from torch.optim import SGD
 from lifelong_lb.config import MODEL_ENTRIES
 from lifelong_lb.data.shape import Shape
 from lifelong_lb.models import build_model
-from lifelong_lb.optim import RULES, LookbehindSAM, UpdateRule
+from lifelong_lb.optim import RULES, LookbehindSAM, Passes, UpdateRule
 from lifelong_lb.optim.ascent import SAMAscent
-from lifelong_lb.optim.rule import trainable
 from lifelong_lb.optim.weights import copied, load, perturb
 
 SETTINGS = {
@@ -35,25 +34,26 @@ class TwoKPasses(UpdateRule):
     """Lookbehind-SAM the way its published code takes it: a gradient to climb and another to descend, k times over."""
 
     def __init__(self, k: int) -> None:
+        super().__init__(Passes(batch_norm="all"))
         self._ascent, self.k = SAMAscent(0.05), k
 
     @property
     def gradient_evaluations(self) -> float:
         return 2 * self.k
 
-    def before_base_step(self, optimizer, closure, names=None):
-        params = trainable(optimizer)
+    def _further_passes(self, minibatch):
+        params = minibatch.params
         slow = copied(params)
         fast = slow
         for i in range(self.k):
             if i:
-                closure()
-            perturb(params, self._ascent(params, names))
-            closure()
+                minibatch.gradient()
+            perturb(params, *self._ascent(minibatch, params))
+            minibatch.gradient()
             if i < self.k - 1:
                 perturbed = copied(params)
                 load(params, fast)
-                optimizer.step()
+                minibatch.optimizer.step()
                 fast = copied(params)
                 load(params, perturbed)
         load(params, fast)
@@ -93,20 +93,22 @@ def timed(function: Callable[[], object], repeats: int) -> float:
 
 def measure(model_name: str, batch: int, rounds: int) -> dict[str, tuple[float, float]]:
     """Median over rounds of step / (passes x bare pass), by rule, with the passes a step."""
-    _, optimizer, closure = problem(model_name, batch)
+    model, optimizer, closure = problem(model_name, batch)
     rules: dict[str, UpdateRule] = {name: make(**SETTINGS.get(name, {})) for name, make in RULES.items()}
     for k in (2, 5):
         rules[f"lookbehind-sam k={k}"] = LookbehindSAM(k=k)
         rules[f"2k passes k={k}"] = TwoKPasses(k)
+    rules["lookbehind-sam switching"] = LookbehindSAM(k=5, minibatch_switching=True)
     few = max(1, round(0.02 / timed(closure, 3)))  # steps a round, at least 20 ms of them
     ratios: dict[str, list[float]] = {name: [] for name in rules}
     against: dict[str, list[float]] = {"k=2": [], "k=5": []}
     for _ in range(rounds):
         times = {}
         for name, rule in rules.items():
-            repeats = 5 * few if name.startswith("look") and "behind" not in name else few  # periods of five steps
+            spans = name.startswith("look") and ("behind" not in name or "switching" in name)
+            repeats = 5 * few if spans else few  # periods of five steps
             bare = timed(closure, few)
-            times[name] = timed(lambda rule=rule: rule.step(optimizer, closure), repeats)
+            times[name] = timed(lambda rule=rule: rule.step(optimizer, closure, model), repeats)
             ratios[name].append(times[name] / (rule.gradient_evaluations * bare))
         for k, found in against.items():
             found.append(times[f"2k passes {k}"] / times[f"lookbehind-sam {k}"])

@@ -5,10 +5,16 @@ from contextlib import nullcontext
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lifelong_lb.optim.passes import NonFiniteGradientError, Passes, RandomState, statistics_kept
+from lifelong_lb.optim.passes import (
+    NonFiniteGradientError,
+    Passes,
+    RandomState,
+    layers_with_statistics,
+    statistics_kept,
+)
 from lifelong_lb.optim.weights import global_norm, with_gradient
 
 Closure = Callable[[], Tensor]
@@ -58,6 +64,7 @@ class Minibatch:
         closure: evaluates the minibatch at the current weights.
         passes: how the passes treat running statistics, random numbers and gradients that are not finite.
         names: names of the parameters, where known.
+        model: whose normalisation layers are meant by ``passes``; without it they are found as they are called.
         random: where the random numbers of the first pass begin, to draw them again.
         observer: is told of each pass.
 
@@ -72,10 +79,13 @@ class Minibatch:
         *,
         passes: Passes,
         names: Names | None = None,
+        model: nn.Module | None = None,
         random: RandomState | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.optimizer, self.names, self.params = optimizer, names, trainable(optimizer)
+        keeps = passes.batch_norm != "all"
+        self._layers = layers_with_statistics(model) if keeps and model is not None else None
         self._closure, self._passes, self._random, self._observer = closure, passes, random, observer
 
     @property
@@ -94,7 +104,7 @@ class Minibatch:
         """
         if self._random is not None:
             self._random.restore()
-        with torch.enable_grad(), nullcontext() if self._passes.batch_norm == "all" else statistics_kept():
+        with torch.enable_grad(), nullcontext() if self._passes.batch_norm == "all" else statistics_kept(self._layers):
             loss = self._closure()
         if self._observer is not None:
             self._observer.passed(self.params, loss)

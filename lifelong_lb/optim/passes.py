@@ -1,7 +1,7 @@
 """What the passes of a step have in common: BatchNorm's statistics, dropout's masks, gradients that are not finite."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -80,33 +80,61 @@ class RandomState:
 
 
 @contextmanager
-def statistics_kept() -> Iterator[None]:
-    """Leave running statistics as they are, in every normalisation layer that this thread calls within the block.
+def statistics_kept(layers: Sequence[nn.Module] | None = None) -> Iterator[None]:
+    """Leave the running statistics of normalisation layers as they are within the block.
 
-    Layers in train mode go on normalising by the minibatch. They are found as they are called, so that no model has to
-    be named.
+    Layers in train mode go on normalising by the minibatch.
+
+    Args:
+        layers: the layers meant, from :func:`layers_with_statistics`. Without them it is every layer that this thread
+            calls; they are then found as they are called, which makes each call of a module a little slower.
 
     Yields:
         None.
     """
-    thread, changed = threading.get_ident(), list[tuple[nn.Module, str, Any]]()
+    changed: list[tuple[nn.Module, str, Any]] = []
+    hook = None
+    if layers is None:
+        thread = threading.get_ident()
 
-    def keep(module: nn.Module, inputs: Any) -> None:
-        if isinstance(module, _BatchNorm | _InstanceNorm) and module.training and module.track_running_stats:
-            if threading.get_ident() != thread:
-                return
-            # BatchNorm passes its statistics on only where it tracks them; InstanceNorm always does
-            name, value = ("track_running_stats", False) if isinstance(module, _BatchNorm) else ("momentum", 0.0)
-            if getattr(module, name) != value:
-                changed.append((module, name, getattr(module, name)))
-                setattr(module, name, value)
+        def found(module: nn.Module, inputs: Any) -> None:
+            if isinstance(module, _KEEPS_STATISTICS) and threading.get_ident() == thread:
+                _keep(module, changed)
 
-    hook = register_module_forward_pre_hook(keep)
+        hook = register_module_forward_pre_hook(found)
+    else:
+        for layer in layers:
+            _keep(layer, changed)
     try:
         yield
     finally:
-        hook.remove()
+        if hook is not None:
+            hook.remove()
         for module, name, value in changed:
+            setattr(module, name, value)
+
+
+_KEEPS_STATISTICS = (_BatchNorm, _InstanceNorm)
+
+
+def layers_with_statistics(model: nn.Module) -> list[nn.Module]:
+    """Layers that may keep running statistics.
+
+    Args:
+        model: any module.
+
+    Returns:
+        Its BatchNorm and InstanceNorm layers.
+    """
+    return [module for module in model.modules() if isinstance(module, _KEEPS_STATISTICS)]
+
+
+def _keep(module: nn.Module, changed: list[tuple[nn.Module, str, Any]]) -> None:
+    if module.training and module.track_running_stats:
+        # BatchNorm passes its statistics on only where it tracks them; InstanceNorm always does
+        name, value = ("track_running_stats", False) if isinstance(module, _BatchNorm) else ("momentum", 0.0)
+        if getattr(module, name) != value:
+            changed.append((module, name, getattr(module, name)))
             setattr(module, name, value)
 
 

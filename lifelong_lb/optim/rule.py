@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.minibatch import Closure, Minibatch, Names, Observer, trainable
@@ -77,6 +77,7 @@ class UpdateRule(ABC):
         closure: Closure,
         names: Names | None = None,
         loss: Tensor | float | None = None,
+        model: nn.Module | None = None,
     ) -> Finish:
         """Take the further passes of a step whose first gradient g(w) stands in ``.grad``.
 
@@ -88,6 +89,7 @@ class UpdateRule(ABC):
             closure: evaluates the same minibatch at the current weights.
             names: names of the parameters; needed only by rules that treat parameters by name.
             loss: the first pass's, for an observer.
+            model: the model; saves looking for its normalisation layers in each pass.
 
         Returns:
             A function to call after ``optimizer.step()``.
@@ -97,7 +99,7 @@ class UpdateRule(ABC):
         """
         random, self._random = self._random, None
         minibatch = Minibatch(
-            optimizer, closure, passes=self.passes, names=names, random=random, observer=self.observer
+            optimizer, closure, passes=self.passes, names=names, model=model, random=random, observer=self.observer
         )
         if self.observer is not None:
             self.observer.passed(minibatch.params, loss)
@@ -136,24 +138,26 @@ class UpdateRule(ABC):
             optimizer: the base optimizer, its parameters holding the weights of that moment.
         """
 
-    def wrap(self, optimizer: Optimizer) -> RuleOptimizer:
+    def wrap(self, optimizer: Optimizer, model: nn.Module | None = None) -> RuleOptimizer:
         """This rule and a base optimizer as one torch optimizer, for schedulers and training loops that expect one.
 
         Args:
             optimizer: the base optimizer.
+            model: as for :meth:`step`.
 
         Returns:
             An optimizer whose ``step(closure)`` is the rule's step.
         """
-        return RuleOptimizer(self, optimizer)
+        return RuleOptimizer(self, optimizer, model)
 
-    def step(self, optimizer: Optimizer, closure: Closure) -> Tensor:
+    def step(self, optimizer: Optimizer, closure: Closure, model: nn.Module | None = None) -> Tensor:
         """One whole step: first pass, further passes, last base step, finish.
 
         Args:
             optimizer: the base optimizer. When it was built from ``named_parameters()``, rules that treat parameters
                 by name read the names from it.
             closure: zeroes the gradients, runs forward and backward, returns the loss.
+            model: the model, when it has BatchNorm layers or may have: naming it saves looking for them in each pass.
 
         Returns:
             The loss of the first pass.
@@ -168,7 +172,7 @@ class UpdateRule(ABC):
                 loss = closure()
             _check_first_pass(optimizer, loss)
             names = optimizer_names(optimizer) if self.uses_names else None
-            finish = self.before_base_step(optimizer, closure, names, loss)
+            finish = self.before_base_step(optimizer, closure, names, loss, model)
             optimizer.step()
         except BaseException:
             self._abandon()

@@ -21,10 +21,11 @@ class RuleOptimizer(Optimizer):
     Args:
         rule: the update rule.
         base: the base optimizer.
+        model: as for :meth:`lifelong_lb.optim.UpdateRule.step`.
     """
 
-    def __init__(self, rule: "UpdateRule", base: Optimizer) -> None:
-        self.rule, self.base = rule, base
+    def __init__(self, rule: "UpdateRule", base: Optimizer, model: torch.nn.Module | None = None) -> None:
+        self.rule, self.base, self.model = rule, base, model
         self._ready = False  # until then the base class must not touch groups and state
         super().__init__(base.param_groups, base.defaults)
         self._ready = True
@@ -75,7 +76,7 @@ class RuleOptimizer(Optimizer):
                 f"{type(self.rule).__name__} evaluates the loss more than once: call step(closure), with a closure "
                 "that zeroes the gradients, runs forward and backward and returns the loss"
             )
-        return self.rule.step(self.base, closure)
+        return self.rule.step(self.base, closure, self.model)
 
     def state_dict(self) -> dict[str, Any]:
         """State of the base optimizer, and under ``rule`` what the rule keeps between steps.
@@ -95,10 +96,10 @@ class RuleOptimizer(Optimizer):
         self.rule.load_state_dict(state_dict.get("rule", {}), self.base)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"rule": self.rule, "base": self.base}
+        return {"rule": self.rule, "base": self.base, "model": self.model}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        RuleOptimizer.__init__(self, state["rule"], state["base"])
+        RuleOptimizer.__init__(self, state["rule"], state["base"], state["model"])
 
     def __repr__(self) -> str:
         return f"{type(self.rule).__name__} over {self.base!r}"

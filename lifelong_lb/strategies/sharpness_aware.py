@@ -95,7 +95,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             return _pass_again(strategy, self._again)
 
         try:
-            self._finish = self.rule.before_base_step(strategy.optimizer, closure, names, loss)
+            self._finish = self.rule.before_base_step(strategy.optimizer, closure, names, loss, strategy.model)
         except NonFiniteGradientError as error:
             raise DivergedError(f"{error} ({place(strategy)}, loss {loss.item():g})") from None
         finally:
