@@ -87,11 +87,13 @@ class ASAMAscent:
         direction = gradients(params)
         if not chosen:
             return direction, self.rho / (minibatch.check_norm(global_norm(direction)) + TINY)
-        scales = torch._foreach_abs([params[i].detach() for i in chosen])
-        torch._foreach_add_(scales, self.eta)
-        scaled = torch._foreach_mul(scales, [direction[i] for i in chosen])
+        weights = [params[i].detach() for i in chosen]
+        scaled = torch._foreach_abs(weights)
+        torch._foreach_add_(scaled, self.eta)
+        torch._foreach_mul_(scaled, [direction[i] for i in chosen])
         for i, tg in zip(chosen, scaled, strict=True):
             direction[i] = tg
         size = self.rho / (minibatch.check_norm(global_norm(direction)) + TINY)
-        torch._foreach_mul_(scaled, scales)
+        for tg, weight in zip(scaled, weights, strict=True):
+            tg.mul_(weight.abs().add_(self.eta))  # T again, one tensor at a time, rather than kept for all of them
         return direction, size

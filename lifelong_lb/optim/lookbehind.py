@@ -27,8 +27,8 @@ class _Lookbehind(UpdateRule):
     differ; running BatchNorm statistics see one pass, or k + 1 of them, instead of 2k.)
 
     During a step two copies are held beside the weights themselves, which are the fast ones: the slow weights and p;
-    for an adaptive alpha with k > 1 the first displacement too. When a pass raises, the weights are restored; inner
-    steps that the base optimizer has taken by then stay in its momentum.
+    for an adaptive alpha with k > 1 the first displacement too, and over ASAM one more while it climbs. When a pass
+    raises, the weights are restored; inner steps that the base optimizer has taken by then stay in its momentum.
 
     With minibatch switching a step takes one inner step, see :class:`lifelong_lb.optim.switching.Switching`.
     """
