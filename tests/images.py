@@ -1,5 +1,6 @@
 """Small data sets in the layouts of real ones, and where the real ones may lie."""
 
+import gzip
 import io
 import json
 import os
@@ -18,16 +19,20 @@ REAL = Path(os.environ.get("LIFELONG_LB_TEST_DATA", Path(__file__).parents[2] / 
 needs_real_cifar = pytest.mark.skipif(
     not (REAL / "cifar100").is_dir(), reason=f"real CIFAR-100 is not at {REAL} (set LIFELONG_LB_TEST_DATA)"
 )
+needs_real_mnist = pytest.mark.skipif(
+    not (REAL / "mnist").is_dir(), reason=f"real MNIST is not at {REAL} (set LIFELONG_LB_TEST_DATA)"
+)
 
 
-def pictures(labels, size=32, seed=0):
-    """One random RGB picture a label, uint8 (N, 3, size, size)."""
-    return np.random.default_rng(seed).integers(0, 256, (len(labels), 3, size, size), dtype=np.uint8)
+def pictures(labels, size=32, seed=0, channels=3):
+    """One random picture a label, uint8 (N, channels, size, size)."""
+    return np.random.default_rng(seed).integers(0, 256, (len(labels), channels, size, size), dtype=np.uint8)
 
 
 def encoded(picture, kind="PNG"):
     stream = io.BytesIO()
-    Image.fromarray(picture.transpose(1, 2, 0)).save(stream, kind)
+    pixels = picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0)
+    Image.fromarray(pixels).save(stream, kind)
     return stream.getvalue()
 
 
@@ -68,4 +73,35 @@ def write_cifar_python(folder, classes=(0, 1, 2, 3), train_each=5, test_each=2):
         (folder / name).write_bytes(pickle.dumps(content, protocol=2))
         written.append((x, y))
     (folder / "meta").write_bytes(pickle.dumps({b"fine_label_names": [b"apple", b"bear", b"cup", b"dog"]}, protocol=2))
+    return written
+
+
+def write_mnist_parquet(folder, each=3):
+    """A whole little MNIST in the layout of the hub; returns train and test pictures and labels."""
+    written = []
+    for part, count, seed in (("train", each, 1), ("test", 1, 2)):
+        y = np.repeat(np.arange(10), count)
+        x = pictures(y, 28, seed, channels=1)
+        write_parquet(folder / f"{part}-00000-of-00001.parquet", x, y, image="image", label="label", names="0123456789")
+        written.append((x, y))
+    return written
+
+
+def idx(array):
+    """An array of bytes as an IDX file."""
+    return bytes((0, 0, 8, array.ndim)) + np.array(array.shape, ">u4").tobytes() + array.astype(np.uint8).tobytes()
+
+
+def write_mnist_idx(folder, each=3, compressed=False):
+    """torchvision's raw layout."""
+    folder.mkdir(parents=True)
+    written = []
+    for part, count, seed in (("train", each, 1), ("t10k", 1, 2)):
+        y = np.repeat(np.arange(10), count)
+        x = pictures(y, 28, seed, channels=1)
+        for name, array in ((f"{part}-images-idx3-ubyte", x[:, 0]), (f"{part}-labels-idx1-ubyte", y)):
+            content = idx(array)
+            path = folder / (f"{name}.gz" if compressed else name)
+            path.write_bytes(gzip.compress(content) if compressed else content)
+        written.append((x, y))
     return written

@@ -9,6 +9,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Source
 from lifelong_lb.data.cifar100 import download_cifar100, find_cifar100
 from lifelong_lb.data.digits import DigitsSource
+from lifelong_lb.data.mnist import download_mnist, find_mnist
 
 if TYPE_CHECKING:
     from lifelong_lb.data.image_tensors import ImageData
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 DATASETS: dict[str, Callable[[Sequence[Path]], Source]] = {
     "digits": lambda roots: DigitsSource(),
     "cifar100": find_cifar100,
+    "mnist": find_mnist,
 }
 """Data set to the function that finds it below some folders."""
 
-DOWNLOADS: dict[str, Callable[[Path], None]] = {"cifar100": download_cifar100}
+DOWNLOADS: dict[str, Callable[[Path], None]] = {"cifar100": download_cifar100, "mnist": download_mnist}
 """Data sets that can be fetched when that is asked for."""
 
 ENVIRONMENT_VARIABLE = "LIFELONG_LB_DATA"

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,29 +56,3 @@ class Source(ABC):
         Raises:
             UserError: when a file is damaged or of another layout, naming it.
         """
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a data set may lie below a folder, in one layout.
-
-    Attributes:
-        pattern: glob pattern of the folder, relative to the folder searched; ``"."`` for itself.
-        layout: name of the layout.
-    """
-
-    pattern: str
-    layout: str
-
-    def folders(self, root: Path) -> list[Path]:
-        """Existing folders that match.
-
-        Args:
-            root: folder searched.
-
-        Returns:
-            Paths, in alphabetical order.
-        """
-        if self.pattern == ".":
-            return [root] if root.is_dir() else []
-        return sorted(path for path in root.glob(self.pattern) if path.is_dir())

@@ -15,13 +15,16 @@ from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Source
 
 SHARD = re.compile(r"-(\d+)-of-(\d+)\.parquet$")
+MODES = {1: "L", 3: "RGB"}
+"""Pillow's mode by number of channels."""
 
 
 @dataclass(frozen=True)
 class ParquetSource(Source):
     """A folder with ``train-*.parquet`` and ``test-*.parquet``.
 
-    Each file has a column of images (a struct with encoded ``bytes``) and one of integer labels.
+    Each file has a column of images (a struct with encoded ``bytes``) and one of integer labels. Images are read as
+    grey where ``mean`` has one channel, as RGB where it has three.
 
     Attributes:
         folder: where the files lie.
@@ -79,7 +82,7 @@ class ParquetSource(Source):
         """Decode all images, one row group after the other.
 
         Returns:
-            Train and test part, images uint8 ``(N, 3, H, W)``.
+            Train and test part, images uint8 ``(N, C, H, W)``.
 
         Raises:
             UserError: naming the file that is missing or damaged, or whose images are not of the size expected.
@@ -100,7 +103,7 @@ class ParquetSource(Source):
         files = self._files(part)
         opened = [_opened(path) for path in files]
         total = sum(file.metadata.num_rows for file in opened)
-        x = np.empty((total, 3, *self.size), dtype=np.uint8)
+        x = np.empty((total, len(self.mean), *self.size), dtype=np.uint8)
         y = np.empty(total, dtype=np.int64)
         names: tuple[str, ...] = ()
         at = 0
@@ -121,14 +124,14 @@ class ParquetSource(Source):
 
         try:
             with Image.open(io.BytesIO(picture["bytes"])) as image:
-                pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
+                pixels = np.asarray(image.convert(MODES[len(self.mean)]), dtype=np.uint8)
         except (TypeError, KeyError, OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
             raise UserError(f"{path}: image {row} cannot be decoded ({error})") from None
         if pixels.shape[:2] != self.size:
             height, width = pixels.shape[:2]
             want = f"{self.size[0]} x {self.size[1]}"
             raise UserError(f"{path}: image {row} has {height} x {width} pixels; all must have {want}")
-        return pixels.transpose(2, 0, 1)
+        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
     @staticmethod
     def _label(path: Path, row: int, number: Any) -> int:

@@ -1,0 +1,112 @@
+"""MNIST as its authors publish it and torchvision unpacks it: four IDX files, plain or compressed."""
+
+import gzip
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lifelong_lb.config import UserError
+from lifelong_lb.data.arrays import Arrays, Source
+
+SIZE = (28, 28)
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class MnistIdxSource(Source):
+    """The four files. Read without torch, whose reader takes no compressed files either.
+
+    Attributes:
+        folder: where they lie.
+    """
+
+    folder: Path
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def description(self) -> str:  # type: ignore[override]  # a read-only attribute
+        """The folder."""
+        return f"IDX files in {self.folder}"
+
+    @staticmethod
+    def matches(folder: Path) -> bool:
+        """Whether a folder holds this layout.
+
+        Args:
+            folder: an existing folder.
+
+        Returns:
+            True when it has the images to learn from.
+        """
+        return any((folder / f"train-images-idx3-ubyte{suffix}").is_file() for suffix in ("", ".gz"))
+
+    def labels(self) -> list[int]:
+        """Read the files (they are small) and find the labels.
+
+        Returns:
+            The labels, ascending.
+
+        Raises:
+            UserError: naming the file that is missing or damaged.
+        """
+        train, _ = self.read()
+        return [int(label) for label in np.unique(train.y)]
+
+    def read(self) -> tuple[Arrays, Arrays]:
+        """Read both parts.
+
+        Returns:
+            Train and test part, images uint8 ``(N, 1, 28, 28)``.
+
+        Raises:
+            UserError: naming the file that is missing or damaged.
+        """
+        return self._part("train"), self._part("t10k")
+
+    def _part(self, part: str) -> Arrays:
+        images, labels = self._file(f"{part}-images-idx3-ubyte"), self._file(f"{part}-labels-idx1-ubyte")
+        x, y = read_idx(images, 3), read_idx(labels, 1)
+        if x.shape[1:] != SIZE:
+            raise UserError(f"{images}: holds images of {x.shape[1]} x {x.shape[2]} pixels; all must have 28 x 28")
+        if len(x) != len(y) or len(x) == 0:
+            raise UserError(f"{labels}: holds {len(y)} labels, and {images.name} {len(x)} images")
+        if y.max() >= CLASSES:
+            raise UserError(f"{labels}: holds the label {y.max()}; labels are 0 to {CLASSES - 1}")
+        return Arrays(x[:, None], y.astype(np.int64), tuple(map(str, range(CLASSES))))
+
+    def _file(self, name: str) -> Path:
+        plain, packed = self.folder / name, self.folder / f"{name}.gz"
+        if not plain.is_file() and not packed.is_file():
+            raise UserError(f"{plain}: missing (nor is there {packed.name})")
+        return plain if plain.is_file() else packed
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """Read an IDX file of bytes: a magic number, the sizes as big-endian 32-bit numbers, then the bytes.
+
+    Args:
+        path: the file; compressed when its name ends with ``.gz``.
+        dimensions: how many sizes it must have.
+
+    Returns:
+        An array of that many dimensions.
+
+    Raises:
+        UserError: naming the file when it cannot be unpacked, is of another kind, or too short or long.
+    """
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: damaged ({error})") from None
+    header = 4 + 4 * dimensions
+    if len(content) < header or content[:4] != bytes((0, 0, 8, dimensions)):
+        raise UserError(f"{path}: not an IDX file of bytes in {dimensions} dimension{'s' * (dimensions > 1)}")
+    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
+    if len(content) != header + math.prod(shape):
+        raise UserError(f"{path}: has {len(content)} bytes; its header promises {header + math.prod(shape)}")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()

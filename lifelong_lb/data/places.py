@@ -1,0 +1,115 @@
+"""Where data sets are looked for, and how torchvision fetches one when that is asked for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lifelong_lb.config import UserError
+from lifelong_lb.data.arrays import Source
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A way in which a data set may be stored in a folder.
+
+    Attributes:
+        description: for people.
+        matches: whether an existing folder holds it.
+        source: builds the source of such a folder; its files are not opened yet.
+    """
+
+    description: str
+    matches: Callable[[Path], bool]
+    source: Callable[[Path], Source]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a data set may lie below a folder, in one layout.
+
+    Attributes:
+        pattern: glob pattern of the folder, relative to the folder searched; ``"."`` for itself.
+        layout: the layout expected there.
+    """
+
+    pattern: str
+    layout: Layout
+
+    def folders(self, root: Path) -> list[Path]:
+        """Existing folders that match.
+
+        Args:
+            root: folder searched.
+
+        Returns:
+            Paths, in alphabetical order.
+        """
+        if self.pattern == ".":
+            return [root] if root.is_dir() else []
+        return sorted(path for path in root.glob(self.pattern) if path.is_dir())
+
+
+def hub_places(layout: Layout, owner: str, name: str) -> tuple[Place, ...]:
+    """Where Parquet files of the Hugging Face hub may lie, be they copied by hand or left by its tools.
+
+    Args:
+        layout: the layout.
+        owner: who publishes the data set there.
+        name: its name there, which is that of its configuration too.
+
+    Returns:
+        Places, best first.
+    """
+    cached = (f"datasets--{owner}--{name}", f"hub/datasets--{owner}--{name}", f"datasets--{name}")
+    copied = (".", name, f"{name}/{name}", f"{owner}/{name}/{name}")
+    return tuple(Place(p, layout) for p in (*copied, *(f"{folder}/snapshots/*/{name}" for folder in cached)))
+
+
+def find_source(title: str, places: Sequence[Place], roots: Sequence[Path]) -> Source:
+    """Find a data set.
+
+    Args:
+        title: what to call it in messages.
+        places: tried in this order below each folder searched.
+        roots: folders to search, best first.
+
+    Returns:
+        The first source found; its files are not opened yet.
+
+    Raises:
+        UserError: when none is found, listing every path tried and the layouts accepted.
+    """
+    for root in roots:
+        for place in places:
+            for folder in place.folders(root):
+                if place.layout.matches(folder):
+                    return place.layout.source(folder)
+    tried = [f"{root / place.pattern}" if place.pattern != "." else str(root) for root in roots for place in places]
+    layouts = dict.fromkeys(place.layout.description for place in places)
+    raise UserError(
+        f"{title} was not found. Tried:\n  "
+        + "\n  ".join(dict.fromkeys(tried))
+        + "\nLayouts accepted:\n  "
+        + "\n  ".join(layouts)
+        + "\nPoint --data (or LIFELONG_LB_DATA) to it, or let torchvision download it with --download."
+    )
+
+
+def download(title: str, kind: str, folder: Path) -> None:
+    """Let torchvision download a data set.
+
+    Args:
+        title: what to call it in messages.
+        kind: torchvision's name for it.
+        folder: where its own folder shall lie.
+
+    Raises:
+        UserError: when the download fails.
+    """
+    import torchvision.datasets
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        getattr(torchvision.datasets, kind)(str(folder), download=True)
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{title} could not be downloaded to {folder} ({error})") from None
