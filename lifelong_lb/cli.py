@@ -17,8 +17,17 @@ app = typer.Typer(
     help="Compare optimizers across continual-learning task sequences.",
 )
 
+data_app = typer.Typer(no_args_is_help=True, help="Look for data sets, and keep them decoded.")
+app.add_typer(data_app, name="data")
+
 StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", help="Where the data sets are; default: LIFELONG_LB_DATA, then the cache folder."
+    ),
+]
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. train.batch_size=64.")
 ]
@@ -32,10 +41,7 @@ def run(
     workers: Annotated[str | None, typer.Option(metavar="N", help="Runs at a time; default: one a core.")] = None,
     executor: Annotated[str, typer.Option(help="in-process or local (a process a run).")] = "local",
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where the data sets are; default: LIFELONG_LB_DATA, then the cache folder."),
-    ] = None,
+    data: DataFolder = None,
     download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
     assignments: Assignments = None,
     retry: Annotated[
@@ -120,6 +126,64 @@ def list_names(
         return "\n".join(f"  {name:<30} {metric.formula} ({metric.source})" for name, metric in known.items())
 
     typer.echo(listing(what, metrics))
+
+
+@data_app.command(name="list")
+def list_data(data: DataFolder = None) -> None:
+    """Say where each data set is found, and what is prepared."""
+    from lifelong_lb.config import UserError
+    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset
+    from lifelong_lb.data.prepared import description, entries
+
+    for name in DATASETS:
+        try:
+            where = find_dataset(name, data_roots(data)).description
+        except UserError:
+            where = "not found"
+        typer.echo(f"{name:<12} {where}")
+    for entry in entries(cache_folder()):
+        megabytes = sum(path.stat().st_size for path in entry.iterdir()) / 1e6
+        typer.echo(f"prepared     {entry} ({megabytes:.0f} MB) from {description(entry)}")
+
+
+@data_app.command(name="prepare")
+def prepare_data(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Data sets, see lifelong-lb data list.")],
+    data: DataFolder = None,
+    download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
+) -> None:
+    """Decode data sets into the cache, so that runs only open them. Studies do it by themselves."""
+    from lifelong_lb.config import UserError, unknown_name
+    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, prepared
+
+    for name in names:
+        if name not in DATASETS:
+            raise UserError(unknown_name("data set", name, DATASETS))
+    for name in names:
+        found = prepared(find_dataset(name, data_roots(data), download), cache_folder())
+        typer.echo(f"{name:<12} {len(found.train.y)} + {len(found.test.y)} images, digest {found.digest}")
+
+
+@data_app.command(name="verify")
+def verify_data() -> None:
+    """Read all that is prepared and compare it with the hashes taken when it was made.
+
+    Exit code 0 when all is as it was, 1 when something is broken (it is made anew when it is needed).
+    """
+    import shutil
+
+    from lifelong_lb.data import cache_folder
+    from lifelong_lb.data.prepared import description, entries, verify
+
+    broken = False
+    for entry in entries(cache_folder()):
+        whole = verify(entry)
+        typer.echo(f"{entry}: {'as it was made' if whole else 'broken, removed'}, from {description(entry)}")
+        if not whole:
+            broken = True
+            shutil.rmtree(entry)
+    if broken:
+        raise typer.Exit(SOME_RUNS_NOT_DONE)
 
 
 def main() -> None:

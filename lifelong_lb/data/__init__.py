@@ -10,6 +10,7 @@ from lifelong_lb.data.arrays import Source
 from lifelong_lb.data.cifar100 import download_cifar100, find_cifar100
 from lifelong_lb.data.digits import DigitsSource
 from lifelong_lb.data.mnist import download_mnist, find_mnist
+from lifelong_lb.data.prepared import cache_folder, prepared
 
 if TYPE_CHECKING:
     from lifelong_lb.data.image_tensors import ImageData
@@ -72,26 +73,38 @@ def find_dataset(name: str, roots: Sequence[Path] = (), download: bool = False) 
     return DATASETS[name](roots)
 
 
-def load_images(source: Source) -> "ImageData":
-    """Read a source into tensors.
+def load_images(source: Source, cache: Path | None = None) -> "ImageData":
+    """The images of a source as tensors, decoded at most once, see :func:`lifelong_lb.data.prepared.prepared`.
 
     Args:
         source: where the images are.
+        cache: folder of prepared images; None for :func:`cache_folder`.
 
     Returns:
         Train and test part.
 
     Raises:
-        UserError: when a file is damaged.
+        UserError: when a file is damaged, or the cache cannot be written.
     """
     import torch
 
     from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 
+    found = prepared(source, cache_folder() if cache is None else cache)
     train, test = (
-        ImageTensors(torch.from_numpy(part.x), torch.from_numpy(part.y), part.class_names) for part in source.read()
+        ImageTensors(torch.from_numpy(part.x), torch.from_numpy(part.y), part.class_names)
+        for part in (found.train, found.test)
     )
-    return ImageData(train, test, source.mean, source.std, source.description)
+    return ImageData(train, test, source.mean, source.std, source.description, found.digest)
 
 
-__all__ = ["DATASETS", "ENVIRONMENT_VARIABLE", "Source", "data_roots", "find_dataset", "load_images"]
+__all__ = [
+    "DATASETS",
+    "ENVIRONMENT_VARIABLE",
+    "Source",
+    "cache_folder",
+    "data_roots",
+    "find_dataset",
+    "load_images",
+    "prepared",
+]

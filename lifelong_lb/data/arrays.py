@@ -1,7 +1,9 @@
 """What a source of images is. No torch here, so that data can be looked for and checked without it."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,24 @@ class Arrays:
     class_names: tuple[str, ...] = ()
 
 
+def digest(train: Arrays, test: Arrays) -> str:
+    """Hash of all images and labels: equal for equal data, whatever files held it.
+
+    Args:
+        train: one part.
+        test: the other.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    whole = hashlib.sha256()
+    for part in (train, test):
+        whole.update(str(tuple(part.x.shape)).encode())
+        whole.update(np.ascontiguousarray(part.x).data)
+        whole.update(np.ascontiguousarray(part.y).data)
+    return whole.hexdigest()[:16]
+
+
 class Source(ABC):
     """A place that a data set can be read from.
 
@@ -34,6 +54,17 @@ class Source(ABC):
     description: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    def files(self) -> list[Path]:
+        """Files that the images are read from.
+
+        Returns:
+            Paths, in a fixed order; empty where the data are embedded.
+
+        Raises:
+            UserError: when a file is missing, naming it.
+        """
+        return []
 
     @abstractmethod
     def labels(self) -> list[int]:

@@ -40,6 +40,15 @@ class CifarPythonSource(Source):
         """
         return (folder / "train").is_file()
 
+    def files(self) -> list[Path]:
+        """The three files, ``meta`` where it is there.
+
+        Returns:
+            Paths.
+        """
+        meta = self.folder / "meta"
+        return [self.folder / "train", self.folder / "test", *([meta] if meta.is_file() else [])]
+
     def labels(self) -> list[int]:
         """Read the train labels.
 

@@ -45,6 +45,18 @@ class MnistIdxSource(Source):
         """
         return any((folder / f"train-images-idx3-ubyte{suffix}").is_file() for suffix in ("", ".gz"))
 
+    def files(self) -> list[Path]:
+        """The four files.
+
+        Returns:
+            Paths.
+
+        Raises:
+            UserError: naming the file that is missing.
+        """
+        kinds = ("images-idx3", "labels-idx1")
+        return [self._file(f"{part}-{kind}-ubyte") for part in ("train", "t10k") for kind in kinds]
+
     def labels(self) -> list[int]:
         """Read the files (they are small) and find the labels.
 

@@ -57,6 +57,17 @@ class ParquetSource(Source):
         """
         return any(folder.glob("train-*.parquet"))
 
+    def files(self) -> list[Path]:
+        """All Parquet files.
+
+        Returns:
+            Those of the train part, then those of the test part.
+
+        Raises:
+            UserError: naming the part that is missing or incomplete.
+        """
+        return [*self._files("train"), *self._files("test")]
+
     def labels(self) -> list[int]:
         """Check the files' footers and columns and read the labels.
 

@@ -105,7 +105,7 @@ def _load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) -
     progress.experiences = stream.shape.experiences
     progress.data = {
         "source": images.source,
-        "sha256": images.sha256(),
+        "sha256": images.sha256,
         "train_images": len(images.train.y),
         "test_images": len(images.test.y),
         "class_order": list(stream.class_order),

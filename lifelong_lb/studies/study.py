@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lifelong_lb.config import GridRun, Study, UserError, expand, parse_study, read_study, unknown_name
-from lifelong_lb.data import data_roots, find_dataset
+from lifelong_lb.data import cache_folder, data_roots, find_dataset, prepared
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.reports import Results, collect, write_report, write_tables
 from lifelong_lb.store import STATUSES, DamagedRunError, ResultFolder, RunRecord, StudyFile
@@ -115,6 +115,8 @@ def run_study(
         folder.remove_leftovers()
         missing = [run for run in runs if _is_missing(folder, run, options.retry)]
         jobs = _jobs(missing, file.labels(), folder, options, roots)
+        for dataset in dict.fromkeys(job.config.stream.dataset for job in jobs):
+            prepared(find_dataset(dataset, roots), cache_folder())  # once, before the runs that share it
         watcher.start(len(runs), len(runs) - len(jobs))
         try:
             EXECUTORS[options.executor](jobs, options.workers or _cores(), _ender(folder, watcher))

@@ -56,9 +56,9 @@ def test_equal_images_have_equal_hashes_whatever_held_them(tmp_path):
     (x_train, y_train), (x_test, y_test) = write_cifar_python(tmp_path / "again")
     for name, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         write_parquet(tmp_path / "parquet" / f"{name}-00000-of-00001.parquet", x, y)
-    hashes = [load_images(find_dataset("cifar100", [tmp_path / kind])).sha256() for kind in ("python", "parquet")]
+    hashes = [load_images(find_dataset("cifar100", [tmp_path / kind])).sha256 for kind in ("python", "parquet")]
     assert hashes[0] == hashes[1]
-    other = load_images(find_dataset("digits")).sha256()
+    other = load_images(find_dataset("digits")).sha256
     assert other != hashes[0]
 
 
@@ -202,7 +202,7 @@ def test_digits_are_split_the_same_way_always():
     shares = images.test.y.bincount() / (images.test.y.bincount() + images.train.y.bincount())
     assert ((shares > 0.19) & (shares < 0.21)).all()
     assert images.train.x.max() == 255
-    assert images.sha256() == "759875ce62e93a13"
+    assert images.sha256 == "759875ce62e93a13"
     pixels = images.train.x.double() / 255
     assert images.mean[0] == pytest.approx(pixels.mean().item(), abs=1e-4)
     assert images.std[0] == pytest.approx(pixels.std(unbiased=False).item(), abs=1e-4)
