@@ -10,6 +10,7 @@ Head = Literal["auto", "single", "masked", "multi", "growing"]
 HEADS_OF_SCENARIO: dict[str, tuple[str, ...]] = {
     "task-incremental": ("multi", "masked"),
     "class-incremental": ("single", "growing"),
+    "domain-incremental": ("single",),
 }
 """Heads that a scenario allows; the first is what ``auto`` stands for."""
 

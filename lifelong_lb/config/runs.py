@@ -17,7 +17,7 @@ from lifelong_lb.config.optimizers import OptimizerEntry
 from lifelong_lb.config.parse import Problems
 from lifelong_lb.config.rules import RuleEntry
 from lifelong_lb.config.strategies import StrategyEntry
-from lifelong_lb.config.streams import SplitStream
+from lifelong_lb.config.streams import StreamEntry
 from lifelong_lb.config.study import Study, stream_model, stream_train
 from lifelong_lb.config.train import Evaluation, Train
 
@@ -28,7 +28,7 @@ RUN_FORMAT = 2
 class RunConfig(Settings):
     """All that shapes the numbers of one run. Entries carry no labels here."""
 
-    stream: SerializeAsAny[SplitStream]
+    stream: SerializeAsAny[StreamEntry]
     strategy: SerializeAsAny[StrategyEntry]
     rule: SerializeAsAny[RuleEntry]
     optimizer: SerializeAsAny[OptimizerEntry]

@@ -64,7 +64,7 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"rules": [3]}, "rules[0]: must be the name of a rule, or a mapping with 'name'; got 3"),
         ({"rules": None}, "rules: must be the name of a rule, or a mapping with 'name'; got nothing (null)"),
         ({"rules": []}, "rules: needs at least one rule (known: none,"),
-        ({"streams": []}, "streams: needs at least one stream (known: split-digits, split-cifar100)"),
+        ({"streams": []}, "streams: needs at least one stream (known: split-digits, split-mnist,"),
         (
             {"rules": {"name": "lookbehind-sam", "k": 0}},
             "rules.k: must be greater than or equal to 1; got 0",
@@ -108,6 +108,26 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         (
             {"model": {"name": "mlp", "head": "single"}},
             "model.head: task-incremental needs one of the heads multi, masked; got 'single'",
+        ),
+        (
+            {"streams": "permuted-digits", "model": {"name": "mlp", "head": "multi"}},
+            "model.head: domain-incremental needs the head single; got 'multi'",
+        ),
+        (
+            {"streams": {"name": "permuted-mnist", "scenario": "task-incremental"}},
+            "streams.scenario: must be 'domain-incremental'; got 'task-incremental'",
+        ),
+        (
+            {"streams": {"name": "split-mnist", "scenario": "domain-incremental"}},
+            "streams.scenario: must be 'task-incremental' or 'class-incremental'; got 'domain-incremental'",
+        ),
+        (
+            {"streams": {"name": "permuted-digits", "permute_first": "maybe"}},
+            "streams.permute_first: must be true or false; got 'maybe'",
+        ),
+        (
+            {"streams": {"name": "permuted-digits", "class_order": [1, 0]}},
+            "streams: unknown key 'class_order'; (known: name, experiences,",
         ),
         ({"model": {"name": "mlp", "hidden": []}}, "model.hidden: must not be empty; got []"),
         ({"model": {"name": "mlp", "hidden": 256}}, "model.hidden: must be a list; got 256"),
@@ -287,7 +307,8 @@ def test_labels_tell_namesakes_apart():
 
 def test_listing_knows_every_kind():
     text = listing()
-    for word in ("split-cifar100", "replay", "lookbehind-asam", "adamw", "reduced-resnet18", "rho=0.05"):
+    streams = ("split-cifar100", "split-mnist", "permuted-mnist", "permuted-digits", "domain-incremental")
+    for word in (*streams, "replay", "lookbehind-asam", "adamw", "reduced-resnet18", "rho=0.05"):
         assert word in text
     with pytest.raises(UserError, match="unknown kind 'rule'; did you mean 'rules'"):
         listing("rule")
