@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lifelong_lb.config.fields import AtLeastOne, Settings
+from lifelong_lb.config.fields import AtLeastOne, Fraction, Settings
 
 Head = Literal["auto", "single", "masked", "multi", "growing"]
 HEADS_OF_SCENARIO: dict[str, tuple[str, ...]] = {
@@ -23,10 +23,15 @@ class ModelEntry(Settings):
 
 
 class MLP(ModelEntry):
-    """Multilayer perceptron with ReLU on the flattened image."""
+    """Multilayer perceptron on the flattened image.
+
+    ``dropout`` is the probability with which each hidden unit is left out of a minibatch.
+    """
 
     name: Literal["mlp"] = "mlp"
     hidden: Annotated[tuple[AtLeastOne, ...], Field(min_length=1)] = (256, 256)
+    activation: Literal["relu", "tanh"] = "relu"
+    dropout: Fraction = 0.0
 
 
 class SmallCNN(ModelEntry):

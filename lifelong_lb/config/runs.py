@@ -24,6 +24,10 @@ from lifelong_lb.config.train import Evaluation, Train
 RUN_FORMAT = 2
 """Part of every run's hash: raised when the same settings no longer mean the same numbers."""
 
+ADDED_LATER: dict[str, dict[str, Any]] = {"model": {"activation": "relu", "dropout": 0.0}}
+"""Settings that came after the first runs, with the values that mean what runs had without them: these values are left
+out of the hash, so that runs already stored keep their names."""
+
 
 class RunConfig(Settings):
     """All that shapes the numbers of one run. Entries carry no labels here."""
@@ -40,7 +44,10 @@ class RunConfig(Settings):
     @cached_property
     def run_id(self) -> str:
         """Twelve hexadecimal digits: the same settings give the same ones, on every machine."""
-        text = json.dumps({"format": RUN_FORMAT, **self.to_json()}, sort_keys=True, separators=(",", ":"))
+        content = self.to_json()
+        for part, settings in ADDED_LATER.items():
+            content[part] = {key: value for key, value in content[part].items() if (key, value) not in settings.items()}
+        text = json.dumps({"format": RUN_FORMAT, **content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:

@@ -129,6 +129,8 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
             {"streams": {"name": "permuted-digits", "class_order": [1, 0]}},
             "streams: unknown key 'class_order'; (known: name, experiences,",
         ),
+        ({"model": {"name": "mlp", "dropout": 1}}, "model.dropout: must be less than 1; got 1"),
+        ({"model": {"name": "mlp", "activation": "rel"}}, "model.activation: must be 'relu' or 'tanh'; got 'rel'"),
         ({"model": {"name": "mlp", "hidden": []}}, "model.hidden: must not be empty; got []"),
         ({"model": {"name": "mlp", "hidden": 256}}, "model.hidden: must be a list; got 256"),
         ({"train": {"batchsize": 1}}, "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
@@ -271,7 +273,8 @@ def test_a_run_is_named_by_what_shapes_its_numbers():
     explicit = expand(study_of(train={"epochs": 1}, model={"name": "mlp", "head": "multi"}))[0].config
     longer = expand(study_of(train={"epochs": 2}))[0].config
     assert plain.run_id == labelled.run_id == explicit.run_id == "ef2c6e45e486"
-    assert plain.run_id != longer.run_id
+    dropout = expand(study_of(model={"name": "mlp", "dropout": 0.5}))[0].config
+    assert len({plain.run_id, longer.run_id, dropout.run_id}) == 3
 
 
 def test_a_stream_may_override_model_and_training():
