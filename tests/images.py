@@ -1,5 +1,6 @@
 """Small data sets in the layouts of real ones, and where the real ones may lie."""
 
+import functools
 import gzip
 import io
 import json
@@ -13,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from lifelong_lb.data import find_dataset, load_images
+
 REAL = Path(os.environ.get("LIFELONG_LB_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 """Real images, beside the checkout where there are any."""
 
@@ -22,6 +25,12 @@ needs_real_cifar = pytest.mark.skipif(
 needs_real_mnist = pytest.mark.skipif(
     not (REAL / "mnist").is_dir(), reason=f"real MNIST is not at {REAL} (set LIFELONG_LB_TEST_DATA)"
 )
+
+
+@functools.cache
+def real_mnist():
+    """Real MNIST, read once: decoding takes seconds."""
+    return load_images(find_dataset("mnist", [REAL]))
 
 
 def pictures(labels, size=32, seed=0, channels=3):

@@ -11,7 +11,7 @@ from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.runs import GridRun, RunConfig, expand
 from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
-from lifelong_lb.config.streams import STREAM_ENTRIES, SplitStream
+from lifelong_lb.config.streams import STREAM_ENTRIES, PermutedStream, SplitStream, StreamEntry
 from lifelong_lb.config.study import AXES, Study, parse_study, read_study
 from lifelong_lb.config.train import Evaluation, Train
 
@@ -27,9 +27,11 @@ __all__ = [
     "GridRun",
     "ModelEntry",
     "OptimizerEntry",
+    "PermutedStream",
     "RuleEntry",
     "RunConfig",
     "SplitStream",
+    "StreamEntry",
     "StrategyEntry",
     "Study",
     "Train",

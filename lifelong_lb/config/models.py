@@ -4,12 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lifelong_lb.config.fields import AtLeastOne, Settings
+from lifelong_lb.config.fields import AtLeastOne, Fraction, Settings
 
 Head = Literal["auto", "single", "masked", "multi", "growing"]
 HEADS_OF_SCENARIO: dict[str, tuple[str, ...]] = {
     "task-incremental": ("multi", "masked"),
     "class-incremental": ("single", "growing"),
+    "domain-incremental": ("single",),
 }
 """Heads that a scenario allows; the first is what ``auto`` stands for."""
 
@@ -22,10 +23,15 @@ class ModelEntry(Settings):
 
 
 class MLP(ModelEntry):
-    """Multilayer perceptron with ReLU on the flattened image."""
+    """Multilayer perceptron on the flattened image.
+
+    ``dropout`` is the probability with which each hidden unit is left out of a minibatch.
+    """
 
     name: Literal["mlp"] = "mlp"
     hidden: Annotated[tuple[AtLeastOne, ...], Field(min_length=1)] = (256, 256)
+    activation: Literal["relu", "tanh"] = "relu"
+    dropout: Fraction = 0.0
 
 
 class SmallCNN(ModelEntry):

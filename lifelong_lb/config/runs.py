@@ -17,18 +17,22 @@ from lifelong_lb.config.optimizers import OptimizerEntry
 from lifelong_lb.config.parse import Problems
 from lifelong_lb.config.rules import RuleEntry
 from lifelong_lb.config.strategies import StrategyEntry
-from lifelong_lb.config.streams import SplitStream
+from lifelong_lb.config.streams import StreamEntry
 from lifelong_lb.config.study import Study, stream_model, stream_train
 from lifelong_lb.config.train import Evaluation, Train
 
 RUN_FORMAT = 2
 """Part of every run's hash: raised when the same settings no longer mean the same numbers."""
 
+ADDED_LATER: dict[str, dict[str, Any]] = {"model": {"activation": "relu", "dropout": 0.0}}
+"""Settings that came after the first runs, with the values that mean what runs had without them: these values are left
+out of the hash, so that runs already stored keep their names."""
+
 
 class RunConfig(Settings):
     """All that shapes the numbers of one run. Entries carry no labels here."""
 
-    stream: SerializeAsAny[SplitStream]
+    stream: SerializeAsAny[StreamEntry]
     strategy: SerializeAsAny[StrategyEntry]
     rule: SerializeAsAny[RuleEntry]
     optimizer: SerializeAsAny[OptimizerEntry]
@@ -40,7 +44,10 @@ class RunConfig(Settings):
     @cached_property
     def run_id(self) -> str:
         """Twelve hexadecimal digits: the same settings give the same ones, on every machine."""
-        text = json.dumps({"format": RUN_FORMAT, **self.to_json()}, sort_keys=True, separators=(",", ":"))
+        content = self.to_json()
+        for part, settings in ADDED_LATER.items():
+            content[part] = {key: value for key, value in content[part].items() if (key, value) not in settings.items()}
+        text = json.dumps({"format": RUN_FORMAT, **content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:

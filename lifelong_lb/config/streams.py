@@ -6,20 +6,11 @@ from pydantic import model_validator
 
 from lifelong_lb.config.fields import AtLeastOne, Entry, Int
 
-Scenario = Literal["task-incremental", "class-incremental"]
+Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
 
 
 class StreamEntry(Entry):
-    """A sequence of experiences; ``model`` and ``train`` override the study's own for this stream."""
-
-    model: dict[str, Any] | str | None = None
-    train: dict[str, Any] | None = None
-
-
-class SplitStream(StreamEntry):
-    """A data set whose classes are dealt out, equally many an experience.
-
-    ``class_order`` fixes the order of the data set's own class labels; without it each seed draws its own.
+    """A sequence of experiences; ``model`` and ``train`` override the study's own for this stream.
 
     Class attributes: ``classes`` of the whole data set, ``dataset`` its name, ``may_be_partial`` whether the data found
     may hold some of its classes only.
@@ -29,7 +20,18 @@ class SplitStream(StreamEntry):
     dataset: ClassVar[str]
     may_be_partial: ClassVar[bool] = False
     experiences: AtLeastOne
-    scenario: Scenario = "task-incremental"
+    scenario: Scenario
+    model: dict[str, Any] | str | None = None
+    train: dict[str, Any] | None = None
+
+
+class SplitStream(StreamEntry):
+    """A data set whose classes are dealt out, equally many an experience.
+
+    ``class_order`` fixes the order of the data set's own class labels; without it each seed draws its own.
+    """
+
+    scenario: Literal["task-incremental", "class-incremental"] = "task-incremental"
     class_order: tuple[Int, ...] | None = None
 
     @model_validator(mode="after")
@@ -76,4 +78,48 @@ class SplitCIFAR100(SplitStream):
     experiences: AtLeastOne = 20
 
 
-STREAM_ENTRIES: dict[str, type[SplitStream]] = {"split-digits": SplitDigits, "split-cifar100": SplitCIFAR100}
+class SplitMNIST(SplitStream):
+    """MNIST (LeCun et al. 1998): 60,000 + 10,000 grey images of 28 x 28 pixels in 10 classes."""
+
+    classes = 10
+    dataset = "mnist"
+    name: Literal["split-mnist"] = "split-mnist"
+    experiences: AtLeastOne = 5
+
+
+class PermutedStream(StreamEntry):
+    """All images of a data set in every experience, their pixels in another order each time; the labels stay.
+
+    Each seed draws its own permutations. ``permute_first: false`` leaves the images of the first experience as they
+    are, as Goodfellow et al. 2013 (arXiv 1312.6211) have it; the others keep their permutations.
+    """
+
+    scenario: Literal["domain-incremental"] = "domain-incremental"
+    permute_first: bool = True
+
+
+class PermutedDigits(PermutedStream):
+    """The digits of ``split-digits`` with permuted pixels: nothing to download."""
+
+    classes = 10
+    dataset = "digits"
+    name: Literal["permuted-digits"] = "permuted-digits"
+    experiences: AtLeastOne = 10
+
+
+class PermutedMNIST(PermutedStream):
+    """MNIST with permuted pixels (Goodfellow et al. 2013); as in Avalanche, those of the first experience too."""
+
+    classes = 10
+    dataset = "mnist"
+    name: Literal["permuted-mnist"] = "permuted-mnist"
+    experiences: AtLeastOne = 10
+
+
+STREAM_ENTRIES: dict[str, type[StreamEntry]] = {
+    "split-digits": SplitDigits,
+    "split-mnist": SplitMNIST,
+    "split-cifar100": SplitCIFAR100,
+    "permuted-digits": PermutedDigits,
+    "permuted-mnist": PermutedMNIST,
+}

@@ -14,7 +14,7 @@ from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
 from lifelong_lb.config.parse import Problems, as_list, parse_entry, parse_settings
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
-from lifelong_lb.config.streams import STREAM_ENTRIES, SplitStream
+from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.yaml_file import parse_yaml, read_yaml
 
@@ -45,7 +45,7 @@ class Study(Settings):
     """A checked study. Build it with :func:`parse_study` or :func:`read_study`."""
 
     name: str
-    streams: tuple[SerializeAsAny[SplitStream], ...]
+    streams: tuple[SerializeAsAny[StreamEntry], ...]
     strategies: tuple[SerializeAsAny[StrategyEntry], ...]
     rules: tuple[SerializeAsAny[RuleEntry], ...]
     optimizers: tuple[SerializeAsAny[OptimizerEntry], ...]
@@ -137,7 +137,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study") -> Study:
     return Study(**parts)
 
 
-def stream_model(study_model: ModelEntry, stream: SplitStream, path: str, problems: Problems) -> ModelEntry | None:
+def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, problems: Problems) -> ModelEntry | None:
     """The model of one stream: the shared one, overridden by the stream's own, its head made explicit.
 
     Args:
@@ -161,12 +161,13 @@ def stream_model(study_model: ModelEntry, stream: SplitStream, path: str, proble
     if model.head not in allowed:
         problems.add(
             f"{path}.model.head" if override else "model.head",
-            f"{stream.scenario} needs one of the heads {', '.join(allowed)}; got {model.head!r}",
+            f"{stream.scenario} needs {'one of the heads' if len(allowed) > 1 else 'the head'} {', '.join(allowed)}; "
+            f"got {model.head!r}",
         )
     return model
 
 
-def stream_train(study_train: Train, stream: SplitStream, path: str, problems: Problems) -> Train | None:
+def stream_train(study_train: Train, stream: StreamEntry, path: str, problems: Problems) -> Train | None:
     """The training settings of one stream: the shared ones, overridden by the stream's own.
 
     Args:

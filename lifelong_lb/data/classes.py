@@ -1,8 +1,8 @@
 """Which classes a data set has, and in which order a stream meets them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from lifelong_lb.config import SplitStream, UserError
+from lifelong_lb.config import SplitStream, StreamEntry, UserError
 from lifelong_lb.seeding import CLASS_ORDER, generator
 
 
@@ -26,16 +26,44 @@ def class_order(entry: SplitStream, classes: Sequence[int], seed: int) -> tuple[
     return tuple(int(label) for label in generator(seed, CLASS_ORDER).permutation(list(classes)))
 
 
-def check_classes(entry: SplitStream, classes: Sequence[int]) -> None:
-    """Check that the classes found can be dealt out as asked.
+def check_classes(entry: StreamEntry, classes: Sequence[int]) -> None:
+    """Check that the classes found are those that a stream needs.
 
     Args:
         entry: what the study file says.
-        classes: the labels that occur in the data.
+        classes: the labels that occur in the train part.
 
     Raises:
-        UserError: when they cannot.
+        UserError: when a class is missing, or the classes cannot be dealt out as asked.
     """
+    known = set(range(entry.classes))
+    if set(classes) - known or (known - set(classes) and not entry.may_be_partial):
+        of = "classes among" if entry.may_be_partial else "the classes"
+        raise UserError(
+            f"{entry.name}: the train part of {entry.dataset} must have {of} 0 to {entry.classes - 1}; "
+            f"it has {_listed(sorted(classes))}"
+        )
+    if isinstance(entry, SplitStream):
+        _check_split(entry, classes)
+
+
+def check_test_classes(learnt: Collection[int], tested: Collection[int]) -> None:
+    """Check that a test part has the classes of its train part.
+
+    Args:
+        learnt: the labels that occur in the train part.
+        tested: the labels that occur in the test part.
+
+    Raises:
+        UserError: naming a class that only one of them has.
+    """
+    for label in sorted(set(tested) - set(learnt)):
+        raise UserError(f"the test part has the class {label}, which the train part lacks")
+    for label in sorted(set(learnt) - set(tested)):
+        raise UserError(f"the test part has no image of the class {label}, which the train part has")
+
+
+def _check_split(entry: SplitStream, classes: Sequence[int]) -> None:
     if len(classes) % entry.experiences:
         raise UserError(
             f"{entry.name}: experiences must divide the {len(classes)} classes found in the data; "

@@ -1,5 +1,6 @@
 """Images as tensors: the one form in which the package holds a data set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +27,11 @@ class ImageTensors:
         assert self.x.ndim == 4
         assert len(self.x) == len(self.y)
 
+    @property
+    def classes(self) -> list[int]:
+        """The labels that occur, ascending."""
+        return [int(label) for label in torch.unique(self.y)]
+
 
 @dataclass(frozen=True)
 class ImageData:
@@ -50,4 +56,16 @@ class ImageData:
     @property
     def classes(self) -> list[int]:
         """The labels that occur in the train part, ascending."""
-        return [int(label) for label in torch.unique(self.train.y)]
+        return self.train.classes
+
+    def names(self, order: Sequence[int]) -> tuple[str, ...]:
+        """Names of classes.
+
+        Args:
+            order: labels.
+
+        Returns:
+            Their names, the label itself where a class has none; empty when the data set knows no names.
+        """
+        names = self.train.class_names
+        return tuple(names[c] if c < len(names) else str(c) for c in order) if names else ()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from avalanche.benchmarks import benchmark_from_datasets, with_classes_timeline, with_task_labels
 from avalanche.benchmarks.utils import TaskAwareSupervisedClassificationDataset
 from avalanche.benchmarks.utils.data_attribute import DataAttribute
@@ -24,6 +23,7 @@ class Stream:
         shape: what a model has to fit.
         class_order: the data set's own labels in the order in which they are met.
         class_names: their names, where the data set knows them.
+        permutations: hash of the pixels' permutations, sixteen hexadecimal digits; None where pixels stay in place.
     """
 
     train: Sequence[Any]
@@ -31,47 +31,38 @@ class Stream:
     shape: Shape
     class_order: tuple[int, ...]
     class_names: tuple[str, ...]
+    permutations: str | None = None
 
 
-@dataclass(frozen=True)
-class LabelledPart:
-    """One part (train or test) of a stream's images, relabelled.
+def labelled_dataset(x: Tensor, y: Tensor, task: Tensor) -> Any:
+    """Images as a data set of Avalanche's. They are shared with it, not copied.
 
-    Attributes:
+    Args:
         x: uint8 ``(N, C, H, W)``.
         y: int64 ``(N,)``, the labels a model is asked for.
         task: int64 ``(N,)``, task label of each image.
-        experience: int64 ``(N,)``, the experience each image belongs to.
+
+    Returns:
+        The data set.
     """
+    return TaskAwareSupervisedClassificationDataset(
+        [TensorDataset(x, y)],
+        data_attributes=[
+            DataAttribute(y.tolist(), "targets"),
+            DataAttribute(task.tolist(), "targets_task_labels", use_in_getitem=True),
+        ],
+    )
 
-    x: Tensor
-    y: Tensor
-    task: Tensor
-    experience: Tensor
 
-
-def avalanche_streams(train: LabelledPart, test: LabelledPart, experiences: int) -> tuple[list[Any], list[Any]]:
-    """Avalanche experiences over two parts. Images are shared, not copied: an experience is a set of indices.
+def avalanche_streams(train: Sequence[Any], test: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Avalanche experiences over data sets.
 
     Args:
-        train: images to learn from.
-        test: images to measure accuracy on.
-        experiences: T.
+        train: what each experience teaches.
+        test: what its accuracy is measured on.
 
     Returns:
         Train and test experiences, with class timeline and task labels.
     """
-    scenario = benchmark_from_datasets(train=_experiences(train, experiences), test=_experiences(test, experiences))
-    scenario = with_task_labels(with_classes_timeline(scenario))
+    scenario = with_task_labels(with_classes_timeline(benchmark_from_datasets(train=train, test=test)))
     return list(scenario.train_stream), list(scenario.test_stream)
-
-
-def _experiences(part: LabelledPart, experiences: int) -> list[Any]:
-    whole = TaskAwareSupervisedClassificationDataset(
-        [TensorDataset(part.x, part.y)],
-        data_attributes=[
-            DataAttribute(part.y.tolist(), "targets"),
-            DataAttribute(part.task.tolist(), "targets_task_labels", use_in_getitem=True),
-        ],
-    )
-    return [whole.subset(torch.nonzero(part.experience == i).flatten().tolist()) for i in range(experiences)]

@@ -110,5 +110,6 @@ def _load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) -
         "test_images": len(images.test.y),
         "class_order": list(stream.class_order),
         "class_names": list(stream.class_names),
+        "permutations": stream.permutations,
     }
     return stream

@@ -64,7 +64,7 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"rules": [3]}, "rules[0]: must be the name of a rule, or a mapping with 'name'; got 3"),
         ({"rules": None}, "rules: must be the name of a rule, or a mapping with 'name'; got nothing (null)"),
         ({"rules": []}, "rules: needs at least one rule (known: none,"),
-        ({"streams": []}, "streams: needs at least one stream (known: split-digits, split-cifar100)"),
+        ({"streams": []}, "streams: needs at least one stream (known: split-digits, split-mnist,"),
         (
             {"rules": {"name": "lookbehind-sam", "k": 0}},
             "rules.k: must be greater than or equal to 1; got 0",
@@ -109,6 +109,28 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
             {"model": {"name": "mlp", "head": "single"}},
             "model.head: task-incremental needs one of the heads multi, masked; got 'single'",
         ),
+        (
+            {"streams": "permuted-digits", "model": {"name": "mlp", "head": "multi"}},
+            "model.head: domain-incremental needs the head single; got 'multi'",
+        ),
+        (
+            {"streams": {"name": "permuted-mnist", "scenario": "task-incremental"}},
+            "streams.scenario: must be 'domain-incremental'; got 'task-incremental'",
+        ),
+        (
+            {"streams": {"name": "split-mnist", "scenario": "domain-incremental"}},
+            "streams.scenario: must be 'task-incremental' or 'class-incremental'; got 'domain-incremental'",
+        ),
+        (
+            {"streams": {"name": "permuted-digits", "permute_first": "maybe"}},
+            "streams.permute_first: must be true or false; got 'maybe'",
+        ),
+        (
+            {"streams": {"name": "permuted-digits", "class_order": [1, 0]}},
+            "streams: unknown key 'class_order'; (known: name, experiences,",
+        ),
+        ({"model": {"name": "mlp", "dropout": 1}}, "model.dropout: must be less than 1; got 1"),
+        ({"model": {"name": "mlp", "activation": "rel"}}, "model.activation: must be 'relu' or 'tanh'; got 'rel'"),
         ({"model": {"name": "mlp", "hidden": []}}, "model.hidden: must not be empty; got []"),
         ({"model": {"name": "mlp", "hidden": 256}}, "model.hidden: must be a list; got 256"),
         ({"train": {"batchsize": 1}}, "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
@@ -251,7 +273,8 @@ def test_a_run_is_named_by_what_shapes_its_numbers():
     explicit = expand(study_of(train={"epochs": 1}, model={"name": "mlp", "head": "multi"}))[0].config
     longer = expand(study_of(train={"epochs": 2}))[0].config
     assert plain.run_id == labelled.run_id == explicit.run_id == "e34662df7c09"
-    assert plain.run_id != longer.run_id
+    dropout = expand(study_of(model={"name": "mlp", "dropout": 0.5}))[0].config
+    assert len({plain.run_id, longer.run_id, dropout.run_id}) == 3
 
 
 def test_a_stream_may_override_model_and_training():
@@ -287,7 +310,8 @@ def test_labels_tell_namesakes_apart():
 
 def test_listing_knows_every_kind():
     text = listing()
-    for word in ("split-cifar100", "replay", "lookbehind-asam", "adamw", "reduced-resnet18", "rho=0.05"):
+    streams = ("split-cifar100", "split-mnist", "permuted-mnist", "permuted-digits", "domain-incremental")
+    for word in (*streams, "replay", "lookbehind-asam", "adamw", "reduced-resnet18", "rho=0.05"):
         assert word in text
     with pytest.raises(UserError, match="unknown kind 'rule'; did you mean 'rules'"):
         listing("rule")

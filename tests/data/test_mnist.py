@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from images import (
-    REAL,
     encoded,
     idx,
     needs_real_mnist,
     pictures,
+    real_mnist,
     write_mnist_idx,
     write_mnist_parquet,
     write_parquet,
@@ -145,7 +145,7 @@ def test_a_parquet_file_with_another_picture_is_named(tmp_path):
 
 @needs_real_mnist
 def test_real_mnist():
-    images = load_images(find_dataset("mnist", [REAL]))
+    images = real_mnist()
     assert images.train.x.shape == (60_000, 1, 28, 28)
     assert images.test.x.shape == (10_000, 1, 28, 28)
     assert images.train.y.bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]

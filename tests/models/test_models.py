@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from avalanche.models import SlimResNet18
+from avalanche.models import SimpleMLP, SlimResNet18
 from torch import nn
 
 from lifelong_lb.config import MODEL_ENTRIES
@@ -74,6 +74,33 @@ def test_the_reduced_resnet_is_that_of_gem():
             mine.copy_(other)
     x = ours.normalise(images())
     assert torch.allclose(ours(images()), theirs(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("hidden_layers", [1, 3])
+def test_the_mlp_with_dropout_is_that_of_avalanche(hidden_layers):
+    """The same weights and the same noise give the same logits, in training and in evaluation."""
+    theirs = SimpleMLP(20, input_size=3 * 32 * 32, hidden_size=16, hidden_layers=hidden_layers, drop_rate=0.5)
+    ours = build_model(MODEL_ENTRIES["mlp"](head="single", hidden=(16,) * hidden_layers, dropout=0.5), SHAPE)
+    with torch.no_grad():
+        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            mine.copy_(other)
+    x = ours.normalise(images())
+    logits = []
+    for model in (ours, theirs):
+        torch.manual_seed(3)
+        logits.append((model(x), model.eval()(x)))
+    assert torch.equal(logits[0][0], logits[1][0])
+    assert torch.equal(logits[0][1], logits[1][1])
+    assert not torch.equal(*logits[0])
+
+
+def test_an_mlp_with_tanh_by_hand():
+    model = build_model(MODEL_ENTRIES["mlp"](head="single", hidden=(2,), activation="tanh"), SHAPE)
+    layer = model.backbone.layers[1]
+    x = torch.randn(4, *SHAPE.image)
+    expected = torch.tanh(x.flatten(1) @ layer.weight.T + layer.bias)
+    assert torch.allclose(model.features(x), expected, atol=1e-6)
+    assert (model.features(x) < 0).any()
 
 
 def test_a_masked_head_is_a_single_head_with_the_other_logits_at_minus_infinity():

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from images import REAL, needs_real_cifar
+from images import REAL, needs_real_cifar, needs_real_mnist, real_mnist
 
 from lifelong_lb.config import UserError, parse_study
 from lifelong_lb.data import find_dataset, load_images
@@ -27,7 +27,7 @@ def _generator(seed):
     return torch.Generator().manual_seed(seed)
 
 
-IMAGES = ImageData(labelled_images(5, 0), labelled_images(2, 9), (0.5,), (0.25,), "made up")
+IMAGES = ImageData(labelled_images(5, 0), labelled_images(2, 9), (0.5,), (0.25,), "made up", "no hash")
 
 
 def entry(**settings):
@@ -81,6 +81,7 @@ def test_images_are_shared_not_copied():
     ("settings", "message"),
     [
         ({"experiences": 4}, "experiences must divide the 6 classes found in the data; got 4"),
+        ({"name": "split-mnist"}, "the train part of mnist must have the classes 0 to 9; it has 2, 3, 7, 11, 13, 40"),
         ({"class_order": [0, 1, 2, 3]}, r"must name each class found in the data once \(2, 3, 7, 11, 13, 40\)"),
     ],
 )
@@ -92,7 +93,14 @@ def test_what_the_data_does_not_allow(settings, message):
 def test_a_class_that_was_never_learnt_is_named():
     strange = ImageTensors(IMAGES.test.x, torch.full_like(IMAGES.test.y, 5))
     with pytest.raises(UserError, match="the test part has the class 5, which the train part lacks"):
-        split_stream(entry(), ImageData(IMAGES.train, strange, (0.5,), (0.25,), ""), seed=0)
+        split_stream(entry(), ImageData(IMAGES.train, strange, (0.5,), (0.25,), "", ""), seed=0)
+
+
+@pytest.mark.parametrize("label", [-1, 100])
+def test_a_label_that_the_data_set_does_not_have_is_named(label):
+    strange = ImageTensors(IMAGES.train.x, IMAGES.train.y.where(IMAGES.train.y != 40, torch.tensor(label)))
+    with pytest.raises(UserError, match=f"must have classes among 0 to 99; it has .*{label}"):
+        split_stream(entry(), ImageData(strange, IMAGES.test, (0.5,), (0.25,), "", ""), seed=0)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +111,7 @@ def test_a_test_part_that_does_not_fit_is_named(label, message):
     other = ImageTensors(IMAGES.test.x, torch.full_like(IMAGES.test.y, label))
     fixed = entry(class_order=[2, 3, 7, 11, 13, 40])
     with pytest.raises(UserError, match=message):
-        split_stream(fixed, ImageData(IMAGES.train, other, (0.5,), (0.25,), ""), seed=0)
+        split_stream(fixed, ImageData(IMAGES.train, other, (0.5,), (0.25,), "", ""), seed=0)
 
 
 @pytest.mark.parametrize(("experiences", "per"), [(5, 2), (2, 5), (10, 1), (1, 10)])
@@ -121,3 +129,14 @@ def test_a_subset_of_cifar_100_in_five_experiences():
     stream = split_stream(study.streams[0], load_images(find_dataset("cifar100", [REAL / "cifar100-small"])), seed=0)
     assert [len(e.dataset) for e in stream.train] == [400] * 5
     assert stream.shape.classes == 20
+
+
+@needs_real_mnist
+def test_mnist_in_five_experiences():
+    order = list(range(10))
+    study = parse_study({"streams": {"name": "split-mnist", "class_order": order}})
+    stream = split_stream(study.streams[0], real_mnist(), seed=0)
+    assert [len(e.dataset) for e in stream.train] == [12665, 12089, 11263, 12183, 11800]
+    assert [len(e.dataset) for e in stream.test] == [2115, 2042, 1874, 1986, 1983]
+    assert stream.shape.image == (1, 28, 28)
+    assert stream.class_names == tuple("0123456789")

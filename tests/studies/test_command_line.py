@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes, files, messages."""
 
+import json
 import os
 import shutil
 import signal
@@ -58,6 +59,20 @@ def test_the_tables_hold_every_run_and_every_entry(finished):
     assert list(passes["lookbehind-sam"]) == [3 * passes["none"][0]]
     assert results["learning_accuracy"].min() > 0.8  # five tasks of two digits each are easy to learn
     assert results["train_seconds"].min() > 0
+
+
+def test_a_domain_incremental_study(tmp_path):
+    stream = {"name": "permuted-digits", "experiences": 3, "permute_first": False}
+    study = write_study(tmp_path / "study.yaml", streams=[stream], strategies="naive", rules="none", seeds=2)
+    done = command("run", study, "--out", tmp_path / "out", "--executor", "in-process", "--set", "train.epochs=3")
+    assert done.returncode == 0, done.stderr
+    accuracy = pd.read_csv(tmp_path / "out" / "accuracy.csv")
+    assert len(accuracy) == 2 * 6
+    learnt = accuracy[accuracy["trained"] == accuracy["evaluated"]]
+    assert learnt["accuracy"].min() > 0.6  # ten classes: chance is 0.1
+    data = [json.loads(p.read_text())["data"] for p in sorted((tmp_path / "out" / "runs").glob("*/result.json"))]
+    assert [d["class_order"] for d in data] == [list(range(10))] * 2
+    assert len({d["permutations"] for d in data}) == 2
 
 
 def test_load_results_gives_the_same_frames(finished):
