@@ -3,15 +3,36 @@
 import reference
 from torch.optim import SGD, Adam, AdamW
 
-from lifelong_lb.optim import ASAM, GSAM, SAM, CFlat, LookbehindASAM, LookbehindSAM, MultistepASAM, MultistepSAM
+from lifelong_lb.optim import (
+    ASAM,
+    GSAM,
+    SAM,
+    CFlat,
+    FriendlySAM,
+    LookbehindASAM,
+    LookbehindSAM,
+    MultistepASAM,
+    MultistepSAM,
+)
 
 ALPHAS = (0.5, 1.0, "adaptive", "adaptive-global")
+
 
 RULES = {
     "sam": (lambda: SAM(rho=0.05), reference.sam_step, {"rho": 0.05}, False),
     "asam": (lambda: ASAM(rho=0.5), reference.sam_step, {"rho": 0.5}, True),
     "gsam": (lambda: GSAM(rho=0.05, alpha=0.4), reference.gsam_step, {"rho": 0.05, "alpha": 0.4}, False),
     "c-flat": (lambda: CFlat(rho=0.1, lamb=0.3), reference.c_flat_step, {"rho": 0.1, "lamb": 0.3}, False),
+    **{
+        f"friendly-sam-{average}-sigma-{sigma}": (
+            lambda sigma=sigma, average=average: FriendlySAM(rho=0.05, sigma=sigma, decay=0.8, average=average),
+            reference.friendly_sam_step,
+            {"rho": 0.05, "sigma": sigma, "decay": 0.8, "average": average},
+            False,
+        )
+        for average in ("updated", "previous")
+        for sigma in (1.0, 0.6)
+    },
     **{
         f"multistep-{name}-k{k}-{gradient}": (
             lambda kind=kind, rho=rho, k=k, gradient=gradient: kind(rho=rho, k=k, gradient=gradient),

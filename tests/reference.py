@@ -1,7 +1,12 @@
 """Naive versions to compare with, written from the mathematics: every gradient is taken anew, nothing is reused."""
 
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import Tensor
+
+MEMORY = WeakKeyDictionary()
+"""Optimizer to what a naive rule keeps between its steps."""
 
 
 def gradients_at(point, params, loss_of):
@@ -70,6 +75,22 @@ def c_flat_step(params, optimizer, loss_of, *, rho, lamb, scaled=None):
     g2 = gradient(u)
     g3 = gradient(u + ball(g2))
     _put(params, base_step(w, unflat(g1 + lamb * (g3 - g2), w), params, optimizer))
+
+
+def friendly_sam_step(params, optimizer, loss_of, *, rho, sigma, decay, average, scaled=None):
+    """SAM along d = g - sigma m, as one long vector; m kept from step to step."""
+    w = [p.detach().clone() for p in params]
+    g = flat(gradients_at(w, params, loss_of))
+    old = MEMORY.get(optimizer)
+    if average == "updated":
+        m = (1 - decay) * g if old is None else decay * old + (1 - decay) * g
+        d = g - sigma * m
+    else:
+        m = g if old is None else decay * old + (1 - decay) * g
+        d = g if old is None else g - sigma * old
+    MEMORY[optimizer] = m
+    perturbed = gradients_at(unflat(flat(w) + rho * d / d.norm(), w), params, loss_of)
+    _put(params, base_step(w, perturbed, params, optimizer))
 
 
 def flat(tensors):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from lifelong_lb.config.fields import AtLeastOne, Entry, Float, NonNegative, Positive
+from lifelong_lb.config.fields import AtLeastOne, Entry, Float, Fraction, NonNegative, Positive
 
 
 def _alpha(value: Any) -> Any:
@@ -166,6 +166,16 @@ class LookSAM(RuleEntry):
     alpha: Positive = 0.7
 
 
+class FriendlySAM(RuleEntry):
+    """SAM along what a gradient has beyond the running mean of gradients (Li et al. 2024, arXiv 2403.12350)."""
+
+    name: Literal["friendly-sam"] = "friendly-sam"
+    rho: NonNegative = 0.05
+    sigma: NonNegative = 1.0
+    decay: Fraction = 0.9
+    average: Literal["updated", "previous"] = "updated"
+
+
 class CFlat(RuleEntry):
     """Zeroth- and first-order flatness, made for continual learning (Bian et al. 2024, arXiv 2404.00986)."""
 
@@ -187,5 +197,6 @@ RULE_ENTRIES: dict[str, type[RuleEntry]] = {
     "lookbehind-asam": LookbehindASAM,
     "gsam": GSAM,
     "looksam": LookSAM,
+    "friendly-sam": FriendlySAM,
     "c-flat": CFlat,
 }

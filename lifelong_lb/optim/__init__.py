@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from lifelong_lb.optim.c_flat import CFlat
 from lifelong_lb.optim.diagnostics import Diagnostics
+from lifelong_lb.optim.friendly_sam import FriendlySAM
 from lifelong_lb.optim.gsam import GSAM
 from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
@@ -31,6 +32,7 @@ RULES: dict[str, Callable[..., UpdateRule]] = {
     "lookbehind-asam": LookbehindASAM,
     "gsam": GSAM,
     "looksam": LookSAM,
+    "friendly-sam": FriendlySAM,
     "c-flat": CFlat,
 }
 """Names that a study file knows, and the rules they build."""
@@ -42,6 +44,7 @@ __all__ = [
     "SAM",
     "CFlat",
     "Diagnostics",
+    "FriendlySAM",
     "LookSAM",
     "Lookahead",
     "LookaheadASAM",

@@ -14,6 +14,7 @@ from lifelong_lb.optim import (
     RULES,
     SAM,
     CFlat,
+    FriendlySAM,
     Lookahead,
     LookbehindASAM,
     LookbehindSAM,
@@ -192,7 +193,7 @@ def test_gradient_evaluations_are_the_closure_calls(name, settings):
 
     for _ in range(10):
         rule.step(optimizer, counted)
-    one_ascent = dict.fromkeys(("sam", "asam", "lookahead-sam", "lookahead-asam", "gsam"), 2)
+    one_ascent = dict.fromkeys(("sam", "asam", "lookahead-sam", "lookahead-asam", "gsam", "friendly-sam"), 2)
     k = settings.get("k", 5)
     expected = {"none": 1, "lookahead": 1, **one_ascent, "c-flat": 4, "looksam": (k + 1) / k}.get(
         name, settings.get("k", 5) + 1
@@ -255,6 +256,7 @@ def test_zero_gradient_leaves_finite_weights(name):
         ("looksam", 1),
         ("asam", 1),
         ("gsam", 1),
+        ("friendly-sam", 1),
         ("c-flat", 1),
         ("c-flat", 2),
         ("c-flat", 3),
@@ -331,6 +333,11 @@ def test_an_optimizer_that_changes_gradients_in_place_does_not_spoil_the_ascent(
         (lambda: LookbehindASAM(alpha=1.5), r"alpha must be a number in \(0, 1\], 'adaptive' or .* got 1\.5"),
         (lambda: GSAM(alpha=-1), "alpha must be a finite number >= 0; got -1"),
         (lambda: CFlat(lamb=float("inf")), "lamb must be a finite number >= 0; got inf"),
+        (lambda: FriendlySAM(rho=-1), "rho must be a finite number >= 0; got -1"),
+        (lambda: FriendlySAM(sigma=float("nan")), "sigma must be a finite number >= 0; got nan"),
+        (lambda: FriendlySAM(decay=1), r"decay must be a number in \[0, 1\); got 1"),
+        (lambda: FriendlySAM(decay=-0.1), r"decay must be a number in \[0, 1\); got -0\.1"),
+        (lambda: FriendlySAM(average="old"), "average must be 'updated' or 'previous'; got 'old'"),
         (lambda: Lookahead(alpha=1.5), r"alpha must be a number in \(0, 1\]; got 1\.5"),
         (lambda: Lookahead(alpha="adaptive"), r"alpha must be a number in \(0, 1\]; got 'adaptive'"),
         (lambda: MultistepSAM(gradient="first"), "gradient must be 'last' or 'mean'; got 'first'"),

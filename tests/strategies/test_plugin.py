@@ -16,7 +16,17 @@ from torch.optim import SGD
 from lifelong_lb.config import parse_study
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.models import build_model
-from lifelong_lb.optim import ASAM, SAM, Lookahead, LookaheadASAM, LookbehindASAM, LookbehindSAM, MultistepSAM, NoRule
+from lifelong_lb.optim import (
+    ASAM,
+    SAM,
+    FriendlySAM,
+    Lookahead,
+    LookaheadASAM,
+    LookbehindASAM,
+    LookbehindSAM,
+    MultistepSAM,
+    NoRule,
+)
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import SeparateSeeds, SharpnessAwarePlugin, build_strategy
 from lifelong_lb.streams import split_stream
@@ -32,6 +42,7 @@ RULES = {
     "lookahead-asam": lambda: LookaheadASAM(rho=0.5, k=3, alpha=0.5),
     "lookbehind-sam": lambda: LookbehindSAM(rho=0.1, k=3, alpha=0.5),
     "lookbehind-asam": lambda: LookbehindASAM(rho=0.5, k=2, alpha="adaptive"),
+    "friendly-sam": lambda: FriendlySAM(rho=0.1, decay=0.8),
 }
 EXPERIENCES = 3
 
