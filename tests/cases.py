@@ -5,6 +5,7 @@ from torch.optim import SGD, Adam, AdamW
 
 from lifelong_lb.optim import (
     ASAM,
+    GAM,
     GSAM,
     SAM,
     CFlat,
@@ -17,6 +18,12 @@ from lifelong_lb.optim import (
 
 ALPHAS = (0.5, 1.0, "adaptive", "adaptive-global")
 
+GAM_SETTINGS = {
+    "paper": {"rho": 0.2, "rho_prime": 0.05, "alpha": 0.6, "beta": 0.3, "gamma": 0.3},
+    "alpha-0": {"rho": 0.1, "rho_prime": 0.05, "alpha": 0, "beta": 0, "gamma": 0.5},
+    "alpha-1": {"rho": 0.1, "rho_prime": 0.05, "alpha": 1, "beta": 0.3, "gamma": 0.5},
+    "gamma-0": {"rho": 0.1, "rho_prime": 0.05, "alpha": 0.4, "beta": 0.3, "gamma": 0},
+}
 
 RULES = {
     "sam": (lambda: SAM(rho=0.05), reference.sam_step, {"rho": 0.05}, False),
@@ -32,6 +39,10 @@ RULES = {
         )
         for average in ("updated", "previous")
         for sigma in (1.0, 0.6)
+    },
+    **{
+        f"gam-{name}": (lambda settings=settings: GAM(**settings), reference.gam_step, settings, False)
+        for name, settings in GAM_SETTINGS.items()
     },
     **{
         f"multistep-{name}-k{k}-{gradient}": (

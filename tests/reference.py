@@ -93,6 +93,25 @@ def friendly_sam_step(params, optimizer, loss_of, *, rho, sigma, decay, average,
     _put(params, base_step(w, perturbed, params, optimizer))
 
 
+def gam_step(params, optimizer, loss_of, *, rho, rho_prime, alpha, beta, gamma, scaled=None):
+    """h_+ - gamma times the part of h_- that is orthogonal to h_+, as one long vector."""
+    w = [p.detach().clone() for p in params]
+
+    def gradient(point):
+        return flat(gradients_at(unflat(point, w), params, loss_of))
+
+    start = flat(w)
+    g0 = gradient(start)
+    g1 = gradient(start + rho_prime * g0 / g0.norm())
+    u = start + rho * (g1 - g0) / (g1 - g0).norm()
+    g2 = gradient(u)
+    g3 = gradient(u + rho_prime * g2 / g2.norm())
+    plus, minus = alpha * g1 + (1 - alpha) * g3, beta * g0 + (1 - beta) * g2
+    unit = plus / plus.norm()
+    orthogonal = minus - (minus @ unit) * unit
+    _put(params, base_step(w, unflat(plus - gamma * orthogonal, w), params, optimizer))
+
+
 def flat(tensors):
     return torch.cat([t.flatten() for t in tensors])
 

@@ -31,6 +31,7 @@ def _alpha(value: Any) -> Any:
 
 
 Share = Annotated[Float, Field(gt=0, le=1)]
+Proportion = Annotated[Float, Field(ge=0, le=1)]
 Alpha = Annotated[float | Literal["adaptive", "adaptive-global"], BeforeValidator(_alpha)]
 
 
@@ -176,6 +177,17 @@ class FriendlySAM(RuleEntry):
     average: Literal["updated", "previous"] = "updated"
 
 
+class GAM(RuleEntry):
+    """First-order flatness from gradients alone (Zhang et al. 2023, arXiv 2303.03108)."""
+
+    name: Literal["gam"] = "gam"
+    rho: NonNegative = 0.2
+    rho_prime: NonNegative = 0.02
+    alpha: Proportion = 0.6
+    beta: Proportion = 0.5
+    gamma: NonNegative = 0.03
+
+
 class CFlat(RuleEntry):
     """Zeroth- and first-order flatness, made for continual learning (Bian et al. 2024, arXiv 2404.00986)."""
 
@@ -198,5 +210,6 @@ RULE_ENTRIES: dict[str, type[RuleEntry]] = {
     "gsam": GSAM,
     "looksam": LookSAM,
     "friendly-sam": FriendlySAM,
+    "gam": GAM,
     "c-flat": CFlat,
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from lifelong_lb.optim.c_flat import CFlat
 from lifelong_lb.optim.diagnostics import Diagnostics
 from lifelong_lb.optim.friendly_sam import FriendlySAM
+from lifelong_lb.optim.gam import GAM
 from lifelong_lb.optim.gsam import GSAM
 from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
@@ -33,12 +34,14 @@ RULES: dict[str, Callable[..., UpdateRule]] = {
     "gsam": GSAM,
     "looksam": LookSAM,
     "friendly-sam": FriendlySAM,
+    "gam": GAM,
     "c-flat": CFlat,
 }
 """Names that a study file knows, and the rules they build."""
 
 __all__ = [
     "ASAM",
+    "GAM",
     "GSAM",
     "RULES",
     "SAM",

@@ -10,6 +10,7 @@ from torch.optim import SGD
 
 from lifelong_lb.optim import (
     ASAM,
+    GAM,
     GSAM,
     RULES,
     SAM,
@@ -195,7 +196,7 @@ def test_gradient_evaluations_are_the_closure_calls(name, settings):
         rule.step(optimizer, counted)
     one_ascent = dict.fromkeys(("sam", "asam", "lookahead-sam", "lookahead-asam", "gsam", "friendly-sam"), 2)
     k = settings.get("k", 5)
-    expected = {"none": 1, "lookahead": 1, **one_ascent, "c-flat": 4, "looksam": (k + 1) / k}.get(
+    expected = {"none": 1, "lookahead": 1, **one_ascent, "gam": 4, "c-flat": 4, "looksam": (k + 1) / k}.get(
         name, settings.get("k", 5) + 1
     )
     assert rule.gradient_evaluations == expected
@@ -257,6 +258,9 @@ def test_zero_gradient_leaves_finite_weights(name):
         ("asam", 1),
         ("gsam", 1),
         ("friendly-sam", 1),
+        ("gam", 1),
+        ("gam", 2),
+        ("gam", 3),
         ("c-flat", 1),
         ("c-flat", 2),
         ("c-flat", 3),
@@ -338,6 +342,11 @@ def test_an_optimizer_that_changes_gradients_in_place_does_not_spoil_the_ascent(
         (lambda: FriendlySAM(decay=1), r"decay must be a number in \[0, 1\); got 1"),
         (lambda: FriendlySAM(decay=-0.1), r"decay must be a number in \[0, 1\); got -0\.1"),
         (lambda: FriendlySAM(average="old"), "average must be 'updated' or 'previous'; got 'old'"),
+        (lambda: GAM(rho=-1), "rho must be a finite number >= 0; got -1"),
+        (lambda: GAM(rho_prime=True), "rho_prime must be a finite number >= 0; got True"),
+        (lambda: GAM(alpha=1.1), r"alpha must be a number in \[0, 1\]; got 1\.1"),
+        (lambda: GAM(beta=-0.1), r"beta must be a number in \[0, 1\]; got -0\.1"),
+        (lambda: GAM(gamma="0.1"), "gamma must be a finite number >= 0; got '0.1'"),
         (lambda: Lookahead(alpha=1.5), r"alpha must be a number in \(0, 1\]; got 1\.5"),
         (lambda: Lookahead(alpha="adaptive"), r"alpha must be a number in \(0, 1\]; got 'adaptive'"),
         (lambda: MultistepSAM(gradient="first"), "gradient must be 'last' or 'mean'; got 'first'"),

@@ -18,6 +18,7 @@ from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.models import build_model
 from lifelong_lb.optim import (
     ASAM,
+    GAM,
     SAM,
     FriendlySAM,
     Lookahead,
@@ -43,6 +44,7 @@ RULES = {
     "lookbehind-sam": lambda: LookbehindSAM(rho=0.1, k=3, alpha=0.5),
     "lookbehind-asam": lambda: LookbehindASAM(rho=0.5, k=2, alpha="adaptive"),
     "friendly-sam": lambda: FriendlySAM(rho=0.1, decay=0.8),
+    "gam": GAM,
 }
 EXPERIENCES = 3
 
