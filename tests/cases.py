@@ -9,6 +9,7 @@ from lifelong_lb.optim import (
     GSAM,
     SAM,
     CFlat,
+    CFlatPlus,
     FriendlySAM,
     LookbehindASAM,
     LookbehindSAM,
@@ -24,12 +25,14 @@ GAM_SETTINGS = {
     "alpha-1": {"rho": 0.1, "rho_prime": 0.05, "alpha": 1, "beta": 0.3, "gamma": 0.5},
     "gamma-0": {"rho": 0.1, "rho_prime": 0.05, "alpha": 0.4, "beta": 0.3, "gamma": 0},
 }
+C_FLAT_PLUS = {"rho": 0.1, "lamb": 0.3, "level": 1.0, "steepness": 1.0, "midpoint": 5.0, "rate": 0.5}
 
 RULES = {
     "sam": (lambda: SAM(rho=0.05), reference.sam_step, {"rho": 0.05}, False),
     "asam": (lambda: ASAM(rho=0.5), reference.sam_step, {"rho": 0.5}, True),
     "gsam": (lambda: GSAM(rho=0.05, alpha=0.4), reference.gsam_step, {"rho": 0.05, "alpha": 0.4}, False),
     "c-flat": (lambda: CFlat(rho=0.1, lamb=0.3), reference.c_flat_step, {"rho": 0.1, "lamb": 0.3}, False),
+    "c-flat-plus": (lambda: CFlatPlus(**C_FLAT_PLUS), reference.c_flat_plus_step, C_FLAT_PLUS, False),
     **{
         f"friendly-sam-{average}-sigma-{sigma}": (
             lambda sigma=sigma, average=average: FriendlySAM(rho=0.05, sigma=sigma, decay=0.8, average=average),

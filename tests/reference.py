@@ -1,5 +1,6 @@
 """Naive versions to compare with, written from the mathematics: every gradient is taken anew, nothing is reused."""
 
+import math
 from weakref import WeakKeyDictionary
 
 import torch
@@ -110,6 +111,20 @@ def gam_step(params, optimizer, loss_of, *, rho, rho_prime, alpha, beta, gamma, 
     unit = plus / plus.norm()
     orthogonal = minus - (minus @ unit) * unit
     _put(params, base_step(w, unflat(plus - gamma * orthogonal, w), params, optimizer))
+
+
+def c_flat_plus_step(params, optimizer, loss_of, *, rho, lamb, level, steepness, midpoint, rate, scaled=None):
+    """C-Flat where the norm of g is at or above A s, the base optimizer's step elsewhere; A and t kept."""
+    w = [p.detach().clone() for p in params]
+    g = gradients_at(w, params, loss_of)
+    t, a = MEMORY.get(optimizer, (1, level))
+    threshold = a / (1 + math.exp(-steepness * (t - midpoint)))
+    norm = float(flat(g).norm())
+    MEMORY[optimizer] = (t + 1, a - rate * (threshold - norm))
+    if norm >= threshold:
+        c_flat_step(params, optimizer, loss_of, rho=rho, lamb=lamb)
+    else:
+        _put(params, base_step(w, g, params, optimizer))
 
 
 def flat(tensors):

@@ -196,6 +196,18 @@ class CFlat(RuleEntry):
     lamb: NonNegative = 0.2
 
 
+class CFlatPlus(RuleEntry):
+    """C-Flat where the gradient is larger than of late, the base step elsewhere (Li et al. 2025, arXiv 2508.18860)."""
+
+    name: Literal["c-flat-plus"] = "c-flat-plus"
+    rho: NonNegative = 0.2
+    lamb: NonNegative = 0.2
+    level: NonNegative = 5.0
+    steepness: NonNegative = 0.1
+    midpoint: NonNegative = 80.0
+    rate: Proportion = 0.8
+
+
 RULE_ENTRIES: dict[str, type[RuleEntry]] = {
     "none": NoRule,
     "sam": SAM,
@@ -212,4 +224,5 @@ RULE_ENTRIES: dict[str, type[RuleEntry]] = {
     "friendly-sam": FriendlySAM,
     "gam": GAM,
     "c-flat": CFlat,
+    "c-flat-plus": CFlatPlus,
 }

@@ -7,6 +7,7 @@ loss = rule.step(optimizer, closure)  # closure: zero grads, forward, backward, 
 from collections.abc import Callable
 
 from lifelong_lb.optim.c_flat import CFlat
+from lifelong_lb.optim.c_flat_plus import CFlatPlus
 from lifelong_lb.optim.diagnostics import Diagnostics
 from lifelong_lb.optim.friendly_sam import FriendlySAM
 from lifelong_lb.optim.gam import GAM
@@ -36,6 +37,7 @@ RULES: dict[str, Callable[..., UpdateRule]] = {
     "friendly-sam": FriendlySAM,
     "gam": GAM,
     "c-flat": CFlat,
+    "c-flat-plus": CFlatPlus,
 }
 """Names that a study file knows, and the rules they build."""
 
@@ -46,6 +48,7 @@ __all__ = [
     "RULES",
     "SAM",
     "CFlat",
+    "CFlatPlus",
     "Diagnostics",
     "FriendlySAM",
     "LookSAM",

@@ -15,6 +15,7 @@ from lifelong_lb.optim import (
     RULES,
     SAM,
     CFlat,
+    CFlatPlus,
     FriendlySAM,
     Lookahead,
     LookbehindASAM,
@@ -177,7 +178,7 @@ def test_rho_zero_with_one_step_is_the_base_optimizer(rule):
     assert equal(ours, trained(NoRule(), models[1], SGD(models[1].parameters(), lr=0.1, momentum=0.9)))
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", [name for name in RULES if name != "c-flat-plus"])  # there it depends on the data
 @pytest.mark.parametrize("settings", [{}, {"k": 1}, {"k": 2, "alpha": 0.8}])
 def test_gradient_evaluations_are_the_closure_calls(name, settings):
     settings = {k: v for k, v in settings.items() if k in signature(RULES[name]).parameters}
@@ -347,6 +348,11 @@ def test_an_optimizer_that_changes_gradients_in_place_does_not_spoil_the_ascent(
         (lambda: GAM(alpha=1.1), r"alpha must be a number in \[0, 1\]; got 1\.1"),
         (lambda: GAM(beta=-0.1), r"beta must be a number in \[0, 1\]; got -0\.1"),
         (lambda: GAM(gamma="0.1"), "gamma must be a finite number >= 0; got '0.1'"),
+        (lambda: CFlatPlus(lamb=-1), "lamb must be a finite number >= 0; got -1"),
+        (lambda: CFlatPlus(level=-1), "level must be a finite number >= 0; got -1"),
+        (lambda: CFlatPlus(steepness=float("inf")), "steepness must be a finite number >= 0; got inf"),
+        (lambda: CFlatPlus(midpoint=-1), "midpoint must be a finite number >= 0; got -1"),
+        (lambda: CFlatPlus(rate=True), r"rate must be a number in \[0, 1\]; got True"),
         (lambda: Lookahead(alpha=1.5), r"alpha must be a number in \(0, 1\]; got 1\.5"),
         (lambda: Lookahead(alpha="adaptive"), r"alpha must be a number in \(0, 1\]; got 'adaptive'"),
         (lambda: MultistepSAM(gradient="first"), "gradient must be 'last' or 'mean'; got 'first'"),

@@ -20,6 +20,7 @@ from lifelong_lb.optim import (
     ASAM,
     GAM,
     SAM,
+    CFlatPlus,
     FriendlySAM,
     Lookahead,
     LookaheadASAM,
@@ -45,6 +46,7 @@ RULES = {
     "lookbehind-asam": lambda: LookbehindASAM(rho=0.5, k=2, alpha="adaptive"),
     "friendly-sam": lambda: FriendlySAM(rho=0.1, decay=0.8),
     "gam": GAM,
+    "c-flat-plus": lambda: CFlatPlus(rho=0.1, level=1.0, steepness=1.0, midpoint=5.0),
 }
 EXPERIENCES = 3
 
