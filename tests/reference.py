@@ -1,7 +1,13 @@
 """Naive versions to compare with, written from the mathematics: every gradient is taken anew, nothing is reused."""
 
+import math
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import Tensor
+
+MEMORY = WeakKeyDictionary()
+"""Optimizer to what a naive rule keeps between its steps."""
 
 
 def gradients_at(point, params, loss_of):
@@ -70,6 +76,55 @@ def c_flat_step(params, optimizer, loss_of, *, rho, lamb, scaled=None):
     g2 = gradient(u)
     g3 = gradient(u + ball(g2))
     _put(params, base_step(w, unflat(g1 + lamb * (g3 - g2), w), params, optimizer))
+
+
+def friendly_sam_step(params, optimizer, loss_of, *, rho, sigma, decay, average, scaled=None):
+    """SAM along d = g - sigma m, as one long vector; m kept from step to step."""
+    w = [p.detach().clone() for p in params]
+    g = flat(gradients_at(w, params, loss_of))
+    old = MEMORY.get(optimizer)
+    if average == "updated":
+        m = (1 - decay) * g if old is None else decay * old + (1 - decay) * g
+        d = g - sigma * m
+    else:
+        m = g if old is None else decay * old + (1 - decay) * g
+        d = g if old is None else g - sigma * old
+    MEMORY[optimizer] = m
+    perturbed = gradients_at(unflat(flat(w) + rho * d / d.norm(), w), params, loss_of)
+    _put(params, base_step(w, perturbed, params, optimizer))
+
+
+def gam_step(params, optimizer, loss_of, *, rho, rho_prime, alpha, beta, gamma, scaled=None):
+    """h_+ - gamma times the part of h_- that is orthogonal to h_+, as one long vector."""
+    w = [p.detach().clone() for p in params]
+
+    def gradient(point):
+        return flat(gradients_at(unflat(point, w), params, loss_of))
+
+    start = flat(w)
+    g0 = gradient(start)
+    g1 = gradient(start + rho_prime * g0 / g0.norm())
+    u = start + rho * (g1 - g0) / (g1 - g0).norm()
+    g2 = gradient(u)
+    g3 = gradient(u + rho_prime * g2 / g2.norm())
+    plus, minus = alpha * g1 + (1 - alpha) * g3, beta * g0 + (1 - beta) * g2
+    unit = plus / plus.norm()
+    orthogonal = minus - (minus @ unit) * unit
+    _put(params, base_step(w, unflat(plus - gamma * orthogonal, w), params, optimizer))
+
+
+def c_flat_plus_step(params, optimizer, loss_of, *, rho, lamb, level, steepness, midpoint, rate, scaled=None):
+    """C-Flat where the norm of g is at or above A s, the base optimizer's step elsewhere; A and t kept."""
+    w = [p.detach().clone() for p in params]
+    g = gradients_at(w, params, loss_of)
+    t, a = MEMORY.get(optimizer, (1, level))
+    threshold = a / (1 + math.exp(-steepness * (t - midpoint)))
+    norm = float(flat(g).norm())
+    MEMORY[optimizer] = (t + 1, a - rate * (threshold - norm))
+    if norm >= threshold:
+        c_flat_step(params, optimizer, loss_of, rho=rho, lamb=lamb)
+    else:
+        _put(params, base_step(w, g, params, optimizer))
 
 
 def flat(tensors):

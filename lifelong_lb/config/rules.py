@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from lifelong_lb.config.fields import AtLeastOne, Entry, Float, NonNegative, Positive
+from lifelong_lb.config.fields import AtLeastOne, Entry, Float, Fraction, NonNegative, Positive
 
 
 def _alpha(value: Any) -> Any:
@@ -31,6 +31,7 @@ def _alpha(value: Any) -> Any:
 
 
 Share = Annotated[Float, Field(gt=0, le=1)]
+Proportion = Annotated[Float, Field(ge=0, le=1)]
 Alpha = Annotated[float | Literal["adaptive", "adaptive-global"], BeforeValidator(_alpha)]
 
 
@@ -166,12 +167,45 @@ class LookSAM(RuleEntry):
     alpha: Positive = 0.7
 
 
+class FriendlySAM(RuleEntry):
+    """SAM along what a gradient has beyond the running mean of gradients (Li et al. 2024, arXiv 2403.12350)."""
+
+    name: Literal["friendly-sam"] = "friendly-sam"
+    rho: NonNegative = 0.05
+    sigma: NonNegative = 1.0
+    decay: Fraction = 0.9
+    average: Literal["updated", "previous"] = "updated"
+
+
+class GAM(RuleEntry):
+    """First-order flatness from gradients alone (Zhang et al. 2023, arXiv 2303.03108)."""
+
+    name: Literal["gam"] = "gam"
+    rho: NonNegative = 0.2
+    rho_prime: NonNegative = 0.02
+    alpha: Proportion = 0.6
+    beta: Proportion = 0.5
+    gamma: NonNegative = 0.03
+
+
 class CFlat(RuleEntry):
     """Zeroth- and first-order flatness, made for continual learning (Bian et al. 2024, arXiv 2404.00986)."""
 
     name: Literal["c-flat"] = "c-flat"
     rho: NonNegative = 0.2
     lamb: NonNegative = 0.2
+
+
+class CFlatPlus(RuleEntry):
+    """C-Flat where the gradient is larger than of late, the base step elsewhere (Li et al. 2025, arXiv 2508.18860)."""
+
+    name: Literal["c-flat-plus"] = "c-flat-plus"
+    rho: NonNegative = 0.2
+    lamb: NonNegative = 0.2
+    level: NonNegative = 5.0
+    steepness: NonNegative = 0.1
+    midpoint: NonNegative = 80.0
+    rate: Proportion = 0.8
 
 
 RULE_ENTRIES: dict[str, type[RuleEntry]] = {
@@ -187,5 +221,8 @@ RULE_ENTRIES: dict[str, type[RuleEntry]] = {
     "lookbehind-asam": LookbehindASAM,
     "gsam": GSAM,
     "looksam": LookSAM,
+    "friendly-sam": FriendlySAM,
+    "gam": GAM,
     "c-flat": CFlat,
+    "c-flat-plus": CFlatPlus,
 }

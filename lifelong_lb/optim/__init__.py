@@ -7,7 +7,10 @@ loss = rule.step(optimizer, closure)  # closure: zero grads, forward, backward, 
 from collections.abc import Callable
 
 from lifelong_lb.optim.c_flat import CFlat
+from lifelong_lb.optim.c_flat_plus import CFlatPlus
 from lifelong_lb.optim.diagnostics import Diagnostics
+from lifelong_lb.optim.friendly_sam import FriendlySAM
+from lifelong_lb.optim.gam import GAM
 from lifelong_lb.optim.gsam import GSAM
 from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
@@ -31,17 +34,23 @@ RULES: dict[str, Callable[..., UpdateRule]] = {
     "lookbehind-asam": LookbehindASAM,
     "gsam": GSAM,
     "looksam": LookSAM,
+    "friendly-sam": FriendlySAM,
+    "gam": GAM,
     "c-flat": CFlat,
+    "c-flat-plus": CFlatPlus,
 }
 """Names that a study file knows, and the rules they build."""
 
 __all__ = [
     "ASAM",
+    "GAM",
     "GSAM",
     "RULES",
     "SAM",
     "CFlat",
+    "CFlatPlus",
     "Diagnostics",
+    "FriendlySAM",
     "LookSAM",
     "Lookahead",
     "LookaheadASAM",

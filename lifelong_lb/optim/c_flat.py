@@ -1,7 +1,6 @@
 """C-Flat: zeroth-order and first-order flatness together."""
 
 import torch
-from torch import Tensor
 
 from lifelong_lb.optim.ascent import TINY, SAMAscent
 from lifelong_lb.optim.checks import non_negative
@@ -9,7 +8,7 @@ from lifelong_lb.optim.climb import climb_further
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
-from lifelong_lb.optim.weights import global_norm, gradients, holding, moved
+from lifelong_lb.optim.weights import global_norm, gradients, gradients_or_zero, holding, moved
 
 
 class CFlat(UpdateRule):
@@ -47,19 +46,14 @@ class CFlat(UpdateRule):
         with holding(params, moved(params, *self._ascent(minibatch, params))):
             minibatch.gradient(last=True)
         if self.lamb:
-            torch._foreach_add_(towards, _grads(params))  # g_1 - g_0
-            total = [grad.clone() for grad in _grads(params)]  # g_1
+            torch._foreach_add_(towards, gradients_or_zero(params))  # g_1 - g_0
+            total = [grad.clone() for grad in gradients_or_zero(params)]  # g_1
             with holding(params, moved(params, towards, self.rho / (global_norm(towards) + TINY))):
                 minibatch.gradient()
-                torch._foreach_add_(total, _grads(params), alpha=-self.lamb)
+                torch._foreach_add_(total, gradients_or_zero(params), alpha=-self.lamb)
                 climb_further(minibatch, self._ascent)
                 minibatch.gradient(last=True)
-                torch._foreach_add_(total, _grads(params), alpha=self.lamb)
+                torch._foreach_add_(total, gradients_or_zero(params), alpha=self.lamb)
             for p, grad in zip(params, total, strict=True):
                 p.grad = grad
         return lambda: None
-
-
-def _grads(params: list[Tensor]) -> list[Tensor]:
-    """Gradients of parameters; zero where a pass left none."""
-    return [torch.zeros_like(p) if p.grad is None else p.grad for p in params]

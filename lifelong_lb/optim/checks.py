@@ -98,6 +98,42 @@ def share(name: str, value: float) -> float:
     return float(value)
 
 
+def fraction(name: str, value: float) -> float:
+    """Check a number in [0, 1).
+
+    Args:
+        name: the hyper-parameter's name.
+        value: what came.
+
+    Returns:
+        The value as a float.
+
+    Raises:
+        ValueError: when it is not one.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"{name} must be a number in [0, 1); got {value!r}")
+    return float(value)
+
+
+def proportion(name: str, value: float) -> float:
+    """Check a number in [0, 1].
+
+    Args:
+        name: the hyper-parameter's name.
+        value: what came.
+
+    Returns:
+        The value as a float.
+
+    Raises:
+        ValueError: when it is not one.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be a number in [0, 1]; got {value!r}")
+    return float(value)
+
+
 def interpolation(name: str, value: float | str) -> float | str:
     """Check an interpolation factor: a number in (0, 1], ``"adaptive"`` or ``"adaptive-global"``.
 

@@ -1,14 +1,12 @@
 """Surrogate-gap-guided SAM: SAM's gradient, less the part of the plain gradient that it does not agree with."""
 
-import torch
-from torch import Tensor
-
-from lifelong_lb.optim.ascent import TINY, SAMAscent
+from lifelong_lb.optim.ascent import SAMAscent
 from lifelong_lb.optim.checks import non_negative
 from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.orthogonal import subtract_orthogonal
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
-from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved
+from lifelong_lb.optim.weights import gradients, holding, moved
 
 
 class GSAM(UpdateRule):
@@ -44,14 +42,6 @@ class GSAM(UpdateRule):
         with holding(params, moved(params, *self._ascent(minibatch, params))):
             minibatch.gradient(last=True)
         if self.alpha:
-            self._correct(params, plain)
+            pairs = [(p.grad, g) for p, g in zip(params, plain, strict=True) if p.grad is not None]
+            subtract_orthogonal([pair[0] for pair in pairs], [pair[1] for pair in pairs], self.alpha)
         return lambda: None
-
-    @torch.no_grad()
-    def _correct(self, params: list[Tensor], plain: list[Tensor]) -> None:
-        """From g_p, which ``.grad`` holds, to g_p - alpha (g - (g . g_p / ||g_p||^2) g_p)."""
-        pairs = [(p.grad, g) for p, g in zip(params, plain, strict=True) if p.grad is not None]
-        perturbed, plain = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        share = dot(perturbed, plain) / (global_norm(perturbed) ** 2 + TINY)
-        torch._foreach_mul_(perturbed, 1 + self.alpha * share)
-        torch._foreach_add_(perturbed, plain, alpha=-self.alpha)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.ascent import TINY, SAMAscent
 from lifelong_lb.optim.checks import at_least_one, positive
-from lifelong_lb.optim.minibatch import Minibatch, trainable
+from lifelong_lb.optim.kept import Kept
+from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
 from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved
@@ -41,8 +41,7 @@ class LookSAM(UpdateRule):
         self.k = at_least_one("k", k)
         self.alpha = positive("alpha", alpha)
         self._steps = 0
-        self._kept: dict[Tensor, Tensor] = {}
-        self._order: list[Tensor] = []
+        self._kept = Kept()
 
     @property
     def gradient_evaluations(self) -> float:
@@ -58,7 +57,7 @@ class LookSAM(UpdateRule):
 
     def synchronise(self) -> None:
         """Let the next step be a SAM step."""
-        self._steps, self._kept, self._order = 0, {}, []
+        self._steps, self._kept = 0, Kept()
 
     def state_dict(self) -> dict[str, Any]:
         """What the rule keeps between steps.
@@ -66,8 +65,7 @@ class LookSAM(UpdateRule):
         Returns:
             ``steps`` since the start, and the ``direction`` kept, a tensor or None for each parameter of the optimizer.
         """
-        kept = [self._kept.get(p) for p in self._order]
-        return {"steps": self._steps, "direction": [None if v is None else v.clone() for v in kept]}
+        return {"steps": self._steps, "direction": self._kept.saved()}
 
     def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:
         """Go on where another rule stopped.
@@ -79,14 +77,8 @@ class LookSAM(UpdateRule):
         Raises:
             ValueError: when the direction does not fit the optimizer's parameters.
         """
-        params, kept = trainable(optimizer), list(state.get("direction", []))
-        fits = len(params) == len(kept) and all(
-            v is None or v.shape == p.shape for p, v in zip(params, kept, strict=True)
-        )
-        if kept and not fits:
-            raise ValueError(f"the direction kept must fit the optimizer's {len(params)} parameters; got {len(kept)}")
-        self._steps, self._order = int(state.get("steps", 0)), params if kept else []
-        self._kept = {p: v.clone() for p, v in zip(self._order, kept, strict=True) if v is not None}
+        self._kept.load("direction", state.get("direction", []), optimizer)
+        self._steps = int(state.get("steps", 0))
 
     def _count(self) -> None:
         self._steps += 1
@@ -101,13 +93,11 @@ class LookSAM(UpdateRule):
         share = dot(found, plain) / (global_norm(plain) ** 2 + TINY)
         with torch.no_grad():
             kept = torch._foreach_add(found, plain, alpha=-share)
-        self._order = minibatch.params
-        self._kept = {triple[0]: v for triple, v in zip(triples, kept, strict=True)}
+        self._kept.keep(minibatch.params, {triple[0]: v for triple, v in zip(triples, kept, strict=True)})
 
     @torch.no_grad()
     def _reuse(self, minibatch: Minibatch) -> None:
         norm = minibatch.check_norm(global_norm(gradients(minibatch.graded)))
-        known = [p for p in minibatch.graded if p in self._kept]
+        known, kept = self._kept.among(minibatch.graded)
         if known:
-            kept = [self._kept[p] for p in known]
             torch._foreach_add_(gradients(known), kept, alpha=self.alpha * norm / (global_norm(kept) + TINY))

@@ -33,6 +33,18 @@ def gradients(params: Sequence[Tensor]) -> list[Tensor]:
     return [grad for grad in grads if grad is not None]
 
 
+def gradients_or_zero(params: Sequence[Tensor]) -> list[Tensor]:
+    """Gradients of parameters.
+
+    Args:
+        params: parameters.
+
+    Returns:
+        Their ``.grad``; zero where a pass left none.
+    """
+    return [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
+
+
 def global_norm(tensors: Sequence[Tensor]) -> float:
     """Euclidean norm over all tensors together.
 

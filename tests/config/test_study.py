@@ -51,7 +51,8 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
             {"rules": ["none", "lookbehnd-sam"]},
             "rules[1]: unknown rule 'lookbehnd-sam'; did you mean 'lookbehind-sam'? "
             "(known: none, sam, asam, multistep-sam, multistep-asam, lookahead, "
-            "lookahead-sam, lookahead-asam, lookbehind-sam, lookbehind-asam, gsam, looksam, c-flat)",
+            "lookahead-sam, lookahead-asam, lookbehind-sam, lookbehind-asam, gsam, looksam, friendly-sam, gam, "
+            "c-flat, c-flat-plus)",
         ),
         ({"rules": ["LookbehindSAM"]}, "did you mean 'lookbehind-sam'?"),
         ({"streams": "split-digit"}, "streams: unknown stream 'split-digit'; did you mean 'split-digits'?"),

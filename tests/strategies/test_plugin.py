@@ -18,7 +18,10 @@ from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.models import build_model
 from lifelong_lb.optim import (
     ASAM,
+    GAM,
     SAM,
+    CFlatPlus,
+    FriendlySAM,
     Lookahead,
     LookaheadASAM,
     LookbehindASAM,
@@ -43,6 +46,9 @@ RULES = {
     "lookbehind-sam": lambda: LookbehindSAM(rho=0.1, k=3, alpha=0.5),
     "lookbehind-sam-switching": lambda: LookbehindSAM(rho=0.1, k=3, minibatch_switching=True),
     "lookbehind-asam": lambda: LookbehindASAM(rho=0.5, k=2, alpha="adaptive"),
+    "friendly-sam": lambda: FriendlySAM(rho=0.1, decay=0.8),
+    "gam": GAM,
+    "c-flat-plus": lambda: CFlatPlus(rho=0.1, level=1.0, steepness=1.0, midpoint=5.0),
 }
 EXPERIENCES = 3
 

@@ -1,0 +1,24 @@
+"""Gradients as one long vector: taking the orthogonal part of one from another."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lifelong_lb.optim.ascent import TINY
+from lifelong_lb.optim.weights import dot, global_norm
+
+
+@torch.no_grad()
+def subtract_orthogonal(target: Sequence[Tensor], other: Sequence[Tensor], weight: float) -> None:
+    """From t to t - weight (o - (o . t / ||t||^2) t), in place: o's part orthogonal to t is taken off.
+
+    Args:
+        target: t, one tensor a parameter.
+        other: o, likewise.
+        weight: any number.
+    """
+    target, other = list(target), list(other)
+    share = dot(target, other) / (global_norm(target) ** 2 + TINY)
+    torch._foreach_mul_(target, 1 + weight * share)
+    torch._foreach_add_(target, other, alpha=-weight)
