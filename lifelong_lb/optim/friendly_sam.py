@@ -14,7 +14,7 @@ from lifelong_lb.optim.kept import Kept
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
-from lifelong_lb.optim.weights import global_norm, gradients, holding, moved
+from lifelong_lb.optim.weights import global_norm, gradients, holding
 
 AVERAGES = ("updated", "previous")
 
@@ -93,7 +93,7 @@ class FriendlySAM(UpdateRule):
         params = minibatch.graded
         noise, mean = self._split(params)
         norm = minibatch.check_norm(global_norm(noise))
-        with holding(params, moved(params, noise, self.rho / (norm + TINY))):
+        with holding(params, _moved_in_place(params, noise, self.rho / (norm + TINY))):
             minibatch.gradient(last=True)
 
         def keep() -> None:
@@ -113,3 +113,11 @@ class FriendlySAM(UpdateRule):
         from_first = [g if m is None else m for g, m in zip(grads, old, strict=True)]
         mean = list(torch._foreach_lerp(from_first, grads, 1 - self.decay))
         return list(torch._foreach_add(grads, from_zero, alpha=-self.sigma)), mean
+
+
+@torch.no_grad()
+def _moved_in_place(params: list[Tensor], direction: list[Tensor], size: float) -> list[Tensor]:
+    """Where size times direction leads; the direction's own memory holds it."""
+    for p, d in zip(params, direction, strict=True):
+        torch.add(p, d, alpha=size, out=d)
+    return direction
