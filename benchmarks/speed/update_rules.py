@@ -100,6 +100,14 @@ def measure(model_name: str, batch: int, rounds: int) -> dict[str, tuple[float, 
         rules[f"2k passes k={k}"] = TwoKPasses(k)
     rules["lookbehind-sam switching"] = LookbehindSAM(k=5, minibatch_switching=True)
     few = max(1, round(0.02 / timed(closure, 3)))  # steps a round, at least 20 ms of them
+    passes = 0
+
+    def counted() -> torch.Tensor:
+        nonlocal passes
+        passes += 1
+        return closure()
+
+    taken: dict[str, list[float]] = {name: [] for name in rules}
     ratios: dict[str, list[float]] = {name: [] for name in rules}
     against: dict[str, list[float]] = {"k=2": [], "k=5": []}
     for _ in range(rounds):
@@ -107,12 +115,13 @@ def measure(model_name: str, batch: int, rounds: int) -> dict[str, tuple[float, 
         for name, rule in rules.items():
             spans = name.startswith("look") and ("behind" not in name or "switching" in name)
             repeats = 5 * few if spans else few  # periods of five steps
-            bare = timed(closure, few)
-            times[name] = timed(lambda rule=rule: rule.step(optimizer, closure, model), repeats)
-            ratios[name].append(times[name] / (rule.gradient_evaluations * bare))
+            passes, bare = 0, timed(closure, few)
+            times[name] = timed(lambda rule=rule: rule.step(optimizer, counted, model), repeats)
+            taken[name].append(passes / repeats)
+            ratios[name].append(times[name] / (taken[name][-1] * bare))
         for k, found in against.items():
             found.append(times[f"2k passes {k}"] / times[f"lookbehind-sam {k}"])
-    table = {name: (statistics.median(found), rules[name].gradient_evaluations) for name, found in ratios.items()}
+    table = {name: (statistics.median(found), statistics.mean(taken[name])) for name, found in ratios.items()}
     for k, found in against.items():
         table[f"2k passes over lookbehind-sam, {k}"] = (statistics.median(found), float("nan"))
     return table

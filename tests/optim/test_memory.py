@@ -10,7 +10,18 @@ from lifelong_lb.optim import RULES, LookbehindASAM, LookbehindSAM, MultistepSAM
 
 COPIES = {
     "none": (NoRule, 0),
-    **{name: (RULES[name], copies) for name, copies in (("sam", 1), ("asam", 2), ("gsam", 2), ("c-flat", 3))},
+    **{
+        name: (RULES[name], copies)
+        for name, copies in (
+            ("sam", 1),
+            ("asam", 2),
+            ("gsam", 2),
+            ("c-flat", 3),
+            ("c-flat-plus", 3),
+            ("gam", 4),
+            ("friendly-sam", 2),
+        )
+    },
     "multistep-sam": (RULES["multistep-sam"], 1),
     "multistep-sam-mean": (lambda: MultistepSAM(gradient="mean"), 2),
     "multistep-asam": (RULES["multistep-asam"], 2),
@@ -22,7 +33,7 @@ COPIES = {
     "lookbehind-sam-switching": (lambda: LookbehindSAM(k=3, minibatch_switching=True), 2),
     "lookbehind-asam": (LookbehindASAM, 3),
 }
-"""Name to rule, and copies at its peak; what is kept between steps is not counted for lookahead and switching."""
+"""Name to rule, and copies at its peak; what is kept between steps is not counted."""
 
 
 def peak(rule):
