@@ -52,7 +52,7 @@ class _Lookbehind(UpdateRule):
     def _further_passes(self, minibatch: Minibatch) -> Finish:
         if self._switching is not None:
             return self._switching.further_pass(minibatch, self.observer)
-        params, optimizer = minibatch.params, minibatch.optimizer
+        params = minibatch.params
         point, slow = first_point(minibatch, self._ascent), copied(params)
         first: list[Tensor] = []
         try:
@@ -61,7 +61,7 @@ class _Lookbehind(UpdateRule):
             for i in range(1, self.k):
                 with holding(params, point):
                     climb_further(minibatch, self._ascent)  # before the base step, which may change gradients in place
-                optimizer.step()
+                minibatch.base_step()
                 if i == 1 and isinstance(self.alpha, str):
                     first = list(torch._foreach_sub([p.detach() for p in params], slow))
                 with holding(params, point):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lifelong_lb.optim.minibatch import Closure, Minibatch, Names, Observer, trainable
+from lifelong_lb.optim.minibatch import BeforeDescent, Closure, Minibatch, Names, Observer, trainable
 from lifelong_lb.optim.passes import Passes, RandomState
 from lifelong_lb.optim.wrapped import RuleOptimizer
 
@@ -77,6 +77,7 @@ class UpdateRule(ABC):
         closure: Closure,
         names: Names | None = None,
         loss: Tensor | float | None = None,
+        before_descent: BeforeDescent | None = None,
     ) -> Finish:
         """Take the further passes of a step whose first gradient g(w) stands in ``.grad``.
 
@@ -88,6 +89,8 @@ class UpdateRule(ABC):
             closure: evaluates the same minibatch at the current weights.
             names: names of the parameters; needed only by rules that treat parameters by name.
             loss: the first pass's, for an observer.
+            before_descent: changes, in place, each gradient that a base step is about to see, the last one included;
+                ascent steps see gradients as they were taken.
 
         Returns:
             A function to call after ``optimizer.step()``.
@@ -97,13 +100,21 @@ class UpdateRule(ABC):
         """
         random, self._random = self._random, None
         minibatch = Minibatch(
-            optimizer, closure, passes=self.passes, names=names, random=random, observer=self.observer
+            optimizer,
+            closure,
+            passes=self.passes,
+            names=names,
+            random=random,
+            observer=self.observer,
+            before_descent=before_descent,
         )
         if self.observer is not None:
             self.observer.passed(minibatch.params, loss)
         if not minibatch.graded:
             return self._nothing_to_do()
-        return self._further_passes(minibatch)
+        finish = self._further_passes(minibatch)
+        minibatch.prepare_descent()
+        return finish
 
     def _nothing_to_do(self) -> Finish:
         """No parameter has a gradient: the base optimizer is not going to move anything."""
