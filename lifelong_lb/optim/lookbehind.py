@@ -43,6 +43,7 @@ class _Lookbehind(UpdateRule):
         self.alpha = interpolation("alpha", alpha)
         self.minibatch_switching = yes_or_no("minibatch_switching", minibatch_switching)
         self._switching = Switching(ascent, self.k, self.alpha) if minibatch_switching else None
+        self._restore: Finish | None = None
 
     @property
     def gradient_evaluations(self) -> float:
@@ -52,7 +53,7 @@ class _Lookbehind(UpdateRule):
     def _further_passes(self, minibatch: Minibatch) -> Finish:
         if self._switching is not None:
             return self._switching.further_pass(minibatch, self.observer)
-        params, optimizer = minibatch.params, minibatch.optimizer
+        params = minibatch.params
         point, slow = first_point(minibatch, self._ascent), copied(params)
         first: list[Tensor] = []
         try:
@@ -61,7 +62,7 @@ class _Lookbehind(UpdateRule):
             for i in range(1, self.k):
                 with holding(params, point):
                     climb_further(minibatch, self._ascent)  # before the base step, which may change gradients in place
-                optimizer.step()
+                minibatch.base_step()
                 if i == 1 and isinstance(self.alpha, str):
                     first = list(torch._foreach_sub([p.detach() for p in params], slow))
                 with holding(params, point):
@@ -69,8 +70,10 @@ class _Lookbehind(UpdateRule):
         except BaseException:
             load(params, slow)
             raise
+        self._restore = lambda: load(params, slow)
 
         def finish() -> None:
+            self._restore = None
             alpha = self.alpha if first or not isinstance(self.alpha, str) else 1.0  # one step: its own direction
             alphas = interpolate(params, slow, alpha, first)
             if self.observer is not None:
@@ -83,6 +86,9 @@ class _Lookbehind(UpdateRule):
             self._switching.load_point(params, self.observer)
 
     def _abandon(self) -> None:
+        restore, self._restore = self._restore, None
+        if restore is not None:
+            restore()
         if self._switching is not None:
             self._switching.load_slow()
 

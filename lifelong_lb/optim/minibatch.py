@@ -20,6 +20,9 @@ from lifelong_lb.optim.weights import global_norm, with_gradient
 Closure = Callable[[], Tensor]
 """Zeroes the gradients, runs forward and backward, returns the loss; leaves the gradient in ``.grad``."""
 
+BeforeDescent = Callable[[], None]
+"""Changes, in place, the gradient that a base step is about to see (a projection, say); ascents see it as it was."""
+
 Names = Mapping[Tensor, str]
 """Parameter to its name in the model."""
 
@@ -67,6 +70,7 @@ class Minibatch:
         model: whose normalisation layers are meant by ``passes``; without it they are found as they are called.
         random: where the random numbers of the first pass begin, to draw them again.
         observer: is told of each pass.
+        before_descent: see :meth:`base_step`.
 
     Attributes:
         params: parameters that a step may move, each once.
@@ -82,10 +86,12 @@ class Minibatch:
         model: nn.Module | None = None,
         random: RandomState | None = None,
         observer: Observer | None = None,
+        before_descent: BeforeDescent | None = None,
     ) -> None:
         self.optimizer, self.names, self.params = optimizer, names, trainable(optimizer)
         keeps = passes.batch_norm != "all"
         self._layers = layers_with_statistics(model) if keeps and model is not None else None
+        self._before_descent = before_descent
         self._closure, self._passes, self._random, self._observer = closure, passes, random, observer
 
     @property
@@ -110,6 +116,19 @@ class Minibatch:
             self._observer.passed(self.params, loss)
         if last:
             self.check_gradient()
+
+    def base_step(self) -> None:
+        """Let the base optimizer step with the gradient in ``.grad``, changed by ``before_descent`` where there is one.
+
+        For base steps within a rule's step; the last one belongs to whoever owns the training loop.
+        """
+        self.prepare_descent()
+        self.optimizer.step()
+
+    def prepare_descent(self) -> None:
+        """Change the gradient for a base step."""
+        if self._before_descent is not None:
+            self._before_descent()
 
     def check_gradient(self) -> None:
         """See that the gradient is finite.

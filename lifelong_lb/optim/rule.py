@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lifelong_lb.optim.minibatch import Closure, Minibatch, Names, Observer, trainable
+from lifelong_lb.optim.minibatch import BeforeDescent, Closure, Minibatch, Names, Observer, trainable
 from lifelong_lb.optim.passes import Passes, RandomState
 from lifelong_lb.optim.wrapped import RuleOptimizer
 
@@ -78,6 +78,7 @@ class UpdateRule(ABC):
         names: Names | None = None,
         loss: Tensor | float | None = None,
         model: nn.Module | None = None,
+        before_descent: BeforeDescent | None = None,
     ) -> Finish:
         """Take the further passes of a step whose first gradient g(w) stands in ``.grad``.
 
@@ -90,6 +91,8 @@ class UpdateRule(ABC):
             names: names of the parameters; needed only by rules that treat parameters by name.
             loss: the first pass's, for an observer.
             model: the model; saves looking for its normalisation layers in each pass.
+            before_descent: changes, in place, each gradient that a base step is about to see, the last one included;
+                ascent steps see gradients as they were taken.
 
         Returns:
             A function to call after ``optimizer.step()``.
@@ -99,13 +102,26 @@ class UpdateRule(ABC):
         """
         random, self._random = self._random, None
         minibatch = Minibatch(
-            optimizer, closure, passes=self.passes, names=names, model=model, random=random, observer=self.observer
+            optimizer,
+            closure,
+            passes=self.passes,
+            names=names,
+            model=model,
+            random=random,
+            observer=self.observer,
+            before_descent=before_descent,
         )
         if self.observer is not None:
             self.observer.passed(minibatch.params, loss)
         if not minibatch.graded:
             return self._nothing_to_do()
-        return self._further_passes(minibatch)
+        finish = self._further_passes(minibatch)
+        try:
+            minibatch.prepare_descent()
+        except BaseException:
+            self._abandon()
+            raise
+        return finish
 
     def _nothing_to_do(self) -> Finish:
         """No parameter has a gradient: the base optimizer is not going to move anything."""
