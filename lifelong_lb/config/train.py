@@ -8,7 +8,8 @@ from lifelong_lb.config.fields import AtLeastOne, Settings
 class Train(Settings):
     """Training settings shared by all runs of a stream.
 
-    ``epochs`` passes over each experience in minibatches of ``batch_size`` images.
+    ``epochs`` passes over each experience, or over each chunk of an online stream, in minibatches of ``batch_size``
+    images.
     """
 
     epochs: AtLeastOne = 1

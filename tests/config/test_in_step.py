@@ -43,5 +43,15 @@ def test_rules_have_the_same_hyper_parameters_and_defaults_in_python(name):
     assert RULES[name](passes=Passes(**entry.passes())).passes == Passes() == RULES[name]().passes
 
 
+@pytest.mark.parametrize("name", RULE_ENTRIES)
+def test_rules_that_keep_something_between_minibatches_say_so(name):
+    entries = [RULE_ENTRIES[name]()]
+    if "minibatch_switching" in RULE_ENTRIES[name].model_fields:
+        entries.append(RULE_ENTRIES[name](minibatch_switching=True))
+    for entry in entries:
+        rule = RULES[name](**entry.hyper_parameters())
+        assert entry.spans_iterations() == bool(rule.state_dict())
+
+
 def test_streams_name_known_data_sets():
     assert all(model.dataset in DATASETS for model in STREAM_ENTRIES.values())
