@@ -12,11 +12,13 @@ import numpy as np
 INITIALISATION = "initialisation"
 CLASS_ORDER = "class-order"
 PERMUTATIONS = "permutations"
+ARRIVAL = "arrival"
 DATA_ORDER = "data-order"
 MEMORY = "memory"
 NOISE = "noise"
-"""Purposes: initial weights, order of the classes, permutations of the pixels, order of the minibatches, what a memory
-keeps, and noise that training itself draws, such as dropout masks."""
+"""Purposes: initial weights, order of the classes, permutations of the pixels, order in which the images of an online
+stream arrive, order of the minibatches, what a memory keeps, and noise that training itself draws, such as dropout
+masks."""
 
 
 def derive(seed: int, purpose: str, *at: int) -> int:

@@ -1,6 +1,6 @@
 """Update rules a study file can name, with their hyper-parameters, ranges and the defaults of their papers."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -39,11 +39,20 @@ class RuleEntry(Entry):
     """An update rule: how a gradient becomes a step of the base optimizer.
 
     ``batch_norm``: which of its passes update BatchNorm's running statistics; ``dropout``: whether its passes share
-    their masks. See :class:`lifelong_lb.optim.Passes`.
+    their masks. See :class:`lifelong_lb.optim.Passes`. Class attribute: ``spans``, see :meth:`spans_iterations`.
     """
 
+    spans: ClassVar[bool] = False
     batch_norm: Literal["first", "all", "recomputed"] = "first"
     dropout: Literal["same", "fresh"] = "same"
+
+    def spans_iterations(self) -> bool:
+        """Whether the rule does something over several minibatches that the end of an epoch cuts short.
+
+        Returns:
+            ``spans``, unless the hyper-parameters decide.
+        """
+        return self.spans
 
     def passes(self) -> dict[str, str]:
         """Options that every rule has.
@@ -105,6 +114,7 @@ class MultistepASAM(RuleEntry):
 class Lookahead(RuleEntry):
     """k steps forward on k minibatches, one step back (Zhang et al. 2019, arXiv 1907.08610)."""
 
+    spans = True
     name: Literal["lookahead"] = "lookahead"
     k: AtLeastOne = 5
     alpha: Share = 0.5
@@ -113,6 +123,7 @@ class Lookahead(RuleEntry):
 class LookaheadSAM(RuleEntry):
     """Lookahead with SAM steps (Zhang et al. 2019, arXiv 1907.08610; Mordido et al. 2024, arXiv 2307.16704)."""
 
+    spans = True
     name: Literal["lookahead-sam"] = "lookahead-sam"
     rho: NonNegative = 0.05
     k: AtLeastOne = 5
@@ -122,6 +133,7 @@ class LookaheadSAM(RuleEntry):
 class LookaheadASAM(RuleEntry):
     """Lookahead with ASAM steps (Zhang et al. 2019, arXiv 1907.08610; Mordido et al. 2024, arXiv 2307.16704)."""
 
+    spans = True
     name: Literal["lookahead-asam"] = "lookahead-asam"
     rho: NonNegative = 0.5
     eta: Positive = 0.01
@@ -138,6 +150,10 @@ class LookbehindSAM(RuleEntry):
     alpha: Alpha = 0.5
     minibatch_switching: bool = False
 
+    def spans_iterations(self) -> bool:
+        """Only with minibatch switching."""
+        return self.minibatch_switching
+
 
 class LookbehindASAM(RuleEntry):
     """Lookbehind over ASAM (Mordido et al. 2024, arXiv 2307.16704)."""
@@ -148,6 +164,10 @@ class LookbehindASAM(RuleEntry):
     k: AtLeastOne = 5
     alpha: Alpha = 0.5
     minibatch_switching: bool = False
+
+    def spans_iterations(self) -> bool:
+        """Only with minibatch switching."""
+        return self.minibatch_switching
 
 
 class GSAM(RuleEntry):
@@ -161,6 +181,7 @@ class GSAM(RuleEntry):
 class LookSAM(RuleEntry):
     """SAM's ascent once in k steps, its direction reused in between (Liu et al. 2022, arXiv 2203.02714)."""
 
+    spans = True
     name: Literal["looksam"] = "looksam"
     rho: NonNegative = 0.05
     k: AtLeastOne = 5

@@ -24,7 +24,10 @@ from lifelong_lb.config.train import Evaluation, Train
 RUN_FORMAT = 2
 """Part of every run's hash: raised when the same settings no longer mean the same numbers."""
 
-ADDED_LATER: dict[str, dict[str, Any]] = {"model": {"activation": "relu", "dropout": 0.0}}
+ADDED_LATER: dict[str, dict[str, Any]] = {
+    "model": {"activation": "relu", "dropout": 0.0},
+    "stream": {"chunk": None, "task_boundaries": False},
+}
 """Settings that came after the first runs, with the values that mean what runs had without them: these values are left
 out of the hash, so that runs already stored keep their names."""
 

@@ -1,17 +1,23 @@
 """Continual-learning strategies a study file can name."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from lifelong_lb.config.fields import AtLeastOne, Entry
 
 
 class StrategyEntry(Entry):
-    """A continual-learning strategy."""
+    """A continual-learning strategy.
+
+    Class attribute: ``online``, whether it can treat each chunk of an online stream as an experience.
+    """
+
+    online: ClassVar[bool] = False
 
 
 class Naive(StrategyEntry):
     """Fine-tuning on one experience after the other, with no measure against forgetting."""
 
+    online = True
     name: Literal["naive"] = "naive"
 
 

@@ -12,6 +12,10 @@ Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"
 class StreamEntry(Entry):
     """A sequence of experiences; ``model`` and ``train`` override the study's own for this stream.
 
+    With ``chunk`` the stream is an online one: the images of an experience arrive that many at a time, in an order that
+    the seed draws, and strategies take each chunk for an experience. ``task_boundaries`` says whether they are told
+    where one experience ends and the next begins. Accuracy is measured after each whole experience in any case.
+
     Class attributes: ``classes`` of the whole data set, ``dataset`` its name, ``may_be_partial`` whether the data found
     may hold some of its classes only.
     """
@@ -21,8 +25,16 @@ class StreamEntry(Entry):
     may_be_partial: ClassVar[bool] = False
     experiences: AtLeastOne
     scenario: Scenario
+    chunk: AtLeastOne | None = None
+    task_boundaries: bool = False
     model: dict[str, Any] | str | None = None
     train: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _boundaries_need_chunks(self) -> "StreamEntry":
+        if self.task_boundaries and self.chunk is None:
+            raise ValueError("needs a chunk, such as 10, where task_boundaries is true; got none")
+        return self
 
 
 class SplitStream(StreamEntry):

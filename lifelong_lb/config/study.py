@@ -133,6 +133,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study") -> Study:
     if not problems.found:
         _check_streams(parts, problems)
         _check_labels(parts, problems)
+        _check_online(parts, problems)
     problems.raise_if_any(source)
     return Study(**parts)
 
@@ -230,3 +231,20 @@ def _check_streams(parts: dict[str, Any], problems: Problems) -> None:
         path = f"streams[{index}]"
         stream_model(parts["model"], stream, path, problems)
         stream_train(parts["train"], stream, path, problems)
+
+
+def _check_online(parts: dict[str, Any], problems: Problems) -> None:
+    """What ends or starts anew with each experience would do so with each chunk of an online stream."""
+    for index, stream in enumerate(parts["streams"]):
+        if stream.chunk is None:
+            continue
+        path = f"streams[{index}].chunk"
+        for strategy in parts["strategies"]:
+            if not strategy.online:
+                known = ", ".join(name for name, entry in STRATEGY_ENTRIES.items() if entry.online)
+                problems.add(path, f"the strategy {strategy.name} would take each chunk for a task (can: {known})")
+        for rule in parts["rules"]:
+            if rule.spans_iterations():
+                problems.add(path, f"the rule {rule.name} goes over several minibatches, which chunks cut short")
+            elif rule.batch_norm == "recomputed":
+                problems.add(path, f"{rule.name} with batch_norm: recomputed would recompute it on one chunk alone")

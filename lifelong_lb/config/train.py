@@ -8,8 +8,9 @@ from lifelong_lb.config.fields import AtLeastOne, Settings
 class Train(Settings):
     """Training settings shared by all runs of a stream.
 
-    ``epochs`` passes over each experience in minibatches of ``batch_size`` images. ``precision: bfloat16`` runs the
-    model under torch's autocast: weights, gradients and loss stay in float32, products are taken in bfloat16.
+    ``epochs`` passes over each experience, or over each chunk of an online stream, in minibatches of ``batch_size``
+    images. ``precision: bfloat16`` runs the model under torch's autocast: weights, gradients and loss stay in float32,
+    products are taken in bfloat16.
     """
 
     epochs: AtLeastOne = 1

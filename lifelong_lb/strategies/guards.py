@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import torch
+from avalanche.benchmarks import OnlineCLExperience
 from avalanche.core import SupervisedPlugin
 
 from lifelong_lb.seeding import DATA_ORDER, MEMORY, NOISE, seed_all
@@ -20,9 +21,16 @@ def place(strategy: Any) -> str:
         strategy: the Avalanche strategy.
 
     Returns:
-        Experience and iteration, in words.
+        Experience, chunk in an online stream, and iteration, in words.
     """
-    return f"experience {strategy.clock.train_exp_counter}, iteration {strategy.clock.train_exp_iterations}"
+    experience = strategy.experience
+    if isinstance(experience, OnlineCLExperience):
+        with experience.no_attribute_masking():
+            origin = experience.origin_experience.current_experience
+        where = f"experience {origin}, chunk {strategy.clock.train_exp_counter}"
+    else:
+        where = f"experience {strategy.clock.train_exp_counter}"
+    return f"{where}, iteration {strategy.clock.train_exp_iterations}"
 
 
 class SeparateSeeds(SupervisedPlugin):
@@ -154,4 +162,4 @@ class DivergenceGuard(SupervisedPlugin):
         """
         for name, parameter in strategy.model.named_parameters():
             if not torch.isfinite(parameter).all():
-                raise DivergedError(f"{name} is not finite after experience {strategy.clock.train_exp_counter}")
+                raise DivergedError(f"{name} is not finite after {place(strategy)}")

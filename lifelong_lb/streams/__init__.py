@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from lifelong_lb.config import StreamEntry
 from lifelong_lb.data.image_tensors import ImageData
+from lifelong_lb.streams.online import arriving
 from lifelong_lb.streams.permuted import permuted_stream
 from lifelong_lb.streams.split import split_stream
 from lifelong_lb.streams.stream import Stream
@@ -17,4 +18,4 @@ STREAMS: dict[str, Callable[[StreamEntry, ImageData, int], Stream]] = {
 }
 """Names that a study file knows, and the functions that build them from entry, images and seed."""
 
-__all__ = ["STREAMS", "Stream", "permuted_stream", "split_stream"]
+__all__ = ["STREAMS", "Stream", "arriving", "permuted_stream", "split_stream"]

@@ -20,7 +20,7 @@ from lifelong_lb.strategies import (
     build_optimizer,
     build_strategy,
 )
-from lifelong_lb.streams import STREAMS, Stream
+from lifelong_lb.streams import STREAMS, Stream, arriving
 
 Log = Callable[[str], None]
 
@@ -82,10 +82,10 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
     everything = config.evaluation.experiences == "all"
     if everything:
         progress.initial_accuracy = recorder.evaluate(strategy, stream.test, unseen=True)
-    for i, experience in enumerate(stream.train):
+    for i in range(stream.shape.experiences):
         seed_all(config.seed, INITIALISATION, i + 1)  # outputs that a growing head adds
         try:
-            strategy.train(experience)
+            strategy.train(arriving(stream.train, i, config.stream, config.seed), eval_streams=[])
         finally:
             progress.gradient_evaluations = sharpness_aware.gradient_evaluations
             progress.train_seconds = stopwatch.seconds

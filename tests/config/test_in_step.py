@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+import torch
 from pydantic_core import PydanticUndefined
 
 from lifelong_lb.config import MODEL_ENTRIES, OPTIMIZER_ENTRIES, RULE_ENTRIES, STRATEGY_ENTRIES, STREAM_ENTRIES
@@ -41,6 +42,26 @@ def test_rules_have_the_same_hyper_parameters_and_defaults_in_python(name):
     assert ours == {**entry.hyper_parameters(), "passes": None}
     assert fields == {**entry.hyper_parameters(), **entry.passes()}
     assert RULES[name](passes=Passes(**entry.passes())).passes == Passes() == RULES[name]().passes
+
+
+@pytest.mark.parametrize("name", RULE_ENTRIES)
+def test_rules_that_end_something_with_an_epoch_say_so(name):
+    entries = [RULE_ENTRIES[name]()]
+    if "minibatch_switching" in RULE_ENTRIES[name].model_fields:
+        entries.append(RULE_ENTRIES[name](minibatch_switching=True))
+    for entry in entries:
+        rule, w = RULES[name](**entry.hyper_parameters()), torch.nn.Parameter(torch.ones(2))
+        rule.step(optimizer := torch.optim.SGD([w], lr=0.1), lambda: _quadratic(w, optimizer))
+        under_way = rule.state_dict().get("steps", 0)
+        rule.synchronise()
+        assert entry.spans_iterations() == (under_way != rule.state_dict().get("steps", 0))
+
+
+def _quadratic(w, optimizer):
+    optimizer.zero_grad()
+    loss = (w**2).sum()
+    loss.backward()
+    return loss
 
 
 def test_streams_name_known_data_sets():

@@ -130,6 +130,33 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
             {"streams": {"name": "permuted-digits", "class_order": [1, 0]}},
             "streams: unknown key 'class_order'; (known: name, experiences,",
         ),
+        ({"streams": {"name": "split-digits", "chunk": 0}}, "streams.chunk: must be greater than or equal to 1; got 0"),
+        (
+            {"streams": {"name": "split-digits", "task_boundaries": True}},
+            "streams: needs a chunk, such as 10, where task_boundaries is true; got none",
+        ),
+        (
+            {"streams": [{"name": "split-digits", "chunk": 10}], "strategies": ["naive", "replay"]},
+            "streams[0].chunk: the strategy replay would take each chunk for a task (can: naive",
+        ),
+        (
+            {"streams": [{"name": "split-digits", "chunk": 10}], "rules": ["none", "lookahead-sam"]},
+            "streams[0].chunk: the rule lookahead-sam goes over several minibatches, which chunks cut short",
+        ),
+        (
+            {
+                "streams": [{"name": "split-digits", "chunk": 10}],
+                "rules": {"name": "lookbehind-sam", "minibatch_switching": True},
+            },
+            "streams[0].chunk: the rule lookbehind-sam goes over several minibatches, which chunks cut short",
+        ),
+        (
+            {
+                "streams": [{"name": "split-digits", "chunk": 10}],
+                "rules": {"name": "sam", "batch_norm": "recomputed"},
+            },
+            "streams[0].chunk: sam with batch_norm: recomputed would recompute it on one chunk alone",
+        ),
         ({"model": {"name": "mlp", "dropout": 1}}, "model.dropout: must be less than 1; got 1"),
         ({"model": {"name": "mlp", "activation": "rel"}}, "model.activation: must be 'relu' or 'tanh'; got 'rel'"),
         ({"model": {"name": "mlp", "hidden": []}}, "model.hidden: must not be empty; got []"),
@@ -275,7 +302,8 @@ def test_a_run_is_named_by_what_shapes_its_numbers():
     longer = expand(study_of(train={"epochs": 2}))[0].config
     assert plain.run_id == labelled.run_id == explicit.run_id == "e34662df7c09"
     dropout = expand(study_of(model={"name": "mlp", "dropout": 0.5}))[0].config
-    assert len({plain.run_id, longer.run_id, dropout.run_id}) == 3
+    online = expand(study_of(streams={"name": "split-digits", "chunk": 10}))[0].config
+    assert len({plain.run_id, longer.run_id, dropout.run_id, online.run_id}) == 4
 
 
 def test_a_stream_may_override_model_and_training():

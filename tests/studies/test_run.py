@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lifelong_lb.config import expand, parse_study
+from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.evaluation import AccuracyMatrix, forward_transfer
 from lifelong_lb.strategies import DivergedError
 from lifelong_lb.studies.run import Progress, execute
@@ -55,6 +56,29 @@ def test_what_a_run_says_of_its_data_and_cost():
     assert progress.gradient_evaluations % 6 == 0  # k + 1 passes with the default k = 5
     assert progress.gradient_evaluations >= 6 * 1442 / 64
     assert progress.train_seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("scenario", "head"),
+    [("task-incremental", "multi"), ("class-incremental", "single"), ("class-incremental", "growing")],
+)
+def test_an_online_run_has_one_row_an_experience(scenario, head):
+    stream = {"name": "split-digits", "scenario": scenario, "chunk": 25}
+    train = {"batch_size": 10, "epochs": 2}
+    progress = run(scenario, head, evaluation="all", streams=[stream], train=train, strategies="naive", rules="sam")
+    assert sorted((i, j) for i, j, _ in progress.accuracy) == [(i, j) for i in range(5) for j in range(5)]
+    again = run(scenario, head, streams=[stream], train=train, strategies="naive", rules="sam")
+    assert again.accuracy == [entry for entry in progress.accuracy if entry[1] <= entry[0]]
+    labels = load_images(find_dataset("digits")).train.y.bincount()
+    sizes = [int(labels[c].sum()) for c in np.reshape(progress.data["class_order"], (5, 2)).tolist()]
+    minibatches = sum(3 * (n // 25) + -(-(n % 25) // 10) for n in sizes)
+    assert progress.gradient_evaluations == 2 * 2 * minibatches  # two passes over each chunk, two gradients a step
+
+
+def test_divergence_in_an_online_stream_names_experience_and_chunk():
+    stream = {"name": "split-digits", "chunk": 100}
+    with pytest.raises(DivergedError, match=r"experience 0, chunk \d, iteration \d+"):
+        run("task-incremental", "multi", streams=[stream], strategies="naive", optimizers={"name": "sgd", "lr": 1e30})
 
 
 def test_what_was_measured_before_divergence_is_kept():
