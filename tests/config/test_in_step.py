@@ -50,18 +50,24 @@ def test_rules_that_end_something_with_an_epoch_say_so(name):
     if "minibatch_switching" in RULE_ENTRIES[name].model_fields:
         entries.append(RULE_ENTRIES[name](minibatch_switching=True))
     for entry in entries:
-        rule, w = RULES[name](**entry.hyper_parameters()), torch.nn.Parameter(torch.ones(2))
-        rule.step(optimizer := torch.optim.SGD([w], lr=0.1), lambda: _quadratic(w, optimizer))
+        rule = RULES[name](**entry.hyper_parameters())
+        _one_step(rule)
         under_way = rule.state_dict().get("steps", 0)
         rule.synchronise()
         assert entry.spans_iterations() == (under_way != rule.state_dict().get("steps", 0))
 
 
-def _quadratic(w, optimizer):
-    optimizer.zero_grad()
-    loss = (w**2).sum()
-    loss.backward()
-    return loss
+def _one_step(rule):
+    w = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([w], lr=0.1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w**2).sum()
+        loss.backward()
+        return loss
+
+    rule.step(optimizer, closure)
 
 
 def test_streams_name_known_data_sets():
