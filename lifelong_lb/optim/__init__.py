@@ -8,12 +8,15 @@ from collections.abc import Callable
 
 from lifelong_lb.optim.c_flat import CFlat
 from lifelong_lb.optim.diagnostics import Diagnostics
+from lifelong_lb.optim.external import ExternalOptimizer
 from lifelong_lb.optim.gsam import GSAM
 from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
 from lifelong_lb.optim.looksam import LookSAM
 from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
+from lifelong_lb.optim.own_passes import ClosureOptimizer
 from lifelong_lb.optim.passes import NonFiniteGradientError, Passes, recomputed_statistics
+from lifelong_lb.optim.rebuilt import RebuiltOptimizer
 from lifelong_lb.optim.rule import NoRule, UpdateRule
 from lifelong_lb.optim.sam import ASAM, SAM
 from lifelong_lb.optim.wrapped import RuleOptimizer
@@ -41,7 +44,9 @@ __all__ = [
     "RULES",
     "SAM",
     "CFlat",
+    "ClosureOptimizer",
     "Diagnostics",
+    "ExternalOptimizer",
     "LookSAM",
     "Lookahead",
     "LookaheadASAM",
@@ -53,6 +58,7 @@ __all__ = [
     "NoRule",
     "NonFiniteGradientError",
     "Passes",
+    "RebuiltOptimizer",
     "RuleOptimizer",
     "UpdateRule",
     "recomputed_statistics",
