@@ -1,5 +1,8 @@
 """Field types shared by the models of a study file: numbers are numbers, and every model is closed and frozen."""
 
+import math
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -22,12 +25,44 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
+def _plain(value: Any) -> Any:
+    """Bring a value that a study file hands on unseen into the form it is stored in.
+
+    Args:
+        value: what stood in the study file.
+
+    Returns:
+        Texts, numbers, booleans, null, and lists and mappings of them; a text such as ``1e-3`` as the number it means.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value):
+        value = float(value)  # which YAML reads as a word
+    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _plain(item) for key, item in value.items()}
+    raise ValueError(f"must hold texts, finite numbers, true, false, null, lists and mappings; got {value!r}")
+
+
+def _dotted_name(value: Any) -> Any:
+    parts = value.split(".") if isinstance(value, str) else []
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        raise ValueError(f"must be the dotted name of a class, such as torch.optim.Adagrad; got {value!r}")
+    return value
+
+
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Int = Annotated[int, BeforeValidator(_no_bool)]
 NonNegative = Annotated[Float, Field(ge=0)]
 Positive = Annotated[Float, Field(gt=0)]
 Fraction = Annotated[Float, Field(ge=0, lt=1)]
 AtLeastOne = Annotated[Int, Field(ge=1)]
+DottedName = Annotated[str, BeforeValidator(_dotted_name)]
+PlainValues = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 
 class Settings(BaseModel):
@@ -59,6 +94,19 @@ class Entry(Settings):
 
     name: str
     label: Annotated[str | None, BeforeValidator(_label)] = None
+
+    @property
+    def called(self) -> str:
+        """What reports call it where it has no label."""
+        return self.name
+
+    def distinctions(self) -> dict[str, Any]:
+        """What can tell this entry from others that are called the same.
+
+        Returns:
+            A mapping of plain values.
+        """
+        return self.identity()
 
     def identity(self) -> dict[str, Any]:
         """What makes this entry itself: name and hyper-parameters, without the label.

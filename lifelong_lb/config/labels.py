@@ -26,9 +26,9 @@ def axis_labels(entries: Sequence[Entry], axis: str = "entries") -> list[str]:
         >>> axis_labels([NoRule(), SAM(), SAM(rho=0.1), SAM(rho=0.5, label="wide")])
         ['none', 'sam(rho=0.05)', 'sam(rho=0.1)', 'wide']
     """
-    unlabelled = Counter(entry.name for entry in entries if entry.label is None)
+    unlabelled = Counter(entry.called for entry in entries if entry.label is None)
     labels = [
-        entry.label or (entry.name if unlabelled[entry.name] == 1 else _distinguished(entry, entries))
+        entry.label or (entry.called if unlabelled[entry.called] == 1 else _distinguished(entry, entries))
         for entry in entries
     ]
     twice = [label for label, count in Counter(labels).items() if count > 1]
@@ -38,10 +38,10 @@ def axis_labels(entries: Sequence[Entry], axis: str = "entries") -> list[str]:
 
 
 def _distinguished(entry: Entry, entries: Sequence[Entry]) -> str:
-    rivals = [e.identity() for e in entries if e.name == entry.name and e.label is None]
-    own = entry.identity()
-    differing = [key for key in own if len({repr(rival.get(key)) for rival in rivals}) > 1]
-    return f"{entry.name}({', '.join(f'{key}={_short(own[key])}' for key in differing)})"
+    rivals = [e.distinctions() for e in entries if e.called == entry.called and e.label is None]
+    own = entry.distinctions()
+    differing = [f"{key}={_short(own[key])}" for key in own if len({repr(rival.get(key)) for rival in rivals}) > 1]
+    return f"{entry.called}({', '.join(differing)})" if differing else entry.called
 
 
 def _short(value: Any) -> str:

@@ -1,14 +1,27 @@
-"""Base optimizers a study file can name: torch's own, with torch's defaults except for the learning rate."""
+"""Base optimizers a study file can name: torch's own, with torch's defaults except for learning rates, and others."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import model_validator
 
-from lifelong_lb.config.fields import Entry, Fraction, NonNegative, Positive
+from lifelong_lb.config.fields import AtLeastOne, DottedName, Entry, Fraction, NonNegative, PlainValues, Positive
 
 
 class OptimizerEntry(Entry):
     """A base optimizer: what a rule's gradient is handed to."""
+
+    @property
+    def takes_passes(self) -> bool:
+        """Whether it evaluates the loss itself, so that no rule but ``none`` can be applied to it."""
+        return False
+
+    def hyper_parameters(self) -> dict[str, Any]:
+        """What is this optimizer's own.
+
+        Returns:
+            Values by the names of this entry's fields.
+        """
+        return self.model_dump(exclude={"name", "label"})
 
 
 class SGD(OptimizerEntry):
@@ -49,4 +62,75 @@ class AdamW(OptimizerEntry):
     weight_decay: NonNegative = 0.01
 
 
-OPTIMIZER_ENTRIES: dict[str, type[OptimizerEntry]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+class LBFGS(OptimizerEntry):
+    """L-BFGS over each minibatch (Liu & Nocedal 1989), by passes of its own; begins anew when a head grows."""
+
+    name: Literal["lbfgs"] = "lbfgs"
+    lr: Positive = 1.0
+    max_iter: AtLeastOne = 20
+    max_eval: AtLeastOne | None = None
+    tolerance_grad: NonNegative = 1e-7
+    tolerance_change: NonNegative = 1e-9
+    history_size: AtLeastOne = 100
+    line_search_fn: Literal["strong_wolfe"] | None = None
+
+    @property
+    def takes_passes(self) -> bool:
+        """It does: ``max_iter`` iterations, each with a line search on request."""
+        return True
+
+
+class External(OptimizerEntry):
+    """Any importable torch optimizer: settings and classes are its keywords, closure: it evaluates the loss itself.
+
+    ``restart``: it begins anew, instead of going on with the state that it has, when the model's parameters change.
+    """
+
+    name: Literal["external"] = "external"
+    target: DottedName = "torch.optim.SGD"
+    settings: PlainValues = {}
+    classes: dict[str, DottedName] = {}
+    closure: bool = False
+    restart: bool = False
+
+    @model_validator(mode="after")
+    def _keywords(self) -> "External":
+        keywords = [*self.settings, *self.classes]
+        bad = next((key for key in keywords if not key.isidentifier() or key == "params"), None)
+        if bad is not None:
+            raise ValueError(f"must have words other than params as keys of settings and classes; got {bad!r}")
+        both = [key for key in self.settings if key in self.classes]
+        if both:
+            raise ValueError(f"must have {both[0]!r} in settings or in classes, not in both")
+        return self
+
+    @property
+    def takes_passes(self) -> bool:
+        """As the study file says."""
+        return self.closure
+
+    @property
+    def called(self) -> str:
+        """The name of its class."""
+        return self.target.rpartition(".")[2]
+
+    def distinctions(self) -> dict[str, Any]:
+        """Keywords beside the fields, each under its own name where that is free.
+
+        Returns:
+            A mapping of plain values.
+        """
+        own = self.identity()
+        keywords = {"settings": own.pop("settings"), "classes": own.pop("classes")}
+        for group, values in keywords.items():
+            own.update({f"{group}.{key}" if key in External.model_fields else key: v for key, v in values.items()})
+        return own
+
+
+OPTIMIZER_ENTRIES: dict[str, type[OptimizerEntry]] = {
+    "sgd": SGD,
+    "adam": Adam,
+    "adamw": AdamW,
+    "lbfgs": LBFGS,
+    "external": External,
+}

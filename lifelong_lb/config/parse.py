@@ -124,6 +124,7 @@ _PLAIN = {
     **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "must be a number"),
     **dict.fromkeys(("tuple_type", "list_type"), "must be a list"),
     **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
+    "dict_type": "must be a mapping",
     "too_short": "must not be empty",
 }
 """Our words for pydantic's error types."""

@@ -10,7 +10,7 @@ from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
-from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
+from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, External, OptimizerEntry
 from lifelong_lb.config.parse import Problems, as_list, parse_entry, parse_settings
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
@@ -102,12 +102,13 @@ def apply_override(raw: dict[str, Any], assignment: str) -> None:
         raise UserError(f"--set {assignment}: {error}") from None
 
 
-def parse_study(raw: Mapping[str, Any], source: str = "study") -> Study:
+def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool = False) -> Study:
     """Check a study given as plain values.
 
     Args:
         raw: the keys of a study file.
         source: what to call it in messages.
+        merged: whether it is the union of several studies, whose entries need not all go together.
 
     Returns:
         The study.
@@ -134,6 +135,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study") -> Study:
         _check_streams(parts, problems)
         _check_labels(parts, problems)
         _check_online(parts, problems)
+        _check_optimizers(parts, problems, alone=not merged)
     problems.raise_if_any(source)
     return Study(**parts)
 
@@ -224,6 +226,21 @@ def _check_labels(parts: dict[str, Any], problems: Problems) -> None:
             axis_labels(parts[axis], axis)
         except UserError as error:
             problems.found.append(str(error))
+
+
+def _check_optimizers(parts: dict[str, Any], problems: Problems, *, alone: bool) -> None:
+    """External optimizers say which; what takes passes of its own goes with the rule ``none`` only."""
+    for index, optimizer in enumerate(parts["optimizers"]):
+        path = f"optimizers[{index}]"
+        if isinstance(optimizer, External) and "target" not in optimizer.model_fields_set:
+            problems.add(path, "needs a target: the dotted name of a class, such as torch.optim.Adagrad")
+        rule = next((rule for rule in parts["rules"] if rule.name != "none"), None)
+        if alone and optimizer.takes_passes and rule is not None:
+            problems.add(
+                path,
+                f"{optimizer.called} takes passes of its own and cannot be combined with the rule {rule.name}; "
+                "run it in a study of its own into the same folder, with rules: none",
+            )
 
 
 def _check_streams(parts: dict[str, Any], problems: Problems) -> None:

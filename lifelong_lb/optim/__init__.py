@@ -9,6 +9,7 @@ from collections.abc import Callable
 from lifelong_lb.optim.c_flat import CFlat
 from lifelong_lb.optim.c_flat_plus import CFlatPlus
 from lifelong_lb.optim.diagnostics import Diagnostics
+from lifelong_lb.optim.external import ExternalOptimizer
 from lifelong_lb.optim.friendly_sam import FriendlySAM
 from lifelong_lb.optim.gam import GAM
 from lifelong_lb.optim.gsam import GSAM
@@ -16,7 +17,9 @@ from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
 from lifelong_lb.optim.looksam import LookSAM
 from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
+from lifelong_lb.optim.own_passes import ClosureOptimizer
 from lifelong_lb.optim.passes import NonFiniteGradientError, Passes, recomputed_statistics
+from lifelong_lb.optim.rebuilt import RebuiltOptimizer
 from lifelong_lb.optim.rule import NoRule, UpdateRule
 from lifelong_lb.optim.sam import ASAM, SAM
 from lifelong_lb.optim.wrapped import RuleOptimizer
@@ -49,7 +52,9 @@ __all__ = [
     "SAM",
     "CFlat",
     "CFlatPlus",
+    "ClosureOptimizer",
     "Diagnostics",
+    "ExternalOptimizer",
     "FriendlySAM",
     "LookSAM",
     "Lookahead",
@@ -62,6 +67,7 @@ __all__ = [
     "NoRule",
     "NonFiniteGradientError",
     "Passes",
+    "RebuiltOptimizer",
     "RuleOptimizer",
     "UpdateRule",
     "recomputed_statistics",

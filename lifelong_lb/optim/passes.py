@@ -68,6 +68,7 @@ class RandomState:
     """
 
     def __init__(self, devices: set[torch.device]) -> None:
+        self.devices = devices
         self._cpu = torch.get_rng_state()
         others = [device for device in devices if device.type not in ("cpu", "meta")]
         self._others = [(device, torch.get_device_module(device).get_rng_state(device)) for device in others]
@@ -77,6 +78,24 @@ class RandomState:
         torch.set_rng_state(self._cpu)
         for device, state in self._others:
             torch.get_device_module(device).set_rng_state(state, device)
+
+
+@contextmanager
+def drawn_again(random: RandomState) -> Iterator[None]:
+    """Draw within the block what was drawn from a state on, and go on afterwards as if the block had drawn nothing.
+
+    Args:
+        random: where the numbers begin.
+
+    Yields:
+        None.
+    """
+    now = RandomState(random.devices)
+    random.restore()
+    try:
+        yield
+    finally:
+        now.restore()
 
 
 @contextmanager

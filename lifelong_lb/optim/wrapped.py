@@ -1,17 +1,18 @@
 """A rule and its base optimizer as one torch optimizer, for code that knows optimizers only."""
 
-from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import torch
+from torch import nn
 from torch.optim import Optimizer
+
+from lifelong_lb.optim.delegating import DelegatingOptimizer
 
 if TYPE_CHECKING:
     from lifelong_lb.optim.rule import UpdateRule
 
 
-class RuleOptimizer(Optimizer):
+class RuleOptimizer(DelegatingOptimizer):
     """A true ``torch.optim.Optimizer`` whose ``step(closure)`` is the step of an update rule.
 
     Parameter groups and state are those of the base optimizer, so that learning rate schedulers, gradient scalers and
@@ -24,40 +25,9 @@ class RuleOptimizer(Optimizer):
         model: as for :meth:`lifelong_lb.optim.UpdateRule.step`.
     """
 
-    def __init__(self, rule: "UpdateRule", base: Optimizer, model: torch.nn.Module | None = None) -> None:
-        self.rule, self.base, self.model = rule, base, model
-        self._ready = False  # until then the base class must not touch groups and state
-        super().__init__(base.param_groups, base.defaults)
-        self._ready = True
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """The base optimizer's parameter groups."""
-        return self.base.param_groups
-
-    @param_groups.setter
-    def param_groups(self, groups: list[dict[str, Any]]) -> None:
-        if self._ready:
-            self.base.param_groups = groups
-
-    @property
-    def state(self) -> defaultdict[torch.Tensor, Any]:
-        """The base optimizer's state."""
-        return self.base.state
-
-    @state.setter
-    def state(self, state: defaultdict[torch.Tensor, Any]) -> None:
-        if self._ready:
-            self.base.state = state
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group to the base optimizer.
-
-        Args:
-            param_group: as for any torch optimizer.
-        """
-        if self._ready:
-            self.base.add_param_group(param_group)
+    def __init__(self, rule: "UpdateRule", base: Optimizer, model: nn.Module | None = None) -> None:
+        self.rule, self.model = rule, model
+        super().__init__(base)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step of the rule.

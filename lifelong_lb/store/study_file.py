@@ -146,7 +146,7 @@ class StudyFile:
             seeds = list(raw["study"]["seeds"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{source}: damaged ({error!r})") from None
-        file = cls(parse_study({**stored, "seeds": seeds}, source), places)
+        file = cls(parse_study({**stored, "seeds": seeds}, source, merged=True), places)
         if any(not 0 <= i < len(getattr(file.study, axis)) for p in places for axis, i in p.entries.items()):
             raise UserError(f"{source}: damaged (a run points to an entry that is not there)")
         return file

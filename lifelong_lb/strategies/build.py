@@ -2,17 +2,19 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive, Replay
 from torch import nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer
 
-from lifelong_lb.config import Evaluation, OptimizerEntry, StrategyEntry, Train
-from lifelong_lb.config.optimizers import SGD as SGDEntry
+from lifelong_lb.config import Evaluation, OptimizerEntry, StrategyEntry, Train, UserError
+from lifelong_lb.config.optimizers import External
 from lifelong_lb.config.strategies import Replay as ReplayEntry
+from lifelong_lb.optim import ClosureOptimizer, ExternalOptimizer, RebuiltOptimizer
 
 
 def _naive(entry: StrategyEntry, common: dict[str, Any]) -> Any:
@@ -31,8 +33,46 @@ def _replay(entry: StrategyEntry, common: dict[str, Any]) -> Any:
 STRATEGIES: dict[str, Callable[[StrategyEntry, dict[str, Any]], Any]] = {"naive": _naive, "replay": _replay}
 """Names that a study file knows, and the functions that build them."""
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
-"""Names that a study file knows, and torch's optimizers."""
+
+def _sgd(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:
+    return SGD(parameters, **entry.hyper_parameters())
+
+
+def _adam(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:
+    return Adam(parameters, **_with_betas(entry))
+
+
+def _adamw(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:
+    return AdamW(parameters, **_with_betas(entry))
+
+
+def _with_betas(entry: OptimizerEntry) -> dict[str, Any]:
+    settings = entry.hyper_parameters()
+    return {**settings, "betas": (settings.pop("beta1"), settings.pop("beta2"))}
+
+
+def _lbfgs(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:
+    return ClosureOptimizer(partial(LBFGS, **entry.hyper_parameters()), parameters, restart=True)
+
+
+def _external(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:
+    assert isinstance(entry, External)
+    build = ExternalOptimizer(entry.target, entry.settings, entry.classes)
+    try:
+        restart = entry.restart or issubclass(build.kind(), LBFGS)
+        return (ClosureOptimizer if entry.closure else RebuiltOptimizer)(build, parameters, restart=restart)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+OPTIMIZERS: dict[str, Callable[[OptimizerEntry, list[nn.Parameter]], Optimizer]] = {
+    "sgd": _sgd,
+    "adam": _adam,
+    "adamw": _adamw,
+    "lbfgs": _lbfgs,
+    "external": _external,
+}
+"""Names that a study file knows, and the functions that build them."""
 
 
 def build_optimizer(entry: OptimizerEntry, parameters: Iterable[nn.Parameter]) -> Optimizer:
@@ -43,12 +83,12 @@ def build_optimizer(entry: OptimizerEntry, parameters: Iterable[nn.Parameter]) -
         parameters: the model's.
 
     Returns:
-        A plain torch optimizer.
+        A torch optimizer: a plain one, or one that keeps a foreign optimizer in step with the model.
+
+    Raises:
+        UserError: when an external optimizer cannot be imported or built.
     """
-    settings = entry.model_dump(exclude={"name", "label"})
-    if not isinstance(entry, SGDEntry):
-        settings["betas"] = (settings.pop("beta1"), settings.pop("beta2"))
-    return OPTIMIZERS[entry.name](parameters, **settings)
+    return OPTIMIZERS[entry.name](entry, list(parameters))
 
 
 def build_strategy(

@@ -7,7 +7,7 @@ from avalanche.core import SupervisedPlugin
 from avalanche.models import avalanche_forward
 from torch import Tensor
 
-from lifelong_lb.optim import NonFiniteGradientError, UpdateRule, recomputed_statistics
+from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, UpdateRule, recomputed_statistics
 from lifelong_lb.optim.rule import Finish
 from lifelong_lb.strategies.guards import DivergedError, place
 from lifelong_lb.strategies.passes import check_loop, hooks_to_fire
@@ -21,6 +21,9 @@ class SharpnessAwarePlugin(SupervisedPlugin):
     (for example interpolates). The optimizer stays a plain torch one, and heads may grow and models may be swapped. A
     rule that spans iterations (Lookahead) finishes early at the end of each epoch, and shows its slow weights to
     evaluations in between. Metrics see loss and outputs of the first pass, at the weights before the step.
+
+    With the rule :class:`~lifelong_lb.optim.NoRule`, a :class:`~lifelong_lb.optim.ClosureOptimizer` takes its passes in
+    the strategy's ``optimizer_step()``, over the same minibatch and with the same care.
 
     Args:
         rule: the update rule.
@@ -56,10 +59,15 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             kwargs: not used.
 
         Raises:
-            TypeError: when the strategy has a training loop of its own, or a plugin takes part in the passes in a way
-                that is not known.
+            TypeError: when the strategy has a training loop of its own, a plugin takes part in the passes in a way
+                that is not known, or rule and optimizer both take passes.
         """
         check_loop(strategy)
+        if isinstance(strategy.optimizer, ClosureOptimizer) and not isinstance(self.rule, NoRule):
+            raise TypeError(
+                f"{type(self.rule).__name__} cannot be applied to {type(strategy.optimizer.base).__name__}, which "
+                "takes passes of its own; use NoRule()"
+            )
         self._again = hooks_to_fire(strategy.plugins, self)
 
     def before_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
@@ -73,10 +81,12 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         if self.rule.observer is not None:
             clock = strategy.clock
             self.rule.observer.place = {"experience": clock.train_exp_counter, "iteration": clock.train_exp_iterations}
+        if isinstance(strategy.optimizer, ClosureOptimizer):
+            strategy.optimizer.before_first_pass(self.rule.passes)
         self.rule.before_first_pass(strategy.optimizer)
 
     def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Take the rule's further passes.
+        """Take the rule's further passes, or let the optimizer take its own.
 
         Args:
             strategy: the Avalanche strategy, its gradients at the current weights.
@@ -92,14 +102,17 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
         def closure() -> Tensor:
             self.gradient_evaluations += 1
-            return _pass_again(strategy, self._again)
+            try:
+                return _pass_again(strategy, self._again)
+            finally:
+                strategy.loss, strategy.mb_output = loss, output
 
         try:
             self._finish = self.rule.before_base_step(strategy.optimizer, closure, names, loss, strategy.model)
         except NonFiniteGradientError as error:
             raise DivergedError(f"{error} ({place(strategy)}, loss {loss.item():g})") from None
-        finally:
-            strategy.loss, strategy.mb_output = loss, output
+        if isinstance(strategy.optimizer, ClosureOptimizer):
+            strategy.optimizer.after_first_pass(closure, loss)
 
     def after_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Finish the rule's step.

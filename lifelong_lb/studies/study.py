@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lifelong_lb.config import GridRun, Study, UserError, expand, parse_study, read_study, unknown_name
+from lifelong_lb.config.optimizers import External
 from lifelong_lb.data import cache_folder, data_roots, find_dataset, prepared
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.reports import Results, collect, write_report, write_tables
@@ -97,7 +98,8 @@ def run_study(
         The results of all runs in the folder.
 
     Raises:
-        UserError: when study, folder or data cannot be used; nothing has been run or written then.
+        UserError: when study, folder, data or an external optimizer cannot be used; nothing has been run or written
+            then.
     """
     statuses = (retry,) if isinstance(retry, str) else tuple(retry)
     options = _Options(workers, executor, device, None if data is None else Path(data), download, statuses)
@@ -107,6 +109,7 @@ def run_study(
     runs = expand(study)
     folder = ResultFolder(Path(out).absolute())
     _merged(folder, study)
+    _try_out_optimizers(study)
     roots = _checked_data(study, options)
     folder.check_writable()
     with folder.locked():
@@ -182,6 +185,18 @@ def _checked_data(study: Study, options: _Options) -> tuple[Path, ...]:
             found[stream.dataset] = find_dataset(stream.dataset, roots, options.download).labels()
         check_classes(stream, found[stream.dataset])
     return roots
+
+
+def _try_out_optimizers(study: Study) -> None:
+    """See that external optimizers can be imported, built and stepped, which takes torch: only where there are any."""
+    for index, entry in enumerate(study.optimizers):
+        if isinstance(entry, External):
+            from lifelong_lb.optim import ExternalOptimizer
+
+            try:
+                ExternalOptimizer(entry.target, entry.settings, entry.classes).try_out(closure=entry.closure)
+            except ValueError as error:
+                raise UserError(f"optimizers[{index}]: {error}") from None
 
 
 def _is_missing(folder: ResultFolder, run: GridRun, retry: Sequence[str]) -> bool:

@@ -1,0 +1,125 @@
+"""Optimizers from anywhere: a class found by its dotted name, with the keywords that it takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+@dataclass(frozen=True)
+class ExternalOptimizer:
+    """Builds an optimizer of any importable class; a :data:`~lifelong_lb.optim.rebuilt.Build`.
+
+    Args:
+        target: dotted name of the class, such as ``"torch.optim.Adagrad"``.
+        settings: keywords and their plain values.
+        classes: keywords whose value is a class, and its dotted name.
+
+    Example:
+        >>> build = ExternalOptimizer("torch.optim.Adagrad", {"lr": 0.1})
+        >>> type(build([nn.Parameter(torch.zeros(2))])).__name__
+        'Adagrad'
+    """
+
+    target: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
+
+    def kind(self) -> type[Optimizer]:
+        """Import the class.
+
+        Returns:
+            The optimizer's class.
+
+        Raises:
+            ValueError: when it cannot be imported, or is no torch optimizer.
+        """
+        kind = import_class(self.target)
+        if not issubclass(kind, Optimizer):
+            raise ValueError(f"{self.target} must be a torch optimizer (a subclass of torch.optim.Optimizer)")
+        return kind
+
+    def __call__(self, params: list[Tensor]) -> Optimizer:
+        """Build the optimizer.
+
+        Args:
+            params: its parameters.
+
+        Returns:
+            The optimizer.
+
+        Raises:
+            ValueError: when the class cannot be imported or does not take the keywords.
+        """
+        kind = self.kind()
+        classes: dict[str, Any] = {key: import_class(name) for key, name in self.classes.items()}
+        try:
+            return kind(params, **self.settings, **classes)
+        except Exception as error:  # noqa: BLE001  whatever a foreign class thinks of its keywords
+            shown = ", ".join(f"{key}={value!r}" for key, value in self.settings.items())
+            shown = ", ".join(filter(None, [shown, *(f"{key}={name}" for key, name in self.classes.items())]))
+            raise ValueError(f"{self.target} cannot be built with ({shown}): {_said(error)}") from None
+
+    def try_out(self, *, closure: bool) -> None:
+        """Build the optimizer over a small layer's weights and take one step.
+
+        Args:
+            closure: whether its ``step`` shall be given a closure.
+
+        Raises:
+            ValueError: when either fails.
+        """
+        params = [nn.Parameter(torch.linspace(-1, 1, 12).reshape(3, 4)), nn.Parameter(torch.linspace(-1, 1, 3))]
+        optimizer = self(list(params))
+
+        def evaluate() -> Tensor:
+            optimizer.zero_grad()
+            loss: Tensor = sum((p.square().sum() for p in params), torch.zeros(()))
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss.detach()
+
+        evaluate()
+        try:
+            optimizer.step(evaluate) if closure else optimizer.step()  # type: ignore[arg-type]  # a tensor is as good
+        except Exception as error:  # noqa: BLE001  likewise
+            if closure:
+                raise ValueError(f"a trial step of {self.target} with a closure failed: {_said(error)}") from None
+            raise ValueError(
+                f"a trial step of {self.target} without a closure failed: {_said(error)}; "
+                "an optimizer that evaluates the loss itself needs closure: true"
+            ) from None
+
+
+def import_class(target: str) -> type:
+    """Import a class by its dotted name.
+
+    Args:
+        target: module and class, such as ``"torch.optim.SGD"``.
+
+    Returns:
+        The class.
+
+    Raises:
+        ValueError: when the module cannot be imported, or has no such class.
+    """
+    module_name, _, name = target.rpartition(".")
+    try:
+        module = import_module(module_name)
+    except Exception as error:  # noqa: BLE001  whatever a foreign module does when it is imported
+        raise ValueError(f"{target} cannot be imported: {_said(error)}") from None
+    found = getattr(module, name, None)
+    if not isinstance(found, type):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        near = get_close_matches(name, classes, n=1, cutoff=0.5)
+        hint = f"; did you mean '{module_name}.{near[0]}'?" if near else ""
+        raise ValueError(f"{module_name} has no class {name!r}{hint}")
+    return found
+
+
+def _said(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,156 @@
+"""Any torch optimizer, kept in step with a model whose parameters come, go and are replaced."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lifelong_lb.optim.delegating import DelegatingOptimizer
+
+Build = Callable[[list[Tensor]], Optimizer]
+"""Builds an optimizer over parameters, the same one each time but for them."""
+
+_KEPT_OPTIONS = ("lr", "initial_lr")
+"""Options of a group that a learning rate scheduler has changed, and a rebuilt optimizer goes on with."""
+
+
+class RebuiltOptimizer(DelegatingOptimizer):
+    """A torch optimizer that may keep whatever it likes, and is built anew where that no longer fits.
+
+    Continual-learning code changes an optimizer from outside: it puts other tensors into the parameter groups where a
+    head grows, and empties ``state``. torch's SGD and Adam do not mind, since they look everything up at each step.
+    Others do: Adagrad makes its state when it is built, L-BFGS keeps vectors over all parameters, and optimizers around
+    an optimizer have a state within. So this one follows:
+
+    - Where ``state`` is replaced by an empty one, the optimizer is built anew over the present parameters.
+    - Where parameters have changed before a step, those that stay keep their state, and new ones get what a newly built
+      optimizer holds for them; with ``restart`` the optimizer is built anew.
+
+    Args:
+        build: builds the optimizer over a list of parameters.
+        params: the parameters to begin with.
+        restart: whether to begin anew when parameters change, for optimizers whose state belongs to all parameters
+            together.
+
+    Example:
+        >>> import torch
+        >>> w = torch.nn.Parameter(torch.zeros(2))
+        >>> RebuiltOptimizer(lambda params: torch.optim.Adagrad(params, lr=0.1), [w]).param_groups[0]["lr"]
+        0.1
+    """
+
+    def __init__(self, build: Build, params: Iterable[Tensor], *, restart: bool = False) -> None:
+        self.build, self.restart = build, restart
+        super().__init__(build(list(params)))
+        self._covered = _parameters(self.base)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step of the base optimizer.
+
+        Args:
+            closure: what the base optimizer takes.
+
+        Returns:
+            What the base optimizer returns.
+        """
+        self.adapt()
+        return self.base.step() if closure is None else self.base.step(closure)
+
+    def adapt(self) -> None:
+        """See whether parameters were changed from outside, and follow.
+
+        Raises:
+            ValueError: when an optimizer within the base optimizer does not see the new parameters.
+        """
+        params = _parameters(self.base)
+        changed = len(params) != len(self._covered) or any(
+            p is not q for p, q in zip(params, self._covered, strict=True)
+        )
+        if changed and self.restart:
+            self._rebuild(params)
+        elif changed:
+            self._follow(params)
+        self._covered = params
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the base optimizer.
+
+        Returns:
+            Plain values and tensors.
+        """
+        return self.base.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where another one stopped.
+
+        Args:
+            state_dict: from :meth:`state_dict`.
+        """
+        self.adapt()
+        self.base.load_state_dict(state_dict)
+
+    def _replace_state(self, state: defaultdict[Tensor, Any]) -> None:
+        if state:
+            super()._replace_state(state)
+        else:
+            self._covered = _parameters(self.base)
+            self._rebuild(self._covered)
+
+    def _rebuild(self, params: list[Tensor]) -> None:
+        groups = self.base.param_groups
+        self.base = self.build(params)
+        for group, old in zip(self.base.param_groups, groups, strict=False):
+            group.update({key: old[key] for key in _KEPT_OPTIONS if key in old})
+
+    def _follow(self, params: list[Tensor]) -> None:
+        gone = set(self._covered) - set(params)
+        for mine, new in _pairs(self.base, self.build(params)):
+            if set(_parameters(mine)) != set(_parameters(new)):
+                raise ValueError(
+                    f"the {type(mine).__name__} within {type(self.base).__name__} does not see that the model's "
+                    "parameters have changed; with restart: true the optimizer begins anew each time they do"
+                )
+            for p in gone:
+                mine.state.pop(p, None)
+            for p in params:
+                if not mine.state.get(p) and new.state.get(p):
+                    mine.state[p] = new.state[p]
+
+    def __getstate__(self) -> dict[str, Any]:
+        params = _parameters(self.base)
+        return {"build": self.build, "params": params, "restart": self.restart, "state": self.state_dict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        RebuiltOptimizer.__init__(self, state["build"], state["params"], restart=state["restart"])
+        self.load_state_dict(state["state"])  # a pickled L-BFGS has lost its parameters
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} over {self.base!r}"
+
+
+def _parameters(optimizer: Optimizer) -> list[Tensor]:
+    return list(chain.from_iterable(group["params"] for group in optimizer.param_groups))
+
+
+def _pairs(first: Optimizer, second: Optimizer) -> Iterator[tuple[Optimizer, Optimizer]]:
+    """Two optimizers built alike, and the optimizers that they hold as attributes, side by side."""
+    todo, seen = [(first, second)], set[int]()
+    while todo:
+        pair = todo.pop()
+        if id(pair[0]) in seen:
+            continue
+        seen.add(id(pair[0]))
+        yield pair
+        todo += _held(*pair)
+
+
+def _held(first: Optimizer, second: Optimizer) -> Sequence[tuple[Optimizer, Optimizer]]:
+    theirs = vars(second)
+    return [
+        (value, theirs[name])
+        for name, value in vars(first).items()
+        if isinstance(value, Optimizer) and isinstance(theirs.get(name), Optimizer)
+    ]
