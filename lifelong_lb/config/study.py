@@ -11,9 +11,10 @@ from lifelong_lb.config.fields import Entry, Settings, is_plain_text
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
+from lifelong_lb.config.pairs import why_not
 from lifelong_lb.config.parse import Problems, as_list, parse_entry, parse_settings
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
-from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
+from lifelong_lb.config.strategies import NOT_OFFERED, STRATEGY_ENTRIES, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, SplitStream
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.yaml_file import parse_yaml, read_yaml
@@ -35,6 +36,7 @@ _DEFAULTS: dict[str, Any] = {
     "model": "mlp",
     "train": {},
     "evaluation": {},
+    "skip_unsupported": False,
 }
 _MISSING: tuple[Any, ...] = ()
 MAX_SEED = 2**32 - 1
@@ -42,7 +44,10 @@ MAX_SEEDS = 100_000
 
 
 class Study(Settings):
-    """A checked study. Build it with :func:`parse_study` or :func:`read_study`."""
+    """A checked study. Build it with :func:`parse_study` or :func:`read_study`.
+
+    With ``skip_unsupported`` strategies are left out where they cannot learn a stream; otherwise they are refused.
+    """
 
     name: str
     streams: tuple[SerializeAsAny[SplitStream], ...]
@@ -53,6 +58,7 @@ class Study(Settings):
     model: SerializeAsAny[ModelEntry]
     train: Train
     evaluation: Evaluation
+    skip_unsupported: bool = False
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
@@ -130,9 +136,14 @@ def parse_study(raw: Mapping[str, Any], source: str = "study") -> Study:
     parts["model"] = parse_entry("model", MODEL_ENTRIES, values["model"], "model", problems)
     parts["train"] = parse_settings(Train, values["train"], "train", problems)
     parts["evaluation"] = parse_settings(Evaluation, values["evaluation"], "evaluation", problems)
+    parts["skip_unsupported"] = values["skip_unsupported"]
+    if not isinstance(values["skip_unsupported"], bool):
+        problems.add("skip_unsupported", f"must be true or false; got {values['skip_unsupported']!r}")
     if not problems.found:
         _check_streams(parts, problems)
         _check_labels(parts, problems)
+    if not problems.found:
+        _check_pairs(parts, problems)
     problems.raise_if_any(source)
     return Study(**parts)
 
@@ -190,7 +201,7 @@ def _axis(axis: str, value: Any, problems: Problems) -> tuple[Entry, ...]:
         problems.add(axis, f"needs at least one {what} (known: {', '.join(known)})")
     is_list = isinstance(value, Sequence) and not isinstance(value, str)
     paths = [f"{axis}[{i}]" if is_list else axis for i in range(len(items))]
-    parsed = [parse_entry(what, known, item, path, problems) for item, path in zip(items, paths, strict=True)]
+    parsed = [_parse(axis, item, path, problems) for item, path in zip(items, paths, strict=True)]
     entries = [(path, entry) for path, entry in zip(paths, parsed, strict=True) if entry is not None]
     for index, (path, entry) in enumerate(entries):
         for earlier_path, earlier in entries[:index]:
@@ -199,6 +210,15 @@ def _axis(axis: str, value: Any, problems: Problems) -> tuple[Entry, ...]:
             elif entry.label is not None and entry.label == earlier.label:
                 problems.add(path, f"has the label {entry.label!r} of {earlier_path}; labels tell entries apart")
     return tuple(entry for _, entry in entries)
+
+
+def _parse(axis: str, item: Any, path: str, problems: Problems) -> Entry | None:
+    what, known = AXES[axis]
+    name = item.get("name") if isinstance(item, Mapping) else item
+    if axis == "strategies" and isinstance(name, str) and name in NOT_OFFERED:
+        problems.add(path, f"{name} cannot be used in a study: {NOT_OFFERED[name]} (known: {', '.join(known)})")
+        return None
+    return parse_entry(what, known, item, path, problems)
 
 
 def _seeds(value: Any, problems: Problems) -> tuple[int, ...]:
@@ -229,3 +249,24 @@ def _check_streams(parts: dict[str, Any], problems: Problems) -> None:
         path = f"streams[{index}]"
         stream_model(parts["model"], stream, path, problems)
         stream_train(parts["train"], stream, path, problems)
+
+
+def _check_pairs(parts: dict[str, Any], problems: Problems) -> None:
+    """See that every strategy can learn every stream, or that something is left where those that cannot are skipped."""
+    reasons: dict[str, None] = {}
+    works = False
+    for index, stream in enumerate(parts["streams"]):
+        model = stream_model(parts["model"], stream, f"streams[{index}]", problems)
+        train = stream_train(parts["train"], stream, f"streams[{index}]", problems)
+        assert model is not None, problems.found  # both were checked before
+        assert train is not None, problems.found
+        for place, strategy in enumerate(parts["strategies"]):
+            reason = why_not(strategy, stream, model, train)
+            works = works or reason is None
+            if reason is not None:
+                reasons[f"strategies[{place}] with streams[{index}]: {reason}"] = None
+    if reasons and not parts["skip_unsupported"]:
+        hint = " (or set skip_unsupported: true to leave such pairs out)" if works else ""
+        problems.found += [f"{reason}{hint}" for reason in reasons]
+    elif not works:
+        problems.add("strategies", "none of them can learn any of the streams: " + "; ".join(reasons))

@@ -101,7 +101,8 @@ class StudyFile:
             moved[axis] = [_index_or_append(entries, entry) for entry in getattr(self.study, axis)]
             merged[axis] = entries
             axis_labels(entries, axis)
-        union = study.model_copy(update={axis: tuple(entries) for axis, entries in merged.items()})
+        axes = {axis: tuple(entries) for axis, entries in merged.items()}
+        union = study.model_copy(update={**axes, "skip_unsupported": True})  # the places say which pairs are meant
         newest = StudyFile.of(study).places
         known = {place.run for place in newest}
         older = tuple(

@@ -1,35 +1,17 @@
 """From the entries of a study file to Avalanche strategies and torch optimizers."""
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from avalanche.training.plugins import EvaluationPlugin
-from avalanche.training.supervised import Naive, Replay
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from lifelong_lb.config import Evaluation, OptimizerEntry, StrategyEntry, Train
 from lifelong_lb.config.optimizers import SGD as SGDEntry
-from lifelong_lb.config.strategies import Replay as ReplayEntry
-
-
-def _naive(entry: StrategyEntry, common: dict[str, Any]) -> Any:
-    return Naive(**common)
-
-
-def _replay(entry: StrategyEntry, common: dict[str, Any]) -> Any:
-    assert isinstance(entry, ReplayEntry)
-    strategy = Replay(mem_size=entry.mem_size, **common)
-    for plugin in strategy.plugins:
-        if hasattr(plugin, "batch_size_mem"):
-            plugin.batch_size_mem = entry.batch_size_mem
-    return strategy
-
-
-STRATEGIES: dict[str, Callable[[StrategyEntry, dict[str, Any]], Any]] = {"naive": _naive, "replay": _replay}
-"""Names that a study file knows, and the functions that build them."""
+from lifelong_lb.strategies.builders import STRATEGIES
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 """Names that a study file knows, and torch's optimizers."""

@@ -17,6 +17,7 @@ from lifelong_lb.strategies import (
     SeparateSeeds,
     SharpnessAwarePlugin,
     Stopwatch,
+    StrategyGradients,
     build_optimizer,
     build_strategy,
 )
@@ -34,6 +35,7 @@ class Progress:
         accuracy: entries ``(trained, evaluated, accuracy)``.
         initial_accuracy: accuracy on each experience at initialisation, where asked for.
         gradient_evaluations: passes over training minibatches so far.
+        strategy_gradient_evaluations: gradients that the strategy has taken beside those so far.
         train_seconds: seconds spent training so far.
         data: what the images were.
     """
@@ -42,6 +44,7 @@ class Progress:
     accuracy: list[tuple[int, int, float]] = field(default_factory=list)
     initial_accuracy: list[float] = field(default_factory=list)
     gradient_evaluations: int = 0
+    strategy_gradient_evaluations: int = 0
     train_seconds: float = 0.0
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -64,25 +67,28 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
     seed_all(config.seed, INITIALISATION)
     model = build_model(config.model, stream.shape)
     rule = RULES[config.rule.name](**config.rule.hyper_parameters(), passes=Passes(**config.rule.passes()))
-    sharpness_aware, stopwatch, recorder = SharpnessAwarePlugin(rule), Stopwatch(), AccuracyRecorder()
+    sharpness_aware = SharpnessAwarePlugin(rule, **config.strategy.passes())
+    own_gradients, stopwatch, recorder = StrategyGradients(), Stopwatch(), AccuracyRecorder()
     strategy = build_strategy(
         config.strategy,
         model=model,
         optimizer=build_optimizer(config.optimizer, model.parameters()),
         train=config.train,
         evaluation=config.evaluation,
-        plugins=[SeparateSeeds(config.seed), sharpness_aware, DivergenceGuard(), stopwatch, recorder],
+        plugins=[SeparateSeeds(config.seed), sharpness_aware, DivergenceGuard(), own_gradients, stopwatch, recorder],
         device=device,
     )
-    everything = config.evaluation.experiences == "all"
-    if everything:
+    everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
+    if everything and not once:
         progress.initial_accuracy = recorder.evaluate(strategy, stream.test, unseen=True)
-    for i, experience in enumerate(stream.train):
+    last = len(stream.train) - 1
+    for i, experiences in [(last, stream.train)] if once else [(i, [e]) for i, e in enumerate(stream.train)]:
         seed_all(config.seed, INITIALISATION, i + 1)  # outputs that a growing head adds
         try:
-            strategy.train(experience)
+            strategy.train(experiences)
         finally:
             progress.gradient_evaluations = sharpness_aware.gradient_evaluations
+            progress.strategy_gradient_evaluations = own_gradients.count
             progress.train_seconds = stopwatch.seconds
         started = time.perf_counter()
         tested = stream.test if everything else stream.test[: i + 1]

@@ -78,6 +78,7 @@ def work(job: Job, scratch: Path) -> Status:
         accuracy=progress.accuracy,
         initial_accuracy=progress.initial_accuracy,
         gradient_evaluations=progress.gradient_evaluations,
+        strategy_gradient_evaluations=progress.strategy_gradient_evaluations,
         train_seconds=progress.train_seconds,
         data=progress.data,
     )
