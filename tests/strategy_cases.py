@@ -61,6 +61,7 @@ CASES = [
 
 EXPERIENCES = 3
 BATCH = 16
+LR = 0.05
 A_CLASS = 24
 
 
@@ -90,7 +91,7 @@ def few_experiences(scenario):
     return split_stream(settings("naive", head).streams[0], few_images(), seed=0)
 
 
-def make(label, head, rule, *, batch_norm=False, before=(), after=(), **changes):
+def make(label, head, rule, *, batch_norm=False, momentum=0.9, before=(), after=(), **changes):
     """A strategy with its stream, ready to train.
 
     ``before`` and ``after`` are plugins around the one that applies the rule.
@@ -104,7 +105,7 @@ def make(label, head, rule, *, batch_norm=False, before=(), after=(), **changes)
     strategy = build_strategy(
         study.strategies[0],
         model=model,
-        optimizer=SGD(model.parameters(), lr=0.05, momentum=0.9),
+        optimizer=SGD(model.parameters(), lr=LR, momentum=momentum),
         train=study.train,
         evaluation=study.evaluation,
         plugins=[SeparateSeeds(0), *before, plugin, *after],
