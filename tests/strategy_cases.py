@@ -91,7 +91,7 @@ def few_experiences(scenario):
     return split_stream(settings("naive", head).streams[0], few_images(), seed=0)
 
 
-def make(label, head, rule, *, batch_norm=False, momentum=0.9, before=(), after=(), **changes):
+def make(label, head, rule, *, batch_norm=False, dropout=0.0, momentum=0.9, before=(), after=(), **changes):
     """A strategy with its stream, ready to train.
 
     ``before`` and ``after`` are plugins around the one that applies the rule.
@@ -101,6 +101,8 @@ def make(label, head, rule, *, batch_norm=False, momentum=0.9, before=(), after=
     model = build_model(study.model, stream.shape)
     if batch_norm:
         model.backbone = nn.Sequential(model.backbone, nn.BatchNorm1d(16))
+    if dropout:
+        model.backbone = nn.Sequential(model.backbone, nn.Dropout(dropout))
     plugin = SharpnessAwarePlugin(rule, **study.strategies[0].passes())
     strategy = build_strategy(
         study.strategies[0],

@@ -206,8 +206,7 @@ class ERAML(Rehearsing):
 class DER(StrategyEntry):
     """Dark experience replay: logits of replayed images are kept (Buzzega et al. 2020, arXiv 2004.07211)."""
 
-    scenarios = ("class-incremental",)
-    heads = ("single",)
+    heads = ("multi", "masked", "single")
     name: Literal["der"] = "der"
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne | None = None
@@ -217,8 +216,7 @@ class DER(StrategyEntry):
 class DERPlusPlus(StrategyEntry):
     """DER, and the labels of replayed images are kept too (Buzzega et al. 2020, arXiv 2004.07211)."""
 
-    scenarios = ("class-incremental",)
-    heads = ("single",)
+    heads = ("multi", "masked", "single")
     name: Literal["der++"] = "der++"
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne | None = None

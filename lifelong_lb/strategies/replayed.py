@@ -6,6 +6,7 @@ bit for bit like Avalanche's classes.
 """
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from avalanche.training.supervised import DER as AvalancheDER
 from avalanche.training.supervised import ER_ACE as AvalancheERACE
 from avalanche.training.supervised import ER_AML as AvalancheERAML
 from avalanche.training.templates import SupervisedTemplate
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 from torch.utils.data import DataLoader
 
@@ -122,12 +123,14 @@ class FrozenAML(AMLCriterion):
 class DER(AvalancheDER):
     """DER and DER++: replayed images keep their logits, and for beta > 0 their labels.
 
-    Buzzega et al. 2020, arXiv 2004.07211. Arguments are those of Avalanche's class.
+    Buzzega et al. 2020, arXiv 2004.07211. Arguments are those of Avalanche's class, which stores logits without asking
+    for a task, and so fails on models with a head an experience; this one works on them too.
     """
 
     training_epoch = SupervisedTemplate.training_epoch
     _before_forward = SupervisedTemplate._before_forward
     mbatch: Any
+    experience: Any
     _logits: Tensor | None = None
 
     def _unpack_minibatch(self) -> None:
@@ -138,6 +141,14 @@ class DER(AvalancheDER):
             self._logits = None if replayed is None else replayed.pop()
             if replayed is not None:
                 self.mbatch = [torch.cat(parts) for parts in zip(replayed, self.mbatch, strict=True)]
+
+    def _after_training_exp(self, **kwargs: Any) -> None:
+        """Fill the memory, with the logits of the experience's own task."""
+        self.replay_loader = None
+        teacher = OneTask(self.model, self.experience.task_labels[0])
+        view = {"model": teacher, "train_mb_size": self.train_mb_size, "device": self.device}
+        self.storage_policy.update(SimpleNamespace(experience=self.experience, **view))
+        SupervisedTemplate._after_training_exp(self, **kwargs)
 
     def criterion(self) -> Tensor:
         """The loss of the minibatch, replayed images included.
@@ -152,6 +163,31 @@ class DER(AvalancheDER):
         loss += self.alpha * mse_loss(self.mb_output[:n], self._logits)
         loss += self.beta * cross_entropy(self.mb_output[:n], self.mb_y[:n])
         return loss
+
+
+class OneTask(nn.Module):
+    """A model asked for one task, whatever its heads.
+
+    Args:
+        model: any model of Avalanche's.
+        task: the task's label.
+    """
+
+    def __init__(self, model: nn.Module, task: int) -> None:
+        super().__init__()
+        self.model, self.task = model, task
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of the task.
+
+        Args:
+            x: images.
+
+        Returns:
+            ``(B, classes)``.
+        """
+        logits: Tensor = avalanche_forward(self.model, x, x.new_full((len(x),), self.task, dtype=torch.int64))
+        return logits
 
 
 def plain_criterion(strategy: Any) -> Tensor:

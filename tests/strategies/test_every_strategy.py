@@ -9,7 +9,7 @@ from avalanche.core import SupervisedPlugin
 from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, InputTape, Repeat, held_still, make, train
 from torch.nn.modules import module as torch_module
 
-from lifelong_lb.optim import ASAM, GSAM, SAM, CFlat, LookbehindSAM, LookSAM, MultistepSAM, NoRule
+from lifelong_lb.optim import ASAM, GSAM, SAM, CFlat, LookbehindSAM, LookSAM, MultistepSAM, NoRule, Passes
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -186,3 +186,41 @@ def made_again(strategy):
 
 def test_the_cases_are_all_there_is():
     assert {strategy_cases.ENTRIES[label]["name"] for label, _ in CASES} == set(strategy_cases.STRATEGY_ENTRIES)
+
+
+class Drawn(SupervisedPlugin):
+    """Notes what a strategy has drawn from its memory, and each minibatch."""
+
+    def __init__(self):
+        super().__init__()
+        self.tensors = []
+
+    def before_training_exp(self, strategy, **kwargs):
+        for plugin in strategy.plugins:
+            if hasattr(plugin, "sample_from_memory") and not hasattr(plugin, "taped"):
+                plugin.taped, sample = True, plugin.sample_from_memory
+                plugin.sample_from_memory = lambda sample=sample: self._noted(sample())
+
+    def _noted(self, sample):
+        self.tensors += [part.clone() for part in sample]
+        return sample
+
+    def after_training_iteration(self, strategy, **kwargs):
+        owners = [strategy, getattr(strategy, "aml_criterion", None), *strategy.plugins]
+        found = [getattr(owner, name, None) for owner in owners for name in ("_replayed", "_drawn", "_candidates")]
+        self.tensors += [part.clone() for part in strategy_cases.flat([*found, strategy.mbatch])]
+
+
+@pytest.mark.parametrize("dropout", ["same", "fresh"])
+@pytest.mark.parametrize("label", ["replay", "agem", "gem", "mir", "er-ace", "er-aml", "der++", "gdumb"])
+def test_rules_that_are_compared_replay_the_same(label, dropout):
+    """Whatever random numbers the passes draw: the models have dropout."""
+    tapes = []
+    for rule in (NoRule(), LookbehindSAM(k=3, passes=Passes(dropout=dropout))):
+        drawn = Drawn()
+        made = make(label, "single", rule, after=[drawn], dropout=0.5)
+        train(made, 4)
+        tapes.append(drawn.tensors)
+    assert len(tapes[0]) >= 24
+    assert len(tapes[0]) == len(tapes[1])
+    assert all(torch.equal(a, b) for a, b in zip(*tapes, strict=True))

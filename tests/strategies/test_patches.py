@@ -1,13 +1,17 @@
 """Faults of Avalanche: that they are there, and that the patches set them right."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 import torch
 from avalanche.core import SupervisedPlugin
+from avalanche.training.losses import ICaRLLossPlugin
 from avalanche.training.plugins import (
     BiCPlugin,
     EWCPlugin,
     GDumbPlugin,
+    GEMPlugin,
     GSS_greedyPlugin,
     LwFPlugin,
     MASPlugin,
@@ -15,14 +19,20 @@ from avalanche.training.plugins import (
     RWalkPlugin,
     SynapticIntelligencePlugin,
 )
+from avalanche.training.supervised import DER
+from avalanche.training.supervised.icarl import _ICaRLPlugin
+from qpsolvers import SolverNotFound
 from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torch import nn
+from torch.utils.data import DataLoader
 
 from lifelong_lb.optim import SAM, NoRule
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import AccuracyRecorder, SharpnessAwarePlugin, patches
+from lifelong_lb.strategies.mir import Retrieval
 from lifelong_lb.strategies.passes import further_passes
 from lifelong_lb.strategies.patches import gem, version
+from lifelong_lb.strategies.replayed import endless
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -235,3 +245,64 @@ def test_patches_know_what_they_are_for(patch, monkeypatch):
 def test_plugins_that_cannot_take_part_are_refused(plugin, reason):
     with pytest.raises(TypeError, match=reason):
         further_passes([EWCPlugin(1.0), plugin()], SharpnessAwarePlugin(SAM()))
+
+
+@pytest.mark.parametrize("head", ["multi", "masked"])
+def test_der_keeps_the_logits_of_each_image_s_own_task(head):
+    made = make("der", head, NoRule())
+    train(made, 2)
+    strategy = made.strategy
+    strategy.model.eval()
+    newest = [sample for sample in strategy.storage_policy.buffer if sample[2] == 1]
+    assert len(newest) > 3
+    assert len(newest) < len(strategy.storage_policy.buffer)
+    for x, _, task, logits in newest:  # the model has not changed since they were stored
+        assert torch.allclose(strategy.model(x[None], torch.tensor([task]))[0], logits, atol=1e-5)
+
+
+def test_der_failed_with_several_heads():
+    made = make("naive", "multi", NoRule())
+    common = {"model": made.strategy.model, "optimizer": made.strategy.optimizer, "evaluator": None}
+    with pytest.raises(TypeError, match="task_labels"):
+        DER(**common, mem_size=20, train_mb_size=16).train(made.stream.train[0])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("quadprog") is not None, reason="quadprog is installed")
+def test_gem_needed_a_solver():
+    made = make("gem", "single", NoRule())
+    with pytest.raises(SolverNotFound):
+        train(replaced(made, GEMPlugin, GEMPlugin(12, 0.5)))
+
+
+def test_er_aml_drew_from_classes_that_yield_nothing():
+    made = make("er-aml", "single", NoRule())
+    train(made, 2)
+    for group in made.strategy.storage_policy.buffer_groups.values():
+        assert len(DataLoader(group.buffer, batch_size=16, drop_last=True)) == 0  # cycled through for ever
+        assert len(next(endless(group.buffer, min(16, len(group.buffer))))[0]) == len(group.buffer)
+
+
+def test_mir_left_the_latest_classes_out():
+    made = make("mir", "single", NoRule())
+    train(made, 1)
+    assert plugin_of(made, Retrieval).active
+    other = make("naive", "single", NoRule(), after=[MIRPlugin(batch_size_mem=4, mem_size=20)])
+    other.strategy.plugins[:] = [p for p in other.strategy.plugins if not isinstance(p, SharpnessAwarePlugin)]
+    train(other, 1)
+    assert plugin_of(other, MIRPlugin).replay_loader is None
+
+
+def test_icarl_failed_without_a_benchmark_of_the_older_kind():
+    made = make("icarl", "single", NoRule())
+    other = replaced(made, patches.Exemplars, _ICaRLPlugin(12))
+    made.stream.train[0].__dict__.pop("benchmark", None)
+    with pytest.raises(AttributeError, match="'DatasetExperience' object has no attribute 'benchmark'"):
+        train(other, 1)
+
+
+def test_the_teacher_of_icarl_was_in_train_mode():
+    made = make("icarl", "single", NoRule(), batch_norm=True)
+    loss = ICaRLLossPlugin()
+    made.strategy._criterion = loss
+    train(replaced(made, ICaRLLossPlugin, loss), 1)
+    assert all(module.training for module in loss.old_model.modules())

@@ -50,6 +50,11 @@ THEIRS = {
 }
 
 
+def works(label, head):
+    """Avalanche's DER does not ask for a task."""
+    return not (label.startswith("der") and head in ("multi", "masked"))
+
+
 def trained(strategy, stream):
     for i, experience in enumerate(stream.train[:EXPERIENCES]):
         seed_all(1, INITIALISATION, i)
@@ -57,7 +62,7 @@ def trained(strategy, stream):
     return dict(strategy.model.named_parameters())
 
 
-@pytest.mark.parametrize(("label", "head"), [case for case in CASES if case[0] in THEIRS])
+@pytest.mark.parametrize(("label", "head"), [case for case in CASES if case[0] in THEIRS and works(*case)])
 def test_same_trajectory(label, head):
     study, stream = settings(label, head, **MEMORY.get(label, {})), few_experiences(SCENARIO[head])
     models = []

@@ -1,8 +1,7 @@
-"""Synaptic intelligence that works on the CPU and on models with several heads."""
+"""Synaptic intelligence that works on the CPU."""
 
 from typing import Any
 
-import torch
 from avalanche.training.plugins import SynapticIntelligencePlugin
 
 from lifelong_lb.strategies.patches.version import check_version
@@ -13,7 +12,6 @@ class SynapticIntelligence(SynapticIntelligencePlugin):
 
     In avalanche-lib 0.6.0 ``extract_weights`` stores ``param.detach().cpu().flatten()``, which on the CPU is the
     parameter's own memory: the anchor moves along with the weights, every displacement is zero, and so is the penalty.
-    It also takes the gradient of every parameter, where heads of other tasks have none.
 
     Args:
         si_lambda: weight of the penalty.
@@ -45,21 +43,6 @@ class SynapticIntelligence(SynapticIntelligencePlugin):
         """
         super().before_training_iteration(strategy)
         _own(self.syn_data["old_theta"])
-
-    def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Add to the path integral; a parameter without a gradient adds nothing.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
-        without = [p for p in strategy.model.parameters() if p.requires_grad and p.grad is None]
-        for p in without:
-            p.grad = torch.zeros_like(p)
-        super().after_training_iteration(strategy)
-        for p in without:
-            p.grad = None
 
 
 def _own(kept: dict[str, Any]) -> None:
