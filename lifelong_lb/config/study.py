@@ -46,7 +46,7 @@ MAX_SEEDS = 100_000
 class Study(Settings):
     """A checked study. Build it with :func:`parse_study` or :func:`read_study`.
 
-    With ``skip_unsupported`` strategies are left out where they cannot learn a stream; otherwise they are refused.
+    With ``skip_unsupported`` strategies are left out where they cannot be used; otherwise they are refused.
     """
 
     name: str
@@ -128,7 +128,8 @@ def parse_study(raw: Mapping[str, Any], source: str = "study") -> Study:
     if "streams" not in raw:
         problems.add("streams", f"needed: at least one stream (known: {', '.join(STREAM_ENTRIES)})")
     values = {**_DEFAULTS, **raw}
-    parts: dict[str, Any] = {axis: _axis(axis, values.get(axis, _MISSING), problems) for axis in AXES}
+    skip = values["skip_unsupported"] is True
+    parts: dict[str, Any] = {axis: _axis(axis, values.get(axis, _MISSING), problems, skip) for axis in AXES}
     parts["seeds"] = _seeds(values["seeds"], problems)
     parts["name"] = values["name"]
     if not isinstance(values["name"], str) or not is_plain_text(values["name"]):
@@ -194,14 +195,14 @@ def stream_train(study_train: Train, stream: SplitStream, path: str, problems: P
     return parse_settings(Train, {**study_train.model_dump(), **stream.train}, f"{path}.train", problems)
 
 
-def _axis(axis: str, value: Any, problems: Problems) -> tuple[Entry, ...]:
+def _axis(axis: str, value: Any, problems: Problems, skip: bool) -> tuple[Entry, ...]:
     what, known = AXES[axis]
     items = as_list(value)
     if not items and not (axis == "streams" and value is _MISSING):
         problems.add(axis, f"needs at least one {what} (known: {', '.join(known)})")
     is_list = isinstance(value, Sequence) and not isinstance(value, str)
     paths = [f"{axis}[{i}]" if is_list else axis for i in range(len(items))]
-    parsed = [_parse(axis, item, path, problems) for item, path in zip(items, paths, strict=True)]
+    parsed = [_parse(axis, item, path, problems, skip) for item, path in zip(items, paths, strict=True)]
     entries = [(path, entry) for path, entry in zip(paths, parsed, strict=True) if entry is not None]
     for index, (path, entry) in enumerate(entries):
         for earlier_path, earlier in entries[:index]:
@@ -212,11 +213,12 @@ def _axis(axis: str, value: Any, problems: Problems) -> tuple[Entry, ...]:
     return tuple(entry for _, entry in entries)
 
 
-def _parse(axis: str, item: Any, path: str, problems: Problems) -> Entry | None:
+def _parse(axis: str, item: Any, path: str, problems: Problems, skip: bool) -> Entry | None:
     what, known = AXES[axis]
     name = item.get("name") if isinstance(item, Mapping) else item
     if axis == "strategies" and isinstance(name, str) and name in NOT_OFFERED:
-        problems.add(path, f"{name} cannot be used in a study: {NOT_OFFERED[name]} (known: {', '.join(known)})")
+        if not skip:
+            problems.add(path, f"{name} cannot be used in a study: {NOT_OFFERED[name]} (known: {', '.join(known)})")
         return None
     return parse_entry(what, known, item, path, problems)
 
@@ -269,4 +271,5 @@ def _check_pairs(parts: dict[str, Any], problems: Problems) -> None:
         hint = " (or set skip_unsupported: true to leave such pairs out)" if works else ""
         problems.found += [f"{reason}{hint}" for reason in reasons]
     elif not works:
-        problems.add("strategies", "none of them can learn any of the streams: " + "; ".join(reasons))
+        why = "; ".join(reasons) or f"known: {', '.join(STRATEGY_ENTRIES)}"
+        problems.add("strategies", f"none is left that can learn any of the streams ({why})")
