@@ -59,6 +59,23 @@ def test_synaptic_intelligence_had_no_penalty_on_the_cpu():
     assert not same(train(make("si", "single", NoRule())), naive)
 
 
+class OnlyCopies(patches.SynapticIntelligence):
+    """Without the bound on importances."""
+
+    after_training_exp = SynapticIntelligencePlugin.after_training_exp
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_synaptic_intelligence_had_negative_importances(bounded):
+    made = make("si", "single", SAM(rho=0.5))
+    if not bounded:
+        replaced(made, SynapticIntelligencePlugin, OnlyCopies(100.0, 1e-7))
+    train(made, 1)
+    importances = torch.cat([entry.data for entry in plugin_of(made, SynapticIntelligencePlugin).ewc_data[1].values()])
+    assert bool((importances >= 0).all()) is bounded
+    assert 0 < importances.max() <= 0.001
+
+
 class PathTape(SupervisedPlugin):
     """The path integral of synaptic intelligence, taken by hand: g(w) times the step, summed over an experience."""
 
