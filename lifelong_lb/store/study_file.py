@@ -101,8 +101,7 @@ class StudyFile:
             moved[axis] = [_index_or_append(entries, entry) for entry in getattr(self.study, axis)]
             merged[axis] = entries
             axis_labels(entries, axis)
-        axes = {axis: tuple(entries) for axis, entries in merged.items()}
-        union = study.model_copy(update={**axes, "skip_unsupported": True})  # the places say which pairs are meant
+        union = study.model_copy(update={axis: tuple(entries) for axis, entries in merged.items()})
         newest = StudyFile.of(study).places
         known = {place.run for place in newest}
         older = tuple(
@@ -144,10 +143,12 @@ class StudyFile:
                 Place(str(r["run"]), int(r["seed"]), {axis: int(r[axis]) for axis in AXES}) for r in raw["runs"]
             )
             stored = {key: value for key, value in raw["study"].items() if key != "seeds"}
-            seeds = list(raw["study"]["seeds"])
+            seeds, skip = list(raw["study"]["seeds"]), bool(stored.get("skip_unsupported", False))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{source}: damaged ({error!r})") from None
-        file = cls(parse_study({**stored, "seeds": seeds}, source), places)
+        # the places say which pairs are meant: two studies may have met in this folder
+        study = parse_study({**stored, "seeds": seeds, "skip_unsupported": True}, source)
+        file = cls(study.model_copy(update={"skip_unsupported": skip}), places)
         if any(not 0 <= i < len(getattr(file.study, axis)) for p in places for axis, i in p.entries.items()):
             raise UserError(f"{source}: damaged (a run points to an entry that is not there)")
         return file
