@@ -14,6 +14,7 @@ from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.fields import Settings
 from lifelong_lb.config.models import ModelEntry
 from lifelong_lb.config.optimizers import OptimizerEntry
+from lifelong_lb.config.pairs import why_not
 from lifelong_lb.config.parse import Problems
 from lifelong_lb.config.rules import RuleEntry
 from lifelong_lb.config.strategies import StrategyEntry
@@ -82,7 +83,7 @@ def expand(study: Study) -> list[GridRun]:
         study: a checked study.
 
     Returns:
-        One element a run, in the order of the study file.
+        One element a run, in the order of the study file, without strategies that cannot learn a stream.
 
     Raises:
         UserError: when two streams come to the same runs.
@@ -96,8 +97,9 @@ def expand(study: Study) -> list[GridRun]:
         assert train is not None, problems.found
         shared = {"model": model, "train": train, "evaluation": study.evaluation}
         bare = stream.model_copy(update={"label": None, "model": None, "train": None})
-        axes = (study.strategies, study.rules, study.optimizers)
-        for (s, strategy), (r, rule), (o, optimizer) in product(*map(enumerate, axes)):
+        able = [(s, each) for s, each in enumerate(study.strategies) if why_not(each, stream, model, train) is None]
+        axes = (able, enumerate(study.rules), enumerate(study.optimizers))  # parse_study refuses what is not able
+        for (s, strategy), (r, rule), (o, optimizer) in product(*axes):
             parts = {"strategy": strategy, "rule": rule, "optimizer": optimizer}
             plain = {key: entry.model_copy(update={"label": None}) for key, entry in parts.items()}
             for seed in study.seeds:

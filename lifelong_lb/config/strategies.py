@@ -1,17 +1,72 @@
 """Continual-learning strategies a study file can name."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from lifelong_lb.config.fields import AtLeastOne, Entry
+from pydantic import Field, model_validator
+
+from lifelong_lb.config.fields import AtLeastOne, Entry, Float, NonNegative, Positive
+
+Share = Annotated[Float, Field(ge=0, le=1)]
+Penalty = Literal["every", "first"]
+Project = Literal["descent", "both"]
 
 
 class StrategyEntry(Entry):
     """A continual-learning strategy.
 
-    Class attribute: ``online``, whether it can treat each chunk of an online stream as an experience.
+    Class attributes: ``scenarios`` and ``heads`` it works with, ``trained_once`` whether it learns the whole stream at
+    once instead of one experience after the other, ``online`` whether it can treat each chunk of an online stream as an
+    experience.
     """
 
+    scenarios: ClassVar[tuple[str, ...]] = ("task-incremental", "class-incremental", "domain-incremental")
+    heads: ClassVar[tuple[str, ...]] = ("multi", "masked", "single", "growing")
+    trained_once: ClassVar[bool] = False
     online: ClassVar[bool] = False
+
+    def passes(self) -> dict[str, Any]:
+        """What a rule's further passes do with this strategy's part of the objective, where there is a choice.
+
+        Returns:
+            Keyword arguments of :class:`lifelong_lb.strategies.SharpnessAwarePlugin`.
+        """
+        return {key: value for key, value in self if key in ("penalty", "project")}
+
+
+class Penalised(StrategyEntry):
+    """A strategy that adds a penalty to the loss.
+
+    ``penalty: every`` adds it in every pass of a rule's step, as the objective says. ``penalty: first`` adds it in the
+    first pass only, at w: what a second pass on the bare criterion does, for ablations.
+    """
+
+    penalty: Penalty = "every"
+
+
+class Projected(StrategyEntry):
+    """A strategy that projects gradients.
+
+    ``project: descent`` projects each gradient that a base step is about to see, while a rule's ascents follow the raw
+    gradient. ``project: both`` projects every gradient as it is taken.
+    """
+
+    project: Project = "descent"
+
+
+class Rehearsing(StrategyEntry):
+    """A strategy that draws minibatches from a memory."""
+
+    mem_size: AtLeastOne = 200
+    batch_size_mem: AtLeastOne = 10
+
+    @model_validator(mode="after")
+    def _memory_fills_a_minibatch(self) -> "Rehearsing":
+        if self.batch_size_mem > self.mem_size:
+            raise ValueError(
+                f"needs a mem_size of at least batch_size_mem, else nothing is ever replayed; "
+                f"got {self.mem_size} and {self.batch_size_mem}"
+            )
+        return self
 
 
 class Naive(StrategyEntry):
@@ -19,6 +74,19 @@ class Naive(StrategyEntry):
 
     online = True
     name: Literal["naive"] = "naive"
+
+
+class Cumulative(StrategyEntry):
+    """Each experience together with all images of the earlier ones: a memory without limit."""
+
+    name: Literal["cumulative"] = "cumulative"
+
+
+class Joint(StrategyEntry):
+    """All experiences at once, trained once: an upper bound, measured after the last experience only."""
+
+    trained_once = True
+    name: Literal["joint"] = "joint"
 
 
 class Replay(StrategyEntry):
@@ -32,4 +100,173 @@ class Replay(StrategyEntry):
     batch_size_mem: AtLeastOne | None = None
 
 
-STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {"naive": Naive, "replay": Replay}
+class GDumb(StrategyEntry):
+    """A balanced memory, and a model trained on it alone from scratch (Prabhu et al. 2020, ECCV)."""
+
+    name: Literal["gdumb"] = "gdumb"
+    mem_size: AtLeastOne = 200
+
+
+class EWC(Penalised):
+    """Elastic weight consolidation (Kirkpatrick et al. 2017, arXiv 1612.00796).
+
+    ``mode: separate`` keeps a penalty for each past experience. ``mode: online`` keeps one, to which older importances
+    contribute by ``decay_factor`` (Schwarz et al. 2018, arXiv 1805.06370).
+    """
+
+    name: Literal["ewc"] = "ewc"
+    ewc_lambda: NonNegative = 1.0
+    mode: Literal["separate", "online"] = "separate"
+    decay_factor: Share | None = None
+
+    @model_validator(mode="after")
+    def _decay_belongs_to_online(self) -> "EWC":
+        if (self.mode == "online") != (self.decay_factor is not None):
+            raise ValueError(
+                "needs a decay_factor, a number in [0, 1], in mode 'online', and none in mode 'separate'; "
+                f"got mode {self.mode!r} and decay_factor {self.decay_factor}"
+            )
+        return self
+
+
+class MAS(Penalised):
+    """Memory-aware synapses (Aljundi et al. 2018, arXiv 1711.09601)."""
+
+    name: Literal["mas"] = "mas"
+    lambda_reg: NonNegative = 1.0
+    alpha: Share = 0.5
+
+
+class LwF(Penalised):
+    """Learning without forgetting (Li & Hoiem 2016, arXiv 1606.09282)."""
+
+    name: Literal["lwf"] = "lwf"
+    alpha: NonNegative = 1.0
+    temperature: Positive = 2.0
+
+
+class SI(Penalised):
+    """Synaptic intelligence (Zenke et al. 2017, arXiv 1703.04200)."""
+
+    name: Literal["si"] = "si"
+    si_lambda: NonNegative = 1.0
+    eps: Positive = 1e-7
+
+
+class RWalk(Penalised):
+    """Riemannian walk (Chaudhry et al. 2018, arXiv 1801.10112)."""
+
+    scenarios = ("class-incremental",)
+    heads = ("single", "growing")
+    name: Literal["rwalk"] = "rwalk"
+    ewc_lambda: NonNegative = 0.1
+    ewc_alpha: Share = 0.9
+    delta_t: AtLeastOne = 10
+
+
+class AGEM(Projected):
+    """Averaged gradient episodic memory (Chaudhry et al. 2019, arXiv 1812.00420)."""
+
+    name: Literal["agem"] = "agem"
+    patterns_per_exp: AtLeastOne = 256
+    sample_size: AtLeastOne = 256
+
+
+class GEM(Projected):
+    """Gradient episodic memory (Lopez-Paz & Ranzato 2017, arXiv 1706.08840)."""
+
+    name: Literal["gem"] = "gem"
+    patterns_per_exp: AtLeastOne = 256
+    memory_strength: NonNegative = 0.5
+
+
+class MIR(Rehearsing):
+    """Maximally interfered retrieval (Aljundi et al. 2019, arXiv 1908.04742).
+
+    Of ``subsample`` images drawn from the memory, the ``batch_size_mem`` whose loss a plain step would raise most.
+    """
+
+    name: Literal["mir"] = "mir"
+    subsample: AtLeastOne = 50
+
+
+class ERACE(Rehearsing):
+    """Experience replay with asymmetric cross-entropy (Caccia et al. 2022, arXiv 2104.05025)."""
+
+    name: Literal["er-ace"] = "er-ace"
+
+
+class ERAML(Rehearsing):
+    """Experience replay with asymmetric metric learning (Caccia et al. 2022, arXiv 2104.05025)."""
+
+    scenarios = ("class-incremental",)
+    heads = ("single", "growing")
+    name: Literal["er-aml"] = "er-aml"
+    temp: Positive = 0.1
+    base_temp: Positive = 0.07
+
+
+class DER(StrategyEntry):
+    """Dark experience replay: logits of replayed images are kept (Buzzega et al. 2020, arXiv 2004.07211)."""
+
+    heads = ("multi", "masked", "single")
+    name: Literal["der"] = "der"
+    mem_size: AtLeastOne = 200
+    batch_size_mem: AtLeastOne | None = None
+    alpha: NonNegative = 0.1
+
+
+class DERPlusPlus(StrategyEntry):
+    """DER, and the labels of replayed images are kept too (Buzzega et al. 2020, arXiv 2004.07211)."""
+
+    heads = ("multi", "masked", "single")
+    name: Literal["der++"] = "der++"
+    mem_size: AtLeastOne = 200
+    batch_size_mem: AtLeastOne | None = None
+    alpha: NonNegative = 0.1
+    beta: NonNegative = 0.5
+
+
+class ICaRL(StrategyEntry):
+    """Exemplars by herding, distillation, nearest class mean (Rebuffi et al. 2017, arXiv 1611.07725).
+
+    ``fixed_memory: true`` shares ``mem_size`` images out over the classes seen; ``false`` keeps so many of each class.
+    """
+
+    scenarios = ("class-incremental",)
+    heads = ("single", "growing")
+    name: Literal["icarl"] = "icarl"
+    mem_size: AtLeastOne = 200
+    fixed_memory: bool = True
+
+
+STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
+    "naive": Naive,
+    "cumulative": Cumulative,
+    "joint": Joint,
+    "replay": Replay,
+    "gdumb": GDumb,
+    "ewc": EWC,
+    "mas": MAS,
+    "lwf": LwF,
+    "si": SI,
+    "rwalk": RWalk,
+    "agem": AGEM,
+    "gem": GEM,
+    "mir": MIR,
+    "er-ace": ERACE,
+    "er-aml": ERAML,
+    "der": DER,
+    "der++": DERPlusPlus,
+    "icarl": ICaRL,
+}
+
+_OWN_LOOP = "its training loop never reaches an optimizer step, so that no update rule can take part in it"
+NOT_OFFERED: dict[str, str] = {
+    "lamaml": _OWN_LOOP,
+    "mer": _OWN_LOOP,
+    "ar1": _OWN_LOOP,
+    "slda": "it fits a linear discriminant and takes no gradient, so that an update rule has nothing to change",
+    "bic": "in avalanche-lib 0.6 it fails with current versions of torch",
+}
+"""Strategies of Avalanche that studies cannot name, and why."""

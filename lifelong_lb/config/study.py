@@ -11,9 +11,10 @@ from lifelong_lb.config.fields import Entry, Settings, is_plain_text
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, External, OptimizerEntry
+from lifelong_lb.config.pairs import why_not
 from lifelong_lb.config.parse import Problems, as_list, parse_entry, parse_settings
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
-from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
+from lifelong_lb.config.strategies import NOT_OFFERED, STRATEGY_ENTRIES, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.yaml_file import parse_yaml, read_yaml
@@ -35,6 +36,7 @@ _DEFAULTS: dict[str, Any] = {
     "model": "mlp",
     "train": {},
     "evaluation": {},
+    "skip_unsupported": False,
 }
 _MISSING: tuple[Any, ...] = ()
 MAX_SEED = 2**32 - 1
@@ -42,7 +44,10 @@ MAX_SEEDS = 100_000
 
 
 class Study(Settings):
-    """A checked study. Build it with :func:`parse_study` or :func:`read_study`."""
+    """A checked study. Build it with :func:`parse_study` or :func:`read_study`.
+
+    With ``skip_unsupported`` strategies are left out where they cannot be used; otherwise they are refused.
+    """
 
     name: str
     streams: tuple[SerializeAsAny[StreamEntry], ...]
@@ -53,6 +58,7 @@ class Study(Settings):
     model: SerializeAsAny[ModelEntry]
     train: Train
     evaluation: Evaluation
+    skip_unsupported: bool = False
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
@@ -123,7 +129,8 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     if "streams" not in raw:
         problems.add("streams", f"needed: at least one stream (known: {', '.join(STREAM_ENTRIES)})")
     values = {**_DEFAULTS, **raw}
-    parts: dict[str, Any] = {axis: _axis(axis, values.get(axis, _MISSING), problems) for axis in AXES}
+    skip = values["skip_unsupported"] is True
+    parts: dict[str, Any] = {axis: _axis(axis, values.get(axis, _MISSING), problems, skip) for axis in AXES}
     parts["seeds"] = _seeds(values["seeds"], problems)
     parts["name"] = values["name"]
     if not isinstance(values["name"], str) or not is_plain_text(values["name"]):
@@ -131,11 +138,16 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     parts["model"] = parse_entry("model", MODEL_ENTRIES, values["model"], "model", problems)
     parts["train"] = parse_settings(Train, values["train"], "train", problems)
     parts["evaluation"] = parse_settings(Evaluation, values["evaluation"], "evaluation", problems)
+    parts["skip_unsupported"] = values["skip_unsupported"]
+    if not isinstance(values["skip_unsupported"], bool):
+        problems.add("skip_unsupported", f"must be true or false; got {values['skip_unsupported']!r}")
     if not problems.found:
         _check_streams(parts, problems)
         _check_labels(parts, problems)
         _check_online(parts, problems)
         _check_optimizers(parts, problems, alone=not merged)
+    if not problems.found:
+        _check_pairs(parts, problems)
     problems.raise_if_any(source)
     return Study(**parts)
 
@@ -187,14 +199,14 @@ def stream_train(study_train: Train, stream: StreamEntry, path: str, problems: P
     return parse_settings(Train, {**study_train.model_dump(), **stream.train}, f"{path}.train", problems)
 
 
-def _axis(axis: str, value: Any, problems: Problems) -> tuple[Entry, ...]:
+def _axis(axis: str, value: Any, problems: Problems, skip: bool) -> tuple[Entry, ...]:
     what, known = AXES[axis]
     items = as_list(value)
     if not items and not (axis == "streams" and value is _MISSING):
         problems.add(axis, f"needs at least one {what} (known: {', '.join(known)})")
     is_list = isinstance(value, Sequence) and not isinstance(value, str)
     paths = [f"{axis}[{i}]" if is_list else axis for i in range(len(items))]
-    parsed = [parse_entry(what, known, item, path, problems) for item, path in zip(items, paths, strict=True)]
+    parsed = [_parse(axis, item, path, problems, skip) for item, path in zip(items, paths, strict=True)]
     entries = [(path, entry) for path, entry in zip(paths, parsed, strict=True) if entry is not None]
     for index, (path, entry) in enumerate(entries):
         for earlier_path, earlier in entries[:index]:
@@ -203,6 +215,16 @@ def _axis(axis: str, value: Any, problems: Problems) -> tuple[Entry, ...]:
             elif entry.label is not None and entry.label == earlier.label:
                 problems.add(path, f"has the label {entry.label!r} of {earlier_path}; labels tell entries apart")
     return tuple(entry for _, entry in entries)
+
+
+def _parse(axis: str, item: Any, path: str, problems: Problems, skip: bool) -> Entry | None:
+    what, known = AXES[axis]
+    name = item.get("name") if isinstance(item, Mapping) else item
+    if axis == "strategies" and isinstance(name, str) and name in NOT_OFFERED:
+        if not skip:
+            problems.add(path, f"{name} cannot be used in a study: {NOT_OFFERED[name]} (known: {', '.join(known)})")
+        return None
+    return parse_entry(what, known, item, path, problems)
 
 
 def _seeds(value: Any, problems: Problems) -> tuple[int, ...]:
@@ -265,3 +287,25 @@ def _check_online(parts: dict[str, Any], problems: Problems) -> None:
                 problems.add(path, f"the rule {rule.name} goes over several minibatches, which chunks cut short")
             elif rule.batch_norm == "recomputed":
                 problems.add(path, f"{rule.name} with batch_norm: recomputed would recompute it on one chunk alone")
+
+
+def _check_pairs(parts: dict[str, Any], problems: Problems) -> None:
+    """See that every strategy can learn every stream, or that something is left where those that cannot are skipped."""
+    reasons: dict[str, None] = {}
+    works = False
+    for index, stream in enumerate(parts["streams"]):
+        model = stream_model(parts["model"], stream, f"streams[{index}]", problems)
+        train = stream_train(parts["train"], stream, f"streams[{index}]", problems)
+        assert model is not None, problems.found  # both were checked before
+        assert train is not None, problems.found
+        for place, strategy in enumerate(parts["strategies"]):
+            reason = why_not(strategy, stream, model, train)
+            works = works or reason is None
+            if reason is not None:
+                reasons[f"strategies[{place}] with streams[{index}]: {reason}"] = None
+    if reasons and not parts["skip_unsupported"]:
+        hint = " (or set skip_unsupported: true to leave such pairs out)" if works else ""
+        problems.found += [f"{reason}{hint}" for reason in reasons]
+    elif not works:
+        why = "; ".join(reasons) or f"known: {', '.join(STRATEGY_ENTRIES)}"
+        problems.add("strategies", f"none is left that can learn any of the streams ({why})")

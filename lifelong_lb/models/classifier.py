@@ -90,16 +90,18 @@ class TaskAwareClassifier(MultiTaskModule):
             features: Tensor = self.backbone(self.normalise(x))
         return features
 
-    def forward(self, x: Tensor, task_labels: Tensor) -> Tensor:
+    def forward(self, x: Tensor, task_labels: Tensor | None) -> Tensor | dict[int, Tensor]:
         """Logits of each image's own task.
 
         Args:
             x: ``(B, C, H, W)``.
-            task_labels: int64 ``(B,)``.
+            task_labels: int64 ``(B,)``; None (part of Avalanche's protocol) for the logits of every task learnt so far.
 
         Returns:
-            ``(B, classes an experience)``.
+            ``(B, classes an experience)``, or one such tensor a task.
         """
+        if task_labels is None:
+            return {task: self.forward_single_task(x, task) for task in sorted(self.known_train_tasks_labels)}
         with autocast(x, self.precision):
             logits: Tensor = self.head(self.features(x), task_labels)
         return logits if self.precision == "float32" else logits.float()
@@ -114,4 +116,5 @@ class TaskAwareClassifier(MultiTaskModule):
         Returns:
             ``(B, classes an experience)``.
         """
-        return self.forward(x, x.new_full((len(x),), task_label, dtype=torch.int64))
+        logits: Tensor = self.head(self.features(x), x.new_full((len(x),), task_label, dtype=torch.int64))
+        return logits

@@ -143,10 +143,12 @@ class StudyFile:
                 Place(str(r["run"]), int(r["seed"]), {axis: int(r[axis]) for axis in AXES}) for r in raw["runs"]
             )
             stored = {key: value for key, value in raw["study"].items() if key != "seeds"}
-            seeds = list(raw["study"]["seeds"])
+            seeds, skip = list(raw["study"]["seeds"]), bool(stored.get("skip_unsupported", False))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{source}: damaged ({error!r})") from None
-        file = cls(parse_study({**stored, "seeds": seeds}, source, merged=True), places)
+        # the places say which pairs are meant: two studies may have met in this folder
+        study = parse_study({**stored, "seeds": seeds, "skip_unsupported": True}, source, merged=True)
+        file = cls(study.model_copy(update={"skip_unsupported": skip}), places)
         if any(not 0 <= i < len(getattr(file.study, axis)) for p in places for axis, i in p.entries.items()):
             raise UserError(f"{source}: damaged (a run points to an entry that is not there)")
         return file

@@ -7,31 +7,13 @@ from typing import Any
 
 import torch
 from avalanche.training.plugins import EvaluationPlugin
-from avalanche.training.supervised import Naive, Replay
 from torch import nn
 from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer
 
 from lifelong_lb.config import Evaluation, OptimizerEntry, StrategyEntry, Train, UserError
 from lifelong_lb.config.optimizers import External
-from lifelong_lb.config.strategies import Replay as ReplayEntry
 from lifelong_lb.optim import ClosureOptimizer, ExternalOptimizer, RebuiltOptimizer
-
-
-def _naive(entry: StrategyEntry, common: dict[str, Any]) -> Any:
-    return Naive(**common)
-
-
-def _replay(entry: StrategyEntry, common: dict[str, Any]) -> Any:
-    assert isinstance(entry, ReplayEntry)
-    strategy = Replay(mem_size=entry.mem_size, **common)
-    for plugin in strategy.plugins:
-        if hasattr(plugin, "batch_size_mem"):
-            plugin.batch_size_mem = entry.batch_size_mem
-    return strategy
-
-
-STRATEGIES: dict[str, Callable[[StrategyEntry, dict[str, Any]], Any]] = {"naive": _naive, "replay": _replay}
-"""Names that a study file knows, and the functions that build them."""
+from lifelong_lb.strategies.builders import STRATEGIES
 
 
 def _sgd(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:

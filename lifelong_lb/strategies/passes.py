@@ -7,22 +7,80 @@ dropped silently.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from avalanche.training.plugins import EvaluationPlugin, EWCPlugin, LwFPlugin, MASPlugin
+from avalanche.training.losses import ICaRLLossPlugin
+from avalanche.training.plugins import (
+    AGEMPlugin,
+    BiCPlugin,
+    EvaluationPlugin,
+    EWCPlugin,
+    GEMPlugin,
+    GSS_greedyPlugin,
+    LwFPlugin,
+    MASPlugin,
+    MIRPlugin,
+    RWalkPlugin,
+    SynapticIntelligencePlugin,
+)
 from avalanche.training.plugins.clock import Clock
+from avalanche.training.supervised.icarl import _ICaRLPlugin
 from avalanche.training.templates import SupervisedTemplate
 from avalanche.training.templates.base_sgd import PeriodicEval
+
+from lifelong_lb.strategies.mir import Retrieval
 
 HOOKS = ("before_forward", "after_forward", "before_backward", "after_backward")
 """Hooks through which a plugin can change the loss or the gradient of a pass."""
 
-FIRED_AGAIN: dict[type, tuple[str, ...]] = {
-    EWCPlugin: ("before_backward",),
-    MASPlugin: ("before_backward",),
-    LwFPlugin: ("before_backward",),
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What a plugin's part in a step means for the passes after the first.
+
+    Attributes:
+        again: hooks fired again in every further pass.
+        once: hooks that belong to the iteration, not to a pass: fired by the first pass only.
+        held: attributes that a pass uses up; what they were in the first pass is put back before each further one.
+        penalty: whether what is fired again is a penalty, which ``penalty="first"`` leaves to the first pass.
+        projects: whether ``after_backward`` projects the gradient, see ``project``.
+        reads_gradient: whether the plugin reads ``.grad`` after the step and means g(w), the first pass's.
+    """
+
+    again: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    penalty: bool = False
+    projects: bool = False
+    reads_gradient: bool = False
+
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """All hooks that are accounted for."""
+        return (*self.again, *self.once, *(("after_backward",) if self.projects else ()))
+
+
+PARTS: dict[type, Part] = {
+    EWCPlugin: Part(again=("before_backward",), penalty=True),
+    MASPlugin: Part(again=("before_backward",), penalty=True),
+    LwFPlugin: Part(again=("before_backward",), penalty=True),
+    SynapticIntelligencePlugin: Part(again=("before_backward",), penalty=True, reads_gradient=True),
+    RWalkPlugin: Part(again=("before_backward",), penalty=True),
+    AGEMPlugin: Part(projects=True),
+    GEMPlugin: Part(projects=True),
+    Retrieval: Part(again=("before_backward",)),  # it chooses in the first pass, and replays the same in the others
+    ICaRLLossPlugin: Part(once=("before_forward",), held=("old_logits",)),
+    _ICaRLPlugin: Part(once=("before_forward",)),  # looks at sizes
 }
-"""Plugins whose hooks belong to the objective: their penalty enters every pass of a step."""
+"""Plugins that take part in the passes. Those without such a hook (replay, GDumb) need no row."""
+
+REFUSED: dict[type, str] = {
+    MIRPlugin: "it would retrieve other images in every pass; lifelong_lb.strategies.MIR retrieves once an iteration",
+    BiCPlugin: "it fails with current versions of torch, and its second stage has an optimizer of its own",
+    GSS_greedyPlugin: "it changes its memory in every pass, and leaves gradients behind that double the first one",
+}
+"""Plugins of Avalanche that cannot take part, and why."""
 
 ONLOOKERS: tuple[type, ...] = (EvaluationPlugin, Clock, PeriodicEval)
 """Plugins that change nothing; they see the first pass only."""
@@ -33,6 +91,34 @@ LOOP = (
     *("_before_training_iteration", "_after_training_iteration", "_before_update", "_after_update"),
 )
 """Methods of a strategy that make up its training loop; forward, criterion and backward are called and may differ."""
+
+
+@dataclass
+class FurtherPasses:
+    """What the passes after the first do with a strategy's plugins.
+
+    Attributes:
+        hooks: pairs of hook name and plugin to fire again, in the strategy's order.
+        held: pairs of plugin and attribute to put back.
+        projections: plugins whose ``after_backward`` projects the gradient.
+        reads_gradient: whether ``.grad`` has to hold g(w) again after the step.
+    """
+
+    hooks: list[tuple[str, Any]] = field(default_factory=list)
+    held: list[tuple[Any, str]] = field(default_factory=list)
+    projections: list[Any] = field(default_factory=list)
+    reads_gradient: bool = False
+
+    def fire(self, hook: str, strategy: Any) -> None:
+        """Fire one hook of those to fire again.
+
+        Args:
+            hook: its name.
+            strategy: the Avalanche strategy.
+        """
+        for name, plugin in self.hooks:
+            if name == hook:
+                getattr(plugin, name)(strategy)
 
 
 def check_loop(strategy: Any) -> None:
@@ -48,38 +134,67 @@ def check_loop(strategy: Any) -> None:
         if getattr(type(strategy), name, None) is not getattr(SupervisedTemplate, name):
             raise TypeError(
                 f"SharpnessAwarePlugin cannot repeat the passes of {type(strategy).__name__}, which has a {name} of "
-                "its own; it works with strategies that train with Avalanche's ordinary loop"
+                "its own; it works with strategies that train with Avalanche's ordinary loop (of those that do not, "
+                "lifelong_lb.strategies has ERACE, ERAML and DER, which do)"
             )
 
 
-def hooks_to_fire(plugins: Sequence[Any], own: Any) -> list[tuple[str, Any]]:
-    """Hooks that every further pass of a step fires again.
+def further_passes(
+    plugins: Sequence[Any], own: Any, *, penalty: str = "every", project: str = "descent"
+) -> FurtherPasses:
+    """Find out what the passes after the first have to do.
 
     Args:
         plugins: the strategy's plugins.
         own: the plugin that takes the passes.
+        penalty: ``"every"`` or ``"first"``, see :class:`lifelong_lb.strategies.SharpnessAwarePlugin`.
+        project: ``"descent"`` or ``"both"``, likewise.
 
     Returns:
-        Pairs of hook name and plugin, in the strategy's order.
+        The hooks to fire again, and what else is to be done.
 
     Raises:
-        TypeError: when a plugin takes part in the passes in a way the table does not know.
+        TypeError: when a plugin takes part in the passes in a way the table does not know, or before ``own`` sees the
+            raw gradient.
     """
-    found = []
+    found, before_own = FurtherPasses(), True
     for plugin in plugins:
+        if plugin is own:
+            before_own = False
         if plugin is own or isinstance(plugin, ONLOOKERS):
             continue
-        hooks = [hook for hook in HOOKS if _does_something(plugin, hook)]
-        known = next((FIRED_AGAIN[kind] for kind in type(plugin).__mro__ if kind in FIRED_AGAIN), ())
-        unknown = [hook for hook in hooks if hook not in known]
-        if unknown:
+        part, hooks = _part(plugin), [hook for hook in HOOKS if _does_something(plugin, hook)]
+        if part.projects and before_own and project == "descent" and own is not None:
             raise TypeError(
-                f"SharpnessAwarePlugin does not know what {type(plugin).__name__}.{unknown[0]} means for a pass at "
-                f"other weights, and would rather stop than drop it silently "
-                f"(known: {', '.join(kind.__name__ for kind in FIRED_AGAIN)})"
+                f"SharpnessAwarePlugin must come before {type(plugin).__name__} in the list of plugins, to see the "
+                "gradient before it is projected"
             )
-        found += [(hook, plugin) for hook in hooks]
+        if not (part.penalty and penalty == "first"):
+            found.hooks += [(hook, plugin) for hook in hooks if hook in part.again]
+        found.held += [(plugin, name) for name in part.held]
+        found.reads_gradient |= part.reads_gradient
+        if part.projects:
+            found.projections.append(plugin)
+            if project == "both":
+                found.hooks.append(("after_backward", plugin))
     return found
+
+
+def _part(plugin: Any) -> Part:
+    """The plugin's row, after seeing that it accounts for all of its hooks."""
+    kinds = type(plugin).__mro__
+    refused = next((kind for kind in kinds if kind in REFUSED), None)
+    if refused is not None:
+        raise TypeError(f"SharpnessAwarePlugin cannot work with {refused.__name__}: {REFUSED[refused]}")
+    part = next((PARTS[kind] for kind in kinds if kind in PARTS), Part())
+    unknown = [hook for hook in HOOKS if _does_something(plugin, hook) and hook not in part.hooks]
+    if unknown:
+        raise TypeError(
+            f"SharpnessAwarePlugin does not know what {type(plugin).__name__}.{unknown[0]} means for a pass at "
+            f"other weights, and would rather stop than drop it silently "
+            f"(known: {', '.join(kind.__name__ for kind in PARTS)})"
+        )
+    return part
 
 
 def _does_something(plugin: Any, hook: str) -> bool:

@@ -1,6 +1,6 @@
 """The plugin that applies an update rule inside an Avalanche strategy."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from avalanche.core import SupervisedPlugin
@@ -10,7 +10,7 @@ from torch import Tensor
 from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, UpdateRule, recomputed_statistics
 from lifelong_lb.optim.rule import Finish
 from lifelong_lb.strategies.guards import DivergedError, place
-from lifelong_lb.strategies.passes import check_loop, hooks_to_fire
+from lifelong_lb.strategies.passes import FurtherPasses, check_loop, further_passes
 
 
 class SharpnessAwarePlugin(SupervisedPlugin):
@@ -25,14 +25,25 @@ class SharpnessAwarePlugin(SupervisedPlugin):
     With the rule :class:`~lifelong_lb.optim.NoRule`, a :class:`~lifelong_lb.optim.ClosureOptimizer` takes its passes in
     the strategy's ``optimizer_step()``, over the same minibatch and with the same care.
 
+    Every pass of a step is taken on the strategy's full objective, see :data:`lifelong_lb.strategies.passes.PARTS`: the
+    same replayed samples, penalties at the weights of the pass, and for strategies that project gradients (A-GEM, GEM)
+    the projection of each gradient that a base step is about to see. When a further pass raises, weights and gradients
+    are those of the first pass.
+
     Args:
         rule: the update rule.
+        penalty: ``"every"``: penalties (EWC, MAS, LwF, SI, RWalk) enter every pass. ``"first"``: only the first, so
+            that with SAM they take part in the ascent alone; for ablations.
+        project: ``"descent"``: ascents follow the raw gradient. A gradient used for both, as in Lookbehind, is used raw
+            for the ascent and projected for the base step. ``"both"``: every gradient is projected as it is taken, and
+            not again after a rule has combined several.
 
     Attributes:
         gradient_evaluations: forward-backward passes over minibatches so far, the ordinary ones included.
 
     Raises:
         TypeError: when the rule is not an update rule of :mod:`lifelong_lb.optim`.
+        ValueError: for another word.
 
     Example:
         >>> from lifelong_lb.optim import LookbehindSAM
@@ -40,15 +51,28 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         0
     """
 
-    def __init__(self, rule: UpdateRule) -> None:
+    def __init__(
+        self,
+        rule: UpdateRule,
+        *,
+        penalty: Literal["every", "first"] = "every",
+        project: Literal["descent", "both"] = "descent",
+    ) -> None:
         super().__init__()
         if not isinstance(rule, UpdateRule):
             raise TypeError(f"rule must be an update rule, such as SAM(rho=0.05); got {rule!r}")
-        self.rule = rule
+        if penalty not in ("every", "first"):
+            raise ValueError(f"penalty must be 'every' or 'first'; got {penalty!r}")
+        if project not in ("descent", "both"):
+            raise ValueError(f"project must be 'descent' or 'both'; got {project!r}")
+        self.rule, self.penalty, self.project = rule, penalty, project
         self.gradient_evaluations = 0
         self._finish: Finish | None = None
         self._hide_slow: Finish | None = None
-        self._again: list[tuple[str, Any]] = []
+        self._further = FurtherPasses()
+        self._held: list[tuple[Any, str, Any]] = []
+        self._raw: list[tuple[Tensor, Tensor | None]] = []
+        self._first: list[tuple[Tensor, Tensor | None]] = []
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """See what a further pass has to fire again.
@@ -63,12 +87,14 @@ class SharpnessAwarePlugin(SupervisedPlugin):
                 that is not known, or rule and optimizer both take passes.
         """
         check_loop(strategy)
-        if isinstance(strategy.optimizer, ClosureOptimizer) and not isinstance(self.rule, NoRule):
+        own_passes = isinstance(strategy.optimizer, ClosureOptimizer)
+        if own_passes and not isinstance(self.rule, NoRule):
             raise TypeError(
                 f"{type(self.rule).__name__} cannot be applied to {type(strategy.optimizer.base).__name__}, which "
                 "takes passes of its own; use NoRule()"
             )
-        self._again = hooks_to_fire(strategy.plugins, self)
+        project = "both" if own_passes else self.project  # whatever such an optimizer sees, it may descend
+        self._further = further_passes(strategy.plugins, self, penalty=self.penalty, project=project)
 
     def before_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Let the rule prepare the first pass.
@@ -85,6 +111,32 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             strategy.optimizer.before_first_pass(self.rule.passes)
         self.rule.before_first_pass(strategy.optimizer)
 
+    def after_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Note what the loss is going to use up.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._held = [(plugin, name, getattr(plugin, name)) for plugin, name in self._further.held]
+
+    def after_backward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Keep the raw gradient, where it is going to be projected in place and an ascent is to follow it.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        if self._projects_descents:
+            self._raw = _gradients(strategy, copied=True)
+
+    @property
+    def _projects_descents(self) -> bool:
+        """Whether projecting is up to this plugin; with a single pass the strategy has done what there is to do."""
+        return bool(self._further.projections) and self.project == "descent" and self.rule.gradient_evaluations > 1
+
     def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Take the rule's further passes, or let the optimizer take its own.
 
@@ -99,18 +151,33 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self.gradient_evaluations += 1
         names = {p: name for name, p in strategy.model.named_parameters()} if self.rule.uses_names else None
         loss, output = strategy.loss, strategy.mb_output
+        self._first = _gradients(strategy, copied=self._further.reads_gradient)
+        raw, self._raw = self._raw, []
+        _load_gradients(raw)
 
         def closure() -> Tensor:
             self.gradient_evaluations += 1
+            for plugin, name, value in self._held:
+                setattr(plugin, name, value)
             try:
-                return _pass_again(strategy, self._again)
+                return _pass_again(strategy, self._further)
             finally:
                 strategy.loss, strategy.mb_output = loss, output
 
+        def project() -> None:
+            for plugin in self._further.projections:
+                plugin.after_backward(strategy)
+
+        before_descent = project if self._projects_descents else None
         try:
-            self._finish = self.rule.before_base_step(strategy.optimizer, closure, names, loss, strategy.model)
-        except NonFiniteGradientError as error:
-            raise DivergedError(f"{error} ({place(strategy)}, loss {loss.item():g})") from None
+            self._finish = self.rule.before_base_step(
+                strategy.optimizer, closure, names, loss, strategy.model, before_descent
+            )
+        except BaseException as error:
+            _load_gradients(self._first)
+            if isinstance(error, NonFiniteGradientError):
+                raise DivergedError(f"{error} ({place(strategy)}, loss {loss.item():g})") from None
+            raise
         if isinstance(strategy.optimizer, ClosureOptimizer):
             strategy.optimizer.after_first_pass(closure, loss)
 
@@ -125,6 +192,9 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         finish, self._finish = self._finish, None
         if finish is not None:
             finish()
+        if self._further.reads_gradient:
+            _load_gradients(self._first)
+        self._first = []
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Finish early what spans iterations, before memories, importances or evaluations look at the model.
@@ -179,21 +249,26 @@ def _recompute_statistics(strategy: Any) -> None:
             avalanche_forward(strategy.model, x, task)
 
 
-def _pass_again(strategy: Any, again: list[tuple[str, Any]]) -> Tensor:
+def _gradients(strategy: Any, *, copied: bool) -> list[tuple[Tensor, Tensor | None]]:
+    """Each parameter with its gradient. Further passes leave these tensors alone, but a rule may change the first."""
+    return [(p, p.grad.clone() if copied and p.grad is not None else p.grad) for p in strategy.model.parameters()]
+
+
+def _load_gradients(gradients: list[tuple[Tensor, Tensor | None]]) -> None:
+    for p, grad in gradients:
+        p.grad = grad
+
+
+def _pass_again(strategy: Any, further: FurtherPasses) -> Tensor:
     """Evaluate the current minibatch at the current weights, as the strategy's training loop does."""
     strategy.optimizer.zero_grad()
     strategy.loss = strategy._make_empty_loss()
-    for hook, plugin in again:
-        if hook == "before_forward":
-            plugin.before_forward(strategy)
+    further.fire("before_forward", strategy)
     strategy.mb_output = strategy.forward()
+    further.fire("after_forward", strategy)
     strategy.loss += strategy.criterion()
-    for hook, plugin in again:
-        if hook == "before_backward":
-            plugin.before_backward(strategy)
+    further.fire("before_backward", strategy)
     strategy.backward()
-    for hook, plugin in again:
-        if hook == "after_backward":
-            plugin.after_backward(strategy)
+    further.fire("after_backward", strategy)
     loss: Tensor = strategy.loss
     return loss

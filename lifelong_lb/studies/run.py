@@ -17,6 +17,7 @@ from lifelong_lb.strategies import (
     SeparateSeeds,
     SharpnessAwarePlugin,
     Stopwatch,
+    StrategyGradients,
     build_optimizer,
     build_strategy,
 )
@@ -34,6 +35,7 @@ class Progress:
         accuracy: entries ``(trained, evaluated, accuracy)``.
         initial_accuracy: accuracy on each experience at initialisation, where asked for.
         gradient_evaluations: passes over training minibatches so far.
+        strategy_gradient_evaluations: gradients that the strategy has taken beside those so far.
         train_seconds: seconds spent training so far.
         data: what the images were.
         diagnostics: one mapping a recorded pass, where the study asks for them.
@@ -43,6 +45,7 @@ class Progress:
     accuracy: list[tuple[int, int, float]] = field(default_factory=list)
     initial_accuracy: list[float] = field(default_factory=list)
     gradient_evaluations: int = 0
+    strategy_gradient_evaluations: int = 0
     train_seconds: float = 0.0
     data: dict[str, Any] = field(default_factory=dict)
     diagnostics: list[dict[str, float]] = field(default_factory=list)
@@ -69,25 +72,29 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
     if config.evaluation.diagnostics_every is not None:
         rule.observer = diagnostics = Diagnostics(config.evaluation.diagnostics_every)
         progress.diagnostics = diagnostics.rows
-    sharpness_aware, stopwatch, recorder = SharpnessAwarePlugin(rule), Stopwatch(), AccuracyRecorder()
+    sharpness_aware = SharpnessAwarePlugin(rule, **config.strategy.passes())
+    own_gradients, stopwatch, recorder = StrategyGradients(), Stopwatch(), AccuracyRecorder()
     strategy = build_strategy(
         config.strategy,
         model=model,
         optimizer=build_optimizer(config.optimizer, model.parameters()),
         train=config.train,
         evaluation=config.evaluation,
-        plugins=[SeparateSeeds(config.seed), sharpness_aware, DivergenceGuard(), stopwatch, recorder],
+        plugins=[SeparateSeeds(config.seed), sharpness_aware, DivergenceGuard(), own_gradients, stopwatch, recorder],
         device=device,
     )
-    everything = config.evaluation.experiences == "all"
-    if everything:
+    everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
+    if everything and not once:
         progress.initial_accuracy = recorder.evaluate(strategy, stream.test, unseen=True)
-    for i in range(stream.shape.experiences):
+    last = stream.shape.experiences - 1
+    for i in [last] if once else range(last + 1):
         seed_all(config.seed, INITIALISATION, i + 1)  # outputs that a growing head adds
+        arrives = stream.train if once else arriving(stream.train, i, config.stream, config.seed)
         try:
-            strategy.train(arriving(stream.train, i, config.stream, config.seed), eval_streams=[])
+            strategy.train(arrives, eval_streams=[])
         finally:
             progress.gradient_evaluations = sharpness_aware.gradient_evaluations
+            progress.strategy_gradient_evaluations = own_gradients.count
             progress.train_seconds = stopwatch.seconds
         started = time.perf_counter()
         tested = stream.test if everything else stream.test[: i + 1]

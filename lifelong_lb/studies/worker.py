@@ -78,6 +78,7 @@ def work(job: Job, scratch: Path) -> Status:
         accuracy=progress.accuracy,
         initial_accuracy=progress.initial_accuracy,
         gradient_evaluations=progress.gradient_evaluations,
+        strategy_gradient_evaluations=progress.strategy_gradient_evaluations,
         train_seconds=progress.train_seconds,
         data=progress.data,
     )
@@ -110,14 +111,21 @@ def _environment(job: Job, device: str) -> dict[str, Any]:
     }
 
 
+_AVALANCHES_OWN = (
+    "Call to deprecated function update",  # its memories
+    "Using a non-tuple sequence for multidimensional indexing",  # importances of a head that has grown
+    "__array_wrap__ must accept context",  # synaptic intelligence
+)
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without a warning that Avalanche's replay plugin raises at each experience, past any filter."""
+    """Without warnings about Avalanche's own code that nobody here can heed, some of them raised past any filter."""
     with warnings.catch_warnings():
         show = warnings.showwarning
 
         def selective(message: Warning | str, *rest: Any) -> None:
-            if not str(message).startswith("Call to deprecated function update"):
+            if not str(message).startswith(_AVALANCHES_OWN):
                 show(message, *rest)
 
         warnings.showwarning = selective  # type: ignore[assignment]  # the same arguments, not all named

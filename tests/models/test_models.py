@@ -125,3 +125,14 @@ def test_a_multi_head_asks_each_sample_its_own_task_and_leaves_the_others_alone(
     assert head.layers[1].weight.grad is None
     assert head.layers[2].weight.grad is not None
     assert torch.equal(head(features[:1], tasks[:1]), head.layers[0](features[:1]))
+
+
+@pytest.mark.parametrize("head", ["multi", "masked"])
+def test_without_a_task_label_every_task_learnt_so_far_answers(head):
+    model = build_model(MODEL_ENTRIES["mlp"](head=head), SHAPE)
+    model.known_train_tasks_labels = {0, 2}
+    x = images(4)
+    answers = model(x, None)
+    assert list(answers) == [0, 2]
+    for task, logits in answers.items():
+        assert torch.equal(logits, model(x, torch.full((4,), task)))

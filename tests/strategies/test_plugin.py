@@ -331,13 +331,13 @@ def test_a_strategy_with_a_loop_of_its_own_is_refused(kind, settings, method):
 
 
 def test_a_penalty_of_a_known_kind_may_be_subclassed():
-    from lifelong_lb.strategies.passes import hooks_to_fire
+    from lifelong_lb.strategies.passes import further_passes
 
     class MyEWC(EWCPlugin):
         pass
 
     plugin = MyEWC(ewc_lambda=1.0)
-    assert hooks_to_fire([plugin], own=None) == [("before_backward", plugin)]
+    assert further_passes([plugin], own=None).hooks == [("before_backward", plugin)]
 
 
 def test_only_rules_are_taken():

@@ -5,7 +5,7 @@ import pytest
 
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.data import find_dataset, load_images
-from lifelong_lb.evaluation import AccuracyMatrix, forward_transfer
+from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy, forgetting, forward_transfer
 from lifelong_lb.strategies import DivergedError
 from lifelong_lb.studies.run import Progress, execute
 
@@ -88,3 +88,42 @@ def test_what_was_measured_before_divergence_is_kept():
         execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lambda line: None)
     assert progress.experiences == 5
     assert progress.gradient_evaluations >= 1
+
+
+@pytest.mark.parametrize("evaluation", ["seen", "all"])
+@pytest.mark.parametrize("head", ["single", "growing"])
+def test_joint_is_trained_once(head, evaluation):
+    raw = {
+        "streams": [{"name": "split-digits", "scenario": "class-incremental"}],
+        "model": {"name": "mlp", "head": head, "hidden": [16]},
+        "train": {"batch_size": 64},
+        "strategies": ["joint"],
+        "evaluation": {"experiences": evaluation},
+    }
+    progress, lines = Progress(), []
+    execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lines.append)
+    assert len(lines) == 1
+    assert [(trained, evaluated) for trained, evaluated, _ in progress.accuracy] == [(4, j) for j in range(5)]
+    assert progress.gradient_evaluations == 23  # 1442 images in minibatches of 64
+    assert progress.initial_accuracy == []
+    matrix = AccuracyMatrix.from_entries(progress.accuracy, 5)
+    assert 0 < average_accuracy(matrix) < 1
+    assert np.isnan(forgetting(matrix))
+
+
+@pytest.mark.filterwarnings("ignore:Using a non-tuple sequence:UserWarning")
+@pytest.mark.parametrize(
+    ("strategy", "own"),
+    [
+        ("naive", 0),
+        ("ewc", 25),  # five minibatches of importances after each experience
+        ("agem", 20),  # one an iteration, from the second experience on
+        ("gem", 5 * (1 + 2 + 3 + 4)),  # one an iteration and past experience
+        ("mir", 20),
+        ("rwalk", 25),
+    ],
+)
+def test_gradients_of_a_strategy_s_own(strategy, own):
+    progress = run("class-incremental", "single", strategies=[strategy], train={"batch_size": 60}, rules=["sam"])
+    assert progress.gradient_evaluations == 2 * 25
+    assert progress.strategy_gradient_evaluations == own

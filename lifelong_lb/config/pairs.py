@@ -1,0 +1,37 @@
+"""Entries that do not work together, each for a reason that can be told before anything runs."""
+
+from lifelong_lb.config.models import ModelEntry
+from lifelong_lb.config.strategies import AGEM, DER, DERPlusPlus, StrategyEntry
+from lifelong_lb.config.streams import StreamEntry
+from lifelong_lb.config.train import Train
+
+
+def why_not(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, train: Train) -> str | None:
+    """Why a strategy cannot learn a stream.
+
+    Args:
+        strategy: the strategy.
+        stream: the stream.
+        model: the stream's model, its head explicit.
+        train: the stream's training settings.
+
+    Returns:
+        A sentence; None when nothing speaks against it.
+    """
+    if stream.scenario not in strategy.scenarios:
+        return f"{strategy.name} works with {' or '.join(strategy.scenarios)} streams; got {stream.scenario}"
+    if model.head not in strategy.heads:
+        return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
+    if isinstance(strategy, DER | DERPlusPlus):
+        minibatch = strategy.batch_size_mem or train.batch_size
+        if minibatch > strategy.mem_size:
+            return (
+                f"{strategy.name} needs a mem_size of at least its batch_size_mem (by default train.batch_size), else "
+                f"nothing is ever replayed; got {strategy.mem_size} and {minibatch}"
+            )
+    if isinstance(strategy, AGEM) and strategy.sample_size < stream.experiences - 1:
+        return (
+            f"agem draws sample_size images evenly from all past experiences, so it must be at least "
+            f"{stream.experiences - 1} for {stream.experiences} experiences; got {strategy.sample_size}"
+        )
+    return None

@@ -1,0 +1,132 @@
+"""One function a strategy: from its entry in a study file to an Avalanche strategy.
+
+Avalanche's own classes wherever they work; its plugins with a patch, or a strategy of ours, where they do not.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from avalanche.models import NCMClassifier, TrainEvalModel
+from avalanche.training import supervised
+from torch import nn
+
+from lifelong_lb.config import strategies as entries
+from lifelong_lb.strategies import patches
+from lifelong_lb.strategies.mir import MIR
+from lifelong_lb.strategies.replayed import DER, ERACE, ERAML
+
+Common = dict[str, Any]
+"""Arguments that every strategy takes: model, optimizer, criterion, plugins and the like."""
+
+
+def _naive(entry: entries.Naive, common: Common) -> Any:
+    return supervised.Naive(**common)
+
+
+def _cumulative(entry: entries.Cumulative, common: Common) -> Any:
+    return supervised.Cumulative(**common)
+
+
+def _joint(entry: entries.Joint, common: Common) -> Any:
+    return supervised.JointTraining(**common)
+
+
+def _replay(entry: entries.Replay, common: Common) -> Any:
+    strategy = supervised.Replay(mem_size=entry.mem_size, **common)
+    for plugin in strategy.plugins:
+        if hasattr(plugin, "batch_size_mem"):
+            plugin.batch_size_mem = entry.batch_size_mem
+    return strategy
+
+
+def _gdumb(entry: entries.GDumb, common: Common) -> Any:
+    return _with(patches.GDumb(entry.mem_size), common)
+
+
+def _ewc(entry: entries.EWC, common: Common) -> Any:
+    settings = {"ewc_lambda": entry.ewc_lambda, "mode": entry.mode, "decay_factor": entry.decay_factor}
+    return supervised.EWC(**settings, **common)
+
+
+def _mas(entry: entries.MAS, common: Common) -> Any:
+    return _with(patches.MemoryAwareSynapses(entry.lambda_reg, entry.alpha), common)
+
+
+def _lwf(entry: entries.LwF, common: Common) -> Any:
+    return _with(patches.LearningWithoutForgetting(entry.alpha, entry.temperature), common)
+
+
+def _si(entry: entries.SI, common: Common) -> Any:
+    return _with(patches.SynapticIntelligence(entry.si_lambda, entry.eps), common)
+
+
+def _rwalk(entry: entries.RWalk, common: Common) -> Any:
+    return _with(patches.RiemannianWalk(entry.ewc_lambda, entry.ewc_alpha, entry.delta_t), common)
+
+
+def _agem(entry: entries.AGEM, common: Common) -> Any:
+    return supervised.AGEM(patterns_per_exp=entry.patterns_per_exp, sample_size=entry.sample_size, **common)
+
+
+def _gem(entry: entries.GEM, common: Common) -> Any:
+    return _with(patches.GEM(entry.patterns_per_exp, entry.memory_strength), common)
+
+
+def _mir(entry: entries.MIR, common: Common) -> Any:
+    memory = {"mem_size": entry.mem_size, "batch_size_mem": entry.batch_size_mem}
+    return MIR(**memory, subsample=entry.subsample, **common)
+
+
+def _er_ace(entry: entries.ERACE, common: Common) -> Any:
+    return ERACE(mem_size=entry.mem_size, batch_size_mem=entry.batch_size_mem, **common)
+
+
+def _er_aml(entry: entries.ERAML, common: Common) -> Any:
+    memory = {"mem_size": entry.mem_size, "batch_size_mem": entry.batch_size_mem}
+    temperatures = {"temp": entry.temp, "base_temp": entry.base_temp}
+    return ERAML(feature_extractor=common["model"].features, **memory, **temperatures, **common)
+
+
+def _der(entry: entries.DER, common: Common) -> Any:
+    memory = {"mem_size": entry.mem_size, "batch_size_mem": entry.batch_size_mem}
+    return DER(**memory, alpha=entry.alpha, beta=0.0, **common)
+
+
+def _der_plus_plus(entry: entries.DERPlusPlus, common: Common) -> Any:
+    memory = {"mem_size": entry.mem_size, "batch_size_mem": entry.batch_size_mem}
+    return DER(**memory, alpha=entry.alpha, beta=entry.beta, **common)
+
+
+def _icarl(entry: entries.ICaRL, common: Common) -> Any:
+    model, loss = common["model"], patches.ICaRLLoss()
+    features = nn.Sequential(model.normalise, model.backbone)
+    common = {**common, "model": TrainEvalModel(features, model.head, NCMClassifier(normalize=True)), "criterion": loss}
+    common["plugins"] = [*common["plugins"], patches.Exemplars(entry.mem_size, entry.fixed_memory)]
+    return supervised.Naive(**common)  # which takes the criterion among its plugins
+
+
+def _with(plugin: Any, common: Common) -> Any:
+    return supervised.Naive(**{**common, "plugins": [*common["plugins"], plugin]})
+
+
+STRATEGIES: dict[str, Callable[[Any, Common], Any]] = {
+    "naive": _naive,
+    "cumulative": _cumulative,
+    "joint": _joint,
+    "replay": _replay,
+    "gdumb": _gdumb,
+    "ewc": _ewc,
+    "mas": _mas,
+    "lwf": _lwf,
+    "si": _si,
+    "rwalk": _rwalk,
+    "agem": _agem,
+    "gem": _gem,
+    "mir": _mir,
+    "er-ace": _er_ace,
+    "er-aml": _er_aml,
+    "der": _der,
+    "der++": _der_plus_plus,
+    "icarl": _icarl,
+}
+"""Names that a study file knows, and the functions that build them."""

@@ -1,0 +1,65 @@
+"""Gradients that a strategy takes beside those of its minibatches."""
+
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+
+from avalanche.core import SupervisedPlugin
+from avalanche.training.plugins import AGEMPlugin, EWCPlugin, GEMPlugin, MASPlugin, RWalkPlugin
+
+from lifelong_lb.strategies.mir import Retrieval
+
+
+def _minibatches(plugin: Any, strategy: Any) -> int:
+    return ceil(len(strategy.experience.dataset) / int(strategy.train_mb_size))
+
+
+AN_ITERATION: dict[type, Callable[[Any, Any], int]] = {
+    AGEMPlugin: lambda plugin, strategy: int(len(plugin.buffers) > 0),  # the reference gradient
+    GEMPlugin: lambda plugin, strategy: int(strategy.clock.train_exp_counter),  # one for each past experience
+    Retrieval: lambda plugin, strategy: int(plugin.active),  # the step that would be taken
+    RWalkPlugin: lambda plugin, strategy: 1,  # the gradient without penalty
+}
+"""Gradients that a plugin takes in each iteration, from the plugin and its strategy."""
+
+AN_EXPERIENCE: dict[type, Callable[[Any, Any], int]] = {EWCPlugin: _minibatches, MASPlugin: _minibatches}
+"""Gradients that a plugin takes after each experience: importances, over all of its minibatches."""
+
+
+class StrategyGradients(SupervisedPlugin):
+    """Counts the gradients over minibatches that a strategy takes on its own account.
+
+    Attributes:
+        count: gradients so far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Count those of the iteration.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self.count += _taken(AN_ITERATION, strategy)
+
+    def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Count those of the experience's end.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self.count += _taken(AN_EXPERIENCE, strategy)
+
+
+def _taken(table: dict[type, Callable[[Any, Any], int]], strategy: Any) -> int:
+    pairs = [
+        (plugin, count) for plugin in strategy.plugins for kind, count in table.items() if isinstance(plugin, kind)
+    ]
+    return sum(count(plugin, strategy) for plugin, count in pairs)

@@ -1,0 +1,325 @@
+"""Faults of Avalanche: that they are there, and that the patches set them right."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+from avalanche.core import SupervisedPlugin
+from avalanche.training.losses import ICaRLLossPlugin
+from avalanche.training.plugins import (
+    BiCPlugin,
+    EWCPlugin,
+    GDumbPlugin,
+    GEMPlugin,
+    GSS_greedyPlugin,
+    LwFPlugin,
+    MASPlugin,
+    MIRPlugin,
+    RWalkPlugin,
+    SynapticIntelligencePlugin,
+)
+from avalanche.training.supervised import DER
+from avalanche.training.supervised.icarl import _ICaRLPlugin
+from qpsolvers import SolverNotFound
+from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
+from torch import nn
+from torch.utils.data import DataLoader
+
+from lifelong_lb.optim import SAM, NoRule
+from lifelong_lb.seeding import INITIALISATION, seed_all
+from lifelong_lb.strategies import AccuracyRecorder, SharpnessAwarePlugin, patches
+from lifelong_lb.strategies.mir import Retrieval
+from lifelong_lb.strategies.passes import further_passes
+from lifelong_lb.strategies.patches import gem, version
+from lifelong_lb.strategies.replayed import endless
+
+pytestmark = AVALANCHES_OWN_WARNINGS
+
+
+def plugin_of(made, kind):
+    return next(plugin for plugin in made.strategy.plugins if isinstance(plugin, kind))
+
+
+def replaced(made, kind, plugin):
+    """Puts Avalanche's own plugin where the patched one is."""
+    plugins = made.strategy.plugins
+    plugins[plugins.index(plugin_of(made, kind))] = plugin
+    return made
+
+
+def same(first, second):
+    return all(torch.equal(first[name], second[name]) for name in second)
+
+
+def test_synaptic_intelligence_had_no_penalty_on_the_cpu():
+    naive = train(make("naive", "single", NoRule()))
+    avalanche = replaced(make("si", "single", NoRule()), SynapticIntelligencePlugin, SynapticIntelligencePlugin(100.0))
+    assert same(train(avalanche), naive)
+    assert not same(train(make("si", "single", NoRule())), naive)
+
+
+class OnlyCopies(patches.SynapticIntelligence):
+    """Without the bound on importances."""
+
+    after_training_exp = SynapticIntelligencePlugin.after_training_exp
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_synaptic_intelligence_had_negative_importances(bounded):
+    made = make("si", "single", SAM(rho=0.5))
+    if not bounded:
+        replaced(made, SynapticIntelligencePlugin, OnlyCopies(100.0, 1e-7))
+    train(made, 1)
+    importances = torch.cat([entry.data for entry in plugin_of(made, SynapticIntelligencePlugin).ewc_data[1].values()])
+    assert bool((importances >= 0).all()) is bounded
+    assert 0 < importances.max() <= 0.001
+
+
+class PathTape(SupervisedPlugin):
+    """The path integral of synaptic intelligence, taken by hand: g(w) times the step, summed over an experience."""
+
+    def __init__(self):
+        super().__init__()
+        self.total = {}
+
+    def before_training_exp(self, strategy, **kwargs):
+        self.total = {name: torch.zeros(p.numel()) for name, p in strategy.model.named_parameters()}
+
+    def before_update(self, strategy, **kwargs):
+        parameters = list(strategy.model.named_parameters())
+        self.start = {name: p.detach().clone() for name, p in parameters}
+        self.grads = {name: p.grad.clone() for name, p in parameters if p.grad is not None}
+
+    def after_training_iteration(self, strategy, **kwargs):
+        for name, p in strategy.model.named_parameters():
+            if name in self.grads:
+                self.total[name] += (self.grads[name] * (p.detach() - self.start[name])).flatten()
+
+
+@pytest.mark.parametrize("head", ["single", "growing", "multi", "masked"])
+@pytest.mark.parametrize("rule", [NoRule, lambda: SAM(rho=0.5)])
+def test_synaptic_intelligence_integrates_the_gradient_at_w(head, rule):
+    tape = PathTape()
+    made = make("si", head, rule(), before=[tape])
+    train(made)
+    trajectory = plugin_of(made, SynapticIntelligencePlugin).syn_data["trajectory"]
+    assert trajectory.keys() == tape.total.keys()
+    for name, total in tape.total.items():
+        assert torch.allclose(trajectory[name].data, total, rtol=1e-5, atol=1e-8), name
+    assert sum(float(total.abs().sum()) for total in tape.total.values()) > 0.01
+
+
+def teacher_statistics(plugin):
+    return plugin.lwf.prev_model.backbone[1].running_mean.clone()
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_the_teacher_of_lwf_was_in_train_mode(patched):
+    made = make("lwf", "single", NoRule(), batch_norm=True)
+    if not patched:
+        replaced(made, LwFPlugin, LwFPlugin(1.0, 2.0))
+    train(made, 1)
+    plugin = plugin_of(made, LwFPlugin)
+    teacher, before = plugin.lwf.prev_model, teacher_statistics(plugin)
+    plugin.after_training_exp = lambda strategy, **kwargs: None  # keep the teacher
+    made.strategy.train(made.stream.train[1])
+    assert plugin.lwf.prev_model is teacher
+    assert torch.equal(before, teacher_statistics(plugin)) is patched
+
+
+class ModeTape(SupervisedPlugin):
+    def __init__(self):
+        super().__init__()
+        self.modes = set()
+
+    def before_update(self, strategy, **kwargs):
+        self.modes.add(strategy.model.training)
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_rwalk_trained_in_eval_mode(patched):
+    tape = ModeTape()
+    made = make("rwalk", "single", NoRule(), after=[tape])
+    if not patched:
+        replaced(made, RWalkPlugin, RWalkPlugin())
+    train(made, 1)
+    assert tape.modes == {patched}
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_rwalk_could_not_bear_a_short_experience(patched):
+    made = make("rwalk", "single", NoRule(), delta_t=1000)
+    if not patched:
+        replaced(made, RWalkPlugin, RWalkPlugin(delta_t=1000))
+    train(made, 1)
+    penalties = plugin_of(made, RWalkPlugin).exp_penalties.values()
+    assert all(bool(torch.isfinite(penalty.data).all()) for penalty in penalties) is patched
+    assert not patched or max(float(penalty.data.max()) for penalty in penalties) == 1
+
+
+def test_rwalk_refuses_several_heads():
+    made = make("naive", "multi", NoRule(), after=[patches.RiemannianWalk(0.1, 0.9, 10)])
+    with pytest.raises(TypeError, match="RWalk needs a model with one head for all experiences"):
+        train(made, 1)
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_looking_ahead_changed_gdumb(patched):
+    def trained(look):
+        recorder = AccuracyRecorder()
+        made = make("gdumb", "growing", NoRule(), after=[recorder])
+        if not patched:
+            replaced(made, GDumbPlugin, GDumbPlugin(20))
+        train(made, 1)
+        if look:
+            recorder.evaluate(made.strategy, made.stream.test, unseen=True)
+        seed_all(0, INITIALISATION, 2)
+        made.strategy.train(made.stream.train[1])
+        return dict(made.strategy.model.named_parameters())
+
+    looked, plain = trained(look=True), trained(look=False)
+    assert all(looked[name].shape == p.shape and torch.equal(looked[name], p) for name, p in plain.items()) is patched
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_mas_took_a_loss_of_zero_for_none(patched):
+    made = make("mas", "single", NoRule())
+    if not patched:
+        replaced(made, MASPlugin, MASPlugin(0.01, 0.5))
+    train(made, 1)
+    strategy, plugin = made.strategy, plugin_of(made, MASPlugin)
+    with torch.no_grad():
+        for p in strategy.model.parameters():
+            p += 0.1
+    expected = sum(0.01 * float(plugin.importance[name].data.sum()) * 0.01 for name in plugin.params)
+    strategy.loss = torch.zeros(1)
+    if not patched:
+        with pytest.raises(ValueError, match="Loss is not available"):
+            plugin.before_backward(strategy)
+        return
+    plugin.before_backward(strategy)
+    assert strategy.loss.item() == pytest.approx(expected, rel=1e-4)
+    strategy.loss = torch.ones(1)
+    plugin.before_backward(strategy)
+    assert strategy.loss.item() == pytest.approx(1 + expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("margin", [0.0, 0.5])
+def test_gems_quadratic_program(seed, margin):
+    """The conditions of Karush, Kuhn and Tucker, which tell the one solution of a convex program."""
+    rng = np.random.default_rng(seed)
+    G, g = rng.normal(size=(1 + seed % 5, 12)), rng.normal(size=12)
+    v = gem.dual_solution(G, g, margin)
+    slope = (G @ G.T + 1e-3 * np.eye(len(G))) @ v + G @ g
+    assert (v >= margin - 1e-9).all()
+    assert (slope >= -1e-9).all()
+    assert slope @ (v - margin) == pytest.approx(0, abs=1e-9)
+    assert (G @ (g + v @ G) >= -1e-3 * v.max() - 1e-9).all()  # but for the ridge, no loss on a memory may rise
+
+
+def test_icarls_teacher_and_the_classes_still_to_come():
+    made = make("icarl", "single", NoRule(), batch_norm=True)
+    train(made, 2)
+    loss, exemplars = plugin_of(made, patches.ICaRLLoss), plugin_of(made, patches.Exemplars)
+    teacher = loss.old_model
+    assert teacher.training  # so that it answers with its training head
+    assert not any(module.training for module in teacher.modules() if isinstance(module, nn.BatchNorm1d))
+    assert sorted(loss.old_classes) == sorted(exemplars.class_means) == [0, 1, 2, 3]
+    assert sum(map(len, exemplars.y_memory)) == 12
+    assert all(float(mean.norm()) == pytest.approx(1) for mean in exemplars.class_means.values())
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        lambda: patches.SynapticIntelligence(1.0, 1e-7),
+        lambda: patches.LearningWithoutForgetting(1.0, 2.0),
+        lambda: patches.RiemannianWalk(0.1, 0.9, 10),
+        lambda: patches.MemoryAwareSynapses(1.0, 0.5),
+        lambda: patches.GDumb(10),
+        lambda: patches.GEM(10, 0.5),
+        lambda: patches.ICaRLLoss(),
+        lambda: patches.Exemplars(10, True),
+    ],
+)
+def test_patches_know_what_they_are_for(patch, monkeypatch):
+    patch()
+    monkeypatch.setattr(version, "version", lambda name: "0.7.0")
+    with pytest.raises(RuntimeError, match=r"is patched for avalanche-lib 0\.6\.0, where it is at fault; got 0\.7\.0"):
+        patch()
+
+
+@pytest.mark.parametrize(
+    ("plugin", "reason"),
+    [
+        (lambda: MIRPlugin(batch_size_mem=4), "lifelong_lb.strategies.MIR retrieves once an iteration"),
+        (lambda: BiCPlugin(mem_size=10), "its second stage has an optimizer of its own"),
+        (lambda: GSS_greedyPlugin(mem_size=10, input_size=[1]), "it changes its memory in every pass"),
+    ],
+)
+def test_plugins_that_cannot_take_part_are_refused(plugin, reason):
+    with pytest.raises(TypeError, match=reason):
+        further_passes([EWCPlugin(1.0), plugin()], SharpnessAwarePlugin(SAM()))
+
+
+@pytest.mark.parametrize("head", ["multi", "masked"])
+def test_der_keeps_the_logits_of_each_image_s_own_task(head):
+    made = make("der", head, NoRule())
+    train(made, 2)
+    strategy = made.strategy
+    strategy.model.eval()
+    newest = [sample for sample in strategy.storage_policy.buffer if sample[2] == 1]
+    assert len(newest) > 3
+    assert len(newest) < len(strategy.storage_policy.buffer)
+    for x, _, task, logits in newest:  # the model has not changed since they were stored
+        assert torch.allclose(strategy.model(x[None], torch.tensor([task]))[0], logits, atol=1e-5)
+
+
+def test_der_failed_with_several_heads():
+    made = make("naive", "multi", NoRule())
+    common = {"model": made.strategy.model, "optimizer": made.strategy.optimizer, "evaluator": None}
+    with pytest.raises(TypeError, match="task_labels"):
+        DER(**common, mem_size=20, train_mb_size=16).train(made.stream.train[0])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("quadprog") is not None, reason="quadprog is installed")
+def test_gem_needed_a_solver():
+    made = make("gem", "single", NoRule())
+    with pytest.raises(SolverNotFound):
+        train(replaced(made, GEMPlugin, GEMPlugin(12, 0.5)))
+
+
+def test_er_aml_drew_from_classes_that_yield_nothing():
+    made = make("er-aml", "single", NoRule())
+    train(made, 2)
+    for group in made.strategy.storage_policy.buffer_groups.values():
+        assert len(DataLoader(group.buffer, batch_size=16, drop_last=True)) == 0  # cycled through for ever
+        assert len(next(endless(group.buffer, min(16, len(group.buffer))))[0]) == len(group.buffer)
+
+
+def test_mir_left_the_latest_classes_out():
+    made = make("mir", "single", NoRule())
+    train(made, 1)
+    assert plugin_of(made, Retrieval).active
+    other = make("naive", "single", NoRule(), after=[MIRPlugin(batch_size_mem=4, mem_size=20)])
+    other.strategy.plugins[:] = [p for p in other.strategy.plugins if not isinstance(p, SharpnessAwarePlugin)]
+    train(other, 1)
+    assert plugin_of(other, MIRPlugin).replay_loader is None
+
+
+def test_icarl_failed_without_a_benchmark_of_the_older_kind():
+    made = make("icarl", "single", NoRule())
+    other = replaced(made, patches.Exemplars, _ICaRLPlugin(12))
+    made.stream.train[0].__dict__.pop("benchmark", None)
+    with pytest.raises(AttributeError, match="'DatasetExperience' object has no attribute 'benchmark'"):
+        train(other, 1)
+
+
+def test_the_teacher_of_icarl_was_in_train_mode():
+    made = make("icarl", "single", NoRule(), batch_norm=True)
+    loss = ICaRLLossPlugin()
+    made.strategy._criterion = loss
+    train(replaced(made, ICaRLLossPlugin, loss), 1)
+    assert all(module.training for module in loss.old_model.modules())
