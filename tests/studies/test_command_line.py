@@ -158,29 +158,37 @@ def test_a_run_that_diverges_is_recorded_and_the_others_go_on(tmp_path):
 
 
 def test_runs_that_crash_are_recorded_and_the_others_go_on(tmp_path):
-    """One run asks for more memory than there are addresses; another finds a broken picture when it decodes it."""
+    """One run asks for more memory than there are addresses."""
+    huge = {"name": "split-digits", "label": "huge", "model": {"hidden": [10**15]}}
+    study = write_study(
+        tmp_path / "s.yaml",
+        streams=[{"name": "split-digits", "label": "digits"}, huge],
+        strategies="naive",
+        rules="none",
+        seeds=1,
+    )
+    done = command("run", study, "--out", tmp_path / "out")
+    assert done.returncode == 1, done.stderr
+    results = pd.read_csv(tmp_path / "out" / "results.csv").set_index("stream")
+    assert results["status"].to_dict() == {"digits": "done", "huge": "failed"}
+    run = tmp_path / "out" / "runs" / results.loc["huge", "run"]
+    assert "Traceback (most recent call last)" in (run / "traceback.txt").read_text()
+    assert "RuntimeError" in (run / "log.txt").read_text()
+    assert "Traceback" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_broken_picture_is_found_before_anything_runs(tmp_path):
     y = np.arange(100)
     for part in ("train", "test"):
         shown = [encoded(picture) for picture in pictures(y)]
         shown[50] = b"no picture" if part == "test" else shown[50]
         write_parquet(tmp_path / "data" / f"{part}-0.parquet", shown, y)
-    huge = {"name": "split-digits", "label": "huge", "model": {"hidden": [10**15]}}
-    study = write_study(
-        tmp_path / "s.yaml",
-        streams=[{"name": "split-digits", "label": "digits"}, huge, "split-cifar100"],
-        strategies="naive",
-        rules="none",
-        seeds=1,
-    )
+    study = write_study(tmp_path / "s.yaml", streams=["split-digits", "split-cifar100"], rules="none", seeds=1)
     done = command("run", study, "--out", tmp_path / "out", "--data", tmp_path / "data")
-    assert done.returncode == 1, done.stderr
-    results = pd.read_csv(tmp_path / "out" / "results.csv").set_index("stream")
-    assert results["status"].to_dict() == {"digits": "done", "huge": "failed", "split-cifar100": "failed"}
-    assert "image 50 cannot be decoded" in done.stderr
-    run = tmp_path / "out" / "runs" / results.loc["huge", "run"]
-    assert "Traceback (most recent call last)" in (run / "traceback.txt").read_text()
-    assert "RuntimeError" in (run / "log.txt").read_text()
-    assert "Traceback" in (tmp_path / "out" / "report.html").read_text()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "test-0.parquet: image 50 cannot be decoded" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "out" / "runs").iterdir())
 
 
 def test_a_process_that_is_killed_is_recorded_as_failed(tmp_path):
@@ -258,7 +266,8 @@ print(list(lifelong_lb.run_study(second, "second").runs["status"]))
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
-    study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=2, train={"epochs": 40})
+    long = {"name": "split-digits", "label": "long", "train": {"epochs": 1000}}
+    study = write_study(tmp_path / "s.yaml", streams=["split-digits", long], strategies="naive", rules="none", seeds=1)
     code = "from lifelong_lb.cli import main; main()"
     words = [sys.executable, "-c", code, "run", study, "--out", tmp_path / "out", "--workers", "1"]
     lines = []
