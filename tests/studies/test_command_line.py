@@ -265,13 +265,19 @@ print(list(lifelong_lb.run_study(second, "second").runs["status"]))
     assert done.stdout.strip() == "['done']", done.stderr
 
 
+def heed_interrupts():
+    """Processes that a shell starts in the background ignore interrupts, and so do their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
     long = {"name": "split-digits", "label": "long", "train": {"epochs": 1000}}
     study = write_study(tmp_path / "s.yaml", streams=["split-digits", long], strategies="naive", rules="none", seeds=1)
     code = "from lifelong_lb.cli import main; main()"
     words = [sys.executable, "-c", code, "run", study, "--out", tmp_path / "out", "--workers", "1"]
     lines = []
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    options = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": heed_interrupts}
+    with subprocess.Popen(words, **options) as process:
         for line in process.stderr:
             lines.append(line)
             if line.startswith("[1/2"):
