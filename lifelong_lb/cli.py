@@ -135,9 +135,10 @@ def list_data(data: DataFolder = None) -> None:
     from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset
     from lifelong_lb.data.prepared import description, entries
 
+    roots = data_roots(data)
     for name in DATASETS:
         try:
-            where = find_dataset(name, data_roots(data)).description
+            where = find_dataset(name, roots).description
         except UserError:
             where = "not found"
         typer.echo(f"{name:<12} {where}")

@@ -1,7 +1,7 @@
 """Entries that do not work together, each for a reason that can be told before anything runs."""
 
 from lifelong_lb.config.models import ModelEntry
-from lifelong_lb.config.strategies import AGEM, DER, DERPlusPlus, StrategyEntry
+from lifelong_lb.config.strategies import AGEM, DER, STRATEGY_ENTRIES, DERPlusPlus, StrategyEntry
 from lifelong_lb.config.streams import StreamEntry
 from lifelong_lb.config.train import Train
 
@@ -20,6 +20,9 @@ def why_not(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, tra
     """
     if stream.scenario not in strategy.scenarios:
         return f"{strategy.name} works with {' or '.join(strategy.scenarios)} streams; got {stream.scenario}"
+    if stream.chunk is not None and not strategy.online:
+        able = ", ".join(name for name, entry in STRATEGY_ENTRIES.items() if entry.online)
+        return f"{strategy.name} would take each chunk of an online stream for a task (can: {able})"
     if model.head not in strategy.heads:
         return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
     if isinstance(strategy, DER | DERPlusPlus):

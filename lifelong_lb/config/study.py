@@ -144,7 +144,8 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     if not problems.found:
         _check_streams(parts, problems)
         _check_labels(parts, problems)
-        _check_online(parts, problems)
+        if not merged:
+            _check_online(parts, problems)
         _check_optimizers(parts, problems, alone=not merged)
     if not problems.found:
         _check_pairs(parts, problems)
@@ -273,15 +274,11 @@ def _check_streams(parts: dict[str, Any], problems: Problems) -> None:
 
 
 def _check_online(parts: dict[str, Any], problems: Problems) -> None:
-    """What ends or starts anew with each experience would do so with each chunk of an online stream."""
+    """What a rule ends or starts anew with each experience it would with each chunk of an online stream."""
     for index, stream in enumerate(parts["streams"]):
         if stream.chunk is None:
             continue
         path = f"streams[{index}].chunk"
-        for strategy in parts["strategies"]:
-            if not strategy.online:
-                known = ", ".join(name for name, entry in STRATEGY_ENTRIES.items() if entry.online)
-                problems.add(path, f"the strategy {strategy.name} would take each chunk for a task (can: {known})")
         for rule in parts["rules"]:
             if rule.spans_iterations():
                 problems.add(path, f"the rule {rule.name} goes over several minibatches, which chunks cut short")

@@ -1,7 +1,7 @@
 """Ranges of hyper-parameters, refused at construction."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 ADAPTIVE = ("adaptive", "adaptive-global")
 """Words for an interpolation factor that follows from the steps: for each tensor, or one for all of them."""
@@ -20,9 +20,7 @@ def non_negative(name: str, value: float) -> float:
     Raises:
         ValueError: when it is not one.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError(f"{name} must be a finite number >= 0; got {value!r}")
-    return float(value)
+    return _number(name, value, lambda number: 0 <= number < math.inf, "a finite number >= 0")
 
 
 def positive(name: str, value: float) -> float:
@@ -38,9 +36,55 @@ def positive(name: str, value: float) -> float:
     Raises:
         ValueError: when it is not one.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ValueError(f"{name} must be a finite number > 0; got {value!r}")
-    return float(value)
+    return _number(name, value, lambda number: 0 < number < math.inf, "a finite number > 0")
+
+
+def share(name: str, value: float) -> float:
+    """Check a number in (0, 1].
+
+    Args:
+        name: the hyper-parameter's name.
+        value: what came.
+
+    Returns:
+        The value as a float.
+
+    Raises:
+        ValueError: when it is not one.
+    """
+    return _number(name, value, lambda number: 0 < number <= 1, "a number in (0, 1]")
+
+
+def fraction(name: str, value: float) -> float:
+    """Check a number in [0, 1).
+
+    Args:
+        name: the hyper-parameter's name.
+        value: what came.
+
+    Returns:
+        The value as a float.
+
+    Raises:
+        ValueError: when it is not one.
+    """
+    return _number(name, value, lambda number: 0 <= number < 1, "a number in [0, 1)")
+
+
+def proportion(name: str, value: float) -> float:
+    """Check a number in [0, 1].
+
+    Args:
+        name: the hyper-parameter's name.
+        value: what came.
+
+    Returns:
+        The value as a float.
+
+    Raises:
+        ValueError: when it is not one.
+    """
+    return _number(name, value, lambda number: 0 <= number <= 1, "a number in [0, 1]")
 
 
 def at_least_one(name: str, value: int) -> int:
@@ -80,60 +124,6 @@ def one_of(name: str, value: str, allowed: Sequence[str]) -> str:
     return value
 
 
-def share(name: str, value: float) -> float:
-    """Check a number in (0, 1].
-
-    Args:
-        name: the hyper-parameter's name.
-        value: what came.
-
-    Returns:
-        The value as a float.
-
-    Raises:
-        ValueError: when it is not one.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise ValueError(f"{name} must be a number in (0, 1]; got {value!r}")
-    return float(value)
-
-
-def fraction(name: str, value: float) -> float:
-    """Check a number in [0, 1).
-
-    Args:
-        name: the hyper-parameter's name.
-        value: what came.
-
-    Returns:
-        The value as a float.
-
-    Raises:
-        ValueError: when it is not one.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError(f"{name} must be a number in [0, 1); got {value!r}")
-    return float(value)
-
-
-def proportion(name: str, value: float) -> float:
-    """Check a number in [0, 1].
-
-    Args:
-        name: the hyper-parameter's name.
-        value: what came.
-
-    Returns:
-        The value as a float.
-
-    Raises:
-        ValueError: when it is not one.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError(f"{name} must be a number in [0, 1]; got {value!r}")
-    return float(value)
-
-
 def interpolation(name: str, value: float | str) -> float | str:
     """Check an interpolation factor: a number in (0, 1], ``"adaptive"`` or ``"adaptive-global"``.
 
@@ -149,9 +139,7 @@ def interpolation(name: str, value: float | str) -> float | str:
     """
     if isinstance(value, str) and value in ADAPTIVE:
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise ValueError(f"{name} must be a number in (0, 1], 'adaptive' or 'adaptive-global'; got {value!r}")
-    return float(value)
+    return _number(name, value, lambda number: 0 < number <= 1, "a number in (0, 1], 'adaptive' or 'adaptive-global'")
 
 
 def yes_or_no(name: str, value: bool) -> bool:
@@ -170,3 +158,9 @@ def yes_or_no(name: str, value: bool) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be True or False; got {value!r}")
     return value
+
+
+def _number(name: str, value: float | str, allowed: Callable[[float], bool], what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not allowed(value):
+        raise ValueError(f"{name} must be {what}; got {value!r}")
+    return float(value)

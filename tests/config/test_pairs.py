@@ -81,3 +81,16 @@ def test_only_strategies_with_a_choice_have_one():
         **dict.fromkeys(("ewc", "mas", "lwf", "si", "rwalk"), {"penalty": "every"}),
         **dict.fromkeys(("agem", "gem"), {"project": "descent"}),
     }
+
+
+def test_an_online_study_and_another_may_meet_in_one_folder():
+    """Read again, the entries of one need not go with those of the other."""
+    online = study("naive", streams=[{"name": "split-digits", "chunk": 10}])
+    other = study("replay", streams=["split-digits"], rules=["lookahead"])
+    both = StudyFile.of(online).widened(other)
+    assert StudyFile.from_json(both.to_json(), "study.json") == both
+
+
+def test_skipping_leaves_strategies_out_of_online_streams():
+    runs = expand(study("naive", "replay", streams=[{"name": "split-digits", "chunk": 10}], skip_unsupported=True))
+    assert {run.config.strategy.name for run in runs} == {"naive"}

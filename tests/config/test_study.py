@@ -137,7 +137,7 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ),
         (
             {"streams": [{"name": "split-digits", "chunk": 10}], "strategies": ["naive", "replay"]},
-            "streams[0].chunk: the strategy replay would take each chunk for a task (can: naive",
+            "strategies[1] with streams[0]: replay would take each chunk of an online stream for a task (can: naive",
         ),
         (
             {"streams": [{"name": "split-digits", "chunk": 10}], "rules": ["none", "lookahead-sam"]},
