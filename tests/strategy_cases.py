@@ -49,6 +49,8 @@ SMALL = {
 """Hyper-parameters under which a strategy has something to do on a few images."""
 
 ENTRIES = {name: {"name": name, **SMALL.get(name, {})} for name in STRATEGY_ENTRIES}
+ENTRIES["replay-classes"] = {**ENTRIES["replay"], "memory": "class-balanced"}
+ENTRIES["replay-reservoir"] = {**ENTRIES["replay"], "memory": "reservoir"}
 ENTRIES["ewc-online"] = {"name": "ewc", "ewc_lambda": 5.0, "mode": "online", "decay_factor": 0.5}
 
 CASES = [

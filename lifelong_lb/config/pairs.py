@@ -1,7 +1,7 @@
 """Entries that do not work together, each for a reason that can be told before anything runs."""
 
 from lifelong_lb.config.models import ModelEntry
-from lifelong_lb.config.strategies import AGEM, DER, STRATEGY_ENTRIES, DERPlusPlus, StrategyEntry
+from lifelong_lb.config.strategies import AGEM, DER, STRATEGY_ENTRIES, DERPlusPlus, LwF, Replay, StrategyEntry
 from lifelong_lb.config.streams import StreamEntry
 from lifelong_lb.config.train import Train
 
@@ -23,6 +23,11 @@ def why_not(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, tra
     if stream.chunk is not None and not strategy.online:
         able = ", ".join(name for name, entry in STRATEGY_ENTRIES.items() if entry.online)
         return f"{strategy.name} would take each chunk of an online stream for a task (can: {able})"
+    if stream.chunk is not None and isinstance(strategy, Replay) and strategy.memory == "experience-balanced":
+        return (
+            "replay with an experience-balanced memory would share it out over the chunks of an online stream "
+            "(choose memory: class-balanced or reservoir)"
+        )
     if model.head not in strategy.heads:
         return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
     if isinstance(strategy, DER | DERPlusPlus):
@@ -32,6 +37,8 @@ def why_not(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, tra
                 f"{strategy.name} needs a mem_size of at least its batch_size_mem (by default train.batch_size), else "
                 f"nothing is ever replayed; got {strategy.mem_size} and {minibatch}"
             )
+    if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.experiences:
+        return f"lwf needs one alpha an experience, {stream.experiences} of them; got {len(strategy.alpha)}"
     if isinstance(strategy, AGEM) and strategy.sample_size < stream.experiences - 1:
         return (
             f"agem draws sample_size images evenly from all past experiences, so it must be at least "

@@ -2,11 +2,15 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from lifelong_lb.config.fields import AtLeastOne, Entry, Float, NonNegative, Positive
 
 Share = Annotated[Float, Field(ge=0, le=1)]
+OneOrEach = Annotated[
+    Annotated[NonNegative, Tag("one")] | Annotated[tuple[NonNegative, ...], Tag("each")],
+    Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
+]
 Penalty = Literal["every", "first"]
 Project = Literal["descent", "both"]
 
@@ -90,14 +94,18 @@ class Joint(StrategyEntry):
 
 
 class Replay(StrategyEntry):
-    """Experience replay: each minibatch is joined by as many images from a memory of past experiences.
+    """Experience replay: each minibatch is joined by ``batch_size_mem`` images, by default as many, from a memory.
 
-    The memory is shared out evenly over the experiences seen (Avalanche's experience-balanced buffer).
+    ``memory`` shares its ``mem_size`` images out over the experiences seen (``experience-balanced``), over the classes
+    seen (``class-balanced``), or is a uniform sample of all images seen (``reservoir``). It takes in what an experience
+    brings, a chunk's images in an online stream, after training on it.
     """
 
+    online = True
     name: Literal["replay"] = "replay"
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne | None = None
+    memory: Literal["experience-balanced", "class-balanced", "reservoir"] = "experience-balanced"
 
 
 class GDumb(StrategyEntry):
@@ -138,10 +146,14 @@ class MAS(Penalised):
 
 
 class LwF(Penalised):
-    """Learning without forgetting (Li & Hoiem 2016, arXiv 1606.09282)."""
+    """Learning without forgetting (Li & Hoiem 2016, arXiv 1606.09282).
+
+    ``alpha`` is the distillation's weight: one number, or a list with one an experience. The first
+    has no effect.
+    """
 
     name: Literal["lwf"] = "lwf"
-    alpha: NonNegative = 1.0
+    alpha: OneOrEach = 1.0
     temperature: Positive = 2.0
 
 
@@ -186,6 +198,7 @@ class MIR(Rehearsing):
     Of ``subsample`` images drawn from the memory, the ``batch_size_mem`` whose loss a plain step would raise most.
     """
 
+    online = True
     name: Literal["mir"] = "mir"
     subsample: AtLeastOne = 50
 
@@ -193,6 +206,7 @@ class MIR(Rehearsing):
 class ERACE(Rehearsing):
     """Experience replay with asymmetric cross-entropy (Caccia et al. 2022, arXiv 2104.05025)."""
 
+    online = True
     name: Literal["er-ace"] = "er-ace"
 
 
@@ -210,6 +224,7 @@ class DER(StrategyEntry):
     """Dark experience replay: logits of replayed images are kept (Buzzega et al. 2020, arXiv 2004.07211)."""
 
     heads = ("multi", "masked", "single")
+    online = True
     name: Literal["der"] = "der"
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne | None = None
@@ -220,6 +235,7 @@ class DERPlusPlus(StrategyEntry):
     """DER, and the labels of replayed images are kept too (Buzzega et al. 2020, arXiv 2004.07211)."""
 
     heads = ("multi", "masked", "single")
+    online = True
     name: Literal["der++"] = "der++"
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne | None = None

@@ -8,10 +8,12 @@ from typing import Any
 
 from avalanche.models import NCMClassifier, TrainEvalModel
 from avalanche.training import supervised
+from avalanche.training.plugins import ReplayPlugin
 from torch import nn
 
 from lifelong_lb.config import strategies as entries
 from lifelong_lb.strategies import patches
+from lifelong_lb.strategies.memories import MEMORIES
 from lifelong_lb.strategies.mir import MIR
 from lifelong_lb.strategies.replayed import DER, ERACE, ERAML
 
@@ -32,11 +34,8 @@ def _joint(entry: entries.Joint, common: Common) -> Any:
 
 
 def _replay(entry: entries.Replay, common: Common) -> Any:
-    strategy = supervised.Replay(mem_size=entry.mem_size, **common)
-    for plugin in strategy.plugins:
-        if hasattr(plugin, "batch_size_mem"):
-            plugin.batch_size_mem = entry.batch_size_mem
-    return strategy
+    memory = {"mem_size": entry.mem_size, "batch_size_mem": entry.batch_size_mem}
+    return _with(ReplayPlugin(**memory, storage_policy=MEMORIES[entry.memory](entry.mem_size)), common)
 
 
 def _gdumb(entry: entries.GDumb, common: Common) -> Any:

@@ -136,8 +136,21 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
             "streams: needs a chunk, such as 10, where task_boundaries is true; got none",
         ),
         (
+            {"streams": [{"name": "split-digits", "chunk": 10}], "strategies": ["naive", "ewc"]},
+            "strategies[1] with streams[0]: ewc would take each chunk of an online stream for a task (can: naive",
+        ),
+        (
             {"streams": [{"name": "split-digits", "chunk": 10}], "strategies": ["naive", "replay"]},
-            "strategies[1] with streams[0]: replay would take each chunk of an online stream for a task (can: naive",
+            "strategies[1] with streams[0]: replay with an experience-balanced memory would share it out over the "
+            "chunks of an online stream (choose memory: class-balanced or reservoir)",
+        ),
+        (
+            {"streams": ["split-digits"], "strategies": {"name": "lwf", "alpha": [0, 1, 2]}},
+            "strategies[0] with streams[0]: lwf needs one alpha an experience, 5 of them; got 3",
+        ),
+        (
+            {"streams": ["split-digits"], "strategies": {"name": "lwf", "alpha": [0, -1]}},
+            "strategies.alpha[1]: must be greater than or equal to 0; got -1",
         ),
         (
             {"streams": [{"name": "split-digits", "chunk": 10}], "rules": ["none", "lookahead-sam"]},

@@ -75,6 +75,27 @@ def test_an_online_run_has_one_row_an_experience(scenario, head):
     assert progress.gradient_evaluations == 2 * 2 * minibatches  # two passes over each chunk, two gradients a step
 
 
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        {"name": "replay", "mem_size": 100, "memory": "class-balanced"},
+        {"name": "replay", "mem_size": 100, "memory": "reservoir"},
+        {"name": "er-ace", "mem_size": 100},
+        {"name": "mir", "mem_size": 100},
+        {"name": "der++", "mem_size": 100},
+    ],
+    ids=lambda entry: entry.get("memory", entry["name"]),
+)
+def test_rehearsal_helps_on_an_online_stream(strategy):
+    stream = {"name": "split-digits", "scenario": "class-incremental", "chunk": 20}
+    shared = {"streams": [stream], "train": {"batch_size": 10}, "rules": "none"}
+    without = run("class-incremental", "single", strategies="naive", **shared)
+    progress = run("class-incremental", "single", strategies=strategy, **shared)
+    final = [np.mean([a for trained, _, a in each.accuracy if trained == 4]) for each in (without, progress)]
+    assert final[1] > final[0] + 0.2, final
+    assert progress.accuracy == run("class-incremental", "single", strategies=strategy, **shared).accuracy
+
+
 def test_divergence_in_an_online_stream_names_experience_and_chunk():
     stream = {"name": "split-digits", "chunk": 100}
     with pytest.raises(DivergedError, match=r"experience 0, chunk \d, iteration \d+"):

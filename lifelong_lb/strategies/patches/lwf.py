@@ -14,11 +14,11 @@ class LearningWithoutForgetting(LwFPlugin):
     statistics of each minibatch, moves its own running statistics, and draws dropout masks.
 
     Args:
-        alpha: weight of the distillation.
+        alpha: weight of the distillation, or one an experience.
         temperature: of the softmax.
     """
 
-    def __init__(self, alpha: float, temperature: float) -> None:
+    def __init__(self, alpha: float | tuple[float, ...], temperature: float) -> None:
         check_version("LwFPlugin")
         super().__init__(alpha, temperature)
 
