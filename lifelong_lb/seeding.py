@@ -14,11 +14,12 @@ CLASS_ORDER = "class-order"
 PERMUTATIONS = "permutations"
 ARRIVAL = "arrival"
 DATA_ORDER = "data-order"
+AUGMENTATION = "augmentation"
 MEMORY = "memory"
 NOISE = "noise"
 """Purposes: initial weights, order of the classes, permutations of the pixels, order in which the images of an online
-stream arrive, order of the minibatches, what a memory keeps, and noise that training itself draws, such as dropout
-masks."""
+stream arrive, order of the minibatches, crops and flips of images, what a memory keeps, and noise that training itself
+draws, such as dropout masks."""
 
 
 def derive(seed: int, purpose: str, *at: int) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from lifelong_lb.config.fields import AtLeastOne, Settings
+from lifelong_lb.config.fields import AtLeastOne, NotNegative, Settings
 
 
 class Train(Settings):
@@ -11,11 +11,17 @@ class Train(Settings):
     ``epochs`` passes over each experience, or over each chunk of an online stream, in minibatches of ``batch_size``
     images. ``precision: bfloat16`` runs the model under torch's autocast: weights, gradients and loss stay in float32,
     products are taken in bfloat16.
+
+    ``random_crop: p`` surrounds each image with p black pixels and trains on a random part of the old size, and
+    ``random_flip`` mirrors each image left to right half of the time: anew whenever an image is loaded, the same in all
+    passes of a step, replayed images too, and never in evaluation. Each seed draws its own.
     """
 
     epochs: AtLeastOne = 1
     batch_size: AtLeastOne = 10
     precision: Literal["float32", "bfloat16"] = "float32"
+    random_crop: NotNegative = 0
+    random_flip: bool = False
 
 
 class Evaluation(Settings):

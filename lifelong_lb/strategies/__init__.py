@@ -1,5 +1,6 @@
 """The Avalanche side: the plugin that applies a rule, the strategies, and what every run measures."""
 
+from lifelong_lb.strategies.augmentation import Augmentation
 from lifelong_lb.strategies.build import OPTIMIZERS, build_optimizer, build_strategy
 from lifelong_lb.strategies.builders import STRATEGIES
 from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
@@ -8,6 +9,7 @@ from lifelong_lb.strategies.recorder import AccuracyRecorder
 from lifelong_lb.strategies.replayed import DER, ERACE, ERAML
 from lifelong_lb.strategies.sharpness_aware import SharpnessAwarePlugin
 from lifelong_lb.strategies.strategy_gradients import StrategyGradients
+from lifelong_lb.strategies.tensor_loading import TensorLoading
 
 __all__ = [
     "DER",
@@ -17,12 +19,14 @@ __all__ = [
     "OPTIMIZERS",
     "STRATEGIES",
     "AccuracyRecorder",
+    "Augmentation",
     "DivergedError",
     "DivergenceGuard",
     "SeparateSeeds",
     "SharpnessAwarePlugin",
     "Stopwatch",
     "StrategyGradients",
+    "TensorLoading",
     "build_optimizer",
     "build_strategy",
 ]

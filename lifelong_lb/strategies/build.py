@@ -112,4 +112,6 @@ def build_strategy(
         "plugins": list(plugins),
         "evaluator": evaluator,
     }
-    return STRATEGIES[entry.name](entry, common)
+    strategy = STRATEGIES[entry.name](entry, common)
+    strategy.plugins.remove(evaluator)  # without metrics it does nothing, in 0.1 ms an iteration
+    return strategy

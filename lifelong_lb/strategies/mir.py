@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 from lifelong_lb.strategies.replayed import drawn
+from lifelong_lb.strategies.tensor_loader import Endless
 
 
 class MIR(SupervisedTemplate):
@@ -101,19 +102,17 @@ class Retrieval(SupervisedPlugin):
         self._loader = shuffled(self.storage_policy.buffer, self.subsample)
 
 
-def shuffled(memory: Any, batch_size: int) -> Iterator[Any]:
+def shuffled(memory: Any, batch_size: int) -> Endless:
     """Minibatches of a memory in random order, the last of each round perhaps a smaller one, over and over.
 
     Args:
         memory: a data set, not empty.
         batch_size: of a minibatch.
 
-    Yields:
-        Minibatches.
+    Returns:
+        An iterator over minibatches.
     """
-    loader: DataLoader[Any] = DataLoader(memory, batch_size=batch_size, shuffle=True)
-    while True:
-        yield from loader
+    return Endless(DataLoader(memory, batch_size=batch_size, shuffle=True))
 
 
 def _interference(strategy: Any, candidates: list[Tensor]) -> Tensor:

@@ -163,7 +163,7 @@ def further_passes(
             before_own = False
         if plugin is own or isinstance(plugin, ONLOOKERS):
             continue
-        part, hooks = _part(plugin), [hook for hook in HOOKS if _does_something(plugin, hook)]
+        part, hooks = _part(plugin), [hook for hook in HOOKS if does_something(plugin, hook)]
         if part.projects and before_own and project == "descent" and own is not None:
             raise TypeError(
                 f"SharpnessAwarePlugin must come before {type(plugin).__name__} in the list of plugins, to see the "
@@ -187,7 +187,7 @@ def _part(plugin: Any) -> Part:
     if refused is not None:
         raise TypeError(f"SharpnessAwarePlugin cannot work with {refused.__name__}: {REFUSED[refused]}")
     part = next((PARTS[kind] for kind in kinds if kind in PARTS), Part())
-    unknown = [hook for hook in HOOKS if _does_something(plugin, hook) and hook not in part.hooks]
+    unknown = [hook for hook in HOOKS if does_something(plugin, hook) and hook not in part.hooks]
     if unknown:
         raise TypeError(
             f"SharpnessAwarePlugin does not know what {type(plugin).__name__}.{unknown[0]} means for a pass at "
@@ -197,8 +197,16 @@ def _part(plugin: Any) -> Part:
     return part
 
 
-def _does_something(plugin: Any, hook: str) -> bool:
-    """Whether a plugin has a hook other than the empty ones of Avalanche's base classes."""
+def does_something(plugin: Any, hook: str) -> bool:
+    """Whether a plugin has a hook other than the empty ones of Avalanche's base classes.
+
+    Args:
+        plugin: any plugin.
+        hook: its name.
+
+    Returns:
+        True or false.
+    """
     if hook in vars(plugin):
         return True
     owner = next((kind for kind in type(plugin).__mro__ if hook in vars(kind)), None)

@@ -21,6 +21,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 from torch.utils.data import DataLoader
 
 from lifelong_lb.strategies.patches.version import check_version
+from lifelong_lb.strategies.tensor_loader import Endless
 
 
 class ERACE(AvalancheERACE):
@@ -30,7 +31,13 @@ class ERACE(AvalancheERACE):
     """
 
     training_epoch = SupervisedTemplate.training_epoch
+    replay_loader: Iterator[Any] | None
     _replayed: list[Tensor] | None = None
+
+    def _before_training_exp(self, **kwargs: Any) -> None:
+        super()._before_training_exp(**kwargs)
+        if self.replay_loader is not None:
+            self.replay_loader = endless(self.storage_policy.buffer, self.batch_size_mem)
 
     def _unpack_minibatch(self) -> None:
         super()._unpack_minibatch()
@@ -57,6 +64,7 @@ class ERAML(AvalancheERAML):
     """
 
     training_epoch = SupervisedTemplate.training_epoch
+    replay_loader: Iterator[Any] | None
     _replayed: list[Tensor] | None = None
 
     def __init__(self, *, feature_extractor: Any, temp: float, base_temp: float, device: Any, **common: Any) -> None:
@@ -67,6 +75,7 @@ class ERAML(AvalancheERAML):
         """Draw from each class what there is: loaders that drop a last minibatch would never yield from a small one."""
         super()._before_training_exp(**kwargs)
         if self.replay_loader is not None:
+            self.replay_loader = endless(self.storage_policy.buffer, self.batch_size_mem)
             groups = [group.buffer for group in self.storage_policy.buffer_groups.values()]
             self.pos_neg_loaders = [endless(group, min(self.train_mb_size, len(group))) for group in groups]
 
@@ -131,7 +140,13 @@ class DER(AvalancheDER):
     _before_forward = SupervisedTemplate._before_forward
     mbatch: Any
     experience: Any
+    replay_loader: Iterator[Any] | None
     _logits: Tensor | None = None
+
+    def _before_training_exp(self, **kwargs: Any) -> None:
+        super()._before_training_exp(**kwargs)
+        if self.replay_loader is not None:
+            self.replay_loader = endless(self.storage_policy.buffer, self.batch_size_mem)
 
     def _unpack_minibatch(self) -> None:
         """Put the replayed images in front of the minibatch."""
@@ -216,16 +231,14 @@ def drawn(loader: Iterator[Any] | None, device: torch.device) -> list[Tensor] | 
     return None if loader is None else [part.to(device) for part in next(loader)]
 
 
-def endless(memory: Any, batch_size: int) -> Iterator[Any]:
+def endless(memory: Any, batch_size: int) -> Endless:
     """Minibatches of a memory in random order, full ones only, over and over.
 
     Args:
         memory: a data set of at least ``batch_size`` samples.
         batch_size: of each minibatch.
 
-    Yields:
-        Minibatches.
+    Returns:
+        An iterator over minibatches.
     """
-    loader: DataLoader[Any] = DataLoader(memory, batch_size=batch_size, shuffle=True, drop_last=True)
-    while True:
-        yield from loader
+    return Endless(DataLoader(memory, batch_size=batch_size, shuffle=True, drop_last=True))

@@ -1,29 +1,34 @@
 """One run: a stream learnt by one strategy with one rule from one seed, and the accuracy matrix that comes of it."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lifelong_lb.config import RunConfig
+from lifelong_lb.config import RunConfig, UserError
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.models import build_model
 from lifelong_lb.optim import RULES, Diagnostics, Passes
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import (
     AccuracyRecorder,
+    Augmentation,
     DivergenceGuard,
     SeparateSeeds,
     SharpnessAwarePlugin,
     Stopwatch,
     StrategyGradients,
+    TensorLoading,
     build_optimizer,
     build_strategy,
 )
 from lifelong_lb.streams import STREAMS, Stream, arriving
 
 Log = Callable[[str], None]
+LOADER_VARIABLE = "LIFELONG_LB_LOADER"
+"""Environment variable: ``avalanche`` leaves all loading to Avalanche. Results are the same, bit for bit."""
 
 
 @dataclass
@@ -63,7 +68,7 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
 
     Raises:
         DivergedError: when loss or weights are no longer finite.
-        UserError: when the images cannot be read.
+        UserError: when the images cannot be read, or an environment variable has a value that means nothing.
     """
     stream = _load_stream(config, progress, roots)
     seed_all(config.seed, INITIALISATION)
@@ -73,14 +78,23 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
         rule.observer = diagnostics = Diagnostics(config.evaluation.diagnostics_every)
         progress.diagnostics = diagnostics.rows
     sharpness_aware = SharpnessAwarePlugin(rule, **config.strategy.passes())
-    own_gradients, stopwatch, recorder = StrategyGradients(), Stopwatch(), AccuracyRecorder()
+    loading = _loading(config)
+    own_gradients, stopwatch, recorder = StrategyGradients(), Stopwatch(), AccuracyRecorder(tensors=loading.tensors)
     strategy = build_strategy(
         config.strategy,
         model=model,
         optimizer=build_optimizer(config.optimizer, model.parameters()),
         train=config.train,
         evaluation=config.evaluation,
-        plugins=[SeparateSeeds(config.seed), sharpness_aware, DivergenceGuard(), own_gradients, stopwatch, recorder],
+        plugins=[
+            SeparateSeeds(config.seed),
+            loading,
+            sharpness_aware,
+            DivergenceGuard(),
+            own_gradients,
+            stopwatch,
+            recorder,
+        ],
         device=device,
     )
     everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
@@ -96,6 +110,7 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
             progress.gradient_evaluations = sharpness_aware.gradient_evaluations
             progress.strategy_gradient_evaluations = own_gradients.count
             progress.train_seconds = stopwatch.seconds
+            progress.data["loading"] = loading.told
         started = time.perf_counter()
         tested = stream.test if everything else stream.test[: i + 1]
         row = recorder.evaluate(strategy, tested, unseen=everything)
@@ -104,6 +119,15 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
             f"experience {i}: accuracy {row[i]:.4f} on it, {sum(row[: i + 1]) / (i + 1):.4f} on all seen "
             f"({stopwatch.seconds:.1f} s trained, evaluated in {time.perf_counter() - started:.1f} s)"
         )
+
+
+def _loading(config: RunConfig) -> TensorLoading:
+    wanted = os.environ.get(LOADER_VARIABLE, "")
+    if wanted not in ("", "avalanche"):
+        raise UserError(f"{LOADER_VARIABLE} must be avalanche or empty; got {wanted!r}")
+    crop, flip = config.train.random_crop, config.train.random_flip
+    augment = Augmentation(crop=crop, flip=flip, seed=config.seed) if crop or flip else None
+    return TensorLoading(augment, tensors=not wanted)
 
 
 def _load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) -> Stream:

@@ -1,0 +1,224 @@
+"""What a data set of Avalanche's comes to: rows of a few tensors that hold all images, and a column a label.
+
+A data set there is a tree of concatenations and subsets, walked anew for every sample. Here it is walked once, for all
+samples together. Images stay where they are; a data set becomes the numbers of its images.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from avalanche.benchmarks.utils import AvalancheDataset
+from avalanche.benchmarks.utils.classification_dataset import _TensorClassificationDataset
+from avalanche.benchmarks.utils.data import _FlatDataWithTransform
+from avalanche.benchmarks.utils.flat_data import FlatData, LazyIndices, LazyRange
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import TensorDataset, default_collate
+
+LEAVES = (TensorDataset, _TensorClassificationDataset)
+"""Data sets that are nothing but tensors, one row a sample."""
+
+Numbers = NDArray[np.int64]
+
+
+class NotTensorsError(TypeError):
+    """What is to be loaded is more than rows of tensors; the message says what stands in the way."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Labelled images, as rows of tensors that are shared and not copied.
+
+    Attributes:
+        bases: tensors of images, each ``(M, C, H, W)``; no two are the same one.
+        rows: int64 ``(N,)``, the row of each sample's image among those of all bases, one base after the other.
+        columns: what else a minibatch holds, each ``(N, ...)``: labels, task labels, perhaps logits.
+    """
+
+    bases: tuple[Tensor, ...]
+    rows: Tensor
+    columns: tuple[Tensor, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def split(self, size: int, order: Tensor | None = None) -> Iterator[list[Tensor]]:
+        """Deal samples out to minibatches.
+
+        Args:
+            size: samples a minibatch, the last one perhaps less.
+            order: int64 ``(M,)``, which samples; None for all as they stand.
+
+        Yields:
+            Rows, see :meth:`images`, and columns of each minibatch.
+        """
+        whole = (self.rows, *self.columns)
+        ordered = whole if order is None else [column[order] for column in whole]
+        yield from map(list, zip(*(torch.split(column, size) for column in ordered), strict=True))
+
+    def images(self, rows: Tensor) -> Tensor:
+        """Look up images.
+
+        Args:
+            rows: int64 ``(B,)``, numbers such as ``self.rows`` holds.
+
+        Returns:
+            The images, ``(B, C, H, W)``, a copy.
+        """
+        if len(self.bases) == 1:
+            return torch.index_select(self.bases[0], 0, rows)
+        found = self.bases[0].new_empty((len(rows), *self.bases[0].shape[1:]))
+        start = 0
+        for base in self.bases:
+            mine = torch.nonzero((rows >= start) & (rows < start + len(base))).flatten()
+            if len(mine):
+                found[mine] = torch.index_select(base, 0, rows[mine] - start)
+            start += len(base)
+        return found
+
+
+def resolved(dataset: Any) -> Samples:
+    """Find the rows that a data set stands for.
+
+    Args:
+        dataset: a data set of Avalanche's; labels and whatever else it gives with an image are looked up here.
+
+    Returns:
+        Its samples, in order: collating those of some indices gives what ``default_collate`` makes of them.
+
+    Raises:
+        NotTensorsError: when it is more than rows of tensors.
+    """
+    if not isinstance(dataset, AvalancheDataset) or type(dataset).__getitem__ is not AvalancheDataset.__getitem__:
+        raise NotTensorsError(f"{type(dataset).__name__} is not a plain data set of Avalanche's")
+    everything = np.arange(len(dataset))
+    group = dataset._flat_data._transform_groups.current_group
+    parts = list(_walk(dataset._flat_data, everything, everything, group))
+    for leaf, _, _ in parts:
+        if type(leaf) not in LEAVES:
+            raise NotTensorsError(f"images come from {_named(leaf)}, not from a TensorDataset")
+    samples = _images_and_labels(parts, len(everything))
+    given = [attribute for attribute in dataset._data_attributes.values() if attribute.use_in_getitem]
+    return Samples(samples.bases, samples.rows, (*samples.columns, *map(_values, given)))
+
+
+def joined(parts: Sequence[Samples]) -> Samples:
+    """Samples one after the other.
+
+    Args:
+        parts: at least one.
+
+    Returns:
+        All of them.
+
+    Raises:
+        NotTensorsError: when a minibatch cannot hold samples of all of them.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    if any(
+        _kinds([*part.bases[:1], *part.columns]) != _kinds([*parts[0].bases[:1], *parts[0].columns]) for part in parts
+    ):
+        raise NotTensorsError("images or labels differ in shape or type")
+    bases = _distinct([base for part in parts for base in part.bases])
+    starts = _starts(bases)
+    rows = []
+    for part in parts:
+        moved, start = part.rows.clone(), 0
+        for base in part.bases:
+            mine = (part.rows >= start) & (part.rows < start + len(base))
+            moved[mine] += starts[id(base)] - start
+            start += len(base)
+        rows.append(moved)
+    columns = [torch.cat(column) for column in zip(*(part.columns for part in parts), strict=True)]
+    return Samples(bases, torch.cat(rows), tuple(columns))
+
+
+Part = tuple[Any, Numbers, Numbers]
+"""A leaf, which of its rows are meant, and where in the whole they belong."""
+
+
+def _walk(node: Any, numbers: Numbers, places: Numbers, group: str | None = None) -> Iterator[Part]:
+    """Follow some samples down a tree of subsets and concatenations."""
+    if not isinstance(node, FlatData):
+        yield node, numbers, places
+        return
+    if isinstance(node, _FlatDataWithTransform):
+        _check_transforms(node, group)
+    if node._indices is not None:
+        numbers = _as_numbers(node._indices)[numbers]
+    if len(node._datasets) == 1:
+        yield from _walk(node._datasets[0], numbers, places, group)
+        return
+    which = np.searchsorted(node._cumulative_sizes, numbers, side="right")
+    for i in np.unique(which):
+        mine = which == i
+        start = node._cumulative_sizes[i - 1] if i else 0
+        yield from _walk(node._datasets[i], numbers[mine] - start, places[mine], group)
+
+
+def _as_numbers(indices: Any) -> Numbers:
+    if isinstance(indices, LazyIndices) and not isinstance(indices, LazyRange):
+        indices._to_eager()
+        eager: Numbers = indices._eager_list
+        return eager
+    return np.fromiter(indices, np.int64, len(indices))
+
+
+def _check_transforms(node: Any, group: str | None) -> None:
+    for transforms in (node._frozen_transform_groups, node._transform_groups):
+        if transforms is not None and transforms.transform_groups[group] is not None:
+            raise NotTensorsError(f"images go through transforms ({group}) one by one")
+
+
+def _images_and_labels(parts: Sequence[Part], length: int) -> Samples:
+    """Images and the leaves' own labels."""
+    if not parts:
+        raise NotTensorsError("there are no samples")
+    bases = _distinct([leaf.tensors[0] for leaf, _, _ in parts])
+    starts = _starts(bases)
+    first = parts[0][0].tensors
+    if any(_kinds(leaf.tensors) != _kinds(first) for leaf, _, _ in parts):
+        raise NotTensorsError("images or labels differ in shape or type")
+    rows = torch.empty(length, dtype=torch.int64)
+    columns = [t.new_empty((length, *t.shape[1:])) for t in first[1:]]
+    for leaf, numbers, places in parts:
+        at, taken = torch.from_numpy(places), torch.from_numpy(numbers)
+        rows[at] = taken + starts[id(leaf.tensors[0])]
+        for column, values in zip(columns, leaf.tensors[1:], strict=True):
+            column[at] = values[taken]
+    return Samples(bases, rows, tuple(columns))
+
+
+def _values(attribute: Any) -> Tensor:
+    """An attribute that comes with each image, as ``default_collate`` would stack it."""
+    found: list[Any] = [None] * len(attribute)
+    everything = np.arange(len(found))
+    for leaf, numbers, places in _walk(attribute.data, everything, everything):
+        for number, place in zip(numbers.tolist(), places.tolist(), strict=True):
+            found[place] = leaf[number]
+    column = default_collate(found)
+    if not isinstance(column, Tensor):
+        raise NotTensorsError(f"{attribute.name} is not a number or tensor a sample")
+    return column
+
+
+def _kinds(tensors: Sequence[Tensor]) -> list[tuple[Any, ...]]:
+    return [(t.dtype, t.shape[1:]) for t in tensors]
+
+
+def _distinct(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return tuple({id(t): t for t in tensors}.values())
+
+
+def _starts(bases: Sequence[Tensor]) -> dict[int, int]:
+    """Number of the first row of each base, by the base's identity."""
+    ends = np.cumsum([len(base) for base in bases]).tolist()
+    return {id(base): end - len(base) for base, end in zip(bases, ends, strict=True)}
+
+
+def _named(thing: Any) -> str:
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"

@@ -1,0 +1,43 @@
+"""Accuracies are those of the strategy's own evaluation loop, and nobody notices that an evaluation has been made."""
+
+import pytest
+import torch
+from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make, train
+
+from lifelong_lb.optim import LookaheadSAM
+from lifelong_lb.strategies import AccuracyRecorder
+from lifelong_lb.strategies.predictions import own_part
+
+pytestmark = AVALANCHES_OWN_WARNINGS
+
+
+class Probe(AccuracyRecorder):
+    """Evaluates every third iteration, in the midst of training."""
+
+    def __init__(self, tested, **settings):
+        super().__init__(**settings)
+        self.tested, self.seen_accuracies = tested, []
+
+    def after_training_iteration(self, strategy, **kwargs):
+        if strategy.clock.train_iterations % 3 == 0:
+            self.seen_accuracies.append(self.evaluate(strategy, self.tested, unseen=True))
+
+
+@pytest.mark.parametrize(("label", "head"), CASES)
+def test_same_accuracies_as_in_its_own_loop(label, head):
+    found, states = [], []
+    for tensors in (True, False, None):
+        made = make(label, head, LookaheadSAM(rho=0.05, k=3), dropout=0.2, batch_norm=label != "icarl")
+        if tensors is not None:
+            probe = Probe(made.stream.test[: 2 if made.once else 4], tensors=tensors)
+            made.strategy.plugins.insert(0, probe)
+        states.append(train(made, 2))
+        if tensors is not None:
+            last = probe.evaluate(made.strategy, made.stream.test[:2])
+            found.append([*probe.seen_accuracies, last])
+            assert own_part(made.strategy, [probe]) is None
+    assert len(found[0]) >= 2
+    assert found[0] == found[1]
+    for name, value in states[2].items():
+        assert torch.equal(value, states[0][name]), name
+        assert torch.equal(value, states[1][name]), name
