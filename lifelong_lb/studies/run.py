@@ -72,7 +72,9 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
     if config.evaluation.diagnostics_every is not None:
         rule.observer = diagnostics = Diagnostics(config.evaluation.diagnostics_every)
         progress.diagnostics = diagnostics.rows
-    sharpness_aware = SharpnessAwarePlugin(rule, **config.strategy.passes())
+    sharpness_aware = SharpnessAwarePlugin(
+        rule, from_experience=config.rule.from_experience, **config.strategy.passes()
+    )
     own_gradients, stopwatch, recorder = StrategyGradients(), Stopwatch(), AccuracyRecorder()
     strategy = build_strategy(
         config.strategy,

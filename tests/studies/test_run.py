@@ -75,6 +75,16 @@ def test_an_online_run_has_one_row_an_experience(scenario, head):
     assert progress.gradient_evaluations == 2 * 2 * minibatches  # two passes over each chunk, two gradients a step
 
 
+def test_a_rule_from_an_experience_on():
+    """The experiences before it are learnt as without a rule, and cost what they cost there."""
+    train = {"batch_size": 60}  # five minibatches an experience
+    plain = run("class-incremental", "single", rules="none", train=train)
+    later = run("class-incremental", "single", rules={"name": "sam", "from_experience": 2}, train=train)
+    assert [row for row in later.accuracy if row[0] < 2] == [row for row in plain.accuracy if row[0] < 2]
+    assert later.accuracy != plain.accuracy
+    assert later.gradient_evaluations == 10 + 2 * 15
+
+
 def test_divergence_in_an_online_stream_names_experience_and_chunk():
     stream = {"name": "split-digits", "chunk": 100}
     with pytest.raises(DivergedError, match=r"experience 0, chunk \d, iteration \d+"):
