@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import SerializeAsAny
 
-from lifelong_lb.config.boundaries import rule_problems
+from lifelong_lb.config.boundaries import optimizer_problems, rule_problems
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
 from lifelong_lb.config.labels import axis_labels
@@ -289,7 +289,10 @@ def _check_online(parts: dict[str, Any], problems: Problems) -> None:
 
 
 def _check_boundaries(parts: dict[str, Any], problems: Problems) -> None:
-    for path, sentence in rule_problems(parts["rules"], parts["streams"], parts["strategies"]):
+    streams, told = parts["streams"], Problems()  # _check_streams tells of those
+    trains = [stream_train(parts["train"], stream, "", told) or parts["train"] for stream in streams]
+    found = [*rule_problems(parts["rules"], streams, parts["strategies"])]
+    for path, sentence in [*found, *optimizer_problems(parts["optimizers"], streams, trains)]:
         problems.add(path, sentence)
 
 

@@ -18,6 +18,7 @@ from lifelong_lb.strategies import (
     SharpnessAwarePlugin,
     Stopwatch,
     StrategyGradients,
+    boundary_plugins,
     build_optimizer,
     build_strategy,
 )
@@ -76,16 +77,18 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
         rule, from_experience=config.rule.from_experience, **config.strategy.passes()
     )
     own_gradients, stopwatch, recorder = StrategyGradients(), Stopwatch(), AccuracyRecorder()
+    watching = [DivergenceGuard(), own_gradients, stopwatch, recorder]
+    everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
+    boundaries = boundary_plugins(config.optimizer, 1 if once else stream.shape.experiences)
     strategy = build_strategy(
         config.strategy,
         model=model,
         optimizer=build_optimizer(config.optimizer, model.parameters()),
         train=config.train,
         evaluation=config.evaluation,
-        plugins=[SeparateSeeds(config.seed), sharpness_aware, DivergenceGuard(), own_gradients, stopwatch, recorder],
+        plugins=[SeparateSeeds(config.seed), *boundaries, sharpness_aware, *watching],
         device=device,
     )
-    everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
     if everything and not once:
         progress.initial_accuracy = recorder.evaluate(strategy, stream.test, unseen=True)
     last = stream.shape.experiences - 1

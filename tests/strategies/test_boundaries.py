@@ -6,11 +6,21 @@ import pytest
 import torch
 from by_hand import Tape, assert_same, train_by_hand
 from small_strategies import EXPERIENCES, make_strategy, parts_of, train
-from torch.optim import SGD
+from torch.optim import LBFGS, SGD, Adagrad, Adam
 
-from lifelong_lb.optim import SAM, Diagnostics, Lookahead, LookbehindSAM, LookSAM, NoRule
+from lifelong_lb.config import OPTIMIZER_ENTRIES
+from lifelong_lb.optim import (
+    SAM,
+    ClosureOptimizer,
+    Diagnostics,
+    Lookahead,
+    LookbehindSAM,
+    LookSAM,
+    NoRule,
+    RebuiltOptimizer,
+)
 from lifelong_lb.seeding import INITIALISATION, seed_all
-from lifelong_lb.strategies import SeparateSeeds, SharpnessAwarePlugin
+from lifelong_lb.strategies import ResetOptimizerState, SeparateSeeds, SharpnessAwarePlugin, boundary_plugins
 from lifelong_lb.streams import arriving
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
@@ -89,3 +99,87 @@ class TestRuleFromAnExperience:
     def test_the_experience_is_a_whole_number(self, value):
         with pytest.raises(ValueError, match="from_experience must be a whole number >= 0; got"):
             SharpnessAwarePlugin(SAM(), from_experience=value)
+
+
+class TestStateOfTheBaseOptimizer:
+    """What Avalanche does by itself is to keep it; either choice is a loop written out."""
+
+    OPTIMIZERS = {
+        "momentum": momentum,
+        "adam": lambda model: Adam(model.parameters(), lr=0.01),
+    }
+
+    @pytest.mark.parametrize("reset", [False, True])
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    @pytest.mark.parametrize(
+        ("strategy", "scenario", "head", "rule"),
+        [
+            ("naive", "class-incremental", "single", "sam"),
+            ("naive", "task-incremental", "multi", "sam"),
+            ({"name": "replay", "mem_size": 40}, "class-incremental", "growing", "sam"),
+            ("naive", "class-incremental", "growing", "lookahead"),
+            ("naive", "class-incremental", "single", "lookbehind-sam-switching"),
+        ],
+    )
+    def test_kept_or_reset(self, strategy, scenario, head, rule, optimizer, reset):
+        parts, other = in_float64(strategy, scenario, head)
+        ours, tape = self.OPTIMIZERS[optimizer](parts.model), Tape()
+        entry = OPTIMIZER_ENTRIES["sgd"](state="reset" if reset else "keep")
+        plugins = [*boundary_plugins(entry, EXPERIENCES), SharpnessAwarePlugin(RULES[rule]()), tape]
+        train(make_strategy(parts, parts.model, ours, [SeparateSeeds(0), *plugins]), parts.stream)
+        theirs, by_hand = self.OPTIMIZERS[optimizer](other), RULES[rule]()
+
+        def before(step, minibatch):
+            if reset and minibatch.first:
+                theirs.state.clear()
+
+        train_by_hand(other, parts.stream, tape.seen, theirs, lambda i: by_hand, before=before)
+        assert_same(parts.model, other)
+
+    def test_it_makes_a_difference(self):
+        weights = []
+        for plugins in ([], [ResetOptimizerState()]):
+            parts, _ = in_float64("naive", "class-incremental", "single")
+            train(make_strategy(parts, parts.model, momentum(parts.model), plugins), parts.stream)
+            weights.append(torch.cat([p.detach().flatten() for p in parts.model.parameters()]))
+        assert not torch.allclose(*weights)
+
+    @pytest.mark.parametrize("wrapped", [RebuiltOptimizer, ClosureOptimizer])
+    def test_optimizers_that_are_built_anew(self, wrapped):
+        """A reset one is a new one: as training each experience with an optimizer of its own."""
+        build = {RebuiltOptimizer: lambda p: Adagrad(p, lr=0.1), ClosureOptimizer: lambda p: LBFGS(p, max_iter=3)}
+        parts, other = in_float64("naive", "class-incremental", "single")
+        tape = Tape()
+        plugins = [SeparateSeeds(0), ResetOptimizerState(), SharpnessAwarePlugin(NoRule()), tape]
+        train(
+            make_strategy(parts, parts.model, wrapped(build[wrapped], parts.model.parameters()), plugins), parts.stream
+        )
+        for experience in range(EXPERIENCES):
+            optimizer = build[wrapped](list(other.parameters()))
+            for m in tape.seen:
+                if m.experience == experience:
+
+                    def closure(m=m, optimizer=optimizer):
+                        optimizer.zero_grad()
+                        loss = torch.nn.functional.cross_entropy(other(m.x), m.y)
+                        loss.backward()
+                        return loss
+
+                    optimizer.step(closure)
+        assert_same(parts.model, other)
+
+    def test_in_an_online_stream_it_is_reset_with_the_experience_and_not_with_each_chunk(self):
+        parts, other = in_float64("naive", "class-incremental", "single")
+        entry = parts.study.streams[0].model_copy(update={"chunk": 50, "task_boundaries": True})
+        tape, theirs, rule = Tape(), momentum(other), SAM(rho=0.1)
+        plugins = [SeparateSeeds(0), ResetOptimizerState(), SharpnessAwarePlugin(SAM(rho=0.1)), tape]
+        strategy = make_strategy(parts, parts.model, momentum(parts.model), plugins)
+        for i in range(EXPERIENCES):
+            strategy.train(arriving(parts.stream.train, i, entry, seed=0), eval_streams=[])
+
+        def before(step, minibatch):
+            if minibatch.first:
+                theirs.state.clear()
+
+        train_by_hand(other, parts.stream, tape.seen, theirs, lambda i: rule, before=before)
+        assert_same(parts.model, other)
