@@ -6,6 +6,7 @@ from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, Separa
 from lifelong_lb.strategies.learning_rate import SCHEDULES, Moment, ScheduledLearningRate
 from lifelong_lb.strategies.mir import MIR
 from lifelong_lb.strategies.optimizer_state import ResetOptimizerState
+from lifelong_lb.strategies.patches import load_checkpoint, save_checkpoint
 from lifelong_lb.strategies.recorder import AccuracyRecorder
 from lifelong_lb.strategies.replayed import DER, ERACE, ERAML
 from lifelong_lb.strategies.sharpness_aware import SharpnessAwarePlugin
@@ -32,4 +33,6 @@ __all__ = [
     "boundary_plugins",
     "build_optimizer",
     "build_strategy",
+    "load_checkpoint",
+    "save_checkpoint",
 ]
