@@ -40,6 +40,7 @@ SMALL = {
     "agem": {"patterns_per_exp": 12, "sample_size": 8},
     "gem": {"patterns_per_exp": 12},
     "mir": {"mem_size": 20, "batch_size_mem": 4, "subsample": 12},
+    "gss": {"mem_size": 40, "mem_strength": 2},
     "er-ace": {"mem_size": 20, "batch_size_mem": 5},
     "er-aml": {"mem_size": 20, "batch_size_mem": 5},
     "der": {"mem_size": 20, "batch_size_mem": 5},
@@ -129,6 +130,7 @@ def held_still(strategy):
     """Tensors of a strategy that must be the same in every pass of a step, cloned."""
     owners = [strategy, getattr(strategy, "aml_criterion", None), *strategy.plugins]
     names = ("_logits", "_replayed", "_drawn", "retrieved", "reference_gradients", "G", "old_model")
+    names += ("ext_mem_list_x", "ext_mem_list_y", "buffer_score")
     found = [getattr(owner, name, None) for owner in owners for name in names]
     return [t.clone() for t in flat(found)] + [t.clone() for t in strategy.mbatch]
 
@@ -157,7 +159,7 @@ class InputTape(SupervisedPlugin):
             self.handle = backbone.register_forward_pre_hook(self._note)
 
     def _note(self, module, inputs):
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() and module.training:  # what GSS compares is in eval mode
             self.passes[-1].append(inputs[0].detach().clone())
 
     def next_pass(self):
