@@ -16,7 +16,7 @@ from lifelong_lb.models import build_model
 from lifelong_lb.optim import UpdateRule
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import SeparateSeeds, SharpnessAwarePlugin, build_strategy
-from lifelong_lb.streams import split_stream
+from lifelong_lb.streams import permuted_stream, split_stream
 
 AVALANCHES_OWN_WARNINGS = [
     pytest.mark.filterwarnings("ignore:Call to deprecated function:DeprecationWarning"),
@@ -29,6 +29,7 @@ SCENARIO = {
     "growing": "class-incremental",
     "multi": "task-incremental",
     "masked": "task-incremental",
+    "domain": "domain-incremental",
 }
 SMALL = {
     "replay": {"mem_size": 20},
@@ -40,6 +41,7 @@ SMALL = {
     "agem": {"patterns_per_exp": 12, "sample_size": 8},
     "gem": {"patterns_per_exp": 12},
     "mir": {"mem_size": 20, "batch_size_mem": 4, "subsample": 12},
+    "gss": {"mem_size": 40, "mem_strength": 2},
     "er-ace": {"mem_size": 20, "batch_size_mem": 5},
     "er-aml": {"mem_size": 20, "batch_size_mem": 5},
     "der": {"mem_size": 20, "batch_size_mem": 5},
@@ -61,17 +63,23 @@ CASES = [
 ]
 """Pairs of an entry's label and a head."""
 
+DOMAIN = "domain"
+"""In place of a head: the single one, over permuted digits."""
+
+FOR_DOMAINS = [label for label, of in ENTRIES.items() if "domain-incremental" in STRATEGY_ENTRIES[of["name"]].scenarios]
+DOMAIN_CASES = [(label, DOMAIN) for label in FOR_DOMAINS]
+
 EXPERIENCES = 3
 BATCH = 16
 LR = 0.05
-A_CLASS = 24
+A_CLASS, A_CLASS_OF_A_DOMAIN = 24, 5
 
 
 @cache
-def few_images():
+def few_images(a_class=A_CLASS):
     images = load_images(find_dataset("digits"))
     train = images.train
-    kept = torch.cat([torch.nonzero(train.y == label).flatten()[:A_CLASS] for label in range(10)])
+    kept = torch.cat([torch.nonzero(train.y == label).flatten()[:a_class] for label in range(10)])
     return ImageData(**{
         **vars(images),
         "train": ImageTensors(**{**vars(train), "x": train.x[kept], "y": train.y[kept]}),
@@ -79,9 +87,12 @@ def few_images():
 
 
 def settings(label, head, **changes):
+    stream = {"name": "split-digits", "scenario": SCENARIO[head]}
+    if head == DOMAIN:
+        stream = {"name": "permuted-digits", "experiences": EXPERIENCES}
     return parse_study({
-        "streams": [{"name": "split-digits", "scenario": SCENARIO[head]}],
-        "model": {"name": "mlp", "hidden": [16], "head": head},
+        "streams": [stream],
+        "model": {"name": "mlp", "hidden": [16], "head": "single" if head == DOMAIN else head},
         "strategies": [ENTRIES[label] | changes],
         "train": {"batch_size": BATCH},
     })
@@ -90,7 +101,10 @@ def settings(label, head, **changes):
 @cache
 def few_experiences(scenario):
     head = next(head for head, of in SCENARIO.items() if of == scenario)
-    return split_stream(settings("naive", head).streams[0], few_images(), seed=0)
+    entry = settings("naive", head).streams[0]
+    if head == DOMAIN:
+        return permuted_stream(entry, few_images(A_CLASS_OF_A_DOMAIN), seed=0)
+    return split_stream(entry, few_images(), seed=0)
 
 
 def make(label, head, rule, *, batch_norm=False, dropout=0.0, momentum=0.9, before=(), after=(), **changes):
@@ -131,6 +145,7 @@ def held_still(strategy):
     """Tensors of a strategy that must be the same in every pass of a step, cloned."""
     owners = [strategy, getattr(strategy, "aml_criterion", None), *strategy.plugins]
     names = ("_logits", "_replayed", "_drawn", "retrieved", "reference_gradients", "G", "old_model")
+    names += ("ext_mem_list_x", "ext_mem_list_y", "buffer_score")
     found = [getattr(owner, name, None) for owner in owners for name in names]
     return [t.clone() for t in flat(found)] + [t.clone() for t in strategy.mbatch]
 
@@ -159,7 +174,7 @@ class InputTape(SupervisedPlugin):
             self.handle = backbone.register_forward_pre_hook(self._note)
 
     def _note(self, module, inputs):
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() and module.training:  # what GSS compares is in eval mode
             self.passes[-1].append(inputs[0].detach().clone())
 
     def next_pass(self):

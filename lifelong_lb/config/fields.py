@@ -62,6 +62,7 @@ Positive = Annotated[Float, Field(gt=0)]
 Fraction = Annotated[Float, Field(ge=0, lt=1)]
 NotNegative = Annotated[Int, Field(ge=0)]
 AtLeastOne = Annotated[Int, Field(ge=1)]
+WholeNumber = Annotated[Int, Field(ge=0)]
 DottedName = Annotated[str, BeforeValidator(_dotted_name)]
 PlainValues = Annotated[dict[str, Any], BeforeValidator(_plain)]
 

@@ -7,11 +7,13 @@ from pydantic import BaseModel
 
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.models import MODEL_ENTRIES
+from lifelong_lb.config.schedules import SCHEDULE_ENTRIES
 from lifelong_lb.config.study import AXES
 
 KINDS: dict[str, Mapping[str, type[BaseModel]]] = {
     **{axis: known for axis, (_, known) in AXES.items()},
     "models": MODEL_ENTRIES,
+    "schedules": SCHEDULE_ENTRIES,
 }
 
 
@@ -19,7 +21,8 @@ def listing(what: str | None = None, metrics: Callable[[], str] | None = None) -
     """Names with their hyper-parameters and defaults.
 
     Args:
-        what: ``streams``, ``strategies``, ``rules``, ``optimizers``, ``models`` or ``metrics``; None for all.
+        what: ``streams``, ``strategies``, ``rules``, ``optimizers``, ``models``, ``schedules`` or ``metrics``; None for
+            all.
         metrics: gives the text about metrics, which this room does not know.
 
     Returns:

@@ -5,10 +5,19 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from lifelong_lb.config.fields import AtLeastOne, DottedName, Entry, Fraction, NonNegative, PlainValues, Positive
+from lifelong_lb.config.schedules import Schedule
 
 
 class OptimizerEntry(Entry):
-    """A base optimizer: what a rule's gradient is handed to."""
+    """A base optimizer: what a rule's gradient is handed to.
+
+    ``state: keep`` lets momentum and moments go on from one experience to the next, but for a tensor that has grown,
+    which begins anew; ``state: reset`` empties them where an experience begins. ``schedule`` changes ``lr`` while a run
+    trains, see :class:`lifelong_lb.config.schedules.ScheduleEntry`.
+    """
+
+    state: Literal["keep", "reset"] = "keep"
+    schedule: Schedule = None
 
     @property
     def takes_passes(self) -> bool:
@@ -21,7 +30,7 @@ class OptimizerEntry(Entry):
         Returns:
             Values by the names of this entry's fields.
         """
-        return self.model_dump(exclude={"name", "label"})
+        return self.model_dump(exclude={"name", "label", "state", "schedule"})
 
 
 class SGD(OptimizerEntry):

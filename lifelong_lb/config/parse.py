@@ -52,6 +52,18 @@ class Problems:
             raise UserError(f"{source}: {len(self.found)} problems\n  " + "\n  ".join(self.found))
 
 
+class NestedProblems(ValueError):
+    """What is wrong with settings within a field, for a validator of that field to raise.
+
+    Args:
+        found: as in :class:`Problems`, the paths relative to the field.
+    """
+
+    def __init__(self, found: Sequence[str]) -> None:
+        super().__init__("; ".join(found))
+        self.found = tuple(found)
+
+
 def as_list(value: Any) -> list[Any]:
     """A list as it is, anything else as the list's only element.
 
@@ -138,9 +150,13 @@ def _sentences(error: ValidationError, model: type[BaseModel], path: str) -> lis
         items = [item for item in items if item["type"] != "too_short"]
     for item in items:
         parts = [part for part in item["loc"] if isinstance(part, int) or part in model.model_fields]
+        nested = item.get("ctx", {}).get("error")
         unknown = item["type"] == "extra_forbidden"
         field = path + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in (() if unknown else parts))
-        if unknown:
+        if isinstance(nested, NestedProblems):
+            for inner, _, sentence in (text.partition(": ") for text in nested.found):
+                by_field.setdefault(field + inner, []).append(sentence)
+        elif unknown:
             known = [name for name in model.model_fields if name != "label"]
             by_field.setdefault(field, []).append(unknown_name("key", item["loc"][-1], known))
         else:

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from lifelong_lb.config.fields import AtLeastOne, Entry, Float, Fraction, NonNegative, Positive
+from lifelong_lb.config.fields import AtLeastOne, Entry, Float, Fraction, NonNegative, Positive, WholeNumber
 
 
 def _alpha(value: Any) -> Any:
@@ -39,12 +39,15 @@ class RuleEntry(Entry):
     """An update rule: how a gradient becomes a step of the base optimizer.
 
     ``batch_norm``: which of its passes update BatchNorm's running statistics; ``dropout``: whether its passes share
-    their masks. See :class:`lifelong_lb.optim.Passes`. Class attribute: ``spans``, see :meth:`spans_iterations`.
+    their masks. See :class:`lifelong_lb.optim.Passes`. ``from_experience``: the experience of the stream, 0 for the
+    first, with which the rule begins; those before it are trained as with ``none``. Class attribute: ``spans``, see
+    :meth:`spans_iterations`.
     """
 
     spans: ClassVar[bool] = False
     batch_norm: Literal["first", "all", "recomputed"] = "first"
     dropout: Literal["same", "fresh"] = "same"
+    from_experience: WholeNumber = 0
 
     def spans_iterations(self) -> bool:
         """Whether the rule does something over several minibatches that the end of an epoch cuts short.
@@ -68,13 +71,19 @@ class RuleEntry(Entry):
         Returns:
             Keyword arguments of the rule's class.
         """
-        return self.model_dump(exclude={"name", "label", "batch_norm", "dropout"})
+        return self.model_dump(exclude={"name", "label", "batch_norm", "dropout", "from_experience"})
 
 
 class NoRule(RuleEntry):
     """The base optimizer alone."""
 
     name: Literal["none"] = "none"
+
+    @model_validator(mode="after")
+    def _nothing_begins(self) -> "NoRule":
+        if self.from_experience:
+            raise ValueError(f"needs no from_experience, since nothing begins there; got {self.from_experience}")
+        return self
 
 
 class SAM(RuleEntry):

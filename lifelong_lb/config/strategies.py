@@ -203,6 +203,20 @@ class MIR(Rehearsing):
     subsample: AtLeastOne = 50
 
 
+class GSS(StrategyEntry):
+    """Gradient-based sample selection, in its greedy variant (Aljundi et al. 2019, arXiv 1903.08671).
+
+    Kept are images whose gradients differ: each is scored by its largest cosine with the gradients of ``mem_strength``
+    minibatches of the memory. From the second experience on, each minibatch is joined by as many kept images.
+    """
+
+    scenarios = ("class-incremental", "domain-incremental")
+    heads = ("single", "growing")
+    name: Literal["gss"] = "gss"
+    mem_size: AtLeastOne = 200
+    mem_strength: AtLeastOne = 5
+
+
 class ERACE(Rehearsing):
     """Experience replay with asymmetric cross-entropy (Caccia et al. 2022, arXiv 2104.05025)."""
 
@@ -270,6 +284,7 @@ STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
     "agem": AGEM,
     "gem": GEM,
     "mir": MIR,
+    "gss": GSS,
     "er-ace": ERACE,
     "er-aml": ERAML,
     "der": DER,

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import SerializeAsAny
 
+from lifelong_lb.config.boundaries import optimizer_problems, rule_problems
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
 from lifelong_lb.config.labels import axis_labels
@@ -146,6 +147,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
         _check_labels(parts, problems)
         if not merged:
             _check_online(parts, problems)
+            _check_boundaries(parts, problems)
         _check_optimizers(parts, problems, alone=not merged)
     if not problems.found:
         _check_pairs(parts, problems)
@@ -284,6 +286,14 @@ def _check_online(parts: dict[str, Any], problems: Problems) -> None:
                 problems.add(path, f"the rule {rule.name} goes over several minibatches, which chunks cut short")
             elif rule.batch_norm == "recomputed":
                 problems.add(path, f"{rule.name} with batch_norm: recomputed would recompute it on one chunk alone")
+
+
+def _check_boundaries(parts: dict[str, Any], problems: Problems) -> None:
+    streams, told = parts["streams"], Problems()  # _check_streams tells of those
+    trains = [stream_train(parts["train"], stream, "", told) or parts["train"] for stream in streams]
+    found = [*rule_problems(parts["rules"], streams, parts["strategies"])]
+    for path, sentence in [*found, *optimizer_problems(parts["optimizers"], streams, trains)]:
+        problems.add(path, sentence)
 
 
 def _check_pairs(parts: dict[str, Any], problems: Problems) -> None:

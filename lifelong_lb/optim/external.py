@@ -10,6 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+TINY_RATE = 1e-9
+"""A learning rate at which an optimizer that heeds it stays where it is."""
+
 
 @dataclass(frozen=True)
 class ExternalOptimizer:
@@ -65,14 +68,16 @@ class ExternalOptimizer:
             shown = ", ".join(filter(None, [shown, *(f"{key}={name}" for key, name in self.classes.items())]))
             raise ValueError(f"{self.target} cannot be built with ({shown}): {_said(error)}") from None
 
-    def try_out(self, *, closure: bool) -> None:
+    def try_out(self, *, closure: bool, scheduled: bool = False) -> None:
         """Build the optimizer over a small layer's weights and take one step.
 
         Args:
             closure: whether its ``step`` shall be given a closure.
+            scheduled: whether its learning rate is going to be changed from outside: then a second step is taken, with
+                a rate of almost nothing.
 
         Raises:
-            ValueError: when either fails.
+            ValueError: when any of it fails, or the second step moves the weights.
         """
         params = [nn.Parameter(torch.linspace(-1, 1, 12).reshape(3, 4)), nn.Parameter(torch.linspace(-1, 1, 3))]
         optimizer = self(list(params))
@@ -93,6 +98,19 @@ class ExternalOptimizer:
                 f"a trial step of {self.target} without a closure failed: {_said(error)}; "
                 "an optimizer that evaluates the loss itself needs closure: true"
             ) from None
+        if scheduled:
+            self._check_rate(optimizer, params, evaluate if closure else None)
+
+    def _check_rate(self, optimizer: Optimizer, params: list[nn.Parameter], evaluate: Any) -> None:
+        before = [p.detach().clone() for p in params]
+        for group in optimizer.param_groups:
+            group["lr"] = TINY_RATE
+        optimizer.step() if evaluate is None else optimizer.step(evaluate)
+        if not all(torch.allclose(p, w, rtol=0, atol=1e-4) for p, w in zip(params, before, strict=True)):
+            raise ValueError(
+                f"{self.target} cannot have a schedule: a step with the learning rate {TINY_RATE:g} in its parameter "
+                "groups moves the weights as before"
+            )
 
 
 def import_class(target: str) -> type:

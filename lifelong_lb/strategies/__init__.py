@@ -1,10 +1,13 @@
 """The Avalanche side: the plugin that applies a rule, the strategies, and what every run measures."""
 
 from lifelong_lb.strategies.augmentation import Augmentation
-from lifelong_lb.strategies.build import OPTIMIZERS, build_optimizer, build_strategy
+from lifelong_lb.strategies.build import OPTIMIZERS, boundary_plugins, build_optimizer, build_strategy
 from lifelong_lb.strategies.builders import STRATEGIES
 from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
+from lifelong_lb.strategies.learning_rate import SCHEDULES, Moment, ScheduledLearningRate
 from lifelong_lb.strategies.mir import MIR
+from lifelong_lb.strategies.optimizer_state import ResetOptimizerState
+from lifelong_lb.strategies.patches import load_checkpoint, save_checkpoint
 from lifelong_lb.strategies.recorder import AccuracyRecorder
 from lifelong_lb.strategies.replayed import DER, ERACE, ERAML
 from lifelong_lb.strategies.sharpness_aware import SharpnessAwarePlugin
@@ -17,16 +20,23 @@ __all__ = [
     "ERAML",
     "MIR",
     "OPTIMIZERS",
+    "SCHEDULES",
     "STRATEGIES",
     "AccuracyRecorder",
     "Augmentation",
     "DivergedError",
     "DivergenceGuard",
+    "Moment",
+    "ResetOptimizerState",
+    "ScheduledLearningRate",
     "SeparateSeeds",
     "SharpnessAwarePlugin",
     "Stopwatch",
     "StrategyGradients",
     "TensorLoading",
+    "boundary_plugins",
     "build_optimizer",
     "build_strategy",
+    "load_checkpoint",
+    "save_checkpoint",
 ]

@@ -14,6 +14,8 @@ from lifelong_lb.config import Evaluation, OptimizerEntry, StrategyEntry, Train,
 from lifelong_lb.config.optimizers import External
 from lifelong_lb.optim import ClosureOptimizer, ExternalOptimizer, RebuiltOptimizer
 from lifelong_lb.strategies.builders import STRATEGIES
+from lifelong_lb.strategies.learning_rate import ScheduledLearningRate, rate_factor
+from lifelong_lb.strategies.optimizer_state import ResetOptimizerState
 
 
 def _sgd(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:
@@ -72,6 +74,25 @@ def build_optimizer(entry: OptimizerEntry, parameters: Iterable[nn.Parameter]) -
         UserError: when an external optimizer cannot be imported or built.
     """
     return OPTIMIZERS[entry.name](entry, list(parameters))
+
+
+def boundary_plugins(entry: OptimizerEntry, experiences: int) -> list[Any]:
+    """What an optimizer's entry says of the boundaries of experiences, as plugins.
+
+    Args:
+        entry: what the study file says.
+        experiences: how often the strategy is going to be trained.
+
+    Returns:
+        Plugins of a strategy; none where state and learning rate go on as they are.
+    """
+    plugins: list[Any] = []
+    if entry.state == "reset":
+        plugins.append(ResetOptimizerState())
+    if entry.schedule is not None:
+        factor, by, over = partial(rate_factor, entry.schedule), entry.schedule.by, entry.schedule.over
+        plugins.append(ScheduledLearningRate(factor, by=by, over=over, experiences=experiences))
+    return plugins
 
 
 def build_strategy(

@@ -76,6 +76,10 @@ def _mir(entry: entries.MIR, common: Common) -> Any:
     return MIR(**memory, subsample=entry.subsample, **common)
 
 
+def _gss(entry: entries.GSS, common: Common) -> Any:
+    return _with(patches.GSS(entry.mem_size, entry.mem_strength), common)
+
+
 def _er_ace(entry: entries.ERACE, common: Common) -> Any:
     return ERACE(mem_size=entry.mem_size, batch_size_mem=entry.batch_size_mem, **common)
 
@@ -122,6 +126,7 @@ STRATEGIES: dict[str, Callable[[Any, Common], Any]] = {
     "agem": _agem,
     "gem": _gem,
     "mir": _mir,
+    "gss": _gss,
     "er-ace": _er_ace,
     "er-aml": _er_aml,
     "der": _der,

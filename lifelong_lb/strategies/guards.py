@@ -8,6 +8,7 @@ from avalanche.benchmarks import OnlineCLExperience
 from avalanche.core import SupervisedPlugin
 
 from lifelong_lb.seeding import DATA_ORDER, MEMORY, NOISE, seed_all
+from lifelong_lb.strategies.position import experience_number
 
 
 class DivergedError(ArithmeticError):
@@ -23,13 +24,9 @@ def place(strategy: Any) -> str:
     Returns:
         Experience, chunk in an online stream, and iteration, in words.
     """
-    experience = strategy.experience
-    if isinstance(experience, OnlineCLExperience):
-        with experience.no_attribute_masking():
-            origin = experience.origin_experience.current_experience
-        where = f"experience {origin}, chunk {strategy.clock.train_exp_counter}"
-    else:
-        where = f"experience {strategy.clock.train_exp_counter}"
+    where = f"experience {experience_number(strategy)}"
+    if isinstance(strategy.experience, OnlineCLExperience):
+        where += f", chunk {strategy.clock.train_exp_counter}"
     return f"{where}, iteration {strategy.clock.train_exp_iterations}"
 
 

@@ -30,6 +30,7 @@ from avalanche.training.templates import SupervisedTemplate
 from avalanche.training.templates.base_sgd import PeriodicEval
 
 from lifelong_lb.strategies.mir import Retrieval
+from lifelong_lb.strategies.patches import GSS
 
 HOOKS = ("before_forward", "after_forward", "before_backward", "after_backward")
 """Hooks through which a plugin can change the loss or the gradient of a pass."""
@@ -72,13 +73,16 @@ PARTS: dict[type, Part] = {
     Retrieval: Part(again=("before_backward",)),  # it chooses in the first pass, and replays the same in the others
     ICaRLLossPlugin: Part(once=("before_forward",), held=("old_logits",)),
     _ICaRLPlugin: Part(once=("before_forward",)),  # looks at sizes
+    GSS: Part(once=("after_forward",)),  # changes its memory
 }
 """Plugins that take part in the passes. Those without such a hook (replay, GDumb) need no row."""
 
 REFUSED: dict[type, str] = {
     MIRPlugin: "it would retrieve other images in every pass; lifelong_lb.strategies.MIR retrieves once an iteration",
     BiCPlugin: "it fails with current versions of torch, and its second stage has an optimizer of its own",
-    GSS_greedyPlugin: "it changes its memory in every pass, and leaves gradients behind that double the first one",
+    GSS_greedyPlugin: (
+        "it leaves gradients behind that are added to the first one; lifelong_lb.strategies.patches.GSS clears them"
+    ),
 }
 """Plugins of Avalanche that cannot take part, and why."""
 
@@ -182,11 +186,10 @@ def further_passes(
 
 def _part(plugin: Any) -> Part:
     """The plugin's row, after seeing that it accounts for all of its hooks."""
-    kinds = type(plugin).__mro__
-    refused = next((kind for kind in kinds if kind in REFUSED), None)
-    if refused is not None:
-        raise TypeError(f"SharpnessAwarePlugin cannot work with {refused.__name__}: {REFUSED[refused]}")
-    part = next((PARTS[kind] for kind in kinds if kind in PARTS), Part())
+    kind = next((kind for kind in type(plugin).__mro__ if kind in PARTS or kind in REFUSED), None)
+    if kind in REFUSED:
+        raise TypeError(f"SharpnessAwarePlugin cannot work with {kind.__name__}: {REFUSED[kind]}")
+    part = Part() if kind is None else PARTS[kind]
     unknown = [hook for hook in HOOKS if does_something(plugin, hook) and hook not in part.hooks]
     if unknown:
         raise TypeError(

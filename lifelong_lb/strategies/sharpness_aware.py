@@ -11,6 +11,7 @@ from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, 
 from lifelong_lb.optim.rule import Finish
 from lifelong_lb.strategies.guards import DivergedError, place
 from lifelong_lb.strategies.passes import FurtherPasses, check_loop, further_passes
+from lifelong_lb.strategies.position import experience_number
 
 
 class SharpnessAwarePlugin(SupervisedPlugin):
@@ -37,13 +38,16 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         project: ``"descent"``: ascents follow the raw gradient. A gradient used for both, as in Lookbehind, is used raw
             for the ascent and projected for the base step. ``"both"``: every gradient is projected as it is taken, and
             not again after a rule has combined several.
+        from_experience: the experience of the stream with which the rule begins, 0 for the first. Those before it are
+            trained with the rule :class:`~lifelong_lb.optim.NoRule`, its passes as the rule's.
 
     Attributes:
+        acting: the rule in use now: ``rule``, or before ``from_experience`` none.
         gradient_evaluations: forward-backward passes over minibatches so far, the ordinary ones included.
 
     Raises:
         TypeError: when the rule is not an update rule of :mod:`lifelong_lb.optim`.
-        ValueError: for another word.
+        ValueError: for another word, or an experience that is no whole number >= 0.
 
     Example:
         >>> from lifelong_lb.optim import LookbehindSAM
@@ -57,6 +61,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         *,
         penalty: Literal["every", "first"] = "every",
         project: Literal["descent", "both"] = "descent",
+        from_experience: int = 0,
     ) -> None:
         super().__init__()
         if not isinstance(rule, UpdateRule):
@@ -65,7 +70,10 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             raise ValueError(f"penalty must be 'every' or 'first'; got {penalty!r}")
         if project not in ("descent", "both"):
             raise ValueError(f"project must be 'descent' or 'both'; got {project!r}")
-        self.rule, self.penalty, self.project = rule, penalty, project
+        if not isinstance(from_experience, int) or isinstance(from_experience, bool) or from_experience < 0:
+            raise ValueError(f"from_experience must be a whole number >= 0; got {from_experience!r}")
+        self.rule, self.penalty, self.project, self.from_experience = rule, penalty, project, from_experience
+        self.acting = rule if from_experience == 0 else NoRule(passes=rule.passes)
         self.gradient_evaluations = 0
         self._finish: Finish | None = None
         self._hide_slow: Finish | None = None
@@ -75,7 +83,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self._first: list[tuple[Tensor, Tensor | None]] = []
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """See what a further pass has to fire again.
+        """See whether the rule's turn has come, and what a further pass has to fire again.
 
         Args:
             strategy: the Avalanche strategy.
@@ -93,6 +101,9 @@ class SharpnessAwarePlugin(SupervisedPlugin):
                 f"{type(self.rule).__name__} cannot be applied to {type(strategy.optimizer.base).__name__}, which "
                 "takes passes of its own; use NoRule()"
             )
+        if experience_number(strategy) >= self.from_experience:
+            self.acting = self.rule
+        self.acting.observer = self.rule.observer
         project = "both" if own_passes else self.project  # whatever such an optimizer sees, it may descend
         self._further = further_passes(strategy.plugins, self, penalty=self.penalty, project=project)
 
@@ -104,12 +115,15 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
-        if self.rule.observer is not None:
+        if self.acting.observer is not None:
             clock = strategy.clock
-            self.rule.observer.place = {"experience": clock.train_exp_counter, "iteration": clock.train_exp_iterations}
+            self.acting.observer.place = {
+                "experience": clock.train_exp_counter,
+                "iteration": clock.train_exp_iterations,
+            }
         if isinstance(strategy.optimizer, ClosureOptimizer):
-            strategy.optimizer.before_first_pass(self.rule.passes)
-        self.rule.before_first_pass(strategy.optimizer)
+            strategy.optimizer.before_first_pass(self.acting.passes)
+        self.acting.before_first_pass(strategy.optimizer)
 
     def after_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Note what the loss is going to use up.
@@ -135,7 +149,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
     @property
     def _projects_descents(self) -> bool:
         """Whether projecting is up to this plugin; with a single pass the strategy has done what there is to do."""
-        return bool(self._further.projections) and self.project == "descent" and self.rule.gradient_evaluations > 1
+        return bool(self._further.projections) and self.project == "descent" and self.acting.gradient_evaluations > 1
 
     def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Take the rule's further passes, or let the optimizer take its own.
@@ -149,7 +163,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             DivergedError: when a gradient is not finite; the weights are those before the step.
         """
         self.gradient_evaluations += 1
-        names = {p: name for name, p in strategy.model.named_parameters()} if self.rule.uses_names else None
+        names = {p: name for name, p in strategy.model.named_parameters()} if self.acting.uses_names else None
         loss, output = strategy.loss, strategy.mb_output
         self._first = _gradients(strategy, copied=self._further.reads_gradient)
         raw, self._raw = self._raw, []
@@ -170,7 +184,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
         before_descent = project if self._projects_descents else None
         try:
-            self._finish = self.rule.before_base_step(
+            self._finish = self.acting.before_base_step(
                 strategy.optimizer, closure, names, loss, strategy.model, before_descent
             )
         except BaseException as error:
@@ -204,7 +218,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
-        self.rule.synchronise()
+        self.acting.synchronise()
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Recompute BatchNorm's statistics over the experience's minibatches, where the rule's passes ask for it.
@@ -214,7 +228,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
-        if self.rule.passes.batch_norm == "recomputed":
+        if self.acting.passes.batch_norm == "recomputed":
             _recompute_statistics(strategy)
 
     def before_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
@@ -225,7 +239,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
-        self._hide_slow = self.rule.show_slow()
+        self._hide_slow = self.acting.show_slow()
 
     def after_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Go on with the fast weights.

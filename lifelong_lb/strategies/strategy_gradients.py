@@ -8,6 +8,7 @@ from avalanche.core import SupervisedPlugin
 from avalanche.training.plugins import AGEMPlugin, EWCPlugin, GEMPlugin, MASPlugin, RWalkPlugin
 
 from lifelong_lb.strategies.mir import Retrieval
+from lifelong_lb.strategies.patches import GSS
 
 
 def _minibatches(plugin: Any, strategy: Any) -> int:
@@ -22,8 +23,12 @@ AN_ITERATION: dict[type, Callable[[Any, Any], int]] = {
 }
 """Gradients that a plugin takes in each iteration, from the plugin and its strategy."""
 
-AN_EXPERIENCE: dict[type, Callable[[Any, Any], int]] = {EWCPlugin: _minibatches, MASPlugin: _minibatches}
-"""Gradients that a plugin takes after each experience: importances, over all of its minibatches."""
+AN_EXPERIENCE: dict[type, Callable[[Any, Any], int]] = {
+    EWCPlugin: _minibatches,  # importances
+    MASPlugin: _minibatches,
+    GSS: lambda plugin, strategy: int(plugin.newly_taken()),  # what it compares, a number that varies
+}
+"""Gradients that a plugin takes after or, counted by itself, within each experience."""
 
 
 class StrategyGradients(SupervisedPlugin):

@@ -21,6 +21,7 @@ from lifelong_lb.strategies import (
     Stopwatch,
     StrategyGradients,
     TensorLoading,
+    boundary_plugins,
     build_optimizer,
     build_strategy,
 )
@@ -77,27 +78,23 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
     if config.evaluation.diagnostics_every is not None:
         rule.observer = diagnostics = Diagnostics(config.evaluation.diagnostics_every)
         progress.diagnostics = diagnostics.rows
-    sharpness_aware = SharpnessAwarePlugin(rule, **config.strategy.passes())
+    sharpness_aware = SharpnessAwarePlugin(
+        rule, from_experience=config.rule.from_experience, **config.strategy.passes()
+    )
     loading = _loading(config)
     own_gradients, stopwatch, recorder = StrategyGradients(), Stopwatch(), AccuracyRecorder(tensors=loading.tensors)
+    watching = [DivergenceGuard(), own_gradients, stopwatch, recorder]
+    everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
+    boundaries = boundary_plugins(config.optimizer, 1 if once else stream.shape.experiences)
     strategy = build_strategy(
         config.strategy,
         model=model,
         optimizer=build_optimizer(config.optimizer, model.parameters()),
         train=config.train,
         evaluation=config.evaluation,
-        plugins=[
-            SeparateSeeds(config.seed),
-            loading,
-            sharpness_aware,
-            DivergenceGuard(),
-            own_gradients,
-            stopwatch,
-            recorder,
-        ],
+        plugins=[SeparateSeeds(config.seed), loading, *boundaries, sharpness_aware, *watching],
         device=device,
     )
-    everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
     if everything and not once:
         progress.initial_accuracy = recorder.evaluate(strategy, stream.test, unseen=True)
     last = stream.shape.experiences - 1

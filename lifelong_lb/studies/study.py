@@ -194,7 +194,8 @@ def _try_out_optimizers(study: Study) -> None:
             from lifelong_lb.optim import ExternalOptimizer
 
             try:
-                ExternalOptimizer(entry.target, entry.settings, entry.classes).try_out(closure=entry.closure)
+                build = ExternalOptimizer(entry.target, entry.settings, entry.classes)
+                build.try_out(closure=entry.closure, scheduled=entry.schedule is not None)
             except ValueError as error:
                 raise UserError(f"optimizers[{index}]: {error}") from None
 

@@ -87,3 +87,24 @@ def test_a_trial_step_with_a_closure_that_fails():
         ValueError, match=r"a trial step of torch\.optim\.LBFGS with a closure failed: RuntimeError: only"
     ):
         build.try_out(closure=True)
+
+
+@pytest.mark.parametrize(
+    ("build", "closure"),
+    [
+        (ExternalOptimizer("torch.optim.Adagrad"), False),
+        (ExternalOptimizer("torch.optim.RMSprop"), False),
+        (ExternalOptimizer("pytorch_optimizer.Lion", {"weight_decay": 0.1}), False),
+        (ExternalOptimizer("pytorch_optimizer.SAM", {"lr": 0.1}, {"base_optimizer": "torch.optim.SGD"}), True),
+    ],
+)
+def test_what_heeds_its_learning_rate_may_have_a_schedule(build, closure):
+    build.try_out(closure=closure, scheduled=True)
+
+
+def test_what_does_not_may_not():
+    """Rprop takes its learning rate for the first step only."""
+    build = ExternalOptimizer("torch.optim.Rprop")
+    build.try_out(closure=False)
+    with pytest.raises(ValueError, match=r"torch\.optim\.Rprop cannot have a schedule: a step with the learning"):
+        build.try_out(closure=False, scheduled=True)

@@ -6,7 +6,7 @@ import pytest
 import strategy_cases
 import torch
 from avalanche.core import SupervisedPlugin
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, InputTape, Repeat, held_still, make, train
+from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, DOMAIN_CASES, InputTape, Repeat, held_still, make, train
 from torch.nn.modules import module as torch_module
 
 from lifelong_lb.optim import ASAM, GSAM, SAM, CFlat, LookbehindSAM, LookSAM, MultistepSAM, NoRule, Passes
@@ -29,7 +29,7 @@ FURTHER_IDLE = {
 }
 
 
-@every_case
+@pytest.mark.parametrize(("label", "head"), CASES + DOMAIN_CASES)
 def test_a_repeated_pass_is_the_first_one(label, head):
     rule = Repeat()
     rule.made = make(label, head, rule)
@@ -47,6 +47,11 @@ def plain_trajectory(label, head, batch_norm):
 @every_case
 def test_an_idle_rule_changes_nothing(label, head, rule, batch_norm):
     same_as_without_a_rule(label, head, IDLE[rule](), batch_norm)
+
+
+@pytest.mark.parametrize(("label", "head"), DOMAIN_CASES)
+def test_nor_where_the_same_classes_come_back(label, head):
+    same_as_without_a_rule(label, head, IDLE["lookbehind-sam"](), True)
 
 
 @pytest.mark.parametrize("rule", FURTHER_IDLE)

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 
 from lifelong_lb.optim import SAM, NoRule
 from lifelong_lb.seeding import INITIALISATION, seed_all
-from lifelong_lb.strategies import AccuracyRecorder, SharpnessAwarePlugin, patches
+from lifelong_lb.strategies import AccuracyRecorder, SharpnessAwarePlugin, StrategyGradients, patches
 from lifelong_lb.strategies.mir import Retrieval
 from lifelong_lb.strategies.passes import further_passes
 from lifelong_lb.strategies.patches import gem, version
@@ -240,6 +240,7 @@ def test_icarls_teacher_and_the_classes_still_to_come():
         lambda: patches.MemoryAwareSynapses(1.0, 0.5),
         lambda: patches.GDumb(10),
         lambda: patches.GEM(10, 0.5),
+        lambda: patches.GSS(10, 5),
         lambda: patches.ICaRLLoss(),
         lambda: patches.Exemplars(10, True),
     ],
@@ -256,7 +257,7 @@ def test_patches_know_what_they_are_for(patch, monkeypatch):
     [
         (lambda: MIRPlugin(batch_size_mem=4), "lifelong_lb.strategies.MIR retrieves once an iteration"),
         (lambda: BiCPlugin(mem_size=10), "its second stage has an optimizer of its own"),
-        (lambda: GSS_greedyPlugin(mem_size=10, input_size=[1]), "it changes its memory in every pass"),
+        (lambda: GSS_greedyPlugin(mem_size=10, input_size=[1]), "lifelong_lb.strategies.patches.GSS clears them"),
     ],
 )
 def test_plugins_that_cannot_take_part_are_refused(plugin, reason):
@@ -307,6 +308,89 @@ def test_mir_left_the_latest_classes_out():
     other.strategy.plugins[:] = [p for p in other.strategy.plugins if not isinstance(p, SharpnessAwarePlugin)]
     train(other, 1)
     assert plugin_of(other, MIRPlugin).replay_loader is None
+
+
+class FirstGradients(SupervisedPlugin):
+    """Notes each minibatch, and compares its gradient with that of the bare criterion."""
+
+    def __init__(self):
+        super().__init__()
+        self.ratios, self.kinds = [], set()
+
+    def before_training_iteration(self, strategy, **kwargs):
+        loss = nn.functional.cross_entropy(strategy.model(strategy.mb_x), strategy.mb_y)
+        self.expected = torch.autograd.grad(loss, list(strategy.model.parameters()))
+        self.kinds.add(strategy.mb_x.dtype)
+
+    def after_update(self, strategy, **kwargs):
+        apart = [p.grad - g for p, g in zip(strategy.model.parameters(), self.expected, strict=True)]
+        self.ratios.append(float(sum(d.norm() for d in apart) / sum(g.norm() for g in self.expected)))
+
+
+def gss(tape, patched=True, **settings):
+    made = make("gss", "single", NoRule(), after=[tape], **settings)
+    if not patched:
+        plugins = made.strategy.plugins
+        plugins[:] = [plugin for plugin in plugins if not isinstance(plugin, SharpnessAwarePlugin)]
+        size = settings.get("mem_size", 40)
+        replaced(made, GSS_greedyPlugin, GSS_greedyPlugin(mem_size=size, mem_strength=2, input_size=[1, 8, 8]))
+    return made
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_gss_left_gradients_behind(patched):
+    tape = FirstGradients()
+    train(gss(tape, patched), 1)
+    assert tape.ratios[0] == pytest.approx(0, abs=1e-6)  # nothing to compare the first minibatch with
+    assert max(tape.ratios) < 1e-6 if patched else min(tape.ratios[1:]) > 0.1
+    assert len(tape.ratios) > 2
+
+
+def test_what_gss_compares_is_counted():
+    """Minibatches of 16, 48 images: nothing at first, then one set of 16 and single images, then two sets and those."""
+    counter = StrategyGradients()
+    train(gss(counter), 1)
+    assert counter.count == 1 + 1 + 2 + 1
+
+
+def copies(plugin):
+    filled = plugin.ext_mem_list_x[: plugin.ext_mem_list_current_index].flatten(1)
+    return len(filled) - len(filled.unique(dim=0))
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_gss_filled_its_memory_with_copies(patched):
+    made = gss(FirstGradients(), patched, mem_size=140)
+    train(made, 3)
+    plugin = plugin_of(made, GSS_greedyPlugin)
+    assert plugin.ext_mem_list_current_index == 140
+    assert (copies(plugin) < 5) is patched
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_gss_replayed_empty_places_and_floating_point_numbers(patched):
+    class Black(FirstGradients):
+        black = 0
+
+        def before_training_iteration(self, strategy, **kwargs):
+            super().before_training_iteration(strategy)
+            self.black += int((strategy.mb_x.flatten(1).sum(1) == 0).sum())
+
+    tape = Black()
+    train(gss(tape, patched, mem_size=200), 2)
+    assert (tape.black == 0) is patched
+    assert tape.kinds == {torch.uint8} if patched else torch.float32 in tape.kinds
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_gss_could_not_bear_a_small_memory(patched):
+    made = gss(FirstGradients(), patched, mem_size=10)
+    if not patched:
+        with pytest.raises((ValueError, RuntimeError)):
+            train(made, 1)
+        return
+    train(made, 3)
+    assert plugin_of(made, patches.GSS).filled == 10
 
 
 def test_icarl_failed_without_a_benchmark_of_the_older_kind():

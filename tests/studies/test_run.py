@@ -6,7 +6,7 @@ import pytest
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy, forgetting, forward_transfer
-from lifelong_lb.strategies import DivergedError
+from lifelong_lb.strategies import DivergedError, DivergenceGuard, ResetOptimizerState
 from lifelong_lb.studies.run import Progress, execute
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
@@ -94,6 +94,40 @@ def test_rehearsal_helps_on_an_online_stream(strategy):
     final = [np.mean([a for trained, _, a in each.accuracy if trained == 4]) for each in (without, progress)]
     assert final[1] > final[0] + 0.2, final
     assert progress.accuracy == run("class-incremental", "single", strategies=strategy, **shared).accuracy
+
+
+def test_a_rule_from_an_experience_on():
+    """The experiences before it are learnt as without a rule, and cost what they cost there."""
+    train = {"batch_size": 60}  # five minibatches an experience
+    plain = run("class-incremental", "single", rules="none", train=train)
+    later = run("class-incremental", "single", rules={"name": "sam", "from_experience": 2}, train=train)
+    assert [row for row in later.accuracy if row[0] < 2] == [row for row in plain.accuracy if row[0] < 2]
+    assert later.accuracy != plain.accuracy
+    assert later.gradient_evaluations == 10 + 2 * 15
+
+
+@pytest.mark.parametrize("strategies", ["naive", "joint"])
+def test_a_schedule_and_a_reset_reach_the_run(strategies, monkeypatch):
+    rates, resets = [], []
+    monkeypatch.setattr(ResetOptimizerState, "before_training_exp", lambda self, strategy, **_: resets.append(1))
+
+    def look(self, strategy, **_):
+        rates.append(strategy.optimizer.param_groups[0]["lr"])
+
+    monkeypatch.setattr(DivergenceGuard, "after_update", look)
+    schedule = {"name": "cosine", "by": "iteration", "over": "stream"}
+    raw = {
+        "streams": [{"name": "split-digits", "scenario": "class-incremental"}],
+        "model": {"name": "mlp", "hidden": [16]},
+        "train": {"batch_size": 60},
+        "strategies": strategies,
+        "optimizers": {"name": "sgd", "lr": 1, "state": "reset", "schedule": schedule},
+    }
+    execute(expand(parse_study(raw))[0].config, Progress(), roots=(), device="cpu", log=lambda line: None)
+    n = len(rates)
+    assert n == 25
+    assert rates == pytest.approx([(1 + np.cos(np.pi * i / n)) / 2 for i in range(n)], abs=1e-12)
+    assert len(resets) == (1 if strategies == "joint" else 5)
 
 
 def test_divergence_in_an_online_stream_names_experience_and_chunk():

@@ -1,7 +1,9 @@
 """Parts of Avalanche that are at fault in the version they name, set right; one file each."""
 
+from lifelong_lb.strategies.patches.checkpoints import load_checkpoint, save_checkpoint
 from lifelong_lb.strategies.patches.gdumb import GDumb
 from lifelong_lb.strategies.patches.gem import GEM
+from lifelong_lb.strategies.patches.gss import GSS
 from lifelong_lb.strategies.patches.icarl import Exemplars, ICaRLLoss
 from lifelong_lb.strategies.patches.lwf import LearningWithoutForgetting
 from lifelong_lb.strategies.patches.mas import MemoryAwareSynapses
@@ -10,6 +12,7 @@ from lifelong_lb.strategies.patches.synaptic_intelligence import SynapticIntelli
 
 __all__ = [
     "GEM",
+    "GSS",
     "Exemplars",
     "GDumb",
     "ICaRLLoss",
@@ -17,4 +20,6 @@ __all__ = [
     "MemoryAwareSynapses",
     "RiemannianWalk",
     "SynapticIntelligence",
+    "load_checkpoint",
+    "save_checkpoint",
 ]

@@ -1,0 +1,104 @@
+"""What an entry does at the boundary of an experience, checked against the streams and strategies of its study."""
+
+from collections.abc import Iterator, Sequence
+
+from lifelong_lb.config.optimizers import OptimizerEntry
+from lifelong_lb.config.rules import RuleEntry
+from lifelong_lb.config.schedules import ScheduleEntry
+from lifelong_lb.config.strategies import StrategyEntry
+from lifelong_lb.config.streams import StreamEntry
+from lifelong_lb.config.train import Train
+
+Problem = tuple[str, str]
+"""Path of a field, and what must hold there."""
+
+
+def rule_problems(
+    rules: Sequence[RuleEntry], streams: Sequence[StreamEntry], strategies: Sequence[StrategyEntry]
+) -> Iterator[Problem]:
+    """Rules that would never begin, or that begin where nobody is told of a boundary.
+
+    Args:
+        rules: of a study.
+        streams: likewise.
+        strategies: likewise.
+
+    Yields:
+        One problem a rule.
+    """
+    once = next((strategy.name for strategy in strategies if strategy.trained_once), None)
+    for place, rule in enumerate(rules):
+        path = f"rules[{place}].from_experience"
+        shortest = min(streams, key=lambda stream: stream.experiences)
+        if not rule.from_experience:
+            continue
+        if rule.from_experience >= shortest.experiences:
+            yield (
+                path,
+                f"must be less than the {shortest.experiences} experiences of streams[{streams.index(shortest)}], else "
+                f"{rule.name} never begins; got {rule.from_experience}",
+            )
+        elif once is not None:
+            yield path, f"{once} is trained once, so that {rule.name} would never begin; run it in a study of its own"
+        elif (unknown := without_boundaries(streams)) is not None:
+            yield path, _ask_for_boundaries(unknown)
+
+
+def optimizer_problems(
+    optimizers: Sequence[OptimizerEntry], streams: Sequence[StreamEntry], trains: Sequence[Train]
+) -> Iterator[Problem]:
+    """States reset, and schedules begun anew, where nobody is told of a boundary; schedules that would not be seen.
+
+    Args:
+        optimizers: of a study.
+        streams: likewise.
+        trains: the training settings of each stream.
+
+    Yields:
+        Problems.
+    """
+    unknown = without_boundaries(streams)
+    for place, optimizer in enumerate(optimizers):
+        path, schedule = f"optimizers[{place}]", optimizer.schedule
+        if optimizer.state == "reset" and unknown is not None:
+            yield f"{path}.state", _ask_for_boundaries(unknown)
+        if schedule is None:
+            continue
+        if schedule.knows_boundaries() and unknown is not None:
+            field = "over" if schedule.over == "experience" else "experience_factor"
+            yield f"{path}.schedule.{field}", _ask_for_boundaries(unknown)
+        for index, (stream, train) in enumerate(zip(streams, trains, strict=True)):
+            reason = _not_seen(schedule, stream, train, f"streams[{index}]") if schedule.by == "epoch" else None
+            if reason is not None:
+                yield f"{path}.schedule", f"{reason}; set by: iteration"
+
+
+def _not_seen(schedule: ScheduleEntry, stream: StreamEntry, train: Train, called: str) -> str | None:
+    """Why a schedule that counts epochs cannot do all that it names."""
+    if stream.chunk is not None:
+        return f"counts epochs over experiences, and the chunks of {called} have none"
+    whole = schedule.over == "stream"
+    last, epochs = schedule.last_change(), train.epochs * (stream.experiences if whole else 1)
+    if last < epochs:
+        return None
+    what = "the stream" if whole else "an experience"
+    return f"changes the rate after epoch {last} of {what}, which in {called} ends with epoch {epochs}"
+
+
+def without_boundaries(streams: Sequence[StreamEntry]) -> int | None:
+    """The first stream whose boundaries nobody is told of.
+
+    Args:
+        streams: of a study.
+
+    Returns:
+        Its index; None when there is none.
+    """
+    return next((i for i, s in enumerate(streams) if s.chunk is not None and not s.task_boundaries), None)
+
+
+def _ask_for_boundaries(stream: int) -> str:
+    return (
+        f"needs task_boundaries: true in streams[{stream}], whose images arrive in chunks: otherwise nobody is told "
+        "where an experience begins"
+    )
