@@ -120,10 +120,10 @@ def list_names(
     from lifelong_lb.config.listing import listing
 
     def metrics() -> str:
-        from lifelong_lb.evaluation import FORWARD_TRANSFER, METRICS
+        from lifelong_lb.evaluation import METRICS, REFERENCED
 
-        known = {**METRICS, "forward_transfer": FORWARD_TRANSFER}
-        return "\n".join(f"  {name:<30} {metric.formula} ({metric.source})" for name, metric in known.items())
+        known = {**METRICS, **REFERENCED}
+        return "\n".join(f"  {name:<30} {metric.formula} ({metric.paper})" for name, metric in known.items())
 
     typer.echo(listing(what, metrics))
 

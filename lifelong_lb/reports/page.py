@@ -8,7 +8,7 @@ import pandas as pd
 
 from lifelong_lb.evaluation import METRICS
 from lifelong_lb.reports.drawing import Drawing
-from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of, paper_of_metric
+from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.provenance import ended_otherwise, environment_rows
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of, state_sentence, status_counts, verdict
@@ -107,7 +107,7 @@ def _context(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequ
         "figures": figures,
         "costs": {stream: sections(rows, costs.loc[rows.index]) for stream, rows in own.items()},
         "cost_columns": [(title, "") for title in costs.columns],
-        "definitions": zip(definitions(), [*map(paper_of_metric, MAIN_METRICS), ""], strict=True),
+        "definitions": zip(definitions(), [*(METRICS[m].paper for m in MAIN_METRICS), ""], strict=True),
         "spread": SPREAD,
         "units": UNITS,
         "best": best_means(summary),

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lifelong_lb.config import UserError
-from lifelong_lb.evaluation import METRICS, AccuracyMatrix
+from lifelong_lb.config import AXES, UserError
+from lifelong_lb.evaluation import METRICS, REFERENCED, AccuracyMatrix, forward_transfer, intransigence
 from lifelong_lb.store import DamagedRunError, ResultFolder, RunRecord, StudyFile
 
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
@@ -15,7 +16,7 @@ KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
 
 _LEADING = ["average_accuracy", "learning_accuracy", "forgetting", "backward_transfer"]
 _COSTS = ["gradient_evaluations", "train_seconds", "status"]
-_FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations"]
+_FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED]
 RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
 ACCURACY_COLUMNS = [*KEYS, "trained", "evaluated", "accuracy"]
 
@@ -80,8 +81,10 @@ def collect(folder: ResultFolder) -> Results:
         if record.status == "done":
             entries += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in record.accuracy]
     problems += _mixtures(records)
+    runs = pd.DataFrame(rows, columns=RESULT_COLUMNS)
+    _add_intransigence(runs, study, records)
     return Results(
-        pd.DataFrame(rows, columns=RESULT_COLUMNS),
+        runs,
         pd.DataFrame(entries, columns=ACCURACY_COLUMNS),
         study,
         records,
@@ -95,10 +98,12 @@ def _has_runs(folder: ResultFolder) -> bool:
 
 
 def _numbers(record: RunRecord) -> dict[str, float | int | str]:
-    numbers: dict[str, float | int | str] = {name: float("nan") for name in METRICS}
+    numbers: dict[str, float | int | str] = {name: float("nan") for name in (*METRICS, *REFERENCED)}
     if record.status == "done":
         matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
-        numbers = {name: metric.function(matrix) for name, metric in METRICS.items()}
+        numbers |= {name: metric.function(matrix) for name, metric in METRICS.items()}
+        if record.initial_accuracy:
+            numbers["forward_transfer"] = forward_transfer(matrix, record.initial_accuracy)
     return {
         **numbers,
         "gradient_evaluations": record.gradient_evaluations,
@@ -106,6 +111,28 @@ def _numbers(record: RunRecord) -> dict[str, float | int | str]:
         "train_seconds": record.train_seconds,
         "status": record.status,
     }
+
+
+def _add_intransigence(runs: pd.DataFrame, study: StudyFile, records: dict[str, RunRecord]) -> None:
+    """Compare each done run with the joint run of its stream, rule, base optimizer and seed, where there is one."""
+    once = [index for index, entry in enumerate(study.study.strategies) if entry.trained_once]
+    joint: dict[tuple[Any, ...], list[float]] = {}
+    others = {}
+    for place in study.places:
+        record = records.get(place.run)
+        if record is not None and record.status == "done":
+            key = (*(place.entries[axis] for axis in AXES if axis != "strategies"), place.seed)
+            if place.entries["strategies"] in once:
+                last = {j: accuracy for i, j, accuracy in record.accuracy if i == record.experiences - 1}
+                joint.setdefault(key, [last[j] for j in range(record.experiences)])
+            else:
+                others[place.run] = key
+    found = {
+        run: intransigence(AccuracyMatrix.from_entries(records[run].accuracy, records[run].experiences), joint[key])
+        for run, key in others.items()
+        if key in joint
+    }
+    runs["intransigence"] = runs["run"].map(found).astype(float)
 
 
 def _mixtures(records: dict[str, RunRecord]) -> list[str]:
@@ -130,9 +157,12 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
         raise UserError(f"{folder.path}: no results here (neither study.json with runs/ nor results.csv)")
     runs, accuracy = folder.read_table("results"), folder.read_table("accuracy")
     for name, frame, columns in (("results", runs, RESULT_COLUMNS), ("accuracy", accuracy, ACCURACY_COLUMNS)):
-        lacking = [column for column in columns if column not in frame]
+        lacking = [column for column in columns if column not in frame and column not in _FURTHER]
         if lacking:
             raise UserError(f"{folder.path / name}.csv: lacks the column {lacking[0]!r}")
+        for column in columns:  # what earlier versions did not write
+            if column not in frame:
+                frame[column] = float("nan")
     missing = len(set(study.labels()) - set(runs["run"])) if study else 0
     return Results(runs, accuracy, study, missing=missing)
 

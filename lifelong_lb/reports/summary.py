@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from lifelong_lb.config import AXES, axis_labels
-from lifelong_lb.evaluation import METRICS, seeds_verdict, spread
+from lifelong_lb.evaluation import METRICS, REFERENCED, seeds_verdict, spread
 from lifelong_lb.reports.results import Results
 from lifelong_lb.store import COLUMNS, STATUSES
 
@@ -19,7 +19,7 @@ SUMMARY_COLUMNS = [
     *GROUP,
     "seeds",
     "not_done",
-    *(f"{metric}_{statistic}" for metric in METRICS for statistic in STATISTICS),
+    *(f"{metric}_{statistic}" for metric in (*METRICS, *REFERENCED) for statistic in STATISTICS),
     *COSTS,
 ]
 
@@ -44,7 +44,7 @@ def summary_table(results: Results) -> pd.DataFrame:
         frame = frames.get(key, done.iloc[:0])
         row: dict[str, object] = {**dict(zip(GROUP, key, strict=True)), "seeds": len(frame)}
         row["not_done"] = asked - len(frame)
-        for metric in METRICS:
+        for metric in (*METRICS, *REFERENCED):
             s = spread([float(value) for value in frame[metric]])
             row |= zip(
                 (f"{metric}_{statistic}" for statistic in STATISTICS),
