@@ -120,9 +120,9 @@ def list_names(
     from lifelong_lb.config.listing import listing
 
     def metrics() -> str:
-        from lifelong_lb.evaluation import METRICS, REFERENCED
+        from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED
 
-        known = {**METRICS, **REFERENCED}
+        known = {**METRICS, **REFERENCED, **CONTINUAL_METRICS}
         return "\n".join(f"  {name:<30} {metric.formula} ({metric.paper})" for name, metric in known.items())
 
     typer.echo(listing(what, metrics))

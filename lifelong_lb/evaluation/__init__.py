@@ -1,7 +1,21 @@
 """Evaluation: the accuracy matrix, the metrics read from it, and statistics over seeds. Never torch."""
 
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
-from lifelong_lb.evaluation.catalogue import METRICS, REFERENCED, Metric, explain
+from lifelong_lb.evaluation.catalogue import METRICS, REFERENCED, Described, Metric, explain
+from lifelong_lb.evaluation.continual import (
+    CONTINUAL_METRICS,
+    ContinualAccuracy,
+    ContinualMetric,
+    anytime_average_accuracy,
+    explain_continual,
+    minimum_accuracy,
+    stability_gap_area,
+    stability_gap_depth,
+    stability_gap_recovery,
+    windowed_forgetting,
+    windowed_plasticity,
+    worst_case_accuracy,
+)
 from lifelong_lb.evaluation.curves import (
     average_accuracy_curve,
     backward_transfer_by_experience,
@@ -25,17 +39,23 @@ from lifelong_lb.evaluation.metrics import (
 from lifelong_lb.evaluation.statistics import Spread, seeds_verdict, smallest_p, spread
 
 __all__ = [
-    "METRICS",
-    "REFERENCED",
     "AccuracyMatrix",
+    "CONTINUAL_METRICS",
+    "ContinualAccuracy",
+    "ContinualMetric",
+    "Described",
+    "METRICS",
     "Metric",
+    "REFERENCED",
     "Spread",
+    "anytime_average_accuracy",
     "average_accuracy",
     "average_accuracy_curve",
     "average_incremental_accuracy",
     "backward_transfer",
     "backward_transfer_by_experience",
     "explain",
+    "explain_continual",
     "forgetting",
     "forgetting_by_experience",
     "forgetting_curve",
@@ -44,10 +64,17 @@ __all__ = [
     "forward_transfer",
     "intransigence",
     "learning_accuracy",
+    "minimum_accuracy",
     "relative_forgetting",
     "seeds_verdict",
     "smallest_p",
     "spread",
     "stability",
+    "stability_gap_area",
+    "stability_gap_depth",
+    "stability_gap_recovery",
     "stability_plasticity",
+    "windowed_forgetting",
+    "windowed_plasticity",
+    "worst_case_accuracy",
 ]

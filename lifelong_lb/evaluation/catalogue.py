@@ -27,33 +27,42 @@ Needs = Callable[[int], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metric:
-    """A metric with all that a table has to say of it.
+class Described:
+    """What a table has to say of a metric.
 
     Attributes:
-        function: accuracy matrix to number.
         title: words for a heading.
         formula: the definition in one line.
         source: authors and year.
         arxiv: number of the paper; empty where there is none.
         higher_is_better: direction.
-        needs: T to ``(T, T)`` booleans, the entries without which it is undefined.
         least_experiences: smallest T for which it is defined.
     """
 
-    function: Callable[[Matrix], float]
     title: str
     formula: str
     source: str
     arxiv: str = ""
     higher_is_better: bool
-    needs: Needs
     least_experiences: int = 1
 
     @property
     def paper(self) -> str:
         """Authors, year and arXiv number."""
         return f"{self.source}, arXiv {self.arxiv}" if self.arxiv else self.source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Described):
+    """A metric of the accuracy matrix.
+
+    Attributes:
+        function: accuracy matrix to number.
+        needs: T to ``(T, T)`` booleans, the entries without which it is undefined.
+    """
+
+    function: Callable[[Matrix], float]
+    needs: Needs
 
 
 def _lower_triangle(T: int) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lifelong_lb.reports.blocks import blocks_of
     from lifelong_lb.reports.build import load_results, write_report, write_tables
+    from lifelong_lb.reports.continual import continual_metrics, load_continual
     from lifelong_lb.reports.diagnostics import load_diagnostics
     from lifelong_lb.reports.figures import draw_figures
     from lifelong_lb.reports.plain_text import summary_text
@@ -23,7 +24,9 @@ __all__ = [
     "Results",
     "blocks_of",
     "collect",
+    "continual_metrics",
     "draw_figures",
+    "load_continual",
     "load_diagnostics",
     "load_results",
     "matrix_of",
@@ -41,7 +44,9 @@ _HOMES = {
     "Results": "results",
     "blocks_of": "blocks",
     "collect": "results",
+    "continual_metrics": "continual",
     "draw_figures": "figures",
+    "load_continual": "continual",
     "load_diagnostics": "diagnostics",
     "load_results": "build",
     "matrix_of": "results",

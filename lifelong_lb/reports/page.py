@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lifelong_lb.evaluation import METRICS
+from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.drawing import Drawing
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.provenance import ended_otherwise, environment_rows
@@ -15,6 +15,7 @@ from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of, state_sent
 from lifelong_lb.reports.tables import (
     BOLD,
     HEADINGS,
+    KNOWN,
     MAIN_METRICS,
     SPREAD,
     UNITS,
@@ -93,6 +94,7 @@ def _context(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequ
     streams = [stream for stream in labels_of(results, "stream") if (summary["stream"] == stream).any()]
     own = {stream: summary[summary["stream"] == stream] for stream in streams}
     costs = _cost_table(summary)
+    during = [metric for metric in CONTINUAL_METRICS if f"{metric}_mean" in summary]
     return {
         "title": study.name if study else "Results",
         "state": state_sentence(results),
@@ -102,15 +104,18 @@ def _context(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequ
         "facts": _facts(results),
         "settings": models_of(results),
         "streams": streams,
-        "columns": _columns(summary),
+        "columns": _columns(summary, MAIN_METRICS),
+        "during": {s: sections(rows, readable_table(rows, during)) for s, rows in own.items()} if during else {},
+        "during_columns": _columns(summary, during),
+        "during_definitions": zip(definitions(during)[:-1], [KNOWN[m].paper for m in during], strict=True),
         "tables": {stream: sections(rows, readable_table(rows)) for stream, rows in own.items()},
         "figures": figures,
         "costs": {stream: sections(rows, costs.loc[rows.index]) for stream, rows in own.items()},
         "cost_columns": [(title, "") for title in costs.columns],
-        "definitions": zip(definitions(), [*(METRICS[m].paper for m in MAIN_METRICS), ""], strict=True),
+        "definitions": zip(definitions(), [*(KNOWN[m].paper for m in MAIN_METRICS), ""], strict=True),
         "spread": SPREAD,
         "units": UNITS,
-        "best": best_means(summary),
+        "best": best_means(summary, [*MAIN_METRICS, *during]),
         "bold": BOLD,
         "captions": {stream: constants(rows) for stream, rows in own.items()},
         "endings": ended_otherwise(results),
@@ -134,11 +139,11 @@ def _facts(results: Results) -> dict[str, str]:
     return {**axes, "Seeds": ", ".join(map(str, seeds))}
 
 
-def _columns(summary: pd.DataFrame) -> list[tuple[str, str]]:
+def _columns(summary: pd.DataFrame, metrics: Sequence[str]) -> list[tuple[str, str]]:
     """Titles of the columns beside the rule's, and whether higher or lower is better."""
     groups = {HEADINGS.get(column, column) for column in GROUP}
-    directions = {METRICS[m].title: "higher" if METRICS[m].higher_is_better else "lower" for m in MAIN_METRICS}
-    titles = [str(column) for column in readable_table(summary).columns if column not in groups]
+    directions = {KNOWN[m].title: "higher" if KNOWN[m].higher_is_better else "lower" for m in metrics}
+    titles = [str(column) for column in readable_table(summary, metrics).columns if column not in groups]
     return [(title, directions.get(title, "")) for title in titles]
 
 

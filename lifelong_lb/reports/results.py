@@ -8,8 +8,16 @@ import numpy as np
 import pandas as pd
 
 from lifelong_lb.config import AXES, UserError
-from lifelong_lb.evaluation import METRICS, REFERENCED, AccuracyMatrix, forward_transfer, intransigence
-from lifelong_lb.store import DamagedRunError, ResultFolder, RunRecord, StudyFile
+from lifelong_lb.evaluation import (
+    CONTINUAL_METRICS,
+    METRICS,
+    REFERENCED,
+    AccuracyMatrix,
+    ContinualAccuracy,
+    forward_transfer,
+    intransigence,
+)
+from lifelong_lb.store import CONTINUAL_COLUMNS, DamagedRunError, ResultFolder, RunRecord, StudyFile
 
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
 """Columns that say which run a row belongs to."""
@@ -26,7 +34,9 @@ class Results:
     """All that a folder's runs have to say.
 
     Attributes:
-        runs: one row a run that has ended, columns :data:`RESULT_COLUMNS`; metrics are NaN unless it is done.
+        runs: one row a run that has ended, columns :data:`RESULT_COLUMNS`, and those of
+            :data:`~lifelong_lb.evaluation.CONTINUAL_METRICS` where accuracies were measured during training; metrics
+            are NaN unless it is done.
         accuracy: one row an entry of a done run's accuracy matrix, columns :data:`ACCURACY_COLUMNS`.
         study: the folder's study, None when only tables were found.
         records: the stored records by run id.
@@ -62,6 +72,7 @@ def collect(folder: ResultFolder) -> Results:
     problems: list[str] = []
     rows, entries = [], []
     missing = 0
+    measured = study.study.evaluation.every is not None
     for run in labels:
         if not folder.has_run(run):
             missing += 1
@@ -77,11 +88,16 @@ def collect(folder: ResultFolder) -> Results:
             continue
         records[run] = record
         key = {"run": run, **labels[run], "seed": seeds[run]}
+        if measured and record.status == "done":
+            try:
+                numbers |= _continual_numbers(folder, record)
+            except (UserError, ValueError) as error:
+                problems.append(f"run {run}: its accuracies during training are left out, they are damaged ({error})")
         rows.append({**key, **numbers})
         if record.status == "done":
             entries += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in record.accuracy]
     problems += _mixtures(records)
-    runs = pd.DataFrame(rows, columns=RESULT_COLUMNS)
+    runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *(CONTINUAL_METRICS if measured else ())])
     _add_intransigence(runs, study, records)
     return Results(
         runs,
@@ -111,6 +127,17 @@ def _numbers(record: RunRecord) -> dict[str, float | int | str]:
         "train_seconds": record.train_seconds,
         "status": record.status,
     }
+
+
+def _continual_numbers(folder: ResultFolder, record: RunRecord) -> dict[str, float]:
+    """Metrics of the accuracies measured during training; none where none were, as for a strategy trained once."""
+    frame = folder.read_continual(record.run)
+    if frame is None:
+        return {}
+    C = continual_accuracy(frame)
+    if C.experiences != record.experiences:
+        raise ValueError(f"{C.experiences} of {record.experiences} experiences")
+    return {name: metric.function(C) for name, metric in CONTINUAL_METRICS.items()}
 
 
 def _add_intransigence(runs: pd.DataFrame, study: StudyFile, records: dict[str, RunRecord]) -> None:
@@ -165,6 +192,23 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
                 frame[column] = float("nan")
     missing = len(set(study.labels()) - set(runs["run"])) if study else 0
     return Results(runs, accuracy, study, missing=missing)
+
+
+def continual_accuracy(run: pd.DataFrame) -> ContinualAccuracy:
+    """The accuracies measured during the training of one run.
+
+    Args:
+        run: its rows, with columns iteration, experience, evaluated and accuracy.
+
+    Returns:
+        The accuracies as one value.
+
+    Raises:
+        ValueError: when an experience was not learnt to its end.
+    """
+    found = run[CONTINUAL_COLUMNS].itertuples(index=False)
+    rows = [(int(n), int(i), int(j), float(a)) for n, i, j, a in found]
+    return ContinualAccuracy.from_rows(rows, 1 + max((max(i, j) for _, i, j, _ in rows), default=-1))
 
 
 def matrix_of(accuracy: pd.DataFrame) -> AccuracyMatrix:

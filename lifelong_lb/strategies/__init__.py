@@ -2,6 +2,7 @@
 
 from lifelong_lb.strategies.build import OPTIMIZERS, build_optimizer, build_strategy
 from lifelong_lb.strategies.builders import STRATEGIES
+from lifelong_lb.strategies.during import DuringTraining
 from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
 from lifelong_lb.strategies.mir import MIR
 from lifelong_lb.strategies.recorder import AccuracyRecorder
@@ -19,6 +20,7 @@ __all__ = [
     "AccuracyRecorder",
     "DivergedError",
     "DivergenceGuard",
+    "DuringTraining",
     "SeparateSeeds",
     "SharpnessAwarePlugin",
     "Stopwatch",

@@ -14,6 +14,7 @@ from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import (
     AccuracyRecorder,
     DivergenceGuard,
+    DuringTraining,
     SeparateSeeds,
     SharpnessAwarePlugin,
     Stopwatch,
@@ -39,6 +40,8 @@ class Progress:
         train_seconds: seconds spent training so far.
         data: what the images were.
         diagnostics: one mapping a recorded pass, where the study asks for them.
+        continual: accuracies measured during training, where it asks for them, see
+            :class:`~lifelong_lb.strategies.DuringTraining`.
     """
 
     experiences: int = 0
@@ -49,6 +52,7 @@ class Progress:
     train_seconds: float = 0.0
     data: dict[str, Any] = field(default_factory=dict)
     diagnostics: list[dict[str, float]] = field(default_factory=list)
+    continual: list[tuple[int, int, int, float]] = field(default_factory=list)
 
 
 def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], device: str, log: Log) -> None:
@@ -74,22 +78,30 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
         progress.diagnostics = diagnostics.rows
     sharpness_aware = SharpnessAwarePlugin(rule, **config.strategy.passes())
     own_gradients, stopwatch, recorder = StrategyGradients(), Stopwatch(), AccuracyRecorder()
+    every, once = config.evaluation.every, config.strategy.trained_once
+    during = [] if every is None or once else [DuringTraining(every, recorder, rule, stopwatch)]
     strategy = build_strategy(
         config.strategy,
         model=model,
         optimizer=build_optimizer(config.optimizer, model.parameters()),
         train=config.train,
         evaluation=config.evaluation,
-        plugins=[SeparateSeeds(config.seed), sharpness_aware, DivergenceGuard(), own_gradients, stopwatch, recorder],
+        plugins=[
+            *(SeparateSeeds(config.seed), sharpness_aware, DivergenceGuard(), own_gradients, stopwatch, recorder),
+            *during,
+        ],
         device=device,
     )
-    everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
+    everything = config.evaluation.experiences == "all"
     if everything and not once:
         progress.initial_accuracy = recorder.evaluate(strategy, stream.test, unseen=True)
     last = stream.shape.experiences - 1
     for i in [last] if once else range(last + 1):
         seed_all(config.seed, INITIALISATION, i + 1)  # outputs that a growing head adds
         arrives = stream.train if once else arriving(stream.train, i, config.stream, config.seed)
+        for measuring in during:
+            measuring.begin(i, stream.test[: i + 1])
+            progress.continual = measuring.rows
         try:
             strategy.train(arrives, eval_streams=[])
         finally:
@@ -100,6 +112,8 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
         tested = stream.test if everything else stream.test[: i + 1]
         row = recorder.evaluate(strategy, tested, unseen=everything)
         progress.accuracy += [(i, j, accuracy) for j, accuracy in enumerate(row)]
+        for measuring in during:
+            measuring.end(row[: i + 1])
         log(
             f"experience {i}: accuracy {row[i]:.4f} on it, {sum(row[: i + 1]) / (i + 1):.4f} on all seen "
             f"({stopwatch.seconds:.1f} s trained, evaluated in {time.perf_counter() - started:.1f} s)"

@@ -9,7 +9,7 @@ from avalanche.evaluation.metrics.forgetting_bwt import BWT, Forgetting
 from avalanche.evaluation.metrics.forward_transfer import ForwardTransfer
 
 import lifelong_lb.evaluation as evaluation
-from lifelong_lb.evaluation import METRICS, REFERENCED
+from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED
 
 TEXT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
 R = np.array([[0.90, 0.20, 0.15, 0.10], [0.60, 0.80, 0.25, 0.30], [0.70, 0.50, 0.95, 0.35], [0.75, 0.85, 0.40, 0.65]])
@@ -106,13 +106,17 @@ def test_the_matrix_tells_the_variants_apart():
     assert len(set(values.values())) == len(values)
 
 
-def test_the_table_of_metrics_is_that_of_the_code():
+@pytest.mark.parametrize(
+    ("heading", "known"),
+    [
+        ("## From the accuracy matrix", {**METRICS, **REFERENCED}),
+        ("## From accuracies measured during training", CONTINUAL_METRICS),
+    ],
+)
+def test_the_tables_of_metrics_are_those_of_the_code(heading, known):
     expected = [
         [f"`{name}`", metric.formula, metric.paper, "higher" if metric.higher_is_better else "lower"]
-        for name, metric in {**METRICS, **REFERENCED}.items()
+        for name, metric in known.items()
     ]
-    linked = [
-        [re.sub(r"\[arXiv ([\d.]+)\]\(https://arxiv.org/abs/\1\)", r"arXiv \1", c) for c in row]
-        for row in rows("## From the accuracy matrix")
-    ]
-    assert linked == expected
+    link = r"\[arXiv ([\d.]+)\]\(https://arxiv.org/abs/\1\)"
+    assert [[re.sub(link, r"arXiv \1", cell) for cell in row] for row in rows(heading)] == expected
