@@ -2,6 +2,16 @@
 
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
 from lifelong_lb.evaluation.catalogue import METRICS, REFERENCED, Described, Metric, explain
+from lifelong_lb.evaluation.comparisons import (
+    Comparison,
+    bootstrap_interval,
+    cliff_delta,
+    compare,
+    comparisons_verdict,
+    holm,
+    seeds_needed,
+    sign_flip_p,
+)
 from lifelong_lb.evaluation.continual import (
     CONTINUAL_METRICS,
     ContinualAccuracy,
@@ -36,17 +46,20 @@ from lifelong_lb.evaluation.metrics import (
     stability,
     stability_plasticity,
 )
+from lifelong_lb.evaluation.ranks import Ranking, cliques, critical_difference, rank
 from lifelong_lb.evaluation.statistics import Spread, seeds_verdict, smallest_p, spread
 
 __all__ = [
     "AccuracyMatrix",
     "CONTINUAL_METRICS",
+    "Comparison",
     "ContinualAccuracy",
     "ContinualMetric",
     "Described",
     "METRICS",
     "Metric",
     "REFERENCED",
+    "Ranking",
     "Spread",
     "anytime_average_accuracy",
     "average_accuracy",
@@ -54,6 +67,12 @@ __all__ = [
     "average_incremental_accuracy",
     "backward_transfer",
     "backward_transfer_by_experience",
+    "bootstrap_interval",
+    "cliff_delta",
+    "cliques",
+    "compare",
+    "comparisons_verdict",
+    "critical_difference",
     "explain",
     "explain_continual",
     "forgetting",
@@ -62,11 +81,15 @@ __all__ = [
     "forgetting_first_minus_last",
     "forgetting_last_row_included",
     "forward_transfer",
+    "holm",
     "intransigence",
     "learning_accuracy",
     "minimum_accuracy",
+    "rank",
     "relative_forgetting",
+    "seeds_needed",
     "seeds_verdict",
+    "sign_flip_p",
     "smallest_p",
     "spread",
     "stability",
