@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 
 from lifelong_lb.evaluation import CONTINUAL_METRICS
+from lifelong_lb.reports.comparisons import DEFINITIONS as COMPARISONS
+from lifelong_lb.reports.comparisons import readable_comparisons, verdict_on
 from lifelong_lb.reports.drawing import Drawing
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.provenance import ended_otherwise, environment_rows
@@ -31,12 +33,15 @@ from lifelong_lb.reports.tables import (
 from lifelong_lb.store import COLUMNS
 
 
-def render_page(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]) -> str:
+def render_page(
+    results: Results, summary: pd.DataFrame, compared: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]
+) -> str:
     """Write the page.
 
     Args:
         results: what a folder's runs have to say.
         summary: the table made of them.
+        compared: the comparisons made of them.
         figures: label of a stream to its figures.
 
     Returns:
@@ -57,7 +62,7 @@ def render_page(results: Results, summary: pd.DataFrame, figures: Mapping[str, S
     environment.filters["minus"] = _minus
     environment.filters["papers"] = link_papers
     environment.filters["inline"] = lambda drawing: Markup(drawing.inline())  # matplotlib escapes
-    return environment.get_template("report.html.j2").render(_context(results, summary, figures))
+    return environment.get_template("report.html.j2").render(_context(results, summary, compared, figures))
 
 
 def link_papers(text: str) -> Any:
@@ -89,7 +94,9 @@ def breakable(label: str) -> Any:
     return Markup(str(escape(label)).replace("(", "<wbr>("))  # escaped
 
 
-def _context(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]) -> dict[str, Any]:
+def _context(
+    results: Results, summary: pd.DataFrame, compared: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]
+) -> dict[str, Any]:
     study = results.study.study if results.study else None
     streams = [stream for stream in labels_of(results, "stream") if (summary["stream"] == stream).any()]
     own = {stream: summary[summary["stream"] == stream] for stream in streams}
@@ -118,11 +125,31 @@ def _context(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequ
         "best": best_means(summary, [*MAIN_METRICS, *during]),
         "bold": BOLD,
         "captions": {stream: constants(rows) for stream, rows in own.items()},
+        "baseline": compared["baseline"].iloc[0] if len(compared) else "",
+        "compared": _compared(compared),
+        "comparison_columns": [(definition.title, "") for definition in COMPARISONS],
+        "comparison_definitions": COMPARISONS,
         "endings": ended_otherwise(results),
         "entries": describe_entries(results),
         "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
         "environment": environment_rows(results.records.values()),
     }
+
+
+def _compared(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """What there is to say of each metric that is compared."""
+    found = []
+    for metric, rows in table.groupby("metric", sort=False):
+        known = KNOWN[str(metric)]
+        found.append({
+            "title": known.title,
+            "formula": known.formula,
+            "direction": "higher" if known.higher_is_better else "lower",
+            "constants": constants(rows),
+            "sections": sections(rows, readable_comparisons(rows)),
+            "verdict": verdict_on(rows),
+        })
+    return found
 
 
 def _facts(results: Results) -> dict[str, str]:
@@ -182,7 +209,7 @@ _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr
 
 
 def _minus(text: str) -> str:
-    return text.replace("-", "−", 1) if text.startswith("-") and len(text) > 1 else text
+    return re.sub(r"-(?=\d)", "−", text)
 
 
 def _yaml(settings: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from lifelong_lb.reports import load_results, matrix_of, write_report, write_tab
 from lifelong_lb.reports.results import collect
 from lifelong_lb.store import ResultFolder
 
-TABLES = ["accuracy.csv", "results.csv", "summary.csv"]
+TABLES = ["accuracy.csv", "comparisons.csv", "results.csv", "summary.csv"]
 
 
 def full(labels, seed):
