@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lifelong_lb.config import UserError
-    from lifelong_lb.reports import load_diagnostics, load_results
+    from lifelong_lb.reports import load_continual, load_diagnostics, load_results
     from lifelong_lb.studies import run_study
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "__version__", "load_diagnostics", "load_results", "run_study"]
+__all__ = ["UserError", "__version__", "load_continual", "load_diagnostics", "load_results", "run_study"]
 
 _HOMES = {
     "UserError": "config",
+    "load_continual": "reports",
     "load_diagnostics": "reports",
     "load_results": "reports",
     "run_study": "studies",

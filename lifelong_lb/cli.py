@@ -75,12 +75,32 @@ def run(
 
 
 @app.command()
-def report(folder: FolderArgument) -> None:
-    """Make tables, figures and report anew from the stored runs of DIR."""
-    from lifelong_lb.reports import write_report
+def report(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Result folders; several need --out.")],
+    baseline: Annotated[
+        str | None, typer.Option(metavar="RULE", help="Rule that the others are compared with; default: none.")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="COLUMN", help="Column of results.csv to compare."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the report of several folders is written.")
+    ] = None,
+) -> None:
+    """Make tables, figures and report anew from the stored runs of DIR, or one report of several folders."""
+    from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, write_report
     from lifelong_lb.store import ResultFolder
 
-    _conclude(folder, write_report(ResultFolder(folder)))
+    target = out or folders[0]
+    results = None
+    if len(folders) > 1 or out is not None:
+        target = _place_for_a_joint_report(folders, out)
+        results = collect_all([ResultFolder(folder) for folder in folders])
+    results = write_report(ResultFolder(target), results, baseline=baseline, metrics=metrics)
+    if baseline is not None or metrics:
+        typer.echo(comparisons_text(comparison_table(results, baseline, metrics)))
+    _conclude(target, results)
 
 
 @app.command()
@@ -120,10 +140,10 @@ def list_names(
     from lifelong_lb.config.listing import listing
 
     def metrics() -> str:
-        from lifelong_lb.evaluation import FORWARD_TRANSFER, METRICS
+        from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED
 
-        known = {**METRICS, "forward_transfer": FORWARD_TRANSFER}
-        return "\n".join(f"  {name:<30} {metric.formula} ({metric.source})" for name, metric in known.items())
+        known = {**METRICS, **REFERENCED, **CONTINUAL_METRICS}
+        return "\n".join(f"  {name:<30} {metric.formula} ({metric.paper})" for name, metric in known.items())
 
     typer.echo(listing(what, metrics))
 
@@ -214,6 +234,17 @@ def main() -> None:
     if code == INTERRUPTED:
         typer.echo("interrupted: finished runs are kept; the same command continues the study", err=True)
     sys.exit(code)
+
+
+def _place_for_a_joint_report(folders: list[Path], out: Path | None) -> Path:
+    """The folder it goes to; a UserError where that would be one that holds runs."""
+    from lifelong_lb.config import UserError
+
+    if out is None:
+        raise UserError("a report of several folders needs --out DIR, a folder of its own")
+    if (out / "runs").exists() or out in folders:
+        raise UserError(f"--out {out}: holds runs of its own; the report of several folders needs another folder")
+    return out
 
 
 def _whole_number(option: str, text: str | None) -> int | None:

@@ -10,6 +10,7 @@ import yaml
 
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.evaluation import METRICS
+from lifelong_lb.reports.tables import MAIN_METRICS
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -32,6 +33,6 @@ def test_the_study_file_is_valid():
 
 
 def test_the_table_of_numbers_gives_the_definitions_of_the_code():
-    for name, metric in METRICS.items():
+    for name in [*MAIN_METRICS, "average_incremental_accuracy"]:
         if name != "forgetting_last_row_included":
-            assert f"| `{name}` | {metric.formula} | {metric.source} |" in README
+            assert f"| `{name}` | {METRICS[name].formula} | {METRICS[name].source} |" in README

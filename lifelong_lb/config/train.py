@@ -29,9 +29,13 @@ class Evaluation(Settings):
 
     ``experiences: seen`` fills the lower triangle of the accuracy matrix; ``all`` also the upper one, and the
     accuracies at initialisation, from which forward transfer is computed. ``diagnostics_every: n`` records the passes
-    of every n-th training iteration, see :class:`lifelong_lb.optim.Diagnostics`; null records nothing.
+    of every n-th training iteration, see :class:`lifelong_lb.optim.Diagnostics`; null records nothing. ``every: n``
+    measures the accuracy on the experiences seen so far every n training iterations of each experience, too, for
+    metrics such as the stability gap; it changes neither training nor the accuracy matrix. Null measures after
+    experiences only.
     """
 
     experiences: Literal["seen", "all"] = "seen"
     batch_size: AtLeastOne = 64
     diagnostics_every: AtLeastOne | None = None
+    every: AtLeastOne | None = None

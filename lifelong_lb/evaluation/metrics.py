@@ -2,11 +2,8 @@
 
 R is an :class:`~lifelong_lb.evaluation.AccuracyMatrix` or a ``(T, T)`` array: R[i, j] in [0, 1] is the accuracy on
 the test part of experience j after training on experience i, NaN where not evaluated. Every result is a float, NaN
-where the metric is undefined; :func:`explain` says why.
+where the metric is undefined; :func:`~lifelong_lb.evaluation.explain` says why.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -149,10 +146,124 @@ def forward_transfer(R: Matrix, baseline: ArrayLike) -> float:
         0.2
     """
     values = as_matrix(R)
-    start = np.asarray(baseline, dtype=np.float64)
-    if start.shape != (len(values),):
-        raise ValueError(f"the baseline holds one accuracy an experience, shape ({len(values)},); got {start.shape}")
+    start = _one_each(baseline, len(values), "baseline")
     return _mean(np.diagonal(values, offset=1) - start[1:])
+
+
+def forgetting_first_minus_last(R: Matrix) -> float:
+    """Forgetting as first minus last: mean over j < T-1 of R[j, j] - R[T-1, j], which is minus the backward transfer.
+
+    What Avalanche prints as forgetting. Never above :func:`forgetting` where all that was trained on was evaluated.
+    Source: Carta et al. 2023 (arXiv 2302.01766).
+
+    Args:
+        R: accuracy matrix, ``(T, T)``.
+
+    Returns:
+        A number in [-1, 1]; NaN when T = 1 or an entry that it needs was not evaluated.
+
+    Raises:
+        ValueError: when R is not an accuracy matrix.
+
+    Example:
+        >>> forgetting_first_minus_last([[0.9, float("nan")], [0.5, 0.8]])
+        0.4
+    """
+    values = as_matrix(R)
+    return _mean(np.diagonal(values)[:-1] - values[-1, :-1])
+
+
+def relative_forgetting(R: Matrix) -> float:
+    """Relative forgetting: mean over j < T-1 of (m_j - R[T-1, j]) / m_j, m_j the largest R[l, j] with l < T-1.
+
+    The share of the best accuracy that is lost, so that an experience that was hardly learnt weighs as much as one that
+    was learnt well. Defined here after Chaudhry et al. 2018 (arXiv 1801.10112), eq. 3, divided by its first term.
+
+    Args:
+        R: accuracy matrix, ``(T, T)``.
+
+    Returns:
+        A number of at most 1, negative where experiences improve; NaN when T = 1, an entry that it needs was not
+        evaluated, or the best accuracy on an experience is 0.
+
+    Raises:
+        ValueError: when R is not an accuracy matrix.
+
+    Example:
+        >>> relative_forgetting([[0.8, float("nan")], [0.6, 0.9]])
+        0.25
+    """
+    values = as_matrix(R)
+    best = _column_maxima(values[:-1, :-1])
+    gaps = best - values[-1, :-1]
+    return _mean(np.divide(gaps, best, out=np.full_like(gaps, np.nan), where=best != 0))
+
+
+def stability(R: Matrix) -> float:
+    """Stability: mean over j < T-1 of R[T-1, j], what is still known of all experiences but the last.
+
+    Source: Sarfraz et al. 2022 (arXiv 2206.04016), whose plasticity is :func:`learning_accuracy`.
+
+    Args:
+        R: accuracy matrix, ``(T, T)``.
+
+    Returns:
+        A fraction; NaN when T = 1 or an entry that it needs was not evaluated.
+
+    Raises:
+        ValueError: when R is not an accuracy matrix.
+
+    Example:
+        >>> stability([[0.9, float("nan")], [0.5, 0.8]])
+        0.5
+    """
+    return _mean(as_matrix(R)[-1, :-1])
+
+
+def stability_plasticity(R: Matrix) -> float:
+    """Stability and plasticity in one number: 2 S P / (S + P), S the stability, P the learning accuracy.
+
+    Their harmonic mean. Source: Sarfraz et al. 2022 (arXiv 2206.04016), "trade-off".
+
+    Args:
+        R: accuracy matrix, ``(T, T)``.
+
+    Returns:
+        A fraction; NaN when T = 1, an entry that it needs was not evaluated, or S + P = 0.
+
+    Raises:
+        ValueError: when R is not an accuracy matrix.
+
+    Example:
+        >>> stability_plasticity([[0.6, float("nan")], [0.3, 0.6]])
+        0.4
+    """
+    S, P = stability(R), learning_accuracy(R)
+    return 2 * S * P / (S + P) if S + P != 0 else float("nan")
+
+
+def intransigence(R: Matrix, joint: ArrayLike) -> float:
+    """Intransigence: mean over j of R*_j - R[j, j], R*_j the accuracy on experience j of a model trained jointly.
+
+    Source: Chaudhry et al. 2018 (arXiv 1801.10112), eq. 7. There R*_j is that of a model trained on experiences 0..j;
+    here one model is trained on all of them.
+
+    Args:
+        R: accuracy matrix, ``(T, T)``.
+        joint: ``(T,)`` fractions, R*_j for each experience: the last row of a joint run's matrix.
+
+    Returns:
+        A number in [-1, 1]; NaN when an entry that it needs was not evaluated.
+
+    Raises:
+        ValueError: when R is not an accuracy matrix, or the reference is not of its length.
+
+    Example:
+        >>> intransigence([[0.9, float("nan")], [0.5, 0.8]], joint=[0.9, 0.9])
+        0.05
+    """
+    values = as_matrix(R)
+    return _mean(_one_each(joint, len(values), "joint run") - np.diagonal(values))
 
 
 def average_incremental_accuracy(R: Matrix) -> float:
@@ -177,148 +288,11 @@ def average_incremental_accuracy(R: Matrix) -> float:
     return _mean(np.array([_mean(values[i, : i + 1]) for i in range(len(values))]))
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A metric with all that a table has to say of it.
-
-    Attributes:
-        function: accuracy matrix to number.
-        title: words for a heading.
-        formula: the definition in one line.
-        source: authors and year.
-        higher_is_better: direction.
-        needs: ``(T, T) -> (T, T)`` booleans, the entries without which it is undefined.
-        least_experiences: smallest T for which it is defined.
-    """
-
-    function: Callable[[Matrix], float]
-    title: str
-    formula: str
-    source: str
-    higher_is_better: bool
-    needs: Callable[[int], NDArray[np.bool_]]
-    least_experiences: int = 1
-
-
-def _needs_ends(T: int) -> NDArray[np.bool_]:
-    needed = np.eye(T, dtype=bool)
-    needed[-1] = True
-    needed[-1, -1] = False
-    return needed
-
-
-def _needs_last_row(T: int) -> NDArray[np.bool_]:
-    needed = np.zeros((T, T), dtype=bool)
-    needed[-1] = True
-    return needed
-
-
-def _needs_last_row_before(T: int) -> NDArray[np.bool_]:
-    needed = _needs_last_row(T)
-    needed[-1, -1] = False
-    return needed
-
-
-METRICS: dict[str, Metric] = {
-    "average_accuracy": Metric(
-        average_accuracy,
-        "average accuracy",
-        "mean over j of R[T-1, j]",
-        "Lopez-Paz & Ranzato 2017",
-        True,
-        _needs_last_row,
-    ),
-    "learning_accuracy": Metric(
-        learning_accuracy,
-        "learning accuracy",
-        "mean over j of R[j, j]",
-        "Riemer et al. 2019",
-        True,
-        lambda T: np.eye(T, dtype=bool),
-    ),
-    "forgetting": Metric(
-        forgetting,
-        "forgetting",
-        "mean over j < T-1 of max over l < T-1 of R[l, j], minus R[T-1, j]; may be negative",
-        "Chaudhry et al. 2018",
-        False,
-        _needs_last_row_before,
-        2,
-    ),
-    "backward_transfer": Metric(
-        backward_transfer,
-        "backward transfer",
-        "mean over j < T-1 of R[T-1, j] - R[j, j]",
-        "Lopez-Paz & Ranzato 2017",
-        True,
-        _needs_ends,
-        2,
-    ),
-    "forgetting_last_row_included": Metric(
-        forgetting_last_row_included,
-        "forgetting, last row included",
-        "mean over j < T-1 of max over l <= T-1 of R[l, j], minus R[T-1, j]; never negative",
-        "several published codes",
-        False,
-        _needs_last_row_before,
-        2,
-    ),
-    "average_incremental_accuracy": Metric(
-        average_incremental_accuracy,
-        "average incremental accuracy",
-        "mean over i of the mean over j <= i of R[i, j]",
-        "Rebuffi et al. 2017",
-        True,
-        lambda T: np.tri(T, dtype=bool),
-    ),
-}
-"""Metrics that need nothing but the matrix, by name; the names are columns of ``results.csv``."""
-
-FORWARD_TRANSFER = Metric(
-    lambda R: forward_transfer(R, np.zeros(len(as_matrix(R)))),  # against a baseline of 0: defined where it is defined
-    "forward transfer",
-    "mean over j >= 1 of R[j-1, j] - b_j, b the accuracy at initialisation",
-    "Lopez-Paz & Ranzato 2017",
-    True,
-    lambda T: np.eye(T, k=1, dtype=bool),
-    2,
-)
-"""What there is to say of forward transfer, which needs a baseline beside the matrix."""
-
-
-def explain(name: str, R: Matrix) -> str:
-    """Why a metric is undefined (NaN) for a matrix.
-
-    Args:
-        name: a key of :data:`METRICS`, or ``"forward_transfer"``.
-        R: accuracy matrix, ``(T, T)``.
-
-    Returns:
-        One sentence; empty when the metric is defined.
-
-    Raises:
-        ValueError: for an unknown name, or when R is not an accuracy matrix.
-
-    Example:
-        >>> explain("forgetting", [[0.9]])
-        'forgetting needs at least 2 experiences; there is 1'
-    """
-    known = {**METRICS, "forward_transfer": FORWARD_TRANSFER}
-    if name not in known:
-        raise ValueError(f"unknown metric {name!r} (known: {', '.join(known)})")
-    values, metric = as_matrix(R), known[name]
-    T = len(values)
-    if metric.least_experiences > T:
-        return f"{metric.title} needs at least {metric.least_experiences} experiences; there is {T}"
-    missing = np.argwhere(metric.needs(T) & np.isnan(values))
-    if len(missing):
-        i, j = map(int, missing[0])
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        return f"{metric.title} needs the accuracy on experience {j} after experience {i}, not evaluated{more}"
-    if np.isnan(metric.function(values)):
-        bare = [j for j in range(T - 1) if np.isnan(values[:-1, j]).all()]
-        return f"{metric.title} needs an accuracy on experience {bare[0]} before the end; none was evaluated"
-    return ""
+def _one_each(reference: ArrayLike, T: int, what: str) -> NDArray[np.float64]:
+    values = np.asarray(reference, dtype=np.float64)
+    if values.shape != (T,):
+        raise ValueError(f"the {what} holds one accuracy an experience, shape ({T},); got {values.shape}")
+    return values
 
 
 def _mean(values: NDArray[np.float64]) -> float:

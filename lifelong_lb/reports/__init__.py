@@ -9,21 +9,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lifelong_lb.reports.blocks import blocks_of
     from lifelong_lb.reports.build import load_results, write_report, write_tables
+    from lifelong_lb.reports.comparisons import COMPARISON_COLUMNS, comparison_table
+    from lifelong_lb.reports.continual import continual_metrics, load_continual
     from lifelong_lb.reports.diagnostics import load_diagnostics
     from lifelong_lb.reports.figures import draw_figures
-    from lifelong_lb.reports.plain_text import summary_text
+    from lifelong_lb.reports.joined import collect_all
+    from lifelong_lb.reports.plain_text import comparisons_text, summary_text
     from lifelong_lb.reports.results import ACCURACY_COLUMNS, RESULT_COLUMNS, Results, collect, matrix_of
     from lifelong_lb.reports.summary import SUMMARY_COLUMNS, summary_table
     from lifelong_lb.reports.tables import readable_table
 
 __all__ = [
     "ACCURACY_COLUMNS",
+    "COMPARISON_COLUMNS",
     "RESULT_COLUMNS",
     "SUMMARY_COLUMNS",
     "Results",
     "blocks_of",
     "collect",
+    "collect_all",
+    "comparison_table",
+    "comparisons_text",
+    "continual_metrics",
     "draw_figures",
+    "load_continual",
     "load_diagnostics",
     "load_results",
     "matrix_of",
@@ -40,8 +49,14 @@ _HOMES = {
     "SUMMARY_COLUMNS": "summary",
     "Results": "results",
     "blocks_of": "blocks",
+    "COMPARISON_COLUMNS": "comparisons",
     "collect": "results",
+    "collect_all": "joined",
+    "comparison_table": "comparisons",
+    "comparisons_text": "plain_text",
+    "continual_metrics": "continual",
     "draw_figures": "figures",
+    "load_continual": "continual",
     "load_diagnostics": "diagnostics",
     "load_results": "build",
     "matrix_of": "results",

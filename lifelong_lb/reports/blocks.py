@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lifelong_lb.evaluation import average_accuracy_curve
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import labels_of
 
@@ -109,5 +110,5 @@ def average_accuracy_so_far(matrices: Array) -> Array:
         >>> average_accuracy_so_far(np.array([[[0.9, np.nan], [0.5, 0.8]]]))
         array([[0.9 , 0.65]])
     """
-    T = matrices.shape[1]
-    return np.stack([matrices[:, i, : i + 1].mean(axis=1) for i in range(T)], axis=1)
+    curves = [average_accuracy_curve(R) for R in matrices]
+    return np.array(curves, dtype=np.float64).reshape(len(matrices), matrices.shape[1])

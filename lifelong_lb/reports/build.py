@@ -1,5 +1,6 @@
 """Writing a report: every file that is made from the runs."""
 
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -10,33 +11,45 @@ from lifelong_lb.reports.summary import summary_table
 from lifelong_lb.store import ResultFolder
 
 
-def write_report(folder: ResultFolder, results: Results | None = None) -> Results:
+def write_report(
+    folder: ResultFolder,
+    results: Results | None = None,
+    *,
+    baseline: str | None = None,
+    metrics: Sequence[str] | None = None,
+) -> Results:
     """Write the tables, the figures and the page.
 
     Args:
         folder: the result folder.
         results: what its runs have to say, where that was read already.
+        baseline: label of the rule that the others are compared with, see
+            :func:`~lifelong_lb.reports.comparison_table`.
+        metrics: columns of ``results.csv`` that are compared, likewise.
 
     Returns:
         What its runs have to say.
 
     Raises:
-        UserError: when the folder holds no results.
+        UserError: when the folder holds no results, or there is no such rule or metric.
     """
+    from lifelong_lb.reports.comparisons import comparison_table
     from lifelong_lb.reports.figures import draw_figures
     from lifelong_lb.reports.latex import summary_latex
     from lifelong_lb.reports.page import render_page
     from lifelong_lb.reports.plain_text import summary_markdown
 
     results = results or collect(folder)
+    compared = comparison_table(results, baseline, metrics)
     summary = _write_tables(folder, results)
-    folder.write_file("summary.md", summary_markdown(results, summary))
+    folder.write_table("comparisons", compared)
+    folder.write_file("summary.md", summary_markdown(results, summary, compared))
     folder.write_file("summary.tex", summary_latex(results, summary))
     figures = draw_figures(results)
     for drawing in chain.from_iterable(figures.values()):
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.svg", drawing.svg)
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
-    folder.write_file(folder.report_path.name, render_page(results, summary, figures))
+    folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures))
     return results
 
 

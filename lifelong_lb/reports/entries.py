@@ -1,12 +1,10 @@
 """What was compared, in words: the entries of a study's axes with their hyper-parameters and their papers."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lifelong_lb.config import AXES, Entry, axis_labels
-from lifelong_lb.evaluation import METRICS
 from lifelong_lb.reports.results import Results
 from lifelong_lb.store import COLUMNS, RunRecord
 
@@ -97,20 +95,6 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     if "name" not in settings:
         return others
     return f"{settings['name']} ({others})" if others else str(settings["name"])
-
-
-def paper_of_metric(name: str) -> str:
-    """Where a metric comes from.
-
-    Args:
-        name: a key of :data:`~lifelong_lb.evaluation.METRICS`.
-
-    Returns:
-        Authors and year, with the arXiv number where its documentation gives one.
-    """
-    metric = METRICS[name]
-    number = re.search(r"arXiv \d{4}\.\d{4,5}", metric.function.__doc__ or "")
-    return f"{metric.source}, {number[0]}" if number else metric.source
 
 
 def _plain(entry: Entry) -> dict[str, Any]:

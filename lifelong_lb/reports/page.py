@@ -6,15 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from lifelong_lb.evaluation import METRICS
+from lifelong_lb.evaluation import CONTINUAL_METRICS
+from lifelong_lb.reports.comparisons import DEFINITIONS as COMPARISONS
+from lifelong_lb.reports.comparisons import readable_comparisons, verdict_on
 from lifelong_lb.reports.drawing import Drawing
-from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of, paper_of_metric
+from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.provenance import ended_otherwise, environment_rows
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of, state_sentence, status_counts, verdict
 from lifelong_lb.reports.tables import (
     BOLD,
     HEADINGS,
+    KNOWN,
     MAIN_METRICS,
     SPREAD,
     UNITS,
@@ -30,12 +33,15 @@ from lifelong_lb.reports.tables import (
 from lifelong_lb.store import COLUMNS
 
 
-def render_page(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]) -> str:
+def render_page(
+    results: Results, summary: pd.DataFrame, compared: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]
+) -> str:
     """Write the page.
 
     Args:
         results: what a folder's runs have to say.
         summary: the table made of them.
+        compared: the comparisons made of them.
         figures: label of a stream to its figures.
 
     Returns:
@@ -56,7 +62,7 @@ def render_page(results: Results, summary: pd.DataFrame, figures: Mapping[str, S
     environment.filters["minus"] = _minus
     environment.filters["papers"] = link_papers
     environment.filters["inline"] = lambda drawing: Markup(drawing.inline())  # matplotlib escapes
-    return environment.get_template("report.html.j2").render(_context(results, summary, figures))
+    return environment.get_template("report.html.j2").render(_context(results, summary, compared, figures))
 
 
 def link_papers(text: str) -> Any:
@@ -88,11 +94,14 @@ def breakable(label: str) -> Any:
     return Markup(str(escape(label)).replace("(", "<wbr>("))  # escaped
 
 
-def _context(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]) -> dict[str, Any]:
+def _context(
+    results: Results, summary: pd.DataFrame, compared: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]
+) -> dict[str, Any]:
     study = results.study.study if results.study else None
     streams = [stream for stream in labels_of(results, "stream") if (summary["stream"] == stream).any()]
     own = {stream: summary[summary["stream"] == stream] for stream in streams}
     costs = _cost_table(summary)
+    during = [metric for metric in CONTINUAL_METRICS if f"{metric}_mean" in summary]
     return {
         "title": study.name if study else "Results",
         "state": state_sentence(results),
@@ -102,22 +111,45 @@ def _context(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequ
         "facts": _facts(results),
         "settings": models_of(results),
         "streams": streams,
-        "columns": _columns(summary),
+        "columns": _columns(summary, MAIN_METRICS),
+        "during": {s: sections(rows, readable_table(rows, during)) for s, rows in own.items()} if during else {},
+        "during_columns": _columns(summary, during),
+        "during_definitions": zip(definitions(during)[:-1], [KNOWN[m].paper for m in during], strict=True),
         "tables": {stream: sections(rows, readable_table(rows)) for stream, rows in own.items()},
         "figures": figures,
         "costs": {stream: sections(rows, costs.loc[rows.index]) for stream, rows in own.items()},
         "cost_columns": [(title, "") for title in costs.columns],
-        "definitions": zip(definitions(), [*map(paper_of_metric, MAIN_METRICS), ""], strict=True),
+        "definitions": zip(definitions(), [*(KNOWN[m].paper for m in MAIN_METRICS), ""], strict=True),
         "spread": SPREAD,
         "units": UNITS,
-        "best": best_means(summary),
+        "best": best_means(summary, [*MAIN_METRICS, *during]),
         "bold": BOLD,
         "captions": {stream: constants(rows) for stream, rows in own.items()},
+        "baseline": compared["baseline"].iloc[0] if len(compared) else "",
+        "compared": _compared(compared),
+        "comparison_columns": [(definition.title, "") for definition in COMPARISONS],
+        "comparison_definitions": COMPARISONS,
         "endings": ended_otherwise(results),
         "entries": describe_entries(results),
         "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
         "environment": environment_rows(results.records.values()),
     }
+
+
+def _compared(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """What there is to say of each metric that is compared."""
+    found = []
+    for metric, rows in table.groupby("metric", sort=False):
+        known = KNOWN[str(metric)]
+        found.append({
+            "title": known.title,
+            "formula": known.formula,
+            "direction": "higher" if known.higher_is_better else "lower",
+            "constants": constants(rows),
+            "sections": sections(rows, readable_comparisons(rows)),
+            "verdict": verdict_on(rows),
+        })
+    return found
 
 
 def _facts(results: Results) -> dict[str, str]:
@@ -134,11 +166,11 @@ def _facts(results: Results) -> dict[str, str]:
     return {**axes, "Seeds": ", ".join(map(str, seeds))}
 
 
-def _columns(summary: pd.DataFrame) -> list[tuple[str, str]]:
+def _columns(summary: pd.DataFrame, metrics: Sequence[str]) -> list[tuple[str, str]]:
     """Titles of the columns beside the rule's, and whether higher or lower is better."""
     groups = {HEADINGS.get(column, column) for column in GROUP}
-    directions = {METRICS[m].title: "higher" if METRICS[m].higher_is_better else "lower" for m in MAIN_METRICS}
-    titles = [str(column) for column in readable_table(summary).columns if column not in groups]
+    directions = {KNOWN[m].title: "higher" if KNOWN[m].higher_is_better else "lower" for m in metrics}
+    titles = [str(column) for column in readable_table(summary, metrics).columns if column not in groups]
     return [(title, directions.get(title, "")) for title in titles]
 
 
@@ -177,7 +209,7 @@ _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr
 
 
 def _minus(text: str) -> str:
-    return text.replace("-", "−", 1) if text.startswith("-") and len(text) > 1 else text
+    return re.sub(r"-(?=\d)", "−", text)
 
 
 def _yaml(settings: Mapping[str, Any]) -> str:

@@ -5,9 +5,20 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from lifelong_lb.reports.comparisons import DEFINITIONS, readable_comparisons, verdict_on
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.summary import GROUP, state_sentence, summary_table, verdict
-from lifelong_lb.reports.tables import HEADINGS, SPREAD, UNITS, constants, definitions, readable_table, sections
+from lifelong_lb.reports.summary import GROUP, state_sentence, summary_table, varying, verdict
+from lifelong_lb.reports.tables import (
+    HEADINGS,
+    KNOWN,
+    SPREAD,
+    UNITS,
+    Section,
+    constants,
+    definitions,
+    readable_table,
+    sections,
+)
 
 _LABEL_WIDTH = 22
 _HEADING_WIDTH = 11
@@ -29,17 +40,43 @@ def summary_text(results: Results) -> str:
     if not summary.empty:
         constant = constants(summary)
         lines += ["", *_wrapped(f"All rows: {constant}")] if constant else []
-        lines += ["", *_table_lines(summary), "", *_wrapped(SPREAD), *_wrapped(UNITS)]
+        lines += [
+            "",
+            *_table_lines(sections(summary, readable_table(summary))),
+            "",
+            *_wrapped(SPREAD),
+            *_wrapped(UNITS),
+        ]
         lines += [line for definition in definitions() for line in _wrapped(f"  {definition}")]
     return "\n".join([*lines, "", *_wrapped(verdict(results)), ""])
 
 
-def summary_markdown(results: Results, summary: pd.DataFrame) -> str:
+def comparisons_text(compared: pd.DataFrame) -> str:
+    """Comparisons for a terminal: a table a metric, what its numbers are, and what the seeds can decide.
+
+    Args:
+        compared: from :func:`~lifelong_lb.reports.comparison_table`.
+
+    Returns:
+        Lines, with a newline at the end; empty when there is nothing to compare.
+    """
+    lines: list[str] = []
+    for metric, rows in compared.groupby("metric", sort=False):
+        known, base = KNOWN[str(metric)], rows["baseline"].iloc[0]
+        better = "higher" if known.higher_is_better else "lower"
+        lines += ["", *_wrapped(f"{known.title}, rule minus {base} ({better} is better)"), ""]
+        lines += [*_table_lines(sections(rows, readable_comparisons(rows))), "", *_wrapped(verdict_on(rows))]
+    lines += ["", *(line for each in DEFINITIONS for line in _wrapped(f"  {each}"))] if lines else []
+    return "\n".join([*lines, ""]) if lines else ""
+
+
+def summary_markdown(results: Results, summary: pd.DataFrame, compared: pd.DataFrame | None = None) -> str:
     """The summary as a Markdown document.
 
     Args:
         results: what a folder's runs have to say.
         summary: the table made of them.
+        compared: the comparisons made of them.
 
     Returns:
         Its text.
@@ -52,12 +89,20 @@ def summary_markdown(results: Results, summary: pd.DataFrame) -> str:
         parts += [f"All rows: {_markdown(constant)}."] if constant else []
         parts += [_markdown_table(readable_table(summary)), _markdown(f"{SPREAD} {UNITS}")]
         parts += ["\n".join(f"- {_markdown(str(definition))}" for definition in definitions())]
-    return "\n\n".join([*parts, _markdown(verdict(results))]) + "\n"
+    parts.append(_markdown(verdict(results)))
+    for metric, rows in compared.groupby("metric", sort=False) if compared is not None else ():
+        known, base = KNOWN[str(metric)], rows["baseline"].iloc[0]
+        better = "higher" if known.higher_is_better else "lower"
+        labels = rows[varying(rows)].rename(columns=HEADINGS)
+        parts += [f"## {_markdown(f'{known.title}, rule minus {base} ({better} is better)')}"]
+        parts += [_markdown_table(pd.concat([labels, readable_comparisons(rows)], axis=1)), _markdown(verdict_on(rows))]
+    if compared is not None and len(compared):
+        parts.append("\n".join(f"- {_markdown(str(definition))}" for definition in DEFINITIONS))
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table_lines(summary: pd.DataFrame) -> list[str]:
+def _table_lines(parts: Sequence[Section]) -> list[str]:
     """The table, with a line before each stream, strategy and base optimizer where there are several."""
-    parts = sections(summary, readable_table(summary))
     titles = list(parts[0].rows[0][2])
     head = [["rule"], *(textwrap.wrap(title, _HEADING_WIDTH) for title in titles)]
     body = [

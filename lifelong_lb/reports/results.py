@@ -2,20 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lifelong_lb.config import UserError
-from lifelong_lb.evaluation import METRICS, AccuracyMatrix
-from lifelong_lb.store import DamagedRunError, ResultFolder, RunRecord, StudyFile
+from lifelong_lb.config import AXES, UserError
+from lifelong_lb.evaluation import (
+    CONTINUAL_METRICS,
+    METRICS,
+    REFERENCED,
+    AccuracyMatrix,
+    ContinualAccuracy,
+    forward_transfer,
+    intransigence,
+)
+from lifelong_lb.store import CONTINUAL_COLUMNS, DamagedRunError, ResultFolder, RunRecord, StudyFile
 
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
 """Columns that say which run a row belongs to."""
 
 _LEADING = ["average_accuracy", "learning_accuracy", "forgetting", "backward_transfer"]
 _COSTS = ["gradient_evaluations", "train_seconds", "status"]
-_FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations"]
+_FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED]
 RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
 ACCURACY_COLUMNS = [*KEYS, "trained", "evaluated", "accuracy"]
 
@@ -25,7 +34,9 @@ class Results:
     """All that a folder's runs have to say.
 
     Attributes:
-        runs: one row a run that has ended, columns :data:`RESULT_COLUMNS`; metrics are NaN unless it is done.
+        runs: one row a run that has ended, columns :data:`RESULT_COLUMNS`, and those of
+            :data:`~lifelong_lb.evaluation.CONTINUAL_METRICS` where accuracies were measured during training; metrics
+            are NaN unless it is done.
         accuracy: one row an entry of a done run's accuracy matrix, columns :data:`ACCURACY_COLUMNS`.
         study: the folder's study, None when only tables were found.
         records: the stored records by run id.
@@ -61,6 +72,7 @@ def collect(folder: ResultFolder) -> Results:
     problems: list[str] = []
     rows, entries = [], []
     missing = 0
+    measured = study.study.evaluation.every is not None
     for run in labels:
         if not folder.has_run(run):
             missing += 1
@@ -76,12 +88,19 @@ def collect(folder: ResultFolder) -> Results:
             continue
         records[run] = record
         key = {"run": run, **labels[run], "seed": seeds[run]}
+        if measured and record.status == "done":
+            try:
+                numbers |= _continual_numbers(folder, record)
+            except (UserError, ValueError) as error:
+                problems.append(f"run {run}: its accuracies during training are left out, they are damaged ({error})")
         rows.append({**key, **numbers})
         if record.status == "done":
             entries += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in record.accuracy]
     problems += _mixtures(records)
+    runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *(CONTINUAL_METRICS if measured else ())])
+    _add_intransigence(runs, study, records)
     return Results(
-        pd.DataFrame(rows, columns=RESULT_COLUMNS),
+        runs,
         pd.DataFrame(entries, columns=ACCURACY_COLUMNS),
         study,
         records,
@@ -95,10 +114,12 @@ def _has_runs(folder: ResultFolder) -> bool:
 
 
 def _numbers(record: RunRecord) -> dict[str, float | int | str]:
-    numbers: dict[str, float | int | str] = {name: float("nan") for name in METRICS}
+    numbers: dict[str, float | int | str] = {name: float("nan") for name in (*METRICS, *REFERENCED)}
     if record.status == "done":
         matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
-        numbers = {name: metric.function(matrix) for name, metric in METRICS.items()}
+        numbers |= {name: metric.function(matrix) for name, metric in METRICS.items()}
+        if record.initial_accuracy:
+            numbers["forward_transfer"] = forward_transfer(matrix, record.initial_accuracy)
     return {
         **numbers,
         "gradient_evaluations": record.gradient_evaluations,
@@ -106,6 +127,39 @@ def _numbers(record: RunRecord) -> dict[str, float | int | str]:
         "train_seconds": record.train_seconds,
         "status": record.status,
     }
+
+
+def _continual_numbers(folder: ResultFolder, record: RunRecord) -> dict[str, float]:
+    """Metrics of the accuracies measured during training; none where none were, as for a strategy trained once."""
+    frame = folder.read_continual(record.run)
+    if frame is None:
+        return {}
+    C = continual_accuracy(frame)
+    if C.experiences != record.experiences:
+        raise ValueError(f"{C.experiences} of {record.experiences} experiences")
+    return {name: metric.function(C) for name, metric in CONTINUAL_METRICS.items()}
+
+
+def _add_intransigence(runs: pd.DataFrame, study: StudyFile, records: dict[str, RunRecord]) -> None:
+    """Compare each done run with the joint run of its stream, rule, base optimizer and seed, where there is one."""
+    once = [index for index, entry in enumerate(study.study.strategies) if entry.trained_once]
+    joint: dict[tuple[Any, ...], list[float]] = {}
+    others = {}
+    for place in study.places:
+        record = records.get(place.run)
+        if record is not None and record.status == "done":
+            key = (*(place.entries[axis] for axis in AXES if axis != "strategies"), place.seed)
+            if place.entries["strategies"] in once:
+                last = {j: accuracy for i, j, accuracy in record.accuracy if i == record.experiences - 1}
+                joint.setdefault(key, [last[j] for j in range(record.experiences)])
+            else:
+                others[place.run] = key
+    found = {
+        run: intransigence(AccuracyMatrix.from_entries(records[run].accuracy, records[run].experiences), joint[key])
+        for run, key in others.items()
+        if key in joint
+    }
+    runs["intransigence"] = runs["run"].map(found).astype(float)
 
 
 def _mixtures(records: dict[str, RunRecord]) -> list[str]:
@@ -130,11 +184,31 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
         raise UserError(f"{folder.path}: no results here (neither study.json with runs/ nor results.csv)")
     runs, accuracy = folder.read_table("results"), folder.read_table("accuracy")
     for name, frame, columns in (("results", runs, RESULT_COLUMNS), ("accuracy", accuracy, ACCURACY_COLUMNS)):
-        lacking = [column for column in columns if column not in frame]
+        lacking = [column for column in columns if column not in frame and column not in _FURTHER]
         if lacking:
             raise UserError(f"{folder.path / name}.csv: lacks the column {lacking[0]!r}")
+        for column in columns:  # what earlier versions did not write
+            if column not in frame:
+                frame[column] = float("nan")
     missing = len(set(study.labels()) - set(runs["run"])) if study else 0
     return Results(runs, accuracy, study, missing=missing)
+
+
+def continual_accuracy(run: pd.DataFrame) -> ContinualAccuracy:
+    """The accuracies measured during the training of one run.
+
+    Args:
+        run: its rows, with columns iteration, experience, evaluated and accuracy.
+
+    Returns:
+        The accuracies as one value.
+
+    Raises:
+        ValueError: when an experience was not learnt to its end.
+    """
+    found = run[CONTINUAL_COLUMNS].itertuples(index=False)
+    rows = [(int(n), int(i), int(j), float(a)) for n, i, j, a in found]
+    return ContinualAccuracy.from_rows(rows, 1 + max((max(i, j) for _, i, j, _ in rows), default=-1))
 
 
 def matrix_of(accuracy: pd.DataFrame) -> AccuracyMatrix:

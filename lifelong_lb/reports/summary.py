@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from lifelong_lb.config import AXES, axis_labels
-from lifelong_lb.evaluation import METRICS, seeds_verdict, spread
+from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED, seeds_verdict, spread
 from lifelong_lb.reports.results import Results
 from lifelong_lb.store import COLUMNS, STATUSES
 
@@ -19,9 +19,11 @@ SUMMARY_COLUMNS = [
     *GROUP,
     "seeds",
     "not_done",
-    *(f"{metric}_{statistic}" for metric in METRICS for statistic in STATISTICS),
+    *(f"{metric}_{statistic}" for metric in (*METRICS, *REFERENCED) for statistic in STATISTICS),
     *COSTS,
 ]
+"""Columns of the summary; the statistics of :data:`~lifelong_lb.evaluation.CONTINUAL_METRICS` follow where a study
+measures accuracies during training."""
 
 Key = tuple[str, ...]
 
@@ -39,12 +41,13 @@ def summary_table(results: Results) -> pd.DataFrame:
     """
     done = results.runs[results.runs["status"] == "done"]
     frames = {tuple(map(str, key)): frame for key, frame in done.groupby(GROUP, sort=False)}
+    during = [metric for metric in CONTINUAL_METRICS if metric in done]
     rows = []
     for key, asked in asked_runs(results).items():
         frame = frames.get(key, done.iloc[:0])
         row: dict[str, object] = {**dict(zip(GROUP, key, strict=True)), "seeds": len(frame)}
         row["not_done"] = asked - len(frame)
-        for metric in METRICS:
+        for metric in (*METRICS, *REFERENCED, *during):
             s = spread([float(value) for value in frame[metric]])
             row |= zip(
                 (f"{metric}_{statistic}" for statistic in STATISTICS),
@@ -53,7 +56,8 @@ def summary_table(results: Results) -> pd.DataFrame:
             )
         row |= {cost: spread([float(value) for value in frame[cost]]).mean for cost in COSTS}
         rows.append(row)
-    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
+    further = [f"{metric}_{statistic}" for metric in during for statistic in STATISTICS]
+    return pd.DataFrame(rows, columns=[*SUMMARY_COLUMNS, *further])
 
 
 def asked_runs(results: Results) -> dict[Key, int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lifelong_lb.evaluation import METRICS
+from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED, Described
 from lifelong_lb.reports.summary import GROUP, varying
 
 MAIN_METRICS = [
@@ -17,6 +17,9 @@ MAIN_METRICS = [
     "forgetting_last_row_included",
 ]
 """Metrics of the tables to be read; ``summary.csv`` holds all."""
+
+KNOWN: dict[str, Described] = {**METRICS, **REFERENCED, **CONTINUAL_METRICS}
+"""All metrics that a column can hold."""
 
 DASH = "-"
 HEADINGS = {"base_optimizer": "base optimizer"}
@@ -53,33 +56,34 @@ def definitions(metrics: Sequence[str] = MAIN_METRICS) -> list[Definition]:
     """What the numbers of a table are.
 
     Args:
-        metrics: keys of :data:`~lifelong_lb.evaluation.METRICS`.
+        metrics: keys of :data:`KNOWN`.
 
     Returns:
         One definition a metric, and that of the gradient evaluations.
     """
-    found = [Definition(METRICS[m].title, METRICS[m].formula, METRICS[m].source) for m in metrics]
+    found = [Definition(KNOWN[m].title, KNOWN[m].formula, KNOWN[m].source) for m in metrics]
     return [*found, Definition("gradient evaluations", "forward-backward passes of a run, mean over seeds")]
 
 
-def readable_table(summary: pd.DataFrame) -> pd.DataFrame:
+def readable_table(summary: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> pd.DataFrame:
     """Round a summary for reading.
 
     Args:
         summary: from :func:`~lifelong_lb.reports.summary.summary_table`, or rows of it.
+        metrics: keys of :data:`KNOWN`.
 
     Returns:
         Strings, one row a row of the summary: the grouping columns that tell rows apart (always the rule), the
-        number of seeds, ``mean ± std`` of each of :data:`MAIN_METRICS` with three decimals, and the mean number of
-        gradient evaluations. A dash where there is no number.
+        number of seeds, ``mean ± std`` of each metric with three decimals, and the mean number of gradient
+        evaluations. A dash where there is no number.
     """
     table = pd.DataFrame(index=summary.index)
     for column in varying(summary):
         table[HEADINGS.get(column, column)] = summary[column].astype(str)
     table["seeds"] = seeds_cells(summary)
-    for metric in MAIN_METRICS:
+    for metric in metrics:
         pairs = zip(summary[f"{metric}_mean"], summary[f"{metric}_std"], strict=True)
-        table[METRICS[metric].title] = [mean_and_std(mean, std) for mean, std in pairs]
+        table[KNOWN[metric].title] = [mean_and_std(mean, std) for mean, std in pairs]
     table["gradient evaluations"] = [count(n) for n in summary["gradient_evaluations"]]
     return table
 
@@ -147,11 +151,12 @@ def constants(summary: pd.DataFrame) -> str:
     return "; ".join(f"{HEADINGS.get(c, c)}: {summary[c].iloc[0]}" for c in left_out)
 
 
-def best_means(summary: pd.DataFrame) -> set[tuple[int, str]]:
+def best_means(summary: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> set[tuple[int, str]]:
     """Where the best means stand, for a reader's eye and no more.
 
     Args:
         summary: the rows of a table.
+        metrics: keys of :data:`KNOWN`.
 
     Returns:
         Pairs of a row's index and a column of the readable table: for each stream and strategy with at least two
@@ -159,11 +164,11 @@ def best_means(summary: pd.DataFrame) -> set[tuple[int, str]]:
     """
     best = set()
     for _, block in summary.groupby(["stream", "strategy"], sort=False):
-        for name in MAIN_METRICS:
+        for name in metrics:
             means = block[f"{name}_mean"].dropna().round(3)
             if len(means) > 1:
-                top = means.max() if METRICS[name].higher_is_better else means.min()
-                best |= {(int(index), METRICS[name].title) for index in means.index[means == top]}
+                top = means.max() if KNOWN[name].higher_is_better else means.min()
+                best |= {(int(index), KNOWN[name].title) for index in means.index[means == top]}
     return best
 
 

@@ -1,12 +1,13 @@
 """Result files: names, layout, atomic writes, reading. Nothing else in the package knows a file name."""
 
-from lifelong_lb.store.folder import LOG, DamagedRunError, ResultFolder
+from lifelong_lb.store.folder import CONTINUAL_COLUMNS, LOG, DamagedRunError, ResultFolder
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
 from lifelong_lb.store.status import FolderStatus, folder_status
 from lifelong_lb.store.study_file import COLUMNS, SCHEMA, Place, StudyFile
 
 __all__ = [
     "COLUMNS",
+    "CONTINUAL_COLUMNS",
     "LOG",
     "SCHEMA",
     "STATUSES",

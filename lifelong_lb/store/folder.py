@@ -21,6 +21,9 @@ from lifelong_lb.store.study_file import StudyFile
 
 LOG = "log.txt"
 """A run's log, in its folder."""
+CONTINUAL_COLUMNS = ["iteration", "experience", "evaluated", "accuracy"]
+"""Columns of the accuracies measured during training: training iterations taken over the whole stream, the experience
+that was being learnt, the one that was evaluated, and the accuracy on it, a fraction."""
 OWNER = "owner.json"
 """Which process a scratch folder belongs to."""
 
@@ -174,7 +177,28 @@ class ResultFolder:
         Raises:
             UserError: when the file cannot be read.
         """
-        path = self.run_path(run) / "diagnostics.csv"
+        return self._read_recorded(run, "diagnostics.csv")
+
+    def read_continual(self, run: str) -> pd.DataFrame | None:
+        """The accuracies that were measured during the training of a run.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            One row a measurement and experience, columns :data:`CONTINUAL_COLUMNS`; None when nothing was measured.
+
+        Raises:
+            UserError: when the file cannot be read, or holds something else.
+        """
+        frame = self._read_recorded(run, "continual.csv")
+        if frame is not None and list(frame.columns) != CONTINUAL_COLUMNS:
+            path = self.run_path(run) / "continual.csv"
+            raise UserError(f"{path}: must have the columns {', '.join(CONTINUAL_COLUMNS)}")
+        return frame
+
+    def _read_recorded(self, run: str, name: str) -> pd.DataFrame | None:
+        path = self.run_path(run) / name
         if not path.exists():
             return None
         try:
@@ -213,16 +237,26 @@ class ResultFolder:
         logs = sorted(self.runs_path.glob(f".{run}.*/{LOG}"), key=lambda path: path.stat().st_mtime)
         return logs[-1].read_text(encoding="utf-8", errors="replace") if logs else ""
 
-    def write_run(self, record: RunRecord, scratch: Path, diagnostics: Sequence[Mapping[str, float]] = ()) -> None:
+    def write_run(
+        self,
+        record: RunRecord,
+        scratch: Path,
+        diagnostics: Sequence[Mapping[str, float]] = (),
+        continual: Sequence[tuple[int, int, int, float]] = (),
+    ) -> None:
         """Publish a run: its files are completed in the scratch folder, which then takes its final name.
 
         Args:
             record: what the run left behind.
             scratch: folder from :meth:`new_run`.
             diagnostics: one mapping a recorded pass.
+            continual: accuracies measured during training, the values of :data:`CONTINUAL_COLUMNS`.
         """
         if diagnostics:
             write_text(scratch / "diagnostics.csv", pd.DataFrame(diagnostics).to_csv(index=False))
+        if continual:
+            frame = pd.DataFrame(list(continual), columns=CONTINUAL_COLUMNS)
+            write_text(scratch / "continual.csv", frame.to_csv(index=False))
         write_json(scratch / "config.json", dict(record.config))
         write_json(scratch / "environment.json", dict(record.environment))
         columns = ["trained", "evaluated", "accuracy"]

@@ -3,6 +3,7 @@
 from lifelong_lb.strategies.augmentation import Augmentation
 from lifelong_lb.strategies.build import OPTIMIZERS, boundary_plugins, build_optimizer, build_strategy
 from lifelong_lb.strategies.builders import STRATEGIES
+from lifelong_lb.strategies.during import DuringTraining
 from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
 from lifelong_lb.strategies.learning_rate import SCHEDULES, Moment, ScheduledLearningRate
 from lifelong_lb.strategies.mir import MIR
@@ -26,6 +27,7 @@ __all__ = [
     "Augmentation",
     "DivergedError",
     "DivergenceGuard",
+    "DuringTraining",
     "Moment",
     "ResetOptimizerState",
     "ScheduledLearningRate",

@@ -1,6 +1,8 @@
 """Small plugins every run has: separate random streams, training time, and an eye on the loss."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -106,6 +108,25 @@ class Stopwatch(SupervisedPlugin):
     def seconds(self) -> float:
         """Seconds so far, those of an epoch under way included."""
         return self._seconds + (0.0 if self._started is None else time.perf_counter() - self._started)
+
+    @contextmanager
+    def stopped(self, strategy: Any) -> Iterator[None]:
+        """Stand still while something other than training goes on within an epoch.
+
+        Args:
+            strategy: the Avalanche strategy; what its device still has to do for training counts.
+
+        Yields:
+            Nothing.
+        """
+        if strategy.device.type == "cuda":
+            torch.cuda.synchronize(strategy.device)
+        left = time.perf_counter()
+        try:
+            yield
+        finally:
+            if self._started is not None:
+                self._started += time.perf_counter() - left
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Start.

@@ -16,6 +16,7 @@ from lifelong_lb.strategies import (
     AccuracyRecorder,
     Augmentation,
     DivergenceGuard,
+    DuringTraining,
     SeparateSeeds,
     SharpnessAwarePlugin,
     Stopwatch,
@@ -45,6 +46,8 @@ class Progress:
         train_seconds: seconds spent training so far.
         data: what the images were.
         diagnostics: one mapping a recorded pass, where the study asks for them.
+        continual: accuracies measured during training, where it asks for them, see
+            :class:`~lifelong_lb.strategies.DuringTraining`.
     """
 
     experiences: int = 0
@@ -55,6 +58,7 @@ class Progress:
     train_seconds: float = 0.0
     data: dict[str, Any] = field(default_factory=dict)
     diagnostics: list[dict[str, float]] = field(default_factory=list)
+    continual: list[tuple[int, int, int, float]] = field(default_factory=list)
 
 
 def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], device: str, log: Log) -> None:
@@ -85,6 +89,8 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
     own_gradients, stopwatch, recorder = StrategyGradients(), Stopwatch(), AccuracyRecorder(tensors=loading.tensors)
     watching = [DivergenceGuard(), own_gradients, stopwatch, recorder]
     everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
+    every = config.evaluation.every
+    during = [] if every is None or once else [DuringTraining(every, recorder, rule, stopwatch)]
     boundaries = boundary_plugins(config.optimizer, 1 if once else stream.shape.experiences)
     strategy = build_strategy(
         config.strategy,
@@ -92,7 +98,7 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
         optimizer=build_optimizer(config.optimizer, model.parameters()),
         train=config.train,
         evaluation=config.evaluation,
-        plugins=[SeparateSeeds(config.seed), loading, *boundaries, sharpness_aware, *watching],
+        plugins=[SeparateSeeds(config.seed), loading, *boundaries, sharpness_aware, *watching, *during],
         device=device,
     )
     if everything and not once:
@@ -101,6 +107,9 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
     for i in [last] if once else range(last + 1):
         seed_all(config.seed, INITIALISATION, i + 1)  # outputs that a growing head adds
         arrives = stream.train if once else arriving(stream.train, i, config.stream, config.seed)
+        for measuring in during:
+            measuring.begin(i, stream.test[: i + 1])
+            progress.continual = measuring.rows
         try:
             strategy.train(arrives, eval_streams=[])
         finally:
@@ -112,6 +121,8 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
         tested = stream.test if everything else stream.test[: i + 1]
         row = recorder.evaluate(strategy, tested, unseen=everything)
         progress.accuracy += [(i, j, accuracy) for j, accuracy in enumerate(row)]
+        for measuring in during:
+            measuring.end(row[: i + 1])
         log(
             f"experience {i}: accuracy {row[i]:.4f} on it, {sum(row[: i + 1]) / (i + 1):.4f} on all seen "
             f"({stopwatch.seconds:.1f} s trained, evaluated in {time.perf_counter() - started:.1f} s)"

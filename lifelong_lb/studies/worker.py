@@ -82,7 +82,7 @@ def work(job: Job, scratch: Path) -> Status:
         train_seconds=progress.train_seconds,
         data=progress.data,
     )
-    ResultFolder(job.out).write_run(record, scratch, progress.diagnostics)
+    ResultFolder(job.out).write_run(record, scratch, progress.diagnostics, progress.continual)
     return status
 
 

@@ -316,7 +316,8 @@ def test_a_run_is_named_by_what_shapes_its_numbers():
     assert plain.run_id == labelled.run_id == explicit.run_id == "e34662df7c09"
     dropout = expand(study_of(model={"name": "mlp", "dropout": 0.5}))[0].config
     online = expand(study_of(streams={"name": "split-digits", "chunk": 10}))[0].config
-    assert len({plain.run_id, longer.run_id, dropout.run_id, online.run_id}) == 4
+    watched = expand(study_of(evaluation={"every": 5}))[0].config
+    assert len({plain.run_id, longer.run_id, dropout.run_id, online.run_id, watched.run_id}) == 5
 
 
 def test_a_stream_may_override_model_and_training():

@@ -10,15 +10,25 @@ from hypothesis.extra.numpy import arrays
 
 from lifelong_lb.evaluation import (
     METRICS,
+    REFERENCED,
     AccuracyMatrix,
     average_accuracy,
+    average_accuracy_curve,
     average_incremental_accuracy,
     backward_transfer,
+    backward_transfer_by_experience,
     explain,
     forgetting,
+    forgetting_by_experience,
+    forgetting_curve,
+    forgetting_first_minus_last,
     forgetting_last_row_included,
     forward_transfer,
+    intransigence,
     learning_accuracy,
+    relative_forgetting,
+    stability,
+    stability_plasticity,
 )
 
 NAN = float("nan")
@@ -44,6 +54,12 @@ BETTER_AT_THE_END = [[0.5, NAN, NAN], [0.4, 0.6, NAN], [0.7, 0.9, 0.8]]
         (backward_transfer, [[0.5, NAN, NAN], [0.8, 0.6, NAN], [0.4, 0.6, 0.7]], (-0.1 + 0.0) / 2),
         # forgetting looks at whatever was evaluated before the end, here only one entry
         (forgetting, [[NAN, NAN, NAN], [0.6, 0.8, NAN], [0.5, 0.6, 0.9]], (0.1 + 0.2) / 2),
+        (forgetting_first_minus_last, LOWER, ((0.90 - 0.70) + (0.80 - 0.50)) / 2),
+        (forgetting_first_minus_last, [[0.5, NAN, NAN], [0.8, 0.6, NAN], [0.4, 0.6, 0.7]], (0.1 + 0.0) / 2),
+        (relative_forgetting, LOWER, ((0.90 - 0.70) / 0.90 + (0.80 - 0.50) / 0.80) / 2),
+        (relative_forgetting, [[0.5, NAN, NAN], [0.8, 0.6, NAN], [0.4, 0.6, 0.7]], (0.4 / 0.8 + 0.0) / 2),
+        (stability, LOWER, (0.70 + 0.50) / 2),
+        (stability_plasticity, [[0.6, NAN], [0.3, 0.6]], 2 * 0.3 * 0.6 / (0.3 + 0.6)),
     ],
 )
 def test_by_hand(metric, matrix, expected):
@@ -58,6 +74,22 @@ def test_forward_transfer_by_hand():
     assert math.isnan(forward_transfer(LOWER, [0.1, 0.1, 0.1]))
     with pytest.raises(ValueError, match=r"one accuracy an experience, shape \(3,\); got \(2,\)"):
         forward_transfer(FULL, [0.1, 0.1])
+
+
+def test_intransigence_by_hand():
+    assert intransigence(LOWER, [0.95, 0.90, 0.85]) == pytest.approx((0.05 + 0.10 - 0.10) / 3)
+    assert math.isnan(intransigence([[0.9, NAN], [0.5, NAN]], [0.9, 0.9]))
+    with pytest.raises(ValueError, match=r"the joint run holds one accuracy an experience, shape \(3,\); got \(1,\)"):
+        intransigence(LOWER, [0.9])
+
+
+def test_curves_by_hand():
+    np.testing.assert_allclose(average_accuracy_curve(LOWER), [0.90, 0.70, 2.15 / 3])
+    np.testing.assert_allclose(forgetting_curve(LOWER), [NAN, 0.30, 0.25])
+    np.testing.assert_allclose(forgetting_by_experience(LOWER), [0.20, 0.30, NAN])
+    np.testing.assert_allclose(backward_transfer_by_experience(LOWER), [-0.20, -0.30, 0.0])
+    assert np.isnan(forgetting_by_experience([[0.5]])).all()
+    np.testing.assert_allclose(forgetting_by_experience([[NAN, NAN], [0.5, 0.8]]), [NAN, NAN])
 
 
 @pytest.mark.parametrize(
@@ -80,6 +112,18 @@ def test_forward_transfer_by_hand():
             [[NAN, NAN], [0.5, 0.8]],
             "forgetting needs an accuracy on experience 0 before the end; none was evaluated",
         ),
+        (
+            "relative_forgetting",
+            [[NAN, NAN], [0.5, 0.8]],
+            "relative forgetting needs an accuracy on experience 0 before the end; none was evaluated",
+        ),
+        ("relative_forgetting", [[0.0, NAN], [0.5, 0.8]], "relative forgetting divides by an accuracy, and that is 0"),
+        ("stability", [[0.9]], "stability needs at least 2 experiences; there is 1"),
+        (
+            "stability_plasticity",
+            [[0.0, NAN], [0.0, 0.0]],
+            "stability and plasticity divides by an accuracy, and that is 0",
+        ),
     ],
 )
 def test_undefined_is_nan_with_a_reason(name, matrix, reason):
@@ -92,7 +136,19 @@ def test_a_defined_metric_needs_no_explanation(name):
     assert explain(name, LOWER) == ""
 
 
-def test_forward_transfer_is_explained_too():
+@pytest.mark.parametrize("name", METRICS)
+@given(st.data())
+def test_undefined_exactly_where_there_is_a_reason(name, data):
+    T = data.draw(st.integers(1, 4))
+    elements = st.one_of(st.just(NAN), st.just(0.0), st.floats(0.01, 1))
+    R = data.draw(arrays(np.float64, (T, T), elements=elements))
+    assert math.isnan(METRICS[name].function(R)) == bool(explain(name, R))
+
+
+def test_metrics_with_a_reference_are_explained_too():
+    assert set(REFERENCED) == {"forward_transfer", "intransigence"}
+    assert explain("intransigence", LOWER) == ""
+    assert "needs the accuracy on experience 0 after experience 0" in explain("intransigence", [[NAN]])
     assert explain("forward_transfer", FULL) == ""
     assert explain("forward_transfer", [[0.5]]) == "forward transfer needs at least 2 experiences; there is 1"
     assert "needs the accuracy on experience 1 after experience 0, not evaluated" in explain("forward_transfer", LOWER)
@@ -138,6 +194,48 @@ def test_identities_and_bounds(R):
     assert forgetting(R) >= -backward_transfer(R) - 1e-12  # the best before the end is at least what was learnt
     # average accuracy = learning accuracy + (T-1)/T backward transfer
     assert average_accuracy(R) == pytest.approx(learning_accuracy(R) + (T - 1) / T * backward_transfer(R))
+
+
+@given(matrices)
+def test_identities_between_metrics_and_curves(R):
+    T = len(R)
+    assert forgetting_first_minus_last(R) == -backward_transfer(R)
+    assert stability(R) == pytest.approx(np.diagonal(R)[:-1].mean() + backward_transfer(R))
+    assert average_accuracy(R) == pytest.approx(((T - 1) * stability(R) + R[-1, -1]) / T)
+    assert average_accuracy_curve(R)[-1] == pytest.approx(average_accuracy(R))
+    assert average_accuracy_curve(R).mean() == pytest.approx(average_incremental_accuracy(R))
+    assert forgetting_curve(R)[-1] == forgetting(R)
+    assert forgetting_by_experience(R)[:-1].mean() == pytest.approx(forgetting(R))
+    assert np.maximum(forgetting_by_experience(R)[:-1], 0).mean() == pytest.approx(forgetting_last_row_included(R))
+    assert backward_transfer_by_experience(R)[:-1].mean() == pytest.approx(backward_transfer(R))
+    assert intransigence(R, np.diagonal(R)) == 0
+    both, pair = stability_plasticity(R), (stability(R), learning_accuracy(R))
+    assert math.isnan(both) or min(pair) - 1e-12 <= both <= max(pair) + 1e-12  # a mean lies between its terms
+    relative = relative_forgetting(R)
+    assert math.isnan(relative) or relative <= 1
+
+
+@given(matrices, st.randoms(use_true_random=False))
+def test_what_does_not_depend_on_an_order(R, random):
+    T = len(R)
+    order = random.sample(range(T - 1), T - 1)
+    columns = R[:, [*order, T - 1]]  # old experiences in another order, among columns that were all evaluated
+    for metric in (average_accuracy, forgetting, forgetting_last_row_included, stability):
+        assert metric(columns) == pytest.approx(metric(R))
+    rows = R[[*order, T - 1]]  # when the best was reached does not matter
+    for metric in (average_accuracy, forgetting, forgetting_last_row_included):
+        assert metric(rows) == pytest.approx(metric(R))
+    both = R[np.ix_([*order, T - 1], [*order, T - 1])]  # experiences renamed
+    for metric in (learning_accuracy, backward_transfer, forgetting_first_minus_last):
+        assert metric(both) == pytest.approx(metric(R))
+
+
+@given(matrices, st.floats(0.1, 0.9))
+def test_scales(R, factor):
+    for name in METRICS:
+        scaled, value = METRICS[name].function(R * factor), METRICS[name].function(R)
+        expected = value if name == "relative_forgetting" else value * factor
+        assert scaled == pytest.approx(expected, nan_ok=True, rel=1e-6, abs=1e-9)
 
 
 @given(matrices)

@@ -13,7 +13,7 @@ from lifelong_lb.reports import load_results, matrix_of, write_report, write_tab
 from lifelong_lb.reports.results import collect
 from lifelong_lb.store import ResultFolder
 
-TABLES = ["accuracy.csv", "results.csv", "summary.csv"]
+TABLES = ["accuracy.csv", "comparisons.csv", "results.csv", "summary.csv"]
 
 
 def full(labels, seed):
@@ -103,6 +103,18 @@ def test_a_report_from_the_tables_alone(report, tmp_path):
     for name in TABLES:
         assert (tmp_path / name).read_bytes() == (report.path / name).read_bytes()
     assert "<svg" in (tmp_path / "report.html").read_text()
+
+
+def test_tables_of_an_earlier_version_lack_later_columns(report, tmp_path):
+    ResultFolder(tmp_path).write_table("accuracy", report.read_table("accuracy"))
+    earlier = report.read_table("results").drop(columns=["stability", "intransigence"])
+    ResultFolder(tmp_path).write_table("results", earlier)
+    runs, _ = load_results(tmp_path)
+    assert runs["stability"].isna().all()
+    assert runs["forgetting"].notna().all()
+    ResultFolder(tmp_path).write_table("results", earlier.drop(columns="forgetting"))
+    with pytest.raises(UserError, match="lacks the column 'forgetting'"):
+        load_results(tmp_path)
 
 
 def test_tables_outlive_runs_that_were_not_copied_along(report, tmp_path):

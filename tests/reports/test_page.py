@@ -9,6 +9,7 @@ from reports.folders import TWO, make, wave, write
 
 from lifelong_lb.config import parse_study
 from lifelong_lb.reports import blocks_of, summary_table, write_report
+from lifelong_lb.reports.comparisons import comparison_table
 from lifelong_lb.reports.heat_maps import draw_matrices
 from lifelong_lb.reports.latex import escape
 from lifelong_lb.reports.page import link_papers, render_page
@@ -72,7 +73,7 @@ def plain(tmp_path_factory):
     folder = make(tmp_path_factory.mktemp("plain"), raw, fill)
     results = collect(folder)
     figures = {"split-digits": [draw_matrices(block) for block in blocks_of(results)]}
-    folder.write_file("report.html", render_page(results, summary_table(results), figures))
+    folder.write_file("report.html", render_page(results, summary_table(results), comparison_table(results), figures))
     return folder.path
 
 
@@ -129,6 +130,7 @@ def test_hostile_labels_make_harmless_file_names(hostile):
     assert all(re.fullmatch(r"[a-z0-9-]{1,200}\.(svg|png)", name) for name in names)
     assert sorted(p.name for p in hostile.iterdir() if p.is_file()) == [
         "accuracy.csv",
+        "comparisons.csv",
         "report.html",
         "results.csv",
         "study.json",
@@ -190,7 +192,7 @@ def test_mixed_versions_are_announced(tmp_path):
         write(folder, run, wave(2), 2, environment={"torch": next(versions)})
     results = collect(folder)
     assert list(results.problems) == ["runs with different versions of torch are mixed here: 1, 2"]
-    text = render_page(results, summary_table(results), {})
+    text = render_page(results, summary_table(results), comparison_table(results), {})
     assert "Before you compare" in text
     assert "1 (3 of 4 runs); 2 (1 of 4 runs)" in text
 
@@ -221,7 +223,7 @@ def test_escape(text, expected):
 
 
 def test_markdown_is_escaped(hostile):
-    lines = (hostile / "summary.md").read_text().splitlines()
+    lines = (hostile / "summary.md").read_text().split("\n## ")[0].splitlines()
     assert lines[0] == "# \\<script\\>alert(1)\\</script\\> & \\\\input\\{/etc/passwd\\}".replace("&", "&amp;")
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 2 + 3

@@ -149,3 +149,25 @@ def test_text_of_a_study_without_any_run_done(tmp_path):
     text = summary_text(collect(make(tmp_path, TWO, lambda labels, seed: None)))
     assert "0 of 4 runs done (4 not run yet)." in text
     assert "No run is done yet" in text
+
+
+def test_forward_transfer_needs_initial_accuracies(tmp_path):
+    full = [*two_experiences(0.9, 0.8, 0.5), (0, 1, 0.3)]
+    runs = collect(make(tmp_path / "a", TWO, lambda labels, seed: full, initial_accuracy=[0.5, 0.1])).runs
+    assert runs["forward_transfer"].tolist() == pytest.approx([0.2] * 4)
+    runs = collect(make(tmp_path / "b", TWO, lambda labels, seed: full)).runs
+    assert runs["forward_transfer"].isna().all()
+
+
+def test_intransigence_is_against_the_joint_run_of_the_same_rule_and_seed(tmp_path):
+    joint = {("none", 0): [(1, 0, 0.95), (1, 1, 0.85)], ("none", 1): None, ("sam", 0): "failed", ("sam", 1): None}
+
+    def fill(labels, seed):
+        if labels["strategy"] == "joint":
+            return joint[labels["rule"], seed]
+        return by_hand(labels, seed)
+
+    raw = {**TWO, "strategies": ["naive", "joint"]}
+    runs = collect(make(tmp_path, raw, fill)).runs.set_index(["strategy", "rule", "seed"])["intransigence"]
+    assert runs["naive", "none", 0] == pytest.approx(((0.95 - 0.9) + (0.85 - 0.8)) / 2)
+    assert runs.notna().sum() == 1

@@ -1,0 +1,228 @@
+"""Paired comparisons: two rules under the same seeds, and whether a handful of seeds can tell them apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, log2
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lifelong_lb.evaluation.statistics import smallest_p, spread
+
+RESAMPLES = 2_000
+"""Bootstrap samples behind an interval."""
+MOST_EXACT = 20
+"""Largest number of pairs whose sign flips are all tried; beyond it, as many are drawn at random."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Values of a and b under the same seeds, pair by pair; differences are a - b.
+
+    Attributes:
+        pairs: n, the number of seeds under which both have a value.
+        difference: mean difference; NaN for no pair.
+        std: sample standard deviation of the differences (divisor n - 1); NaN for fewer than two.
+        low: lower end of the 95 % confidence interval of the mean difference (Student's t, n - 1 degrees of freedom).
+        high: its upper end.
+        bootstrap_low: lower end of the 95 % percentile bootstrap interval of the mean difference; too narrow for a
+            handful of seeds.
+        bootstrap_high: its upper end.
+        larger: pairs in which a is larger.
+        equal: pairs in which they are equal.
+        p: two-sided p-value of the sign-flip test, see :func:`sign_flip_p`; NaN for no pair.
+        cohen_dz: Cohen's d of paired values, difference / std; NaN where the std is 0 or undefined.
+        cliff_delta: Cliff's delta, see :func:`cliff_delta`; NaN for no pair.
+    """
+
+    pairs: int
+    difference: float
+    std: float
+    low: float
+    high: float
+    bootstrap_low: float
+    bootstrap_high: float
+    larger: int
+    equal: int
+    p: float
+    cohen_dz: float
+    cliff_delta: float
+
+
+def compare(a: Sequence[float], b: Sequence[float], generator: np.random.Generator | None = None) -> Comparison:
+    """Compare two rules seed by seed.
+
+    Args:
+        a: ``(S,)``, a metric under each seed.
+        b: ``(S,)``, the same under the same seeds, in the same order. Pairs with a NaN do not count.
+        generator: draws the bootstrap samples; None for one of its own, so that equal values give equal intervals.
+
+    Returns:
+        Mean difference, intervals, test and effect sizes.
+
+    Raises:
+        ValueError: when the two differ in length.
+
+    Example:
+        >>> result = compare([0.8, 0.7, 0.9], [0.7, 0.5, 0.6])
+        >>> result.difference, result.p, result.larger
+        (0.2, 0.25, 3)
+    """
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if first.ndim != 1 or first.shape != second.shape:
+        raise ValueError(f"both need one value a seed, in the same order; got {first.shape} and {second.shape}")
+    kept = ~(np.isnan(first) | np.isnan(second))
+    first, second = first[kept], second[kept]
+    d = first - second
+    s = spread(d.tolist())
+    boot = bootstrap_interval(d, generator or np.random.default_rng(0))
+    return Comparison(
+        pairs=len(d),
+        difference=s.mean,
+        std=s.std,
+        low=s.low,
+        high=s.high,
+        bootstrap_low=boot[0],
+        bootstrap_high=boot[1],
+        larger=int((d > 0).sum()),
+        equal=int((d == 0).sum()),
+        p=sign_flip_p(d, generator),
+        cohen_dz=s.mean / s.std if s.std > 0 else float("nan"),
+        cliff_delta=cliff_delta(first, second),
+    )
+
+
+def sign_flip_p(differences: ArrayLike, generator: np.random.Generator | None = None) -> float:
+    """Two-sided p-value of the paired permutation test on the mean difference.
+
+    If a and b were alike, each difference could as well have had the other sign: p is the share of all 2^n choices of
+    signs whose mean is at least as far from 0 as the one observed, that one included. Fisher 1935, "The design of
+    experiments", section 21.
+
+    Args:
+        differences: ``(n,)`` numbers.
+        generator: draws signs where n > :data:`MOST_EXACT`; None for one of its own.
+
+    Returns:
+        A fraction, at least 2 / 2^n; NaN for n = 0.
+
+    Example:
+        >>> sign_flip_p([0.1, 0.2, 0.3]), sign_flip_p([0.1, 0.2, -0.3])
+        (0.25, 1.0)
+    """
+    d = np.asarray(differences, dtype=np.float64)
+    if not len(d):
+        return float("nan")
+    observed, slack = abs(d.sum()), 1e-12 * np.abs(d).sum()
+    if len(d) > MOST_EXACT:
+        draw = generator or np.random.default_rng(0)
+        signs = draw.choice([-1.0, 1.0], size=(2**15, len(d)))
+        extreme = (np.abs(signs @ d) >= observed - slack).sum()
+        return float((extreme + 1) / (len(signs) + 1))
+    sums = np.zeros(1)
+    for value in d:
+        sums = np.concatenate([sums + value, sums - value])
+    return float(np.mean(np.abs(sums) >= observed - slack))
+
+
+def bootstrap_interval(values: ArrayLike, generator: np.random.Generator) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of a mean (Efron 1979).
+
+    Args:
+        values: ``(n,)`` numbers.
+        generator: draws the :data:`RESAMPLES` samples, with replacement.
+
+    Returns:
+        Its two ends; NaN for fewer than two values.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    if len(data) < 2:
+        return float("nan"), float("nan")
+    means = data[generator.integers(len(data), size=(RESAMPLES, len(data)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def cliff_delta(a: ArrayLike, b: ArrayLike) -> float:
+    """Cliff's delta: the share of all pairs (x of a, y of b) with x > y, minus the share with x < y (Cliff 1993).
+
+    Args:
+        a: ``(n,)`` numbers.
+        b: ``(m,)`` numbers; which of them share a seed does not matter here.
+
+    Returns:
+        A number in [-1, 1], 1 when every value of a is above every value of b; NaN when one is empty.
+
+    Example:
+        >>> cliff_delta([0.8, 0.6], [0.7, 0.5])
+        0.5
+    """
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if not (first.size and second.size):
+        return float("nan")
+    return float(np.sign(first[:, None] - second[None, :]).mean())
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction of p-values for having made several comparisons (Holm 1979).
+
+    With the p-values in rising order, p'_(i) = max over l <= i of (m - l) p_(l), l counted from 0, at most 1.
+
+    Args:
+        p_values: of the family of m comparisons; NaN for one that could not be made, which does not count.
+
+    Returns:
+        Adjusted p-values in the same order, NaN where there was none.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = [int(i) for i in np.argsort(p) if not np.isnan(p[i])]
+    adjusted, running = np.full(len(p), np.nan), 0.0
+    for place, i in enumerate(order):
+        running = max(running, (len(order) - place) * float(p[i]))
+        adjusted[i] = min(1.0, running)
+    return adjusted.tolist()
+
+
+def seeds_needed(comparisons: int, level: float = 0.05) -> int:
+    """Seeds with which the sign-flip test, corrected by Holm, can reach a level at all: m 2 / 2^n <= level.
+
+    Args:
+        comparisons: m, at least 1.
+        level: the level.
+
+    Returns:
+        The smallest n.
+
+    Example:
+        >>> seeds_needed(1), seeds_needed(10)
+        (6, 9)
+    """
+    return ceil(1 + log2(comparisons / level))
+
+
+def comparisons_verdict(pairs: int, comparisons: int) -> str:
+    """The honest sentence about a family of comparisons.
+
+    Args:
+        pairs: seeds shared by the two rules of a comparison.
+        comparisons: m, how many comparisons Holm's correction is for.
+
+    Returns:
+        One sentence.
+    """
+    if pairs < 2:
+        return "One seed shows no spread: no difference can be told from chance."
+    best = min(1.0, comparisons * smallest_p(pairs))
+    of = f"{comparisons} comparisons" if comparisons > 1 else "one comparison"
+    if best > 0.05:
+        return (
+            f"With {pairs} seeds and {of} no corrected p-value can fall below {best:.2g}, whatever the differences: "
+            f"nothing here can be called significant at 0.05. That takes at least {seeds_needed(comparisons)} seeds."
+        )
+    return f"With {pairs} seeds and {of} a corrected p-value can be as small as {best:.2g}."

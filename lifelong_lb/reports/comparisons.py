@@ -1,0 +1,171 @@
+"""Each rule against a named one, seed by seed."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pandas as pd
+
+from lifelong_lb.config import UserError, unknown_name
+from lifelong_lb.evaluation import Comparison, compare, comparisons_verdict, holm
+from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of
+from lifelong_lb.reports.tables import DASH, KNOWN, Definition, mean_and_std
+
+COMPARED = ("average_accuracy", "learning_accuracy", "forgetting")
+"""Metrics that are compared where none is named."""
+
+_STATISTICS = {
+    "pairs": "pairs",
+    "difference": "difference_mean",
+    "std": "difference_std",
+    "low": "ci_low",
+    "high": "ci_high",
+    "bootstrap_low": "bootstrap_low",
+    "bootstrap_high": "bootstrap_high",
+    "larger": "larger",
+    "equal": "equal",
+    "p": "p",
+    "cohen_dz": "cohen_dz",
+    "cliff_delta": "cliff_delta",
+}
+"""Attribute of a comparison to its column."""
+
+COMPARISON_COLUMNS = [
+    *GROUP,
+    "baseline",
+    "metric",
+    *_STATISTICS.values(),
+    "p_holm",
+    "family",
+]
+
+DEFINITIONS = [
+    Definition("pairs", "seeds under which both rules have a value"),
+    Definition(
+        "difference",
+        "mean over these seeds of the rule's value minus the baseline's ± the sample standard deviation of the "
+        "differences (divisor n - 1)",
+    ),
+    Definition("95 % interval", "of the mean difference, by Student's t with n - 1 degrees of freedom"),
+    Definition("larger", "seeds under which the rule's value is the larger one"),
+    Definition(
+        "p",
+        "exact two-sided sign-flip test: the share of all choices of signs with a mean as far from 0",
+        "Fisher 1935",
+    ),
+    Definition("p, Holm", "p corrected for all comparisons of this metric on this page", "Holm 1979"),
+    Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences"),
+    Definition(
+        "Cliff's delta",
+        "share of all pairs of a rule's and a baseline's value that the rule wins, minus those it loses",
+    ),
+]
+"""What the columns of a table of comparisons are."""
+
+
+def comparison_table(
+    results: Results, baseline: str | None = None, metrics: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Compare each rule with one of them, within each stream, strategy and base optimizer.
+
+    Args:
+        results: what a folder's runs have to say.
+        baseline: label of a rule; None for ``none``, or the first rule where there is no such label.
+        metrics: columns of ``results.csv`` to compare; None for :data:`COMPARED`.
+
+    Returns:
+        One row a comparison, columns :data:`COMPARISON_COLUMNS`: ``pairs`` seeds under which both are done and defined;
+        the statistics of :class:`~lifelong_lb.evaluation.Comparison`, differences being the rule's value minus the
+        baseline's; ``p_holm`` corrected for the ``family`` comparisons of the metric that have a p-value.
+
+    Raises:
+        UserError: when there is no such rule or metric.
+    """
+    rules = labels_of(results, "rule")
+    wanted = _checked(results, metrics)
+    if baseline is not None and baseline not in rules:
+        raise UserError(unknown_name("rule to compare with", baseline, rules))
+    base = baseline or ("none" if "none" in rules else rules[0] if rules else "")
+    done = results.runs[results.runs["status"] == "done"]
+    frames = {tuple(map(str, key)): frame.set_index("seed") for key, frame in done.groupby(GROUP, sort=False)}
+    empty = done.iloc[:0].set_index("seed")
+    rows = []
+    for metric in wanted:
+        for key in asked_runs(results):
+            stream, strategy, rule, optimizer = key
+            if rule != base:
+                other = frames.get((stream, strategy, base, optimizer), empty)
+                found = _compare(frames.get(key, empty)[metric], other[metric])
+                values = {_STATISTICS[name]: value for name, value in asdict(found).items()}
+                rows.append({**dict(zip(GROUP, key, strict=True)), "baseline": base, "metric": metric, **values})
+    table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
+    for metric in wanted:
+        own = table["metric"] == metric
+        table.loc[own, "p_holm"] = holm(table.loc[own, "p"].astype(float).tolist())
+        table.loc[own, "family"] = int(table.loc[own, "p"].notna().sum())
+    return table
+
+
+def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
+    """Round comparisons for reading.
+
+    Args:
+        table: from :func:`comparison_table`, or rows of it.
+
+    Returns:
+        Strings, with the table's index and the headings of :data:`DEFINITIONS`. A dash where there is no number.
+    """
+    texts = {
+        "pairs": [str(int(n)) for n in table["pairs"]],
+        "difference": [
+            mean_and_std(m, s) for m, s in zip(table["difference_mean"], table["difference_std"], strict=True)
+        ],
+        "95 % interval": [_interval(a, b) for a, b in zip(table["ci_low"], table["ci_high"], strict=True)],
+        "larger": [f"{int(w)} of {int(n)}" for w, n in zip(table["larger"], table["pairs"], strict=True)],
+        "p": [_p(p) for p in table["p"]],
+        "p, Holm": [_p(p) for p in table["p_holm"]],
+        "Cohen's d_z": [_number(d) for d in table["cohen_dz"]],
+        "Cliff's delta": [_number(d) for d in table["cliff_delta"]],
+    }
+    return pd.DataFrame(texts, index=table.index)
+
+
+def verdict_on(table: pd.DataFrame) -> str:
+    """What the seeds behind the comparisons of one metric can decide.
+
+    Args:
+        table: rows of one metric.
+
+    Returns:
+        One sentence; empty where no pair of runs is done.
+    """
+    pairs = table.loc[table["pairs"] > 0, "pairs"]
+    return comparisons_verdict(int(pairs.max()), int(table["family"].max())) if len(pairs) else ""
+
+
+def _compare(values: "pd.Series[float]", baseline: "pd.Series[float]") -> Comparison:
+    seeds = [seed for seed in values.index if seed in baseline.index]
+    return compare([float(values[seed]) for seed in seeds], [float(baseline[seed]) for seed in seeds])
+
+
+def _checked(results: Results, metrics: Sequence[str] | None) -> list[str]:
+    known = [name for name in KNOWN if name in results.runs]
+    wanted = list(dict.fromkeys(COMPARED if metrics is None else metrics))
+    for name in wanted:
+        if name not in known:
+            raise UserError(unknown_name("metric", name, known))
+    return wanted
+
+
+def _number(value: float) -> str:
+    return DASH if pd.isna(value) else f"{value:z.2f}"
+
+
+def _interval(low: float, high: float) -> str:
+    return DASH if pd.isna(low) else f"{low:z.3f} to {high:z.3f}"
+
+
+def _p(value: float) -> str:
+    if pd.isna(value):
+        return DASH
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"

@@ -1,0 +1,73 @@
+"""What was measured during the training of a study's runs: as one tidy frame, and as metrics of each run."""
+
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+
+from lifelong_lb.config import UserError
+from lifelong_lb.evaluation import CONTINUAL_METRICS
+from lifelong_lb.reports.results import KEYS, continual_accuracy
+from lifelong_lb.store import ResultFolder, StudyFile
+
+
+def load_continual(out: str | PathLike[str]) -> pd.DataFrame:
+    """Read the accuracies that were measured during the training of all runs of a result folder.
+
+    Args:
+        out: the folder. Its study asks for them with ``evaluation: {every: 10}``.
+
+    Returns:
+        One row a measurement and experience: run, stream, strategy, rule, base_optimizer and seed as in
+        ``results.csv``; ``iteration``, the training iterations taken over the whole stream; ``experience``, the one
+        that was being learnt; ``evaluated``, the one that was evaluated, and ``accuracy`` on it, a fraction. The last
+        rows of an experience are those of the accuracy matrix.
+
+    Raises:
+        UserError: when the folder holds none, or a file is damaged.
+    """
+    folder = ResultFolder(Path(out))
+    study = folder.read_study()
+    if study is None:
+        raise UserError(f"{out}: no results here (no study.json)")
+    frames = _frames(folder, study)
+    if not frames:
+        raise UserError(
+            f"{out}: no accuracies during training here; a study asks for them with evaluation: {{every: 10}}"
+        )
+    return pd.concat(frames.values(), ignore_index=True)
+
+
+def continual_metrics(frame: pd.DataFrame) -> pd.DataFrame:
+    """Metrics of accuracies measured during training.
+
+    Args:
+        frame: from :func:`load_continual`, or the rows of some of its runs that are done.
+
+    Returns:
+        One row a run: run, stream, strategy, rule, base_optimizer and seed, then the columns of
+        :data:`~lifelong_lb.evaluation.CONTINUAL_METRICS`; NaN where a metric is undefined.
+
+    Raises:
+        ValueError: when a run did not reach the end of its stream.
+    """
+    rows = []
+    for key, run in frame.groupby(KEYS, sort=False, dropna=False):
+        C = continual_accuracy(run)
+        values = {name: metric.function(C) for name, metric in CONTINUAL_METRICS.items()}
+        rows.append({**dict(zip(KEYS, key, strict=True)), **values})
+    return pd.DataFrame(rows, columns=[*KEYS, *CONTINUAL_METRICS])
+
+
+def _frames(folder: ResultFolder, study: StudyFile) -> dict[str, pd.DataFrame]:
+    """The measurements of each run that has some, with the columns that name it."""
+    labels, seeds = study.labels(), study.seeds()
+    frames = {}
+    for run in labels:
+        frame = folder.read_continual(run)
+        if frame is not None:
+            key: dict[str, str | int] = {"run": run, **labels[run], "seed": seeds[run]}
+            for place, column in enumerate(KEYS):
+                frame.insert(place, column, key[column])
+            frames[run] = frame
+    return frames

@@ -1,0 +1,160 @@
+"""Paired comparisons and ranks, against scipy, by hand, and in the limits."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from lifelong_lb.evaluation import (
+    cliff_delta,
+    cliques,
+    compare,
+    comparisons_verdict,
+    critical_difference,
+    holm,
+    rank,
+    seeds_needed,
+    sign_flip_p,
+    smallest_p,
+)
+
+A = [0.71, 0.64, 0.69, 0.75, 0.66, 0.70]
+B = [0.65, 0.66, 0.60, 0.70, 0.61, 0.62]
+numbers = st.floats(-1, 1).map(lambda x: round(x, 3))
+
+
+def test_by_hand():
+    found = compare(A, B)
+    d = np.subtract(A, B)  # 0.06, -0.02, 0.09, 0.05, 0.05, 0.08
+    assert found.pairs == 6
+    assert found.difference == pytest.approx(0.31 / 6)
+    assert found.std == pytest.approx(np.std(d, ddof=1))
+    assert (found.low, found.high) == pytest.approx(stats.t.interval(0.95, 5, loc=d.mean(), scale=stats.sem(d)))
+    assert (found.larger, found.equal) == (5, 0)
+    assert found.p == 4 / 64  # of all choices of signs only - for the smallest or for none lies as far out
+    assert found.cohen_dz == pytest.approx(d.mean() / np.std(d, ddof=1))
+    larger = sum((a > b) - (a < b) for a in A for b in B)
+    assert found.cliff_delta == pytest.approx(larger / 36)
+
+
+def test_the_other_way_round():
+    there, back = compare(A, B), compare(B, A)
+    assert back.difference == -there.difference
+    assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
+    assert (back.p, back.cliff_delta, back.larger) == (there.p, -there.cliff_delta, 1)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 8])
+def test_sign_flips_are_those_of_scipy(n):
+    d = np.random.default_rng(n).normal(0.3, 1, n)
+    expected = stats.permutation_test((d,), np.mean, permutation_type="samples", n_resamples=10**6).pvalue
+    assert sign_flip_p(d) == pytest.approx(expected)
+
+
+def test_many_pairs_are_sampled():
+    d = np.random.default_rng(0).normal(0.25, 1, 30)
+    expected = stats.ttest_1samp(d, 0).pvalue
+    assert sign_flip_p(d) == pytest.approx(expected, abs=0.01)
+    assert sign_flip_p(d) == sign_flip_p(d)
+    assert sign_flip_p(np.ones(30)) == pytest.approx(1 / (2**15 + 1))
+
+
+@given(st.lists(numbers, min_size=1, max_size=9), st.floats(0.1, 10))
+def test_what_a_p_value_obeys(d, scale):
+    p = sign_flip_p(d)
+    assert smallest_p(len(d)) <= p <= 1
+    assert sign_flip_p([-x for x in d]) == p
+    assert sign_flip_p(sorted(d)) == pytest.approx(p)
+    assert sign_flip_p([x * scale for x in d]) == pytest.approx(p)
+    assert sign_flip_p([abs(x) + 0.001 for x in d]) == smallest_p(len(d))
+
+
+def test_three_and_five_seeds_cannot_decide():
+    for n, least in ((3, 0.25), (5, 0.0625), (6, 0.03125)):
+        assert compare([1.0] * n, [0.0] * n).p == least
+
+
+def test_no_difference():
+    found = compare([0.5, 0.6], [0.5, 0.6])
+    assert (found.difference, found.p, found.larger, found.equal, found.cliff_delta) == (0, 1, 0, 2, 0)
+    assert math.isnan(found.cohen_dz)
+
+
+def test_pairs_with_a_gap_do_not_count():
+    found = compare([0.5, float("nan"), 0.7], [0.4, 0.9, 0.5])
+    assert (found.pairs, found.difference) == (2, pytest.approx(0.15))
+    nothing = compare([float("nan")], [0.5])
+    assert nothing.pairs == 0
+    assert all(math.isnan(x) for x in (nothing.difference, nothing.p, nothing.cliff_delta, nothing.bootstrap_low))
+    with pytest.raises(ValueError, match=r"one value a seed, in the same order; got \(2,\) and \(1,\)"):
+        compare([0.5, 0.6], [0.5])
+
+
+def test_bootstrap_is_that_of_scipy():
+    d = np.subtract(A, B)
+    expected = stats.bootstrap((d,), np.mean, n_resamples=20_000, method="percentile").confidence_interval
+    found = compare(A, B)
+    assert (found.bootstrap_low, found.bootstrap_high) == pytest.approx(tuple(expected), abs=0.004)
+    assert compare(A, B) == found
+    assert compare(A, B, np.random.default_rng(5)).bootstrap_low != found.bootstrap_low
+
+
+def test_cliff_by_hand():
+    assert cliff_delta([2, 3], [1]) == 1
+    assert cliff_delta([1, 1], [1, 2]) == -0.5
+    assert math.isnan(cliff_delta([], [1]))
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    adjusted = holm([0.02, float("nan"), 0.01])
+    assert adjusted[::2] == [0.02, 0.02]
+    assert math.isnan(adjusted[1])
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_lies_between_no_correction_and_bonferroni(p):
+    adjusted = holm(p)
+    for before, after in zip(p, adjusted, strict=True):
+        assert before <= after <= min(1, before * len(p)) + 1e-12
+    assert [adjusted[i] for i in np.argsort(p)] == sorted(adjusted)
+
+
+def test_how_many_seeds_it_takes():
+    for m in (1, 2, 5, 10, 40):
+        n = seeds_needed(m)
+        assert m * smallest_p(n) <= 0.05 < m * smallest_p(n - 1)
+    assert "no corrected p-value can fall below 0.31" in comparisons_verdict(6, 10)
+    assert "at least 9 seeds" in comparisons_verdict(6, 10)
+    assert "as small as 0.031" in comparisons_verdict(6, 1)
+    assert "shows no spread" in comparisons_verdict(1, 3)
+
+
+@pytest.mark.parametrize(("k", "q"), [(2, 1.960), (3, 2.343), (4, 2.569), (5, 2.728), (7, 2.949), (10, 3.164)])
+def test_critical_values_are_those_of_demsar(k, q):
+    assert critical_difference(k, 6) == pytest.approx(q * math.sqrt(k * (k + 1) / 36), abs=2e-3)
+
+
+def test_ranks_by_hand():
+    scores = [[0.9, 0.8, 0.7], [0.6, 0.5, 0.5], [0.1, 0.3, 0.2]]
+    found = rank(scores, higher_is_better=True)
+    assert found.ranks == pytest.approx(((1 + 1 + 3) / 3, (2 + 2.5 + 1) / 3, (3 + 2.5 + 2) / 3))
+    assert found.friedman_p == pytest.approx(stats.friedmanchisquare(*np.transpose(scores)).pvalue)
+    lower = rank(np.negative(scores), higher_is_better=False)
+    assert lower.ranks == found.ranks
+    assert math.isnan(rank([[1, 2], [1, 2]], higher_is_better=True).friedman_p)
+    assert math.isnan(rank([[1, 1, 1], [2, 2, 2]], higher_is_better=True).friedman_p)
+    for bad in ([[1, 2]], [[1], [2]], [[1, float("nan")], [1, 2]]):
+        with pytest.raises(ValueError, match="ranks need a score of each of 2 or more rules"):
+            rank(bad, higher_is_better=True)
+
+
+def test_groups_that_cannot_be_told_apart():
+    assert cliques([3.0, 1.0, 1.9], 1.0) == [(1, 2)]
+    assert cliques([1.0, 1.5, 2.0, 2.5], 1.0) == [(0, 1, 2), (1, 2, 3)]
+    assert cliques([1.0, 3.0], 1.0) == []

@@ -1,0 +1,182 @@
+"""Metrics of accuracies measured during training: worked by hand, against naive versions, and as properties."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from lifelong_lb.evaluation import (
+    CONTINUAL_METRICS,
+    ContinualAccuracy,
+    anytime_average_accuracy,
+    average_accuracy,
+    average_incremental_accuracy,
+    explain_continual,
+    minimum_accuracy,
+    stability_gap_area,
+    stability_gap_depth,
+    stability_gap_recovery,
+    windowed_forgetting,
+    windowed_plasticity,
+    worst_case_accuracy,
+)
+
+NAN = float("nan")
+ROWS = [
+    # iteration, experience learnt, accuracies
+    (10, 0, [0.6]),
+    (20, 0, [0.9]),
+    (22, 1, [0.3, 0.2]),
+    (26, 1, [0.5, 0.6]),
+    (28, 1, [0.8, 0.7]),
+    (30, 1, [0.7, 0.8]),
+    (35, 2, [0.4, 0.9, 0.5]),
+    (40, 2, [0.6, 0.5, 0.9]),
+]
+C = ContinualAccuracy.from_rows(
+    ((iteration, k, j, a) for iteration, k, row in ROWS for j, a in enumerate(row)), experiences=3
+)
+
+
+def test_what_was_measured():
+    assert C.iterations.tolist() == [10, 20, 22, 26, 28, 30, 35, 40]
+    assert C.boundaries.tolist() == [20, 30, 40]
+    assert C.learning.tolist() == [0, 0, 1, 1, 1, 1, 2, 2]
+    np.testing.assert_array_equal(C.matrix.values, [[0.9, NAN, NAN], [0.7, 0.8, NAN], [0.6, 0.5, 0.9]])
+
+
+def test_by_hand():
+    assert anytime_average_accuracy(C) == pytest.approx((0.6 + 0.9 + 0.25 + 0.55 + 0.75 + 0.75 + 1.8 / 3 + 2.0 / 3) / 8)
+    assert minimum_accuracy(C) == pytest.approx((0.3 + 0.5) / 2)
+    assert worst_case_accuracy(C) == pytest.approx(0.9 / 3 + 2 / 3 * 0.4)
+    # largest drops within three measurements: 0.9 to 0.3, 0.9 to 0.5, none
+    assert windowed_forgetting(C, window=3) == pytest.approx((0.6 + 0.4 + 0.0) / 3)
+    # largest rises: 0.3 to 0.8, 0.2 to 0.7 (0.2 to 0.8 takes four), 0.5 to 0.9
+    assert windowed_plasticity(C, window=3) == pytest.approx((0.5 + 0.5 + 0.4) / 3)
+    assert windowed_plasticity(C, window=4) == pytest.approx((0.5 + 0.6 + 0.4) / 3)
+
+
+def test_stability_gap_by_hand():
+    # experience 0 while 1 is learnt: 0.9 down to 0.3, back at 0.7 at 28; while 2 is learnt: 0.7, 0.4, 0.6 at the end;
+    # experience 1 while 2 is learnt: 0.8, 0.9, 0.5, never below the lower end
+    assert stability_gap_depth(C) == pytest.approx(((0.7 - 0.3) + (0.6 - 0.4) + 0.0) / 3)
+    first = (0.0 + 0.4) / 2 * 2 + (0.4 + 0.2) / 2 * 4 + (0.2 + 0.0) / 2 * 2 + 0.0
+    second = (0.0 + 0.2) / 2 * 5 + (0.2 + 0.0) / 2 * 5
+    assert stability_gap_area(C) == pytest.approx((first / 10 + second / 10 + 0.0) / 3)
+    assert stability_gap_recovery(C) == pytest.approx((8 / 10 + 10 / 10 + 0.0) / 3)
+
+
+def test_forgetting_that_stays_is_no_gap():
+    steps = ContinualAccuracy([1, 2, 3, 4], [[0.9, NAN], [0.7, 0.1], [0.5, 0.5], [0.3, 0.9]], [1, 4])
+    for metric in (stability_gap_depth, stability_gap_area, stability_gap_recovery):
+        assert metric(steps) == 0
+    assert minimum_accuracy(steps) == 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        (
+            "minimum_accuracy",
+            ([1, 2], [[0.5], [0.6]], [2]),
+            "minimum accuracy needs at least 2 experiences; there is 1",
+        ),
+        (
+            "stability_gap_depth",
+            ([3, 6], [[0.5, NAN], [0.4, 0.6]], [3, 6]),
+            "stability gap, depth needs a measurement within experience 1, before its end; there is none",
+        ),
+        (
+            "anytime_average_accuracy",
+            ([3, 5, 6], [[0.5, NAN], [NAN, 0.5], [0.4, 0.6]], [3, 6]),
+            "anytime average accuracy needs the accuracy on experience 0 at iteration 5, not evaluated",
+        ),
+        (
+            "stability_gap_recovery",
+            ([3, 5, 6], [[0.5, NAN], [NAN, 0.5], [0.4, 0.6]], [3, 6]),
+            "stability gap, recovery needs the accuracy on experience 0 at iteration 5, not evaluated",
+        ),
+    ],
+)
+def test_undefined_is_nan_with_a_reason(name, value, reason):
+    measured = ContinualAccuracy(*value)
+    assert math.isnan(CONTINUAL_METRICS[name].function(measured))
+    assert explain_continual(name, measured) == reason
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (([1, 2], [[0.5]], [2]), r"accuracies \(N, T\) and boundaries \(T,\); got \(2,\), \(1, 1\) and \(1,\)"),
+        (([2, 2], [[0.5], [0.5]], [2]), r"iterations are whole numbers >= 0 that rise; got \[2, 2\]"),
+        (([1, 2], [[0.5, 0.5], [0.5, 0.5]], [2, 1]), r"boundaries are whole numbers >= 0 that rise; got \[2, 1\]"),
+        (([1, 3], [[0.5], [0.5]], [2]), "there is a measurement at the end of each experience"),
+        (([1, 3], [[0.5], [0.5]], [1]), "the last of all at the very end"),
+        (([1], [[50.0]], [1]), r"fractions in \[0, 1\]"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(value, message):
+    with pytest.raises(ValueError, match=message):
+        ContinualAccuracy(*value)
+
+
+def test_other_mistakes_are_named():
+    with pytest.raises(ValueError, match="window must be at least 2 measurements; got 1"):
+        windowed_forgetting(C, window=1)
+    with pytest.raises(ValueError, match="unknown metric 'min-acc'"):
+        explain_continual("min-acc", C)
+    with pytest.raises(ValueError, match=r"indices must lie in 0\.\.1; got \(2, 0\)"):
+        ContinualAccuracy.from_rows([(1, 2, 0, 0.5)], 2)
+    with pytest.raises(ValueError, match="boundaries are whole numbers"):
+        ContinualAccuracy.from_rows([(1, 0, 0, 0.5)], 2)
+
+
+@st.composite
+def measured(draw):
+    T, inner = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    steps = draw(st.lists(st.integers(1, 5), min_size=T * inner, max_size=T * inner))
+    iterations = np.cumsum(steps)
+    accuracy = draw(arrays(np.float64, (T * inner, T), elements=st.floats(0, 1)))
+    return ContinualAccuracy(iterations, accuracy, iterations[inner - 1 :: inner])
+
+
+def naive_windowed(C, window, sign):
+    worst = []
+    for j in range(C.experiences):
+        values = [a for a, k in zip(C.accuracy[:, j], C.learning, strict=True) if k >= j]
+        pairs = [(m, n) for n in range(len(values)) for m in range(max(0, n - window + 1), n)]
+        worst.append(max([0.0, *(sign * (values[m] - values[n]) for m, n in pairs)]))
+    return float(np.mean(worst))
+
+
+@given(measured(), st.integers(2, 6))
+def test_windows_against_a_naive_version(C, window):
+    assert windowed_forgetting(C, window) == pytest.approx(naive_windowed(C, window, 1))
+    assert windowed_plasticity(C, window) == pytest.approx(naive_windowed(C, window, -1))
+    assert windowed_forgetting(C, window) <= windowed_forgetting(C, window + 1)
+
+
+@given(measured())
+def test_bounds_and_identities(C):
+    R = C.matrix.values
+    for name, metric in CONTINUAL_METRICS.items():
+        value = metric.function(C)
+        assert math.isnan(value) == bool(explain_continual(name, C))
+        assert math.isnan(value) or -1e-12 <= value <= 1 + 1e-12
+    if C.experiences > 1:
+        assert minimum_accuracy(C) <= R[-1, :-1].mean() + 1e-12
+        assert worst_case_accuracy(C) <= average_accuracy(R) + 1e-12
+        depth, area = stability_gap_depth(C), stability_gap_area(C)
+        assert math.isnan(depth) or area <= depth + 1e-12
+    if len(C.iterations) == C.experiences:
+        assert anytime_average_accuracy(C) == pytest.approx(average_incremental_accuracy(R))
+
+
+@given(measured())
+def test_time_has_no_unit(C):
+    slower = ContinualAccuracy(C.iterations * 7, C.accuracy, C.boundaries * 7)
+    for metric in CONTINUAL_METRICS.values():
+        assert metric.function(slower) == pytest.approx(metric.function(C), nan_ok=True)
