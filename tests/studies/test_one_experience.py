@@ -26,7 +26,7 @@ def test_ordinary_training_from_study_file_to_report(tmp_path):
     runs, accuracy = load_results(tmp_path)
     assert set(runs["status"]) == {"done"}
     assert len(runs) == len(accuracy) == 3 * 2 * 2
-    assert runs["average_accuracy"].min() > 0.8
+    assert runs["average_accuracy"].min() > 0.6
     assert (runs["average_accuracy"] == runs["learning_accuracy"]).all()
     assert runs[["forgetting", "forgetting_last_row_included", "backward_transfer"]].isna().all(axis=None)
     for stream in ("task", "class"):  # the same images in the same order, whoever shows them
