@@ -26,7 +26,7 @@ RUN_FORMAT = 2
 """Part of every run's hash: raised when the same settings no longer mean the same numbers."""
 
 ADDED_LATER: dict[str, dict[str, Any]] = {
-    "model": {"activation": "relu", "dropout": 0.0},
+    "model": {"activation": "relu", "dropout": 0.0, "input_dropout": 0.0},
     "stream": {"chunk": None, "task_boundaries": False},
     "strategy": {"memory": "experience-balanced"},
     "train": {"random_crop": 0, "random_flip": False},
@@ -36,6 +36,9 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
 }
 """Settings that came after the first runs, with the values that mean what runs had without them: these values are left
 out of the hash, so that runs already stored keep their names."""
+
+NORMS_BEFORE = {"small-cnn": "none", "reduced-resnet18": "batch"}
+"""Likewise for ``norm``: what models had before it could be chosen."""
 
 
 class RunConfig(Settings):
@@ -56,6 +59,8 @@ class RunConfig(Settings):
         content = self.to_json()
         for part, settings in ADDED_LATER.items():
             content[part] = {key: value for key, value in content[part].items() if (key, value) not in settings.items()}
+        if self.model.name in NORMS_BEFORE and content["model"]["norm"] == NORMS_BEFORE[self.model.name]:
+            del content["model"]["norm"]
         text = json.dumps({"format": RUN_FORMAT, **content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -38,10 +38,10 @@ class MultiHead(nn.Module):
         if len(tasks) == 1:
             logits: Tensor = self.layers[tasks[0]](features)
             return logits
-        logits = features.new_empty(len(features), self.classes)
-        for task in tasks:
-            mine = task_labels == task
-            logits[mine] = self.layers[task](features[mine])
+        answers = [self.layers[task](features[task_labels == task]) for task in tasks]
+        logits = answers[0].new_empty(len(features), self.classes)
+        for task, own in zip(tasks, answers, strict=True):
+            logits[task_labels == task] = own
         return logits
 
 

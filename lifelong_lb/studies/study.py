@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lifelong_lb.config import GridRun, Study, UserError, expand, parse_study, read_study, unknown_name
+from lifelong_lb.config.models import Timm
 from lifelong_lb.config.optimizers import External
 from lifelong_lb.data import cache_folder, data_roots, find_dataset, prepared
 from lifelong_lb.data.classes import check_classes
@@ -98,8 +99,8 @@ def run_study(
         The results of all runs in the folder.
 
     Raises:
-        UserError: when study, folder, data or an external optimizer cannot be used; nothing has been run or written
-            then.
+        UserError: when study, folder, data, an external optimizer or a model of timm cannot be used; nothing has been
+            run or written then.
     """
     statuses = (retry,) if isinstance(retry, str) else tuple(retry)
     options = _Options(workers, executor, device, None if data is None else Path(data), download, statuses)
@@ -110,6 +111,7 @@ def run_study(
     folder = ResultFolder(Path(out).absolute())
     _merged(folder, study)
     _try_out_optimizers(study)
+    _try_out_models(runs)
     roots = _checked_data(study, options)
     folder.check_writable()
     with folder.locked():
@@ -198,6 +200,18 @@ def _try_out_optimizers(study: Study) -> None:
                 build.try_out(closure=entry.closure, scheduled=entry.schedule is not None)
             except ValueError as error:
                 raise UserError(f"optimizers[{index}]: {error}") from None
+
+
+def _try_out_models(runs: Sequence[GridRun]) -> None:
+    """See that models of timm can be built, which also fetches pretrained weights once for all runs."""
+    for model in {repr(run.config.model): run.config.model for run in runs}.values():
+        if isinstance(model, Timm):
+            from lifelong_lb.models import FromTimm
+
+            try:
+                FromTimm((3, 32, 32), **model.model_dump(exclude={"name", "head"}))
+            except UserError as error:
+                raise UserError(f"model: {error}") from None
 
 
 def _is_missing(folder: ResultFolder, run: GridRun, retry: Sequence[str]) -> bool:

@@ -59,6 +59,22 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"strategies": ["replay", "naiv"]}, "strategies[1]: unknown strategy 'naiv'; did you mean 'naive'?"),
         ({"optimizers": "sdg"}, "optimizers: unknown optimizer 'sdg'; did you mean 'sgd'?"),
         ({"model": "reduced-resnet"}, "model: unknown model 'reduced-resnet'; did you mean 'reduced-resnet18'?"),
+        (
+            {"model": {"name": "resnet18", "norm": "layer"}},
+            "model.norm: must be 'batch', 'group' or 'none'; got 'layer'",
+        ),
+        ({"model": {"name": "resnet34", "width": 0}}, "model.width: must be greater than or equal to 1; got 0"),
+        ({"model": {"name": "resnet50", "dropout": 1}}, "model.dropout: must be less than 1; got 1"),
+        ({"model": {"name": "mlp", "input_dropout": -0.1}}, "model.input_dropout: must be greater than or equal to 0"),
+        ({"model": {"name": "mlp", "norm": "batch"}}, "model: unknown key 'norm'; did you mean 'name'?"),
+        ({"model": {"name": "timm", "pretrained": "maybe"}}, "model.pretrained: must be true or false; got 'maybe'"),
+        ({"model": {"name": "timm", "image_size": 0}}, "model.image_size: must be greater than or equal to 1; got 0"),
+        ({"model": {"name": "timm", "model": ""}}, "model.model: "),
+        (
+            {"model": {"name": "timm", "settings": {"img_size": 32}}},
+            "model.settings: must have words other than model_name, pretrained, num_classes, in_chans, img_size as "
+            "keys; got 'img_size'",
+        ),
         ({"rulse": "sam"}, "rulse: unknown key 'rulse'; did you mean 'rules'?"),
         ({"rules": [{"name": "sam", "roh": 1}]}, "rules[0]: unknown key 'roh'; did you mean 'rho'?"),
         ({"rules": [{"rho": 1}]}, "rules[0]: needs a 'name'; got the keys rho (known: none, sam,"),
@@ -318,6 +334,21 @@ def test_a_run_is_named_by_what_shapes_its_numbers():
     online = expand(study_of(streams={"name": "split-digits", "chunk": 10}))[0].config
     watched = expand(study_of(evaluation={"every": 5}))[0].config
     assert len({plain.run_id, longer.run_id, dropout.run_id, online.run_id, watched.run_id}) == 5
+
+
+@pytest.mark.parametrize(
+    ("model", "run_id"),
+    [
+        ({"name": "mlp", "dropout": 0.5, "input_dropout": 0}, "b4162d34b27b"),
+        ({"name": "small-cnn", "norm": "none", "dropout": 0}, "3376ef780f66"),
+        ({"name": "reduced-resnet18", "norm": "batch"}, "92f1ff3742cb"),
+    ],
+)
+def test_settings_that_came_later_leave_the_names_of_earlier_runs_alone(model, run_id):
+    assert expand(study_of(model=model))[0].config.run_id == run_id
+    if "norm" in model:
+        others = [{**model, "norm": norm} for norm in ("batch", "group", "none")]
+        assert len({expand(study_of(model=other))[0].config.run_id for other in others}) == 3
 
 
 def test_a_stream_may_override_model_and_training():

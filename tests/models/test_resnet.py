@@ -1,0 +1,151 @@
+"""Residual networks: parameters counted by hand and as published, the same logits as torchvision's, BatchNorm alone."""
+
+import pytest
+import torch
+import torchvision
+from small_models import SHAPE, count, images
+from torch import nn
+from torch.nn.functional import batch_norm, conv2d, relu
+
+from lifelong_lb.config import MODEL_ENTRIES, UserError
+from lifelong_lb.models import MODELS, build_model
+from lifelong_lb.models.blocks import OneConvolutionBlock
+from lifelong_lb.models.norms import BatchNorm, group_norm
+
+CIFAR = (3, 32, 32)
+
+
+def layer(before, after, kernel, norm=True):
+    """Parameters of a convolution and, perhaps, of the normalisation after it."""
+    return before * after * kernel**2 + (2 * after if norm else 0)
+
+
+def basic(width, depths, kernel_of_shortcut=1):
+    total, before = layer(3, width, 3), width
+    for stage, depth in enumerate(depths):
+        filters = width * 2**stage
+        for _ in range(depth):
+            total += layer(before, filters, 3) + layer(filters, filters, 3)
+            total += layer(before, filters, kernel_of_shortcut) if before != filters else 0
+            before = filters
+    return total
+
+
+def one_convolution(width):
+    total, before = layer(3, width, 3), width
+    for stage in range(4):
+        filters = width * 2**stage
+        for _ in range(2):
+            total += layer(before, filters, 3) + 2 * filters
+            total += layer(before, filters, 1, norm=False) if before != filters else 0
+            before = filters
+    return total
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "expected"),
+    [
+        ("reduced-resnet18", 20, basic(20, (2, 2, 2, 2))),
+        ("reduced-resnet18", 3, basic(3, (2, 2, 2, 2))),
+        ("resnet18", 5, basic(5, (2, 2, 2, 2))),
+        ("resnet34", 5, basic(5, (3, 4, 6, 3))),
+        ("stable-sgd-resnet18", 7, one_convolution(7)),
+        ("stable-sgd-resnet18", 20, 496_680 - 161 * 100),  # TAG's model of 100 classes, less its head
+        ("reduced-resnet18", 20, 1_109_240 - 161 * 100),  # GEM's model of 100 classes, likewise
+        ("resnet18", 64, 11_173_962 - 513 * 10),  # the usual implementations for CIFAR-10, likewise
+        ("resnet34", 64, 21_282_122 - 513 * 10),
+        ("resnet50", 64, 23_520_842 - 2049 * 10),
+    ],
+)
+def test_numbers_of_parameters(name, width, expected):
+    with torch.device("meta"):
+        backbone = MODELS[name](image=CIFAR, width=width)
+    assert count(backbone) == expected
+
+
+def test_numbers_of_parameters_of_the_small_ones():
+    """mlp: 3072 * 256 + 256 + 256 * 256 + 256; small-cnn: 3 * 9 * 32 + 32 + 32 * 9 * 64 + 64 + 4096 * 256 + 256."""
+    assert count(MODELS["mlp"](image=CIFAR)) == 852_480
+    assert count(MODELS["small-cnn"](image=CIFAR)) == 1_068_224
+    assert count(MODELS["small-cnn"](image=CIFAR, norm="batch")) == 1_068_224 + 32 + 64  # two a channel for one
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
+def test_it_is_torchvision_s_with_the_first_layer_for_small_images(name):
+    theirs = getattr(torchvision.models, name)(num_classes=20).double()
+    theirs.conv1, theirs.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False).double(), nn.Identity()
+    ours = build_model(MODEL_ENTRIES[name](head="single"), SHAPE).double()
+    with torch.no_grad():
+        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            mine.copy_(other)
+    x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    for _ in range(2):  # running statistics too
+        assert torch.allclose(ours(x), theirs(x), atol=1e-11)
+    assert torch.allclose(ours.eval()(x), theirs.eval()(x), atol=1e-11)
+
+
+def test_a_block_with_one_convolution_by_hand():
+    torch.manual_seed(0)
+    block = OneConvolutionBlock(3, 5, 2, "batch", 0.0).double()
+    for norm in (block.norm1, block.norm2):
+        nn.init.normal_(norm.weight)
+        nn.init.normal_(norm.bias)
+    x = torch.randn(4, 3, 6, 6, dtype=torch.float64)
+    out = relu(conv2d(x, block.conv.weight, stride=2, padding=1))
+    out = batch_norm(out, None, None, block.norm1.weight, block.norm1.bias, training=True)
+    out = relu(out + conv2d(x, block.shortcut.weight, stride=2))
+    out = batch_norm(out, None, None, block.norm2.weight, block.norm2.bias, training=True)
+    assert torch.allclose(block(x), out, atol=1e-12)
+    same = OneConvolutionBlock(5, 5, 1, "none", 0.0).double()
+    expected = relu(relu(same.conv(out)) + out)
+    assert torch.equal(same(out), expected)
+
+
+@pytest.mark.parametrize(("name", "calls"), [("resnet18", 8), ("resnet50", 16), ("stable-sgd-resnet18", 16)])
+def test_dropout_acts_as_often_as_its_paper_has_it(name, calls):
+    model = MODELS[name](image=CIFAR, width=2, dropout=0.25)
+    called = []
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.register_forward_hook(lambda *_: called.append(1))
+    model(torch.randn(2, *CIFAR))
+    assert len(called) == calls
+
+
+@pytest.mark.parametrize(
+    ("channels", "groups"), [(20, 2), (40, 4), (160, 10), (64, 4), (512, 32), (16, 1), (4, 1), (1, 1), (17, 1), (34, 1)]
+)
+def test_groups_of_four_to_sixteen_channels(channels, groups):
+    assert group_norm(channels).num_groups == groups
+
+
+def test_batch_norm_is_torch_s():
+    ours, theirs = BatchNorm(3), nn.BatchNorm2d(3)
+    for x in (torch.randn(2, 3, 1, 1), torch.randn(1, 3, 2, 1), torch.randn(5, 3, 4, 4)):
+        assert torch.equal(ours(x), theirs(x))
+    assert all(torch.equal(a, b) for a, b in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True))
+    assert torch.equal(ours.eval()(x[:1, :, :1, :1]), theirs.eval()(x[:1, :, :1, :1]))
+
+
+def test_running_statistics_stand_in_for_a_minibatch_of_one_value_a_channel():
+    layer = BatchNorm(2)
+    with pytest.raises(UserError, match=r"more than one value a channel, .* norm: group or norm: none"):
+        layer(torch.zeros(1, 2, 1, 1))
+    layer(torch.randn(8, 2, 1, 1) * 3 + 1)
+    nn.init.normal_(layer.weight)
+    before = {key: value.clone() for key, value in layer.state_dict().items()}
+    x = torch.randn(1, 2, 1, 1, requires_grad=True)
+    out = layer(x)
+    expected = (x.flatten() - before["running_mean"]) / (before["running_var"] + layer.eps).sqrt()
+    assert torch.allclose(out.flatten(), expected * layer.weight + layer.bias, atol=1e-6)
+    assert all(torch.equal(before[key], value) for key, value in layer.state_dict().items())
+    out.sum().backward()
+    assert (x.grad != 0).all()
+
+
+def test_a_reduced_resnet_takes_one_small_image_in_training():
+    model = MODELS["reduced-resnet18"](image=(1, 8, 8), width=2)
+    x = images(9, (1, 8, 8)).float() / 255
+    model(x[:8])
+    model(x[8:]).sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters())
