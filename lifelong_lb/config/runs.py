@@ -29,6 +29,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
     "model": {"activation": "relu", "dropout": 0.0},
     "stream": {"chunk": None, "task_boundaries": False},
     "strategy": {"memory": "experience-balanced"},
+    "evaluation": {"landscape": None, "save_models": False},
 }
 """Settings that came after the first runs, with the values that mean what runs had without them: these values are left
 out of the hash, so that runs already stored keep their names."""

@@ -2,7 +2,10 @@
 
 from typing import Literal
 
+from pydantic import StrictBool
+
 from lifelong_lb.config.fields import AtLeastOne, Settings
+from lifelong_lb.config.landscape import Landscape
 
 
 class Train(Settings):
@@ -24,8 +27,13 @@ class Evaluation(Settings):
     ``experiences: seen`` fills the lower triangle of the accuracy matrix; ``all`` also the upper one, and the
     accuracies at initialisation, from which forward transfer is computed. ``diagnostics_every: n`` records the passes
     of every n-th training iteration, see :class:`lifelong_lb.optim.Diagnostics`; null records nothing.
+    ``landscape`` holds what is measured of the loss landscape after each experience, see
+    :class:`~lifelong_lb.config.landscape.Landscape`; ``save_models: true`` keeps the model after each experience, from
+    which it can be measured later. Neither changes the training.
     """
 
     experiences: Literal["seen", "all"] = "seen"
     batch_size: AtLeastOne = 64
     diagnostics_every: AtLeastOne | None = None
+    landscape: Landscape | None = None
+    save_models: StrictBool = False

@@ -1,6 +1,7 @@
 """Evaluation: the accuracy matrix, the metrics read from it, and statistics over seeds. Numpy only, never torch."""
 
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
+from lifelong_lb.evaluation.landscape_measures import LANDSCAPE_MEASURES, LandscapeMeasure
 from lifelong_lb.evaluation.metrics import (
     FORWARD_TRANSFER,
     METRICS,
@@ -18,8 +19,10 @@ from lifelong_lb.evaluation.statistics import Spread, seeds_verdict, smallest_p,
 
 __all__ = [
     "FORWARD_TRANSFER",
+    "LANDSCAPE_MEASURES",
     "METRICS",
     "AccuracyMatrix",
+    "LandscapeMeasure",
     "Metric",
     "Spread",
     "average_accuracy",
