@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lifelong_lb.reports.build import load_results, write_report, write_tables
     from lifelong_lb.reports.diagnostics import load_diagnostics
     from lifelong_lb.reports.figures import draw_figures
+    from lifelong_lb.reports.landscape import correlation_table, flatness_table, load_landscape
     from lifelong_lb.reports.plain_text import summary_text
     from lifelong_lb.reports.results import ACCURACY_COLUMNS, RESULT_COLUMNS, Results, collect, matrix_of
     from lifelong_lb.reports.summary import SUMMARY_COLUMNS, summary_table
@@ -23,8 +24,11 @@ __all__ = [
     "Results",
     "blocks_of",
     "collect",
+    "correlation_table",
     "draw_figures",
+    "flatness_table",
     "load_diagnostics",
+    "load_landscape",
     "load_results",
     "matrix_of",
     "readable_table",
@@ -41,8 +45,11 @@ _HOMES = {
     "Results": "results",
     "blocks_of": "blocks",
     "collect": "results",
+    "correlation_table": "landscape",
     "draw_figures": "figures",
+    "flatness_table": "landscape",
     "load_diagnostics": "diagnostics",
+    "load_landscape": "landscape",
     "load_results": "build",
     "matrix_of": "results",
     "readable_table": "tables",

@@ -9,6 +9,7 @@ import pandas as pd
 from lifelong_lb.evaluation import METRICS
 from lifelong_lb.reports.drawing import Drawing
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of, paper_of_metric
+from lifelong_lb.reports.flatness import CORRELATION_HEADINGS, Flatness
 from lifelong_lb.reports.provenance import ended_otherwise, environment_rows
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of, state_sentence, status_counts, verdict
@@ -30,13 +31,19 @@ from lifelong_lb.reports.tables import (
 from lifelong_lb.store import COLUMNS
 
 
-def render_page(results: Results, summary: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]) -> str:
+def render_page(
+    results: Results,
+    summary: pd.DataFrame,
+    figures: Mapping[str, Sequence[Drawing]],
+    flatness: Flatness | None = None,
+) -> str:
     """Write the page.
 
     Args:
         results: what a folder's runs have to say.
         summary: the table made of them.
         figures: label of a stream to its figures.
+        flatness: what is shown of the loss landscape, where it was measured.
 
     Returns:
         An HTML document that loads nothing; the same arguments give the same text.
@@ -56,7 +63,9 @@ def render_page(results: Results, summary: pd.DataFrame, figures: Mapping[str, S
     environment.filters["minus"] = _minus
     environment.filters["papers"] = link_papers
     environment.filters["inline"] = lambda drawing: Markup(drawing.inline())  # matplotlib escapes
-    return environment.get_template("report.html.j2").render(_context(results, summary, figures))
+    context = _context(results, summary, figures) | {"flatness": flatness, "correlations": CORRELATION_HEADINGS}
+    context["problems"] += flatness.problems if flatness else []
+    return environment.get_template("report.html.j2").render(context)
 
 
 def link_papers(text: str) -> Any:
