@@ -8,17 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lifelong_lb.config import UserError
-    from lifelong_lb.reports import load_continual, load_diagnostics, load_results
-    from lifelong_lb.studies import run_study
+    from lifelong_lb.reports import load_continual, load_diagnostics, load_landscape, load_results
+    from lifelong_lb.studies import measure_landscape, run_study
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "__version__", "load_continual", "load_diagnostics", "load_results", "run_study"]
+__all__ = [
+    "UserError",
+    "__version__",
+    "load_continual",
+    "load_diagnostics",
+    "load_landscape",
+    "load_results",
+    "measure_landscape",
+    "run_study",
+]
 
 _HOMES = {
     "UserError": "config",
     "load_continual": "reports",
     "load_diagnostics": "reports",
+    "load_landscape": "reports",
     "load_results": "reports",
+    "measure_landscape": "studies",
     "run_study": "studies",
 }
 

@@ -120,6 +120,27 @@ def status(folder: FolderArgument) -> None:
 
 
 @app.command()
+def landscape(
+    folder: FolderArgument,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    data: DataFolder = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. images=64.")
+    ] = None,
+) -> None:
+    """Measure flatness and robustness of the done runs in DIR, around the models they have kept.
+
+    What is measured is what the study says under evaluation.landscape, else everything. Exit codes are those of run.
+    """
+    from lifelong_lb.studies import measure_landscape
+
+    def log(line: str) -> None:
+        typer.echo(line, err=True)
+
+    _conclude(folder, measure_landscape(folder, overrides=assignments or (), data=data, device=device, log=log))
+
+
+@app.command()
 def validate(study: StudyArgument, assignments: Assignments = None) -> None:
     """Check a study file without running anything, and count its runs."""
     from lifelong_lb.config import axis_labels, expand, read_study

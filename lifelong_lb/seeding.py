@@ -17,9 +17,10 @@ DATA_ORDER = "data-order"
 AUGMENTATION = "augmentation"
 MEMORY = "memory"
 NOISE = "noise"
+LANDSCAPE = "landscape"
 """Purposes: initial weights, order of the classes, permutations of the pixels, order in which the images of an online
-stream arrive, order of the minibatches, crops and flips of images, what a memory keeps, and noise that training itself
-draws, such as dropout masks."""
+stream arrive, order of the minibatches, crops and flips of images, what a memory keeps, noise that training itself
+draws, such as dropout masks, and what measuring the loss landscape draws."""
 
 
 def derive(seed: int, purpose: str, *at: int) -> int:

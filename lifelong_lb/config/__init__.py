@@ -6,6 +6,7 @@ Nothing here imports torch, so that listing and validating answer at once.
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.fields import Entry
 from lifelong_lb.config.labels import axis_labels
+from lifelong_lb.config.landscape import Landscape
 from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
@@ -25,6 +26,7 @@ __all__ = [
     "Entry",
     "Evaluation",
     "GridRun",
+    "Landscape",
     "ModelEntry",
     "OptimizerEntry",
     "PermutedStream",

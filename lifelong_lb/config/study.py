@@ -10,12 +10,13 @@ from lifelong_lb.config.boundaries import optimizer_problems, rule_problems
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
 from lifelong_lb.config.labels import axis_labels
+from lifelong_lb.config.landscape import Landscape
 from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, External, OptimizerEntry
 from lifelong_lb.config.pairs import why_not
 from lifelong_lb.config.parse import Problems, as_list, parse_entry, parse_settings
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
-from lifelong_lb.config.strategies import NOT_OFFERED, STRATEGY_ENTRIES, StrategyEntry
+from lifelong_lb.config.strategies import NOT_OFFERED, STRATEGY_ENTRIES, ICaRL, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.yaml_file import parse_yaml, read_yaml
@@ -138,7 +139,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
         problems.add("name", f"must be a name of printable characters; got {ascii(values['name'])}")
     parts["model"] = parse_entry("model", MODEL_ENTRIES, values["model"], "model", problems)
     parts["train"] = parse_settings(Train, values["train"], "train", problems)
-    parts["evaluation"] = parse_settings(Evaluation, values["evaluation"], "evaluation", problems)
+    parts["evaluation"] = _evaluation(values["evaluation"], problems)
     parts["skip_unsupported"] = values["skip_unsupported"]
     if not isinstance(values["skip_unsupported"], bool):
         problems.add("skip_unsupported", f"must be true or false; got {values['skip_unsupported']!r}")
@@ -149,6 +150,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
             _check_online(parts, problems)
             _check_boundaries(parts, problems)
         _check_optimizers(parts, problems, alone=not merged)
+        _check_landscape(parts, problems)
     if not problems.found:
         _check_pairs(parts, problems)
     problems.raise_if_any(source)
@@ -265,6 +267,26 @@ def _check_optimizers(parts: dict[str, Any], problems: Problems, *, alone: bool)
                 path,
                 f"{optimizer.called} takes passes of its own and cannot be combined with the rule {rule.name}; "
                 "run it in a study of its own into the same folder, with rules: none",
+            )
+
+
+def _evaluation(value: Any, problems: Problems) -> Evaluation | None:
+    """The evaluation settings; those of the landscape first, so that its fields are called by their whole path."""
+    if isinstance(value, Mapping) and value.get("landscape") is not None:
+        landscape = parse_settings(Landscape, value["landscape"], "evaluation.landscape", problems)
+        value = {**value, "landscape": landscape}
+    return parse_settings(Evaluation, value, "evaluation", problems)
+
+
+def _check_landscape(parts: dict[str, Any], problems: Problems) -> None:
+    if parts["evaluation"].landscape is None:
+        return
+    for index, strategy in enumerate(parts["strategies"]):
+        if isinstance(strategy, ICaRL):
+            problems.add(
+                f"strategies[{index}]",
+                "icarl predicts by the nearest mean of its exemplars, which has no loss landscape; "
+                "leave it or evaluation.landscape out",
             )
 
 

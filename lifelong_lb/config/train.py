@@ -2,7 +2,10 @@
 
 from typing import Literal
 
+from pydantic import StrictBool
+
 from lifelong_lb.config.fields import AtLeastOne, NotNegative, Settings
+from lifelong_lb.config.landscape import Landscape
 
 
 class Train(Settings):
@@ -33,9 +36,14 @@ class Evaluation(Settings):
     measures the accuracy on the experiences seen so far every n training iterations of each experience, too, for
     metrics such as the stability gap; it changes neither training nor the accuracy matrix. Null measures after
     experiences only.
+    ``landscape`` holds what is measured of the loss landscape after each experience, see
+    :class:`~lifelong_lb.config.landscape.Landscape`; ``save_models: true`` keeps the model after each experience, from
+    which it can be measured later. Neither changes the training.
     """
 
     experiences: Literal["seen", "all"] = "seen"
     batch_size: AtLeastOne = 64
     diagnostics_every: AtLeastOne | None = None
     every: AtLeastOne | None = None
+    landscape: Landscape | None = None
+    save_models: StrictBool = False

@@ -26,12 +26,14 @@ from lifelong_lb.evaluation.continual import (
     windowed_plasticity,
     worst_case_accuracy,
 )
+from lifelong_lb.evaluation.correlation import FEWEST_CLUSTERS, Correlation, pearson, spearman
 from lifelong_lb.evaluation.curves import (
     average_accuracy_curve,
     backward_transfer_by_experience,
     forgetting_by_experience,
     forgetting_curve,
 )
+from lifelong_lb.evaluation.landscape_measures import LANDSCAPE_MEASURES, LandscapeMeasure
 from lifelong_lb.evaluation.metrics import (
     average_accuracy,
     average_incremental_accuracy,
@@ -55,7 +57,11 @@ __all__ = [
     "Comparison",
     "ContinualAccuracy",
     "ContinualMetric",
+    "Correlation",
     "Described",
+    "FEWEST_CLUSTERS",
+    "LANDSCAPE_MEASURES",
+    "LandscapeMeasure",
     "METRICS",
     "Metric",
     "REFERENCED",
@@ -85,12 +91,14 @@ __all__ = [
     "intransigence",
     "learning_accuracy",
     "minimum_accuracy",
+    "pearson",
     "rank",
     "relative_forgetting",
     "seeds_needed",
     "seeds_verdict",
     "sign_flip_p",
     "smallest_p",
+    "spearman",
     "spread",
     "stability",
     "stability_gap_area",

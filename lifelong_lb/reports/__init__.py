@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lifelong_lb.reports.diagnostics import load_diagnostics
     from lifelong_lb.reports.figures import draw_figures
     from lifelong_lb.reports.joined import collect_all
+    from lifelong_lb.reports.landscape import correlation_table, flatness_table, load_landscape
     from lifelong_lb.reports.plain_text import comparisons_text, summary_text
     from lifelong_lb.reports.results import ACCURACY_COLUMNS, RESULT_COLUMNS, Results, collect, matrix_of
     from lifelong_lb.reports.summary import SUMMARY_COLUMNS, summary_table
@@ -31,9 +32,12 @@ __all__ = [
     "comparison_table",
     "comparisons_text",
     "continual_metrics",
+    "correlation_table",
     "draw_figures",
+    "flatness_table",
     "load_continual",
     "load_diagnostics",
+    "load_landscape",
     "load_results",
     "matrix_of",
     "readable_table",
@@ -55,9 +59,12 @@ _HOMES = {
     "comparison_table": "comparisons",
     "comparisons_text": "plain_text",
     "continual_metrics": "continual",
+    "correlation_table": "landscape",
     "draw_figures": "figures",
+    "flatness_table": "landscape",
     "load_continual": "continual",
     "load_diagnostics": "diagnostics",
+    "load_landscape": "landscape",
     "load_results": "build",
     "matrix_of": "results",
     "readable_table": "tables",

@@ -35,6 +35,8 @@ def write_report(
     """
     from lifelong_lb.reports.comparisons import comparison_table
     from lifelong_lb.reports.figures import draw_figures
+    from lifelong_lb.reports.flatness import write_flatness
+    from lifelong_lb.reports.landscape import collect_landscape
     from lifelong_lb.reports.latex import summary_latex
     from lifelong_lb.reports.page import render_page
     from lifelong_lb.reports.plain_text import summary_markdown
@@ -46,10 +48,12 @@ def write_report(
     folder.write_file("summary.md", summary_markdown(results, summary, compared))
     folder.write_file("summary.tex", summary_latex(results, summary))
     figures = draw_figures(results)
-    for drawing in chain.from_iterable(figures.values()):
+    flatness = write_flatness(folder, results, collect_landscape(folder, results))
+    further = [block.figures for block in flatness.blocks] if flatness else []
+    for drawing in chain(*figures.values(), *further):
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.svg", drawing.svg)
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
-    folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures))
+    folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures, flatness))
     return results
 
 

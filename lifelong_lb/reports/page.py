@@ -11,6 +11,7 @@ from lifelong_lb.reports.comparisons import DEFINITIONS as COMPARISONS
 from lifelong_lb.reports.comparisons import readable_comparisons, verdict_on
 from lifelong_lb.reports.drawing import Drawing
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
+from lifelong_lb.reports.flatness import CORRELATION_HEADINGS, Flatness
 from lifelong_lb.reports.provenance import ended_otherwise, environment_rows
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of, state_sentence, status_counts, verdict
@@ -34,7 +35,11 @@ from lifelong_lb.store import COLUMNS
 
 
 def render_page(
-    results: Results, summary: pd.DataFrame, compared: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]
+    results: Results,
+    summary: pd.DataFrame,
+    compared: pd.DataFrame,
+    figures: Mapping[str, Sequence[Drawing]],
+    flatness: Flatness | None = None,
 ) -> str:
     """Write the page.
 
@@ -43,6 +48,7 @@ def render_page(
         summary: the table made of them.
         compared: the comparisons made of them.
         figures: label of a stream to its figures.
+        flatness: what is shown of the loss landscape, where it was measured.
 
     Returns:
         An HTML document that loads nothing; the same arguments give the same text.
@@ -62,7 +68,12 @@ def render_page(
     environment.filters["minus"] = _minus
     environment.filters["papers"] = link_papers
     environment.filters["inline"] = lambda drawing: Markup(drawing.inline())  # matplotlib escapes
-    return environment.get_template("report.html.j2").render(_context(results, summary, compared, figures))
+    context = _context(results, summary, compared, figures) | {
+        "flatness": flatness,
+        "correlations": CORRELATION_HEADINGS,
+    }
+    context["problems"] += flatness.problems if flatness else []
+    return environment.get_template("report.html.j2").render(context)
 
 
 def link_papers(text: str) -> Any:

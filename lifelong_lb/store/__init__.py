@@ -1,6 +1,15 @@
 """Result files: names, layout, atomic writes, reading. Nothing else in the package knows a file name."""
 
 from lifelong_lb.store.folder import CONTINUAL_COLUMNS, LOG, DamagedRunError, ResultFolder
+from lifelong_lb.store.landscape import (
+    LANDSCAPE_COLUMNS,
+    landscape_settings,
+    model_path,
+    read_landscape,
+    stored_models,
+    write_landscape,
+    write_model,
+)
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
 from lifelong_lb.store.status import FolderStatus, folder_status
 from lifelong_lb.store.study_file import COLUMNS, SCHEMA, Place, StudyFile
@@ -8,6 +17,7 @@ from lifelong_lb.store.study_file import COLUMNS, SCHEMA, Place, StudyFile
 __all__ = [
     "COLUMNS",
     "CONTINUAL_COLUMNS",
+    "LANDSCAPE_COLUMNS",
     "LOG",
     "SCHEMA",
     "STATUSES",
@@ -19,4 +29,10 @@ __all__ = [
     "Status",
     "StudyFile",
     "folder_status",
+    "landscape_settings",
+    "model_path",
+    "read_landscape",
+    "stored_models",
+    "write_landscape",
+    "write_model",
 ]

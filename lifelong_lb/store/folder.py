@@ -202,7 +202,7 @@ class ResultFolder:
         if not path.exists():
             return None
         try:
-            frame: pd.DataFrame = pd.read_csv(path, **_EXACT)
+            frame: pd.DataFrame = pd.read_csv(path, **EXACT)
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read ({error})") from None
         return frame
@@ -326,7 +326,7 @@ class ResultFolder:
         """
         path = self.path / f"{name}.csv"
         try:
-            table: pd.DataFrame = pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values=[""], **_EXACT)
+            table: pd.DataFrame = pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values=[""], **EXACT)
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read ({error})") from None
         return table
@@ -400,5 +400,5 @@ def _read_entries(path: Path) -> list[tuple[int, int, float]]:
 
 _TEXT = dict.fromkeys(("run", "stream", "strategy", "rule", "base_optimizer", "status"), str)
 _PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
-_EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
+EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
 """What pandas before 3.1 needs to read floats as they were written; later ones do so by themselves."""

@@ -27,10 +27,13 @@ from lifelong_lb.strategies import (
     build_strategy,
 )
 from lifelong_lb.streams import STREAMS, Stream, arriving
+from lifelong_lb.studies.landscape import LandscapeMeter, Row, packed
 
 Log = Callable[[str], None]
 LOADER_VARIABLE = "LIFELONG_LB_LOADER"
 """Environment variable: ``avalanche`` leaves all loading to Avalanche. Results are the same, bit for bit."""
+Keep = Callable[[int, bytes], None]
+"""Takes an experience and the weights that the model had after it."""
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Progress:
         diagnostics: one mapping a recorded pass, where the study asks for them.
         continual: accuracies measured during training, where it asks for them, see
             :class:`~lifelong_lb.strategies.DuringTraining`.
+        landscape: what was measured of the loss landscape, where the study asks for it.
     """
 
     experiences: int = 0
@@ -59,9 +63,12 @@ class Progress:
     data: dict[str, Any] = field(default_factory=dict)
     diagnostics: list[dict[str, float]] = field(default_factory=list)
     continual: list[tuple[int, int, int, float]] = field(default_factory=list)
+    landscape: list[Row] = field(default_factory=list)
 
 
-def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], device: str, log: Log) -> None:
+def execute(
+    config: RunConfig, progress: Progress, *, roots: Sequence[Path], device: str, log: Log, keep: Keep | None = None
+) -> None:
     """Train through the whole stream, measuring after each experience.
 
     Args:
@@ -70,6 +77,7 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
         roots: folders of the data sets, see :func:`lifelong_lb.data.data_roots`.
         device: ``"cpu"`` or ``"cuda"``.
         log: receives a line an experience.
+        keep: receives the model after each experience, where the study asks for it.
 
     Raises:
         DivergedError: when loss or weights are no longer finite.
@@ -101,6 +109,10 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
         plugins=[SeparateSeeds(config.seed), loading, *boundaries, sharpness_aware, *watching, *during],
         device=device,
     )
+    meter = None
+    if config.evaluation.landscape is not None:
+        meter = LandscapeMeter(config.evaluation.landscape, stream, config.seed, device, log)
+        progress.landscape = meter.rows
     if everything and not once:
         progress.initial_accuracy = recorder.evaluate(strategy, stream.test, unseen=True)
     last = stream.shape.experiences - 1
@@ -127,6 +139,10 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
             f"experience {i}: accuracy {row[i]:.4f} on it, {sum(row[: i + 1]) / (i + 1):.4f} on all seen "
             f"({stopwatch.seconds:.1f} s trained, evaluated in {time.perf_counter() - started:.1f} s)"
         )
+        if config.evaluation.save_models and keep is not None:
+            keep(i, packed(strategy.model))
+        if meter is not None:
+            meter.after(i, strategy.model)
 
 
 def _loading(config: RunConfig) -> TensorLoading:

@@ -166,12 +166,24 @@ def _check_options(options: _Options) -> None:
         raise UserError(unknown_name("executor", options.executor, EXECUTORS))
     if options.workers is not None and options.workers < 1:
         raise UserError(f"workers must be at least 1; got {options.workers}")
-    if options.device not in ("auto", "cpu", "cuda"):
-        raise UserError(unknown_name("device", options.device, ("auto", "cpu", "cuda")))
     for status in options.retry:
         if status not in STATUSES or status == "done":
             raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))
-    if options.device == "cuda":
+    check_device(options.device)
+
+
+def check_device(device: str) -> None:
+    """See that a device is known, and there.
+
+    Args:
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+
+    Raises:
+        UserError: when it is not.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(unknown_name("device", device, ("auto", "cpu", "cuda")))
+    if device == "cuda":
         import torch
 
         if not torch.cuda.is_available():

@@ -12,6 +12,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 import torch
 
 from lifelong_lb.config import UserError
-from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status
+from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status, write_landscape, write_model
 from lifelong_lb.strategies import DivergedError
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.run import Progress, execute
@@ -52,14 +53,14 @@ def work(job: Job, scratch: Path) -> Status:
         How the run ended.
     """
     torch.set_num_threads(job.threads)
-    device = _device(job.device)
+    device = device_of(job.device)
     progress = Progress()
     status: Status = "done"
     message = trace = ""
     _say(f"run {job.config.run_id}: {job.title}")
     try:
         with _quiet():
-            execute(job.config, progress, roots=job.roots, device=device, log=_say)
+            execute(job.config, progress, roots=job.roots, device=device, log=_say, keep=partial(write_model, scratch))
     except DivergedError as error:
         status, message, trace = "diverged", str(error), traceback.format_exc()
     except UserError as error:
@@ -82,6 +83,8 @@ def work(job: Job, scratch: Path) -> Status:
         train_seconds=progress.train_seconds,
         data=progress.data,
     )
+    if progress.landscape and job.config.evaluation.landscape is not None:
+        write_landscape(scratch, progress.landscape, job.config.evaluation.landscape.model_dump(mode="json"))
     ResultFolder(job.out).write_run(record, scratch, progress.diagnostics, progress.continual)
     return status
 
@@ -90,7 +93,15 @@ def _say(line: str) -> None:
     print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)  # noqa: T201  the run's log
 
 
-def _device(wanted: str) -> str:
+def device_of(wanted: str) -> str:
+    """Choose a device, and have torch compute the same numbers on it each time as far as it can.
+
+    Args:
+        wanted: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+
+    Returns:
+        ``"cpu"`` or ``"cuda"``.
+    """
     device = wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -1,0 +1,144 @@
+"""Correlation of two numbers over entries that come in clusters, such as the experiences of one run."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FEWEST_CLUSTERS = 6
+"""Clusters below which a bootstrap says nothing worth printing."""
+DRAWS = 2000
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """A correlation and its 95 % interval.
+
+    Attributes:
+        pairs: number of entries where both numbers are known.
+        clusters: number of clusters that these come from.
+        value: the coefficient, in [-1, 1]; NaN where a number does not vary.
+        low: lower end of the interval; NaN for fewer than :data:`FEWEST_CLUSTERS` clusters.
+        high: its upper end.
+    """
+
+    pairs: int
+    clusters: int
+    value: float
+    low: float
+    high: float
+
+
+def spearman(
+    x: ArrayLike,
+    y: ArrayLike,
+    clusters: Sequence[Hashable],
+    *,
+    generator: np.random.Generator,
+    strata: Sequence[Hashable] | None = None,
+) -> Correlation:
+    """Spearman's rank correlation, with a bootstrap over clusters: Pearson's of the ranks, ties ranked by their mean.
+
+    Entries of one cluster are not independent, so the bootstrap draws whole clusters with replacement (Davison &
+    Hinkley 1997, section 3.8) and takes the 2.5 % and 97.5 % quantiles of the coefficient. With ``strata`` entries are
+    ranked within their stratum, and the means of the strata are taken off: what is left is the correlation within
+    strata, to which differences between them add nothing.
+
+    Args:
+        x: ``(N,)``, NaN where not known.
+        y: ``(N,)``, likewise.
+        clusters: which cluster each entry belongs to.
+        generator: draws the clusters.
+        strata: which stratum each entry belongs to; None for all in one.
+
+    Returns:
+        The correlation over entries where both are known.
+
+    Example:
+        >>> spearman([1, 2, 30], [0.1, 0.2, 0.9], "abc", generator=np.random.default_rng(0)).value
+        1.0
+    """
+    return _correlation(x, y, clusters, generator, strata, ranked=True)
+
+
+def pearson(
+    x: ArrayLike,
+    y: ArrayLike,
+    clusters: Sequence[Hashable],
+    *,
+    generator: np.random.Generator,
+    strata: Sequence[Hashable] | None = None,
+) -> Correlation:
+    """Pearson's correlation, with a bootstrap over clusters as in :func:`spearman`.
+
+    Args:
+        x: ``(N,)``, NaN where not known.
+        y: ``(N,)``, likewise.
+        clusters: which cluster each entry belongs to.
+        generator: draws the clusters.
+        strata: which stratum each entry belongs to; None for all in one.
+
+    Returns:
+        The correlation over entries where both are known.
+    """
+    return _correlation(x, y, clusters, generator, strata, ranked=False)
+
+
+def _correlation(
+    x: ArrayLike,
+    y: ArrayLike,
+    clusters: Sequence[Hashable],
+    generator: np.random.Generator,
+    strata: Sequence[Hashable] | None,
+    *,
+    ranked: bool,
+) -> Correlation:
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    known = np.isfinite(a) & np.isfinite(b)
+    a, b = a[known], b[known]
+    cluster = _numbered([each for each, k in zip(clusters, known, strict=True) if k])
+    stratum = _numbered([each for each, k in zip(strata or [0] * len(known), known, strict=True) if k])
+    number, count = len(a), int(cluster.max(initial=-1)) + 1
+    if number < 2:
+        return Correlation(number, count, np.nan, np.nan, np.nan)
+    value = float(_coefficients(np.ones((1, number)), a, b, stratum, ranked)[0])
+    if count < FEWEST_CLUSTERS:
+        return Correlation(number, count, value, np.nan, np.nan)
+    drawn = generator.multinomial(count, np.full(count, 1 / count), size=DRAWS)[:, cluster].astype(np.float64)
+    found = _coefficients(drawn, a, b, stratum, ranked)
+    found = found[~np.isnan(found)]
+    low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (np.nan, np.nan)
+    return Correlation(number, count, value, float(low), float(high))
+
+
+def _coefficients(weights: Array, a: Array, b: Array, stratum: NDArray[np.int64], ranked: bool) -> Array:
+    """Coefficients of D resamples; weights ``(D, N)`` say how often each entry is in each."""
+    one_hot = np.eye(int(stratum.max()) + 1)[stratum]
+    together = one_hot @ one_hot.T
+    u, v = (_centred(weights, _ranks(weights, z, together) if ranked else z[None], one_hot) for z in (a, b))
+    sums = [(weights * p * q).sum(axis=1) for p, q in ((u, v), (u, u), (v, v))]
+    sizes = [(weights * z**2).sum(axis=1) for z in (a, b)] if not ranked else [weights.sum(axis=1)] * 2
+    varies = (sums[1] > 1e-24 * sizes[0]) & (sums[2] > 1e-24 * sizes[1])
+    norms = np.sqrt(np.where(varies, sums[1], 1.0)) * np.sqrt(np.where(varies, sums[2], 1.0))
+    return np.where(varies, np.clip(sums[0] / norms, -1, 1), np.nan)
+
+
+def _ranks(weights: Array, z: Array, together: Array) -> Array:
+    """Mean ranks within strata, ``(D, N)``: how many entries are smaller, and half of those that are equal."""
+    below = (z[None] < z[:, None]) + 0.5 * (z[None] == z[:, None])
+    ranks: Array = weights @ (below * together).T
+    return ranks
+
+
+def _centred(weights: Array, z: Array, one_hot: Array) -> Array:
+    totals = weights @ one_hot
+    means = (weights * z) @ one_hot / np.where(totals > 0, totals, 1.0)
+    return z - means @ one_hot.T
+
+
+def _numbered(names: Sequence[Hashable]) -> NDArray[np.int64]:
+    places = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return np.array([places[name] for name in names], dtype=np.int64)

@@ -1,0 +1,101 @@
+"""The straight line between two minima."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lifelong_lb.landscape.surface import Batch, Loss, Surface
+
+
+@dataclass(frozen=True, eq=False)
+class LinearPath:
+    """Loss and accuracy along the straight line from one set of weights to another.
+
+    Attributes:
+        t: ``(P,)``, places on the line, from 0 (the start) to 1 (the end), evenly spaced.
+        loss: ``(P,)``, the mean loss at (1 - t) start + t end.
+        accuracy: ``(P,)``, fractions, likewise.
+
+    Example:
+        >>> path = LinearPath(np.array([0, 0.5, 1]), np.array([1.0, 4.0, 2.0]), np.array([0.5, 0.2, 0.4]))
+        >>> path.barrier, path.barrier_above_line
+        (2.5, 2.5)
+    """
+
+    t: NDArray[np.float64]
+    loss: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+
+    @property
+    def barrier(self) -> float:
+        """The highest loss on the line above the mean of its ends (Frankle et al. 2020, arXiv 1912.05671, section 2).
+
+        Frankle et al. take the error where this takes the loss. It is at least half the difference of the ends.
+        """
+        return float(self.loss.max() - (self.loss[0] + self.loss[-1]) / 2)
+
+    @property
+    def barrier_above_line(self) -> float:
+        """Max over t of L(t) - (1 - t) L(0) - t L(1) (Entezari et al. 2022, arXiv 2110.06296, eq. 1); never negative.
+
+        Unlike :attr:`barrier` it is 0 for a loss that goes from one end to the other in a straight line.
+        """
+        return float((self.loss - (1 - self.t) * self.loss[0] - self.t * self.loss[-1]).max())
+
+
+def linear_path(
+    model: nn.Module,
+    start: Mapping[str, Tensor],
+    end: Mapping[str, Tensor],
+    batches: Sequence[Batch],
+    loss: Loss,
+    *,
+    points: int = 11,
+) -> LinearPath:
+    """Loss and accuracy at (1 - t) start + t end, as for linear mode connectivity between successive minima.
+
+    Mirzadeh et al. 2021 (arXiv 2010.04495). Parameters and floating-point buffers are interpolated alike: BatchNorm
+    uses running statistics that lie on the line too, which the weights there need not have; other buffers are those
+    of the end.
+
+    Args:
+        model: gives the architecture, and is left exactly as it is; used in eval mode.
+        start: a ``state_dict`` of such a model.
+        end: another, with the same names and shapes.
+        batches: images and labels, all in one loss.
+        loss: mean over a batch.
+        points: P >= 2, both ends included.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: when the two do not fit together or to the model, or for fewer than two points.
+    """
+    if points < 2:
+        raise ValueError(f"points must be at least 2, the two ends; got {points}")
+    _check_same("start", start, "end", end)
+    _check_same("end", end, "the model", model.state_dict())
+    surface = Surface(model, batches, loss)
+    places = np.linspace(0.0, 1.0, points)
+    found = np.array([surface.loss_and_accuracy(_between(start, end, float(t))) for t in places])
+    return LinearPath(places, found[:, 0], found[:, 1])
+
+
+def _between(start: Mapping[str, Tensor], end: Mapping[str, Tensor], t: float) -> dict[str, Tensor]:
+    return {
+        name: torch.lerp(start[name].to(last), last, t) if last.is_floating_point() else last
+        for name, last in end.items()
+    }
+
+
+def _check_same(first: str, one: Mapping[str, Tensor], second: str, other: Mapping[str, Tensor]) -> None:
+    for name in {**one, **other}:
+        shapes = [tuple(each[name].shape) if name in each else None for each in (one, other)]
+        if shapes[0] != shapes[1]:
+            a, b = (f"shape {shape}" if shape is not None else "nothing" for shape in shapes)
+            raise ValueError(f"a line needs the same tensors at both ends; {name}: {a} in {first}, {b} in {second}")

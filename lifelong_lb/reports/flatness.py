@@ -1,0 +1,128 @@
+"""The part of a report about the loss landscape: tables to be read, figures, definitions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lifelong_lb.evaluation import FEWEST_CLUSTERS, LANDSCAPE_MEASURES
+from lifelong_lb.reports.drawing import Drawing, looks
+from lifelong_lb.reports.landscape import FoundLandscape, correlation_table, flatness_table
+from lifelong_lb.reports.landscape_figures import Block, at_place, draw_away, draw_flatness, shown, titled
+from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.summary import labels_of
+from lifelong_lb.reports.tables import DASH, Definition
+from lifelong_lb.store import ResultFolder
+
+CORRELATION_HEADINGS = ("entries", "seeds", "Spearman", "Pearson", "Spearman within experiences")
+
+
+@dataclass(frozen=True)
+class BlockOfFlatness:
+    """What is shown of one stream, strategy and base optimizer.
+
+    Attributes:
+        title: their labels.
+        rows: a measure in words, and its cells under :data:`CORRELATION_HEADINGS`.
+        figures: its figures.
+    """
+
+    title: str
+    rows: Sequence[tuple[str, Sequence[str]]]
+    figures: Sequence[Drawing]
+
+
+@dataclass(frozen=True)
+class Flatness:
+    """The part of a report about the loss landscape.
+
+    Attributes:
+        blocks: in the order of the study.
+        definitions: of the measures that occur.
+        note: how the correlations are to be read.
+        problems: sentences about landscapes that were left out or do not belong together.
+    """
+
+    blocks: Sequence[BlockOfFlatness]
+    definitions: Sequence[Definition]
+    note: str
+    problems: Sequence[str]
+
+
+NOTE = (
+    "An entry is one experience i < T-1 of one run: its flatness right after it was learnt, on its own train images, and "
+    "what is forgotten of it, R[i, i] - R[T-1, i]. A positive coefficient says that sharper minima are forgotten more. "
+    "In brackets a 95 % interval from a bootstrap over seeds: the experiences of a run are not independent, nor are runs "
+    f"of one seed under different rules, so whole seeds are drawn; there is none for fewer than {FEWEST_CLUSTERS} seeds. "
+    "Early experiences have more time to be forgotten, whatever their flatness; within experiences, each is compared "
+    "with itself alone, between rules and seeds. A correlation over rules is no proof that flatness is the cause."
+)
+
+
+def write_flatness(folder: ResultFolder, results: Results, found: FoundLandscape) -> Flatness | None:
+    """Write ``landscape.csv``, ``flatness.csv`` and ``flatness_correlation.csv``, and make what the page shows of them.
+
+    Args:
+        folder: the result folder.
+        results: what its runs have to say.
+        found: the landscapes of its runs.
+
+    Returns:
+        The part of the report; None where no landscape was measured.
+    """
+    if found.frame.empty:
+        return Flatness((), (), "", found.problems) if found.problems else None
+    flatness = flatness_table(found.frame, results.accuracy)
+    correlations = correlation_table(flatness)
+    tables = {"landscape": found.frame, "flatness": flatness, "flatness_correlation": correlations}
+    for name, table in tables.items():
+        folder.write_table(name, table)
+    blocks = [_block(key, tables, results) for key in _keys(found.frame, results)]
+    measured = set(found.frame["measure"])
+    definitions = [
+        Definition(measure.title, measure.formula, measure.source)
+        for name, measure in LANDSCAPE_MEASURES.items()
+        if name in measured
+    ]
+    return Flatness(blocks, definitions, NOTE, found.problems)
+
+
+def _keys(landscape: pd.DataFrame, results: Results) -> list[Block]:
+    """Streams, strategies and base optimizers that occur, in the order of the study."""
+    columns = ["stream", "strategy", "base_optimizer"]
+    orders = [{label: i for i, label in enumerate(labels_of(results, column))} for column in columns]
+    keys = {(str(s), str(t), str(o)) for s, t, o in landscape[columns].itertuples(index=False)}
+    return sorted(keys, key=lambda key: [order[label] for order, label in zip(orders, key, strict=True)])
+
+
+def _block(key: Block, tables: dict[str, pd.DataFrame], results: Results) -> BlockOfFlatness:
+    landscape, flatness, correlations = (_of(table, key) for table in tables.values())
+    look = looks(labels_of(results, "rule"))
+    drawn = draw_flatness(key, flatness, look), draw_away(key, landscape, look)
+    rows = [
+        (titled(*place), _cells(row))
+        for place in shown(correlations)
+        for row in at_place(correlations, *place).to_dict("records")
+    ]
+    return BlockOfFlatness(", ".join(key), rows, [drawing for drawing in drawn if drawing is not None])
+
+
+def _of(table: pd.DataFrame, key: Block) -> pd.DataFrame:
+    stream, strategy, optimizer = key
+    same = (table["stream"] == stream) & (table["strategy"] == strategy) & (table["base_optimizer"] == optimizer)
+    return table[same]
+
+
+def _cells(row: dict[str, float]) -> list[str]:
+    coefficients = [
+        _with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
+        for name in ("spearman", "pearson", "spearman_within")
+    ]
+    return [f"{int(row['pairs'])}", f"{int(row['seeds'])}", *coefficients]
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    if np.isnan(value):
+        return DASH
+    return f"{value:.2f}" if np.isnan(low) else f"{value:.2f} [{low:.2f}, {high:.2f}]"

@@ -1,0 +1,159 @@
+"""What was measured of the runs' loss landscapes, as one tidy frame, and how it goes with what is forgotten."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lifelong_lb.config import UserError
+from lifelong_lb.evaluation import LANDSCAPE_MEASURES, Correlation, pearson, spearman
+from lifelong_lb.reports.results import KEYS, Results, collect
+from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_settings, read_landscape
+
+FLATNESS_COLUMNS = [*KEYS, "experience", "measure", "at", "flatness", "forgotten"]
+_BLOCK = ["stream", "strategy", "base_optimizer"]
+_COEFFICIENTS = ("spearman", "pearson", "spearman_within", "pearson_within")
+CORRELATION_COLUMNS = [
+    *(*_BLOCK, "measure", "at", "pairs", "seeds"),
+    *(f"{name}{end}" for name in _COEFFICIENTS for end in ("", "_low", "_high")),
+]
+
+
+@dataclass(frozen=True)
+class FoundLandscape:
+    """The landscapes of a folder's done runs.
+
+    Attributes:
+        frame: one row a number, columns ``KEYS`` and :data:`~lifelong_lb.store.LANDSCAPE_COLUMNS`; empty for none.
+        problems: sentences about files that cannot be read, and about settings that differ between runs.
+    """
+
+    frame: pd.DataFrame
+    problems: tuple[str, ...] = ()
+
+
+def load_landscape(out: str | PathLike[str]) -> pd.DataFrame:
+    """Read what was measured of the loss landscapes of a result folder.
+
+    Args:
+        out: the folder. Its study asks for it with ``evaluation: {landscape: {}}``, or
+            :func:`lifelong_lb.measure_landscape` has measured it later.
+
+    Returns:
+        One row a number: run, stream, strategy, rule, base_optimizer and seed as in ``results.csv``; ``trained``, after
+        which experience, and ``measured``, on whose images; ``measure``, ``at``, ``value`` and ``std``, see
+        :data:`lifelong_lb.evaluation.LANDSCAPE_MEASURES`.
+
+    Raises:
+        UserError: when the folder holds none, or a file is damaged.
+    """
+    found = collect_landscape(ResultFolder(Path(out)))
+    if found.problems:
+        raise UserError("; ".join(found.problems))
+    if found.frame.empty:
+        raise UserError(f"{out}: no landscape here; a study asks for it with evaluation: {{landscape: {{}}}}")
+    return found.frame
+
+
+def collect_landscape(folder: ResultFolder, results: Results | None = None) -> FoundLandscape:
+    """Read what was measured of the landscapes of all done runs.
+
+    Args:
+        folder: the result folder.
+        results: what its runs have to say, where that was read already.
+
+    Returns:
+        What was found.
+
+    Raises:
+        UserError: when the folder holds no results.
+    """
+    results = results or collect(folder)
+    frames, problems, settings = [], [], {}
+    for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
+        path = folder.run_path(str(key["run"]))
+        try:
+            frame, how = read_landscape(path), landscape_settings(path)
+        except UserError as error:
+            problems.append(f"landscape left out: {error}")
+            continue
+        if frame is not None and how is not None:
+            settings[repr(sorted(how.items()))] = how
+            frames.append(frame.assign(**{column: key[column] for column in KEYS}))
+    if len(settings) > 1:
+        problems.append(
+            f"landscapes measured with {len(settings)} different settings are mixed here: {_differ(settings)}"
+        )
+    columns = [*KEYS, *LANDSCAPE_COLUMNS]
+    whole = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+    return FoundLandscape(whole, tuple(problems))
+
+
+def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Flatness at the end of each experience beside what is forgotten of it later.
+
+    Args:
+        landscape: from :func:`load_landscape`.
+        accuracy: the frame of ``accuracy.csv``.
+
+    Returns:
+        One row a run, experience i < T-1, measure and ``at``, columns :data:`FLATNESS_COLUMNS`: ``flatness`` measured
+        after experience i on its own images (higher is sharper), and ``forgotten``, R[i, i] - R[T-1, i].
+    """
+    kinds = [name for name, measure in LANDSCAPE_MEASURES.items() if measure.flatness]
+    own = landscape[(landscape["trained"] == landscape["measured"]) & landscape["measure"].isin(kinds)]
+    own = own.rename(columns={"trained": "experience", "value": "flatness"})
+    last = accuracy.groupby("run")["trained"].transform("max")
+    diagonal, end = accuracy["trained"] == accuracy["evaluated"], accuracy["trained"] == last
+    learnt = accuracy[diagonal & ~end].set_index(["run", "evaluated"])["accuracy"]
+    kept = accuracy[end].set_index(["run", "evaluated"])["accuracy"]
+    forgotten = (learnt - kept.reindex(learnt.index)).rename("forgotten").rename_axis(["run", "experience"])
+    table = own.merge(forgotten.reset_index(), on=["run", "experience"], how="inner")
+    return table[FLATNESS_COLUMNS].reset_index(drop=True)
+
+
+def correlation_table(flatness: pd.DataFrame) -> pd.DataFrame:
+    """How flatness goes with forgetting, over all rules, seeds and experiences of a stream and strategy.
+
+    Experiences of one run are not independent, nor are runs of one seed under different rules, which share initial
+    weights, class order and minibatches: the intervals come from a bootstrap that draws whole seeds, with all their
+    runs. Early experiences have more time to be forgotten, whatever their flatness: the coefficients ``within`` compare
+    each experience with itself alone, between rules and seeds.
+
+    Args:
+        flatness: from :func:`flatness_table`.
+
+    Returns:
+        One row a stream, strategy, base optimizer, measure and ``at``, columns :data:`CORRELATION_COLUMNS`: Spearman's
+        and Pearson's coefficients with 95 % intervals; NaN intervals for fewer than six seeds.
+    """
+    groups = flatness.groupby([*_BLOCK, "measure", "at"], sort=False, dropna=False)
+    rows = [
+        {**dict(zip([*_BLOCK, "measure", "at"], key, strict=True)), **_coefficients(group)} for key, group in groups
+    ]
+    return pd.DataFrame(rows, columns=CORRELATION_COLUMNS)
+
+
+def _coefficients(group: pd.DataFrame) -> dict[str, Any]:
+    x, y = group["flatness"].to_numpy(dtype=float), group["forgotten"].to_numpy(dtype=float)
+    seeds, experiences = group["seed"].tolist(), group["experience"].tolist()
+    row: dict[str, Any] = {}
+    for name, kind in (("spearman", spearman), ("pearson", pearson)):
+        for ending, strata in (("", None), ("_within", experiences)):
+            found = kind(x, y, seeds, generator=np.random.default_rng(0), strata=strata)
+            row |= {"pairs": found.pairs, "seeds": found.clusters, **dict(_named(name + ending, found))}
+    return row
+
+
+def _named(name: str, found: Correlation) -> Iterator[tuple[str, float]]:
+    yield from ((name, found.value), (f"{name}_low", found.low), (f"{name}_high", found.high))
+
+
+def _differ(settings: dict[str, dict[str, Any]]) -> str:
+    kinds = list(settings.values())
+    keys = [key for key in {**kinds[0], **kinds[1]} if any(kind.get(key) != kinds[0].get(key) for kind in kinds)]
+    return ", ".join(f"{key} is {' or '.join(dict.fromkeys(str(kind.get(key)) for kind in kinds))}" for key in keys)

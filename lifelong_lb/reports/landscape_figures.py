@@ -1,0 +1,182 @@
+"""Figures of the loss landscape: flatness against forgetting, and what happens away from the weights."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lifelong_lb.evaluation import LANDSCAPE_MEASURES
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+_AGAINST = ("rise", "m_sharpness", "adaptive_rise", "hessian_eigenvalue", "hessian_trace", "accuracy_lost_to_noise")
+_AWAY = ("m_sharpness", "adaptive_m_sharpness", "path_loss", "noisy_accuracy")
+
+Block = tuple[str, str, str]
+"""Labels of a stream, a strategy and a base optimizer."""
+Draw = Callable[["Axes", pd.DataFrame, Look], "Line2D"]
+
+
+def shown(table: pd.DataFrame, measures: Sequence[str] = tuple(LANDSCAPE_MEASURES)) -> list[tuple[str, float]]:
+    """Measures of a table, each at one place: the middle one of those measured.
+
+    Args:
+        table: with columns measure and at.
+        measures: which to look for.
+
+    Returns:
+        Measures that are there, in the order given, with their ``at``, NaN for those that have none.
+    """
+    found = []
+    for measure in measures:
+        places = sorted(set(table.loc[table["measure"] == measure, "at"].dropna()))
+        if places or (table["measure"] == measure).any():
+            middle = places[0] if measure == "hessian_eigenvalue" else places[len(places) // 2] if places else np.nan
+            found.append((measure, float(middle)))
+    return found
+
+
+def titled(measure: str, at: float) -> str:
+    """A measure and where it was taken, in words.
+
+    Args:
+        measure: its name.
+        at: radius, noise scale or rank; NaN for none.
+
+    Returns:
+        Such as ``"rise in the ball, rho 0.1"``.
+    """
+    title, what = LANDSCAPE_MEASURES[measure].title, LANDSCAPE_MEASURES[measure].at.split(",")[0]
+    return title if np.isnan(at) else f"{title}, {what} {at:g}"
+
+
+def at_place(table: pd.DataFrame, measure: str, at: float) -> pd.DataFrame:
+    """Rows of one measure at one place.
+
+    Args:
+        table: with columns measure and at.
+        measure: its name.
+        at: radius, noise scale or rank; NaN for none.
+
+    Returns:
+        A part of the table.
+    """
+    place = table["at"].isna() if np.isnan(at) else table["at"] == at
+    return table[(table["measure"] == measure) & place]
+
+
+def draw_flatness(block: Block, flatness: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
+    """Draw flatness after each experience against what is forgotten of it later, a panel a measure.
+
+    Args:
+        block: what the rows belong to.
+        flatness: rows of a flatness table of this block.
+        looks: rule to looks.
+
+    Returns:
+        The figure; None where there is nothing to draw.
+    """
+    places = shown(flatness, _AGAINST)
+    panels = {titled(*place): at_place(flatness, *place).dropna(subset=["flatness", "forgotten"]) for place in places}
+    panels = {title: rows for title, rows in panels.items() if len(rows)}
+    caption = (
+        "Each point is one experience i < T-1 of one run: across, how sharp the loss on its train images is right after "
+        "it was learnt (further right is sharper; logarithmic where all values are positive); upwards, the accuracy "
+        "lost on its test part by the end, R[i, i] - R[T-1, i], a fraction."
+    )
+    return _draw("flatness", "Flatness and forgetting", block, panels, looks, caption, _scatter, "forgotten, fraction")
+
+
+def draw_away(block: Block, landscape: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
+    """Draw m-sharpness over radii, loss along the line from the minimum before, accuracy over noise scales.
+
+    Args:
+        block: what the rows belong to.
+        landscape: rows of a landscape of this block.
+        looks: rule to looks.
+
+    Returns:
+        The figure; None where there is nothing to draw.
+    """
+    own = landscape["trained"] == landscape["measured"]
+    panels = {}
+    for measure in _AWAY:
+        lines = landscape["measure"] == measure
+        rows = landscape[lines & (~own if measure == "path_loss" else own)]
+        kind = LANDSCAPE_MEASURES[measure]
+        title = f"{kind.title}, experience before" if measure == "path_loss" else kind.title
+        if len(rows):
+            panels[f"{title}\nover {kind.at}"] = rows
+    caption = (
+        "Means over experiences, each right after it was learnt on its own images, and over seeds; bands reach one sample "
+        "standard deviation over seeds to either side. The loss on the line is that of the experience before, from "
+        "the weights after it (t = 0) to those after the next (t = 1)."
+    )
+    return _draw("landscape", "Away from the weights", block, panels, looks, caption, _curve, "")
+
+
+def _draw(
+    kind: str,
+    title: str,
+    block: Block,
+    panels: Mapping[str, pd.DataFrame],
+    looks: Mapping[str, Look],
+    caption: str,
+    draw: Draw,
+    ylabel: str,
+) -> Drawing | None:
+    from matplotlib.figure import Figure
+
+    if not panels:
+        return None
+    columns = min(len(panels), 2 if len(panels) in {2, 4} else 3)
+    rows = -(-len(panels) // columns)
+    width = WIDTH if columns > 1 else 5.8
+    name = file_name(kind, *block)
+    with style(name):
+        figure = Figure((width, 2.7 * rows + 0.5 + 0.2 * len(looks) / 3), layout="constrained")
+        handles: dict[str, Line2D] = {}
+        for index, (heading, frame) in enumerate(panels.items()):
+            axes = _panel(figure, (rows, columns, index + 1), heading)
+            axes.set_ylabel(ylabel if index % columns == 0 else "")
+            for rule in (rule for rule in looks if (frame["rule"] == rule).any()):
+                handles[rule] = draw(axes, frame[frame["rule"] == rule], looks[rule])
+            if draw is _scatter and (frame["flatness"] > 0).all():
+                axes.set_xscale("log")
+        legend(figure, {rule: handles[rule] for rule in looks if rule in handles}, width)
+        return finish(figure, name, f"{title}: {', '.join(block)}", caption)
+
+
+def _panel(figure: "Figure", place: tuple[int, int, int], heading: str) -> "Axes":
+    axes = figure.add_subplot(*place)
+    axes.set_title(heading)
+    return axes
+
+
+def _scatter(axes: "Axes", rows: pd.DataFrame, look: Look) -> "Line2D":
+    (points,) = axes.plot(
+        rows["flatness"].to_numpy(dtype=float),
+        rows["forgotten"].to_numpy(dtype=float),
+        linestyle="",
+        marker=look.marker,
+        color=look.colour,
+        markersize=4.5,
+        alpha=0.65,
+        mew=0,
+    )
+    return points
+
+
+def _curve(axes: "Axes", rows: pd.DataFrame, look: Look) -> "Line2D":
+    seeds = rows.groupby(["seed", "at"])["value"].mean().unstack("at")
+    x, mean = seeds.columns.to_numpy(dtype=float), seeds.mean().to_numpy(dtype=float)
+    (line,) = axes.plot(x, mean, color=look.colour, marker=look.marker, linestyle=look.dashes, markersize=3.5, mew=0)
+    if len(seeds) > 1:
+        std = seeds.std(ddof=1).to_numpy(dtype=float)
+        axes.fill_between(x, mean - std, mean + std, color=look.colour, alpha=0.13, linewidth=0)
+    return line

@@ -1,0 +1,85 @@
+"""Measuring the loss landscape of runs that are done, around the models they have kept."""
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lifelong_lb.config import Landscape, RunConfig, UserError, expand
+from lifelong_lb.config.parse import Problems, parse_settings
+from lifelong_lb.config.study import apply_override
+from lifelong_lb.data import data_roots
+from lifelong_lb.reports import Results, write_report
+from lifelong_lb.store import ResultFolder, StudyFile, stored_models
+from lifelong_lb.studies.study import check_device
+
+
+def measure_landscape(
+    out: str | os.PathLike[str],
+    settings: Landscape | Mapping[str, Any] | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    data: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    log: Callable[[str], None] = lambda line: None,
+) -> Results:
+    """Measure flatness and robustness of all done runs that have kept their models, and write the report.
+
+    Args:
+        out: a result folder whose study asked for ``evaluation: {save_models: true}``. Runs measured with the same
+            settings before are left as they are.
+        settings: what to measure; None for what the study says, or the defaults where it says nothing.
+        overrides: assignments such as ``"images=64"``.
+        data: folder of the data sets; None for the usual places.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        log: receives lines about how it goes.
+
+    Returns:
+        The results of all runs in the folder.
+
+    Raises:
+        UserError: when the folder holds no such runs, or settings, models or images cannot be used.
+    """
+    folder = ResultFolder(Path(out).absolute())
+    file = folder.read_study()
+    if file is None:
+        raise UserError(f"{out}: no results here (no study.json)")
+    what = _settings(settings, file, overrides)
+    check_device(device)
+    configs = _measurable(folder, file)
+    if not configs:
+        raise UserError(f"{out}: no run has kept its models; a study keeps them with evaluation: {{save_models: true}}")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
+        from lifelong_lb.studies.landscape import measure_stored
+        from lifelong_lb.studies.worker import device_of
+    with folder.locked():
+        roots = data_roots(None if data is None else Path(data))
+        measure_stored(folder, configs, what, roots, device_of(device), log)
+        return write_report(folder)
+
+
+def _settings(given: Landscape | Mapping[str, Any] | None, file: StudyFile, overrides: Sequence[str]) -> Landscape:
+    if given is None:
+        given = file.study.evaluation.landscape or Landscape()
+    raw = given.model_dump() if isinstance(given, Landscape) else dict(given)
+    for assignment in overrides:
+        apply_override(raw, assignment)
+    problems = Problems()
+    settings = parse_settings(Landscape, raw, "landscape", problems)
+    problems.raise_if_any("settings")
+    assert settings is not None
+    return settings
+
+
+def _measurable(folder: ResultFolder, file: StudyFile) -> dict[str, RunConfig]:
+    """Configurations of the done runs that have models and a loss to measure around them."""
+    seeds = tuple(dict.fromkeys(place.seed for place in file.places))
+    known = {run.config.run_id: run.config for run in expand(file.study.model_copy(update={"seeds": seeds}))}
+    found = {}
+    for run in file.labels():
+        kept = run in known and known[run].strategy.name != "icarl" and folder.has_run(run)
+        if kept and stored_models(folder.run_path(run)) and folder.read_run(run).status == "done":
+            found[run] = known[run]
+    return found

@@ -1,0 +1,90 @@
+"""Correlations over clusters, against scipy and a bootstrap written out."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lifelong_lb.evaluation import pearson, spearman
+
+KINDS = {"spearman": (spearman, stats.spearmanr), "pearson": (pearson, stats.pearsonr)}
+
+
+def entries(clusters=8, each=5, seed=0):
+    """Numbers that share a part within each cluster, some of them equal."""
+    draw = np.random.default_rng(seed)
+    shared = np.repeat(draw.normal(size=clusters), each)
+    x = np.round(shared + draw.normal(size=clusters * each), 1)
+    y = np.round(shared + draw.normal(size=clusters * each), 1)
+    return x, y, np.repeat(np.arange(clusters), each).tolist()
+
+
+def draws():
+    return np.random.default_rng(1)
+
+
+@pytest.mark.parametrize(("ours", "scipys"), KINDS.values(), ids=KINDS)
+def test_the_coefficient_is_scipy_s(ours, scipys):
+    x, y, clusters = entries()
+    found = ours(x, y, clusters, generator=draws())
+    assert found.value == pytest.approx(scipys(x, y).statistic, rel=1e-12)
+    assert (found.pairs, found.clusters) == (40, 8)
+
+
+@pytest.mark.parametrize(("ours", "scipys"), KINDS.values(), ids=KINDS)
+def test_the_interval_is_that_of_drawing_whole_clusters(ours, scipys):
+    x, y, clusters = entries(each=4)
+    x, y, clusters = x[1:], y[1:], clusters[1:]  # clusters need not be equally large
+    members = [np.flatnonzero(np.array(clusters) == c) for c in range(8)]
+    draw, found = np.random.default_rng(7), []
+    for _ in range(2000):
+        chosen = np.concatenate([members[c] for c in draw.integers(0, 8, size=8)])
+        found.append(scipys(x[chosen], y[chosen]).statistic)
+    ours_found = ours(x, y, clusters, generator=draws())
+    assert (ours_found.low, ours_found.high) == pytest.approx(tuple(np.quantile(found, [0.025, 0.975])), abs=0.03)
+
+
+def test_clusters_widen_the_interval():
+    x, y, _ = entries()
+    thrice = [np.tile(z, 3) for z in (x, y)]
+    as_clusters = spearman(*thrice, list(range(40)) * 3, generator=draws())
+    as_if_independent = spearman(*thrice, list(range(120)), generator=draws())
+    assert as_clusters.value == pytest.approx(as_if_independent.value)
+    assert as_clusters.high - as_clusters.low > 1.4 * (as_if_independent.high - as_if_independent.low)
+
+
+def test_differences_between_strata_count_for_nothing():
+    """Within each stratum y falls as x rises; over all, it rises."""
+    x, y, strata = [1, 2, 3, 11, 12, 13], [13, 12, 11, 33, 32, 31], list("aaabbb")
+    for kind in (spearman, pearson):
+        assert kind(x, y, list(range(6)), generator=draws()).value > 0.4
+        within = kind(x, y, list(range(6)), generator=draws(), strata=strata)
+        assert within.value == pytest.approx(-1)
+        assert (within.low, within.high) == pytest.approx((-1, -1))
+
+
+def test_within_strata_by_hand():
+    """Less their means x is (-1, 1, -2, 2) and y (-2, 2, 1, -1): covariance 4 - 4 = 0; of ranks 2 - 2."""
+    x, y, strata = [0, 2, 10, 14], [1, 5, 9, 7], list("aabb")
+    for kind in (spearman, pearson):
+        assert kind(x, y, list(range(4)), generator=draws(), strata=strata).value == pytest.approx(0, abs=1e-12)
+    y = [1, 5, 9, 11]  # y is (-2, 2, -1, 1): (2 + 2 + 2 + 2) / sqrt(10 * 10)
+    assert pearson(x, y, list(range(4)), generator=draws(), strata=strata).value == pytest.approx(0.8)
+    assert spearman(x, y, list(range(4)), generator=draws(), strata=strata).value == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", [spearman, pearson])
+def test_what_is_undefined(kind):
+    x, y, clusters = entries(clusters=5)
+    few = kind(x, y, clusters, generator=draws())
+    assert not math.isnan(few.value)
+    assert math.isnan(few.low)
+    assert math.isnan(few.high)
+    constant = kind(np.full(40, 0.1), entries()[1], entries()[2], generator=draws())
+    assert math.isnan(constant.value)
+    assert math.isnan(constant.low)
+    assert kind([], [], [], generator=draws()).pairs == 0
+    lone = kind([1.0, math.nan, 3.0], [1.0, 2.0, math.inf], ["a", "b", "c"], generator=draws())
+    assert (lone.pairs, lone.clusters) == (1, 1)
+    assert math.isnan(lone.value)
