@@ -12,13 +12,19 @@ import numpy as np
 INITIALISATION = "initialisation"
 CLASS_ORDER = "class-order"
 PERMUTATIONS = "permutations"
+ROTATIONS = "rotations"
+SELECTION = "selection"
+VALIDATION = "validation"
+BLUR = "blur"
+GENERATED = "generated"
 ARRIVAL = "arrival"
 DATA_ORDER = "data-order"
 MEMORY = "memory"
 NOISE = "noise"
-"""Purposes: initial weights, order of the classes, permutations of the pixels, order in which the images of an online
-stream arrive, order of the minibatches, what a memory keeps, and noise that training itself draws, such as dropout
-masks."""
+"""Purposes: initial weights, order of the classes, permutations of the pixels, angles, which images are kept where a
+stream wants some only, which are held out for validation, which go to other experiences, images made of random numbers,
+order in which the images of an online stream arrive, order of the minibatches, what a memory keeps, and noise that
+training itself draws, such as dropout masks."""
 
 
 def derive(seed: int, purpose: str, *at: int) -> int:
@@ -40,17 +46,18 @@ def derive(seed: int, purpose: str, *at: int) -> int:
     return int(sequence.generate_state(1, np.uint32)[0])
 
 
-def generator(seed: int, purpose: str) -> np.random.Generator:
+def generator(seed: int, purpose: str, *at: int) -> np.random.Generator:
     """A numpy generator of its own for one purpose.
 
     Args:
         seed: the study's seed.
         purpose: one of this module's names.
+        at: further whole numbers >= 0.
 
     Returns:
         The generator.
     """
-    return np.random.default_rng(derive(seed, purpose))
+    return np.random.default_rng(derive(seed, purpose, *at))
 
 
 def seed_all(seed: int, purpose: str, *at: int) -> None:

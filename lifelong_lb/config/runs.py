@@ -27,7 +27,14 @@ RUN_FORMAT = 2
 
 ADDED_LATER: dict[str, dict[str, Any]] = {
     "model": {"activation": "relu", "dropout": 0.0},
-    "stream": {"chunk": None, "task_boundaries": False},
+    "stream": {
+        "chunk": None,
+        "task_boundaries": False,
+        "images_per_class": None,
+        "validation": 0.0,
+        "evaluate": "test",
+        "blurry": 0.0,
+    },
 }
 """Settings that came after the first runs, with the values that mean what runs had without them: these values are left
 out of the hash, so that runs already stored keep their names."""
