@@ -182,28 +182,32 @@ def list_data(data: DataFolder = None) -> None:
             where = find_dataset(name, roots).description
         except UserError:
             where = "not found"
-        typer.echo(f"{name:<12} {where}")
+        typer.echo(f"{name:<13} {where}")
     for entry in entries(cache_folder()):
         megabytes = sum(path.stat().st_size for path in entry.iterdir()) / 1e6
-        typer.echo(f"prepared     {entry} ({megabytes:.0f} MB) from {description(entry)}")
+        typer.echo(f"prepared      {entry} ({megabytes:.0f} MB) from {description(entry)}")
 
 
 @data_app.command(name="prepare")
 def prepare_data(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Data sets, see lifelong-lb data list.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Data sets, see lifelong-lb data list, or paths of your own.")
+    ],
     data: DataFolder = None,
     download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
 ) -> None:
     """Decode data sets into the cache, so that runs only open them. Studies do it by themselves."""
     from lifelong_lb.config import UserError, unknown_name
-    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, prepared
+    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, own_source, prepared
 
     for name in names:
-        if name not in DATASETS:
+        if name not in DATASETS and not Path(name).exists():
             raise UserError(unknown_name("data set", name, DATASETS))
+    roots = data_roots(data)
     for name in names:
-        found = prepared(find_dataset(name, data_roots(data), download), cache_folder())
-        typer.echo(f"{name:<12} {len(found.train.y)} + {len(found.test.y)} images, digest {found.digest}")
+        source = find_dataset(name, roots, download) if name in DATASETS else own_source(name, roots)
+        found = prepared(source, cache_folder())
+        typer.echo(f"{name:<13} {len(found.train.y)} + {len(found.test.y)} images, digest {found.digest}")
 
 
 @data_app.command(name="verify")

@@ -12,15 +12,21 @@ import numpy as np
 INITIALISATION = "initialisation"
 CLASS_ORDER = "class-order"
 PERMUTATIONS = "permutations"
+ROTATIONS = "rotations"
+SELECTION = "selection"
+VALIDATION = "validation"
+BLUR = "blur"
+GENERATED = "generated"
 ARRIVAL = "arrival"
 DATA_ORDER = "data-order"
 AUGMENTATION = "augmentation"
 MEMORY = "memory"
 NOISE = "noise"
 LANDSCAPE = "landscape"
-"""Purposes: initial weights, order of the classes, permutations of the pixels, order in which the images of an online
-stream arrive, order of the minibatches, crops and flips of images, what a memory keeps, noise that training itself
-draws, such as dropout masks, and what measuring the loss landscape draws."""
+"""Purposes: initial weights, order of the classes, permutations of the pixels, angles, which images are kept where a
+stream wants some only, which are held out for validation, which go to other experiences, images made of random numbers,
+order in which the images of an online stream arrive, order of the minibatches, crops and flips of images, what a memory
+keeps, noise that training itself draws, such as dropout masks, and what measuring the loss landscape draws."""
 
 
 def derive(seed: int, purpose: str, *at: int) -> int:
@@ -42,17 +48,18 @@ def derive(seed: int, purpose: str, *at: int) -> int:
     return int(sequence.generate_state(1, np.uint32)[0])
 
 
-def generator(seed: int, purpose: str) -> np.random.Generator:
+def generator(seed: int, purpose: str, *at: int) -> np.random.Generator:
     """A numpy generator of its own for one purpose.
 
     Args:
         seed: the study's seed.
         purpose: one of this module's names.
+        at: further whole numbers >= 0.
 
     Returns:
         The generator.
     """
-    return np.random.default_rng(derive(seed, purpose))
+    return np.random.default_rng(derive(seed, purpose, *at))
 
 
 def seed_all(seed: int, purpose: str, *at: int) -> None:

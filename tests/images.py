@@ -85,6 +85,113 @@ def write_cifar_python(folder, classes=(0, 1, 2, 3), train_each=5, test_each=2):
     return written
 
 
+def write_cifar10_python(folder, each=2):
+    """torchvision's layout of CIFAR-10: five files to learn from and one to test on."""
+    folder.mkdir(parents=True)
+    parts = {}
+    for i, name in enumerate([*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]):
+        y = np.repeat(np.arange(10), each)
+        x = pictures(y, seed=i)
+        content = {
+            b"data": x.reshape(len(x), -1),
+            b"labels": y.tolist(),
+            b"batch_label": b"one",
+            b"filenames": [b"x.png"] * len(y),
+        }
+        (folder / name).write_bytes(pickle.dumps(content, protocol=2))
+        parts[name] = (x, y)
+    names = [f"kind {i}".encode() for i in range(10)]
+    (folder / "batches.meta").write_bytes(pickle.dumps({b"label_names": names, b"num_vis": 3072}, protocol=2))
+    *train, test = parts.values()
+    return (np.concatenate([x for x, _ in train]), np.concatenate([y for _, y in train])), test
+
+
+def write_folders(folder, classes=("ant", "bee", "cow"), each=(4, 2), parts=("train", "test"), size=12, channels=3):
+    """torchvision's ImageFolder; returns train and test pictures and labels, in the order of the files."""
+    written = []
+    for part, count, seed in zip(parts, each, (1, 2), strict=True):
+        y = np.repeat(np.arange(len(classes)), count)
+        x = pictures(y, size, seed, channels)
+        for i, (picture, label) in enumerate(zip(x, y, strict=True)):
+            path = folder / part / classes[label] / f"{i:04d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encoded(picture))
+        written.append((x, y))
+    return written
+
+
+def write_tiny_imagenet(folder, classes=4, each=(3, 2), size=64):
+    """Tiny ImageNet's own layout, with JPEG files, one of them grey; returns train and test labels."""
+    wnids = [f"n{i:08d}" for i in range(classes)]
+    y_train, y_test = (np.repeat(np.arange(classes), count) for count in each)
+    for i, (picture, label) in enumerate(zip(pictures(y_train, size, 1), y_train, strict=True)):
+        path = folder / "train" / wnids[label] / "images" / f"{wnids[label]}_{i}.JPEG"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(picture[:1] if i == 0 else picture, "JPEG"))
+    for wnid in wnids:
+        (folder / "train" / wnid / f"{wnid}_boxes.txt").write_text("nothing of interest")
+    images = folder / "val" / "images"
+    images.mkdir(parents=True)
+    mixed = np.random.default_rng(0).permutation(len(y_test))
+    for i, (picture, label) in enumerate(zip(pictures(y_test, size, 2), y_test[mixed], strict=True)):
+        (images / f"val_{i}.JPEG").write_bytes(encoded(picture, "JPEG"))
+        with (folder / "val" / "val_annotations.txt").open("a") as notes:
+            notes.write(f"val_{i}.JPEG\t{wnids[label]}\t0\t0\t62\t62\n")
+    (folder / "test" / "images").mkdir(parents=True)
+    (folder / "test" / "images" / "test_0.JPEG").write_bytes(encoded(pictures([0], size)[0], "JPEG"))
+    (folder / "wnids.txt").write_text("\n".join(reversed(wnids)))
+    return y_train, y_test[mixed]
+
+
+def write_cub(folder, classes=2, each=3):
+    """CUB-200-2011's own layout, every picture of another size, the last of each class for testing."""
+    folder.mkdir(parents=True)
+    tables = {name: [] for name in ("images", "image_class_labels", "train_test_split", "classes")}
+    number = 0
+    for label in range(classes):
+        name = f"{label + 1:03d}.Bird_{label}"
+        tables["classes"].append(f"{label + 1} {name}")
+        for i in range(each):
+            number += 1
+            path = folder / "images" / name / f"Bird_{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture = np.full((3, 30 + number, 50 - number), 40 * label + 10, np.uint8)
+            path.write_bytes(encoded(picture, "JPEG"))
+            tables["images"].append(f"{number} {name}/{path.name}")
+            tables["image_class_labels"].append(f"{number} {label + 1}")
+            tables["train_test_split"].append(f"{number} {int(i < each - 1)}")
+    for name, lines in tables.items():
+        (folder / f"{name}.txt").write_text("\n".join(lines) + "\n")
+
+
+def write_svhn(folder, each=(2, 1)):
+    """SVHN's own layout, in which the digit 0 has the label 10; returns train and test pictures and digits."""
+    from scipy.io import savemat
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for part, count, seed in (("train", each[0], 1), ("test", each[1], 2)):
+        y = np.repeat(np.arange(10), count)
+        x = pictures(y, 32, seed)
+        labels = np.where(y == 0, 10, y).astype(np.uint8)[:, None]
+        savemat(folder / f"{part}_32x32.mat", {"X": x.transpose(2, 3, 1, 0), "y": labels}, do_compression=True)
+        written.append((x, y))
+    return written
+
+
+def write_five(root):
+    """All five data sets of five-datasets, each in a layout of its own; returns their train and test parts."""
+    return {
+        "svhn": write_svhn(root / "svhn"),
+        "mnist": write_mnist_idx(root / "MNIST" / "raw", each=2),
+        "cifar10": write_cifar10_python(root / "cifar-10-batches-py"),
+        "notmnist": write_folders(
+            root / "notMNIST", tuple("ABCDEFGHIJ"), (2, 1), parts=("Train", "Test"), size=28, channels=1
+        ),
+        "fashion-mnist": write_mnist_idx(root / "FashionMNIST" / "raw", each=4, compressed=True),
+    }
+
+
 def write_mnist_parquet(folder, each=3):
     """A whole little MNIST in the layout of the hub; returns train and test pictures and labels."""
     written = []

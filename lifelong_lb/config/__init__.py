@@ -12,24 +12,41 @@ from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.runs import GridRun, RunConfig, expand
 from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
-from lifelong_lb.config.streams import STREAM_ENTRIES, PermutedStream, SplitStream, StreamEntry
+from lifelong_lb.config.streams import (
+    FIVE_DATASETS,
+    STREAM_ENTRIES,
+    DealtStream,
+    FiveDatasets,
+    Generated,
+    OwnImages,
+    PermutedStream,
+    RotatedStream,
+    SplitStream,
+    StreamEntry,
+)
 from lifelong_lb.config.study import AXES, Study, parse_study, read_study
 from lifelong_lb.config.train import Evaluation, Train
 
 __all__ = [
     "AXES",
+    "FIVE_DATASETS",
     "MODEL_ENTRIES",
     "OPTIMIZER_ENTRIES",
     "RULE_ENTRIES",
     "STRATEGY_ENTRIES",
     "STREAM_ENTRIES",
+    "DealtStream",
     "Entry",
     "Evaluation",
+    "FiveDatasets",
+    "Generated",
     "GridRun",
     "Landscape",
     "ModelEntry",
     "OptimizerEntry",
+    "OwnImages",
     "PermutedStream",
+    "RotatedStream",
     "RuleEntry",
     "RunConfig",
     "SplitStream",

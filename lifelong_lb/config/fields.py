@@ -55,15 +55,22 @@ def _dotted_name(value: Any) -> Any:
     return value
 
 
+def _place(value: Any) -> Any:
+    if not isinstance(value, str) or not is_plain_text(value):
+        raise ValueError(f"must be the path of a folder, or of an .npz file; got {value!r}")
+    return value
+
+
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Int = Annotated[int, BeforeValidator(_no_bool)]
 NonNegative = Annotated[Float, Field(ge=0)]
 Positive = Annotated[Float, Field(gt=0)]
 Fraction = Annotated[Float, Field(ge=0, lt=1)]
-NotNegative = Annotated[Int, Field(ge=0)]
+UnitInterval = Annotated[Float, Field(ge=0, le=1)]
 AtLeastOne = Annotated[Int, Field(ge=1)]
 WholeNumber = Annotated[Int, Field(ge=0)]
 DottedName = Annotated[str, BeforeValidator(_dotted_name)]
+PlaceName = Annotated[str, BeforeValidator(_place)]
 PlainValues = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.models import MODEL_ENTRIES
@@ -66,6 +67,8 @@ def _settings(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _shown(value: Any) -> str:
+    if value is PydanticUndefined:
+        return "(needed)"
     if value is None:
         return "null"
     return str(list(value)) if isinstance(value, tuple) else str(value)

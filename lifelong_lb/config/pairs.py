@@ -1,8 +1,8 @@
 """Entries that do not work together, each for a reason that can be told before anything runs."""
 
 from lifelong_lb.config.models import ModelEntry
-from lifelong_lb.config.strategies import AGEM, DER, STRATEGY_ENTRIES, DERPlusPlus, LwF, Replay, StrategyEntry
-from lifelong_lb.config.streams import StreamEntry
+from lifelong_lb.config.strategies import AGEM, DER, STRATEGY_ENTRIES, DERPlusPlus, ICaRL, LwF, Replay, StrategyEntry
+from lifelong_lb.config.streams import DealtStream, StreamEntry
 from lifelong_lb.config.train import Train
 
 
@@ -28,6 +28,8 @@ def why_not(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, tra
             "replay with an experience-balanced memory would share it out over the chunks of an online stream "
             "(choose memory: class-balanced or reservoir)"
         )
+    if isinstance(strategy, ICaRL) and isinstance(stream, DealtStream) and stream.blurry:
+        return f"icarl takes the classes of each experience for new ones, so blurry must be 0; got {stream.blurry:g}"
     if model.head not in strategy.heads:
         return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
     if isinstance(strategy, DER | DERPlusPlus):

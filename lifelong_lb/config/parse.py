@@ -138,6 +138,7 @@ _PLAIN = {
     **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
     "dict_type": "must be a mapping",
     "too_short": "must not be empty",
+    "missing": "needs a value; got none",
 }
 """Our words for pydantic's error types."""
 

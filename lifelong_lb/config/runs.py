@@ -27,7 +27,14 @@ RUN_FORMAT = 2
 
 ADDED_LATER: dict[str, dict[str, Any]] = {
     "model": {"activation": "relu", "dropout": 0.0, "input_dropout": 0.0},
-    "stream": {"chunk": None, "task_boundaries": False},
+    "stream": {
+        "chunk": None,
+        "task_boundaries": False,
+        "images_per_class": None,
+        "validation": 0.0,
+        "evaluate": "test",
+        "blurry": 0.0,
+    },
     "strategy": {"memory": "experience-balanced"},
     "train": {"random_crop": 0, "random_flip": False},
     "rule": {"from_experience": 0},

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import StrictBool
 
-from lifelong_lb.config.fields import AtLeastOne, NotNegative, Settings
+from lifelong_lb.config.fields import AtLeastOne, Settings, WholeNumber
 from lifelong_lb.config.landscape import Landscape
 
 
@@ -23,7 +23,7 @@ class Train(Settings):
     epochs: AtLeastOne = 1
     batch_size: AtLeastOne = 10
     precision: Literal["float32", "bfloat16"] = "float32"
-    random_crop: NotNegative = 0
+    random_crop: WholeNumber = 0
     random_flip: bool = False
 
 

@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lifelong_lb.config import UserError
+from lifelong_lb.config import FIVE_DATASETS, Generated, OwnImages, StreamEntry, UserError
 from lifelong_lb.data.arrays import Source
-from lifelong_lb.data.cifar100 import download_cifar100, find_cifar100
 from lifelong_lb.data.digits import DigitsSource
-from lifelong_lb.data.mnist import download_mnist, find_mnist
+from lifelong_lb.data.five import find_five
+from lifelong_lb.data.generated import GeneratedSource
+from lifelong_lb.data.known import KNOWN
+from lifelong_lb.data.own import own_source
 from lifelong_lb.data.prepared import cache_folder, prepared
 
 if TYPE_CHECKING:
@@ -17,13 +19,16 @@ if TYPE_CHECKING:
 
 DATASETS: dict[str, Callable[[Sequence[Path]], Source]] = {
     "digits": lambda roots: DigitsSource(),
-    "cifar100": find_cifar100,
-    "mnist": find_mnist,
+    **{name: known.find for name, known in KNOWN.items()},
+    "five-datasets": find_five,
 }
 """Data set to the function that finds it below some folders."""
 
-DOWNLOADS: dict[str, Callable[[Path], None]] = {"cifar100": download_cifar100, "mnist": download_mnist}
-"""Data sets that can be fetched when that is asked for."""
+DOWNLOADS: dict[str, Sequence[str]] = {
+    **{name: (name,) for name, known in KNOWN.items() if known.torchvision is not None},
+    "five-datasets": tuple(name for name in FIVE_DATASETS if KNOWN[name].torchvision is not None),
+}
+"""Data sets that can be fetched when that is asked for, and what has to be fetched of them."""
 
 ENVIRONMENT_VARIABLE = "LIFELONG_LB_DATA"
 
@@ -65,12 +70,43 @@ def find_dataset(name: str, roots: Sequence[Path] = (), download: bool = False) 
     Raises:
         UserError: when it is not found, listing every path tried.
     """
-    if download and name in DOWNLOADS:
+    for part in DOWNLOADS.get(name, ()) if download else ():
         try:
-            return DATASETS[name](roots)
+            KNOWN[part].find(roots)
         except UserError:
-            DOWNLOADS[name](roots[0])
+            KNOWN[part].download(roots[0])
     return DATASETS[name](roots)
+
+
+def find_images(entry: StreamEntry, roots: Sequence[Path] = (), download: bool = False) -> Source:
+    """Find the images of a stream.
+
+    Args:
+        entry: what the study file says.
+        roots: folders to search, best first; see :func:`data_roots`.
+        download: whether a data set that is not found may be downloaded.
+
+    Returns:
+        Their source; images are not read yet.
+
+    Raises:
+        UserError: when they are not found, listing every path tried.
+    """
+    if isinstance(entry, OwnImages):
+        return own_source(entry.source, roots, entry.image_size)
+    if isinstance(entry, Generated):
+        return GeneratedSource(
+            experiences=entry.experiences,
+            classes=entry.classes_per_experience,
+            similarity=entry.similarity,
+            noise=entry.noise,
+            image_size=entry.image_size,
+            train_images=entry.train_images,
+            test_images=entry.test_images,
+            data_seed=entry.data_seed,
+        )
+    assert entry.dataset is not None, entry
+    return find_dataset(entry.dataset, roots, download)
 
 
 def load_images(source: Source, cache: Path | None = None) -> "ImageData":
@@ -95,7 +131,7 @@ def load_images(source: Source, cache: Path | None = None) -> "ImageData":
         ImageTensors(torch.from_numpy(part.x), torch.from_numpy(part.y), part.class_names)
         for part in (found.train, found.test)
     )
-    return ImageData(train, test, source.mean, source.std, source.description, found.digest)
+    return ImageData(train, test, found.mean, found.std, source.description, found.digest)
 
 
 __all__ = [
@@ -105,6 +141,8 @@ __all__ = [
     "cache_folder",
     "data_roots",
     "find_dataset",
+    "find_images",
     "load_images",
+    "own_source",
     "prepared",
 ]

@@ -2,11 +2,13 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lifelong_lb.config import UserError
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,87 @@ def digest(train: Arrays, test: Arrays) -> str:
     return whole.hexdigest()[:16]
 
 
+def channel_statistics(x: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, exactly: from counts of the 256 values.
+
+    Args:
+        x: uint8 ``(N, C, H, W)``, at least one image.
+
+    Returns:
+        ``(C,)`` and ``(C,)``, in units of 0..1, rounded to six places.
+
+    Raises:
+        UserError: when all pixels of a channel are equal.
+
+    Example:
+        >>> channel_statistics(np.array([0, 255, 255, 0], np.uint8).reshape(2, 1, 1, 2))
+        ((0.5,), (0.5,))
+    """
+    values = np.arange(256) / 255
+    means, stds = [], []
+    for channel in range(x.shape[1]):
+        counts = np.zeros(256)
+        for start in range(0, len(x), 1000):  # counting takes eight bytes a pixel
+            counts += np.bincount(x[start : start + 1000, channel].ravel(), minlength=256)
+        share = counts / counts.sum()
+        mean = float(share @ values)
+        std = float(share @ (values - mean) ** 2) ** 0.5
+        if std < 1e-6:
+            raise UserError(
+                f"all pixels of the images to learn from have the value {mean * 255:.0f} in channel {channel}"
+            )
+        means.append(round(mean, 6))
+        stds.append(round(std, 6))
+    return tuple(means), tuple(stds)
+
+
+def alike(train: Arrays, test: Arrays) -> tuple[Arrays, Arrays]:
+    """Bring two parts to the same number of channels: grey becomes RGB where the other part is RGB.
+
+    Args:
+        train: one part.
+        test: the other.
+
+    Returns:
+        Both, with equally many channels.
+    """
+    channels = max(train.x.shape[1], test.x.shape[1])
+    first, second = (
+        part if part.x.shape[1] == channels else Arrays(part.x.repeat(channels, axis=1), part.y, part.class_names)
+        for part in (train, test)
+    )
+    return first, second
+
+
 class Source(ABC):
     """A place that a data set can be read from.
 
     Attributes:
         description: what and where it is, for people.
-        mean: mean of each channel over the data set's train part, in units of 0..1.
+        mean: mean of each channel over the data set's train part, in units of 0..1; None to take it from the images.
         std: its standard deviation, likewise.
     """
 
     description: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    def settings(self) -> dict[str, str]:
+        """What shapes the images beside the content of the files.
+
+        Returns:
+            A mapping of texts, which names no folder.
+        """
+        named = [f.name for f in fields(self)]  # type: ignore[arg-type]  # every source with files is a dataclass
+        return {name: str(getattr(self, name)) for name in named if name != "folder"}
+
+    def file_names(self) -> list[str]:
+        """Names of :meth:`files` that stay the same where the whole data set is moved.
+
+        Returns:
+            One name a file, in the same order.
+        """
+        return [path.name for path in self.files()]
 
     def files(self) -> list[Path]:
         """Files that the images are read from.

@@ -1,4 +1,4 @@
-"""MNIST as its authors publish it and torchvision unpacks it: four IDX files, plain or compressed."""
+"""MNIST and its kin as their authors publish them and torchvision unpacks them: four IDX files, plain or compressed."""
 
 import gzip
 import math
@@ -13,7 +13,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Source
 
 SIZE = (28, 28)
-CLASSES = 10
+DIGITS = tuple(map(str, range(10)))
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,15 @@ class MnistIdxSource(Source):
 
     Attributes:
         folder: where they lie.
+        mean: see :class:`~lifelong_lb.data.arrays.Source`.
+        std: likewise.
+        class_names: by label; there are no other labels.
     """
 
     folder: Path
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    class_names: tuple[str, ...] = DIGITS
 
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
@@ -87,9 +91,9 @@ class MnistIdxSource(Source):
             raise UserError(f"{images}: holds images of {x.shape[1]} x {x.shape[2]} pixels; all must have 28 x 28")
         if len(x) != len(y) or len(x) == 0:
             raise UserError(f"{labels}: holds {len(y)} labels, and {images.name} {len(x)} images")
-        if y.max() >= CLASSES:
-            raise UserError(f"{labels}: holds the label {y.max()}; labels are 0 to {CLASSES - 1}")
-        return Arrays(x[:, None], y.astype(np.int64), tuple(map(str, range(CLASSES))))
+        if y.max() >= len(self.class_names):
+            raise UserError(f"{labels}: holds the label {y.max()}; labels are 0 to {len(self.class_names) - 1}")
+        return Arrays(x[:, None], y.astype(np.int64), self.class_names)
 
     def _file(self, name: str) -> Path:
         plain, packed = self.folder / name, self.folder / f"{name}.gz"

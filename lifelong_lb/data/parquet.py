@@ -12,33 +12,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.arrays import Arrays, Source
+from lifelong_lb.data.arrays import Arrays, Source, alike
+from lifelong_lb.data.pictures import PictureStack
 
 SHARD = re.compile(r"-(\d+)-of-(\d+)\.parquet$")
-MODES = {1: "L", 3: "RGB"}
-"""Pillow's mode by number of channels."""
+PREFIXES = {"train": ("train",), "test": ("test", "valid", "validation", "val")}
+"""What the files of each part may begin with; the first that is there counts."""
 
 
 @dataclass(frozen=True)
 class ParquetSource(Source):
-    """A folder with ``train-*.parquet`` and ``test-*.parquet``.
+    """A folder with ``train-*.parquet`` and ``test-*.parquet`` (or ``valid-*``, ``validation-*``, ``val-*``).
 
-    Each file has a column of images (a struct with encoded ``bytes``) and one of integer labels. Images are read as
-    grey where ``mean`` has one channel, as RGB where it has three.
+    Each file has a column of images (encoded, or a struct with encoded ``bytes``) and one of integer labels.
 
     Attributes:
         folder: where the files lie.
         image_columns: names the images' column may have.
         label_columns: names the labels' column may have, the first found counts.
-        size: height and width every image must have.
+        size: height and width every image must have; None for those of the first.
+        mean: see :class:`~lifelong_lb.data.arrays.Source`.
+        std: likewise.
+        channels: 1 to read images as grey, 3 as RGB; None for grey when all are grey.
+        fit: see :class:`~lifelong_lb.data.pictures.PictureStack`.
     """
 
     folder: Path
     image_columns: tuple[str, ...]
     label_columns: tuple[str, ...]
-    size: tuple[int, int]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    size: tuple[int, int] | None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    channels: int | None = None
+    fit: int | None = None
 
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
@@ -98,10 +104,12 @@ class ParquetSource(Source):
         Raises:
             UserError: naming the file that is missing or damaged, or whose images are not of the size expected.
         """
-        return self._part("train"), self._part("test")
+        train = self._part("train", self.size)
+        return alike(train, self._part("test", (train.x.shape[2], train.x.shape[3])))
 
     def _files(self, part: str) -> list[Path]:
-        files = sorted(self.folder.glob(f"{part}-*.parquet"))
+        found = (sorted(self.folder.glob(f"{prefix}-*.parquet")) for prefix in PREFIXES[part])
+        files = next(filter(None, found), [])
         if not files:
             raise UserError(f"{self.folder}: has no {part}-*.parquet")
         for path in files:
@@ -110,39 +118,25 @@ class ParquetSource(Source):
                 raise UserError(f"{path}: one of {int(shard[2])} files, but {len(files)} of them are there")
         return files
 
-    def _part(self, part: str) -> Arrays:
+    def _part(self, part: str, size: tuple[int, int] | None) -> Arrays:
         files = self._files(part)
         opened = [_opened(path) for path in files]
         total = sum(file.metadata.num_rows for file in opened)
-        x = np.empty((total, len(self.mean), *self.size), dtype=np.uint8)
-        y = np.empty(total, dtype=np.int64)
+        if total == 0:
+            raise UserError(f"{self.folder}: its {part} part holds no images")
+        stack = PictureStack(total, size, self.channels, self.fit)
+        y: list[int] = []
         names: tuple[str, ...] = ()
-        at = 0
         for path, file in zip(files, opened, strict=True):
             image, label = self._columns(path, file)
             names = names or _class_names(file, label)
             for group in range(file.num_row_groups):
                 table = _guarded(path, lambda f=file, g=group, c=(image, label): f.read_row_group(g, columns=list(c)))
                 for picture, number in zip(table[image].to_pylist(), table[label].to_pylist(), strict=True):
-                    x[at] = self._decoded(path, at, picture)
-                    y[at] = self._label(path, at, number)
-                    at += 1
+                    stack.add(io.BytesIO(_bytes(picture)), f"{path}: image {len(y)}")
+                    y.append(self._label(path, len(y), number))
             file.close()
-        return Arrays(x, y, names)
-
-    def _decoded(self, path: Path, row: int, picture: Any) -> NDArray[np.uint8]:
-        from PIL import Image, UnidentifiedImageError
-
-        try:
-            with Image.open(io.BytesIO(picture["bytes"])) as image:
-                pixels = np.asarray(image.convert(MODES[len(self.mean)]), dtype=np.uint8)
-        except (TypeError, KeyError, OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
-            raise UserError(f"{path}: image {row} cannot be decoded ({error})") from None
-        if pixels.shape[:2] != self.size:
-            height, width = pixels.shape[:2]
-            want = f"{self.size[0]} x {self.size[1]}"
-            raise UserError(f"{path}: image {row} has {height} x {width} pixels; all must have {want}")
-        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        return Arrays(stack.images(), np.array(y, dtype=np.int64), names)
 
     @staticmethod
     def _label(path: Path, row: int, number: Any) -> int:
@@ -158,6 +152,12 @@ class ParquetSource(Source):
     def _columns(self, path: Path, file: Any) -> tuple[str, str]:
         names = file.schema_arrow.names
         return _first(path, names, self.image_columns), _first(path, names, self.label_columns)
+
+
+def _bytes(picture: Any) -> bytes:
+    """An encoded picture out of its cell; empty, which cannot be decoded, where there is none."""
+    content = picture.get("bytes") if isinstance(picture, dict) else picture
+    return content if isinstance(content, bytes) else b""
 
 
 def _opened(path: Path) -> Any:

@@ -49,29 +49,32 @@ class Place:
         return sorted(path for path in root.glob(self.pattern) if path.is_dir())
 
 
-def hub_places(layout: Layout, owner: str, name: str) -> tuple[Place, ...]:
+def hub_places(layout: Layout, owner: str, name: str, configuration: str | None = None) -> tuple[Place, ...]:
     """Where Parquet files of the Hugging Face hub may lie, be they copied by hand or left by its tools.
 
     Args:
         layout: the layout.
         owner: who publishes the data set there.
-        name: its name there, which is that of its configuration too.
+        name: its name there.
+        configuration: the folder of the files within it; None for one that is called as the data set is.
 
     Returns:
         Places, best first.
     """
     cached = (f"datasets--{owner}--{name}", f"hub/datasets--{owner}--{name}", f"datasets--{name}")
-    copied = (".", name, f"{name}/{name}", f"{owner}/{name}/{name}")
-    return tuple(Place(p, layout) for p in (*copied, *(f"{folder}/snapshots/*/{name}" for folder in cached)))
+    inner = configuration or name
+    copied = (".", name, f"{name}/{inner}", f"{owner}/{name}/{inner}")
+    return tuple(Place(p, layout) for p in (*copied, *(f"{folder}/snapshots/*/{inner}" for folder in cached)))
 
 
-def find_source(title: str, places: Sequence[Place], roots: Sequence[Path]) -> Source:
+def find_source(title: str, places: Sequence[Place], roots: Sequence[Path], hint: str) -> Source:
     """Find a data set.
 
     Args:
         title: what to call it in messages.
         places: tried in this order below each folder searched.
         roots: folders to search, best first.
+        hint: a last line that says how the data set can be got.
 
     Returns:
         The first source found; its files are not opened yet.
@@ -91,17 +94,18 @@ def find_source(title: str, places: Sequence[Place], roots: Sequence[Path]) -> S
         + "\n  ".join(dict.fromkeys(tried))
         + "\nLayouts accepted:\n  "
         + "\n  ".join(layouts)
-        + "\nPoint --data (or LIFELONG_LB_DATA) to it, or let torchvision download it with --download."
+        + f"\n{hint}"
     )
 
 
-def download(title: str, kind: str, folder: Path) -> None:
+def download(title: str, kind: str, folder: Path, parts: Sequence[str] = ()) -> None:
     """Let torchvision download a data set.
 
     Args:
         title: what to call it in messages.
         kind: torchvision's name for it.
-        folder: where its own folder shall lie.
+        folder: where its own folder, or its files, shall lie.
+        parts: its parts, where each is asked for by itself.
 
     Raises:
         UserError: when the download fails.
@@ -110,6 +114,8 @@ def download(title: str, kind: str, folder: Path) -> None:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        getattr(torchvision.datasets, kind)(str(folder), download=True)
+        fetch = getattr(torchvision.datasets, kind)
+        for settings in [{"split": part} for part in parts] or [{}]:
+            fetch(str(folder), download=True, **settings)
     except (OSError, RuntimeError) as error:
         raise UserError(f"{title} could not be downloaded to {folder} ({error})") from None

@@ -5,9 +5,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.arrays import Arrays, Source, digest
+from lifelong_lb.data.arrays import Arrays, Source, channel_statistics, digest
 from lifelong_lb.store.files import write_json
 
-FORMAT = 1
+FORMAT = 2
 """Raised when what is written changes; what was written in another format is made anew."""
 ENVIRONMENT_VARIABLE = "LIFELONG_LB_CACHE"
 PARTS = ("train", "test")
@@ -33,11 +33,15 @@ class Prepared:
             copy of the page, never the file.
         test: images to measure accuracy on.
         digest: of all images and labels, see :func:`lifelong_lb.data.arrays.digest`.
+        mean: ``(C,)``, mean of each channel: what the source says, else that of the train part, in units of 0..1.
+        std: ``(C,)``, its standard deviation, likewise.
     """
 
     train: Arrays
     test: Arrays
     digest: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 def cache_folder() -> Path:
@@ -73,7 +77,7 @@ def prepared(source: Source, cache: Path) -> Prepared:
     """
     if not source.files():
         train, test = source.read()
-        return Prepared(train, test, digest(train, test))
+        return Prepared(train, test, digest(train, test), *_statistics(source, train))
     with _telling_of(cache):
         entry = cache / _key(source, cache)
         found = _opened(entry)
@@ -135,7 +139,8 @@ def _opened(entry: Path) -> Prepared | None:
             if list(x.shape) != known[part] or len(y) != len(x) or x.dtype != np.uint8 or y.dtype != np.int64:
                 return None
             parts[part] = Arrays(x, y, tuple(known["class_names"]))
-        return Prepared(**parts, digest=str(known["digest"]))
+        statistics = [tuple(float(value) for value in known[name]) for name in ("mean", "std")]
+        return Prepared(parts["train"], parts["test"], str(known["digest"]), *statistics)
     except (OSError, EOFError, ValueError, LookupError, TypeError):
         return None
 
@@ -145,8 +150,15 @@ def _mapped(path: Path) -> NDArray[Any]:
     return array
 
 
+def _statistics(source: Source, train: Arrays) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if source.mean is not None and source.std is not None:
+        return source.mean, source.std
+    return channel_statistics(train.x)
+
+
 def _made(source: Source, entry: Path) -> Prepared:
     train, test = source.read()
+    mean, std = _statistics(source, train)
     scratch = Path(tempfile.mkdtemp(dir=entry.parent, prefix=f".{entry.name}."))
     try:
         for part, arrays in zip(PARTS, (train, test), strict=True):
@@ -154,7 +166,8 @@ def _made(source: Source, entry: Path) -> Prepared:
                 _write(scratch / f"{part}-{name}.npy", array)
         shapes = {part: list(arrays.x.shape) for part, arrays in zip(PARTS, (train, test), strict=True)}
         known = {"format": FORMAT, "source": source.description, "digest": digest(train, test), **shapes}
-        write_json(scratch / "entry.json", {**known, "class_names": list(train.class_names)})
+        known |= {"mean": list(mean), "std": list(std), "class_names": list(train.class_names)}
+        write_json(scratch / "entry.json", known)
         scratch.chmod(0o755)
         shutil.rmtree(entry, ignore_errors=True)  # broken, or it would have been opened
         scratch.rename(entry)
@@ -174,30 +187,43 @@ def _write(path: Path, array: NDArray[Any]) -> None:
 
 def _key(source: Source, cache: Path) -> str:
     """Hash of the contents of a source's files, and of how they are read."""
-    how = {f.name: str(getattr(source, f.name)) for f in fields(source) if f.name != "folder"}  # type: ignore[arg-type]  # every source with files is a dataclass
-    whole = hashlib.sha256(json.dumps([FORMAT, type(source).__name__, how], sort_keys=True).encode())
-    for path in source.files():
-        whole.update(f"{path.name}:{_content(path, cache)}\n".encode())
+    how = json.dumps([FORMAT, type(source).__name__, source.settings()], sort_keys=True)
+    whole = hashlib.sha256(how.encode())
+    whole.update(_contents(source.files(), source.file_names(), cache).encode())
     return whole.hexdigest()[:16]
 
 
-def _content(path: Path, cache: Path) -> str:
-    """Hash of a file's content; taken again only when its size or time of change is another."""
-    place = str(path.resolve())
-    note = cache / "digests" / f"{hashlib.sha256(place.encode()).hexdigest()[:16]}.json"
+def _contents(paths: Sequence[Path], names: Sequence[str], cache: Path) -> str:
+    """Hash of the files' names and contents; taken again only when a name, size or time of change is another."""
+    seen = hashlib.sha256()
+    for path, name in zip(paths, names, strict=True):
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        seen.update(f"{path.absolute()}:{name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    where = hashlib.sha256("\n".join(str(path.absolute()) for path in paths).encode(errors="surrogateescape"))
+    note = cache / "digests" / f"{where.hexdigest()[:16]}.json"
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        known = json.loads(note.read_text(encoding="utf-8"))
+        if known.get("seen") == seen.hexdigest() and isinstance(known.get("sha256"), str):
+            return str(known["sha256"])
+    whole = hashlib.sha256()
+    for path, name in zip(paths, names, strict=True):
+        whole.update(f"{name}:{_content(path)}\n".encode(errors="surrogateescape"))
+    write_json(
+        note,
+        {"files": len(paths), "first": ascii(str(paths[0])), "seen": seen.hexdigest(), "sha256": whole.hexdigest()},
+    )
+    return whole.hexdigest()
+
+
+def _content(path: Path) -> str:
     try:
-        stat = path.stat()
-        seen = {"path": place, "size": stat.st_size, "changed": stat.st_mtime_ns}
-        with suppress(OSError, ValueError, TypeError, AttributeError):
-            known = json.loads(note.read_text(encoding="utf-8"))
-            if {key: known.get(key) for key in seen} == seen and isinstance(known.get("sha256"), str):
-                return str(known["sha256"])
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    write_json(note, {**seen, "sha256": found})
-    return found
 
 
 @contextmanager

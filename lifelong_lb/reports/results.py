@@ -1,6 +1,7 @@
 """From the stored runs to the two tidy frames that everything else is made from."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lifelong_lb.config import AXES, UserError
+from lifelong_lb.config.runs import ADDED_LATER
 from lifelong_lb.evaluation import (
     CONTINUAL_METRICS,
     METRICS,
@@ -163,20 +165,50 @@ def _add_intransigence(runs: pd.DataFrame, study: StudyFile, records: dict[str, 
 
 
 def _mixtures(records: dict[str, RunRecord]) -> list[str]:
-    """Sentences about runs made with different versions of the code, or from different images."""
+    """Sentences about runs made with different versions of the code, or from different images or streams."""
     sentences = []
     for key in ("lifelong_lb", "commit", "torch", "avalanche"):
         versions = sorted({str(record.environment.get(key)) for record in records.values() if record.environment})
         if len(versions) > 1:
             sentences.append(f"runs with different versions of {key} are mixed here: {', '.join(versions)}")
-    hashes: dict[str, set[str]] = {}
-    for record in records.values():
-        if record.data:
-            hashes.setdefault(str(record.config["stream"]["name"]), set()).add(str(record.data.get("sha256")))
-    for stream, found in hashes.items():
-        if len(found) > 1:
-            sentences.append(f"runs of {stream} saw {len(found)} different sets of images and cannot be compared")
-    return sentences
+    return [*sentences, *_different_streams(records.values())]
+
+
+_DIFFERENCES = {
+    "sha256": "saw {n} different sets of images",
+    "class_order": "met the classes in {n} different orders",
+    "class_names": "had {n} different lists of class names",
+    "label_map": "had {n} different maps of labels",
+    "permutations": "permuted pixels in {n} different ways",
+    "angles": "turned images by {n} different lists of angles",
+    "arrangement": "dealt the images out in {n} different ways",
+}
+"""What is recorded of a stream's images, and what to say where it differs between runs of one stream.
+
+Images have to be the same for all seeds, everything else within a seed.
+"""
+
+
+def _different_streams(records: Iterable[RunRecord]) -> list[str]:
+    """Sentences about runs that cannot be compared, although the same stream was asked for."""
+    found: dict[tuple[str, str, int | None], set[str]] = {}
+    names: dict[str, str] = {}
+    for record in records:
+        settings = record.config["stream"].items()
+        stream = json.dumps([pair for pair in sorted(settings) if pair not in ADDED_LATER["stream"].items()])
+        names[stream] = str(record.config["stream"]["name"])
+        for key in _DIFFERENCES:
+            if key in record.data:  # older runs have recorded less
+                seed = None if key == "sha256" else record.config.get("seed")
+                found.setdefault((stream, key, seed), set()).add(json.dumps(record.data[key], sort_keys=True))
+    said: dict[str, None] = {}
+    for (stream, key, seed), values in found.items():
+        if len(values) > 1:
+            under = "" if seed is None else f" with seed {seed}"
+            said[f"runs of {names[stream]}{under} {_DIFFERENCES[key].format(n=len(values))} and cannot be compared"] = (
+                None
+            )
+    return list(said)
 
 
 def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:

@@ -6,16 +6,28 @@ from lifelong_lb.config import StreamEntry
 from lifelong_lb.data.image_tensors import ImageData
 from lifelong_lb.streams.online import arriving
 from lifelong_lb.streams.permuted import permuted_stream
+from lifelong_lb.streams.rotated import rotated_stream
 from lifelong_lb.streams.split import split_stream
 from lifelong_lb.streams.stream import Stream
 
 STREAMS: dict[str, Callable[[StreamEntry, ImageData, int], Stream]] = {
     "split-digits": split_stream,
     "split-mnist": split_stream,
+    "split-fashion-mnist": split_stream,
+    "split-cifar10": split_stream,
     "split-cifar100": split_stream,
+    "split-tiny-imagenet": split_stream,
+    "split-cub200": split_stream,
+    "five-datasets": split_stream,
     "permuted-digits": permuted_stream,
     "permuted-mnist": permuted_stream,
+    "rotated-digits": rotated_stream,
+    "rotated-mnist": rotated_stream,
+    "generated": split_stream,
+    "split": split_stream,
+    "permuted": permuted_stream,
+    "rotated": rotated_stream,
 }
 """Names that a study file knows, and the functions that build them from entry, images and seed."""
 
-__all__ = ["STREAMS", "Stream", "arriving", "permuted_stream", "split_stream"]
+__all__ = ["STREAMS", "Stream", "arriving", "permuted_stream", "rotated_stream", "split_stream"]

@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from lifelong_lb.config import SplitStream, StreamEntry
-from lifelong_lb.data.classes import check_test_classes, class_order
+from lifelong_lb.config import DealtStream, StreamEntry
+from lifelong_lb.data.classes import class_order
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
+from lifelong_lb.data.selection import select
 from lifelong_lb.data.shape import Shape
-from lifelong_lb.streams.stream import Stream, avalanche_streams, labelled_dataset
+from lifelong_lb.seeding import BLUR, generator
+from lifelong_lb.streams.stream import Stream, arrangement, avalanche_streams, labelled_dataset
+
+Indices = NDArray[np.int64]
 
 
 def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
@@ -17,12 +23,13 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
 
     In the task-incremental scenario an image's label is its class's place within its experience, and its task label
     the experience; in the class-incremental one its label is its class's place in the whole order, and its task label
-    0. Images are shared, not copied: an experience is a set of indices.
+    0; in the domain-incremental one its label is its class's place within its experience, and its task label 0. Images
+    are shared, not copied: an experience is a set of indices.
 
     Args:
         entry: what the study file says.
         images: the data set.
-        seed: draws the class order, unless the entry fixes it.
+        seed: draws the class order, unless the entry fixes it, and which images are meant where not all are.
 
     Returns:
         The stream.
@@ -30,23 +37,83 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     Raises:
         UserError: when the classes found cannot be dealt out as asked.
     """
-    assert isinstance(entry, SplitStream)
+    assert isinstance(entry, DealtStream)
     order = class_order(entry, images.classes, seed)
-    check_test_classes(images.classes, images.test.classes)
-    train, test = avalanche_streams(*(_datasets(part, order, entry) for part in (images.train, images.test)))
-    channels, height, width = images.train.x.shape[1:]
+    train, test = images.train.y.numpy(), images.test.y.numpy()
+    chosen = select(entry, train, test, seed)
+    on_validation = entry.evaluate == "validation"
+    place = np.full(max(order) + 1, -1)
+    place[list(order)] = np.arange(len(order))
+    learnt = experiences_of(entry, place[train], chosen.learnt, seed, blurry=entry.blurry)
+    evaluated = experiences_of(entry, place[train if on_validation else test], chosen.evaluated, seed)
+    learning = _datasets(images.train, place, entry, learnt)
+    measuring = _datasets(images.train if on_validation else images.test, place, entry, evaluated)
     per = len(order) // entry.experiences
-    shape = Shape((channels, height, width), entry.experiences, len(order), per, images.mean, images.std)
-    return Stream(train, test, shape, order, images.names(order))
+    channels, height, width = images.train.x.shape[1:]
+    label_map = {own: (i // per, *asked(entry, i, len(order))) for i, own in enumerate(order)}
+    return Stream(
+        *avalanche_streams(learning, measuring),
+        Shape(
+            (channels, height, width),
+            entry.experiences,
+            per if entry.scenario == "domain-incremental" else len(order),
+            per,
+            images.mean,
+            images.std,
+        ),
+        order,
+        images.names(order),
+        label_map,
+        arrangement([np.array(order), *learnt, *evaluated], f"{entry.scenario}, {entry.evaluate}"),
+    )
 
 
-def _datasets(part: ImageTensors, order: Sequence[int], entry: SplitStream) -> list[Any]:
-    place = torch.empty(max(order) + 1, dtype=torch.int64)
-    place[list(order)] = torch.arange(len(order))
-    position, per = place[part.y], len(order) // entry.experiences
-    experience = position // per
-    if entry.scenario == "task-incremental":
-        whole = labelled_dataset(part.x, position % per, experience)
-    else:
-        whole = labelled_dataset(part.x, position, torch.zeros_like(position))
-    return [whole.subset(torch.nonzero(experience == i).flatten().tolist()) for i in range(entry.experiences)]
+def asked(entry: DealtStream, position: Any, classes: int) -> tuple[Any, Any]:
+    """Task label, and label that a model is asked for.
+
+    Args:
+        entry: what the study file says.
+        position: whole numbers, places of classes in the whole order.
+        classes: their number.
+
+    Returns:
+        Both, of the same shape.
+    """
+    per = classes // entry.experiences
+    task = position // per if entry.scenario == "task-incremental" else 0 * position
+    return task, position if entry.scenario == "class-incremental" else position % per
+
+
+def experiences_of(
+    entry: DealtStream, position: Indices, chosen: Indices, seed: int, blurry: float = 0.0
+) -> list[Indices]:
+    """Deal images out over experiences.
+
+    Args:
+        entry: what the study file says.
+        position: ``(N,)``, the place of each image's class in the whole order.
+        chosen: ascending indices of the images to deal out.
+        seed: draws which of them go to other experiences.
+        blurry: share of each class's images that goes to other experiences, spread evenly over them.
+
+    Returns:
+        One array of ascending indices an experience.
+    """
+    T = entry.experiences
+    classes = np.unique(position[chosen]).tolist()
+    per = (max(classes) + 1) // T
+    home = position[chosen] // per
+    for place in classes if blurry else ():
+        draw = generator(seed, BLUR, place)
+        own = np.flatnonzero(position[chosen] == place)
+        moved = draw.permutation(own)[: round(len(own) * blurry)]
+        others = draw.permutation([i for i in range(T) if i != place // per])
+        home[moved] = others[np.arange(len(moved)) % (T - 1)]
+    return [chosen[home == i] for i in range(T)]
+
+
+def _datasets(part: ImageTensors, place: Indices, entry: DealtStream, dealt: Sequence[Indices]) -> list[Any]:
+    classes = int((place >= 0).sum())
+    task, label = asked(entry, torch.from_numpy(place)[part.y], classes)
+    whole = labelled_dataset(part.x, label, task)
+    return [whole.subset(indices.tolist()) for indices in dealt]

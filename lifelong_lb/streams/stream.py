@@ -1,12 +1,15 @@
 """A stream ready for Avalanche, with what models and reports need to know of it."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from avalanche.benchmarks import benchmark_from_datasets, with_classes_timeline, with_task_labels
 from avalanche.benchmarks.utils import TaskAwareSupervisedClassificationDataset
 from avalanche.benchmarks.utils.data_attribute import DataAttribute
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
@@ -23,7 +26,12 @@ class Stream:
         shape: what a model has to fit.
         class_order: the data set's own labels in the order in which they are met.
         class_names: their names, where the data set knows them.
+        label_map: the data set's own label to experience, task label and the label that a model is asked for; the
+            experience is None where every one has the class.
+        arrangement: hash of which images each experience holds under which labels, and of what is done to their
+            pixels, sixteen hexadecimal digits: with equal images, equal for equal streams.
         permutations: hash of the pixels' permutations, sixteen hexadecimal digits; None where pixels stay in place.
+        angles: by which images are turned in each experience, in degrees; empty where they are not.
     """
 
     train: Sequence[Any]
@@ -31,7 +39,27 @@ class Stream:
     shape: Shape
     class_order: tuple[int, ...]
     class_names: tuple[str, ...]
+    label_map: Mapping[int, tuple[int | None, int, int]]
+    arrangement: str
     permutations: str | None = None
+    angles: tuple[float, ...] = ()
+
+
+def arrangement(arrays: Sequence[NDArray[np.int64]], pixels: str = "") -> str:
+    """Hash of how a stream is put together.
+
+    Args:
+        arrays: indices and labels, whatever decides which image is seen when and as what.
+        pixels: what is done to the pixels.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    whole = hashlib.sha256(pixels.encode())
+    for array in arrays:
+        whole.update(f"{array.shape}".encode())
+        whole.update(array.astype("<i8").tobytes())
+    return whole.hexdigest()[:16]
 
 
 def labelled_dataset(x: Tensor, y: Tensor, task: Tensor) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lifelong_lb.config import RunConfig, UserError
-from lifelong_lb.data import find_dataset, load_images
+from lifelong_lb.data import find_images, load_images
 from lifelong_lb.models import build_model
 from lifelong_lb.optim import RULES, Diagnostics, Passes
 from lifelong_lb.seeding import INITIALISATION, seed_all
@@ -155,7 +155,7 @@ def _loading(config: RunConfig) -> TensorLoading:
 
 
 def _load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) -> Stream:
-    images = load_images(find_dataset(config.stream.dataset, roots))
+    images = load_images(find_images(config.stream, roots))
     stream = STREAMS[config.stream.name](config.stream, images, config.seed)
     progress.experiences = stream.shape.experiences
     progress.data = {
@@ -165,6 +165,9 @@ def _load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) -
         "test_images": len(images.test.y),
         "class_order": list(stream.class_order),
         "class_names": list(stream.class_names),
+        "label_map": {str(label): list(place) for label, place in stream.label_map.items()},
+        "arrangement": stream.arrangement,
         "permutations": stream.permutations,
+        "angles": list(stream.angles),
     }
     return stream

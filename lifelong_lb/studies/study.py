@@ -11,8 +11,9 @@ from typing import Any, Protocol
 from lifelong_lb.config import GridRun, Study, UserError, expand, parse_study, read_study, unknown_name
 from lifelong_lb.config.models import Timm
 from lifelong_lb.config.optimizers import External
-from lifelong_lb.data import cache_folder, data_roots, find_dataset, prepared
+from lifelong_lb.data import cache_folder, data_roots, find_images, prepared
 from lifelong_lb.data.classes import check_classes
+from lifelong_lb.data.selection import check_images
 from lifelong_lb.reports import Results, collect, write_report, write_tables
 from lifelong_lb.store import STATUSES, DamagedRunError, ResultFolder, RunRecord, StudyFile
 from lifelong_lb.studies.environment import code_version
@@ -120,8 +121,6 @@ def run_study(
         folder.remove_leftovers()
         missing = [run for run in runs if _is_missing(folder, run, options.retry)]
         jobs = _jobs(missing, file.labels(), folder, options, roots)
-        for dataset in dict.fromkeys(job.config.stream.dataset for job in jobs):
-            prepared(find_dataset(dataset, roots), cache_folder())  # once, before the runs that share it
         watcher.start(len(runs), len(runs) - len(jobs))
         try:
             EXECUTORS[options.executor](jobs, options.workers or _cores(), _ender(folder, watcher))
@@ -191,13 +190,13 @@ def check_device(device: str) -> None:
 
 
 def _checked_data(study: Study, options: _Options) -> tuple[Path, ...]:
-    """Folders of the data sets, after seeing that their files are whole and their classes can be dealt out as asked."""
-    found: dict[str, list[int]] = {}
+    """Folders of the data sets, after seeing that their images can be read and dealt out as asked."""
     roots = tuple(data_roots(options.data))
     for stream in study.streams:
-        if stream.dataset not in found:
-            found[stream.dataset] = find_dataset(stream.dataset, roots, options.download).labels()
-        check_classes(stream, found[stream.dataset])
+        check_classes(stream, find_images(stream, roots, options.download).labels())
+    for stream in study.streams:  # what takes longer comes after what is seen at once
+        images = prepared(find_images(stream, roots), cache_folder())
+        check_images(stream, images.train.y, images.test.y)
     return roots
 
 

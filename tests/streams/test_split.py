@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from images import REAL, needs_real_cifar, needs_real_mnist, real_mnist
+from images import REAL, needs_real_cifar, needs_real_mnist, real_mnist, write_five
 
-from lifelong_lb.config import UserError, parse_study
-from lifelong_lb.data import find_dataset, load_images
+from lifelong_lb.config import FIVE_DATASETS, UserError, parse_study
+from lifelong_lb.data import find_dataset, find_images, load_images
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 from lifelong_lb.streams import split_stream
 
@@ -140,3 +140,111 @@ def test_mnist_in_five_experiences():
     assert [len(e.dataset) for e in stream.test] == [2115, 2042, 1874, 1986, 1983]
     assert stream.shape.image == (1, 28, 28)
     assert stream.class_names == tuple("0123456789")
+
+
+def blurred(share, seed=0):
+    images = ImageData(labelled_images(40, 0), labelled_images(2, 9), (0.5,), (0.25,), "made up", "no hash")
+    setting = entry(name="split", source="mine", experiences=3, scenario="class-incremental", blurry=share)
+    return split_stream(setting, images, seed)
+
+
+def labels_of(experience):
+    return np.array([int(x[0, 0, 0]) for x, *_ in experience.dataset])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.3])
+def test_a_share_of_each_class_is_seen_elsewhere(share):
+    stream = blurred(share)
+    seen = [labels_of(experience) for experience in stream.train]
+    for place, own in enumerate(stream.class_order):
+        numbers = [int((labels == own).sum()) for labels in seen]
+        moved = round(40 * share)
+        assert sum(numbers) == 40
+        assert numbers.pop(place // 2) == 40 - moved
+        assert max(numbers) - min(numbers) <= 1
+    assert len({tuple(x.flatten().tolist()) for e in stream.train for x, *_ in e.dataset}) == 240
+    for experience, plain in zip(stream.test, blurred(0.0).test, strict=True):
+        assert labels_of(experience).tolist() == labels_of(plain).tolist()
+    for experience in stream.train:
+        for x, y, task in experience.dataset:
+            assert (stream.class_order[int(y)], task) == (int(x[0, 0, 0]), 0)
+
+
+def test_blurring_by_nothing_changes_nothing():
+    streams = [blurred(0.0), blurred(0.0), blurred(0.1), blurred(0.1, seed=1)]
+    assert streams[0].arrangement == streams[1].arrangement
+    assert len({stream.arrangement for stream in streams}) == 3
+    assert streams[0].class_order == streams[2].class_order
+
+
+def test_validation_images_lie_in_the_experience_of_their_class():
+    images = ImageData(labelled_images(40, 0), labelled_images(2, 9), (0.5,), (0.25,), "made up", "no hash")
+    stream = split_stream(entry(validation=0.25, evaluate="validation", images_per_class=12), images, seed=4)
+    for i, (learnt, measured) in enumerate(zip(stream.train, stream.test, strict=True)):
+        own = stream.class_order[3 * i : 3 * i + 3]
+        assert [int((labels_of(learnt) == c).sum()) for c in own] == [12] * 3
+        assert [int((labels_of(measured) == c).sum()) for c in own] == [10] * 3
+        pixels = [{tuple(x.flatten().tolist()) for x, *_ in e.dataset} for e in (learnt, measured)]
+        assert not pixels[0] & pixels[1]
+
+
+def test_the_label_map_says_what_each_class_became():
+    for scenario in ("task-incremental", "class-incremental"):
+        stream = split_stream(entry(scenario=scenario), IMAGES, seed=4)
+        for i, experience in enumerate(stream.train):
+            for x, y, task in experience.dataset:
+                assert stream.label_map[int(x[0, 0, 0])] == (i, task, int(y))
+        assert list(stream.label_map) == list(stream.class_order)
+
+
+def test_arrangements_differ_where_streams_do():
+    settings = [
+        {},
+        {"experiences": 1},
+        {"scenario": "class-incremental"},
+        {"class_order": [2, 3, 7, 11, 13, 40]},
+        {"images_per_class": 3},
+        {"validation": 0.4},
+        {"validation": 0.4, "evaluate": "validation"},
+    ]
+    found = [split_stream(entry(**each), IMAGES, seed=0).arrangement for each in settings]
+    assert len(set(found)) == len(settings)
+    assert found == [split_stream(entry(**each), IMAGES, seed=0).arrangement for each in settings]
+    assert split_stream(entry(), IMAGES, seed=1).arrangement != found[0]
+
+
+@pytest.mark.parametrize("scenario", ["task-incremental", "class-incremental", "domain-incremental"])
+def test_generated_experiences_keep_their_classes_together(scenario):
+    setting = {"name": "generated", "scenario": scenario, "experiences": 4, "classes_per_experience": 3, "noise": 0}
+    study = parse_study({"streams": {**setting, "train_images": 2, "test_images": 1}})
+    images = load_images(find_images(study.streams[0]))
+    orders = set()
+    for seed in range(5):
+        stream = split_stream(study.streams[0], images, seed)
+        orders.add(stream.class_order)
+        assert stream.shape.classes == (3 if scenario == "domain-incremental" else 12)
+        assert stream.shape.classes_an_experience == 3
+        for i, experience in enumerate(stream.train):
+            own = stream.class_order[3 * i : 3 * i + 3]
+            assert [c % 3 for c in own] == [0, 1, 2]
+            assert len({c // 3 for c in own}) == 1
+            for x, y, task in experience.dataset:
+                place = int(y) % 3
+                assert int(y) == (3 * i + place if scenario == "class-incremental" else place)
+                assert task == (i if scenario == "task-incremental" else 0)
+                assert torch.equal(x, images.train.x[2 * own[place]])
+    assert len(orders) > 1
+
+
+def test_five_datasets_in_their_order(tmp_path):
+    write_five(tmp_path)
+    images = load_images(find_dataset("five-datasets", [tmp_path]))
+    fixed = parse_study({"streams": {"name": "five-datasets", "order": [*reversed(FIVE_DATASETS)]}}).streams[0]
+    stream = split_stream(fixed, images, seed=3)
+    assert stream.class_order == (*range(40, 50), *range(30, 40), *range(20, 30), *range(10, 20), *range(10))
+    assert [len(e.dataset) for e in stream.train] == [40, 20, 100, 20, 20]
+    assert stream.class_names[0] == "fashion-mnist T-shirt/top"
+    drawn = parse_study({"streams": "five-datasets"}).streams[0]
+    orders = [split_stream(drawn, images, seed).class_order for seed in range(6)]
+    assert len(set(orders)) > 3
+    assert all(order[i : i + 10] == tuple(range(order[i], order[i] + 10)) for order in orders for i in range(0, 50, 10))

@@ -1,0 +1,111 @@
+"""Five data sets of ten classes each as one, for the stream that learns one after the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lifelong_lb.config.streams import FIVE_DATASETS
+from lifelong_lb.data.arrays import Arrays, Source
+from lifelong_lb.data.known import KNOWN
+
+SIZE = 32
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class FiveSource(Source):
+    """Images of all five as RGB of 32 x 32 pixels, as Ebrahimi et al. 2020 have them.
+
+    Grey images are repeated over three channels, those of 28 x 28 pixels framed by two pixels of black. Label k of
+    data set i is 10 i + k.
+
+    Attributes:
+        parts: one source each, in the order of :data:`~lifelong_lb.config.streams.FIVE_DATASETS`.
+    """
+
+    parts: tuple[Source, ...]
+
+    @property
+    def description(self) -> str:  # type: ignore[override]  # a read-only attribute
+        """The five places."""
+        return "; ".join(part.description for part in self.parts)
+
+    def settings(self) -> dict[str, str]:
+        """What shapes the images of each part.
+
+        Returns:
+            A mapping of texts.
+        """
+        return {name: f"{type(p).__name__} {p.settings()}" for name, p in zip(FIVE_DATASETS, self.parts, strict=True)}
+
+    def files(self) -> list[Path]:
+        """The files of all five.
+
+        Returns:
+            Paths.
+        """
+        return [path for part in self.parts for path in part.files()]
+
+    def file_names(self) -> list[str]:
+        """Names of the files, by data set.
+
+        Returns:
+            One text a file.
+        """
+        parts = zip(FIVE_DATASETS, self.parts, strict=True)
+        return [f"{name}/{file}" for name, part in parts for file in part.file_names()]
+
+    def labels(self) -> list[int]:
+        """Check that all five can be read.
+
+        Returns:
+            The labels, ascending.
+
+        Raises:
+            UserError: when a file is damaged or of another layout, naming it.
+        """
+        return [CLASSES * i + label for i, part in enumerate(self.parts) for label in part.labels()]
+
+    def read(self) -> tuple[Arrays, Arrays]:
+        """Read all five.
+
+        Returns:
+            Train part and test part, images uint8 ``(N, 3, 32, 32)``.
+
+        Raises:
+            UserError: when a file is damaged or of another layout, naming it.
+        """
+        read = [part.read() for part in self.parts]
+        train, test = (_joined([pair[i] for pair in read]) for i in (0, 1))
+        return train, test
+
+
+def find_five(roots: Sequence[Path]) -> Source:
+    """Find all five data sets.
+
+    Args:
+        roots: folders to search, best first.
+
+    Returns:
+        Their source; images are not read yet.
+
+    Raises:
+        UserError: naming the first that is not found.
+    """
+    return FiveSource(tuple(KNOWN[name].find(roots) for name in FIVE_DATASETS))
+
+
+def _joined(parts: Sequence[Arrays]) -> Arrays:
+    """One data set of several, written into one array."""
+    x = np.zeros((sum(len(part.y) for part in parts), 3, SIZE, SIZE), dtype=np.uint8)
+    y, names, at = [], [], 0
+    for i, (title, part) in enumerate(zip(FIVE_DATASETS, parts, strict=True)):
+        edge = (SIZE - part.x.shape[2]) // 2
+        x[at : at + len(part.y), :, edge : SIZE - edge, edge : SIZE - edge] = part.x  # one channel goes into all three
+        y.append(part.y + CLASSES * i)
+        own = part.class_names or tuple(map(str, range(CLASSES)))
+        names += [f"{title} {own[k]}" for k in range(CLASSES)]
+        at += len(part.y)
+    return Arrays(x, np.concatenate(y), tuple(names))

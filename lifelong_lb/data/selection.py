@@ -1,0 +1,86 @@
+"""Which images of a data set a stream learns from, and which its accuracy is measured on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lifelong_lb.config import StreamEntry, UserError
+from lifelong_lb.data.classes import check_test_classes
+from lifelong_lb.seeding import SELECTION, VALIDATION, generator
+
+Labels = NDArray[np.int64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Chosen images, as ascending indices.
+
+    Attributes:
+        learnt: into the train part.
+        evaluated: into the train part where the stream is evaluated on its validation part, else into the test part.
+    """
+
+    learnt: Indices
+    evaluated: Indices
+
+
+def select(entry: StreamEntry, train: Labels, test: Labels, seed: int) -> Selection:
+    """Choose the images of a stream.
+
+    Args:
+        entry: what the study file says.
+        train: ``(N,)``, labels of the train part.
+        test: ``(M,)``, labels of the test part.
+        seed: draws the validation part and the images that are kept, class by class, each from a generator of its own.
+
+    Returns:
+        The choice.
+
+    Raises:
+        UserError: when a class has too few images.
+    """
+    check_images(entry, train, test)
+    kept, held = [], []
+    for label in np.unique(train).tolist():
+        own = np.flatnonzero(train == label)
+        if entry.validation:
+            count = _held_out(entry, len(own))
+            mixed = generator(seed, VALIDATION, label).permutation(own)
+            held.append(mixed[:count])
+            own = np.sort(mixed[count:])
+        if entry.images_per_class is not None:
+            own = generator(seed, SELECTION, label).permutation(own)[: entry.images_per_class]
+        kept.append(own)
+    evaluated = np.sort(np.concatenate(held)) if entry.evaluate == "validation" else np.arange(len(test))
+    return Selection(np.sort(np.concatenate(kept)), evaluated)
+
+
+def check_images(entry: StreamEntry, train: Labels, test: Labels) -> None:
+    """Check that both parts have the same classes, and that each has enough images.
+
+    Args:
+        entry: what the study file says.
+        train: ``(N,)``, labels of the train part.
+        test: ``(M,)``, labels of the test part.
+
+    Raises:
+        UserError: naming the stream, and the class that lacks something.
+    """
+    labels, counts = np.unique(train, return_counts=True)
+    try:
+        check_test_classes(labels.tolist(), np.unique(test).tolist())
+    except UserError as error:
+        raise UserError(f"{entry.name}: in {entry.images}, {error}") from None
+    if entry.validation:
+        for label, count in zip(labels.tolist(), counts.tolist(), strict=True):
+            if not 0 < _held_out(entry, count) < count:
+                raise UserError(
+                    f"{entry.name}: the class {label} of {entry.images} has {count} image{'s' * (count > 1)} to learn "
+                    f"from, too few to hold out a share of {entry.validation:g} and keep one"
+                )
+
+
+def _held_out(entry: StreamEntry, count: int) -> int:
+    return round(count * entry.validation)

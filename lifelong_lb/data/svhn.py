@@ -1,0 +1,103 @@
+"""SVHN as its authors publish it: two Matlab files of cropped digits."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lifelong_lb.config import UserError
+from lifelong_lb.data.arrays import Arrays, Source
+from lifelong_lb.data.mnist_idx import DIGITS
+
+FILES = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
+
+
+@dataclass(frozen=True)
+class SvhnSource(Source):
+    """``X`` is ``(32, 32, 3, N)``; in ``y`` the digit 0 has the label 10 and is given its own label here.
+
+    Attributes:
+        folder: where the files lie.
+    """
+
+    folder: Path
+
+    @property
+    def description(self) -> str:  # type: ignore[override]  # a read-only attribute
+        """The folder."""
+        return f"Matlab files in {self.folder}"
+
+    @staticmethod
+    def matches(folder: Path) -> bool:
+        """Whether a folder holds this layout.
+
+        Args:
+            folder: an existing folder.
+
+        Returns:
+            True when it has the file to learn from.
+        """
+        return (folder / FILES["train"]).is_file()
+
+    def files(self) -> list[Path]:
+        """The two files.
+
+        Returns:
+            Paths.
+        """
+        return [self.folder / name for name in FILES.values()]
+
+    def labels(self) -> list[int]:
+        """Read the labels of both parts.
+
+        Returns:
+            Those of the train part, ascending.
+
+        Raises:
+            UserError: naming the file that is missing or damaged.
+        """
+        self._labels(self.folder / FILES["test"], self._content("test", "y"))
+        path = self.folder / FILES["train"]
+        return [int(label) for label in np.unique(self._labels(path, self._content("train", "y")))]
+
+    def read(self) -> tuple[Arrays, Arrays]:
+        """Read both parts.
+
+        Returns:
+            Train and test part, images uint8 ``(N, 3, 32, 32)``.
+
+        Raises:
+            UserError: naming the file that is missing or damaged.
+        """
+        return self._part("train"), self._part("test")
+
+    def _part(self, part: str) -> Arrays:
+        path = self.folder / FILES[part]
+        content = self._content(part, "X", "y")
+        x, y = content["X"], self._labels(path, content)
+        if x.dtype != np.uint8 or x.shape[:3] != (32, 32, 3) or x.ndim != 4 or x.shape[3] != len(y):
+            raise UserError(f"{path}: X must be uint8 (32, 32, 3, {len(y)}); got {x.dtype} {x.shape}")
+        return Arrays(np.ascontiguousarray(x.transpose(3, 2, 0, 1)), y, DIGITS)
+
+    @staticmethod
+    def _labels(path: Path, content: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
+        y = content["y"].ravel().astype(np.int64)
+        if len(y) == 0 or y.min() < 0 or y.max() > 10:
+            raise UserError(f"{path}: labels are 1 to 10, of which 10 is the digit 0")
+        return np.where(y == 10, 0, y)
+
+    def _content(self, part: str, *names: str) -> dict[str, Any]:
+        from scipy.io import loadmat
+
+        path = self.folder / FILES[part]
+        try:
+            content: dict[str, Any] = loadmat(str(path), variable_names=list(names))
+        except FileNotFoundError:
+            raise UserError(f"{path}: missing") from None
+        except Exception as error:  # noqa: BLE001  the reader raises whatever it trips over in a damaged file
+            raise UserError(f"{path}: damaged ({error})") from None
+        lacking = [name for name in names if not isinstance(content.get(name), np.ndarray)]
+        if lacking:
+            raise UserError(f"{path}: holds no array {lacking[0]}")
+        return content

@@ -1,0 +1,69 @@
+"""Rotated streams: all images in every experience, turned by another angle each time."""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from lifelong_lb.config import RotatedStream, StreamEntry
+from lifelong_lb.data.image_tensors import ImageData
+from lifelong_lb.seeding import ROTATIONS, generator
+from lifelong_lb.streams.domains import domain_stream
+from lifelong_lb.streams.stream import Stream
+
+AT_A_TIME = 2000
+"""Images turned at once: turning takes four bytes a pixel, several times."""
+
+
+def rotated_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
+    """Build a rotated stream, see :func:`~lifelong_lb.streams.domains.domain_stream`.
+
+    Args:
+        entry: what the study file says.
+        images: the data set.
+        seed: draws the angles, unless the entry fixes them.
+
+    Returns:
+        The stream.
+
+    Raises:
+        UserError: when the data found lack a class.
+    """
+    assert isinstance(entry, RotatedStream)
+    turns = angles(entry, seed)
+    changes = [partial(rotated, angle=angle) for angle in turns]
+    return domain_stream(entry, images, seed, changes, f"rotated {turns}", angles=turns)
+
+
+def angles(entry: RotatedStream, seed: int) -> tuple[float, ...]:
+    """The angle of each experience.
+
+    Args:
+        entry: what the study file says.
+        seed: draws one from each of T equal parts of [0, ``max_angle``), unless the entry fixes them.
+
+    Returns:
+        ``(T,)``, degrees counter-clockwise.
+    """
+    if entry.angles is not None:
+        return entry.angles
+    shares = generator(seed, ROTATIONS).random(entry.experiences)
+    return tuple(float(entry.max_angle * (i + share) / entry.experiences) for i, share in enumerate(shares))
+
+
+def rotated(x: Tensor, angle: float) -> Tensor:
+    """Images turned about their middle, interpolated bilinearly; what comes in from outside is black.
+
+    Args:
+        x: uint8 ``(N, C, H, W)``.
+        angle: degrees counter-clockwise.
+
+    Returns:
+        uint8 ``(N, C, H, W)``; the images themselves where the angle is 0.
+    """
+    from torchvision.transforms.v2 import InterpolationMode
+    from torchvision.transforms.v2.functional import rotate
+
+    if angle == 0:
+        return x
+    return torch.cat([rotate(part, angle, InterpolationMode.BILINEAR) for part in torch.split(x, AT_A_TIME)])
