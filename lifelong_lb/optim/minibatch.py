@@ -1,7 +1,7 @@
 """One minibatch as a rule sees it: a way to take the gradient of its loss wherever the parameters are."""
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import torch
@@ -89,8 +89,8 @@ class Minibatch:
         before_descent: BeforeDescent | None = None,
     ) -> None:
         self.optimizer, self.names, self.params = optimizer, names, trainable(optimizer)
-        keeps = passes.batch_norm != "all"
-        self._layers = layers_with_statistics(model) if keeps and model is not None else None
+        self._model = model
+        self._layers: list[nn.Module] | None = None
         self._before_descent = before_descent
         self._closure, self._passes, self._random, self._observer = closure, passes, random, observer
 
@@ -110,12 +110,19 @@ class Minibatch:
         """
         if self._random is not None:
             self._random.restore()
-        with torch.enable_grad(), nullcontext() if self._passes.batch_norm == "all" else statistics_kept(self._layers):
+        with torch.enable_grad(), self._statistics():
             loss = self._closure()
         if self._observer is not None:
             self._observer.passed(self.params, loss)
         if last:
             self.check_gradient()
+
+    def _statistics(self) -> AbstractContextManager[None]:
+        if self._passes.batch_norm == "all":
+            return nullcontext()
+        if self._layers is None and self._model is not None:  # found once a step, and only where there is a second pass
+            self._layers = layers_with_statistics(self._model)
+        return statistics_kept(self._layers)
 
     def base_step(self) -> None:
         """Let the base optimizer step with the gradient in ``.grad``, changed by ``before_descent`` where there is one.

@@ -151,6 +151,11 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         """Whether projecting is up to this plugin; with a single pass the strategy has done what there is to do."""
         return bool(self._further.projections) and self.project == "descent" and self.acting.gradient_evaluations > 1
 
+    def _changes_gradients(self, strategy: Any) -> bool:
+        """Whether ``.grad`` may hold another gradient than that of the first pass when the step is done."""
+        passes = not isinstance(self.rule, NoRule) or isinstance(strategy.optimizer, ClosureOptimizer)
+        return passes or self._further.reads_gradient
+
     def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Take the rule's further passes, or let the optimizer take its own.
 
@@ -165,7 +170,8 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self.gradient_evaluations += 1
         names = {p: name for name, p in strategy.model.named_parameters()} if self.acting.uses_names else None
         loss, output = strategy.loss, strategy.mb_output
-        self._first = _gradients(strategy, copied=self._further.reads_gradient)
+        if self._changes_gradients(strategy):
+            self._first = _gradients(strategy, copied=self._further.reads_gradient)
         raw, self._raw = self._raw, []
         _load_gradients(raw)
 

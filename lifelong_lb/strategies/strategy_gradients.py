@@ -1,6 +1,7 @@
 """Gradients that a strategy takes beside those of its minibatches."""
 
 from collections.abc import Callable
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -41,6 +42,17 @@ class StrategyGradients(SupervisedPlugin):
     def __init__(self) -> None:
         super().__init__()
         self.count = 0
+        self._iteration: list[Callable[[Any], int]] = []
+
+    def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """See which plugins take gradients in each iteration.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._iteration = _takers(AN_ITERATION, strategy)
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Count those of the iteration.
@@ -50,7 +62,8 @@ class StrategyGradients(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
-        self.count += _taken(AN_ITERATION, strategy)
+        for taken in self._iteration:
+            self.count += taken(strategy)
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Count those of the experience's end.
@@ -60,11 +73,11 @@ class StrategyGradients(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
-        self.count += _taken(AN_EXPERIENCE, strategy)
+        self.count += sum(taken(strategy) for taken in _takers(AN_EXPERIENCE, strategy))
 
 
-def _taken(table: dict[type, Callable[[Any, Any], int]], strategy: Any) -> int:
+def _takers(table: dict[type, Callable[[Any, Any], int]], strategy: Any) -> list[Callable[[Any], int]]:
     pairs = [
         (plugin, count) for plugin in strategy.plugins for kind, count in table.items() if isinstance(plugin, kind)
     ]
-    return sum(count(plugin, strategy) for plugin, count in pairs)
+    return [partial(count, plugin) for plugin, count in pairs]
