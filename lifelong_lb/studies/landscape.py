@@ -13,7 +13,7 @@ from avalanche.models.dynamic_modules import avalanche_model_adaptation
 from torch import Tensor, nn
 
 from lifelong_lb.config import Landscape, RunConfig, UserError
-from lifelong_lb.data import find_dataset, load_images
+from lifelong_lb.data import find_images, load_images
 from lifelong_lb.landscape import Place, can_be_joined, fixed_images, measure, measure_line
 from lifelong_lb.models import Classifier, TaskAwareClassifier, build_model
 from lifelong_lb.seeding import INITIALISATION, seed_all
@@ -146,7 +146,7 @@ def _as_in_a_run() -> Iterator[None]:
 
 
 def _stream_of(config: RunConfig, roots: Sequence[Path], data: Mapping[str, Any]) -> Stream:
-    images = load_images(find_dataset(config.stream.dataset, roots))
+    images = load_images(find_images(config.stream, roots))
     if data.get("sha256") != images.sha256:
         raise UserError(
             f"run {config.run_id}: learnt from images with the hash {data.get('sha256')}; "
