@@ -46,6 +46,7 @@ from lifelong_lb.evaluation.metrics import (
     stability,
     stability_plasticity,
 )
+from lifelong_lb.evaluation.pareto import pareto_front
 from lifelong_lb.evaluation.ranks import Ranking, cliques, critical_difference, rank
 from lifelong_lb.evaluation.statistics import Spread, seeds_verdict, smallest_p, spread
 
@@ -85,6 +86,7 @@ __all__ = [
     "intransigence",
     "learning_accuracy",
     "minimum_accuracy",
+    "pareto_front",
     "rank",
     "relative_forgetting",
     "seeds_needed",

@@ -2,6 +2,7 @@
 
 from lifelong_lb.strategies.build import OPTIMIZERS, build_optimizer, build_strategy
 from lifelong_lb.strategies.builders import STRATEGIES
+from lifelong_lb.strategies.costs import SamplesSeen, forget_peak_memory, peak_memory
 from lifelong_lb.strategies.during import DuringTraining
 from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
 from lifelong_lb.strategies.mir import MIR
@@ -21,10 +22,13 @@ __all__ = [
     "DivergedError",
     "DivergenceGuard",
     "DuringTraining",
+    "SamplesSeen",
     "SeparateSeeds",
     "SharpnessAwarePlugin",
     "Stopwatch",
     "StrategyGradients",
     "build_optimizer",
     "build_strategy",
+    "forget_peak_memory",
+    "peak_memory",
 ]

@@ -15,6 +15,7 @@ from lifelong_lb.strategies import (
     AccuracyRecorder,
     DivergenceGuard,
     DuringTraining,
+    SamplesSeen,
     SeparateSeeds,
     SharpnessAwarePlugin,
     Stopwatch,
@@ -38,6 +39,8 @@ class Progress:
         gradient_evaluations: passes over training minibatches so far.
         strategy_gradient_evaluations: gradients that the strategy has taken beside those so far.
         train_seconds: seconds spent training so far.
+        samples_seen: images of training minibatches so far.
+        parameters: numbers that the model is made of, as it is now.
         data: what the images were.
         diagnostics: one mapping a recorded pass, where the study asks for them.
         continual: accuracies measured during training, where it asks for them, see
@@ -50,6 +53,8 @@ class Progress:
     gradient_evaluations: int = 0
     strategy_gradient_evaluations: int = 0
     train_seconds: float = 0.0
+    samples_seen: int = 0
+    parameters: int = 0
     data: dict[str, Any] = field(default_factory=dict)
     diagnostics: list[dict[str, float]] = field(default_factory=list)
     continual: list[tuple[int, int, int, float]] = field(default_factory=list)
@@ -78,6 +83,7 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
         progress.diagnostics = diagnostics.rows
     sharpness_aware = SharpnessAwarePlugin(rule, **config.strategy.passes())
     own_gradients, stopwatch, recorder = StrategyGradients(), Stopwatch(), AccuracyRecorder()
+    samples = SamplesSeen()
     every, once = config.evaluation.every, config.strategy.trained_once
     during = [] if every is None or once else [DuringTraining(every, recorder, rule, stopwatch)]
     strategy = build_strategy(
@@ -88,7 +94,7 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
         evaluation=config.evaluation,
         plugins=[
             *(SeparateSeeds(config.seed), sharpness_aware, DivergenceGuard(), own_gradients, stopwatch, recorder),
-            *during,
+            *(samples, *during),
         ],
         device=device,
     )
@@ -108,6 +114,8 @@ def execute(config: RunConfig, progress: Progress, *, roots: Sequence[Path], dev
             progress.gradient_evaluations = sharpness_aware.gradient_evaluations
             progress.strategy_gradient_evaluations = own_gradients.count
             progress.train_seconds = stopwatch.seconds
+            progress.samples_seen = samples.count
+            progress.parameters = sum(p.numel() for p in strategy.model.parameters())
         started = time.perf_counter()
         tested = stream.test if everything else stream.test[: i + 1]
         row = recorder.evaluate(strategy, tested, unseen=everything)
