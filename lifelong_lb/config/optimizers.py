@@ -24,6 +24,14 @@ class OptimizerEntry(Entry):
         """Whether it evaluates the loss itself, so that no rule but ``none`` can be applied to it."""
         return False
 
+    def distinctions(self) -> dict[str, Any]:
+        """As for any entry, the schedule in short.
+
+        Returns:
+            A mapping of plain values.
+        """
+        return {**self.identity(), "schedule": "none" if self.schedule is None else self.schedule.in_short()}
+
     def hyper_parameters(self) -> dict[str, Any]:
         """What is this optimizer's own.
 
@@ -129,7 +137,7 @@ class External(OptimizerEntry):
         Returns:
             A mapping of plain values.
         """
-        own = self.identity()
+        own = super().distinctions()
         keywords = {"settings": own.pop("settings"), "classes": own.pop("classes")}
         for group, values in keywords.items():
             own.update({f"{group}.{key}" if key in External.model_fields else key: v for key, v in values.items()})

@@ -27,6 +27,15 @@ class ScheduleEntry(Settings):
     warmup: WholeNumber = 0
     experience_factor: Share = 1.0
 
+    def in_short(self) -> str:
+        """Its name and what is not as usual, for labels.
+
+        Returns:
+            Such as ``"cosine by:iteration warmup:20"``.
+        """
+        unusual = self.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+        return " ".join([self.name, *(f"{key}:{value}" for key, value in unusual.items())])
+
     def own_change(self) -> int:
         """After how many epochs or iterations the schedule, its warm-up left aside, has changed the rate.
 

@@ -48,6 +48,7 @@ from lifelong_lb.evaluation.metrics import (
     stability,
     stability_plasticity,
 )
+from lifelong_lb.evaluation.pareto import pareto_front
 from lifelong_lb.evaluation.ranks import Ranking, cliques, critical_difference, rank
 from lifelong_lb.evaluation.statistics import Spread, seeds_verdict, smallest_p, spread
 
@@ -91,6 +92,7 @@ __all__ = [
     "intransigence",
     "learning_accuracy",
     "minimum_accuracy",
+    "pareto_front",
     "pearson",
     "rank",
     "relative_forgetting",

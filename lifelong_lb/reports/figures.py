@@ -3,6 +3,7 @@
 from itertools import groupby
 
 from lifelong_lb.reports.blocks import blocks_of
+from lifelong_lb.reports.costs import draw_costs
 from lifelong_lb.reports.curves import draw_averages, draw_experiences
 from lifelong_lb.reports.drawing import Drawing, looks
 from lifelong_lb.reports.heat_maps import draw_matrices
@@ -23,6 +24,7 @@ def draw_figures(results: Results) -> dict[str, list[Drawing]]:
     look = looks(labels_of(results, "rule"))
     blocks = blocks_of(results)
     optimizers = labels_of(results, "base_optimizer")
+    done = results.runs[results.runs["status"] == "done"]
     figures: dict[str, list[Drawing]] = {}
     for stream, group in groupby(blocks, key=lambda block: block.stream):
         own = list(group)
@@ -30,7 +32,8 @@ def draw_figures(results: Results) -> dict[str, list[Drawing]]:
         for optimizer in optimizers:
             same = [block for block in own if block.base_optimizer == optimizer]
             if same:
-                drawn += [draw_averages(same, look), draw_trade_off(same, look)]
+                runs = done[(done["stream"] == stream) & (done["base_optimizer"] == optimizer)]
+                drawn += [draw_averages(same, look), draw_trade_off(same, look), draw_costs(runs, look)]
         for block in own:
             drawn += [draw_experiences(block, look), draw_matrices(block)]
         figures[stream] = [drawing for drawing in drawn if drawing is not None]

@@ -9,6 +9,7 @@ import pandas as pd
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.comparisons import DEFINITIONS as COMPARISONS
 from lifelong_lb.reports.comparisons import readable_comparisons, verdict_on
+from lifelong_lb.reports.costs import cost_table
 from lifelong_lb.reports.drawing import Drawing
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.flatness import CORRELATION_HEADINGS, Flatness
@@ -24,12 +25,9 @@ from lifelong_lb.reports.tables import (
     UNITS,
     best_means,
     constants,
-    count,
     definitions,
-    duration,
     readable_table,
     sections,
-    seeds_cells,
 )
 from lifelong_lb.store import COLUMNS
 
@@ -111,7 +109,7 @@ def _context(
     study = results.study.study if results.study else None
     streams = [stream for stream in labels_of(results, "stream") if (summary["stream"] == stream).any()]
     own = {stream: summary[summary["stream"] == stream] for stream in streams}
-    costs = _cost_table(summary)
+    costs = cost_table(summary)
     during = [metric for metric in CONTINUAL_METRICS if f"{metric}_mean" in summary]
     return {
         "title": study.name if study else "Results",
@@ -183,32 +181,6 @@ def _columns(summary: pd.DataFrame, metrics: Sequence[str]) -> list[tuple[str, s
     directions = {KNOWN[m].title: "higher" if KNOWN[m].higher_is_better else "lower" for m in metrics}
     titles = [str(column) for column in readable_table(summary, metrics).columns if column not in groups]
     return [(title, directions.get(title, "")) for title in titles]
-
-
-_COST_COLUMNS = [
-    "gradient evaluations",
-    "relative to the fewest",
-    "the strategy's own",
-    "training time in seconds",
-]
-
-
-def _cost_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Mean costs of a run; the cheapest row of each strategy and base optimizer counts 1."""
-    passes = summary["gradient_evaluations"]
-    fewest = summary.groupby(["stream", "strategy", "base_optimizer"])["gradient_evaluations"].transform("min")
-    ratios = [f"{n / least:.2f}" if least > 0 and n > 0 else "-" for n, least in zip(passes, fewest, strict=True)]
-    columns = [
-        [count(n) for n in passes],
-        ratios,
-        [count(n) for n in summary["strategy_gradient_evaluations"]],
-        [duration(seconds) for seconds in summary["train_seconds"]],
-    ]
-    table = pd.DataFrame(dict(zip(_COST_COLUMNS, columns, strict=True)), index=summary.index)
-    if not summary["strategy_gradient_evaluations"].fillna(0).any():
-        table = table.drop(columns=_COST_COLUMNS[2])
-    table.insert(0, "seeds", seeds_cells(summary))
-    return table
 
 
 def _without_controls(value: Any) -> Any:

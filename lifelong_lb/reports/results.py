@@ -26,7 +26,8 @@ KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
 
 _LEADING = ["average_accuracy", "learning_accuracy", "forgetting", "backward_transfer"]
 _COSTS = ["gradient_evaluations", "train_seconds", "status"]
-_FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED]
+_SIZES = ["samples_seen", "parameters", "peak_memory"]
+_FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED, *_SIZES]
 RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
 ACCURACY_COLUMNS = [*KEYS, "trained", "evaluated", "accuracy"]
 
@@ -127,8 +128,15 @@ def _numbers(record: RunRecord) -> dict[str, float | int | str]:
         "gradient_evaluations": record.gradient_evaluations,
         "strategy_gradient_evaluations": record.strategy_gradient_evaluations,
         "train_seconds": record.train_seconds,
+        "samples_seen": _or_nan(record.samples_seen),
+        "parameters": _or_nan(record.parameters),
+        "peak_memory": _or_nan(record.peak_memory),
         "status": record.status,
     }
+
+
+def _or_nan(number: int | None) -> float:
+    return float("nan") if number is None else number
 
 
 def _continual_numbers(folder: ResultFolder, record: RunRecord) -> dict[str, float]:

@@ -13,7 +13,12 @@ from lifelong_lb.store import COLUMNS, STATUSES
 GROUP = ["stream", "strategy", "rule", "base_optimizer"]
 """Columns that say which combination a row of the summary belongs to; its runs differ in the seed alone."""
 
-COSTS = ["gradient_evaluations", "strategy_gradient_evaluations", "train_seconds"]
+COSTS = [
+    *("gradient_evaluations", "strategy_gradient_evaluations", "train_seconds"),
+    *("samples_seen", "parameters", "peak_memory"),
+]
+"""Columns of what a run costs, of which the summary holds the mean over done runs."""
+
 STATISTICS = ["mean", "std", "ci_low", "ci_high"]
 SUMMARY_COLUMNS = [
     *GROUP,

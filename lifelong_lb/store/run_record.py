@@ -24,6 +24,9 @@ class RunRecord:
         gradient_evaluations: forward-backward passes over training minibatches, in total.
         strategy_gradient_evaluations: further passes that the strategy itself takes, in total.
         train_seconds: wall-clock seconds spent training, without set-up and evaluation.
+        samples_seen: images of training minibatches, in total; None for a run of a version that did not count them.
+        parameters: numbers that the model is made of in the end; None likewise.
+        peak_memory: most bytes in use at a time, see :func:`lifelong_lb.strategies.peak_memory`; None where not known.
         message: one line about what went wrong; empty when nothing did.
         traceback: the traceback of what went wrong; empty when there is none.
         environment: versions and hardware the run saw.
@@ -39,6 +42,9 @@ class RunRecord:
     gradient_evaluations: int = 0
     strategy_gradient_evaluations: int = 0
     train_seconds: float = 0.0
+    samples_seen: int | None = None
+    parameters: int | None = None
+    peak_memory: int | None = None
     message: str = ""
     traceback: str = ""
     environment: Mapping[str, Any] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from lifelong_lb.strategies.augmentation import Augmentation
 from lifelong_lb.strategies.build import OPTIMIZERS, boundary_plugins, build_optimizer, build_strategy
 from lifelong_lb.strategies.builders import STRATEGIES
+from lifelong_lb.strategies.costs import SamplesSeen, forget_peak_memory, peak_memory
 from lifelong_lb.strategies.during import DuringTraining
 from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
 from lifelong_lb.strategies.learning_rate import SCHEDULES, Moment, ScheduledLearningRate
@@ -30,6 +31,7 @@ __all__ = [
     "DuringTraining",
     "Moment",
     "ResetOptimizerState",
+    "SamplesSeen",
     "ScheduledLearningRate",
     "SeparateSeeds",
     "SharpnessAwarePlugin",
@@ -39,6 +41,8 @@ __all__ = [
     "boundary_plugins",
     "build_optimizer",
     "build_strategy",
+    "forget_peak_memory",
     "load_checkpoint",
+    "peak_memory",
     "save_checkpoint",
 ]

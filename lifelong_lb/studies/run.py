@@ -17,6 +17,7 @@ from lifelong_lb.strategies import (
     Augmentation,
     DivergenceGuard,
     DuringTraining,
+    SamplesSeen,
     SeparateSeeds,
     SharpnessAwarePlugin,
     Stopwatch,
@@ -47,6 +48,8 @@ class Progress:
         gradient_evaluations: passes over training minibatches so far.
         strategy_gradient_evaluations: gradients that the strategy has taken beside those so far.
         train_seconds: seconds spent training so far.
+        samples_seen: images of training minibatches so far.
+        parameters: numbers that the model is made of, as it is now.
         data: what the images were.
         diagnostics: one mapping a recorded pass, where the study asks for them.
         continual: accuracies measured during training, where it asks for them, see
@@ -60,6 +63,8 @@ class Progress:
     gradient_evaluations: int = 0
     strategy_gradient_evaluations: int = 0
     train_seconds: float = 0.0
+    samples_seen: int = 0
+    parameters: int = 0
     data: dict[str, Any] = field(default_factory=dict)
     diagnostics: list[dict[str, float]] = field(default_factory=list)
     continual: list[tuple[int, int, int, float]] = field(default_factory=list)
@@ -95,7 +100,8 @@ def execute(
     )
     loading = _loading(config)
     own_gradients, stopwatch, recorder = StrategyGradients(), Stopwatch(), AccuracyRecorder(tensors=loading.tensors)
-    watching = [DivergenceGuard(), own_gradients, stopwatch, recorder]
+    samples = SamplesSeen()
+    watching = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples]
     everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
     every = config.evaluation.every
     during = [] if every is None or once else [DuringTraining(every, recorder, rule, stopwatch)]
@@ -129,6 +135,8 @@ def execute(
             progress.strategy_gradient_evaluations = own_gradients.count
             progress.train_seconds = stopwatch.seconds
             progress.data["loading"] = loading.told
+            progress.samples_seen = samples.count
+            progress.parameters = sum(p.numel() for p in strategy.model.parameters())
         started = time.perf_counter()
         tested = stream.test if everything else stream.test[: i + 1]
         row = recorder.evaluate(strategy, tested, unseen=everything)

@@ -22,7 +22,7 @@ import torch
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status, write_landscape, write_model
-from lifelong_lb.strategies import DivergedError
+from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.run import Progress, execute
 
@@ -39,21 +39,23 @@ def work_in_process_of_its_own(job: Job) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
         faulthandler.enable()
-        work(job, scratch)
+        work(job, scratch, alone=True)
 
 
-def work(job: Job, scratch: Path) -> Status:
+def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     """Do a run and publish what comes of it, whatever that is.
 
     Args:
         job: the run.
         scratch: folder from :meth:`lifelong_lb.store.ResultFolder.new_run`.
+        alone: whether this process does nothing else, so that its memory is the run's.
 
     Returns:
         How the run ended.
     """
     torch.set_num_threads(job.threads)
     device = device_of(job.device)
+    forget_peak_memory(device)
     progress = Progress()
     status: Status = "done"
     message = trace = ""
@@ -81,6 +83,9 @@ def work(job: Job, scratch: Path) -> Status:
         gradient_evaluations=progress.gradient_evaluations,
         strategy_gradient_evaluations=progress.strategy_gradient_evaluations,
         train_seconds=progress.train_seconds,
+        samples_seen=progress.samples_seen,
+        parameters=progress.parameters,
+        peak_memory=peak_memory(device, alone=alone),
         data=progress.data,
     )
     if progress.landscape and job.config.evaluation.landscape is not None:

@@ -154,6 +154,12 @@ def test_boundaries_shape_the_numbers():
     ids = [run_id(**each) for each in [*resets, *map(scheduled, schedules)]]
     assert ids[0] == ids[2] == run_id()
     assert len(set(ids)) == 4
+    optimizers = ["sgd", *({"name": "sgd", "schedule": each} for each in schedules[1:])]
+    assert axis_labels(study_of(optimizers=optimizers).optimizers) == [
+        "sgd(schedule=none)",
+        "sgd(schedule=step by:iteration)",
+        "sgd(schedule=step by:iteration every:2)",
+    ]
     assert axis_labels(study_of(rules=["sam", SAM_LATER]).rules) == ["sam(from_experience=0)", "sam(from_experience=1)"]
 
 

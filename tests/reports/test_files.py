@@ -38,7 +38,7 @@ def test_names(report):
     assert {*TABLES, "summary.md", "summary.tex", "report.html"} <= names
     figures = {name for name in names if name.startswith("figures/")}
     kinds = {name.removeprefix("figures/").split("--")[0] for name in figures}
-    assert kinds == {"accuracy-matrix", "average-accuracy", "experiences", "trade-off"}
+    assert kinds == {"accuracy-matrix", "average-accuracy", "cost", "experiences", "trade-off"}
     assert {name[-4:] for name in figures} == {".png", ".svg"}
     assert names == {*TABLES, "summary.md", "summary.tex", "report.html", *figures}
 

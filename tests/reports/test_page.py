@@ -171,7 +171,7 @@ def test_what_the_page_tells(plain):
         "loss is not finite",
         "Traceback: x < y & z",
         "machine.name",
-        "replay (mem_size = 20)",
+        "replay (mem_size = 20, memory = experience-balanced)",
         "Sharpness-aware minimization (Foret et al. 2021, arXiv 2010.01412).",
         "It is no test",
     ):

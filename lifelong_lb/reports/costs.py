@@ -1,0 +1,144 @@
+"""What rules cost, and which are worth it: accuracy at a price."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lifelong_lb.evaluation import METRICS, pareto_front, spread
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
+from lifelong_lb.reports.tables import DASH, count, duration, seeds_cells
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+BLOCK = ["stream", "strategy", "base_optimizer"]
+"""Columns within which rules are compared by cost."""
+
+PRICES = {"gradients": "gradient evaluations", "train_seconds": "training time in seconds"}
+"""Column that a price is read from, and the words for it; ``gradients`` are the rule's and the strategy's own."""
+
+_CAPTION = (
+    "Average accuracy ({formula}) against what it cost, a row a strategy: gradient evaluations of a run, with those "
+    "that the strategy itself takes, and seconds of training. Up and to the left is better. Points are means over "
+    "seeds, bars reach one sample standard deviation to either side (none for one seed). The line joins the rules that "
+    "no other one beats at no higher cost, by these means: no test. Seconds compare only between runs made on the same "
+    "hardware."
+)
+
+
+def fronts(summary: pd.DataFrame) -> pd.DataFrame:
+    """Which rows of a summary no other rule of their block beats at no higher cost, by the means over seeds.
+
+    Args:
+        summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
+
+    Returns:
+        Booleans with the summary's index, a column for each of :data:`PRICES`, for the average accuracy.
+    """
+    priced = summary.assign(gradients=summary["gradient_evaluations"] + summary["strategy_gradient_evaluations"])
+    found = pd.DataFrame(False, index=summary.index, columns=list(PRICES))
+    for _, rows in priced.groupby(BLOCK, sort=False):
+        for price in PRICES:
+            found.loc[rows.index, price] = pareto_front(rows[price], rows["average_accuracy_mean"])
+    return found
+
+
+def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Mean costs of a run, for reading; the cheapest row of each strategy and base optimizer counts 1.
+
+    Args:
+        summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
+
+    Returns:
+        Strings with the summary's index. Columns of what was not recorded, or does not occur, are left out.
+    """
+    passes = summary["gradient_evaluations"]
+    fewest = summary.groupby(BLOCK)["gradient_evaluations"].transform("min")
+    front = fronts(summary)
+    columns = {
+        "seeds": seeds_cells(summary),
+        "average accuracy": [DASH if np.isnan(a) else f"{a:.3f}" for a in summary["average_accuracy_mean"]],
+        "gradient evaluations": [count(n) for n in passes],
+        "relative to the fewest": [
+            f"{n / least:.2f}" if least > 0 and n > 0 else DASH for n, least in zip(passes, fewest, strict=True)
+        ],
+        "the strategy's own": [count(n) for n in summary["strategy_gradient_evaluations"]],
+        "best for its gradients": ["yes" if best else DASH for best in front["gradients"]],
+        "training time in seconds": [duration(seconds) for seconds in summary["train_seconds"]],
+        "best for its seconds": ["yes" if best else DASH for best in front["train_seconds"]],
+        "images seen": [count(n) for n in summary["samples_seen"]],
+        "parameters": [count(n) for n in summary["parameters"]],
+        "peak memory in MB": [count(n / 1e6) for n in summary["peak_memory"]],
+    }
+    table = pd.DataFrame(columns, index=summary.index)
+    if not summary["strategy_gradient_evaluations"].fillna(0).any():
+        table = table.drop(columns="the strategy's own")
+    unknown = {"images seen": "samples_seen", "parameters": "parameters", "peak memory in MB": "peak_memory"}
+    return table.drop(columns=[title for title, column in unknown.items() if summary[column].isna().all()])
+
+
+def draw_costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
+    """Draw average accuracy against gradient evaluations and against seconds, a row of panels a strategy.
+
+    Args:
+        runs: done runs of one stream and base optimizer, rows of ``results.csv``.
+        looks: rule to looks.
+
+    Returns:
+        The figure; None where no run has an average accuracy.
+    """
+    from matplotlib.figure import Figure
+
+    known = runs[runs["average_accuracy"].notna()]
+    if known.empty:
+        return None
+    known = known.assign(gradients=known["gradient_evaluations"] + known["strategy_gradient_evaluations"])
+    stream, optimizer = str(known["stream"].iloc[0]), str(known["base_optimizer"].iloc[0])
+    strategies = [str(strategy) for strategy in known["strategy"].drop_duplicates()]
+    rules = [rule for rule in looks if (known["rule"] == rule).any()]
+    name = file_name("cost", stream, optimizer)
+    with style(name):
+        figure = Figure((WIDTH, 2.7 * len(strategies) + 0.5 + 0.2 * len(rules) / 3), layout="constrained")
+        grid = figure.subplots(len(strategies), len(PRICES), squeeze=False, sharey="row")
+        handles: dict[str, Line2D] = {}
+        for row, strategy in zip(grid, strategies, strict=True):
+            own = known[known["strategy"] == strategy]
+            for axes, (price, words) in zip(row, PRICES.items(), strict=True):
+                handles |= _draw_panel(axes, own, price, rules, looks)
+                axes.set_title(lines_of(strategy, 36))
+                axes.set_xlabel(words)
+            row[0].set_ylabel("average accuracy")
+        legend(figure, {rule: handles[rule] for rule in rules}, WIDTH)
+        caption = _CAPTION.format(formula=METRICS["average_accuracy"].formula)
+        return finish(figure, name, f"Average accuracy and its cost: {stream}, {optimizer}", caption)
+
+
+def _draw_panel(
+    axes: "Axes", runs: pd.DataFrame, price: str, rules: Sequence[str], looks: Mapping[str, Look]
+) -> "dict[str, Line2D]":
+    handles, points = {}, []
+    for rule in rules:
+        own = runs[runs["rule"] == rule]
+        if own.empty:
+            continue
+        x, y, look = spread(own[price].tolist()), spread(own["average_accuracy"].tolist()), looks[rule]
+        points.append((x.mean, y.mean))
+        if y.seeds > 1:
+            axes.plot([x.mean - x.std, x.mean + x.std], [y.mean] * 2, color=look.colour, linewidth=1.1, alpha=0.8)
+            axes.plot([x.mean] * 2, [y.mean - y.std, y.mean + y.std], color=look.colour, linewidth=1.1, alpha=0.8)
+        (handles[rule],) = axes.plot(
+            [x.mean],
+            [y.mean],
+            linestyle="",
+            marker=look.marker,
+            color=look.colour,
+            markersize=7.5,
+            mec="white",
+            mew=0.8,
+        )
+    front = sorted(point for point, best in zip(points, pareto_front(*zip(*points, strict=True)), strict=True) if best)
+    axes.plot(*zip(*front, strict=True), color="#9a9a9a", linewidth=1.1, drawstyle="steps-post", zorder=0)
+    return handles

@@ -1,0 +1,87 @@
+"""What a report says of costs: which rules are worth theirs."""
+
+import numpy as np
+import pytest
+from reports.folders import TWO, make, two_experiences
+
+from lifelong_lb.reports import draw_figures, summary_table
+from lifelong_lb.reports.costs import cost_table, fronts
+from lifelong_lb.reports.results import collect
+from lifelong_lb.store import ResultFolder, RunRecord
+
+RULES = ["none", "sam", "lookbehind-sam", "asam"]
+PASSES = {"none": 100, "sam": 200, "lookbehind-sam": 600, "asam": 200}
+SECONDS = {"none": 1.0, "sam": 2.5, "lookbehind-sam": 5.0, "asam": 2.0}
+LEARNT = {"none": 0.5, "sam": 0.7, "lookbehind-sam": 0.8, "asam": 0.6}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Four rules whose average accuracy is 0.5, 0.7, 0.8 and 0.6."""
+    raw = {**TWO, "rules": RULES}
+    folder = make(tmp_path_factory.mktemp("costs"), raw, lambda labels, seed: None)
+    labels = folder.read_study().labels()
+    for run, label in labels.items():
+        rule = label["rule"]
+        config = {part: {"name": part} for part in ("stream", "strategy", "rule", "optimizer", "model")}
+        record = RunRecord(
+            run, config, "done", 2, two_experiences(0.9, LEARNT[rule], LEARNT[rule]),
+            gradient_evaluations=PASSES[rule], train_seconds=SECONDS[rule], samples_seen=1000, parameters=4810,
+        )  # fmt: skip
+        with folder.new_run(run) as scratch:
+            folder.write_run(record, scratch)
+    return collect(folder)
+
+
+def test_front_by_gradients_and_by_seconds(results):
+    found = fronts(summary_table(results))
+    assert found["gradients"].tolist() == [True, True, True, False]
+    assert found["train_seconds"].tolist() == [True, True, True, True]
+
+
+def test_the_strategy_s_own_gradients_count(results):
+    summary = summary_table(results).assign(strategy_gradient_evaluations=[0, 500, 0, 0])
+    assert fronts(summary)["gradients"].tolist() == [True, False, True, True]
+
+
+def test_table(results):
+    table = cost_table(summary_table(results))
+    assert table["relative to the fewest"].tolist() == ["1.00", "2.00", "6.00", "2.00"]
+    assert table["best for its gradients"].tolist() == ["yes", "yes", "yes", "-"]
+    assert table["average accuracy"].tolist() == ["0.500", "0.700", "0.800", "0.600"]
+    assert table["parameters"].tolist() == ["4,810"] * 4
+    assert "peak memory in MB" not in table
+    assert "the strategy's own" not in table
+
+
+def test_figure(results):
+    (drawing,) = [d for d in draw_figures(results)["split-digits"] if d.name.startswith("cost--")]
+    assert b"gradient evaluations" in drawing.svg
+    assert "no other one beats" in drawing.caption
+
+
+def test_runs_of_a_version_that_counted_less(tmp_path):
+    folder = make(tmp_path, TWO, lambda labels, seed: two_experiences(0.9, 0.8, 0.5))
+    runs = collect(folder).runs
+    assert runs[["samples_seen", "parameters", "peak_memory"]].isna().all(axis=None)
+    assert "parameters" not in cost_table(summary_table(collect(folder)))
+
+
+def test_what_a_run_records(tmp_path):
+    import lifelong_lb
+
+    study = {
+        "streams": {"name": "split-digits", "experiences": 5, "scenario": "class-incremental"},
+        "model": {"name": "mlp", "hidden": [10]},
+        "train": {"batch_size": 100, "epochs": 2},
+        "rules": ["none", "sam"],
+    }
+    lifelong_lb.run_study(study, tmp_path / "in", executor="in-process")
+    runs = collect(ResultFolder(tmp_path / "in")).runs
+    assert runs["samples_seen"].tolist() == [2 * 1442] * 2  # once each epoch, whatever the passes
+    assert runs["parameters"].tolist() == [64 * 10 + 10 + 10 * 10 + 10] * 2
+    assert runs["peak_memory"].isna().all()  # the tests' own process has done other things
+    lifelong_lb.run_study({**study, "rules": "none"}, tmp_path / "own", workers=1)
+    (memory,) = collect(ResultFolder(tmp_path / "own")).runs["peak_memory"]
+    assert 5e7 < memory < 2e10
+    assert np.isfinite(memory)
