@@ -68,6 +68,13 @@ def optimizer_problems(
             field = "over" if schedule.over == "experience" else "experience_factor"
             yield f"{path}.schedule.{field}", _ask_for_boundaries(unknown)
         for index, (stream, train) in enumerate(zip(streams, trains, strict=True)):
+            given = schedule.experience_factor
+            if isinstance(given, tuple) and len(given) != stream.experiences:
+                yield (
+                    f"{path}.schedule.experience_factor",
+                    f"must hold one factor for each of the {stream.experiences} experiences of streams[{index}]; "
+                    f"got {len(given)}",
+                )
             reason = _not_seen(schedule, stream, train, f"streams[{index}]") if schedule.by == "epoch" else None
             if reason is not None:
                 yield f"{path}.schedule", f"{reason}; set by: iteration"

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 
 def _no_bool(value: Any) -> Any:
@@ -69,6 +69,10 @@ Fraction = Annotated[Float, Field(ge=0, lt=1)]
 UnitInterval = Annotated[Float, Field(ge=0, le=1)]
 AtLeastOne = Annotated[Int, Field(ge=1)]
 WholeNumber = Annotated[Int, Field(ge=0)]
+OneOrEach = Annotated[
+    Annotated[NonNegative, Tag("one")] | Annotated[tuple[NonNegative, ...], Tag("each")],
+    Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
+]
 DottedName = Annotated[str, BeforeValidator(_dotted_name)]
 PlaceName = Annotated[str, BeforeValidator(_place)]
 PlainValues = Annotated[dict[str, Any], BeforeValidator(_plain)]

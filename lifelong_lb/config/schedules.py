@@ -4,10 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
-from lifelong_lb.config.fields import AtLeastOne, Float, Positive, Settings, WholeNumber
+from lifelong_lb.config.fields import AtLeastOne, Float, OneOrEach, Positive, Settings, WholeNumber
 from lifelong_lb.config.parse import NestedProblems, Problems, parse_entry
 
-Share = Annotated[Float, Field(gt=0, le=1)]
 Proportion = Annotated[Float, Field(ge=0, le=1)]
 
 
@@ -18,14 +17,14 @@ class ScheduleEntry(Settings):
     however many gradients and base steps a rule takes over it. ``over: experience`` counts anew in each experience,
     ``over: stream`` goes on through all of them. ``warmup: n`` multiplies the first n rates by 1 / (n + 1),
     2 / (n + 1), ..., n / (n + 1). ``experience_factor`` to the power i multiplies all rates of experience i, 0 for the
-    first (the decay by task of Mirzadeh et al. 2020, arXiv 2006.06958).
+    first (the decay by task of Mirzadeh et al. 2020, arXiv 2006.06958); a list holds one factor an experience instead.
     """
 
     name: str
     by: Literal["epoch", "iteration"] = "epoch"
     over: Literal["experience", "stream"] = "experience"
     warmup: WholeNumber = 0
-    experience_factor: Share = 1.0
+    experience_factor: OneOrEach = 1.0
 
     def in_short(self) -> str:
         """Its name and what is not as usual, for labels.
@@ -52,6 +51,25 @@ class ScheduleEntry(Settings):
         """
         return max(self.warmup, self.own_change())
 
+    def factor_of(self, experience: int) -> float:
+        """What all rates of an experience are multiplied by.
+
+        Args:
+            experience: its number, 0 for the first.
+
+        Returns:
+            A factor.
+        """
+        factor = self.experience_factor
+        return factor[experience] if isinstance(factor, tuple) else float(factor**experience)
+
+    @model_validator(mode="after")
+    def _rates_stay_above_zero(self) -> "ScheduleEntry":
+        factor = self.experience_factor
+        if not (all(f > 0 for f in factor) if isinstance(factor, tuple) else 0 < factor <= 1):
+            raise ValueError(f"needs an experience_factor in (0, 1], or a list of positive ones; got {factor}")
+        return self
+
     def knows_boundaries(self) -> bool:
         """Whether the rate depends on where an experience begins."""
         return self.over == "experience" or self.experience_factor != 1
@@ -65,7 +83,7 @@ class Constant(ScheduleEntry):
     @model_validator(mode="after")
     def _something_changes(self) -> "Constant":
         if not self.warmup and self.experience_factor == 1:
-            raise ValueError("needs a warmup or an experience_factor below 1, else it changes nothing")
+            raise ValueError("needs a warmup or an experience_factor other than 1, else it changes nothing")
         return self
 
 

@@ -2,15 +2,11 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
-from lifelong_lb.config.fields import AtLeastOne, Entry, Float, NonNegative, Positive
+from lifelong_lb.config.fields import AtLeastOne, Entry, Float, NonNegative, OneOrEach, Positive
 
 Share = Annotated[Float, Field(ge=0, le=1)]
-OneOrEach = Annotated[
-    Annotated[NonNegative, Tag("one")] | Annotated[tuple[NonNegative, ...], Tag("each")],
-    Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
-]
 Penalty = Literal["every", "first"]
 Project = Literal["descent", "both"]
 

@@ -69,7 +69,7 @@ def rate_factor(entry: entries.ScheduleEntry, moment: Moment) -> float:
         [0.25, 0.5, 0.75, 1.0, 0.5, 0.25]
     """
     warm = min(1.0, (moment.count + 1) / (entry.warmup + 1))
-    return SCHEDULES[entry.name](entry, moment) * warm * float(entry.experience_factor**moment.experience)
+    return SCHEDULES[entry.name](entry, moment) * warm * entry.factor_of(moment.experience)
 
 
 class ScheduledLearningRate(SupervisedPlugin):

@@ -24,7 +24,8 @@ from lifelong_lb.config import UserError
 from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status, write_landscape, write_model
 from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
 from lifelong_lb.studies.job import Job
-from lifelong_lb.studies.run import Progress, execute
+from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.run import execute
 
 
 def work_in_process_of_its_own(job: Job) -> None:

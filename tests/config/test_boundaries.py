@@ -72,11 +72,16 @@ def run_id(**changes):
         ),
         (
             scheduled("constant"),
-            "optimizers.schedule: needs a warmup or an experience_factor below 1, else it changes nothing",
+            "optimizers.schedule: needs a warmup or an experience_factor other than 1, else it changes nothing",
         ),
         (
             scheduled({"name": "cosine", "experience_factor": 1.5}),
-            "optimizers.schedule.experience_factor: must be less than or equal to 1; got 1.5",
+            "optimizers.schedule: needs an experience_factor in (0, 1], or a list of positive ones; got 1.5",
+        ),
+        (
+            scheduled({"name": "constant", "experience_factor": [1, 0.5]}),
+            "optimizers[0].schedule.experience_factor: must hold one factor for each of the 5 experiences of streams[0]; "
+            "got 2",
         ),
         (
             scheduled("cosine"),

@@ -76,6 +76,8 @@ def test_a_factor_by_experience():
     entry = MultiStep(milestones=(3,), factor=0.5, experience_factor=0.1)
     rates = [rate_factor(entry, Moment(i, n, 0)) for i in (0, 1, 2) for n in (0, 3)]
     assert rates == pytest.approx([1, 0.5, 0.1, 0.05, 0.01, 0.005])
+    entry = Constant(experience_factor=(1, 0.5, 2))
+    assert [rate_factor(entry, Moment(i, 7, 0)) for i in (0, 1, 2)] == [1, 0.5, 2]
 
 
 class Rates(SupervisedPlugin):
@@ -128,6 +130,7 @@ SCHEDULED = {
     "multistep over the stream": MultiStep(milestones=(2, 7), factor=0.5, over="stream"),
     "cosine": Cosine(minimum=0.1, warmup=1),
     "cosine by iteration": Cosine(by="iteration", warmup=5),
+    "a factor an experience": Constant(experience_factor=(0.5, 1, 0.25)),
     "cosine over the stream": Cosine(over="stream", experience_factor=0.8),
     "warm-up": Constant(warmup=10, by="iteration"),
 }
@@ -135,7 +138,7 @@ SCHEDULED = {
 
 def expected(entry, m, behind, there_are):
     """A rate, from its definition."""
-    rate = LR * entry.experience_factor**m.experience * min(1, (behind + 1) / (entry.warmup + 1))
+    rate = LR * entry.factor_of(m.experience) * min(1, (behind + 1) / (entry.warmup + 1))
     if isinstance(entry, Step):
         rate *= entry.factor ** (behind // entry.every)
     if isinstance(entry, MultiStep):

@@ -7,7 +7,8 @@ from lifelong_lb.config import expand, parse_study
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy, forgetting, forward_transfer
 from lifelong_lb.strategies import DivergedError, DivergenceGuard, ResetOptimizerState
-from lifelong_lb.studies.run import Progress, execute
+from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.run import execute
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 

@@ -1,0 +1,40 @@
+"""What a run has measured so far."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lifelong_lb.studies.landscape import Row
+
+
+@dataclass
+class Progress:
+    """What a run has measured so far; it is read even when the run ends early.
+
+    Attributes:
+        experiences: T.
+        accuracy: entries ``(trained, evaluated, accuracy)``.
+        initial_accuracy: accuracy on each experience at initialisation, where asked for.
+        gradient_evaluations: passes over training minibatches so far.
+        strategy_gradient_evaluations: gradients that the strategy has taken beside those so far.
+        train_seconds: seconds spent training so far.
+        samples_seen: images of training minibatches so far.
+        parameters: numbers that the model is made of, as it is now.
+        data: what the images were.
+        diagnostics: one mapping a recorded pass, where the study asks for them.
+        continual: accuracies measured during training, where it asks for them, see
+            :class:`~lifelong_lb.strategies.DuringTraining`.
+        landscape: what was measured of the loss landscape, where the study asks for it.
+    """
+
+    experiences: int = 0
+    accuracy: list[tuple[int, int, float]] = field(default_factory=list)
+    initial_accuracy: list[float] = field(default_factory=list)
+    gradient_evaluations: int = 0
+    strategy_gradient_evaluations: int = 0
+    train_seconds: float = 0.0
+    samples_seen: int = 0
+    parameters: int = 0
+    data: dict[str, Any] = field(default_factory=dict)
+    diagnostics: list[dict[str, float]] = field(default_factory=list)
+    continual: list[tuple[int, int, int, float]] = field(default_factory=list)
+    landscape: list[Row] = field(default_factory=list)
