@@ -30,7 +30,7 @@ class RunRecord:
         message: one line about what went wrong; empty when nothing did.
         traceback: the traceback of what went wrong; empty when there is none.
         environment: versions and hardware the run saw.
-        data: what the images were: their source, number and hash, and the class order.
+        data: what the images were: their source, number and hash, the class order, and how they were loaded.
     """
 
     run: str

@@ -26,6 +26,8 @@ class AccuracyRecorder(SupervisedPlugin):
         super().__init__()
         self.tensors = tensors
         self._images = TestImages()
+        self._asked: list[Any] = []
+        self._alone = False
         self._correct: dict[int, int] = {}
         self._seen: dict[int, int] = {}
 
@@ -60,7 +62,7 @@ class AccuracyRecorder(SupervisedPlugin):
             strategy.model = copy.deepcopy(model)
         try:
             with torch.random.fork_rng(devices=[]):
-                if self.tensors and own_part(strategy, [self]) is None:
+                if self.tensors and self._nobody_else_takes_part(strategy):
                     try:
                         return self._directly(strategy, experiences)
                     except NotTensorsError:
@@ -68,6 +70,12 @@ class AccuracyRecorder(SupervisedPlugin):
                 return self._in_its_loop(strategy, experiences)
         finally:
             strategy.model = model
+
+    def _nobody_else_takes_part(self, strategy: Any) -> bool:
+        asked = [type(strategy), *strategy.plugins]
+        if asked != self._asked:
+            self._asked, self._alone = asked, own_part(strategy, [self]) is None
+        return self._alone
 
     def _directly(self, strategy: Any, experiences: Sequence[Any]) -> list[float]:
         hits: list[list[Tensor]] = [[] for _ in experiences]

@@ -191,6 +191,9 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"model": {"name": "mlp", "hidden": []}}, "model.hidden: must not be empty; got []"),
         ({"model": {"name": "mlp", "hidden": 256}}, "model.hidden: must be a list; got 256"),
         ({"train": {"batchsize": 1}}, "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
+        ({"train": {"random_crop": -1}}, "train.random_crop: must be greater than or equal to 0; got -1"),
+        ({"train": {"random_crop": True}}, "train.random_crop: must be a number; got True"),
+        ({"train": {"random_flip": "maybe"}}, "train.random_flip: must be true or false; got 'maybe'"),
         ({"train": 3}, "train: must be a mapping of settings; got 3"),
         ({"optimizers": {"name": "sgd", "lr": 0}}, "optimizers.lr: must be greater than 0; got 0"),
         ({"optimizers": {"name": "sgd", "nesterov": True}}, "nesterov: true needs a momentum above 0"),
@@ -327,13 +330,17 @@ def test_the_grid_spelled_out():
 def test_a_run_is_named_by_what_shapes_its_numbers():
     plain = expand(study_of())[0].config
     labelled = expand(study_of(rules={"name": "none", "label": "plain SGD"}, name="another name"))[0].config
-    explicit = expand(study_of(train={"epochs": 1}, model={"name": "mlp", "head": "multi"}))[0].config
+    explicit = expand(
+        study_of(train={"epochs": 1, "random_crop": 0, "random_flip": False}, model={"name": "mlp", "head": "multi"})
+    )[0].config
     longer = expand(study_of(train={"epochs": 2}))[0].config
     assert plain.run_id == labelled.run_id == explicit.run_id == "e34662df7c09"
     dropout = expand(study_of(model={"name": "mlp", "dropout": 0.5}))[0].config
     online = expand(study_of(streams={"name": "split-digits", "chunk": 10}))[0].config
     watched = expand(study_of(evaluation={"every": 5}))[0].config
-    assert len({plain.run_id, longer.run_id, dropout.run_id, online.run_id, watched.run_id}) == 5
+    cropped = expand(study_of(train={"random_crop": 1}))[0].config
+    flipped = expand(study_of(train={"random_flip": True}))[0].config
+    assert len({run.run_id for run in (plain, longer, dropout, online, watched, cropped, flipped)}) == 7
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,19 @@
 """Every strategy trains bit for bit as with Avalanche's loaders, its minibatches loaded as rows of tensors."""
 
+import re
+
 import pytest
 import torch
-from avalanche.training.plugins import AGEMPlugin
+from avalanche.benchmarks.utils import make_avalanche_dataset
+from avalanche.core import SupervisedPlugin
+from avalanche.evaluation.metrics import accuracy_metrics
+from avalanche.training.plugins import AGEMPlugin, EvaluationPlugin
+from avalanche.training.supervised import Naive
 from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make, train
 
 from lifelong_lb.optim import SAM
-from lifelong_lb.strategies import TensorLoading
+from lifelong_lb.strategies import AccuracyRecorder, TensorLoading
+from lifelong_lb.strategies.predictions import own_part
 from lifelong_lb.strategies.tensor_loader import Endless, TensorLoader
 
 pytestmark = AVALANCHES_OWN_WARNINGS
@@ -45,3 +52,52 @@ def test_same_weights_as_with_avalanches_loaders(label, head):
     assert len(fast.seen) == len(slow.seen)
     assert TensorLoader not in slow.seen
     assert fast.refused == slow.refused == []
+
+
+class Transforming(SupervisedPlugin):
+    """Gives the strategy images that go through a transform one by one."""
+
+    def after_train_dataset_adaptation(self, strategy, **kwargs):
+        strategy.adapted_dataset = make_avalanche_dataset(
+            strategy.adapted_dataset, transform_groups={"train": lambda x: x, "eval": None}
+        )
+
+
+def test_what_is_not_recognised_is_left_to_avalanche_and_told_once():
+    loading = SeesLoaders()
+    made = make("naive", "single", SAM(rho=0.05), before=[loading, Transforming()])
+    told = "images go through transforms (train) one by one"
+    with pytest.warns(UserWarning, match=re.escape(f"minibatches are loaded sample by sample: {told}")) as warned:
+        ours = train(made)
+    assert len(warned) == 1
+    assert loading.told == f"avalanche: {told}"
+    assert TensorLoader not in loading.seen
+    plain = train(make("naive", "single", SAM(rho=0.05)))
+    assert all(torch.equal(value, ours[name]) for name, value in plain.items())
+
+
+class SeesOutputs(SupervisedPlugin):
+    def after_eval_forward(self, strategy, **kwargs):
+        pass
+
+
+class OwnForward(Naive):
+    def eval_epoch(self, **kwargs):
+        super().eval_epoch(**kwargs)
+
+
+def test_evaluations_that_others_have_a_part_in_are_left_to_the_strategy():
+    recorder = AccuracyRecorder()
+    made = make("naive", "single", SAM(rho=0.05), before=[recorder])
+    assert own_part(made.strategy, [recorder]) is None
+    made.strategy.plugins.append(SeesOutputs())
+    assert own_part(made.strategy, [recorder]) == "SeesOutputs.after_eval_forward"
+    made.strategy.plugins[-1] = EvaluationPlugin(accuracy_metrics(epoch=True), loggers=[])
+    assert own_part(made.strategy, [recorder]) == "its metrics and loggers"
+    with torch.random.fork_rng():
+        accuracies = recorder.evaluate(made.strategy, made.stream.test[:2])
+    del made.strategy.plugins[-1]
+    assert recorder.evaluate(made.strategy, made.stream.test[:2]) == accuracies
+    assert own_part(OwnForward(model=made.strategy.model, optimizer=made.strategy.optimizer, evaluator=None)) == (
+        "OwnForward.eval_epoch"
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lifelong_lb.config import expand, parse_study
+from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy, forgetting, forward_transfer
 from lifelong_lb.strategies import DivergedError, DivergenceGuard, ResetOptimizerState
@@ -183,3 +183,25 @@ def test_gradients_of_a_strategy_s_own(strategy, own):
     progress = run("class-incremental", "single", strategies=[strategy], train={"batch_size": 60}, rules=["sam"])
     assert progress.gradient_evaluations == 2 * 25
     assert progress.strategy_gradient_evaluations == own
+
+
+@pytest.mark.parametrize("train", [{"batch_size": 64}, {"batch_size": 64, "random_crop": 1, "random_flip": True}])
+def test_a_run_is_the_same_with_avalanches_own_loading(monkeypatch, train):
+    ours = run("task-incremental", "multi", evaluation="all", train=train)
+    monkeypatch.setenv("LIFELONG_LB_LOADER", "avalanche")
+    theirs = run("task-incremental", "multi", evaluation="all", train=train)
+    assert ours.accuracy == theirs.accuracy
+    assert ours.initial_accuracy == theirs.initial_accuracy
+    assert (ours.data.pop("loading"), theirs.data.pop("loading")) == ("tensors", "avalanche")
+    assert ours.data == theirs.data
+
+
+def test_crops_reach_a_run():
+    plain, cropped = (run("class-incremental", "single", train={"random_crop": n}) for n in (0, 1))
+    assert plain.accuracy != cropped.accuracy
+
+
+def test_another_loader_than_avalanches_is_refused(monkeypatch):
+    monkeypatch.setenv("LIFELONG_LB_LOADER", "torch")
+    with pytest.raises(UserError, match="LIFELONG_LB_LOADER must be avalanche or empty; got 'torch'"):
+        run("class-incremental", "single")
