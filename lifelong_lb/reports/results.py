@@ -17,7 +17,8 @@ from lifelong_lb.evaluation import (
     forward_transfer,
     intransigence,
 )
-from lifelong_lb.store import CONTINUAL_COLUMNS, DamagedRunError, ResultFolder, RunRecord, StudyFile
+from lifelong_lb.reports.usable import comparable_records
+from lifelong_lb.store import CONTINUAL_COLUMNS, ResultFolder, RunRecord, StudyFile
 
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
 """Columns that say which run a row belongs to."""
@@ -42,7 +43,7 @@ class Results:
         study: the folder's study, None when only tables were found.
         records: the stored records by run id.
         problems: sentences about runs that were left out, and about runs that do not belong together.
-        missing: number of runs that were asked for and have not ended yet.
+        missing: number of runs that were asked for and have not ended yet, or were left out.
     """
 
     runs: pd.DataFrame
@@ -68,27 +69,13 @@ def collect(folder: ResultFolder) -> Results:
     study = folder.read_study()
     if study is None or (not _has_runs(folder) and (folder.path / "results.csv").is_file()):
         return _from_tables(folder, study)
+    records, problems = comparable_records(folder, study)
     labels, seeds = study.labels(), study.seeds()
-    records: dict[str, RunRecord] = {}
-    problems: list[str] = []
     rows, entries = [], []
-    missing = 0
     measured = study.study.evaluation.every is not None
-    for run in labels:
-        if not folder.has_run(run):
-            missing += 1
-            if folder.run_path(run).exists():
-                problems.append(f"run {run}: left out, its folder is damaged (no result.json)")
-            continue
-        try:
-            record = folder.read_run(run)
-            numbers = _numbers(record)
-        except (DamagedRunError, ValueError) as error:  # ValueError: what was read is no accuracy matrix
-            problems.append(f"run {run}: left out, its folder is damaged ({error})")
-            missing += 1
-            continue
-        records[run] = record
+    for run, record in records.items():
         key = {"run": run, **labels[run], "seed": seeds[run]}
+        numbers = _numbers(record)
         if measured and record.status == "done":
             try:
                 numbers |= _continual_numbers(folder, record)
@@ -97,17 +84,10 @@ def collect(folder: ResultFolder) -> Results:
         rows.append({**key, **numbers})
         if record.status == "done":
             entries += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in record.accuracy]
-    problems += _mixtures(records)
     runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *(CONTINUAL_METRICS if measured else ())])
     _add_intransigence(runs, study, records)
-    return Results(
-        runs,
-        pd.DataFrame(entries, columns=ACCURACY_COLUMNS),
-        study,
-        records,
-        problems,
-        missing,
-    )
+    accuracy = pd.DataFrame(entries, columns=ACCURACY_COLUMNS)
+    return Results(runs, accuracy, study, records, problems, len(labels) - len(records))
 
 
 def _has_runs(folder: ResultFolder) -> bool:
@@ -168,23 +148,6 @@ def _add_intransigence(runs: pd.DataFrame, study: StudyFile, records: dict[str, 
         if key in joint
     }
     runs["intransigence"] = runs["run"].map(found).astype(float)
-
-
-def _mixtures(records: dict[str, RunRecord]) -> list[str]:
-    """Sentences about runs made with different versions of the code, or from different images."""
-    sentences = []
-    for key in ("lifelong_lb", "commit", "torch", "avalanche"):
-        versions = sorted({str(record.environment.get(key)) for record in records.values() if record.environment})
-        if len(versions) > 1:
-            sentences.append(f"runs with different versions of {key} are mixed here: {', '.join(versions)}")
-    hashes: dict[str, set[str]] = {}
-    for record in records.values():
-        if record.data:
-            hashes.setdefault(str(record.config["stream"]["name"]), set()).add(str(record.data.get("sha256")))
-    for stream, found in hashes.items():
-        if len(found) > 1:
-            sentences.append(f"runs of {stream} saw {len(found)} different sets of images and cannot be compared")
-    return sentences
 
 
 def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
