@@ -69,11 +69,8 @@ def column_definitions(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns:
         One row a column: ``file``, ``column`` and ``definition``.
     """
-    rows = [
-        (f"{name}.csv", str(column), _definition(name, str(column)))
-        for name, table in tables.items()
-        for column in table
-    ]
+    columns = [(name, str(column)) for name, table in tables.items() for column in table]
+    rows = [(f"{name}.csv", column, _definition(name, column)) for name, column in columns]
     return pd.DataFrame(rows, columns=["file", "column", "definition"])
 
 
