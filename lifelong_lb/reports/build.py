@@ -33,6 +33,7 @@ def write_report(
     Raises:
         UserError: when the folder holds no results, or there is no such rule or metric.
     """
+    from lifelong_lb.reports.columns import column_definitions
     from lifelong_lb.reports.comparisons import comparison_table
     from lifelong_lb.reports.figures import draw_figures
     from lifelong_lb.reports.flatness import write_flatness
@@ -45,6 +46,8 @@ def write_report(
     compared = comparison_table(results, baseline, metrics)
     summary = _write_tables(folder, results)
     folder.write_table("comparisons", compared)
+    tables = {"results": results.runs, "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
+    folder.write_table("columns", column_definitions(tables))
     folder.write_file("summary.md", summary_markdown(results, summary, compared))
     folder.write_file("summary.tex", summary_latex(results, summary))
     figures = draw_figures(results)

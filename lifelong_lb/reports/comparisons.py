@@ -50,14 +50,15 @@ DEFINITIONS = [
     Definition("larger", "seeds under which the rule's value is the larger one"),
     Definition(
         "p",
-        "exact two-sided sign-flip test: the share of all choices of signs with a mean as far from 0",
+        "two-sided sign-flip test: share of all 2^n choices of signs of the differences whose mean is as far from 0",
         "Fisher 1935",
     ),
-    Definition("p, Holm", "p corrected for all comparisons of this metric on this page", "Holm 1979"),
-    Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences"),
+    Definition("p, Holm", "p corrected for all comparisons of this metric in the table", "Holm 1979"),
+    Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences", "Cohen 1988"),
     Definition(
         "Cliff's delta",
-        "share of all pairs of a rule's and a baseline's value that the rule wins, minus those it loses",
+        "share of all pairs of a rule's and a baseline's value in which the rule's is larger, minus smaller",
+        "Cliff 1993",
     ),
 ]
 """What the columns of a table of comparisons are."""

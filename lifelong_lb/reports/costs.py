@@ -110,6 +110,7 @@ def draw_costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
                 handles |= _draw_panel(axes, own, price, rules, looks)
                 axes.set_title(lines_of(strategy, 36))
                 axes.set_xlabel(words)
+                axes.set_xlim(left=0)
             row[0].set_ylabel("average accuracy")
         legend(figure, {rule: handles[rule] for rule in rules}, WIDTH)
         caption = _CAPTION.format(formula=METRICS["average_accuracy"].formula)

@@ -1,7 +1,6 @@
 """From the stored runs to the two tidy frames that everything else is made from."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from lifelong_lb.config import AXES, UserError
-from lifelong_lb.config.runs import ADDED_LATER
 from lifelong_lb.evaluation import (
     CONTINUAL_METRICS,
     METRICS,
@@ -19,7 +17,8 @@ from lifelong_lb.evaluation import (
     forward_transfer,
     intransigence,
 )
-from lifelong_lb.store import CONTINUAL_COLUMNS, DamagedRunError, ResultFolder, RunRecord, StudyFile
+from lifelong_lb.reports.usable import comparable_records
+from lifelong_lb.store import CONTINUAL_COLUMNS, ResultFolder, RunRecord, StudyFile
 
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
 """Columns that say which run a row belongs to."""
@@ -44,7 +43,7 @@ class Results:
         study: the folder's study, None when only tables were found.
         records: the stored records by run id.
         problems: sentences about runs that were left out, and about runs that do not belong together.
-        missing: number of runs that were asked for and have not ended yet.
+        missing: number of runs that were asked for and have not ended yet, or were left out.
     """
 
     runs: pd.DataFrame
@@ -70,27 +69,13 @@ def collect(folder: ResultFolder) -> Results:
     study = folder.read_study()
     if study is None or (not _has_runs(folder) and (folder.path / "results.csv").is_file()):
         return _from_tables(folder, study)
+    records, problems = comparable_records(folder, study)
     labels, seeds = study.labels(), study.seeds()
-    records: dict[str, RunRecord] = {}
-    problems: list[str] = []
     rows, entries = [], []
-    missing = 0
     measured = study.study.evaluation.every is not None
-    for run in labels:
-        if not folder.has_run(run):
-            missing += 1
-            if folder.run_path(run).exists():
-                problems.append(f"run {run}: left out, its folder is damaged (no result.json)")
-            continue
-        try:
-            record = folder.read_run(run)
-            numbers = _numbers(record)
-        except (DamagedRunError, ValueError) as error:  # ValueError: what was read is no accuracy matrix
-            problems.append(f"run {run}: left out, its folder is damaged ({error})")
-            missing += 1
-            continue
-        records[run] = record
+    for run, record in records.items():
         key = {"run": run, **labels[run], "seed": seeds[run]}
+        numbers = _numbers(record)
         if measured and record.status == "done":
             try:
                 numbers |= _continual_numbers(folder, record)
@@ -99,17 +84,10 @@ def collect(folder: ResultFolder) -> Results:
         rows.append({**key, **numbers})
         if record.status == "done":
             entries += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in record.accuracy]
-    problems += _mixtures(records)
     runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *(CONTINUAL_METRICS if measured else ())])
     _add_intransigence(runs, study, records)
-    return Results(
-        runs,
-        pd.DataFrame(entries, columns=ACCURACY_COLUMNS),
-        study,
-        records,
-        problems,
-        missing,
-    )
+    accuracy = pd.DataFrame(entries, columns=ACCURACY_COLUMNS)
+    return Results(runs, accuracy, study, records, problems, len(labels) - len(records))
 
 
 def _has_runs(folder: ResultFolder) -> bool:
@@ -170,53 +148,6 @@ def _add_intransigence(runs: pd.DataFrame, study: StudyFile, records: dict[str, 
         if key in joint
     }
     runs["intransigence"] = runs["run"].map(found).astype(float)
-
-
-def _mixtures(records: dict[str, RunRecord]) -> list[str]:
-    """Sentences about runs made with different versions of the code, or from different images or streams."""
-    sentences = []
-    for key in ("lifelong_lb", "commit", "torch", "avalanche"):
-        versions = sorted({str(record.environment.get(key)) for record in records.values() if record.environment})
-        if len(versions) > 1:
-            sentences.append(f"runs with different versions of {key} are mixed here: {', '.join(versions)}")
-    return [*sentences, *_different_streams(records.values())]
-
-
-_DIFFERENCES = {
-    "sha256": "saw {n} different sets of images",
-    "class_order": "met the classes in {n} different orders",
-    "class_names": "had {n} different lists of class names",
-    "label_map": "had {n} different maps of labels",
-    "permutations": "permuted pixels in {n} different ways",
-    "angles": "turned images by {n} different lists of angles",
-    "arrangement": "dealt the images out in {n} different ways",
-}
-"""What is recorded of a stream's images, and what to say where it differs between runs of one stream.
-
-Images have to be the same for all seeds, everything else within a seed.
-"""
-
-
-def _different_streams(records: Iterable[RunRecord]) -> list[str]:
-    """Sentences about runs that cannot be compared, although the same stream was asked for."""
-    found: dict[tuple[str, str, int | None], set[str]] = {}
-    names: dict[str, str] = {}
-    for record in records:
-        settings = record.config["stream"].items()
-        stream = json.dumps([pair for pair in sorted(settings) if pair not in ADDED_LATER["stream"].items()])
-        names[stream] = str(record.config["stream"]["name"])
-        for key in _DIFFERENCES:
-            if key in record.data:  # older runs have recorded less
-                seed = None if key == "sha256" else record.config.get("seed")
-                found.setdefault((stream, key, seed), set()).add(json.dumps(record.data[key], sort_keys=True))
-    said: dict[str, None] = {}
-    for (stream, key, seed), values in found.items():
-        if len(values) > 1:
-            under = "" if seed is None else f" with seed {seed}"
-            said[f"runs of {names[stream]}{under} {_DIFFERENCES[key].format(n=len(values))} and cannot be compared"] = (
-                None
-            )
-    return list(said)
 
 
 def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:

@@ -8,6 +8,7 @@ import pandas as pd
 from lifelong_lb.config import AXES, axis_labels
 from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED, seeds_verdict, spread
 from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.wording import plural
 from lifelong_lb.store import COLUMNS, STATUSES
 
 GROUP = ["stream", "strategy", "rule", "base_optimizer"]
@@ -165,19 +166,6 @@ def state_sentence(results: Results) -> str:
     total = sum(counts.values())
     others = ", ".join(f"{number} {status}" for status, number in counts.items() if status != "done")
     return f"{counts['done']} of {total} {plural('run', total)} done" + (f" ({others})." if others else ".")
-
-
-def plural(word: str, number: int) -> str:
-    """A noun for a number of things.
-
-    Args:
-        word: the noun, whose plural takes an s.
-        number: how many.
-
-    Returns:
-        The noun.
-    """
-    return word if number == 1 else f"{word}s"
 
 
 def varying(summary: pd.DataFrame, keep: Iterable[str] = ("rule",)) -> list[str]:

@@ -60,6 +60,8 @@ def test_metrics_of_each_run_are_columns(measured):
     page = (measured / "report.html").read_text()
     assert "During training" in page
     assert "stability gap, depth" in page
+    columns = set(ResultFolder(measured).read_table("columns")["column"])
+    assert {"minimum_accuracy", "stability_gap_area_ci_high"} <= columns
 
 
 def test_numbers_are_those_of_a_run_that_was_not_watched(measured, tmp_path):

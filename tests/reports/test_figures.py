@@ -45,13 +45,13 @@ def test_few_and_many(tmp_path, T, rules, seeds):
     figures = draw_figures(collect(make(tmp_path, raw, lambda labels, seed: wave(T, seed), T=T)))
     kinds = [drawing.name.split("--")[0] for drawing in figures["split-digits"]]
     with_time = ["average-accuracy", "trade-off"] if T > 1 else []
-    assert kinds == [*with_time, "experiences", "accuracy-matrix"]
+    assert kinds == [*with_time, "cost", "experiences", "accuracy-matrix"]
 
 
 def test_joint_training_has_but_its_last_row(tmp_path):
     figures = draw_figures(collect(make(tmp_path, TWO, lambda labels, seed: [(1, 0, 0.9), (1, 1, 0.8)])))
     kinds = [drawing.name.split("--")[0] for drawing in figures["split-digits"]]
-    assert kinds == ["experiences", "accuracy-matrix"]
+    assert kinds == ["cost", "experiences", "accuracy-matrix"]
 
 
 def test_strategies_share_the_figures_that_compare_them(tmp_path):

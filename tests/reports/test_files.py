@@ -13,7 +13,7 @@ from lifelong_lb.reports import load_results, matrix_of, write_report, write_tab
 from lifelong_lb.reports.results import collect
 from lifelong_lb.store import ResultFolder
 
-TABLES = ["accuracy.csv", "comparisons.csv", "results.csv", "summary.csv"]
+TABLES = ["accuracy.csv", "columns.csv", "comparisons.csv", "results.csv", "summary.csv"]
 
 
 def full(labels, seed):
@@ -183,3 +183,20 @@ def test_every_public_name_is_there():
         assert getattr(reports, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = reports.nothing
+
+
+def test_every_column_is_defined(report):
+    definitions = report.read_table("columns")
+    assert list(definitions.columns) == ["file", "column", "definition"]
+    assert definitions["definition"].str.len().gt(8).all()
+    for name in ("accuracy", "comparisons", "results", "summary"):
+        header = (report.path / f"{name}.csv").read_text().splitlines()[0].split(",")
+        assert definitions.loc[definitions["file"] == f"{name}.csv", "column"].tolist() == header
+    told = definitions.set_index(["file", "column"])["definition"]
+    assert told["summary.csv", "forgetting_ci_low"] == (
+        "lower end of the 95 % confidence interval of the mean over seeds (Student's t, n - 1 degrees) of forgetting: "
+        "mean over j < T-1 of max over l < T-1 of R[l, j], minus R[T-1, j]; may be negative "
+        "(Chaudhry et al. 2018, arXiv 1801.10112; lower is better)"
+    )
+    assert told["summary.csv", "forgetting_last_row_included_mean"].startswith("mean over seeds of forgetting_last_row")
+    assert told["summary.csv", "train_seconds"].startswith("mean over done runs of wall-clock seconds")

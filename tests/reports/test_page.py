@@ -130,6 +130,7 @@ def test_hostile_labels_make_harmless_file_names(hostile):
     assert all(re.fullmatch(r"[a-z0-9-]{1,200}\.(svg|png)", name) for name in names)
     assert sorted(p.name for p in hostile.iterdir() if p.is_file()) == [
         "accuracy.csv",
+        "columns.csv",
         "comparisons.csv",
         "report.html",
         "results.csv",

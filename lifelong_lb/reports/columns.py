@@ -1,0 +1,93 @@
+"""What every column of the result files is: definitions that lie beside the numbers."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from lifelong_lb.reports.tables import KNOWN
+
+_RUN = {
+    "run": "id of the run, a hash of its configuration",
+    "stream": "label of the stream",
+    "strategy": "label of the strategy",
+    "rule": "label of the update rule",
+    "base_optimizer": "label of the base optimizer",
+    "seed": "the study's seed, which sets initial weights, data order and class order",
+}
+_COSTS = {
+    "gradient_evaluations": "forward-backward passes over training minibatches, of the whole run",
+    "strategy_gradient_evaluations": "gradients that the strategy takes beside those, of the whole run",
+    "train_seconds": "wall-clock seconds of training, without set-up and evaluation",
+    "samples_seen": "images of the training minibatches, once each however many passes are taken",
+    "parameters": "numbers that the model is made of at the end",
+    "peak_memory": "most bytes in use: of the run's process with its libraries, or on CUDA by torch",
+}
+_OWN = {
+    "accuracy": {
+        "trained": "index i of the experience trained on last, from 0",
+        "evaluated": "index j of the experience whose test part was evaluated, from 0",
+        "accuracy": "R[i, j], the fraction of its test images that are classified correctly",
+    },
+    "results": {"status": "how the run ended: done, failed, diverged or timeout; metrics are empty unless done"},
+    "summary": {
+        "seeds": "done runs, over which the row is taken",
+        "not_done": "runs that were asked for and are not done",
+    },
+    "comparisons": {
+        "baseline": "label of the rule that the row's is compared with",
+        "metric": "column of results.csv that is compared",
+        "pairs": "n, seeds under which both rules are done and have a value",
+        "difference_mean": "mean over these seeds of the rule's value minus the baseline's",
+        "difference_std": "sample standard deviation of the differences (divisor n - 1)",
+        "ci_low": "lower end of the 95 % interval of the mean difference (Student's t, n - 1 degrees of freedom)",
+        "ci_high": "upper end of that interval",
+        "bootstrap_low": "lower end of the 95 % percentile bootstrap interval of the mean difference",
+        "bootstrap_high": "upper end of that interval",
+        "larger": "seeds under which the rule's value is the larger one",
+        "equal": "seeds under which the two are equal",
+        "p": "two-sided sign-flip test: share of all 2^n choices of signs whose mean difference is as far from 0",
+        "cohen_dz": "Cohen's d of paired values: difference_mean / difference_std",
+        "cliff_delta": "Cliff's delta: share of all pairs of values in which the rule's is larger, minus smaller",
+        "p_holm": "p by Holm's step-down correction for the family",
+        "family": "number of comparisons of this metric in the file that have a p-value",
+    },
+}
+_STATISTICS = {
+    "mean": "mean over seeds of",
+    "std": "sample standard deviation over seeds (divisor n - 1) of",
+    "ci_low": "lower end of the 95 % confidence interval of the mean over seeds (Student's t, n - 1 degrees) of",
+    "ci_high": "upper end of the 95 % confidence interval of the mean over seeds (Student's t, n - 1 degrees) of",
+}
+
+
+def column_definitions(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Say what the columns of tables are.
+
+    Args:
+        tables: name of a file, without ending, to its table.
+
+    Returns:
+        One row a column: ``file``, ``column`` and ``definition``.
+    """
+    columns = [(name, str(column)) for name, table in tables.items() for column in table]
+    rows = [(f"{name}.csv", column, _definition(name, column)) for name, column in columns]
+    return pd.DataFrame(rows, columns=["file", "column", "definition"])
+
+
+def _definition(name: str, column: str) -> str:
+    if column in _OWN[name]:
+        return _OWN[name][column]
+    if column in _RUN:
+        return _RUN[column]
+    if column in _COSTS:
+        return f"mean over done runs of {_COSTS[column]}" if name == "summary" else _COSTS[column]
+    if column in KNOWN:
+        return _of_metric(column)
+    metric, statistic = next((column.removesuffix(f"_{s}"), s) for s in _STATISTICS if column.endswith(f"_{s}"))
+    return f"{_STATISTICS[statistic]} {metric}: {_of_metric(metric)}"
+
+
+def _of_metric(name: str) -> str:
+    metric = KNOWN[name]
+    better = "higher" if metric.higher_is_better else "lower"
+    return f"{metric.formula} ({metric.paper}; {better} is better)"
