@@ -211,10 +211,9 @@ def _contents(paths: Sequence[Path], names: Sequence[str], cache: Path) -> str:
     whole = hashlib.sha256()
     for path, name in zip(paths, names, strict=True):
         whole.update(f"{name}:{_content(path)}\n".encode(errors="surrogateescape"))
-    write_json(
-        note,
-        {"files": len(paths), "first": ascii(str(paths[0])), "seen": seen.hexdigest(), "sha256": whole.hexdigest()},
-    )
+    known = {"files": len(paths), "first": ascii(str(paths[0])), "seen": seen.hexdigest(), "sha256": whole.hexdigest()}
+    with suppress(OSError):  # a cache that others have filled may be read-only
+        write_json(note, known)
     return whole.hexdigest()
 
 

@@ -117,7 +117,7 @@ def _mixtures(records: dict[str, RunRecord]) -> list[str]:
         versions = sorted({str(record.environment.get(key)) for record in records.values() if record.environment})
         if len(versions) > 1:
             sentences.append(f"runs with different versions of {key} are mixed here: {', '.join(versions)}")
-    return [*sentences, *_different_streams(records.values())]
+    return [*sentences, *_different_streams(records.values()), *_on_validation(records.values())]
 
 
 _DIFFERENCES = {
@@ -155,6 +155,13 @@ def _different_streams(records: Iterable[RunRecord]) -> list[str]:
                 None
             )
     return list(said)
+
+
+def _on_validation(records: Iterable[RunRecord]) -> list[str]:
+    """Sentences about streams whose accuracies are not those of the test part."""
+    streams = (record.config["stream"] for record in records if record.accuracy)
+    names = dict.fromkeys(stream["name"] for stream in streams if stream.get("evaluate") == "validation")
+    return [f"accuracies of {name} are those of a validation part held out of its train part" for name in names]
 
 
 def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:

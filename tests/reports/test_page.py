@@ -235,6 +235,13 @@ def test_streams_are_compared_with_what_older_runs_recorded(tmp_path):
     assert recorded(tmp_path / "half", older, SAME, {}, SAME, streams=[newer, half, newer, newer]) == []
 
 
+def test_accuracies_of_a_validation_part_are_announced(tmp_path):
+    stream = {"name": "split-digits", "validation": 0.1, "evaluate": "validation"}
+    assert recorded(tmp_path, SAME, SAME, SAME, SAME, streams=[stream] * 4) == [
+        "accuracies of split-digits are those of a validation part held out of its train part"
+    ]
+
+
 def test_latex_is_escaped(hostile):
     tex = (hostile / "summary.tex").read_text()
     assert tex.isascii()
