@@ -147,14 +147,20 @@ def _different_streams(records: Iterable[RunRecord]) -> list[str]:
             if key in record.data:  # older runs have recorded less
                 seed = None if key == "sha256" else record.config.get("seed")
                 found.setdefault((stream, key, seed), set()).add(json.dumps(record.data[key], sort_keys=True))
-    said: dict[str, None] = {}
+    differing: dict[tuple[str, str], dict[int | None, int]] = {}
     for (stream, key, seed), values in found.items():
         if len(values) > 1:
-            under = "" if seed is None else f" with seed {seed}"
-            said[f"runs of {names[stream]}{under} {_DIFFERENCES[key].format(n=len(values))} and cannot be compared"] = (
-                None
-            )
-    return list(said)
+            differing.setdefault((stream, key), {})[seed] = len(values)
+    sentence = "runs of {stream}{under} {how} and cannot be compared"
+    return [
+        sentence.format(stream=names[stream], under=_under(n), how=_DIFFERENCES[key].format(n=max(n.values())))
+        for (stream, key), n in differing.items()
+    ]
+
+
+def _under(seeds: Iterable[int | None]) -> str:
+    known = [str(seed) for seed in seeds if seed is not None]
+    return f" with seed{'s' * (len(known) > 1)} {', '.join(known)}" if known else ""
 
 
 def _on_validation(records: Iterable[RunRecord]) -> list[str]:
