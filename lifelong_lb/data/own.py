@@ -80,7 +80,9 @@ def own_source(source: str, roots: Sequence[Path], image_size: int | None = None
     Raises:
         UserError: when nothing lies there, or its form is not known.
     """
-    tried = [root / Path(source).expanduser() for root in (*roots, Path.cwd())]  # an absolute path stays what it is
+    tried = [
+        (root / Path(source).expanduser()).absolute() for root in (*roots, Path.cwd())
+    ]  # an absolute path stays what it is
     place = next((path for path in tried if path.exists()), None)
     if place is None:
         paths = "\n  ".join(dict.fromkeys(map(str, tried)))

@@ -44,6 +44,7 @@ class Place:
         Returns:
             Paths, in alphabetical order.
         """
+        root = root.absolute()
         if self.pattern == ".":
             return [root] if root.is_dir() else []
         return sorted(path for path in root.glob(self.pattern) if path.is_dir())

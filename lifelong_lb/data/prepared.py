@@ -195,14 +195,15 @@ def _key(source: Source, cache: Path) -> str:
 
 def _contents(paths: Sequence[Path], names: Sequence[str], cache: Path) -> str:
     """Hash of the files' names and contents; taken again only when a name, size or time of change is another."""
+    places = [str(path.absolute()) for path in paths]
     seen = hashlib.sha256()
-    for path, name in zip(paths, names, strict=True):
+    for path, place, name in zip(paths, places, names, strict=True):
         try:
             stat = path.stat()
         except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-        seen.update(f"{path.absolute()}:{name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
-    where = hashlib.sha256("\n".join(str(path.absolute()) for path in paths).encode(errors="surrogateescape"))
+            raise UserError(f"{place}: cannot be read ({error.strerror})") from None
+        seen.update(f"{place}:{name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    where = hashlib.sha256("\n".join(places).encode(errors="surrogateescape"))
     note = cache / "digests" / f"{where.hexdigest()[:16]}.json"
     with suppress(OSError, ValueError, TypeError, AttributeError):
         known = json.loads(note.read_text(encoding="utf-8"))
@@ -211,10 +212,9 @@ def _contents(paths: Sequence[Path], names: Sequence[str], cache: Path) -> str:
     whole = hashlib.sha256()
     for path, name in zip(paths, names, strict=True):
         whole.update(f"{name}:{_content(path)}\n".encode(errors="surrogateescape"))
-    write_json(
-        note,
-        {"files": len(paths), "first": ascii(str(paths[0])), "seen": seen.hexdigest(), "sha256": whole.hexdigest()},
-    )
+    known = {"files": len(paths), "first": ascii(places[0]), "seen": seen.hexdigest(), "sha256": whole.hexdigest()}
+    with suppress(OSError):  # a cache that others have filled may be read-only
+        write_json(note, known)
     return whole.hexdigest()
 
 

@@ -1,11 +1,12 @@
 """Which images of a data set a stream learns from, and which its accuracy is measured on."""
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lifelong_lb.config import StreamEntry, UserError
+from lifelong_lb.config import DealtStream, StreamEntry, UserError
 from lifelong_lb.data.classes import check_test_classes
 from lifelong_lb.seeding import SELECTION, VALIDATION, generator
 
@@ -73,13 +74,20 @@ def check_images(entry: StreamEntry, train: Labels, test: Labels) -> None:
         check_test_classes(labels.tolist(), np.unique(test).tolist())
     except UserError as error:
         raise UserError(f"{entry.name}: in {entry.images}, {error}") from None
-    if entry.validation:
-        for label, count in zip(labels.tolist(), counts.tolist(), strict=True):
-            if not 0 < _held_out(entry, count) < count:
-                raise UserError(
-                    f"{entry.name}: the class {label} of {entry.images} has {count} image{'s' * (count > 1)} to learn "
-                    f"from, too few to hold out a share of {entry.validation:g} and keep one"
-                )
+    blurry = entry.blurry if isinstance(entry, DealtStream) else 0.0
+    for label, count in zip(labels.tolist(), counts.tolist(), strict=True):
+        left = min(count - _held_out(entry, count), entry.images_per_class or count)
+        if entry.validation and not 0 < _held_out(entry, count) < count:
+            _refuse(entry, label, count, f"hold out a share of {entry.validation:g} and keep one")
+        if blurry and not 0 < round(left * blurry) < left:
+            _refuse(entry, label, left, f"see a share of {blurry:g} in other experiences and keep one")
+
+
+def _refuse(entry: StreamEntry, label: int, count: int, purpose: str) -> NoReturn:
+    number = f"{count} image{'s' * (count != 1)}"
+    raise UserError(
+        f"{entry.name}: the class {label} of {entry.images} has {number} to learn from, too few to {purpose}"
+    )
 
 
 def _held_out(entry: StreamEntry, count: int) -> int:

@@ -1,7 +1,9 @@
 """Which of a folder's runs can be used: what is damaged, or not comparable with the others, is named and left out."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.reports.wording import plural
@@ -33,9 +35,10 @@ def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str
                 damaged[run] = str(error)
         elif folder.run_path(run).exists():
             damaged[run] = "no result.json"
-    others = _of_other_images(records, study)
+    others = _of_other_streams(records, study)
     kept = {run: record for run, record in records.items() if run not in others}
-    return kept, [*_sentences(damaged), *_about_images(others, study), *_mixed_versions(list(kept.values()))]
+    about_kept = [*_mixed_versions(list(kept.values())), *_on_validation(list(kept.values()))]
+    return kept, [*_sentences(damaged), *_about_streams(others, study), *about_kept]
 
 
 def _checked(record: RunRecord, seed: int) -> RunRecord:
@@ -53,32 +56,57 @@ def _checked(record: RunRecord, seed: int) -> RunRecord:
     return record
 
 
-def _of_other_images(records: Mapping[str, RunRecord], study: StudyFile) -> list[str]:
-    """Runs that saw other images than most runs of their stream; where as many saw either, than the first one."""
-    column = COLUMNS["streams"]
-    labels = study.labels()
-    hashes: dict[str, Counter[str]] = {}
-    for run, record in records.items():
-        if "sha256" in record.data:
-            hashes.setdefault(labels[run][column], Counter())[str(record.data["sha256"])] += 1
-    usual = {stream: found.most_common(1)[0][0] for stream, found in hashes.items()}
-    return [
-        run
-        for run, record in records.items()
-        if "sha256" in record.data and str(record.data["sha256"]) != usual[labels[run][column]]
-    ]
+_DIFFERENCES = {
+    "sha256": "saw other images",
+    "class_order": "met the classes in another order",
+    "class_names": "had other class names",
+    "label_map": "had another map of labels",
+    "permutations": "permuted pixels in another way",
+    "angles": "turned images by other angles",
+    "arrangement": "dealt the images out in another way",
+}
+"""What is recorded of a stream, and what to say of runs where it is another than in the rest.
+
+Images have to be the same for all seeds of a stream, everything else within a seed.
+"""
 
 
-def _about_images(others: Sequence[str], study: StudyFile) -> list[str]:
+def _of_other_streams(records: Mapping[str, RunRecord], study: StudyFile) -> dict[str, str]:
+    """Runs whose stream differs from that of most, else of the first, and how; older runs have recorded less of it."""
+    labels, column = study.labels(), COLUMNS["streams"]
+    found: dict[str, str] = {}
+    for key, what in _DIFFERENCES.items():
+        values = {
+            run: json.dumps(record.data[key], sort_keys=True)
+            for run, record in records.items()
+            if key in record.data and run not in found
+        }
+        seeds = {run: None if key == "sha256" else records[run].config.get("seed") for run in values}
+        counted: dict[tuple[str, Any], Counter[str]] = {}
+        for run, value in values.items():
+            counted.setdefault((labels[run][column], seeds[run]), Counter())[value] += 1
+        usual = {group: counts.most_common(1)[0][0] for group, counts in counted.items()}
+        found |= {run: what for run, value in values.items() if value != usual[labels[run][column], seeds[run]]}
+    return found
+
+
+def _about_streams(others: Mapping[str, str], study: StudyFile) -> list[str]:
     column, labels = COLUMNS["streams"], study.labels()
-    found: dict[str, list[str]] = {}
-    for run in others:
-        found.setdefault(labels[run][column], []).append(run)
+    found: dict[tuple[str, str], list[str]] = {}
+    for run, what in others.items():
+        found.setdefault((labels[run][column], what), []).append(run)
     return [
-        f"{stream}: {len(runs)} {plural('run', len(runs))} saw other images than the rest and cannot be compared with "
-        f"them: left out ({_list(runs)})"
-        for stream, runs in found.items()
+        f"{stream}: {len(runs)} {plural('run', len(runs))} {what} than the rest and cannot be compared with them: "
+        f"left out ({_list(runs)})"
+        for (stream, what), runs in found.items()
     ]
+
+
+def _on_validation(records: Sequence[RunRecord]) -> list[str]:
+    """Sentences about streams whose accuracies are not those of the test part."""
+    streams = (record.config["stream"] for record in records if record.accuracy)
+    names = dict.fromkeys(stream["name"] for stream in streams if stream.get("evaluate") == "validation")
+    return [f"accuracies of {name} are those of a validation part held out of its train part" for name in names]
 
 
 def _sentences(damaged: Mapping[str, str]) -> list[str]:

@@ -42,12 +42,11 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     train, test = images.train.y.numpy(), images.test.y.numpy()
     chosen = select(entry, train, test, seed)
     on_validation = entry.evaluate == "validation"
-    place = np.full(max(order) + 1, -1)
-    place[list(order)] = np.arange(len(order))
-    learnt = experiences_of(entry, place[train], chosen.learnt, seed, blurry=entry.blurry)
-    evaluated = experiences_of(entry, place[train if on_validation else test], chosen.evaluated, seed)
-    learning = _datasets(images.train, place, entry, learnt)
-    measuring = _datasets(images.train if on_validation else images.test, place, entry, evaluated)
+    places, measured = positions(order, train), positions(order, train if on_validation else test)
+    learnt = experiences_of(entry, places, chosen.learnt, seed, blurry=entry.blurry)
+    evaluated = experiences_of(entry, measured, chosen.evaluated, seed)
+    learning = _datasets(images.train, places, len(order), entry, learnt)
+    measuring = _datasets(images.train if on_validation else images.test, measured, len(order), entry, evaluated)
     per = len(order) // entry.experiences
     channels, height, width = images.train.x.shape[1:]
     label_map = {own: (i // per, *asked(entry, i, len(order))) for i, own in enumerate(order)}
@@ -66,6 +65,24 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
         label_map,
         arrangement([np.array(order), *learnt, *evaluated], f"{entry.scenario}, {entry.evaluate}"),
     )
+
+
+def positions(order: Sequence[int], labels: Indices) -> Indices:
+    """Places of labels in the class order.
+
+    Args:
+        order: the labels in the order in which a stream meets them.
+        labels: ``(N,)``, all of them in the order.
+
+    Returns:
+        ``(N,)``.
+
+    Example:
+        >>> positions((7, 2, 5), np.array([5, 5, 7])).tolist()
+        [2, 2, 0]
+    """
+    ascending = np.argsort(order)
+    return ascending[np.searchsorted(order, labels, sorter=ascending)]
 
 
 def asked(entry: DealtStream, position: Any, classes: int) -> tuple[Any, Any]:
@@ -112,8 +129,9 @@ def experiences_of(
     return [chosen[home == i] for i in range(T)]
 
 
-def _datasets(part: ImageTensors, place: Indices, entry: DealtStream, dealt: Sequence[Indices]) -> list[Any]:
-    classes = int((place >= 0).sum())
-    task, label = asked(entry, torch.from_numpy(place)[part.y], classes)
+def _datasets(
+    part: ImageTensors, places: Indices, classes: int, entry: DealtStream, dealt: Sequence[Indices]
+) -> list[Any]:
+    task, label = asked(entry, torch.from_numpy(places), classes)
     whole = labelled_dataset(part.x, label, task)
     return [whole.subset(indices.tolist()) for indices in dealt]

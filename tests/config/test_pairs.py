@@ -94,3 +94,10 @@ def test_an_online_study_and_another_may_meet_in_one_folder():
 def test_skipping_leaves_strategies_out_of_online_streams():
     runs = expand(study("naive", "replay", streams=[{"name": "split-digits", "chunk": 10}], skip_unsupported=True))
     assert {run.config.strategy.name for run in runs} == {"naive"}
+
+
+def test_icarl_wants_classes_of_its_own_in_each_experience():
+    blurry = {"name": "split-digits", "scenario": "class-incremental", "blurry": 0.1}
+    with pytest.raises(UserError, match="icarl takes the classes of each experience for new ones, so blurry must be 0"):
+        study("icarl", streams=[blurry])
+    assert len(expand(study("icarl", "naive", streams=[blurry], skip_unsupported=True))) == 1

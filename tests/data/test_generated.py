@@ -64,3 +64,17 @@ def test_the_same_experience_again_at_similarity_one():
     train, _ = source(similarity=1.0, noise=0.0).read()
     images = train.x.reshape(5, 2, 100, 64)
     assert (images == images[:1]).all()
+
+
+def test_what_is_learnt_in_one_experience_helps_in_another_as_far_as_they_are_similar():
+    """Each image of the second experience is given the class of the nearest mean image of the first."""
+    accuracies = []
+    for similarity in (0.0, 0.5, 0.9, 1.0):
+        train, test = source(similarity=similarity, classes_per_experience=5, train_images=200, test_images=200).read()
+        means = [train.x[train.y == k].mean(axis=0).ravel() for k in range(5)]
+        second = test.x[(test.y >= 5) & (test.y < 10)].reshape(1000, -1).astype(float)
+        distances = [((second - mean) ** 2).sum(axis=1) for mean in means]
+        accuracies.append(float(np.mean(np.argmin(distances, axis=0) == np.repeat(np.arange(5), 200))))
+    assert accuracies == sorted(accuracies)
+    assert accuracies[0] < 0.4  # chance is 0.2
+    assert accuracies[2] > 0.8

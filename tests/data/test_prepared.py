@@ -4,6 +4,8 @@ import json
 import multiprocessing
 import os
 import shutil
+import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -165,6 +167,22 @@ def test_a_read_only_cache_is_named(place):
     cache.mkdir()
     cache.chmod(0o500)
     with pytest.raises(UserError, match="images cannot be prepared there"):
+        prepared(source_of(data), cache)
+
+
+def test_a_cache_that_others_have_filled_may_be_read_only(place, monkeypatch):
+    data, cache = place
+    first = prepared(source_of(data), cache)
+    shutil.rmtree(cache / "digests")
+
+    def refuse(*arguments, **named):
+        raise OSError(30, "Read-only file system", str(cache))
+
+    monkeypatch.setattr(sys.modules["lifelong_lb.data.prepared"], "write_json", refuse)
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    check_same(first, prepared(source_of(data), cache))
+    write_cifar_parquet(data, train_each=7)
+    with pytest.raises(UserError, match=r"images cannot be prepared there \(Read-only file system\)"):
         prepared(source_of(data), cache)
 
 

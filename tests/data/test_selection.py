@@ -75,6 +75,15 @@ def test_too_few_images_are_named():
     check_images(entry(validation=0.1), TRAIN, TEST)
 
 
+def test_too_few_images_to_blur_are_named():
+    blurry = {"scenario": "class-incremental", "blurry": 0.1}
+    check_images(entry(**blurry), TRAIN, TEST)
+    with pytest.raises(UserError, match="the class 0 .* has 5 images to learn from, too few to see a share of 0.1 in"):
+        check_images(entry(**blurry, images_per_class=5), TRAIN, TEST)
+    with pytest.raises(UserError, match="the class 9 .* has 5 images to learn from, too few to see"):
+        check_images(entry(**blurry, validation=0.5), TRAIN, TEST)
+
+
 @pytest.mark.parametrize(
     ("test", "message"),
     [

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 import yaml
-from reports.folders import CONFIG, TWO, make, wave, write
+from reports.folders import TWO, make, wave, write
 
 from lifelong_lb.config import parse_study
 from lifelong_lb.reports import blocks_of, summary_table, write_report
@@ -196,46 +196,6 @@ def test_mixed_versions_are_announced(tmp_path):
     text = render_page(results, summary_table(results), comparison_table(results), {})
     assert "Before you compare" in text
     assert "1 (3 of 4 runs); 2 (1 of 4 runs)" in text
-
-
-def recorded(tmp_path, *data, seeds=(0, 0, 1, 1), streams=({"name": "split-digits"},) * 4):
-    """Sentences about a folder of four runs that recorded so much of their streams."""
-    folder = make(tmp_path, TWO, lambda labels, seed: None)
-    for run, part, seed, stream in zip(folder.read_study().labels(), data, seeds, streams, strict=True):
-        write(folder, run, wave(2), 2, data=part, config={**CONFIG, "seed": seed, "stream": stream})
-    return list(collect(folder).problems)
-
-
-SAME = {"sha256": "00", "class_order": [1, 0], "arrangement": "ab"}
-OTHER = {"sha256": "00", "class_order": [0, 1], "arrangement": "cd"}
-
-
-def test_streams_that_cannot_be_compared_are_announced(tmp_path):
-    assert recorded(tmp_path / "same", SAME, SAME, OTHER, OTHER) == []  # another seed, another order
-    assert recorded(tmp_path / "orders", SAME, OTHER, SAME, SAME) == [
-        "runs of split-digits with seed 0 met the classes in 2 different orders and cannot be compared",
-        "runs of split-digits with seed 0 dealt the images out in 2 different ways and cannot be compared",
-    ]
-    assert recorded(tmp_path / "images", SAME, SAME, OTHER, {**OTHER, "sha256": "11"}) == [
-        "runs of split-digits saw 2 different sets of images and cannot be compared"
-    ]
-    angles = [{"angles": [0, 1]}, {"angles": [0, 2]}] * 2
-    assert recorded(tmp_path / "angles", *angles) == [
-        f"runs of split-digits with seed {seed} turned images by 2 different lists of angles and cannot be compared"
-        for seed in (0, 1)
-    ]
-
-
-def test_streams_are_compared_with_what_older_runs_recorded(tmp_path):
-    older = {"sha256": "00", "class_order": [0, 1]}
-    assert recorded(tmp_path / "same", older, OTHER, {}, SAME) == []
-    newer = {"name": "split-digits", "validation": 0.0, "evaluate": "test", "blurry": 0.0}  # the defaults
-    streams = [{"name": "split-digits"}, newer, newer, newer]
-    assert recorded(tmp_path / "other", older, SAME, {}, SAME, streams=streams) == [
-        "runs of split-digits with seed 0 met the classes in 2 different orders and cannot be compared"
-    ]
-    half = {**newer, "validation": 0.5}
-    assert recorded(tmp_path / "half", older, SAME, {}, SAME, streams=[newer, half, newer, newer]) == []
 
 
 def test_latex_is_escaped(hostile):

@@ -104,3 +104,42 @@ def test_folders_and_files_that_do_not_belong_are_ignored(folder):
     results = collect(folder)
     assert len(results.runs) == 8
     assert list(results.problems) == []
+
+
+SAME = {"sha256": "00", "class_order": [1, 0], "arrangement": "ab"}
+OTHER = {"sha256": "00", "class_order": [0, 1], "arrangement": "cd"}
+
+
+def recorded(tmp_path, *data, stream=CONFIG["stream"]):
+    """A folder of four runs, two rules with two seeds each, that recorded so much of their stream; its sentences."""
+    folder = make(tmp_path, TWO, lambda labels, seed: None)
+    for (run, seed), part in zip(folder.read_study().seeds().items(), data, strict=True):
+        write(folder, run, wave(2), 2, data=part, config={**CONFIG, "seed": seed, "stream": stream})
+    return runs_of(folder), list(collect(folder).problems)
+
+
+def test_other_orders_are_left_out_where_the_seed_is_the_same(tmp_path):
+    assert recorded(tmp_path / "same", SAME, OTHER, SAME, OTHER)[1] == []  # another seed, another order
+    runs, problems = recorded(tmp_path / "orders", SAME, SAME, OTHER, SAME)
+    assert problems == [
+        "split-digits: 1 run met the classes in another order than the rest and cannot be compared with them: "
+        f"left out ({runs[2]})"
+    ]
+    runs, problems = recorded(tmp_path / "angles", *[{"angles": [0, 1]}] * 2, *[{"angles": [0, 2]}] * 2)
+    assert problems == [
+        "split-digits: 2 runs turned images by other angles than the rest and cannot be compared with them: "
+        f"left out ({runs[2]}, {runs[3]})"
+    ]
+
+
+def test_older_runs_are_compared_in_what_they_have_recorded(tmp_path):
+    older = {"sha256": "00", "class_order": [0, 1]}
+    assert recorded(tmp_path / "same", older, {}, OTHER, SAME)[1] == []
+    assert len(recorded(tmp_path / "other", older, {}, SAME, SAME)[1]) == 1
+
+
+def test_accuracies_of_a_validation_part_are_announced(tmp_path):
+    stream = {"name": "split-digits", "validation": 0.1, "evaluate": "validation"}
+    assert recorded(tmp_path, *[SAME] * 4, stream=stream)[1] == [
+        "accuracies of split-digits are those of a validation part held out of its train part"
+    ]

@@ -248,3 +248,12 @@ def test_five_datasets_in_their_order(tmp_path):
     orders = [split_stream(drawn, images, seed).class_order for seed in range(6)]
     assert len(set(orders)) > 3
     assert all(order[i : i + 10] == tuple(range(order[i], order[i] + 10)) for order in orders for i in range(0, 50, 10))
+
+
+def test_labels_may_be_any_whole_numbers():
+    y = torch.tensor([10**12, 3, 10**12, 3])
+    part = ImageTensors(torch.arange(64, dtype=torch.uint8).reshape(4, 1, 4, 4), y)
+    own = entry(name="split", source="mine", experiences=2, class_order=[10**12, 3], scenario="class-incremental")
+    stream = split_stream(own, ImageData(part, part, (0.5,), (0.25,), "", ""), seed=0)
+    assert [[int(label) for _, label, _ in e.dataset] for e in stream.train] == [[0, 0], [1, 1]]
+    assert stream.label_map == {10**12: (0, 0, 0), 3: (1, 0, 1)}
