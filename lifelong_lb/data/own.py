@@ -80,9 +80,8 @@ def own_source(source: str, roots: Sequence[Path], image_size: int | None = None
     Raises:
         UserError: when nothing lies there, or its form is not known.
     """
-    tried = [
-        (root / Path(source).expanduser()).absolute() for root in (*roots, Path.cwd())
-    ]  # an absolute path stays what it is
+    named = Path(source).expanduser()  # joined to a folder, an absolute path stays what it is
+    tried = [(root / named).absolute() for root in (*roots, Path.cwd())]
     place = next((path for path in tried if path.exists()), None)
     if place is None:
         paths = "\n  ".join(dict.fromkeys(map(str, tried)))
