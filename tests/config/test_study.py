@@ -176,6 +176,29 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"model": {"name": "mlp", "hidden": 256}}, "model.hidden: must be a list; got 256"),
         ({"train": {"batchsize": 1}}, "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
         ({"train": 3}, "train: must be a mapping of settings; got 3"),
+        ({"evaluation": {"landscape": True}}, "evaluation.landscape: must be a mapping of settings; got True"),
+        (
+            {"evaluation": {"landscape": {"radii": [0.1, -1]}}},
+            "evaluation.landscape.radii[1]: must be greater than or equal to 0; got -1",
+        ),
+        (
+            {"evaluation": {"landscape": {"measures": ["bal"]}}},
+            "evaluation.landscape.measures[0]: must be 'ball', 'adaptive-ball', 'hessian', 'interpolation' or 'noise'; "
+            "got 'bal'",
+        ),
+        (
+            {"evaluation": {"landscape": {"radiuses": [1]}}},
+            "evaluation.landscape: unknown key 'radiuses'; did you mean 'radii'?",
+        ),
+        ({"evaluation": {"save_models": 1}}, "evaluation.save_models: must be true or false; got 1"),
+        (
+            {
+                "evaluation": {"landscape": {}},
+                "strategies": "icarl",
+                "streams": {"name": "split-digits", "scenario": "class-incremental"},
+            },
+            "strategies[0]: icarl predicts by the nearest mean of its exemplars, which has no loss landscape",
+        ),
         ({"optimizers": {"name": "sgd", "lr": 0}}, "optimizers.lr: must be greater than 0; got 0"),
         ({"optimizers": {"name": "sgd", "nesterov": True}}, "nesterov: true needs a momentum above 0"),
         ({"seeds": 0}, "seeds: must be a number of seeds (6 means 0..5) or a list of whole numbers; got 0"),
@@ -317,6 +340,9 @@ def test_a_run_is_named_by_what_shapes_its_numbers():
     dropout = expand(study_of(model={"name": "mlp", "dropout": 0.5}))[0].config
     online = expand(study_of(streams={"name": "split-digits", "chunk": 10}))[0].config
     assert len({plain.run_id, longer.run_id, dropout.run_id, online.run_id}) == 4
+    looked_at = [expand(study_of(evaluation=e))[0].config.run_id for e in ({"landscape": {}}, {"save_models": True})]
+    assert len({plain.run_id, *looked_at}) == 3
+    assert expand(study_of(evaluation={"landscape": None, "save_models": False}))[0].config.run_id == plain.run_id
 
 
 def test_a_stream_may_override_model_and_training():
