@@ -1,7 +1,8 @@
 """The part of a report about the loss landscape: tables to be read, figures, definitions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,12 +52,13 @@ class Flatness:
 
 
 NOTE = (
-    "An entry is one experience i < T-1 of one run: its flatness right after it was learnt, on its own train images, and "
-    "what is forgotten of it, R[i, i] - R[T-1, i]. A positive coefficient says that sharper minima are forgotten more. "
-    "In brackets a 95 % interval from a bootstrap over seeds: the experiences of a run are not independent, nor are runs "
-    f"of one seed under different rules, so whole seeds are drawn; there is none for fewer than {FEWEST_CLUSTERS} seeds. "
-    "Early experiences have more time to be forgotten, whatever their flatness; within experiences, each is compared "
-    "with itself alone, between rules and seeds. A correlation over rules is no proof that flatness is the cause."
+    "An entry is one experience i < T-1 of one run: its flatness right after it was learnt, on its own train images, "
+    "and what is forgotten of it, R[i, i] - R[T-1, i]. A positive coefficient says that sharper minima are forgotten "
+    "more. In brackets a 95 % interval from a bootstrap over seeds: the experiences of a run are not independent, nor "
+    "are runs of one seed under different rules, so whole seeds are drawn; there is none for fewer than "
+    f"{FEWEST_CLUSTERS} seeds. Early experiences have more time to be forgotten, whatever their flatness; within "
+    "experiences, each is compared with itself alone, between rules and seeds. A correlation is no proof that flatness "
+    "is the cause: rules differ in more than that."
 )
 
 
@@ -114,7 +116,7 @@ def _of(table: pd.DataFrame, key: Block) -> pd.DataFrame:
     return table[same]
 
 
-def _cells(row: dict[str, float]) -> list[str]:
+def _cells(row: Mapping[Any, Any]) -> list[str]:
     coefficients = [
         _with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
         for name in ("spearman", "pearson", "spearman_within")
@@ -125,4 +127,5 @@ def _cells(row: dict[str, float]) -> list[str]:
 def _with_interval(value: float, low: float, high: float) -> str:
     if np.isnan(value):
         return DASH
-    return f"{value:.2f}" if np.isnan(low) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    texts = [f"{round(number, 2) + 0.0:.2f}" for number in (value, low, high)]  # no minus before a zero
+    return texts[0] if np.isnan(low) else f"{texts[0]} [{texts[1]}, {texts[2]}]"

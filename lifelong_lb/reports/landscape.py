@@ -85,9 +85,7 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
             settings[repr(sorted(how.items()))] = how
             frames.append(frame.assign(**{column: key[column] for column in KEYS}))
     if len(settings) > 1:
-        problems.append(
-            f"landscapes measured with {len(settings)} different settings are mixed here: {_differ(settings)}"
-        )
+        problems.append(f"landscapes measured with different settings are mixed here: {_differ(settings)}")
     columns = [*KEYS, *LANDSCAPE_COLUMNS]
     whole = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
     return FoundLandscape(whole, tuple(problems))

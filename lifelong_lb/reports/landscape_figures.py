@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES
 from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, style
@@ -85,9 +86,9 @@ def draw_flatness(block: Block, flatness: pd.DataFrame, looks: Mapping[str, Look
     panels = {titled(*place): at_place(flatness, *place).dropna(subset=["flatness", "forgotten"]) for place in places}
     panels = {title: rows for title, rows in panels.items() if len(rows)}
     caption = (
-        "Each point is one experience i < T-1 of one run: across, how sharp the loss on its train images is right after "
-        "it was learnt (further right is sharper; logarithmic where all values are positive); upwards, the accuracy "
-        "lost on its test part by the end, R[i, i] - R[T-1, i], a fraction."
+        "Each point is one experience i < T-1 of one run: across, how sharp the loss on its train images is right "
+        "after it was learnt (further right is sharper; logarithmic where all values are positive); upwards, the "
+        "accuracy lost on its test part by the end, R[i, i] - R[T-1, i], a fraction."
     )
     return _draw("flatness", "Flatness and forgetting", block, panels, looks, caption, _scatter, "forgotten, fraction")
 
@@ -113,9 +114,9 @@ def draw_away(block: Block, landscape: pd.DataFrame, looks: Mapping[str, Look]) 
         if len(rows):
             panels[f"{title}\nover {kind.at}"] = rows
     caption = (
-        "Means over experiences, each right after it was learnt on its own images, and over seeds; bands reach one sample "
-        "standard deviation over seeds to either side. The loss on the line is that of the experience before, from "
-        "the weights after it (t = 0) to those after the next (t = 1)."
+        "Means over experiences, each right after it was learnt and on its own images, and over seeds; bands reach one "
+        "sample standard deviation over seeds to either side (none for one seed). The loss on the line is that of the "
+        "experience before, from the weights after it (t = 0) to those after the next (t = 1)."
     )
     return _draw("landscape", "Away from the weights", block, panels, looks, caption, _curve, "")
 
@@ -147,7 +148,9 @@ def _draw(
             for rule in (rule for rule in looks if (frame["rule"] == rule).any()):
                 handles[rule] = draw(axes, frame[frame["rule"] == rule], looks[rule])
             if draw is _scatter and (frame["flatness"] > 0).all():
-                axes.set_xscale("log")
+                _logarithmic(axes, frame["flatness"].to_numpy(dtype=float))
+            else:
+                axes.locator_params(axis="x", nbins=5)
         legend(figure, {rule: handles[rule] for rule in looks if rule in handles}, width)
         return finish(figure, name, f"{title}: {', '.join(block)}", caption)
 
@@ -156,6 +159,16 @@ def _panel(figure: "Figure", place: tuple[int, int, int], heading: str) -> "Axes
     axes = figure.add_subplot(*place)
     axes.set_title(heading)
     return axes
+
+
+def _logarithmic(axes: "Axes", values: NDArray[np.float64]) -> None:
+    """A logarithmic x axis with plain numbers on it, at 1, 2 and 5 where there are few powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if values.max() < 100 * values.min() else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _scatter(axes: "Axes", rows: pd.DataFrame, look: Look) -> "Line2D":

@@ -195,6 +195,29 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"train": {"random_crop": True}}, "train.random_crop: must be a number; got True"),
         ({"train": {"random_flip": "maybe"}}, "train.random_flip: must be true or false; got 'maybe'"),
         ({"train": 3}, "train: must be a mapping of settings; got 3"),
+        ({"evaluation": {"landscape": True}}, "evaluation.landscape: must be a mapping of settings; got True"),
+        (
+            {"evaluation": {"landscape": {"radii": [0.1, -1]}}},
+            "evaluation.landscape.radii[1]: must be greater than or equal to 0; got -1",
+        ),
+        (
+            {"evaluation": {"landscape": {"measures": ["bal"]}}},
+            "evaluation.landscape.measures[0]: must be 'ball', 'adaptive-ball', 'hessian', 'interpolation' or 'noise'; "
+            "got 'bal'",
+        ),
+        (
+            {"evaluation": {"landscape": {"radiuses": [1]}}},
+            "evaluation.landscape: unknown key 'radiuses'; did you mean 'radii'?",
+        ),
+        ({"evaluation": {"save_models": 1}}, "evaluation.save_models: must be true or false; got 1"),
+        (
+            {
+                "evaluation": {"landscape": {}},
+                "strategies": "icarl",
+                "streams": {"name": "split-digits", "scenario": "class-incremental"},
+            },
+            "strategies[0]: icarl predicts by the nearest mean of its exemplars, which has no loss landscape",
+        ),
         ({"optimizers": {"name": "sgd", "lr": 0}}, "optimizers.lr: must be greater than 0; got 0"),
         ({"optimizers": {"name": "sgd", "nesterov": True}}, "nesterov: true needs a momentum above 0"),
         ({"seeds": 0}, "seeds: must be a number of seeds (6 means 0..5) or a list of whole numbers; got 0"),
@@ -341,6 +364,9 @@ def test_a_run_is_named_by_what_shapes_its_numbers():
     cropped = expand(study_of(train={"random_crop": 1}))[0].config
     flipped = expand(study_of(train={"random_flip": True}))[0].config
     assert len({run.run_id for run in (plain, longer, dropout, online, watched, cropped, flipped)}) == 7
+    looked_at = [expand(study_of(evaluation=e))[0].config.run_id for e in ({"landscape": {}}, {"save_models": True})]
+    assert len({plain.run_id, *looked_at}) == 3
+    assert expand(study_of(evaluation={"landscape": None, "save_models": False}))[0].config.run_id == plain.run_id
 
 
 @pytest.mark.parametrize(
