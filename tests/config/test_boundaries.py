@@ -80,8 +80,8 @@ def run_id(**changes):
         ),
         (
             scheduled({"name": "constant", "experience_factor": [1, 0.5]}),
-            "optimizers[0].schedule.experience_factor: must hold one factor for each of the 5 experiences of streams[0]; "
-            "got 2",
+            "optimizers[0].schedule.experience_factor: must hold one factor for each of the 5 experiences "
+            "of streams[0]; got 2",
         ),
         (
             scheduled("cosine"),
