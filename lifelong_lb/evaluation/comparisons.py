@@ -14,6 +14,11 @@ RESAMPLES = 2_000
 MOST_EXACT = 20
 """Largest number of pairs whose sign flips are all tried; beyond it, as many are drawn at random."""
 
+DIGITS = 12
+"""Decimals that count: values equal but for rounding are equal."""
+DRAWN = 2**15
+"""Choices of signs that are drawn then."""
+
 Array = NDArray[np.float64]
 
 
@@ -74,8 +79,8 @@ def compare(a: Sequence[float], b: Sequence[float], generator: np.random.Generat
     if first.ndim != 1 or first.shape != second.shape:
         raise ValueError(f"both need one value a seed, in the same order; got {first.shape} and {second.shape}")
     kept = ~(np.isnan(first) | np.isnan(second))
-    first, second = first[kept], second[kept]
-    d = first - second
+    first, second = first[kept].round(DIGITS), second[kept].round(DIGITS)
+    d = (first - second).round(DIGITS)
     s = spread(d.tolist())
     boot = bootstrap_interval(d, generator or np.random.default_rng(0))
     return Comparison(
@@ -89,7 +94,7 @@ def compare(a: Sequence[float], b: Sequence[float], generator: np.random.Generat
         larger=int((d > 0).sum()),
         equal=int((d == 0).sum()),
         p=sign_flip_p(d, generator),
-        cohen_dz=s.mean / s.std if s.std > 0 else float("nan"),
+        cohen_dz=s.mean / s.std if s.std > 10**-DIGITS else float("nan"),
         cliff_delta=cliff_delta(first, second),
     )
 
@@ -106,7 +111,7 @@ def sign_flip_p(differences: ArrayLike, generator: np.random.Generator | None = 
         generator: draws signs where n > :data:`MOST_EXACT`; None for one of its own.
 
     Returns:
-        A fraction, at least 2 / 2^n; NaN for n = 0.
+        A fraction, at least 2 / 2^n, beyond :data:`MOST_EXACT` pairs 1 / (:data:`DRAWN` + 1); NaN for n = 0.
 
     Example:
         >>> sign_flip_p([0.1, 0.2, 0.3]), sign_flip_p([0.1, 0.2, -0.3])
@@ -118,7 +123,7 @@ def sign_flip_p(differences: ArrayLike, generator: np.random.Generator | None = 
     observed, slack = abs(d.sum()), 1e-12 * np.abs(d).sum()
     if len(d) > MOST_EXACT:
         draw = generator or np.random.default_rng(0)
-        signs = draw.choice([-1.0, 1.0], size=(2**15, len(d)))
+        signs = draw.choice([-1.0, 1.0], size=(DRAWN, len(d)))
         extreme = (np.abs(signs @ d) >= observed - slack).sum()
         return float((extreme + 1) / (len(signs) + 1))
     sums = np.zeros(1)
@@ -218,7 +223,8 @@ def comparisons_verdict(pairs: int, comparisons: int) -> str:
     """
     if pairs < 2:
         return "One seed shows no spread: no difference can be told from chance."
-    best = min(1.0, comparisons * smallest_p(pairs))
+    reachable = smallest_p(pairs) if pairs <= MOST_EXACT else 1 / (DRAWN + 1)
+    best = min(1.0, comparisons * reachable)
     of = f"{comparisons} comparisons" if comparisons > 1 else "one comparison"
     if best > 0.05:
         return (

@@ -25,8 +25,8 @@ _COSTS = {
 _OWN = {
     "accuracy": {
         "trained": "index i of the experience trained on last, from 0",
-        "evaluated": "index j of the experience whose test part was evaluated, from 0",
-        "accuracy": "R[i, j], the fraction of its test images that are classified correctly",
+        "evaluated": "index j, from 0, of the experience evaluated, on its test part or the stream's validation part",
+        "accuracy": "R[i, j], the fraction of its images that are classified correctly",
     },
     "results": {"status": "how the run ended: done, failed, diverged or timeout; metrics are empty unless done"},
     "summary": {
@@ -45,7 +45,8 @@ _OWN = {
         "bootstrap_high": "upper end of that interval",
         "larger": "seeds under which the rule's value is the larger one",
         "equal": "seeds under which the two are equal",
-        "p": "two-sided sign-flip test: share of all 2^n choices of signs whose mean difference is as far from 0",
+        "p": "two-sided sign-flip test: share of the 2^n choices of signs (for more than 20 seeds, of 32,768 drawn) "
+        "whose mean difference is at least as far from 0",
         "cohen_dz": "Cohen's d of paired values: difference_mean / difference_std",
         "cliff_delta": "Cliff's delta: share of all pairs of values in which the rule's is larger, minus smaller",
         "p_holm": "p by Holm's step-down correction for the family",
@@ -83,8 +84,11 @@ def _definition(name: str, column: str) -> str:
         return f"mean over done runs of {_COSTS[column]}" if name == "summary" else _COSTS[column]
     if column in KNOWN:
         return _of_metric(column)
-    metric, statistic = next((column.removesuffix(f"_{s}"), s) for s in _STATISTICS if column.endswith(f"_{s}"))
-    return f"{_STATISTICS[statistic]} {metric}: {_of_metric(metric)}"
+    for statistic, what in _STATISTICS.items():
+        metric = column.removesuffix(f"_{statistic}")
+        if metric in KNOWN and metric != column:
+            return f"{what} {metric}: {_of_metric(metric)}"
+    return "not a column of this version"
 
 
 def _of_metric(name: str) -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import Comparison, compare, comparisons_verdict, holm
+from lifelong_lb.evaluation.comparisons import DRAWN, MOST_EXACT
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of
 from lifelong_lb.reports.tables import DASH, KNOWN, Definition, mean_and_std
@@ -50,7 +51,8 @@ DEFINITIONS = [
     Definition("larger", "seeds under which the rule's value is the larger one"),
     Definition(
         "p",
-        "two-sided sign-flip test: share of all 2^n choices of signs of the differences whose mean is as far from 0",
+        "two-sided sign-flip test: share of the 2^n choices of signs of the differences whose mean is at least as far "
+        f"from 0; for more than {MOST_EXACT} seeds of {DRAWN:,} choices drawn at random",
         "Fisher 1935",
     ),
     Definition("p, Holm", "p corrected for all comparisons of this metric in the table", "Holm 1979"),

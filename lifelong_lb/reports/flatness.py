@@ -52,13 +52,13 @@ class Flatness:
 
 
 NOTE = (
-    "An entry is one experience i < T-1 of one run: its flatness right after it was learnt, on its own train images, "
-    "and what is forgotten of it, R[i, i] - R[T-1, i]. A positive coefficient says that sharper minima are forgotten "
-    "more. In brackets a 95 % interval from a bootstrap over seeds: the experiences of a run are not independent, nor "
-    "are runs of one seed under different rules, so whole seeds are drawn; there is none for fewer than "
-    f"{FEWEST_CLUSTERS} seeds. Early experiences have more time to be forgotten, whatever their flatness; within "
-    "experiences, each is compared with itself alone, between rules and seeds. A correlation is no proof that flatness "
-    "is the cause: rules differ in more than that."
+    "An entry is one experience i < T-1 of one run: its flatness right after it was learnt, on its own train images "
+    "(accuracy lost to noise: on its test images), and what is forgotten of it, R[i, i] - R[T-1, i]. A positive "
+    "coefficient says that sharper minima are forgotten more. In brackets a 95 % interval from a bootstrap over seeds: "
+    "the experiences of a run are not independent, nor are runs of one seed under different rules, so whole seeds are "
+    f"drawn; there is none for fewer than {FEWEST_CLUSTERS} seeds. Early experiences have more time to be forgotten, "
+    "whatever their flatness; within experiences, each is compared with itself alone, between rules and seeds. A "
+    "correlation is no proof that flatness is the cause: rules differ in more than that."
 )
 
 

@@ -87,8 +87,9 @@ def draw_flatness(block: Block, flatness: pd.DataFrame, looks: Mapping[str, Look
     panels = {title: rows for title, rows in panels.items() if len(rows)}
     caption = (
         "Each point is one experience i < T-1 of one run: across, how sharp the loss on its train images is right "
-        "after it was learnt (further right is sharper; logarithmic where all values are positive); upwards, the "
-        "accuracy lost on its test part by the end, R[i, i] - R[T-1, i], a fraction."
+        "after it was learnt, or how much accuracy on its test images is lost to noise (further right is sharper; "
+        "logarithmic where all values are positive); upwards, the accuracy lost on its test part by the end, "
+        "R[i, i] - R[T-1, i], a fraction."
     )
     return _draw("flatness", "Flatness and forgetting", block, panels, looks, caption, _scatter, "forgotten, fraction")
 

@@ -92,6 +92,7 @@ def summary_latex(results: Results, summary: pd.DataFrame) -> str:
     """
     if summary.empty:
         return "% no runs\n"
+    remarks = [f"% {escape(problem)}" for problem in results.problems]
     name = results.study.study.name if results.study else "Results"
     constant, best = constants(summary), best_means(summary)
     notes = [SPREAD, UNITS, *(f"{definition}." for definition in definitions()), *([BOLD] if best else [])]
@@ -99,6 +100,7 @@ def summary_latex(results: Results, summary: pd.DataFrame) -> str:
     titles = list(parts[0].rows[0][2])
     return "\n".join([
         r"% needs \usepackage{booktabs}; about 15 cm wide",
+        *remarks,
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape(f'{name} ({constant}).' if constant else f'{name}.')}}}",

@@ -135,8 +135,7 @@ def verdict(results: Results) -> str:
     if seeds == 0:
         return "The rules have no seed in common, so they cannot be compared pair by pair."
     most = int(summary_table(results)["seeds"].max())
-    fewer = f" Some rules share no more than these {seeds}, since not all runs are done." if seeds < most else ""
-    return seeds_verdict(seeds) + fewer
+    return seeds_verdict(seeds) + (f" Some rules share no more than these {seeds}." if seeds < most else "")
 
 
 def status_counts(results: Results) -> dict[str, int]:

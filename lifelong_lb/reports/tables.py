@@ -24,13 +24,13 @@ KNOWN: dict[str, Described] = {**METRICS, **REFERENCED, **CONTINUAL_METRICS}
 DASH = "-"
 HEADINGS = {"base_optimizer": "base optimizer"}
 UNITS = (
-    "Accuracies are fractions in [0, 1]. R[i, j] is the accuracy on the test part of experience j after training "
-    "on experience i, both numbered 0 to T-1."
+    "Accuracies are fractions in [0, 1]. R[i, j] is the accuracy on the test part of experience j (a validation part "
+    "where a stream says evaluate: validation) after training on experience i, both numbered 0 to T-1."
 )
 SPREAD = "Numbers are the mean over seeds ± the sample standard deviation (divisor n - 1; none for one seed)."
 BOLD = (
-    "Bold marks the best mean of a column within one stream and strategy, as printed (the lowest for forgetting). "
-    "It is no test: a bold number need not differ from its neighbours by more than chance."
+    "Bold marks the best mean of a column within one stream and strategy, as printed (the lowest where lower is "
+    "better). It is no test: a bold number need not differ from its neighbours by more than chance."
 )
 
 
@@ -165,7 +165,7 @@ def best_means(summary: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> 
     best = set()
     for _, block in summary.groupby(["stream", "strategy"], sort=False):
         for name in metrics:
-            means = block[f"{name}_mean"].dropna().round(3)
+            means = block[f"{name}_mean"].dropna().map(lambda mean: float(f"{mean:z.3f}"))
             if len(means) > 1:
                 top = means.max() if KNOWN[name].higher_is_better else means.min()
                 best |= {(int(index), KNOWN[name].title) for index in means.index[means == top]}

@@ -158,3 +158,22 @@ def test_groups_that_cannot_be_told_apart():
     assert cliques([3.0, 1.0, 1.9], 1.0) == [(1, 2)]
     assert cliques([1.0, 1.5, 2.0, 2.5], 1.0) == [(0, 1, 2), (1, 2, 3)]
     assert cliques([1.0, 3.0], 1.0) == []
+
+
+def test_equal_but_for_rounding_is_equal():
+    a, b = [np.mean([0.1, 0.2, 0.3])] * 6, [np.mean([0.3, 0.2, 0.1])] * 6
+    assert a != b
+    found = compare(a, b)
+    assert (found.difference, found.p, found.larger, found.equal, found.cliff_delta) == (0, 1, 0, 6, 0)
+
+
+def test_equal_differences_have_no_effect_size():
+    found = compare([0.8, 0.7, 0.9], [0.7, 0.6, 0.8])
+    assert found.difference == pytest.approx(0.1)
+    assert math.isnan(found.cohen_dz)
+
+
+def test_many_seeds_reach_no_smaller_p_than_the_draws_allow():
+    assert sign_flip_p(np.arange(1.0, 31)) == pytest.approx(1 / 32769)
+    assert "can be as small as 3.1e-05" in comparisons_verdict(30, 1)
+    assert "nothing here can be called significant" in comparisons_verdict(25, 3000)
