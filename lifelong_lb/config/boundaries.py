@@ -45,7 +45,10 @@ def rule_problems(
 
 
 def optimizer_problems(
-    optimizers: Sequence[OptimizerEntry], streams: Sequence[StreamEntry], trains: Sequence[Train]
+    optimizers: Sequence[OptimizerEntry],
+    streams: Sequence[StreamEntry],
+    trains: Sequence[Train],
+    strategies: Sequence[StrategyEntry] = (),
 ) -> Iterator[Problem]:
     """States reset, and schedules begun anew, where nobody is told of a boundary; schedules that would not be seen.
 
@@ -53,6 +56,7 @@ def optimizer_problems(
         optimizers: of a study.
         streams: likewise.
         trains: the training settings of each stream.
+        strategies: of the study.
 
     Yields:
         Problems.
@@ -64,6 +68,10 @@ def optimizer_problems(
             yield f"{path}.state", _ask_for_boundaries(unknown)
         if schedule is None:
             continue
+        once = next((strategy.name for strategy in strategies if strategy.trained_once), None)
+        if once is not None and schedule.experience_factor != 1:
+            sentence = f"{once} is trained once and has no later experience; run it in a study of its own"
+            yield f"{path}.schedule.experience_factor", sentence
         if schedule.knows_boundaries() and unknown is not None:
             field = "over" if schedule.over == "experience" else "experience_factor"
             yield f"{path}.schedule.{field}", _ask_for_boundaries(unknown)
@@ -75,19 +83,20 @@ def optimizer_problems(
                     f"must hold one factor for each of the {stream.experiences} experiences of streams[{index}]; "
                     f"got {len(given)}",
                 )
-            reason = _not_seen(schedule, stream, train, f"streams[{index}]") if schedule.by == "epoch" else None
+            reason = _not_seen(schedule, stream, train, f"streams[{index}]", once) if schedule.by == "epoch" else None
             if reason is not None:
                 yield f"{path}.schedule", f"{reason}; set by: iteration"
 
 
-def _not_seen(schedule: ScheduleEntry, stream: StreamEntry, train: Train, called: str) -> str | None:
+def _not_seen(schedule: ScheduleEntry, stream: StreamEntry, train: Train, called: str, once: str | None) -> str | None:
     """Why a schedule that counts epochs cannot do all that it names."""
     if stream.chunk is not None:
         return f"counts epochs over experiences, and the chunks of {called} have none"
     whole = schedule.over == "stream"
-    last, epochs = schedule.last_change(), train.epochs * (stream.experiences if whole else 1)
+    last, epochs = schedule.last_change(), train.epochs * (stream.experiences if whole and once is None else 1)
     if last < epochs:
         return None
+    called = called if once is None or not whole else f"{called} learnt by {once}"
     what = "the stream" if whole else "an experience"
     return f"changes the rate after epoch {last} of {what}, which in {called} ends with epoch {epochs}"
 

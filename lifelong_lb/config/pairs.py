@@ -1,7 +1,18 @@
 """Entries that do not work together, each for a reason that can be told before anything runs."""
 
 from lifelong_lb.config.models import ModelEntry
-from lifelong_lb.config.strategies import AGEM, DER, STRATEGY_ENTRIES, DERPlusPlus, ICaRL, LwF, Replay, StrategyEntry
+from lifelong_lb.config.strategies import (
+    AGEM,
+    DER,
+    ERAML,
+    GSS,
+    STRATEGY_ENTRIES,
+    DERPlusPlus,
+    ICaRL,
+    LwF,
+    Replay,
+    StrategyEntry,
+)
 from lifelong_lb.config.streams import DealtStream, StreamEntry
 from lifelong_lb.config.train import Train
 
@@ -32,6 +43,11 @@ def why_not(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, tra
         return f"icarl takes the classes of each experience for new ones, so blurry must be 0; got {stream.blurry:g}"
     if model.head not in strategy.heads:
         return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
+    return _settings_that_do_not_fit(strategy, stream, train)
+
+
+def _settings_that_do_not_fit(strategy: StrategyEntry, stream: StreamEntry, train: Train) -> str | None:
+    """Why a strategy with these settings of its own cannot."""
     if isinstance(strategy, DER | DERPlusPlus):
         minibatch = strategy.batch_size_mem or train.batch_size
         if minibatch > strategy.mem_size:
@@ -39,6 +55,13 @@ def why_not(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, tra
                 f"{strategy.name} needs a mem_size of at least its batch_size_mem (by default train.batch_size), else "
                 f"nothing is ever replayed; got {strategy.mem_size} and {minibatch}"
             )
+    if isinstance(strategy, ERAML) and stream.classes is not None and strategy.mem_size < stream.classes:
+        return (
+            f"er-aml draws from every class in its memory, so mem_size must be at least the {stream.classes} classes; "
+            f"got {strategy.mem_size}"
+        )
+    if isinstance(strategy, GSS) and (train.random_crop or train.random_flip):
+        return "gss keeps images as it trains on them, which random_crop and random_flip would then change once more"
     if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.experiences:
         return f"lwf needs one alpha an experience, {stream.experiences} of them; got {len(strategy.alpha)}"
     if isinstance(strategy, AGEM) and strategy.sample_size < stream.experiences - 1:

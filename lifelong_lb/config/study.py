@@ -314,7 +314,7 @@ def _check_boundaries(parts: dict[str, Any], problems: Problems) -> None:
     streams, told = parts["streams"], Problems()  # _check_streams tells of those
     trains = [stream_train(parts["train"], stream, "", told) or parts["train"] for stream in streams]
     found = [*rule_problems(parts["rules"], streams, parts["strategies"])]
-    for path, sentence in [*found, *optimizer_problems(parts["optimizers"], streams, trains)]:
+    for path, sentence in [*found, *optimizer_problems(parts["optimizers"], streams, trains, parts["strategies"])]:
         problems.add(path, sentence)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """From a model's output and the labels to the mean loss over a batch, a scalar."""
@@ -128,7 +129,7 @@ class Surface:
             H v, likewise.
         """
         total = [torch.zeros_like(p) for p in point]
-        with torch.enable_grad(), in_eval_mode(self._model):
+        with torch.enable_grad(), in_eval_mode(self._model), sdpa_kernel(SDPBackend.MATH):  # others have no second one
             leaves = [p.detach().requires_grad_() for p in point]
             for batch in self._batches:
                 part = self._part(batch, leaves)

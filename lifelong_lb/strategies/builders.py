@@ -64,7 +64,7 @@ def _rwalk(entry: entries.RWalk, common: Common) -> Any:
 
 
 def _agem(entry: entries.AGEM, common: Common) -> Any:
-    return supervised.AGEM(patterns_per_exp=entry.patterns_per_exp, sample_size=entry.sample_size, **common)
+    return _with(patches.AverageGEM(entry.patterns_per_exp, entry.sample_size), common)
 
 
 def _gem(entry: entries.GEM, common: Common) -> Any:

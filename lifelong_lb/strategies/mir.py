@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
+from lifelong_lb.optim.passes import RandomState, drawn_again
 from lifelong_lb.strategies.replayed import drawn
 from lifelong_lb.strategies.tensor_loader import Endless
 
@@ -84,7 +85,8 @@ class Retrieval(SupervisedPlugin):
         if self._candidates is None:
             return
         if self.retrieved is None:
-            order = torch.argsort(_interference(strategy, self._candidates))
+            with drawn_again(RandomState({strategy.device})):  # further passes do not choose, and draw the same masks
+                order = torch.argsort(_interference(strategy, self._candidates))
             chosen = order[max(0, len(order) - self.batch_size_mem) :]
             self.retrieved = [part[chosen] for part in self._candidates]
         x, y, task = self.retrieved

@@ -68,9 +68,14 @@ class TestImages:
         Raises:
             NotTensorsError: when they are more than rows of tensors.
         """
-        if id(experience) not in self._found:
-            self._found[id(experience)] = experience, resolved(experience.dataset.eval())
-        return self._found[id(experience)][1]
+        of, samples = self._found.get(id(experience), (None, None))
+        if of is not experience or samples is None:
+            samples = resolved(experience.dataset.eval())
+            self._found[id(experience)] = experience, samples
+        return samples
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_found": {}}  # a checkpoint needs none of them
 
 
 def show(strategy: Any, experiences: Sequence[Any], images: TestImages, see: See) -> None:

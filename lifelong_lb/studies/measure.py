@@ -11,7 +11,7 @@ from lifelong_lb.config.parse import Problems, parse_settings
 from lifelong_lb.config.study import apply_override
 from lifelong_lb.data import data_roots
 from lifelong_lb.reports import Results, write_report
-from lifelong_lb.store import ResultFolder, StudyFile, stored_models
+from lifelong_lb.store import DamagedRunError, ResultFolder, StudyFile, stored_models
 from lifelong_lb.studies.study import check_device
 
 
@@ -80,6 +80,14 @@ def _measurable(folder: ResultFolder, file: StudyFile) -> dict[str, RunConfig]:
     found = {}
     for run in file.labels():
         kept = run in known and known[run].strategy.name != "icarl" and folder.has_run(run)
-        if kept and stored_models(folder.run_path(run)) and folder.read_run(run).status == "done":
+        if kept and stored_models(folder.run_path(run)) and _is_done(folder, run):
             found[run] = known[run]
     return found
+
+
+def _is_done(folder: ResultFolder, run: str) -> bool:
+    """Whether a run has ended well and can be read; the report tells of those that cannot."""
+    try:
+        return folder.read_run(run).status == "done"
+    except DamagedRunError:
+        return False

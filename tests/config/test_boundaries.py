@@ -79,6 +79,19 @@ def run_id(**changes):
             "optimizers.schedule: needs an experience_factor in (0, 1], or a list of positive ones; got 1.5",
         ),
         (
+            {**scheduled({"name": "constant", "experience_factor": 0.5}), "strategies": ["naive", "joint"]},
+            "optimizers[0].schedule.experience_factor: joint is trained once and has no later experience",
+        ),
+        (
+            {
+                **scheduled({"name": "multistep", "milestones": [7], "over": "stream"}),
+                "strategies": ["naive", "joint"],
+                "train": {"epochs": 2},
+            },
+            "optimizers[0].schedule: changes the rate after epoch 7 of the stream, which in streams[0] learnt by joint "
+            "ends with epoch 2",
+        ),
+        (
             scheduled({"name": "constant", "experience_factor": [1, 0.5]}),
             "optimizers[0].schedule.experience_factor: must hold one factor for each of the 5 experiences "
             "of streams[0]; got 2",

@@ -161,6 +161,21 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
             "chunks of an online stream (choose memory: class-balanced or reservoir)",
         ),
         (
+            {
+                "streams": [{"name": "split-digits", "scenario": "class-incremental"}],
+                "strategies": {"name": "er-aml", "mem_size": 5, "batch_size_mem": 5},
+            },
+            "er-aml draws from every class in its memory, so mem_size must be at least the 10 classes; got 5",
+        ),
+        (
+            {
+                "streams": [{"name": "split-digits", "scenario": "class-incremental"}],
+                "strategies": "gss",
+                "train": {"random_flip": True},
+            },
+            "gss keeps images as it trains on them, which random_crop and random_flip would then change once more",
+        ),
+        (
             {"streams": ["split-digits"], "strategies": {"name": "lwf", "alpha": [0, 1, 2]}},
             "strategies[0] with streams[0]: lwf needs one alpha an experience, 5 of them; got 3",
         ),

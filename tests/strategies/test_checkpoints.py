@@ -77,6 +77,10 @@ def test_going_on(label, head, rule, tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_a_gem_goes_on_too(tmp_path):
+    assert_goes_on(lambda: make("agem", "single", SAM()), tmp_path / "it.pt")
+
+
 def test_what_the_rule_keeps_matters(tmp_path):
     """Without the mean that FriendlySAM keeps, training would go on differently."""
     whole, other = make("naive", "single", FriendlySAM()), make("naive", "single", FriendlySAM())

@@ -37,6 +37,14 @@ def test_a_repeated_pass_is_the_first_one(label, head):
     assert rule.checked >= 6
 
 
+@pytest.mark.parametrize("label", ["mir", "er-ace", "der++", "gss"])
+def test_a_repeated_pass_draws_the_same_masks(label):
+    rule = Repeat()
+    rule.made = make(label, "single", rule, dropout=0.3)
+    train(rule.made)
+    assert rule.checked >= 6
+
+
 @cache
 def plain_trajectory(label, head, batch_norm):
     return train(make(label, head, NoRule(), batch_norm=batch_norm))

@@ -393,6 +393,32 @@ def test_gss_could_not_bear_a_small_memory(patched):
     assert plugin_of(made, patches.GSS).filled == 10
 
 
+@pytest.mark.parametrize("mem_size", [12, 16])
+def test_gss_goes_on_replacing_images_whose_scores_are_alike(mem_size):
+    """A first minibatch that fills the memory gives all of its images one score."""
+    made = gss(FirstGradients(), mem_size=mem_size)
+    train(made, 1)
+    early = plugin_of(made, patches.GSS).ext_mem_list_y.clone()
+    train(made, 3)
+    plugin = plugin_of(made, patches.GSS)
+    assert plugin.gradients > 3
+    assert not torch.equal(plugin.ext_mem_list_y, early)
+
+
+def test_gss_joins_as_many_kept_images():
+    sizes = set()
+
+    class Sizes(FirstGradients):
+        def before_training_iteration(self, strategy, **kwargs):
+            sizes.add((strategy.clock.train_exp_counter, len(strategy.mb_x)))
+
+        def after_update(self, strategy, **kwargs):
+            pass
+
+    train(gss(Sizes(), mem_size=40), 2)
+    assert {number: max(n for i, n in sizes if i == number) for number in (0, 1)} == {0: 16, 1: 32}
+
+
 def test_icarl_failed_without_a_benchmark_of_the_older_kind():
     made = make("icarl", "single", NoRule())
     other = replaced(made, patches.Exemplars, _ICaRLPlugin(12))

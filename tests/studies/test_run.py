@@ -131,6 +131,14 @@ def test_a_schedule_and_a_reset_reach_the_run(strategies, monkeypatch):
     assert len(resets) == (1 if strategies == "joint" else 5)
 
 
+@pytest.mark.parametrize("strategy", ["agem", "gss", "gem", "ewc", "icarl"])
+def test_convolutions_whose_gradients_do_not_lie_in_order(strategy):
+    model = {"name": "small-cnn", "width": 16, "head": "single"}
+    train = {"batch_size": 100}
+    progress = run("class-incremental", "single", strategies=strategy, model=model, train=train, rules="sam")
+    assert len(progress.accuracy) == 15
+
+
 def test_divergence_in_an_online_stream_names_experience_and_chunk():
     stream = {"name": "split-digits", "chunk": 100}
     with pytest.raises(DivergedError, match=r"experience 0, chunk \d, iteration \d+"):

@@ -1,5 +1,6 @@
 """Parts of Avalanche that are at fault in the version they name, set right; one file each."""
 
+from lifelong_lb.strategies.patches.agem import AverageGEM
 from lifelong_lb.strategies.patches.checkpoints import load_checkpoint, save_checkpoint
 from lifelong_lb.strategies.patches.gdumb import GDumb
 from lifelong_lb.strategies.patches.gem import GEM
@@ -13,6 +14,7 @@ from lifelong_lb.strategies.patches.synaptic_intelligence import SynapticIntelli
 __all__ = [
     "GEM",
     "GSS",
+    "AverageGEM",
     "Exemplars",
     "GDumb",
     "ICaRLLoss",

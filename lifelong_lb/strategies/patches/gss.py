@@ -1,13 +1,17 @@
 """Gradient-based sample selection that leaves the gradient of training alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import torch
+from avalanche.benchmarks.utils import TaskAwareSupervisedClassificationDataset
+from avalanche.benchmarks.utils.data_attribute import DataAttribute
+from avalanche.benchmarks.utils.data_loader import ReplayDataLoader
 from avalanche.training.plugins import GSS_greedyPlugin
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from lifelong_lb.strategies.patches.version import check_version
 
@@ -16,11 +20,13 @@ class GSS(GSS_greedyPlugin):
     """Avalanche's plugin, which clears the gradients that it has taken.
 
     In avalanche-lib 0.6.0 they stay in ``.grad``, where the backward pass that follows adds the minibatch's own: every
-    step is taken along the sum of both. Four more faults are set right. Replayed images compete for the memory again,
+    step is taken along the sum of both. More faults are set right. Replayed images compete for the memory again,
     which fills up with copies of them. Places of the memory that are still empty are replayed as black images of class
     0. Images are kept as floating-point numbers, which models take for normalised ones. And training ends with an error
     where the memory holds fewer images than a minibatch, or fewer with a chance to be replaced than there are
-    candidates: here a smaller set is compared with, and fewer compete.
+    candidates: here a smaller set is compared with, and fewer compete. So it ends for gradients that do not lie in
+    memory in the order of their indices, as those of convolutions in channels-last layout. Each minibatch is joined by
+    as many kept images, not by 32.
 
     Random numbers come from a stream of its own, so that what a rule's passes draw does not change it.
 
@@ -60,14 +66,24 @@ class GSS(GSS_greedyPlugin):
         Args:
             strategy: the Avalanche strategy.
             args: not used.
-            kwargs: settings of the loader.
+            kwargs: ``shuffle`` of the loader.
         """
-        memory = self.ext_mem_list_x, self.ext_mem_list_y
-        self.ext_mem_list_x, self.ext_mem_list_y = (part[: self.filled] for part in memory)
-        try:
-            super().before_training_exp(strategy, **kwargs)
-        finally:
-            self.ext_mem_list_x, self.ext_mem_list_y = memory
+        if not self.filled:
+            return
+        x, y = self.ext_mem_list_x[: self.filled].cpu(), self.ext_mem_list_y[: self.filled].cpu().long()
+        attributes = [
+            DataAttribute(y.tolist(), "targets"),
+            DataAttribute([0] * self.filled, "targets_task_labels", use_in_getitem=True),
+        ]
+        memory = TaskAwareSupervisedClassificationDataset([TensorDataset(x, y)], data_attributes=attributes)
+        strategy.dataloader = ReplayDataLoader(
+            strategy.adapted_dataset,
+            memory,
+            oversample_small_tasks=True,
+            batch_size=strategy.train_mb_size,
+            batch_size_mem=min(int(strategy.train_mb_size), self.filled),
+            shuffle=bool(kwargs.get("shuffle", True)),
+        )
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Begin a stream of random numbers that follows from the strategy's.
@@ -95,6 +111,8 @@ class GSS(GSS_greedyPlugin):
         if not self.filled:
             self.ext_mem_list_x = strategy.mb_x.new_zeros(self.mem_size, *strategy.mb_x.shape[1:])
         if self.filled == self.mem_size:
+            with self._own_random_numbers():
+                self._tell_apart()
             new = min(new, int((self.buffer_score > self.buffer_score.min()).sum()))
         if new:
             candidates = {"mb_x": strategy.mb_x[:new], "mb_y": strategy.mb_y[:new]}
@@ -151,6 +169,25 @@ class GSS(GSS_greedyPlugin):
         self.gradients += 1
         found: Tensor = super().get_each_batch_sample_sim(strategy, grad_dims, mem_grads, batch_x, batch_y)
         return found
+
+    def get_grad_vector(self, pp: Callable[[], Iterable[nn.Parameter]], grad_dims: list[int]) -> Tensor:
+        """A gradient as one vector.
+
+        Args:
+            pp: gives the parameters.
+            grad_dims: their sizes.
+
+        Returns:
+            ``(P,)``, zeros where a parameter has no gradient.
+        """
+        parts = zip(pp(), grad_dims, strict=True)
+        return torch.cat([p.new_zeros(n) if p.grad is None else p.grad.reshape(-1) for p, n in parts])
+
+    def _tell_apart(self) -> None:
+        """Where all scores are the same, keep one image at random, and let the others be replaced alike."""
+        score: Tensor = self.buffer_score
+        if bool((score == score[0]).all()):
+            score[torch.randint(len(score), ())] -= 1e-6
 
     @contextmanager
     def _own_random_numbers(self) -> Iterator[None]:
