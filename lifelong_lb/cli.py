@@ -200,10 +200,10 @@ def prepare_data(
     from lifelong_lb.config import UserError, unknown_name
     from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, own_source, prepared
 
-    for name in names:
-        if name not in DATASETS and not Path(name).exists():
-            raise UserError(unknown_name("data set", name, DATASETS))
     roots = data_roots(data)
+    for name in names:
+        if name not in DATASETS and not any((folder / Path(name).expanduser()).exists() for folder in (*roots, Path())):
+            raise UserError(unknown_name("data set", name, DATASETS))
     for name in names:
         source = find_dataset(name, roots, download) if name in DATASETS else own_source(name, roots)
         found = prepared(source, cache_folder())

@@ -1,11 +1,12 @@
 """Five data sets of ten classes each as one, for the stream that learns one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lifelong_lb.config import UserError
 from lifelong_lb.config.streams import FIVE_DATASETS
 from lifelong_lb.data.arrays import Arrays, Source
 from lifelong_lb.data.known import KNOWN
@@ -64,9 +65,12 @@ class FiveSource(Source):
             The labels, ascending.
 
         Raises:
-            UserError: when a file is damaged or of another layout, naming it.
+            UserError: when a file is damaged or of another layout, or a data set has not its ten classes, naming it.
         """
-        return [CLASSES * i + label for i, part in enumerate(self.parts) for label in part.labels()]
+        found = [part.labels() for part in self.parts]
+        for part, labels in zip(self.parts, found, strict=True):
+            _check(part, labels)
+        return [CLASSES * i + label for i, labels in enumerate(found) for label in labels]
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Read all five.
@@ -75,9 +79,11 @@ class FiveSource(Source):
             Train part and test part, images uint8 ``(N, 3, 32, 32)``.
 
         Raises:
-            UserError: when a file is damaged or of another layout, naming it.
+            UserError: when a file is damaged or of another layout, or a data set has not its ten classes, naming it.
         """
         read = [part.read() for part in self.parts]
+        for part, (learnt, _) in zip(self.parts, read, strict=True):
+            _check(part, set(learnt.y.tolist()))
         train, test = (_joined([pair[i] for pair in read]) for i in (0, 1))
         return train, test
 
@@ -95,6 +101,15 @@ def find_five(roots: Sequence[Path]) -> Source:
         UserError: naming the first that is not found.
     """
     return FiveSource(tuple(KNOWN[name].find(roots) for name in FIVE_DATASETS))
+
+
+def _check(part: Source, labels: Collection[int]) -> None:
+    """See that a data set has its ten classes: one more would be taken for a class of the next data set."""
+    if set(labels) != set(range(CLASSES)):
+        raise UserError(
+            f"{part.description}: each of the five data sets must have {CLASSES} classes; "
+            f"its train part has {len(set(labels))}, with labels {', '.join(map(str, sorted(labels)))}"
+        )
 
 
 def _joined(parts: Sequence[Arrays]) -> Arrays:

@@ -1,5 +1,6 @@
 """lifelong-lb data: list, prepare, verify."""
 
+import numpy as np
 from images import write_cifar_parquet
 from tiny import command
 
@@ -34,3 +35,14 @@ def test_a_misspelt_data_set_is_told():
     done = command("data", "prepare", "cifar1000")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: unknown data set 'cifar1000'; did you mean 'cifar100'?")
+
+
+def test_images_of_ones_own_are_looked_for_below_data_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIFELONG_LB_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "data").mkdir()
+    x, y = np.arange(4 * 8 * 8, dtype=np.uint8).reshape(4, 8, 8), np.array([0, 1, 0, 1])
+    np.savez(tmp_path / "data" / "mine.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    done = command("data", "prepare", "mine.npz", "--data", tmp_path / "data")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("mine.npz      4 + 4 images, digest ")
+    assert "unknown data set 'yours.npz'" in command("data", "prepare", "yours.npz", "--data", tmp_path / "data").stderr

@@ -207,11 +207,21 @@ def test_a_truncated_matlab_file_is_named(tmp_path):
 def test_letters_that_lack_are_named(tmp_path):
     write_folders(tmp_path / "notMNIST", ("A", "B"), parts=("Train", "Test"), size=28, channels=1)
     assert find_dataset("notmnist", [tmp_path]).labels() == [0, 1]
-    write_five(tmp_path / "all")
-    shutil.rmtree(tmp_path / "all" / "notMNIST" / "Train" / "J")
-    shutil.rmtree(tmp_path / "all" / "notMNIST" / "Test" / "J")
-    entry = parse_study({"streams": "five-datasets"}).streams[0]
-    with pytest.raises(
-        UserError, match="the train part of five-datasets must have the classes 0 to 49; it has 0, 1, 2"
-    ):
-        check_classes(entry, find_dataset("five-datasets", [tmp_path / "all"]).labels())
+
+
+@pytest.mark.parametrize(
+    ("letters", "message"),
+    [
+        ("ABCDEFGHI", "its train part has 9, with labels 0, 1, 2, 3, 4, 5, 6, 7, 8$"),
+        ("ABCDEFGHIJK", "its train part has 11, with labels 0, 1, .*, 9, 10$"),
+    ],
+)
+def test_each_of_the_five_must_have_ten_classes(tmp_path, letters, message):
+    write_five(tmp_path)
+    shutil.rmtree(tmp_path / "notMNIST")
+    write_folders(tmp_path / "notMNIST", tuple(letters), parts=("Train", "Test"), size=28, channels=1)
+    source = find_dataset("five-datasets", [tmp_path])
+    whole = rf"^pictures in .*notMNIST: each of the five data sets must have 10 classes; {message}"
+    for look in (source.labels, source.read):
+        with pytest.raises(UserError, match=whole):
+            look()
