@@ -9,6 +9,7 @@ from pydantic import SerializeAsAny
 
 from lifelong_lb.config.boundaries import optimizer_problems, rule_problems
 from lifelong_lb.config.errors import UserError, unknown_name
+from lifelong_lb.config.extends import EXTENDS, read_extended
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.landscape import Landscape
@@ -21,7 +22,7 @@ from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.strategies import NOT_OFFERED, STRATEGY_ENTRIES, ICaRL, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
-from lifelong_lb.config.yaml_file import parse_yaml, read_yaml
+from lifelong_lb.config.yaml_file import parse_yaml
 
 AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
     "streams": ("stream", STREAM_ENTRIES),
@@ -66,7 +67,7 @@ class Study(Settings):
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
-    """Read and check a study file.
+    """Read and check a study file, merged with those that it extends.
 
     Args:
         path: the YAML file.
@@ -78,7 +79,7 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     Raises:
         UserError: naming the file, the field, what came and what is allowed.
     """
-    raw = read_yaml(path)
+    raw = read_extended(path)
     for assignment in overrides:
         apply_override(raw, assignment)
     return parse_study(raw, source=str(path))
@@ -133,7 +134,9 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     """
     problems = Problems()
     for key in raw:
-        if key not in Study.model_fields:
+        if key == EXTENDS:
+            problems.add(key, "stands in study files only, whose folder its paths are relative to")
+        elif key not in Study.model_fields:
             problems.add(str(key), unknown_name("key", key, Study.model_fields))
     if "streams" not in raw:
         problems.add("streams", f"needed: at least one stream (known: {', '.join(STREAM_ENTRIES)})")
