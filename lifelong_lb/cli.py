@@ -170,6 +170,18 @@ def list_names(
 
 
 @app.command()
+def init(
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write.")] = Path("study.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+) -> None:
+    """Write a commented study file to start from."""
+    from lifelong_lb.config.starter import write_starter
+
+    write_starter(file, force=force)
+    typer.echo(f"{file}: a study to start from; lifelong-lb run {file} --out results/{file.stem}")
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of study files, with which editors complete and check them.
 
