@@ -169,6 +169,32 @@ def list_names(
     typer.echo(listing(what, metrics))
 
 
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write.")] = Path("study.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+) -> None:
+    """Write a commented study file to start from."""
+    from lifelong_lb.config.starter import write_starter
+
+    write_starter(file, force=force)
+    typer.echo(f"{file}: a study to start from; lifelong-lb run {file} --out results/{file.stem}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of study files, with which editors complete and check them.
+
+    lifelong-lb schema > study.schema.json, and "# yaml-language-server: $schema=study.schema.json" as a file's first
+    line.
+    """
+    import json
+
+    from lifelong_lb.config.schema import study_schema
+
+    typer.echo(json.dumps(study_schema(), indent=2))
+
+
 @data_app.command(name="list")
 def list_data(data: DataFolder = None) -> None:
     """Say where each data set is found, and what is prepared."""

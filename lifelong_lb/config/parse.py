@@ -1,11 +1,14 @@
 """From plain values to typed entries, collecting every problem before complaining once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from lifelong_lb.config.errors import UserError, unknown_name
+from lifelong_lb.config.places import place_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -22,45 +25,67 @@ def article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        path: field, such as ``rules[1].rho``.
+        sentence: what must hold, what came.
+        at: path of what stands in the study file, where it is another, such as that of a key nobody knows.
+    """
+
+    path: str
+    sentence: str
+    at: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.sentence}"
+
+
 class Problems:
-    """Problems found in one study, each a sentence that starts with the path of the field."""
+    """Problems found in one study."""
 
     def __init__(self) -> None:
-        self.found: list[str] = []
+        self.found: list[Problem] = []
 
-    def add(self, path: str, sentence: str) -> None:
+    def add(self, path: str, sentence: str, at: str | None = None) -> None:
         """Note a problem.
 
         Args:
             path: field, such as ``rules[1].rho``.
             sentence: what must hold, what came.
+            at: path of what stands in the study file, where it is another.
         """
-        self.found.append(f"{path}: {sentence}")
+        self.found.append(Problem(path, sentence, at))
 
-    def raise_if_any(self, source: str) -> None:
+    def raise_if_any(self, source: str, raw: Any = None) -> None:
         """Raise when something was found.
 
         Args:
             source: what was read, such as the file's name.
+            raw: the values that were read; those that know where they stand are named by file and line.
 
         Raises:
             UserError: naming all problems, one a line.
         """
+        places = [place_of(raw, problem.path if problem.at is None else problem.at) for problem in self.found]
         if len(self.found) == 1:
-            raise UserError(f"{source}: {self.found[0]}")
+            raise UserError(f"{places[0] or source}: {self.found[0]}")
         if self.found:
-            raise UserError(f"{source}: {len(self.found)} problems\n  " + "\n  ".join(self.found))
+            lines = [f"{place}: {each}" if place else str(each) for place, each in zip(places, self.found, strict=True)]
+            raise UserError(f"{source}: {len(self.found)} problems\n  " + "\n  ".join(lines))
 
 
 class NestedProblems(ValueError):
     """What is wrong with settings within a field, for a validator of that field to raise.
 
     Args:
-        found: as in :class:`Problems`, the paths relative to the field.
+        found: the problems, their paths relative to the field.
     """
 
-    def __init__(self, found: Sequence[str]) -> None:
-        super().__init__("; ".join(found))
+    def __init__(self, found: Sequence[Problem]) -> None:
+        super().__init__("; ".join(map(str, found)))
         self.found = tuple(found)
 
 
@@ -98,8 +123,7 @@ def parse_settings(model: type[M], value: Any, path: str, problems: Problems) ->
     try:
         return model.model_validate(dict(value))
     except ValidationError as error:
-        for sentence in _sentences(error, model, path):
-            problems.add(*sentence)
+        problems.found += _sentences(error, model, path)
         return None
 
 
@@ -126,7 +150,7 @@ def parse_entry(what: str, known: Mapping[str, type[M]], value: Any, path: str, 
         return None
     name = value["name"]
     if not isinstance(name, str) or name not in known:
-        problems.add(path, unknown_name(what, name, known))
+        problems.add(path, unknown_name(what, name, known), at=f"{path}.name")
         return None
     return parse_settings(known[name], value, path, problems)
 
@@ -143,29 +167,32 @@ _PLAIN = {
 """Our words for pydantic's error types."""
 
 
-def _sentences(error: ValidationError, model: type[BaseModel], path: str) -> list[tuple[str, str]]:
+def _sentences(error: ValidationError, model: type[BaseModel], path: str) -> list[Problem]:
     """Turn pydantic's report into ours: one sentence a field, a union's alternatives joined."""
-    by_field: dict[str, list[str]] = {}
+    by_field: dict[str, list[Problem]] = {}
     items = error.errors(include_url=False)
     if any(item["type"] != "too_short" for item in items):  # a list of bad items is not an empty list
         items = [item for item in items if item["type"] != "too_short"]
     for item in items:
-        parts = [part for part in item["loc"] if isinstance(part, int) or part in model.model_fields]
-        nested = item.get("ctx", {}).get("error")
-        unknown = item["type"] == "extra_forbidden"
-        field = path + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in (() if unknown else parts))
-        if isinstance(nested, NestedProblems):
-            for inner, _, sentence in (text.partition(": ") for text in nested.found):
-                by_field.setdefault(field + inner, []).append(sentence)
-        elif unknown:
-            known = [name for name in model.model_fields if name != "label"]
-            by_field.setdefault(field, []).append(unknown_name("key", item["loc"][-1], known))
-        else:
-            message = _PLAIN.get(item["type"]) or item["msg"].removeprefix("Value error, ")
-            message = message.removeprefix("Input should be ")
-            came = "" if not item["loc"] or "got " in message else f"; got {_came(item['input'])}"
-            by_field.setdefault(field, []).append(_must(message, came))
-    return [(field, _joined(messages)) for field, messages in by_field.items()]
+        for problem in _told(item, model, path):
+            by_field.setdefault(problem.path, []).append(problem)
+    return [Problem(field, _joined([p.sentence for p in told]), told[0].at) for field, told in by_field.items()]
+
+
+def _told(item: ErrorDetails, model: type[BaseModel], path: str) -> list[Problem]:
+    parts = [part for part in item["loc"] if isinstance(part, int) or part in model.model_fields]
+    nested = item.get("ctx", {}).get("error")
+    if item["type"] == "extra_forbidden":
+        known = [name for name in model.model_fields if name != "label"]
+        key = item["loc"][-1]
+        return [Problem(path, unknown_name("key", key, known), f"{path}.{key}")]
+    field = path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    if isinstance(nested, NestedProblems):
+        return [Problem(field + p.path, p.sentence, None if p.at is None else field + p.at) for p in nested.found]
+    message = _PLAIN.get(item["type"]) or item["msg"].removeprefix("Value error, ")
+    message = message.removeprefix("Input should be ")
+    came = "" if not item["loc"] or "got " in message else f"; got {_came(item['input'])}"
+    return [Problem(field, _must(message, came))]
 
 
 def _must(message: str, came: str) -> str:

@@ -1,6 +1,7 @@
 """A study: the grid of streams, strategies, rules, base optimizers and seeds, and the settings they share."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,20 @@ from pydantic import SerializeAsAny
 
 from lifelong_lb.config.boundaries import optimizer_problems, rule_problems
 from lifelong_lb.config.errors import UserError, unknown_name
+from lifelong_lb.config.extends import EXTENDS, read_extended
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.landscape import Landscape
 from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, External, OptimizerEntry
 from lifelong_lb.config.pairs import why_not
-from lifelong_lb.config.parse import Problems, as_list, parse_entry, parse_settings
+from lifelong_lb.config.parse import Problem, Problems, as_list, parse_entry, parse_settings
+from lifelong_lb.config.places import LocatedMapping
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.strategies import NOT_OFFERED, STRATEGY_ENTRIES, ICaRL, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
-from lifelong_lb.config.yaml_file import parse_yaml, read_yaml
+from lifelong_lb.config.yaml_file import parse_yaml
 
 AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
     "streams": ("stream", STREAM_ENTRIES),
@@ -64,7 +67,7 @@ class Study(Settings):
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
-    """Read and check a study file.
+    """Read and check a study file, merged with those that it extends.
 
     Args:
         path: the YAML file.
@@ -76,7 +79,7 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     Raises:
         UserError: naming the file, the field, what came and what is allowed.
     """
-    raw = read_yaml(path)
+    raw = read_extended(path)
     for assignment in overrides:
         apply_override(raw, assignment)
     return parse_study(raw, source=str(path))
@@ -96,18 +99,23 @@ def apply_override(raw: dict[str, Any], assignment: str) -> None:
     keys = path.strip().split(".")
     if not equals or not all(keys):
         raise UserError(f"--set needs key=value, such as train.batch_size=64; got {assignment!r}")
-    target = raw
+    option, target = f"--set {assignment}", raw
     for key in keys[:-1]:
-        inner = target.setdefault(key, {})
+        inner = target.get(key, _DEFAULTS.get(key, {}) if target is raw else {})
         if isinstance(inner, str) and target is raw and key == "model":
-            inner = target[key] = {"name": inner}
-        if not isinstance(inner, dict):
-            raise UserError(f"--set {assignment}: '{key}' is not a mapping in the study file")
+            inner = {"name": inner}
+        if not isinstance(inner, Mapping):
+            raise UserError(f"{option}: '{key}' is not a mapping in the study file; set {key} as a whole")
+        inner = inner.copied() if isinstance(inner, LocatedMapping) else LocatedMapping(inner)  # aliases stay
+        _put(target, key, inner, option)
         target = inner
-    try:
-        target[keys[-1]] = parse_yaml(text)
-    except UserError as error:
-        raise UserError(f"--set {assignment}: {error}") from None
+    _put(target, keys[-1], parse_yaml(text, option, lines=False), option)
+
+
+def _put(target: dict[str, Any], key: str, value: Any, place: str) -> None:
+    if isinstance(target, LocatedMapping) and (key not in target.places or not isinstance(value, LocatedMapping)):
+        target.places[key] = place
+    target[key] = value
 
 
 def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool = False) -> Study:
@@ -126,7 +134,9 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     """
     problems = Problems()
     for key in raw:
-        if key not in Study.model_fields:
+        if key == EXTENDS:
+            problems.add(key, "stands in study files only, whose folder its paths are relative to")
+        elif key not in Study.model_fields:
             problems.add(str(key), unknown_name("key", key, Study.model_fields))
     if "streams" not in raw:
         problems.add("streams", f"needed: at least one stream (known: {', '.join(STREAM_ENTRIES)})")
@@ -153,7 +163,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
         _check_landscape(parts, problems)
     if not problems.found:
         _check_pairs(parts, problems)
-    problems.raise_if_any(source)
+    problems.raise_if_any(source, raw)
     return Study(**parts)
 
 
@@ -252,7 +262,7 @@ def _check_labels(parts: dict[str, Any], problems: Problems) -> None:
         try:
             axis_labels(parts[axis], axis)
         except UserError as error:
-            problems.found.append(str(error))
+            problems.add(axis, str(error).removeprefix(f"{axis}: "))
 
 
 def _check_optimizers(parts: dict[str, Any], problems: Problems, *, alone: bool) -> None:
@@ -320,7 +330,7 @@ def _check_boundaries(parts: dict[str, Any], problems: Problems) -> None:
 
 def _check_pairs(parts: dict[str, Any], problems: Problems) -> None:
     """See that every strategy can learn every stream, or that something is left where those that cannot are skipped."""
-    reasons: dict[str, None] = {}
+    reasons: list[Problem] = []
     works = False
     for index, stream in enumerate(parts["streams"]):
         model = stream_model(parts["model"], stream, f"streams[{index}]", problems)
@@ -331,10 +341,10 @@ def _check_pairs(parts: dict[str, Any], problems: Problems) -> None:
             reason = why_not(strategy, stream, model, train)
             works = works or reason is None
             if reason is not None:
-                reasons[f"strategies[{place}] with streams[{index}]: {reason}"] = None
+                reasons.append(Problem(f"strategies[{place}] with streams[{index}]", reason, f"strategies[{place}]"))
     if reasons and not parts["skip_unsupported"]:
         hint = " (or set skip_unsupported: true to leave such pairs out)" if works else ""
-        problems.found += [f"{reason}{hint}" for reason in reasons]
+        problems.found += [replace(each, sentence=each.sentence + hint) for each in reasons]
     elif not works:
-        why = "; ".join(reasons) or f"known: {', '.join(STRATEGY_ENTRIES)}"
+        why = "; ".join(map(str, reasons)) or f"known: {', '.join(STRATEGY_ENTRIES)}"
         problems.add("strategies", f"none is left that can learn any of the streams ({why})")

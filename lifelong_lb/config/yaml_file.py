@@ -1,15 +1,31 @@
 """Reading a study file: YAML, one document, no key twice."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lifelong_lb.config.errors import UserError
+from lifelong_lb.config.places import LocatedList, LocatedMapping
 
 
-class _OneKeyLoader(yaml.SafeLoader):
-    """YAML's safe loader, except that a repeated key is an error and not silently the last one."""
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, except that values know where they stand, and that a repeated key is an error.
+
+    Args:
+        text: the document.
+        source: what to call it.
+        lines: whether places have the number of a line, too.
+    """
+
+    def __init__(self, text: str, source: str, lines: bool) -> None:
+        super().__init__(text)
+        self._source, self._lines = source, lines
+
+    def place(self, mark: yaml.Mark | None) -> str:
+        """What to call a place in the document."""
+        return f"{self._source}:{mark.line + 1}" if self._lines and mark is not None else self._source
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[Any, int] = {}
@@ -17,22 +33,40 @@ class _OneKeyLoader(yaml.SafeLoader):
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
             key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
+            mark = key_node.start_mark
             if isinstance(key, str) and key in seen:
-                raise UserError(f"line {line}: the key '{key}' stands twice (first in line {seen[key]})")
+                raise UserError(f"{self.place(mark)}: the key '{key}' stands twice (first in line {seen[key]})")
             if isinstance(key, str):
-                seen[key] = line
+                seen[key] = mark.line + 1
         return super().construct_mapping(node, deep=deep)
 
+    def located_mapping(self, node: yaml.MappingNode) -> Iterator[LocatedMapping]:
+        """Constructor of mappings, in two steps, as PyYAML wants it for what may contain itself."""
+        data = LocatedMapping()
+        yield data
+        data.update(self.construct_mapping(node))  # which puts what is merged in by << into the node, too
+        data.places = {self.construct_object(key): self.place(key.start_mark) for key, _ in node.value}
 
-def read_yaml(path: Path) -> dict[str, Any]:
+    def located_list(self, node: yaml.SequenceNode) -> Iterator[LocatedList]:
+        """Constructor of lists, likewise."""
+        data = LocatedList()
+        yield data
+        data.extend(self.construct_sequence(node))
+        data.places = {index: self.place(item.start_mark) for index, item in enumerate(node.value)}
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.located_mapping)
+_Loader.add_constructor("tag:yaml.org,2002:seq", _Loader.located_list)
+
+
+def read_yaml(path: Path) -> LocatedMapping:
     """Read a study file into plain Python values.
 
     Args:
         path: a YAML file whose top level is a mapping.
 
     Returns:
-        The mapping.
+        The mapping; it and what it holds know their lines.
 
     Raises:
         UserError: when the file cannot be read, is not YAML, or is not a mapping.
@@ -43,33 +77,40 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such study file{_siblings(path)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a study file ({error})") from None
-    try:
-        raw = parse_yaml(text)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}: a study file is a mapping of keys to values; got {type(raw).__name__}")
+    raw = parse_yaml(text, str(path))
+    if not isinstance(raw, LocatedMapping):
+        raise UserError(f"{path}: a study file is a mapping of keys to values; got {_kind(raw)}")
     return raw
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, source: str, *, lines: bool = True) -> Any:
     """Plain Python values from one YAML document.
 
     Args:
         text: the document.
+        source: what to call it.
+        lines: whether to name lines, too.
 
     Returns:
-        Whatever it holds.
+        Whatever it holds; mappings and lists know where their keys and items stand.
 
     Raises:
         UserError: when it is not YAML, or a key stands twice in a mapping.
     """
+    loader = None
     try:
-        return yaml.load(text, Loader=_OneKeyLoader)  # a SafeLoader
+        loader = _Loader(text, source, lines)  # a SafeLoader
+        return loader.get_single_data()
     except UserError:
         raise
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        raise UserError(f"not YAML: {' '.join(str(error).split()) or repr(error)}") from None
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        where = loader.place(mark) if loader is not None else source
+        raise UserError(f"{where}: not YAML: {' '.join(str(error).split()) or repr(error)}") from None
+
+
+def _kind(raw: Any) -> str:
+    return "a list" if isinstance(raw, list) else "nothing" if raw is None else repr(raw)[:80]
 
 
 def _siblings(path: Path) -> str:

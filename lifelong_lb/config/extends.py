@@ -1,0 +1,70 @@
+"""Study files that say only what is other than in another one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lifelong_lb.config.errors import UserError
+from lifelong_lb.config.parse import as_list
+from lifelong_lb.config.places import LocatedMapping
+from lifelong_lb.config.yaml_file import read_yaml
+
+EXTENDS = "extends"
+
+
+def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
+    """Read a study file and those that it extends, into one mapping without ``extends``.
+
+    ``extends`` names a file, or a list of files of which a later one goes before an earlier one; paths are relative to
+    the file that names them. What the file itself says goes before them all. Mappings are merged key by key, lists and
+    other values replaced. A mapping with another ``name`` is another thing, and replaces the one before it, too.
+
+    Args:
+        path: the YAML file.
+        chain: the files that led to this one.
+
+    Returns:
+        The mapping; it and what it holds know their files and lines.
+
+    Raises:
+        UserError: when a file cannot be read, or extends itself.
+    """
+    chain = (*chain, path)
+    try:
+        own = read_yaml(path)
+    except UserError as error:
+        way = f" ({EXTENDS}: {' -> '.join(map(str, chain))})" if len(chain) > 1 else ""
+        raise UserError(f"{error}{way}") from None
+    place = own.places.get(EXTENDS, str(path))
+    names = as_list(own.pop(EXTENDS)) if EXTENDS in own else []
+    own.places.pop(EXTENDS, None)
+    bases = LocatedMapping()
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise UserError(f"{place}: {EXTENDS}: must be the path of a study file, or a list of them; got {name!r}")
+        base = path.parent / name
+        if base.resolve() in [earlier.resolve() for earlier in chain]:
+            way = " -> ".join(map(str, (*chain, base)))
+            raise UserError(f"{place}: {EXTENDS}: a study file cannot extend itself ({way})")
+        bases = _merged(bases, read_extended(base, chain), top=True)
+    return _merged(bases, own, top=True)
+
+
+def _merged(base: LocatedMapping, over: LocatedMapping, *, top: bool = False) -> LocatedMapping:
+    """Both of them, ``over`` first; at the top the name is the study's, and says nothing about what it is."""
+    if not top and over.get("name", base.get("name")) != base.get("name"):
+        return over
+    merged = base.copied()
+    for key, value in over.items():
+        before = merged.get(key)
+        if isinstance(before, str) and isinstance(value, Mapping) and "name" not in value:
+            before = LocatedMapping({"name": before}, {"name": merged.places[key]})  # a bare name
+        merged[key] = _both(before, value)
+        merged.places[key] = over.places[key]
+    return merged
+
+
+def _both(before: Any, value: Any) -> Any:
+    if isinstance(before, LocatedMapping) and isinstance(value, LocatedMapping):
+        return _merged(before, value)
+    return value

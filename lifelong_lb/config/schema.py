@@ -1,0 +1,145 @@
+"""The JSON Schema of study files, for editors: names and settings are completed and looked over while one writes.
+
+It says what can be said of each value alone. What depends on several of them is for ``lifelong-lb validate``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from lifelong_lb.config.extends import EXTENDS
+from lifelong_lb.config.landscape import Landscape
+from lifelong_lb.config.models import MODEL_ENTRIES
+from lifelong_lb.config.schedules import SCHEDULE_ENTRIES
+from lifelong_lb.config.strategies import NOT_OFFERED
+from lifelong_lb.config.study import AXES, MAX_SEED, MAX_SEEDS, Study
+from lifelong_lb.config.train import Evaluation, Train
+
+Json = dict[str, Any]
+
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+"""JSON Schema's words for bounds, which pydantic keeps in its own where a check of ours comes before the number."""
+
+
+def study_schema() -> Json:
+    """The schema of a study file.
+
+    Returns:
+        A JSON Schema, draft 2020-12.
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Study file of lifelong_lb",
+        "type": "object",
+        "properties": _keys(),
+        "additionalProperties": False,
+        "anyOf": [{"required": ["streams"]}, {"required": [EXTENDS]}],
+        "if": {"not": {"required": [EXTENDS]}},
+        "then": {"properties": {"model": _ref("model")}},
+        "$defs": _definitions(),
+    }
+
+
+def _keys() -> Json:
+    """The keys of a study file."""
+    seeds = {"type": "integer", "minimum": 0, "maximum": MAX_SEED}
+    keys: Json = {axis: _one_or_more(_ref(what)) for axis, (what, _) in AXES.items()}
+    keys["seeds"] = {
+        "description": "A number of seeds (6 means 0 to 5), or a list of them.",
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS},
+            {"type": "array", "items": seeds, "minItems": 1, "uniqueItems": True},
+        ],
+    }
+    keys["name"] = {"type": "string", "description": "What reports call the study.", "minLength": 1}
+    keys["model"] = _model_or_changes()
+    keys["train"], keys["evaluation"] = _ref("train"), _ref("evaluation")
+    keys["skip_unsupported"] = {
+        "type": "boolean",
+        "description": "Leave strategies out where they cannot be used, instead of refusing the study.",
+    }
+    keys = {key: keys[key] for key in Study.model_fields}
+    keys[EXTENDS] = {
+        "description": "Study files, relative to this one, that say what this one does not say.",
+        **_one_or_more({"type": "string", "minLength": 1}),
+    }
+    return keys
+
+
+def _definitions() -> Json:
+    models = {name: _settings(model) for name, model in MODEL_ENTRIES.items()}
+    found: Json = {name: _settings(model) for name, model in _SHARED.items()}
+    found["evaluation"]["properties"]["landscape"] = _or_null(_ref("landscape"))
+    found["model-changes"] = {
+        "type": "object",
+        "properties": {
+            **{key: {} for settings in models.values() for key in settings["properties"]},
+            "name": {"enum": [*models]},
+        },
+        "additionalProperties": False,
+    }
+    for what, known in (*AXES.values(), ("model", MODEL_ENTRIES), ("schedule", SCHEDULE_ENTRIES)):
+        for name, model in known.items():
+            entry = _settings(model)
+            found[f"{what}-{name}"] = {**entry, "required": sorted({"name", *entry.get("required", ())})}
+            if what == "optimizer":
+                entry["properties"]["schedule"] = _or_null(_ref("schedule"))
+            if what == "stream":
+                entry["properties"]["model"] = _or_null(_model_or_changes())
+                entry["properties"]["train"] = _or_null(_ref("train"))
+        found[what] = _entry(what, known)
+    return found
+
+
+_SHARED: dict[str, type[BaseModel]] = {"train": Train, "evaluation": Evaluation, "landscape": Landscape}
+
+
+def _entry(what: str, known: Mapping[str, type[BaseModel]]) -> Json:
+    """A bare name, or a mapping that its ``name`` tells from the others."""
+    needs_more = [name for name, model in known.items() if any(f.is_required() for f in model.model_fields.values())]
+    names: list[str] = [name for name in known if name not in needs_more]
+    if what == "strategy":  # which skip_unsupported leaves out
+        names += NOT_OFFERED
+    kinds: list[Json] = [_ref(f"{what}-{name}") for name in known]
+    if what == "strategy":
+        kinds.append({"type": "object", "properties": {"name": {"enum": [*NOT_OFFERED]}}, "required": ["name"]})
+    return {"anyOf": [{"enum": names}, {"oneOf": kinds}]}
+
+
+def _settings(model: type[BaseModel]) -> Json:
+    """The schema of a group of settings, with the first line of its description."""
+    schema: Json = _plain(model.model_json_schema())
+    schema.pop("$defs", None)
+    schema["description"] = (model.__doc__ or "").strip().splitlines()[0]
+    return schema
+
+
+def _plain(schema: Any) -> Any:
+    """The same, bounds in JSON Schema's words, and without titles, which say nothing."""
+    if isinstance(schema, list):
+        return [_plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        _BOUNDS.get(key, key): _plain(value)
+        for key, value in schema.items()
+        if not (key == "title" and isinstance(value, str))
+    }
+
+
+def _model_or_changes() -> Json:
+    """A model, or some settings of the one that would be taken otherwise."""
+    return {"anyOf": [_ref("model"), _ref("model-changes")]}
+
+
+def _or_null(schema: Json) -> Json:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _one_or_more(schema: Json) -> Json:
+    return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/$defs/{name}"}
