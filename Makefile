@@ -15,7 +15,7 @@ demo: .venv/installed
 	$(BIN)/lifelong-lb run benchmarks/studies/split-digits.yaml --out $(OUT)
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -132,7 +132,7 @@ def _mixed_versions(records: Sequence[RunRecord]) -> list[str]:
     """Sentences about runs made with different versions of the code."""
     sentences = []
     for key in ("lifelong_lb", "commit", "torch", "avalanche"):
-        versions = sorted({str(record.environment.get(key)) for record in records if record.environment})
+        versions = sorted({str(record.environment[key]) for record in records if record.environment.get(key)})
         if len(versions) > 1:
             sentences.append(f"runs with different versions of {key} are mixed here: {', '.join(versions)}")
     return sentences
