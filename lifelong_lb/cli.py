@@ -293,8 +293,11 @@ def _place_for_a_joint_report(folders: list[Path], out: Path | None) -> Path:
 
     if out is None:
         raise UserError("a report of several folders needs --out DIR, a folder of its own")
-    if (out / "runs").exists() or out in folders:
-        raise UserError(f"--out {out}: holds runs of its own; the report of several folders needs another folder")
+    taken = {folder.resolve() for folder in folders}
+    if (out / "runs").exists() or (out / "study.json").exists() or out.resolve() in taken:
+        raise UserError(
+            f"--out {out}: holds runs of its own, or is one of the folders; a joint report needs another folder"
+        )
     return out
 
 

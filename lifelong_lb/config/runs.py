@@ -48,6 +48,25 @@ NORMS_BEFORE = {"small-cnn": "none", "reduced-resnet18": "batch"}
 """Likewise for ``norm``: what models had before it could be chosen."""
 
 
+def without_later(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without the settings that came later, where they say what runs had without them.
+
+    Args:
+        config: plain JSON values, as stored by whatever version.
+
+    Returns:
+        What is equal for equal runs.
+    """
+    content = dict(config)
+    for part, settings in ADDED_LATER.items():
+        kept = {key: value for key, value in content.get(part, {}).items() if (key, value) not in settings.items()}
+        content |= {part: kept} if part in content else {}
+    model = content.get("model", {})
+    if "norm" in model and NORMS_BEFORE.get(model["name"]) == model["norm"]:
+        content["model"] = {key: value for key, value in model.items() if key != "norm"}
+    return content
+
+
 class RunConfig(Settings):
     """All that shapes the numbers of one run. Entries carry no labels here."""
 
@@ -63,11 +82,7 @@ class RunConfig(Settings):
     @cached_property
     def run_id(self) -> str:
         """Twelve hexadecimal digits: the same settings give the same ones, on every machine."""
-        content = self.to_json()
-        for part, settings in ADDED_LATER.items():
-            content[part] = {key: value for key, value in content[part].items() if (key, value) not in settings.items()}
-        if self.model.name in NORMS_BEFORE and content["model"]["norm"] == NORMS_BEFORE[self.model.name]:
-            del content["model"]["norm"]
+        content = without_later(self.to_json())
         text = json.dumps({"format": RUN_FORMAT, **content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lifelong_lb.config.runs import ADDED_LATER
+from lifelong_lb.config.runs import without_later
 from lifelong_lb.reports.results import Results, collect
 from lifelong_lb.store import ResultFolder, RunRecord
 
@@ -72,11 +72,8 @@ def _names(found: Results, folder: ResultFolder, meanings: dict[tuple[str, str],
 
 
 def _meaning(config: Mapping[str, Any], column: str) -> str:
-    parts = {}
-    for part in PARTS[column]:
-        later = ADDED_LATER.get(part, {})
-        parts[part] = {k: v for k, v in dict(config.get(part, {})).items() if k not in later or v != later[k]}
-    return json.dumps(parts, sort_keys=True)
+    settings = without_later(config)
+    return json.dumps({part: settings.get(part, {}) for part in PARTS[column]}, sort_keys=True)
 
 
 def _renamed(frame: pd.DataFrame, names: Mapping[tuple[str, str], str]) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.reports.wording import plural
 from lifelong_lb.store import COLUMNS, DamagedRunError, ResultFolder, RunRecord, StudyFile
 
@@ -30,30 +29,17 @@ def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str
     for run, seed in seeds.items():
         if folder.has_run(run):
             try:
-                records[run] = _checked(folder.read_run(run), seed)
-            except (DamagedRunError, ValueError) as error:
+                records[run] = folder.read_run(run, seed)
+            except DamagedRunError as error:
                 damaged[run] = str(error)
         elif folder.run_path(run).exists():
             damaged[run] = "no result.json"
-    others = _of_other_streams(records, study)
+    column = COLUMNS["streams"]
+    streams = {run: labels[column] for run, labels in study.labels().items()}
+    others = of_other_streams(records, streams, seeds)
     kept = {run: record for run, record in records.items() if run not in others}
-    about_kept = [*_mixed_versions(list(kept.values())), *_on_validation(list(kept.values()))]
-    return kept, [*_sentences(damaged), *_about_streams(others, study), *about_kept]
-
-
-def _checked(record: RunRecord, seed: int) -> RunRecord:
-    """See that a record is of the run that its folder is named after, and holds an accuracy matrix."""
-    stored = record.config.get("seed", seed)
-    if stored != seed:
-        raise ValueError(f"it holds a run with seed {stored}, not {seed}")
-    asked = record.config["stream"].get("experiences")
-    if record.status == "done" and asked not in (None, record.experiences):
-        raise ValueError(f"it holds {record.experiences} experiences, not {asked}")
-    if record.status == "done":
-        AccuracyMatrix.from_entries(record.accuracy, record.experiences)
-        if record.initial_accuracy and len(record.initial_accuracy) != record.experiences:
-            raise ValueError(f"it holds {len(record.initial_accuracy)} initial accuracies, not {record.experiences}")
-    return record
+    about_kept = [*mixed_versions(list(kept.values())), *_on_validation(list(kept.values()))]
+    return kept, [*_sentences(damaged), *about_streams(others, streams), *about_kept]
 
 
 _DIFFERENCES = {
@@ -71,9 +57,19 @@ Images have to be the same for all seeds of a stream, everything else within a s
 """
 
 
-def _of_other_streams(records: Mapping[str, RunRecord], study: StudyFile) -> dict[str, str]:
-    """Runs whose stream differs from that of most, else of the first, and how; older runs have recorded less of it."""
-    labels, column = study.labels(), COLUMNS["streams"]
+def of_other_streams(
+    records: Mapping[str, RunRecord], streams: Mapping[str, str], seeds: Mapping[str, int]
+) -> dict[str, str]:
+    """Runs whose stream differs from that of most, else of the first; older runs have recorded less of it.
+
+    Args:
+        records: the records by run id.
+        streams: label of each run's stream.
+        seeds: seed of each run.
+
+    Returns:
+        Run id to how it differs.
+    """
     found: dict[str, str] = {}
     for key, what in _DIFFERENCES.items():
         values = {
@@ -81,20 +77,28 @@ def _of_other_streams(records: Mapping[str, RunRecord], study: StudyFile) -> dic
             for run, record in records.items()
             if key in record.data and run not in found
         }
-        seeds = {run: None if key == "sha256" else records[run].config.get("seed") for run in values}
+        groups = {run: (streams[run], None if key == "sha256" else seeds[run]) for run in values}
         counted: dict[tuple[str, Any], Counter[str]] = {}
         for run, value in values.items():
-            counted.setdefault((labels[run][column], seeds[run]), Counter())[value] += 1
+            counted.setdefault(groups[run], Counter())[value] += 1
         usual = {group: counts.most_common(1)[0][0] for group, counts in counted.items()}
-        found |= {run: what for run, value in values.items() if value != usual[labels[run][column], seeds[run]]}
+        found |= {run: what for run, value in values.items() if value != usual[groups[run]]}
     return found
 
 
-def _about_streams(others: Mapping[str, str], study: StudyFile) -> list[str]:
-    column, labels = COLUMNS["streams"], study.labels()
+def about_streams(others: Mapping[str, str], streams: Mapping[str, str]) -> list[str]:
+    """Sentences about runs that were left out for their stream.
+
+    Args:
+        others: from :func:`of_other_streams`.
+        streams: label of each run's stream.
+
+    Returns:
+        One sentence a stream and difference.
+    """
     found: dict[tuple[str, str], list[str]] = {}
     for run, what in others.items():
-        found.setdefault((labels[run][column], what), []).append(run)
+        found.setdefault((streams[run], what), []).append(run)
     return [
         f"{stream}: {len(runs)} {plural('run', len(runs))} {what} than the rest and cannot be compared with them: "
         f"left out ({_list(runs)})"
@@ -128,8 +132,15 @@ def _list(runs: Sequence[str]) -> str:
     return ", ".join(runs[:_NAMED]) + more
 
 
-def _mixed_versions(records: Sequence[RunRecord]) -> list[str]:
-    """Sentences about runs made with different versions of the code."""
+def mixed_versions(records: Sequence[RunRecord]) -> list[str]:
+    """Sentences about runs made with different versions of the code.
+
+    Args:
+        records: the runs.
+
+    Returns:
+        One sentence a package that differs.
+    """
     sentences = []
     for key in ("lifelong_lb", "commit", "torch", "avalanche"):
         versions = sorted({str(record.environment[key]) for record in records if record.environment.get(key)})

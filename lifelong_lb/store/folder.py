@@ -16,7 +16,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.files import write_bytes, write_json, write_text
-from lifelong_lb.store.run_record import RunRecord, checked_record
+from lifelong_lb.store.run_record import RunRecord, check_place, checked_record
 from lifelong_lb.store.study_file import StudyFile
 
 LOG = "log.txt"
@@ -139,22 +139,23 @@ class ResultFolder:
         except OSError:
             return None
 
-    def read_run(self, run: str) -> RunRecord:
+    def read_run(self, run: str, seed: int | None = None) -> RunRecord:
         """What a run left behind.
 
         Args:
             run: the run's id.
+            seed: the seed it must have; None for any.
 
         Returns:
             Its record.
 
         Raises:
-            DamagedRunError: when a file of it is missing or broken.
+            DamagedRunError: when a file of it is missing or broken, or holds another run.
         """
         folder = self.run_path(run)
         try:
             trace = folder / "traceback.txt"
-            return checked_record({
+            record = checked_record({
                 "run": run,
                 "config": _read_json(folder / "config.json"),
                 "environment": _read_json(folder / "environment.json"),
@@ -162,6 +163,8 @@ class ResultFolder:
                 "traceback": trace.read_text(encoding="utf-8") if trace.exists() else "",
                 **_read_json(folder / "result.json"),
             })
+            check_place(record, seed)
+            return record
         except (OSError, ValueError, TypeError, LookupError) as error:
             raise DamagedRunError(f"{folder}: {' '.join(str(error).split())}") from error
 
@@ -293,16 +296,16 @@ class ResultFolder:
             except OSError:
                 if attempt == 99 or not final.exists():
                     raise
-            if self._is_done(record.run):
+            if self._is_done(record):
                 return
             old = scratch.with_name(f"{scratch.name}.old{attempt}")
             with suppress(FileNotFoundError):  # somebody else was faster
                 final.rename(old)
             shutil.rmtree(old, ignore_errors=True)
 
-    def _is_done(self, run: str) -> bool:
+    def _is_done(self, newer: RunRecord) -> bool:
         try:
-            return self.read_run(run).status == "done"
+            return self.read_run(newer.run, newer.config.get("seed")).status == "done"
         except DamagedRunError:
             return False
 

@@ -51,6 +51,26 @@ class RunRecord:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+def check_place(record: RunRecord, seed: int | None) -> None:
+    """See that a record is of the run that its folder is named after.
+
+    Args:
+        record: what was stored there.
+        seed: seed of the run asked for; None where it is not known.
+
+    Raises:
+        ValueError: when it has another seed, or another number of experiences than its own configuration.
+    """
+    stored = record.config.get("seed", seed)
+    if seed is not None and stored != seed:
+        raise ValueError(f"it holds a run with seed {stored}, not {seed}")
+    asked = record.config["stream"].get("experiences")
+    if record.status == "done" and asked not in (None, record.experiences):
+        raise ValueError(f"it holds {record.experiences} experiences, not {asked}")
+    if record.status == "done" and record.initial_accuracy and len(record.initial_accuracy) != record.experiences:
+        raise ValueError(f"it holds {len(record.initial_accuracy)} initial accuracies, not {record.experiences}")
+
+
 def checked_record(raw: Mapping[str, Any]) -> RunRecord:
     """Build a record from what was stored, seeing that it holds together.
 

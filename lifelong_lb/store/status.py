@@ -45,7 +45,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
             counts["missing"] += 1
             continue
         try:
-            record = folder.read_run(run)
+            record = folder.read_run(run, seeds[run])
         except DamagedRunError as error:
             counts["missing"] += 1
             troubles.append(f"{title}: damaged ({error})")

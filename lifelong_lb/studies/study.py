@@ -229,7 +229,7 @@ def _is_missing(folder: ResultFolder, run: GridRun, retry: Sequence[str]) -> boo
     if not folder.has_run(run.config.run_id):
         return True
     try:
-        return folder.read_run(run.config.run_id).status in retry
+        return folder.read_run(run.config.run_id, run.config.seed).status in retry
     except DamagedRunError:
         return True
 

@@ -2,11 +2,12 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from lifelong_lb.config import UserError, expand, parse_study
-from lifelong_lb.store import DamagedRunError, ResultFolder, RunRecord, StudyFile
+from lifelong_lb.store import DamagedRunError, ResultFolder, RunRecord, StudyFile, folder_status
 from lifelong_lb.store.files import write_text
 
 STUDY = {"streams": "split-digits", "rules": ["none", "sam"], "seeds": 2}
@@ -215,3 +216,19 @@ def test_streams_that_differ_only_in_training_are_told_apart():
     })
     labels = [label["stream"] for label in StudyFile.of(study).labels().values()]
     assert labels == ["split-digits(train=null)".replace("null", "None"), "split-digits(train={epochs:2})"]
+
+
+def test_a_run_that_is_another_than_its_folder_says_is_missing_and_replaced(tmp_path):
+    folder, file = ResultFolder(tmp_path), StudyFile.of(parse_study({**STUDY, "rules": "none"}))
+    folder.write_study(file)
+    first, second = file.places
+    right = replace(RECORD, run=first.run, config={**CONFIG, "seed": 0})
+    write(folder, replace(right, config={**CONFIG, "seed": 7}))
+    write(folder, replace(right, run=second.run, config={**CONFIG, "stream": {"name": "x", "experiences": 5}}))
+    found = folder_status(folder)
+    assert found.counts == {"missing": 2}
+    for line, reason in zip(found.troubles, ("a run with seed 7, not 0", "2 experiences, not 5"), strict=True):
+        assert f"it holds {reason}" in line
+    write(folder, right)
+    assert folder.read_run(first.run, 0) == right
+    assert folder_status(folder).counts == {"missing": 1, "done": 1}
