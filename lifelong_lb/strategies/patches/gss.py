@@ -70,7 +70,9 @@ class GSS(GSS_greedyPlugin):
         """
         if not self.filled:
             return
-        x, y = self.ext_mem_list_x[: self.filled].cpu(), self.ext_mem_list_y[: self.filled].cpu().long()
+        memory_now = self.ext_mem_list_x[: self.filled], self.ext_mem_list_y[: self.filled]
+        x, y = (part.cpu().clone() for part in memory_now)  # which the experience is going to change
+        y = y.long()
         attributes = [
             DataAttribute(y.tolist(), "targets"),
             DataAttribute([0] * self.filled, "targets_task_labels", use_in_getitem=True),
