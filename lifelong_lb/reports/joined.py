@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from operator import gt, lt
 from typing import Any
 
 import pandas as pd
 
+from lifelong_lb.config import UserError
 from lifelong_lb.config.runs import without_later
 from lifelong_lb.reports.results import Results, collect
+from lifelong_lb.reports.usable import about_streams, mixed_versions, of_other_streams
 from lifelong_lb.store import ResultFolder, RunRecord
 
 PARTS = {
@@ -23,48 +26,100 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
     """Read several result folders into one.
 
     Args:
-        folders: the folders. A run that several of them hold counts once. Where a label means other settings than it
-            does in an earlier folder, the folder's name is added to it, so that nothing is averaged that differs.
+        folders: the folders. A run that several of them hold counts once, from the first where it is done. Where a
+            label means other settings than it does in an earlier folder, or nobody knows which, the folder's name is
+            added to it, so that nothing is averaged that differs. Runs whose stream differs from that of the rest of
+            their label and seed are left out.
 
     Returns:
         The frames, in the order of the folders, without a study of their own.
 
     Raises:
-        UserError: when a folder holds no results.
+        UserError: when a folder holds no results, or a run cannot be told from another.
     """
+    found = [collect(folder) for folder in folders]
+    homes, asked = _homes(found), set[str]()
     runs, accuracy, problems = [], [], []
     records: dict[str, RunRecord] = {}
     meanings: dict[tuple[str, str], str] = {}
-    missing = 0
-    for folder in folders:
-        found = collect(folder)
-        fresh = ~found.runs["run"].isin(records)
-        if (~fresh).any():
-            problems.append(f"{folder.path}: {int((~fresh).sum())} of its runs are in an earlier folder and count once")
-        names = _names(found, folder, meanings)
-        runs.append(_renamed(found.runs[fresh], names))
-        accuracy.append(_renamed(found.accuracy[~found.accuracy["run"].isin(records)], names))
-        problems += [f"{folder.path}: {problem}" for problem in found.problems]
-        problems += [
-            f"{folder.path}: {label!r} means other settings here than in an earlier folder, so it is called {name!r}"
-            for (_, label), name in names.items()
-            if name != label
-        ]
-        records |= {run: record for run, record in found.records.items() if run not in records}
-        missing += found.missing
-    return Results(
-        pd.concat(runs, ignore_index=True), pd.concat(accuracy, ignore_index=True), None, records, problems, missing
+    for place, (folder, results) in enumerate(zip(folders, found, strict=True)):
+        mine = [run for run in results.runs["run"] if homes[run] == place]
+        asked |= {*results.runs["run"], *(results.study.labels() if results.study else ())}
+        names = _names(results, folder, meanings)
+        runs.append(_renamed(results.runs[results.runs["run"].isin(mine)], names))
+        accuracy.append(_renamed(results.accuracy[results.accuracy["run"].isin(mine)], names))
+        records |= {run: results.records[run] for run in mine if run in results.records}
+        problems += [f"{folder.path}: {problem}" for problem in _about(results, place, homes, names)]
+    frames = pd.concat(runs, ignore_index=True), pd.concat(accuracy, ignore_index=True)
+    joint = Results(*frames, None, records, problems)
+    _check_distinct(joint.runs)
+    return _comparable(joint, len(asked))
+
+
+def _homes(found: Sequence[Results]) -> dict[str, int]:
+    """Which folder's copy of a run counts: the first where it is done, else the first where it has ended."""
+    homes: dict[str, int] = {}
+    done = set()
+    for place, results in enumerate(found):
+        for run, status in zip(results.runs["run"], results.runs["status"], strict=True):
+            if run not in homes or (status == "done" and run not in done):
+                homes[run] = place
+            if status == "done":
+                done.add(run)
+    return homes
+
+
+def _about(results: Results, place: int, homes: Mapping[str, int], names: Mapping[tuple[str, str], str]) -> list[str]:
+    """What there is to say of one folder."""
+    sentences = list(results.problems)
+    earlier, later = (sum(compare(homes[run], place) for run in results.runs["run"]) for compare in (lt, gt))
+    if earlier:
+        sentences.append(f"{earlier} of its runs are in an earlier folder and count once")
+    if later:
+        sentences.append(f"{later} of its runs are done in a later folder and count there")
+    if not results.records and len(results.runs):
+        sentences.append("holds tables alone, so that nobody knows whether its runs saw the images of the others")
+    sentences += [
+        f"{label!r} means other settings here than in an earlier folder, so it is called {name!r}"
+        for (_, label), name in names.items()
+        if name != label
+    ]
+    return sentences
+
+
+def _comparable(joint: Results, asked: int) -> Results:
+    """The results without runs that learnt something other than the rest of their stream and seed."""
+    streams = dict(zip(joint.runs["run"], joint.runs["stream"], strict=True))
+    seeds = dict(zip(joint.runs["run"], joint.runs["seed"], strict=True))
+    others = of_other_streams(joint.records, streams, seeds)
+    records = {run: record for run, record in joint.records.items() if run not in others}
+    mixed = mixed_versions(list(records.values()))
+    told = [sentence for sentence in mixed if not any(sentence in problem for problem in joint.problems)]
+    runs, accuracy = (
+        frame[~frame["run"].isin(list(others))].reset_index(drop=True) for frame in (joint.runs, joint.accuracy)
     )
+    problems = [*joint.problems, *about_streams(others, streams), *told]
+    return Results(runs, accuracy, None, records, problems, missing=asked - len(runs))
+
+
+def _check_distinct(runs: pd.DataFrame) -> None:
+    twice = runs[runs.duplicated([*PARTS, "seed"])]
+    if len(twice):
+        called = ", ".join(str(twice.iloc[0][column]) for column in [*PARTS, "seed"])
+        raise UserError(f"the folders hold different runs that are called the same ({called}): give one another label")
 
 
 def _names(found: Results, folder: ResultFolder, meanings: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
     """What each label of a folder is to be called, ``(column, label)`` to text; ``meanings`` grows by the new ones."""
+    configs: dict[str, Mapping[str, Any]] = {run: record.config for run, record in found.records.items()}
+    if found.study is not None and not configs:
+        configs = {run: config.to_json() for run, config in found.study.configurations().items()}
     names = {}
     for column in PARTS:
         for run, label in zip(found.runs["run"], found.runs[column].astype(str), strict=True):
-            if (column, label) in names or run not in found.records:
+            if (column, label) in names:
                 continue
-            meaning = _meaning(found.records[run].config, column)
+            meaning = _meaning(configs[run], column) if run in configs else f"unknown in {folder.path}"
             called = label if meanings.setdefault((column, label), meaning) == meaning else f"{label} [{folder.path}]"
             meanings.setdefault((column, called), meaning)
             names[column, label] = called

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lifelong_lb.config import AXES, Entry, GridRun, Study, UserError, axis_labels, expand, parse_study
+from lifelong_lb.config import AXES, Entry, GridRun, RunConfig, Study, UserError, axis_labels, expand, parse_study
 
 SCHEMA = 1
 """Version of the result files' layout."""
@@ -74,6 +74,17 @@ class StudyFile:
             Run id to seed.
         """
         return {place.run: place.seed for place in self.places}
+
+    def configurations(self) -> dict[str, RunConfig]:
+        """Configuration of each run, as this version of the code spells it out.
+
+        Returns:
+            Run id to configuration, without runs that an earlier version has named in another way.
+        """
+        seeds = tuple(dict.fromkeys(place.seed for place in self.places))
+        spelt_out = expand(self.study.model_copy(update={"seeds": seeds}))
+        known = {run.config.run_id: run.config for run in spelt_out}
+        return {place.run: known[place.run] for place in self.places if place.run in known}
 
     def widened(self, study: Study) -> "StudyFile":
         """This file after another study was run into the same folder.

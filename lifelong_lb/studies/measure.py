@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lifelong_lb.config import Landscape, RunConfig, UserError, expand
+from lifelong_lb.config import Landscape, RunConfig, UserError
 from lifelong_lb.config.parse import Problems, parse_settings
 from lifelong_lb.config.study import apply_override
 from lifelong_lb.data import data_roots
@@ -75,14 +75,11 @@ def _settings(given: Landscape | Mapping[str, Any] | None, file: StudyFile, over
 
 def _measurable(folder: ResultFolder, file: StudyFile) -> dict[str, RunConfig]:
     """Configurations of the done runs that have models and a loss to measure around them."""
-    seeds = tuple(dict.fromkeys(place.seed for place in file.places))
-    known = {run.config.run_id: run.config for run in expand(file.study.model_copy(update={"seeds": seeds}))}
-    found = {}
-    for run in file.labels():
-        kept = run in known and known[run].strategy.name != "icarl" and folder.has_run(run)
-        if kept and stored_models(folder.run_path(run)) and _is_done(folder, run):
-            found[run] = known[run]
-    return found
+    return {
+        run: config
+        for run, config in file.configurations().items()
+        if config.strategy.name != "icarl" and stored_models(folder.run_path(run)) and _is_done(folder, run)
+    }
 
 
 def _is_done(folder: ResultFolder, run: str) -> bool:

@@ -1,5 +1,7 @@
 """Several folders as one: what is the same stays the same, and no folder is written over."""
 
+import shutil
+
 import pytest
 from reports.folders import CONFIG, TWO, make, two_experiences
 from tiny import command
@@ -37,3 +39,54 @@ def test_a_joint_report_goes_into_none_of_the_folders(tmp_path):
     make(tmp_path / "c", TWO, lambda labels, seed: None)
     assert "holds runs of its own" in command("report", "a", "b", "--out", "c", cwd=tmp_path).stderr
     assert (tmp_path / "a" / "results.csv").read_bytes() == before
+
+
+def tables_of(folder):
+    """The folder as ``benchmarks/results/`` keeps it: tables, and no runs."""
+    write_tables(folder, collect(folder))
+    shutil.rmtree(folder.runs_path)
+    return folder
+
+
+def test_runs_that_saw_other_images_are_not_compared_with_those_of_another_folder(tmp_path):
+    first = make(tmp_path / "a", {**TWO, "rules": "none"}, alike, data={"sha256": "00"})
+    second = make(tmp_path / "b", {**TWO, "rules": "sam"}, alike, data={"sha256": "11"})
+    found = collect_all([first, second])
+    assert set(found.runs["rule"]) == set(found.accuracy["rule"]) == {"none"}
+    assert "split-digits: 2 runs saw other images than the rest" in found.problems[0]
+    assert found.missing == 2
+
+
+def test_a_done_run_counts_wherever_it_is(tmp_path):
+    failed = make(tmp_path / "a", TWO, lambda labels, seed: "failed")
+    done = make(tmp_path / "b", TWO, alike)
+    found = collect_all([failed, done])
+    assert found.runs["status"].tolist() == ["done"] * 4
+    assert found.missing == 0
+    assert found.problems == [f"{tmp_path / 'a'}: 4 of its runs are done in a later folder and count there"]
+    part = make(tmp_path / "c", TWO, lambda labels, seed: alike(labels, seed) if seed else None)
+    found = collect_all([part, done])
+    assert (len(found.runs), found.missing) == (4, 0)
+
+
+def test_tables_alone_count_once_too(tmp_path):
+    first, second = (tables_of(make(tmp_path / name, TWO, alike)) for name in "ab")
+    found = collect_all([first, second])
+    assert len(found.runs) == 4
+    assert set(found.runs["rule"]) == {"none", "sam"}
+    assert any("4 of its runs are in an earlier folder" in problem for problem in found.problems)
+    assert any("holds tables alone" in problem for problem in found.problems)
+
+
+@pytest.mark.parametrize("with_study", [True, False])
+def test_what_differs_is_not_pooled_where_only_tables_are_left(tmp_path, with_study):
+    first, second = (
+        tables_of(make(tmp_path / name, {**TWO, "optimizers": {"name": "sgd", "lr": lr}}, alike))
+        for name, lr in (("a", 0.1), ("b", 0.5))
+    )
+    if not with_study:
+        first.study_path.unlink()
+        second.study_path.unlink()
+    found = collect_all([first, second])
+    assert len(found.runs) == 8
+    assert set(found.runs["base_optimizer"]) == {"sgd", f"sgd [{tmp_path / 'b'}]"}
