@@ -38,58 +38,55 @@ class MLP(ModelEntry):
     input_dropout: Fraction = 0.0
 
 
-class SmallCNN(ModelEntry):
+class Convolutional(ModelEntry):
+    """A network of convolutions: ``width`` filters in the first, normalisation and dropout by choice."""
+
+    width: AtLeastOne
+    norm: Norm = "batch"
+    dropout: Fraction = 0.0
+
+
+class SmallCNN(Convolutional):
     """Two convolutions with pooling and one hidden layer, in the manner of LeNet-5; for images of at least 8 x 8."""
 
     name: Literal["small-cnn"] = "small-cnn"
     width: AtLeastOne = 32
     norm: Norm = "none"
-    dropout: Fraction = 0.0
 
 
-class ReducedResNet18(ModelEntry):
+class ReducedResNet18(Convolutional):
     """The reduced ResNet-18 used with GEM (Lopez-Paz & Ranzato 2017, arXiv 1706.08840): 20 base filters."""
 
     name: Literal["reduced-resnet18"] = "reduced-resnet18"
     width: AtLeastOne = 20
-    norm: Norm = "batch"
-    dropout: Fraction = 0.0
 
 
-class StableSGDResNet18(ModelEntry):
+class StableSGDResNet18(Convolutional):
     """The reduced ResNet-18 of Stable SGD's and TAG's code (arXiv 2006.06958, 2105.05155): one convolution a block."""
 
     name: Literal["stable-sgd-resnet18"] = "stable-sgd-resnet18"
     width: AtLeastOne = 20
-    norm: Norm = "batch"
-    dropout: Fraction = 0.0
 
 
-class ResNet18(ModelEntry):
+class ResNet18(Convolutional):
     """ResNet-18 for small images (He et al. 2016, arXiv 1512.03385): a 3 x 3 first layer and no max pooling."""
 
     name: Literal["resnet18"] = "resnet18"
     width: AtLeastOne = 64
-    norm: Norm = "batch"
-    dropout: Fraction = 0.0
 
 
-class ResNet34(ModelEntry):
+class ResNet34(Convolutional):
     """ResNet-34 (He et al. 2016, arXiv 1512.03385), with the first layer of resnet18."""
 
     name: Literal["resnet34"] = "resnet34"
     width: AtLeastOne = 64
-    norm: Norm = "batch"
-    dropout: Fraction = 0.0
 
 
-class ResNet50(ModelEntry):
+class ResNet50(Convolutional):
     """ResNet-50 of bottleneck blocks (He et al. 2016, arXiv 1512.03385), with the first layer of resnet18."""
 
     name: Literal["resnet50"] = "resnet50"
     width: AtLeastOne = 64
-    norm: Norm = "batch"
-    dropout: Fraction = 0.0
 
 
 class Timm(ModelEntry):

@@ -13,11 +13,7 @@ from lifelong_lb.evaluation.comparisons import (
     sign_flip_p,
 )
 from lifelong_lb.evaluation.continual import (
-    CONTINUAL_METRICS,
-    ContinualAccuracy,
-    ContinualMetric,
     anytime_average_accuracy,
-    explain_continual,
     minimum_accuracy,
     stability_gap_area,
     stability_gap_depth,
@@ -26,6 +22,8 @@ from lifelong_lb.evaluation.continual import (
     windowed_plasticity,
     worst_case_accuracy,
 )
+from lifelong_lb.evaluation.continual_accuracy import ContinualAccuracy
+from lifelong_lb.evaluation.continual_catalogue import CONTINUAL_METRICS, ContinualMetric, explain_continual
 from lifelong_lb.evaluation.correlation import FEWEST_CLUSTERS, Correlation, pearson, spearman
 from lifelong_lb.evaluation.curves import (
     average_accuracy_curve,

@@ -139,7 +139,7 @@ def measured(draw):
     T, inner = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     steps = draw(st.lists(st.integers(1, 5), min_size=T * inner, max_size=T * inner))
     iterations = np.cumsum(steps)
-    accuracy = draw(arrays(np.float64, (T * inner, T), elements=st.floats(0, 1)))
+    accuracy = draw(arrays(np.float64, (T * inner, T), elements=st.integers(0, 1000).map(lambda n: n / 1000)))
     return ContinualAccuracy(iterations, accuracy, iterations[inner - 1 :: inner])
 
 

@@ -1,0 +1,105 @@
+"""Accuracies that were measured during training, as one value."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ContinualAccuracy:
+    """Accuracies measured N times during the training on a stream of T experiences.
+
+    Attributes:
+        iterations: ``(N,)`` whole numbers, rising: training iterations taken before each measurement, over the whole
+            stream.
+        accuracy: ``(N, T)`` float64, column j on the test part of experience j; fractions in [0, 1], NaN where not
+            evaluated. Read-only.
+        boundaries: ``(T,)`` whole numbers, rising: iterations taken at the end of each experience. A measurement was
+            made at each of them, and none after the last.
+
+    Raises:
+        ValueError: when shapes, order or ranges are others.
+
+    Example:
+        >>> C = ContinualAccuracy([5, 10, 15, 20], [[0.5, np.nan], [0.9, np.nan], [0.2, 0.6], [0.7, 0.8]], [10, 20])
+        >>> C.learning
+        array([0, 0, 1, 1])
+    """
+
+    iterations: NDArray[np.int64]
+    accuracy: Array
+    boundaries: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        iterations, boundaries = np.array(self.iterations, dtype=np.int64), np.array(self.boundaries, dtype=np.int64)
+        accuracy = np.array(self.accuracy, dtype=np.float64)
+        if accuracy.ndim != 2 or iterations.shape != accuracy.shape[:1] or boundaries.shape != accuracy.shape[1:]:
+            raise ValueError(
+                "iterations are (N,), accuracies (N, T) and boundaries (T,); "
+                f"got {iterations.shape}, {accuracy.shape} and {boundaries.shape}"
+            )
+        for name, values in (("iterations", iterations), ("boundaries", boundaries)):
+            if not values.size or values[0] < 0 or (np.diff(values) <= 0).any():
+                raise ValueError(f"{name} are whole numbers >= 0 that rise; got {values.tolist()}")
+        if not np.isin(boundaries, iterations).all() or iterations[-1] != boundaries[-1]:
+            raise ValueError("there is a measurement at the end of each experience, the last of all at the very end")
+        if ((accuracy < 0) | (accuracy > 1)).any():
+            raise ValueError("accuracies are fractions in [0, 1], or NaN where not evaluated")
+        for name, value in (("iterations", iterations), ("accuracy", accuracy), ("boundaries", boundaries)):
+            value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[tuple[int, int, int, float]], experiences: int) -> "ContinualAccuracy":
+        """Build the value from single measurements.
+
+        Args:
+            rows: ``(iteration, experience, evaluated, accuracy)``: iterations taken, the experience that was being
+                learnt, the one that was evaluated, and the accuracy on it. The last row of an experience is its end.
+            experiences: T.
+
+        Returns:
+            The accuracies, NaN where no row was given.
+
+        Raises:
+            ValueError: when an experience has no measurement, or an index lies outside 0..T-1.
+        """
+        found = list(rows)
+        ends = dict.fromkeys(range(experiences), -1)
+        for iteration, learnt, evaluated, _ in found:
+            if not (0 <= learnt < experiences and 0 <= evaluated < experiences):
+                raise ValueError(f"indices must lie in 0..{experiences - 1}; got ({learnt}, {evaluated})")
+            ends[learnt] = max(ends[learnt], iteration)
+        iterations = np.unique(np.array([row[0] for row in found], dtype=np.int64))
+        accuracy = np.full((len(iterations), experiences), np.nan)
+        places = {int(iteration): n for n, iteration in enumerate(iterations)}
+        for iteration, _, evaluated, value in found:
+            accuracy[places[iteration], evaluated] = value
+        return cls(iterations, accuracy, np.array(list(ends.values()), dtype=np.int64))
+
+    @property
+    def experiences(self) -> int:
+        """T, the number of experiences."""
+        return len(self.boundaries)
+
+    @property
+    def learning(self) -> NDArray[np.intp]:
+        """Which experience was being learnt at each measurement, ``(N,)``; its end belongs to it."""
+        return np.searchsorted(self.boundaries, self.iterations)
+
+    @property
+    def unmeasured_within(self) -> list[int]:
+        """Experiences, from the second on, that were measured at their end only."""
+        counts = np.bincount(self.learning, minlength=self.experiences)
+        return [i for i in range(1, self.experiences) if counts[i] < 2]
+
+    @property
+    def matrix(self) -> AccuracyMatrix:
+        """The accuracy matrix: the measurements at the ends of experiences."""
+        return AccuracyMatrix(self.accuracy[np.isin(self.iterations, self.boundaries)])
