@@ -1,6 +1,6 @@
 """Result files: names, layout, atomic writes, reading. Nothing else in the package knows a file name."""
 
-from lifelong_lb.store.folder import CONTINUAL_COLUMNS, LOG, DamagedRunError, ResultFolder
+from lifelong_lb.store.folder import LOG, ResultFolder
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
     landscape_settings,
@@ -10,6 +10,7 @@ from lifelong_lb.store.landscape import (
     write_landscape,
     write_model,
 )
+from lifelong_lb.store.run_files import CONTINUAL_COLUMNS, DamagedRunError
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
 from lifelong_lb.store.status import FolderStatus, folder_status
 from lifelong_lb.store.study_file import COLUMNS, SCHEMA, Place, StudyFile

@@ -1,6 +1,5 @@
 """A result folder: the only place that knows what its files are called."""
 
-import csv
 import json
 import os
 import platform
@@ -10,26 +9,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.files import write_bytes, write_json, write_text
-from lifelong_lb.store.run_record import RunRecord, check_place, checked_record
+from lifelong_lb.store.run_files import (
+    CONTINUAL_COLUMNS,
+    EXACT,
+    DamagedRunError,
+    read_mapping,
+    read_record,
+    read_recorded,
+    write_record,
+)
+from lifelong_lb.store.run_record import RunRecord
 from lifelong_lb.store.study_file import StudyFile
 
 LOG = "log.txt"
 """A run's log, in its folder."""
-CONTINUAL_COLUMNS = ["iteration", "experience", "evaluated", "accuracy"]
-"""Columns of the accuracies measured during training: training iterations taken over the whole stream, the experience
-that was being learnt, the one that was evaluated, and the accuracy on it, a fraction."""
 OWNER = "owner.json"
 """Which process a scratch folder belongs to."""
-
-
-class DamagedRunError(Exception):
-    """A run's folder that cannot be read; the message names the file."""
 
 
 @dataclass(frozen=True)
@@ -152,21 +152,7 @@ class ResultFolder:
         Raises:
             DamagedRunError: when a file of it is missing or broken, or holds another run.
         """
-        folder = self.run_path(run)
-        try:
-            trace = folder / "traceback.txt"
-            record = checked_record({
-                "run": run,
-                "config": _read_json(folder / "config.json"),
-                "environment": _read_json(folder / "environment.json"),
-                "accuracy": _read_entries(folder / "accuracy.csv"),
-                "traceback": trace.read_text(encoding="utf-8") if trace.exists() else "",
-                **_read_json(folder / "result.json"),
-            })
-            check_place(record, seed)
-            return record
-        except (OSError, ValueError, TypeError, LookupError) as error:
-            raise DamagedRunError(f"{folder}: {' '.join(str(error).split())}") from error
+        return read_record(self.run_path(run), run, seed)
 
     def read_diagnostics(self, run: str) -> pd.DataFrame | None:
         """What was recorded along the passes of a run.
@@ -180,7 +166,7 @@ class ResultFolder:
         Raises:
             UserError: when the file cannot be read.
         """
-        return self._read_recorded(run, "diagnostics.csv")
+        return read_recorded(self.run_path(run) / "diagnostics.csv")
 
     def read_continual(self, run: str) -> pd.DataFrame | None:
         """The accuracies that were measured during the training of a run.
@@ -194,20 +180,10 @@ class ResultFolder:
         Raises:
             UserError: when the file cannot be read, or holds something else.
         """
-        frame = self._read_recorded(run, "continual.csv")
+        path = self.run_path(run) / "continual.csv"
+        frame = read_recorded(path)
         if frame is not None and list(frame.columns) != CONTINUAL_COLUMNS:
-            path = self.run_path(run) / "continual.csv"
             raise UserError(f"{path}: must have the columns {', '.join(CONTINUAL_COLUMNS)}")
-        return frame
-
-    def _read_recorded(self, run: str, name: str) -> pd.DataFrame | None:
-        path = self.run_path(run) / name
-        if not path.exists():
-            return None
-        try:
-            frame: pd.DataFrame = pd.read_csv(path, **EXACT)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path}: cannot be read ({error})") from None
         return frame
 
     @contextmanager
@@ -255,33 +231,7 @@ class ResultFolder:
             diagnostics: one mapping a recorded pass.
             continual: accuracies measured during training, the values of :data:`CONTINUAL_COLUMNS`.
         """
-        if diagnostics:
-            write_text(scratch / "diagnostics.csv", pd.DataFrame(diagnostics).to_csv(index=False))
-        if continual:
-            frame = pd.DataFrame(list(continual), columns=CONTINUAL_COLUMNS)
-            write_text(scratch / "continual.csv", frame.to_csv(index=False))
-        write_json(scratch / "config.json", dict(record.config))
-        write_json(scratch / "environment.json", dict(record.environment))
-        columns = ["trained", "evaluated", "accuracy"]
-        write_text(scratch / "accuracy.csv", pd.DataFrame(record.accuracy, columns=columns).to_csv(index=False))
-        if record.traceback:
-            write_text(scratch / "traceback.txt", record.traceback)
-        write_json(
-            scratch / "result.json",
-            {
-                "status": record.status,
-                "message": record.message,
-                "experiences": record.experiences,
-                "gradient_evaluations": record.gradient_evaluations,
-                "strategy_gradient_evaluations": record.strategy_gradient_evaluations,
-                "train_seconds": record.train_seconds,
-                "samples_seen": record.samples_seen,
-                "parameters": record.parameters,
-                "peak_memory": record.peak_memory,
-                "initial_accuracy": list(record.initial_accuracy),
-                "data": dict(record.data),
-            },
-        )
+        write_record(scratch, record, diagnostics, continual)
         (scratch / OWNER).unlink(missing_ok=True)
         scratch.chmod(0o755)
         self._publish(record, scratch)
@@ -351,7 +301,7 @@ class ResultFolder:
         """Remove scratch folders of processes that are gone (of this machine; another machine's are left alone)."""
         for scratch in self.runs_path.glob(".*.*"):
             try:
-                who = _read_json(scratch / OWNER)
+                who = read_mapping(scratch / OWNER)
                 gone = who["host"] == platform.node() and _has_ended(int(who["pid"]))
             except (OSError, ValueError, TypeError, LookupError):
                 continue
@@ -392,19 +342,4 @@ def _has_ended(pid: int) -> bool:
         return False
 
 
-def _read_json(path: Path) -> Any:
-    value = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(value, dict):
-        raise TypeError(f"{path.name}: not a mapping")
-    return value
-
-
-def _read_entries(path: Path) -> list[tuple[int, int, float]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return [(int(r["trained"]), int(r["evaluated"]), float(r["accuracy"])) for r in csv.DictReader(file)]
-
-
 _TEXT = dict.fromkeys(("run", "stream", "strategy", "rule", "base_optimizer", "status"), str)
-_PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
-EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
-"""What pandas before 3.1 needs to read floats as they were written; later ones do so by themselves."""

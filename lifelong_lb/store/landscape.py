@@ -9,7 +9,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.files import write_bytes, write_json, write_text
-from lifelong_lb.store.folder import EXACT
+from lifelong_lb.store.run_files import EXACT
 
 LANDSCAPE_COLUMNS = ("trained", "measured", "measure", "at", "value", "std")
 """Columns of ``landscape.csv``: after which experience, on the images of which, what, at which radius (noise scale,

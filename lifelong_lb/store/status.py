@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lifelong_lb.config import UserError
-from lifelong_lb.store.folder import DamagedRunError, ResultFolder
+from lifelong_lb.store.folder import ResultFolder
+from lifelong_lb.store.run_files import DamagedRunError
 
 
 @dataclass(frozen=True)
