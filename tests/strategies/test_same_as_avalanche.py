@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from avalanche.training.plugins import GDumbPlugin, LwFPlugin, MASPlugin
+from avalanche.training.plugins import AGEMPlugin, GDumbPlugin, LwFPlugin, MASPlugin
 from avalanche.training.plugins.mir import MIRPlugin
 from avalanche.training.supervised import DER, ER_ACE, ER_AML, Naive
 from strategy_cases import AVALANCHES_OWN_WARNINGS, BATCH, CASES, ENTRIES, SCENARIO, few_experiences, settings
@@ -44,6 +44,7 @@ THEIRS = {
     "der": lambda common: DER(**common, **memory("der"), alpha=0.1, beta=0.0),
     "der++": lambda common: DER(**common, **memory("der++"), alpha=0.1, beta=0.5),
     "mir": with_plugin(lambda: LoadsWhatIsPast(mem_size=20, batch_size_mem=4, subsample=12)),
+    "agem": with_plugin(lambda: AGEMPlugin(12, 8)),
     "gdumb": with_plugin(lambda: GDumbPlugin(20)),
     "lwf": with_plugin(lambda: LwFPlugin(1.0, 2.0)),
     "mas": with_plugin(lambda: MASPlugin(0.01, 0.5)),
