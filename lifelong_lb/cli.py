@@ -161,9 +161,9 @@ def list_names(
     from lifelong_lb.config.listing import listing
 
     def metrics() -> str:
-        from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED
+        from lifelong_lb.evaluation import ADDED_METRICS, CONTINUAL_METRICS, METRICS, REFERENCED
 
-        known = {**METRICS, **REFERENCED, **CONTINUAL_METRICS}
+        known = {**METRICS, **REFERENCED, **ADDED_METRICS, **CONTINUAL_METRICS}
         return "\n".join(f"  {name:<30} {metric.formula} ({metric.paper})" for name, metric in known.items())
 
     typer.echo(listing(what, metrics))

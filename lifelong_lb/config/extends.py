@@ -35,6 +35,7 @@ def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
     except UserError as error:
         way = f" ({EXTENDS}: {' -> '.join(map(str, chain))})" if len(chain) > 1 else ""
         raise UserError(f"{error}{way}") from None
+    _place_imports(own, path.parent)
     place = own.places.get(EXTENDS, str(path))
     names = as_list(own.pop(EXTENDS)) if EXTENDS in own else []
     own.places.pop(EXTENDS, None)
@@ -48,6 +49,16 @@ def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
             raise UserError(f"{place}: {EXTENDS}: a study file cannot extend itself ({way})")
         bases = _merged(bases, read_extended(base, chain), top=True)
     return _merged(bases, own, top=True)
+
+
+def _place_imports(own: LocatedMapping, folder: Path) -> None:
+    """Paths of files to import are relative to the file that names them, whatever file extends that one."""
+    if "imports" in own:
+        names = as_list(own["imports"])
+        own["imports"] = [
+            str((folder / name).resolve()) if isinstance(name, str) and name.endswith(".py") else name
+            for name in names
+        ]
 
 
 def _merged(base: LocatedMapping, over: LocatedMapping, *, top: bool = False) -> LocatedMapping:

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from lifelong_lb.config.errors import UserError, unknown_name
+from lifelong_lb.config.importing import load_installed
 from lifelong_lb.config.models import MODEL_ENTRIES
 from lifelong_lb.config.schedules import SCHEDULE_ENTRIES
 from lifelong_lb.config.study import AXES
@@ -32,6 +33,7 @@ def listing(what: str | None = None, metrics: Callable[[], str] | None = None) -
     Raises:
         UserError: for another word.
     """
+    load_installed()
     kinds = [*KINDS, *(["metrics"] if metrics else [])]
     if what is not None and what not in kinds:
         raise UserError(unknown_name("kind", what, kinds))

@@ -59,6 +59,10 @@ def _keys() -> Json:
         "type": "boolean",
         "description": "Leave strategies out where they cannot be used, instead of refusing the study.",
     }
+    keys["imports"] = {
+        "description": "Modules, or files relative to this one, that add to what can be named.",
+        **_one_or_more({"type": "string", "minLength": 1}),
+    }
     keys = {key: keys[key] for key in Study.model_fields}
     keys[EXTENDS] = {
         "description": "Study files, relative to this one, that say what this one does not say.",

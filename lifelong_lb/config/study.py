@@ -11,6 +11,7 @@ from lifelong_lb.config.boundaries import optimizer_problems, rule_problems
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.extends import EXTENDS, read_extended
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
+from lifelong_lb.config.importing import load_installed, load_origin
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.landscape import Landscape
 from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
@@ -42,6 +43,7 @@ _DEFAULTS: dict[str, Any] = {
     "train": {},
     "evaluation": {},
     "skip_unsupported": False,
+    "imports": [],
 }
 _MISSING: tuple[Any, ...] = ()
 MAX_SEED = 2**32 - 1
@@ -51,7 +53,8 @@ MAX_SEEDS = 100_000
 class Study(Settings):
     """A checked study. Build it with :func:`parse_study` or :func:`read_study`.
 
-    With ``skip_unsupported`` strategies are left out where they cannot be used; otherwise they are refused.
+    With ``skip_unsupported`` strategies are left out where they cannot be used; otherwise they are refused. ``imports``
+    are modules, or files, that add to what can be named, see :mod:`lifelong_lb.extend`.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Study(Settings):
     train: Train
     evaluation: Evaluation
     skip_unsupported: bool = False
+    imports: tuple[str, ...] = ()
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
@@ -141,6 +145,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     if "streams" not in raw:
         problems.add("streams", f"needed: at least one stream (known: {', '.join(STREAM_ENTRIES)})")
     values = {**_DEFAULTS, **raw}
+    imports = _load_extensions(values["imports"], problems)
     skip = values["skip_unsupported"] is True
     parts: dict[str, Any] = {axis: _axis(axis, values.get(axis, _MISSING), problems, skip) for axis in AXES}
     parts["seeds"] = _seeds(values["seeds"], problems)
@@ -150,7 +155,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     parts["model"] = parse_entry("model", MODEL_ENTRIES, values["model"], "model", problems)
     parts["train"] = parse_settings(Train, values["train"], "train", problems)
     parts["evaluation"] = _evaluation(values["evaluation"], problems)
-    parts["skip_unsupported"] = values["skip_unsupported"]
+    parts["imports"], parts["skip_unsupported"] = imports, values["skip_unsupported"]
     if not isinstance(values["skip_unsupported"], bool):
         problems.add("skip_unsupported", f"must be true or false; got {values['skip_unsupported']!r}")
     if not problems.found:
@@ -165,6 +170,26 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
         _check_pairs(parts, problems)
     problems.raise_if_any(source, raw)
     return Study(**parts)
+
+
+def _load_extensions(value: Any, problems: Problems) -> tuple[str, ...]:
+    """Import what a study wants imported, and what is installed."""
+    load_installed()
+    names = as_list(value)
+    if not all(isinstance(name, str) and is_plain_text(name) for name in names):
+        problems.add(
+            "imports", f"must be a module, such as my_package.rules, or a file, or a list of them; got {value!r}"
+        )
+        return ()
+    found = []
+    for index, name in enumerate(names):
+        origin = str(Path(name).resolve()) if name.endswith(".py") else name
+        try:
+            load_origin(origin)
+        except UserError as error:
+            problems.add(f"imports[{index}]", str(error).removeprefix("imports: "))
+        found.append(origin)
+    return tuple(dict.fromkeys(found))
 
 
 def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, problems: Problems) -> ModelEntry | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lifelong_lb.config import FIVE_DATASETS, Generated, OwnImages, StreamEntry, UserError
+from lifelong_lb.config import FIVE_DATASETS, Generated, OwnImages, StreamEntry, UserError, unknown_name
 from lifelong_lb.data.arrays import Source
 from lifelong_lb.data.digits import DigitsSource
 from lifelong_lb.data.five import find_five
@@ -68,8 +68,10 @@ def find_dataset(name: str, roots: Sequence[Path] = (), download: bool = False) 
         Its source; images are not read yet.
 
     Raises:
-        UserError: when it is not found, listing every path tried.
+        UserError: when nobody knows it, or it is not found, listing every path tried.
     """
+    if name not in DATASETS:
+        raise UserError(unknown_name("data set", name, DATASETS))
     for part in DOWNLOADS.get(name, ()) if download else ():
         try:
             KNOWN[part].find(roots)

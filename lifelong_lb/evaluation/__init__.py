@@ -1,7 +1,7 @@
 """Evaluation: the accuracy matrix, the metrics read from it, and statistics over seeds. Never torch."""
 
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
-from lifelong_lb.evaluation.catalogue import METRICS, REFERENCED, Described, Metric, explain
+from lifelong_lb.evaluation.catalogue import ADDED_METRICS, METRICS, REFERENCED, Described, Metric, explain
 from lifelong_lb.evaluation.comparisons import (
     Comparison,
     bootstrap_interval,
@@ -52,6 +52,7 @@ from lifelong_lb.evaluation.statistics import Spread, seeds_verdict, smallest_p,
 
 __all__ = [
     "AccuracyMatrix",
+    "ADDED_METRICS",
     "CONTINUAL_METRICS",
     "Comparison",
     "ContinualAccuracy",

@@ -224,11 +224,15 @@ REFERENCED: dict[str, Metric] = {
 zeros: it is defined where the metric is."""
 
 
+ADDED_METRICS: dict[str, Metric] = {}
+"""Metrics of a user's own, see :func:`lifelong_lb.extend.metric`; likewise by name."""
+
+
 def explain(name: str, R: Matrix) -> str:
     """Why a metric is undefined (NaN) for a matrix.
 
     Args:
-        name: a key of :data:`METRICS` or :data:`REFERENCED`.
+        name: a key of :data:`METRICS`, :data:`REFERENCED` or :data:`ADDED_METRICS`.
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
@@ -241,7 +245,7 @@ def explain(name: str, R: Matrix) -> str:
         >>> explain("forgetting", [[0.9]])
         'forgetting needs at least 2 experiences; there is 1'
     """
-    known = {**METRICS, **REFERENCED}
+    known = {**METRICS, **REFERENCED, **ADDED_METRICS}
     if name not in known:
         raise ValueError(f"unknown metric {name!r} (known: {', '.join(known)})")
     values, metric = as_matrix(R), known[name]

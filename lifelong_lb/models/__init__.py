@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from lifelong_lb.config import ModelEntry
+from lifelong_lb.config.extending import factory_of
 from lifelong_lb.data.shape import Shape
 from lifelong_lb.models.classifier import Classifier, TaskAwareClassifier
 from lifelong_lb.models.from_timm import FromTimm
@@ -40,13 +41,13 @@ def build_model(entry: ModelEntry, shape: Shape, precision: str = "float32") -> 
         A module with ``features(x)``, in train mode on the CPU.
     """
     settings = {key: value for key, value in entry if key not in ("name", "head")}
-    backbone = MODELS[entry.name](image=shape.image, **settings)
+    backbone = factory_of("model", entry.name, MODELS)(image=shape.image, **settings)
     channels_last = _wants_channels_last(backbone)
     if channels_last:
         backbone = backbone.to(memory_format=torch.channels_last)
     mean, std = getattr(backbone, "statistics", None) or (shape.mean, shape.std)  # of what it was pretrained on
     normalise = Normalise(mean, std, channels_last=channels_last)
-    size: int = backbone.feature_size  # type: ignore[assignment]  # every backbone of MODELS has it
+    size: int = backbone.feature_size  # which every backbone has
     head: nn.Module
     if entry.head in ("multi", "masked"):
         kind = MultiHead if entry.head == "multi" else MaskedHead

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from lifelong_lb.config import AXES, UserError
+from lifelong_lb.config.importing import unloadable
 from lifelong_lb.evaluation import (
+    ADDED_METRICS,
     CONTINUAL_METRICS,
     METRICS,
     REFERENCED,
@@ -36,7 +38,8 @@ class Results:
     """All that a folder's runs have to say.
 
     Attributes:
-        runs: one row a run that has ended, columns :data:`RESULT_COLUMNS`, and those of
+        runs: one row a run that has ended, columns :data:`RESULT_COLUMNS`, those of
+            :data:`~lifelong_lb.evaluation.ADDED_METRICS`, and those of
             :data:`~lifelong_lb.evaluation.CONTINUAL_METRICS` where accuracies were measured during training; metrics
             are NaN unless it is done.
         accuracy: one row an entry of a done run's accuracy matrix, columns :data:`ACCURACY_COLUMNS`.
@@ -70,6 +73,7 @@ def collect(folder: ResultFolder) -> Results:
     if study is None or (not _has_runs(folder) and (folder.path / "results.csv").is_file()):
         return _from_tables(folder, study)
     records, problems = comparable_records(folder, study)
+    problems += unloadable(study.study.imports)
     labels, seeds = study.labels(), study.seeds()
     rows, entries = [], []
     measured = study.study.evaluation.every is not None
@@ -84,7 +88,7 @@ def collect(folder: ResultFolder) -> Results:
         rows.append({**key, **numbers})
         if record.status == "done":
             entries += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in record.accuracy]
-    runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *(CONTINUAL_METRICS if measured else ())])
+    runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *ADDED_METRICS, *(CONTINUAL_METRICS if measured else ())])
     _add_intransigence(runs, study, records)
     accuracy = pd.DataFrame(entries, columns=ACCURACY_COLUMNS)
     return Results(runs, accuracy, study, records, problems, len(labels) - len(records))
@@ -95,10 +99,11 @@ def _has_runs(folder: ResultFolder) -> bool:
 
 
 def _numbers(record: RunRecord) -> dict[str, float | int | str]:
-    numbers: dict[str, float | int | str] = {name: float("nan") for name in (*METRICS, *REFERENCED)}
+    known = {**METRICS, **ADDED_METRICS}
+    numbers: dict[str, float | int | str] = {name: float("nan") for name in (*known, *REFERENCED)}
     if record.status == "done":
         matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
-        numbers |= {name: metric.function(matrix) for name, metric in METRICS.items()}
+        numbers |= {name: metric.function(matrix) for name, metric in known.items()}
         if record.initial_accuracy:
             numbers["forward_transfer"] = forward_transfer(matrix, record.initial_accuracy)
     return {

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from lifelong_lb.config import AXES, axis_labels
-from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED, seeds_verdict, spread
+from lifelong_lb.evaluation import ADDED_METRICS, CONTINUAL_METRICS, METRICS, REFERENCED, seeds_verdict, spread
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.wording import plural
 from lifelong_lb.store import COLUMNS, STATUSES
@@ -28,8 +28,8 @@ SUMMARY_COLUMNS = [
     *(f"{metric}_{statistic}" for metric in (*METRICS, *REFERENCED) for statistic in STATISTICS),
     *COSTS,
 ]
-"""Columns of the summary; the statistics of :data:`~lifelong_lb.evaluation.CONTINUAL_METRICS` follow where a study
-measures accuracies during training."""
+"""Columns of the summary; the statistics of :data:`~lifelong_lb.evaluation.ADDED_METRICS` follow, and those of
+:data:`~lifelong_lb.evaluation.CONTINUAL_METRICS` where a study measures accuracies during training."""
 
 Key = tuple[str, ...]
 
@@ -47,7 +47,7 @@ def summary_table(results: Results) -> pd.DataFrame:
     """
     done = results.runs[results.runs["status"] == "done"]
     frames = {tuple(map(str, key)): frame for key, frame in done.groupby(GROUP, sort=False)}
-    during = [metric for metric in CONTINUAL_METRICS if metric in done]
+    during = [metric for metric in (*ADDED_METRICS, *CONTINUAL_METRICS) if metric in done]
     rows = []
     for key, asked in asked_runs(results).items():
         frame = frames.get(key, done.iloc[:0])

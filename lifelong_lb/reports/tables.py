@@ -1,12 +1,14 @@
 """Tables to be read: rounded numbers as text, with the words that define them."""
 
 import math
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import pandas as pd
 
-from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED, Described
+from lifelong_lb.evaluation import ADDED_METRICS, CONTINUAL_METRICS, METRICS, REFERENCED, Described
 from lifelong_lb.reports.summary import GROUP, varying
 
 MAIN_METRICS = [
@@ -18,7 +20,9 @@ MAIN_METRICS = [
 ]
 """Metrics of the tables to be read; ``summary.csv`` holds all."""
 
-KNOWN: dict[str, Described] = {**METRICS, **REFERENCED, **CONTINUAL_METRICS}
+KNOWN: Mapping[str, Described] = ChainMap(
+    *(cast(dict[str, Described], known) for known in (CONTINUAL_METRICS, REFERENCED, METRICS, ADDED_METRICS))
+)
 """All metrics that a column can hold."""
 
 DASH = "-"

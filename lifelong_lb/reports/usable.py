@@ -146,4 +146,9 @@ def mixed_versions(records: Sequence[RunRecord]) -> list[str]:
         versions = sorted({str(record.environment[key]) for record in records if record.environment.get(key)})
         if len(versions) > 1:
             sentences.append(f"runs with different versions of {key} are mixed here: {', '.join(versions)}")
-    return sentences
+    texts: dict[str, set[str]] = {}
+    for record in records:
+        for origin, digest in record.environment.get("extensions", {}).items():
+            texts.setdefault(origin, set()).add(str(digest))
+    changed = [origin for origin, digests in texts.items() if len(digests) > 1]
+    return [*sentences, *(f"runs with different versions of {origin} are mixed here" for origin in changed)]

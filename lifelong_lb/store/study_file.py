@@ -1,10 +1,12 @@
 """``study.json``: the shared settings of a result folder, its grid axes, and the runs asked for so far."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lifelong_lb.config import AXES, Entry, GridRun, RunConfig, Study, UserError, axis_labels, expand, parse_study
+from lifelong_lb.config.extending import EXTENSIONS, KINDS, stored_only
+from lifelong_lb.config.importing import load_installed, unloadable
 
 SCHEMA = 1
 """Version of the result files' layout."""
@@ -113,6 +115,7 @@ class StudyFile:
             merged[axis] = entries
             axis_labels(entries, axis)
         union = study.model_copy(update={axis: tuple(entries) for axis, entries in merged.items()})
+        union = union.model_copy(update={"imports": tuple(dict.fromkeys((*study.imports, *self.study.imports)))})
         newest = StudyFile.of(study).places
         known = {place.run for place in newest}
         older = tuple(
@@ -129,7 +132,10 @@ class StudyFile:
             A mapping.
         """
         runs = [{"run": p.run, "seed": p.seed, **p.entries} for p in self.places]
-        return {"schema": SCHEMA, "study": self.study.model_dump(mode="json"), "runs": runs}
+        study = self.study.model_dump(mode="json")
+        if not self.study.imports:
+            del study["imports"]  # as earlier versions wrote it
+        return {"schema": SCHEMA, "study": study, **_extensions(self.study), "runs": runs}
 
     @classmethod
     def from_json(cls, raw: Any, source: str) -> "StudyFile":
@@ -153,16 +159,45 @@ class StudyFile:
             places = tuple(
                 Place(str(r["run"]), int(r["seed"]), {axis: int(r[axis]) for axis in AXES}) for r in raw["runs"]
             )
-            stored = {key: value for key, value in raw["study"].items() if key != "seeds"}
+            stored = {key: value for key, value in raw["study"].items() if key not in ("seeds", "imports")}
+            imports = tuple(map(str, raw["study"].get("imports", ())))
             seeds, skip = list(raw["study"]["seeds"]), bool(stored.get("skip_unsupported", False))
+            _know_extensions(raw.get("extensions", {}), imports)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{source}: damaged ({error!r})") from None
         # the places say which pairs are meant: two studies may have met in this folder
         study = parse_study({**stored, "seeds": seeds, "skip_unsupported": True}, source, merged=True)
-        file = cls(study.model_copy(update={"skip_unsupported": skip}), places)
+        file = cls(study.model_copy(update={"skip_unsupported": skip, "imports": imports}), places)
         if any(not 0 <= i < len(getattr(file.study, axis)) for p in places for axis, i in p.entries.items()):
             raise UserError(f"{source}: damaged (a run points to an entry that is not there)")
         return file
+
+
+def _extensions(study: Study) -> dict[str, dict[str, dict[str, str]]]:
+    """Names of the study that users have added, and where they came from, by kind."""
+    entries = {
+        "stream": study.streams,
+        "strategy": study.strategies,
+        "rule": study.rules,
+        "model": (study.model, *(s.model if isinstance(s.model, str) else (s.model or {}) for s in study.streams)),
+    }
+    found: dict[str, dict[str, str]] = {}
+    for (kind, name), extension in EXTENSIONS.items():
+        names = [e.get("name") if isinstance(e, Mapping) else getattr(e, "name", e) for e in entries[kind]]
+        if name in names:
+            found.setdefault(kind, {})[name] = extension.origin
+    return {"extensions": found} if found else {}
+
+
+def _know_extensions(extensions: Mapping[str, Mapping[str, str]], imports: Sequence[str]) -> None:
+    """Import what a stored study names, so far as that is possible here; of the rest only the settings are known."""
+    load_installed()
+    unloadable(imports)
+    for kind, names in extensions.items():
+        for name, origin in names.items():
+            if name not in KINDS[kind]:
+                unloadable([origin])
+            stored_only(kind, name, origin)
 
 
 def _place(run: GridRun) -> Place:

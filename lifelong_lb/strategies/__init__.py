@@ -9,6 +9,7 @@ from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, Separa
 from lifelong_lb.strategies.learning_rate import SCHEDULES, Moment, ScheduledLearningRate
 from lifelong_lb.strategies.mir import MIR
 from lifelong_lb.strategies.optimizer_state import ResetOptimizerState
+from lifelong_lb.strategies.passes import PARTS, Part
 from lifelong_lb.strategies.patches import load_checkpoint, save_checkpoint
 from lifelong_lb.strategies.recorder import AccuracyRecorder
 from lifelong_lb.strategies.replayed import DER, ERACE, ERAML
@@ -22,6 +23,7 @@ __all__ = [
     "ERAML",
     "MIR",
     "OPTIMIZERS",
+    "PARTS",
     "SCHEDULES",
     "STRATEGIES",
     "AccuracyRecorder",
@@ -30,6 +32,7 @@ __all__ = [
     "DivergenceGuard",
     "DuringTraining",
     "Moment",
+    "Part",
     "ResetOptimizerState",
     "SamplesSeen",
     "ScheduledLearningRate",

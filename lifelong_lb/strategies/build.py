@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer
 
 from lifelong_lb.config import Evaluation, OptimizerEntry, StrategyEntry, Train, UserError
+from lifelong_lb.config.extending import EXTENSIONS, factory_of
 from lifelong_lb.config.optimizers import External
 from lifelong_lb.optim import ClosureOptimizer, ExternalOptimizer, RebuiltOptimizer
 from lifelong_lb.strategies.builders import STRATEGIES
@@ -133,6 +134,10 @@ def build_strategy(
         "plugins": list(plugins),
         "evaluator": evaluator,
     }
-    strategy = STRATEGIES[entry.name](entry, common)
+    added = EXTENSIONS.get(("strategy", entry.name))
+    if added is None:
+        strategy = STRATEGIES[entry.name](entry, common)
+    else:
+        strategy = factory_of("strategy", entry.name, {})(common=common, **added.own(entry))
     strategy.plugins.remove(evaluator)  # without metrics it does nothing, in 0.1 ms an iteration
     return strategy

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from lifelong_lb.config import StreamEntry
+from lifelong_lb.config.extending import EXTENSIONS
 from lifelong_lb.data.image_tensors import ImageData
+from lifelong_lb.streams.added import added_stream
 from lifelong_lb.streams.online import arriving
 from lifelong_lb.streams.permuted import permuted_stream
 from lifelong_lb.streams.rotated import rotated_stream
@@ -30,4 +32,23 @@ STREAMS: dict[str, Callable[[StreamEntry, ImageData, int], Stream]] = {
 }
 """Names that a study file knows, and the functions that build them from entry, images and seed."""
 
-__all__ = ["STREAMS", "Stream", "arriving", "permuted_stream", "rotated_stream", "split_stream"]
+
+def build_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
+    """Build a stream, ours or a user's.
+
+    Args:
+        entry: what the study file says.
+        images: its images.
+        seed: the study's seed.
+
+    Returns:
+        The stream.
+
+    Raises:
+        UserError: when the images cannot be arranged as asked.
+    """
+    added = EXTENSIONS.get(("stream", entry.name))
+    return STREAMS[entry.name](entry, images, seed) if added is None else added_stream(added, entry, images, seed)
+
+
+__all__ = ["STREAMS", "Stream", "arriving", "build_stream", "permuted_stream", "rotated_stream", "split_stream"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifelong_lb.config import RunConfig, UserError
+from lifelong_lb.config.extending import factory_of
 from lifelong_lb.models import build_model
 from lifelong_lb.optim import RULES, Diagnostics, Passes
 from lifelong_lb.seeding import INITIALISATION, seed_all
@@ -91,7 +92,9 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
     """
     seed_all(config.seed, INITIALISATION)
     model = build_model(config.model, stream.shape, config.train.precision)
-    rule = RULES[config.rule.name](**config.rule.hyper_parameters(), passes=Passes(**config.rule.passes()))
+    rule = factory_of("rule", config.rule.name, RULES)(
+        **config.rule.hyper_parameters(), passes=Passes(**config.rule.passes())
+    )
     evaluation, once = config.evaluation, config.strategy.trained_once
     if evaluation.diagnostics_every is not None:
         rule.observer = diagnostics = Diagnostics(evaluation.diagnostics_every)

@@ -18,7 +18,7 @@ from lifelong_lb.landscape import Place, can_be_joined, fixed_images, measure, m
 from lifelong_lb.models import Classifier, TaskAwareClassifier, build_model
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.store import ResultFolder, landscape_settings, model_path, stored_models, write_landscape
-from lifelong_lb.streams import STREAMS, Stream
+from lifelong_lb.streams import Stream, build_stream
 
 Row = tuple[int, int, str, float, float, float]
 """Values of :data:`lifelong_lb.store.LANDSCAPE_COLUMNS`."""
@@ -152,7 +152,7 @@ def _stream_of(config: RunConfig, roots: Sequence[Path], data: Mapping[str, Any]
             f"run {config.run_id}: learnt from images with the hash {data.get('sha256')}; "
             f"those found ({images.source}) have {images.sha256}"
         )
-    return STREAMS[config.stream.name](config.stream, images, config.seed)
+    return build_stream(config.stream, images, config.seed)
 
 
 def _load(path: Path, config: RunConfig, stream: Stream, experience: int) -> nn.Module:

@@ -7,7 +7,7 @@ from pathlib import Path
 from lifelong_lb.config import RunConfig
 from lifelong_lb.data import find_images, load_images
 from lifelong_lb.seeding import INITIALISATION, seed_all
-from lifelong_lb.streams import STREAMS, Stream, arriving
+from lifelong_lb.streams import Stream, arriving, build_stream
 from lifelong_lb.studies.assembly import Assembled, Log, assemble
 from lifelong_lb.studies.landscape import packed
 from lifelong_lb.studies.measured import Progress
@@ -77,7 +77,7 @@ def _measure(i: int, config: RunConfig, stream: Stream, run: Assembled, progress
 
 def _load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) -> Stream:
     images = load_images(find_images(config.stream, roots))
-    stream = STREAMS[config.stream.name](config.stream, images, config.seed)
+    stream = build_stream(config.stream, images, config.seed)
     progress.experiences = stream.shape.experiences
     progress.data = {
         "source": images.source,

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lifelong_lb.config import GridRun, Study, UserError, expand, parse_study, read_study, unknown_name
+from lifelong_lb.config.extending import origins_of
+from lifelong_lb.config.importing import MAIN
 from lifelong_lb.config.models import Timm
 from lifelong_lb.config.optimizers import External
 from lifelong_lb.data import cache_folder, data_roots, find_images, prepared
@@ -109,6 +111,7 @@ def run_study(
     _check_options(options)
     study = as_study(config)
     runs = expand(study)
+    _check_extensions(study, options)
     folder = ResultFolder(Path(out).absolute())
     _merged(folder, study)
     _try_out_optimizers(study)
@@ -169,6 +172,25 @@ def _check_options(options: _Options) -> None:
         if status not in STATUSES or status == "done":
             raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))
     check_device(options.device)
+
+
+def _check_extensions(study: Study, options: _Options) -> None:
+    """What a script has added itself can be used in its own process only."""
+    if options.executor == "in-process":
+        return
+    axes: dict[str, Sequence[Any]] = {
+        "rule": study.rules,
+        "strategy": study.strategies,
+        "stream": study.streams,
+        "model": (study.model,),
+    }
+    for kind, entries in axes.items():
+        for entry in entries:
+            if MAIN in origins_of({kind: entry}):
+                raise UserError(
+                    f"the {kind} {entry.name} is defined in the script or notebook itself, which other processes "
+                    "cannot import: define it in a file and name that under imports, or use the executor in-process"
+                )
 
 
 def check_device(device: str) -> None:

@@ -21,6 +21,8 @@ from typing import Any
 import torch
 
 from lifelong_lb.config import UserError
+from lifelong_lb.config.extending import origins_of
+from lifelong_lb.config.importing import digest_of
 from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status, write_landscape, write_model
 from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
 from lifelong_lb.studies.job import Job
@@ -116,6 +118,8 @@ def device_of(wanted: str) -> str:
 
 
 def _environment(job: Job, device: str) -> dict[str, Any]:
+    parts = {"rule": job.config.rule, "strategy": job.config.strategy, "stream": job.config.stream}
+    extensions = {origin: digest_of(origin) for origin in origins_of({**parts, "model": job.config.model})}
     packages = ("torch", "torchvision", "avalanche-lib", "numpy", "pandas")
     return {
         **job.environment,
@@ -125,6 +129,7 @@ def _environment(job: Job, device: str) -> dict[str, Any]:
         "machine": platform.machine(),
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "threads": job.threads,
+        **({"extensions": extensions} if extensions else {}),
     }
 
 

@@ -1,0 +1,125 @@
+"""Modules that add to what studies can name: named by a study, or installed with an entry point."""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from lifelong_lb.config.errors import UserError
+
+GROUP = "lifelong_lb"
+"""Group of entry points; each names a module that registers something when it is imported."""
+
+MAIN = "__main__"
+_loading: list[str] = []
+"""The file that is being imported, innermost last."""
+
+
+def load_origin(origin: str) -> None:
+    """Import a module, or a file, so that it registers what it has.
+
+    Args:
+        origin: dotted name of a module, or path of a file that ends in ``.py``.
+
+    Raises:
+        UserError: when it cannot be imported.
+    """
+    with _telling(origin):
+        if origin == MAIN:
+            raise UserError("defined in a script or notebook itself, which no other process can import")
+        if origin.endswith(".py"):
+            _load_file(Path(origin).absolute())
+        else:
+            importlib.import_module(origin)
+
+
+@cache
+def load_installed() -> None:
+    """Import what installed packages offer, once.
+
+    Raises:
+        UserError: when a module cannot be imported.
+    """
+    for point in sorted(entry_points(group=GROUP)):
+        with _telling(f"{point.value} (entry point {point.name} of {GROUP})"):
+            point.load()
+
+
+def origin_of(factory: Callable[..., Any]) -> str:
+    """Where a factory was registered.
+
+    Args:
+        factory: a function or class.
+
+    Returns:
+        The file being imported, else the module's name.
+    """
+    return _loading[-1] if _loading else factory.__module__
+
+
+def digest_of(origin: str) -> str | None:
+    """Hash of a module's text, to tell versions of it apart.
+
+    Args:
+        origin: as for :func:`load_origin`.
+
+    Returns:
+        Sixteen hexadecimal digits; None where there is no file to read.
+    """
+    path = origin if origin.endswith(".py") else getattr(sys.modules.get(origin), "__file__", None)
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if path else None
+    except OSError:
+        return None
+
+
+def unloadable(origins: Sequence[str]) -> list[str]:
+    """Sentences about modules that cannot be imported.
+
+    Args:
+        origins: as for :func:`load_origin`.
+
+    Returns:
+        One sentence a module.
+    """
+    found = []
+    for origin in origins:
+        try:
+            load_origin(origin)
+        except UserError as error:
+            found.append(str(error))
+    return found
+
+
+def _load_file(path: Path) -> None:
+    name = f"lifelong_lb_extension_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise UserError("no such file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _loading.append(str(path))
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    finally:
+        _loading.pop()
+
+
+@contextmanager
+def _telling(origin: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        raise UserError(f"imports: {origin} cannot be imported: {reason}") from error

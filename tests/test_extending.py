@@ -1,0 +1,252 @@
+"""What users add by decorator or entry point is named, checked, run and reported like what is there already."""
+
+import math
+import pickle
+import re
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from lifelong_lb import UserError, extend, load_results, run_study
+from lifelong_lb.cli import app
+from lifelong_lb.config import RULE_ENTRIES, expand, importing, parse_study, read_study
+from lifelong_lb.config.extending import EXTENSIONS, KINDS
+from lifelong_lb.config.listing import listing
+from lifelong_lb.config.schema import study_schema
+from lifelong_lb.data import load_images
+from lifelong_lb.data.digits import DigitsSource
+from lifelong_lb.data.image_tensors import ImageTensors
+from lifelong_lb.evaluation import ADDED_METRICS, explain
+from lifelong_lb.optim import SAM
+from lifelong_lb.reports import collect
+from lifelong_lb.store import ResultFolder
+from lifelong_lb.streams import build_stream
+
+PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays():
+    """Registries as they were before."""
+    registries = [EXTENSIONS, ADDED_METRICS, *KINDS.values(), importing.sys.modules]
+    before = [dict(registry) for registry in registries]
+    yield
+    for registry, content in zip(registries, before, strict=True):
+        for key in set(registry) - set(content):
+            del registry[key]
+    importing.load_installed.cache_clear()
+
+
+@pytest.fixture
+def example(tmp_path):
+    """The files of the page, in a folder."""
+    blocks = dict(re.findall(r"```(python|yaml)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
+    (tmp_path / "mine.py").write_text(blocks["python"], encoding="utf-8")
+    (tmp_path / "study.yaml").write_text(blocks["yaml"], encoding="utf-8")
+    return tmp_path
+
+
+def test_example_of_the_page_runs_in_processes_of_its_own(example):
+    assert len(expand(read_study(example / "study.yaml"))) == 12
+    study = {**read_yaml(example), "strategies": ["small-replay"], "rules": ["none", "shrinking-sam"], "seeds": 1}
+    run_study(study, example / "out", workers=1)
+    runs, accuracy = load_results(example / "out")
+    assert (runs["status"] == "done").all()
+    assert runs["rule"].tolist() == ["none", "shrinking-sam"]
+    last = accuracy[accuracy["trained"] == 2].groupby("run")["accuracy"].min()
+    assert runs.set_index("run")["worst_accuracy"].to_dict() == pytest.approx(last.to_dict())
+    assert "worst_accuracy_mean" in (example / "out" / "summary.csv").read_text()
+    record = ResultFolder(example / "out").read_run(runs["run"][0])
+    assert record.environment["extensions"] == {str(example / "mine.py"): importing.digest_of(str(example / "mine.py"))}
+
+
+def test_a_changed_file_is_told_and_reports_need_no_file(example):
+    study = {**read_yaml(example), "strategies": ["naive"], "rules": ["shrinking-sam"], "seeds": 1}
+    out = example / "out"
+    run_study(study, out, executor="in-process")
+    (example / "mine.py").write_text((example / "mine.py").read_text() + "\n# another\n")
+    results = run_study({**study, "seeds": 2}, out, executor="in-process")
+    assert results.problems == [f"runs with different versions of {example / 'mine.py'} are mixed here"]
+    stored = load_results(out)[0].drop(columns="worst_accuracy")
+    forget_extensions()
+    (example / "mine.py").unlink()
+    again = collect(ResultFolder(out))
+    assert any("mine.py cannot be imported: no such file" in problem for problem in again.problems)
+    assert again.runs.equals(stored)
+    with pytest.raises(UserError, match=r"imports\[0\]: .*mine.py cannot be imported: no such file"):
+        run_study(study, out, executor="in-process")
+
+
+def read_yaml(folder):
+    from lifelong_lb.config.yaml_file import read_yaml
+
+    return {**read_yaml(folder / "study.yaml"), "imports": [str(folder / "mine.py")]}
+
+
+def forget_extensions():
+    for kind, name in list(EXTENSIONS):
+        del EXTENSIONS[kind, name], KINDS[kind][name]
+    ADDED_METRICS.clear()
+    for name in [name for name in sys.modules if name.startswith("lifelong_lb_extension_")]:
+        del sys.modules[name]
+
+
+def test_settings_are_checked_like_ours(example):
+    with pytest.raises(UserError) as told:
+        parse_study({**read_yaml(example), "rules": [{"name": "shrinking-sam", "factor": 2, "rh": 1}, "shrinking-sm"]})
+    assert "rules[0].factor: must be less than or equal to 1; got 2" in str(told.value)
+    assert "rules[0]: unknown key 'rh'; did you mean 'rho'?" in str(told.value)
+    assert "did you mean 'shrinking-sam'?" in str(told.value)
+
+
+def test_extensions_are_listed_and_in_the_schema(example):
+    read_study(example / "study.yaml")
+    assert "SAM whose radius is multiplied by a factor after each step." in listing("rules")
+    assert "rho=0.05, factor=0.99" in listing("rules")
+    assert "rule-shrinking-sam" in study_schema()["$defs"]
+
+
+def test_paths_are_relative_to_the_file_that_names_them(example):
+    deeper = example / "deeper"
+    deeper.mkdir()
+    (deeper / "more.yaml").write_text("extends: ../study.yaml\nseeds: 1\n")
+    assert read_study(deeper / "more.yaml").imports == (str(example / "mine.py"),)
+
+
+def test_entries_reach_other_processes(example):
+    runs = expand(read_study(example / "study.yaml"))
+    packed, names = pickle.dumps([run.config for run in runs]), [run.config.run_id for run in runs]
+    forget_extensions()
+    assert [config.run_id for config in pickle.loads(packed)] == names
+
+
+def test_installed_packages_are_found_by_their_entry_point(example, monkeypatch):
+    monkeypatch.syspath_prepend(str(example))
+    points = [EntryPoint("mine", "mine", importing.GROUP)]
+    monkeypatch.setattr(importing, "entry_points", lambda group: points if group == importing.GROUP else [])
+    importing.load_installed.cache_clear()
+    study = {key: value for key, value in read_yaml(example).items() if key != "imports"}
+    assert parse_study(study).rules[1].name == "shrinking-sam"
+    assert EXTENSIONS["rule", "shrinking-sam"].origin == "mine"
+
+
+def test_a_broken_file_is_told_without_a_traceback(tmp_path):
+    (tmp_path / "broken.py").write_text("import no_such_module\n")
+    (tmp_path / "s.yaml").write_text("imports: broken.py\nstreams: split-digits\n")
+    result = CliRunner().invoke(app, ["validate", str(tmp_path / "s.yaml")], standalone_mode=False)
+    assert isinstance(result.exception, UserError)
+    reason = "ModuleNotFoundError: No module named 'no_such_module'"
+    assert f"broken.py cannot be imported: {reason}" in str(result.exception)
+    assert f"{tmp_path / 's.yaml'}:1: imports[0]:" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda *, rho: 1, "must take passes; passes is missing"),
+        (lambda passes, rho=0.1: 1, "the parameter rho needs a type, such as rho: float = 0.1"),
+        (lambda passes, *more: 1, r"must be parameters that can be given by name; got \*more"),
+        (lambda passes, **more: 1, r"must be parameters that can be given by name; got \*\*more"),
+        (lambda passes, batch_norm="first": 1, "batch_norm has a meaning of its own in a study file"),
+    ],
+)
+def test_functions_that_cannot_be_used_are_refused(function, message):
+    with pytest.raises(UserError, match=message):
+        extend.rule("mine")(function)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x=1", "a.b"])
+def test_names_that_study_files_cannot_hold_are_refused(name):
+    with pytest.raises(UserError, match="needs a name without blanks and punctuation"):
+        extend.rule(name)(SAM)
+
+
+def test_names_that_are_taken_are_refused():
+    with pytest.raises(UserError, match="there is a rule sam already; choose another name"):
+        extend.rule("sam")(SAM)
+    with pytest.raises(UserError, match="there is a strategy slda already"):
+        extend.strategy("slda")(lambda common: None)
+    with pytest.raises(UserError, match="a metric cannot be called 'forgetting': there is one already"):
+        extend.metric("forgetting", formula="", source="", higher_is_better=True)(len)
+
+
+def test_what_a_script_defines_stays_in_its_process(tmp_path):
+    def mine(*, passes, rho: float = 0.1):
+        return SAM(rho=rho, passes=passes)
+
+    mine.__module__ = "__main__"
+    extend.rule("mine")(mine)
+    study = {"streams": {"name": "split-digits", "experiences": 2}, "rules": "mine", "seeds": 1}
+    with pytest.raises(UserError, match="the rule mine is defined in the script or notebook itself"):
+        run_study(study, tmp_path / "out")
+    runs = run_study(study, tmp_path / "out", executor="in-process").runs
+    same = run_study({**study, "rules": {"name": "sam", "rho": 0.1}}, tmp_path / "sam", executor="in-process").runs
+    assert runs["average_accuracy"].tolist() == same["average_accuracy"].tolist()
+    extend.rule("mine")(mine)  # as a notebook's cell that is run again
+    assert RULE_ENTRIES["mine"]().rho == 0.1
+
+
+def added(function, scenario="class-incremental", **settings):
+    extend.stream("mine", scenario=scenario, dataset="digits")(function)
+    study = parse_study({"streams": {"name": "mine", "experiences": 2, **settings}})
+    return build_stream(study.streams[0], load_images(DigitsSource()), 0)
+
+
+def part(labels, size=4):
+    return ImageTensors(torch.zeros(len(labels), 1, size, size, dtype=torch.uint8), torch.tensor(labels))
+
+
+def test_added_streams_have_the_shape_that_heads_need():
+    def function(images, seed: int, *, experiences: int):
+        return [(part([0, 0, 1]), part([1])), (part([2, 2]), part([2]))]
+
+    stream = added(function)
+    assert (stream.shape.classes, stream.shape.classes_an_experience, stream.shape.image) == (3, 2, (1, 4, 4))
+    assert [sorted(e.classes_in_this_experience) for e in stream.train] == [[0, 1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (3, "a list with one pair for each of 2 experiences; got int"),
+        ([(part([0]), part([0]))], "one pair for each of 2 experiences; got 1 of them"),
+        ([part([0]), part([1])], "pairs of ImageTensors; that of experience 0 is none"),
+        ([(part([0]), part([0])), (part([1], 5), part([1], 5))], "those of experience 1 have another than the first"),
+        ([(part([0]), part([0])), (part([2]), part([2]))], r"labels from 0 without gaps; got \[0, 2\]"),
+        ([(part([0]), part([0])), (part([1]), part([0]))], "experience 1 has others"),
+    ],
+)
+def test_streams_that_return_something_else_are_told_so(pairs, message):
+    def function(images, seed: int, *, experiences: int):
+        return pairs
+
+    with pytest.raises(UserError, match=message):
+        added(function)
+
+
+def test_added_streams_see_the_images_that_are_meant():
+    seen = []
+
+    def function(images, seed: int, *, experiences: int):
+        seen.append(images)
+        return [(images.train, images.test)] * experiences
+
+    added(function, "domain-incremental", images_per_class=5, validation=0.2, evaluate="validation")
+    assert torch.bincount(seen[0].train.y).tolist() == [5] * 10
+    assert 0 < len(seen[0].test.y) < 300
+
+
+def test_metrics_are_undefined_where_they_lack_something():
+    @extend.metric("first", formula="R[0, 0]", source="us", higher_is_better=True, needs=lambda T: [(0, 0)])
+    def first(R):
+        return R[0, 0]
+
+    nan = float("nan")
+    assert ADDED_METRICS["first"].function([[0.5, nan], [0.2, 0.3]]) == 0.5
+    assert math.isnan(ADDED_METRICS["first"].function([[nan, nan], [0.2, 0.3]]))
+    reason = "first needs the accuracy on experience 0 after experience 0, not evaluated"
+    assert explain("first", [[nan, nan], [0.2, 0.3]]) == reason
