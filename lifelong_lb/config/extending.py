@@ -223,7 +223,7 @@ def _register(
         namespace = {"__module__": __name__, "__reduce__": _reduce, **(traits or {})}
         traced: Any = types.new_class(f"{name}-base", (base,), exec_body=lambda body: body.update(namespace))
         fields = {**(fixed or {}), **settings, "name": (Literal[name], name)}
-        entry = create_model(name, __base__=traced, __doc__=_first_line(factory), **fields)
+        entry: type[Settings] = create_model(name, __base__=traced, __doc__=_first_line(factory), **fields)
         _add(Extension(kind, name, entry, factory, tuple(settings), origin))
         return factory
 

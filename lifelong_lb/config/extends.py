@@ -56,8 +56,7 @@ def _place_imports(own: LocatedMapping, folder: Path) -> None:
     if "imports" in own:
         names = as_list(own["imports"])
         own["imports"] = [
-            str((folder / name).resolve()) if isinstance(name, str) and name.endswith(".py") else name
-            for name in names
+            str((folder / name).resolve()) if isinstance(name, str) and name.endswith(".py") else name for name in names
         ]
 
 
