@@ -7,7 +7,7 @@ needs an annotation, and its default is the setting's.
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import create_model
 
@@ -223,8 +223,8 @@ def _register(
         namespace = {"__module__": __name__, "__reduce__": _reduce, **(traits or {})}
         traced: Any = types.new_class(f"{name}-base", (base,), exec_body=lambda body: body.update(namespace))
         fields = {**(fixed or {}), **settings, "name": (Literal[name], name)}
-        entry: type[Settings] = create_model(name, __base__=traced, __doc__=_first_line(factory), **fields)
-        _add(Extension(kind, name, entry, factory, tuple(settings), origin))
+        made = create_model(name, __base__=traced, __doc__=_first_line(factory), **fields)
+        _add(Extension(kind, name, cast(type[Settings], made), factory, tuple(settings), origin))
         return factory
 
     return add
