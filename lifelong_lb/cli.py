@@ -141,16 +141,19 @@ def landscape(
 
 
 @app.command()
-def validate(study: StudyArgument, assignments: Assignments = None) -> None:
-    """Check a study file without running anything, and count its runs."""
-    from lifelong_lb.config import axis_labels, expand, read_study
+def validate(
+    study: StudyArgument,
+    assignments: Assignments = None,
+    data: DataFolder = None,
+) -> None:
+    """Check a study file without running anything; count its runs and the gradients that they take."""
+    from lifelong_lb.config import expand, read_study
+    from lifelong_lb.studies.validation import lines_about
 
     checked = read_study(study, assignments or ())
-    runs = expand(checked)
-    for axis in ("streams", "strategies", "rules", "optimizers"):
-        typer.echo(f"{axis:<10} {', '.join(axis_labels(getattr(checked, axis), axis))}")
-    typer.echo(f"{'seeds':<10} {', '.join(map(str, checked.seeds))}")
-    typer.echo(f"{study}: a valid study of {len(runs)} runs")
+    for line in lines_about(checked, data):
+        typer.echo(line)
+    typer.echo(f"{study}: a valid study of {len(expand(checked))} runs")
 
 
 @app.command(name="list")
