@@ -73,6 +73,14 @@ class RuleEntry(Entry):
         """
         return self.a_step, self.a_step
 
+    def most_gradients(self) -> float:
+        """The most gradient evaluations a minibatch, on average over many.
+
+        Returns:
+            ``gradients(0)``, unless steps differ.
+        """
+        return self.gradients(0)[1]
+
     def passes(self) -> dict[str, str]:
         """Options that every rule has.
 
@@ -236,6 +244,10 @@ class LookSAM(RuleEntry):
         """Two in one of k steps, one in the others; each epoch begins anew."""
         taken = 1 if step % self.k else 2
         return taken, taken
+
+    def most_gradients(self) -> float:
+        """One more in each k steps."""
+        return (self.k + 1) / self.k
 
 
 class FriendlySAM(RuleEntry):

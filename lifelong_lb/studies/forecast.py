@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 
 from lifelong_lb.config import RuleEntry, RunConfig
+from lifelong_lb.config.budgets import allowed, within
 from lifelong_lb.config.rules import NoRule
 from lifelong_lb.config.strategies import AGEM, EWC, GEM, GSS, MAS, MIR, Cumulative, GDumb, ICaRL, RWalk
 from lifelong_lb.data.selection import Labels
@@ -110,12 +111,36 @@ def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
     Returns:
         The number, or the least where a rule, an optimizer or a strategy decides as it goes.
     """
+    if config.train.match == "seconds":
+        return Count(exact=False)
+    if config.train.match == "gradients":
+        return _within_budget(config, parts)
     total = Count()
     for part in parts:
         acting = config.rule if part.experience >= config.rule.from_experience else NoRule()
         epoch = _of_an_epoch(acting, part.minibatches.least)
         exact = epoch.exact and part.minibatches.exact and not config.optimizer.takes_passes
         total += Count(config.train.epochs * epoch.least, exact)
+    return total
+
+
+def _within_budget(config: RunConfig, parts: Sequence[Training]) -> Count:
+    experiences = config.stream.experiences if config.strategy.trained_once else 1
+    total = Count()
+    for experience in dict.fromkeys(part.experience for part in parts):
+        own = [part for part in parts if part.experience == experience]
+        acting = config.rule if experience >= config.rule.from_experience else NoRule()
+        fewest, most = acting.gradients(0)
+        taken = limit = minibatches = 0
+        for number, part in enumerate(own, start=1):
+            minibatches += part.minibatches.least
+            limit = allowed(config.train, minibatches, part=number, parts=len(own), experiences=experiences)
+            if part.minibatches.least:
+                taken += within(acting, part.minibatches.least, limit - taken)[1]
+        if fewest < most or not all(part.minibatches.exact for part in own) or config.optimizer.takes_passes:
+            total += Count(max(0, limit - most + 1), exact=False)
+        else:
+            total += Count(taken)
     return total
 
 
@@ -131,11 +156,12 @@ def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
     """
     strategy, total = config.strategy, Count()
     for part in parts:
-        iterations = config.train.epochs * part.minibatches.least
+        known = config.train.match == "steps"
+        iterations = config.train.epochs * part.minibatches.least if known else 0
         if isinstance(strategy, RWalk) or (isinstance(strategy, AGEM | MIR) and not part.first):
-            total += Count(iterations)
+            total += Count(iterations, known)
         elif isinstance(strategy, GEM):
-            total += Count(part.experience * iterations)
+            total += Count(part.experience * iterations, known)
         elif isinstance(strategy, EWC | MAS):
             total += Count(ceil(part.images / config.train.batch_size))
         elif isinstance(strategy, GSS):

@@ -64,6 +64,12 @@ def lines_about(study: Study, data: Path | None = None) -> Iterator[str]:
         yield f"{axis:<10} {', '.join(axis_labels(getattr(study, axis), axis))}"
     yield f"{'seeds':<10} {', '.join(map(str, study.seeds))}"
     yield ""
+    if study.train.match == "seconds":
+        yield f"train: at most {study.train.budget:g} seconds an experience; another run gives other numbers"
+    elif study.train.match == "gradients" and study.train.passes is not None:
+        yield f"train: {study.train.passes:g} gradient evaluations for each minibatch of {study.train.epochs} epochs"
+    elif study.train.match == "gradients":
+        yield f"train: {study.train.budget:g} gradient evaluations an experience"
     yield from _about_gradients(study, runs, data_roots(data))
     yield ""
 

@@ -88,6 +88,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         parameters=progress.parameters,
         peak_memory=peak_memory(device, alone=alone),
         data=progress.data,
+        budgets=progress.budgets,
     )
     if progress.landscape and job.config.evaluation.landscape is not None:
         write_landscape(scratch, progress.landscape, job.config.evaluation.landscape.model_dump(mode="json"))
