@@ -20,7 +20,7 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="Look for data sets, and keep them decoded.")
 app.add_typer(data_app, name="data")
 
-StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
+StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file, or preset:NAME.")]
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")]
 DataFolder = Annotated[
     Path | None,
@@ -158,7 +158,9 @@ def validate(
 
 @app.command(name="list")
 def list_names(
-    what: Annotated[str | None, typer.Argument(metavar="[streams|strategies|rules|optimizers|models|metrics]")] = None,
+    what: Annotated[
+        str | None, typer.Argument(metavar="[streams|strategies|rules|optimizers|models|presets|metrics]")
+    ] = None,
 ) -> None:
     """List what a study file can name, with defaults."""
     from lifelong_lb.config.listing import listing
