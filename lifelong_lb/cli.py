@@ -143,17 +143,24 @@ def landscape(
 @app.command()
 def validate(
     study: StudyArgument,
-    assignments: Assignments = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Measure a few steps of each kind of run, and say how long all take.")
+    ] = False,
+    workers: Annotated[str | None, typer.Option(metavar="N", help="Runs at a time, for --estimate.")] = None,
     data: DataFolder = None,
+    assignments: Assignments = None,
 ) -> None:
-    """Check a study file without running anything; count its runs and the gradients that they take."""
-    from lifelong_lb.config import expand, read_study
-    from lifelong_lb.studies.validation import lines_about
+    """Check a study file without running it; count its runs and the gradients that they take."""
+    from lifelong_lb.config import read_study
+    from lifelong_lb.studies.validation import lines_about, lines_about_time, plan_of
 
-    checked = read_study(study, assignments or ())
-    for line in lines_about(checked, data):
+    plan = plan_of(read_study(study, assignments or ()), data, prepare=estimate)
+    for line in lines_about(plan):
         typer.echo(line)
-    typer.echo(f"{study}: a valid study of {len(expand(checked))} runs")
+    if estimate:
+        for line in lines_about_time(plan, _whole_number("--workers", workers)):
+            typer.echo(line)
+    typer.echo(f"{study}: a valid study of {len(plan.runs)} runs")
 
 
 @app.command(name="list")

@@ -62,7 +62,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     message = trace = ""
     _say(f"run {job.config.run_id}: {job.title}")
     try:
-        with _quiet():
+        with quiet():
             execute(job.config, progress, roots=job.roots, device=device, log=_say, keep=partial(write_model, scratch))
     except DivergedError as error:
         status, message, trace = "diverged", str(error), traceback.format_exc()
@@ -137,8 +137,12 @@ _AVALANCHES_OWN = (
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without warnings about Avalanche's own code that nobody here can heed, some of them raised past any filter."""
+def quiet() -> Iterator[None]:
+    """Without warnings about Avalanche's own code that nobody here can heed, some of them raised past any filter.
+
+    Yields:
+        Nothing.
+    """
     with warnings.catch_warnings():
         show = warnings.showwarning
 

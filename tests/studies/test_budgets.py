@@ -16,7 +16,7 @@ from lifelong_lb.studies import run_study
 from lifelong_lb.studies.forecast import Count
 from lifelong_lb.studies.measured import Progress
 from lifelong_lb.studies.run import execute
-from lifelong_lb.studies.validation import gradients_of, labels_of
+from lifelong_lb.studies.validation import gradients_of, plan_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -44,7 +44,7 @@ def ran(config):
 
 def budgets(study):
     runs = expand(study)
-    foretold = gradients_of(runs, [labels_of(stream, ()) for stream in study.streams])
+    foretold = gradients_of(plan_of(study))
     found = []
     for run in runs:
         progress, _ = ran(run.config)
@@ -130,13 +130,14 @@ def test_passes_that_are_not_known_beforehand():
 
 
 def test_seconds():
-    (run,) = expand(settings(train={"batch_size": 8, "match": "seconds", "budget": 0.1}))
+    study = settings(train={"batch_size": 8, "match": "seconds", "budget": 0.1})
+    (run,) = expand(study)
     progress, _ = ran(run.config)
     assert [row["budget"] for row in progress.budgets] == [0.1] * 5
     assert all(row["spent"] >= 0.1 and row["iterations"] for row in progress.budgets)
     assert max(row["iterations"] for row in progress.budgets) > 3  # further epochs
     assert progress.train_seconds == pytest.approx(sum(row["spent"] for row in progress.budgets), rel=0.3)
-    assert gradients_of([run], [labels_of(run.config.stream, ())])[run.config.run_id][0] == Count(exact=False)
+    assert gradients_of(plan_of(study))[run.config.run_id][0] == Count(exact=False)
 
 
 def test_a_cosine_goes_over_the_budget(monkeypatch):

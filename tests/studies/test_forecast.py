@@ -1,5 +1,7 @@
 """What is foretold of a study's gradients is what its runs count."""
 
+import re
+
 import numpy as np
 import pytest
 from tiny import TINY
@@ -7,10 +9,12 @@ from tiny import TINY
 from lifelong_lb.config import RULE_ENTRIES, expand, parse_study
 from lifelong_lb.config.rules import GAM, CFlat, CFlatPlus, LookbehindSAM, LookSAM, MultistepSAM
 from lifelong_lb.optim import RULES
+from lifelong_lb.studies import calibration
+from lifelong_lb.studies.calibration import Duration, Speed, duration, with_workers
 from lifelong_lb.studies.forecast import Count, rule_gradients, strategy_gradients, trainings
 from lifelong_lb.studies.measured import Progress
 from lifelong_lb.studies.run import execute
-from lifelong_lb.studies.validation import gradients_of, labels_of, lines_about
+from lifelong_lb.studies.validation import gradients_of, lines_about, lines_about_time, plan_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -33,7 +37,7 @@ def counted(run):
 
 def compare(study):
     runs = expand(study)
-    foretold = gradients_of(runs, [labels_of(stream, ()) for stream in study.streams])
+    foretold = gradients_of(plan_of(study))
     for run in runs:
         for came, said in zip(counted(run), foretold[run.config.run_id], strict=True):
             assert came == said.least if said.exact else came >= said.least, (run.config, came, said)
@@ -106,11 +110,52 @@ def test_validate_tells(tmp_path, monkeypatch):
     monkeypatch.setenv("LIFELONG_LB_CACHE", str(tmp_path / "cache"))
     streams = [*TINY["streams"], {"name": "split-cifar100", "experiences": 5}]
     study = parse_study({**TINY, "streams": streams, "strategies": "naive", "seeds": 1})
-    plain, lookbehind = (
-        count.least for count, _ in gradients_of(expand(study)[:2], [labels_of(study.streams[0], ())]).values()
-    )
+    plan = plan_of(study, tmp_path)
+    plain, lookbehind = (count.least for count, _ in list(gradients_of(plan).values())[:2])
     assert lookbehind == 3 * plain
-    told = "\n".join(lines_about(study, tmp_path))
+    told = "\n".join(lines_about(plan))
     assert f"all runs: at least {4 * plain:,}\n  none: at least {plain:,} in 2 runs\n" in told
     assert "without split-cifar100, the number of whose images is not known: " in told
     assert not (tmp_path / "cache").exists()
+
+
+def test_estimates(monkeypatch, tmp_path):
+    monkeypatch.setattr(calibration, "SECONDS", 0.05)
+    plan = plan_of(settings(strategies=["naive", "joint"], rules=["none", "c-flat"], seeds=2))
+    measured = []
+    measure = calibration.measure
+
+    def noting(config, stream):
+        measured.append(config.rule.name)
+        return measure(config, stream, calibration.SECONDS)
+
+    monkeypatch.setattr(calibration, "measure", noting)
+    lines = list(lines_about_time(plan, workers=2))
+    assert sorted(measured) == ["c-flat", "c-flat", "none", "none"]  # each kind once, whatever the seeds
+    assert re.match(r"time on this machine: [\d.]+ s to [\d.]+ s with 2 workers, from 4 of 4 kinds of runs", lines[0])
+    monkeypatch.setattr(calibration, "ALTOGETHER", -1.0)
+    lines = list(lines_about_time(plan, workers=1))
+    assert lines[0] == "time: not known, since nothing could be measured: -1 seconds of measuring were over"
+
+
+def test_durations_by_hand():
+    config = expand(settings(streams={"name": "split-digits", "experiences": 2}, train={"batch_size": 2}))[0].config
+    parts = trainings(config, [np.zeros(10), np.zeros(6)])  # 5 and 3 gradients
+    speed = Speed(first=1.0, later=3.0, between=10.0, image=0.5, tested=[4, 8])
+    rest = 2 * 10.0 + (4 + 12) * 0.5
+    assert duration(config, parts, speed) == Duration(rest + 8.0, rest + 24.0)
+    runs = {"a": Duration(1, 2), "b": Duration(5, 9), "c": Duration(2, 3)}
+    assert with_workers(runs, 1) == Duration(8, 14)
+    assert with_workers(runs, 4) == Duration(5, 9)
+
+
+def test_chunks_and_budgets_can_be_estimated():
+    stream = {"name": "split-digits", "images_per_class": 12, "chunk": 4, "scenario": "class-incremental"}
+    changes = {"batch_size": 4, "match": "gradients"}
+    for study in (
+        settings(streams=stream, rules="sam", train=changes),
+        settings(train={"match": "seconds", "budget": 9}),
+    ):
+        lines = list(lines_about_time(plan_of(study), workers=1))
+        assert "from 1 of 1 kinds" in lines[0]
+    assert "at least 45." in lines[0]
