@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapreplace
 from itertools import islice
 from pathlib import Path
 
@@ -183,8 +184,10 @@ def with_workers(durations: Mapping[str, Duration], workers: int) -> Duration:
         workers: runs at a time.
 
     Returns:
-        Seconds, if runs do not slow each other down: no less than the longest run takes.
+        Seconds, if runs do not slow each other down, each begun in its turn as soon as a worker is free.
     """
-    total = sum(durations.values(), Duration())
-    longest = [max((getattr(each, end) for each in durations.values()), default=0.0) for end in ("low", "high")]
-    return Duration(max(total.low / workers, longest[0]), max(total.high / workers, longest[1]))
+    low, high = [0.0] * workers, [0.0] * workers
+    for each in durations.values():
+        heapreplace(low, low[0] + each.low)
+        heapreplace(high, high[0] + each.high)
+    return Duration(max(low), max(high))

@@ -201,7 +201,7 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
         yield f"  not measured: {left} kind{'s' * (left != 1)} of runs ({reason})"
     yield (
         "  not in it: starting processes, decoding images, landscape, diagnostics and accuracies during training, "
-        "workers that slow each other down, experiences after the second that are slower than it"
+        "workers that slow each other down, what else runs on the machine then, experiences slower than the second"
     )
     yield ""
 

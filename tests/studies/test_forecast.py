@@ -51,10 +51,10 @@ def test_every_rule():
         {"name": "sam", "from_experience": 2},
     ]
     rules += [{"name": "gam", "alpha": 1}, {"name": "gam", "alpha": 1, "beta": 1}, {"name": "c-flat", "lamb": 0}]
-    said = compare(settings(rules=rules))
+    said = compare(settings(rules=rules, train={"batch_size": 32}))
     assert [rule for rule, (count, _) in zip(rules, said, strict=True) if not count.exact] == ["c-flat-plus"]
-    assert said[0] == (Count(2 * 5 * 2), Count())  # none: 2 epochs of 5 experiences of 60 images, 2 minibatches each
-    assert said[1] == (Count(2 * 2 * 5 * 2), Count())
+    assert said[0] == (Count(5 * 2), Count())  # none: 5 experiences of 60 images, 2 minibatches each
+    assert said[1] == (Count(2 * 5 * 2), Count())
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,17 @@ def test_every_rule():
 @pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context:DeprecationWarning")
 def test_strategies(strategies, scenario):
     stream = {"name": "split-digits", "scenario": scenario, "validation": 0.8}  # experiences of different sizes
-    said = compare(settings(streams=stream, strategies=strategies, rules={"name": "looksam", "k": 3}))
+    said = compare(
+        settings(streams=stream, strategies=strategies, rules={"name": "looksam", "k": 3}, train={"batch_size": 32})
+    )
     inexact = [name for name, counts in zip(strategies, said, strict=True) if not all(c.exact for c in counts)]
     assert set(inexact) <= {"gdumb", "gss", "icarl"}
 
 
 def test_chunks():
-    stream = {"name": "split-digits", "images_per_class": 12, "chunk": 10, "scenario": "class-incremental"}
-    compare(settings(streams=stream, strategies=["naive", "mir"], rules="sam", train={"batch_size": 4}))
+    stream = {"name": "split-digits", "images_per_class": 6, "chunk": 10, "scenario": "class-incremental"}
+    train = {"batch_size": 4, "epochs": 2}
+    compare(settings(streams=stream, strategies=["naive", "mir"], rules="sam", train=train))
 
 
 def test_by_hand():
@@ -146,6 +149,8 @@ def test_durations_by_hand():
     assert duration(config, parts, speed) == Duration(rest + 8.0, rest + 24.0)
     runs = {"a": Duration(1, 2), "b": Duration(5, 9), "c": Duration(2, 3)}
     assert with_workers(runs, 1) == Duration(8, 14)
+    assert with_workers(runs, 2) == Duration(5, 9)
+    assert with_workers({**runs, "d": Duration(4, 1)}, 2) == Duration(7, 9)
     assert with_workers(runs, 4) == Duration(5, 9)
 
 
