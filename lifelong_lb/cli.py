@@ -20,7 +20,7 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="Look for data sets, and keep them decoded.")
 app.add_typer(data_app, name="data")
 
-StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
+StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file, or preset:NAME.")]
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")]
 DataFolder = Annotated[
     Path | None,
@@ -141,21 +141,33 @@ def landscape(
 
 
 @app.command()
-def validate(study: StudyArgument, assignments: Assignments = None) -> None:
-    """Check a study file without running anything, and count its runs."""
-    from lifelong_lb.config import axis_labels, expand, read_study
+def validate(
+    study: StudyArgument,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Measure a few steps of each kind of run, and say how long all take.")
+    ] = False,
+    workers: Annotated[str | None, typer.Option(metavar="N", help="Runs at a time, for --estimate.")] = None,
+    data: DataFolder = None,
+    assignments: Assignments = None,
+) -> None:
+    """Check a study file without running it; count its runs and the gradients that they take."""
+    from lifelong_lb.config import read_study
+    from lifelong_lb.studies.validation import lines_about, lines_about_time, plan_of
 
-    checked = read_study(study, assignments or ())
-    runs = expand(checked)
-    for axis in ("streams", "strategies", "rules", "optimizers"):
-        typer.echo(f"{axis:<10} {', '.join(axis_labels(getattr(checked, axis), axis))}")
-    typer.echo(f"{'seeds':<10} {', '.join(map(str, checked.seeds))}")
-    typer.echo(f"{study}: a valid study of {len(runs)} runs")
+    plan = plan_of(read_study(study, assignments or ()), data, prepare=estimate)
+    for line in lines_about(plan):
+        typer.echo(line)
+    if estimate:
+        for line in lines_about_time(plan, _whole_number("--workers", workers)):
+            typer.echo(line)
+    typer.echo(f"{study}: a valid study of {len(plan.runs)} runs")
 
 
 @app.command(name="list")
 def list_names(
-    what: Annotated[str | None, typer.Argument(metavar="[streams|strategies|rules|optimizers|models|metrics]")] = None,
+    what: Annotated[
+        str | None, typer.Argument(metavar="[streams|strategies|rules|optimizers|models|presets|metrics]")
+    ] = None,
 ) -> None:
     """List what a study file can name, with defaults."""
     from lifelong_lb.config.listing import listing

@@ -3,7 +3,7 @@
 from lifelong_lb import extend
 
 
-@extend.rule("half-sam")
+@extend.rule("half-sam", gradients=2)
 class HalfSAM(UpdateRule): ...
 """
 

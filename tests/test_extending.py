@@ -156,18 +156,18 @@ def test_a_broken_file_is_told_without_a_traceback(tmp_path):
 )
 def test_functions_that_cannot_be_used_are_refused(function, message):
     with pytest.raises(UserError, match=message):
-        extend.rule("mine")(function)
+        extend.rule("mine", gradients=2)(function)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x=1", "a.b"])
 def test_names_that_study_files_cannot_hold_are_refused(name):
     with pytest.raises(UserError, match="needs a name without blanks and punctuation"):
-        extend.rule(name)(SAM)
+        extend.rule(name, gradients=2)(SAM)
 
 
 def test_names_that_are_taken_are_refused():
     with pytest.raises(UserError, match="there is a rule sam already; choose another name"):
-        extend.rule("sam")(SAM)
+        extend.rule("sam", gradients=2)(SAM)
     with pytest.raises(UserError, match="there is a strategy slda already"):
         extend.strategy("slda")(lambda common: None)
     with pytest.raises(UserError, match="a metric cannot be called 'forgetting': there is one already"):
@@ -179,15 +179,27 @@ def test_what_a_script_defines_stays_in_its_process(tmp_path):
         return SAM(rho=rho, passes=passes)
 
     mine.__module__ = "__main__"
-    extend.rule("mine")(mine)
+    extend.rule("mine", gradients=2)(mine)
     study = {"streams": {"name": "split-digits", "experiences": 2}, "rules": "mine", "seeds": 1}
     with pytest.raises(UserError, match="the rule mine is defined in the script or notebook itself"):
         run_study(study, tmp_path / "out")
     runs = run_study(study, tmp_path / "out", executor="in-process").runs
     same = run_study({**study, "rules": {"name": "sam", "rho": 0.1}}, tmp_path / "sam", executor="in-process").runs
     assert runs["average_accuracy"].tolist() == same["average_accuracy"].tolist()
-    extend.rule("mine")(mine)  # as a notebook's cell that is run again
+    extend.rule("mine", gradients=2)(mine)  # as a notebook's cell that is run again
     assert RULE_ENTRIES["mine"]().rho == 0.1
+
+
+def test_rules_say_how_many_gradients_they_take(example):
+    runs = expand(read_study(example / "study.yaml"))
+    assert {run.config.rule.name: run.config.rule.gradients(0) for run in runs} == {
+        "none": (1, 1),
+        "shrinking-sam": (2, 2),
+    }
+    extend.rule("some", gradients=(1, 3))(SAM)
+    assert RULE_ENTRIES["some"]().gradients(5) == (1, 3)
+    with pytest.raises(UserError, match=r"gradients must be at least 1, or a pair of fewest and most; got \(2, 1\)"):
+        extend.rule("more", gradients=(2, 1))
 
 
 def added(function, scenario="class-incremental", **settings):

@@ -83,6 +83,13 @@ def optimizer_problems(
                     f"must hold one factor for each of the {stream.experiences} experiences of streams[{index}]; "
                     f"got {len(given)}",
                 )
+            if train.match != "steps" and (schedule.warmup or schedule.name in ("step", "multistep")):
+                yield (
+                    f"{path}.schedule",
+                    f"counts {schedule.by}s, of which rules take different numbers where train.match is {train.match}; "
+                    "use cosine, or constant with an experience_factor, without warmup",
+                )
+                break
             reason = _not_seen(schedule, stream, train, f"streams[{index}]", once) if schedule.by == "epoch" else None
             if reason is not None:
                 yield f"{path}.schedule", f"{reason}; set by: iteration"

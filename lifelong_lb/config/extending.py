@@ -68,17 +68,26 @@ EXTENSIONS: dict[tuple[str, str], Extension] = {}
 """What has been added in this process, by kind and name."""
 
 
-def rule(name: str, *, spans: bool = False) -> Callable[[F], F]:
+def rule(name: str, *, gradients: int | tuple[int, int], spans: bool = False) -> Callable[[F], F]:
     """Register an update rule: a class or function that takes ``passes`` and settings and returns an ``UpdateRule``.
 
     Args:
         name: what study files shall call it.
+        gradients: gradient evaluations a minibatch, from which costs are foretold and budgets shared out; the fewest
+            and the most where they depend on the data.
         spans: whether the rule does something over several minibatches that the end of an epoch cuts short.
 
     Returns:
         A decorator.
+
+    Raises:
+        UserError: when the numbers of gradients are not possible.
     """
-    return _register("rule", name, RuleEntry, given=("passes",), traits={"spans": spans})
+    fewest, most = (gradients, gradients) if isinstance(gradients, int) else gradients
+    if not 1 <= fewest <= most:
+        raise UserError(f"rule {name}: gradients must be at least 1, or a pair of fewest and most; got {gradients}")
+    traits = {"spans": spans, "gradients": lambda entry, step: (fewest, most)}
+    return _register("rule", name, RuleEntry, given=("passes",), traits=traits)
 
 
 def model(name: str) -> Callable[[F], F]:

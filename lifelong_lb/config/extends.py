@@ -7,6 +7,7 @@ from typing import Any
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.parse import as_list
 from lifelong_lb.config.places import LocatedMapping
+from lifelong_lb.config.presets import PREFIX, preset_path
 from lifelong_lb.config.yaml_file import read_yaml
 
 EXTENDS = "extends"
@@ -16,11 +17,12 @@ def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
     """Read a study file and those that it extends, into one mapping without ``extends``.
 
     ``extends`` names a file, or a list of files of which a later one goes before an earlier one; paths are relative to
-    the file that names them. What the file itself says goes before them all. Mappings are merged key by key, lists and
-    other values replaced. A mapping with another ``name`` is another thing, and replaces the one before it, too.
+    the file that names them, and ``preset:NAME`` is a study file that comes with the package. What the file itself says
+    goes before them all. Mappings are merged key by key, lists and other values replaced. A mapping with another
+    ``name`` is another thing, and replaces the one before it, too.
 
     Args:
-        path: the YAML file.
+        path: the YAML file, or ``preset:NAME``.
         chain: the files that led to this one.
 
     Returns:
@@ -29,6 +31,8 @@ def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
     Raises:
         UserError: when a file cannot be read, or extends itself.
     """
+    if str(path).startswith(PREFIX):
+        path = preset_path(str(path).removeprefix(PREFIX))
     chain = (*chain, path)
     try:
         own = read_yaml(path)
@@ -43,7 +47,7 @@ def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
     for name in names:
         if not isinstance(name, str) or not name.strip():
             raise UserError(f"{place}: {EXTENDS}: must be the path of a study file, or a list of them; got {name!r}")
-        base = path.parent / name
+        base = _base(path, name, place)
         if base.resolve() in [earlier.resolve() for earlier in chain]:
             way = " -> ".join(map(str, (*chain, base)))
             raise UserError(f"{place}: {EXTENDS}: a study file cannot extend itself ({way})")
@@ -58,6 +62,15 @@ def _place_imports(own: LocatedMapping, folder: Path) -> None:
         own["imports"] = [
             str((folder / name).resolve()) if isinstance(name, str) and name.endswith(".py") else name for name in names
         ]
+
+
+def _base(path: Path, name: str, place: str) -> Path:
+    if not name.startswith(PREFIX):
+        return path.parent / name
+    try:
+        return preset_path(name.removeprefix(PREFIX))
+    except UserError as error:
+        raise UserError(f"{place}: {EXTENDS}: {error}") from None
 
 
 def _merged(base: LocatedMapping, over: LocatedMapping, *, top: bool = False) -> LocatedMapping:

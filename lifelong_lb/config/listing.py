@@ -9,6 +9,7 @@ from pydantic_core import PydanticUndefined
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.importing import load_installed
 from lifelong_lb.config.models import MODEL_ENTRIES
+from lifelong_lb.config.presets import about_preset, preset_names
 from lifelong_lb.config.schedules import SCHEDULE_ENTRIES
 from lifelong_lb.config.study import AXES
 
@@ -23,8 +24,8 @@ def listing(what: str | None = None, metrics: Callable[[], str] | None = None) -
     """Names with their hyper-parameters and defaults.
 
     Args:
-        what: ``streams``, ``strategies``, ``rules``, ``optimizers``, ``models``, ``schedules`` or ``metrics``; None for
-            all.
+        what: ``streams``, ``strategies``, ``rules``, ``optimizers``, ``models``, ``schedules``, ``presets`` or
+            ``metrics``; None for all.
         metrics: gives the text about metrics, which this room does not know.
 
     Returns:
@@ -34,12 +35,15 @@ def listing(what: str | None = None, metrics: Callable[[], str] | None = None) -
         UserError: for another word.
     """
     load_installed()
-    kinds = [*KINDS, *(["metrics"] if metrics else [])]
+    kinds = [*KINDS, "presets", *(["metrics"] if metrics else [])]
     if what is not None and what not in kinds:
         raise UserError(unknown_name("kind", what, kinds))
     paragraphs = []
     for kind in kinds if what is None else [what]:
-        body = metrics() if kind == "metrics" and metrics else _entries(KINDS[kind])
+        if kind == "presets":
+            body = "\n".join(f"  {name:<20} {about_preset(name)}" for name in preset_names())
+        else:
+            body = metrics() if kind == "metrics" and metrics else _entries(KINDS[kind])
         paragraphs.append(f"{kind}\n{body}")
     return "\n\n".join(paragraphs)
 

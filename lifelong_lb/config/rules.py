@@ -40,11 +40,12 @@ class RuleEntry(Entry):
 
     ``batch_norm``: which of its passes update BatchNorm's running statistics; ``dropout``: whether its passes share
     their masks. See :class:`lifelong_lb.optim.Passes`. ``from_experience``: the experience of the stream, 0 for the
-    first, with which the rule begins; those before it are trained as with ``none``. Class attribute: ``spans``, see
-    :meth:`spans_iterations`.
+    first, with which the rule begins; those before it are trained as with ``none``. Class attributes: ``spans``, see
+    :meth:`spans_iterations`, and ``a_step``, the gradient evaluations of a step where they are always the same.
     """
 
     spans: ClassVar[bool] = False
+    a_step: ClassVar[int] = 2
     batch_norm: Literal["first", "all", "recomputed"] = "first"
     dropout: Literal["same", "fresh"] = "same"
     from_experience: WholeNumber = 0
@@ -56,6 +57,29 @@ class RuleEntry(Entry):
             ``spans``, unless the hyper-parameters decide.
         """
         return self.spans
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """Gradient evaluations over one minibatch: known without torch, and before anything runs.
+
+        Args:
+            step: number of the minibatch in its epoch, 0 for the first.
+
+        Returns:
+            The fewest and the most; the same number twice unless they depend on the data.
+
+        Example:
+            >>> LookSAM(k=2).gradients(0), LookSAM(k=2).gradients(1), CFlatPlus().gradients(0)
+            ((2, 2), (1, 1), (1, 4))
+        """
+        return self.a_step, self.a_step
+
+    def most_gradients(self) -> float:
+        """The most gradient evaluations a minibatch, on average over many.
+
+        Returns:
+            ``gradients(0)``, unless steps differ.
+        """
+        return self.gradients(0)[1]
 
     def passes(self) -> dict[str, str]:
         """Options that every rule has.
@@ -77,6 +101,7 @@ class RuleEntry(Entry):
 class NoRule(RuleEntry):
     """The base optimizer alone."""
 
+    a_step = 1
     name: Literal["none"] = "none"
 
     @model_validator(mode="after")
@@ -109,6 +134,10 @@ class MultistepSAM(RuleEntry):
     k: AtLeastOne = 5
     gradient: Literal["last", "mean"] = "last"
 
+    def gradients(self, step: int) -> tuple[int, int]:
+        """At w and at each of the k perturbed points."""
+        return self.k + 1, self.k + 1
+
 
 class MultistepASAM(RuleEntry):
     """k ASAM ascent steps, one descent (Kwon et al. 2021, arXiv 2102.11600; Mordido et al. 2024, arXiv 2307.16704)."""
@@ -119,11 +148,16 @@ class MultistepASAM(RuleEntry):
     k: AtLeastOne = 5
     gradient: Literal["last", "mean"] = "last"
 
+    def gradients(self, step: int) -> tuple[int, int]:
+        """At w and at each of the k perturbed points."""
+        return self.k + 1, self.k + 1
+
 
 class Lookahead(RuleEntry):
     """k steps forward on k minibatches, one step back (Zhang et al. 2019, arXiv 1907.08610)."""
 
     spans = True
+    a_step = 1
     name: Literal["lookahead"] = "lookahead"
     k: AtLeastOne = 5
     alpha: Share = 0.5
@@ -163,6 +197,11 @@ class LookbehindSAM(RuleEntry):
         """Only with minibatch switching."""
         return self.minibatch_switching
 
+    def gradients(self, step: int) -> tuple[int, int]:
+        """At w and at each of the k perturbed points; two with minibatch switching."""
+        taken = 2 if self.minibatch_switching else self.k + 1
+        return taken, taken
+
 
 class LookbehindASAM(RuleEntry):
     """Lookbehind over ASAM (Mordido et al. 2024, arXiv 2307.16704)."""
@@ -177,6 +216,11 @@ class LookbehindASAM(RuleEntry):
     def spans_iterations(self) -> bool:
         """Only with minibatch switching."""
         return self.minibatch_switching
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """At w and at each of the k perturbed points; two with minibatch switching."""
+        taken = 2 if self.minibatch_switching else self.k + 1
+        return taken, taken
 
 
 class GSAM(RuleEntry):
@@ -195,6 +239,15 @@ class LookSAM(RuleEntry):
     rho: NonNegative = 0.05
     k: AtLeastOne = 5
     alpha: Positive = 0.7
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """Two in one of k steps, one in the others; each epoch begins anew."""
+        taken = 1 if step % self.k else 2
+        return taken, taken
+
+    def most_gradients(self) -> float:
+        """One more in each k steps."""
+        return (self.k + 1) / self.k
 
 
 class FriendlySAM(RuleEntry):
@@ -217,6 +270,11 @@ class GAM(RuleEntry):
     beta: Proportion = 0.5
     gamma: NonNegative = 0.03
 
+    def gradients(self, step: int) -> tuple[int, int]:
+        """Four, without those that alpha, beta and gamma leave without a weight."""
+        taken = 4 if self.alpha < 1 else 3 if self.beta < 1 and self.gamma else 2
+        return taken, taken
+
 
 class CFlat(RuleEntry):
     """Zeroth- and first-order flatness, made for continual learning (Bian et al. 2024, arXiv 2404.00986)."""
@@ -224,6 +282,11 @@ class CFlat(RuleEntry):
     name: Literal["c-flat"] = "c-flat"
     rho: NonNegative = 0.2
     lamb: NonNegative = 0.2
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """Four; two without lamb."""
+        taken = 4 if self.lamb else 2
+        return taken, taken
 
 
 class CFlatPlus(RuleEntry):
@@ -236,6 +299,10 @@ class CFlatPlus(RuleEntry):
     steepness: NonNegative = 0.1
     midpoint: NonNegative = 80.0
     rate: Proportion = 0.8
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """One, or all of C-Flat's, as the norm of the gradient decides."""
+        return 1, 4 if self.lamb else 2
 
 
 RULE_ENTRIES: dict[str, type[RuleEntry]] = {

@@ -36,7 +36,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "blurry": 0.0,
     },
     "strategy": {"memory": "experience-balanced"},
-    "train": {"random_crop": 0, "random_flip": False},
+    "train": {"random_crop": 0, "random_flip": False, "match": "steps", "budget": None, "passes": None},
     "rule": {"from_experience": 0},
     "optimizer": {"state": "keep", "schedule": None},
     "evaluation": {"every": None, "landscape": None, "save_models": False},

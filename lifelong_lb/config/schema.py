@@ -65,7 +65,7 @@ def _keys() -> Json:
     }
     keys = {key: keys[key] for key in Study.model_fields}
     keys[EXTENDS] = {
-        "description": "Study files, relative to this one, that say what this one does not say.",
+        "description": "Study files, relative to this one, or preset:NAME, that say what this one does not say.",
         **_one_or_more({"type": "string", "minLength": 1}),
     }
     return keys

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import SerializeAsAny
 
 from lifelong_lb.config.boundaries import optimizer_problems, rule_problems
+from lifelong_lb.config.budgets import budget_problems, resolved
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.extends import EXTENDS, read_extended
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
@@ -159,6 +160,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     if not isinstance(values["skip_unsupported"], bool):
         problems.add("skip_unsupported", f"must be true or false; got {values['skip_unsupported']!r}")
     if not problems.found:
+        parts["train"] = resolved(parts["train"], parts["rules"], parts["optimizers"], problems)
         _check_streams(parts, problems)
         _check_labels(parts, problems)
         if not merged:
@@ -236,7 +238,13 @@ def stream_train(study_train: Train, stream: StreamEntry, path: str, problems: P
     """
     if not stream.train:
         return study_train
-    return parse_settings(Train, {**study_train.model_dump(), **stream.train}, f"{path}.train", problems)
+    shared = study_train.model_dump()
+    if "match" in stream.train:
+        problems.add(f"{path}.train.match", "belongs to the whole study: set train.match, and budget or passes here")
+        return None
+    if {"budget", "passes"} & set(stream.train):
+        shared |= {"budget": None, "passes": None}
+    return parse_settings(Train, {**shared, **stream.train}, f"{path}.train", problems)
 
 
 def _axis(axis: str, value: Any, problems: Problems, skip: bool) -> tuple[Entry, ...]:
@@ -329,7 +337,9 @@ def _check_streams(parts: dict[str, Any], problems: Problems) -> None:
     for index, stream in enumerate(parts["streams"]):
         path = f"streams[{index}]"
         stream_model(parts["model"], stream, path, problems)
-        stream_train(parts["train"], stream, path, problems)
+        train = stream_train(parts["train"], stream, path, problems)
+        if train is not None:
+            budget_problems(train, parts["rules"], f"{path}.train" if stream.train else "train", problems)
 
 
 def _check_online(parts: dict[str, Any], problems: Problems) -> None:

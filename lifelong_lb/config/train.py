@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import StrictBool
+from pydantic import StrictBool, model_validator
 
-from lifelong_lb.config.fields import AtLeastOne, Settings, WholeNumber
+from lifelong_lb.config.fields import AtLeastOne, Positive, Settings, WholeNumber
 from lifelong_lb.config.landscape import Landscape
 
 
@@ -18,6 +18,12 @@ class Train(Settings):
     ``random_crop: p`` surrounds each image with p black pixels and trains on a random part of the old size, and
     ``random_flip`` mirrors each image left to right half of the time: anew whenever an image is loaded, the same in all
     passes of a step, replayed images too, and never in evaluation. Each seed draws its own.
+
+    ``match`` says what all rules get equally much of. ``steps``: iterations, as many as ``epochs`` say. ``gradients``:
+    gradient evaluations in each experience, so that a cheaper rule trains for more epochs, the last of them cut short:
+    ``budget`` of them, or ``passes`` for each minibatch of ``epochs`` epochs. Where neither is given, ``passes`` are
+    those of the study's costliest rule. ``seconds``: at most ``budget`` seconds of training in each experience, which
+    no two machines and no two runs spend alike.
     """
 
     epochs: AtLeastOne = 1
@@ -25,6 +31,28 @@ class Train(Settings):
     precision: Literal["float32", "bfloat16"] = "float32"
     random_crop: WholeNumber = 0
     random_flip: bool = False
+    match: Literal["steps", "gradients", "seconds"] = "steps"
+    budget: Positive | None = None
+    passes: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "Train":
+        if self.match == "steps" and (self.budget is not None or self.passes is not None):
+            given = "budget" if self.budget is not None else "passes"
+            raise ValueError(
+                f"needs match: gradients{' or seconds' * (given == 'budget')} where it has {given}; got steps"
+            )
+        if self.match == "seconds" and (self.budget is None or self.passes is not None):
+            raise ValueError("needs a budget in seconds, and no passes, where match is seconds")
+        if self.budget is not None and self.passes is not None:
+            raise ValueError(f"needs a budget or passes, not both; got {self.budget:g} and {self.passes:g}")
+        if self.budget is not None and self.epochs != 1:
+            raise ValueError(
+                f"needs no epochs where a budget says how long each experience is trained; got {self.epochs}"
+            )
+        if self.match == "gradients" and self.budget is not None and self.budget != int(self.budget):
+            raise ValueError(f"needs a whole number of gradient evaluations as budget; got {self.budget:g}")
+        return self
 
 
 class Evaluation(Settings):

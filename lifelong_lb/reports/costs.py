@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lifelong_lb.config import Train
 from lifelong_lb.evaluation import METRICS, pareto_front, spread
 from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 from lifelong_lb.reports.tables import DASH, count, duration, seeds_cells
@@ -44,6 +45,31 @@ def fronts(summary: pd.DataFrame) -> pd.DataFrame:
         for price in PRICES:
             found.loc[rows.index, price] = pareto_front(rows[price], rows["average_accuracy_mean"])
     return found
+
+
+def budget_sentence(train: Train) -> str:
+    """What all rules of a study got equally much of.
+
+    Args:
+        train: the study's training settings.
+
+    Returns:
+        A sentence for the top of what a report says about costs.
+    """
+    if train.match == "seconds":
+        return (
+            f"All rules trained for at most {train.budget:g} seconds in each experience: how far it got depends on the "
+            "machine and on what else ran there, and another run gives other numbers."
+        )
+    if train.match == "gradients" and train.budget is not None:
+        return f"Every rule got {count(train.budget)} gradient evaluations in each experience."
+    if train.match == "gradients":
+        epochs = f"{train.epochs} epoch{'s' * (train.epochs != 1)}"
+        return (
+            f"Every rule got {train.passes:g} gradient evaluations for each minibatch of {epochs} in each experience, "
+            "so that rules whose steps take fewer trained for more epochs."
+        )
+    return "Every rule took the same number of steps, whatever gradient evaluations and time they took."
 
 
 def cost_table(summary: pd.DataFrame) -> pd.DataFrame:

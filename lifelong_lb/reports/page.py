@@ -9,7 +9,7 @@ import pandas as pd
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.comparisons import DEFINITIONS as COMPARISONS
 from lifelong_lb.reports.comparisons import readable_comparisons, verdict_on
-from lifelong_lb.reports.costs import cost_table
+from lifelong_lb.reports.costs import budget_sentence, cost_table
 from lifelong_lb.reports.drawing import Drawing
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.flatness import CORRELATION_HEADINGS, Flatness
@@ -127,6 +127,7 @@ def _context(
         "tables": {stream: sections(rows, readable_table(rows)) for stream, rows in own.items()},
         "figures": figures,
         "costs": {stream: sections(rows, costs.loc[rows.index]) for stream, rows in own.items()},
+        "budget": budget_sentence(study.train) if study else "",
         "cost_columns": [(title, "") for title in costs.columns],
         "definitions": zip(definitions(), [*(KNOWN[m].paper for m in MAIN_METRICS), ""], strict=True),
         "spread": SPREAD,

@@ -93,6 +93,7 @@ def write_record(
             "peak_memory": record.peak_memory,
             "initial_accuracy": list(record.initial_accuracy),
             "data": dict(record.data),
+            **({"budgets": [dict(budget) for budget in record.budgets]} if record.budgets else {}),
         },
     )
 

@@ -31,6 +31,8 @@ class RunRecord:
         traceback: the traceback of what went wrong; empty when there is none.
         environment: versions and hardware the run saw.
         data: what the images were: their source, number and hash, the class order, and how they were loaded.
+        budgets: what each experience was given, what was spent of it and in how many iterations, where the study
+            matches gradients or seconds.
     """
 
     run: str
@@ -49,6 +51,7 @@ class RunRecord:
     traceback: str = ""
     environment: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    budgets: Sequence[Mapping[str, float]] = field(default_factory=list)
 
 
 def check_place(record: RunRecord, seed: int | None) -> None:

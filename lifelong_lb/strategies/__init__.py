@@ -1,6 +1,7 @@
 """The Avalanche side: the plugin that applies a rule, the strategies, and what every run measures."""
 
 from lifelong_lb.strategies.augmentation import Augmentation
+from lifelong_lb.strategies.budget import Budget
 from lifelong_lb.strategies.build import OPTIMIZERS, boundary_plugins, build_optimizer, build_strategy
 from lifelong_lb.strategies.builders import STRATEGIES
 from lifelong_lb.strategies.costs import SamplesSeen, forget_peak_memory, peak_memory
@@ -28,6 +29,7 @@ __all__ = [
     "STRATEGIES",
     "AccuracyRecorder",
     "Augmentation",
+    "Budget",
     "DivergedError",
     "DivergenceGuard",
     "DuringTraining",

@@ -77,12 +77,13 @@ def build_optimizer(entry: OptimizerEntry, parameters: Iterable[nn.Parameter]) -
     return OPTIMIZERS[entry.name](entry, list(parameters))
 
 
-def boundary_plugins(entry: OptimizerEntry, experiences: int) -> list[Any]:
+def boundary_plugins(entry: OptimizerEntry, experiences: int, behind: Callable[[], float] | None = None) -> list[Any]:
     """What an optimizer's entry says of the boundaries of experiences, as plugins.
 
     Args:
         entry: what the study file says.
         experiences: how often the strategy is going to be trained.
+        behind: see :class:`~lifelong_lb.strategies.ScheduledLearningRate`.
 
     Returns:
         Plugins of a strategy; none where state and learning rate go on as they are.
@@ -92,7 +93,7 @@ def boundary_plugins(entry: OptimizerEntry, experiences: int) -> list[Any]:
         plugins.append(ResetOptimizerState())
     if entry.schedule is not None:
         factor, by, over = partial(rate_factor, entry.schedule), entry.schedule.by, entry.schedule.over
-        plugins.append(ScheduledLearningRate(factor, by=by, over=over, experiences=experiences))
+        plugins.append(ScheduledLearningRate(factor, by=by, over=over, experiences=experiences, behind=behind))
     return plugins
 
 

@@ -148,6 +148,16 @@ class Stopwatch(SupervisedPlugin):
         """
         self._seconds, self._started = self.seconds, None
 
+    def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Stand still, too, where an epoch was stopped before it began.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._started = None
+
 
 class DivergenceGuard(SupervisedPlugin):
     """Stops a run whose loss, or whose weights after an experience, are no longer finite numbers."""

@@ -87,6 +87,8 @@ class ScheduledLearningRate(SupervisedPlugin):
         by: whether epochs or iterations are counted. By epoch, the rate stays the same throughout an epoch.
         over: whether counting starts anew in each experience, or goes on through the stream.
         experiences: of the stream, of which each has an equal share; needed for ``over="stream"``.
+        behind: gives the share of the experience's training that lies behind, where a budget ends it; None for what
+            epochs say.
 
     Raises:
         ValueError: for another word, or a stream without a number of experiences.
@@ -103,6 +105,7 @@ class ScheduledLearningRate(SupervisedPlugin):
         by: Literal["epoch", "iteration"] = "epoch",
         over: Literal["experience", "stream"] = "experience",
         experiences: int | None = None,
+        behind: Callable[[], float] | None = None,
     ) -> None:
         super().__init__()
         if by not in ("epoch", "iteration"):
@@ -112,6 +115,7 @@ class ScheduledLearningRate(SupervisedPlugin):
         if over == "stream" and experiences is None:
             raise ValueError("over='stream' needs experiences, their number; got None")
         self.schedule, self.by, self.over, self.experiences = schedule, by, over, experiences
+        self._behind, self._before_epoch = behind, 0.0
         self._count = self._chunk = self._epoch = self._iteration = 0
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
@@ -139,6 +143,7 @@ class ScheduledLearningRate(SupervisedPlugin):
             kwargs: not used.
         """
         self._iteration = 0
+        self._before_epoch = 0.0 if self._behind is None else self._behind()
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Set the rate.
@@ -175,6 +180,12 @@ class ScheduledLearningRate(SupervisedPlugin):
         self._count += self.by == "epoch"
 
     def _share(self, strategy: Any) -> float:
+        if self._behind is not None:
+            done = self._behind() if self.by == "iteration" else self._before_epoch
+            if self.over == "experience":
+                return done
+            assert self.experiences is not None
+            return (experience_number(strategy) + done) / self.experiences
         an_epoch, within = (len(strategy.dataloader), self._iteration) if self.by == "iteration" else (1, 0)
         done, arrival = self._epoch * an_epoch + within, int(strategy.train_epochs) * an_epoch
         done, total = self._chunk * arrival + done, _arrivals(strategy.experience) * arrival

@@ -5,17 +5,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from lifelong_lb.config import DealtStream, StreamEntry
 from lifelong_lb.data.classes import class_order
+from lifelong_lb.data.dealing import experiences_of, positions
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
-from lifelong_lb.data.selection import select
+from lifelong_lb.data.selection import Indices, select
 from lifelong_lb.data.shape import Shape
-from lifelong_lb.seeding import BLUR, generator
 from lifelong_lb.streams.stream import Stream, arrangement, avalanche_streams, labelled_dataset
-
-Indices = NDArray[np.int64]
 
 
 def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
@@ -67,24 +64,6 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     )
 
 
-def positions(order: Sequence[int], labels: Indices) -> Indices:
-    """Places of labels in the class order.
-
-    Args:
-        order: the labels in the order in which a stream meets them.
-        labels: ``(N,)``, all of them in the order.
-
-    Returns:
-        ``(N,)``.
-
-    Example:
-        >>> positions((7, 2, 5), np.array([5, 5, 7])).tolist()
-        [2, 2, 0]
-    """
-    ascending = np.argsort(order)
-    return ascending[np.searchsorted(order, labels, sorter=ascending)]
-
-
 def asked(entry: DealtStream, position: Any, classes: int) -> tuple[Any, Any]:
     """Task label, and label that a model is asked for.
 
@@ -99,34 +78,6 @@ def asked(entry: DealtStream, position: Any, classes: int) -> tuple[Any, Any]:
     per = classes // entry.experiences
     task = position // per if entry.scenario == "task-incremental" else 0 * position
     return task, position if entry.scenario == "class-incremental" else position % per
-
-
-def experiences_of(
-    entry: DealtStream, position: Indices, chosen: Indices, seed: int, blurry: float = 0.0
-) -> list[Indices]:
-    """Deal images out over experiences.
-
-    Args:
-        entry: what the study file says.
-        position: ``(N,)``, the place of each image's class in the whole order.
-        chosen: ascending indices of the images to deal out.
-        seed: draws which of them go to other experiences.
-        blurry: share of each class's images that goes to other experiences, spread evenly over them.
-
-    Returns:
-        One array of ascending indices an experience.
-    """
-    T = entry.experiences
-    classes = np.unique(position[chosen]).tolist()
-    per = (max(classes) + 1) // T
-    home = position[chosen] // per
-    for place in classes if blurry else ():
-        draw = generator(seed, BLUR, place)
-        own = np.flatnonzero(position[chosen] == place)
-        moved = draw.permutation(own)[: round(len(own) * blurry)]
-        others = draw.permutation([i for i in range(T) if i != place // per])
-        home[moved] = others[np.arange(len(moved)) % (T - 1)]
-    return [chosen[home == i] for i in range(T)]
 
 
 def _datasets(

@@ -13,6 +13,7 @@ from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import (
     AccuracyRecorder,
     Augmentation,
+    Budget,
     DivergenceGuard,
     DuringTraining,
     SamplesSeen,
@@ -109,7 +110,12 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
     if evaluation.landscape is not None:
         meter = LandscapeMeter(evaluation.landscape, stream, config.seed, device, log)
         progress.landscape = meter.rows
-    boundaries = boundary_plugins(config.optimizer, 1 if once else stream.shape.experiences)
+    budget = _budget(config, applied, stopwatch, stream.shape.experiences if once else 1)
+    if budget is not None:
+        progress.budgets = budget.rows
+    boundaries = boundary_plugins(
+        config.optimizer, 1 if once else stream.shape.experiences, None if budget is None else budget.behind
+    )
     onlookers = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, *([during] if during else [])]
     strategy = build_strategy(
         config.strategy,
@@ -117,10 +123,17 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
         optimizer=build_optimizer(config.optimizer, model.parameters()),
         train=config.train,
         evaluation=evaluation,
-        plugins=[SeparateSeeds(config.seed), loading, *boundaries, applied, *onlookers],
+        plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *onlookers],
         device=device,
     )
     return Assembled(strategy, applied, own_gradients, stopwatch, samples, loading, recorder, during, meter)
+
+
+def _budget(config: RunConfig, applied: SharpnessAwarePlugin, stopwatch: Stopwatch, at_once: int) -> Budget | None:
+    if config.train.match == "steps":
+        return None
+    counts = {"gradients": lambda: applied.gradient_evaluations, "seconds": lambda: stopwatch.seconds}
+    return Budget(config.train, config.rule, counts[config.train.match], config.seed, at_once)
 
 
 def _loading(config: RunConfig) -> TensorLoading:

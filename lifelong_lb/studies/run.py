@@ -33,7 +33,7 @@ def execute(
         DivergedError: when loss or weights are no longer finite.
         UserError: when the images cannot be read, or an environment variable has a value that means nothing.
     """
-    stream = _load_stream(config, progress, roots)
+    stream = load_stream(config, progress, roots)
     run = assemble(config, stream, progress, device=device, log=log)
     everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
     if everything and not once:
@@ -75,7 +75,20 @@ def _measure(i: int, config: RunConfig, stream: Stream, run: Assembled, progress
     )
 
 
-def _load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) -> Stream:
+def load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) -> Stream:
+    """Load the images of a run and deal them out.
+
+    Args:
+        config: what to run.
+        progress: is told what the images are.
+        roots: folders of the data sets.
+
+    Returns:
+        The stream.
+
+    Raises:
+        UserError: when the images cannot be read, or dealt out as asked.
+    """
     images = load_images(find_images(config.stream, roots))
     stream = build_stream(config.stream, images, config.seed)
     progress.experiences = stream.shape.experiences

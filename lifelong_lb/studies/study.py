@@ -126,7 +126,7 @@ def run_study(
         jobs = _jobs(missing, file.labels(), folder, options, roots)
         watcher.start(len(runs), len(runs) - len(jobs))
         try:
-            EXECUTORS[options.executor](jobs, options.workers or _cores(), _ender(folder, watcher))
+            EXECUTORS[options.executor](jobs, options.workers or cores(), _ender(folder, watcher))
         except BaseException:
             with suppress(OSError):  # the first trouble is the one to tell
                 write_tables(folder, collect(folder))
@@ -292,5 +292,10 @@ def _ender(folder: ResultFolder, watcher: Watcher) -> Callable[[Job], None]:
     return ended
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many processor cores this process may use.
+
+    Returns:
+        Their number.
+    """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

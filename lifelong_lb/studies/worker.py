@@ -64,7 +64,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     message = trace = ""
     _say(f"run {job.config.run_id}: {job.title}")
     try:
-        with _quiet():
+        with quiet():
             execute(job.config, progress, roots=job.roots, device=device, log=_say, keep=partial(write_model, scratch))
     except DivergedError as error:
         status, message, trace = "diverged", str(error), traceback.format_exc()
@@ -90,6 +90,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         parameters=progress.parameters,
         peak_memory=peak_memory(device, alone=alone),
         data=progress.data,
+        budgets=progress.budgets,
     )
     if progress.landscape and job.config.evaluation.landscape is not None:
         write_landscape(scratch, progress.landscape, job.config.evaluation.landscape.model_dump(mode="json"))
@@ -141,8 +142,12 @@ _AVALANCHES_OWN = (
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without warnings about Avalanche's own code that nobody here can heed, some of them raised past any filter."""
+def quiet() -> Iterator[None]:
+    """Without warnings about Avalanche's own code that nobody here can heed, some of them raised past any filter.
+
+    Yields:
+        Nothing.
+    """
     with warnings.catch_warnings():
         show = warnings.showwarning
 

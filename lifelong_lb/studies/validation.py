@@ -1,0 +1,228 @@
+"""What ``validate`` says of a study: its grid, and what running it takes."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lifelong_lb.config import GridRun, StreamEntry, Study, Train, UserError, axis_labels, expand
+from lifelong_lb.data import cache_folder, data_roots, find_images
+from lifelong_lb.data.dealing import learnt_labels
+from lifelong_lb.data.prepared import prepared, prepared_already
+from lifelong_lb.data.selection import Labels
+from lifelong_lb.studies.forecast import Count, Training, rule_gradients, strategy_gradients, trainings
+from lifelong_lb.studies.study import cores
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Labels of a stream's images, as far as they can be told without decoding any.
+
+    Attributes:
+        train: labels of the train part; None where it is not known.
+        test: labels of the test part, likewise.
+        reason: why not.
+    """
+
+    train: Labels | None = None
+    test: Labels | None = None
+    reason: str = ""
+
+
+def labels_of(stream: StreamEntry, roots: Sequence[Path], *, prepare: bool = False) -> Parts:
+    """Labels of a stream's images.
+
+    Args:
+        stream: what the study file says.
+        roots: folders of the data sets.
+        prepare: whether images that are found may be decoded into the cache.
+
+    Returns:
+        Both parts, or the reason why they are not known.
+    """
+    try:
+        found = (prepared if prepare else prepared_already)(find_images(stream, roots), cache_folder())
+    except UserError as error:
+        return Parts(reason=str(error).splitlines()[0])
+    if found is None:
+        return Parts(reason=f"they are not prepared yet (lifelong-lb data prepare {stream.images})")
+    return Parts(found.train.y, found.test.y)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study spelled out, and what is known of its images.
+
+    Attributes:
+        study: the study.
+        runs: its runs.
+        roots: folders of the data sets.
+        found: labels of each of its streams.
+        parts: run id to what the run trains on, where that is known.
+    """
+
+    study: Study
+    runs: Sequence[GridRun]
+    roots: Sequence[Path]
+    found: Sequence[Parts]
+    parts: Mapping[str, list[Training]]
+
+
+def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) -> Plan:
+    """Spell a study out.
+
+    Args:
+        study: the study.
+        data: folder of the data sets; None for the usual places.
+        prepare: whether images that are found may be decoded into the cache.
+
+    Returns:
+        The plan.
+
+    Raises:
+        UserError: when the folder does not exist, or images that are there cannot be dealt out as asked.
+    """
+    runs, roots = expand(study), data_roots(data)
+    found = [labels_of(stream, roots, prepare=prepare) for stream in study.streams]
+    dealt: dict[tuple[int, int], list[Labels]] = {}
+    parts = {}
+    for run in runs:
+        config, index = run.config, run.entries["streams"]
+        train, test = found[index].train, found[index].test
+        if train is None or test is None:
+            continue
+        key = (index, config.seed)
+        if key not in dealt:
+            dealt[key] = learnt_labels(config.stream, train, test, config.seed)
+        parts[config.run_id] = trainings(config, dealt[key])
+    return Plan(study, runs, roots, found, parts)
+
+
+def gradients_of(plan: Plan) -> dict[str, tuple[Count, Count]]:
+    """Gradient evaluations of each run.
+
+    Args:
+        plan: the study.
+
+    Returns:
+        Run id to those of the rule, and the strategy's own; at least 0 where the images are not known.
+    """
+    unknown = Count(exact=False), Count(exact=False)
+    return {
+        run.config.run_id: (rule_gradients(run.config, parts), strategy_gradients(run.config, parts))
+        if (parts := plan.parts.get(run.config.run_id)) is not None
+        else unknown
+        for run in plan.runs
+    }
+
+
+def lines_about(plan: Plan) -> Iterator[str]:
+    """What ``validate`` prints about a checked study.
+
+    Args:
+        plan: the study.
+
+    Yields:
+        Lines.
+    """
+    study = plan.study
+    for axis in ("streams", "strategies", "rules", "optimizers"):
+        yield f"{axis:<10} {', '.join(axis_labels(getattr(study, axis), axis))}"
+    yield f"{'seeds':<10} {', '.join(map(str, study.seeds))}"
+    yield ""
+    yield from _about_budget(study.train)
+    yield from _about_gradients(plan)
+    yield ""
+
+
+def _about_budget(train: Train) -> Iterator[str]:
+    if train.match == "seconds":
+        yield f"train: at most {train.budget:g} seconds an experience; another run gives other numbers"
+    elif train.match == "gradients" and train.passes is not None:
+        yield f"train: {train.passes:g} gradient evaluations for each minibatch of {train.epochs} epochs"
+    elif train.match == "gradients":
+        yield f"train: {train.budget:g} gradient evaluations an experience"
+
+
+def _about_gradients(plan: Plan) -> Iterator[str]:
+    counts = gradients_of(plan)
+    whole = sum((rule for rule, _ in counts.values()), Count())
+    yield f"gradient evaluations of all runs: {_told(whole)}"
+    for index, name in enumerate(axis_labels(plan.study.rules, "rules")):
+        own = [counts[run.config.run_id][0] for run in plan.runs if run.entries["rules"] == index]
+        yield f"  {name}: {_told(sum(own, Count()))} in {len(own)} run{'s' * (len(own) != 1)}"
+    strategies = sum((counts[run][1] for run in plan.parts), Count())
+    if strategies.least or not strategies.exact:
+        yield f"  and the strategies' own: {strategies}"
+    for stream, parts in zip(axis_labels(plan.study.streams, "streams"), plan.found, strict=True):
+        if parts.reason:
+            yield f"  without {stream}, the number of whose images is not known: {parts.reason}"
+
+
+def _told(total: Count) -> str:
+    return str(total) if total.least or total.exact else "unknown"
+
+
+def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
+    """What ``validate --estimate`` prints: how long the study takes on this machine, after measuring a little.
+
+    Args:
+        plan: the study.
+        workers: runs at a time; None for one a core.
+
+    Yields:
+        Lines.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
+        from lifelong_lb.studies.calibration import calibrate, duration, kind_of, with_workers
+
+    known = [run for run in plan.runs if run.config.run_id in plan.parts]
+    workers = workers or cores()
+    speeds, reasons = calibrate(known, plan.roots)
+    durations = {
+        run.config.run_id: duration(run.config, plan.parts[run.config.run_id], speeds[kind_of(run)])
+        for run in known
+        if kind_of(run) in speeds
+    }
+    if not durations:
+        yield ": ".join(["time: not known, since nothing could be measured", *dict.fromkeys(reasons.values())])
+        yield ""
+        return
+    took = with_workers(durations, workers)
+    kinds = len({kind_of(run) for run in plan.runs})
+    least = "at least " if len(durations) < len(plan.runs) or not _all_exact(plan) else ""
+    yield (
+        f"time on this machine: {least}{clock(took.low)} to {clock(took.high)} with {workers} "
+        f"worker{'s' * (workers != 1)}, from {len(speeds)} of {kinds} kinds of runs measured on the CPU with one thread"
+    )
+    for reason in dict.fromkeys(reasons.values()):
+        left = sum(other == reason for other in reasons.values())
+        yield f"  not measured: {left} kind{'s' * (left != 1)} of runs ({reason})"
+    yield (
+        "  not in it: starting processes, decoding images, landscape, diagnostics and accuracies during training, "
+        "workers that slow each other down, what else runs on the machine then, experiences slower than the second"
+    )
+    yield ""
+
+
+def _all_exact(plan: Plan) -> bool:
+    return all(rule.exact for rule, _ in gradients_of(plan).values())
+
+
+def clock(seconds: float) -> str:
+    """A time for people.
+
+    Args:
+        seconds: how long.
+
+    Returns:
+        Such as ``"2.5 min"``.
+
+    Example:
+        >>> clock(4.21), clock(150), clock(9000)
+        ('4.2 s', '2.5 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,166 @@
+"""What is foretold of a study's gradients is what its runs count."""
+
+import re
+
+import numpy as np
+import pytest
+from tiny import TINY
+
+from lifelong_lb.config import RULE_ENTRIES, expand, parse_study
+from lifelong_lb.config.rules import GAM, CFlat, CFlatPlus, LookbehindSAM, LookSAM, MultistepSAM
+from lifelong_lb.optim import RULES
+from lifelong_lb.studies import calibration
+from lifelong_lb.studies.calibration import Duration, Speed, duration, with_workers
+from lifelong_lb.studies.forecast import Count, rule_gradients, strategy_gradients, trainings
+from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.run import execute
+from lifelong_lb.studies.validation import gradients_of, lines_about, lines_about_time, plan_of
+
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
+
+
+def settings(**changes):
+    return parse_study({
+        "streams": {"name": "split-digits", "images_per_class": 30},
+        "model": {"name": "mlp", "hidden": [8]},
+        "train": {"batch_size": 32, "epochs": 2},
+        "optimizers": {"name": "sgd", "lr": 0.01},
+        **changes,
+    })
+
+
+def counted(run):
+    progress = Progress()
+    execute(run.config, progress, roots=(), device="cpu", log=lambda line: None)
+    return progress.gradient_evaluations, progress.strategy_gradient_evaluations
+
+
+def compare(study):
+    runs = expand(study)
+    foretold = gradients_of(plan_of(study))
+    for run in runs:
+        for came, said in zip(counted(run), foretold[run.config.run_id], strict=True):
+            assert came == said.least if said.exact else came >= said.least, (run.config, came, said)
+    return [foretold[run.config.run_id] for run in runs]
+
+
+def test_every_rule():
+    rules = [
+        *RULE_ENTRIES,
+        {"name": "lookbehind-sam", "minibatch_switching": True},
+        {"name": "sam", "from_experience": 2},
+    ]
+    rules += [{"name": "gam", "alpha": 1}, {"name": "gam", "alpha": 1, "beta": 1}, {"name": "c-flat", "lamb": 0}]
+    said = compare(settings(rules=rules, train={"batch_size": 32}))
+    assert [rule for rule, (count, _) in zip(rules, said, strict=True) if not count.exact] == ["c-flat-plus"]
+    assert said[0] == (Count(5 * 2), Count())  # none: 5 experiences of 60 images, 2 minibatches each
+    assert said[1] == (Count(2 * 5 * 2), Count())
+
+
+@pytest.mark.parametrize(
+    ("strategies", "scenario"),
+    [
+        (["cumulative", "joint", "replay", "ewc", "agem", "gem", "gdumb", "mir", "der"], "task-incremental"),
+        (["cumulative", "joint", "rwalk", "mas", "gdumb", "gss", "icarl", "er-aml", "lwf"], "class-incremental"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Using a non-tuple sequence for multidimensional indexing:UserWarning")
+@pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context:DeprecationWarning")
+def test_strategies(strategies, scenario):
+    stream = {"name": "split-digits", "scenario": scenario, "validation": 0.8}  # experiences of different sizes
+    said = compare(
+        settings(streams=stream, strategies=strategies, rules={"name": "looksam", "k": 3}, train={"batch_size": 32})
+    )
+    inexact = [name for name, counts in zip(strategies, said, strict=True) if not all(c.exact for c in counts)]
+    assert set(inexact) <= {"gdumb", "gss", "icarl"}
+
+
+def test_chunks():
+    stream = {"name": "split-digits", "images_per_class": 6, "chunk": 10, "scenario": "class-incremental"}
+    train = {"batch_size": 4, "epochs": 2}
+    compare(settings(streams=stream, strategies=["naive", "mir"], rules="sam", train=train))
+
+
+def test_by_hand():
+    learnt = [np.array([0, 0, 0, 1, 1]), np.array([2, 2, 3])]
+    stream = {"name": "split-digits", "experiences": 2}
+    config = expand(settings(streams=stream, rules={"name": "looksam", "k": 2}, train={"batch_size": 2}))[0].config
+    parts = trainings(config, learnt)
+    assert [part.minibatches for part in parts] == [Count(3), Count(2)]
+    assert rule_gradients(config, parts) == Count((2 + 1 + 2) + (2 + 1))
+    assert strategy_gradients(config, parts) == Count()
+
+
+@pytest.mark.parametrize("name", RULE_ENTRIES)
+def test_entries_know_what_their_rules_take(name):
+    entries = [
+        RULE_ENTRIES[name](),
+        *{"gam": [GAM(alpha=1), GAM(alpha=1, gamma=0)], "c-flat": [CFlat(lamb=0)]}.get(name, []),
+    ]
+    for entry in entries:
+        span = [entry.gradients(step) for step in range(entry.k if isinstance(entry, LookSAM) else 1)]
+        mean = np.mean([(fewest + most) / 2 for fewest, most in span])
+        assert RULES[name](**entry.hyper_parameters()).gradient_evaluations == pytest.approx(mean)
+
+
+def test_rules_by_hand():
+    assert LookbehindSAM(k=2).gradients(7) == MultistepSAM(k=2).gradients(7) == (3, 3)
+    assert [LookSAM(k=3).gradients(step)[0] for step in range(5)] == [2, 1, 1, 2, 1]
+    assert CFlatPlus(lamb=0).gradients(0) == (1, 2)
+
+
+def test_validate_tells(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIFELONG_LB_CACHE", str(tmp_path / "cache"))
+    streams = [*TINY["streams"], {"name": "split-cifar100", "experiences": 5}]
+    study = parse_study({**TINY, "streams": streams, "strategies": "naive", "seeds": 1})
+    plan = plan_of(study, tmp_path)
+    plain, lookbehind = (count.least for count, _ in list(gradients_of(plan).values())[:2])
+    assert lookbehind == 3 * plain
+    told = "\n".join(lines_about(plan))
+    assert f"all runs: at least {4 * plain:,}\n  none: at least {plain:,} in 2 runs\n" in told
+    assert "without split-cifar100, the number of whose images is not known: " in told
+    assert not (tmp_path / "cache").exists()
+
+
+def test_estimates(monkeypatch, tmp_path):
+    monkeypatch.setattr(calibration, "SECONDS", 0.05)
+    plan = plan_of(settings(strategies=["naive", "joint"], rules=["none", "c-flat"], seeds=2))
+    measured = []
+    measure = calibration.measure
+
+    def noting(config, stream):
+        measured.append(config.rule.name)
+        return measure(config, stream, calibration.SECONDS)
+
+    monkeypatch.setattr(calibration, "measure", noting)
+    lines = list(lines_about_time(plan, workers=2))
+    assert sorted(measured) == ["c-flat", "c-flat", "none", "none"]  # each kind once, whatever the seeds
+    assert re.match(r"time on this machine: [\d.]+ s to [\d.]+ s with 2 workers, from 4 of 4 kinds of runs", lines[0])
+    monkeypatch.setattr(calibration, "ALTOGETHER", -1.0)
+    lines = list(lines_about_time(plan, workers=1))
+    assert lines[0] == "time: not known, since nothing could be measured: -1 seconds of measuring were over"
+
+
+def test_durations_by_hand():
+    config = expand(settings(streams={"name": "split-digits", "experiences": 2}, train={"batch_size": 2}))[0].config
+    parts = trainings(config, [np.zeros(10), np.zeros(6)])  # 5 and 3 gradients
+    speed = Speed(first=1.0, later=3.0, between=10.0, image=0.5, tested=[4, 8])
+    rest = 2 * 10.0 + (4 + 12) * 0.5
+    assert duration(config, parts, speed) == Duration(rest + 8.0, rest + 24.0)
+    runs = {"a": Duration(1, 2), "b": Duration(5, 9), "c": Duration(2, 3)}
+    assert with_workers(runs, 1) == Duration(8, 14)
+    assert with_workers(runs, 2) == Duration(5, 9)
+    assert with_workers({**runs, "d": Duration(4, 1)}, 2) == Duration(7, 9)
+    assert with_workers(runs, 4) == Duration(5, 9)
+
+
+def test_chunks_and_budgets_can_be_estimated():
+    stream = {"name": "split-digits", "images_per_class": 12, "chunk": 4, "scenario": "class-incremental"}
+    changes = {"batch_size": 4, "match": "gradients"}
+    for study in (
+        settings(streams=stream, rules="sam", train=changes),
+        settings(train={"match": "seconds", "budget": 9}),
+    ):
+        lines = list(lines_about_time(plan_of(study), workers=1))
+        assert "from 1 of 1 kinds" in lines[0]
+    assert "at least 45." in lines[0]
