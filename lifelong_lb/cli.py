@@ -38,9 +38,11 @@ OK, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, INTERRUPTED = 0, 1, 2, 130
 def run(
     study: StudyArgument,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Result folder; runs found there are kept.")],
-    workers: Annotated[str | None, typer.Option(metavar="N", help="Runs at a time; default: one a core.")] = None,
+    workers: Annotated[
+        str | None, typer.Option(metavar="N", help="Runs at a time; default: one a core or GPU.")
+    ] = None,
     executor: Annotated[str, typer.Option(help="in-process or local (a process a run).")] = "local",
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    device: Annotated[str, typer.Option(help="cpu, cuda, auto, or some CUDA devices: cuda:0,cuda:2.")] = "auto",
     data: DataFolder = None,
     download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
     assignments: Assignments = None,
@@ -48,7 +50,7 @@ def run(
         list[str] | None, typer.Option(metavar="STATUS", help="Run again what ended as failed, diverged or timeout.")
     ] = None,
 ) -> None:
-    """Run what is missing of a study; write tables and report into DIR.
+    """Run what is missing of a study; write tables and report into DIR. Several may do so at once, and share the runs.
 
     Exit code 0 when all runs are done, 1 when some are not, 2 when the input cannot be used.
     """
@@ -105,7 +107,7 @@ def report(
 
 @app.command()
 def status(folder: FolderArgument) -> None:
-    """Say how far the study in DIR has come: runs done, failed, diverged, missing.
+    """Say how far the study in DIR has come: runs done, failed, diverged, missing, running and in whose hands.
 
     Exit code 0 when all runs are done, 1 when some are not.
     """
@@ -113,7 +115,7 @@ def status(folder: FolderArgument) -> None:
 
     found = folder_status(ResultFolder(folder))
     typer.echo(", ".join(f"{count} {name}" for name, count in sorted(found.counts.items())))
-    for line in found.troubles:
+    for line in (*found.running, *found.troubles):
         typer.echo(line)
     if set(found.counts) - {"done"}:
         raise typer.Exit(SOME_RUNS_NOT_DONE)

@@ -1,5 +1,6 @@
 """Result files: names, layout, atomic writes, reading. Nothing else in the package knows a file name."""
 
+from lifelong_lb.store.claims import Claim, Claims, read_claims
 from lifelong_lb.store.folder import LOG, ResultFolder
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
@@ -22,6 +23,8 @@ __all__ = [
     "LOG",
     "SCHEMA",
     "STATUSES",
+    "Claim",
+    "Claims",
     "DamagedRunError",
     "FolderStatus",
     "Place",
@@ -32,6 +35,7 @@ __all__ = [
     "folder_status",
     "landscape_settings",
     "model_path",
+    "read_claims",
     "read_landscape",
     "stored_models",
     "write_landscape",

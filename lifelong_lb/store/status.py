@@ -1,10 +1,12 @@
 """How far a result folder has come."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lifelong_lb.config import UserError
+from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims
 from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.run_files import DamagedRunError
 
@@ -14,11 +16,14 @@ class FolderStatus:
     """How far a result folder has come.
 
     Attributes:
-        counts: number of runs by status; ``missing`` are those asked for that have not ended.
+        counts: number of runs by status; ``running`` are those in a launcher's hands, ``missing`` all others asked for
+            that have not ended.
+        running: a line for each run in a launcher's hands, with the launcher.
         troubles: a line for each run that ended otherwise than done, or whose folder is damaged.
     """
 
     counts: Counter[str]
+    running: Sequence[str] = field(default_factory=list)
     troubles: Sequence[str] = field(default_factory=list)
 
 
@@ -39,9 +44,15 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
         raise UserError(f"{folder.path}: no study here (study.json is missing)")
     counts: Counter[str] = Counter()
     seeds = file.seeds()
-    troubles = []
+    running, troubles = [], []
+    claims = {run: claim[-1] for run, claim in read_claims(folder.runs_path).items()}
     for run, label in file.labels().items():
         title = f"{' '.join(label.values())} seed {seeds[run]}"
+        claim = claims.get(run)
+        if claim is not None and not (claim.owner is not None and claim.owner.is_known_to_be_gone()):
+            counts["running"] += 1
+            running.append(f"{title}: {_in_progress(claim)}")
+            continue
         if not folder.has_run(run):
             counts["missing"] += 1
             continue
@@ -54,4 +65,18 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
         counts[record.status] += 1
         if record.status != "done":
             troubles.append(f"{title}: {record.status}: {record.message} (see {folder.run_path(run)})")
-    return FolderStatus(counts, troubles)
+    return FolderStatus(counts, running, troubles)
+
+
+def _in_progress(claim: Claim) -> str:
+    if claim.owner is None:
+        return "claimed by a launcher that has not yet said who it is"
+    line = f"running since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(claim.since))}, "
+    line += f"process {claim.owner.pid} on {claim.owner.host}"
+    try:
+        silent = time.time() - claim.path.stat().st_mtime
+    except FileNotFoundError:
+        return f"{line}, just ended"
+    if claim.owner.can_be_seen() or silent < SECONDS_OF_SILENCE:
+        return line
+    return f"{line}, which has given no sign of life for {silent:.0f} s"

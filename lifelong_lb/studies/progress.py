@@ -1,6 +1,7 @@
 """Progress for people: a bar in a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -8,9 +9,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy
 from lifelong_lb.store import RunRecord
+from lifelong_lb.studies.watching import Watcher
 
 
-class ConsoleWatcher:
+class ConsoleWatcher(Watcher):
     """Prints a line for each run that ends; in a terminal a bar with the time left stays below them.
 
     Args:
@@ -24,17 +26,17 @@ class ConsoleWatcher:
         self._total = self._done = 0
         self._started = 0.0
 
-    def start(self, total: int, present: int) -> None:
+    def start(self, total: int, present: Mapping[str, int]) -> None:
         """Say how much there is to do.
 
         Args:
             total: runs in the study.
-            present: how many of them are there already.
+            present: status to number of those that are there already.
         """
-        self._total, self._done, self._started = total, present, time.monotonic()
-        there = f", {present} of them there already" if present else ""
-        self._console.print(f"{total} runs{there}", highlight=False)
-        if self._console.is_terminal and present < total:
+        there = sum(present.values())
+        self._total, self._done, self._started = total, there, time.monotonic()
+        self._console.print(f"{total} runs{f', {there} of them there already' if there else ''}", highlight=False)
+        if self._console.is_terminal and there < total:
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -44,15 +46,16 @@ class ConsoleWatcher:
                 TimeRemainingColumn(),
             )
             self._bar = Progress(*columns, console=self._console)
-            self._task = self._bar.add_task("runs", total=total, completed=present)
+            self._task = self._bar.add_task("runs", total=total, completed=there)
             self._bar.start()
 
-    def ended(self, title: str, record: RunRecord) -> None:
+    def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
         """Tell of a run.
 
         Args:
             title: what it was.
             record: what it left behind.
+            elsewhere: whether another launcher has done it.
         """
         self._done += 1
         if self._bar is not None:
@@ -63,8 +66,19 @@ class ConsoleWatcher:
         else:
             outcome = f"{record.status.upper()}: {record.message}"
         seconds = time.monotonic() - self._started
-        line = f"[{self._done}/{self._total}, {seconds:.0f} s] {title}: {outcome}"
+        where = " (elsewhere)" if elsewhere else ""
+        line = f"[{self._done}/{self._total}, {seconds:.0f} s] {title}{where}: {outcome}"
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def waiting(self, runs: int) -> None:
+        """Say that others are at work on all that is left.
+
+        Args:
+            runs: how many runs are left.
+        """
+        what = f"{runs} runs that are" if runs > 1 else "a run that is"
+        line = f"waiting for {what} in progress elsewhere; lifelong-lb status says where"
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def stop(self) -> None:
         """Take the bar away."""

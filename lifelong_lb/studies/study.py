@@ -1,12 +1,13 @@
 """A whole study: what is missing is run, what is there is kept, tables and report are made from all of it."""
 
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lifelong_lb.config import GridRun, Study, UserError, expand, parse_study, read_study, unknown_name
 from lifelong_lb.config.models import Timm
@@ -15,39 +16,15 @@ from lifelong_lb.data import cache_folder, data_roots, find_images, prepared
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.selection import check_images
 from lifelong_lb.reports import Results, collect, write_report, write_tables
-from lifelong_lb.store import STATUSES, DamagedRunError, ResultFolder, RunRecord, StudyFile
+from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, StudyFile
+from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.environment import code_version
 from lifelong_lb.studies.executors import EXECUTORS
 from lifelong_lb.studies.job import Job
-
-SECONDS_BETWEEN_TABLES = 20.0
-"""How often the tables are brought up to date while a study runs."""
-
-
-class Watcher(Protocol):
-    """Somebody who is told how a study goes."""
-
-    def start(self, total: int, present: int) -> None:
-        """Called once: so many runs in the study, so many of them there already."""
-
-    def ended(self, title: str, record: RunRecord) -> None:
-        """Called after each run."""
-
-    def stop(self) -> None:
-        """Called at the end, however it comes."""
-
-
-class Silent:
-    """A watcher who says nothing."""
-
-    def start(self, total: int, present: int) -> None:
-        """Do nothing."""
-
-    def ended(self, title: str, record: RunRecord) -> None:
-        """Do nothing."""
-
-    def stop(self) -> None:
-        """Do nothing."""
+from lifelong_lb.studies.limits import Limits
+from lifelong_lb.studies.queue import RunQueue
+from lifelong_lb.studies.relay import Relay
+from lifelong_lb.studies.watching import Watcher
 
 
 @dataclass(frozen=True)
@@ -57,7 +34,7 @@ class _Options:
     Attributes:
         workers: runs at a time; None for one a core.
         executor: a key of :data:`~lifelong_lb.studies.executors.EXECUTORS`.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        device: what runs compute on, see :func:`~lifelong_lb.studies.devices.devices`.
         data: folder of the data sets; None for the usual places.
         download: whether data sets that are not found may be downloaded.
         retry: statuses of ended runs that shall be run again.
@@ -85,12 +62,16 @@ def run_study(
 ) -> Results:
     """Run what is missing of a study, and write its tables and report.
 
+    Several may do so in one folder at once, on one machine or on several that share it: each run is done by one of
+    them, and each ends when all runs of its study have ended, after taking over what others have left undone.
+
     Args:
         config: a study, its plain values, or the path of a study file.
         out: result folder. Runs that are there already are kept; a study with other shared settings is refused.
-        workers: runs at a time; None for one a core.
+        workers: runs at a time; None for one a core, or one a CUDA device.
         executor: ``"local"``, a process a run, or ``"in-process"``.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``, which takes CUDA where there is one.
+        device: ``"cpu"``; ``"cuda"``, all devices of which runs are dealt out to in turn; ``"auto"``, which takes CUDA
+            where there is one; or some of its devices, such as ``"cuda:0,cuda:2"``.
         data: folder of the data sets; None for ``$LIFELONG_LB_DATA``, then the platform's cache folder.
         download: whether data sets that are not found may be downloaded.
         retry: statuses (failed, diverged, timeout) of ended runs that shall be run again.
@@ -105,8 +86,8 @@ def run_study(
     """
     statuses = (retry,) if isinstance(retry, str) else tuple(retry)
     options = _Options(workers, executor, device, None if data is None else Path(data), download, statuses)
-    watcher = watcher or Silent()
     _check_options(options)
+    limits = Limits.of(options.workers, devices(options.device), None)
     study = as_study(config)
     runs = expand(study)
     folder = ResultFolder(Path(out).absolute())
@@ -118,19 +99,42 @@ def run_study(
     with folder.locked():
         file = _merged(folder, study)
         folder.write_study(file)
-        folder.remove_leftovers()
-        missing = [run for run in runs if _is_missing(folder, run, options.retry)]
-        jobs = _jobs(missing, file.labels(), folder, options, roots)
-        watcher.start(len(runs), len(runs) - len(jobs))
-        try:
-            EXECUTORS[options.executor](jobs, options.workers or _cores(), _ender(folder, watcher))
-        except BaseException:
-            with suppress(OSError):  # the first trouble is the one to tell
-                write_tables(folder, collect(folder))
-            raise
-        finally:
-            watcher.stop()
+    _do(runs, file, folder, options, limits, roots, watcher or Watcher())
+    with folder.locked():  # whoever is last has read every run
         return write_report(folder)
+
+
+def _do(
+    runs: Sequence[GridRun],
+    file: StudyFile,
+    folder: ResultFolder,
+    options: _Options,
+    limits: Limits,
+    roots: tuple[Path, ...],
+    watcher: Watcher,
+) -> None:
+    """Do the runs that are missing, together with whoever else does so."""
+    stamps = {run.config.run_id: folder.stamp(run.config.run_id) for run in runs}
+    found = [(run, _status(folder, run)) for run in runs]
+    missing = [run for run, status in found if status is None or status in options.retry]
+    present = Counter(status for _, status in found if status is not None and status not in options.retry)
+    jobs = _jobs(missing, file.labels(), folder, roots)
+    told = Relay(watcher, partial(_bring_up_to_date, folder))
+    told.start(len(runs), present)
+    try:
+        with Claims(folder.runs_path) as claims:
+            claims.tidy()
+            folder.remove_leftovers(claims)
+            try:
+                EXECUTORS[options.executor](RunQueue(folder, jobs, stamps, claims, told), limits)
+            finally:
+                folder.remove_leftovers(claims)
+    except BaseException:
+        with suppress(OSError):  # the first trouble is the one to tell
+            _bring_up_to_date(folder)
+        raise
+    finally:
+        told.stop()
 
 
 def _merged(folder: ResultFolder, study: Study) -> StudyFile:
@@ -168,25 +172,6 @@ def _check_options(options: _Options) -> None:
     for status in options.retry:
         if status not in STATUSES or status == "done":
             raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))
-    check_device(options.device)
-
-
-def check_device(device: str) -> None:
-    """See that a device is known, and there.
-
-    Args:
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
-
-    Raises:
-        UserError: when it is not.
-    """
-    if device not in ("auto", "cpu", "cuda"):
-        raise UserError(unknown_name("device", device, ("auto", "cpu", "cuda")))
-    if device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise UserError("device cuda: torch finds no CUDA device on this machine; use cpu or auto")
 
 
 def _checked_data(study: Study, options: _Options) -> tuple[Path, ...]:
@@ -225,20 +210,18 @@ def _try_out_models(runs: Sequence[GridRun]) -> None:
                 raise UserError(f"model: {error}") from None
 
 
-def _is_missing(folder: ResultFolder, run: GridRun, retry: Sequence[str]) -> bool:
-    if not folder.has_run(run.config.run_id):
-        return True
+def _status(folder: ResultFolder, run: GridRun) -> str | None:
+    """How a run has ended; None for one that has not, or cannot be read."""
     try:
-        return folder.read_run(run.config.run_id, run.config.seed).status in retry
+        return folder.read_run(run.config.run_id, run.config.seed).status if folder.has_run(run.config.run_id) else None
     except DamagedRunError:
-        return True
+        return None
 
 
 def _jobs(
     runs: Sequence[GridRun],
     labels: Mapping[str, Mapping[str, str]],
     folder: ResultFolder,
-    options: _Options,
     roots: tuple[Path, ...],
 ) -> list[Job]:
     environment = code_version()
@@ -248,7 +231,6 @@ def _jobs(
             title=" ".join([*labels[run.config.run_id].values(), f"seed {run.config.seed}"]),
             out=folder.path,
             roots=roots,
-            device=options.device,
             threads=1,
             environment=environment,
         )
@@ -256,19 +238,7 @@ def _jobs(
     ]
 
 
-def _ender(folder: ResultFolder, watcher: Watcher) -> Callable[[Job], None]:
-    """What to do after each run: tell, and now and then bring the tables up to date."""
-    written = time.monotonic()
-
-    def ended(job: Job) -> None:
-        nonlocal written
-        watcher.ended(job.title, folder.read_run(job.config.run_id))
-        if time.monotonic() - written > SECONDS_BETWEEN_TABLES:
-            write_tables(folder, collect(folder))
-            written = time.monotonic()
-
-    return ended
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _bring_up_to_date(folder: ResultFolder) -> None:
+    """Write the tables, unless another launcher is just doing so."""
+    with suppress(TimeoutError), folder.locked(seconds=0):
+        write_tables(folder, collect(folder))

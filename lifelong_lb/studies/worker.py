@@ -25,6 +25,7 @@ from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status, write_landsc
 from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.processes import TERMINATED
 from lifelong_lb.studies.run import execute
 
 
@@ -36,10 +37,13 @@ def work_in_process_of_its_own(job: Job) -> None:
     Args:
         job: the run.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the scratch folder goes too
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher says when to end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so that the scratch folder goes too
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
         faulthandler.enable()
+        if hasattr(faulthandler, "register"):
+            faulthandler.register(signal.SIGUSR1)  # comes before a run that has used up its time is killed
         work(job, scratch, alone=True)
 
 
@@ -100,19 +104,20 @@ def _say(line: str) -> None:
 
 
 def device_of(wanted: str) -> str:
-    """Choose a device, and have torch compute the same numbers on it each time as far as it can.
+    """Make ready a device, and have torch compute the same numbers on it each time as far as it can.
 
     Args:
-        wanted: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        wanted: a name as torch knows it, such as ``"cuda:1"``.
 
     Returns:
-        ``"cpu"`` or ``"cuda"``.
+        ``"cpu"``, or ``"cuda"`` with the device that is wanted made the current one.
     """
-    device = wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda":
+    device = torch.device(wanted)
+    if device.type == "cuda":
+        torch.cuda.set_device(0 if device.index is None else device.index)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
-    return device
+    return device.type
 
 
 def _environment(job: Job, device: str) -> dict[str, Any]:

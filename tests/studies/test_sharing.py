@@ -1,0 +1,184 @@
+"""Several launchers in one folder: each run is done once, and what a dead one has left is done by another."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from tiny import TINY
+
+from lifelong_lb.config import expand, parse_study
+from lifelong_lb.store import Claims, ResultFolder, RunRecord, StudyFile, folder_status
+from lifelong_lb.store.owner import Owner
+from lifelong_lb.studies import Watcher
+from lifelong_lb.studies.job import Job
+from lifelong_lb.studies.queue import RunQueue
+
+LAUNCHERS = """
+import json, os, sys, time
+from pathlib import Path
+import lifelong_lb.studies.worker  # once for all of them
+from lifelong_lb.studies import Watcher, run_study
+
+out, studies, options = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
+
+class Notes(Watcher):
+    def __init__(self):
+        self.begun_here, self.ended_here, self.ended_elsewhere = [], [], []
+    def begun(self, run, title):
+        self.begun_here.append(run)
+        time.sleep(0.2)  # the others come to it, too
+    def ended(self, title, record, *, elsewhere):
+        (self.ended_elsewhere if elsewhere else self.ended_here).append(record.run)
+
+children = []
+for i, study in enumerate(studies):
+    if (child := os.fork()) == 0:
+        notes = Notes()
+        results = run_study(study, out, executor="in-process", watcher=notes, **options)
+        (out / f"notes-{i}.json").write_text(json.dumps({**vars(notes), "rows": len(results.runs)}))
+        os._exit(0)
+    children.append(child)
+sys.exit(sum(os.waitpid(child, 0)[1] for child in children) != 0)
+"""
+
+SMALL = {**TINY, "strategies": "naive", "rules": ["none", {"name": "lookbehind-sam", "k": 2}], "seeds": 2}
+
+
+def launch(out, studies, **options):
+    """Launchers that begin at once, each in a process of its own; what each has been told."""
+    words = [sys.executable, "-W", "ignore", "-c", LAUNCHERS, str(out), json.dumps(studies), json.dumps(options)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads((out / f"notes-{i}.json").read_text()) for i in range(len(studies))]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the launchers are forked")
+def test_launchers_share_a_study_and_a_wider_one(tmp_path):
+    notes = launch(tmp_path, [SMALL, {**SMALL, "seeds": 3}])
+    begun = [run for note in notes for run in note["begun_here"]]
+    assert len(begun) == len(set(begun)) == 6
+    assert all(note["begun_here"] == note["ended_here"] for note in notes)
+    assert [len(note["ended_here"]) + len(note["ended_elsewhere"]) for note in notes] == [4, 6]
+    assert all(note["begun_here"] for note in notes)
+    folder = ResultFolder(tmp_path)
+    assert folder_status(folder).counts == {"done": 6}
+    assert {p.name for p in folder.runs_path.iterdir()} == set(begun)
+    for run in begun:
+        assert (folder.run_path(run) / "result.json").is_file()
+
+
+def job(config, out):
+    return Job(config=config, title=config.run_id, out=out, roots=(), threads=1, environment={})
+
+
+class Told(Watcher):
+    def __init__(self):
+        self.lines = []
+
+    def begun(self, run, title):
+        self.lines.append(("begun", run))
+
+    def ended(self, title, record, *, elsewhere):
+        self.lines.append((record.status, record.run, elsewhere))
+
+    def waiting(self, runs):
+        self.lines.append(("waiting", runs))
+
+
+@pytest.fixture
+def launchers(tmp_path):
+    """Two launchers that want the same two runs."""
+    study = parse_study({"streams": "split-digits", "rules": "none", "seeds": 2})
+    folder = ResultFolder(tmp_path)
+    folder.check_writable()
+    folder.write_study(StudyFile.of(study))
+    configs = [run.config for run in expand(study)]
+
+    def launcher(owner=None):
+        claims, told = Claims(folder.runs_path, owner), Told()
+        stamps = {config.run_id: folder.stamp(config.run_id) for config in configs}
+        return RunQueue(folder, [job(config, tmp_path) for config in configs], stamps, claims, told), claims, told
+
+    return launcher, [config.run_id for config in configs]
+
+
+def publish(queue, job, status="failed"):
+    with queue.folder.new_run(job.config.run_id) as scratch:
+        queue.folder.write_run(RunRecord(job.config.run_id, job.config.to_json(), status, message="x"), scratch)
+
+
+def test_who_gets_which(launchers, monkeypatch):
+    monkeypatch.setattr("lifelong_lb.studies.queue.SECONDS_BETWEEN_LOOKS", 0)
+    launcher, runs = launchers
+    (mine, _, told), (other, _, told_other) = launcher(), launcher()
+    first, second = mine.take(), other.take()
+    assert [first.config.run_id, second.config.run_id] == runs
+    assert mine.take() is other.take() is None
+    assert mine.has_more
+    mine.wait()
+    mine.wait()
+    publish(other, second)
+    other.ended(second)
+    assert mine.take() is None
+    assert not mine.has_more
+    publish(mine, first)
+    mine.ended(first)
+    assert other.take() is None
+    assert not other.has_more
+    assert told.lines == [
+        ("begun", runs[0]),
+        ("waiting", 1),
+        ("failed", runs[1], True),
+        ("failed", runs[0], False),
+    ]
+    assert told_other.lines == [("begun", runs[1]), ("failed", runs[1], False), ("failed", runs[0], True)]
+    assert {p.name for p in mine.folder.runs_path.iterdir()} == set(runs)
+
+
+def test_two_that_try_again_what_had_failed_do_so_once(launchers):
+    launcher, runs = launchers
+    before, _, _ = launcher()
+    while (job := before.take()) is not None:
+        publish(before, job)
+        before.ended(job)
+    (mine, _, told), (other, _, told_other) = launcher(), launcher()  # both have seen the old failures
+    while (job := mine.take()) is not None:
+        publish(mine, job)
+        mine.ended(job)
+    assert other.take() is None
+    assert not other.has_more
+    assert told_other.lines == [("failed", run, True) for run in runs]
+    assert [line for line in told.lines if line[0] == "begun"] == [("begun", run) for run in runs]
+
+
+def test_what_a_dead_launcher_has_left_is_done_by_another(launchers):
+    launcher, runs = launchers
+    dead, _, _ = launcher(replace(Owner.here(), pid=2**22 + 1))
+    left = dead.take()
+    mine, _, _ = launcher()
+    assert [mine.take().config.run_id, mine.take().config.run_id] == runs
+    assert not dead.is_ours(left)  # should it wake up again
+    dead.put_back(left)
+    assert dead.take() is None
+    assert dead.has_more
+
+
+def test_status_says_in_whose_hands_a_run_is(launchers):
+    launcher, runs = launchers
+    mine, _, _ = launcher()
+    dead, _, _ = launcher(replace(Owner.here(), pid=2**22 + 1))
+    remote, _, _ = launcher(replace(Owner.here(), host="far-away", pid=7))
+    assert dead.take()
+    found = folder_status(mine.folder)
+    assert (found.counts, found.running) == ({"missing": 2}, [])
+    assert mine.take()
+    assert remote.take()
+    found = folder_status(mine.folder)
+    assert found.counts == {"running": 2}
+    assert found.running[0].endswith(f"process {os.getpid()} on {Owner.here().host}")
+    assert found.running[1].endswith("process 7 on far-away")
+    os.utime(mine.folder.runs_path / f".{runs[1]}.claim-1", (1, 1))
+    assert "process 7 on far-away, which has given no sign of life for " in folder_status(mine.folder).running[1]
