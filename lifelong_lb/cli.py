@@ -1,8 +1,10 @@
 """The command line: it parses, calls and prints."""
 
+import os
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -49,6 +51,10 @@ def run(
     retry: Annotated[
         list[str] | None, typer.Option(metavar="STATUS", help="Run again what ended as failed, diverged or timeout.")
     ] = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Stop a run that takes longer: seconds, or 30m, 2h; default: never."),
+    ] = None,
 ) -> None:
     """Run what is missing of a study; write tables and report into DIR. Several may do so at once, and share the runs.
 
@@ -58,8 +64,10 @@ def run(
 
     from lifelong_lb.config import expand, read_study
     from lifelong_lb.studies import run_study
+    from lifelong_lb.studies.durations import seconds
     from lifelong_lb.studies.progress import ConsoleWatcher
 
+    _heed_interrupts()
     checked = read_study(study, assignments or ())
     results = run_study(
         checked,
@@ -70,6 +78,7 @@ def run(
         data=data,
         download=download,
         retry=retry or (),
+        timeout=None if timeout is None else seconds("--timeout", timeout),
         watcher=ConsoleWatcher(Console(stderr=True)),
     )
     asked = {run.config.run_id for run in expand(checked)}
@@ -301,6 +310,20 @@ def _place_for_a_joint_report(folders: list[Path], out: Path | None) -> Path:
             f"--out {out}: holds runs of its own, or is one of the folders; a joint report needs another folder"
         )
     return out
+
+
+def _heed_interrupts() -> None:
+    """Let SIGTERM, which clusters send, end a study like Ctrl-C, and say what a second one does."""
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+
+    def interrupt(*_: object) -> NoReturn:
+        for number in numbers:
+            signal.signal(number, signal.default_int_handler)
+        os.write(2, b"stopping the runs under way; once more stops at once\n")  # safe in the midst of another print
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
 
 
 def _whole_number(option: str, text: str | None) -> int | None:

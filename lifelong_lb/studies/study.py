@@ -1,5 +1,6 @@
 """A whole study: what is missing is run, what is there is kept, tables and report are made from all of it."""
 
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ class _Options:
         data: folder of the data sets; None for the usual places.
         download: whether data sets that are not found may be downloaded.
         retry: statuses of ended runs that shall be run again.
+        timeout: seconds that a run may take; None for as long as it likes.
     """
 
     workers: int | None = None
@@ -46,6 +48,7 @@ class _Options:
     data: Path | None = None
     download: bool = False
     retry: Sequence[str] = ()
+    timeout: float | None = None
 
 
 def run_study(
@@ -58,6 +61,7 @@ def run_study(
     data: str | os.PathLike[str] | None = None,
     download: bool = False,
     retry: Sequence[str] = (),
+    timeout: float | None = None,
     watcher: Watcher | None = None,
 ) -> Results:
     """Run what is missing of a study, and write its tables and report.
@@ -75,6 +79,8 @@ def run_study(
         data: folder of the data sets; None for ``$LIFELONG_LB_DATA``, then the platform's cache folder.
         download: whether data sets that are not found may be downloaded.
         retry: statuses (failed, diverged, timeout) of ended runs that shall be run again.
+        timeout: seconds that a run may take from the start of its process; one that takes longer is stopped, after it
+            has said in its log where it is, and recorded as ``timeout``. None for as long as it likes.
         watcher: is told how it goes.
 
     Returns:
@@ -85,9 +91,9 @@ def run_study(
             run or written then.
     """
     statuses = (retry,) if isinstance(retry, str) else tuple(retry)
-    options = _Options(workers, executor, device, None if data is None else Path(data), download, statuses)
+    options = _Options(workers, executor, device, None if data is None else Path(data), download, statuses, timeout)
     _check_options(options)
-    limits = Limits.of(options.workers, devices(options.device), None)
+    limits = Limits.of(options.workers, devices(options.device), options.timeout)
     study = as_study(config)
     runs = expand(study)
     folder = ResultFolder(Path(out).absolute())
@@ -129,9 +135,10 @@ def _do(
                 EXECUTORS[options.executor](RunQueue(folder, jobs, stamps, claims, told), limits)
             finally:
                 folder.remove_leftovers(claims)
-    except BaseException:
-        with suppress(OSError):  # the first trouble is the one to tell
-            _bring_up_to_date(folder)
+    except BaseException as trouble:
+        if not isinstance(trouble.__context__, KeyboardInterrupt):  # a second Ctrl-C wants nothing more
+            with suppress(OSError):  # the first trouble is the one to tell
+                _bring_up_to_date(folder)
         raise
     finally:
         told.stop()
@@ -169,6 +176,11 @@ def _check_options(options: _Options) -> None:
         raise UserError(unknown_name("executor", options.executor, EXECUTORS))
     if options.workers is not None and options.workers < 1:
         raise UserError(f"workers must be at least 1; got {options.workers}")
+    if options.timeout is not None:
+        if not 0 < options.timeout < math.inf:
+            raise UserError(f"timeout must be a positive number of seconds; got {options.timeout!r}")
+        if options.executor == "in-process":
+            raise UserError("timeout needs the executor local: nobody could stop a run that is done in this process")
     for status in options.retry:
         if status not in STATUSES or status == "done":
             raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))

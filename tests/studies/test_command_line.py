@@ -322,6 +322,9 @@ USELESS = {
     "executor": ({}, ["--executor", "locl"], "unknown executor 'locl'; did you mean 'local'?"),
     "device": ({}, ["--device", "gpu"], "unknown device 'gpu'"),
     "retry": ({}, ["--retry", "fail"], "unknown status to retry 'fail'; did you mean 'failed'?"),
+    "timeout": ({}, ["--timeout", "soon"], "--timeout must be a positive number of seconds, or such as 90s, 30m, 2h"),
+    "timeout 0": ({}, ["--timeout", "0"], "got '0'"),
+    "timeout of nobody": ({}, ["--timeout", "9", "--executor", "in-process"], "timeout needs the executor local"),
     "set": ({}, ["--set", "train.batchsize=3"], "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
     "option": ({}, ["--wrkers", "2"], "--wrkers"),
 }
