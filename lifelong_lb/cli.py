@@ -55,6 +55,9 @@ def run(
         str | None,
         typer.Option(metavar="TIME", help="Stop a run that takes longer: seconds, or 30m, 2h; default: never."),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Tell of progress in JSON, an object a line; the summary goes to stderr.")
+    ] = False,
 ) -> None:
     """Run what is missing of a study; write tables and report into DIR. Several may do so at once, and share the runs.
 
@@ -65,6 +68,7 @@ def run(
     from lifelong_lb.config import expand, read_study
     from lifelong_lb.studies import run_study
     from lifelong_lb.studies.durations import seconds
+    from lifelong_lb.studies.json_lines import JsonWatcher
     from lifelong_lb.studies.progress import ConsoleWatcher
 
     _heed_interrupts()
@@ -79,10 +83,10 @@ def run(
         download=download,
         retry=retry or (),
         timeout=None if timeout is None else seconds("--timeout", timeout),
-        watcher=ConsoleWatcher(Console(stderr=True)),
+        watcher=JsonWatcher(sys.stdout) if as_json else ConsoleWatcher(Console(stderr=True)),
     )
     asked = {run.config.run_id for run in expand(checked)}
-    _conclude(out, results, asked)
+    _conclude(out, results, asked, err=as_json)
 
 
 @app.command()
@@ -335,12 +339,12 @@ def _whole_number(option: str, text: str | None) -> int | None:
         raise UserError(f"{option} must be a whole number, at least 1; got {text!r}") from None
 
 
-def _conclude(folder: Path, results: "Results", asked: set[str] | None = None) -> None:
+def _conclude(folder: Path, results: "Results", asked: set[str] | None = None, *, err: bool = False) -> None:
     """Print the summary; exit with 1 unless all runs asked for (by default, all of the folder) are done."""
     from lifelong_lb.reports import summary_text
 
-    typer.echo(summary_text(results))
-    typer.echo(f"report: {folder / 'report.html'}")
+    typer.echo(summary_text(results), err=err)
+    typer.echo(f"report: {folder / 'report.html'}", err=err)
     done = set(results.runs.loc[results.runs["status"] == "done", "run"])
     if (asked - done) if asked is not None else (results.missing or len(done) < len(results.runs)):
         raise typer.Exit(SOME_RUNS_NOT_DONE)

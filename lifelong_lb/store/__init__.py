@@ -2,6 +2,7 @@
 
 from lifelong_lb.store.claims import Claim, Claims, read_claims
 from lifelong_lb.store.folder import LOG, ResultFolder
+from lifelong_lb.store.how_far import HowFar, read_how_far, write_how_far
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
     landscape_settings,
@@ -27,6 +28,7 @@ __all__ = [
     "Claims",
     "DamagedRunError",
     "FolderStatus",
+    "HowFar",
     "Place",
     "ResultFolder",
     "RunRecord",
@@ -36,8 +38,10 @@ __all__ = [
     "landscape_settings",
     "model_path",
     "read_claims",
+    "read_how_far",
     "read_landscape",
     "stored_models",
+    "write_how_far",
     "write_landscape",
     "write_model",
 ]

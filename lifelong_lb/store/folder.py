@@ -14,6 +14,7 @@ import pandas as pd
 from lifelong_lb.config import UserError
 from lifelong_lb.store.claims import Claims
 from lifelong_lb.store.files import write_bytes, write_json, write_text
+from lifelong_lb.store.how_far import HOW_FAR
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.run_files import (
     CONTINUAL_COLUMNS,
@@ -235,7 +236,8 @@ class ResultFolder:
             continual: accuracies measured during training, the values of :data:`CONTINUAL_COLUMNS`.
         """
         write_record(scratch, record, diagnostics, continual)
-        (scratch / OWNER).unlink(missing_ok=True)
+        for name in (OWNER, HOW_FAR):
+            (scratch / name).unlink(missing_ok=True)
         scratch.chmod(0o755)
         self._publish(record, scratch)
 
@@ -300,13 +302,14 @@ class ResultFolder:
         path = self.path / name
         write_bytes(path, content.encode("utf-8") if isinstance(content, str) else content)
 
-    def remove_leftovers(self, claims: Claims) -> None:
+    def remove_leftovers(self, claims: Claims, run: str = "*") -> None:
         """Remove scratch folders of processes that are gone (of this machine; another machine's are left alone).
 
         Args:
             claims: the launcher's; what belongs to runs of other launchers is left to them.
+            run: the run whose folders they are; ``"*"`` for all.
         """
-        for scratch in self.runs_path.glob(".*.*"):
+        for scratch in self.runs_path.glob(f".{run}.*"):
             try:
                 gone = Owner.from_json(read_mapping(scratch / OWNER)).is_known_to_be_gone()
             except (OSError, ValueError, TypeError, LookupError):

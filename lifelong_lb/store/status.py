@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lifelong_lb.config import UserError
 from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims
 from lifelong_lb.store.folder import ResultFolder
+from lifelong_lb.store.how_far import HowFar, read_how_far
 from lifelong_lb.store.run_files import DamagedRunError
 
 
@@ -18,7 +19,7 @@ class FolderStatus:
     Attributes:
         counts: number of runs by status; ``running`` are those in a launcher's hands, ``missing`` all others asked for
             that have not ended.
-        running: a line for each run in a launcher's hands, with the launcher.
+        running: a line for each run in a launcher's hands: whose, and how far it has come.
         troubles: a line for each run that ended otherwise than done, or whose folder is damaged.
     """
 
@@ -45,13 +46,14 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     counts: Counter[str] = Counter()
     seeds = file.seeds()
     running, troubles = [], []
+    how_far = read_how_far(folder.runs_path)
     claims = {run: claim[-1] for run, claim in read_claims(folder.runs_path).items()}
     for run, label in file.labels().items():
         title = f"{' '.join(label.values())} seed {seeds[run]}"
         claim = claims.get(run)
         if claim is not None and not (claim.owner is not None and claim.owner.is_known_to_be_gone()):
             counts["running"] += 1
-            running.append(f"{title}: {_in_progress(claim)}")
+            running.append(f"{title}: {_in_progress(claim)}{_come(how_far.get(run))}")
             continue
         if not folder.has_run(run):
             counts["missing"] += 1
@@ -66,6 +68,13 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
         if record.status != "done":
             troubles.append(f"{title}: {record.status}: {record.message} (see {folder.run_path(run)})")
     return FolderStatus(counts, running, troubles)
+
+
+def _come(how_far: HowFar | None) -> str:
+    if how_far is None or not how_far.accuracies:
+        return ""
+    experience, accuracy = how_far.accuracies[-1]
+    return f"; {experience + 1} of {how_far.experiences} experiences learnt, average accuracy so far {accuracy:.3f}"
 
 
 def _in_progress(claim: Claim) -> str:

@@ -60,6 +60,7 @@ class RunQueue:
             if self._has_ended_elsewhere(job):  # and was given up, just before it was claimed here
                 self._claims.release(run)
                 continue
+            self.folder.remove_leftovers(self._claims, run)
             self._open.remove(job)
             self._watcher.begun(run, job.title)
             return job
@@ -105,6 +106,7 @@ class RunQueue:
         """
         self._claims.release(job.config.run_id)
         self._open.append(job)
+        self._watcher.given_up(job.config.run_id)
 
     def wait(self) -> None:
         """Let others go on for a moment, where all runs that are left are in their hands."""

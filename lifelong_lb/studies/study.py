@@ -125,10 +125,10 @@ def _do(
     missing = [run for run, status in found if status is None or status in options.retry]
     present = Counter(status for _, status in found if status is not None and status not in options.retry)
     jobs = _jobs(missing, file.labels(), folder, roots)
-    told = Relay(watcher, partial(_bring_up_to_date, folder))
-    told.start(len(runs), present)
+    update = partial(_bring_up_to_date, folder)
     try:
-        with Claims(folder.runs_path) as claims:
+        with Relay(watcher, update, folder.runs_path) as told, Claims(folder.runs_path) as claims:
+            told.start(len(runs), present)
             claims.tidy()
             folder.remove_leftovers(claims)
             try:
@@ -138,10 +138,8 @@ def _do(
     except BaseException as trouble:
         if not isinstance(trouble.__context__, KeyboardInterrupt):  # a second Ctrl-C wants nothing more
             with suppress(OSError):  # the first trouble is the one to tell
-                _bring_up_to_date(folder)
+                update()
         raise
-    finally:
-        told.stop()
 
 
 def _merged(folder: ResultFolder, study: Study) -> StudyFile:

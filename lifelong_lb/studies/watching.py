@@ -24,14 +24,15 @@ class Watcher:
             title: what it is, in a line.
         """
 
-    def learnt(self, run: str, title: str, experiences: int, accuracies: list[float]) -> None:
-        """Called when a run that was begun here has come further.
+    def learnt(self, run: str, title: str, experience: int, experiences: int, accuracy: float) -> None:
+        """Called when a run that was begun here has learnt an experience and measured its accuracy.
 
         Args:
             run: its id.
             title: what it is.
-            experiences: how many it learns, T.
-            accuracies: mean accuracy on the experiences seen so far, after each of them: fractions.
+            experience: which, in 0..T-1.
+            experiences: T.
+            accuracy: mean accuracy on the experiences seen so far, a fraction.
         """
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
@@ -41,6 +42,13 @@ class Watcher:
             title: what it was.
             record: what it left behind.
             elsewhere: whether another launcher has done it.
+        """
+
+    def given_up(self, run: str) -> None:
+        """Called when a run that was begun here is left to another launcher, which took this one for dead.
+
+        Args:
+            run: its id.
         """
 
     def waiting(self, runs: int) -> None:

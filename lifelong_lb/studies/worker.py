@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from lifelong_lb.config import UserError
-from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status, write_landscape, write_model
+from lifelong_lb.store import LOG, HowFar, ResultFolder, RunRecord, Status, write_how_far, write_landscape, write_model
 from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.measured import Progress
@@ -67,7 +67,15 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     _say(f"run {job.config.run_id}: {job.title}")
     try:
         with _quiet():
-            execute(job.config, progress, roots=job.roots, device=device, log=_say, keep=partial(write_model, scratch))
+            execute(
+                job.config,
+                progress,
+                roots=job.roots,
+                device=device,
+                log=_say,
+                keep=partial(write_model, scratch),
+                measured=partial(_tell, scratch, progress),
+            )
     except DivergedError as error:
         status, message, trace = "diverged", str(error), traceback.format_exc()
     except UserError as error:
@@ -97,6 +105,12 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         write_landscape(scratch, progress.landscape, job.config.evaluation.landscape.model_dump(mode="json"))
     ResultFolder(job.out).write_run(record, scratch, progress.diagnostics, progress.continual)
     return status
+
+
+def _tell(scratch: Path, progress: Progress) -> None:
+    """Let the launcher know how far the run has come; that it cannot be told is no reason to stop."""
+    with contextlib.suppress(OSError):
+        write_how_far(scratch, HowFar.of(progress.experiences, progress.accuracy))
 
 
 def _say(line: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tiny import TINY
 
 from lifelong_lb.config import expand, parse_study
-from lifelong_lb.store import Claims, ResultFolder, RunRecord, StudyFile, folder_status
+from lifelong_lb.store import Claims, HowFar, ResultFolder, RunRecord, StudyFile, folder_status, write_how_far
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.studies import Watcher
 from lifelong_lb.studies.job import Job
@@ -180,5 +180,9 @@ def test_status_says_in_whose_hands_a_run_is(launchers):
     assert found.counts == {"running": 2}
     assert found.running[0].endswith(f"process {os.getpid()} on {Owner.here().host}")
     assert found.running[1].endswith("process 7 on far-away")
+    with mine.folder.new_run(runs[0]) as scratch:
+        write_how_far(scratch, HowFar(5, [(0, 0.9), (1, 0.8)]))
+        (line, _) = folder_status(mine.folder).running
+        assert line.endswith("; 2 of 5 experiences learnt, average accuracy so far 0.800")
     os.utime(mine.folder.runs_path / f".{runs[1]}.claim-1", (1, 1))
     assert "process 7 on far-away, which has given no sign of life for " in folder_status(mine.folder).running[1]
