@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -73,18 +74,20 @@ def run(
 
     _heed_interrupts()
     checked = read_study(study, assignments or ())
-    results = run_study(
-        checked,
-        out,
-        workers=_whole_number("--workers", workers),
-        executor=executor,
-        device=device,
-        data=data,
-        download=download,
-        retry=retry or (),
-        timeout=None if timeout is None else seconds("--timeout", timeout),
-        watcher=JsonWatcher(sys.stdout) if as_json else ConsoleWatcher(Console(stderr=True)),
-    )
+    watcher = JsonWatcher(sys.stdout) if as_json else ConsoleWatcher(Console(stderr=True))
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # what else is printed must not get in between
+        results = run_study(
+            checked,
+            out,
+            workers=_whole_number("--workers", workers),
+            executor=executor,
+            device=device,
+            data=data,
+            download=download,
+            retry=retry or (),
+            timeout=None if timeout is None else seconds("--timeout", timeout),
+            watcher=watcher,
+        )
     asked = {run.config.run_id for run in expand(checked)}
     _conclude(out, results, asked, err=as_json)
 

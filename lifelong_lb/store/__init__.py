@@ -1,6 +1,6 @@
 """Result files: names, layout, atomic writes, reading. Nothing else in the package knows a file name."""
 
-from lifelong_lb.store.claims import Claim, Claims, read_claims
+from lifelong_lb.store.claims import Claim, Claims, Session, living_sessions, read_claims
 from lifelong_lb.store.folder import LOG, ResultFolder
 from lifelong_lb.store.how_far import HowFar, read_how_far, write_how_far
 from lifelong_lb.store.landscape import (
@@ -32,10 +32,12 @@ __all__ = [
     "Place",
     "ResultFolder",
     "RunRecord",
+    "Session",
     "Status",
     "StudyFile",
     "folder_status",
     "landscape_settings",
+    "living_sessions",
     "model_path",
     "read_claims",
     "read_how_far",

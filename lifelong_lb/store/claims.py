@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lifelong_lb.store.owner import Owner
@@ -25,6 +25,31 @@ _NAME = re.compile(r"\.(?P<run>.+)\.claim-(?P<number>[1-9][0-9]*)")
 
 
 @dataclass(frozen=True)
+class Session:
+    """What a launcher has come for, as far as it concerns others.
+
+    Attributes:
+        began: when it began, in nanoseconds by the clock of the file system.
+        retry: statuses of ended runs that it tries again.
+    """
+
+    began: int = 0
+    retry: tuple[str, ...] = ()
+
+    def has_tried(self, status: str, published: int) -> bool:
+        """Whether a run has ended since the launcher began that it would have tried again otherwise.
+
+        Args:
+            status: how the run ended.
+            published: when, in nanoseconds by the clock of the file system.
+
+        Returns:
+            True when whoever comes later need not try it again, too.
+        """
+        return status in self.retry and published > self.began
+
+
+@dataclass(frozen=True)
 class Claim:
     """A claim on a run.
 
@@ -34,6 +59,7 @@ class Claim:
         number: 1, and one more for each time that it was taken over.
         owner: the launcher; None while it is just being written, or was left half written.
         since: when it was made, by the owner's clock.
+        session: what the owner has come for.
     """
 
     path: Path
@@ -41,6 +67,15 @@ class Claim:
     number: int
     owner: Owner | None
     since: float
+    session: Session
+
+    def is_known_to_be_left(self) -> bool:
+        """Whether the owner has ended, as far as can be seen at once from here.
+
+        Returns:
+            True when it has.
+        """
+        return self.owner is not None and self.owner.is_known_to_be_gone()
 
 
 def read_claims(runs_path: Path) -> dict[str, list[Claim]]:
@@ -67,9 +102,23 @@ def read_claims(runs_path: Path) -> dict[str, list[Claim]]:
 def _read(path: Path, run: str, number: int) -> Claim:
     try:
         raw = read_mapping(path)
-        return Claim(path, run, number, Owner.from_json(raw), float(raw["since"]))
+        session = Session(int(raw["began"]), tuple(raw["retry"]))
+        return Claim(path, run, number, Owner.from_json(raw), float(raw["since"]), session)
     except (OSError, ValueError, TypeError, LookupError):
-        return Claim(path, run, number, None, 0.0)
+        return Claim(path, run, number, None, 0.0, Session())
+
+
+def living_sessions(runs_path: Path) -> set[Session]:
+    """What the launchers that have claims have come for, those left out that are known to be gone.
+
+    Args:
+        runs_path: the folder of the runs; it need not exist.
+
+    Returns:
+        Each once.
+    """
+    last = [claims[-1] for claims in read_claims(runs_path).values()]
+    return {claim.session for claim in last if not claim.is_known_to_be_left()}
 
 
 class Claims:
@@ -79,11 +128,17 @@ class Claims:
         runs_path: the folder of the runs; it must exist.
         owner: who claims; None for this process.
         clock: seconds by a clock that is never set.
+        session: what the owner has come for; None for nothing that concerns others.
     """
 
     def __init__(
-        self, runs_path: Path, owner: Owner | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        runs_path: Path,
+        owner: Owner | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        session: Session | None = None,
     ) -> None:
+        self._session = session or Session()
         self._runs_path, self._owner, self._clock = runs_path, owner or Owner.here(), clock
         self._held: dict[str, Claim] = {}
         self._watched: dict[Claim, tuple[int, float]] = {}
@@ -185,11 +240,11 @@ class Claims:
             return None
         try:
             with file:
-                json.dump({**self._owner.to_json(), "since": since}, file)
+                json.dump({**self._owner.to_json(), "since": since, **asdict(self._session)}, file)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return Claim(path, run, number, self._owner, since)
+        return Claim(path, run, number, self._owner, since, self._session)
 
     def _is_left(self, claim: Claim) -> bool:
         """Whether a claim's owner is gone; from another machine it takes some watching to know."""

@@ -118,6 +118,14 @@ class ResultFolder:
         """
         write_json(self.study_path, file.to_json())
 
+    def study_stamp(self) -> int:
+        """When ``study.json`` was written; it must be there.
+
+        Returns:
+            Nanoseconds by the clock that :meth:`stamp` goes by.
+        """
+        return self.study_path.stat().st_mtime_ns
+
     def has_run(self, run: str) -> bool:
         """Whether a run has ended, in whatever way.
 

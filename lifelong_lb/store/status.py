@@ -51,7 +51,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     for run, label in file.labels().items():
         title = f"{' '.join(label.values())} seed {seeds[run]}"
         claim = claims.get(run)
-        if claim is not None and not (claim.owner is not None and claim.owner.is_known_to_be_gone()):
+        if claim is not None and not claim.is_known_to_be_left():
             counts["running"] += 1
             running.append(f"{title}: {_in_progress(claim)}{_come(how_far.get(run))}")
             continue

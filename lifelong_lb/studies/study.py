@@ -3,7 +3,7 @@
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from lifelong_lb.data import cache_folder, data_roots, find_images, prepared
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.selection import check_images
 from lifelong_lb.reports import Results, collect, write_report, write_tables
-from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, StudyFile
+from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, Session, StudyFile, living_sessions
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.environment import code_version
 from lifelong_lb.studies.executors import EXECUTORS
@@ -105,7 +105,8 @@ def run_study(
     with folder.locked():
         file = _merged(folder, study)
         folder.write_study(file)
-    _do(runs, file, folder, options, limits, roots, watcher or Watcher())
+        session = Session(folder.study_stamp(), statuses)
+    _do(runs, file, folder, session, roots, partial(EXECUTORS[executor], limits=limits), watcher or Watcher())
     with folder.locked():  # whoever is last has read every run
         return write_report(folder)
 
@@ -114,25 +115,23 @@ def _do(
     runs: Sequence[GridRun],
     file: StudyFile,
     folder: ResultFolder,
-    options: _Options,
-    limits: Limits,
+    session: Session,
     roots: tuple[Path, ...],
+    execute: Callable[[RunQueue], None],
     watcher: Watcher,
 ) -> None:
     """Do the runs that are missing, together with whoever else does so."""
     stamps = {run.config.run_id: folder.stamp(run.config.run_id) for run in runs}
-    found = [(run, _status(folder, run)) for run in runs]
-    missing = [run for run, status in found if status is None or status in options.retry]
-    present = Counter(status for _, status in found if status is not None and status not in options.retry)
-    jobs = _jobs(missing, file.labels(), folder, roots)
+    present = _present(folder, runs, stamps, session)
+    jobs = _jobs([run for run in runs if run.config.run_id not in present], file.labels(), folder, roots)
     update = partial(_bring_up_to_date, folder)
     try:
-        with Relay(watcher, update, folder.runs_path) as told, Claims(folder.runs_path) as claims:
-            told.start(len(runs), present)
+        with Relay(watcher, update, folder.runs_path) as told, Claims(folder.runs_path, session=session) as claims:
+            told.start(len(runs), Counter(present.values()))
             claims.tidy()
             folder.remove_leftovers(claims)
             try:
-                EXECUTORS[options.executor](RunQueue(folder, jobs, stamps, claims, told), limits)
+                execute(RunQueue(folder, jobs, stamps, claims, told))
             finally:
                 folder.remove_leftovers(claims)
     except BaseException as trouble:
@@ -220,12 +219,25 @@ def _try_out_models(runs: Sequence[GridRun]) -> None:
                 raise UserError(f"model: {error}") from None
 
 
-def _status(folder: ResultFolder, run: GridRun) -> str | None:
-    """How a run has ended; None for one that has not, or cannot be read."""
-    try:
-        return folder.read_run(run.config.run_id, run.config.seed).status if folder.has_run(run.config.run_id) else None
-    except DamagedRunError:
-        return None
+def _present(
+    folder: ResultFolder, runs: Sequence[GridRun], stamps: Mapping[str, int | None], session: Session
+) -> dict[str, str]:
+    """Run id to status of the runs that have ended and stay as they are."""
+    others = living_sessions(folder.runs_path)
+    present: dict[str, str] = {}
+    for run in runs:
+        name = run.config.run_id
+        published = stamps[name]
+        if published is None:
+            continue
+        try:
+            status = folder.read_run(name, run.config.seed).status
+        except DamagedRunError:
+            continue
+        # what another launcher, still at work, has just tried again is not tried a third time
+        if status not in session.retry or any(other.has_tried(status, published) for other in others):
+            present[name] = status
+    return present
 
 
 def _jobs(

@@ -10,11 +10,12 @@ import pytest
 from tiny import TINY
 
 from lifelong_lb.config import expand, parse_study
-from lifelong_lb.store import Claims, HowFar, ResultFolder, RunRecord, StudyFile, folder_status, write_how_far
+from lifelong_lb.store import Claims, HowFar, ResultFolder, RunRecord, Session, StudyFile, folder_status, write_how_far
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.studies import Watcher
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.queue import RunQueue
+from lifelong_lb.studies.study import _present
 
 LAUNCHERS = """
 import json, os, sys, time
@@ -97,8 +98,8 @@ def launchers(tmp_path):
     folder.write_study(StudyFile.of(study))
     configs = [run.config for run in expand(study)]
 
-    def launcher(owner=None):
-        claims, told = Claims(folder.runs_path, owner), Told()
+    def launcher(owner=None, session=None):
+        claims, told = Claims(folder.runs_path, owner, session=session), Told()
         stamps = {config.run_id: folder.stamp(config.run_id) for config in configs}
         return RunQueue(folder, [job(config, tmp_path) for config in configs], stamps, claims, told), claims, told
 
@@ -152,6 +153,34 @@ def test_two_that_try_again_what_had_failed_do_so_once(launchers):
     assert not other.has_more
     assert told_other.lines == [("failed", run, True) for run in runs]
     assert [line for line in told.lines if line[0] == "begun"] == [("begun", run) for run in runs]
+
+
+def test_who_comes_later_does_not_try_again_what_others_at_work_just_have(launchers, tmp_path):
+    launcher, runs = launchers
+    before, _, _ = launcher()
+    for _ in runs:
+        job = before.take()
+        publish(before, job)
+        before.ended(job)
+    folder, began = before.folder, before.folder.stamp(runs[0])
+    study = [run for run in expand(folder.read_study().study) if run.config.run_id in runs]
+    later = Session(began + 10**12, ("failed",))
+
+    def present():
+        return _present(folder, study, {run: folder.stamp(run) for run in runs}, later)
+
+    assert present() == {}
+    with Claims(folder.runs_path, session=Session(began, ("failed",))) as others:
+        others.take("what it does now")
+        assert present() == {runs[1]: "failed"}  # which ended after they had begun
+    assert present() == {}
+    with Claims(folder.runs_path, session=Session(began, ("timeout",))) as others:
+        others.take("what it does now")
+        assert present() == {}
+    dead = Claims(folder.runs_path, replace(Owner.here(), pid=2**22 + 1), session=Session(began, ("failed",)))
+    dead.take("what it did")
+    assert present() == {}
+    assert _present(folder, study, {run: folder.stamp(run) for run in runs}, Session()) == dict.fromkeys(runs, "failed")
 
 
 def test_what_a_dead_launcher_has_left_is_done_by_another(launchers):
