@@ -18,57 +18,58 @@ from lifelong_lb.studies.queue import RunQueue
 from lifelong_lb.studies.study import _present
 
 LAUNCHERS = """
-import json, os, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
 import lifelong_lb.studies.worker  # once for all of them
 from lifelong_lb.studies import Watcher, run_study
 
-out, studies, options = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
+out, studies = Path(sys.argv[1]), json.loads(sys.argv[2])
 
 class Notes(Watcher):
-    def __init__(self):
-        self.begun_here, self.ended_here, self.ended_elsewhere = [], [], []
+    def __init__(self, i):
+        self.i, self.told = i, {"begun": [], "ended": [], "elsewhere": []}
     def begun(self, run, title):
-        self.begun_here.append(run)
+        self.note("begun", run)
         time.sleep(0.2)  # the others come to it, too
+        if self.i == 0 and len(self.told["begun"]) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
     def ended(self, title, record, *, elsewhere):
-        (self.ended_elsewhere if elsewhere else self.ended_here).append(record.run)
+        self.note("elsewhere" if elsewhere else "ended", record.run)
+    def note(self, what, run):
+        self.told[what].append(run)
+        Path(out, f"notes-{self.i}.json").write_text(json.dumps(self.told))
 
 children = []
 for i, study in enumerate(studies):
     if (child := os.fork()) == 0:
-        notes = Notes()
-        results = run_study(study, out, executor="in-process", watcher=notes, **options)
-        (out / f"notes-{i}.json").write_text(json.dumps({**vars(notes), "rows": len(results.runs)}))
+        run_study(study, out, executor="in-process", watcher=Notes(i))
         os._exit(0)
     children.append(child)
-sys.exit(sum(os.waitpid(child, 0)[1] for child in children) != 0)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
 """
 
-SMALL = {**TINY, "strategies": "naive", "rules": ["none", {"name": "lookbehind-sam", "k": 2}], "seeds": 2}
-
-
-def launch(out, studies, **options):
-    """Launchers that begin at once, each in a process of its own; what each has been told."""
-    words = [sys.executable, "-W", "ignore", "-c", LAUNCHERS, str(out), json.dumps(studies), json.dumps(options)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    return [json.loads((out / f"notes-{i}.json").read_text()) for i in range(len(studies))]
+SMALL = {**TINY, "strategies": "naive", "rules": ["none", {"name": "lookbehind-sam", "k": 2}], "seeds": 3}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the launchers are forked")
-def test_launchers_share_a_study_and_a_wider_one(tmp_path):
-    notes = launch(tmp_path, [SMALL, {**SMALL, "seeds": 3}])
-    begun = [run for note in notes for run in note["begun_here"]]
-    assert len(begun) == len(set(begun)) == 6
-    assert all(note["begun_here"] == note["ended_here"] for note in notes)
-    assert [len(note["ended_here"]) + len(note["ended_elsewhere"]) for note in notes] == [4, 6]
-    assert all(note["begun_here"] for note in notes)
+def test_launchers_share_a_study_and_do_what_one_that_was_killed_has_left(tmp_path):
+    studies = [{**SMALL, "seeds": 2}, SMALL, SMALL]
+    words = [sys.executable, "-W", "ignore", "-c", LAUNCHERS, str(tmp_path), json.dumps(studies)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout.endswith("[-9, 0, 0]\n"), done.stderr
+    killed, *others = [json.loads((tmp_path / f"notes-{i}.json").read_text()) for i in range(3)]
+    begun = [run for notes in others for run in notes["begun"]]
+    assert len(killed["ended"]) == 1
+    assert killed["begun"][0] == killed["ended"][0] not in begun
+    assert killed["begun"][1] in begun
+    assert len(begun) == len(set(begun)) == 5
+    for notes in others:
+        assert notes["begun"] == notes["ended"] != []
+        assert sorted(notes["ended"] + notes["elsewhere"]) == sorted([*begun, *killed["ended"]])
     folder = ResultFolder(tmp_path)
     assert folder_status(folder).counts == {"done": 6}
-    assert {p.name for p in folder.runs_path.iterdir()} == set(begun)
-    for run in begun:
-        assert (folder.run_path(run) / "result.json").is_file()
+    assert {path.name for path in folder.runs_path.iterdir()} == {*begun, *killed["ended"]}
+    assert len(folder.read_table("results")) == 6
 
 
 def job(config, out):

@@ -8,12 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from tiny import write_study
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.studies.durations import readable, seconds
+from lifelong_lb.studies.processes import terminate
 
 COMMANDS = """
 import json, sys
@@ -64,6 +66,50 @@ def test_a_run_that_hangs_is_stopped_and_one_that_is_terminated_leaves_nothing(t
     )
     assert len(list(folder.runs_path.iterdir())) == 2  # no claim, nothing half done
     assert folder_status(folder).counts == {"done": 1, "timeout": 1}
+
+
+class Stubborn:
+    """A process that does not end when it is told to, and whoever waits for it loses patience."""
+
+    def __init__(self, pid=None):
+        self.pid, self.told = pid, []
+
+    def terminate(self):
+        self.told.append("terminate")
+
+    def join(self, timeout=None):
+        self.told.append("join")
+        if timeout is not None:
+            raise KeyboardInterrupt
+
+    def is_alive(self):
+        return "kill" not in self.told
+
+    def kill(self):
+        self.told.append("kill")
+
+
+def test_a_second_interrupt_kills_at_once():
+    processes = [Stubborn(), Stubborn()]
+    with pytest.raises(KeyboardInterrupt):
+        terminate(processes)
+    assert [process.told for process in processes] == [
+        ["terminate", "join", "kill", "join"],
+        ["terminate", "kill", "join"],
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups")
+def test_what_a_run_has_started_ends_with_it():
+    code = "import subprocess; subprocess.run(['sleep', '1000'])"
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as leader:
+        started = psutil.Process(leader.pid)
+        wait_for(started.children, "its child")
+        (child,) = started.children()
+        with pytest.raises(KeyboardInterrupt):
+            terminate([Stubborn(leader.pid)])
+        assert leader.wait() == -signal.SIGKILL
+        child.wait(10)
 
 
 @pytest.mark.parametrize(
