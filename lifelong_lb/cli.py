@@ -1,8 +1,11 @@
 """The command line: it parses, calls and prints."""
 
+import os
+import signal
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -38,17 +41,26 @@ OK, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, INTERRUPTED = 0, 1, 2, 130
 def run(
     study: StudyArgument,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Result folder; runs found there are kept.")],
-    workers: Annotated[str | None, typer.Option(metavar="N", help="Runs at a time; default: one a core.")] = None,
+    workers: Annotated[
+        str | None, typer.Option(metavar="N", help="Runs at a time; default: one a core or GPU.")
+    ] = None,
     executor: Annotated[str, typer.Option(help="in-process or local (a process a run).")] = "local",
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    device: Annotated[str, typer.Option(help="cpu, cuda, auto, or some CUDA devices: cuda:0,cuda:2.")] = "auto",
     data: DataFolder = None,
     download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
     assignments: Assignments = None,
     retry: Annotated[
         list[str] | None, typer.Option(metavar="STATUS", help="Run again what ended as failed, diverged or timeout.")
     ] = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Stop a run that takes longer: seconds, or 30m, 2h; default: never."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Tell of progress in JSON, an object a line; the summary goes to stderr.")
+    ] = False,
 ) -> None:
-    """Run what is missing of a study; write tables and report into DIR.
+    """Run what is missing of a study; write tables and report into DIR. Several may do so at once, and share the runs.
 
     Exit code 0 when all runs are done, 1 when some are not, 2 when the input cannot be used.
     """
@@ -56,22 +68,28 @@ def run(
 
     from lifelong_lb.config import expand, read_study
     from lifelong_lb.studies import run_study
+    from lifelong_lb.studies.durations import seconds
+    from lifelong_lb.studies.json_lines import JsonWatcher
     from lifelong_lb.studies.progress import ConsoleWatcher
 
+    _heed_interrupts()
     checked = read_study(study, assignments or ())
-    results = run_study(
-        checked,
-        out,
-        workers=_whole_number("--workers", workers),
-        executor=executor,
-        device=device,
-        data=data,
-        download=download,
-        retry=retry or (),
-        watcher=ConsoleWatcher(Console(stderr=True)),
-    )
+    watcher = JsonWatcher(sys.stdout) if as_json else ConsoleWatcher(Console(stderr=True))
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # what else is printed must not get in between
+        results = run_study(
+            checked,
+            out,
+            workers=_whole_number("--workers", workers),
+            executor=executor,
+            device=device,
+            data=data,
+            download=download,
+            retry=retry or (),
+            timeout=None if timeout is None else seconds("--timeout", timeout),
+            watcher=watcher,
+        )
     asked = {run.config.run_id for run in expand(checked)}
-    _conclude(out, results, asked)
+    _conclude(out, results, asked, err=as_json)
 
 
 @app.command()
@@ -105,7 +123,7 @@ def report(
 
 @app.command()
 def status(folder: FolderArgument) -> None:
-    """Say how far the study in DIR has come: runs done, failed, diverged, missing.
+    """Say how far the study in DIR has come: runs done, failed, diverged, missing, running and in whose hands.
 
     Exit code 0 when all runs are done, 1 when some are not.
     """
@@ -113,7 +131,7 @@ def status(folder: FolderArgument) -> None:
 
     found = folder_status(ResultFolder(folder))
     typer.echo(", ".join(f"{count} {name}" for name, count in sorted(found.counts.items())))
-    for line in found.troubles:
+    for line in (*found.running, *found.troubles):
         typer.echo(line)
     if set(found.counts) - {"done"}:
         raise typer.Exit(SOME_RUNS_NOT_DONE)
@@ -313,6 +331,20 @@ def _place_for_a_joint_report(folders: list[Path], out: Path | None) -> Path:
     return out
 
 
+def _heed_interrupts() -> None:
+    """Let SIGTERM, which clusters send, end a study like Ctrl-C, and say what a second one does."""
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+
+    def interrupt(*_: object) -> NoReturn:
+        for number in numbers:
+            signal.signal(number, signal.default_int_handler)
+        os.write(2, b"stopping the runs under way; once more stops at once\n")  # safe in the midst of another print
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
+
+
 def _whole_number(option: str, text: str | None) -> int | None:
     from lifelong_lb.config import UserError
 
@@ -322,12 +354,12 @@ def _whole_number(option: str, text: str | None) -> int | None:
         raise UserError(f"{option} must be a whole number, at least 1; got {text!r}") from None
 
 
-def _conclude(folder: Path, results: "Results", asked: set[str] | None = None) -> None:
+def _conclude(folder: Path, results: "Results", asked: set[str] | None = None, *, err: bool = False) -> None:
     """Print the summary; exit with 1 unless all runs asked for (by default, all of the folder) are done."""
     from lifelong_lb.reports import summary_text
 
-    typer.echo(summary_text(results))
-    typer.echo(f"report: {folder / 'report.html'}")
+    typer.echo(summary_text(results), err=err)
+    typer.echo(f"report: {folder / 'report.html'}", err=err)
     done = set(results.runs.loc[results.runs["status"] == "done", "run"])
     if (asked - done) if asked is not None else (results.missing or len(done) < len(results.runs)):
         raise typer.Exit(SOME_RUNS_NOT_DONE)

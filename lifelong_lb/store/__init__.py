@@ -1,6 +1,8 @@
 """Result files: names, layout, atomic writes, reading. Nothing else in the package knows a file name."""
 
+from lifelong_lb.store.claims import Claim, Claims, Session, living_sessions, read_claims
 from lifelong_lb.store.folder import LOG, ResultFolder
+from lifelong_lb.store.how_far import HowFar, read_how_far, write_how_far
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
     landscape_settings,
@@ -22,18 +24,26 @@ __all__ = [
     "LOG",
     "SCHEMA",
     "STATUSES",
+    "Claim",
+    "Claims",
     "DamagedRunError",
     "FolderStatus",
+    "HowFar",
     "Place",
     "ResultFolder",
     "RunRecord",
+    "Session",
     "Status",
     "StudyFile",
     "folder_status",
     "landscape_settings",
+    "living_sessions",
     "model_path",
+    "read_claims",
+    "read_how_far",
     "read_landscape",
     "stored_models",
+    "write_how_far",
     "write_landscape",
     "write_model",
 ]

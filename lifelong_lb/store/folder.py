@@ -1,19 +1,21 @@
 """A result folder: the only place that knows what its files are called."""
 
 import json
-import os
-import platform
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from lifelong_lb.config import UserError
+from lifelong_lb.store.claims import Claims
 from lifelong_lb.store.files import write_bytes, write_json, write_text
+from lifelong_lb.store.how_far import HOW_FAR
+from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.run_files import (
     CONTINUAL_COLUMNS,
     EXACT,
@@ -30,6 +32,8 @@ LOG = "log.txt"
 """A run's log, in its folder."""
 OWNER = "owner.json"
 """Which process a scratch folder belongs to."""
+SECONDS_TO_WAIT = 600.0
+"""How long to wait for another process that writes into the folder; a report takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,14 @@ class ResultFolder:
             file: its content.
         """
         write_json(self.study_path, file.to_json())
+
+    def study_stamp(self) -> int:
+        """When ``study.json`` was written; it must be there.
+
+        Returns:
+            Nanoseconds by the clock that :meth:`stamp` goes by.
+        """
+        return self.study_path.stat().st_mtime_ns
 
     def has_run(self, run: str) -> bool:
         """Whether a run has ended, in whatever way.
@@ -198,7 +210,7 @@ class ResultFolder:
         """
         self.runs_path.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=self.runs_path, prefix=f".{run}."))
-        write_json(scratch / OWNER, {"host": platform.node(), "pid": os.getpid()})
+        write_json(scratch / OWNER, Owner.here().to_json())
         try:
             yield scratch
         finally:
@@ -232,7 +244,8 @@ class ResultFolder:
             continual: accuracies measured during training, the values of :data:`CONTINUAL_COLUMNS`.
         """
         write_record(scratch, record, diagnostics, continual)
-        (scratch / OWNER).unlink(missing_ok=True)
+        for name in (OWNER, HOW_FAR):
+            (scratch / name).unlink(missing_ok=True)
         scratch.chmod(0o755)
         self._publish(record, scratch)
 
@@ -297,49 +310,63 @@ class ResultFolder:
         path = self.path / name
         write_bytes(path, content.encode("utf-8") if isinstance(content, str) else content)
 
-    def remove_leftovers(self) -> None:
-        """Remove scratch folders of processes that are gone (of this machine; another machine's are left alone)."""
-        for scratch in self.runs_path.glob(".*.*"):
+    def remove_leftovers(self, claims: Claims, run: str = "*") -> None:
+        """Remove scratch folders of processes that are gone (of this machine; another machine's are left alone).
+
+        Args:
+            claims: the launcher's; what belongs to runs of other launchers is left to them.
+            run: the run whose folders they are; ``"*"`` for all.
+        """
+        for scratch in self.runs_path.glob(f".{run}.*"):
             try:
-                who = read_mapping(scratch / OWNER)
-                gone = who["host"] == platform.node() and _has_ended(int(who["pid"]))
+                gone = Owner.from_json(read_mapping(scratch / OWNER)).is_known_to_be_gone()
             except (OSError, ValueError, TypeError, LookupError):
                 continue
-            if gone:
+            if gone and not claims.are_elsewhere(scratch.name[1:].rpartition(".")[0]):
                 shutil.rmtree(scratch, ignore_errors=True)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder for one launcher; it must exist.
+    def locked(self, seconds: float = SECONDS_TO_WAIT) -> Iterator[None]:
+        """Be alone in writing ``study.json`` or the tables, which takes moments; the folder must exist.
+
+        Args:
+            seconds: how long to wait for another process that does so.
 
         Yields:
             None.
 
         Raises:
-            UserError: when another launcher holds it.
+            TimeoutError: when that takes longer.
         """
-        import filelock
-
-        lock = filelock.FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            raise UserError(f"{self.path}: another lifelong-lb run is at work in this folder; wait for it") from None
-        try:
+        if (lock := _lock(self.path / ".lock", seconds)) is None:
+            raise TimeoutError(f"{self.path}: another lifelong-lb is writing into this folder and does not end")
+        with lock:
             yield
-        finally:
-            lock.release()
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Be alone in measuring the landscapes of runs that are done; the folder must exist.
+
+        Yields:
+            None.
+
+        Raises:
+            UserError: when another process does so.
+        """
+        if (lock := _lock(self.path / ".landscape.lock", 0)) is None:
+            raise UserError(f"{self.path}: another lifelong-lb landscape is at work in this folder; wait for it")
+        with lock:
+            yield
 
 
-def _has_ended(pid: int) -> bool:
-    import psutil
+def _lock(path: Path, seconds: float) -> AbstractContextManager[Any] | None:
+    """A lock that the operating system lets go of when this process dies; None when another keeps it for so long."""
+    import filelock
 
     try:
-        return psutil.Process(pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.AccessDenied:
-        return False
+        return filelock.FileLock(path).acquire(timeout=seconds)
+    except filelock.Timeout:
+        return None
 
 
 _TEXT = dict.fromkeys(("run", "stream", "strategy", "rule", "base_optimizer", "status"), str)

@@ -1,11 +1,14 @@
 """How far a result folder has come."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lifelong_lb.config import UserError
+from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims
 from lifelong_lb.store.folder import ResultFolder
+from lifelong_lb.store.how_far import HowFar, read_how_far
 from lifelong_lb.store.run_files import DamagedRunError
 
 
@@ -14,11 +17,14 @@ class FolderStatus:
     """How far a result folder has come.
 
     Attributes:
-        counts: number of runs by status; ``missing`` are those asked for that have not ended.
+        counts: number of runs by status; ``running`` are those in a launcher's hands, ``missing`` all others asked for
+            that have not ended.
+        running: a line for each run in a launcher's hands: whose, and how far it has come.
         troubles: a line for each run that ended otherwise than done, or whose folder is damaged.
     """
 
     counts: Counter[str]
+    running: Sequence[str] = field(default_factory=list)
     troubles: Sequence[str] = field(default_factory=list)
 
 
@@ -39,9 +45,16 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
         raise UserError(f"{folder.path}: no study here (study.json is missing)")
     counts: Counter[str] = Counter()
     seeds = file.seeds()
-    troubles = []
+    running, troubles = [], []
+    how_far = read_how_far(folder.runs_path)
+    claims = {run: claim[-1] for run, claim in read_claims(folder.runs_path).items()}
     for run, label in file.labels().items():
         title = f"{' '.join(label.values())} seed {seeds[run]}"
+        claim = claims.get(run)
+        if claim is not None and not claim.is_known_to_be_left():
+            counts["running"] += 1
+            running.append(f"{title}: {_in_progress(claim)}{_come(how_far.get(run))}")
+            continue
         if not folder.has_run(run):
             counts["missing"] += 1
             continue
@@ -54,4 +67,25 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
         counts[record.status] += 1
         if record.status != "done":
             troubles.append(f"{title}: {record.status}: {record.message} (see {folder.run_path(run)})")
-    return FolderStatus(counts, troubles)
+    return FolderStatus(counts, running, troubles)
+
+
+def _come(how_far: HowFar | None) -> str:
+    if how_far is None or not how_far.accuracies:
+        return ""
+    experience, accuracy = how_far.accuracies[-1]
+    return f"; {experience + 1} of {how_far.experiences} experiences learnt, average accuracy so far {accuracy:.3f}"
+
+
+def _in_progress(claim: Claim) -> str:
+    if claim.owner is None:
+        return "claimed by a launcher that has not yet said who it is"
+    line = f"running since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(claim.since))}, "
+    line += f"process {claim.owner.pid} on {claim.owner.host}"
+    try:
+        silent = time.time() - claim.path.stat().st_mtime
+    except FileNotFoundError:
+        return f"{line}, just ended"
+    if claim.owner.can_be_seen() or silent < SECONDS_OF_SILENCE:
+        return line
+    return f"{line}, which has given no sign of life for {silent:.0f} s"

@@ -1,6 +1,8 @@
 """Studies: one run, the grid of runs, executors, and what is done when all have ended."""
 
+from lifelong_lb.studies.lines import LineWatcher
 from lifelong_lb.studies.measure import measure_landscape
-from lifelong_lb.studies.study import Silent, Watcher, run_study
+from lifelong_lb.studies.study import run_study
+from lifelong_lb.studies.watching import Watcher
 
-__all__ = ["Silent", "Watcher", "measure_landscape", "run_study"]
+__all__ = ["LineWatcher", "Watcher", "measure_landscape", "run_study"]

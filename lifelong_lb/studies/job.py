@@ -16,16 +16,16 @@ class Job:
         title: one line for people.
         out: the result folder.
         roots: folders of the data sets, as the launcher found them.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
         threads: torch's threads in the run's process. Results depend on it in the last digits, so it never follows
             from the number of workers.
         environment: what the run's record says of the code that ran it.
+        device: what to compute on, as torch knows it; the executor says which where there are several.
     """
 
     config: RunConfig
     title: str
     out: Path
     roots: tuple[Path, ...]
-    device: str
     threads: int
     environment: dict[str, Any]
+    device: str = "cpu"

@@ -12,7 +12,7 @@ from lifelong_lb.config.study import apply_override
 from lifelong_lb.data import data_roots
 from lifelong_lb.reports import Results, write_report
 from lifelong_lb.store import DamagedRunError, ResultFolder, StudyFile, stored_models
-from lifelong_lb.studies.study import check_device
+from lifelong_lb.studies.devices import devices
 
 
 def measure_landscape(
@@ -32,7 +32,7 @@ def measure_landscape(
         settings: what to measure; None for what the study says, or the defaults where it says nothing.
         overrides: assignments such as ``"images=64"``.
         data: folder of the data sets; None for the usual places.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        device: ``"cpu"``, ``"cuda"``, ``"auto"``, or a CUDA device such as ``"cuda:1"``.
         log: receives lines about how it goes.
 
     Returns:
@@ -46,7 +46,7 @@ def measure_landscape(
     if file is None:
         raise UserError(f"{out}: no results here (no study.json)")
     what = _settings(settings, file, overrides)
-    check_device(device)
+    place = devices(device)[0]
     configs = _measurable(folder, file)
     if not configs:
         raise UserError(f"{out}: no run has kept its models; a study keeps them with evaluation: {{save_models: true}}")
@@ -54,10 +54,11 @@ def measure_landscape(
         warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
         from lifelong_lb.studies.landscape import measure_stored
         from lifelong_lb.studies.worker import device_of
-    with folder.locked():
+    with folder.measuring():
         roots = data_roots(None if data is None else Path(data))
-        measure_stored(folder, configs, what, roots, device_of(device), log)
-        return write_report(folder)
+        measure_stored(folder, configs, what, roots, device_of(place), log)
+        with folder.locked():
+            return write_report(folder)
 
 
 def _settings(given: Landscape | Mapping[str, Any] | None, file: StudyFile, overrides: Sequence[str]) -> Landscape:

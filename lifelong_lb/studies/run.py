@@ -17,7 +17,14 @@ Keep = Callable[[int, bytes], None]
 
 
 def execute(
-    config: RunConfig, progress: Progress, *, roots: Sequence[Path], device: str, log: Log, keep: Keep | None = None
+    config: RunConfig,
+    progress: Progress,
+    *,
+    roots: Sequence[Path],
+    device: str,
+    log: Log,
+    keep: Keep | None = None,
+    measured: Callable[[], None] = lambda: None,
 ) -> None:
     """Train through the whole stream, measuring after each experience.
 
@@ -28,6 +35,7 @@ def execute(
         device: ``"cpu"`` or ``"cuda"``.
         log: receives a line an experience.
         keep: receives the model after each experience, where the study asks for it.
+        measured: called after each experience, once its accuracies are in ``progress``.
 
     Raises:
         DivergedError: when loss or weights are no longer finite.
@@ -42,6 +50,7 @@ def execute(
     for i in [last] if once else range(last + 1):
         _learn(i, config, stream, run, progress)
         _measure(i, config, stream, run, progress, log)
+        measured()
         if config.evaluation.save_models and keep is not None:
             keep(i, packed(run.strategy.model))
         if run.meter is not None:

@@ -1,12 +1,14 @@
 """A whole study: what is missing is run, what is there is kept, tables and report are made from all of it."""
 
+import math
 import os
-import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lifelong_lb.config import GridRun, Study, UserError, expand, parse_study, read_study, unknown_name
 from lifelong_lb.config.extending import origins_of
@@ -17,39 +19,15 @@ from lifelong_lb.data import cache_folder, data_roots, find_images, prepared
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.selection import check_images
 from lifelong_lb.reports import Results, collect, write_report, write_tables
-from lifelong_lb.store import STATUSES, DamagedRunError, ResultFolder, RunRecord, StudyFile
+from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, Session, StudyFile, living_sessions
+from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.environment import code_version
 from lifelong_lb.studies.executors import EXECUTORS
 from lifelong_lb.studies.job import Job
-
-SECONDS_BETWEEN_TABLES = 20.0
-"""How often the tables are brought up to date while a study runs."""
-
-
-class Watcher(Protocol):
-    """Somebody who is told how a study goes."""
-
-    def start(self, total: int, present: int) -> None:
-        """Called once: so many runs in the study, so many of them there already."""
-
-    def ended(self, title: str, record: RunRecord) -> None:
-        """Called after each run."""
-
-    def stop(self) -> None:
-        """Called at the end, however it comes."""
-
-
-class Silent:
-    """A watcher who says nothing."""
-
-    def start(self, total: int, present: int) -> None:
-        """Do nothing."""
-
-    def ended(self, title: str, record: RunRecord) -> None:
-        """Do nothing."""
-
-    def stop(self) -> None:
-        """Do nothing."""
+from lifelong_lb.studies.limits import Limits
+from lifelong_lb.studies.queue import RunQueue
+from lifelong_lb.studies.relay import Relay
+from lifelong_lb.studies.watching import Watcher
 
 
 @dataclass(frozen=True)
@@ -59,10 +37,11 @@ class _Options:
     Attributes:
         workers: runs at a time; None for one a core.
         executor: a key of :data:`~lifelong_lb.studies.executors.EXECUTORS`.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        device: what runs compute on, see :func:`~lifelong_lb.studies.devices.devices`.
         data: folder of the data sets; None for the usual places.
         download: whether data sets that are not found may be downloaded.
         retry: statuses of ended runs that shall be run again.
+        timeout: seconds that a run may take; None for as long as it likes.
     """
 
     workers: int | None = None
@@ -71,6 +50,7 @@ class _Options:
     data: Path | None = None
     download: bool = False
     retry: Sequence[str] = ()
+    timeout: float | None = None
 
 
 def run_study(
@@ -83,19 +63,26 @@ def run_study(
     data: str | os.PathLike[str] | None = None,
     download: bool = False,
     retry: Sequence[str] = (),
+    timeout: float | None = None,
     watcher: Watcher | None = None,
 ) -> Results:
     """Run what is missing of a study, and write its tables and report.
 
+    Several may do so in one folder at once, on one machine or on several that share it: each run is done by one of
+    them, and each ends when all runs of its study have ended, after taking over what others have left undone.
+
     Args:
         config: a study, its plain values, or the path of a study file.
         out: result folder. Runs that are there already are kept; a study with other shared settings is refused.
-        workers: runs at a time; None for one a core.
+        workers: runs at a time; None for one a core, or one a CUDA device.
         executor: ``"local"``, a process a run, or ``"in-process"``.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``, which takes CUDA where there is one.
+        device: ``"cpu"``; ``"cuda"``, all devices of which runs are dealt out to in turn; ``"auto"``, which takes CUDA
+            where there is one; or some of its devices, such as ``"cuda:0,cuda:2"``.
         data: folder of the data sets; None for ``$LIFELONG_LB_DATA``, then the platform's cache folder.
         download: whether data sets that are not found may be downloaded.
         retry: statuses (failed, diverged, timeout) of ended runs that shall be run again.
+        timeout: seconds that a run may take from the start of its process; one that takes longer is stopped, after it
+            has said in its log where it is, and recorded as ``timeout``. None for as long as it likes.
         watcher: is told how it goes.
 
     Returns:
@@ -106,9 +93,9 @@ def run_study(
             run or written then.
     """
     statuses = (retry,) if isinstance(retry, str) else tuple(retry)
-    options = _Options(workers, executor, device, None if data is None else Path(data), download, statuses)
-    watcher = watcher or Silent()
+    options = _Options(workers, executor, device, None if data is None else Path(data), download, statuses, timeout)
     _check_options(options)
+    limits = Limits.of(options.workers, devices(options.device), options.timeout)
     study = as_study(config)
     runs = expand(study)
     _check_extensions(study, options)
@@ -121,19 +108,40 @@ def run_study(
     with folder.locked():
         file = _merged(folder, study)
         folder.write_study(file)
-        folder.remove_leftovers()
-        missing = [run for run in runs if _is_missing(folder, run, options.retry)]
-        jobs = _jobs(missing, file.labels(), folder, options, roots)
-        watcher.start(len(runs), len(runs) - len(jobs))
-        try:
-            EXECUTORS[options.executor](jobs, options.workers or cores(), _ender(folder, watcher))
-        except BaseException:
-            with suppress(OSError):  # the first trouble is the one to tell
-                write_tables(folder, collect(folder))
-            raise
-        finally:
-            watcher.stop()
+        session = Session(folder.study_stamp(), statuses)
+    _do(runs, file, folder, session, roots, partial(EXECUTORS[executor], limits=limits), watcher or Watcher())
+    with folder.locked():  # whoever is last has read every run
         return write_report(folder)
+
+
+def _do(
+    runs: Sequence[GridRun],
+    file: StudyFile,
+    folder: ResultFolder,
+    session: Session,
+    roots: tuple[Path, ...],
+    execute: Callable[[RunQueue], None],
+    watcher: Watcher,
+) -> None:
+    """Do the runs that are missing, together with whoever else does so."""
+    stamps = {run.config.run_id: folder.stamp(run.config.run_id) for run in runs}
+    present = _present(folder, runs, stamps, session)
+    jobs = _jobs([run for run in runs if run.config.run_id not in present], file.labels(), folder, roots)
+    update = partial(_bring_up_to_date, folder)
+    try:
+        with Relay(watcher, update, folder.runs_path) as told, Claims(folder.runs_path, session=session) as claims:
+            told.start(len(runs), Counter(present.values()))
+            claims.tidy()
+            folder.remove_leftovers(claims)
+            try:
+                execute(RunQueue(folder, jobs, stamps, claims, told))
+            finally:
+                folder.remove_leftovers(claims)
+    except BaseException as trouble:
+        if not isinstance(trouble.__context__, KeyboardInterrupt):  # a second Ctrl-C wants nothing more
+            with suppress(OSError):  # the first trouble is the one to tell
+                update()
+        raise
 
 
 def _merged(folder: ResultFolder, study: Study) -> StudyFile:
@@ -168,10 +176,14 @@ def _check_options(options: _Options) -> None:
         raise UserError(unknown_name("executor", options.executor, EXECUTORS))
     if options.workers is not None and options.workers < 1:
         raise UserError(f"workers must be at least 1; got {options.workers}")
+    if options.timeout is not None:
+        if not 0 < options.timeout < math.inf:
+            raise UserError(f"timeout must be a positive number of seconds; got {options.timeout!r}")
+        if options.executor == "in-process":
+            raise UserError("timeout needs the executor local: nobody could stop a run that is done in this process")
     for status in options.retry:
         if status not in STATUSES or status == "done":
             raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))
-    check_device(options.device)
 
 
 def _check_extensions(study: Study, options: _Options) -> None:
@@ -191,24 +203,6 @@ def _check_extensions(study: Study, options: _Options) -> None:
                     f"the {kind} {entry.name} is defined in the script or notebook itself, which other processes "
                     "cannot import: define it in a file and name that under imports, or use the executor in-process"
                 )
-
-
-def check_device(device: str) -> None:
-    """See that a device is known, and there.
-
-    Args:
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
-
-    Raises:
-        UserError: when it is not.
-    """
-    if device not in ("auto", "cpu", "cuda"):
-        raise UserError(unknown_name("device", device, ("auto", "cpu", "cuda")))
-    if device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise UserError("device cuda: torch finds no CUDA device on this machine; use cpu or auto")
 
 
 def _checked_data(study: Study, options: _Options) -> tuple[Path, ...]:
@@ -247,20 +241,31 @@ def _try_out_models(runs: Sequence[GridRun]) -> None:
                 raise UserError(f"model: {error}") from None
 
 
-def _is_missing(folder: ResultFolder, run: GridRun, retry: Sequence[str]) -> bool:
-    if not folder.has_run(run.config.run_id):
-        return True
-    try:
-        return folder.read_run(run.config.run_id, run.config.seed).status in retry
-    except DamagedRunError:
-        return True
+def _present(
+    folder: ResultFolder, runs: Sequence[GridRun], stamps: Mapping[str, int | None], session: Session
+) -> dict[str, str]:
+    """Run id to status of the runs that have ended and stay as they are."""
+    others = living_sessions(folder.runs_path)
+    present: dict[str, str] = {}
+    for run in runs:
+        name = run.config.run_id
+        published = stamps[name]
+        if published is None:
+            continue
+        try:
+            status = folder.read_run(name, run.config.seed).status
+        except DamagedRunError:
+            continue
+        # what another launcher, still at work, has just tried again is not tried a third time
+        if status not in session.retry or any(other.has_tried(status, published) for other in others):
+            present[name] = status
+    return present
 
 
 def _jobs(
     runs: Sequence[GridRun],
     labels: Mapping[str, Mapping[str, str]],
     folder: ResultFolder,
-    options: _Options,
     roots: tuple[Path, ...],
 ) -> list[Job]:
     environment = code_version()
@@ -270,7 +275,6 @@ def _jobs(
             title=" ".join([*labels[run.config.run_id].values(), f"seed {run.config.seed}"]),
             out=folder.path,
             roots=roots,
-            device=options.device,
             threads=1,
             environment=environment,
         )
@@ -278,24 +282,7 @@ def _jobs(
     ]
 
 
-def _ender(folder: ResultFolder, watcher: Watcher) -> Callable[[Job], None]:
-    """What to do after each run: tell, and now and then bring the tables up to date."""
-    written = time.monotonic()
-
-    def ended(job: Job) -> None:
-        nonlocal written
-        watcher.ended(job.title, folder.read_run(job.config.run_id))
-        if time.monotonic() - written > SECONDS_BETWEEN_TABLES:
-            write_tables(folder, collect(folder))
-            written = time.monotonic()
-
-    return ended
-
-
-def cores() -> int:
-    """How many processor cores this process may use.
-
-    Returns:
-        Their number.
-    """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _bring_up_to_date(folder: ResultFolder) -> None:
+    """Write the tables, unless another launcher is just doing so."""
+    with suppress(TimeoutError), folder.locked(seconds=0):
+        write_tables(folder, collect(folder))

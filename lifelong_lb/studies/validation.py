@@ -11,7 +11,7 @@ from lifelong_lb.data.dealing import learnt_labels
 from lifelong_lb.data.prepared import prepared, prepared_already
 from lifelong_lb.data.selection import Labels
 from lifelong_lb.studies.forecast import Count, Training, rule_gradients, strategy_gradients, trainings
-from lifelong_lb.studies.study import cores
+from lifelong_lb.studies.limits import cores
 
 
 @dataclass(frozen=True)

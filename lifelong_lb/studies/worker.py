@@ -23,10 +23,11 @@ import torch
 from lifelong_lb.config import UserError
 from lifelong_lb.config.extending import origins_of
 from lifelong_lb.config.importing import digest_of
-from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status, write_landscape, write_model
+from lifelong_lb.store import LOG, HowFar, ResultFolder, RunRecord, Status, write_how_far, write_landscape, write_model
 from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.processes import TERMINATED
 from lifelong_lb.studies.run import execute
 
 
@@ -38,10 +39,13 @@ def work_in_process_of_its_own(job: Job) -> None:
     Args:
         job: the run.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that the scratch folder goes too
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher says when to end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so that the scratch folder goes too
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
         faulthandler.enable()
+        if hasattr(faulthandler, "register"):
+            faulthandler.register(signal.SIGUSR1)  # comes before a run that has used up its time is killed
         work(job, scratch, alone=True)
 
 
@@ -65,7 +69,15 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     _say(f"run {job.config.run_id}: {job.title}")
     try:
         with quiet():
-            execute(job.config, progress, roots=job.roots, device=device, log=_say, keep=partial(write_model, scratch))
+            execute(
+                job.config,
+                progress,
+                roots=job.roots,
+                device=device,
+                log=_say,
+                keep=partial(write_model, scratch),
+                measured=partial(_tell, scratch, progress),
+            )
     except DivergedError as error:
         status, message, trace = "diverged", str(error), traceback.format_exc()
     except UserError as error:
@@ -98,24 +110,31 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     return status
 
 
+def _tell(scratch: Path, progress: Progress) -> None:
+    """Let the launcher know how far the run has come; that it cannot be told is no reason to stop."""
+    with contextlib.suppress(OSError):
+        write_how_far(scratch, HowFar.of(progress.experiences, progress.accuracy))
+
+
 def _say(line: str) -> None:
     print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)  # noqa: T201  the run's log
 
 
 def device_of(wanted: str) -> str:
-    """Choose a device, and have torch compute the same numbers on it each time as far as it can.
+    """Make ready a device, and have torch compute the same numbers on it each time as far as it can.
 
     Args:
-        wanted: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        wanted: a name as torch knows it, such as ``"cuda:1"``.
 
     Returns:
-        ``"cpu"`` or ``"cuda"``.
+        ``"cpu"``, or ``"cuda"`` with the device that is wanted made the current one.
     """
-    device = wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda":
+    device = torch.device(wanted)
+    if device.type == "cuda":
+        torch.cuda.set_device(0 if device.index is None else device.index)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
-    return device
+    return device.type
 
 
 def _environment(job: Job, device: str) -> dict[str, Any]:

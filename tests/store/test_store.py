@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lifelong_lb.config import UserError, expand, parse_study
-from lifelong_lb.store import DamagedRunError, ResultFolder, RunRecord, StudyFile, folder_status
+from lifelong_lb.store import Claims, DamagedRunError, ResultFolder, RunRecord, StudyFile, folder_status
 from lifelong_lb.store.files import write_text
 
 STUDY = {"streams": "split-digits", "rules": ["none", "sam"], "seeds": 2}
@@ -83,11 +83,13 @@ def test_many_may_publish_the_same_run_at_once(tmp_path):
     assert [p.name for p in folder.runs_path.iterdir()] == ["abc"]
 
 
-def test_one_launcher_at_a_time(tmp_path):
+def test_one_writer_and_one_measurer_at_a_time(tmp_path):
     folder = ResultFolder(tmp_path)
-    with folder.locked(), pytest.raises(UserError, match="another lifelong-lb run is at work in this folder"):
-        folder.locked().__enter__()
-    with folder.locked():
+    with folder.locked(), pytest.raises(TimeoutError, match="another lifelong-lb is writing into this folder"):
+        folder.locked(seconds=0).__enter__()
+    with folder.measuring(), pytest.raises(UserError, match="another lifelong-lb landscape is at work in this folder"):
+        folder.measuring().__enter__()
+    with folder.locked(), folder.measuring():
         pass
 
 
@@ -105,13 +107,17 @@ def test_a_run_that_is_interrupted_leaves_nothing(folder):
 
 def test_leftovers_of_dead_processes_are_removed_and_those_of_living_ones_kept(folder):
     with folder.new_run("mine") as mine, folder.new_run("dead") as dead, folder.new_run("remote") as remote:
-        for scratch, change in ((dead, {"pid": 2**22 + 1}), (remote, {"host": "elsewhere", "pid": 2**22 + 1})):
+        for scratch, change in ((dead, {"started": 1.0}), (remote, {"host": "elsewhere", "pid": 2**22 + 1})):
             owner = json.loads((scratch / "owner.json").read_text())
             (scratch / "owner.json").write_text(json.dumps({**owner, **change}))
         for odd, content in (("odd1", "[]"), ("odd2", '{"host": 3, "pid": null}'), ("odd3", "")):
             (folder.runs_path / f".{odd}.x").mkdir()
             (folder.runs_path / f".{odd}.x" / "owner.json").write_text(content)
-        folder.remove_leftovers()
+        claims, launcher = (Claims(folder.runs_path) for _ in range(2))
+        assert launcher.take("dead")
+        folder.remove_leftovers(claims)  # its launcher may still want to read the log
+        assert (mine.exists(), dead.exists(), remote.exists()) == (True, True, True)
+        folder.remove_leftovers(launcher)
         assert (mine.exists(), dead.exists(), remote.exists()) == (True, False, True)
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -105,8 +106,12 @@ def test_report_rebuilds_every_table(finished, tmp_path):
 
 
 def test_the_same_bytes_whatever_the_number_of_workers(finished, tmp_path):
-    done = command("run", finished.study, "--out", tmp_path / "one", "--workers", 1, "--executor", "in-process")
+    done = command("run", finished.study, "--out", tmp_path / "one", "--executor", "in-process", "--json")
     assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    told = Counter(event["event"] for event in events)
+    assert told == {"start": 1, "run started": 8, "experience ended": 40, "run ended": 8, "end": 1}
+    assert "8 of 8 runs done" in done.stderr
     assert (tmp_path / "one" / "accuracy.csv").read_bytes() == (finished.out / "accuracy.csv").read_bytes()
 
 
@@ -322,6 +327,9 @@ USELESS = {
     "executor": ({}, ["--executor", "locl"], "unknown executor 'locl'; did you mean 'local'?"),
     "device": ({}, ["--device", "gpu"], "unknown device 'gpu'"),
     "retry": ({}, ["--retry", "fail"], "unknown status to retry 'fail'; did you mean 'failed'?"),
+    "timeout": ({}, ["--timeout", "soon"], "--timeout must be a positive number of seconds, or such as 90s, 30m, 2h"),
+    "timeout 0": ({}, ["--timeout", "0"], "got '0'"),
+    "timeout of nobody": ({}, ["--timeout", "9", "--executor", "in-process"], "timeout needs the executor local"),
     "set": ({}, ["--set", "train.batchsize=3"], "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
     "option": ({}, ["--wrkers", "2"], "--wrkers"),
 }

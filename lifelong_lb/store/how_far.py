@@ -1,0 +1,78 @@
+"""How far runs in progress have come: a small file in each scratch folder."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lifelong_lb.store.files import write_json
+from lifelong_lb.store.run_files import read_mapping
+
+HOW_FAR = "how_far.json"
+"""Its name; it is not kept with the run."""
+
+
+@dataclass(frozen=True)
+class HowFar:
+    """How far a run has come.
+
+    Attributes:
+        experiences: how many its stream has, T.
+        accuracies: ``(trained, accuracy)``: each experience that was measured after, in 0..T-1, and the mean accuracy
+            then on those seen so far, a fraction.
+    """
+
+    experiences: int
+    accuracies: Sequence[tuple[int, float]]
+
+    @classmethod
+    def of(cls, experiences: int, entries: Iterable[tuple[int, int, float]]) -> "HowFar":
+        """What entries of an accuracy matrix say.
+
+        >>> HowFar.of(3, [(0, 0, 0.9), (1, 0, 0.5), (1, 1, 0.8)]).accuracies
+        [(0, 0.9), (1, 0.65)]
+
+        Args:
+            experiences: T.
+            entries: ``(trained, evaluated, accuracy)``.
+
+        Returns:
+            The means over the experiences seen so far.
+        """
+        rows: dict[int, list[float]] = {}
+        for trained, evaluated, accuracy in entries:
+            if evaluated <= trained:
+                rows.setdefault(trained, []).append(accuracy)
+        return cls(experiences, [(trained, sum(row) / len(row)) for trained, row in sorted(rows.items())])
+
+
+def write_how_far(scratch: Path, how_far: HowFar) -> None:
+    """Say how far a run has come.
+
+    Args:
+        scratch: its scratch folder.
+        how_far: what to say.
+    """
+    said = {"experiences": how_far.experiences, "accuracies": [list(pair) for pair in how_far.accuracies]}
+    write_json(scratch / HOW_FAR, said)
+
+
+def read_how_far(runs_path: Path) -> dict[str, HowFar]:
+    """How far the runs in progress have come.
+
+    Args:
+        runs_path: folder of the runs.
+
+    Returns:
+        Run id to what its process has said last; runs that have not learnt anything yet are left out.
+    """
+    found: dict[str, tuple[float, HowFar]] = {}
+    for path in runs_path.glob(f".*.*/{HOW_FAR}"):
+        run = path.parent.name[1:].rpartition(".")[0]
+        try:
+            said, raw = path.stat().st_mtime, read_mapping(path)
+            how_far = HowFar(int(raw["experiences"]), [(int(i), float(a)) for i, a in raw["accuracies"]])
+        except (OSError, ValueError, TypeError, LookupError):
+            continue
+        if run not in found or said > found[run][0]:
+            found[run] = (said, how_far)
+    return {run: how_far for run, (_, how_far) in found.items()}

@@ -1,0 +1,48 @@
+"""Which devices there are, and who computes on which."""
+
+import re
+import shutil
+from pathlib import Path
+
+from lifelong_lb.config import UserError, unknown_name
+
+KINDS = ("auto", "cpu", "cuda")
+
+
+def devices(wanted: str) -> list[str]:
+    """The devices that runs are dealt out to, in turn.
+
+    Args:
+        wanted: ``"cpu"``; ``"cuda"``, every CUDA device that torch finds; ``"auto"``, those, or the CPU where there are
+            none; or CUDA devices one by one, such as ``"cuda:0"`` or ``"cuda:0,cuda:2"``.
+
+    Returns:
+        Names as torch knows them; at least one.
+
+    Raises:
+        UserError: when there is no such device.
+    """
+    named = [name.strip() for name in wanted.split(",")]
+    one_by_one = all(re.fullmatch(r"cuda:[0-9]+", name) for name in named)
+    if wanted not in KINDS and not one_by_one:
+        raise UserError(f"{unknown_name('device', wanted, KINDS)}, or CUDA devices such as cuda:0,cuda:1")
+    if wanted == "cpu" or (wanted == "auto" and not _has_driver()):
+        return ["cpu"]
+    import torch
+
+    found = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if wanted == "auto":
+        return found or ["cpu"]
+    if not found:
+        raise UserError(f"device {wanted}: torch finds no CUDA device on this machine; use cpu or auto")
+    for name in named if one_by_one else ():
+        if name not in found:
+            raise UserError(unknown_name("device", name, found))
+    return named if one_by_one else found
+
+
+def _has_driver() -> bool:
+    """Whether it is worth while to ask torch, whose import takes seconds, for devices."""
+    return shutil.which("nvidia-smi") is not None or any(
+        map(Path.exists, (Path("/proc/driver/nvidia"), Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd")))
+    )

@@ -1,0 +1,55 @@
+"""How much a launcher takes on."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a launcher takes on.
+
+    Attributes:
+        workers: runs at a time, >= 1.
+        devices: what they compute on, in turn; at least one.
+        seconds: how long a run may take; None for as long as it likes.
+    """
+
+    workers: int
+    devices: Sequence[str]
+    seconds: float | None = None
+
+    @classmethod
+    def of(cls, workers: int | None, devices: Sequence[str], seconds: float | None) -> "Limits":
+        """Limits with the usual number of workers where none is given.
+
+        Args:
+            workers: runs at a time; None for one a core, or one a CUDA device but no more than cores.
+            devices: what they compute on.
+            seconds: how long a run may take.
+
+        Returns:
+            The limits.
+        """
+        usual = cores() if list(devices) == ["cpu"] else min(cores(), len(devices))
+        return cls(workers or usual, devices, seconds)
+
+    def device(self, place: int) -> str:
+        """The device of one of the workers.
+
+        Args:
+            place: its number, 0 to workers - 1.
+
+        Returns:
+            A name as torch knows it.
+        """
+        return self.devices[place % len(self.devices)]
+
+
+def cores() -> int:
+    """How many processor cores this process may use.
+
+    Returns:
+        Their number.
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

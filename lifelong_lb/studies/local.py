@@ -1,0 +1,119 @@
+"""The local executor: a process a run, some at a time."""
+
+import signal
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+
+from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status
+from lifelong_lb.studies.durations import readable
+from lifelong_lb.studies.job import Job
+from lifelong_lb.studies.limits import Limits
+from lifelong_lb.studies.processes import TERMINATED, kill, start, terminate
+from lifelong_lb.studies.queue import SECONDS_BETWEEN_LOOKS, RunQueue
+
+SECONDS_FOR_NEWS = 1.0
+"""How long to wait after a process has died: what has ended it (a cluster's SIGTERM) may be about to end this one too,
+and then the run has not failed."""
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A run whose process has started.
+
+    Attributes:
+        job: the run.
+        place: its number among those at work, 0 to workers - 1.
+        process: its process.
+        started: when that had started, by the monotonic clock.
+    """
+
+    job: Job
+    place: int
+    process: BaseProcess
+    started: float
+
+
+def run_local(queue: RunQueue, limits: Limits) -> None:
+    """Do the runs in processes of their own, some at a time.
+
+    A server process imports torch and avalanche once and is forked for each run (where the platform cannot fork, each
+    process imports for itself). A process that dies without a result is recorded as a failed run, one that takes too
+    long is killed and recorded as ``timeout``. On an exception, Ctrl-C included, the processes under way are ended and
+    their runs leave nothing.
+
+    Args:
+        queue: the runs.
+        limits: how many at a time, on what, and for how long.
+    """
+    running: dict[int, _Running] = {}
+    try:
+        while queue.has_more or running:
+            while len(running) < limits.workers and (job := queue.take()) is not None:
+                one = _start(job, running.values(), limits)
+                running[one.process.sentinel] = one
+            if not running:
+                queue.wait()
+                continue
+            for sentinel in wait(list(running), timeout=SECONDS_BETWEEN_LOOKS):
+                assert isinstance(sentinel, int)
+                _end(running[sentinel], queue)
+                running.pop(sentinel).process.close()
+            for sentinel, one in list(running.items()):
+                if not queue.is_ours(one.job):
+                    terminate([one.process])
+                    queue.put_back(one.job)
+                elif limits.seconds is not None and time.monotonic() - one.started >= limits.seconds:
+                    kill(one.process)
+                    _end(one, queue, limits.seconds)
+                else:
+                    continue
+                running.pop(sentinel).process.close()
+    finally:
+        terminate([one.process for one in running.values()])
+
+
+def record(job: Job, folder: ResultFolder, status: Status, message: str) -> None:
+    """Publish a run for a process that has published nothing.
+
+    Args:
+        job: the run.
+        folder: the result folder.
+        status: how it ended.
+        message: what there is to say.
+    """
+    config, run = job.config.to_json(), job.config.run_id
+    log = folder.salvaged_log(run)
+    with folder.new_run(run) as scratch:
+        (scratch / LOG).write_text(f"{log}{message}\n", encoding="utf-8")
+        folder.write_run(RunRecord(run, config, status, message=message, environment=job.environment), scratch)
+
+
+def _start(job: Job, running: Collection[_Running], limits: Limits) -> _Running:
+    taken = {one.place for one in running}
+    place = next(i for i in range(limits.workers) if i not in taken)
+    return _Running(job, place, start(replace(job, device=limits.device(place))), time.monotonic())
+
+
+def _end(one: _Running, queue: RunQueue, limit: float | None = None) -> None:
+    """See a run off whose process has ended, by itself or because it had used up its time."""
+    one.process.join()
+    if not queue.was_published(one.job):
+        if limit is None:
+            time.sleep(SECONDS_FOR_NEWS)
+        if not queue.is_ours(one.job):
+            queue.put_back(one.job)
+            return
+        if limit is None:
+            record(one.job, queue.folder, "failed", _how_it_died(one.process.exitcode or 0))
+        else:
+            record(one.job, queue.folder, "timeout", f"stopped after {readable(limit)}, the time a run may take")
+    queue.ended(one.job)
+
+
+def _how_it_died(code: int) -> str:
+    number = signal.SIGTERM if code == TERMINATED else -code
+    how = f"was killed by signal {number:d}" if number > 0 else f"ended with exit code {code}"
+    return f"the run's process {how}{' (out of memory?)' if code == -9 else ''}"

@@ -1,0 +1,113 @@
+"""Processes of runs: started clean, and ended with all that they have started."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import types
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.process import BaseProcess
+
+from lifelong_lb.studies.job import Job
+
+SECONDS_FOR_LAST_WORDS = 1.0
+"""How long a run that is to be killed has for saying where it is."""
+SECONDS_TO_UNWIND = 10.0
+"""How long the process of an interrupted run has for ending by itself."""
+TERMINATED = 143
+"""Exit code of a run's process that was told to end, as shells have it."""
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def start(job: Job) -> BaseProcess:
+    """Start the process of a run.
+
+    Args:
+        job: the run.
+
+    Returns:
+        The process, which does nothing else, and leads a process group where there are such.
+    """
+    can_fork = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
+    if can_fork:
+        context.set_forkserver_preload(["lifelong_lb.studies.worker"])
+    with _clean_start(job.threads):
+        process = context.Process(target=_target, args=(job,), name=f"run-{job.config.run_id}")  # type: ignore[attr-defined]
+        process.start()
+    started: BaseProcess = process
+    return started
+
+
+def kill(process: BaseProcess) -> None:
+    """Kill a process and what it has started; it first gets a moment to say in its log where it is.
+
+    Args:
+        process: the process.
+    """
+    if hasattr(signal, "SIGUSR1") and process.pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGUSR1)
+        process.join(SECONDS_FOR_LAST_WORDS)
+    _kill_group(process)
+
+
+def terminate(processes: Sequence[BaseProcess]) -> None:
+    """End processes, gently if they let it be; at once if this is interrupted.
+
+    Args:
+        processes: the processes, those that have ended included.
+    """
+    try:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join(SECONDS_TO_UNWIND)
+    finally:
+        for process in processes:
+            _kill_group(process)
+        for process in processes:
+            process.join()
+
+
+def _kill_group(process: BaseProcess) -> None:
+    """Kill a process that is there, and all others of the group that it leads."""
+    if not process.is_alive():
+        return
+    if hasattr(os, "killpg") and process.pid is not None:
+        with suppress(ProcessLookupError, PermissionError):  # ended, or not yet the leader of its group
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+
+
+def _target(job: Job) -> None:
+    if hasattr(os, "setsid"):
+        os.setsid()
+    from lifelong_lb.studies.worker import work_in_process_of_its_own
+
+    work_in_process_of_its_own(job)
+
+
+@contextmanager
+def _clean_start(threads: int) -> Iterator[None]:
+    """Start a process that knows nothing of the caller's script and takes no more threads than it is given.
+
+    multiprocessing runs the caller's main module again in each child, which a script without a main guard does not
+    survive; a run needs nothing of it.
+    """
+    wanted = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    hushed = [os.environ.get("PYTHONWARNINGS", ""), "ignore:no QP solver found"]  # told when avalanche is imported
+    wanted["PYTHONWARNINGS"] = ",".join(filter(None, hushed))
+    main, before = sys.modules["__main__"], {name: os.environ.get(name) for name in wanted}
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,163 @@
+"""Claims: a run is in one launcher's hands at a time, and in none that is dead."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lifelong_lb.store import Claims, read_claims
+from lifelong_lb.store.claims import SECONDS_OF_SILENCE
+from lifelong_lb.store.owner import Owner
+
+HERE = Owner.here()
+ELSEWHERE = replace(HERE, host="elsewhere")
+GONE = {"another process": replace(HERE, started=HERE.started - 1), "no process": replace(HERE, pid=2**22 + 1)}
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+def names(path):
+    return sorted(p.name for p in path.iterdir())
+
+
+def test_one_of_two(tmp_path):
+    first, second = Claims(tmp_path), Claims(tmp_path)
+    assert first.take("abc")
+    assert not second.take("abc")
+    assert not first.take("abc")
+    assert second.take("ab")
+    assert (first.holds("abc"), second.holds("abc")) == (True, False)
+    assert (first.are_elsewhere("abc"), second.are_elsewhere("abc"), second.are_elsewhere("x")) == (False, True, False)
+    assert names(tmp_path) == [".ab.claim-1", ".abc.claim-1"]
+    first.release("abc")
+    assert second.take("abc")
+
+
+def test_leaving_gives_up_everything(tmp_path):
+    with Claims(tmp_path) as claims:
+        assert claims.take("abc")
+        assert claims.take("def")
+        claims.release("abc")
+    assert names(tmp_path) == []
+
+
+def test_whose_a_run_is(tmp_path):
+    Claims(tmp_path).take("abc")
+    (claim,) = read_claims(tmp_path)["abc"]
+    assert (claim.run, claim.number, claim.owner) == ("abc", 1, HERE)
+    assert read_claims(tmp_path / "none") == {}
+
+
+def test_a_process_is_told_from_a_later_one_with_its_number():
+    code = "import time; time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        there = replace(HERE, pid=process.pid)
+        assert there.is_known_to_be_gone()  # it started later than this process
+        process.kill()
+    assert not HERE.is_known_to_be_gone()
+    assert not replace(ELSEWHERE, pid=2**22 + 1).is_known_to_be_gone()
+    assert not replace(HERE, space="pid:[1]", pid=2**22 + 1).is_known_to_be_gone()
+    assert Owner.from_json(HERE.to_json()) == HERE
+
+
+@pytest.mark.parametrize("gone", GONE)
+def test_a_claim_of_a_dead_process_is_taken_over_at_once(tmp_path, gone):
+    dead, heir, other = Claims(tmp_path, GONE[gone]), Claims(tmp_path), Claims(tmp_path)
+    assert dead.take("abc")
+    assert not heir.are_elsewhere("abc")
+    assert heir.take("abc")
+    assert not other.take("abc")
+    assert names(tmp_path) == [".abc.claim-2"]
+    assert not dead.holds("abc")
+    dead.release("abc")  # as it was not dead but frozen: what has become of its claim is not its business
+    assert heir.holds("abc")
+
+
+def test_tidying_removes_what_the_dead_have_left(tmp_path):
+    dead, remote, claims = Claims(tmp_path, GONE["no process"]), Claims(tmp_path, ELSEWHERE), Claims(tmp_path)
+    assert dead.take("abc")
+    assert remote.take("def")
+    claims.tidy()
+    assert names(tmp_path) == [".def.claim-1"]
+
+
+@pytest.mark.parametrize("half_written", [False, True])
+def test_another_machine_is_dead_after_long_silence(tmp_path, half_written):
+    clock = Clock()
+    remote, watcher = Claims(tmp_path, ELSEWHERE), Claims(tmp_path, clock=clock)
+    assert remote.take("abc")
+    if half_written:
+        (tmp_path / ".abc.claim-1").write_text('{"host": "el')
+    assert not watcher.take("abc")
+    clock.now += SECONDS_OF_SILENCE - 1
+    assert not watcher.take("abc")
+    os.utime(tmp_path / ".abc.claim-1", ns=(1, 1))  # a sign of life, whatever time that machine thinks it is
+    clock.now += 2
+    assert not watcher.take("abc")
+    clock.now += SECONDS_OF_SILENCE - 1
+    assert not watcher.take("abc")
+    clock.now += 1
+    assert watcher.take("abc")
+    assert names(tmp_path) == [".abc.claim-2"]
+
+
+def test_signs_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr("lifelong_lb.store.claims.SECONDS_BETWEEN_SIGNS", 0.01)
+    with Claims(tmp_path) as claims:
+        claims.take("abc")
+        claims.take("def")
+        os.utime(tmp_path / ".abc.claim-1", ns=(1, 1))
+        (tmp_path / ".def.claim-1").unlink()
+        while (tmp_path / ".abc.claim-1").stat().st_mtime_ns == 1:
+            pass
+        assert (claims.holds("abc"), claims.holds("def")) == (True, False)
+
+
+def test_whoever_looked_before_others_came_and_went_does_not_get_it_too(tmp_path, monkeypatch):
+    """One launcher has seen claim 1 of a dead process; before it makes claim 2, the run goes from hand to hand."""
+    dead, heir, third = Claims(tmp_path, GONE["no process"]), Claims(tmp_path), Claims(tmp_path)
+    late = Claims(tmp_path)
+    assert dead.take("abc")
+    create = late._create
+
+    def meanwhile(run, number):
+        assert heir.take("abc")
+        heir.release("abc")
+        assert third.take("abc")
+        return create(run, number)
+
+    monkeypatch.setattr(late, "_create", meanwhile)
+    assert not late.take("abc")
+    assert third.holds("abc")
+    assert names(tmp_path) == [".abc.claim-1"]
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_race_has_one_winner(tmp_path, left):
+    for run in map(str, range(30)):
+        if left:
+            Claims(tmp_path, GONE["no process"]).take(run)
+        with ThreadPoolExecutor(4) as pool:
+            racers = [Claims(tmp_path) for _ in range(4)]
+            won = list(pool.map(lambda claims, run=run: claims.take(run), racers))
+        assert sum(won) <= 1
+        if not any(won):  # all have stood back for each other
+            assert racers[0].take(run)
+
+
+def test_a_full_disk_leaves_no_claim(tmp_path, monkeypatch):
+    claims = Claims(tmp_path)
+    monkeypatch.setattr("json.dump", lambda *_: (_ for _ in ()).throw(OSError("No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        claims.take("abc")
+    assert list(Path(tmp_path).iterdir()) == []

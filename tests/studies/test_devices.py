@@ -1,0 +1,59 @@
+"""Devices: which there are, and who gets which."""
+
+import pytest
+import torch
+
+from lifelong_lb.config import UserError
+from lifelong_lb.studies.devices import devices
+from lifelong_lb.studies.limits import Limits
+
+
+@pytest.fixture
+def three(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("cpu", ["cpu"]),
+        ("auto", ["cuda:0", "cuda:1", "cuda:2"]),
+        ("cuda", ["cuda:0", "cuda:1", "cuda:2"]),
+        ("cuda:1", ["cuda:1"]),
+        ("cuda:2, cuda:0", ["cuda:2", "cuda:0"]),
+    ],
+)
+def test_devices(three, wanted, found):
+    assert devices(wanted) == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ("gpu", "unknown device 'gpu'.*, or CUDA devices such as cuda:0,cuda:1"),
+        ("cuda:0,cpu", "unknown device 'cuda:0,cpu'"),
+        ("cuda:3", "unknown device 'cuda:3'; did you mean 'cuda:2'"),
+    ],
+)
+def test_devices_that_are_not_there(three, wanted, message):
+    with pytest.raises(UserError, match=message):
+        devices(wanted)
+
+
+def test_a_machine_without_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert devices("auto") == ["cpu"]
+    for wanted in ("cuda", "cuda:0"):
+        with pytest.raises(UserError, match=f"device {wanted}: torch finds no CUDA device on this machine"):
+            devices(wanted)
+
+
+def test_workers_and_their_devices(monkeypatch):
+    monkeypatch.setattr("lifelong_lb.studies.limits._cores", lambda: 8)
+    assert Limits.of(None, ["cpu"], None).workers == 8
+    assert Limits.of(None, ["cuda:0", "cuda:1"], None).workers == 2
+    assert Limits.of(3, ["cpu"], None).workers == 3
+    shared = Limits.of(5, ["cuda:0", "cuda:1"], None)
+    assert [shared.device(i) for i in range(5)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"]

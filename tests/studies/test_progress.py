@@ -1,0 +1,163 @@
+"""How a study's progress is told: as lines, as JSON, in a terminal."""
+
+import io
+import json
+import threading
+
+import pytest
+from rich.console import Console
+
+from lifelong_lb.store import HowFar, RunRecord, read_how_far, write_how_far
+from lifelong_lb.studies import LineWatcher, Watcher
+from lifelong_lb.studies.json_lines import JsonWatcher
+from lifelong_lb.studies.progress import ConsoleWatcher, seconds_left
+from lifelong_lb.studies.relay import Relay
+
+DONE = RunRecord("abc", {}, "done", experiences=2, accuracy=[(0, 0, 0.75), (1, 0, 0.25), (1, 1, 0.5)])
+FAILED = RunRecord("def", {}, "failed", message="no [memory]")
+
+
+def study(watcher):
+    """Four runs, one of which had failed before; one is done elsewhere, one given up."""
+    watcher.start(4, {"failed": 1})
+    watcher.begun("abc", "naive sam")
+    watcher.begun("def", "naive none")
+    watcher.learnt("abc", "naive sam", 0, 2, 0.75)
+    watcher.given_up("def")
+    watcher.learnt("abc", "naive sam", 1, 2, 0.375)
+    watcher.ended("naive sam", DONE, elsewhere=False)
+    watcher.waiting(1)
+    watcher.ended("naive none", FAILED, elsewhere=True)
+    watcher.stop()
+
+
+LINES = [
+    "4 runs, 1 of them there already",
+    "[2/4, 0 s] naive sam: average accuracy 0.375",
+    "waiting for a run that is in progress elsewhere; lifelong-lb status says where",
+    "[3/4, 0 s] naive none (elsewhere): FAILED: no [memory]",
+]
+
+
+def test_lines(capsys):
+    study(LineWatcher())
+    assert capsys.readouterr().out.splitlines() == LINES
+
+
+def test_lines_where_there_is_no_terminal():
+    stream = io.StringIO()
+    study(ConsoleWatcher(Console(file=stream, width=30)))
+    assert stream.getvalue().splitlines() == LINES
+
+
+def test_json():
+    stream = io.StringIO()
+    study(JsonWatcher(stream))
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert all(event.pop("time") > 1e9 for event in events)
+    sam, none = {"run": "abc", "title": "naive sam"}, {"run": "def", "title": "naive none"}
+    assert events == [
+        {"event": "start", "runs": 4, "present": {"failed": 1}},
+        {"event": "run started", **sam},
+        {"event": "run started", **none},
+        {"event": "experience ended", **sam, "experience": 0, "experiences": 2, "accuracy": 0.75},
+        {"event": "run given up", "run": "def"},
+        {"event": "experience ended", **sam, "experience": 1, "experiences": 2, "accuracy": 0.375},
+        {"event": "run ended", **sam, "status": "done", "message": "", "average_accuracy": 0.375, "elsewhere": False},
+        {"event": "waiting", "runs": 1},
+        {
+            **{"event": "run ended", **none, "status": "failed", "message": "no [memory]"},
+            **{"average_accuracy": None, "elsewhere": True},
+        },
+        {"event": "end", "runs": 4, "statuses": {"failed": 2, "done": 1}},
+    ]
+
+
+def shown(watcher):
+    console = Console(file=io.StringIO(), width=100)
+    console.print(watcher.board())
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_a_terminal_shows_how_it_stands():
+    stream = io.StringIO()
+    watcher = ConsoleWatcher(Console(file=stream, width=100, force_terminal=True))
+    watcher.start(4, {"failed": 1})
+    try:
+        watcher.begun("abc", "naive [sam]")
+        watcher.begun("def", "naive none")
+        head, *runs = shown(watcher)
+        assert head.endswith(" 1/4: 0 done, 1 failed, 2 running; 0 s")
+        assert [line.split()[-2:] for line in runs] == [["naive", "[sam]"], ["naive", "none"]]
+        watcher.learnt("abc", "naive [sam]", 0, 2, 0.75)
+        watcher._started -= 60
+        head, *runs = shown(watcher)
+        assert head.endswith(" 1/4: 0 done, 1 failed, 2 running; 60 s, about 5 min left")
+        assert runs[0].endswith(" 1/2 naive [sam] accuracy 0.750")
+        watcher.ended("naive [sam]", DONE, elsewhere=False)
+        watcher.given_up("def")
+        head, *runs = shown(watcher)
+        assert head.endswith(" 2/4: 1 done, 1 failed, 0 running; 60 s, about 2 min left")
+        assert runs == []
+    finally:
+        watcher.stop()
+    assert "naive [sam]: average accuracy 0.375" in stream.getvalue()
+
+
+def test_time_left():
+    assert seconds_left(60.0, 0, [0.0, 0.0], 8) is None
+    assert seconds_left(60.0, 2, [], 4) == 120.0
+    assert seconds_left(60.0, 1, [0.25, 0.75], 3) == 60.0
+    assert seconds_left(60.0, 1, [], 0) == 0.0
+
+
+class Noting(Watcher):
+    def __init__(self):
+        self.lines = []
+        self.learnt_one = threading.Event()
+
+    def learnt(self, run, title, experience, experiences, accuracy):
+        self.lines.append((run, title, experience, experiences, accuracy))
+        self.learnt_one.set()
+
+    def ended(self, title, record, *, elsewhere):
+        self.lines.append((record.run, elsewhere))
+
+
+def test_each_experience_is_told_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("lifelong_lb.studies.relay.SECONDS_BETWEEN_LOOKS", 0.01)
+    for name in (".abc.1", ".def.1"):
+        (tmp_path / name).mkdir()
+        write_how_far(tmp_path / name, HowFar.of(2, DONE.accuracy[:1]))
+    watcher = Noting()
+    with Relay(watcher, lambda: None, tmp_path) as relay:
+        relay.begun("abc", "sam")
+        assert watcher.learnt_one.wait(10)
+        relay.come("abc", HowFar.of(2, DONE.accuracy[:1]))
+        relay.ended("sam", DONE, elsewhere=False)
+        relay.come("abc", HowFar.of(2, DONE.accuracy))
+        relay.ended("none", FAILED, elsewhere=True)
+    assert watcher.lines == [("abc", "sam", 0, 2, 0.75), ("abc", "sam", 1, 2, 0.375), ("abc", False), ("def", True)]
+
+
+def test_tables_are_brought_up_to_date_now_and_then(tmp_path, monkeypatch):
+    updates = []
+    relay = Relay(Watcher(), lambda: updates.append(1), tmp_path)
+    relay.ended("sam", DONE, elsewhere=True)
+    assert not updates
+    monkeypatch.setattr("lifelong_lb.studies.relay.SECONDS_BETWEEN_TABLES", 0)
+    relay.ended("sam", DONE, elsewhere=True)
+    assert len(updates) == 1
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"experiences": 2, "accuracies": [3]}'])
+def test_how_far_a_run_has_come(tmp_path, content):
+    (tmp_path / ".abc.broken").mkdir()
+    (tmp_path / ".abc.broken" / "how_far.json").write_text(content)
+    (tmp_path / ".abc.claim-1").write_text("")
+    assert read_how_far(tmp_path) == {}
+    (tmp_path / ".abc.x").mkdir()
+    joint = HowFar.of(3, [(2, 0, 0.5), (2, 1, 0.5), (2, 2, 0.8)])
+    write_how_far(tmp_path / ".abc.x", joint)
+    assert read_how_far(tmp_path) == {"abc": joint}
+    assert joint == HowFar(3, [(2, pytest.approx(0.6))])
