@@ -17,6 +17,7 @@ def write_report(
     *,
     baseline: str | None = None,
     metrics: Sequence[str] | None = None,
+    every_figure: bool = False,
 ) -> Results:
     """Write the tables, the figures and the page.
 
@@ -26,6 +27,7 @@ def write_report(
         baseline: label of the rule that the others are compared with, see
             :func:`~lifelong_lb.reports.comparison_table`.
         metrics: columns of ``results.csv`` that are compared, likewise.
+        every_figure: draw what is left out of large reports, too.
 
     Returns:
         What its runs have to say.
@@ -35,7 +37,7 @@ def write_report(
     """
     from lifelong_lb.reports.columns import column_definitions
     from lifelong_lb.reports.comparisons import comparison_table
-    from lifelong_lb.reports.figures import draw_figures
+    from lifelong_lb.reports.figures import draw_figures, left_out
     from lifelong_lb.reports.flatness import write_flatness
     from lifelong_lb.reports.landscape import collect_landscape
     from lifelong_lb.reports.latex import summary_latex
@@ -50,13 +52,14 @@ def write_report(
     folder.write_table("columns", column_definitions(tables))
     folder.write_file("summary.md", summary_markdown(results, summary, compared))
     folder.write_file("summary.tex", summary_latex(results, summary))
-    figures = draw_figures(results)
+    figures = draw_figures(results, every=every_figure)
+    note = "" if every_figure else left_out(results)
     flatness = write_flatness(folder, results, collect_landscape(folder, results))
     further = [block.figures for block in flatness.blocks] if flatness else []
     for drawing in chain(*figures.values(), *further):
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.svg", drawing.svg)
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
-    folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures, flatness))
+    folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures, flatness, note))
     return results
 
 

@@ -1,6 +1,7 @@
 """What rules cost, and which are worth it: accuracy at a price."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 
 from lifelong_lb.evaluation import METRICS, pareto_front, spread
 from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
+from lifelong_lb.reports.panels import Layout, set_out
 from lifelong_lb.reports.tables import DASH, count, duration, seeds_cells
 
 if TYPE_CHECKING:
@@ -90,8 +92,6 @@ def draw_costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
     Returns:
         The figure; None where no run has an average accuracy.
     """
-    from matplotlib.figure import Figure
-
     known = runs[runs["average_accuracy"].notna()]
     if known.empty:
         return None
@@ -100,19 +100,22 @@ def draw_costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
     strategies = [str(strategy) for strategy in known["strategy"].drop_duplicates()]
     rules = [rule for rule in looks if (known["rule"] == rule).any()]
     name = file_name("cost", stream, optimizer)
+    layout = Layout(
+        headings=[lines_of(strategy, 36) for strategy in strategies for _ in PRICES],
+        columns=len(PRICES),
+        height=1.9,
+        width=WIDTH,
+        shared="row",
+        labelled="all",
+        rules=rules,
+    )
     with style(name):
-        figure = Figure((WIDTH, 2.7 * len(strategies) + 0.5 + 0.2 * len(rules) / 3), layout="constrained")
-        grid = figure.subplots(len(strategies), len(PRICES), squeeze=False, sharey="row")
+        figure, grid = set_out(layout, list(PRICES.values()), "average accuracy")
         handles: dict[str, Line2D] = {}
-        for row, strategy in zip(grid, strategies, strict=True):
-            own = known[known["strategy"] == strategy]
-            for axes, (price, words) in zip(row, PRICES.items(), strict=True):
-                handles |= _draw_panel(axes, own, price, rules, looks)
-                axes.set_title(lines_of(strategy, 36))
-                axes.set_xlabel(words)
-                axes.set_xlim(left=0)
-            row[0].set_ylabel("average accuracy")
-        legend(figure, {rule: handles[rule] for rule in rules}, WIDTH)
+        for axes, (strategy, price) in zip(grid, product(strategies, PRICES), strict=True):
+            handles |= _draw_panel(axes, known[known["strategy"] == strategy], price, rules, looks)
+            axes.set_xlim(left=0)
+        legend(figure, {rule: handles[rule] for rule in rules})
         caption = _CAPTION.format(formula=METRICS["average_accuracy"].formula)
         return finish(figure, name, f"Average accuracy and its cost: {stream}, {optimizer}", caption)
 

@@ -38,6 +38,7 @@ def render_page(
     compared: pd.DataFrame,
     figures: Mapping[str, Sequence[Drawing]],
     flatness: Flatness | None = None,
+    note: str = "",
 ) -> str:
     """Write the page.
 
@@ -47,6 +48,7 @@ def render_page(
         compared: the comparisons made of them.
         figures: label of a stream to its figures.
         flatness: what is shown of the loss landscape, where it was measured.
+        note: a sentence about figures that were not drawn.
 
     Returns:
         An HTML document that loads nothing; the same arguments give the same text.
@@ -69,6 +71,7 @@ def render_page(
     context = _context(results, summary, compared, figures) | {
         "flatness": flatness,
         "correlations": CORRELATION_HEADINGS,
+        "note_on_figures": note,
     }
     context["problems"] += flatness.problems if flatness else []
     return environment.get_template("report.html.j2").render(context)

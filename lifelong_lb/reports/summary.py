@@ -129,12 +129,13 @@ def verdict(results: Results) -> str:
     Returns:
         One or two sentences.
     """
-    if not (results.runs["status"] == "done").any():
+    done = results.runs[results.runs["status"] == "done"]
+    if done.empty:
         return "No run is done yet, so there is nothing to compare."
     seeds = shared_seeds(results)
     if seeds == 0:
         return "The rules have no seed in common, so they cannot be compared pair by pair."
-    most = int(summary_table(results)["seeds"].max())
+    most = int(done.groupby(GROUP).size().max())
     return seeds_verdict(seeds) + (f" Some rules share no more than these {seeds}." if seeds < most else "")
 
 
