@@ -48,6 +48,20 @@ def fronts(summary: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
+def relative_costs(summary: pd.DataFrame) -> "pd.Series[float]":
+    """Gradient evaluations over the fewest within a stream, strategy and base optimizer.
+
+    Args:
+        summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
+
+    Returns:
+        Ratios with the summary's index; NaN where one of the two is not known, or 0.
+    """
+    passes = summary["gradient_evaluations"]
+    fewest = summary.groupby(BLOCK)["gradient_evaluations"].transform("min")
+    return (passes / fewest).where((passes > 0) & (fewest > 0))
+
+
 def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Mean costs of a run, for reading; the cheapest row of each strategy and base optimizer counts 1.
 
@@ -58,15 +72,12 @@ def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
         Strings with the summary's index. Columns of what was not recorded, or does not occur, are left out.
     """
     passes = summary["gradient_evaluations"]
-    fewest = summary.groupby(BLOCK)["gradient_evaluations"].transform("min")
     front = fronts(summary)
     columns = {
         "seeds": seeds_cells(summary),
         "average accuracy": [DASH if np.isnan(a) else f"{a:.3f}" for a in summary["average_accuracy_mean"]],
         "gradient evaluations": [count(n) for n in passes],
-        "relative to the fewest": [
-            f"{n / least:.2f}" if least > 0 and n > 0 else DASH for n, least in zip(passes, fewest, strict=True)
-        ],
+        "relative to the fewest": [DASH if np.isnan(n) else f"{n:.2f}" for n in relative_costs(summary)],
         "the strategy's own": [count(n) for n in summary["strategy_gradient_evaluations"]],
         "best for its gradients": ["yes" if best else DASH for best in front["gradients"]],
         "training time in seconds": [duration(seconds) for seconds in summary["train_seconds"]],
