@@ -10,6 +10,7 @@ from lifelong_lb.reports.drawing import Drawing, looks
 from lifelong_lb.reports.heat_maps import draw_matrices
 from lifelong_lb.reports.rank_diagrams import draw_ranks
 from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.sensitivity import draw_sensitivity
 from lifelong_lb.reports.summary import labels_of
 from lifelong_lb.reports.trade_off import draw_trade_off
 
@@ -44,6 +45,7 @@ def draw_figures(results: Results, *, every: bool = False) -> dict[str, list[Dra
             if same:
                 runs = done[(done["stream"] == stream) & (done["base_optimizer"] == optimizer)]
                 drawn += [draw_averages(same, look), draw_trade_off(same, look), draw_costs(runs, look)]
+        drawn += draw_sensitivity(results, stream, look)
         for block in own if every else own[:quota]:
             drawn += [draw_experiences(block, look), draw_matrices(block)]
         figures[stream] = [drawing for drawing in drawn if drawing is not None]

@@ -146,11 +146,13 @@ def status_counts(results: Results) -> dict[str, int]:
         results: what a folder's runs have to say.
 
     Returns:
-        ``done``, the other ways to end that occur, and ``not run yet`` where runs have not ended.
+        ``done``, the other ways to end that occur, ``left out`` where runs cannot be used, and ``not run yet`` where
+        they have not ended.
     """
     found = Counter(map(str, results.runs["status"]))
     counts = {status: found[status] for status in STATUSES if found[status] or status == "done"}
-    return counts | ({"not run yet": results.missing} if results.missing else {})
+    others = {"left out": len(results.left_out), "not run yet": results.missing - len(results.left_out)}
+    return counts | {words: number for words, number in others.items() if number}
 
 
 def state_sentence(results: Results) -> str:
