@@ -1,6 +1,8 @@
 """Writing a report: every file that is made from the runs."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -9,6 +11,9 @@ import pandas as pd
 from lifelong_lb.reports.results import Results, collect
 from lifelong_lb.reports.summary import summary_table
 from lifelong_lb.store import ResultFolder
+
+_BETWEEN_COLLECTIONS = 100_000
+"""Objects made between two looks for garbage, while a report is written."""
 
 
 def write_report(
@@ -35,6 +40,13 @@ def write_report(
     Raises:
         UserError: when the folder holds no results, or there is no such rule or metric.
     """
+    with _seldom_collected():
+        return _write_report(folder, results or collect(folder), baseline, metrics, every_figure)
+
+
+def _write_report(
+    folder: ResultFolder, results: Results, baseline: str | None, metrics: Sequence[str] | None, every_figure: bool
+) -> Results:
     from lifelong_lb.reports.columns import column_definitions
     from lifelong_lb.reports.comparisons import comparison_table
     from lifelong_lb.reports.figures import draw_figures, left_out
@@ -44,7 +56,6 @@ def write_report(
     from lifelong_lb.reports.page import render_page
     from lifelong_lb.reports.plain_text import summary_markdown
 
-    results = results or collect(folder)
     compared = comparison_table(results, baseline, metrics)
     summary = _write_tables(folder, results)
     folder.write_table("comparisons", compared)
@@ -61,6 +72,21 @@ def write_report(
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
     folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures, flatness, note))
     return results
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Let Python look for garbage less often: figures are made of many small parts that stay until they are saved.
+
+    Yields:
+        Nothing.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], _BETWEEN_COLLECTIONS), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def write_tables(folder: ResultFolder, results: Results) -> None:

@@ -62,6 +62,8 @@ def draw_sensitivity(results: Results, stream: str, looks: Mapping[str, Look]) -
     """
     runs = results.runs[(results.runs["status"] == "done") & (results.runs["stream"] == stream)]
     configs = {run: results.records[run].config for run in runs["run"] if run in results.records}
+    if not configs:
+        return []
     runs = runs[runs["run"].isin(list(configs))]
     found: list[Drawing] = []
     for parameter, part in PARAMETERS.items():
