@@ -105,6 +105,9 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where the report of several folders is written.")
     ] = None,
+    every_figure: Annotated[
+        bool, typer.Option("--all-figures", help="Draw single strategies in large reports, too: all of them.")
+    ] = False,
 ) -> None:
     """Make tables, figures and report anew from the stored runs of DIR, or one report of several folders."""
     from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, write_report
@@ -115,7 +118,8 @@ def report(
     if len(folders) > 1 or out is not None:
         target = _place_for_a_joint_report(folders, out)
         results = collect_all([ResultFolder(folder) for folder in folders])
-    results = write_report(ResultFolder(target), results, baseline=baseline, metrics=metrics)
+    folder = ResultFolder(target)
+    results = write_report(folder, results, baseline=baseline, metrics=metrics, every_figure=every_figure)
     if baseline is not None or metrics:
         typer.echo(comparisons_text(comparison_table(results, baseline, metrics)))
     _conclude(target, results)

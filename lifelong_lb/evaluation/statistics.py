@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -38,8 +39,6 @@ def spread(values: Sequence[float]) -> Spread:
         >>> spread([0.1, 0.2, 0.3])
         Spread(seeds=3, mean=0.2, std=0.1, low=-0.0484, high=0.4484)
     """
-    from scipy.stats import t
-
     data = np.asarray([value for value in values if not np.isnan(value)], dtype=np.float64)
     n, nan = len(data), float("nan")
     if n == 0:
@@ -48,8 +47,16 @@ def spread(values: Sequence[float]) -> Spread:
     if n == 1:
         return Spread(1, mean, nan, nan, nan)
     std = float(data.std(ddof=1))
-    half = float(t.ppf(0.975, n - 1)) * std / n**0.5
+    half = _t_quantile(n - 1) * std / n**0.5
     return Spread(n, mean, std, mean - half, mean + half)
+
+
+@cache
+def _t_quantile(degrees: int) -> float:
+    """The 0.975 quantile of Student's t, without all of ``scipy.stats``, whose import takes longer than a table."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, 0.975))
 
 
 def smallest_p(seeds: int) -> float:

@@ -1,6 +1,8 @@
 """Writing a report: every file that is made from the runs."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from lifelong_lb.reports.results import Results, collect
 from lifelong_lb.reports.summary import summary_table
 from lifelong_lb.store import ResultFolder
 
+_BETWEEN_COLLECTIONS = 100_000
+"""Objects made between two looks for garbage, while a report is written."""
+
 
 def write_report(
     folder: ResultFolder,
@@ -17,6 +22,7 @@ def write_report(
     *,
     baseline: str | None = None,
     metrics: Sequence[str] | None = None,
+    every_figure: bool = False,
 ) -> Results:
     """Write the tables, the figures and the page.
 
@@ -26,6 +32,7 @@ def write_report(
         baseline: label of the rule that the others are compared with, see
             :func:`~lifelong_lb.reports.comparison_table`.
         metrics: columns of ``results.csv`` that are compared, likewise.
+        every_figure: draw what is left out of large reports, too.
 
     Returns:
         What its runs have to say.
@@ -33,16 +40,22 @@ def write_report(
     Raises:
         UserError: when the folder holds no results, or there is no such rule or metric.
     """
+    with _seldom_collected():
+        return _write_report(folder, results or collect(folder), baseline, metrics, every_figure)
+
+
+def _write_report(
+    folder: ResultFolder, results: Results, baseline: str | None, metrics: Sequence[str] | None, every_figure: bool
+) -> Results:
     from lifelong_lb.reports.columns import column_definitions
     from lifelong_lb.reports.comparisons import comparison_table
-    from lifelong_lb.reports.figures import draw_figures
+    from lifelong_lb.reports.figures import draw_figures, left_out
     from lifelong_lb.reports.flatness import write_flatness
     from lifelong_lb.reports.landscape import collect_landscape
     from lifelong_lb.reports.latex import summary_latex
     from lifelong_lb.reports.page import render_page
     from lifelong_lb.reports.plain_text import summary_markdown
 
-    results = results or collect(folder)
     compared = comparison_table(results, baseline, metrics)
     summary = _write_tables(folder, results)
     folder.write_table("comparisons", compared)
@@ -50,14 +63,30 @@ def write_report(
     folder.write_table("columns", column_definitions(tables))
     folder.write_file("summary.md", summary_markdown(results, summary, compared))
     folder.write_file("summary.tex", summary_latex(results, summary))
-    figures = draw_figures(results)
+    figures = draw_figures(results, every=every_figure)
+    note = "" if every_figure else left_out(results)
     flatness = write_flatness(folder, results, collect_landscape(folder, results))
     further = [block.figures for block in flatness.blocks] if flatness else []
     for drawing in chain(*figures.values(), *further):
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.svg", drawing.svg)
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
-    folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures, flatness))
+    folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures, flatness, note))
     return results
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Let Python look for garbage less often: figures are made of many small parts that stay until they are saved.
+
+    Yields:
+        Nothing.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], _BETWEEN_COLLECTIONS), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def write_tables(folder: ResultFolder, results: Results) -> None:

@@ -1,6 +1,7 @@
 """What rules cost, and which are worth it: accuracy at a price."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from lifelong_lb.config import Train
 from lifelong_lb.evaluation import METRICS, pareto_front, spread
 from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
+from lifelong_lb.reports.panels import Layout, set_out
 from lifelong_lb.reports.tables import DASH, count, duration, seeds_cells
 
 if TYPE_CHECKING:
@@ -72,6 +74,20 @@ def budget_sentence(train: Train) -> str:
     return "Every rule took the same number of steps, whatever gradient evaluations and time they took."
 
 
+def relative_costs(summary: pd.DataFrame) -> "pd.Series[float]":
+    """Gradient evaluations over the fewest within a stream, strategy and base optimizer.
+
+    Args:
+        summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
+
+    Returns:
+        Ratios with the summary's index; NaN where one of the two is not known, or 0.
+    """
+    passes = summary["gradient_evaluations"]
+    fewest = summary.groupby(BLOCK)["gradient_evaluations"].transform("min")
+    return (passes / fewest).where((passes > 0) & (fewest > 0))
+
+
 def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Mean costs of a run, for reading; the cheapest row of each strategy and base optimizer counts 1.
 
@@ -82,15 +98,12 @@ def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
         Strings with the summary's index. Columns of what was not recorded, or does not occur, are left out.
     """
     passes = summary["gradient_evaluations"]
-    fewest = summary.groupby(BLOCK)["gradient_evaluations"].transform("min")
     front = fronts(summary)
     columns = {
         "seeds": seeds_cells(summary),
         "average accuracy": [DASH if np.isnan(a) else f"{a:.3f}" for a in summary["average_accuracy_mean"]],
         "gradient evaluations": [count(n) for n in passes],
-        "relative to the fewest": [
-            f"{n / least:.2f}" if least > 0 and n > 0 else DASH for n, least in zip(passes, fewest, strict=True)
-        ],
+        "relative to the fewest": [DASH if np.isnan(n) else f"{n:.2f}" for n in relative_costs(summary)],
         "the strategy's own": [count(n) for n in summary["strategy_gradient_evaluations"]],
         "best for its gradients": ["yes" if best else DASH for best in front["gradients"]],
         "training time in seconds": [duration(seconds) for seconds in summary["train_seconds"]],
@@ -116,8 +129,6 @@ def draw_costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
     Returns:
         The figure; None where no run has an average accuracy.
     """
-    from matplotlib.figure import Figure
-
     known = runs[runs["average_accuracy"].notna()]
     if known.empty:
         return None
@@ -126,19 +137,22 @@ def draw_costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
     strategies = [str(strategy) for strategy in known["strategy"].drop_duplicates()]
     rules = [rule for rule in looks if (known["rule"] == rule).any()]
     name = file_name("cost", stream, optimizer)
+    layout = Layout(
+        headings=[lines_of(strategy, 36) for strategy in strategies for _ in PRICES],
+        columns=len(PRICES),
+        height=1.9,
+        width=WIDTH,
+        shared="row",
+        labelled="all",
+        rules=rules,
+    )
     with style(name):
-        figure = Figure((WIDTH, 2.7 * len(strategies) + 0.5 + 0.2 * len(rules) / 3), layout="constrained")
-        grid = figure.subplots(len(strategies), len(PRICES), squeeze=False, sharey="row")
+        figure, grid = set_out(layout, list(PRICES.values()), "average accuracy")
         handles: dict[str, Line2D] = {}
-        for row, strategy in zip(grid, strategies, strict=True):
-            own = known[known["strategy"] == strategy]
-            for axes, (price, words) in zip(row, PRICES.items(), strict=True):
-                handles |= _draw_panel(axes, own, price, rules, looks)
-                axes.set_title(lines_of(strategy, 36))
-                axes.set_xlabel(words)
-                axes.set_xlim(left=0)
-            row[0].set_ylabel("average accuracy")
-        legend(figure, {rule: handles[rule] for rule in rules}, WIDTH)
+        for axes, (strategy, price) in zip(grid, product(strategies, PRICES), strict=True):
+            handles |= _draw_panel(axes, known[known["strategy"] == strategy], price, rules, looks)
+            axes.set_xlim(left=0)
+        legend(figure, {rule: handles[rule] for rule in rules})
         caption = _CAPTION.format(formula=METRICS["average_accuracy"].formula)
         return finish(figure, name, f"Average accuracy and its cost: {stream}, {optimizer}", caption)
 

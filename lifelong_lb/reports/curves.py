@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifelong_lb.reports.blocks import Array, Block, average_accuracy_so_far, mean_over_seeds, std_over_seeds
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, label_outer, legend, lines_of, style
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
+from lifelong_lb.reports.panels import Layout, set_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,22 +101,25 @@ def _draw(
     columns: int,
     ylabel: str,
 ) -> Drawing:
-    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-    rows = -(-len(panels) // columns)
-    width = WIDTH if columns > 1 else 5.8
-    height = {1: 3.2, 2: 2.6}.get(columns, 2.2) * rows + 0.5 + 0.2 * len(rules) / 3
+    layout = Layout(
+        headings=[lines_of(heading, 36) for heading, _ in panels],
+        columns=columns,
+        height={1: 2.4, 2: 1.9}.get(columns, 1.6),
+        width=WIDTH if columns > 1 else 5.8,
+        shared="all",
+        labelled="lowest",
+        rules=rules,
+    )
     with style(name):
-        figure = Figure((width, height), layout="constrained")
-        grid = list(figure.subplots(rows, columns, squeeze=False, sharey=True, sharex=True).flat)
+        figure, grid = set_out(layout, ["after training on experience"] * columns, ylabel)
         handles: dict[str, Line2D] = {}
-        for axes, (heading, values) in zip(grid, panels, strict=False):
-            axes.set_title(lines_of(heading, 36))
+        for axes, (_, values) in zip(grid, panels, strict=True):
             for rule in rules:
                 handles.setdefault(rule, _line(axes, values(rule), looks[rule]))
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        label_outer(grid, len(panels), columns, "after training on experience", ylabel)
-        legend(figure, handles, width)
+        grid[0].xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))  # all panels share it
+        legend(figure, handles)
         return finish(figure, name, title, caption)
 
 

@@ -6,15 +6,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 WIDTH = 9.4
 """Inches of a figure as wide as the page's column."""
+LINE = 0.2
+"""Inches of a line of a legend."""
 
 _COLOURS = ["#3d3d3d", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A"]
 """Okabe & Ito's palette for the colour-blind, its yellow (too light for lines) replaced by a dark violet."""
@@ -131,7 +133,7 @@ def style(name: str) -> Iterator[None]:
 
 
 def finish(figure: "Figure", name: str, title: str, caption: str) -> Drawing:
-    """Save a figure and let go of its memory. To be called within :func:`style`.
+    """Save a figure. To be called within :func:`style`.
 
     Args:
         figure: the figure.
@@ -146,9 +148,7 @@ def finish(figure: "Figure", name: str, title: str, caption: str) -> Drawing:
     for ending, empty in (("svg", ["Date", "Creator", "Format", "Type"]), ("png", ["Software"])):
         buffer = io.BytesIO()
         figure.savefig(buffer, format=ending, metadata=dict.fromkeys(empty))
-        figure.set_layout_engine("none")  # the first file has found the layout; the second keeps it
         files[ending] = buffer.getvalue()
-    figure.clear()
     return Drawing(name, title, caption, files["svg"], files["png"])
 
 
@@ -173,6 +173,7 @@ def file_name(kind: str, *labels: str) -> str:
     return f"{name}-{hashlib.sha256(repr(labels).encode()).hexdigest()[:8]}"
 
 
+@lru_cache(maxsize=1000)
 def short(label: str, length: int = 44) -> str:
     """A label fit for a figure: one line, not too long, in characters that the font has.
 
@@ -212,44 +213,48 @@ def lines_of(label: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text.replace("(", " (", 1), width, break_on_hyphens=False)[:3])
 
 
-def label_outer(panels: "Sequence[Axes]", used: int, columns: int, xlabel: str, ylabel: str) -> None:
-    """Name the axes of a grid of panels once a row and once a column, and remove the panels not used.
-
-    Args:
-        panels: all panels, row by row.
-        used: how many are used, from the first.
-        columns: panels a row.
-        xlabel: what the lowest panel of each column has on its x axis.
-        ylabel: what the first panel of each row has on its y axis.
-    """
-    for index, axes in enumerate(panels):
-        if index >= used:
-            axes.remove()
-            continue
-        if index + columns >= used:
-            axes.set_xlabel(xlabel)
-            axes.tick_params(labelbottom=True)
-        if index % columns == 0:
-            axes.set_ylabel(ylabel)
-
-
-def legend(figure: "Figure", handles: Mapping[str, "Line2D"], width: float) -> None:
+def legend(figure: "Figure", handles: Mapping[str, "Line2D"]) -> None:
     """Name the rules below a figure, in as many columns as fit.
 
     Args:
-        figure: the figure, with constrained layout.
+        figure: the figure.
         handles: rule to what stands for it.
-        width: the figure's width in inches.
     """
-    texts = [short(rule) for rule in handles]
-    column = 0.55 + 0.075 * max(map(len, texts))
-    columns = max(1, min(len(texts), int(width / column)))
-    rows = -(-len(texts) // columns)
+    rows = legend_rows(list(handles), figure.get_figwidth())
     figure.legend(
         list(handles.values()),
-        texts,
-        loc="outside lower center",
-        ncols=-(-len(texts) // rows),
+        [short(rule) for rule in handles],
+        loc="lower center",
+        borderaxespad=0.2,
+        ncols=-(-len(handles) // rows),
         handlelength=2.4,
         columnspacing=1.4,
     )
+
+
+def legend_rows(rules: Sequence[str], width: float) -> int:
+    """Rows of the legend below a figure.
+
+    Args:
+        rules: what it names.
+        width: the figure's width in inches.
+
+    Returns:
+        Their number, each about :data:`LINE` inches high.
+    """
+    column = 0.55 + 0.075 * max(len(short(rule)) for rule in rules)
+    columns = max(1, min(len(rules), int(width / column)))
+    return -(-len(rules) // columns)
+
+
+def settle(figure: "Figure", rules: Sequence[str] = ()) -> None:
+    """Let matplotlib find the layout of a figure whose texts may be long, once for both of its files.
+
+    Args:
+        figure: the figure, without a layout engine of its own.
+        rules: what its legend names, for which room is left below.
+    """
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    below = (LINE * legend_rows(rules, figure.get_figwidth()) + 0.1) / figure.get_figheight() if rules else 0.0
+    ConstrainedLayoutEngine(rect=(0, below, 1, 1 - below)).execute(figure)

@@ -1,26 +1,31 @@
 """All figures of a report."""
 
+from collections.abc import Sequence
 from itertools import groupby
 
-from lifelong_lb.reports.blocks import blocks_of
+from lifelong_lb.reports.blocks import Block, blocks_of
 from lifelong_lb.reports.costs import draw_costs
 from lifelong_lb.reports.curves import draw_averages, draw_experiences
 from lifelong_lb.reports.drawing import Drawing, looks
 from lifelong_lb.reports.heat_maps import draw_matrices
 from lifelong_lb.reports.rank_diagrams import draw_ranks
 from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.sensitivity import draw_sensitivity
 from lifelong_lb.reports.summary import labels_of
 from lifelong_lb.reports.trade_off import draw_trade_off
 
 ACROSS = "Across streams"
 """What figures that span streams stand under."""
+MOST_SINGLE = 6
+"""Strategies, over all streams, that get figures of their own where not all are asked for."""
 
 
-def draw_figures(results: Results) -> dict[str, list[Drawing]]:
+def draw_figures(results: Results, *, every: bool = False) -> dict[str, list[Drawing]]:
     """Draw all figures.
 
     Args:
         results: what a folder's runs have to say.
+        every: draw the figures of single strategies for all of them, not for the first :data:`MOST_SINGLE` alone.
 
     Returns:
         Label of a stream to its figures, those that compare strategies first; only streams with a done run. Ranks over
@@ -30,6 +35,7 @@ def draw_figures(results: Results) -> dict[str, list[Drawing]]:
     blocks = blocks_of(results)
     optimizers = labels_of(results, "base_optimizer")
     done = results.runs[results.runs["status"] == "done"]
+    quota = _quota(blocks)
     figures: dict[str, list[Drawing]] = {}
     for stream, group in groupby(blocks, key=lambda block: block.stream):
         own = list(group)
@@ -39,8 +45,35 @@ def draw_figures(results: Results) -> dict[str, list[Drawing]]:
             if same:
                 runs = done[(done["stream"] == stream) & (done["base_optimizer"] == optimizer)]
                 drawn += [draw_averages(same, look), draw_trade_off(same, look), draw_costs(runs, look)]
-        for block in own:
+        drawn += draw_sensitivity(results, stream, look)
+        for block in own if every else own[:quota]:
             drawn += [draw_experiences(block, look), draw_matrices(block)]
         figures[stream] = [drawing for drawing in drawn if drawing is not None]
     ranks = draw_ranks(results)
     return {**figures, ACROSS: ranks} if ranks else figures
+
+
+def left_out(results: Results) -> str:
+    """What :func:`draw_figures` does not draw unless every figure is asked for.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        A sentence or two; empty where nothing is left out.
+    """
+    blocks = blocks_of(results)
+    quota = _quota(blocks)
+    drawn = sum(min(quota, len(list(own))) for _, own in groupby(blocks, key=lambda block: block.stream))
+    if drawn == len(blocks):
+        return ""
+    return (
+        f"Single experiences and accuracy matrices are drawn for {drawn} of {len(blocks)} combinations of stream, "
+        "strategy and base optimizer, the first of each stream. accuracy.csv holds the entries of all; "
+        "lifelong-lb report DIR --all-figures draws them."
+    )
+
+
+def _quota(blocks: Sequence[Block]) -> int:
+    """Blocks of each stream that get figures of their own."""
+    return max(1, MOST_SINGLE // max(1, len({block.stream for block in blocks})))

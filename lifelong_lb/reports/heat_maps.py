@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifelong_lb.reports.blocks import Array, Block, mean_over_seeds
-from lifelong_lb.reports.drawing import WIDTH, Drawing, file_name, finish, label_outer, lines_of, style
+from lifelong_lb.reports.drawing import WIDTH, Drawing, file_name, finish, lines_of, style
+from lifelong_lb.reports.panels import Layout, set_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
 
 _MOST_ANNOTATED = 10
 
@@ -23,26 +25,34 @@ def draw_matrices(block: Block) -> Drawing:
     Returns:
         The figure: colours from 0 to 1 in all panels, blank where nothing was evaluated.
     """
-    from matplotlib.figure import Figure
-
     T, rules = block.experiences, list(block.matrices)
     rows = -(-len(rules) // (5 if T <= 5 else 4 if T <= 8 else 3))
     columns = -(-len(rules) // rows)
-    side = min((WIDTH - 1.1) / columns, 2.7)
+    side = min((WIDTH - 1.75) / columns - 0.16, 2.4)
     name = file_name("accuracy-matrix", block.stream, block.strategy, block.base_optimizer)
     with style(name):
-        figure = Figure((side * columns + 1.1, (side + 0.3) * rows + 0.3), layout="constrained")
-        grid = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
-        for axes, rule in zip(grid, rules, strict=False):
+        layout = Layout.of_squares([lines_of(rule, int(side * 15)) for rule in rules], columns, side, right=1.0)
+        figure, grid = set_out(layout, ["evaluated on j"] * columns, "after training on i")
+        ticks = range(0, T, 1 if T <= _MOST_ANNOTATED else 5)
+        grid[0].set_xticks(ticks)  # all panels share them
+        grid[0].set_yticks(ticks)
+        for index, (axes, rule) in enumerate(zip(grid, rules, strict=True)):
+            axes.xaxis.set_visible(layout.names_x(index))
+            axes.yaxis.set_visible(index % columns == 0)
             mesh = _panel(axes, mean_over_seeds(block.matrices[rule]))
-            axes.set_title(lines_of(rule, int(side * 14)), fontsize=8.5)
-        label_outer(grid, len(rules), columns, "evaluated on j", "after training on i")
-        bar = figure.colorbar(mesh, ax=figure.axes, shrink=0.9 if rows == 1 else 0.6, aspect=22, pad=0.02)
-        bar.set_label("accuracy, fraction")
-        assert bar.solids is not None
-        bar.solids.set_edgecolor("face")
-        bar.outline.set_visible(False)
+        _bar(figure, mesh, layout)
         return finish(figure, name, f"Accuracy matrices: {_where(block)}", _caption(block))
+
+
+def _bar(figure: "Figure", mesh: "QuadMesh", layout: Layout) -> None:
+    """The scale of colours, beside the panels of the first row."""
+    (_, bottom, *_), width, height = next(iter(layout.boxes())), layout.width, layout.figure_height
+    place = figure.add_axes((1 - 0.8 / width, bottom / height, 0.12 / width, layout.height / height))
+    bar = figure.colorbar(mesh, cax=place)
+    bar.set_label("accuracy, fraction")
+    assert bar.solids is not None
+    bar.solids.set_edgecolor("face")
+    bar.outline.set_visible(False)
 
 
 def _panel(axes: "Axes", values: Array) -> "QuadMesh":
@@ -51,11 +61,7 @@ def _panel(axes: "Axes", values: Array) -> "QuadMesh":
     masked = np.ma.masked_invalid(values)
     mesh = axes.pcolormesh(edges, edges, masked, vmin=0, vmax=1, cmap="viridis", edgecolors="white", linewidth=0.4)
     axes.grid(visible=False)
-    axes.set_aspect("equal")
     axes.set_ylim(T - 0.5, -0.5)  # row 0 on top; the axes are shared, so that inverting each would undo the last
-    ticks = range(0, T, 1 if T <= _MOST_ANNOTATED else 5)
-    axes.set_xticks(ticks)
-    axes.set_yticks(ticks)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -51,7 +51,9 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
         records |= {run: results.records[run] for run in mine if run in results.records}
         problems += [f"{folder.path}: {problem}" for problem in _about(results, place, homes, names)]
     frames = pd.concat(runs, ignore_index=True), pd.concat(accuracy, ignore_index=True)
-    joint = Results(*frames, None, records, problems)
+    left_out = frozenset(run for results in found for run in results.left_out)
+    homes_of_runs = {run: folders[place] for run, place in homes.items()}
+    joint = Results(*frames, None, records, problems, left_out=left_out, homes=homes_of_runs)
     _check_distinct(joint.runs)
     return _comparable(joint, len(asked))
 
@@ -99,7 +101,8 @@ def _comparable(joint: Results, asked: int) -> Results:
         frame[~frame["run"].isin(list(others))].reset_index(drop=True) for frame in (joint.runs, joint.accuracy)
     )
     problems = [*joint.problems, *about_streams(others, streams), *told]
-    return Results(runs, accuracy, None, records, problems, missing=asked - len(runs))
+    left_out = joint.left_out.union(others).difference(runs["run"])
+    return Results(runs, accuracy, None, records, problems, asked - len(runs), left_out, joint.homes)
 
 
 def _check_distinct(runs: pd.DataFrame) -> None:

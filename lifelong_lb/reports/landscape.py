@@ -75,7 +75,8 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
     results = results or collect(folder)
     frames, problems, settings = [], [], {}
     for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
-        path = folder.run_path(str(key["run"]))
+        run = str(key["run"])
+        path = results.homes.get(run, folder).run_path(run)
         try:
             frame, how = read_landscape(path), landscape_settings(path)
         except UserError as error:

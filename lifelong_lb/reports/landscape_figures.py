@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, style
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, settle, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,7 +141,7 @@ def _draw(
     width = WIDTH if columns > 1 else 5.8
     name = file_name(kind, *block)
     with style(name):
-        figure = Figure((width, 2.7 * rows + 0.5 + 0.2 * len(looks) / 3), layout="constrained")
+        figure = Figure((width, 2.7 * rows + 0.5 + 0.2 * len(looks) / 3))
         handles: dict[str, Line2D] = {}
         for index, (heading, frame) in enumerate(panels.items()):
             axes = _panel(figure, (rows, columns, index + 1), heading)
@@ -152,7 +152,8 @@ def _draw(
                 _logarithmic(axes, frame["flatness"].to_numpy(dtype=float))
             else:
                 axes.locator_params(axis="x", nbins=5)
-        legend(figure, {rule: handles[rule] for rule in looks if rule in handles}, width)
+        legend(figure, {rule: handles[rule] for rule in looks if rule in handles})
+        settle(figure, list(handles))
         return finish(figure, name, f"{title}: {', '.join(block)}", caption)
 
 

@@ -1,7 +1,10 @@
 """The HTML page: one file that needs nothing but itself."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from typing import Any
 
 import pandas as pd
@@ -15,6 +18,7 @@ from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.flatness import CORRELATION_HEADINGS, Flatness
 from lifelong_lb.reports.provenance import ended_otherwise, environment_rows
 from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.sorting import comparison_values, cost_values, summary_values
 from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of, state_sentence, status_counts, verdict
 from lifelong_lb.reports.tables import (
     BOLD,
@@ -31,6 +35,9 @@ from lifelong_lb.reports.tables import (
 )
 from lifelong_lb.store import COLUMNS
 
+_LONG = 24
+"""Rows beyond which a table scrolls in a box of its own."""
+
 
 def render_page(
     results: Results,
@@ -38,6 +45,7 @@ def render_page(
     compared: pd.DataFrame,
     figures: Mapping[str, Sequence[Drawing]],
     flatness: Flatness | None = None,
+    note: str = "",
 ) -> str:
     """Write the page.
 
@@ -47,9 +55,11 @@ def render_page(
         compared: the comparisons made of them.
         figures: label of a stream to its figures.
         flatness: what is shown of the loss landscape, where it was measured.
+        note: a sentence about figures that were not drawn.
 
     Returns:
-        An HTML document that loads nothing; the same arguments give the same text.
+        An HTML document that loads nothing, and is complete without its script, which sorts tables; the same arguments
+        give the same text.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -69,8 +79,11 @@ def render_page(
     context = _context(results, summary, compared, figures) | {
         "flatness": flatness,
         "correlations": CORRELATION_HEADINGS,
+        "note_on_figures": note,
     }
     context["problems"] += flatness.problems if flatness else []
+    script = (files(__package__) / "templates/report.js").read_text(encoding="utf-8")
+    context |= {"script": Markup(script), "script_hash": _hash(script)}  # our own file
     return environment.get_template("report.html.j2").render(context)
 
 
@@ -133,6 +146,10 @@ def _context(
         "spread": SPREAD,
         "units": UNITS,
         "best": best_means(summary, [*MAIN_METRICS, *during]),
+        "values": summary_values(summary, [*MAIN_METRICS, *during]),
+        "cost_values": cost_values(summary),
+        "comparison_values": comparison_values(compared),
+        "long": _LONG,
         "bold": BOLD,
         "captions": {stream: constants(rows) for stream, rows in own.items()},
         "baseline": compared["baseline"].iloc[0] if len(compared) else "",
@@ -190,6 +207,11 @@ def _without_controls(value: Any) -> Any:
 
 
 _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
+
+
+def _hash(script: str) -> str:
+    """What the page's policy calls a script that it lets run: its SHA-256 in base 64."""
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
 def _minus(text: str) -> str:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lifelong_lb.evaluation import METRICS, Ranking, cliques, rank
-from lifelong_lb.reports.drawing import WIDTH, Drawing, file_name, finish, short, style
+from lifelong_lb.reports.drawing import WIDTH, Drawing, file_name, finish, settle, short, style
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import labels_of
 
@@ -54,7 +54,7 @@ def _draw(ranking: Ranking, rules: list[str], metric: str, strategy: str, optimi
     order = sorted(range(k), key=lambda i: ranking.ranks[i])
     groups = cliques(ranking.ranks, ranking.critical_difference)
     with style(name):
-        figure = Figure((WIDTH, 1.0 + 0.28 * k + 0.16 * len(groups)), layout="constrained")
+        figure = Figure((WIDTH, 1.0 + 0.28 * k + 0.16 * len(groups)))
         axes = figure.subplots()
         for row, i in enumerate(order):
             axes.plot([ranking.ranks[i]], [row], marker="o", color="#0072B2", linestyle="")
@@ -65,6 +65,7 @@ def _draw(ranking: Ranking, rules: list[str], metric: str, strategy: str, optimi
         axes.set_ylim(k - 0.2 + 0.5 * len(groups), -0.6)
         axes.set_xlim(0.8, k + 0.2)
         axes.set_xlabel(f"average rank by {known.title}")
+        settle(figure)
         caption = _CAPTION.format(
             title=known.title,
             formula=known.formula,

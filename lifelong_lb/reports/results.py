@@ -1,6 +1,6 @@
 """From the stored runs to the two tidy frames that everything else is made from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,8 @@ class Results:
         records: the stored records by run id.
         problems: sentences about runs that were left out, and about runs that do not belong together.
         missing: number of runs that were asked for and have not ended yet, or were left out.
+        left_out: ids of those that were left out, for a reason told in the problems.
+        homes: where runs lie that several folders were read for, by run id.
     """
 
     runs: pd.DataFrame
@@ -55,6 +57,8 @@ class Results:
     records: dict[str, RunRecord] = field(default_factory=dict)
     problems: Sequence[str] = ()
     missing: int = 0
+    left_out: frozenset[str] = frozenset()
+    homes: Mapping[str, ResultFolder] = field(default_factory=dict)
 
 
 def collect(folder: ResultFolder) -> Results:
@@ -91,7 +95,8 @@ def collect(folder: ResultFolder) -> Results:
     runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *ADDED_METRICS, *(CONTINUAL_METRICS if measured else ())])
     _add_intransigence(runs, study, records)
     accuracy = pd.DataFrame(entries, columns=ACCURACY_COLUMNS)
-    return Results(runs, accuracy, study, records, problems, len(labels) - len(records))
+    left_out = frozenset(run for run in labels if run not in records and folder.run_path(run).exists())
+    return Results(runs, accuracy, study, records, problems, len(labels) - len(records), left_out)
 
 
 def _has_runs(folder: ResultFolder) -> bool:

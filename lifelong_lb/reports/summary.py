@@ -129,12 +129,13 @@ def verdict(results: Results) -> str:
     Returns:
         One or two sentences.
     """
-    if not (results.runs["status"] == "done").any():
+    done = results.runs[results.runs["status"] == "done"]
+    if done.empty:
         return "No run is done yet, so there is nothing to compare."
     seeds = shared_seeds(results)
     if seeds == 0:
         return "The rules have no seed in common, so they cannot be compared pair by pair."
-    most = int(summary_table(results)["seeds"].max())
+    most = int(done.groupby(GROUP).size().max())
     return seeds_verdict(seeds) + (f" Some rules share no more than these {seeds}." if seeds < most else "")
 
 
@@ -145,11 +146,13 @@ def status_counts(results: Results) -> dict[str, int]:
         results: what a folder's runs have to say.
 
     Returns:
-        ``done``, the other ways to end that occur, and ``not run yet`` where runs have not ended.
+        ``done``, the other ways to end that occur, ``left out`` where runs cannot be used, and ``not run yet`` where
+        they have not ended.
     """
     found = Counter(map(str, results.runs["status"]))
     counts = {status: found[status] for status in STATUSES if found[status] or status == "done"}
-    return counts | ({"not run yet": results.missing} if results.missing else {})
+    others = {"left out": len(results.left_out), "not run yet": results.missing - len(results.left_out)}
+    return counts | {words: number for words, number in others.items() if number}
 
 
 def state_sentence(results: Results) -> str:

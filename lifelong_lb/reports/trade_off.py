@@ -7,7 +7,8 @@ import numpy as np
 
 from lifelong_lb.evaluation import METRICS, spread
 from lifelong_lb.reports.blocks import Array, Block
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, label_outer, legend, lines_of, style
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
+from lifelong_lb.reports.panels import Layout, set_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,27 +31,29 @@ def draw_trade_off(blocks: Sequence[Block], looks: Mapping[str, Look]) -> Drawin
     Returns:
         The figure; None where either number is undefined for all runs.
     """
-    from matplotlib.figure import Figure
-
     points = [{rule: _points(stack) for rule, stack in block.matrices.items()} for block in blocks]
     if not any(len(p) for panel in points for p in panel.values()):
         return None
     first = blocks[0]
     name = file_name("trade-off", first.stream, first.base_optimizer)
     columns = min(len(blocks), 2 if len(blocks) in {2, 4} else 3)
-    rows = -(-len(blocks) // columns)
-    width = WIDTH if columns > 1 else 5.8
-    height = {1: 3.8, 2: 3.1}.get(columns, 2.6) * rows + 0.5 + 0.2 * len(looks) / 3
+    shown = [rule for rule in looks if any(len(panel.get(rule, ())) for panel in points)]
+    layout = Layout(
+        headings=[lines_of(block.strategy, 36) for block in blocks],
+        columns=columns,
+        height={1: 2.9, 2: 2.4}.get(columns, 2.0),
+        width=WIDTH if columns > 1 else 5.8,
+        shared="none",
+        labelled="lowest",
+        rules=shown,
+    )
     with style(name):
-        figure = Figure((width, height), layout="constrained")
-        grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+        figure, grid = set_out(layout, ["forgetting, fraction"] * columns, "learning accuracy, fraction")
         handles: dict[str, Line2D] = {}
-        for axes, block, panel in zip(grid, blocks, points, strict=False):
-            axes.set_title(lines_of(block.strategy, 36))
+        for axes, panel in zip(grid, points, strict=True):
             for rule in (rule for rule in looks if len(panel.get(rule, ()))):
                 handles.setdefault(rule, _draw_rule(axes, panel[rule], looks[rule]))
-        label_outer(grid, len(blocks), columns, "forgetting, fraction", "learning accuracy, fraction")
-        legend(figure, {rule: handles[rule] for rule in looks if rule in handles}, width)
+        legend(figure, {rule: handles[rule] for rule in shown})
         caption = _CAPTION.format(
             learning=METRICS["learning_accuracy"].formula, forgetting=METRICS["forgetting"].formula
         )

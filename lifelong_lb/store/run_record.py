@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter
@@ -86,7 +87,7 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
     Raises:
         ValueError: when an attribute is missing, of another type, or contradicts another.
     """
-    record = TypeAdapter(RunRecord).validate_python(dict(raw))
+    record = _records().validate_python(dict(raw))
     for part in ("stream", "strategy", "rule", "optimizer", "model"):
         if not isinstance(record.config.get(part), Mapping) or "name" not in record.config[part]:
             raise ValueError(f"its configuration names no {part}")
@@ -101,3 +102,8 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
         if T < 1 or last != set(range(T)):
             raise ValueError("it is done, but accuracies after the last experience are missing")
     return record
+
+
+@cache
+def _records() -> TypeAdapter[RunRecord]:
+    return TypeAdapter(RunRecord)

@@ -6,8 +6,10 @@ from reports.folders import TWO, make, wave
 
 from lifelong_lb.reports import blocks_of, draw_figures
 from lifelong_lb.reports.blocks import average_accuracy_so_far, mean_over_seeds, std_over_seeds
-from lifelong_lb.reports.drawing import file_name, looks, short
+from lifelong_lb.reports.drawing import WIDTH, file_name, looks, short
+from lifelong_lb.reports.figures import MOST_SINGLE, left_out
 from lifelong_lb.reports.heat_maps import draw_matrices
+from lifelong_lb.reports.panels import Layout
 from lifelong_lb.reports.results import collect
 
 NAN = float("nan")
@@ -105,3 +107,28 @@ def test_labels_in_figures():
     assert short("数") == "\N{REPLACEMENT CHARACTER}"
     assert short("_x") == " _x"
     assert len(short("long " * 50)) <= 44
+
+
+def test_large_reports_leave_single_strategies_out_and_say_so(tmp_path):
+    strategies = [{"name": "replay", "mem_size": 10 + n} for n in range(MOST_SINGLE + 1)]
+    raw = {**TWO, "strategies": strategies, "rules": ["none"], "seeds": 1}
+    results = collect(make(tmp_path, raw, lambda labels, seed: [(1, 0, 0.9), (1, 1, 0.8)]))
+    assert f"are drawn for {MOST_SINGLE} of {MOST_SINGLE + 1} combinations" in left_out(results)
+    names = [drawing.name for drawing in draw_figures(results)["split-digits"]]
+    assert sum(name.startswith("accuracy-matrix") for name in names) == MOST_SINGLE
+    few = {**results.__dict__, "accuracy": results.accuracy[results.accuracy["strategy"].str.contains("10")]}
+    assert left_out(type(results)(**few)) == ""
+
+
+def test_panels_keep_clear_of_each_other_and_of_the_edges():
+    for shared, columns, count in (("all", 3, 5), ("none", 2, 4), ("row", 2, 6), ("all", 1, 1)):
+        layout = Layout(["one\ntwo"] * count, columns, 1.5, WIDTH, shared, "lowest", ["sam"])
+        boxes = list(layout.boxes())
+        assert len(boxes) == count
+        for i, (left, bottom, width, height) in enumerate(boxes):
+            assert left >= 0.7
+            assert left + width <= WIDTH - 0.1
+            assert bottom >= 0.4
+            assert bottom + height <= layout.figure_height - 0.3
+            for x, y, w, h in boxes[:i]:
+                assert x + w < left or left + width < x or y > bottom + height + 0.3 or bottom > y + h + 0.3

@@ -6,8 +6,10 @@ import pytest
 from reports.folders import CONFIG, TWO, make, two_experiences
 from tiny import command
 
-from lifelong_lb.reports import collect_all, write_tables
+from lifelong_lb.reports import collect_all, write_report, write_tables
 from lifelong_lb.reports.results import collect
+from lifelong_lb.reports.summary import status_counts
+from lifelong_lb.store import ResultFolder, write_landscape
 
 
 def alike(labels, seed):
@@ -55,6 +57,7 @@ def test_runs_that_saw_other_images_are_not_compared_with_those_of_another_folde
     assert set(found.runs["rule"]) == set(found.accuracy["rule"]) == {"none"}
     assert "split-digits: 2 runs saw other images than the rest" in found.problems[0]
     assert found.missing == 2
+    assert status_counts(found) == {"done": 2, "left out": 2}
 
 
 def test_a_done_run_counts_wherever_it_is(tmp_path):
@@ -90,3 +93,15 @@ def test_what_differs_is_not_pooled_where_only_tables_are_left(tmp_path, with_st
     found = collect_all([first, second])
     assert len(found.runs) == 8
     assert set(found.runs["base_optimizer"]) == {"sgd", f"sgd [{tmp_path / 'b'}]"}
+
+
+def test_landscapes_of_several_folders_stand_in_one_report(tmp_path):
+    folders = [make(tmp_path / rule, {**TWO, "rules": rule}, alike) for rule in ("none", "sam")]
+    for folder in folders:
+        for run in folder.read_study().labels():
+            write_landscape(folder.run_path(run), [(0, 0, "rise", 0.1, 0.5, float("nan"))], {"radii": [0.1]})
+    target = ResultFolder(tmp_path / "both")
+    write_report(target, collect_all(folders))
+    assert set(target.read_table("landscape")["rule"]) == {"none", "sam"}
+    assert target.read_table("flatness")["forgotten"].tolist() == pytest.approx([0.4] * 4)
+    assert '<h2 id="flatness">' in target.report_path.read_text()

@@ -7,6 +7,7 @@ from reports.folders import CONFIG, TWO, make, two_experiences, wave, write
 
 from lifelong_lb.reports import summary_text, write_report
 from lifelong_lb.reports.results import collect
+from lifelong_lb.reports.summary import state_sentence
 
 
 def runs_of(folder):
@@ -49,6 +50,8 @@ def test_one_run_is_named_and_left_out(folder, damage, reason):
     assert problem.startswith(f"run {first}: left out, its folder is damaged (")
     assert reason in problem
     assert (len(results.runs), results.missing) == (7, 1)
+    assert results.left_out == {first}
+    assert "7 of 8 runs done (1 left out)." in summary_text(results)
     assert first not in set(results.accuracy["run"])
     assert folder.read_table("summary")["seeds"].tolist() == [3, 4]
     assert first in (folder.path / "report.html").read_text()
@@ -143,3 +146,9 @@ def test_accuracies_of_a_validation_part_are_announced(tmp_path):
     assert recorded(tmp_path, *[SAME] * 4, stream=stream)[1] == [
         "accuracies of split-digits are those of a validation part held out of its train part"
     ]
+
+
+def test_what_was_left_out_is_not_called_not_run_yet(tmp_path):
+    folder = make(tmp_path, {**TWO, "seeds": 3}, lambda labels, seed: wave(2, seed) if seed else None)
+    change(folder, runs_of(folder)[1], "result.json", status="finished")
+    assert state_sentence(collect(folder)) == "3 of 6 runs done (1 left out, 2 not run yet)."

@@ -1,0 +1,184 @@
+"""Metrics against one hyper-parameter, where rules of one name, or base optimizers, differ in that alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lifelong_lb.evaluation import METRICS, spread
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
+from lifelong_lb.reports.entries import settings_text
+from lifelong_lb.reports.panels import Layout, set_out
+from lifelong_lb.reports.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+PARAMETERS = {"rho": "rule", "k": "rule", "alpha": "rule", "lr": "optimizer"}
+"""Hyper-parameter to the part of a run's configuration that it stands in."""
+FEWEST_VALUES = 3
+"""Values without which there is no figure."""
+
+_METRICS = ("average_accuracy", "forgetting")
+_MOST_STRATEGIES = 6
+_LOGARITHMIC = 8
+"""Ratio of the largest to the smallest value from which the axis is logarithmic."""
+_CAPTION = (
+    "{metrics}, against {parameter}, a row a strategy: each line joins {what} that differ in {parameter} alone. Points "
+    "are means over seeds, bars their 95 % intervals (Student's t; none for one seed).{baseline}{few}"
+)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Runs that differ in the value of one hyper-parameter, and in strategy and seed.
+
+    Attributes:
+        label: what its line is called.
+        look: of its line.
+        runs: rows of ``results.csv``, with a column ``value``.
+    """
+
+    label: str
+    look: Look
+    runs: pd.DataFrame
+
+
+def draw_sensitivity(results: Results, stream: str, looks: Mapping[str, Look]) -> list[Drawing]:
+    """Draw average accuracy and forgetting against each hyper-parameter that has enough values.
+
+    Args:
+        results: what a folder's runs have to say.
+        stream: label of the stream.
+        looks: rule to looks.
+
+    Returns:
+        A figure for each of :data:`PARAMETERS` that rules of one base optimizer differ in, or base optimizers under one
+        rule; none where runs are known from tables alone.
+    """
+    runs = results.runs[(results.runs["status"] == "done") & (results.runs["stream"] == stream)]
+    configs = {run: results.records[run].config for run in runs["run"] if run in results.records}
+    if not configs:
+        return []
+    runs = runs[runs["run"].isin(list(configs))]
+    found: list[Drawing] = []
+    for parameter, part in PARAMETERS.items():
+        fixed = "base_optimizer" if part == "rule" else None
+        for optimizer, own in runs.groupby(fixed, sort=False) if fixed else [("", runs)]:
+            families = _families(own, configs, parameter, looks)
+            if families:
+                baseline = own[[configs[run]["rule"]["name"] == "none" for run in own["run"]]]
+                name = [stream, str(optimizer)] if fixed else [stream]
+                found.append(_draw(name, parameter, families, baseline if part == "rule" else baseline.iloc[:0]))
+    return found
+
+
+def _families(
+    runs: pd.DataFrame, configs: Mapping[str, Mapping[str, Any]], parameter: str, looks: Mapping[str, Look]
+) -> list[Family]:
+    """Runs with enough values of a hyper-parameter, in the order of the rules."""
+    part = PARAMETERS[parameter]
+    settings = [configs[run].get(part, {}) for run in runs["run"]]
+    values = [one.get(parameter) for one in settings]
+    numeric = [isinstance(value, int | float) and not isinstance(value, bool) for value in values]
+    rest = [{k: v for k, v in one.items() if k not in {parameter, "label"}} for one in settings]
+    keys = [json.dumps(each, sort_keys=True) for each in rest]
+    kept = runs.assign(value=values, family=keys)[numeric]
+    by = ["family"] if part == "rule" else ["rule", "family"]
+    groups = [own for _, own in kept.groupby(by, sort=False) if own["value"].nunique() >= FEWEST_VALUES]
+    known = [json.loads(own["family"].iloc[0]) for own in groups]
+    order = list(looks)
+    families = []
+    for own, one in zip(groups, known, strict=True):
+        look = looks[str(own["rule"].iloc[0])]
+        families.append(Family(_called(own, one, known, part), look, own.astype({"value": float})))
+    return sorted(families, key=lambda family: order.index(str(family.runs["rule"].iloc[0])))
+
+
+def _called(runs: pd.DataFrame, settings: Mapping[str, Any], others: Sequence[Mapping[str, Any]], part: str) -> str:
+    """A family's name, with the settings that tell it from others of the name."""
+    alike = [other for other in others if other["name"] == settings["name"]]
+    differing = {k: v for k, v in settings.items() if any(other.get(k) != v for other in alike)}
+    text = settings_text({"name": settings["name"], **differing})
+    if part == "rule":
+        return text
+    rule = str(runs["rule"].iloc[0])
+    return rule if len({json.dumps(other, sort_keys=True) for other in others}) == 1 else f"{rule}, {text}"
+
+
+def _draw(labels: Sequence[str], parameter: str, families: Sequence[Family], baseline: pd.DataFrame) -> Drawing:
+    strategies = list(dict.fromkeys(str(s) for family in families for s in family.runs["strategy"]))
+    shown = strategies[:_MOST_STRATEGIES]
+    names = [str(baseline["rule"].iloc[0])] if len(baseline) else []
+    name = file_name(f"sensitivity-{parameter}", *labels)
+    layout = Layout(
+        headings=[f"{lines_of(strategy, 36)}\n{METRICS[m].title}" for strategy in shown for m in _METRICS],
+        columns=len(_METRICS),
+        height=1.9,
+        width=WIDTH,
+        shared="none",
+        labelled="all",
+        rules=[*(family.label for family in families), *names],
+    )
+    ticks = sorted({float(value) for family in families for value in family.runs["value"]})
+    with style(name):
+        figure, grid = set_out(layout, [parameter] * len(_METRICS), "")
+        handles: dict[str, Line2D] = {}
+        for axes, (strategy, metric) in zip(grid, product(shown, _METRICS), strict=True):
+            for family in families:
+                own = family.runs[family.runs["strategy"] == strategy]
+                handles |= zip([family.label], _line(axes, own, metric, family.look), strict=False)
+            own = baseline[baseline["strategy"] == strategy]
+            handles |= zip(names, _level(axes, own, metric), strict=False)
+            _scale(axes, ticks)
+        legend(figure, handles)
+        caption = _caption(parameter, names, len(shown), len(strategies))
+        return finish(figure, name, f"Sensitivity to {parameter}: {', '.join(labels)}", caption)
+
+
+def _line(axes: "Axes", runs: pd.DataFrame, metric: str, look: Look) -> "list[Line2D]":
+    """The line of a family, and a bar a point; nothing where it has no runs."""
+    points = [(float(str(v)), spread(own[metric].tolist())) for v, own in runs.groupby("value", sort=True)]
+    for value, found in points:
+        if found.seeds > 1:
+            axes.plot([value, value], [found.low, found.high], color=look.colour, linewidth=1.1, alpha=0.6)
+    if not points:
+        return []
+    x, y = [value for value, _ in points], [found.mean for _, found in points]
+    return axes.plot(x, y, color=look.colour, marker=look.marker, linestyle=look.dashes, mew=0)
+
+
+def _level(axes: "Axes", runs: pd.DataFrame, metric: str) -> "list[Line2D]":
+    """The line of the baseline, and its band; nothing where it has no runs."""
+    found = spread(runs[metric].tolist())
+    if found.seeds > 1:
+        axes.axhspan(found.low, found.high, color="#777777", alpha=0.12, linewidth=0, zorder=0)
+    if not found.seeds:
+        return []
+    return [axes.axhline(found.mean, color="#777777", linestyle=(0, (4, 2)), linewidth=1.2, zorder=1)]
+
+
+def _scale(axes: "Axes", ticks: Sequence[float]) -> None:
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+    if ticks[0] > 0 and ticks[-1] >= _LOGARITHMIC * ticks[0]:
+        axes.set_xscale("log")
+    if len(ticks) <= _LOGARITHMIC:
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
+        axes.xaxis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
+        axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _caption(parameter: str, names: Sequence[str], shown: int, strategies: int) -> str:
+    metrics = " and ".join(f"{METRICS[metric].title} ({METRICS[metric].formula})" for metric in _METRICS)
+    return _CAPTION.format(
+        metrics=metrics[0].upper() + metrics[1:],
+        parameter=parameter,
+        what="rules of one name" if PARAMETERS[parameter] == "rule" else "base optimizers of one name, under one rule,",
+        baseline=f" The broken line is {names[0]}, its band the interval likewise." if names else "",
+        few=f" Shown are {shown} of {strategies} strategies; results.csv holds all." if shown < strategies else "",
+    )

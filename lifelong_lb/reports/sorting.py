@@ -1,0 +1,85 @@
+"""What the columns of the page's tables are sorted by: the unrounded numbers behind the texts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from lifelong_lb.reports.costs import fronts, relative_costs
+from lifelong_lb.reports.tables import KNOWN
+
+Values = dict[tuple[int, str], float]
+"""Index of a row and title of a column to a number; none where the cell has a dash."""
+
+_COUNTS = {"seeds": "seeds", "gradient evaluations": "gradient_evaluations"}
+_COMPARISONS = {
+    "pairs": "pairs",
+    "difference": "difference_mean",
+    "95 % interval": "ci_low",
+    "larger": "larger",
+    "p": "p",
+    "p, Holm": "p_holm",
+    "Cohen's d_z": "cohen_dz",
+    "Cliff's delta": "cliff_delta",
+}
+_COSTS = {
+    **_COUNTS,
+    "average accuracy": "average_accuracy_mean",
+    "the strategy's own": "strategy_gradient_evaluations",
+    "training time in seconds": "train_seconds",
+    "images seen": "samples_seen",
+    "parameters": "parameters",
+    "peak memory in MB": "peak_memory",
+}
+
+
+def summary_values(summary: pd.DataFrame, metrics: Sequence[str]) -> Values:
+    """Numbers behind a readable summary.
+
+    Args:
+        summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
+        metrics: those of the table.
+
+    Returns:
+        Means of the metrics, and counts.
+    """
+    return _values(summary, {**_COUNTS, **{KNOWN[metric].title: f"{metric}_mean" for metric in metrics}})
+
+
+def comparison_values(compared: pd.DataFrame) -> Values:
+    """Numbers behind readable comparisons; an interval is sorted by its lower end.
+
+    Args:
+        compared: from :func:`~lifelong_lb.reports.comparison_table`.
+
+    Returns:
+        The numbers.
+    """
+    return _values(compared, _COMPARISONS)
+
+
+def cost_values(summary: pd.DataFrame) -> Values:
+    """Numbers behind the table of costs.
+
+    Args:
+        summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
+
+    Returns:
+        The numbers; 1 where a rule is best for its price.
+    """
+    front = fronts(summary)
+    best = {"best for its gradients": front["gradients"], "best for its seconds": front["train_seconds"]}
+    found = _values(summary, _COSTS) | _numbers("relative to the fewest", relative_costs(summary).items())
+    for title, column in best.items():
+        found |= {(int(index), title): 1.0 for index in summary.index[column]}
+    return found
+
+
+def _values(table: pd.DataFrame, columns: Mapping[str, str]) -> Values:
+    found: Values = {}
+    for title, column in columns.items():
+        found |= _numbers(title, table[column].items())
+    return found
+
+
+def _numbers(title: str, cells: Iterable[tuple[object, float]]) -> Values:
+    return {(int(str(index)), title): float(number) for index, number in cells if not pd.isna(number)}
