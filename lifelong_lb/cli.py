@@ -47,6 +47,14 @@ def run(
     retry: Annotated[
         list[str] | None, typer.Option(metavar="STATUS", help="Run again what ended as failed, diverged or timeout.")
     ] = None,
+    checkpoint_every: Annotated[
+        str,
+        typer.Option(
+            metavar="SECONDS",
+            help="Work after which a run saves itself to go on from there if it is killed; 0: after each experience; "
+            "never.",
+        ),
+    ] = "10",
 ) -> None:
     """Run what is missing of a study; write tables and report into DIR.
 
@@ -68,6 +76,7 @@ def run(
         data=data,
         download=download,
         retry=retry or (),
+        checkpoint_every=_seconds("--checkpoint-every", checkpoint_every),
         watcher=ConsoleWatcher(Console(stderr=True)),
     )
     asked = {run.config.run_id for run in expand(checked)}
@@ -308,6 +317,15 @@ def _whole_number(option: str, text: str | None) -> int | None:
         return None if text is None else int(text)
     except ValueError:
         raise UserError(f"{option} must be a whole number, at least 1; got {text!r}") from None
+
+
+def _seconds(option: str, text: str) -> float | None:
+    from lifelong_lb.config import UserError
+
+    try:
+        return None if text == "never" else float(text)
+    except ValueError:
+        raise UserError(f"{option} must be a number of seconds >= 0, or never; got {text!r}") from None
 
 
 def _conclude(folder: Path, results: "Results", asked: set[str] | None = None) -> None:

@@ -1,5 +1,6 @@
 """Result files: names, layout, atomic writes, reading. Nothing else in the package knows a file name."""
 
+from lifelong_lb.store.checkpoints import CheckpointFolder, UnusableCheckpointError
 from lifelong_lb.store.folder import LOG, ResultFolder
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
@@ -22,6 +23,7 @@ __all__ = [
     "LOG",
     "SCHEMA",
     "STATUSES",
+    "CheckpointFolder",
     "DamagedRunError",
     "FolderStatus",
     "Place",
@@ -29,6 +31,7 @@ __all__ = [
     "RunRecord",
     "Status",
     "StudyFile",
+    "UnusableCheckpointError",
     "folder_status",
     "landscape_settings",
     "model_path",

@@ -20,6 +20,8 @@ class Job:
         threads: torch's threads in the run's process. Results depend on it in the last digits, so it never follows
             from the number of workers.
         environment: what the run's record says of the code that ran it.
+        checkpoint_every: seconds of work after which the next experience is followed by a checkpoint; 0 for one after
+            each experience, None for no checkpoints.
     """
 
     config: RunConfig
@@ -29,3 +31,4 @@ class Job:
     device: str
     threads: int
     environment: dict[str, Any]
+    checkpoint_every: float | None = None

@@ -22,6 +22,8 @@ from lifelong_lb.studies.job import Job
 
 SECONDS_BETWEEN_TABLES = 20.0
 """How often the tables are brought up to date while a study runs."""
+SECONDS_BETWEEN_CHECKPOINTS = 10.0
+"""How much work of a run a killed process may cost, beside that on the experience under way."""
 
 
 class Watcher(Protocol):
@@ -61,6 +63,7 @@ class _Options:
         data: folder of the data sets; None for the usual places.
         download: whether data sets that are not found may be downloaded.
         retry: statuses of ended runs that shall be run again.
+        checkpoint_every: seconds of work between two checkpoints of a run; None for no checkpoints.
     """
 
     workers: int | None = None
@@ -69,6 +72,7 @@ class _Options:
     data: Path | None = None
     download: bool = False
     retry: Sequence[str] = ()
+    checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS
 
 
 def run_study(
@@ -81,6 +85,7 @@ def run_study(
     data: str | os.PathLike[str] | None = None,
     download: bool = False,
     retry: Sequence[str] = (),
+    checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS,
     watcher: Watcher | None = None,
 ) -> Results:
     """Run what is missing of a study, and write its tables and report.
@@ -94,6 +99,8 @@ def run_study(
         data: folder of the data sets; None for ``$LIFELONG_LB_DATA``, then the platform's cache folder.
         download: whether data sets that are not found may be downloaded.
         retry: statuses (failed, diverged, timeout) of ended runs that shall be run again.
+        checkpoint_every: seconds of work after which a run saves itself when it has finished an experience, to go on
+            from there if its process is killed; 0 for after each experience, None for never.
         watcher: is told how it goes.
 
     Returns:
@@ -104,7 +111,8 @@ def run_study(
             run or written then.
     """
     statuses = (retry,) if isinstance(retry, str) else tuple(retry)
-    options = _Options(workers, executor, device, None if data is None else Path(data), download, statuses)
+    folder_of_data = None if data is None else Path(data)
+    options = _Options(workers, executor, device, folder_of_data, download, statuses, checkpoint_every)
     watcher = watcher or Silent()
     _check_options(options)
     study = as_study(config)
@@ -165,6 +173,8 @@ def _check_options(options: _Options) -> None:
         raise UserError(unknown_name("executor", options.executor, EXECUTORS))
     if options.workers is not None and options.workers < 1:
         raise UserError(f"workers must be at least 1; got {options.workers}")
+    if options.checkpoint_every is not None and not 0 <= options.checkpoint_every < float("inf"):
+        raise UserError(f"checkpoint_every must be a number of seconds >= 0, or None; got {options.checkpoint_every}")
     for status in options.retry:
         if status not in STATUSES or status == "done":
             raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))
@@ -251,6 +261,7 @@ def _jobs(
             device=options.device,
             threads=1,
             environment=environment,
+            checkpoint_every=options.checkpoint_every,
         )
         for run in runs
     ]

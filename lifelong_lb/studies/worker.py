@@ -21,8 +21,10 @@ from typing import Any
 import torch
 
 from lifelong_lb.config import UserError
+from lifelong_lb.config.optimizers import External
 from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status, write_landscape, write_model
 from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
+from lifelong_lb.studies.checkpoints import Checkpoints
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.measured import Progress
 from lifelong_lb.studies.run import execute
@@ -63,7 +65,15 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     _say(f"run {job.config.run_id}: {job.title}")
     try:
         with _quiet():
-            execute(job.config, progress, roots=job.roots, device=device, log=_say, keep=partial(write_model, scratch))
+            execute(
+                job.config,
+                progress,
+                roots=job.roots,
+                device=device,
+                log=_say,
+                keep=partial(write_model, scratch),
+                checkpoints=_checkpoints(job, scratch, device, alone),
+            )
     except DivergedError as error:
         status, message, trace = "diverged", str(error), traceback.format_exc()
     except UserError as error:
@@ -77,7 +87,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         status=status,
         message=message,
         traceback=trace,
-        environment=_environment(job, device),
+        environment={**_environment(job, device), "continued": progress.continued},
         experiences=progress.experiences,
         accuracy=progress.accuracy,
         initial_accuracy=progress.initial_accuracy,
@@ -86,7 +96,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         train_seconds=progress.train_seconds,
         samples_seen=progress.samples_seen,
         parameters=progress.parameters,
-        peak_memory=peak_memory(device, alone=alone),
+        peak_memory=progress.peak_of_all(peak_memory(device, alone=alone)),
         data=progress.data,
     )
     if progress.landscape and job.config.evaluation.landscape is not None:
@@ -126,6 +136,23 @@ def _environment(job: Job, device: str) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "threads": job.threads,
     }
+
+
+def _checkpoints(job: Job, scratch: Path, device: str, alone: bool) -> Checkpoints | None:
+    """Checkpoints of a run; a run that has ended before and is run again begins anew."""
+    if job.checkpoint_every is None:
+        return None
+    folder = ResultFolder(job.out)
+    checkpoint = folder.checkpoint(job.config.run_id)
+    if folder.has_run(job.config.run_id):
+        checkpoint.remove()
+    environment = {key: value for key, value in _environment(job, device).items() if key not in ("commit", "platform")}
+    made_by = {"run": job.config.run_id, **environment, "instructions": torch.backends.cpu.get_cpu_capability()}
+    if isinstance(job.config.optimizer, External):
+        package = job.config.optimizer.target.partition(".")[0]
+        made_by[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
+    peak = partial(peak_memory, device, alone=alone)
+    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _say, peak)
 
 
 _AVALANCHES_OWN = (
