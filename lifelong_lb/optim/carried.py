@@ -9,6 +9,9 @@ from torch.optim import Optimizer
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type, torch.dtype, torch.device)
 
+_OF_TORCH = ("_optimizer_", "_zero_grad", "_patched_for_profiling", "defaults")
+"""Beginnings of attributes that torch's base class adds: hooks, and what new parameter groups begin with."""
+
 
 def difference(first: Optimizer, second: Optimizer) -> str | None:
     """The first attribute in which two optimizers over the same parameters differ.
@@ -36,7 +39,7 @@ def difference(first: Optimizer, second: Optimizer) -> str | None:
     if type(first).__module__.startswith("torch.optim."):
         names = ["param_groups", "state"]
     else:
-        names = [name for name in {**vars(first), **vars(second)} if not name.startswith(("_optimizer_", "_zero_grad"))]
+        names = [name for name in {**vars(first), **vars(second)} if not name.startswith(_OF_TORCH)]
     seen: set[tuple[int, int]] = set()
     missing = object()
     for name in names:
@@ -56,7 +59,7 @@ def _same(first: Any, second: Any, seen: set[tuple[int, int]]) -> bool:
     if isinstance(first, Optimizer):
         return difference(first, second) is None
     if isinstance(first, Mapping):
-        return list(first) == list(second) and all(_same(first[key], second[key], seen) for key in first)
+        return first.keys() == second.keys() and all(_same(first[key], second[key], seen) for key in first)
     if isinstance(first, list | tuple):
         return len(first) == len(second) and all(_same(a, b, seen) for a, b in zip(first, second, strict=True))
     return isinstance(first, _PLAIN) and bool(first == second)

@@ -3,7 +3,6 @@
 The files are pickles, as torch saves them. Loading one can run any code, so that only files of one's own may be loaded.
 """
 
-import copyreg
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -112,6 +111,10 @@ def _view(base: Tensor, size: torch.Size, stride: tuple[int, ...], offset: int) 
     return base.as_strided(size, stride, offset)
 
 
+def _blank(kind: type) -> Any:
+    return object.__new__(kind)
+
+
 def _pickler_of(shared: Sequence[Any]) -> type[pickle.Pickler]:
     numbers = {id(part): i for i, part in enumerate(shared)}
     bases = {part.untyped_storage().data_ptr(): part for part in shared if isinstance(part, Tensor) and part.numel()}
@@ -136,7 +139,7 @@ def _pickler_of(shared: Sequence[Any]) -> type[pickle.Pickler]:
 def _flat(data: FlatData[Any], numbers: dict[int, int]) -> tuple[Any, ...]:
     """A data set with its shared parts left out, lists too."""
     parts = [_Shared(numbers[id(part)]) if id(part) in numbers else part for part in data._datasets]
-    return copyreg.__newobj__, (type(data),), {**vars(data), "_datasets": parts}
+    return _blank, (type(data),), {**vars(data), "_datasets": parts}
 
 
 def _check(value: Any) -> None:
@@ -144,7 +147,8 @@ def _check(value: Any) -> None:
     if isinstance(value, RebuiltOptimizer) and (lost := value.lost_when_saved()) is not None:
         raise NotCarriedError(f"{type(value.base).__name__} keeps {lost} where its state dict has nothing of it")
     for name, held in _attributes(value).items():
-        if type(held) is set and list(held) != list(set(list(held))):  # which some loop may go through
+        order = list(held) if type(held) is set and all(type(each) is int for each in held) else []
+        if order != list(set(order)):  # numbers come in an order that is the same in every process, else
             raise NotCarriedError(f"the order of {type(value).__name__}.{name}, a set, would not be the same")
 
 

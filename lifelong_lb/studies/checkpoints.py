@@ -95,7 +95,10 @@ class Checkpoints:
         _prepend(self._scratch / LOG, state.log)
         vars(progress).update(vars(state.progress))
         _set_random(state.random)
-        self._log(f"goes on after experience {experience}, from a checkpoint ({_times(progress.continued)} continued)")
+        self._log(
+            f"goes on after experience {experience} from a checkpoint, with {progress.gradient_evaluations} gradient "
+            f"evaluations taken before (continued {_times(progress.continued)})"
+        )
         return state.run, experience
 
     def after(self, experience: int, run: Assembled, progress: Progress, stream: Stream) -> None:
@@ -135,10 +138,9 @@ class Checkpoints:
 
 
 def _random() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return {
         "torch": torch.get_rng_state(),
-        "cuda": cuda,
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "numpy": np.random.get_state(),  # noqa: NPY002  the generator that Avalanche draws from
         "python": random.getstate(),
     }
