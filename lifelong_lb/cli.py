@@ -59,6 +59,14 @@ def run(
     as_json: Annotated[
         bool, typer.Option("--json", help="Tell of progress in JSON, an object a line; the summary goes to stderr.")
     ] = False,
+    checkpoint_every: Annotated[
+        str,
+        typer.Option(
+            metavar="SECONDS",
+            help="Work after which a run saves itself to go on from there if it is killed; 0: after each experience; "
+            "never.",
+        ),
+    ] = "10",
 ) -> None:
     """Run what is missing of a study; write tables and report into DIR. Several may do so at once, and share the runs.
 
@@ -86,6 +94,7 @@ def run(
             download=download,
             retry=retry or (),
             timeout=None if timeout is None else seconds("--timeout", timeout),
+            checkpoint_every=_seconds("--checkpoint-every", checkpoint_every),
             watcher=watcher,
         )
     asked = {run.config.run_id for run in expand(checked)}
@@ -356,6 +365,15 @@ def _whole_number(option: str, text: str | None) -> int | None:
         return None if text is None else int(text)
     except ValueError:
         raise UserError(f"{option} must be a whole number, at least 1; got {text!r}") from None
+
+
+def _seconds(option: str, text: str) -> float | None:
+    from lifelong_lb.config import UserError
+
+    try:
+        return None if text == "never" else float(text)
+    except ValueError:
+        raise UserError(f"{option} must be a number of seconds >= 0, or never; got {text!r}") from None
 
 
 def _conclude(folder: Path, results: "Results", asked: set[str] | None = None, *, err: bool = False) -> None:

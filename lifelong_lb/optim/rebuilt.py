@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lifelong_lb.optim.carried import difference
 from lifelong_lb.optim.delegating import DelegatingOptimizer
 
 Build = Callable[[list[Tensor]], Optimizer]
@@ -91,6 +92,16 @@ class RebuiltOptimizer(DelegatingOptimizer):
         """
         self.adapt()
         self.base.load_state_dict(state_dict)
+
+    def lost_when_saved(self) -> str | None:
+        """What another optimizer, built alike and given :meth:`state_dict`, would lack: saving this one would lose it.
+
+        Returns:
+            Name of the first such attribute of the base optimizer; None when nothing is lost.
+        """
+        other = self.build(_parameters(self.base))
+        other.load_state_dict(self.base.state_dict())
+        return difference(self.base, other)
 
     def _replace_state(self, state: defaultdict[Tensor, Any]) -> None:
         if state:

@@ -1,5 +1,6 @@
 """Result files: names, layout, atomic writes, reading. Nothing else in the package knows a file name."""
 
+from lifelong_lb.store.checkpoints import CheckpointFolder, UnusableCheckpointError
 from lifelong_lb.store.claims import Claim, Claims, Session, living_sessions, read_claims
 from lifelong_lb.store.folder import LOG, ResultFolder
 from lifelong_lb.store.how_far import HowFar, read_how_far, write_how_far
@@ -26,6 +27,7 @@ __all__ = [
     "STATUSES",
     "Claim",
     "Claims",
+    "CheckpointFolder",
     "DamagedRunError",
     "FolderStatus",
     "HowFar",
@@ -35,6 +37,7 @@ __all__ = [
     "Session",
     "Status",
     "StudyFile",
+    "UnusableCheckpointError",
     "folder_status",
     "landscape_settings",
     "living_sessions",

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from lifelong_lb.config import UserError
+from lifelong_lb.store.checkpoints import CheckpointFolder
 from lifelong_lb.store.claims import Claims
 from lifelong_lb.store.files import write_bytes, write_json, write_text
 from lifelong_lb.store.how_far import HOW_FAR
@@ -216,6 +217,17 @@ class ResultFolder:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
+    def checkpoint(self, run: str) -> CheckpointFolder:
+        """Where a run in progress saves what it would need to go on; the folder goes when the run is published.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            A folder that nothing but the run touches.
+        """
+        return CheckpointFolder(self.runs_path / f".{run}.checkpoint")
+
     def salvaged_log(self, run: str) -> str:
         """The log of a run whose process died before it could publish anything.
 
@@ -248,6 +260,7 @@ class ResultFolder:
             (scratch / name).unlink(missing_ok=True)
         scratch.chmod(0o755)
         self._publish(record, scratch)
+        self.checkpoint(record.run).remove()
 
     def _publish(self, record: RunRecord, scratch: Path) -> None:
         """Give a complete scratch folder its final name. A run that is done is never replaced by another."""

@@ -14,6 +14,7 @@ from lifelong_lb.strategies.passes import PARTS, Part
 from lifelong_lb.strategies.patches import load_checkpoint, save_checkpoint
 from lifelong_lb.strategies.recorder import AccuracyRecorder
 from lifelong_lb.strategies.replayed import DER, ERACE, ERAML
+from lifelong_lb.strategies.saving import NotCarriedError, load_with, parts_of, save_apart
 from lifelong_lb.strategies.sharpness_aware import SharpnessAwarePlugin
 from lifelong_lb.strategies.strategy_gradients import StrategyGradients
 from lifelong_lb.strategies.tensor_loading import TensorLoading
@@ -34,6 +35,7 @@ __all__ = [
     "DivergenceGuard",
     "DuringTraining",
     "Moment",
+    "NotCarriedError",
     "Part",
     "ResetOptimizerState",
     "SamplesSeen",
@@ -48,6 +50,9 @@ __all__ = [
     "build_strategy",
     "forget_peak_memory",
     "load_checkpoint",
+    "load_with",
+    "parts_of",
     "peak_memory",
+    "save_apart",
     "save_checkpoint",
 ]

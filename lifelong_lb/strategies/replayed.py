@@ -79,6 +79,11 @@ class ERAML(AvalancheERAML):
             groups = [group.buffer for group in self.storage_policy.buffer_groups.values()]
             self.pos_neg_loaders = [endless(group, min(self.train_mb_size, len(group))) for group in groups]
 
+    def _after_training_exp(self, **kwargs: Any) -> None:
+        """Let go of the loaders, which begin anew with the next experience and cannot be saved half-way."""
+        super()._after_training_exp(**kwargs)
+        self.pos_neg_loaders = []
+
     def _unpack_minibatch(self) -> None:
         super()._unpack_minibatch()
         if self.is_training:

@@ -74,6 +74,7 @@ class StrategyGradients(SupervisedPlugin):
             kwargs: not used.
         """
         self.count += sum(taken(strategy) for taken in _takers(AN_EXPERIENCE, strategy))
+        self._iteration = []  # until the next experience, so that what is saved holds no functions
 
 
 def _takers(table: dict[type, Callable[[Any, Any], int]], strategy: Any) -> list[Callable[[Any], int]]:

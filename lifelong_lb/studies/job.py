@@ -20,6 +20,8 @@ class Job:
             from the number of workers.
         environment: what the run's record says of the code that ran it.
         device: what to compute on, as torch knows it; the executor says which where there are several.
+        checkpoint_every: seconds of work after which the next experience is followed by a checkpoint; 0 for one after
+            each experience, None for no checkpoints.
     """
 
     config: RunConfig
@@ -29,3 +31,4 @@ class Job:
     threads: int
     environment: dict[str, Any]
     device: str = "cpu"
+    checkpoint_every: float | None = None

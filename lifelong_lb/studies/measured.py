@@ -26,6 +26,8 @@ class Progress:
         budgets: what each experience was given and has spent, see :class:`~lifelong_lb.strategies.Budget`; empty where
             rules take the same number of steps.
         landscape: what was measured of the loss landscape, where the study asks for it.
+        earlier_peaks: of each process that the run was continued from, the most memory in use at a time, see
+            :func:`~lifelong_lb.strategies.peak_memory`.
     """
 
     experiences: int = 0
@@ -41,3 +43,21 @@ class Progress:
     continual: list[tuple[int, int, int, float]] = field(default_factory=list)
     budgets: list[dict[str, float]] = field(default_factory=list)
     landscape: list[Row] = field(default_factory=list)
+    earlier_peaks: list[int | None] = field(default_factory=list)
+
+    @property
+    def continued(self) -> int:
+        """How often the run was continued from a checkpoint."""
+        return len(self.earlier_peaks)
+
+    def peak_of_all(self, here: int | None) -> int | None:
+        """The most memory that was in use at a time in any of the run's processes.
+
+        Args:
+            here: that of this process.
+
+        Returns:
+            Bytes; None where one of them is not known.
+        """
+        known = [peak for peak in (*self.earlier_peaks, here) if peak is not None]
+        return max(known) if len(known) == 1 + self.continued else None

@@ -9,6 +9,7 @@ from lifelong_lb.data import find_images, load_images
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.streams import Stream, arriving, build_stream
 from lifelong_lb.studies.assembly import Assembled, Log, assemble
+from lifelong_lb.studies.checkpoints import Checkpoints
 from lifelong_lb.studies.landscape import packed
 from lifelong_lb.studies.measured import Progress
 
@@ -25,6 +26,7 @@ def execute(
     log: Log,
     keep: Keep | None = None,
     measured: Callable[[], None] = lambda: None,
+    checkpoints: Checkpoints | None = None,
 ) -> None:
     """Train through the whole stream, measuring after each experience.
 
@@ -36,18 +38,23 @@ def execute(
         log: receives a line an experience.
         keep: receives the model after each experience, where the study asks for it.
         measured: called after each experience, once its accuracies are in ``progress``.
+        checkpoints: save the run after experiences, and let it go on where it stopped.
 
     Raises:
         DivergedError: when loss or weights are no longer finite.
         UserError: when the images cannot be read, or an environment variable has a value that means nothing.
     """
     stream = load_stream(config, progress, roots)
-    run = assemble(config, stream, progress, device=device, log=log)
-    everything, once = config.evaluation.experiences == "all", config.strategy.trained_once
-    if everything and not once:
-        progress.initial_accuracy = run.recorder.evaluate(run.strategy, stream.test, unseen=True)
     last = stream.shape.experiences - 1
-    for i in [last] if once else range(last + 1):
+    first = last if config.strategy.trained_once else 0
+    loaded = None if checkpoints is None else checkpoints.load(stream, progress)
+    if loaded is None:
+        run = assemble(config, stream, progress, device=device, log=log)
+        if config.evaluation.experiences == "all" and not config.strategy.trained_once:
+            progress.initial_accuracy = run.recorder.evaluate(run.strategy, stream.test, unseen=True)
+    else:
+        run, first = loaded[0], loaded[1] + 1
+    for i in range(first, last + 1):
         _learn(i, config, stream, run, progress)
         _measure(i, config, stream, run, progress, log)
         measured()
@@ -55,6 +62,8 @@ def execute(
             keep(i, packed(run.strategy.model))
         if run.meter is not None:
             run.meter.after(i, run.strategy.model)
+        if checkpoints is not None and i < last:
+            checkpoints.after(i, run, progress, stream)
 
 
 def _learn(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: Progress) -> None:

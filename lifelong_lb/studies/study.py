@@ -29,6 +29,9 @@ from lifelong_lb.studies.queue import RunQueue
 from lifelong_lb.studies.relay import Relay
 from lifelong_lb.studies.watching import Watcher
 
+SECONDS_BETWEEN_CHECKPOINTS = 10.0
+"""How much work of a run a killed process may cost, beside that on the experience under way."""
+
 
 @dataclass(frozen=True)
 class _Options:
@@ -42,6 +45,7 @@ class _Options:
         download: whether data sets that are not found may be downloaded.
         retry: statuses of ended runs that shall be run again.
         timeout: seconds that a run may take; None for as long as it likes.
+        checkpoint_every: seconds of work between two checkpoints of a run; None for no checkpoints.
     """
 
     workers: int | None = None
@@ -51,6 +55,7 @@ class _Options:
     download: bool = False
     retry: Sequence[str] = ()
     timeout: float | None = None
+    checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS
 
 
 def run_study(
@@ -64,6 +69,7 @@ def run_study(
     download: bool = False,
     retry: Sequence[str] = (),
     timeout: float | None = None,
+    checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS,
     watcher: Watcher | None = None,
 ) -> Results:
     """Run what is missing of a study, and write its tables and report.
@@ -83,6 +89,8 @@ def run_study(
         retry: statuses (failed, diverged, timeout) of ended runs that shall be run again.
         timeout: seconds that a run may take from the start of its process; one that takes longer is stopped, after it
             has said in its log where it is, and recorded as ``timeout``. None for as long as it likes.
+        checkpoint_every: seconds of work after which a run saves itself when it has finished an experience, to go on
+            from there if its process is killed; 0 for after each experience, None for never.
         watcher: is told how it goes.
 
     Returns:
@@ -93,7 +101,8 @@ def run_study(
             run or written then.
     """
     statuses = (retry,) if isinstance(retry, str) else tuple(retry)
-    options = _Options(workers, executor, device, None if data is None else Path(data), download, statuses, timeout)
+    place = None if data is None else Path(data)
+    options = _Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every)
     _check_options(options)
     limits = Limits.of(options.workers, devices(options.device), options.timeout)
     study = as_study(config)
@@ -109,32 +118,31 @@ def run_study(
         file = _merged(folder, study)
         folder.write_study(file)
         session = Session(folder.study_stamp(), statuses)
-    _do(runs, file, folder, session, roots, partial(EXECUTORS[executor], limits=limits), watcher or Watcher())
+    jobs = _jobs(runs, file.labels(), folder, roots, checkpoint_every)
+    _do(jobs, folder, session, partial(EXECUTORS[executor], limits=limits), watcher or Watcher())
     with folder.locked():  # whoever is last has read every run
         return write_report(folder)
 
 
 def _do(
-    runs: Sequence[GridRun],
-    file: StudyFile,
+    jobs: Sequence[Job],
     folder: ResultFolder,
     session: Session,
-    roots: tuple[Path, ...],
     execute: Callable[[RunQueue], None],
     watcher: Watcher,
 ) -> None:
     """Do the runs that are missing, together with whoever else does so."""
-    stamps = {run.config.run_id: folder.stamp(run.config.run_id) for run in runs}
-    present = _present(folder, runs, stamps, session)
-    jobs = _jobs([run for run in runs if run.config.run_id not in present], file.labels(), folder, roots)
+    stamps = {job.config.run_id: folder.stamp(job.config.run_id) for job in jobs}
+    present = _present(folder, jobs, stamps, session)
+    missing = [job for job in jobs if job.config.run_id not in present]
     update = partial(_bring_up_to_date, folder)
     try:
         with Relay(watcher, update, folder.runs_path) as told, Claims(folder.runs_path, session=session) as claims:
-            told.start(len(runs), Counter(present.values()))
+            told.start(len(jobs), Counter(present.values()))
             claims.tidy()
             folder.remove_leftovers(claims)
             try:
-                execute(RunQueue(folder, jobs, stamps, claims, told))
+                execute(RunQueue(folder, missing, stamps, claims, told))
             finally:
                 folder.remove_leftovers(claims)
     except BaseException as trouble:
@@ -181,6 +189,8 @@ def _check_options(options: _Options) -> None:
             raise UserError(f"timeout must be a positive number of seconds; got {options.timeout!r}")
         if options.executor == "in-process":
             raise UserError("timeout needs the executor local: nobody could stop a run that is done in this process")
+    if options.checkpoint_every is not None and not 0 <= options.checkpoint_every < float("inf"):
+        raise UserError(f"checkpoint_every must be a number of seconds >= 0, or None; got {options.checkpoint_every}")
     for status in options.retry:
         if status not in STATUSES or status == "done":
             raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))
@@ -242,18 +252,18 @@ def _try_out_models(runs: Sequence[GridRun]) -> None:
 
 
 def _present(
-    folder: ResultFolder, runs: Sequence[GridRun], stamps: Mapping[str, int | None], session: Session
+    folder: ResultFolder, jobs: Sequence[Job], stamps: Mapping[str, int | None], session: Session
 ) -> dict[str, str]:
     """Run id to status of the runs that have ended and stay as they are."""
     others = living_sessions(folder.runs_path)
     present: dict[str, str] = {}
-    for run in runs:
-        name = run.config.run_id
+    for job in jobs:
+        name = job.config.run_id
         published = stamps[name]
         if published is None:
             continue
         try:
-            status = folder.read_run(name, run.config.seed).status
+            status = folder.read_run(name, job.config.seed).status
         except DamagedRunError:
             continue
         # what another launcher, still at work, has just tried again is not tried a third time
@@ -267,6 +277,7 @@ def _jobs(
     labels: Mapping[str, Mapping[str, str]],
     folder: ResultFolder,
     roots: tuple[Path, ...],
+    checkpoint_every: float | None,
 ) -> list[Job]:
     environment = code_version()
     return [
@@ -277,6 +288,7 @@ def _jobs(
             roots=roots,
             threads=1,
             environment=environment,
+            checkpoint_every=checkpoint_every,
         )
         for run in runs
     ]

@@ -23,8 +23,10 @@ import torch
 from lifelong_lb.config import UserError
 from lifelong_lb.config.extending import origins_of
 from lifelong_lb.config.importing import digest_of
+from lifelong_lb.config.optimizers import External
 from lifelong_lb.store import LOG, HowFar, ResultFolder, RunRecord, Status, write_how_far, write_landscape, write_model
 from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
+from lifelong_lb.studies.checkpoints import Checkpoints
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.measured import Progress
 from lifelong_lb.studies.processes import TERMINATED
@@ -77,6 +79,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
                 log=_say,
                 keep=partial(write_model, scratch),
                 measured=partial(_tell, scratch, progress),
+                checkpoints=_checkpoints(job, scratch, device, alone),
             )
     except DivergedError as error:
         status, message, trace = "diverged", str(error), traceback.format_exc()
@@ -91,7 +94,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         status=status,
         message=message,
         traceback=trace,
-        environment=_environment(job, device),
+        environment={**_environment(job, device), "continued": progress.continued},
         experiences=progress.experiences,
         accuracy=progress.accuracy,
         initial_accuracy=progress.initial_accuracy,
@@ -100,7 +103,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         train_seconds=progress.train_seconds,
         samples_seen=progress.samples_seen,
         parameters=progress.parameters,
-        peak_memory=peak_memory(device, alone=alone),
+        peak_memory=progress.peak_of_all(peak_memory(device, alone=alone)),
         data=progress.data,
         budgets=progress.budgets,
     )
@@ -151,6 +154,23 @@ def _environment(job: Job, device: str) -> dict[str, Any]:
         "threads": job.threads,
         **({"extensions": extensions} if extensions else {}),
     }
+
+
+def _checkpoints(job: Job, scratch: Path, device: str, alone: bool) -> Checkpoints | None:
+    """Checkpoints of a run; a run that has ended before and is run again begins anew."""
+    if job.checkpoint_every is None:
+        return None
+    folder = ResultFolder(job.out)
+    checkpoint = folder.checkpoint(job.config.run_id)
+    if folder.has_run(job.config.run_id):
+        checkpoint.remove()
+    environment = {key: value for key, value in _environment(job, device).items() if key not in ("commit", "platform")}
+    made_by = {"run": job.config.run_id, **environment, "instructions": torch.backends.cpu.get_cpu_capability()}
+    if isinstance(job.config.optimizer, External):
+        package = job.config.optimizer.target.partition(".")[0]
+        made_by[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
+    peak = partial(peak_memory, device, alone=alone)
+    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _say, peak)
 
 
 _AVALANCHES_OWN = (

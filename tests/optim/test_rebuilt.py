@@ -135,6 +135,17 @@ def test_state_survives_a_save_and_load():
         assert repr(optimizer).startswith("RebuiltOptimizer over Adagrad")
 
 
+def test_what_saving_would_lose():
+    """Momentum of an optimizer within, which is in no state dict."""
+    w = parameter(1, -2)
+    torchs, around = RebuiltOptimizer(ADAGRAD, [w]), RebuiltOptimizer(partial(Around, lr=0.1), [w])
+    assert (torchs.lost_when_saved(), around.lost_when_saved()) == (None, None)
+    for optimizer in (torchs, around):
+        step(optimizer, [w])
+    assert torchs.lost_when_saved() is None
+    assert around.lost_when_saved() == "inner"
+
+
 def test_lbfgs_without_restart_cannot_go_on():
     """What restart is for: L-BFGS remembers how many numbers there are."""
     w, new = parameter(1, -2), parameter(3)

@@ -323,6 +323,8 @@ USELESS = {
     "no data": ({"streams": "split-cifar100"}, ["--data", "{tmp}"], "CIFAR-100 was not found. Tried:"),
     "data folder": ({"streams": "split-cifar100"}, ["--data", "{tmp}/none"], "none: no such folder"),
     "workers": ({}, ["--workers", "0"], "workers must be at least 1; got 0"),
+    "checkpoints": ({}, ["--checkpoint-every", "-1"], "checkpoint_every must be a number of seconds >= 0, or None"),
+    "checkpoints word": ({}, ["--checkpoint-every", "often"], "--checkpoint-every must be a number of seconds >= 0"),
     "workers word": ({}, ["--workers", "many"], "--workers must be a whole number, at least 1; got 'many'"),
     "executor": ({}, ["--executor", "locl"], "unknown executor 'locl'; did you mean 'local'?"),
     "device": ({}, ["--device", "gpu"], "unknown device 'gpu'"),

@@ -1,0 +1,357 @@
+"""A run that was stopped after an experience goes on as if it had not, bit for bit."""
+
+import signal
+import subprocess
+import sys
+from functools import cache
+from itertools import count
+from types import SimpleNamespace
+
+import pytest
+import torch
+from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, SCENARIO
+
+from lifelong_lb import run_study
+from lifelong_lb.config import expand, parse_study
+from lifelong_lb.data import load_images
+from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.seeding import NOISE, seed_all
+from lifelong_lb.store import LOG, CheckpointFolder, ResultFolder
+from lifelong_lb.studies.checkpoints import Checkpoints
+from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.run import execute
+
+pytestmark = AVALANCHES_OWN_WARNINGS
+
+RULES = [
+    {"name": "lookahead-sam", "k": 4},
+    {"name": "looksam", "k": 3},
+    {"name": "friendly-sam"},
+    {"name": "c-flat-plus", "level": 1.0, "midpoint": 2.0},
+    {"name": "lookbehind-sam", "k": 3, "minibatch_switching": True, "alpha": "adaptive"},
+]
+"""Rules that keep something from one step to the next."""
+
+HEADS = {label: [head for of, head in CASES if of == label] for label in ENTRIES if label != "joint"}
+"""Label of an entry to the heads that it works with; joint is trained once."""
+
+
+@pytest.fixture(autouse=True)
+def _read_once(monkeypatch):
+    monkeypatch.setattr("lifelong_lb.studies.run.load_images", load_once)
+
+
+@cache
+def load_once(source):
+    return load_images(source)
+
+
+class Stopped(Exception):
+    pass
+
+
+class StopsAfter(Checkpoints):
+    """Lets a run end when it has saved itself after some experience."""
+
+    experience = None
+
+    def after(self, experience, *of_the_run):
+        super().after(experience, *of_the_run)
+        if experience == self.experience:
+            raise Stopped
+
+
+def study(**changes):
+    raw = {
+        "streams": [{"name": "split-digits", "scenario": "class-incremental", "images_per_class": 12}],
+        "model": {"name": "mlp", "hidden": [16], "head": "single"},
+        "train": {"batch_size": 8},
+        "optimizers": [{"name": "sgd", "lr": 0.05, "momentum": 0.9}],
+        "evaluation": {"save_models": True, "batch_size": 400},
+    }
+    for key, value in changes.items():
+        merged = isinstance(value, dict) and "name" not in value
+        raw[key] = {**raw.get(key, {}), **value} if merged else value
+    return expand(parse_study(raw))[0].config
+
+
+def run(config, folder=None, stop=None, every=0, **made_by):
+    """What a run leaves; with a folder it saves itself there, and goes on from what is there."""
+    progress, lines, models = Progress(), [], {}
+    checkpoints = None
+    if folder is not None:
+        scratch = folder / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        checkpoints = StopsAfter(CheckpointFolder(folder / "saved"), every, made_by, scratch, lines.append)
+        checkpoints.experience = stop
+    try:
+        keep = models.__setitem__
+        execute(config, progress, roots=(), device="cpu", log=lines.append, keep=keep, checkpoints=checkpoints)
+    except Stopped:
+        pass
+    return SimpleNamespace(progress=progress, lines=lines, models=models)
+
+
+def disturb():
+    """Leave the global generators as no run would find them."""
+    seed_all(987, NOISE)
+
+
+def measured(progress):
+    """All that must be the same, NaN being NaN."""
+    names = set(vars(progress)) - {"train_seconds", "earlier_peaks"}
+    return {name: repr(getattr(progress, name)) for name in names}
+
+
+def assert_goes_on(config, folder, stops=(0, 1), last=4):
+    whole = run(config)
+    models, seconds = {}, 0.0
+    for stop in (*stops, None):
+        disturb()
+        part = run(config, folder, stop)
+        assert part.progress.train_seconds > seconds
+        models, seconds = {**models, **part.models}, part.progress.train_seconds
+    assert any("goes on after experience" in line for line in part.lines), part.lines
+    assert set(part.models) == set(range(stops[-1] + 1, last + 1))  # nothing was done again
+    assert measured(whole.progress) == measured(part.progress)
+    assert part.progress.continued == len(stops)
+    assert models == whole.models
+    return whole, part
+
+
+@pytest.mark.parametrize(("number", "label"), list(enumerate(HEADS)))
+def test_every_strategy(number, label, tmp_path):
+    head = HEADS[label][number % len(HEADS[label])]
+    config = study(
+        streams=[{"name": "split-digits", "scenario": SCENARIO[head], "images_per_class": 12}],
+        model={"head": head},
+        strategies=[ENTRIES[label]],
+        rules=[RULES[number % len(RULES)]],
+    )
+    assert_goes_on(config, tmp_path)
+
+
+COSINE = {"name": "cosine", "by": "iteration", "over": "stream", "warmup": 4}
+ADAM = {"name": "adam", "lr": 0.01, "schedule": COSINE}
+DIGITS = {"name": "split-digits", "scenario": "class-incremental", "images_per_class": 12}
+PROJECTION = {"measures": ["ball", "interpolation"], "images": 8, "radii": [0.1]}
+OTHERS = {
+    "adam, schedule, dropout": {
+        "model": {"dropout": 0.3, "input_dropout": 0.1, "head": "growing"},
+        "optimizers": [ADAM],
+        "rules": [{"name": "looksam", "dropout": "fresh", "from_experience": 1}],
+        "train": {"epochs": 2},
+    },
+    "batch norm, crops": {
+        "model": {"name": "small-cnn", "width": 4, "norm": "batch", "head": "multi"},
+        "streams": [{**DIGITS, "scenario": "task-incremental"}],
+        "train": {"random_crop": 1, "random_flip": True},
+        "rules": [{"name": "lookbehind-sam", "k": 2, "batch_norm": "recomputed"}],
+        "evaluation": {"experiences": "all", "diagnostics_every": 2, "landscape": PROJECTION},
+    },
+    "online, class-balanced": {
+        "streams": [{**DIGITS, "chunk": 9, "task_boundaries": True}],
+        "strategies": [{**ENTRIES["replay-classes"]}],
+        "optimizers": [{**ADAM, "state": "reset"}],
+        "rules": ["friendly-sam"],
+        "evaluation": {"every": 2},
+    },
+    "online, boundaries unknown": {
+        "streams": [{**DIGITS, "chunk": 9}],
+        "strategies": [ENTRIES["mir"]],
+        "evaluation": {"every": 2, "experiences": "all"},
+    },
+    "blurry": {
+        "streams": [{**DIGITS, "blurry": 0.2}],
+        "strategies": [ENTRIES["replay-classes"]],
+        "rules": [RULES[0]],
+        "evaluation": {"every": 2, "diagnostics_every": 1},
+    },
+    "lbfgs": {"optimizers": [{"name": "lbfgs", "max_iter": 2}], "model": {"head": "growing"}},
+    "external": {
+        "optimizers": [{"name": "external", "target": "torch.optim.Adagrad", "settings": {"lr": 0.05}}],
+        "rules": ["sam"],
+    },
+    "external, within another": {
+        "optimizers": [
+            {
+                "name": "external",
+                "target": "pytorch_optimizer.SAM",
+                "settings": {"lr": 0.05, "momentum": 0.9},
+                "classes": {"base_optimizer": "torch.optim.SGD"},
+                "closure": True,
+            }
+        ],
+        "model": {"head": "growing"},
+    },
+    "permuted": {
+        "streams": [{"name": "permuted-digits", "experiences": 3, "images_per_class": 12}],
+        "strategies": [ENTRIES["replay"]],
+        "optimizers": [{**ADAM, "name": "adamw"}],
+    },
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_else_a_run_keeps(name, tmp_path):
+    config = study(**OTHERS[name])
+    assert_goes_on(config, tmp_path, last=config.stream.experiences - 1)
+
+
+def test_avalanches_loaders(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIFELONG_LB_LOADER", "avalanche")
+    assert_goes_on(study(strategies=[ENTRIES["agem"]], train={"random_crop": 1}), tmp_path)
+
+
+def test_what_cannot_be_saved_is_told_and_the_run_goes_on(tmp_path):
+    optimizer = {"name": "external", "target": "hoarding.Hoarding", "settings": {"lr": 0.05}}
+    config = study(optimizers=[optimizer])
+    found = run(config, tmp_path)
+    told = [line for line in found.lines if "no checkpoint" in line]
+    assert told == ["no checkpoint, and none later: Hoarding keeps steps where its state dict has nothing of it"]
+    assert len(found.progress.accuracy) == 15
+    assert not (tmp_path / "saved" / "checkpoint.json").exists()
+
+
+def test_a_checkpoint_is_written_when_there_was_enough_work(tmp_path):
+    """A clock that says 0, 1, 2, ...: an experience and a look at it take a second, a checkpoint two."""
+
+    def written_after(every):
+        clock, written = count().__next__, []
+        folder = CheckpointFolder(tmp_path / str(every))
+        checkpoints = Checkpoints(folder, every, {}, tmp_path, lambda line: None, clock=lambda: float(clock()))
+        progress = Progress(data={"sha256": "", "arrangement": ""})
+        stream = SimpleNamespace(train=[], test=[])
+        for i in range(40):
+            checkpoints.after(i, None, progress, stream)
+            if folder.path.exists():
+                written += [i] if (folder.path / f"after-{i}.state").exists() else []
+        return written
+
+    assert written_after(0) == list(range(40))
+    assert written_after(3) == [2, 32]  # then not before thirty times what the first one took
+    assert written_after(34) == [33]
+
+
+@pytest.mark.parametrize(
+    ("made_by", "why"),
+    [
+        ({"torch": "2.7"}, "it was made with torch 2.6, not 2.7"),
+        ({"torch": "2.6", "sources": "b"}, "it was made with sources None, not b"),
+        ({}, "it was made with torch 2.6, not None"),
+    ],
+)
+def test_a_foreign_checkpoint_is_left(made_by, why, tmp_path):
+    config = study(train={"batch_size": 60})
+    run(config, tmp_path, stop=0, torch="2.6")
+    again = run(config, tmp_path, **made_by)
+    assert again.lines[0] == f"the checkpoint of an earlier process is left, and the run begins anew: {why}"
+    assert again.models == run(config).models
+    assert again.progress.continued == 0
+
+
+def damage_state(folder):
+    (folder / "after-0.state").write_bytes((folder / "after-0.state").read_bytes()[:-1] + b"?")
+
+
+def damage_list(folder):
+    (folder / "checkpoint.json").write_text("{")
+
+
+def lose_a_model(folder):
+    (folder / "after-0.pt").unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_state, damage_list, lose_a_model])
+def test_a_damaged_checkpoint_is_left(damage, tmp_path):
+    config = study(train={"batch_size": 60})
+    (tmp_path / "scratch" / "models").mkdir(parents=True)
+    (tmp_path / "scratch" / "models" / "after-0.pt").write_bytes(b"a model")
+    run(config, tmp_path, stop=0)
+    damage(tmp_path / "saved")
+    again = run(config, tmp_path)
+    assert again.lines[0].startswith("the checkpoint of an earlier process is left, and the run begins anew: ")
+    assert again.models == run(config).models
+
+
+def test_other_images_make_a_checkpoint_foreign(tmp_path):
+    config = study(train={"batch_size": 60})
+    run(config, tmp_path, stop=0)
+    held_out = study(train={"batch_size": 60}, streams=[{**DIGITS, "images_per_class": 11}])
+    again = run(held_out, tmp_path)
+    assert "begins anew: it was made with stream" in again.lines[0]
+
+
+def test_log_and_models_come_along(tmp_path):
+    config = study(train={"batch_size": 60})
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (scratch / LOG).write_text("what was said before\n")
+    (scratch / "models").mkdir()
+    (scratch / "models" / "after-0.pt").write_bytes(b"a model")
+    run(config, tmp_path, stop=0)
+    (scratch / LOG).write_text("what is said now\n")
+    (scratch / "models" / "after-0.pt").unlink()
+    again = run(config, tmp_path)
+    assert (scratch / LOG).read_text() == "what was said before\nwhat is said now\n"
+    assert (scratch / "models" / "after-0.pt").read_bytes() == b"a model"
+    assert again.lines[0].startswith("goes on after experience 0 from a checkpoint, with 1 gradient evaluations")
+
+
+def test_the_images_stay_where_they_are(tmp_path):
+    whole = {"images_per_class": None}
+    run(study(streams=[{**DIGITS, **whole}], strategies=["cumulative"]), tmp_path, stop=3)
+    assert (tmp_path / "saved" / "after-3.state").stat().st_size < 200_000  # 1442 images of 64 pixels, twice
+
+
+def test_the_peak_is_that_of_all_processes():
+    assert Progress().peak_of_all(5) == 5
+    assert Progress(earlier_peaks=[7, 6]).peak_of_all(5) == 7
+    assert Progress(earlier_peaks=[None]).peak_of_all(5) is None
+    assert Progress(earlier_peaks=[7]).peak_of_all(None) is None
+
+
+STUDY = {
+    "streams": {"name": "split-digits", "scenario": "class-incremental", "images_per_class": 24},
+    "model": {"name": "mlp", "hidden": [16]},
+    "train": {"batch_size": 8},
+    "strategies": {"name": "replay", "mem_size": 30},
+    "rules": "friendly-sam",
+    "evaluation": {"save_models": True, "every": 2},
+}
+KILLED = """
+import os, signal, sys
+from lifelong_lb import run_study
+from lifelong_lb.strategies import DivergenceGuard
+
+def kill(self, strategy, **_):
+    if (strategy.clock.train_exp_counter, strategy.clock.train_exp_iterations) == (2, 3):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+DivergenceGuard.after_update = kill
+run_study(eval(sys.argv[1]), sys.argv[2], executor="in-process", checkpoint_every=0)
+"""
+
+
+def test_a_killed_study_goes_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    killed = subprocess.run([sys.executable, "-c", KILLED, repr(STUDY), tmp_path / "killed"], check=False, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    run_study(STUDY, tmp_path / "whole", executor="in-process")
+    capsys.readouterr()
+    run_study(STUDY, tmp_path / "killed", executor="in-process")
+    log = capsys.readouterr().out
+    assert "goes on after experience 1 from a checkpoint, with 24 gradient evaluations taken before" in log
+    assert "experience 1: accuracy" not in log
+    assert "experience 2: accuracy" in log
+    whole, gone_on = (ResultFolder(tmp_path / name) for name in ("whole", "killed"))
+    (run,) = (path.name for path in whole.runs_path.iterdir())
+    assert [path.name for path in gone_on.runs_path.iterdir()] == [run]  # no checkpoint, no leftovers
+    for name in ("accuracy.csv", f"runs/{run}/accuracy.csv", f"runs/{run}/continual.csv"):
+        assert (whole.path / name).read_bytes() == (gone_on.path / name).read_bytes()
+    records = [folder.read_run(run) for folder in (whole, gone_on)]
+    assert [record.environment["continued"] for record in records] == [0, 1]
+    assert records[0].gradient_evaluations == records[1].gradient_evaluations == 60
+    for i in range(5):
+        models = [torch.load(folder.run_path(run) / "models" / f"after-{i}.pt") for folder in (whole, gone_on)]
+        assert all(torch.equal(models[0][key], models[1][key]) for key in models[0])
