@@ -1,13 +1,16 @@
 """Writing a report: every file that is made from the runs."""
 
 import gc
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from os import PathLike
 from pathlib import Path
 
 import pandas as pd
 
+from lifelong_lb.config import UserError
 from lifelong_lb.reports.results import Results, collect
 from lifelong_lb.reports.summary import summary_table
 from lifelong_lb.store import ResultFolder
@@ -99,19 +102,35 @@ def write_tables(folder: ResultFolder, results: Results) -> None:
     _write_tables(folder, results)
 
 
-def load_results(out: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read a result folder.
+def load_results(
+    out: str | PathLike[str] | Sequence[str | PathLike[str]], *more: str | PathLike[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read one or several result folders.
 
     Args:
-        out: the folder.
+        out: a folder, or several.
+        more: further folders, whose runs are joined to those of the first as in a report of several folders, see
+            :func:`~lifelong_lb.reports.collect_all`: each run counts once, runs that cannot be compared with the rest
+            are left out, and a label has one meaning. A warning says what was left out or is called otherwise.
 
     Returns:
-        The frames of ``results.csv`` and ``accuracy.csv``, computed anew from the runs where the folder holds them.
+        The frames of ``results.csv`` and ``accuracy.csv``, computed anew from the runs where the folders hold them.
 
     Raises:
-        UserError: when the folder holds no results.
+        UserError: when a folder holds no results, or none is named.
     """
-    results = collect(ResultFolder(Path(out)))
+    first = [out] if isinstance(out, (str, PathLike)) else list(out)
+    folders = [ResultFolder(Path(path)) for path in (*first, *more)]
+    if len(folders) == 1:
+        results = collect(folders[0])
+    elif not folders:
+        raise UserError("no result folder is named")
+    else:
+        from lifelong_lb.reports.joined import collect_all
+
+        results = collect_all(folders)
+        for problem in results.problems:
+            warnings.warn(problem, stacklevel=2)
     return results.runs, results.accuracy
 
 

@@ -28,8 +28,9 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
     Args:
         folders: the folders. A run that several of them hold counts once, from the first where it is done. Where a
             label means other settings than it does in an earlier folder, or nobody knows which, the folder's name is
-            added to it, so that nothing is averaged that differs. Runs whose stream differs from that of the rest of
-            their label and seed are left out.
+            added to it, so that nothing is averaged that differs; settings that have another label in an earlier folder
+            are called as they are there. Runs whose stream differs from that of the rest of their label and seed are
+            left out.
 
     Returns:
         The frames, in the order of the folders, without a study of their own.
@@ -49,7 +50,7 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
         runs.append(_renamed(results.runs[results.runs["run"].isin(mine)], names))
         accuracy.append(_renamed(results.accuracy[results.accuracy["run"].isin(mine)], names))
         records |= {run: results.records[run] for run in mine if run in results.records}
-        problems += [f"{folder.path}: {problem}" for problem in _about(results, place, homes, names)]
+        problems += [f"{folder.path}: {problem}" for problem in _about(results, folder, place, homes, names)]
     frames = pd.concat(runs, ignore_index=True), pd.concat(accuracy, ignore_index=True)
     left_out = frozenset(run for results in found for run in results.left_out)
     homes_of_runs = {run: folders[place] for run, place in homes.items()}
@@ -71,7 +72,9 @@ def _homes(found: Sequence[Results]) -> dict[str, int]:
     return homes
 
 
-def _about(results: Results, place: int, homes: Mapping[str, int], names: Mapping[tuple[str, str], str]) -> list[str]:
+def _about(
+    results: Results, folder: ResultFolder, place: int, homes: Mapping[str, int], names: Mapping[tuple[str, str], str]
+) -> list[str]:
     """What there is to say of one folder."""
     sentences = list(results.problems)
     earlier, later = (sum(compare(homes[run], place) for run in results.runs["run"]) for compare in (lt, gt))
@@ -81,11 +84,11 @@ def _about(results: Results, place: int, homes: Mapping[str, int], names: Mappin
         sentences.append(f"{later} of its runs are done in a later folder and count there")
     if not results.records and len(results.runs):
         sentences.append("holds tables alone, so that nobody knows whether its runs saw the images of the others")
-    sentences += [
-        f"{label!r} means other settings here than in an earlier folder, so it is called {name!r}"
-        for (_, label), name in names.items()
-        if name != label
-    ]
+    for (_, label), name in names.items():
+        if name == _elsewhere(label, folder):
+            sentences.append(f"{label!r} means other settings here than in an earlier folder, so it is called {name!r}")
+        elif name != label:
+            sentences.append(f"{label!r} means the settings that an earlier folder calls {name!r}, and is called so")
     return sentences
 
 
@@ -119,14 +122,23 @@ def _names(found: Results, folder: ResultFolder, meanings: dict[tuple[str, str],
         configs = {run: config.to_json() for run, config in found.study.configurations().items()}
     names = {}
     for column in PARTS:
+        own: dict[str, str | None] = {}
         for run, label in zip(found.runs["run"], found.runs[column].astype(str), strict=True):
-            if (column, label) in names:
-                continue
-            meaning = _meaning(configs[run], column) if run in configs else f"unknown in {folder.path}"
-            called = label if meanings.setdefault((column, label), meaning) == meaning else f"{label} [{folder.path}]"
-            meanings.setdefault((column, called), meaning)
+            own.setdefault(label, _meaning(configs[run], column) if run in configs else None)
+        earlier = {meaning: label for (of, label), meaning in reversed(meanings.items()) if of == column}
+        for label, known in own.items():
+            meaning = known or f"unknown in {folder.path}"
+            called = label if meanings.get((column, label), meaning) == meaning else _elsewhere(label, folder)
+            if known in earlier and list(own.values()).count(known) == 1:
+                called = earlier[known]
             names[column, label] = called
+        for label, called in ((label, names[column, label]) for label in own):
+            meanings.setdefault((column, called), own[label] or f"unknown in {folder.path}")
     return names
+
+
+def _elsewhere(label: str, folder: ResultFolder) -> str:
+    return f"{label} [{folder.path}]"
 
 
 def _meaning(config: Mapping[str, Any], column: str) -> str:

@@ -14,6 +14,7 @@ CONFIG = {
     "stream": {"name": "split-digits"},
     **{part: {"name": part} for part in ("strategy", "rule", "optimizer", "model")},
 }
+NAMED = {"strategy": "strategy", "rule": "rule", "optimizer": "base_optimizer"}
 TWO = {
     "name": "two rules",
     "streams": [{"name": "split-digits", "experiences": 2}],
@@ -44,7 +45,9 @@ def make(path: Path, raw: Mapping[str, Any], fill: Fill, T: int = 2, **parts: An
     for place in file.places:
         outcome = fill(labels[place.run], place.seed)
         if outcome is not None:
-            write(folder, place.run, outcome, T, **parts)
+            given = parts.get("config", CONFIG)
+            told = {k: {"name": labels[place.run][c]} for k, c in NAMED.items() if given[k] == CONFIG[k]}
+            write(folder, place.run, outcome, T, **{**parts, "config": {**given, **told}})
     return folder
 
 

@@ -3,10 +3,11 @@
 import shutil
 
 import pytest
-from reports.folders import CONFIG, TWO, make, two_experiences
+from reports.folders import CONFIG, TWO, make, two_experiences, write
 from tiny import command
 
-from lifelong_lb.reports import collect_all, write_report, write_tables
+from lifelong_lb.config import UserError
+from lifelong_lb.reports import collect_all, load_results, write_report, write_tables
 from lifelong_lb.reports.results import collect
 from lifelong_lb.reports.summary import status_counts
 from lifelong_lb.store import ResultFolder, write_landscape
@@ -105,3 +106,68 @@ def test_landscapes_of_several_folders_stand_in_one_report(tmp_path):
     assert set(target.read_table("landscape")["rule"]) == {"none", "sam"}
     assert target.read_table("flatness")["forgotten"].tolist() == pytest.approx([0.4] * 4)
     assert '<h2 id="flatness">' in target.report_path.read_text()
+
+
+def labelled(label, rho, **changes):
+    rule = {"name": "sam", "rho": rho}
+    study = {**TWO, "rules": {**rule, "label": label}, "optimizers": {"name": "sgd", **changes}}
+    return study, {**CONFIG, "rule": rule, "optimizer": study["optimizers"]}
+
+
+def test_the_same_settings_have_one_label(tmp_path):
+    cases = [("near", 0.1, 0.1), ("close", 0.1, 0.2), ("near", 0.3, 0.3)]
+    folders = []
+    for number, (label, rho, lr) in enumerate(cases):
+        study, config = labelled(label, rho, lr=lr)
+        folders.append(make(tmp_path / str(number), study, alike, config=config).path)
+    with pytest.warns(UserWarning, match="means") as told:
+        runs, accuracy = load_results(folders)
+    assert runs["rule"].tolist() == ["near"] * 4 + [f"near [{folders[2]}]"] * 2
+    assert accuracy["rule"].tolist() == ["near"] * 12 + [f"near [{folders[2]}]"] * 6
+    sentences = [str(each.message) for each in told]
+    assert (
+        f"{folders[1]}: 'close' means the settings that an earlier folder calls 'near', and is called so" in sentences
+    )
+    assert any("'near' means other settings here" in sentence for sentence in sentences)
+
+
+def test_labels_that_changed_places(tmp_path):
+    there, back = [0.1, 0.2], [0.2, 0.1]
+    folders = []
+    for name, (a, b), lr in (("first", there, 0.1), ("second", back, 0.2)):
+        rules = {"a": a, "b": b}
+        study = {**TWO, "rules": [{"name": "sam", "rho": rho, "label": label} for label, rho in rules.items()]}
+        folder = make(tmp_path / name, {**study, "optimizers": {"name": "sgd", "lr": lr}}, lambda labels, seed: None)
+        for run, labels in folder.read_study().labels().items():
+            rule = {"name": "sam", "rho": rules[labels["rule"]]}
+            config = {**CONFIG, "rule": rule, "optimizer": {"name": "sgd", "lr": lr}}
+            entries = two_experiences(0.9, 0.8, rule["rho"])
+            write(folder, run, entries, 2, config=config)
+        folders.append(folder)
+    with pytest.warns(UserWarning, match="means"):
+        runs, accuracy = load_results(folders[0].path, folders[1].path)
+    assert accuracy[(accuracy["trained"] == 1) & (accuracy["evaluated"] == 0)].groupby("rule")["accuracy"].unique().map(
+        list
+    ).to_dict() == {"a": [0.1], "b": [0.2]}
+    assert len(runs) == 8
+
+
+def test_one_folder_or_several_in_every_form(tmp_path):
+    first = make(tmp_path / "a", {**TWO, "rules": "none"}, alike)
+    second = make(tmp_path / "b", {**TWO, "rules": "sam"}, alike)
+    alone = load_results(str(first.path))
+    assert load_results([first.path])[0].equals(alone[0])
+    both = load_results(first.path, str(second.path))
+    assert both[0].equals(load_results((first.path, second.path))[0])
+    assert list(both[0].columns) == list(alone[0].columns)
+    assert both[0]["rule"].tolist() == ["none", "none", "sam", "sam"]
+    with pytest.raises(UserError, match="no result folder is named"):
+        load_results([])
+
+
+def test_runs_that_cannot_be_compared_are_named_when_several_folders_are_read(tmp_path):
+    first = make(tmp_path / "a", {**TWO, "rules": "none"}, alike, data={"sha256": "00"})
+    second = make(tmp_path / "b", {**TWO, "rules": "sam"}, alike, data={"sha256": "11"})
+    with pytest.warns(UserWarning, match="2 runs saw other images than the rest"):
+        runs, _ = load_results(first.path, second.path)
+    assert set(runs["rule"]) == {"none"}
