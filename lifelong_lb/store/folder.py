@@ -35,6 +35,8 @@ OWNER = "owner.json"
 """Which process a scratch folder belongs to."""
 SECONDS_TO_WAIT = 600.0
 """How long to wait for another process that writes into the folder; a report takes seconds."""
+CHECKPOINT = ".checkpoint"
+"""Suffix of the folder in which a run in progress saves itself."""
 
 
 @dataclass(frozen=True)
@@ -211,8 +213,8 @@ class ResultFolder:
         """
         self.runs_path.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=self.runs_path, prefix=f".{run}."))
-        write_json(scratch / OWNER, Owner.here().to_json())
         try:
+            write_json(scratch / OWNER, Owner.here().to_json())
             yield scratch
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -226,7 +228,7 @@ class ResultFolder:
         Returns:
             A folder that nothing but the run touches.
         """
-        return CheckpointFolder(self.runs_path / f".{run}.checkpoint")
+        return CheckpointFolder(self.runs_path / f".{run}{CHECKPOINT}")
 
     def salvaged_log(self, run: str) -> str:
         """The log of a run whose process died before it could publish anything.
@@ -331,8 +333,12 @@ class ResultFolder:
             run: the run whose folders they are; ``"*"`` for all.
         """
         for scratch in self.runs_path.glob(f".{run}.*"):
+            if not scratch.is_dir() or scratch.suffix == CHECKPOINT:
+                continue
             try:
                 gone = Owner.from_json(read_mapping(scratch / OWNER)).is_known_to_be_gone()
+            except FileNotFoundError:
+                gone = True  # killed before it could say whose it is
             except (OSError, ValueError, TypeError, LookupError):
                 continue
             if gone and not claims.are_elsewhere(scratch.name[1:].rpartition(".")[0]):

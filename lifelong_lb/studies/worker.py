@@ -44,11 +44,14 @@ def work_in_process_of_its_own(job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher says when to end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so that the scratch folder goes too
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
-        faulthandler.enable()
-        if hasattr(faulthandler, "register"):
-            faulthandler.register(signal.SIGUSR1)  # comes before a run that has used up its time is killed
-        work(job, scratch, alone=True)
+    try:
+        with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
+            faulthandler.enable()
+            if hasattr(faulthandler, "register"):
+                faulthandler.register(signal.SIGUSR1)  # comes before a run that has used up its time is killed
+            work(job, scratch, alone=True)
+    except OSError as error:  # such as a full disk: the launcher tells what becomes of the run
+        sys.exit(f"run {job.config.run_id}: {error.strerror or error}")
 
 
 def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:

@@ -1,5 +1,6 @@
 """Result folders: whole or absent, readable again, in folders of any name."""
 
+import errno
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -102,6 +103,27 @@ def test_a_run_that_is_interrupted_leaves_nothing(folder):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not folder.has_run("abc")
+    assert list(folder.runs_path.iterdir()) == []
+
+
+def test_a_scratch_folder_without_owner_is_a_leftover_and_a_checkpoint_is_none(folder):
+    """Its process was killed before it could say whose the folder is."""
+    bare, checkpoint = folder.runs_path / ".0123456789ab.abcdefgh", folder.runs_path / ".0123456789ab.checkpoint"
+    for path in (bare, checkpoint):
+        path.mkdir(parents=True)
+    with Claims(folder.runs_path) as claims:
+        folder.remove_leftovers(claims)
+    assert not bare.exists()
+    assert checkpoint.exists()
+
+
+def test_a_full_disk_leaves_no_scratch_folder(folder, monkeypatch):
+    def full(*told):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("lifelong_lb.store.folder.write_json", full)
+    with pytest.raises(OSError, match="No space left"), folder.new_run("0123456789ab"):
+        pass
     assert list(folder.runs_path.iterdir()) == []
 
 

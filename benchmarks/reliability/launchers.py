@@ -1,0 +1,32 @@
+"""Several launchers at work in one folder at once: each run is done once, and the result is that of one launcher."""
+
+import json
+from collections import Counter
+
+from common import STUDY, arguments, conclude, finish, launch, leftovers, runs_of, same_accuracies
+
+
+def main() -> None:
+    """Two, then four."""
+    options = arguments(__doc__)
+    clean, wrong = options.out / "clean", []
+    finish(STUDY, clean, "--workers", "1")
+    for number in (2, 4):
+        out = options.out / f"by-{number}"
+        launchers = [launch(STUDY, out, "--workers", "1", "--json") for _ in range(number)]
+        printed = [launcher.communicate()[0] for launcher in launchers]
+        codes = [launcher.returncode for launcher in launchers]
+        events = [[json.loads(line) for line in text.splitlines()] for text in printed]
+        started = Counter(event["run"] for own in events for event in own if event["event"] == "run started")
+        shares = [sum(event["event"] == "run started" for event in own) for own in events]
+        print(f"{number} launchers: {len(runs_of(out))} runs, begun {sum(started.values())} times, shared as {shares}")
+        twice = [run for run, times in started.items() if times > 1]
+        wrong += [f"{out}: {run} was begun {started[run]} times" for run in twice]
+        wrong += [f"{out}: exit codes {codes}"] if any(codes) else []
+        wrong += [] if same_accuracies(out, clean) else [f"{out}: other accuracies"]
+        wrong += [f"{out}: left behind {', '.join(leftovers(out))}"] if leftovers(out) else []
+    conclude(wrong)
+
+
+if __name__ == "__main__":
+    main()
