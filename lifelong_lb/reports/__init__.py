@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lifelong_lb.reports.figures import draw_figures
     from lifelong_lb.reports.joined import collect_all
     from lifelong_lb.reports.landscape import correlation_table, flatness_table, load_landscape
+    from lifelong_lb.reports.paired import PairedComparison, compare
     from lifelong_lb.reports.plain_text import comparisons_text, summary_text
     from lifelong_lb.reports.results import ACCURACY_COLUMNS, RESULT_COLUMNS, Results, collect, matrix_of
     from lifelong_lb.reports.summary import SUMMARY_COLUMNS, summary_table
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCURACY_COLUMNS",
     "COMPARISON_COLUMNS",
+    "PairedComparison",
     "RESULT_COLUMNS",
     "SUMMARY_COLUMNS",
     "Results",
     "blocks_of",
     "collect",
     "collect_all",
+    "compare",
     "comparison_table",
     "comparisons_text",
     "continual_metrics",
@@ -56,6 +59,8 @@ _HOMES = {
     "COMPARISON_COLUMNS": "comparisons",
     "collect": "results",
     "collect_all": "joined",
+    "PairedComparison": "paired",
+    "compare": "paired",
     "comparison_table": "comparisons",
     "comparisons_text": "plain_text",
     "continual_metrics": "continual",

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import Comparison, compare, comparisons_verdict, holm
-from lifelong_lb.evaluation.comparisons import DRAWN, MOST_EXACT
+from lifelong_lb.evaluation.paired_tests import DRAWN, MOST_EXACT
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of
 from lifelong_lb.reports.tables import DASH, KNOWN, Definition, mean_and_std
