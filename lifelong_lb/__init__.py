@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lifelong_lb.config import UserError
-    from lifelong_lb.reports import compare, load_continual, load_diagnostics, load_landscape, load_results
+    from lifelong_lb.reports import compare, load_continual, load_diagnostics, load_landscape, load_results, pivot
     from lifelong_lb.studies import measure_landscape, run_study
 
 __version__ = "0.1.0"
@@ -21,6 +21,7 @@ __all__ = [
     "load_landscape",
     "load_results",
     "measure_landscape",
+    "pivot",
     "run_study",
 ]
 
@@ -32,6 +33,7 @@ _HOMES = {
     "load_landscape": "reports",
     "load_results": "reports",
     "measure_landscape": "studies",
+    "pivot": "reports",
     "run_study": "studies",
 }
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lifelong_lb.reports.joined import collect_all
     from lifelong_lb.reports.landscape import correlation_table, flatness_table, load_landscape
     from lifelong_lb.reports.paired import PairedComparison, compare
+    from lifelong_lb.reports.pivots import Pivot, pivot
     from lifelong_lb.reports.plain_text import comparisons_text, summary_text
     from lifelong_lb.reports.results import ACCURACY_COLUMNS, RESULT_COLUMNS, Results, collect, matrix_of
     from lifelong_lb.reports.summary import SUMMARY_COLUMNS, summary_table
@@ -25,6 +26,7 @@ __all__ = [
     "ACCURACY_COLUMNS",
     "COMPARISON_COLUMNS",
     "PairedComparison",
+    "Pivot",
     "RESULT_COLUMNS",
     "SUMMARY_COLUMNS",
     "Results",
@@ -43,6 +45,7 @@ __all__ = [
     "load_landscape",
     "load_results",
     "matrix_of",
+    "pivot",
     "readable_table",
     "summary_table",
     "summary_text",
@@ -72,6 +75,8 @@ _HOMES = {
     "load_landscape": "landscape",
     "load_results": "build",
     "matrix_of": "results",
+    "Pivot": "pivots",
+    "pivot": "pivots",
     "readable_table": "tables",
     "summary_table": "summary",
     "summary_text": "plain_text",

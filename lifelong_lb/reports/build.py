@@ -64,6 +64,7 @@ def _write_report(
     from lifelong_lb.reports.landscape import collect_landscape
     from lifelong_lb.reports.latex import summary_latex
     from lifelong_lb.reports.page import render_page
+    from lifelong_lb.reports.pivot_latex import rules_latex
     from lifelong_lb.reports.plain_text import summary_markdown
 
     compared = comparison_table(results, baseline, metrics, test)
@@ -73,6 +74,7 @@ def _write_report(
     folder.write_table("columns", column_definitions(tables, test))
     folder.write_file("summary.md", summary_markdown(results, summary, compared, test))
     folder.write_file("summary.tex", summary_latex(results, summary))
+    folder.write_file("comparison.tex", rules_latex(results, list(compared["metric"].unique()), test))
     figures = draw_figures(results, every=every_figure)
     note = "" if every_figure else left_out(results)
     flatness = write_flatness(folder, results, collect_landscape(folder, results))

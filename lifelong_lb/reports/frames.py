@@ -39,7 +39,7 @@ def frame_of(results: Runs) -> pd.DataFrame:
     for column in (*GROUP, "seed", "status"):
         if column not in frame:
             raise UserError(f"results: one row a run, as load_results gives them, must hold the column {column!r}")
-    return frame.assign(**{column: frame[column].astype(str) for column in GROUP})
+    return frame.assign(**{column: frame[column].astype(str) for column in GROUP}).reset_index(drop=True)
 
 
 def grid_columns(runs: pd.DataFrame) -> list[str]:
