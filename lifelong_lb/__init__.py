@@ -8,28 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lifelong_lb.config import UserError
-    from lifelong_lb.reports import load_continual, load_diagnostics, load_landscape, load_results
+    from lifelong_lb.reports import compare, load_continual, load_diagnostics, load_landscape, load_results, pivot
     from lifelong_lb.studies import measure_landscape, run_study
 
 __version__ = "0.1.0"
 __all__ = [
     "UserError",
     "__version__",
+    "compare",
     "load_continual",
     "load_diagnostics",
     "load_landscape",
     "load_results",
     "measure_landscape",
+    "pivot",
     "run_study",
 ]
 
 _HOMES = {
     "UserError": "config",
+    "compare": "reports",
     "load_continual": "reports",
     "load_diagnostics": "reports",
     "load_landscape": "reports",
     "load_results": "reports",
     "measure_landscape": "studies",
+    "pivot": "reports",
     "run_study": "studies",
 }
 

@@ -111,6 +111,9 @@ def report(
         list[str] | None,
         typer.Option("--metric", metavar="COLUMN", help="Column of results.csv to compare."),
     ] = None,
+    test: Annotated[
+        str, typer.Option(metavar="TEST", help="Test of paired seeds: sign-flip, or wilcoxon for signed ranks.")
+    ] = "sign-flip",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where the report of several folders is written.")
     ] = None,
@@ -128,9 +131,9 @@ def report(
         target = _place_for_a_joint_report(folders, out)
         results = collect_all([ResultFolder(folder) for folder in folders])
     folder = ResultFolder(target)
-    results = write_report(folder, results, baseline=baseline, metrics=metrics, every_figure=every_figure)
-    if baseline is not None or metrics:
-        typer.echo(comparisons_text(comparison_table(results, baseline, metrics)))
+    results = write_report(folder, results, baseline=baseline, metrics=metrics, test=test, every_figure=every_figure)
+    if baseline is not None or metrics or test != "sign-flip":
+        typer.echo(comparisons_text(comparison_table(results, baseline, metrics, test), test))
     _conclude(target, results)
 
 

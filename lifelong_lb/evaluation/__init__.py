@@ -10,7 +10,6 @@ from lifelong_lb.evaluation.comparisons import (
     comparisons_verdict,
     holm,
     seeds_needed,
-    sign_flip_p,
 )
 from lifelong_lb.evaluation.continual import (
     anytime_average_accuracy,
@@ -46,6 +45,7 @@ from lifelong_lb.evaluation.metrics import (
     stability,
     stability_plasticity,
 )
+from lifelong_lb.evaluation.paired_tests import TESTS, PairedTest, sign_flip_p, signed_rank_p
 from lifelong_lb.evaluation.pareto import pareto_front
 from lifelong_lb.evaluation.ranks import Ranking, cliques, critical_difference, rank
 from lifelong_lb.evaluation.statistics import Spread, seeds_verdict, smallest_p, spread
@@ -64,9 +64,11 @@ __all__ = [
     "LandscapeMeasure",
     "METRICS",
     "Metric",
+    "PairedTest",
     "REFERENCED",
     "Ranking",
     "Spread",
+    "TESTS",
     "anytime_average_accuracy",
     "average_accuracy",
     "average_accuracy_curve",
@@ -98,6 +100,7 @@ __all__ = [
     "seeds_needed",
     "seeds_verdict",
     "sign_flip_p",
+    "signed_rank_p",
     "smallest_p",
     "spearman",
     "spread",

@@ -7,18 +7,14 @@ from math import ceil, log2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lifelong_lb.config import unknown_name
+from lifelong_lb.evaluation.paired_tests import DRAWN, MOST_EXACT, TESTS
 from lifelong_lb.evaluation.statistics import smallest_p, spread
 
 RESAMPLES = 2_000
 """Bootstrap samples behind an interval."""
-MOST_EXACT = 20
-"""Largest number of pairs whose sign flips are all tried; beyond it, as many are drawn at random."""
-
 DIGITS = 12
 """Decimals that count: values equal but for rounding are equal."""
-DRAWN = 2**15
-"""Choices of signs that are drawn then."""
-
 Array = NDArray[np.float64]
 
 
@@ -37,7 +33,7 @@ class Comparison:
         bootstrap_high: its upper end.
         larger: pairs in which a is larger.
         equal: pairs in which they are equal.
-        p: two-sided p-value of the sign-flip test, see :func:`sign_flip_p`; NaN for no pair.
+        p: two-sided p-value of the test, one of :data:`~lifelong_lb.evaluation.TESTS`; NaN for no pair.
         cohen_dz: Cohen's d of paired values, difference / std; NaN where the std is 0 or undefined.
         cliff_delta: Cliff's delta, see :func:`cliff_delta`; NaN for no pair.
     """
@@ -56,25 +52,30 @@ class Comparison:
     cliff_delta: float
 
 
-def compare(a: Sequence[float], b: Sequence[float], generator: np.random.Generator | None = None) -> Comparison:
+def compare(
+    a: Sequence[float], b: Sequence[float], generator: np.random.Generator | None = None, *, test: str = "sign-flip"
+) -> Comparison:
     """Compare two rules seed by seed.
 
     Args:
         a: ``(S,)``, a metric under each seed.
         b: ``(S,)``, the same under the same seeds, in the same order. Pairs with a NaN do not count.
         generator: draws the bootstrap samples; None for one of its own, so that equal values give equal intervals.
+        test: key of :data:`~lifelong_lb.evaluation.TESTS`.
 
     Returns:
         Mean difference, intervals, test and effect sizes.
 
     Raises:
-        ValueError: when the two differ in length.
+        ValueError: when the two differ in length, or there is no such test.
 
     Example:
         >>> result = compare([0.8, 0.7, 0.9], [0.7, 0.5, 0.6])
         >>> result.difference, result.p, result.larger
         (0.2, 0.25, 3)
     """
+    if test not in TESTS:
+        raise ValueError(unknown_name("test", test, TESTS))
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.ndim != 1 or first.shape != second.shape:
         raise ValueError(f"both need one value a seed, in the same order; got {first.shape} and {second.shape}")
@@ -93,43 +94,10 @@ def compare(a: Sequence[float], b: Sequence[float], generator: np.random.Generat
         bootstrap_high=boot[1],
         larger=int((d > 0).sum()),
         equal=int((d == 0).sum()),
-        p=sign_flip_p(d, generator),
+        p=TESTS[test].function(d, generator),
         cohen_dz=s.mean / s.std if s.std > 10**-DIGITS else float("nan"),
         cliff_delta=cliff_delta(first, second),
     )
-
-
-def sign_flip_p(differences: ArrayLike, generator: np.random.Generator | None = None) -> float:
-    """Two-sided p-value of the paired permutation test on the mean difference.
-
-    If a and b were alike, each difference could as well have had the other sign: p is the share of all 2^n choices of
-    signs whose mean is at least as far from 0 as the one observed, that one included. Fisher 1935, "The design of
-    experiments", section 21.
-
-    Args:
-        differences: ``(n,)`` numbers.
-        generator: draws signs where n > :data:`MOST_EXACT`; None for one of its own.
-
-    Returns:
-        A fraction, at least 2 / 2^n, beyond :data:`MOST_EXACT` pairs 1 / (:data:`DRAWN` + 1); NaN for n = 0.
-
-    Example:
-        >>> sign_flip_p([0.1, 0.2, 0.3]), sign_flip_p([0.1, 0.2, -0.3])
-        (0.25, 1.0)
-    """
-    d = np.asarray(differences, dtype=np.float64)
-    if not len(d):
-        return float("nan")
-    observed, slack = abs(d.sum()), 1e-12 * np.abs(d).sum()
-    if len(d) > MOST_EXACT:
-        draw = generator or np.random.default_rng(0)
-        signs = draw.choice([-1.0, 1.0], size=(DRAWN, len(d)))
-        extreme = (np.abs(signs @ d) >= observed - slack).sum()
-        return float((extreme + 1) / (len(signs) + 1))
-    sums = np.zeros(1)
-    for value in d:
-        sums = np.concatenate([sums + value, sums - value])
-    return float(np.mean(np.abs(sums) >= observed - slack))
 
 
 def bootstrap_interval(values: ArrayLike, generator: np.random.Generator) -> tuple[float, float]:
@@ -195,7 +163,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def seeds_needed(comparisons: int, level: float = 0.05) -> int:
-    """Seeds with which the sign-flip test, corrected by Holm, can reach a level at all: m 2 / 2^n <= level.
+    """Seeds with which a test by signs, corrected by Holm, can reach a level at all: m 2 / 2^n <= level.
 
     Args:
         comparisons: m, at least 1.
@@ -211,12 +179,13 @@ def seeds_needed(comparisons: int, level: float = 0.05) -> int:
     return ceil(1 + log2(comparisons / level))
 
 
-def comparisons_verdict(pairs: int, comparisons: int) -> str:
+def comparisons_verdict(pairs: int, comparisons: int, level: float = 0.05) -> str:
     """The honest sentence about a family of comparisons.
 
     Args:
         pairs: seeds shared by the two rules of a comparison.
         comparisons: m, how many comparisons Holm's correction is for.
+        level: the level they are tested at.
 
     Returns:
         One sentence.
@@ -226,9 +195,10 @@ def comparisons_verdict(pairs: int, comparisons: int) -> str:
     reachable = smallest_p(pairs) if pairs <= MOST_EXACT else 1 / (DRAWN + 1)
     best = min(1.0, comparisons * reachable)
     of = f"{comparisons} comparisons" if comparisons > 1 else "one comparison"
-    if best > 0.05:
+    if best > level:
         return (
             f"With {pairs} seeds and {of} no corrected p-value can fall below {best:.2g}, whatever the differences: "
-            f"nothing here can be called significant at 0.05. That takes at least {seeds_needed(comparisons)} seeds."
+            f"nothing here can be called significant at {level:g}. "
+            f"That takes at least {seeds_needed(comparisons, level)} seeds."
         )
     return f"With {pairs} seeds and {of} a corrected p-value can be as small as {best:.2g}."

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lifelong_lb.reports.figures import draw_figures
     from lifelong_lb.reports.joined import collect_all
     from lifelong_lb.reports.landscape import correlation_table, flatness_table, load_landscape
+    from lifelong_lb.reports.paired import PairedComparison, compare
+    from lifelong_lb.reports.pivots import Pivot, pivot
     from lifelong_lb.reports.plain_text import comparisons_text, summary_text
     from lifelong_lb.reports.results import ACCURACY_COLUMNS, RESULT_COLUMNS, Results, collect, matrix_of
     from lifelong_lb.reports.summary import SUMMARY_COLUMNS, summary_table
@@ -23,12 +25,15 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCURACY_COLUMNS",
     "COMPARISON_COLUMNS",
+    "PairedComparison",
+    "Pivot",
     "RESULT_COLUMNS",
     "SUMMARY_COLUMNS",
     "Results",
     "blocks_of",
     "collect",
     "collect_all",
+    "compare",
     "comparison_table",
     "comparisons_text",
     "continual_metrics",
@@ -40,6 +45,7 @@ __all__ = [
     "load_landscape",
     "load_results",
     "matrix_of",
+    "pivot",
     "readable_table",
     "summary_table",
     "summary_text",
@@ -56,6 +62,8 @@ _HOMES = {
     "COMPARISON_COLUMNS": "comparisons",
     "collect": "results",
     "collect_all": "joined",
+    "PairedComparison": "paired",
+    "compare": "paired",
     "comparison_table": "comparisons",
     "comparisons_text": "plain_text",
     "continual_metrics": "continual",
@@ -67,6 +75,8 @@ _HOMES = {
     "load_landscape": "landscape",
     "load_results": "build",
     "matrix_of": "results",
+    "Pivot": "pivots",
+    "pivot": "pivots",
     "readable_table": "tables",
     "summary_table": "summary",
     "summary_text": "plain_text",

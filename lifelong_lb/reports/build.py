@@ -25,6 +25,7 @@ def write_report(
     *,
     baseline: str | None = None,
     metrics: Sequence[str] | None = None,
+    test: str = "sign-flip",
     every_figure: bool = False,
 ) -> Results:
     """Write the tables, the figures and the page.
@@ -35,20 +36,26 @@ def write_report(
         baseline: label of the rule that the others are compared with, see
             :func:`~lifelong_lb.reports.comparison_table`.
         metrics: columns of ``results.csv`` that are compared, likewise.
+        test: test by which they are compared, ``sign-flip`` or ``wilcoxon``.
         every_figure: draw what is left out of large reports, too.
 
     Returns:
         What its runs have to say.
 
     Raises:
-        UserError: when the folder holds no results, or there is no such rule or metric.
+        UserError: when the folder holds no results, or there is no such rule, metric or test.
     """
     with _seldom_collected():
-        return _write_report(folder, results or collect(folder), baseline, metrics, every_figure)
+        return _write_report(folder, results or collect(folder), baseline, metrics, test, every_figure)
 
 
 def _write_report(
-    folder: ResultFolder, results: Results, baseline: str | None, metrics: Sequence[str] | None, every_figure: bool
+    folder: ResultFolder,
+    results: Results,
+    baseline: str | None,
+    metrics: Sequence[str] | None,
+    test: str,
+    every_figure: bool,
 ) -> Results:
     from lifelong_lb.reports.columns import column_definitions
     from lifelong_lb.reports.comparisons import comparison_table
@@ -57,15 +64,17 @@ def _write_report(
     from lifelong_lb.reports.landscape import collect_landscape
     from lifelong_lb.reports.latex import summary_latex
     from lifelong_lb.reports.page import render_page
+    from lifelong_lb.reports.pivot_latex import rules_latex
     from lifelong_lb.reports.plain_text import summary_markdown
 
-    compared = comparison_table(results, baseline, metrics)
+    compared = comparison_table(results, baseline, metrics, test)
     summary = _write_tables(folder, results)
     folder.write_table("comparisons", compared)
     tables = {"results": results.runs, "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
-    folder.write_table("columns", column_definitions(tables))
-    folder.write_file("summary.md", summary_markdown(results, summary, compared))
+    folder.write_table("columns", column_definitions(tables, test))
+    folder.write_file("summary.md", summary_markdown(results, summary, compared, test))
     folder.write_file("summary.tex", summary_latex(results, summary))
+    folder.write_file("comparison.tex", rules_latex(results, list(compared["metric"].unique()), test))
     figures = draw_figures(results, every=every_figure)
     note = "" if every_figure else left_out(results)
     flatness = write_flatness(folder, results, collect_landscape(folder, results))
@@ -73,7 +82,7 @@ def _write_report(
     for drawing in chain(*figures.values(), *further):
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.svg", drawing.svg)
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
-    folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures, flatness, note))
+    folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures, flatness, note, test))
     return results
 
 

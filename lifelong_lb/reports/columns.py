@@ -22,6 +22,14 @@ _COSTS = {
     "parameters": "numbers that the model is made of at the end",
     "peak_memory": "most bytes in use: of the run's process with its libraries, or on CUDA by torch",
 }
+_P = {
+    "sign-flip": "two-sided sign-flip test: share of the 2^n choices of signs (for more than 20 seeds, of 32,768 "
+    "drawn) whose mean difference is at least as far from 0",
+    "wilcoxon": "two-sided signed-rank test (Wilcoxon 1945): share of the 2^n choices of signs (for more than 20 "
+    "seeds, of 32,768 drawn) whose sum of signed ranks is at least as far from 0; differences of 0 are left out, "
+    "ties share their mean rank",
+}
+"""What a p-value is, by test."""
 _OWN = {
     "accuracy": {
         "trained": "index i of the experience trained on last, from 0",
@@ -45,8 +53,6 @@ _OWN = {
         "bootstrap_high": "upper end of that interval",
         "larger": "seeds under which the rule's value is the larger one",
         "equal": "seeds under which the two are equal",
-        "p": "two-sided sign-flip test: share of the 2^n choices of signs (for more than 20 seeds, of 32,768 drawn) "
-        "whose mean difference is at least as far from 0",
         "cohen_dz": "Cohen's d of paired values: difference_mean / difference_std",
         "cliff_delta": "Cliff's delta: share of all pairs of values in which the rule's is larger, minus smaller",
         "p_holm": "p by Holm's step-down correction for the family",
@@ -61,21 +67,24 @@ _STATISTICS = {
 }
 
 
-def column_definitions(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def column_definitions(tables: Mapping[str, pd.DataFrame], test: str = "sign-flip") -> pd.DataFrame:
     """Say what the columns of tables are.
 
     Args:
         tables: name of a file, without ending, to its table.
+        test: key of :data:`~lifelong_lb.evaluation.TESTS`, by which the comparisons were made.
 
     Returns:
         One row a column: ``file``, ``column`` and ``definition``.
     """
     columns = [(name, str(column)) for name, table in tables.items() for column in table]
-    rows = [(f"{name}.csv", column, _definition(name, column)) for name, column in columns]
+    rows = [(f"{name}.csv", column, _definition(name, column, test)) for name, column in columns]
     return pd.DataFrame(rows, columns=["file", "column", "definition"])
 
 
-def _definition(name: str, column: str) -> str:
+def _definition(name: str, column: str, test: str) -> str:
+    if (name, column) == ("comparisons", "p"):
+        return _P[test]
     if column in _OWN[name]:
         return _OWN[name][column]
     if column in _RUN:

@@ -6,8 +6,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from lifelong_lb.config import UserError, unknown_name
-from lifelong_lb.evaluation import Comparison, compare, comparisons_verdict, holm
-from lifelong_lb.evaluation.comparisons import DRAWN, MOST_EXACT
+from lifelong_lb.evaluation import TESTS, Comparison, compare, comparisons_verdict, holm
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of
 from lifelong_lb.reports.tables import DASH, KNOWN, Definition, mean_and_std
@@ -40,7 +39,7 @@ COMPARISON_COLUMNS = [
     "family",
 ]
 
-DEFINITIONS = [
+_BEFORE = [
     Definition("pairs", "seeds under which both rules have a value"),
     Definition(
         "difference",
@@ -49,12 +48,8 @@ DEFINITIONS = [
     ),
     Definition("95 % interval", "of the mean difference, by Student's t with n - 1 degrees of freedom"),
     Definition("larger", "seeds under which the rule's value is the larger one"),
-    Definition(
-        "p",
-        "two-sided sign-flip test: share of the 2^n choices of signs of the differences whose mean is at least as far "
-        f"from 0; for more than {MOST_EXACT} seeds of {DRAWN:,} choices drawn at random",
-        "Fisher 1935",
-    ),
+]
+_AFTER = [
     Definition("p, Holm", "p corrected for all comparisons of this metric in the table", "Holm 1979"),
     Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences", "Cohen 1988"),
     Definition(
@@ -63,11 +58,22 @@ DEFINITIONS = [
         "Cliff 1993",
     ),
 ]
-"""What the columns of a table of comparisons are."""
+
+
+def comparison_definitions(test: str = "sign-flip") -> list[Definition]:
+    """What the columns of a table of comparisons are.
+
+    Args:
+        test: key of :data:`~lifelong_lb.evaluation.TESTS`.
+
+    Returns:
+        One definition a column.
+    """
+    return [*_BEFORE, Definition("p", TESTS[test].formula, TESTS[test].source), *_AFTER]
 
 
 def comparison_table(
-    results: Results, baseline: str | None = None, metrics: Sequence[str] | None = None
+    results: Results, baseline: str | None = None, metrics: Sequence[str] | None = None, test: str = "sign-flip"
 ) -> pd.DataFrame:
     """Compare each rule with one of them, within each stream, strategy and base optimizer.
 
@@ -75,6 +81,7 @@ def comparison_table(
         results: what a folder's runs have to say.
         baseline: label of a rule; None for ``none``, or the first rule where there is no such label.
         metrics: columns of ``results.csv`` to compare; None for :data:`COMPARED`.
+        test: key of :data:`~lifelong_lb.evaluation.TESTS`.
 
     Returns:
         One row a comparison, columns :data:`COMPARISON_COLUMNS`: ``pairs`` seeds under which both are done and defined;
@@ -82,12 +89,14 @@ def comparison_table(
         baseline's; ``p_holm`` corrected for the ``family`` comparisons of the metric that have a p-value.
 
     Raises:
-        UserError: when there is no such rule or metric.
+        UserError: when there is no such rule, metric or test.
     """
     rules = labels_of(results, "rule")
     wanted = _checked(results, metrics)
     if baseline is not None and baseline not in rules:
         raise UserError(unknown_name("rule to compare with", baseline, rules))
+    if test not in TESTS:
+        raise UserError(unknown_name("test", test, TESTS))
     base = baseline or ("none" if "none" in rules else rules[0] if rules else "")
     done = results.runs[results.runs["status"] == "done"]
     frames = {tuple(map(str, key)): frame.set_index("seed") for key, frame in done.groupby(GROUP, sort=False)}
@@ -98,7 +107,7 @@ def comparison_table(
             stream, strategy, rule, optimizer = key
             if rule != base:
                 other = frames.get((stream, strategy, base, optimizer), empty)
-                found = _compare(frames.get(key, empty)[metric], other[metric])
+                found = _compare(frames.get(key, empty)[metric], other[metric], test)
                 values = {_STATISTICS[name]: value for name, value in asdict(found).items()}
                 rows.append({**dict(zip(GROUP, key, strict=True)), "baseline": base, "metric": metric, **values})
     table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
@@ -116,7 +125,8 @@ def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
         table: from :func:`comparison_table`, or rows of it.
 
     Returns:
-        Strings, with the table's index and the headings of :data:`DEFINITIONS`. A dash where there is no number.
+        Strings, with the table's index and the headings of :func:`comparison_definitions`. A dash where there
+        is no number.
     """
     texts = {
         "pairs": [str(int(n)) for n in table["pairs"]],
@@ -146,9 +156,9 @@ def verdict_on(table: pd.DataFrame) -> str:
     return comparisons_verdict(int(pairs.max()), int(table["family"].max())) if len(pairs) else ""
 
 
-def _compare(values: "pd.Series[float]", baseline: "pd.Series[float]") -> Comparison:
+def _compare(values: "pd.Series[float]", baseline: "pd.Series[float]", test: str) -> Comparison:
     seeds = [seed for seed in values.index if seed in baseline.index]
-    return compare([float(values[seed]) for seed in seeds], [float(baseline[seed]) for seed in seeds])
+    return compare([float(values[seed]) for seed in seeds], [float(baseline[seed]) for seed in seeds], test=test)
 
 
 def _checked(results: Results, metrics: Sequence[str] | None) -> list[str]:

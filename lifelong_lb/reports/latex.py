@@ -108,7 +108,7 @@ def summary_latex(results: Results, summary: pd.DataFrame) -> str:
         r"\setlength{\tabcolsep}{3pt}",
         rf"\begin{{tabular}}{{@{{}}l{'r' * len(titles)}@{{}}}}",
         r"\toprule",
-        " & ".join(["rule", *map(_heading, titles)]) + r" \\",
+        " & ".join(["rule", *map(latex_heading, titles)]) + r" \\",
         *(line for part in parts for line in _section_lines(part, best)),
         r"\bottomrule",
         r"\end{tabular}",
@@ -125,17 +125,34 @@ def _section_lines(section: Section, best: set[tuple[int, str]]) -> list[str]:
         columns = 1 + len(section.rows[0][2])
         lines.append(rf"\multicolumn{{{columns}}}{{@{{}}l}}{{\emph{{{escape(section.heading)}}}}} \\")
     for index, rule, cells in section.rows:
-        numbers = [_number(text, bold=(index, column) in best) for column, text in cells.items()]
+        numbers = [latex_number(text, bold=(index, column) in best) for column, text in cells.items()]
         lines.append(" & ".join([escape(rule), *numbers]) + r" \\")
     return lines
 
 
-def _heading(title: str) -> str:
+def latex_heading(title: str) -> str:
+    """A column's heading, broken into lines where it is long.
+
+    Args:
+        title: plain text.
+
+    Returns:
+        LaTeX.
+    """
     lines = textwrap.wrap(title, 12)
     return r"\shortstack[r]{" + r" \\ ".join(map(escape, lines)) + "}" if len(lines) > 1 else escape(title)
 
 
-def _number(text: str, *, bold: bool) -> str:
+def latex_number(text: str, *, bold: bool) -> str:
+    """A cell of a readable table.
+
+    Args:
+        text: such as ``"0.812 ± 0.013"``.
+        bold: whether the mean is to be bold.
+
+    Returns:
+        LaTeX.
+    """
     mean, plus_minus, std = text.partition(" ± ")
     if text == "-":
         return "--"

@@ -10,8 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lifelong_lb.evaluation import CONTINUAL_METRICS
-from lifelong_lb.reports.comparisons import DEFINITIONS as COMPARISONS
-from lifelong_lb.reports.comparisons import readable_comparisons, verdict_on
+from lifelong_lb.reports.comparisons import comparison_definitions, readable_comparisons, verdict_on
 from lifelong_lb.reports.costs import budget_sentence, cost_table
 from lifelong_lb.reports.drawing import Drawing
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
@@ -46,6 +45,7 @@ def render_page(
     figures: Mapping[str, Sequence[Drawing]],
     flatness: Flatness | None = None,
     note: str = "",
+    test: str = "sign-flip",
 ) -> str:
     """Write the page.
 
@@ -56,6 +56,7 @@ def render_page(
         figures: label of a stream to its figures.
         flatness: what is shown of the loss landscape, where it was measured.
         note: a sentence about figures that were not drawn.
+        test: the test that the comparisons were made by.
 
     Returns:
         An HTML document that loads nothing, and is complete without its script, which sorts tables; the same arguments
@@ -77,6 +78,8 @@ def render_page(
     environment.filters["papers"] = link_papers
     environment.filters["inline"] = lambda drawing: Markup(drawing.inline())  # matplotlib escapes
     context = _context(results, summary, compared, figures) | {
+        "comparison_columns": [(definition.title, "") for definition in comparison_definitions(test)],
+        "comparison_definitions": comparison_definitions(test),
         "flatness": flatness,
         "correlations": CORRELATION_HEADINGS,
         "note_on_figures": note,
@@ -154,8 +157,6 @@ def _context(
         "captions": {stream: constants(rows) for stream, rows in own.items()},
         "baseline": compared["baseline"].iloc[0] if len(compared) else "",
         "compared": _compared(compared),
-        "comparison_columns": [(definition.title, "") for definition in COMPARISONS],
-        "comparison_definitions": COMPARISONS,
         "endings": ended_otherwise(results),
         "entries": describe_entries(results),
         "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",

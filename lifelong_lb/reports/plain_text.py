@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lifelong_lb.reports.comparisons import DEFINITIONS, readable_comparisons, verdict_on
+from lifelong_lb.reports.comparisons import comparison_definitions, readable_comparisons, verdict_on
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, state_sentence, summary_table, varying, verdict
 from lifelong_lb.reports.tables import (
@@ -51,11 +51,12 @@ def summary_text(results: Results) -> str:
     return "\n".join([*lines, "", *_wrapped(verdict(results)), ""])
 
 
-def comparisons_text(compared: pd.DataFrame) -> str:
+def comparisons_text(compared: pd.DataFrame, test: str = "sign-flip") -> str:
     """Comparisons for a terminal: a table a metric, what its numbers are, and what the seeds can decide.
 
     Args:
         compared: from :func:`~lifelong_lb.reports.comparison_table`.
+        test: the test that they were made by.
 
     Returns:
         Lines, with a newline at the end; empty when there is nothing to compare.
@@ -66,17 +67,20 @@ def comparisons_text(compared: pd.DataFrame) -> str:
         better = "higher" if known.higher_is_better else "lower"
         lines += ["", *_wrapped(f"{known.title}, rule minus {base} ({better} is better)"), ""]
         lines += [*_table_lines(sections(rows, readable_comparisons(rows))), "", *_wrapped(verdict_on(rows))]
-    lines += ["", *(line for each in DEFINITIONS for line in _wrapped(f"  {each}"))] if lines else []
+    lines += ["", *(line for each in comparison_definitions(test) for line in _wrapped(f"  {each}"))] if lines else []
     return "\n".join([*lines, ""]) if lines else ""
 
 
-def summary_markdown(results: Results, summary: pd.DataFrame, compared: pd.DataFrame | None = None) -> str:
+def summary_markdown(
+    results: Results, summary: pd.DataFrame, compared: pd.DataFrame | None = None, test: str = "sign-flip"
+) -> str:
     """The summary as a Markdown document.
 
     Args:
         results: what a folder's runs have to say.
         summary: the table made of them.
         compared: the comparisons made of them.
+        test: the test that they were made by.
 
     Returns:
         Its text.
@@ -97,7 +101,7 @@ def summary_markdown(results: Results, summary: pd.DataFrame, compared: pd.DataF
         parts += [f"## {_markdown(f'{known.title}, rule minus {base} ({better} is better)')}"]
         parts += [_markdown_table(pd.concat([labels, readable_comparisons(rows)], axis=1)), _markdown(verdict_on(rows))]
     if compared is not None and len(compared):
-        parts.append("\n".join(f"- {_markdown(str(definition))}" for definition in DEFINITIONS))
+        parts.append("\n".join(f"- {_markdown(str(definition))}" for definition in comparison_definitions(test)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -18,6 +18,7 @@ from lifelong_lb.evaluation import (
     rank,
     seeds_needed,
     sign_flip_p,
+    signed_rank_p,
     smallest_p,
 )
 
@@ -177,3 +178,36 @@ def test_many_seeds_reach_no_smaller_p_than_the_draws_allow():
     assert sign_flip_p(np.arange(1.0, 31)) == pytest.approx(1 / 32769)
     assert "can be as small as 3.1e-05" in comparisons_verdict(30, 1)
     assert "nothing here can be called significant" in comparisons_verdict(25, 3000)
+
+
+def test_signed_ranks_by_hand():
+    # sizes 1, 2, 2, 3: ranks 1, 2.5, 2.5, 4; the sum is 5 of at most 10: lost is one of {1}, {2.5}, {2.5} or none
+    # (sums 8, 5, 5, 10), or as far the other way
+    assert signed_rank_p([0.1, -0.2, 0.2, 0.3]) == 8 / 16
+    assert signed_rank_p([0.1, -0.2, 0.2, 0.3, 0, 0]) == 8 / 16
+    assert signed_rank_p([0.0, 0.0]) == 1
+    assert math.isnan(signed_rank_p([]))
+
+
+@pytest.mark.parametrize("n", [1, 3, 6, 10])
+def test_signed_ranks_are_those_of_scipy_where_it_is_exact(n):
+    d = np.random.default_rng(n).normal(0.4, 1, n)  # neither ties nor zeros
+    assert signed_rank_p(d) == pytest.approx(stats.wilcoxon(d, method="exact").pvalue)
+
+
+def test_signed_ranks_with_ties_are_those_of_a_permutation_test():
+    d = np.asarray([0.1, 0.1, -0.1, 0.2, 0.2, 0.3, 0.4])
+    ranks = np.sign(d) * stats.rankdata(np.abs(d))
+    expected = stats.permutation_test((ranks,), np.sum, permutation_type="samples", n_resamples=10**6).pvalue
+    assert signed_rank_p(d) == pytest.approx(expected)
+
+
+def test_a_comparison_by_ranks():
+    one_far_away = [0.9, 0.71, 0.72, 0.73, 0.74, 0.75], [0.1, 0.70, 0.70, 0.70, 0.78, 0.80]
+    by_size, by_rank = compare(*one_far_away), compare(*one_far_away, test="wilcoxon")
+    d = [0.8, 0.01, 0.02, 0.03, -0.04, -0.05]
+    assert (by_size.p, by_rank.p) == (pytest.approx(sign_flip_p(d)), pytest.approx(stats.wilcoxon(d).pvalue))
+    assert by_size.p != by_rank.p
+    assert by_size.difference == by_rank.difference
+    with pytest.raises(ValueError, match="unknown test 'wilcoxn'; did you mean 'wilcoxon'"):
+        compare(*one_far_away, test="wilcoxn")

@@ -110,7 +110,7 @@ def test_page_and_markdown_say_what_was_compared(folder):
     write_report(folder)
     page = (folder.path / "report.html").read_text()
     assert "Compared with none, seed by seed" in page
-    assert re.search(r"<td>−0\.\d+ to −0\.\d+</td>", page)
+    assert re.search(r'<td data-sort="-0\.\d+">−0\.\d+ to −0\.\d+</td>', page)
 
 
 def parts(**changes):
@@ -164,3 +164,26 @@ def test_on_the_command_line(folder, tmp_path):
     assert "count once" in joint.stdout
     runs, _ = load_results(tmp_path / "joint")
     assert len(runs) == 17
+
+
+def test_by_signed_ranks(tmp_path):
+    sizes = [0.01, 0.01, -0.02, 0.03, 0.0, 0.05]
+
+    def fill(labels, seed):
+        return two_experiences(0.9, 0.8, 0.5 + (sizes[seed] if labels["rule"] == "sam" else 0))
+
+    folder = make(tmp_path, {**TWO, "seeds": 6}, fill)
+    done = command("report", folder.path, "--test", "wilcoxon")
+    assert done.returncode == 0, done.stderr
+    assert "two-sided signed-rank test" in done.stdout
+    table = folder.read_table("comparisons").set_index("metric")
+    # ranks 1.5, 1.5, -3, 4, 5, sum 9 of at most 15: as far out with minus at none, 1.5, 1.5, both, 3, or all but these
+    assert table.loc["forgetting", "p"] == 10 / 32
+    told = folder.read_table("columns").set_index(["file", "column"])["definition"]
+    assert told["comparisons.csv", "p"].startswith("two-sided signed-rank test (Wilcoxon 1945)")
+    for name in ("report.html", "summary.md"):
+        text = (folder.path / name).read_text()
+        assert "signed-rank" in text
+        assert "sign-flip" not in text
+    with pytest.raises(UserError, match="unknown test 'signflip'; did you mean 'sign-flip'"):
+        comparison_table(collect(folder), test="signflip")

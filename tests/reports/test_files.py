@@ -35,12 +35,12 @@ def files_of(folder):
 
 def test_names(report):
     names = set(files_of(report))
-    assert {*TABLES, "summary.md", "summary.tex", "report.html"} <= names
+    assert {*TABLES, "summary.md", "summary.tex", "comparison.tex", "report.html"} <= names
     figures = {name for name in names if name.startswith("figures/")}
     kinds = {name.removeprefix("figures/").split("--")[0] for name in figures}
     assert kinds == {"accuracy-matrix", "average-accuracy", "cost", "experiences", "trade-off"}
     assert {name[-4:] for name in figures} == {".png", ".svg"}
-    assert names == {*TABLES, "summary.md", "summary.tex", "report.html", *figures}
+    assert names == {*TABLES, "summary.md", "summary.tex", "comparison.tex", "report.html", *figures}
 
 
 def test_columns_begin_as_the_contract_has_them(report):

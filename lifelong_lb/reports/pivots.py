@@ -1,0 +1,224 @@
+"""One metric as a table of rows and columns: means over seeds, the best of each row, and what is not told from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import pandas as pd
+
+from lifelong_lb.config import UserError, unknown_name
+from lifelong_lb.evaluation import TESTS, comparisons_verdict, holm, spread
+from lifelong_lb.evaluation.comparisons import DIGITS
+from lifelong_lb.reports.frames import Runs, checked_metric, checked_test, frame_of, grid_columns
+from lifelong_lb.reports.summary import GROUP
+from lifelong_lb.reports.tables import DASH, HEADINGS, KNOWN, mean_and_std
+
+Cells = dict[tuple[tuple[str, ...], str], dict[int, float]]
+"""Labels of a row, and of a column, to the metric of the done runs by seed."""
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """A metric over seeds; every frame has one row a combination of ``index`` and one column a label of ``columns``.
+
+    Attributes:
+        metric: the column of numbers.
+        columns: the grid column whose labels are the columns.
+        mean: means over the seeds of done runs; NaN for none.
+        std: sample standard deviations (divisor n - 1).
+        low: lower ends of the 95 % intervals of the mean (Student's t).
+        high: their upper ends.
+        seeds: numbers of seeds.
+        text: such as ``"0.812 ± 0.013"``.
+        best: whether a mean is the best of its row, unrounded; ties included.
+        untold: whether the paired test cannot tell a value that is not the best from the best.
+        p: p-values of all pairs of columns in each row, as they are and by Holm's correction for ``family`` of them.
+        family: number of pairs that have a p-value.
+        test: key of :data:`~lifelong_lb.evaluation.TESTS`.
+        level: the level that the corrected p-values are held against.
+        verdict: what so many seeds can decide; empty where nothing was compared.
+    """
+
+    metric: str
+    columns: str
+    mean: pd.DataFrame
+    std: pd.DataFrame
+    low: pd.DataFrame
+    high: pd.DataFrame
+    seeds: pd.DataFrame
+    text: pd.DataFrame
+    best: pd.DataFrame
+    untold: pd.DataFrame
+    p: pd.DataFrame
+    family: int
+    test: str
+    level: float
+    verdict: str
+
+    def __str__(self) -> str:
+        return self.text.to_string()
+
+    def to_latex(self, caption: str = "") -> str:
+        """The table in LaTeX, for a document that loads booktabs.
+
+        Args:
+            caption: the words before the metric's and the test's; none where empty.
+
+        Returns:
+            A ``table`` environment.
+        """
+        from lifelong_lb.reports.pivot_latex import pivot_latex
+
+        return pivot_latex(self, caption)
+
+
+def pivot(
+    results: Runs,
+    metric: str = "average_accuracy",
+    index: str | Sequence[str] = ("stream", "strategy"),
+    columns: str = "rule",
+    *,
+    test: str = "sign-flip",
+    level: float = 0.05,
+) -> Pivot:
+    """Lay a metric out in rows and columns.
+
+    Within each row, every pair of columns is compared seed by seed. Holm's correction is for all pairs of all rows,
+    those without the best value included: the best is picked by the same values.
+
+    Args:
+        results: the frame of :func:`~lifelong_lb.load_results`, or folders to read.
+        metric: a metric that :data:`~lifelong_lb.reports.tables.KNOWN` has the direction of.
+        index: the grid columns that make a row.
+        columns: the grid column that makes the columns.
+        test: ``sign-flip`` or ``wilcoxon``.
+        level: what counts as told apart: a corrected p-value of at most so much.
+
+    Returns:
+        The table; it prints as text and has :meth:`Pivot.to_latex`.
+
+    Raises:
+        UserError: when there is no such column, metric or test, the level is no fraction, or runs that differ in a
+            column of the grid would fall into one cell.
+    """
+    runs = frame_of(results)
+    rows = [index] if isinstance(index, str) else list(index)
+    _check(runs, rows, columns, metric, level)
+    checked_test(test)
+    cells, names = _cells(runs, rows, columns, metric)
+    keys = list(dict.fromkeys(key for key, _ in cells))
+    spreads = {place: spread(list(values.values())) for place, values in cells.items()}
+    table = {
+        name: _frame(keys, names, rows, columns, {place: getattr(s, name) for place, s in spreads.items()})
+        for name in ("mean", "std", "low", "high")
+    }
+    table["seeds"] = _frame(keys, names, rows, columns, {place: s.seeds for place, s in spreads.items()}, 0)
+    texts = {place: mean_and_std(s.mean, s.std) for place, s in spreads.items()}
+    table["text"] = _frame(keys, names, rows, columns, texts, DASH)
+    best = _best(table["mean"], KNOWN[metric].higher_is_better)
+    p = _tested(cells, keys, names, test)
+    family = int(p["p"].notna().sum())
+    return Pivot(
+        metric=metric,
+        columns=columns,
+        **table,
+        best=best,
+        untold=_untold(table["mean"], best, keys, p, level),
+        p=p,
+        family=family,
+        test=test,
+        level=level,
+        verdict=comparisons_verdict(int(p["pairs"].max()), family, level) if family else "",
+    )
+
+
+def _check(runs: pd.DataFrame, rows: Sequence[str], columns: str, metric: str, level: float) -> None:
+    known = grid_columns(runs)
+    for column in (*rows, columns):
+        if column not in known:
+            raise UserError(unknown_name("column", column, known))
+    if not rows or len({*rows, columns}) <= len(rows):
+        raise UserError(f"rows and columns must be made of different columns; got index {rows} and columns {columns!r}")
+    checked_metric(runs, metric)
+    if metric not in KNOWN:
+        raise UserError(unknown_name("metric", metric, [name for name in KNOWN if name in runs]))
+    if not 0 < level < 1:
+        raise UserError(f"level must lie between 0 and 1, got {level}")
+
+
+def _cells(runs: pd.DataFrame, rows: list[str], columns: str, metric: str) -> tuple[Cells, list[str]]:
+    again = runs.duplicated([*rows, columns, "seed"])
+    for column in grid_columns(runs) if again.any() else GROUP:
+        labels = list(dict.fromkeys(runs[column].astype(str)))
+        if column not in (*rows, columns) and len(labels) > 1:
+            named = HEADINGS.get(column, column)
+            raise UserError(
+                f"runs of several kinds of {named} ({', '.join(labels)}) would fall into one cell: "
+                f"add {column!r} to index, or keep one of them"
+            )
+    values = runs[metric].where(runs["status"] == "done").astype(float)
+    frame = runs.assign(**{c: runs[c].astype(str) for c in (*rows, columns)})
+    twice = frame[again]
+    if len(twice):
+        where = ", ".join(str(twice.iloc[0][column]) for column in (*rows, columns))
+        raise UserError(f"results hold two runs of {where} for seed {twice.iloc[0]['seed']}, which differ in no label")
+    cells: Cells = {}
+    for key, block in frame.groupby([*rows, columns], sort=False):
+        there = values.loc[block.index].dropna()
+        seeds = map(int, block.loc[there.index, "seed"])
+        cells[tuple(map(str, key[:-1])), str(key[-1])] = dict(zip(seeds, map(float, there), strict=True))
+    return cells, list(dict.fromkeys(frame[columns]))
+
+
+def _frame(
+    keys: Sequence[tuple[str, ...]],
+    names: Sequence[str],
+    rows: list[str],
+    columns: str,
+    values: Mapping[tuple[tuple[str, ...], str], float | str],
+    empty: float | str = float("nan"),
+) -> pd.DataFrame:
+    index = (
+        pd.MultiIndex.from_tuples(keys, names=rows) if len(rows) > 1 else pd.Index([k for (k,) in keys], name=rows[0])
+    )
+    found = [[values.get((key, name), empty) for name in names] for key in keys]
+    return pd.DataFrame(found, index=index, columns=pd.Index(names, name=columns))
+
+
+def _best(mean: pd.DataFrame, higher_is_better: bool) -> pd.DataFrame:
+    """The best of each row that has two values or more; equal but for rounding is equal."""
+    exact = mean.round(DIGITS)
+    top = exact.max(axis=1) if higher_is_better else exact.min(axis=1)
+    found = exact.eq(top, axis=0)
+    found.loc[exact.notna().sum(axis=1) < 2] = False
+    return found
+
+
+def _tested(cells: Cells, keys: Sequence[tuple[str, ...]], names: Sequence[str], test: str) -> pd.DataFrame:
+    """One row a pair of columns in a row that both have a value."""
+    found = []
+    for row, key in enumerate(keys):
+        there = [name for name in names if len(cells.get((key, name), ()))]
+        for a, b in combinations(there, 2):
+            first, second = cells[key, a], cells[key, b]
+            differences = [round(first[seed] - second[seed], DIGITS) for seed in first if seed in second]
+            p = TESTS[test].function(differences, None)
+            found.append({"row": row, "a": a, "b": b, "pairs": len(differences), "p": p})
+    table = pd.DataFrame(found, columns=["row", "a", "b", "pairs", "p"])
+    return table.assign(p_holm=holm(table["p"].astype(float).tolist()))
+
+
+def _untold(
+    mean: pd.DataFrame, best: pd.DataFrame, keys: Sequence[tuple[str, ...]], p: pd.DataFrame, level: float
+) -> pd.DataFrame:
+    """Values beside the best that at least one of the best is not told from; no shared seed tells nothing."""
+    apart = p[p["p_holm"] <= level]
+    told = {(row, frozenset((a, b))) for row, a, b in apart[["row", "a", "b"]].itertuples(index=False)}
+    there = mean.notna()
+    untold = pd.DataFrame(False, index=best.index, columns=best.columns)
+    for row in range(len(keys)):
+        tops = [str(name) for name in best.columns[best.iloc[row]]]
+        for place, name in enumerate(map(str, mean.columns)):
+            if tops and name not in tops and there.iloc[row, place]:
+                untold.iloc[row, place] = any((row, frozenset((name, top))) not in told for top in tops)
+    return untold

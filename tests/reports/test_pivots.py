@@ -1,0 +1,143 @@
+"""One metric in rows and columns: cells by hand, what is bold, what is underlined, and LaTeX."""
+
+import pandas as pd
+import pytest
+from reports.folders import TWO, make, two_experiences
+
+from lifelong_lb import UserError, pivot
+from lifelong_lb.reports import collect
+from lifelong_lb.reports.pivot_latex import rules_latex
+
+SEEDS = range(7)
+NEAR = [0.01, -0.01, 0.02, -0.02, 0.01, 0.0, 0.0]
+"""What ASAM adds to SAM: nothing that could be told."""
+
+
+def frame(base_optimizer="sgd"):
+    """Seven seeds: SAM and ASAM alike, no rule 0.1 below under every seed."""
+    values = {"none": [0.6 + 0.01 * s for s in SEEDS], "sam": [0.7 + 0.01 * s for s in SEEDS]}
+    values["a_sam"] = [sam + near for sam, near in zip(values["sam"], NEAR, strict=True)]
+    rows = [
+        {"stream": "digits", "strategy": "50% replay", "rule": rule, "base_optimizer": base_optimizer, "seed": seed}
+        | {"average_accuracy": value, "forgetting": 1 - value, "status": "done"}
+        for rule, found in values.items()
+        for seed, value in enumerate(found)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_cells_by_hand():
+    runs = frame()[lambda runs: runs["seed"] < 3].copy()
+    runs.loc[(runs["rule"] == "a_sam") & (runs["seed"] == 2), ["average_accuracy", "status"]] = [float("nan"), "failed"]
+    found = pivot(runs)
+    assert list(found.mean.columns) == ["none", "sam", "a_sam"]
+    assert found.mean.index.tolist() == [("digits", "50% replay")]
+    assert found.mean.iloc[0].tolist() == pytest.approx([0.61, 0.71, 0.705])
+    assert found.std.iloc[0].tolist()[:2] == pytest.approx([0.01, 0.01])
+    half = 4.302653 * 0.01 / 3**0.5  # the 0.975 quantile of Student's t with 2 degrees of freedom
+    assert (found.low.iloc[0, 0], found.high.iloc[0, 0]) == pytest.approx((0.61 - half, 0.61 + half))
+    assert found.seeds.iloc[0].tolist() == [3, 3, 2]
+    assert found.text.iloc[0].tolist() == ["0.610 ± 0.010", "0.710 ± 0.010", "0.705 ± 0.007"]
+    assert "Mean over 2 to 3 seeds" in found.to_latex()
+    assert r"Fewer seeds: digits, 50\% replay, a\_sam: 2." in found.to_latex()
+
+
+def test_best_and_what_is_not_told_from_it():
+    found = pivot(frame())
+    # seven seeds: 2 / 2^7 for each of the two pairs with no rule, times three pairs, is 0.047
+    assert found.p[["a", "b"]].to_numpy().tolist() == [["none", "sam"], ["none", "a_sam"], ["sam", "a_sam"]]
+    assert found.p["p"].tolist()[:2] == [2 / 128] * 2
+    assert found.p["p_holm"].tolist()[:2] == [6 / 128] * 2
+    assert found.family == 3
+    assert found.best.iloc[0].tolist() == [False, False, True]  # by 0.01 / 7, the same as printed but for that
+    assert found.untold.iloc[0].tolist() == [False, True, False]
+    assert pivot(frame(), level=0.04).untold.iloc[0].tolist() == [True, True, False]
+
+
+def test_lower_may_be_better_and_a_tie_is_two_bests():
+    runs = frame()
+    runs.loc[runs["rule"] == "a_sam", "forgetting"] = runs.loc[runs["rule"] == "sam", "forgetting"].to_numpy() + 1e-15
+    found = pivot(runs, "forgetting", index="stream")
+    assert found.best.iloc[0].tolist() == [False, True, True]
+    assert not found.untold.to_numpy().any()
+
+
+def test_few_seeds_tell_nothing():
+    found = pivot(frame()[lambda runs: runs["seed"] < 3])
+    assert found.untold.iloc[0].sum() == 2
+    assert "no corrected p-value can fall below 0.75" in found.verdict
+    assert found.verdict in found.to_latex()
+
+
+def test_another_column_of_the_grid_on_top():
+    both = pd.concat([frame("sgd"), frame("adam")])
+    found = pivot(both, index=("stream", "rule"), columns="base_optimizer")
+    assert found.mean.shape == (3, 2)
+    assert found.best.to_numpy().all()
+    assert found.p["p"].tolist() == [1, 1, 1]
+
+
+def test_a_row_of_one_value_has_no_best():
+    found = pivot(frame()[lambda runs: runs["rule"] == "sam"])
+    assert not found.best.to_numpy().any()
+    assert (found.family, found.verdict) == (0, "")
+    assert "Bold" not in found.to_latex()
+
+
+def test_latex():
+    lines = pivot(frame()).to_latex("My study: 50%.").splitlines()
+    assert lines[3] == (
+        r"\caption{My study: 50\%. average accuracy (higher is better). Underlined: not told from the best in bold at "
+        r"level 0.05.}"
+    )
+    assert r"stream & strategy & none & sam & a\_sam \\" in lines
+    numbers = r"$0.630_{\pm 0.022}$ & \underline{$0.730_{\pm 0.022}$} & $\mathbf{0.731}_{\pm 0.024}$"
+    assert rf"digits & 50\% replay & {numbers} \\" in lines
+    note = lines[-2]
+    assert r"gives p \textgreater{} 0.05 against it, or they share none. p is corrected by Holm for all 3 pairs" in note
+    assert note.endswith("With 7 seeds and 3 comparisons a corrected p-value can be as small as 0.047.}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"index": "strategy"},
+            r"several kinds of stream .digits, faces. would fall into one cell: add 'stream' to index",
+        ),
+        ({"index": ("stream", "strategi")}, "unknown column 'strategi'; did you mean 'strategy'"),
+        ({"index": ("stream", "rule")}, "rows and columns must be made of different columns"),
+        ({"metric": "forgeting"}, "unknown metric 'forgeting'; did you mean 'forgetting'"),
+        ({"metric": "seconds"}, "unknown metric 'seconds'"),
+        ({"test": "wilcox"}, "unknown test 'wilcox'"),
+        ({"level": 5}, "level must lie between 0 and 1, got 5"),
+    ],
+)
+def test_mistakes_are_named(arguments, message):
+    runs = pd.concat([frame(), frame().assign(stream="faces")]).assign(seconds=1.0)
+    with pytest.raises(UserError, match=message):
+        pivot(runs, **arguments)
+
+
+def test_runs_that_would_share_a_cell():
+    with pytest.raises(UserError, match=r"several kinds of size .1, 2. would fall into one cell"):
+        pivot(pd.concat([frame().assign(size=1), frame().assign(size=2)]))
+    with pytest.raises(UserError, match="two runs of digits, 50% replay, none for seed 0, which differ in no label"):
+        pivot(pd.concat([frame(), frame()]))
+
+
+def test_rules_side_by_side(tmp_path):
+    raw = {**TWO, "strategies": ["naive", "replay"]}
+    both = collect(make(tmp_path / "a", raw, lambda labels, seed: two_experiences(0.9, 0.8, 0.5 + 0.1 * seed)))
+    text = rules_latex(both, ["average_accuracy", "forgetting"], "wilcoxon")
+    assert text.count(r"\begin{table}") == text.count("Wilcoxon's signed-rank test") == 2
+    assert text.count("strategy & none & sam") == 2
+    assert r"\caption{two rules: forgetting (lower is better)." in text
+    for name, rules, fill in (
+        ("b", "sam", lambda labels, seed: "failed"),
+        ("c", ["none", "sam"], lambda labels, seed: None),
+    ):
+        folder = make(tmp_path / name, {**TWO, "rules": rules}, fill)
+        assert rules_latex(collect(folder), ["forgetting"]) == "% fewer than two rules: nothing to compare\n"
+    failed = make(tmp_path / "d", TWO, lambda labels, seed: "failed")
+    assert "none & sam \\\\\n\\midrule\n" in rules_latex(collect(failed), ["forgetting"])
