@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lifelong_lb.config import UserError
-    from lifelong_lb.reports import load_continual, load_diagnostics, load_landscape, load_results
+    from lifelong_lb.reports import load_confusion, load_continual, load_diagnostics, load_landscape, load_results
     from lifelong_lb.studies import measure_landscape, run_study
 
 __version__ = "0.1.0"
 __all__ = [
     "UserError",
     "__version__",
+    "load_confusion",
     "load_continual",
     "load_diagnostics",
     "load_landscape",
@@ -25,6 +26,7 @@ __all__ = [
 
 _HOMES = {
     "UserError": "config",
+    "load_confusion": "reports",
     "load_continual": "reports",
     "load_diagnostics": "reports",
     "load_landscape": "reports",

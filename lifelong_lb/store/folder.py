@@ -18,6 +18,7 @@ from lifelong_lb.store.files import write_bytes, write_json, write_text
 from lifelong_lb.store.how_far import HOW_FAR
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.run_files import (
+    CONFUSION_COLUMNS,
     CONTINUAL_COLUMNS,
     EXACT,
     DamagedRunError,
@@ -199,6 +200,26 @@ class ResultFolder:
             raise UserError(f"{path}: must have the columns {', '.join(CONTINUAL_COLUMNS)}")
         return frame
 
+    def read_confusion(self, run: str) -> pd.DataFrame | None:
+        """Which class the test images of each class were predicted as, after each experience of a run.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            One row a combination that occurred, columns :data:`CONFUSION_COLUMNS`; None when nothing was counted.
+
+        Raises:
+            UserError: when the file cannot be read, or holds something else.
+        """
+        path = self.run_path(run) / "confusion.csv"
+        frame = read_recorded(path)
+        if frame is not None and list(frame.columns) != CONFUSION_COLUMNS:
+            raise UserError(f"{path}: must have the columns {', '.join(CONFUSION_COLUMNS)}")
+        if frame is not None and not (frame.dtypes == "int64").all():
+            raise UserError(f"{path}: must hold whole numbers")
+        return frame
+
     @contextmanager
     def new_run(self, run: str) -> Iterator[Path]:
         """A scratch folder for a run in progress, gone when the block ends.
@@ -246,6 +267,7 @@ class ResultFolder:
         scratch: Path,
         diagnostics: Sequence[Mapping[str, float]] = (),
         continual: Sequence[tuple[int, int, int, float]] = (),
+        confusion: Sequence[tuple[int, int, int, int, int]] = (),
     ) -> None:
         """Publish a run: its files are completed in the scratch folder, which then takes its final name.
 
@@ -254,8 +276,9 @@ class ResultFolder:
             scratch: folder from :meth:`new_run`.
             diagnostics: one mapping a recorded pass.
             continual: accuracies measured during training, the values of :data:`CONTINUAL_COLUMNS`.
+            confusion: which classes were predicted, the values of :data:`CONFUSION_COLUMNS`.
         """
-        write_record(scratch, record, diagnostics, continual)
+        write_record(scratch, record, diagnostics, continual, confusion)
         for name in (OWNER, HOW_FAR):
             (scratch / name).unlink(missing_ok=True)
         scratch.chmod(0o755)
