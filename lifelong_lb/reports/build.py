@@ -50,8 +50,10 @@ def write_report(
 def _write_report(
     folder: ResultFolder, results: Results, baseline: str | None, metrics: Sequence[str] | None, every_figure: bool
 ) -> Results:
+    from lifelong_lb.reports.classes import show_classes
     from lifelong_lb.reports.columns import column_definitions
     from lifelong_lb.reports.comparisons import comparison_table
+    from lifelong_lb.reports.confusion import collect_confusion
     from lifelong_lb.reports.figures import draw_figures, left_out
     from lifelong_lb.reports.flatness import write_flatness
     from lifelong_lb.reports.landscape import collect_landscape
@@ -63,17 +65,24 @@ def _write_report(
     summary = _write_tables(folder, results)
     folder.write_table("comparisons", compared)
     tables = {"results": results.runs, "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
+    counted = collect_confusion(folder, results)
+    if len(counted.classes):
+        tables["class_accuracy"] = counted.classes
+        folder.write_table("class_accuracy", counted.classes)
     folder.write_table("columns", column_definitions(tables))
     folder.write_file("summary.md", summary_markdown(results, summary, compared))
     folder.write_file("summary.tex", summary_latex(results, summary))
     figures = draw_figures(results, every=every_figure)
     note = "" if every_figure else left_out(results)
     flatness = write_flatness(folder, results, collect_landscape(folder, results))
+    classes = show_classes(results, counted, every=every_figure)
     further = [block.figures for block in flatness.blocks] if flatness else []
+    further.append([block.figure for block in classes.blocks])
     for drawing in chain(*figures.values(), *further):
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.svg", drawing.svg)
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
-    folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures, flatness, note))
+    page = render_page(results, summary, compared, figures, flatness, note, classes)
+    folder.write_file(folder.report_path.name, page)
     return results
 
 

@@ -405,4 +405,4 @@ def _lock(path: Path, seconds: float) -> AbstractContextManager[Any] | None:
         return None
 
 
-_TEXT = dict.fromkeys(("run", "stream", "strategy", "rule", "base_optimizer", "status"), str)
+_TEXT = dict.fromkeys(("run", "stream", "strategy", "rule", "base_optimizer", "status", "class_name"), str)
