@@ -4,6 +4,7 @@ import gc
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -26,6 +27,7 @@ def write_report(
     baseline: str | None = None,
     metrics: Sequence[str] | None = None,
     every_figure: bool = False,
+    parquet: bool = False,
 ) -> Results:
     """Write the tables, the figures and the page.
 
@@ -36,6 +38,8 @@ def write_report(
             :func:`~lifelong_lb.reports.comparison_table`.
         metrics: columns of ``results.csv`` that are compared, likewise.
         every_figure: draw what is left out of large reports, too.
+        parquet: write tables as Parquet, too, and what was measured during training, counted and recorded, as one file
+            each. Such files are written anew by every later report.
 
     Returns:
         What its runs have to say.
@@ -43,13 +47,19 @@ def write_report(
     Raises:
         UserError: when the folder holds no results, or there is no such rule or metric.
     """
+    from lifelong_lb.reports.recorded import write_recorded
+
     with _seldom_collected():
-        return _write_report(folder, results or collect(folder), baseline, metrics, every_figure)
+        results = results or collect(folder)
+        folder = replace(folder, parquet=parquet)
+        _write_report(folder, results, baseline, metrics, every_figure)
+        write_recorded(folder, results)
+        return results
 
 
 def _write_report(
     folder: ResultFolder, results: Results, baseline: str | None, metrics: Sequence[str] | None, every_figure: bool
-) -> Results:
+) -> None:
     from lifelong_lb.reports.classes import show_classes
     from lifelong_lb.reports.columns import column_definitions
     from lifelong_lb.reports.comparisons import comparison_table
@@ -83,7 +93,6 @@ def _write_report(
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
     page = render_page(results, summary, compared, figures, flatness, note, classes)
     folder.write_file(folder.report_path.name, page)
-    return results
 
 
 @contextmanager

@@ -44,9 +44,11 @@ class ResultFolder:
 
     Attributes:
         path: the folder; it need not exist yet.
+        parquet: whether tables are written as Parquet, too.
     """
 
     path: Path
+    parquet: bool = False
 
     @property
     def study_path(self) -> Path:
@@ -309,13 +311,35 @@ class ResultFolder:
             return False
 
     def write_table(self, name: str, frame: pd.DataFrame) -> None:
-        """Write a table as CSV with unrounded numbers.
+        """Write a table as CSV with unrounded numbers, and as Parquet where that is wanted or lies there already.
 
         Args:
             name: file name without ending, such as ``"results"``.
             frame: the table.
         """
         write_text(self.path / f"{name}.csv", frame.to_csv(index=False))
+        self.write_parquet(name, frame)
+
+    def write_parquet(self, name: str, frame: pd.DataFrame) -> None:
+        """Write a table as Parquet alone, where that is wanted or lies there already, so that no file is out of date.
+
+        Args:
+            name: file name without ending.
+            frame: the table.
+        """
+        if self.wants_parquet(name):
+            write_bytes(self.path / f"{name}.parquet", frame.to_parquet(engine="pyarrow", index=False))
+
+    def wants_parquet(self, name: str) -> bool:
+        """Whether a table is written as Parquet.
+
+        Args:
+            name: file name without ending.
+
+        Returns:
+            True where that is wanted or has been done before.
+        """
+        return self.parquet or (self.path / f"{name}.parquet").exists()
 
     def read_table(self, name: str) -> pd.DataFrame:
         """Read a table written by :meth:`write_table`.
