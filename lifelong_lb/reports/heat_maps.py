@@ -74,7 +74,7 @@ def draw_squares(name: str, title: str, caption: str, matrices: Mapping[str, Arr
     with style(name):
         layout = Layout.of_squares([lines_of(rule, int(side * 15)) for rule in rules], columns, side, right=1.0)
         figure, grid = set_out(layout, [meaning.columns] * columns, meaning.rows)
-        ticks = range(0, T, 1 if T <= MOST_ANNOTATED else 5)
+        ticks = range(0, T, 1 if T <= MOST_ANNOTATED else 5 if T <= 2 * _MOST_DRAWN else 20)
         shown = [short(meaning.labels[tick], 8) for tick in ticks]
         grid[0].set_xticks(ticks, shown)  # all panels share them
         grid[0].set_yticks(ticks, shown)
@@ -101,7 +101,10 @@ def _panel(axes: "Axes", values: Array) -> "QuadMesh":
     T = len(values)
     edges = np.arange(T + 1) - 0.5
     masked = np.ma.masked_invalid(values)
-    mesh = axes.pcolormesh(edges, edges, masked, vmin=0, vmax=1, cmap="viridis", edgecolors="white", linewidth=0.4)
+    lines = 0.4 if T <= _MOST_DRAWN else 0.0
+    mesh = axes.pcolormesh(
+        edges, edges, masked, vmin=0, vmax=1, cmap="viridis", edgecolors="white" if lines else "none", linewidth=lines
+    )
     mesh.set_rasterized(T > _MOST_DRAWN)
     axes.grid(visible=False)
     axes.set_ylim(T - 0.5, -0.5)  # row 0 on top; the axes are shared, so that inverting each would undo the last
