@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lifelong_lb.config import UserError
-    from lifelong_lb.reports import compare, load_continual, load_diagnostics, load_landscape, load_results, pivot
+    from lifelong_lb.reports import (
+        compare,
+        load_confusion,
+        load_continual,
+        load_diagnostics,
+        load_landscape,
+        load_results,
+        pivot,
+    )
     from lifelong_lb.studies import measure_landscape, run_study
 
 __version__ = "0.1.0"
@@ -16,6 +24,7 @@ __all__ = [
     "UserError",
     "__version__",
     "compare",
+    "load_confusion",
     "load_continual",
     "load_diagnostics",
     "load_landscape",
@@ -28,6 +37,7 @@ __all__ = [
 _HOMES = {
     "UserError": "config",
     "compare": "reports",
+    "load_confusion": "reports",
     "load_continual": "reports",
     "load_diagnostics": "reports",
     "load_landscape": "reports",

@@ -120,6 +120,7 @@ def report(
     every_figure: Annotated[
         bool, typer.Option("--all-figures", help="Draw single strategies in large reports, too: all of them.")
     ] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write tables as Parquet, too.")] = False,
 ) -> None:
     """Make tables, figures and report anew from the stored runs of DIR, or one report of several folders."""
     from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, write_report
@@ -131,7 +132,15 @@ def report(
         target = _place_for_a_joint_report(folders, out)
         results = collect_all([ResultFolder(folder) for folder in folders])
     folder = ResultFolder(target)
-    results = write_report(folder, results, baseline=baseline, metrics=metrics, test=test, every_figure=every_figure)
+    results = write_report(
+        folder,
+        results,
+        baseline=baseline,
+        metrics=metrics,
+        test=test,
+        every_figure=every_figure,
+        parquet=parquet,
+    )
     if baseline is not None or metrics or test != "sign-flip":
         typer.echo(comparisons_text(comparison_table(results, baseline, metrics, test), test))
     _conclude(target, results)

@@ -64,14 +64,18 @@ class Evaluation(Settings):
     measures the accuracy on the experiences seen so far every n training iterations of each experience, too, for
     metrics such as the stability gap; it changes neither training nor the accuracy matrix. Null measures after
     experiences only.
+    ``confusion: true`` counts, after each experience, which class the evaluated images of each class were predicted as;
+    a prediction lies among the classes that the model is asked for: in the task-incremental scenario those of the
+    experience itself.
     ``landscape`` holds what is measured of the loss landscape after each experience, see
     :class:`~lifelong_lb.config.landscape.Landscape`; ``save_models: true`` keeps the model after each experience, from
-    which it can be measured later. Neither changes the training.
+    which it can be measured later. None of them changes the training.
     """
 
     experiences: Literal["seen", "all"] = "seen"
     batch_size: AtLeastOne = 64
     diagnostics_every: AtLeastOne | None = None
     every: AtLeastOne | None = None
+    confusion: StrictBool = False
     landscape: Landscape | None = None
     save_models: StrictBool = False

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lifelong_lb.reports.blocks import blocks_of
     from lifelong_lb.reports.build import load_results, write_report, write_tables
     from lifelong_lb.reports.comparisons import COMPARISON_COLUMNS, comparison_table
+    from lifelong_lb.reports.confusion import load_confusion, per_class_accuracy
     from lifelong_lb.reports.continual import continual_metrics, load_continual
     from lifelong_lb.reports.diagnostics import load_diagnostics
     from lifelong_lb.reports.figures import draw_figures
@@ -40,11 +41,13 @@ __all__ = [
     "correlation_table",
     "draw_figures",
     "flatness_table",
+    "load_confusion",
     "load_continual",
     "load_diagnostics",
     "load_landscape",
     "load_results",
     "matrix_of",
+    "per_class_accuracy",
     "pivot",
     "readable_table",
     "summary_table",
@@ -70,11 +73,13 @@ _HOMES = {
     "correlation_table": "landscape",
     "draw_figures": "figures",
     "flatness_table": "landscape",
+    "load_confusion": "confusion",
     "load_continual": "continual",
     "load_diagnostics": "diagnostics",
     "load_landscape": "landscape",
     "load_results": "build",
     "matrix_of": "results",
+    "per_class_accuracy": "confusion",
     "Pivot": "pivots",
     "pivot": "pivots",
     "readable_table": "tables",

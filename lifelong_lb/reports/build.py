@@ -4,6 +4,7 @@ import gc
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -27,6 +28,7 @@ def write_report(
     metrics: Sequence[str] | None = None,
     test: str = "sign-flip",
     every_figure: bool = False,
+    parquet: bool = False,
 ) -> Results:
     """Write the tables, the figures and the page.
 
@@ -38,6 +40,8 @@ def write_report(
         metrics: columns of ``results.csv`` that are compared, likewise.
         test: test by which they are compared, ``sign-flip`` or ``wilcoxon``.
         every_figure: draw what is left out of large reports, too.
+        parquet: write tables as Parquet, too, and what was measured during training, counted and recorded, as one file
+            each. Such files are written anew by every later report.
 
     Returns:
         What its runs have to say.
@@ -45,8 +49,14 @@ def write_report(
     Raises:
         UserError: when the folder holds no results, or there is no such rule, metric or test.
     """
+    from lifelong_lb.reports.recorded import write_recorded
+
     with _seldom_collected():
-        return _write_report(folder, results or collect(folder), baseline, metrics, test, every_figure)
+        results = results or collect(folder)
+        folder = replace(folder, parquet=parquet)
+        _write_report(folder, results, baseline, metrics, test, every_figure)
+        write_recorded(folder, results)
+        return results
 
 
 def _write_report(
@@ -56,9 +66,11 @@ def _write_report(
     metrics: Sequence[str] | None,
     test: str,
     every_figure: bool,
-) -> Results:
+) -> None:
+    from lifelong_lb.reports.classes import show_classes
     from lifelong_lb.reports.columns import column_definitions
     from lifelong_lb.reports.comparisons import comparison_table
+    from lifelong_lb.reports.confusion import collect_confusion
     from lifelong_lb.reports.figures import draw_figures, left_out
     from lifelong_lb.reports.flatness import write_flatness
     from lifelong_lb.reports.landscape import collect_landscape
@@ -71,6 +83,10 @@ def _write_report(
     summary = _write_tables(folder, results)
     folder.write_table("comparisons", compared)
     tables = {"results": results.runs, "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
+    counted = collect_confusion(folder, results)
+    if len(counted.classes):
+        tables["class_accuracy"] = counted.classes
+        folder.write_table("class_accuracy", counted.classes)
     folder.write_table("columns", column_definitions(tables, test))
     folder.write_file("summary.md", summary_markdown(results, summary, compared, test))
     folder.write_file("summary.tex", summary_latex(results, summary))
@@ -78,12 +94,14 @@ def _write_report(
     figures = draw_figures(results, every=every_figure)
     note = "" if every_figure else left_out(results)
     flatness = write_flatness(folder, results, collect_landscape(folder, results))
+    classes = show_classes(results, counted, every=every_figure)
     further = [block.figures for block in flatness.blocks] if flatness else []
+    further.append([block.figure for block in classes.blocks])
     for drawing in chain(*figures.values(), *further):
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.svg", drawing.svg)
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
-    folder.write_file(folder.report_path.name, render_page(results, summary, compared, figures, flatness, note, test))
-    return results
+    page = render_page(results, summary, compared, figures, flatness, note, test, classes)
+    folder.write_file(folder.report_path.name, page)
 
 
 @contextmanager

@@ -36,6 +36,13 @@ _OWN = {
         "evaluated": "index j, from 0, of the experience evaluated, on its test part or the stream's validation part",
         "accuracy": "R[i, j], the fraction of its images that are classified correctly",
     },
+    "class_accuracy": {
+        "class": "the data set's own label of a class; in a stream of your own, the label that the model is asked for",
+        "class_name": "its name, else the label",
+        "experience": "index, from 0, of the experience whose test part holds the class; empty where several do",
+        "images": "evaluated images of the class, over all experiences",
+        "accuracy": "the fraction of them that are classified correctly after the last experience",
+    },
     "results": {"status": "how the run ended: done, failed, diverged or timeout; metrics are empty unless done"},
     "summary": {
         "seeds": "done runs, over which the row is taken",

@@ -53,6 +53,21 @@ def draw_figures(results: Results, *, every: bool = False) -> dict[str, list[Dra
     return {**figures, ACROSS: ranks} if ranks else figures
 
 
+def singled_out(results: Results, *, every: bool = False) -> list[Block]:
+    """What gets figures of its own.
+
+    Args:
+        results: what a folder's runs have to say.
+        every: all of them, not the first :data:`MOST_SINGLE` alone.
+
+    Returns:
+        The blocks, in the order of the study.
+    """
+    blocks = blocks_of(results)
+    quota = len(blocks) if every else _quota(blocks)
+    return [block for _, own in groupby(blocks, key=lambda block: block.stream) for block in list(own)[:quota]]
+
+
 def left_out(results: Results) -> str:
     """What :func:`draw_figures` does not draw unless every figure is asked for.
 

@@ -1,11 +1,13 @@
-"""Accuracy matrices as heat maps, one panel a rule."""
+"""Accuracy matrices, and other square ones, as heat maps, one panel a rule."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lifelong_lb.reports.blocks import Array, Block, mean_over_seeds
-from lifelong_lb.reports.drawing import WIDTH, Drawing, file_name, finish, lines_of, style
+from lifelong_lb.reports.drawing import WIDTH, Drawing, file_name, finish, lines_of, short, style
 from lifelong_lb.reports.panels import Layout, set_out
 
 if TYPE_CHECKING:
@@ -13,7 +15,27 @@ if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
-_MOST_ANNOTATED = 10
+MOST_ANNOTATED = 10
+"""Rows up to which numbers are written into the squares."""
+_MOST_DRAWN = 20
+"""Rows beyond which a panel is a picture, not so many squares."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What square matrices of fractions show.
+
+    Attributes:
+        columns: name of their columns.
+        rows: name of their rows.
+        scale: of the colours.
+        labels: of rows and columns, one each.
+    """
+
+    columns: str
+    rows: str
+    scale: str
+    labels: Sequence[str]
 
 
 def draw_matrices(block: Block) -> Drawing:
@@ -25,31 +47,51 @@ def draw_matrices(block: Block) -> Drawing:
     Returns:
         The figure: colours from 0 to 1 in all panels, blank where nothing was evaluated.
     """
-    T, rules = block.experiences, list(block.matrices)
+    name = file_name("accuracy-matrix", block.stream, block.strategy, block.base_optimizer)
+    means = {rule: mean_over_seeds(stack) for rule, stack in block.matrices.items()}
+    labels = [str(i) for i in range(block.experiences)]
+    meaning = Meaning("evaluated on j", "after training on i", "accuracy, fraction", labels)
+    return draw_squares(name, f"Accuracy matrices: {_where(block)}", _caption(block), means, meaning)
+
+
+def draw_squares(name: str, title: str, caption: str, matrices: Mapping[str, Array], meaning: Meaning) -> Drawing:
+    """Draw a matrix of each rule.
+
+    Args:
+        name: file name without ending.
+        title: a few words.
+        caption: what is shown.
+        matrices: rule to fractions ``(T, T)``, all of one size; NaN is left blank.
+        meaning: what they show.
+
+    Returns:
+        The figure.
+    """
+    T, rules = len(meaning.labels), list(matrices)
     rows = -(-len(rules) // (5 if T <= 5 else 4 if T <= 8 else 3))
     columns = -(-len(rules) // rows)
     side = min((WIDTH - 1.75) / columns - 0.16, 2.4)
-    name = file_name("accuracy-matrix", block.stream, block.strategy, block.base_optimizer)
     with style(name):
         layout = Layout.of_squares([lines_of(rule, int(side * 15)) for rule in rules], columns, side, right=1.0)
-        figure, grid = set_out(layout, ["evaluated on j"] * columns, "after training on i")
-        ticks = range(0, T, 1 if T <= _MOST_ANNOTATED else 5)
-        grid[0].set_xticks(ticks)  # all panels share them
-        grid[0].set_yticks(ticks)
+        figure, grid = set_out(layout, [meaning.columns] * columns, meaning.rows)
+        ticks = range(0, T, 1 if T <= MOST_ANNOTATED else 5 if T <= 2 * _MOST_DRAWN else 20)
+        shown = [short(meaning.labels[tick], 8) for tick in ticks]
+        grid[0].set_xticks(ticks, shown)  # all panels share them
+        grid[0].set_yticks(ticks, shown)
         for index, (axes, rule) in enumerate(zip(grid, rules, strict=True)):
             axes.xaxis.set_visible(layout.names_x(index))
             axes.yaxis.set_visible(index % columns == 0)
-            mesh = _panel(axes, mean_over_seeds(block.matrices[rule]))
-        _bar(figure, mesh, layout)
-        return finish(figure, name, f"Accuracy matrices: {_where(block)}", _caption(block))
+            mesh = _panel(axes, matrices[rule])
+        _bar(figure, mesh, layout, meaning.scale)
+        return finish(figure, name, title, caption)
 
 
-def _bar(figure: "Figure", mesh: "QuadMesh", layout: Layout) -> None:
+def _bar(figure: "Figure", mesh: "QuadMesh", layout: Layout, scale: str) -> None:
     """The scale of colours, beside the panels of the first row."""
     (_, bottom, *_), width, height = next(iter(layout.boxes())), layout.width, layout.figure_height
     place = figure.add_axes((1 - 0.8 / width, bottom / height, 0.12 / width, layout.height / height))
     bar = figure.colorbar(mesh, cax=place)
-    bar.set_label("accuracy, fraction")
+    bar.set_label(scale)
     assert bar.solids is not None
     bar.solids.set_edgecolor("face")
     bar.outline.set_visible(False)
@@ -59,13 +101,17 @@ def _panel(axes: "Axes", values: Array) -> "QuadMesh":
     T = len(values)
     edges = np.arange(T + 1) - 0.5
     masked = np.ma.masked_invalid(values)
-    mesh = axes.pcolormesh(edges, edges, masked, vmin=0, vmax=1, cmap="viridis", edgecolors="white", linewidth=0.4)
+    lines = 0.4 if T <= _MOST_DRAWN else 0.0
+    mesh = axes.pcolormesh(
+        edges, edges, masked, vmin=0, vmax=1, cmap="viridis", edgecolors="white" if lines else "none", linewidth=lines
+    )
+    mesh.set_rasterized(T > _MOST_DRAWN)
     axes.grid(visible=False)
     axes.set_ylim(T - 0.5, -0.5)  # row 0 on top; the axes are shared, so that inverting each would undo the last
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    if T <= _MOST_ANNOTATED:
+    if T <= MOST_ANNOTATED:
         _annotate(axes, values)
     return mesh
 
@@ -90,7 +136,7 @@ def _where(block: Block) -> str:
 
 
 def _caption(block: Block) -> str:
-    numbers = " Numbers are rounded to two decimals." if block.experiences <= _MOST_ANNOTATED else ""
+    numbers = " Numbers are rounded to two decimals." if block.experiences <= MOST_ANNOTATED else ""
     return (
         "Accuracy matrix R of each rule, mean over seeds. Row i, column j: accuracy on the test part of experience j "
         "after training on experience i, a fraction; experiences are numbered from 0. Blank where not evaluated."

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lifelong_lb.evaluation import CONTINUAL_METRICS
+from lifelong_lb.reports.classes import Classes
 from lifelong_lb.reports.comparisons import comparison_definitions, readable_comparisons, verdict_on
 from lifelong_lb.reports.costs import budget_sentence, cost_table
 from lifelong_lb.reports.drawing import Drawing
@@ -46,6 +47,7 @@ def render_page(
     flatness: Flatness | None = None,
     note: str = "",
     test: str = "sign-flip",
+    classes: Classes | None = None,
 ) -> str:
     """Write the page.
 
@@ -57,6 +59,7 @@ def render_page(
         flatness: what is shown of the loss landscape, where it was measured.
         note: a sentence about figures that were not drawn.
         test: the test that the comparisons were made by.
+        classes: what is shown of single classes, where they were counted.
 
     Returns:
         An HTML document that loads nothing, and is complete without its script, which sorts tables; the same arguments
@@ -80,11 +83,12 @@ def render_page(
     context = _context(results, summary, compared, figures) | {
         "comparison_columns": [(definition.title, "") for definition in comparison_definitions(test)],
         "comparison_definitions": comparison_definitions(test),
+        "classes": classes,
         "flatness": flatness,
         "correlations": CORRELATION_HEADINGS,
         "note_on_figures": note,
     }
-    context["problems"] += flatness.problems if flatness else []
+    context["problems"] += [problem for part in (classes, flatness) if part for problem in part.problems]
     script = (files(__package__) / "templates/report.js").read_text(encoding="utf-8")
     context |= {"script": Markup(script), "script_hash": _hash(script)}  # our own file
     return environment.get_template("report.html.j2").render(context)

@@ -13,13 +13,14 @@ from lifelong_lb.store.landscape import (
     write_landscape,
     write_model,
 )
-from lifelong_lb.store.run_files import CONTINUAL_COLUMNS, DamagedRunError
+from lifelong_lb.store.run_files import CONFUSION_COLUMNS, CONTINUAL_COLUMNS, DamagedRunError
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
 from lifelong_lb.store.status import FolderStatus, folder_status
 from lifelong_lb.store.study_file import COLUMNS, SCHEMA, Place, StudyFile
 
 __all__ = [
     "COLUMNS",
+    "CONFUSION_COLUMNS",
     "CONTINUAL_COLUMNS",
     "LANDSCAPE_COLUMNS",
     "LOG",

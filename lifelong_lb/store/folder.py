@@ -18,6 +18,7 @@ from lifelong_lb.store.files import write_bytes, write_json, write_text
 from lifelong_lb.store.how_far import HOW_FAR
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.run_files import (
+    CONFUSION_COLUMNS,
     CONTINUAL_COLUMNS,
     EXACT,
     DamagedRunError,
@@ -45,9 +46,11 @@ class ResultFolder:
 
     Attributes:
         path: the folder; it need not exist yet.
+        parquet: whether tables are written as Parquet, too.
     """
 
     path: Path
+    parquet: bool = False
 
     @property
     def study_path(self) -> Path:
@@ -201,6 +204,26 @@ class ResultFolder:
             raise UserError(f"{path}: must have the columns {', '.join(CONTINUAL_COLUMNS)}")
         return frame
 
+    def read_confusion(self, run: str) -> pd.DataFrame | None:
+        """Which class the test images of each class were predicted as, after each experience of a run.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            One row a combination that occurred, columns :data:`CONFUSION_COLUMNS`; None when nothing was counted.
+
+        Raises:
+            UserError: when the file cannot be read, or holds something else.
+        """
+        path = self.run_path(run) / "confusion.csv"
+        frame = read_recorded(path)
+        if frame is not None and list(frame.columns) != CONFUSION_COLUMNS:
+            raise UserError(f"{path}: must have the columns {', '.join(CONFUSION_COLUMNS)}")
+        if frame is not None and not (frame.dtypes == "int64").all():
+            raise UserError(f"{path}: must hold whole numbers")
+        return frame
+
     @contextmanager
     def new_run(self, run: str) -> Iterator[Path]:
         """A scratch folder for a run in progress, gone when the block ends.
@@ -248,6 +271,7 @@ class ResultFolder:
         scratch: Path,
         diagnostics: Sequence[Mapping[str, float]] = (),
         continual: Sequence[tuple[int, int, int, float]] = (),
+        confusion: Sequence[tuple[int, int, int, int, int]] = (),
     ) -> None:
         """Publish a run: its files are completed in the scratch folder, which then takes its final name.
 
@@ -256,8 +280,9 @@ class ResultFolder:
             scratch: folder from :meth:`new_run`.
             diagnostics: one mapping a recorded pass.
             continual: accuracies measured during training, the values of :data:`CONTINUAL_COLUMNS`.
+            confusion: which classes were predicted, the values of :data:`CONFUSION_COLUMNS`.
         """
-        write_record(scratch, record, diagnostics, continual)
+        write_record(scratch, record, diagnostics, continual, confusion)
         for name in (OWNER, HOW_FAR):
             (scratch / name).unlink(missing_ok=True)
         scratch.chmod(0o755)
@@ -288,13 +313,35 @@ class ResultFolder:
             return False
 
     def write_table(self, name: str, frame: pd.DataFrame) -> None:
-        """Write a table as CSV with unrounded numbers.
+        """Write a table as CSV with unrounded numbers, and as Parquet where that is wanted or lies there already.
 
         Args:
             name: file name without ending, such as ``"results"``.
             frame: the table.
         """
         write_text(self.path / f"{name}.csv", frame.to_csv(index=False))
+        self.write_parquet(name, frame)
+
+    def write_parquet(self, name: str, frame: pd.DataFrame) -> None:
+        """Write a table as Parquet alone, where that is wanted or lies there already, so that no file is out of date.
+
+        Args:
+            name: file name without ending.
+            frame: the table.
+        """
+        if self.wants_parquet(name):
+            write_bytes(self.path / f"{name}.parquet", frame.to_parquet(engine="pyarrow", index=False))
+
+    def wants_parquet(self, name: str) -> bool:
+        """Whether a table is written as Parquet.
+
+        Args:
+            name: file name without ending.
+
+        Returns:
+            True where that is wanted or has been done before.
+        """
+        return self.parquet or (self.path / f"{name}.parquet").exists()
 
     def read_table(self, name: str) -> pd.DataFrame:
         """Read a table written by :meth:`write_table`.
@@ -388,4 +435,4 @@ def _lock(path: Path, seconds: float) -> AbstractContextManager[Any] | None:
         return None
 
 
-_TEXT = dict.fromkeys(("run", "stream", "strategy", "rule", "base_optimizer", "status"), str)
+_TEXT = dict.fromkeys(("run", "stream", "strategy", "rule", "base_optimizer", "status", "class_name"), str)

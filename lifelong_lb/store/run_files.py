@@ -15,6 +15,9 @@ from lifelong_lb.store.run_record import RunRecord, check_place, checked_record
 CONTINUAL_COLUMNS = ["iteration", "experience", "evaluated", "accuracy"]
 """Columns of the accuracies measured during training: training iterations taken over the whole stream, the experience
 that was being learnt, the one that was evaluated, and the accuracy on it, a fraction."""
+CONFUSION_COLUMNS = ["trained", "evaluated", "class", "predicted", "count"]
+"""Columns of the confusion counts: the experience trained on last, the one evaluated, a class and what its images were
+predicted as (the data set's own labels), and how many of them; combinations that did not occur are left out."""
 _PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
 EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
 """What pandas before 3.1 needs to read floats as they were written; later ones do so by themselves."""
@@ -59,6 +62,7 @@ def write_record(
     record: RunRecord,
     diagnostics: Sequence[Mapping[str, float]] = (),
     continual: Sequence[tuple[int, int, int, float]] = (),
+    confusion: Sequence[tuple[int, int, int, int, int]] = (),
 ) -> None:
     """Write a run's files, ``result.json`` last.
 
@@ -67,12 +71,16 @@ def write_record(
         record: what the run left behind.
         diagnostics: one mapping a recorded pass.
         continual: accuracies measured during training, the values of :data:`CONTINUAL_COLUMNS`.
+        confusion: which classes were predicted, the values of :data:`CONFUSION_COLUMNS`.
     """
     if diagnostics:
         write_text(folder / "diagnostics.csv", pd.DataFrame(diagnostics).to_csv(index=False))
     if continual:
         frame = pd.DataFrame(list(continual), columns=CONTINUAL_COLUMNS)
         write_text(folder / "continual.csv", frame.to_csv(index=False))
+    if confusion:
+        counts = pd.DataFrame(list(confusion), columns=CONFUSION_COLUMNS)
+        write_text(folder / "confusion.csv", counts.to_csv(index=False))
     write_json(folder / "config.json", dict(record.config))
     write_json(folder / "environment.json", dict(record.environment))
     columns = ["trained", "evaluated", "accuracy"]

@@ -44,6 +44,27 @@ class Stream:
     permutations: str | None = None
     angles: tuple[float, ...] = ()
 
+    def own_labels(self, experience: int) -> dict[int, int]:
+        """The data set's own label of each label that a model can be asked for on the images of an experience.
+
+        Args:
+            experience: its number.
+
+        Returns:
+            The label that a model is asked for, to the data set's own: the experience's where several have the same.
+            Empty where the map of labels is.
+
+        Example:
+            >>> shape = Shape((1, 8, 8), 2, 4, 2, (0.0,), (1.0,))
+            >>> label_map = {7: (0, 0, 0), 3: (0, 0, 1), 5: (1, 1, 0), 1: (1, 1, 1)}  # task-incremental
+            >>> Stream([], [], shape, (7, 3, 5, 1), (), label_map, "").own_labels(1)
+            {0: 5, 1: 1}
+        """
+        own = {asked: label for label, (home, _, asked) in self.label_map.items() if home in (None, experience)}
+        tasks = {task for home, task, _ in self.label_map.values() if home in (None, experience)}
+        others = {asked: label for label, (_, task, asked) in self.label_map.items() if task in tasks}
+        return {**others, **own}
+
 
 def arrangement(arrays: Sequence[NDArray[np.int64]], pixels: str = "") -> str:
     """Hash of how a stream is put together.

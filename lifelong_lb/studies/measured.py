@@ -23,6 +23,8 @@ class Progress:
         diagnostics: one mapping a recorded pass, where the study asks for them.
         continual: accuracies measured during training, where it asks for them, see
             :class:`~lifelong_lb.strategies.DuringTraining`.
+        confusion: entries ``(trained, evaluated, class, predicted, count)``, where the study asks for them, see
+            :class:`~lifelong_lb.strategies.ConfusionCounts`.
         budgets: what each experience was given and has spent, see :class:`~lifelong_lb.strategies.Budget`; empty where
             rules take the same number of steps.
         landscape: what was measured of the loss landscape, where the study asks for it.
@@ -41,6 +43,7 @@ class Progress:
     data: dict[str, Any] = field(default_factory=dict)
     diagnostics: list[dict[str, float]] = field(default_factory=list)
     continual: list[tuple[int, int, int, float]] = field(default_factory=list)
+    confusion: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     budgets: list[dict[str, float]] = field(default_factory=list)
     landscape: list[Row] = field(default_factory=list)
     earlier_peaks: list[int | None] = field(default_factory=list)

@@ -7,6 +7,7 @@ from pathlib import Path
 from lifelong_lb.config import RunConfig
 from lifelong_lb.data import find_images, load_images
 from lifelong_lb.seeding import INITIALISATION, seed_all
+from lifelong_lb.strategies import ConfusionCounts
 from lifelong_lb.streams import Stream, arriving, build_stream
 from lifelong_lb.studies.assembly import Assembled, Log, assemble
 from lifelong_lb.studies.checkpoints import Checkpoints
@@ -83,7 +84,13 @@ def _measure(i: int, config: RunConfig, stream: Stream, run: Assembled, progress
     """Fill row i of the accuracy matrix."""
     started = time.perf_counter()
     everything = config.evaluation.experiences == "all"
-    row = run.recorder.evaluate(run.strategy, stream.test if everything else stream.test[: i + 1], unseen=everything)
+    tested = stream.test if everything else stream.test[: i + 1]
+    if config.evaluation.confusion:
+        counts = ConfusionCounts()
+        row = run.recorder.evaluate(run.strategy, tested, unseen=everything, told=counts)
+        progress.confusion += [(i, *count) for count in counts.rows(stream)]
+    else:
+        row = run.recorder.evaluate(run.strategy, tested, unseen=everything)
     progress.accuracy += [(i, j, accuracy) for j, accuracy in enumerate(row)]
     if run.during is not None:
         run.during.end(row[: i + 1])

@@ -112,7 +112,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     )
     if progress.landscape and job.config.evaluation.landscape is not None:
         write_landscape(scratch, progress.landscape, job.config.evaluation.landscape.model_dump(mode="json"))
-    ResultFolder(job.out).write_run(record, scratch, progress.diagnostics, progress.continual)
+    ResultFolder(job.out).write_run(record, scratch, progress.diagnostics, progress.continual, progress.confusion)
     return status
 
 

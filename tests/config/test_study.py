@@ -380,9 +380,13 @@ def test_a_run_is_named_by_what_shapes_its_numbers():
     cropped = expand(study_of(train={"random_crop": 1}))[0].config
     flipped = expand(study_of(train={"random_flip": True}))[0].config
     assert len({run.run_id for run in (plain, longer, dropout, online, watched, cropped, flipped)}) == 7
-    looked_at = [expand(study_of(evaluation=e))[0].config.run_id for e in ({"landscape": {}}, {"save_models": True})]
-    assert len({plain.run_id, *looked_at}) == 3
-    assert expand(study_of(evaluation={"landscape": None, "save_models": False}))[0].config.run_id == plain.run_id
+    looks = ({"landscape": {}}, {"save_models": True}, {"confusion": True})
+    looked_at = [expand(study_of(evaluation=e))[0].config.run_id for e in looks]
+    assert len({plain.run_id, *looked_at}) == 4
+    assert (
+        expand(study_of(evaluation={"landscape": None, "save_models": False, "confusion": False}))[0].config.run_id
+        == plain.run_id
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import torch
 from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make, train
 
 from lifelong_lb.optim import LookaheadSAM
-from lifelong_lb.strategies import AccuracyRecorder
+from lifelong_lb.strategies import AccuracyRecorder, ConfusionCounts
 from lifelong_lb.strategies.predictions import own_part
 
 pytestmark = AVALANCHES_OWN_WARNINGS
@@ -25,7 +25,7 @@ class Probe(AccuracyRecorder):
 
 @pytest.mark.parametrize(("label", "head"), CASES)
 def test_same_accuracies_as_in_its_own_loop(label, head):
-    found, states = [], []
+    found, states, confusions = [], [], []
     for tensors in (True, False, None):
         made = make(label, head, LookaheadSAM(rho=0.05, k=3), dropout=0.2, batch_norm=label != "icarl")
         if tensors is not None:
@@ -33,11 +33,19 @@ def test_same_accuracies_as_in_its_own_loop(label, head):
             made.strategy.plugins.insert(0, probe)
         states.append(train(made, 2))
         if tensors is not None:
-            last = probe.evaluate(made.strategy, made.stream.test[:2])
+            confusion = ConfusionCounts()
+            last = probe.evaluate(made.strategy, made.stream.test[:2], told=confusion)
+            assert last == probe.evaluate(made.strategy, made.stream.test[:2])
+            confusions.append(list(confusion.rows(made.stream)))
+            for j, accuracy in enumerate(last):
+                own = [row for row in confusions[-1] if row[0] == j]
+                right = sum(count for _, label, predicted, count in own if label == predicted)
+                assert accuracy == right / sum(count for *_, count in own)
             found.append([*probe.seen_accuracies, last])
             assert own_part(made.strategy, [probe]) is None
     assert len(found[0]) >= 2
     assert found[0] == found[1]
+    assert confusions[0] == confusions[1]
     for name, value in states[2].items():
         assert torch.equal(value, states[0][name]), name
         assert torch.equal(value, states[1][name]), name

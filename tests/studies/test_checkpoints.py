@@ -159,7 +159,7 @@ OTHERS = {
     "online, boundaries unknown": {
         "streams": [{**DIGITS, "chunk": 9}],
         "strategies": [ENTRIES["mir"]],
-        "evaluation": {"every": 2, "experiences": "all"},
+        "evaluation": {"every": 2, "experiences": "all", "confusion": True},
     },
     "blurry": {
         "streams": [{**DIGITS, "blurry": 0.2}],
@@ -195,7 +195,8 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_else_a_run_keeps(name, tmp_path):
     config = study(**OTHERS[name])
-    assert_goes_on(config, tmp_path, last=config.stream.experiences - 1)
+    whole, _ = assert_goes_on(config, tmp_path, last=config.stream.experiences - 1)
+    assert {row[0] for row in whole.progress.confusion} == (set(range(5)) if config.evaluation.confusion else set())
 
 
 def test_avalanches_loaders(tmp_path, monkeypatch):

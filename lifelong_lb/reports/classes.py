@@ -1,0 +1,140 @@
+"""The part of a report about single classes: what each was predicted as in the end, and how accurately."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lifelong_lb.reports.blocks import Array, Block, mean_over_seeds
+from lifelong_lb.reports.confusion import FoundConfusion
+from lifelong_lb.reports.drawing import Drawing, file_name
+from lifelong_lb.reports.figures import singled_out
+from lifelong_lb.reports.heat_maps import MOST_ANNOTATED, Meaning, draw_squares
+from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.tables import mean_and_std
+
+NOTE = (
+    "After the last experience, over the test images of all experiences: the fraction of a class's images that were "
+    "predicted as what they are, mean over seeds ± the sample standard deviation. The experience is the one whose test "
+    "part holds the class, seed by seed where seeds differ. In the task-incremental scenario a prediction lies within "
+    "the experience's own classes, and classes of different experiences cannot be confused."
+)
+
+
+@dataclass(frozen=True)
+class BlockOfClasses:
+    """What is shown of one stream, strategy and base optimizer.
+
+    Attributes:
+        title: their labels.
+        rules: those with done runs, headings of the columns.
+        rows: a class's name, the experience that has it, and its accuracy under each rule, as text.
+        figure: the confusion matrices.
+    """
+
+    title: str
+    rules: Sequence[str]
+    rows: Sequence[tuple[str, str, Sequence[str]]]
+    figure: Drawing
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The part of a report about single classes.
+
+    Attributes:
+        blocks: in the order of the study.
+        note: how the numbers are to be read.
+        problems: sentences about counts that were left out.
+    """
+
+    blocks: Sequence[BlockOfClasses]
+    note: str
+    problems: Sequence[str]
+
+
+def show_classes(results: Results, found: FoundConfusion, *, every: bool = False) -> Classes:
+    """Make what the page shows of classes.
+
+    Args:
+        results: what its runs have to say.
+        found: the confusion counts of its runs.
+        every: show all strategies, not the first few that get figures of their own.
+
+    Returns:
+        The part of the report; without blocks where nothing was counted.
+    """
+    if found.frame.empty:
+        return Classes((), "", found.problems)
+    blocks = []
+    for block in singled_out(results, every=every):
+        counts, accuracies = _of(found.frame, block), _of(found.classes, block)
+        if len(counts):
+            order = _order(counts, [results.records[run].data.get("class_order", []) for run in set(counts["run"])])
+            blocks.append(_block(block, counts, accuracies, order))
+    return Classes(blocks, NOTE, found.problems)
+
+
+def confusion_matrices(counts: pd.DataFrame, order: Sequence[int]) -> dict[str, Array]:
+    """Row-normalised confusion matrices of one stream, strategy and base optimizer, over all experiences.
+
+    Args:
+        counts: class, predicted and count of each rule and seed.
+        order: the K classes.
+
+    Returns:
+        Rule to ``(K, K)``, the mean over seeds: row c, column d is the fraction of the images of class c that were
+        predicted as class d; NaN in the row of a class without images.
+    """
+    place = {label: k for k, label in enumerate(order)}
+    matrices = {}
+    for rule, of_rule in counts.groupby("rule", sort=False):
+        stack = np.zeros((of_rule["seed"].nunique(), len(order), len(order)))
+        for matrix, (_, run) in zip(stack, of_rule.groupby("seed"), strict=True):
+            np.add.at(matrix, (run["class"].map(place), run["predicted"].map(place)), run["count"])
+        total = stack.sum(axis=2, keepdims=True)
+        matrices[str(rule)] = mean_over_seeds(np.where(total > 0, stack / np.maximum(total, 1), np.nan))
+    return matrices
+
+
+def _of(table: pd.DataFrame, block: Block) -> pd.DataFrame:
+    same = (table["stream"] == block.stream) & (table["strategy"] == block.strategy)
+    return table[same & (table["base_optimizer"] == block.base_optimizer)]
+
+
+def _order(counts: pd.DataFrame, orders: Sequence[Sequence[int]]) -> list[int]:
+    """The classes in the order in which they are met where all runs have the same one, else ascending."""
+    classes = {int(label) for column in ("class", "predicted") for label in counts[column].unique()}
+    if all(list(order) == list(orders[0]) for order in orders) and classes <= set(orders[0]):
+        return list(orders[0])
+    return sorted(classes)
+
+
+def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: Sequence[int]) -> BlockOfClasses:
+    matrices = confusion_matrices(counts, order)
+    numbers = " Numbers are rounded to two decimals." if len(order) <= MOST_ANNOTATED else ""
+    title = ", ".join((block.stream, block.strategy, block.base_optimizer))
+    figure = draw_squares(
+        file_name("confusion-matrix", block.stream, block.strategy, block.base_optimizer),
+        f"Confusion matrices: {title}",
+        "Confusion matrix of each rule after the last experience, over the test images of all experiences, mean over "
+        "seeds. Row c, column d: fraction of the images of class c that were predicted as class d. Classes are called "
+        f"by their labels in the data set, in the order of the table.{numbers}",
+        matrices,
+        Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order]),
+    )
+    cells = dict(list(accuracies.groupby("class")))
+    rows = [_row(label, cells[label], list(matrices)) for label in order if label in cells]
+    return BlockOfClasses(title, list(matrices), rows, figure)
+
+
+def _row(label: int, own: pd.DataFrame, rules: Sequence[str]) -> tuple[str, str, list[str]]:
+    name = str(own["class_name"].iloc[0])
+    by_seed = own.drop_duplicates("seed").sort_values("seed")["experience"]
+    met = ["several" if pd.isna(experience) else str(experience) for experience in by_seed]
+    cells = []
+    for rule in rules:
+        values = own.loc[own["rule"] == rule, "accuracy"]
+        cells.append(mean_and_std(float(values.mean()), float(values.std())))
+    return name if name == str(label) else f"{name} ({label})", met[0] if len(set(met)) == 1 else ", ".join(met), cells

@@ -1,0 +1,161 @@
+"""Which class test images were predicted as: as one tidy frame, and as accuracies of single classes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+
+from lifelong_lb.config import UserError
+from lifelong_lb.reports.results import KEYS, Results
+from lifelong_lb.store import ResultFolder, RunRecord
+
+CLASS_COLUMNS = [*KEYS, "class", "class_name", "experience", "images", "accuracy"]
+"""Columns of ``class_accuracy.csv``."""
+
+
+@dataclass(frozen=True)
+class FoundConfusion:
+    """The confusion counts of a folder's done runs after their last experience.
+
+    Attributes:
+        frame: one row a combination that occurred: ``KEYS``, evaluated, class, predicted and count; empty for none.
+        classes: accuracy on each class, columns :data:`CLASS_COLUMNS`; likewise.
+        problems: sentences about counts that were left out.
+    """
+
+    frame: pd.DataFrame
+    classes: pd.DataFrame
+    problems: Sequence[str] = ()
+
+
+def load_confusion(out: str | PathLike[str]) -> pd.DataFrame:
+    """Read the confusion counts of all runs of a result folder.
+
+    Args:
+        out: the folder. Its study asks for them with ``evaluation: {confusion: true}``.
+
+    Returns:
+        One row a combination that occurred: run, stream, strategy, rule, base_optimizer and seed as in
+        ``results.csv``; ``trained``, the experience trained on last; ``evaluated``, the one whose test images were
+        shown; ``class`` and ``predicted``, the data set's own labels; and ``count``, the number of images. In the
+        task-incremental scenario predictions lie within the experience's own classes; in permuted and rotated streams
+        all classes occur in every experience. For a stream that you have added, labels are those that the model is
+        asked for.
+
+    Raises:
+        UserError: when the folder holds none, or a file is damaged.
+    """
+    folder = ResultFolder(Path(out))
+    study = folder.read_study()
+    if study is None:
+        raise UserError(f"{out}: no results here (no study.json)")
+    labels, seeds = study.labels(), study.seeds()
+    frames = []
+    for run in labels:
+        frame = folder.read_confusion(run)
+        if frame is not None:
+            own = [*frame.columns]
+            frames.append(frame.assign(run=run, seed=seeds[run], **labels[run])[[*KEYS, *own]])
+    if not frames:
+        raise UserError(f"{out}: no confusion counts here; a study asks for them with evaluation: {{confusion: true}}")
+    return pd.concat(frames, ignore_index=True)
+
+
+def per_class_accuracy(confusion: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy on the images of each class.
+
+    Args:
+        confusion: from :func:`load_confusion`, or some of its rows or columns: ``class``, ``predicted`` and ``count``,
+            and further ones that say what is told apart.
+
+    Returns:
+        One row a class and combination of the further columns, in which ``images`` is the number of its images and
+        ``accuracy`` the fraction of them that were predicted as what they are. Leave the column ``evaluated`` out for
+        a class's accuracy over all experiences.
+
+    Example:
+        >>> counts = [(0, 0, 6), (0, 1, 2), (1, 1, 5)]
+        >>> per_class_accuracy(pd.DataFrame(counts, columns=["class", "predicted", "count"]))
+           class  images  accuracy
+        0      0       8      0.75
+        1      1       5      1.00
+    """
+    keys = [column for column in confusion.columns if column not in ("predicted", "count")]
+    right = confusion["count"].where(confusion["class"] == confusion["predicted"], 0)
+    sums = confusion[keys].assign(images=confusion["count"], right=right)
+    table: pd.DataFrame = sums.groupby(keys, sort=False, dropna=False, as_index=False).sum()
+    table["accuracy"] = table["right"] / table["images"]
+    return table.drop(columns="right")
+
+
+def collect_confusion(folder: ResultFolder, results: Results) -> FoundConfusion:
+    """Read the confusion counts of all done runs, as they are after the last experience.
+
+    Args:
+        folder: the result folder.
+        results: what its runs have to say.
+
+    Returns:
+        What was found. Counts that contradict a run's accuracy matrix are left out.
+    """
+    frames, problems = [], []
+    for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
+        run = str(key["run"])
+        try:
+            frame = results.homes.get(run, folder).read_confusion(run)
+            if frame is None:
+                continue
+            _check(frame, results.records[run])
+        except (UserError, ValueError) as error:
+            problems.append(f"run {run}: its confusion counts are left out, they are damaged ({error})")
+            continue
+        last = frame[frame["trained"] == frame["trained"].max()].drop(columns="trained")
+        frames.append(last.assign(**{column: key[column] for column in KEYS})[[*KEYS, *last.columns]])
+    if not frames:
+        nothing = pd.DataFrame(columns=[*KEYS, "evaluated", "class", "predicted", "count"])
+        return FoundConfusion(nothing, pd.DataFrame(columns=CLASS_COLUMNS), problems)
+    whole = pd.concat(frames, ignore_index=True)
+    return FoundConfusion(whole, class_table(whole, results.records), problems)
+
+
+def _check(frame: pd.DataFrame, record: RunRecord) -> None:
+    right = frame["count"].where(frame["class"] == frame["predicted"], 0)
+    sums = frame.assign(right=right).groupby(["trained", "evaluated"])[["right", "count"]].sum()
+    found = dict(zip(sums.index, sums["right"] / sums["count"], strict=True))
+    if found != {(i, j): accuracy for i, j, accuracy in record.accuracy}:
+        raise ValueError("they contradict its accuracy matrix")
+
+
+def class_table(confusion: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd.DataFrame:
+    """Accuracy on each class after the last experience.
+
+    Args:
+        confusion: the counts, see :class:`FoundConfusion`.
+        records: the runs' records, which know the names of classes.
+
+    Returns:
+        One row a run and class, columns :data:`CLASS_COLUMNS`; the experience is that whose test part holds the class,
+        empty where several do.
+    """
+    table = per_class_accuracy(confusion.drop(columns="evaluated"))
+    where = confusion.groupby(["run", "class"])["evaluated"].agg(["min", "max"])
+    alone = where["min"].where(where["min"] == where["max"]).astype("Int64").rename("experience")
+    table = table.join(alone, on=["run", "class"])
+    names = {run: names_of_classes(records[run]) for run in dict.fromkeys(table["run"])}
+    pairs = zip(table["run"], table["class"], strict=True)
+    table["class_name"] = [names[run].get(label, str(label)) for run, label in pairs]
+    return table[CLASS_COLUMNS]
+
+
+def names_of_classes(record: RunRecord) -> dict[int, str]:
+    """Names of a run's classes.
+
+    Args:
+        record: of the run.
+
+    Returns:
+        The data set's own label to the class's name, in the order in which classes are met; empty where none are known.
+    """
+    return dict(zip(record.data.get("class_order", ()), record.data.get("class_names", ()), strict=False))

@@ -1,0 +1,42 @@
+"""What runs have recorded, each in a file of its own, as one Parquet file for all of them."""
+
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+
+from lifelong_lb.config import UserError
+from lifelong_lb.reports.results import KEYS, Results
+from lifelong_lb.store import ResultFolder
+
+Read = Callable[[ResultFolder, str], pd.DataFrame | None]
+RECORDED: dict[str, Read] = {
+    "continual": ResultFolder.read_continual,
+    "confusion": ResultFolder.read_confusion,
+    "diagnostics": ResultFolder.read_diagnostics,
+}
+"""Name of a file to what reads a run's part of it. The CSV files in the runs' folders are what counts."""
+
+
+def write_recorded(folder: ResultFolder, results: Results) -> None:
+    """Write ``continual.parquet``, ``confusion.parquet`` and ``diagnostics.parquet``, where Parquet is wanted.
+
+    Args:
+        folder: the result folder.
+        results: what its runs have to say; files that cannot be read are left out.
+    """
+    for name, read in RECORDED.items():
+        if folder.wants_parquet(name):
+            frames = list(_frames(folder, results, read))
+            if frames:
+                folder.write_parquet(name, pd.concat(frames, ignore_index=True))
+
+
+def _frames(folder: ResultFolder, results: Results, read: Read) -> Iterator[pd.DataFrame]:
+    for key in results.runs[KEYS].to_dict("records"):
+        run = str(key["run"])
+        try:
+            frame = read(results.homes.get(run, folder), run)
+        except UserError:
+            continue
+        if frame is not None:
+            yield frame.assign(**{column: key[column] for column in KEYS})[[*KEYS, *frame.columns]]
