@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lifelong_lb.config import UserError
-    from lifelong_lb.reports import load_continual, load_diagnostics, load_landscape, load_results
+    from lifelong_lb.reports import load_continual, load_diagnostics, load_landscape, load_results, read_matrices
     from lifelong_lb.studies import measure_landscape, run_study
 
 __version__ = "0.1.0"
@@ -20,6 +20,7 @@ __all__ = [
     "load_landscape",
     "load_results",
     "measure_landscape",
+    "read_matrices",
     "run_study",
 ]
 
@@ -30,6 +31,7 @@ _HOMES = {
     "load_landscape": "reports",
     "load_results": "reports",
     "measure_landscape": "studies",
+    "read_matrices": "reports",
     "run_study": "studies",
 }
 

@@ -117,16 +117,20 @@ def report(
     every_figure: Annotated[
         bool, typer.Option("--all-figures", help="Draw single strategies in large reports, too: all of them.")
     ] = False,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option("--with", metavar="CSV", help="Accuracies that another framework has measured; needs --out."),
+    ] = None,
 ) -> None:
     """Make tables, figures and report anew from the stored runs of DIR, or one report of several folders."""
-    from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, write_report
+    from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, with_imported, write_report
     from lifelong_lb.store import ResultFolder
 
     target = out or folders[0]
     results = None
-    if len(folders) > 1 or out is not None:
+    if len(folders) > 1 or out is not None or others:
         target = _place_for_a_joint_report(folders, out)
-        results = collect_all([ResultFolder(folder) for folder in folders])
+        results = with_imported(collect_all([ResultFolder(folder) for folder in folders]), others or ())
     folder = ResultFolder(target)
     results = write_report(folder, results, baseline=baseline, metrics=metrics, every_figure=every_figure)
     if baseline is not None or metrics:
@@ -335,7 +339,7 @@ def _place_for_a_joint_report(folders: list[Path], out: Path | None) -> Path:
     from lifelong_lb.config import UserError
 
     if out is None:
-        raise UserError("a report of several folders needs --out DIR, a folder of its own")
+        raise UserError("a report of several folders, or with other matrices, needs --out DIR, a folder of its own")
     taken = {folder.resolve() for folder in folders}
     if (out / "runs").exists() or (out / "study.json").exists() or out.resolve() in taken:
         raise UserError(

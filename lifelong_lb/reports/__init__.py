@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lifelong_lb.reports.continual import continual_metrics, load_continual
     from lifelong_lb.reports.diagnostics import load_diagnostics
     from lifelong_lb.reports.figures import draw_figures
+    from lifelong_lb.reports.imported import read_matrices, with_imported
     from lifelong_lb.reports.joined import collect_all
     from lifelong_lb.reports.landscape import correlation_table, flatness_table, load_landscape
     from lifelong_lb.reports.plain_text import comparisons_text, summary_text
@@ -40,9 +41,11 @@ __all__ = [
     "load_landscape",
     "load_results",
     "matrix_of",
+    "read_matrices",
     "readable_table",
     "summary_table",
     "summary_text",
+    "with_imported",
     "write_report",
     "write_tables",
 ]
@@ -67,9 +70,11 @@ _HOMES = {
     "load_landscape": "landscape",
     "load_results": "build",
     "matrix_of": "results",
+    "read_matrices": "imported",
     "readable_table": "tables",
     "summary_table": "summary",
     "summary_text": "plain_text",
+    "with_imported": "imported",
     "write_report": "build",
     "write_tables": "build",
 }

@@ -1,7 +1,7 @@
 """From the stored runs to the two tidy frames that everything else is made from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,7 @@ class Results:
         missing: number of runs that were asked for and have not ended yet, or were left out.
         left_out: ids of those that were left out, for a reason told in the problems.
         homes: where runs lie that several folders were read for, by run id.
+        imported: ids of runs that another framework has done, whose seeds pair with nothing.
     """
 
     runs: pd.DataFrame
@@ -59,6 +60,12 @@ class Results:
     missing: int = 0
     left_out: frozenset[str] = frozenset()
     homes: Mapping[str, ResultFolder] = field(default_factory=dict)
+    imported: frozenset[str] = frozenset()
+
+    def own(self) -> "Results":
+        """The results without the runs of other frameworks."""
+        runs, accuracy = (frame[~frame["run"].isin(list(self.imported))] for frame in (self.runs, self.accuracy))
+        return replace(self, runs=runs, accuracy=accuracy, imported=frozenset())
 
 
 def collect(folder: ResultFolder) -> Results:
@@ -104,11 +111,10 @@ def _has_runs(folder: ResultFolder) -> bool:
 
 
 def _numbers(record: RunRecord) -> dict[str, float | int | str]:
-    known = {**METRICS, **ADDED_METRICS}
-    numbers: dict[str, float | int | str] = {name: float("nan") for name in (*known, *REFERENCED)}
+    numbers: dict[str, float | int | str] = {name: float("nan") for name in (*METRICS, *ADDED_METRICS, *REFERENCED)}
     if record.status == "done":
         matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
-        numbers |= {name: metric.function(matrix) for name, metric in known.items()}
+        numbers |= metrics_of(matrix)
         if record.initial_accuracy:
             numbers["forward_transfer"] = forward_transfer(matrix, record.initial_accuracy)
     return {
@@ -121,6 +127,18 @@ def _numbers(record: RunRecord) -> dict[str, float | int | str]:
         "peak_memory": _or_nan(record.peak_memory),
         "status": record.status,
     }
+
+
+def metrics_of(matrix: AccuracyMatrix) -> dict[str, float]:
+    """The metrics of an accuracy matrix.
+
+    Args:
+        matrix: the matrix.
+
+    Returns:
+        The columns of ``results.csv`` that need nothing else; NaN where undefined.
+    """
+    return {name: metric.function(matrix) for name, metric in {**METRICS, **ADDED_METRICS}.items()}
 
 
 def _or_nan(number: int | None) -> float:
