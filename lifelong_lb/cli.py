@@ -67,6 +67,10 @@ def run(
             "never.",
         ),
     ] = "10",
+    loggers: Annotated[
+        list[str] | None,
+        typer.Option("--logger", metavar="NAME", help="Tell it how runs go: tensorboard, wandb or mlflow; repeatable."),
+    ] = None,
 ) -> None:
     """Run what is missing of a study; write tables and report into DIR. Several may do so at once, and share the runs.
 
@@ -96,6 +100,7 @@ def run(
             timeout=None if timeout is None else seconds("--timeout", timeout),
             checkpoint_every=_seconds("--checkpoint-every", checkpoint_every),
             watcher=watcher,
+            loggers=loggers or (),
         )
     asked = {run.config.run_id for run in expand(checked)}
     _conclude(out, results, asked, err=as_json)

@@ -90,7 +90,7 @@ def collect(folder: ResultFolder) -> Results:
     measured = study.study.evaluation.every is not None
     for run, record in records.items():
         key = {"run": run, **labels[run], "seed": seeds[run]}
-        numbers = _numbers(record)
+        numbers = numbers_of(record)
         if measured and record.status == "done":
             try:
                 numbers |= _continual_numbers(folder, record)
@@ -110,7 +110,15 @@ def _has_runs(folder: ResultFolder) -> bool:
     return folder.runs_path.is_dir() and any(not p.name.startswith(".") for p in folder.runs_path.iterdir())
 
 
-def _numbers(record: RunRecord) -> dict[str, float | int | str]:
+def numbers_of(record: RunRecord) -> dict[str, float | int | str]:
+    """What there is to say of a run in numbers.
+
+    Args:
+        record: what it has left behind.
+
+    Returns:
+        Columns of ``results.csv``: its metrics, what it cost, and its status; NaN where undefined.
+    """
     numbers: dict[str, float | int | str] = {name: float("nan") for name in (*METRICS, *ADDED_METRICS, *REFERENCED)}
     if record.status == "done":
         matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
