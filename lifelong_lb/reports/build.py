@@ -62,7 +62,7 @@ def _write_report(
     compared = comparison_table(results, baseline, metrics)
     summary = _write_tables(folder, results)
     folder.write_table("comparisons", compared)
-    tables = {"results": results.runs, "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
+    tables = {"results": results.table(), "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
     folder.write_table("columns", column_definitions(tables))
     folder.write_file("summary.md", summary_markdown(results, summary, compared))
     folder.write_file("summary.tex", summary_latex(results, summary))
@@ -136,7 +136,7 @@ def load_results(
 
 def _write_tables(folder: ResultFolder, results: Results) -> pd.DataFrame:
     summary = summary_table(results)
-    folder.write_table("results", results.runs)
+    folder.write_table("results", results.table())
     folder.write_table("accuracy", results.accuracy)
     folder.write_table("summary", summary)
     return summary

@@ -28,7 +28,10 @@ _OWN = {
         "evaluated": "index j, from 0, of the experience evaluated, on its test part or the stream's validation part",
         "accuracy": "R[i, j], the fraction of its images that are classified correctly",
     },
-    "results": {"status": "how the run ended: done, failed, diverged or timeout; metrics are empty unless done"},
+    "results": {
+        "status": "how the run ended: done, failed, diverged or timeout; metrics are empty unless done",
+        "imported": "whether another framework has measured the run, which then pairs with no other",
+    },
     "summary": {
         "seeds": "done runs, over which the row is taken",
         "not_done": "runs that were asked for and are not done",

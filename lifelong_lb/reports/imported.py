@@ -114,7 +114,7 @@ def with_imported(results: Results, paths: Sequence[Path]) -> Results:
         frames.append((runs, accuracy))
         problems += _sentences(path, runs, results.runs)
     joined = [_stacked([pair[which] for pair in frames]) for which in (0, 1)]
-    imported = frozenset(run for run, home in homes.items() if home != "the result folders")
+    imported = results.imported.union(run for run, home in homes.items() if home != "the result folders")
     return replace(
         results, runs=joined[0], accuracy=joined[1], problems=[*results.problems, *problems], imported=imported
     )

@@ -31,6 +31,8 @@ _SIZES = ["samples_seen", "parameters", "peak_memory"]
 _FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED, *_SIZES]
 RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
 ACCURACY_COLUMNS = [*KEYS, "trained", "evaluated", "accuracy"]
+IMPORTED = "imported"
+"""Column of ``results.csv`` that says which runs another framework has done, where there are such."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class Results:
         """The results without the runs of other frameworks."""
         runs, accuracy = (frame[~frame["run"].isin(list(self.imported))] for frame in (self.runs, self.accuracy))
         return replace(self, runs=runs, accuracy=accuracy, imported=frozenset())
+
+    def table(self) -> pd.DataFrame:
+        """The runs as ``results.csv`` holds them, with a column :data:`IMPORTED` where some are."""
+        marks = self.runs["run"].isin(list(self.imported))
+        return self.runs.assign(**{IMPORTED: marks}) if self.imported else self.runs
 
 
 def collect(folder: ResultFolder) -> Results:
@@ -190,6 +197,7 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
     if not (folder.path / "results.csv").is_file():
         raise UserError(f"{folder.path}: no results here (neither study.json with runs/ nor results.csv)")
     runs, accuracy = folder.read_table("results"), folder.read_table("accuracy")
+    imported = frozenset(runs.loc[runs.pop(IMPORTED), "run"]) if IMPORTED in runs else frozenset()
     for name, frame, columns in (("results", runs, RESULT_COLUMNS), ("accuracy", accuracy, ACCURACY_COLUMNS)):
         lacking = [column for column in columns if column not in frame and column not in _FURTHER]
         if lacking:
@@ -198,7 +206,7 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
             if column not in frame:
                 frame[column] = float("nan")
     missing = len(set(study.labels()) - set(runs["run"])) if study else 0
-    return Results(runs, accuracy, study, missing=missing)
+    return Results(runs, accuracy, study, missing=missing, imported=imported)
 
 
 def continual_accuracy(run: pd.DataFrame) -> ContinualAccuracy:

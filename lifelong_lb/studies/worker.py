@@ -119,10 +119,10 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
 
 def _tell(scratch: Path, progress: Progress, loggers: Loggers) -> None:
     """Let launcher and loggers know how far the run has come; that one cannot be told is no reason to stop."""
-    progress.logged.append(values_of(progress))
-    loggers.learnt(progress)
     with contextlib.suppress(OSError):
         write_how_far(scratch, HowFar.of(progress.experiences, progress.accuracy))
+    progress.logged.append(values_of(progress))
+    loggers.learnt(progress)
 
 
 def _say(line: str) -> None:

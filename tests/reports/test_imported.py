@@ -215,6 +215,13 @@ def test_the_report_shows_them(beside, tmp_path):
     assert "comparisons across them are not paired" in page
     assert "nan" not in re.sub(r"<svg.*?</svg>|data:[^\"]*", "", page, flags=re.S).lower()
     assert set(target.read_table("comparisons")["rule"]) == {"sam"}
+    columns = target.read_table("columns")
+    assert columns.loc[columns["column"] == "imported", "file"].tolist() == ["results.csv"]
+    assert columns["definition"].notna().all()
+    again = collect_all([target])  # tables alone, which still know what pairs with nothing
+    assert again.imported == collect(target).imported == set(target.read_table("results")["run"][4:])
+    assert list(again.runs.columns) == list(collect(folder).runs.columns)
+    assert set(comparison_table(again)["rule"]) == {"sam"}
 
 
 def test_the_documented_script_writes_such_a_file(tmp_path, monkeypatch):
