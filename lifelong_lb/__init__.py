@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         load_landscape,
         load_results,
         pivot,
+        read_matrices,
     )
     from lifelong_lb.studies import measure_landscape, run_study
 
@@ -31,6 +32,7 @@ __all__ = [
     "load_results",
     "measure_landscape",
     "pivot",
+    "read_matrices",
     "run_study",
 ]
 
@@ -44,6 +46,7 @@ _HOMES = {
     "load_results": "reports",
     "measure_landscape": "studies",
     "pivot": "reports",
+    "read_matrices": "reports",
     "run_study": "studies",
 }
 

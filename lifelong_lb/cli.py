@@ -67,6 +67,10 @@ def run(
             "never.",
         ),
     ] = "10",
+    loggers: Annotated[
+        list[str] | None,
+        typer.Option("--logger", metavar="NAME", help="Tell it how runs go: tensorboard, wandb or mlflow; repeatable."),
+    ] = None,
 ) -> None:
     """Run what is missing of a study; write tables and report into DIR. Several may do so at once, and share the runs.
 
@@ -96,6 +100,7 @@ def run(
             timeout=None if timeout is None else seconds("--timeout", timeout),
             checkpoint_every=_seconds("--checkpoint-every", checkpoint_every),
             watcher=watcher,
+            loggers=loggers or (),
         )
     asked = {run.config.run_id for run in expand(checked)}
     _conclude(out, results, asked, err=as_json)
@@ -121,16 +126,20 @@ def report(
         bool, typer.Option("--all-figures", help="Draw single strategies in large reports, too: all of them.")
     ] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write tables as Parquet, too.")] = False,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option("--with", metavar="CSV", help="Accuracies that another framework has measured; needs --out."),
+    ] = None,
 ) -> None:
     """Make tables, figures and report anew from the stored runs of DIR, or one report of several folders."""
-    from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, write_report
+    from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, with_imported, write_report
     from lifelong_lb.store import ResultFolder
 
     target = out or folders[0]
     results = None
-    if len(folders) > 1 or out is not None:
+    if len(folders) > 1 or out is not None or others:
         target = _place_for_a_joint_report(folders, out)
-        results = collect_all([ResultFolder(folder) for folder in folders])
+        results = with_imported(collect_all([ResultFolder(folder) for folder in folders]), others or ())
     folder = ResultFolder(target)
     results = write_report(
         folder,
@@ -347,7 +356,7 @@ def _place_for_a_joint_report(folders: list[Path], out: Path | None) -> Path:
     from lifelong_lb.config import UserError
 
     if out is None:
-        raise UserError("a report of several folders needs --out DIR, a folder of its own")
+        raise UserError("a report of several folders, or with other matrices, needs --out DIR, a folder of its own")
     taken = {folder.resolve() for folder in folders}
     if (out / "runs").exists() or (out / "study.json").exists() or out.resolve() in taken:
         raise UserError(

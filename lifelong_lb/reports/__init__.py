@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lifelong_lb.reports.continual import continual_metrics, load_continual
     from lifelong_lb.reports.diagnostics import load_diagnostics
     from lifelong_lb.reports.figures import draw_figures
+    from lifelong_lb.reports.imported import read_matrices, with_imported
     from lifelong_lb.reports.joined import collect_all
     from lifelong_lb.reports.landscape import correlation_table, flatness_table, load_landscape
     from lifelong_lb.reports.paired import PairedComparison, compare
@@ -49,9 +50,11 @@ __all__ = [
     "matrix_of",
     "per_class_accuracy",
     "pivot",
+    "read_matrices",
     "readable_table",
     "summary_table",
     "summary_text",
+    "with_imported",
     "write_report",
     "write_tables",
 ]
@@ -82,9 +85,11 @@ _HOMES = {
     "per_class_accuracy": "confusion",
     "Pivot": "pivots",
     "pivot": "pivots",
+    "read_matrices": "imported",
     "readable_table": "tables",
     "summary_table": "summary",
     "summary_text": "plain_text",
+    "with_imported": "imported",
     "write_report": "build",
     "write_tables": "build",
 }

@@ -82,7 +82,7 @@ def _write_report(
     compared = comparison_table(results, baseline, metrics, test)
     summary = _write_tables(folder, results)
     folder.write_table("comparisons", compared)
-    tables = {"results": results.runs, "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
+    tables = {"results": results.table(), "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
     counted = collect_confusion(folder, results)
     if len(counted.classes):
         tables["class_accuracy"] = counted.classes
@@ -163,7 +163,7 @@ def load_results(
 
 def _write_tables(folder: ResultFolder, results: Results) -> pd.DataFrame:
     summary = summary_table(results)
-    folder.write_table("results", results.runs)
+    folder.write_table("results", results.table())
     folder.write_table("accuracy", results.accuracy)
     folder.write_table("summary", summary)
     return summary

@@ -43,7 +43,10 @@ _OWN = {
         "images": "evaluated images of the class, over all experiences",
         "accuracy": "the fraction of them that are classified correctly after the last experience",
     },
-    "results": {"status": "how the run ended: done, failed, diverged or timeout; metrics are empty unless done"},
+    "results": {
+        "status": "how the run ended: done, failed, diverged or timeout; metrics are empty unless done",
+        "imported": "whether another framework has measured the run, which then pairs with no other",
+    },
     "summary": {
         "seeds": "done runs, over which the row is taken",
         "not_done": "runs that were asked for and are not done",

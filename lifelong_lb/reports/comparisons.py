@@ -86,11 +86,13 @@ def comparison_table(
     Returns:
         One row a comparison, columns :data:`COMPARISON_COLUMNS`: ``pairs`` seeds under which both are done and defined;
         the statistics of :class:`~lifelong_lb.evaluation.Comparison`, differences being the rule's value minus the
-        baseline's; ``p_holm`` corrected for the ``family`` comparisons of the metric that have a p-value.
+        baseline's; ``p_holm`` corrected for the ``family`` comparisons of the metric that have a p-value. Imported
+        runs, whose seeds pair with nothing, are left out.
 
     Raises:
         UserError: when there is no such rule, metric or test.
     """
+    results = results.own()
     rules = labels_of(results, "rule")
     wanted = _checked(results, metrics)
     if baseline is not None and baseline not in rules:

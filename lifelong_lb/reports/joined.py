@@ -54,7 +54,8 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
     frames = pd.concat(runs, ignore_index=True), pd.concat(accuracy, ignore_index=True)
     left_out = frozenset(run for results in found for run in results.left_out)
     homes_of_runs = {run: folders[place] for run, place in homes.items()}
-    joint = Results(*frames, None, records, problems, left_out=left_out, homes=homes_of_runs)
+    imported = frozenset(run for results in found for run in results.imported)
+    joint = Results(*frames, None, records, problems, left_out=left_out, homes=homes_of_runs, imported=imported)
     _check_distinct(joint.runs)
     return _comparable(joint, len(asked))
 
@@ -105,7 +106,7 @@ def _comparable(joint: Results, asked: int) -> Results:
     )
     problems = [*joint.problems, *about_streams(others, streams), *told]
     left_out = joint.left_out.union(others).difference(runs["run"])
-    return Results(runs, accuracy, None, records, problems, asked - len(runs), left_out, joint.homes)
+    return Results(runs, accuracy, None, records, problems, asked - len(runs), left_out, joint.homes, joint.imported)
 
 
 def _check_distinct(runs: pd.DataFrame) -> None:

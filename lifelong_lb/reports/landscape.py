@@ -72,7 +72,7 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
     Raises:
         UserError: when the folder holds no results.
     """
-    results = results or collect(folder)
+    results = (results or collect(folder)).own()
     frames, problems, settings = [], [], {}
     for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
         run = str(key["run"])

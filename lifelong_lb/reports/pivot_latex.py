@@ -22,7 +22,7 @@ def rules_latex(results: Results, metrics: Sequence[str], test: str = "sign-flip
     Returns:
         A ``table`` environment a metric; a comment when there is nothing to compare.
     """
-    runs = results.runs
+    runs = results.own().runs  # seeds of another framework pair with none of ours
     if runs["rule"].nunique() < 2:
         return "% fewer than two rules: nothing to compare\n"
     index = [column for column in GROUP if column != "rule" and runs[column].nunique() > 1] or ["stream"]

@@ -26,8 +26,9 @@ def draw_ranks(results: Results) -> list[Drawing]:
         results: what a folder's runs have to say.
 
     Returns:
-        The figures; a stream on which a rule has no value does not count.
+        The figures; a stream on which a rule has no value does not count. Imported runs are left out.
     """
+    results = results.own()
     done = results.runs[results.runs["status"] == "done"]
     rules = labels_of(results, "rule")
     found = []

@@ -1,7 +1,7 @@
 """From the stored runs to the two tidy frames that everything else is made from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ _SIZES = ["samples_seen", "parameters", "peak_memory"]
 _FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED, *_SIZES]
 RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
 ACCURACY_COLUMNS = [*KEYS, "trained", "evaluated", "accuracy"]
+IMPORTED = "imported"
+"""Column of ``results.csv`` that says which runs another framework has done, where there are such."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Results:
         missing: number of runs that were asked for and have not ended yet, or were left out.
         left_out: ids of those that were left out, for a reason told in the problems.
         homes: where runs lie that several folders were read for, by run id.
+        imported: ids of runs that another framework has done, whose seeds pair with nothing.
     """
 
     runs: pd.DataFrame
@@ -59,6 +62,17 @@ class Results:
     missing: int = 0
     left_out: frozenset[str] = frozenset()
     homes: Mapping[str, ResultFolder] = field(default_factory=dict)
+    imported: frozenset[str] = frozenset()
+
+    def own(self) -> "Results":
+        """The results without the runs of other frameworks."""
+        runs, accuracy = (frame[~frame["run"].isin(list(self.imported))] for frame in (self.runs, self.accuracy))
+        return replace(self, runs=runs, accuracy=accuracy, imported=frozenset())
+
+    def table(self) -> pd.DataFrame:
+        """The runs as ``results.csv`` holds them, with a column :data:`IMPORTED` where some are."""
+        marks = self.runs["run"].isin(list(self.imported))
+        return self.runs.assign(**{IMPORTED: marks}) if self.imported else self.runs
 
 
 def collect(folder: ResultFolder) -> Results:
@@ -83,7 +97,7 @@ def collect(folder: ResultFolder) -> Results:
     measured = study.study.evaluation.every is not None
     for run, record in records.items():
         key = {"run": run, **labels[run], "seed": seeds[run]}
-        numbers = _numbers(record)
+        numbers = numbers_of(record)
         if measured and record.status == "done":
             try:
                 numbers |= _continual_numbers(folder, record)
@@ -103,12 +117,19 @@ def _has_runs(folder: ResultFolder) -> bool:
     return folder.runs_path.is_dir() and any(not p.name.startswith(".") for p in folder.runs_path.iterdir())
 
 
-def _numbers(record: RunRecord) -> dict[str, float | int | str]:
-    known = {**METRICS, **ADDED_METRICS}
-    numbers: dict[str, float | int | str] = {name: float("nan") for name in (*known, *REFERENCED)}
+def numbers_of(record: RunRecord) -> dict[str, float | int | str]:
+    """What there is to say of a run in numbers.
+
+    Args:
+        record: what it has left behind.
+
+    Returns:
+        Columns of ``results.csv``: its metrics, what it cost, and its status; NaN where undefined.
+    """
+    numbers: dict[str, float | int | str] = {name: float("nan") for name in (*METRICS, *ADDED_METRICS, *REFERENCED)}
     if record.status == "done":
         matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
-        numbers |= {name: metric.function(matrix) for name, metric in known.items()}
+        numbers |= metrics_of(matrix)
         if record.initial_accuracy:
             numbers["forward_transfer"] = forward_transfer(matrix, record.initial_accuracy)
     return {
@@ -121,6 +142,18 @@ def _numbers(record: RunRecord) -> dict[str, float | int | str]:
         "peak_memory": _or_nan(record.peak_memory),
         "status": record.status,
     }
+
+
+def metrics_of(matrix: AccuracyMatrix) -> dict[str, float]:
+    """The metrics of an accuracy matrix.
+
+    Args:
+        matrix: the matrix.
+
+    Returns:
+        The columns of ``results.csv`` that need nothing else; NaN where undefined.
+    """
+    return {name: metric.function(matrix) for name, metric in {**METRICS, **ADDED_METRICS}.items()}
 
 
 def _or_nan(number: int | None) -> float:
@@ -164,6 +197,7 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
     if not (folder.path / "results.csv").is_file():
         raise UserError(f"{folder.path}: no results here (neither study.json with runs/ nor results.csv)")
     runs, accuracy = folder.read_table("results"), folder.read_table("accuracy")
+    imported = frozenset(runs.loc[runs.pop(IMPORTED), "run"]) if IMPORTED in runs else frozenset()
     for name, frame, columns in (("results", runs, RESULT_COLUMNS), ("accuracy", accuracy, ACCURACY_COLUMNS)):
         lacking = [column for column in columns if column not in frame and column not in _FURTHER]
         if lacking:
@@ -172,7 +206,7 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
             if column not in frame:
                 frame[column] = float("nan")
     missing = len(set(study.labels()) - set(runs["run"])) if study else 0
-    return Results(runs, accuracy, study, missing=missing)
+    return Results(runs, accuracy, study, missing=missing, imported=imported)
 
 
 def continual_accuracy(run: pd.DataFrame) -> ContinualAccuracy:

@@ -127,8 +127,9 @@ def verdict(results: Results) -> str:
         results: what a folder's runs have to say.
 
     Returns:
-        One or two sentences.
+        One or two sentences, about the runs that are not imported.
     """
+    results = results.own()
     done = results.runs[results.runs["status"] == "done"]
     if done.empty:
         return "No run is done yet, so there is nothing to compare."
@@ -147,8 +148,9 @@ def status_counts(results: Results) -> dict[str, int]:
 
     Returns:
         ``done``, the other ways to end that occur, ``left out`` where runs cannot be used, and ``not run yet`` where
-        they have not ended.
+        they have not ended. Imported runs are not counted.
     """
+    results = results.own()
     found = Counter(map(str, results.runs["status"]))
     counts = {status: found[status] for status in STATUSES if found[status] or status == "done"}
     others = {"left out": len(results.left_out), "not run yet": results.missing - len(results.left_out)}

@@ -1,5 +1,6 @@
 """From a run's configuration to a strategy that is ready to learn, with all that looks on."""
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class Assembled:
         progress.train_seconds = self.stopwatch.seconds
         progress.samples_seen = self.samples.count
         progress.parameters = sum(p.numel() for p in self.strategy.model.parameters())
+        progress.learning_rate = float(self.strategy.optimizer.param_groups[0].get("lr", math.nan))
         progress.data["loading"] = self.loading.told
 
 

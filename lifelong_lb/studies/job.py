@@ -1,10 +1,26 @@
 """What an executor is handed: one run, and where its images and its results lie."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lifelong_lb.config import RunConfig
+
+
+@dataclass(frozen=True)
+class LoggedAs:
+    """What loggers call a run, beside its configuration.
+
+    Attributes:
+        loggers: keys of :data:`~lifelong_lb.studies.loggers.kinds.LOGGERS`.
+        study: the study's name.
+        labels: column of the result files to the run's label there.
+    """
+
+    loggers: tuple[str, ...]
+    study: str
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -22,6 +38,7 @@ class Job:
         device: what to compute on, as torch knows it; the executor says which where there are several.
         checkpoint_every: seconds of work after which the next experience is followed by a checkpoint; 0 for one after
             each experience, None for no checkpoints.
+        logged: the loggers that are told how it goes, and what they call it; None for no loggers.
     """
 
     config: RunConfig
@@ -32,3 +49,4 @@ class Job:
     environment: dict[str, Any]
     device: str = "cpu"
     checkpoint_every: float | None = None
+    logged: LoggedAs | None = None

@@ -1,5 +1,6 @@
 """What a run has measured so far."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ class Progress:
         train_seconds: seconds spent training so far.
         samples_seen: images of training minibatches so far.
         parameters: numbers that the model is made of, as it is now.
+        learning_rate: that of the last step taken; NaN where the optimizer has none.
         data: what the images were.
         diagnostics: one mapping a recorded pass, where the study asks for them.
         continual: accuracies measured during training, where it asks for them, see
@@ -28,6 +30,8 @@ class Progress:
         budgets: what each experience was given and has spent, see :class:`~lifelong_lb.strategies.Budget`; empty where
             rules take the same number of steps.
         landscape: what was measured of the loss landscape, where the study asks for it.
+        logged: what loggers were told, or would have been: an experience and its numbers, see
+            :func:`~lifelong_lb.studies.loggers.values.values_of`.
         earlier_peaks: of each process that the run was continued from, the most memory in use at a time, see
             :func:`~lifelong_lb.strategies.peak_memory`.
     """
@@ -40,12 +44,14 @@ class Progress:
     train_seconds: float = 0.0
     samples_seen: int = 0
     parameters: int = 0
+    learning_rate: float = math.nan
     data: dict[str, Any] = field(default_factory=dict)
     diagnostics: list[dict[str, float]] = field(default_factory=list)
     continual: list[tuple[int, int, int, float]] = field(default_factory=list)
     confusion: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     budgets: list[dict[str, float]] = field(default_factory=list)
     landscape: list[Row] = field(default_factory=list)
+    logged: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     earlier_peaks: list[int | None] = field(default_factory=list)
 
     @property

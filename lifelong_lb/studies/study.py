@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, S
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.environment import code_version
 from lifelong_lb.studies.executors import EXECUTORS
-from lifelong_lb.studies.job import Job
+from lifelong_lb.studies.job import Job, LoggedAs
 from lifelong_lb.studies.limits import Limits
+from lifelong_lb.studies.loggers.kinds import check_loggers
 from lifelong_lb.studies.queue import RunQueue
 from lifelong_lb.studies.relay import Relay
 from lifelong_lb.studies.watching import Watcher
@@ -46,6 +47,7 @@ class _Options:
         retry: statuses of ended runs that shall be run again.
         timeout: seconds that a run may take; None for as long as it likes.
         checkpoint_every: seconds of work between two checkpoints of a run; None for no checkpoints.
+        loggers: keys of :data:`~lifelong_lb.studies.loggers.kinds.LOGGERS`, which runs tell how they go.
     """
 
     workers: int | None = None
@@ -56,6 +58,7 @@ class _Options:
     retry: Sequence[str] = ()
     timeout: float | None = None
     checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS
+    loggers: Sequence[str] = ()
 
 
 def run_study(
@@ -71,6 +74,7 @@ def run_study(
     timeout: float | None = None,
     checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS,
     watcher: Watcher | None = None,
+    loggers: Sequence[str] = (),
 ) -> Results:
     """Run what is missing of a study, and write its tables and report.
 
@@ -92,6 +96,8 @@ def run_study(
         checkpoint_every: seconds of work after which a run saves itself when it has finished an experience, to go on
             from there if its process is killed; 0 for after each experience, None for never.
         watcher: is told how it goes.
+        loggers: ``"tensorboard"``, ``"wandb"`` or ``"mlflow"``, any of which runs tell how they go, each in its own
+            process. One that fails does not fail a run.
 
     Returns:
         The results of all runs in the folder.
@@ -101,8 +107,9 @@ def run_study(
             run or written then.
     """
     statuses = (retry,) if isinstance(retry, str) else tuple(retry)
+    called = (loggers,) if isinstance(loggers, str) else tuple(dict.fromkeys(loggers))
     place = None if data is None else Path(data)
-    options = _Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every)
+    options = _Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called)
     _check_options(options)
     limits = Limits.of(options.workers, devices(options.device), options.timeout)
     study = as_study(config)
@@ -119,6 +126,7 @@ def run_study(
         folder.write_study(file)
         session = Session(folder.study_stamp(), statuses)
     jobs = _jobs(runs, file.labels(), folder, roots, checkpoint_every)
+    jobs = [replace(job, logged=LoggedAs(called, study.name, file.labels()[job.config.run_id])) for job in jobs]
     _do(jobs, folder, session, partial(EXECUTORS[executor], limits=limits), watcher or Watcher())
     with folder.locked():  # whoever is last has read every run
         return write_report(folder)
@@ -191,6 +199,7 @@ def _check_options(options: _Options) -> None:
             raise UserError("timeout needs the executor local: nobody could stop a run that is done in this process")
     if options.checkpoint_every is not None and not 0 <= options.checkpoint_every < float("inf"):
         raise UserError(f"checkpoint_every must be a number of seconds >= 0, or None; got {options.checkpoint_every}")
+    check_loggers(options.loggers)
     for status in options.retry:
         if status not in STATUSES or status == "done":
             raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))

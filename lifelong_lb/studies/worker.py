@@ -28,6 +28,8 @@ from lifelong_lb.store import LOG, HowFar, ResultFolder, RunRecord, Status, writ
 from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
 from lifelong_lb.studies.checkpoints import Checkpoints
 from lifelong_lb.studies.job import Job
+from lifelong_lb.studies.loggers.together import Loggers
+from lifelong_lb.studies.loggers.values import values_of
 from lifelong_lb.studies.measured import Progress
 from lifelong_lb.studies.processes import TERMINATED
 from lifelong_lb.studies.run import execute
@@ -72,6 +74,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     status: Status = "done"
     message = trace = ""
     _say(f"run {job.config.run_id}: {job.title}")
+    loggers = Loggers(job, _say)
     try:
         with quiet():
             execute(
@@ -81,7 +84,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
                 device=device,
                 log=_say,
                 keep=partial(write_model, scratch),
-                measured=partial(_tell, scratch, progress),
+                measured=partial(_tell, scratch, progress, loggers),
                 checkpoints=_checkpoints(job, scratch, device, alone),
             )
     except DivergedError as error:
@@ -113,13 +116,16 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     if progress.landscape and job.config.evaluation.landscape is not None:
         write_landscape(scratch, progress.landscape, job.config.evaluation.landscape.model_dump(mode="json"))
     ResultFolder(job.out).write_run(record, scratch, progress.diagnostics, progress.continual, progress.confusion)
+    loggers.end(record)  # may take its time
     return status
 
 
-def _tell(scratch: Path, progress: Progress) -> None:
-    """Let the launcher know how far the run has come; that it cannot be told is no reason to stop."""
+def _tell(scratch: Path, progress: Progress, loggers: Loggers) -> None:
+    """Let launcher and loggers know how far the run has come; that one cannot be told is no reason to stop."""
     with contextlib.suppress(OSError):
         write_how_far(scratch, HowFar.of(progress.experiences, progress.accuracy))
+    progress.logged.append(values_of(progress))
+    loggers.learnt(progress)
 
 
 def _say(line: str) -> None:
