@@ -160,8 +160,10 @@ def _has_ended(one: _Submitted, queue: RunQueue) -> bool:
         elif not queue.is_ours(job):
             queue.put_back(job)
             one.lost = True
-        else:
+        elif ended:
             continue
+        else:
+            break  # the others come after it
         one.runs.remove(job)
     if not one.runs and not ended and one.lost:
         one.job.cancel(check=False)

@@ -3,8 +3,10 @@
 import signal
 import time
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 
 from lifelong_lb.config import UserError
+from lifelong_lb.store import Status
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.errand import Errand, Parcel
 from lifelong_lb.studies.local import SECONDS_FOR_NEWS, how_it_died, how_it_was_late, record
@@ -38,7 +40,7 @@ def do_all(parcel: Parcel, device: str, seconds: float | None) -> None:
         try:
             job = replace(errand.job, device=devices(device)[0])
         except UserError as error:
-            record(errand.job, errand.folder, "failed", str(error))
+            _record(errand, "failed", str(error))
             continue
         do(replace(errand, job=job), seconds)
 
@@ -53,24 +55,41 @@ def do(errand: Errand, seconds: float | None) -> None:
         seconds: how long it may take.
     """
     process = start(errand.job)
-    started = seen = looked = time.monotonic()
     try:
-        while process.is_alive():
-            process.join(SECONDS_BETWEEN_LOOKS)
-            now = time.monotonic()
-            if seconds is not None and now - started >= seconds and process.is_alive():
-                kill(process)
-                process.join()
-                if not errand.is_published():
-                    record(errand.job, errand.folder, "timeout", how_it_was_late(seconds))
-            elif now - looked >= SECONDS_BETWEEN_CLAIMS:
-                looked, holder = now, errand.holder()
-                seen = now if holder == errand.owner else seen
-                if holder != errand.owner and (holder is not None or now - seen > SECONDS_WITHOUT_CLAIM):
-                    return
-        code = process.exitcode or 0
+        late = _watch(process, errand, time.monotonic(), seconds)
     finally:
         terminate([process])
-    if not errand.is_published():
-        time.sleep(SECONDS_TO_BE_ENDED if code in _TOLD_TO_END else SECONDS_FOR_NEWS)
-        record(errand.job, errand.folder, "failed", how_it_died(code))
+    if errand.is_published():
+        return
+    if late and seconds is not None:
+        _record(errand, "timeout", how_it_was_late(seconds))
+        return
+    code = process.exitcode or 0
+    until = time.monotonic() + (SECONDS_TO_BE_ENDED if code in _TOLD_TO_END else SECONDS_FOR_NEWS)
+    while time.monotonic() < until and errand.holder() == errand.owner:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    _record(errand, "failed", how_it_died(code))
+
+
+def _watch(process: BaseProcess, errand: Errand, started: float, seconds: float | None) -> bool:
+    """Wait until a run's process has ended, or is not wanted any more; whether it had used up its time."""
+    seen = looked = started
+    while process.is_alive():
+        process.join(SECONDS_BETWEEN_LOOKS)
+        now = time.monotonic()
+        if seconds is not None and now - started >= seconds and process.is_alive():
+            kill(process)
+            return True
+        if now - looked >= SECONDS_BETWEEN_CLAIMS:
+            looked, holder = now, errand.holder()
+            if holder == errand.owner:
+                seen = now
+            elif holder is not None or now - seen > SECONDS_WITHOUT_CLAIM:
+                break
+    return False
+
+
+def _record(errand: Errand, status: Status, message: str) -> None:
+    """Publish a run that is still the launcher's."""
+    if errand.holder() == errand.owner:
+        record(errand.job, errand.folder, status, message)

@@ -52,7 +52,7 @@ def test_a_job_does_its_runs_one_after_the_other(tmp_path, finished):
     (_, by_slurm), (_, by_processes) = load_results(out), load_results(finished.out)
     found = by_slurm[by_slurm["run"] != late.name].reset_index(drop=True)
     expected = by_processes[by_processes["run"] == found["run"][0]].reset_index(drop=True)
-    assert len(found) == 25
+    assert len(found) == 15
     assert found["accuracy"].tolist() == expected["accuracy"].tolist()
 
 
