@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lifelong_lb.config import UserError
 from lifelong_lb.studies.errand import Parcel
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.limits import Limits, cores
@@ -60,7 +61,7 @@ def run_ray(queue: RunQueue, limits: Limits) -> None:
 
 @contextmanager
 def _connected(limits: Limits) -> Iterator[None]:
-    """Be connected with the cluster of ``$RAY_ADDRESS`` or of the caller, or with one that is gone afterwards."""
+    """Be connected with the caller's cluster or that of ``$RAY_ADDRESS``, else with one that is gone afterwards."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
@@ -68,11 +69,17 @@ def _connected(limits: Limits) -> Iterator[None]:
         yield
         return
     told = {"log_to_driver": False, "logging_level": "ERROR"}
-    if os.environ.get("RAY_ADDRESS"):
+    elsewhere = bool(os.environ.get("RAY_ADDRESS"))
+    if elsewhere:
         ray.init(address="auto", **told)
     else:
         ray.init(address="local", num_cpus=min(limits.workers, cores()), include_dashboard=False, **told)
     try:
+        if not elsewhere and ray.cluster_resources().get("GPU", 0) < limits.cluster.gpus_per_run:
+            raise UserError(
+                f"gpus_per_run {limits.cluster.gpus_per_run}: Ray finds no GPU on this machine, and RAY_ADDRESS names "
+                "no cluster"
+            )
         yield
     finally:
         ray.shutdown()
