@@ -44,7 +44,7 @@ def run(
     workers: Annotated[
         str | None, typer.Option(metavar="N", help="Runs at a time; default: one a core or GPU.")
     ] = None,
-    executor: Annotated[str, typer.Option(help="in-process or local (a process a run).")] = "local",
+    executor: Annotated[str, typer.Option(help="in-process, local (a process a run), slurm or ray.")] = "local",
     device: Annotated[str, typer.Option(help="cpu, cuda, auto, or some CUDA devices: cuda:0,cuda:2.")] = "auto",
     data: DataFolder = None,
     download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
@@ -71,6 +71,13 @@ def run(
         list[str] | None,
         typer.Option("--logger", metavar="NAME", help="Tell it how runs go: tensorboard, wandb or mlflow; repeatable."),
     ] = None,
+    slurm: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A setting of SLURM's jobs, e.g. partition=gpu.")
+    ] = None,
+    runs_per_job: Annotated[
+        str, typer.Option(metavar="N", help="Runs that a job of SLURM does one after the other.")
+    ] = "1",
+    gpus_per_run: Annotated[str, typer.Option(metavar="SHARE", help="How much of a GPU Ray keeps for a run.")] = "0",
 ) -> None:
     """Run what is missing of a study; write tables and report into DIR. Several may do so at once, and share the runs.
 
@@ -80,6 +87,7 @@ def run(
 
     from lifelong_lb.config import expand, read_study
     from lifelong_lb.studies import run_study
+    from lifelong_lb.studies.cluster import parsed_settings
     from lifelong_lb.studies.durations import seconds
     from lifelong_lb.studies.json_lines import JsonWatcher
     from lifelong_lb.studies.progress import ConsoleWatcher
@@ -99,6 +107,9 @@ def run(
             retry=retry or (),
             timeout=None if timeout is None else seconds("--timeout", timeout),
             checkpoint_every=_seconds("--checkpoint-every", checkpoint_every),
+            slurm=parsed_settings(slurm or []),
+            runs_per_job=_whole_number("--runs-per-job", runs_per_job) or 0,
+            gpus_per_run=_number("--gpus-per-run", gpus_per_run),
             watcher=watcher,
             loggers=loggers or (),
         )
@@ -386,6 +397,15 @@ def _whole_number(option: str, text: str | None) -> int | None:
         return None if text is None else int(text)
     except ValueError:
         raise UserError(f"{option} must be a whole number, at least 1; got {text!r}") from None
+
+
+def _number(option: str, text: str) -> float:
+    from lifelong_lb.config import UserError
+
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{option} must be a number; got {text!r}") from None
 
 
 def _seconds(option: str, text: str) -> float | None:

@@ -78,11 +78,12 @@ class Claim:
         return self.owner is not None and self.owner.is_known_to_be_gone()
 
 
-def read_claims(runs_path: Path) -> dict[str, list[Claim]]:
+def read_claims(runs_path: Path, run: str | None = None) -> dict[str, list[Claim]]:
     """All claims of a folder.
 
     Args:
         runs_path: the folder of the runs; it need not exist.
+        run: the run whose claims are wanted; None for all runs.
 
     Returns:
         Run id to its claims, the one that counts last.
@@ -93,7 +94,7 @@ def read_claims(runs_path: Path) -> dict[str, list[Claim]]:
     except FileNotFoundError:
         return found
     for name in names:
-        if (matched := _NAME.fullmatch(name)) is not None:
+        if (matched := _NAME.fullmatch(name)) is not None and run in (None, matched["run"]):
             claim = _read(runs_path / name, matched["run"], int(matched["number"]))
             found.setdefault(claim.run, []).append(claim)
     return {run: sorted(claims, key=lambda claim: claim.number) for run, claims in found.items()}
@@ -155,6 +156,11 @@ class Claims:
         for run in list(self._held):
             self.release(run)
 
+    @property
+    def owner(self) -> Owner:
+        """Who claims."""
+        return self._owner
+
     def take(self, run: str) -> bool:
         """Claim a run. Whoever has got it must look whether it was published in the meantime.
 
@@ -164,13 +170,13 @@ class Claims:
         Returns:
             False when it is in other hands, or in these.
         """
-        before = read_claims(self._runs_path).get(run, [])
+        before = read_claims(self._runs_path, run).get(run, [])
         if before and not self._is_left(before[-1]):
             return False
         claim = self._create(run, before[-1].number + 1 if before else 1)
         if claim is None:
             return False
-        others = [other for other in read_claims(self._runs_path).get(run, []) if other != claim]
+        others = [other for other in read_claims(self._runs_path, run).get(run, []) if other != claim]
         if any(other not in before for other in others):  # made by somebody who had looked at another time
             claim.path.unlink(missing_ok=True)
             return False
@@ -210,7 +216,7 @@ class Claims:
         Returns:
             True when its claim is not one of these, nor left by a process that is known to be gone.
         """
-        found = read_claims(self._runs_path).get(run, [])
+        found = read_claims(self._runs_path, run).get(run, [])
         return bool(found) and run not in self._held and not self._is_left(found[-1])
 
     def tidy(self) -> None:

@@ -391,6 +391,16 @@ class ResultFolder:
             if gone and not claims.are_elsewhere(scratch.name[1:].rpartition(".")[0]):
                 shutil.rmtree(scratch, ignore_errors=True)
 
+    def remove_scratch(self, run: str) -> None:
+        """Remove what processes on any machine have left of a run; for who knows that none is at it any more.
+
+        Args:
+            run: the run's id.
+        """
+        for scratch in self.runs_path.glob(f".{run}.*"):
+            if (scratch / OWNER).is_file():
+                shutil.rmtree(scratch, ignore_errors=True)
+
     @contextmanager
     def locked(self, seconds: float = SECONDS_TO_WAIT) -> Iterator[None]:
         """Be alone in writing ``study.json`` or the tables, which takes moments; the folder must exist.

@@ -46,5 +46,17 @@ def run_in_process(queue: RunQueue, limits: Limits) -> None:
         queue.ended(job)
 
 
-EXECUTORS: dict[str, Executor] = {"in-process": run_in_process, "local": run_local}
+def _slurm(queue: RunQueue, limits: Limits) -> None:
+    from lifelong_lb.studies.slurm import run_slurm
+
+    run_slurm(queue, limits)
+
+
+def _ray(queue: RunQueue, limits: Limits) -> None:
+    from lifelong_lb.studies.ray import run_ray
+
+    run_ray(queue, limits)
+
+
+EXECUTORS: dict[str, Executor] = {"in-process": run_in_process, "local": run_local, "ray": _ray, "slurm": _slurm}
 """Names that the command line knows, and the functions that do the runs."""

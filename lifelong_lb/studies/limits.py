@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from lifelong_lb.studies.cluster import AT_A_TIME, Cluster
 
 
 @dataclass(frozen=True)
@@ -10,14 +12,33 @@ class Limits:
     """How much a launcher takes on.
 
     Attributes:
-        workers: runs at a time, >= 1.
-        devices: what they compute on, in turn; at least one.
+        workers: runs, or jobs of a cluster, at a time, >= 1.
+        devices: what they compute on, in turn; at least one. On a cluster it is one word, which machines there
+            understand each for themselves.
         seconds: how long a run may take; None for as long as it likes.
+        cluster: how runs are given to a cluster.
     """
 
     workers: int
     devices: Sequence[str]
     seconds: float | None = None
+    cluster: Cluster = field(default_factory=Cluster)
+
+    @classmethod
+    def of_cluster(cls, workers: int | None, device: str, seconds: float | None, cluster: Cluster) -> "Limits":
+        """Limits for runs that are done elsewhere.
+
+        Args:
+            workers: runs or jobs at a time; None for the usual number.
+            device: what they compute on: auto, cpu or cuda.
+            seconds: how long a run may take.
+            cluster: how runs are given to it.
+
+        Returns:
+            The limits; auto is cuda where GPUs were asked for.
+        """
+        word = "cuda" if cluster.wants_gpus else device
+        return cls(workers or AT_A_TIME, [word], seconds, cluster)
 
     @classmethod
     def of(cls, workers: int | None, devices: Sequence[str], seconds: float | None) -> "Limits":

@@ -75,7 +75,7 @@ def run_local(queue: RunQueue, limits: Limits) -> None:
         terminate([one.process for one in running.values()])
 
 
-def record(job: Job, folder: ResultFolder, status: Status, message: str) -> None:
+def record(job: Job, folder: ResultFolder, status: Status, message: str, trace: str = "") -> None:
     """Publish a run for a process that has published nothing.
 
     Args:
@@ -83,12 +83,40 @@ def record(job: Job, folder: ResultFolder, status: Status, message: str) -> None
         folder: the result folder.
         status: how it ended.
         message: what there is to say.
+        trace: what there is to say at length.
     """
     config, run = job.config.to_json(), job.config.run_id
     log = folder.salvaged_log(run)
     with folder.new_run(run) as scratch:
-        (scratch / LOG).write_text(f"{log}{message}\n", encoding="utf-8")
-        folder.write_run(RunRecord(run, config, status, message=message, environment=job.environment), scratch)
+        (scratch / LOG).write_text(f"{log}{message}\n{trace}", encoding="utf-8")
+        result = RunRecord(run, config, status, message=message, traceback=trace, environment=job.environment)
+        folder.write_run(result, scratch)
+
+
+def how_it_died(code: int) -> str:
+    """Why there is nothing of a run whose process has ended.
+
+    Args:
+        code: the exit code; -n for signal n.
+
+    Returns:
+        A message.
+    """
+    number = signal.SIGTERM if code == TERMINATED else -code
+    how = f"was killed by signal {number:d}" if number > 0 else f"ended with exit code {code}"
+    return f"the run's process {how}{' (out of memory?)' if code == -9 else ''}"
+
+
+def how_it_was_late(limit: float) -> str:
+    """Why a run was stopped that had used up its time.
+
+    Args:
+        limit: seconds it might take.
+
+    Returns:
+        A message.
+    """
+    return f"stopped after {readable(limit)}, the time a run may take"
 
 
 def _start(job: Job, running: Collection[_Running], limits: Limits) -> _Running:
@@ -107,13 +135,7 @@ def _end(one: _Running, queue: RunQueue, limit: float | None = None) -> None:
             queue.put_back(one.job)
             return
         if limit is None:
-            record(one.job, queue.folder, "failed", _how_it_died(one.process.exitcode or 0))
+            record(one.job, queue.folder, "failed", how_it_died(one.process.exitcode or 0))
         else:
-            record(one.job, queue.folder, "timeout", f"stopped after {readable(limit)}, the time a run may take")
+            record(one.job, queue.folder, "timeout", how_it_was_late(limit))
     queue.ended(one.job)
-
-
-def _how_it_died(code: int) -> str:
-    number = signal.SIGTERM if code == TERMINATED else -code
-    how = f"was killed by signal {number:d}" if number > 0 else f"ended with exit code {code}"
-    return f"the run's process {how}{' (out of memory?)' if code == -9 else ''}"

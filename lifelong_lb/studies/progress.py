@@ -14,6 +14,9 @@ from lifelong_lb.store import RunRecord
 from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.lines import LineWatcher
 
+LINES = 16
+"""How many runs under way are shown; a cluster may have hundreds."""
+
 
 @dataclass
 class _UnderWay:
@@ -107,7 +110,7 @@ class ConsoleWatcher(LineWatcher):
         """How it stands.
 
         Returns:
-            A line for the study, and one for each run under way.
+            A line for the study, and one for each run under way, or for those that have come furthest.
         """
         elapsed, under_way = time.monotonic() - self._started, list(self._under_way.values())
         left = seconds_left(
@@ -121,7 +124,7 @@ class ConsoleWatcher(LineWatcher):
             Text(f"{self._ended}/{self._total}: {counts}; {times}"),
         )
         runs = Table.grid(padding=(0, 1))
-        for one in under_way:
+        for one in sorted(under_way, key=lambda one: -one.share)[:LINES] if len(under_way) > LINES else under_way:
             accuracy = "" if one.accuracy is None else f"accuracy {one.accuracy:.3f}"
             experiences = f"{one.learnt}/{one.experiences}" if one.experiences else ""
             runs.add_row(ProgressBar(1.0, one.share, width=10), Text(experiences), Text(one.title), Text(accuracy))

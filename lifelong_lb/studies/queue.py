@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from lifelong_lb.store import Claims, DamagedRunError, ResultFolder
+from lifelong_lb.studies.errand import Errand
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.watching import Watcher
 
@@ -65,6 +66,17 @@ class RunQueue:
             self._watcher.begun(run, job.title)
             return job
         return None
+
+    def errand(self, job: Job) -> Errand:
+        """What must be known where a run is done on this launcher's behalf.
+
+        Args:
+            job: the run, handed out.
+
+        Returns:
+            The run with its claim.
+        """
+        return Errand(job, self._stamps[job.config.run_id], self._claims.owner)
 
     def is_ours(self, job: Job) -> bool:
         """Whether a run that was handed out is still this launcher's.

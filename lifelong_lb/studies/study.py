@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.selection import check_images
 from lifelong_lb.reports import Results, collect, write_report, write_tables
 from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, Session, StudyFile, living_sessions
+from lifelong_lb.studies.cluster import PACKAGES, Cluster
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.environment import code_version
 from lifelong_lb.studies.executors import EXECUTORS
@@ -48,6 +49,7 @@ class _Options:
         timeout: seconds that a run may take; None for as long as it likes.
         checkpoint_every: seconds of work between two checkpoints of a run; None for no checkpoints.
         loggers: keys of :data:`~lifelong_lb.studies.loggers.kinds.LOGGERS`, which runs tell how they go.
+        cluster: how runs are given to a cluster.
     """
 
     workers: int | None = None
@@ -59,6 +61,13 @@ class _Options:
     timeout: float | None = None
     checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS
     loggers: Sequence[str] = ()
+    cluster: Cluster = field(default_factory=Cluster)
+
+    def limits(self) -> Limits:
+        """How much to take on."""
+        if self.executor in PACKAGES:
+            return Limits.of_cluster(self.workers, self.device, self.timeout, self.cluster)
+        return Limits.of(self.workers, devices(self.device), self.timeout)
 
 
 def run_study(
@@ -73,6 +82,9 @@ def run_study(
     retry: Sequence[str] = (),
     timeout: float | None = None,
     checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS,
+    slurm: Mapping[str, Any] | None = None,
+    runs_per_job: int = 1,
+    gpus_per_run: float = 0.0,
     watcher: Watcher | None = None,
     loggers: Sequence[str] = (),
 ) -> Results:
@@ -84,8 +96,10 @@ def run_study(
     Args:
         config: a study, its plain values, or the path of a study file.
         out: result folder. Runs that are there already are kept; a study with other shared settings is refused.
-        workers: runs at a time; None for one a core, or one a CUDA device.
-        executor: ``"local"``, a process a run, or ``"in-process"``.
+        workers: runs at a time; None for one a core, or one a CUDA device; jobs at a time with ``"slurm"``, tasks with
+            ``"ray"``, None for 256.
+        executor: ``"local"``, a process a run; ``"in-process"``; ``"slurm"``, jobs submitted from here; or ``"ray"``,
+            the cluster of ``$RAY_ADDRESS``, else one of this machine. Clusters need a file system that machines share.
         device: ``"cpu"``; ``"cuda"``, all devices of which runs are dealt out to in turn; ``"auto"``, which takes CUDA
             where there is one; or some of its devices, such as ``"cuda:0,cuda:2"``.
         data: folder of the data sets; None for ``$LIFELONG_LB_DATA``, then the platform's cache folder.
@@ -95,6 +109,9 @@ def run_study(
             has said in its log where it is, and recorded as ``timeout``. None for as long as it likes.
         checkpoint_every: seconds of work after which a run saves itself when it has finished an experience, to go on
             from there if its process is killed; 0 for after each experience, None for never.
+        slurm: settings of SLURM's jobs, such as ``{"partition": "gpu", "gpus_per_node": 1, "mem_gb": 8}``.
+        runs_per_job: runs that a job of SLURM does one after the other.
+        gpus_per_run: how much of a GPU Ray keeps for a run, 0 to 1.
         watcher: is told how it goes.
         loggers: ``"tensorboard"``, ``"wandb"`` or ``"mlflow"``, any of which runs tell how they go, each in its own
             process. One that fails does not fail a run.
@@ -109,9 +126,10 @@ def run_study(
     statuses = (retry,) if isinstance(retry, str) else tuple(retry)
     called = (loggers,) if isinstance(loggers, str) else tuple(dict.fromkeys(loggers))
     place = None if data is None else Path(data)
-    options = _Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called)
+    cluster = Cluster(slurm or {}, runs_per_job, gpus_per_run)
+    options = _Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called, cluster)
     _check_options(options)
-    limits = Limits.of(options.workers, devices(options.device), options.timeout)
+    limits = options.limits()
     study = as_study(config)
     runs = expand(study)
     _check_extensions(study, options)
@@ -197,6 +215,7 @@ def _check_options(options: _Options) -> None:
             raise UserError(f"timeout must be a positive number of seconds; got {options.timeout!r}")
         if options.executor == "in-process":
             raise UserError("timeout needs the executor local: nobody could stop a run that is done in this process")
+    options.cluster.check(options.executor, options.device, options.timeout)
     if options.checkpoint_every is not None and not 0 <= options.checkpoint_every < float("inf"):
         raise UserError(f"checkpoint_every must be a number of seconds >= 0, or None; got {options.checkpoint_every}")
     check_loggers(options.loggers)
@@ -226,7 +245,7 @@ def _check_extensions(study: Study, options: _Options) -> None:
 
 def _checked_data(study: Study, options: _Options) -> tuple[Path, ...]:
     """Folders of the data sets, after seeing that their images can be read and dealt out as asked."""
-    roots = tuple(data_roots(options.data))
+    roots = tuple(root.absolute() for root in data_roots(options.data))
     for stream in study.streams:
         check_classes(stream, find_images(stream, roots, options.download).labels())
     for stream in study.streams:  # what takes longer comes after what is seen at once

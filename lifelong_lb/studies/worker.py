@@ -44,6 +44,8 @@ def work_in_process_of_its_own(job: Job) -> None:
         job: the run.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher says when to end
+    if hasattr(signal, "SIGUSR2"):
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # with it SLURM announces the end of a job to all its processes
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so that the scratch folder goes too
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:

@@ -332,6 +332,8 @@ USELESS = {
     "timeout": ({}, ["--timeout", "soon"], "--timeout must be a positive number of seconds, or such as 90s, 30m, 2h"),
     "timeout 0": ({}, ["--timeout", "0"], "got '0'"),
     "timeout of nobody": ({}, ["--timeout", "9", "--executor", "in-process"], "timeout needs the executor local"),
+    "slurm": ({}, ["--slurm", "qos=x"], "settings of slurm need the executor slurm; got 'local'"),
+    "gpus": ({}, ["--gpus-per-run", "some"], "--gpus-per-run must be a number; got 'some'"),
     "set": ({}, ["--set", "train.batchsize=3"], "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
     "option": ({}, ["--wrkers", "2"], "--wrkers"),
 }

@@ -104,6 +104,18 @@ def test_a_terminal_shows_how_it_stands():
     assert "naive [sam]: average accuracy 0.375" in stream.getvalue()
 
 
+def test_of_many_runs_those_that_have_come_furthest_are_shown():
+    watcher = ConsoleWatcher(Console(file=io.StringIO(), width=100))
+    watcher.start(200, {})
+    for number in range(100):
+        watcher.begun(str(number), f"run {number}")
+    watcher.learnt("70", "run 70", 0, 2, 0.75)
+    head, first, *others = shown(watcher)
+    assert "100 running" in head
+    assert first.endswith(" 1/2 run 70 accuracy 0.750")
+    assert [line.split()[-1] for line in others] == [str(number) for number in range(15)]
+
+
 def test_time_left():
     assert seconds_left(60.0, 0, [0.0, 0.0], 8) is None
     assert seconds_left(60.0, 2, [], 4) == 120.0

@@ -1,0 +1,115 @@
+"""The Ray executor: a task a run."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lifelong_lb.config import UserError
+from lifelong_lb.studies.errand import Parcel
+from lifelong_lb.studies.job import Job
+from lifelong_lb.studies.limits import Limits, cores
+from lifelong_lb.studies.local import record
+from lifelong_lb.studies.queue import RunQueue
+from lifelong_lb.studies.supervised import do_all
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+SECONDS_BETWEEN_LOOKS = 1.0
+"""How often to look whether all runs under way are still this launcher's."""
+SECONDS_TO_UNWIND = 15.0
+"""How long cancelled tasks have for ending by themselves."""
+RETRIES = 3
+"""How often a task is begun again whose process, or machine, has died."""
+
+
+def run_ray(queue: RunQueue, limits: Limits) -> None:
+    """Do the runs in tasks of Ray, each in a process that the task's starts.
+
+    A task whose process or machine dies is begun again by Ray, and its run goes on from its checkpoint; a run whose own
+    process dies has failed. On an exception, Ctrl-C included, the tasks are cancelled.
+
+    Args:
+        queue: the runs.
+        limits: how many tasks at a time, on what, and how long a run may take.
+    """
+    with _connected(limits):
+        import ray
+
+        begin = ray.remote(do_all).options(
+            num_cpus=1, num_gpus=limits.cluster.gpus_per_run, max_retries=RETRIES, name="lifelong-lb"
+        )
+        under_way: dict[ObjectRef, Job] = {}
+        try:
+            while queue.has_more or under_way:
+                while len(under_way) < limits.workers and (job := queue.take()) is not None:
+                    parcel = Parcel.of([queue.errand(job)])
+                    under_way[begin.remote(parcel, limits.devices[0], limits.seconds)] = job
+                if not under_way:
+                    queue.wait()
+                    continue
+                for task in ray.wait(list(under_way), timeout=SECONDS_BETWEEN_LOOKS)[0]:
+                    _end(task, under_way.pop(task), queue)
+                for task, job in list(under_way.items()):
+                    if not queue.is_ours(job):
+                        ray.cancel(task)
+                        queue.put_back(under_way.pop(task))
+        finally:
+            _cancel(list(under_way))
+
+
+@contextmanager
+def _connected(limits: Limits) -> Iterator[None]:
+    """Be connected with the caller's cluster or that of ``$RAY_ADDRESS``, else with one that is gone afterwards."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    told = {"log_to_driver": False, "logging_level": "ERROR"}
+    elsewhere = bool(os.environ.get("RAY_ADDRESS"))
+    if elsewhere:
+        ray.init(address="auto", **told)
+    else:
+        ray.init(address="local", num_cpus=min(limits.workers, cores()), include_dashboard=False, **told)
+    try:
+        if not elsewhere and ray.cluster_resources().get("GPU", 0) < limits.cluster.gpus_per_run:
+            raise UserError(
+                f"gpus_per_run {limits.cluster.gpus_per_run}: Ray finds no GPU on this machine, and RAY_ADDRESS names "
+                "no cluster"
+            )
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _end(task: "ObjectRef", job: Job, queue: RunQueue) -> None:
+    """See off a run whose task has ended, in whatever way."""
+    import ray
+
+    try:
+        ray.get(task)
+        message, trace = "the task has ended without doing the run", ""
+    except ray.exceptions.RayError as error:
+        message, trace = f"the task has died: {str(error).strip().splitlines()[0]}", str(error)
+    if not queue.was_published(job):
+        if not queue.is_ours(job):
+            queue.put_back(job)
+            return
+        record(job, queue.folder, "failed", message, trace)
+    queue.folder.remove_scratch(job.config.run_id)
+    queue.ended(job)
+
+
+def _cancel(tasks: "list[ObjectRef]") -> None:
+    """Cancel tasks, gently if they let it be."""
+    import ray
+
+    for task in tasks:
+        ray.cancel(task)
+    if tasks:
+        _, left = ray.wait(tasks, num_returns=len(tasks), timeout=SECONDS_TO_UNWIND)
+        for task in left:
+            ray.cancel(task, force=True)

@@ -1,0 +1,136 @@
+"""Runs done by tasks of Ray, on a cluster of one machine that is there for this test alone."""
+
+import os
+import sys
+from importlib.util import find_spec
+from types import SimpleNamespace
+
+import killing
+import pytest
+from tiny import command, write_study
+
+from lifelong_lb import load_results
+from lifelong_lb.config import UserError, expand, parse_study
+from lifelong_lb.store import Claims, ResultFolder
+from lifelong_lb.studies import Watcher
+from lifelong_lb.studies.cluster import Cluster
+from lifelong_lb.studies.job import Job
+from lifelong_lb.studies.limits import Limits
+from lifelong_lb.studies.queue import RunQueue
+from lifelong_lb.studies.ray import run_ray
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
+def test_tasks_do_runs_and_go_on_with_them_when_their_process_was_killed(tmp_path, finished):
+    optimizers = ["sgd", {"name": "external", "target": "killing.KillingSGD", "settings": {"lr": 0.1}}]
+    study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", optimizers=optimizers, seeds=1)
+    places = [os.path.dirname(killing.__file__), os.environ.get("PYTHONPATH", "")]  # noqa: PTH120
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "KILLED": str(tmp_path / "killed")}
+    environment.pop("RAY_ADDRESS", None)
+    out = tmp_path / "out"
+    wishes = ["--executor", "ray", "--workers", "1", "--checkpoint-every", "0", "--timeout", "10m"]
+    done = command("run", study, "--out", out, *wishes, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "killed").exists()
+    (_, by_ray), (_, by_processes) = load_results(out), load_results(finished.out)
+    runs = list(by_ray["run"].unique())
+    records = [ResultFolder(out).read_run(run) for run in runs]
+    assert [(record.status, record.environment["continued"]) for record in records] == [("done", 0), ("done", 1)]
+    assert {path.name for path in (out / "runs").iterdir()} == set(runs)
+    expected = by_processes[by_processes["run"] == runs[0]]["accuracy"].tolist()
+    assert len(expected) == 15
+    for run in runs:  # both descend by SGD
+        assert by_ray[by_ray["run"] == run]["accuracy"].tolist() == expected
+
+
+class RayError(Exception):
+    pass
+
+
+class Ray:
+    """What is used of Ray, without any: tasks end as soon as they are waited for, in the way that is said."""
+
+    exceptions = SimpleNamespace(RayError=RayError)
+
+    def __init__(self, outcome):
+        self.outcome, self.calls = outcome, []
+
+    def is_initialized(self):
+        return False
+
+    def init(self, **told):
+        self.calls.append(f"init {told['address']}")
+
+    def cluster_resources(self):
+        return {"CPU": 2.0}
+
+    def remote(self, function):
+        begin = SimpleNamespace(remote=lambda parcel, *_: parcel.opened()[0].job.title)
+        return SimpleNamespace(options=lambda **_: begin)
+
+    def wait(self, tasks, **_):
+        if self.outcome is KeyboardInterrupt and len(self.calls) == 1:
+            raise KeyboardInterrupt
+        return tasks[:1], tasks[1:]
+
+    def get(self, task):
+        if self.outcome is not None:
+            raise self.outcome
+
+    def cancel(self, task, force=False):
+        self.calls.append(f"cancel {task}{' by force' if force else ''}")
+
+    def shutdown(self):
+        self.calls.append("shutdown")
+
+
+@pytest.fixture
+def launch(tmp_path, monkeypatch):
+    folder = ResultFolder(tmp_path)
+    folder.check_writable()
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    runs = expand(parse_study({"streams": "split-digits", "rules": "none", "seeds": 2}))
+    jobs = [Job(run.config, f"task {run.config.seed}", tmp_path, (), 1, {}) for run in runs]
+
+    def launch(outcome, gpus=0.0):
+        ray = Ray(outcome)
+        monkeypatch.setitem(sys.modules, "ray", ray)
+        with Claims(folder.runs_path) as claims:
+            queue = RunQueue(folder, jobs, dict.fromkeys(job.config.run_id for job in jobs), claims, Watcher())
+            try:
+                run_ray(queue, Limits.of_cluster(2, "auto", None, Cluster(gpus_per_run=gpus)))
+            finally:
+                assert ray.calls[0] == "init local"
+                assert ray.calls[-1] == "shutdown"
+        return ray, [folder.read_run(job.config.run_id) for job in jobs]
+
+    return launch
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message", "trace"),
+    [
+        (
+            RayError("The worker died.\nAt length."),
+            "the task has died: The worker died.",
+            "The worker died.\nAt length.",
+        ),
+        (None, "the task has ended without doing the run", ""),
+    ],
+)
+def test_a_task_that_dies_for_good_fails_its_run(launch, outcome, message, trace):
+    _, records = launch(outcome)
+    found = [(record.status, record.message, record.traceback.strip()) for record in records]
+    assert found == [("failed", message, trace)] * 2
+
+
+def test_tasks_are_cancelled_when_the_launcher_is_interrupted(launch, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        launch(KeyboardInterrupt)
+    assert sys.modules["ray"].calls[1:-1] == ["cancel task 0", "cancel task 1", "cancel task 1 by force"]
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_gpus_that_this_machine_does_not_have(launch):
+    with pytest.raises(UserError, match="gpus_per_run 0.25: Ray finds no GPU on this machine"):
+        launch(None, gpus=0.25)

@@ -1,0 +1,139 @@
+"""Runs that are watched where they are done, for a launcher elsewhere."""
+
+from dataclasses import replace
+
+import pytest
+
+from lifelong_lb.config import expand, parse_study
+from lifelong_lb.store import Claims, ResultFolder, RunRecord
+from lifelong_lb.store.owner import Owner
+from lifelong_lb.studies import supervised
+from lifelong_lb.studies.errand import Errand, Parcel
+from lifelong_lb.studies.job import Job
+
+LAUNCHER = replace(Owner.here(), host="login-node")
+
+
+class Process:
+    """A run's process that ends after some looks of a second each, and the clock."""
+
+    def __init__(self):
+        self.now, self.ends, self.code, self.events = 0.0, 1e9, 0, {}
+
+    def is_alive(self):
+        return self.now < self.ends
+
+    def join(self, seconds=None):
+        self.sleep(seconds)
+
+    def sleep(self, seconds):
+        self.now += seconds
+        for when in [when for when in self.events if when <= self.now]:
+            self.events.pop(when)()
+
+    def monotonic(self):
+        return self.now
+
+    def end(self, code):
+        self.ends = min(self.ends, self.now)
+        self.code = code
+
+    @property
+    def exitcode(self):
+        return None if self.is_alive() else self.code
+
+
+@pytest.fixture
+def errand(tmp_path):
+    (run, *_) = expand(parse_study({"streams": "split-digits", "rules": "none", "seeds": 1}))
+    folder = ResultFolder(tmp_path)
+    folder.check_writable()
+    assert Claims(folder.runs_path, LAUNCHER).take(run.config.run_id)
+    return Errand(Job(run.config, "a run", tmp_path, (), 1, {}), None, LAUNCHER)
+
+
+@pytest.fixture
+def process(monkeypatch):
+    process = Process()
+    monkeypatch.setattr(supervised, "time", process)
+    monkeypatch.setattr(supervised, "start", lambda job: process)
+    monkeypatch.setattr(supervised, "kill", lambda process: process.end(-9))
+    monkeypatch.setattr(supervised, "terminate", lambda _: process.end(143) if process.is_alive() else None)
+    return process
+
+
+def result(errand):
+    """What was published: status and message."""
+    run = errand.job.config.run_id
+    if not errand.is_published():
+        return None
+    record = errand.folder.read_run(run)
+    return record.status, record.message
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "end"),
+    [
+        (-9, "the run's process was killed by signal 9 (out of memory?)", 6),
+        (3, "the run's process ended with exit code 3", 6),
+        (143, "the run's process was killed by signal 15", 305),
+        (255, "the run's process ended with exit code 255", 305),
+    ],
+)
+def test_a_run_whose_process_dies_has_failed(errand, process, code, message, end):
+    process.ends, process.code = 5, code
+    supervised.do(errand, None)
+    assert result(errand) == ("failed", message)
+    assert process.now == end  # a cluster that ends all processes has had time for it
+
+
+def test_a_run_that_takes_too_long(errand, process):
+    supervised.do(errand, 100)
+    assert result(errand) == ("timeout", "stopped after 100 s, the time a run may take")
+    assert process.now == 100
+
+
+def test_a_run_that_is_published_is_not_touched(errand, process):
+    def publish():
+        with errand.folder.new_run(errand.job.config.run_id) as scratch:
+            errand.folder.write_run(
+                RunRecord(errand.job.config.run_id, errand.job.config.to_json(), "diverged"), scratch
+            )
+
+    process.events[4] = publish
+    process.ends = 5
+    supervised.do(errand, 100)
+    assert result(errand) == ("diverged", "")
+    assert process.now == 5
+
+
+@pytest.mark.parametrize(("becomes", "end"), [("another's", 60), ("nobody's", 150)])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_run_that_is_not_the_launchers_any_more_is_ended_and_leaves_nothing(errand, process, becomes, end, late):
+    run, runs = errand.job.config.run_id, errand.folder.runs_path
+
+    def lose():
+        (runs / f".{run}.claim-1").unlink()
+        if becomes == "another's":
+            assert Claims(runs, replace(LAUNCHER, host="other-node")).take(run)
+
+    process.events[55] = lose
+    supervised.do(errand, 56 if late else None)
+    assert result(errand) is None
+    assert process.now == (56 if late else end)
+
+
+def test_a_claim_that_is_seen_again_was_never_lost(errand, process):
+    claim = errand.folder.runs_path / f".{errand.job.config.run_id}.claim-1"
+    hidden = claim.with_name("hidden")
+    process.events = {5: lambda: claim.rename(hidden), 75: lambda: hidden.rename(claim)}
+    process.ends, process.code = 300, 1
+    supervised.do(errand, None)
+    assert result(errand) == ("failed", "the run's process ended with exit code 1")
+
+
+def test_a_machine_without_the_device(errand, process):
+    supervised.do_all(Parcel.of([errand]), "cuda:99", None)
+    assert result(errand)[0] == "failed"
+    assert "cuda:99" in result(errand)[1]
+    assert process.now == 0
