@@ -34,6 +34,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "validation": 0.0,
         "evaluate": "test",
         "blurry": 0.0,
+        "first": None,
     },
     "strategy": {"memory": "experience-balanced"},
     "train": {"random_crop": 0, "random_flip": False, "match": "steps", "budget": None, "passes": None},
