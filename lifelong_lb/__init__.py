@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lifelong_lb.config import UserError
     from lifelong_lb.reports import load_continual, load_diagnostics, load_landscape, load_results
-    from lifelong_lb.studies import measure_landscape, run_study
+    from lifelong_lb.studies import measure_landscape, run_study, tune_study
 
 __version__ = "0.1.0"
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "load_results",
     "measure_landscape",
     "run_study",
+    "tune_study",
 ]
 
 _HOMES = {
@@ -31,6 +32,7 @@ _HOMES = {
     "load_results": "reports",
     "measure_landscape": "studies",
     "run_study": "studies",
+    "tune_study": "studies",
 }
 
 

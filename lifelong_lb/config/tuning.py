@@ -183,12 +183,10 @@ def _check_space(entry: Entry, key: str, space: Range | Choices, path: str, prob
 
 
 def _named(label: str, parts: Mapping[str, Any]) -> Entry:
-    return next(
-        entry
-        for axis in TUNED_AXES
-        for called, entry in zip(axis_labels(parts[axis], axis), parts[axis], strict=True)
-        if called == label
-    )
+    entries: dict[str, Entry] = {}
+    for axis in TUNED_AXES:
+        entries |= zip(axis_labels(parts[axis], axis), parts[axis], strict=True)
+    return entries[label]
 
 
 def check_chosen(chosen: Sequence[Chosen], parts: Mapping[str, Any], problems: Problems) -> None:

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from lifelong_lb import load_results, run_study
+from lifelong_lb import load_results, run_study, tune_study
 from lifelong_lb.config import UserError, expand, parse_study, read_study
+from lifelong_lb.config.tuning import Chosen, at_the_edge
 from lifelong_lb.evaluation import METRICS
 from lifelong_lb.studies.searches import Searching, Trial
-from lifelong_lb.studies.tuning import held_out_study, searches_of, tune_study
+from lifelong_lb.studies.tuning import held_out_study, searches_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -45,7 +46,7 @@ def tuned(tmp_path_factory):
 
 
 def configurations(folder):
-    return [json.loads(path.read_text())["config"] for path in sorted(folder.glob("runs/*/result.json"))]
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("runs/*/config.json"))]
 
 
 def test_phase_one_sees_neither_the_test_part_nor_a_reported_seed(tuned):
@@ -100,6 +101,41 @@ def test_the_chosen_file_says_how_and_runs_by_itself(tuned):
     assert "the best of 2 trials" in text
     again = expand(parse_study(yaml.safe_load(text)))
     assert {run.config.run_id for run in again} == set(tuned.results.runs["run"])
+
+
+def test_the_report_lists_what_was_chosen_and_from_what(tuned):
+    chosen = read_study(tuned.out / "chosen.yaml").chosen
+    page, summary = ((tuned.out / "report" / name).read_text() for name in ("report.html", "summary.md"))
+    total = sum(one.search.gradient_evaluations for one in chosen)
+    assert f"all searches together took {total:,} gradient evaluations" in summary
+    for one in chosen:
+        assert f'<td class="label">{one.told()}</td>' in page
+        assert f"| {one.search.trials} | {one.search.best:.3f} | {one.search.median:.3f} |" in summary
+    assert "rho as chosen for each combination" in page
+    assert "sam.rho: 0.01 to 0.5, log; sgd.lr: 0.01, 0.1, 1.0" in page
+
+
+@pytest.mark.parametrize(
+    ("space", "value", "at_end"),
+    [
+        ({"low": 0.01, "high": 1.0, "log": True}, 0.012, True),
+        ({"low": 0.01, "high": 1.0, "log": True}, 0.02, False),
+        ({"low": 0.01, "high": 1.0}, 0.02, True),
+        ({"low": 0.01, "high": 1.0}, 0.97, True),
+        ([0.1, 0.2, 0.3], 0.3, True),
+        ([0.1, 0.2, 0.3], 0.2, False),
+        ([0.2, 0.3, "adaptive"], "adaptive", False),
+        ([False, True], True, False),
+    ],
+)
+def test_values_at_an_end_are_told(space, value, at_end):
+    found = {
+        **{"metric": "average_accuracy", "trials": 1, "not_done": 0, "gradient_evaluations": 3},
+        **{"best": 0.5, "median": 0.5, "worst": 0.5, "space": {"r": {"x": space}}},
+    }
+    at = {"stream": "s", "strategy": "t", "rule": "r", "optimizer": "o"}
+    one = Chosen(**at, settings={"r": {"x": value}}, search=found)
+    assert list(at_the_edge(one)) == (["r.x"] if at_end else [])
 
 
 @pytest.mark.parametrize(
