@@ -12,8 +12,8 @@ TUNING_HEADINGS = (
 TUNING_NOTE = (
     "Chosen for each combination by itself on a validation part held out of the train part, under seeds that are not "
     "reported: nothing here was measured on the test part. Best, median and worst are values of the trials that were "
-    "done to their end, means over the tuning seeds; the others count as worse than all of them. The gradient evaluations "
-    "are those of all trials, the strategy's own included, and are not part of the costs of the runs below."
+    "done to their end, means over the tuning seeds; the others count as worse than all of them. The gradient "
+    "evaluations are those of all trials, the strategy's own included, and are not part of what the runs cost."
 )
 
 
