@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         pivot,
         read_matrices,
     )
-    from lifelong_lb.studies import measure_landscape, run_study
+    from lifelong_lb.studies import measure_landscape, run_study, tune_study
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "pivot",
     "read_matrices",
     "run_study",
+    "tune_study",
 ]
 
 _HOMES = {
@@ -48,6 +49,7 @@ _HOMES = {
     "pivot": "reports",
     "read_matrices": "reports",
     "run_study": "studies",
+    "tune_study": "studies",
 }
 
 

@@ -118,6 +118,54 @@ def run(
 
 
 @app.command()
+def tune(
+    study: StudyArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder; what is there already is kept.")],
+    trials: Annotated[
+        str | None, typer.Option(metavar="N", help="Trials of each search; default: the study's.")
+    ] = None,
+    workers: Annotated[
+        str | None, typer.Option(metavar="N", help="Runs at a time; default: one a core or GPU.")
+    ] = None,
+    executor: Annotated[str, typer.Option(help="in-process or local (a process a run).")] = "local",
+    device: Annotated[str, typer.Option(help="cpu, cuda, auto, or some CUDA devices: cuda:0,cuda:2.")] = "auto",
+    data: DataFolder = None,
+    download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
+    assignments: Assignments = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Stop a run that takes longer: seconds, or 30m, 2h; default: never."),
+    ] = None,
+) -> None:
+    """Choose what the study's section tuning searches on data and seeds that are not reported; then run the study.
+
+    DIR/tuning holds the search, DIR/chosen.yaml what was chosen, DIR/report the runs with it. Exit codes are those of
+    run.
+    """
+    from rich.console import Console
+
+    from lifelong_lb.config import read_study
+    from lifelong_lb.studies.durations import seconds
+    from lifelong_lb.studies.progress import ConsoleWatcher
+    from lifelong_lb.studies.tuning import tune_study
+
+    _heed_interrupts()
+    results = tune_study(
+        read_study(study, assignments or ()),
+        out,
+        trials=_whole_number("--trials", trials),
+        workers=_whole_number("--workers", workers),
+        executor=executor,
+        device=device,
+        data=data,
+        download=download,
+        timeout=None if timeout is None else seconds("--timeout", timeout),
+        watcher=ConsoleWatcher(Console(stderr=True)),
+    )
+    _conclude(out / "report", results)
+
+
+@app.command()
 def report(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Result folders; several need --out.")],
     baseline: Annotated[

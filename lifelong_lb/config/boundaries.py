@@ -29,13 +29,13 @@ def rule_problems(
     once = next((strategy.name for strategy in strategies if strategy.trained_once), None)
     for place, rule in enumerate(rules):
         path = f"rules[{place}].from_experience"
-        shortest = min(streams, key=lambda stream: stream.experiences)
+        shortest = min(streams, key=lambda stream: stream.learnt)
         if not rule.from_experience:
             continue
-        if rule.from_experience >= shortest.experiences:
+        if rule.from_experience >= shortest.learnt:
             yield (
                 path,
-                f"must be less than the {shortest.experiences} experiences of streams[{streams.index(shortest)}], else "
+                f"must be less than the {shortest.learnt} experiences of streams[{streams.index(shortest)}], else "
                 f"{rule.name} never begins; got {rule.from_experience}",
             )
         elif once is not None:

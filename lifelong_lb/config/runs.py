@@ -21,6 +21,7 @@ from lifelong_lb.config.strategies import StrategyEntry
 from lifelong_lb.config.streams import StreamEntry
 from lifelong_lb.config.study import Study, stream_model, stream_train
 from lifelong_lb.config.train import Evaluation, Train
+from lifelong_lb.config.tuning import Overrides, bare_entry
 
 RUN_FORMAT = 2
 """Part of every run's hash: raised when the same settings no longer mean the same numbers."""
@@ -34,6 +35,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "validation": 0.0,
         "evaluate": "test",
         "blurry": 0.0,
+        "first": None,
     },
     "strategy": {"memory": "experience-balanced"},
     "train": {"random_crop": 0, "random_flip": False, "match": "steps", "budget": None, "passes": None},
@@ -118,9 +120,10 @@ def expand(study: Study) -> list[GridRun]:
         One element a run, in the order of the study file, without strategies that cannot learn a stream.
 
     Raises:
-        UserError: when two streams come to the same runs.
+        UserError: when two streams, or two entries with what was chosen for them, come to the same runs.
     """
     runs: dict[str, GridRun] = {}
+    chosen: dict[tuple[str | None, ...], Overrides] = {one.at: one.settings for one in study.chosen}
     for index, stream in enumerate(study.streams):
         problems = Problems()
         model = stream_model(study.model, stream, f"streams[{index}]", problems)
@@ -133,12 +136,19 @@ def expand(study: Study) -> list[GridRun]:
         axes = (able, enumerate(study.rules), enumerate(study.optimizers))  # parse_study refuses what is not able
         for (s, strategy), (r, rule), (o, optimizer) in product(*axes):
             parts = {"strategy": strategy, "rule": rule, "optimizer": optimizer}
-            plain = {key: entry.model_copy(update={"label": None}) for key, entry in parts.items()}
+            settings = chosen.get((stream.label, *(entry.label for entry in parts.values())), {})
+            plain = {key: bare_entry(entry, settings) for key, entry in parts.items()}
             for seed in study.seeds:
                 config = RunConfig(stream=bare, seed=seed, **plain, **shared)
                 run = GridRun(config, {"streams": index, "strategies": s, "rules": r, "optimizers": o})
                 if config.run_id in runs:
-                    earlier = runs[config.run_id].entries["streams"]
-                    raise UserError(f"streams[{index}]: comes to the same runs as streams[{earlier}]")
+                    raise UserError(_same(run, runs[config.run_id]))
                 runs[config.run_id] = run
     return list(runs.values())
+
+
+def _same(run: GridRun, earlier: GridRun) -> str:
+    axis = next(axis for axis in run.entries if run.entries[axis] != earlier.entries[axis])
+    first, second = earlier.entries[axis], run.entries[axis]
+    chosen = "" if axis == "streams" else ", with the settings chosen for them"
+    return f"{axis}[{second}]: comes to the same runs as {axis}[{first}]{chosen}"

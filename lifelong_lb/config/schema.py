@@ -15,6 +15,7 @@ from lifelong_lb.config.schedules import SCHEDULE_ENTRIES
 from lifelong_lb.config.strategies import NOT_OFFERED
 from lifelong_lb.config.study import AXES, MAX_SEED, MAX_SEEDS, Study
 from lifelong_lb.config.train import Evaluation, Train
+from lifelong_lb.config.tuning import Chosen, HeldOut, Range, Search, Tuning
 
 Json = dict[str, Any]
 
@@ -63,6 +64,8 @@ def _keys() -> Json:
         "description": "Modules, or files relative to this one, that add to what can be named.",
         **_one_or_more({"type": "string", "minLength": 1}),
     }
+    keys["tuning"] = _or_null(_ref("tuning"))
+    keys["chosen"] = {"type": "array", "items": _ref("chosen")}
     keys = {key: keys[key] for key in Study.model_fields}
     keys[EXTENDS] = {
         "description": "Study files, relative to this one, or preset:NAME, that say what this one does not say.",
@@ -73,7 +76,7 @@ def _keys() -> Json:
 
 def _definitions() -> Json:
     models = {name: _settings(model) for name, model in MODEL_ENTRIES.items()}
-    found: Json = {name: _settings(model) for name, model in _SHARED.items()}
+    found: Json = {name: _settings(model) for name, model in (_SHARED | _NESTED).items()}
     found["evaluation"]["properties"]["landscape"] = _or_null(_ref("landscape"))
     found["model-changes"] = {
         "type": "object",
@@ -97,6 +100,16 @@ def _definitions() -> Json:
 
 
 _SHARED: dict[str, type[BaseModel]] = {"train": Train, "evaluation": Evaluation, "landscape": Landscape}
+
+
+_NESTED: dict[str, type[BaseModel]] = {
+    "tuning": Tuning,
+    "chosen": Chosen,
+    "HeldOut": HeldOut,
+    "Range": Range,
+    "Search": Search,
+}
+"""Sections about tuning, and the groups of settings within them, by the names that pydantic refers to them by."""
 
 
 def _entry(what: str, known: Mapping[str, type[BaseModel]]) -> Json:

@@ -32,6 +32,9 @@ class StreamEntry(Entry):
     measures accuracy on them instead of on the test part, for tuning. ``images_per_class`` is the most that is learnt
     from of each class, after that. Each seed draws which images are meant. The test part stays whole.
 
+    ``first: k`` ends the stream after its first k experiences, which are dealt out, and learnt by a model of the same
+    size, as in the whole stream.
+
     Class attributes: ``classes`` of the whole data set, None where only the images tell, ``dataset`` its name, None
     for images that have none, ``may_be_partial`` whether the data found may hold some of its classes only.
     """
@@ -46,6 +49,7 @@ class StreamEntry(Entry):
     images_per_class: AtLeastOne | None = None
     validation: Fraction = 0.0
     evaluate: Literal["test", "validation"] = "test"
+    first: AtLeastOne | None = None
     model: dict[str, Any] | str | None = None
     train: dict[str, Any] | None = None
 
@@ -54,10 +58,21 @@ class StreamEntry(Entry):
         """What to call its images in messages."""
         return self.dataset or self.name
 
+    @property
+    def learnt(self) -> int:
+        """How many of its experiences are learnt."""
+        return self.first or self.experiences
+
     @model_validator(mode="after")
     def _boundaries_need_chunks(self) -> "StreamEntry":
         if self.task_boundaries and self.chunk is None:
             raise ValueError("needs a chunk, such as 10, where task_boundaries is true; got none")
+        return self
+
+    @model_validator(mode="after")
+    def _first_of_several(self) -> "StreamEntry":
+        if self.first is not None and self.first >= self.experiences:
+            raise ValueError(f"must have more than the first {self.first} experiences; got {self.experiences}")
         return self
 
     @model_validator(mode="after")

@@ -24,6 +24,7 @@ from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.strategies import NOT_OFFERED, STRATEGY_ENTRIES, ICaRL, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
+from lifelong_lb.config.tuning import Chosen, HeldOut, Tuning, check_chosen, check_tuning
 from lifelong_lb.config.yaml_file import parse_yaml
 
 AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
@@ -45,6 +46,8 @@ _DEFAULTS: dict[str, Any] = {
     "evaluation": {},
     "skip_unsupported": False,
     "imports": [],
+    "chosen": [],
+    "tuning": None,
 }
 _MISSING: tuple[Any, ...] = ()
 MAX_SEED = 2**32 - 1
@@ -55,7 +58,8 @@ class Study(Settings):
     """A checked study. Build it with :func:`parse_study` or :func:`read_study`.
 
     With ``skip_unsupported`` strategies are left out where they cannot be used; otherwise they are refused. ``imports``
-    are modules, or files, that add to what can be named, see :mod:`lifelong_lb.extend`.
+    are modules, or files, that add to what can be named, see :mod:`lifelong_lb.extend`. ``chosen`` are settings that
+    entries have in single combinations of the grid, ``tuning`` says how such are searched for.
     """
 
     name: str
@@ -69,6 +73,8 @@ class Study(Settings):
     evaluation: Evaluation
     skip_unsupported: bool = False
     imports: tuple[str, ...] = ()
+    chosen: tuple[Chosen, ...] = ()
+    tuning: Tuning | None = None
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
@@ -157,6 +163,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     parts["train"] = parse_settings(Train, values["train"], "train", problems)
     parts["evaluation"] = _evaluation(values["evaluation"], problems)
     parts["imports"], parts["skip_unsupported"] = imports, values["skip_unsupported"]
+    parts |= _sections(values, problems)
     if not isinstance(values["skip_unsupported"], bool):
         problems.add("skip_unsupported", f"must be true or false; got {values['skip_unsupported']!r}")
     if not problems.found:
@@ -168,10 +175,26 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
             _check_boundaries(parts, problems)
         _check_optimizers(parts, problems, alone=not merged)
         _check_landscape(parts, problems)
+        check_chosen(parts["chosen"], parts, problems)
+        check_tuning(parts["tuning"], parts, problems)
     if not problems.found:
         _check_pairs(parts, problems)
     problems.raise_if_any(source, raw)
     return Study(**parts)
+
+
+def _sections(values: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    """What was chosen for single combinations, and what is to be searched."""
+    found = [
+        parse_settings(Chosen, item, f"chosen[{index}]", problems)
+        for index, item in enumerate(as_list(values["chosen"] or []))
+    ]
+    tuning = values["tuning"]
+    if isinstance(tuning, Mapping) and isinstance(tuning.get("held_out"), Mapping):  # so that its fields are called so
+        held_out = parse_settings(HeldOut, tuning["held_out"], "tuning.held_out", problems)
+        tuning = {**tuning, "held_out": held_out} if held_out is not None else None
+    section = None if tuning is None else parse_settings(Tuning, tuning, "tuning", problems)
+    return {"chosen": tuple(one for one in found if one is not None), "tuning": section}
 
 
 def _load_extensions(value: Any, problems: Problems) -> tuple[str, ...]:

@@ -27,10 +27,10 @@ def learnt_labels(entry: StreamEntry, train: Labels, test: Labels, seed: int) ->
     """
     chosen = select(entry, train, test, seed).learnt
     if not isinstance(entry, DealtStream):
-        return [train[chosen]] * entry.experiences
+        return [train[chosen]] * entry.learnt
     order = class_order(entry, np.unique(train).tolist(), seed)
     dealt = experiences_of(entry, positions(order, train), chosen, seed, blurry=entry.blurry)
-    return [train[indices] for indices in dealt]
+    return [train[indices] for indices in dealt[: entry.learnt]]
 
 
 def positions(order: Sequence[int], labels: Indices) -> Indices:

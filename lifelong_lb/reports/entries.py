@@ -47,9 +47,17 @@ def describe_entries(results: Results) -> dict[str, list[Described]]:
         entries: tuple[Entry, ...] = getattr(results.study.study, axis)
         described = zip(axis_labels(entries), entries, strict=True)
         found[AXIS_TITLES[axis]] = [
-            Described(label, settings_text(_plain(entry)), _first_paragraph(type(entry))) for label, entry in described
+            Described(label, settings_text(_plain(entry)) + _tuned(label, results), _first_paragraph(type(entry)))
+            for label, entry in described
         ]
     return found
+
+
+def _tuned(label: str, results: Results) -> str:
+    """Which of an entry's settings are others in some combinations."""
+    chosen = results.study.study.chosen if results.study else ()
+    keys = dict.fromkeys(key for one in chosen for key in one.settings.get(label, {}))
+    return f", but {', '.join(keys)} as chosen for each combination" if keys else ""
 
 
 def models_of(results: Results) -> dict[str, tuple[str, str]]:

@@ -126,6 +126,9 @@ def _names(found: Results, folder: ResultFolder, meanings: dict[tuple[str, str],
         own: dict[str, str | None] = {}
         for run, label in zip(found.runs["run"], found.runs[column].astype(str), strict=True):
             own.setdefault(label, _meaning(configs[run], column) if run in configs else None)
+        if found.study is not None and found.study.study.chosen and column != "stream":  # a label has several meanings
+            chosen = [one.model_dump_json(exclude={"search"}) for one in found.study.study.chosen]
+            own = {label: None if known is None else f"{known}, {chosen}" for label, known in own.items()}
         earlier = {meaning: label for (of, label), meaning in reversed(meanings.items()) if of == column}
         for label, known in own.items():
             meaning = known or f"unknown in {folder.path}"

@@ -33,6 +33,7 @@ from lifelong_lb.reports.tables import (
     readable_table,
     sections,
 )
+from lifelong_lb.reports.tuning import TUNING_HEADINGS, TUNING_NOTE, tuning_sentences, tuning_table
 from lifelong_lb.store import COLUMNS
 
 _LONG = 24
@@ -87,6 +88,9 @@ def render_page(
         "flatness": flatness,
         "correlations": CORRELATION_HEADINGS,
         "note_on_figures": note,
+        "tuning": tuning_table(results),
+        "tuning_headings": TUNING_HEADINGS,
+        "tuning_notes": [*tuning_sentences(results), TUNING_NOTE],
     }
     context["problems"] += [problem for part in (classes, flatness) if part for problem in part.problems]
     script = (files(__package__) / "templates/report.js").read_text(encoding="utf-8")

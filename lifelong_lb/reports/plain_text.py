@@ -19,6 +19,7 @@ from lifelong_lb.reports.tables import (
     readable_table,
     sections,
 )
+from lifelong_lb.reports.tuning import TUNING_NOTE, tuning_sentences, tuning_table
 
 _LABEL_WIDTH = 22
 _HEADING_WIDTH = 11
@@ -102,6 +103,10 @@ def summary_markdown(
         parts += [_markdown_table(pd.concat([labels, readable_comparisons(rows)], axis=1)), _markdown(verdict_on(rows))]
     if compared is not None and len(compared):
         parts.append("\n".join(f"- {_markdown(str(definition))}" for definition in comparison_definitions(test)))
+    chosen = tuning_table(results)
+    if chosen:
+        parts += ["## Tuning", _markdown_table(pd.DataFrame(chosen))]
+        parts.append("\n".join(f"- {_markdown(sentence)}" for sentence in [*tuning_sentences(results), TUNING_NOTE]))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -62,7 +62,8 @@ def draw_sensitivity(results: Results, stream: str, looks: Mapping[str, Look]) -
     """
     runs = results.runs[(results.runs["status"] == "done") & (results.runs["stream"] == stream)]
     configs = {run: results.records[run].config for run in runs["run"] if run in results.records}
-    if not configs:
+    tuned = results.study is not None and bool(results.study.study.chosen)
+    if not configs or tuned:  # where one rule has several values, each was chosen for its strategy
         return []
     runs = runs[runs["run"].isin(list(configs))]
     found: list[Drawing] = []

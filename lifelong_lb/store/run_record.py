@@ -68,7 +68,8 @@ def check_place(record: RunRecord, seed: int | None) -> None:
     stored = record.config.get("seed", seed)
     if seed is not None and stored != seed:
         raise ValueError(f"it holds a run with seed {stored}, not {seed}")
-    asked = record.config["stream"].get("experiences")
+    stream = record.config["stream"]
+    asked = stream.get("first") or stream.get("experiences")
     if record.status == "done" and asked not in (None, record.experiences):
         raise ValueError(f"it holds {record.experiences} experiences, not {asked}")
     if record.status == "done" and record.initial_accuracy and len(record.initial_accuracy) != record.experiences:

@@ -14,7 +14,7 @@ SCHEMA = 1
 COLUMNS = {"streams": "stream", "strategies": "strategy", "rules": "rule", "optimizers": "base_optimizer"}
 """Grid axis to column of the result files."""
 
-SHARED = ("model", "train", "evaluation")
+SHARED = ("model", "train", "evaluation", "chosen")
 """Settings that all runs of a folder have in common."""
 
 
@@ -102,6 +102,8 @@ class StudyFile:
         """
         for key in SHARED:
             stored, asked = getattr(self.study, key), getattr(study, key)
+            if key == "chosen" and stored != asked:
+                raise UserError("the folder holds a study with other chosen settings; choose another --out")
             if stored != asked:
                 raise UserError(
                     f"the folder holds a study with another {key}: {_difference(stored, asked)}; "
@@ -132,9 +134,10 @@ class StudyFile:
             A mapping.
         """
         runs = [{"run": p.run, "seed": p.seed, **p.entries} for p in self.places]
-        study = self.study.model_dump(mode="json")
-        if not self.study.imports:
-            del study["imports"]  # as earlier versions wrote it
+        study = self.study.model_dump(mode="json", exclude={"tuning"})
+        for key in ("imports", "chosen"):
+            if not getattr(self.study, key):
+                del study[key]  # as earlier versions wrote it
         return {"schema": SCHEMA, "study": study, **_extensions(self.study), "runs": runs}
 
     @classmethod

@@ -1,6 +1,7 @@
 """Streams: from images to a sequence of Avalanche experiences."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from lifelong_lb.config import StreamEntry
 from lifelong_lb.config.extending import EXTENSIONS
@@ -34,7 +35,7 @@ STREAMS: dict[str, Callable[[StreamEntry, ImageData, int], Stream]] = {
 
 
 def build_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
-    """Build a stream, ours or a user's.
+    """Build a stream, ours or a user's, and end it after the experiences that are meant.
 
     Args:
         entry: what the study file says.
@@ -48,7 +49,8 @@ def build_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
         UserError: when the images cannot be arranged as asked.
     """
     added = EXTENSIONS.get(("stream", entry.name))
-    return STREAMS[entry.name](entry, images, seed) if added is None else added_stream(added, entry, images, seed)
+    whole = STREAMS[entry.name](entry, images, seed) if added is None else added_stream(added, entry, images, seed)
+    return replace(whole, train=whole.train[: entry.learnt], test=whole.test[: entry.learnt])
 
 
 __all__ = ["STREAMS", "Stream", "arriving", "build_stream", "permuted_stream", "rotated_stream", "split_stream"]

@@ -21,7 +21,7 @@ class Stream:
     """A sequence of experiences.
 
     Attributes:
-        train: Avalanche experiences to learn from, in order.
+        train: Avalanche experiences to learn from, in order; fewer than ``shape`` says where only the first are meant.
         test: their test parts, likewise.
         shape: what a model has to fit.
         class_order: the data set's own labels in the order in which they are met.

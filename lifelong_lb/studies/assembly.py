@@ -112,7 +112,7 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
     if evaluation.landscape is not None:
         meter = LandscapeMeter(evaluation.landscape, stream, config.seed, device, log)
         progress.landscape = meter.rows
-    budget = _budget(config, applied, stopwatch, stream.shape.experiences if once else 1)
+    budget = _budget(config, applied, stopwatch, len(stream.train) if once else 1)
     if budget is not None:
         progress.budgets = budget.rows
     boundaries = boundary_plugins(

@@ -122,7 +122,7 @@ def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Spee
     Returns:
         The speed.
     """
-    once, experiences = config.strategy.trained_once, stream.shape.experiences
+    once, experiences = config.strategy.trained_once, len(stream.train)
     if config.stream.chunk is None:
         budget = seconds / experiences if once else seconds
         timed = {"match": "seconds", "budget": budget, "passes": None, "epochs": 1}

@@ -125,7 +125,7 @@ def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
 
 
 def _within_budget(config: RunConfig, parts: Sequence[Training]) -> Count:
-    experiences = config.stream.experiences if config.strategy.trained_once else 1
+    experiences = config.stream.learnt if config.strategy.trained_once else 1
     total = Count()
     for experience in dict.fromkeys(part.experience for part in parts):
         own = [part for part in parts if part.experience == experience]

@@ -46,7 +46,7 @@ def execute(
         UserError: when the images cannot be read, or an environment variable has a value that means nothing.
     """
     stream = load_stream(config, progress, roots)
-    last = stream.shape.experiences - 1
+    last = len(stream.train) - 1
     first = last if config.strategy.trained_once else 0
     loaded = None if checkpoints is None else checkpoints.load(stream, progress)
     if loaded is None:
@@ -116,7 +116,7 @@ def load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) ->
     """
     images = load_images(find_images(config.stream, roots))
     stream = build_stream(config.stream, images, config.seed)
-    progress.experiences = stream.shape.experiences
+    progress.experiences = len(stream.train)
     progress.data = {
         "source": images.source,
         "sha256": images.sha256,

@@ -36,7 +36,7 @@ SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
 
 @dataclass(frozen=True)
-class _Options:
+class Options:
     """How to run a study; none of it changes the numbers.
 
     Attributes:
@@ -57,7 +57,7 @@ class _Options:
     device: str = "auto"
     data: Path | None = None
     download: bool = False
-    retry: Sequence[str] = ()
+    retry: tuple[str, ...] = ()
     timeout: float | None = None
     checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS
     loggers: Sequence[str] = ()
@@ -127,27 +127,56 @@ def run_study(
     called = (loggers,) if isinstance(loggers, str) else tuple(dict.fromkeys(loggers))
     place = None if data is None else Path(data)
     cluster = Cluster(slurm or {}, runs_per_job, gpus_per_run)
-    options = _Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called, cluster)
-    _check_options(options)
-    limits = options.limits()
+    options = Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called, cluster)
     study = as_study(config)
-    runs = expand(study)
-    _check_extensions(study, options)
-    folder = ResultFolder(Path(out).absolute())
-    _merged(folder, study)
-    _try_out_optimizers(study)
-    _try_out_models(runs)
-    roots = _checked_data(study, options)
-    folder.check_writable()
-    with folder.locked():
-        file = _merged(folder, study)
-        folder.write_study(file)
-        session = Session(folder.study_stamp(), statuses)
-    jobs = _jobs(runs, file.labels(), folder, roots, checkpoint_every)
-    jobs = [replace(job, logged=LoggedAs(called, study.name, file.labels()[job.config.run_id])) for job in jobs]
-    _do(jobs, folder, session, partial(EXECUTORS[executor], limits=limits), watcher or Watcher())
+    if study.tuning is not None:
+        raise UserError(
+            f"{study.name}: has a section tuning, whose settings are not chosen yet: lifelong-lb tune chooses them and "
+            "runs the study with them; --set tuning=null runs it with the settings as they stand"
+        )
+    folder = complete([study], Path(out), options, watcher or Watcher())
     with folder.locked():  # whoever is last has read every run
         return write_report(folder)
+
+
+def complete(studies: Sequence[Study], out: Path, options: Options, watcher: Watcher) -> ResultFolder:
+    """Run what is missing of studies that share a folder, and leave the report to whoever asks.
+
+    Args:
+        studies: the studies, which share what the runs of a folder share.
+        out: result folder.
+        options: how to run them.
+        watcher: is told how it goes.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: as :func:`run_study`.
+    """
+    _check_options(options)
+    limits = options.limits()
+    runs = [run for study in studies for run in expand(study)]
+    for study in studies:
+        _check_extensions(study, options)
+    folder = ResultFolder(out.absolute())
+    _merged(folder, studies)
+    for study in studies:
+        _try_out_optimizers(study)
+    _try_out_models(runs)
+    roots = _checked_data(studies, options)
+    folder.check_writable()
+    with folder.locked():
+        file = _merged(folder, studies)
+        folder.write_study(file)
+        session = Session(folder.study_stamp(), options.retry)
+    labels = file.labels()
+    jobs = [
+        replace(job, logged=LoggedAs(options.loggers, studies[0].name, labels[job.config.run_id]))
+        for job in _jobs(runs, labels, folder, roots, options.checkpoint_every)
+    ]
+    _do(jobs, folder, session, partial(EXECUTORS[options.executor], limits=limits), watcher)
+    return folder
 
 
 def _do(
@@ -178,10 +207,12 @@ def _do(
         raise
 
 
-def _merged(folder: ResultFolder, study: Study) -> StudyFile:
-    """The folder's study file with this study in it; a UserError when the two do not go together."""
-    stored = folder.read_study()
-    file = StudyFile.of(study) if stored is None else stored.widened(study)
+def _merged(folder: ResultFolder, studies: Sequence[Study]) -> StudyFile:
+    """The folder's study file with these studies in it; a UserError when they do not go together."""
+    file = folder.read_study()
+    for study in studies:
+        file = StudyFile.of(study) if file is None else file.widened(study)
+    assert file is not None, "nobody runs no study"
     file.labels()
     return file
 
@@ -205,7 +236,7 @@ def as_study(config: Study | Mapping[str, Any] | str | os.PathLike[str]) -> Stud
     return read_study(Path(config))
 
 
-def _check_options(options: _Options) -> None:
+def _check_options(options: Options) -> None:
     if options.executor not in EXECUTORS:
         raise UserError(unknown_name("executor", options.executor, EXECUTORS))
     if options.workers is not None and options.workers < 1:
@@ -224,7 +255,7 @@ def _check_options(options: _Options) -> None:
             raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))
 
 
-def _check_extensions(study: Study, options: _Options) -> None:
+def _check_extensions(study: Study, options: Options) -> None:
     """What a script has added itself can be used in its own process only."""
     if options.executor == "in-process":
         return
@@ -243,12 +274,13 @@ def _check_extensions(study: Study, options: _Options) -> None:
                 )
 
 
-def _checked_data(study: Study, options: _Options) -> tuple[Path, ...]:
+def _checked_data(studies: Sequence[Study], options: Options) -> tuple[Path, ...]:
     """Folders of the data sets, after seeing that their images can be read and dealt out as asked."""
     roots = tuple(root.absolute() for root in data_roots(options.data))
-    for stream in study.streams:
+    streams = list({repr(stream): stream for study in studies for stream in study.streams}.values())
+    for stream in streams:
         check_classes(stream, find_images(stream, roots, options.download).labels())
-    for stream in study.streams:  # what takes longer comes after what is seen at once
+    for stream in streams:  # what takes longer comes after what is seen at once
         images = prepared(find_images(stream, roots), cache_folder())
         check_images(stream, images.train.y, images.test.y)
     return roots

@@ -1,0 +1,262 @@
+"""The section ``tuning`` of a study file: which hyper-parameters are searched, where, and on what they are chosen."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import log
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from lifelong_lb.config.errors import unknown_name
+from lifelong_lb.config.fields import AtLeastOne, Entry, Float, Settings, WholeNumber
+from lifelong_lb.config.labels import axis_labels
+from lifelong_lb.config.parse import Problems, parse_settings
+
+TUNED_AXES = ("strategies", "rules", "optimizers")
+"""Grid axes whose entries may be searched."""
+
+Value = bool | int | float | str
+E = TypeVar("E", bound=Entry)
+Overrides = Mapping[str, Mapping[str, Value]]
+"""Label of an entry to its hyper-parameters."""
+
+
+class Range(Settings):
+    """Numbers from ``low`` to ``high``; ``log`` searches their logarithms evenly, ``whole`` whole numbers alone."""
+
+    low: Float
+    high: Float
+    log: bool = False
+    whole: bool = False
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> "Range":
+        if self.low >= self.high:
+            raise ValueError(f"needs a low below its high; got {self.low:g} and {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"needs a low above 0 where log is true; got {self.low:g}")
+        if self.whole and not (self.low.is_integer() and self.high.is_integer()):
+            raise ValueError(f"needs whole numbers where whole is true; got {self.low:g} and {self.high:g}")
+        return self
+
+    def examples(self) -> list[Value]:
+        """Values that an entry must be able to have.
+
+        Returns:
+            The ends, and something between them.
+        """
+        if self.whole:
+            return [int(self.low), int(self.high)]
+        return [self.low, self.low + (self.high - self.low) * 0.381, self.high]
+
+
+Choices = Annotated[tuple[Value, ...], Field(min_length=2)]
+Space = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")],
+    Discriminator(lambda value: "choices" if isinstance(value, list | tuple) else "range"),
+]
+
+
+class HeldOut(Settings):
+    """What settings are chosen on: seeds that are not reported, and images that are held out of the train part.
+
+    ``first_experiences: k`` learns the first k experiences of each stream only, the whole of streams that have no more.
+    ``class_order: other`` lets the tuning seeds draw the order of classes (of data sets, the angles) where a stream
+    fixes it.
+    """
+
+    seeds: Annotated[tuple[WholeNumber, ...], Field(min_length=1)]
+    first_experiences: AtLeastOne | None = None
+    validation: Annotated[Float, Field(gt=0, lt=1)] = 0.1
+    class_order: Literal["same", "other"] = "same"
+
+
+class Tuning(Settings):
+    """Settings that ``lifelong-lb tune`` searches for: ``search`` maps labels of entries to hyper-parameters.
+
+    Each combination of stream, strategy, rule and base optimizer has a search of its own, of ``trials`` trials, for the
+    best mean of ``metric`` over the seeds of ``held_out``.
+    """
+
+    trials: AtLeastOne = 20
+    metric: str = "average_accuracy"
+    held_out: HeldOut
+    search: Annotated[dict[str, dict[str, Space]], Field(min_length=1)]
+
+
+class Search(Settings):
+    """What a search came to. ``best``, ``median`` and ``worst`` are those of the trials that were done to their end."""
+
+    metric: str
+    space: dict[str, dict[str, Space]]
+    trials: AtLeastOne
+    not_done: WholeNumber
+    best: Float | None
+    median: Float | None
+    worst: Float | None
+    gradient_evaluations: WholeNumber
+
+
+class Chosen(Settings):
+    """Settings of the entries of one combination, which is named by labels; ``search`` says where they come from."""
+
+    stream: str
+    strategy: str
+    rule: str
+    optimizer: str
+    settings: dict[str, dict[str, Value]]
+    search: Search | None = None
+
+    @property
+    def at(self) -> tuple[str, str, str, str]:
+        """Labels on each grid axis."""
+        return self.stream, self.strategy, self.rule, self.optimizer
+
+    def told(self) -> str:
+        """The settings in a line.
+
+        Returns:
+            Such as ``sam.rho = 0.1, sgd.lr = 0.03``.
+        """
+        return ", ".join(f"{name}.{key} = {value}" for name, own in self.settings.items() for key, value in own.items())
+
+
+def altered(entry: E, settings: Mapping[str, Value], path: str, problems: Problems) -> E | None:
+    """An entry with other hyper-parameters, checked as if they stood in the study file.
+
+    Args:
+        entry: the entry.
+        settings: values that replace its own.
+        path: where they stood.
+        problems: receives what is wrong.
+
+    Returns:
+        The entry with its label, or None when something was wrong.
+    """
+    fixed = sorted({"name", "label"} & set(settings))
+    if fixed:
+        problems.add(path, f"must hold hyper-parameters; got {fixed[0]!r}")
+        return None
+    return parse_settings(type(entry), {**entry.model_dump(), **settings}, path, problems)
+
+
+def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Problems) -> None:
+    """See that all that is searched can be set, and that nothing is chosen on what is reported.
+
+    Args:
+        tuning: the section, where there is one.
+        parts: the study's axes and seeds, checked.
+        problems: receives what is wrong.
+    """
+    if tuning is None:
+        return
+    shared = sorted(set(tuning.held_out.seeds) & set(parts["seeds"]))
+    if shared:
+        problems.add(
+            "tuning.held_out.seeds",
+            f"must not be among the study's seeds {list(parts['seeds'])}, which are reported; got {shared[0]} in both",
+        )
+    if any(stream.evaluate == "validation" for stream in parts["streams"]):
+        problems.add("tuning", "needs streams that are evaluated on their test part; it holds images out by itself")
+    called = [label for axis in TUNED_AXES for label in axis_labels(parts[axis], axis)]
+    for label, spaces in tuning.search.items():
+        path = f"tuning.search.{label}"
+        if called.count(label) != 1:
+            several = f"names several entries ({label}): give them labels"
+            problems.add(path, several if label in called else unknown_name("entry", label, dict.fromkeys(called)))
+        elif not spaces:
+            problems.add(path, "needs a hyper-parameter to search, such as {rho: {low: 0.01, high: 0.5, log: true}}")
+        else:
+            entry = _named(label, parts)
+            for key, space in spaces.items():
+                _check_space(entry, key, space, f"{path}.{key}", problems)
+
+
+def _check_space(entry: Entry, key: str, space: Range | Choices, path: str, problems: Problems) -> None:
+    """Try values out, up to the first that is refused."""
+    for value in space.examples() if isinstance(space, Range) else space:
+        found = Problems()
+        altered(entry, {key: value}, path, found)
+        if found.found:
+            hint = " (say whole: true)" if "whole number" in str(found.found[0]) and isinstance(space, Range) else ""
+            problems.add(path, f"cannot be {value!r}: {found.found[0].sentence}{hint}")
+            return
+
+
+def _named(label: str, parts: Mapping[str, Any]) -> Entry:
+    entries: dict[str, Entry] = {}
+    for axis in TUNED_AXES:
+        entries |= zip(axis_labels(parts[axis], axis), parts[axis], strict=True)
+    return entries[label]
+
+
+def check_chosen(chosen: Sequence[Chosen], parts: Mapping[str, Any], problems: Problems) -> None:
+    """See that chosen settings name labels of the study, and can be set.
+
+    Args:
+        chosen: the section.
+        parts: the study's axes, checked.
+        problems: receives what is wrong.
+    """
+    known = {axis: {e.label: e for e in parts[axis] if e.label is not None} for axis in ("streams", *TUNED_AXES)}
+    seen: set[tuple[str, ...]] = set()
+    for index, one in enumerate(chosen):
+        path = f"chosen[{index}]"
+        for (axis, entries), label in zip(known.items(), one.at, strict=True):
+            if label not in entries:
+                problems.add(path, f"must name entries of {axis} by the label they have; got {label!r}")
+        if one.at in seen:
+            problems.add(path, f"names {', '.join(one.at)} again")
+        seen.add(one.at)
+        own = {name: entries[name] for entries, name in zip(known.values(), one.at, strict=True) if name in entries}
+        for label, settings in one.settings.items():
+            if one.at[1:].count(label) != 1:
+                problems.add(f"{path}.settings", f"must name strategy, rule or optimizer of the entry; got {label!r}")
+            elif label in own:
+                altered(own[label], settings, f"{path}.settings.{label}", problems)
+
+
+def bare_entry(entry: E, settings: Overrides) -> E:
+    """An entry as one combination of the grid has it, without its label.
+
+    Args:
+        entry: as the study says.
+        settings: what was chosen for the combination, checked.
+
+    Returns:
+        The entry.
+    """
+    own = settings.get(entry.label or "", {})
+    bare: E = entry.model_copy(update={"label": None})
+    if own:
+        bare = type(entry).model_validate({**entry.model_dump(), **own, "label": None})
+    return bare
+
+
+def at_the_edge(chosen: Chosen) -> Iterator[str]:
+    """Chosen numbers that lie at an end of their range, so that a wider one may hold a better value.
+
+    Args:
+        chosen: what was chosen, and from what.
+
+    Yields:
+        Such as ``sam.rho``.
+    """
+    for label, settings in chosen.settings.items():
+        for key, value in settings.items():
+            space = chosen.search.space.get(label, {}).get(key) if chosen.search else None
+            if _is_edge(space, value):
+                yield f"{label}.{key}"
+
+
+NEAR = 0.05
+"""Share of a range, by its logarithm where that is searched, within which a value lies at the end."""
+
+
+def _is_edge(space: Range | Choices | None, value: Value) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float) or space is None:
+        return False
+    if isinstance(space, Range):
+        low, high, own = (log(v) if space.log else float(v) for v in (space.low, space.high, value))
+        return not NEAR < (own - low) / (high - low) < 1 - NEAR
+    numbers = [v for v in space if isinstance(v, int | float) and not isinstance(v, bool)]
+    return len(numbers) > 2 and value in (min(numbers), max(numbers))

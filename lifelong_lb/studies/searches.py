@@ -1,0 +1,170 @@
+"""The search for one combination's settings: an Optuna study that asks, and is told what runs came to."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf, isfinite
+from statistics import median
+from typing import Any
+
+from lifelong_lb.config import Study, UserError
+from lifelong_lb.config.tuning import TUNED_AXES, Chosen, Range, Search, Space, Value, bare_entry
+from lifelong_lb.evaluation import Metric
+
+Point = dict[str, dict[str, Value]]
+"""Label of an entry to hyper-parameters that are tried."""
+_DIGITS = 4
+"""Digits to which numbers are tried, so that what is told is what was run."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point, and what its runs came to.
+
+    Attributes:
+        number: in 0..n-1.
+        point: the settings.
+        runs: ids of its runs.
+        value: mean of the metric over the seeds; NaN unless all of its runs are done.
+        gradient_evaluations: of all its runs, the strategy's own included.
+    """
+
+    number: int
+    point: Point
+    runs: Sequence[str]
+    value: float
+    gradient_evaluations: int
+
+
+@dataclass
+class Searching:
+    """The search for the settings of one combination of stream, strategy, rule and base optimizer.
+
+    Points follow from the combination, its space and the values of the points before alone: a search that is begun anew
+    over the same stored runs asks for the same ones, and ends with the same choice.
+
+    Attributes:
+        at: labels of the combination.
+        study: the combination alone, on what is held out, its searched entries called by their labels.
+        space: label of an entry to what is searched of it.
+        metric: what is compared, by name and itself.
+        trials: those that have ended.
+    """
+
+    at: tuple[str, str, str, str]
+    study: Study
+    space: Mapping[str, Mapping[str, Space]]
+    metric: tuple[str, Metric]
+    trials: list[Trial] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        optuna = imported_optuna()
+        sampler = optuna.samplers.TPESampler(seed=self._seed())
+        direction = "maximize" if self.metric[1].higher_is_better else "minimize"
+        self._optuna = optuna.create_study(sampler=sampler, direction=direction)
+        self._asked: Any = None
+
+    def _seed(self) -> int:
+        entries = [getattr(self.study, axis)[0].identity() for axis in ("streams", *TUNED_AXES)]
+        space = {label: {key: _plain(one) for key, one in keys.items()} for label, keys in self.space.items()}
+        text = json.dumps([entries, self.study.seeds, space, self.metric[0]], sort_keys=True)
+        return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
+
+    def ask(self) -> tuple[Point, Study]:
+        """The next point.
+
+        Returns:
+            Its settings, and the study that tries them.
+        """
+        distributions = {
+            (label, key): distribution(space) for label, keys in self.space.items() for key, space in keys.items()
+        }
+        self._asked = self._optuna.ask({"\t".join(place): one for place, one in distributions.items()})
+        point: Point = {}
+        for label, key in distributions:
+            point.setdefault(label, {})[key] = _tried(self._asked.params[f"{label}\t{key}"], self.space[label][key])
+        changed = {axis: tuple(bare_entry(e, point) for e in getattr(self.study, axis)) for axis in TUNED_AXES}
+        return point, self.study.model_copy(update=changed)
+
+    def tell(self, trial: Trial) -> None:
+        """What the last point that was asked for came to.
+
+        Args:
+            trial: its runs and value. One that was not done to its end counts as the worst.
+        """
+        worst = -inf if self.metric[1].higher_is_better else inf
+        self._optuna.tell(self._asked, trial.value if isfinite(trial.value) else worst)
+        self.trials.append(trial)
+
+    def best(self) -> Trial | None:
+        """The best trial, the earliest of equal ones; None where none was done to its end."""
+        done = [trial for trial in self.trials if isfinite(trial.value)]
+        sign = 1 if self.metric[1].higher_is_better else -1
+        return max(done, key=lambda trial: sign * trial.value, default=None)
+
+    def chosen(self) -> Chosen:
+        """The choice, with what it was made from.
+
+        Returns:
+            The settings of the best trial; none where no trial was done to its end.
+        """
+        best = self.best()
+        values = sorted((t.value for t in self.trials if isfinite(t.value)), reverse=self.metric[1].higher_is_better)
+        search = Search(
+            metric=self.metric[0],
+            space={label: dict(keys) for label, keys in self.space.items()},
+            trials=len(self.trials),
+            not_done=len(self.trials) - len(values),
+            best=values[0] if values else None,
+            median=median(values) if values else None,
+            worst=values[-1] if values else None,
+            gradient_evaluations=sum(trial.gradient_evaluations for trial in self.trials),
+        )
+        names = dict(zip(("stream", "strategy", "rule", "optimizer"), self.at, strict=True))
+        return Chosen(**names, settings=best.point if best else {}, search=search)
+
+
+def imported_optuna() -> Any:
+    """Optuna, told to keep quiet.
+
+    Returns:
+        The module.
+
+    Raises:
+        UserError: when it is not installed.
+    """
+    try:
+        import optuna
+    except ImportError:
+        raise UserError("tuning needs Optuna: pip install 'lifelong-lb[tuning]'") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+def distribution(space: Space) -> Any:
+    """A space in Optuna's words.
+
+    Args:
+        space: a range, or choices.
+
+    Returns:
+        The distribution.
+    """
+    known = imported_optuna().distributions
+    if not isinstance(space, Range):
+        return known.CategoricalDistribution(list(space))
+    if space.whole:
+        return known.IntDistribution(int(space.low), int(space.high), log=space.log)
+    return known.FloatDistribution(space.low, space.high, log=space.log)
+
+
+def _tried(value: Value, space: Space) -> Value:
+    """A value as it is tried: rounded, within its range."""
+    if not isinstance(space, Range) or space.whole:
+        return value
+    return min(max(float(f"{float(value):.{_DIGITS}g}"), space.low), space.high)
+
+
+def _plain(space: Space) -> Any:
+    return space.model_dump() if isinstance(space, Range) else list(space)

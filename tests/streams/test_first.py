@@ -1,0 +1,62 @@
+"""Streams that end early: what is learnt until then is what the whole stream teaches until then."""
+
+import pytest
+
+from lifelong_lb.config import UserError, expand, parse_study
+from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.run import execute
+from lifelong_lb.studies.validation import gradients_of, plan_of
+
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
+
+STREAMS = [
+    {"name": "split-digits", "label": "heads"},
+    {"name": "split-digits", "scenario": "class-incremental", "label": "one head", "images_per_class": 20},
+    {"name": "permuted-digits", "experiences": 4, "images_per_class": 20, "label": "permuted"},
+]
+
+
+def study(first, **changes):
+    return {
+        "streams": [{**stream, **first} for stream in STREAMS],
+        "model": {"name": "mlp", "hidden": [8]},
+        "train": {"batch_size": 60},
+        "strategies": {"name": "replay", "mem_size": 20},
+        "rules": "sam",
+        "evaluation": {"experiences": "all"},
+        **changes,
+    }
+
+
+def executed(checked):
+    """Runs of a study by id, with what each of them measured."""
+    found = {}
+    for run in expand(checked):
+        progress = found[run.config.run_id] = Progress()
+        execute(run.config, progress, roots=(), device="cpu", log=lambda line: None)
+    return found
+
+
+def test_the_first_experiences_are_learnt_bit_for_bit_as_in_the_whole_stream():
+    whole, cut = (executed(parse_study(study(first))).values() for first in ({}, {"first": 2}))
+    for long, short in zip(whole, cut, strict=True):
+        assert (long.experiences > 2, short.experiences) == (True, 2)
+        assert short.accuracy == [(i, j, accuracy) for i, j, accuracy in long.accuracy if i < 2 and j < 2]
+        assert short.initial_accuracy == long.initial_accuracy[:2]
+
+
+@pytest.mark.parametrize("strategy", ["naive", "joint"])
+def test_what_they_cost_is_known_before(strategy):
+    for changes in ({}, {"train": {"batch_size": 60, "match": "gradients", "budget": 4}}):
+        checked = parse_study(study({"first": 2}, strategies=strategy, **changes))
+        known = {run: rule.least for run, (rule, _) in gradients_of(plan_of(checked)).items()}
+        assert {run: done.gradient_evaluations for run, done in executed(checked).items()} == known
+
+
+def test_all_experiences_are_no_first_ones():
+    with pytest.raises(UserError, match=r"more than the first 5 experiences; got 5"):
+        parse_study({"streams": {"name": "split-digits", "first": 5}})
+    with pytest.raises(UserError, match=r"less than the 2 experiences"):
+        parse_study(study({"first": 2}, rules={"name": "sam", "from_experience": 2}))
+    named = [expand(parse_study({"streams": {"name": "split-digits", **first}}))[0] for first in ({}, {"first": None})]
+    assert named[0].config.run_id == named[1].config.run_id
