@@ -60,7 +60,7 @@ class Options:
     retry: tuple[str, ...] = ()
     timeout: float | None = None
     checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS
-    loggers: Sequence[str] = ()
+    loggers: tuple[str, ...] = ()
     cluster: Cluster = field(default_factory=Cluster)
 
     def limits(self) -> Limits:
