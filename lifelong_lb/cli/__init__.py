@@ -1,0 +1,43 @@
+"""The command line: it parses, calls and prints."""
+
+import sys
+from importlib import import_module
+
+import typer
+
+from lifelong_lb.cli.app import INTERRUPTED, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, app
+
+for _name in ("running", "reporting", "study_files", "data_sets"):  # the order in which help lists their commands
+    import_module(f"{__name__}.{_name}")
+
+
+def main() -> None:
+    """Entry point of ``lifelong-lb``: a user's mistake ends in one message and exit code 2."""
+    from lifelong_lb.config import UserError
+
+    try:
+        code = app(standalone_mode=False)
+    except UserError as error:
+        typer.echo(f"error: {error}", err=True)
+        code = UNUSABLE_INPUT
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"error: {where}{error.strerror or error}; finished runs are kept", err=True)
+        code = SOME_RUNS_NOT_DONE
+    except typer.Exit as stop:
+        code = stop.exit_code
+    except Exception as error:  # typer's own complaints about the command line
+        if not hasattr(error, "format_message"):
+            raise
+        message = error.format_message()
+        if message:  # empty where the help has been shown instead
+            typer.echo(f"error: {message}", err=True)
+        code = UNUSABLE_INPUT
+    if code == INTERRUPTED:
+        typer.echo("interrupted: finished runs are kept; the same command continues the study", err=True)
+    sys.exit(code)
+
+
+__all__ = ["app", "main"]

@@ -1,0 +1,30 @@
+"""The command line's one application, options that several commands have, and exit codes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Compare optimizers across continual-learning task sequences.",
+)
+
+data_app = typer.Typer(no_args_is_help=True, help="Look for data sets, and keep them decoded.")
+app.add_typer(data_app, name="data")
+
+StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file, or preset:NAME.")]
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", help="Where the data sets are; default: LIFELONG_LB_DATA, then the cache folder."
+    ),
+]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. train.batch_size=64.")
+]
+OK, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, INTERRUPTED = 0, 1, 2, 130

@@ -1,0 +1,71 @@
+"""Commands about data sets: ``data list``, ``data prepare`` and ``data verify``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, data_app
+
+
+@data_app.command(name="list")
+def list_data(data: DataFolder = None) -> None:
+    """Say where each data set is found, and what is prepared."""
+    from lifelong_lb.config import UserError
+    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset
+    from lifelong_lb.data.prepared import description, entries
+
+    roots = data_roots(data)
+    for name in DATASETS:
+        try:
+            where = find_dataset(name, roots).description
+        except UserError:
+            where = "not found"
+        typer.echo(f"{name:<13} {where}")
+    for entry in entries(cache_folder()):
+        megabytes = sum(path.stat().st_size for path in entry.iterdir()) / 1e6
+        typer.echo(f"prepared      {entry} ({megabytes:.0f} MB) from {description(entry)}")
+
+
+@data_app.command(name="prepare")
+def prepare_data(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Data sets, see lifelong-lb data list, or paths of your own.")
+    ],
+    data: DataFolder = None,
+    download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
+) -> None:
+    """Decode data sets into the cache, so that runs only open them. Studies do it by themselves."""
+    from lifelong_lb.config import UserError, unknown_name
+    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, own_source, prepared
+
+    roots = data_roots(data)
+    for name in names:
+        if name not in DATASETS and not any((folder / Path(name).expanduser()).exists() for folder in (*roots, Path())):
+            raise UserError(unknown_name("data set", name, DATASETS))
+    for name in names:
+        source = find_dataset(name, roots, download) if name in DATASETS else own_source(name, roots)
+        found = prepared(source, cache_folder())
+        typer.echo(f"{name:<13} {len(found.train.y)} + {len(found.test.y)} images, digest {found.digest}")
+
+
+@data_app.command(name="verify")
+def verify_data() -> None:
+    """Read all that is prepared and compare it with the hashes taken when it was made.
+
+    Exit code 0 when all is as it was, 1 when something is broken (it is made anew when it is needed).
+    """
+    import shutil
+
+    from lifelong_lb.data import cache_folder
+    from lifelong_lb.data.prepared import description, entries, verify
+
+    broken = False
+    for entry in entries(cache_folder()):
+        whole = verify(entry)
+        typer.echo(f"{entry}: {'as it was made' if whole else 'broken, removed'}, from {description(entry)}")
+        if not whole:
+            broken = True
+            shutil.rmtree(entry)
+    if broken:
+        raise typer.Exit(SOME_RUNS_NOT_DONE)

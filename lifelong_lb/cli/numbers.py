@@ -1,0 +1,64 @@
+"""Numbers on the command line: a user's mistake is told in our words."""
+
+
+def whole_number(option: str, text: str | None) -> int | None:
+    """A whole number.
+
+    Args:
+        option: where it stood, for messages.
+        text: what the user wrote; None for nothing.
+
+    Returns:
+        The number; None for nothing.
+
+    Raises:
+        UserError: when it is none.
+    """
+    from lifelong_lb.config import UserError
+
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        raise UserError(f"{option} must be a whole number, at least 1; got {text!r}") from None
+
+
+def number(option: str, text: str) -> float:
+    """A number.
+
+    Args:
+        option: where it stood, for messages.
+        text: what the user wrote.
+
+    Returns:
+        The number.
+
+    Raises:
+        UserError: when it is none.
+    """
+    from lifelong_lb.config import UserError
+
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{option} must be a number; got {text!r}") from None
+
+
+def seconds_or_never(option: str, text: str) -> float | None:
+    """A number of seconds, or ``never``.
+
+    Args:
+        option: where it stood, for messages.
+        text: what the user wrote.
+
+    Returns:
+        The number; None for never.
+
+    Raises:
+        UserError: when it is neither.
+    """
+    from lifelong_lb.config import UserError
+
+    try:
+        return None if text == "never" else float(text)
+    except ValueError:
+        raise UserError(f"{option} must be a number of seconds >= 0, or never; got {text!r}") from None

@@ -1,0 +1,109 @@
+"""Commands that look at results: ``report``, ``status`` and ``landscape``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, FolderArgument, app
+from lifelong_lb.cli.ending import conclude
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Result folders; several need --out.")],
+    baseline: Annotated[
+        str | None, typer.Option(metavar="RULE", help="Rule that the others are compared with; default: none.")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="COLUMN", help="Column of results.csv to compare."),
+    ] = None,
+    test: Annotated[
+        str, typer.Option(metavar="TEST", help="Test of paired seeds: sign-flip, or wilcoxon for signed ranks.")
+    ] = "sign-flip",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the report of several folders is written.")
+    ] = None,
+    every_figure: Annotated[
+        bool, typer.Option("--all-figures", help="Draw single strategies in large reports, too: all of them.")
+    ] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write tables as Parquet, too.")] = False,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option("--with", metavar="CSV", help="Accuracies that another framework has measured; needs --out."),
+    ] = None,
+) -> None:
+    """Make tables, figures and report anew from the stored runs of DIR, or one report of several folders."""
+    from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, with_imported, write_report
+    from lifelong_lb.store import ResultFolder
+
+    target = out or folders[0]
+    results = None
+    if len(folders) > 1 or out is not None or others:
+        target = _place_for_a_joint_report(folders, out)
+        results = with_imported(collect_all([ResultFolder(folder) for folder in folders]), others or ())
+    folder = ResultFolder(target)
+    results = write_report(
+        folder,
+        results,
+        baseline=baseline,
+        metrics=metrics,
+        test=test,
+        every_figure=every_figure,
+        parquet=parquet,
+    )
+    if baseline is not None or metrics or test != "sign-flip":
+        typer.echo(comparisons_text(comparison_table(results, baseline, metrics, test), test))
+    conclude(target, results)
+
+
+@app.command()
+def status(folder: FolderArgument) -> None:
+    """Say how far the study in DIR has come: runs done, failed, diverged, missing, running and in whose hands.
+
+    Exit code 0 when all runs are done, 1 when some are not.
+    """
+    from lifelong_lb.store import ResultFolder, folder_status
+
+    found = folder_status(ResultFolder(folder))
+    typer.echo(", ".join(f"{count} {name}" for name, count in sorted(found.counts.items())))
+    for line in (*found.running, *found.troubles):
+        typer.echo(line)
+    if set(found.counts) - {"done"}:
+        raise typer.Exit(SOME_RUNS_NOT_DONE)
+
+
+@app.command()
+def landscape(
+    folder: FolderArgument,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    data: DataFolder = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. images=64.")
+    ] = None,
+) -> None:
+    """Measure flatness and robustness of the done runs in DIR, around the models they have kept.
+
+    What is measured is what the study says under evaluation.landscape, else everything. Exit codes are those of run.
+    """
+    from lifelong_lb.studies import measure_landscape
+
+    def log(line: str) -> None:
+        typer.echo(line, err=True)
+
+    conclude(folder, measure_landscape(folder, overrides=assignments or (), data=data, device=device, log=log))
+
+
+def _place_for_a_joint_report(folders: list[Path], out: Path | None) -> Path:
+    """The folder it goes to; a UserError where that would be one that holds runs."""
+    from lifelong_lb.config import UserError
+
+    if out is None:
+        raise UserError("a report of several folders, or with other matrices, needs --out DIR, a folder of its own")
+    taken = {folder.resolve() for folder in folders}
+    if (out / "runs").exists() or (out / "study.json").exists() or out.resolve() in taken:
+        raise UserError(
+            f"--out {out}: holds runs of its own, or is one of the folders; a joint report needs another folder"
+        )
+    return out
