@@ -87,7 +87,7 @@ def models_of(results: Results) -> dict[str, tuple[str, str]]:
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
-    """Settings as one line.
+    """Settings as one line, without those that are not set.
 
     Args:
         settings: plain values, perhaps with a ``name``.
@@ -98,8 +98,12 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     Example:
         >>> settings_text({"name": "mlp", "head": "multi", "hidden": [256, 256]})
         'mlp (head = multi, hidden = [256, 256])'
+        >>> settings_text({"epochs": 1, "budget": None})
+        'epochs = 1'
     """
-    others = ", ".join(f"{key} = {_value(value)}" for key, value in settings.items() if key != "name")
+    others = ", ".join(
+        f"{key} = {_value(value)}" for key, value in settings.items() if key != "name" and value is not None
+    )
     if "name" not in settings:
         return others
     return f"{settings['name']} ({others})" if others else str(settings["name"])
