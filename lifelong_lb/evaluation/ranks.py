@@ -1,6 +1,7 @@
 """Ranks of rules over several streams (Demsar 2006, Statistical comparisons of classifiers over multiple data sets)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,10 +71,16 @@ def critical_difference(rules: int, streams: int, level: float = 0.05) -> float:
         >>> critical_difference(4, 14)
         1.25
     """
+    q = _range_quantile(rules, level) / np.sqrt(2)
+    return float(q * np.sqrt(rules * (rules + 1) / (6 * streams)))
+
+
+@lru_cache
+def _range_quantile(rules: int, level: float) -> float:
+    """Upper quantile of the studentized range for infinitely many degrees of freedom; takes a while to find."""
     from scipy.stats import studentized_range
 
-    q = float(studentized_range.ppf(1 - level, rules, np.inf)) / np.sqrt(2)
-    return float(q * np.sqrt(rules * (rules + 1) / (6 * streams)))
+    return float(studentized_range.ppf(1 - level, rules, np.inf))
 
 
 def cliques(ranks: ArrayLike, difference: float) -> list[tuple[int, ...]]:

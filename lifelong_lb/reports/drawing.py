@@ -144,12 +144,11 @@ def finish(figure: "Figure", name: str, title: str, caption: str) -> Drawing:
     Returns:
         The drawing; the same figure gives the same bytes.
     """
-    files = {}
-    for ending, empty in (("svg", ["Date", "Creator", "Format", "Type"]), ("png", ["Software"])):
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=ending, metadata=dict.fromkeys(empty))
-        files[ending] = buffer.getvalue()
-    return Drawing(name, title, caption, files["svg"], files["png"])
+    svg, png = io.BytesIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", metadata=dict.fromkeys(["Date", "Creator", "Format", "Type"]))
+    quickly = {"compress_level": 1}  # a fifth larger, and a tenth of the time a report takes
+    figure.savefig(png, format="png", metadata=dict.fromkeys(["Software"]), pil_kwargs=quickly)
+    return Drawing(name, title, caption, svg.getvalue(), png.getvalue())
 
 
 def file_name(kind: str, *labels: str) -> str:

@@ -18,6 +18,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+import sklearn.datasets  # noqa: F401  otherwise each run on the embedded digits would spend a quarter of a second on it
 import torch
 
 from lifelong_lb.config import UserError
@@ -33,6 +34,10 @@ from lifelong_lb.studies.loggers.values import values_of
 from lifelong_lb.studies.measured import Progress
 from lifelong_lb.studies.processes import TERMINATED
 from lifelong_lb.studies.run import execute
+
+_PACKAGES = {
+    name.removesuffix("-lib"): version(name) for name in ("torch", "torchvision", "avalanche-lib", "numpy", "pandas")
+}
 
 
 def work_in_process_of_its_own(job: Job) -> None:
@@ -154,11 +159,10 @@ def device_of(wanted: str) -> str:
 def _environment(job: Job, device: str) -> dict[str, Any]:
     parts = {"rule": job.config.rule, "strategy": job.config.strategy, "stream": job.config.stream}
     extensions = {origin: digest_of(origin) for origin in origins_of({**parts, "model": job.config.model})}
-    packages = ("torch", "torchvision", "avalanche-lib", "numpy", "pandas")
     return {
         **job.environment,
         "python": platform.python_version(),
-        **{name.removesuffix("-lib"): version(name) for name in packages},
+        **_PACKAGES,
         "platform": platform.platform(),
         "machine": platform.machine(),
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
