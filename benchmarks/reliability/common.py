@@ -1,11 +1,12 @@
 """What the scripts of this folder share: launching the command line, and looking at what it leaves."""
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def arguments(description: str, **numbers: int) -> argparse.Namespace:
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--out", type=Path, default=None, help="where results are written; default: a temporary folder")
+    parser.add_argument("--figure", type=Path, default=None, help="draw what was seen into this PNG file")
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     found = parser.parse_args()
@@ -114,3 +116,27 @@ def conclude(wrong: Sequence[str]) -> None:
     """
     print("\n".join(wrong) if wrong else "all as it should be")
     sys.exit(1 if wrong else 0)
+
+
+@contextlib.contextmanager
+def drawn(file: Path, panels: int) -> Iterator[list[Any]]:
+    """Panels side by side, written as a PNG in the end.
+
+    Args:
+        file: the PNG file.
+        panels: how many.
+
+    Yields:
+        Axes of matplotlib.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, panels, figsize=(3.6 * panels, 2.8), squeeze=False, layout="constrained")
+    yield list(axes[0])
+    for panel in axes[0]:
+        panel.spines[["top", "right"]].set_visible(False)
+    figure.savefig(file, dpi=120, metadata={"Software": None})
+    plt.close(figure)

@@ -3,7 +3,7 @@
 A study of 40 runs is done once undisturbed. Then it is done again, and workers (three times out of four) or the
 launcher are killed at random moments; a launcher that was killed is started again. When such a study has come to its
 end before enough kills, another one is begun. Each must leave the undisturbed study's accuracies, byte for byte, every
-run once, and nothing beside the runs.
+run once, and nothing beside the runs. ``--figure FILE`` draws when what was killed, and how many runs were done then.
 """
 
 import random
@@ -13,7 +13,10 @@ import time
 from pathlib import Path
 
 import psutil
-from common import STUDY, arguments, conclude, finish, launch, leftovers, runs_of, same_accuracies
+from common import STUDY, arguments, conclude, drawn, finish, launch, leftovers, runs_of, same_accuracies
+
+Kill = tuple[int, str, float, int]
+"""Number of the study, what was killed, seconds since that study began, runs stored then."""
 
 
 def main() -> None:
@@ -21,33 +24,40 @@ def main() -> None:
     options = arguments(__doc__, kills=50, seed=0)
     draw, clean = random.Random(options.seed), options.out / "clean"
     finish(STUDY, clean, "--workers", "2")
-    counts, wrong, rounds = {"worker": 0, "launcher": 0}, [], 0
-    while sum(counts.values()) < options.kills:
+    killed: list[Kill] = []
+    wrong, rounds = [], 0
+    while len(killed) < options.kills:
         rounds += 1
         out = options.out / f"killed-{rounds}"
-        disturbed(out, options.kills, counts, draw)
+        disturbed(out, options.kills, killed, rounds, draw)
         wrong += compared(out, clean)
-        print(
-            f"round {rounds}: {counts['worker']} workers and {counts['launcher']} launchers killed so far", flush=True
-        )
+        workers = sum(victim == "worker" for _, victim, _, _ in killed)
+        print(f"study {rounds}: {workers} workers and {len(killed) - workers} launchers killed so far", flush=True)
+    if options.figure:
+        draw_kills(killed, rounds, options.figure)
     conclude(wrong)
 
 
-def disturbed(out: Path, kills: int, counts: dict[str, int], draw: random.Random) -> None:
+def disturbed(out: Path, kills: int, killed: list[Kill], number: int, draw: random.Random) -> None:
     """Do the study, killing on the way."""
-    hushed = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    hushed, begun = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}, time.perf_counter()
     process = launch(STUDY, out, "--workers", "2", "--retry", "failed", **hushed)
-    while process.wait() if sum(counts.values()) >= kills else process.poll() != 0:
+    while process.wait() if len(killed) >= kills else process.poll() != 0:
         victim = draw.choice(["worker", "worker", "worker", "launcher"])
         if process.poll() is not None:
             process = launch(STUDY, out, "--workers", "2", "--retry", "failed", **hushed)
-        elif victim == "worker":
-            counts[victim] += worker_killed(process, draw)
-        else:
-            time.sleep(draw.uniform(0, 5))
-            counts[victim] += process.poll() is None
-            process.kill()
-            process.wait()
+        elif worker_killed(process, draw) if victim == "worker" else launcher_killed(process, draw):
+            done = len(list((out / "runs").glob("[!.]*/result.json")))
+            killed.append((number, victim, time.perf_counter() - begun, done))
+
+
+def launcher_killed(process: "subprocess.Popen[str]", draw: random.Random) -> bool:
+    """Kill a launcher at some moment; False where it has come to its end before."""
+    time.sleep(draw.uniform(0, 5))
+    alive = process.poll() is None
+    process.kill()
+    process.wait()
+    return alive
 
 
 def worker_killed(process: "subprocess.Popen[str]", draw: random.Random) -> bool:
@@ -63,6 +73,18 @@ def worker_killed(process: "subprocess.Popen[str]", draw: random.Random) -> bool
         except psutil.NoSuchProcess:
             continue
     return False
+
+
+def draw_kills(killed: list[Kill], rounds: int, file: Path) -> None:
+    """Runs stored when something was killed, over the time since the study began."""
+    with drawn(file, rounds) as panels:
+        for number, panel in enumerate(panels, start=1):
+            for victim, mark in (("worker", "."), ("launcher", "x")):
+                at = [(seconds, done) for n, v, seconds, done in killed if (n, v) == (number, victim)]
+                panel.plot([s for s, _ in at], [done for _, done in at], mark, label=f"{victim} killed ({len(at)})")
+            panel.set(xlabel="seconds since the study began", ylabel="runs stored, of 40", ylim=(-2, 42))
+            panel.set_title(f"study {number}", loc="left")
+            panel.legend(frameon=False)
 
 
 def compared(out: Path, clean: Path) -> list[str]:

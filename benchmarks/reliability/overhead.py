@@ -2,7 +2,8 @@
 
 The cost of a run is the time that 50 more tiny runs take, less what they say they trained, over 50: what it takes to
 begin a process, read images, build a model, evaluate and write is part of it. Times mean something on an idle machine
-only. Memory and open files are those of the launcher and of the server process that runs are forked from.
+only. Memory and open files are those of the launcher and of the server process that runs are forked from;
+``--figure FILE`` draws them.
 """
 
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from common import HERE, arguments, conclude
+from common import HERE, arguments, conclude, drawn
 
 from lifelong_lb import load_results, run_study
 from lifelong_lb.config import read_study
@@ -54,6 +55,8 @@ def main() -> None:
     print(f"two workers are {ratio:.2f} times as fast as one")
     samples = Samples(max(1, options.runs // 20))
     run_study({**TINY, "seeds": options.runs}, options.out / "many", workers=2, watcher=samples)
+    if options.figure:
+        draw_growth(samples.rows, options.figure)
     (_, first, files), (_, last, files_last) = samples.rows[1], samples.rows[-1]
     wrong = [] if cost < 0.3 else [f"{cost:.2f} s a run are more than 0.3"]
     wrong += [] if ratio >= 1.8 else [f"two workers are {ratio:.2f} times as fast as one, less than 1.8"]
@@ -77,6 +80,16 @@ def second_worker(out: Path) -> float:
     for turn, workers in enumerate((1, 2, 2, 1)):
         took[workers] += timed(study, out / f"digits-{turn}", workers)
     return took[1] / took[2]
+
+
+def draw_growth(rows: list[tuple[int, float, int]], file: Path) -> None:
+    """Memory and open files over the runs that have ended."""
+    runs, memory, files = zip(*rows, strict=True)
+    with drawn(file, 2) as (left, right):
+        left.plot(runs, memory, ".-")
+        left.set(xlabel="runs ended", ylabel="memory, MB", ylim=(0, 1.2 * max(memory)))
+        right.plot(runs, files, ".-")
+        right.set(xlabel="runs ended", ylabel="open files", ylim=(0, 1.2 * max(files)))
 
 
 def timed(study: Any, out: Path, workers: int) -> float:

@@ -29,7 +29,7 @@ def validate(
     if estimate:
         for line in lines_about_time(plan, whole_number("--workers", workers)):
             typer.echo(line)
-    typer.echo(f"{study}: a valid study of {len(plan.runs)} runs")
+    typer.echo(f"{study}: a valid study of {len(plan.runs)} run{'s' * (len(plan.runs) != 1)}")
 
 
 @app.command(name="list")

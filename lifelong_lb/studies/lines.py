@@ -28,7 +28,7 @@ class LineWatcher(Watcher):
             present: status to number of those that are there already.
         """
         self._total, self._ended, self._started = total, sum(present.values()), time.monotonic()
-        self._say(f"{total} runs{f', {self._ended} of them there already' if self._ended else ''}")
+        self._say(f"{total} run{'s' * (total != 1)}{f', {self._ended} of them there already' if self._ended else ''}")
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
         """Tell of a run.

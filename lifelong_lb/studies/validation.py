@@ -43,7 +43,7 @@ def labels_of(stream: StreamEntry, roots: Sequence[Path], *, prepare: bool = Fal
     try:
         found = (prepared if prepare else prepared_already)(find_images(stream, roots), cache_folder())
     except UserError as error:
-        return Parts(reason=str(error).splitlines()[0])
+        return Parts(reason=str(error).splitlines()[0].removesuffix(" Tried:"))
     if found is None:
         return Parts(reason=f"they are not prepared yet (lifelong-lb data prepare {stream.images})")
     return Parts(found.train.y, found.test.y)
