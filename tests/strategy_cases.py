@@ -13,9 +13,9 @@ from lifelong_lb.config import STRATEGY_ENTRIES, parse_study
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 from lifelong_lb.models import build_model
-from lifelong_lb.optim import UpdateRule
+from lifelong_lb.optim import NoRule, UpdateRule
 from lifelong_lb.seeding import INITIALISATION, seed_all
-from lifelong_lb.strategies import SeparateSeeds, SharpnessAwarePlugin, build_strategy
+from lifelong_lb.strategies import OwnLoop, SeparateSeeds, SharpnessAwarePlugin, build_strategy
 from lifelong_lb.streams import permuted_stream, split_stream
 
 AVALANCHES_OWN_WARNINGS = [
@@ -47,6 +47,8 @@ SMALL = {
     "der": {"mem_size": 20, "batch_size_mem": 5},
     "der++": {"mem_size": 20, "batch_size_mem": 5},
     "icarl": {"mem_size": 12},
+    "lamaml": {"n_inner_updates": 4, "mem_size": 20, "batch_size_mem": 5},
+    "mer": {"n_inner_steps": 2, "mem_size": 20, "batch_size_mem": 5},
 }
 """Hyper-parameters under which a strategy has something to do on a few images."""
 
@@ -55,19 +57,30 @@ ENTRIES["replay-classes"] = {**ENTRIES["replay"], "memory": "class-balanced"}
 ENTRIES["replay-reservoir"] = {**ENTRIES["replay"], "memory": "reservoir"}
 ENTRIES["ewc-online"] = {"name": "ewc", "ewc_lambda": 5.0, "mode": "online", "decay_factor": 0.5}
 
-CASES = [
+_PAIRS = [
     (label, head)
     for label, entry in ENTRIES.items()
     for head, scenario in SCENARIO.items()
     if head in STRATEGY_ENTRIES[entry["name"]].heads and scenario in STRATEGY_ENTRIES[entry["name"]].scenarios
 ]
-"""Pairs of an entry's label and a head."""
+
+
+def has_own_loop(label):
+    """Whether an entry goes with the rule none only."""
+    return STRATEGY_ENTRIES[ENTRIES[label]["name"]].own_loop is not None
+
+
+CASES = [(label, head) for label, head in _PAIRS if not has_own_loop(label)]
+"""Pairs of an entry's label and a head, of strategies that a rule can be applied to."""
+OWN_LOOP_CASES = [(label, head) for label, head in _PAIRS if has_own_loop(label)]
+"""Likewise, of those with a training loop of their own."""
 
 DOMAIN = "domain"
 """In place of a head: the single one, over permuted digits."""
 
 FOR_DOMAINS = [label for label, of in ENTRIES.items() if "domain-incremental" in STRATEGY_ENTRIES[of["name"]].scenarios]
-DOMAIN_CASES = [(label, DOMAIN) for label in FOR_DOMAINS]
+DOMAIN_CASES = [(label, DOMAIN) for label in FOR_DOMAINS if not has_own_loop(label)]
+OWN_LOOP_DOMAIN_CASES = [(label, DOMAIN) for label in FOR_DOMAINS if has_own_loop(label)]
 
 EXPERIENCES = 3
 BATCH = 16
@@ -119,7 +132,7 @@ def make(label, head, rule, *, batch_norm=False, dropout=0.0, momentum=0.9, befo
         model.backbone = nn.Sequential(model.backbone, nn.BatchNorm1d(16))
     if dropout:
         model.backbone = nn.Sequential(model.backbone, nn.Dropout(dropout))
-    plugin = SharpnessAwarePlugin(rule, **study.strategies[0].passes())
+    plugin = applied(study.strategies[0], rule)
     strategy = build_strategy(
         study.strategies[0],
         model=model,
@@ -130,6 +143,14 @@ def make(label, head, rule, *, batch_norm=False, dropout=0.0, momentum=0.9, befo
     )
     once = study.strategies[0].trained_once
     return SimpleNamespace(strategy=strategy, plugin=plugin, stream=stream, once=once)
+
+
+def applied(entry, rule):
+    """The plugin that applies a rule, or what stands in its place in a loop of the strategy's own."""
+    if entry.own_loop is None:
+        return SharpnessAwarePlugin(rule, **entry.passes())
+    assert isinstance(rule, NoRule)
+    return OwnLoop(rule.passes, takes_gradients=entry.takes_gradients)
 
 
 def train(made, experiences=EXPERIENCES):

@@ -1,6 +1,8 @@
 """Entries that do not work together, each for a reason that can be told before anything runs."""
 
 from lifelong_lb.config.models import ModelEntry
+from lifelong_lb.config.optimizers import OptimizerEntry
+from lifelong_lb.config.rules import RuleEntry
 from lifelong_lb.config.strategies import (
     AGEM,
     DER,
@@ -9,6 +11,7 @@ from lifelong_lb.config.strategies import (
     STRATEGY_ENTRIES,
     DERPlusPlus,
     ICaRL,
+    LaMAML,
     LwF,
     Replay,
     StrategyEntry,
@@ -43,7 +46,61 @@ def why_not(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, tra
         return f"icarl takes the classes of each experience for new ones, so blurry must be 0; got {stream.blurry:g}"
     if model.head not in strategy.heads:
         return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
+    if strategy.own_loop is not None and train.match == "gradients":
+        return (
+            f"train.match: gradients shares out the passes of ordinary training steps, and {strategy.name} takes "
+            "others; match steps or seconds"
+        )
     return _settings_that_do_not_fit(strategy, stream, train)
+
+
+def why_not_by(strategy: StrategyEntry, rule: RuleEntry) -> str | None:
+    """Why a strategy cannot be trained by a rule.
+
+    Args:
+        strategy: the strategy.
+        rule: the rule.
+
+    Returns:
+        A sentence; None when nothing speaks against it.
+    """
+    if strategy.own_loop is None:
+        return None
+    if rule.name != "none":
+        return (
+            f"{strategy.name} goes with the rule none only, not with {rule.name}: {strategy.own_loop}, so that no "
+            "rule can take part in its steps; use rules: none for it, or another strategy"
+        )
+    if rule.batch_norm == "recomputed" and not strategy.takes_gradients:
+        return f"{strategy.name} leaves the model as it is, so batch_norm: recomputed must not change its statistics"
+    return None
+
+
+def why_not_on(strategy: StrategyEntry, optimizer: OptimizerEntry) -> str | None:
+    """Why a strategy cannot be trained on a base optimizer.
+
+    Args:
+        strategy: the strategy.
+        optimizer: the base optimizer.
+
+    Returns:
+        A sentence; None when nothing speaks against it.
+    """
+    if strategy.own_loop is None:
+        return None
+    if optimizer.takes_passes:
+        return (
+            f"{optimizer.called} takes passes of its own in the optimizer step of an ordinary training loop, which "
+            f"{strategy.name} does not have"
+        )
+    if strategy.steps_optimizer():
+        return None
+    able = " unless it has sync_update: true" if isinstance(strategy, LaMAML) else ""
+    acts = {"a schedule": optimizer.schedule is not None, "state: reset": optimizer.state == "reset"}
+    for what, given in acts.items():
+        if given:
+            return f"{strategy.name} never steps its base optimizer{able}, so that {what} would change nothing"
+    return None
 
 
 def _settings_that_do_not_fit(strategy: StrategyEntry, stream: StreamEntry, train: Train) -> str | None:

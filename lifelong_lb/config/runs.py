@@ -14,7 +14,7 @@ from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.fields import Settings
 from lifelong_lb.config.models import ModelEntry
 from lifelong_lb.config.optimizers import OptimizerEntry
-from lifelong_lb.config.pairs import why_not
+from lifelong_lb.config.pairs import why_not, why_not_by, why_not_on
 from lifelong_lb.config.parse import Problems
 from lifelong_lb.config.rules import RuleEntry
 from lifelong_lb.config.strategies import StrategyEntry
@@ -117,7 +117,7 @@ def expand(study: Study) -> list[GridRun]:
         study: a checked study.
 
     Returns:
-        One element a run, in the order of the study file, without strategies that cannot learn a stream.
+        One element a run, in the order of the study file, without pairs that do not go together.
 
     Raises:
         UserError: when two streams, or two entries with what was chosen for them, come to the same runs.
@@ -135,6 +135,8 @@ def expand(study: Study) -> list[GridRun]:
         able = [(s, each) for s, each in enumerate(study.strategies) if why_not(each, stream, model, train) is None]
         axes = (able, enumerate(study.rules), enumerate(study.optimizers))  # parse_study refuses what is not able
         for (s, strategy), (r, rule), (o, optimizer) in product(*axes):
+            if why_not_by(strategy, rule) is not None or why_not_on(strategy, optimizer) is not None:
+                continue
             parts = {"strategy": strategy, "rule": rule, "optimizer": optimizer}
             settings = chosen.get((stream.label, *(entry.label for entry in parts.values())), {})
             plain = {key: bare_entry(entry, settings) for key, entry in parts.items()}

@@ -58,7 +58,7 @@ def _keys() -> Json:
     keys["train"], keys["evaluation"] = _ref("train"), _ref("evaluation")
     keys["skip_unsupported"] = {
         "type": "boolean",
-        "description": "Leave strategies out where they cannot be used, instead of refusing the study.",
+        "description": "Leave strategies out where they cannot be used (on a stream, with a rule), not refuse them.",
     }
     keys["imports"] = {
         "description": "Modules, or files relative to this one, that add to what can be named.",

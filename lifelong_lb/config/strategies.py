@@ -1,12 +1,14 @@
 """Continual-learning strategies a study file can name."""
 
+from math import ceil
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from lifelong_lb.config.fields import AtLeastOne, Entry, Float, NonNegative, OneOrEach, Positive
 
 Share = Annotated[Float, Field(ge=0, le=1)]
+UpToOne = Annotated[Float, Field(gt=0, le=1)]
 Penalty = Literal["every", "first"]
 Project = Literal["descent", "both"]
 
@@ -16,13 +18,24 @@ class StrategyEntry(Entry):
 
     Class attributes: ``scenarios`` and ``heads`` it works with, ``trained_once`` whether it learns the whole stream at
     once instead of one experience after the other, ``online`` whether it can treat each chunk of an online stream as an
-    experience.
+    experience. ``own_loop`` says why no update rule but ``none`` has a step to take part in, where it does not train in
+    Avalanche's ordinary loop; ``takes_gradients`` whether it takes any.
     """
 
     scenarios: ClassVar[tuple[str, ...]] = ("task-incremental", "class-incremental", "domain-incremental")
     heads: ClassVar[tuple[str, ...]] = ("multi", "masked", "single", "growing")
     trained_once: ClassVar[bool] = False
     online: ClassVar[bool] = False
+    own_loop: ClassVar[str | None] = None
+    takes_gradients: ClassVar[bool] = True
+
+    def steps_optimizer(self) -> bool:
+        """Whether the base optimizer takes the steps.
+
+        Returns:
+            False where its settings change nothing.
+        """
+        return True
 
     def passes(self) -> dict[str, Any]:
         """What a rule's further passes do with this strategy's part of the objective, where there is a choice.
@@ -266,6 +279,101 @@ class ICaRL(StrategyEntry):
     fixed_memory: bool = True
 
 
+class LaMAML(StrategyEntry):
+    """La-MAML, with learning rates that it learns; rule none only (Gupta et al. 2020, arXiv 2007.13904).
+
+    Each minibatch is cut into up to ``n_inner_updates`` parts. A copy of the weights takes a step on one after the
+    other, with a learning rate for each weight (``alpha_init`` at first) and gradients clipped to ``grad_clip_norm``.
+    After each step it is asked for its loss on the whole minibatch, joined by ``batch_size_mem`` images from a
+    reservoir of ``mem_size``. The gradient of the mean of these losses, through the inner steps where
+    ``second_order``, moves the weights by the same rates; ``learn_lr`` moves the rates along theirs, by ``lr_alpha``.
+
+    The base optimizer takes no part unless ``sync_update: true`` lets it move the weights (Sync La-MAML, and with
+    ``learn_lr: false`` C-MAML). Defaults are Avalanche's. The reservoir takes in what an experience brings after
+    training on it, where the paper fills it as images come.
+    """
+
+    own_loop = "La-MAML moves the weights along a meta-gradient, in a training loop of its own"
+    name: Literal["lamaml"] = "lamaml"
+    n_inner_updates: AtLeastOne = 5
+    second_order: StrictBool = True
+    grad_clip_norm: Positive = 1.0
+    learn_lr: StrictBool = True
+    lr_alpha: Positive = 0.25
+    sync_update: StrictBool = False
+    alpha_init: Positive = 0.1
+    mem_size: AtLeastOne = 200
+    batch_size_mem: AtLeastOne = 10
+
+    def steps_optimizer(self) -> bool:
+        """Whether the base optimizer takes the steps.
+
+        Returns:
+            ``sync_update``.
+        """
+        return self.sync_update
+
+    def inner_updates(self, images: int) -> int:
+        """Inner updates on a minibatch, which are as many as the meta-losses.
+
+        Args:
+            images: of the minibatch, one at least.
+
+        Returns:
+            How many parts have an image.
+
+        Example:
+            >>> LaMAML().inner_updates(10), LaMAML().inner_updates(8), LaMAML().inner_updates(3)
+            (5, 4, 3)
+        """
+        return ceil(images / ceil(images / self.n_inner_updates))
+
+
+class MER(StrategyEntry):
+    """Meta-experience replay: Reptile on single images; rule none only (Riemer et al. 2019, arXiv 1810.11910).
+
+    ``n_inner_steps`` times, each minibatch is joined by ``batch_size_mem`` images from a reservoir of ``mem_size``, and
+    the base optimizer takes one step for each single image; the weights then go the share ``beta`` of the way. In the
+    end they go the share ``gamma`` of the way that all of it led them. Defaults are Avalanche's. The reservoir takes in
+    what an experience brings after training on it, where the paper fills it as images come.
+    """
+
+    own_loop = "MER draws the weights back after steps on single images, in a training loop of its own"
+    name: Literal["mer"] = "mer"
+    n_inner_steps: AtLeastOne = 5
+    beta: UpToOne = 0.1
+    gamma: UpToOne = 0.1
+    mem_size: AtLeastOne = 200
+    batch_size_mem: AtLeastOne = 10
+
+
+class SLDA(StrategyEntry):
+    """Deep streaming linear discriminant analysis; rule none only (Hayes & Kanan 2020, arXiv 1909.01520).
+
+    A mean for each class and one covariance of all, taken over the model's features image by image. The model itself
+    never changes and its head is not used, so that this is meant for models that have learnt already, such as ``timm``
+    with ``pretrained: true``; of others it uses the features of the initial weights. ``shrinkage`` is the share of the
+    identity in the covariance that is inverted, by default the paper's. The covariance is plastic, in the paper's word:
+    there is no first phase after which it could be held still.
+    """
+
+    scenarios = ("class-incremental", "domain-incremental")
+    heads = ("single",)
+    online = True
+    own_loop = "SLDA fits a linear discriminant on features that stay as they are, without gradients"
+    takes_gradients = False
+    name: Literal["slda"] = "slda"
+    shrinkage: Share = 1e-4
+
+    def steps_optimizer(self) -> bool:
+        """Whether the base optimizer takes the steps.
+
+        Returns:
+            False.
+        """
+        return False
+
+
 STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
     "naive": Naive,
     "cumulative": Cumulative,
@@ -286,14 +394,16 @@ STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
     "der": DER,
     "der++": DERPlusPlus,
     "icarl": ICaRL,
+    "lamaml": LaMAML,
+    "mer": MER,
+    "slda": SLDA,
 }
 
-_OWN_LOOP = "its training loop never reaches an optimizer step, so that no update rule can take part in it"
 NOT_OFFERED: dict[str, str] = {
-    "lamaml": _OWN_LOOP,
-    "mer": _OWN_LOOP,
-    "ar1": _OWN_LOOP,
-    "slda": "it fits a linear discriminant and takes no gradient, so that an update rule has nothing to change",
+    "ar1": (
+        "it trains a MobileNet with downloaded weights by an SGD of its own, in a training loop of its own, and "
+        "ignores the study's model and optimizers, whatever the rule"
+    ),
     "bic": "in avalanche-lib 0.6 it fails with current versions of torch",
 }
 """Strategies of Avalanche that studies cannot name, and why."""

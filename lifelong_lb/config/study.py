@@ -17,11 +17,11 @@ from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.landscape import Landscape
 from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, External, OptimizerEntry
-from lifelong_lb.config.pairs import why_not
+from lifelong_lb.config.pairs import why_not, why_not_by, why_not_on
 from lifelong_lb.config.parse import Problem, Problems, as_list, parse_entry, parse_settings
 from lifelong_lb.config.places import LocatedMapping
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
-from lifelong_lb.config.strategies import NOT_OFFERED, STRATEGY_ENTRIES, ICaRL, StrategyEntry
+from lifelong_lb.config.strategies import NOT_OFFERED, SLDA, STRATEGY_ENTRIES, ICaRL, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Chosen, HeldOut, Tuning, check_chosen, check_tuning
@@ -57,9 +57,10 @@ MAX_SEEDS = 100_000
 class Study(Settings):
     """A checked study. Build it with :func:`parse_study` or :func:`read_study`.
 
-    With ``skip_unsupported`` strategies are left out where they cannot be used; otherwise they are refused. ``imports``
-    are modules, or files, that add to what can be named, see :mod:`lifelong_lb.extend`. ``chosen`` are settings that
-    entries have in single combinations of the grid, ``tuning`` says how such are searched for.
+    With ``skip_unsupported`` strategies are left out where they cannot be used, on a stream or with a rule or an
+    optimizer; otherwise they are refused. ``imports`` are modules, or files, that add to what can be named, see
+    :mod:`lifelong_lb.extend`. ``chosen`` are settings that entries have in single combinations of the grid, ``tuning``
+    says how such are searched for.
     """
 
     name: str
@@ -174,7 +175,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
             _check_online(parts, problems)
             _check_boundaries(parts, problems)
         _check_optimizers(parts, problems, alone=not merged)
-        _check_landscape(parts, problems)
+        _check_evaluation(parts, problems)
         check_chosen(parts["chosen"], parts, problems)
         check_tuning(parts["tuning"], parts, problems)
     if not problems.found:
@@ -344,15 +345,28 @@ def _evaluation(value: Any, problems: Problems) -> Evaluation | None:
     return parse_settings(Evaluation, value, "evaluation", problems)
 
 
-def _check_landscape(parts: dict[str, Any], problems: Problems) -> None:
-    if parts["evaluation"].landscape is None:
-        return
+PREDICT_BY: dict[type[StrategyEntry], str] = {
+    ICaRL: "the nearest mean of its exemplars",
+    SLDA: "a linear discriminant that no loss has led to",
+}
+"""Strategies without a loss landscape, and by what they predict instead of their model's outputs."""
+
+
+def _check_evaluation(parts: dict[str, Any], problems: Problems) -> None:
+    """What is measured of training must be there in each strategy."""
+    evaluation = parts["evaluation"]
     for index, strategy in enumerate(parts["strategies"]):
-        if isinstance(strategy, ICaRL):
+        by = PREDICT_BY.get(type(strategy))
+        if evaluation.landscape is not None and by is not None:
             problems.add(
                 f"strategies[{index}]",
-                "icarl predicts by the nearest mean of its exemplars, which has no loss landscape; "
-                "leave it or evaluation.landscape out",
+                f"{strategy.name} predicts by {by}, which has no loss landscape; leave it or evaluation.landscape out",
+            )
+        if evaluation.diagnostics_every is not None and strategy.own_loop is not None:
+            problems.add(
+                f"strategies[{index}]",
+                f"{strategy.name} takes no ordinary training steps, of which diagnostics could be recorded; "
+                "leave it or evaluation.diagnostics_every out",
             )
 
 
@@ -387,17 +401,18 @@ def _check_boundaries(parts: dict[str, Any], problems: Problems) -> None:
 
 
 def _check_pairs(parts: dict[str, Any], problems: Problems) -> None:
-    """See that every strategy can learn every stream, or that something is left where those that cannot are skipped."""
-    reasons: list[Problem] = []
-    works = False
+    """See that all entries go together, or that something is left where what does not is skipped."""
+    strategies = parts["strategies"]
+    able = {place for place, strategy in enumerate(strategies) if _combines(strategy, parts)}
+    reasons, works = _reasons_on_axes(parts), False
     for index, stream in enumerate(parts["streams"]):
         model = stream_model(parts["model"], stream, f"streams[{index}]", problems)
         train = stream_train(parts["train"], stream, f"streams[{index}]", problems)
         assert model is not None, problems.found  # both were checked before
         assert train is not None, problems.found
-        for place, strategy in enumerate(parts["strategies"]):
+        for place, strategy in enumerate(strategies):
             reason = why_not(strategy, stream, model, train)
-            works = works or reason is None
+            works = works or (reason is None and place in able)
             if reason is not None:
                 reasons.append(Problem(f"strategies[{place}] with streams[{index}]", reason, f"strategies[{place}]"))
     if reasons and not parts["skip_unsupported"]:
@@ -406,3 +421,20 @@ def _check_pairs(parts: dict[str, Any], problems: Problems) -> None:
     elif not works:
         why = "; ".join(map(str, reasons)) or f"known: {', '.join(STRATEGY_ENTRIES)}"
         problems.add("strategies", f"none is left that can learn any of the streams ({why})")
+
+
+def _reasons_on_axes(parts: dict[str, Any]) -> list[Problem]:
+    """Strategies that do not go with a rule or an optimizer, one problem a pair."""
+    return [
+        Problem(f"strategies[{place}] with {axis}[{index}]", reason, f"strategies[{place}]")
+        for axis, why in (("rules", why_not_by), ("optimizers", why_not_on))
+        for place, strategy in enumerate(parts["strategies"])
+        for index, entry in enumerate(parts[axis])
+        if (reason := why(strategy, entry)) is not None
+    ]
+
+
+def _combines(strategy: StrategyEntry, parts: dict[str, Any]) -> bool:
+    """Whether there are a rule and an optimizer that a strategy goes with."""
+    by = any(why_not_by(strategy, rule) is None for rule in parts["rules"])
+    return by and any(why_not_on(strategy, optimizer) is None for optimizer in parts["optimizers"])

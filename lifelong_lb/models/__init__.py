@@ -8,7 +8,7 @@ from torch import nn
 from lifelong_lb.config import ModelEntry
 from lifelong_lb.config.extending import factory_of
 from lifelong_lb.data.shape import Shape
-from lifelong_lb.models.classifier import Classifier, TaskAwareClassifier
+from lifelong_lb.models.classifier import Classifier, FeaturesOf, TaskAwareClassifier
 from lifelong_lb.models.from_timm import FromTimm
 from lifelong_lb.models.heads import MaskedHead, MultiHead, growing_head, single_head
 from lifelong_lb.models.mlp import MLP
@@ -76,4 +76,4 @@ def _wants_channels_last(backbone: nn.Module) -> bool:
     return bool(convolutions) and not broken and not any(isinstance(module, nn.GroupNorm) for module in modules)
 
 
-__all__ = ["MODELS", "Classifier", "FromTimm", "TaskAwareClassifier", "build_model"]
+__all__ = ["MODELS", "Classifier", "FeaturesOf", "FromTimm", "TaskAwareClassifier", "build_model"]

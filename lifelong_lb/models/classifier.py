@@ -118,3 +118,28 @@ class TaskAwareClassifier(MultiTaskModule):
         """
         logits: Tensor = self.head(self.features(x), x.new_full((len(x),), task_label, dtype=torch.int64))
         return logits
+
+
+class FeaturesOf(nn.Module):
+    """Images to the features of a model, which it shares, without its head.
+
+    Args:
+        model: the model.
+    """
+
+    def __init__(self, model: Classifier) -> None:
+        super().__init__()
+        self.precision, self.normalise, self.backbone = model.precision, model.normalise, model.backbone
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features.
+
+        Args:
+            x: ``(B, C, H, W)``.
+
+        Returns:
+            ``(B, F)``, float32 with either precision.
+        """
+        with autocast(x, self.precision):
+            features: Tensor = self.backbone(self.normalise(x))
+        return features if self.precision == "float32" else features.float()

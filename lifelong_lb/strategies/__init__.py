@@ -11,6 +11,7 @@ from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, Separa
 from lifelong_lb.strategies.learning_rate import SCHEDULES, Moment, ScheduledLearningRate
 from lifelong_lb.strategies.mir import MIR
 from lifelong_lb.strategies.optimizer_state import ResetOptimizerState
+from lifelong_lb.strategies.own_loop import OwnLoop
 from lifelong_lb.strategies.passes import PARTS, Part
 from lifelong_lb.strategies.patches import load_checkpoint, save_checkpoint
 from lifelong_lb.strategies.recorder import AccuracyRecorder
@@ -38,6 +39,7 @@ __all__ = [
     "DuringTraining",
     "Moment",
     "NotCarriedError",
+    "OwnLoop",
     "Part",
     "ResetOptimizerState",
     "SamplesSeen",

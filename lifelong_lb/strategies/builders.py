@@ -12,6 +12,7 @@ from avalanche.training.plugins import ReplayPlugin
 from torch import nn
 
 from lifelong_lb.config import strategies as entries
+from lifelong_lb.models import FeaturesOf
 from lifelong_lb.strategies import patches
 from lifelong_lb.strategies.memories import MEMORIES
 from lifelong_lb.strategies.mir import MIR
@@ -108,6 +109,24 @@ def _icarl(entry: entries.ICaRL, common: Common) -> Any:
     return supervised.Naive(**common)  # which takes the criterion among its plugins
 
 
+def _lamaml(entry: entries.LaMAML, common: Common) -> Any:
+    names = ("n_inner_updates", "second_order", "grad_clip_norm", "learn_lr", "lr_alpha", "sync_update", "alpha_init")
+    memory = {"mem_size": entry.mem_size, "batch_size_mem": entry.batch_size_mem}
+    return patches.LaMAML(**{name: getattr(entry, name) for name in names}, **memory, **common)
+
+
+def _mer(entry: entries.MER, common: Common) -> Any:
+    steps = {"n_inner_steps": entry.n_inner_steps, "beta": entry.beta, "gamma": entry.gamma}
+    return patches.MER(**steps, mem_size=entry.mem_size, batch_size_mem=entry.batch_size_mem, **common)
+
+
+def _slda(entry: entries.SLDA, common: Common) -> Any:
+    model = common["model"]
+    rest = {key: value for key, value in common.items() if key not in ("model", "optimizer")}
+    size = {"feature_size": model.head.in_features, "classes": model.head.out_features}
+    return patches.StreamingLDA(features=FeaturesOf(model), **size, shrinkage=entry.shrinkage, **rest)
+
+
 def _with(plugin: Any, common: Common) -> Any:
     return supervised.Naive(**{**common, "plugins": [*common["plugins"], plugin]})
 
@@ -132,5 +151,8 @@ STRATEGIES: dict[str, Callable[[Any, Common], Any]] = {
     "der": _der,
     "der++": _der_plus_plus,
     "icarl": _icarl,
+    "lamaml": _lamaml,
+    "mer": _mer,
+    "slda": _slda,
 }
 """Names that a study file knows, and the functions that build them."""

@@ -159,6 +159,20 @@ class Stopwatch(SupervisedPlugin):
         self._started = None
 
 
+def check_loss(strategy: Any) -> None:
+    """Look at the loss of a minibatch.
+
+    Args:
+        strategy: the Avalanche strategy.
+
+    Raises:
+        DivergedError: when it is not finite.
+    """
+    loss = strategy.loss.item()
+    if loss != loss or loss in (float("inf"), float("-inf")):
+        raise DivergedError(f"the loss became {loss} in {place(strategy)}")
+
+
 class DivergenceGuard(SupervisedPlugin):
     """Stops a run whose loss, or whose weights after an experience, are no longer finite numbers."""
 
@@ -173,9 +187,7 @@ class DivergenceGuard(SupervisedPlugin):
         Raises:
             DivergedError: when it is not finite.
         """
-        loss = strategy.loss.item()
-        if loss != loss or loss in (float("inf"), float("-inf")):
-            raise DivergedError(f"the loss became {loss} in {place(strategy)}")
+        check_loss(strategy)
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Look at the weights.

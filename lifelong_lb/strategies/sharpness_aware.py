@@ -2,16 +2,15 @@
 
 from typing import Any, Literal
 
-import torch
 from avalanche.core import SupervisedPlugin
-from avalanche.models import avalanche_forward
 from torch import Tensor
 
-from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, UpdateRule, recomputed_statistics
+from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, UpdateRule
 from lifelong_lb.optim.rule import Finish
 from lifelong_lb.strategies.guards import DivergedError, place
 from lifelong_lb.strategies.passes import FurtherPasses, check_loop, further_passes
 from lifelong_lb.strategies.position import experience_number
+from lifelong_lb.strategies.running_statistics import recompute_statistics
 
 
 class SharpnessAwarePlugin(SupervisedPlugin):
@@ -235,7 +234,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             kwargs: not used.
         """
         if self.acting.passes.batch_norm == "recomputed":
-            _recompute_statistics(strategy)
+            recompute_statistics(strategy)
 
     def before_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Show the slow weights to an evaluation in between.
@@ -258,15 +257,6 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         hide, self._hide_slow = self._hide_slow, None
         if hide is not None:
             hide()
-
-
-def _recompute_statistics(strategy: Any) -> None:
-    """One forward pass over what the strategy has just trained on, replayed samples included."""
-    strategy.model.train()
-    with torch.random.fork_rng(), recomputed_statistics(strategy.model):
-        for minibatch in strategy.dataloader:
-            x, task = minibatch[0].to(strategy.device), minibatch[-1].to(strategy.device)
-            avalanche_forward(strategy.model, x, task)
 
 
 def _gradients(strategy: Any, *, copied: bool) -> list[tuple[Tensor, Tensor | None]]:

@@ -9,7 +9,7 @@ from avalanche.core import SupervisedPlugin
 from avalanche.training.plugins import AGEMPlugin, EWCPlugin, GEMPlugin, MASPlugin, RWalkPlugin
 
 from lifelong_lb.strategies.mir import Retrieval
-from lifelong_lb.strategies.patches import GSS
+from lifelong_lb.strategies.patches import GSS, MER, LaMAML
 
 
 def _minibatches(plugin: Any, strategy: Any) -> int:
@@ -21,8 +21,10 @@ AN_ITERATION: dict[type, Callable[[Any, Any], int]] = {
     GEMPlugin: lambda plugin, strategy: int(strategy.clock.train_exp_counter),  # one for each past experience
     Retrieval: lambda plugin, strategy: int(plugin.active),  # the step that would be taken
     RWalkPlugin: lambda plugin, strategy: 1,  # the gradient without penalty
+    LaMAML: lambda strategy, _: strategy.parts_of(len(strategy.mb_y)),  # the meta-losses, one after each inner update
+    MER: lambda strategy, _: int(strategy.n_inner_steps) - 1,  # passes over the minibatch after the first
 }
-"""Gradients that a plugin takes in each iteration, from the plugin and its strategy."""
+"""Gradients that a plugin, or a strategy as such, takes in each iteration, from it and the strategy."""
 
 AN_EXPERIENCE: dict[type, Callable[[Any, Any], int]] = {
     EWCPlugin: _minibatches,  # importances
@@ -45,7 +47,7 @@ class StrategyGradients(SupervisedPlugin):
         self._iteration: list[Callable[[Any], int]] = []
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """See which plugins take gradients in each iteration.
+        """See who takes gradients in each iteration.
 
         Args:
             strategy: the Avalanche strategy.
@@ -78,7 +80,6 @@ class StrategyGradients(SupervisedPlugin):
 
 
 def _takers(table: dict[type, Callable[[Any, Any], int]], strategy: Any) -> list[Callable[[Any], int]]:
-    pairs = [
-        (plugin, count) for plugin in strategy.plugins for kind, count in table.items() if isinstance(plugin, kind)
-    ]
-    return [partial(count, plugin) for plugin, count in pairs]
+    owners = (strategy, *strategy.plugins)
+    pairs = [(owner, count) for owner in owners for kind, count in table.items() if isinstance(owner, kind)]
+    return [partial(count, owner) for owner, count in pairs]

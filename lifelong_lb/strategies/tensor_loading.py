@@ -8,6 +8,7 @@ from avalanche.core import SupervisedPlugin
 from avalanche.training.plugins import AGEMPlugin
 
 from lifelong_lb.strategies.augmentation import Augmentation, Augmented
+from lifelong_lb.strategies.drawn import RandomDraws
 from lifelong_lb.strategies.resolve import NotTensorsError
 from lifelong_lb.strategies.tensor_loader import Endless, TensorLoader
 
@@ -79,7 +80,7 @@ class TensorLoading(SupervisedPlugin):
         return loader if self.augment is None else Augmented(loader, self.augment)
 
     def _fast(self, loader: Any) -> Any:
-        if not self.tensors:
+        if not self.tensors or isinstance(loader, RandomDraws):
             return loader
         try:
             return TensorLoader(loader)

@@ -9,7 +9,7 @@ from typing import Any
 from lifelong_lb.config import RunConfig, UserError
 from lifelong_lb.config.extending import factory_of
 from lifelong_lb.models import build_model
-from lifelong_lb.optim import RULES, Diagnostics, Passes
+from lifelong_lb.optim import RULES, Diagnostics, Passes, UpdateRule
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import (
     AccuracyRecorder,
@@ -17,6 +17,7 @@ from lifelong_lb.strategies import (
     Budget,
     DivergenceGuard,
     DuringTraining,
+    OwnLoop,
     SamplesSeen,
     SeparateSeeds,
     SharpnessAwarePlugin,
@@ -32,6 +33,7 @@ from lifelong_lb.studies.landscape import LandscapeMeter
 from lifelong_lb.studies.measured import Progress
 
 Log = Callable[[str], None]
+Applied = SharpnessAwarePlugin | OwnLoop
 LOADER_VARIABLE = "LIFELONG_LB_LOADER"
 """Environment variable: ``avalanche`` leaves all loading to Avalanche. Results are the same, bit for bit."""
 
@@ -42,7 +44,7 @@ class Assembled:
 
     Attributes:
         strategy: the Avalanche strategy.
-        rule_plugin: applies the update rule and counts its passes.
+        rule_plugin: applies the update rule and counts its passes; stands in its place in a training loop of its own.
         own_gradients: counts the strategy's own.
         stopwatch: measures training time.
         samples: counts images.
@@ -53,7 +55,7 @@ class Assembled:
     """
 
     strategy: Any
-    rule_plugin: SharpnessAwarePlugin
+    rule_plugin: Applied
     own_gradients: StrategyGradients
     stopwatch: Stopwatch
     samples: SamplesSeen
@@ -73,7 +75,8 @@ class Assembled:
         progress.train_seconds = self.stopwatch.seconds
         progress.samples_seen = self.samples.count
         progress.parameters = sum(p.numel() for p in self.strategy.model.parameters())
-        progress.learning_rate = float(self.strategy.optimizer.param_groups[0].get("lr", math.nan))
+        groups = [] if self.strategy.optimizer is None else self.strategy.optimizer.param_groups
+        progress.learning_rate = float(groups[0].get("lr", math.nan)) if groups else math.nan
         progress.data["loading"] = self.loading.told
 
 
@@ -102,7 +105,7 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
     if evaluation.diagnostics_every is not None:
         rule.observer = diagnostics = Diagnostics(evaluation.diagnostics_every)
         progress.diagnostics = diagnostics.rows
-    applied = SharpnessAwarePlugin(rule, from_experience=config.rule.from_experience, **config.strategy.passes())
+    applied = _applied(config, rule)
     loading = _loading(config)
     own_gradients, stopwatch, samples = StrategyGradients(), Stopwatch(), SamplesSeen()
     recorder = AccuracyRecorder(tensors=loading.tensors)
@@ -131,7 +134,13 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
     return Assembled(strategy, applied, own_gradients, stopwatch, samples, loading, recorder, during, meter)
 
 
-def _budget(config: RunConfig, applied: SharpnessAwarePlugin, stopwatch: Stopwatch, at_once: int) -> Budget | None:
+def _applied(config: RunConfig, rule: UpdateRule) -> Applied:
+    if config.strategy.own_loop is None:
+        return SharpnessAwarePlugin(rule, from_experience=config.rule.from_experience, **config.strategy.passes())
+    return OwnLoop(rule.passes, takes_gradients=config.strategy.takes_gradients)
+
+
+def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, at_once: int) -> Budget | None:
     if config.train.match == "steps":
         return None
     counts = {"gradients": lambda: applied.gradient_evaluations, "seconds": lambda: stopwatch.seconds}

@@ -11,7 +11,7 @@ import torch
 
 from lifelong_lb.config import Evaluation, GridRun, RunConfig
 from lifelong_lb.streams import Stream, arriving
-from lifelong_lb.studies.assembly import assemble
+from lifelong_lb.studies.assembly import Assembled, assemble
 from lifelong_lb.studies.forecast import Training, rule_gradients
 from lifelong_lb.studies.measured import Progress
 from lifelong_lb.studies.run import load_stream
@@ -32,7 +32,7 @@ class Speed:
     """How fast runs of one kind are, in seconds.
 
     Attributes:
-        first: a gradient evaluation in the first experience.
+        first: a gradient evaluation in the first experience; an image, of a strategy that takes no gradients.
         later: one in the second; of chunks, and where there is one experience only, the same.
         between: what each experience or chunk takes beside its training steps.
         image: evaluating one image.
@@ -130,23 +130,35 @@ def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Spee
     plain = Evaluation(batch_size=config.evaluation.batch_size)
     config = config.model_copy(update={"evaluation": plain})
     run = assemble(config, stream, Progress(), device="cpu", log=lambda line: None)
-    a_gradient, parts, between = [], 0, 0.0
+    a_unit, parts, between = [], 0, 0.0
     for i in range(1 if once or config.stream.chunk is not None else min(2, experiences)):
-        gradients, trained, began = run.rule_plugin.gradient_evaluations, run.stopwatch.seconds, time.perf_counter()
+        units, trained, began = _taken(run, config.strategy.takes_gradients), run.stopwatch.seconds, time.perf_counter()
         arrives = (
             [stream.train] if once else list(islice(arriving(stream.train, i, config.stream, config.seed), CHUNKS))
         )
         for part in arrives:
             run.strategy.train(part, eval_streams=[])
         trained = run.stopwatch.seconds - trained
-        a_gradient.append(trained / max(1, run.rule_plugin.gradient_evaluations - gradients))
+        a_unit.append(trained / max(1, _taken(run, config.strategy.takes_gradients) - units))
         between, parts = between + time.perf_counter() - began - trained, parts + len(arrives)
     run.recorder.evaluate(run.strategy, stream.test[:1])  # looks images up
     began = time.perf_counter()
     run.recorder.evaluate(run.strategy, stream.test[:1])
     tested = [len(experience.dataset) for experience in stream.test]
     image = (time.perf_counter() - began) / tested[0]
-    return Speed(a_gradient[0], a_gradient[-1], between / parts, image, tested)
+    return Speed(a_unit[0], a_unit[-1], between / parts, image, tested)
+
+
+def _taken(run: Assembled, takes_gradients: bool) -> int:
+    """What a run has done so far, in the units of :class:`Speed`."""
+    return run.rule_plugin.gradient_evaluations if takes_gradients else run.samples.count
+
+
+def _units(config: RunConfig, parts: Sequence[Training]) -> int:
+    """What a run is going to do, likewise."""
+    if config.strategy.takes_gradients:
+        return rule_gradients(config, parts).least
+    return config.train.epochs * sum(part.images for part in parts)
 
 
 def duration(config: RunConfig, parts: Sequence[Training], speed: Speed) -> Duration:
@@ -168,12 +180,11 @@ def duration(config: RunConfig, parts: Sequence[Training], speed: Speed) -> Dura
     if config.train.match == "seconds":
         assert config.train.budget is not None
         return Duration(rest, rest) + Duration(config.train.budget * T, config.train.budget * T)
-    first = rule_gradients(config, [part for part in parts if part.experience == 0]).least
-    later = rule_gradients(config, [part for part in parts if part.experience > 0]).least
+    first = _units(config, [part for part in parts if part.experience == 0])
+    later = _units(config, [part for part in parts if part.experience > 0])
     told = first * speed.first + later * speed.later
-    gradients = first + later
-    low = min(told, gradients * min(speed.first, speed.later))
-    return Duration(rest + low, rest + max(told, gradients * max(speed.first, speed.later)))
+    low = min(told, (first + later) * min(speed.first, speed.later))
+    return Duration(rest + low, rest + max(told, (first + later) * max(speed.first, speed.later)))
 
 
 def with_workers(durations: Mapping[str, Duration], workers: int) -> Duration:

@@ -10,7 +10,7 @@ import numpy as np
 from lifelong_lb.config import RuleEntry, RunConfig
 from lifelong_lb.config.budgets import allowed, within
 from lifelong_lb.config.rules import NoRule
-from lifelong_lb.config.strategies import AGEM, EWC, GEM, GSS, MAS, MIR, Cumulative, GDumb, ICaRL, RWalk
+from lifelong_lb.config.strategies import AGEM, EWC, GEM, GSS, MAS, MER, MIR, Cumulative, GDumb, ICaRL, LaMAML, RWalk
 from lifelong_lb.data.selection import Labels
 
 
@@ -111,6 +111,8 @@ def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
     Returns:
         The number, or the least where a rule, an optimizer or a strategy decides as it goes.
     """
+    if not config.strategy.takes_gradients:
+        return Count()
     if config.train.match == "seconds":
         return Count(exact=False)
     if config.train.match == "gradients":
@@ -166,4 +168,14 @@ def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
             total += Count(ceil(part.images / config.train.batch_size))
         elif isinstance(strategy, GSS):
             total += Count(exact=False)
+        elif isinstance(strategy, LaMAML):
+            total += Count(config.train.epochs * _inner_updates(strategy, part, config.train.batch_size) * known, known)
+        elif isinstance(strategy, MER):
+            total += Count((strategy.n_inner_steps - 1) * iterations, known)
     return total
+
+
+def _inner_updates(strategy: LaMAML, part: Training, batch: int) -> int:
+    """Those of an epoch, whose last minibatch may be smaller."""
+    whole, rest = divmod(part.images, batch)
+    return whole * strategy.inner_updates(batch) + (strategy.inner_updates(rest) if rest else 0)

@@ -20,7 +20,7 @@ class Progress:
         train_seconds: seconds spent training so far.
         samples_seen: images of training minibatches so far.
         parameters: numbers that the model is made of, as it is now.
-        learning_rate: that of the last step taken; NaN where the optimizer has none.
+        learning_rate: the base optimizer's at the last step taken; NaN where it, or the strategy, has none.
         data: what the images were.
         diagnostics: one mapping a recorded pass, where the study asks for them.
         continual: accuracies measured during training, where it asks for them, see

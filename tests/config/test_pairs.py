@@ -2,7 +2,7 @@
 
 import pytest
 
-from lifelong_lb.config import STRATEGY_ENTRIES, UserError, expand, parse_study
+from lifelong_lb.config import STRATEGY_ENTRIES, UserError, expand, parse_study, read_study
 from lifelong_lb.store import StudyFile
 
 TASKS = {"name": "split-digits", "label": "tasks"}
@@ -48,12 +48,70 @@ def study(*strategies, streams=CLASSES, **changes):
         ({"strategies": [{"name": "ewc", "penalty": "never"}]}, "must be 'every' or 'first'; got 'never'"),
         (
             {"strategies": ["lamaml"], "rules": ["sam"]},
-            r"strategies\[0\]: lamaml cannot be used in a study: its training loop never reaches an optimizer step",
+            r"strategies\[0\] with rules\[0\]: lamaml goes with the rule none only, not with sam: La-MAML moves "
+            r"the weights along a meta-gradient, in a training loop of its own, so that no rule can take part in its "
+            r"steps; use rules: none for it, or another strategy$",
+        ),
+        (
+            {"strategies": ["naive", "mer"], "rules": ["none", "lookahead"]},
+            r"strategies\[1\] with rules\[1\]: mer goes with the rule none only, not with lookahead: MER .*; use "
+            r"rules: none for it, or another strategy \(or set skip_unsupported: true to leave such pairs out\)$",
+        ),
+        (
+            {"strategies": ["slda"], "rules": ["asam"]},
+            "slda goes with the rule none only, not with asam: SLDA fits a linear discriminant .* without gradients",
+        ),
+        (
+            {"strategies": ["slda"], "rules": [{"name": "none", "batch_norm": "recomputed"}]},
+            "slda leaves the model as it is, so batch_norm: recomputed must not change its statistics",
+        ),
+        (
+            {"strategies": ["slda"], "streams": TASKS},
+            "slda works with class-incremental or domain-incremental streams; got task-incremental",
+        ),
+        ({"strategies": ["slda"], "model": {"name": "mlp", "head": "growing"}}, "slda needs one of the heads single;"),
+        (
+            {"strategies": ["mer"], "optimizers": ["lbfgs"]},
+            r"strategies\[0\] with optimizers\[0\]: lbfgs takes passes of its own in the optimizer step of an ordinary "
+            "training loop, which mer does not have",
+        ),
+        (
+            {"strategies": ["slda"], "optimizers": [{"name": "sgd", "state": "reset"}]},
+            "slda never steps its base optimizer, so that state: reset would change nothing",
+        ),
+        (
+            {
+                "strategies": ["lamaml"],
+                "optimizers": [{"name": "sgd", "schedule": {"name": "cosine", "by": "iteration"}}],
+            },
+            "lamaml never steps its base optimizer unless it has sync_update: true, so that a schedule would change",
+        ),
+        (
+            {"strategies": ["mer"], "train": {"match": "gradients", "budget": 50}},
+            "train.match: gradients shares out the passes of ordinary training steps, and mer takes others; match",
+        ),
+        (
+            {"strategies": ["naive", "lamaml"], "evaluation": {"diagnostics_every": 2}},
+            r"strategies\[1\]: lamaml takes no ordinary training steps, of which diagnostics could be recorded; leave",
+        ),
+        (
+            {"strategies": ["slda"], "evaluation": {"landscape": {}}},
+            r"strategies\[0\]: slda predicts by a linear discriminant .* which has no loss landscape; leave it or",
+        ),
+        (
+            {"strategies": ["lamaml"], "streams": {**CLASSES, "chunk": 10}},
+            r"lamaml would take each chunk of an online stream for a task \(can: naive, .*, slda\)",
+        ),
+        ({"strategies": [{"name": "mer", "gamma": 0}]}, r"strategies\[0\].gamma: must be greater than 0; got 0"),
+        ({"strategies": [{"name": "mer", "penalty": "first"}]}, r"strategies\[0\]: unknown key 'penalty'"),
+        (
+            {"strategies": "ar1"},
+            "strategies: ar1 cannot be used in a study: it trains a MobileNet with downloaded weights by an SGD",
         ),
         ({"strategies": {"name": "bic"}}, "strategies: bic cannot be used in a study: in avalanche-lib 0.6 it fails"),
         ({"strategies": ["naive"], "skip_unsupported": 1}, "skip_unsupported: must be true or false; got 1"),
         (
-            {"strategies": ["rwalk", "mer"], "streams": TASKS, "skip_unsupported": True},
+            {"strategies": ["rwalk", "ar1"], "streams": TASKS, "skip_unsupported": True},
             r"none is left that can learn any of the streams \(strategies\[0\] with streams\[0\]: rwalk",
         ),
     ],
@@ -64,9 +122,50 @@ def test_what_is_refused(arguments, message):
 
 
 def test_pairs_may_be_left_out():
-    checked = study("naive", "rwalk", "slda", streams=[TASKS, CLASSES], skip_unsupported=True)
+    checked = study("naive", "rwalk", "ar1", streams=[TASKS, CLASSES], skip_unsupported=True)
     runs = [(run.config.strategy.name, run.config.stream.scenario) for run in expand(checked)]
     assert runs == [("naive", "task-incremental"), ("naive", "class-incremental"), ("rwalk", "class-incremental")]
+
+
+def test_rules_and_optimizers_may_be_left_out_too():
+    optimizers = ["sgd", {"name": "sgd", "label": "reset", "state": "reset"}]
+    checked = study(
+        "naive", "lamaml", "mer", "slda", rules=["none", "sam"], optimizers=optimizers, skip_unsupported=True
+    )
+    runs = [(run.config.strategy.name, run.config.rule.name, run.config.optimizer.state) for run in expand(checked)]
+    states = ("keep", "reset")
+    assert runs == [
+        *(("naive", rule, state) for rule in ("none", "sam") for state in states),
+        ("lamaml", "none", "keep"),
+        *(("mer", "none", state) for state in states),
+        ("slda", "none", "keep"),
+    ]
+
+
+@pytest.mark.parametrize("what", ["rules", "optimizers"])
+def test_nothing_may_be_left(what):
+    entries = {"rules": ["sam"], "optimizers": [{"name": "sgd", "state": "reset"}]}[what]
+    with pytest.raises(UserError, match=rf"none is left .*strategies\[0\] with {what}\[0\]: slda"):
+        study("slda", **{what: entries}, skip_unsupported=True)
+
+
+def test_a_pair_is_told_with_its_line(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("streams: split-digits\nstrategies:\n  - naive\n  - name: mer\nrules: [none, sam]\n")
+    with pytest.raises(UserError, match=r"study\.yaml:4: strategies\[1\] with rules\[1\]: mer goes with the rule none"):
+        read_study(path)
+
+
+def test_la_maml_steps_the_base_optimizer_where_updates_are_synchronous():
+    optimizers = [{"name": "sgd", "state": "reset", "schedule": {"name": "cosine", "by": "iteration"}}]
+    assert len(expand(study({"name": "lamaml", "sync_update": True}, optimizers=optimizers))) == 1
+
+
+def test_a_folder_of_one_rule_may_be_widened_by_others():
+    """Read again, lamaml and sam stand in one study without ever having been asked for together."""
+    file = StudyFile.of(study("lamaml")).widened(study("naive", rules=["sam"]))
+    assert {(place.entries["strategies"], place.entries["rules"]) for place in file.places} == {(0, 0), (1, 1)}
+    assert StudyFile.from_json(file.to_json(), "study.json") == file
 
 
 def test_a_folder_may_hold_pairs_that_were_never_asked_for():

@@ -14,6 +14,7 @@ from lifelong_lb.config.schedules import Step
 from lifelong_lb.optim import SAM, CFlatPlus, FriendlySAM, Lookahead, LookbehindSAM, NoRule, RebuiltOptimizer
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import (
+    OwnLoop,
     ScheduledLearningRate,
     SeparateSeeds,
     SharpnessAwarePlugin,
@@ -44,7 +45,9 @@ def train_on(strategy, stream, i):
 def state(strategy):
     """Weights, buffers and the optimizer's state."""
     found = {name: value for name, value in strategy.model.state_dict().items() if value is not None}
-    for i, each in strategy.optimizer.state_dict()["state"].items():
+    found |= {name: value for name, value in vars(strategy).items() if isinstance(value, torch.Tensor)}  # slda's
+    of_optimizer = {} if strategy.optimizer is None else strategy.optimizer.state_dict()["state"]
+    for i, each in of_optimizer.items():
         found |= {f"{i} {name}": value for name, value in each.items() if isinstance(value, torch.Tensor)}
     return {name: value.clone() for name, value in found.items()}
 
@@ -79,6 +82,16 @@ def test_going_on(label, head, rule, tmp_path, capsys):
 
 def test_a_gem_goes_on_too(tmp_path):
     assert_goes_on(lambda: make("agem", "single", SAM()), tmp_path / "it.pt")
+
+
+@pytest.mark.parametrize(("label", "head"), [("lamaml", "growing"), ("mer", "multi"), ("slda", "single")])
+def test_so_do_strategies_with_a_loop_of_their_own(label, head, tmp_path):
+    whole, resumed = assert_goes_on(lambda: make(label, head, NoRule()), tmp_path / "it.pt")
+    counts = [
+        next(p for p in each.strategy.plugins if isinstance(p, OwnLoop)).gradient_evaluations
+        for each in (whole, resumed)
+    ]
+    assert counts == [0 if label == "slda" else 6] * 2
 
 
 def test_what_the_rule_keeps_matters(tmp_path):

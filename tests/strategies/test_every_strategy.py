@@ -198,7 +198,12 @@ def made_again(strategy):
 
 
 def test_the_cases_are_all_there_is():
-    assert {strategy_cases.ENTRIES[label]["name"] for label, _ in CASES} == set(strategy_cases.STRATEGY_ENTRIES)
+    named, own = (
+        {strategy_cases.ENTRIES[label]["name"] for label, _ in cases}
+        for cases in (CASES, strategy_cases.OWN_LOOP_CASES)
+    )
+    assert own == {"lamaml", "mer", "slda"}
+    assert named == set(strategy_cases.STRATEGY_ENTRIES) - own
 
 
 class Drawn(SupervisedPlugin):

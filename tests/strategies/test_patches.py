@@ -1,6 +1,7 @@
 """Faults of Avalanche: that they are there, and that the patches set them right."""
 
 import importlib.util
+import warnings
 
 import numpy as np
 import pytest
@@ -19,16 +20,17 @@ from avalanche.training.plugins import (
     RWalkPlugin,
     SynapticIntelligencePlugin,
 )
-from avalanche.training.supervised import DER
+from avalanche.training.supervised import DER, MER, StreamingLDA
 from avalanche.training.supervised.icarl import _ICaRLPlugin
+from avalanche.training.supervised.lamaml_v2 import LaMAML
 from qpsolvers import SolverNotFound
 from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lifelong_lb.optim import SAM, NoRule
+from lifelong_lb.optim import SAM, NoRule, Passes
 from lifelong_lb.seeding import INITIALISATION, seed_all
-from lifelong_lb.strategies import AccuracyRecorder, SharpnessAwarePlugin, StrategyGradients, patches
+from lifelong_lb.strategies import AccuracyRecorder, OwnLoop, SharpnessAwarePlugin, StrategyGradients, patches
 from lifelong_lb.strategies.mir import Retrieval
 from lifelong_lb.strategies.passes import further_passes
 from lifelong_lb.strategies.patches import gem, version
@@ -243,6 +245,9 @@ def test_icarls_teacher_and_the_classes_still_to_come():
         lambda: patches.GSS(10, 5),
         lambda: patches.ICaRLLoss(),
         lambda: patches.Exemplars(10, True),
+        lambda: make("lamaml", "single", NoRule()),
+        lambda: make("mer", "single", NoRule()),
+        lambda: make("slda", "single", NoRule()),
     ],
 )
 def test_patches_know_what_they_are_for(patch, monkeypatch):
@@ -433,3 +438,130 @@ def test_the_teacher_of_icarl_was_in_train_mode():
     made.strategy._criterion = loss
     train(replaced(made, ICaRLLossPlugin, loss), 1)
     assert all(module.training for module in loss.old_model.modules())
+
+
+def lamaml(head, patched, batch, **changes):
+    """La-MAML as it is here or in Avalanche, with its weights before training."""
+    made = make("lamaml", head, NoRule(), n_inner_updates=5, **changes)
+    made.given = {name: value.clone() for name, value in made.strategy.model.state_dict().items()}
+    if not patched:
+        with pytest.warns(UserWarning, match="Avalanche is transitioning"):
+            made.strategy = LaMAML(
+                model=made.strategy.model, optimizer=made.strategy.optimizer, evaluator=None, plugins=[]
+            )
+    made.strategy.train_mb_size = batch
+    return made
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_la_maml_had_empty_parts(patched):
+    """Of 16 images, 4 to a part, nothing is left for the fifth one: the last loss counted again, as it was."""
+    made, losses = lamaml("masked", patched, 16), []
+    outer = made.strategy._outer_update
+
+    def noting(**kwargs):
+        losses.append([loss.item() for loss in made.strategy.meta_losses])
+        outer(**kwargs)
+
+    made.strategy._outer_update = noting
+    train(made, 1)
+    assert {len(of_minibatch) for of_minibatch in losses} == {4 if patched else 5}
+    assert all((of_minibatch[-1] == of_minibatch[-2]) != patched for of_minibatch in losses)
+
+
+def test_la_maml_failed_for_it_with_several_heads():
+    with pytest.raises(IndexError, match="list index out of range"):
+        train(lamaml("multi", False, 16), 1)
+    assert all(torch.isfinite(value).all() for value in train(lamaml("multi", True, 16), 2).values())
+
+
+@pytest.mark.parametrize("patched", [False, True])
+@pytest.mark.parametrize(("batch", "dropped"), [(20, 8), (64, 48)])
+def test_la_maml_dropped_images(patched, batch, dropped):
+    made, seen = lamaml("multi", patched, batch), Iterations()
+    made.strategy.plugins.insert(0, seen)
+    train(made, 1)
+    assert seen.images == 48 - (0 if patched else dropped)
+
+
+class Iterations(SupervisedPlugin):
+    """Counts the images of minibatches."""
+
+    def __init__(self):
+        super().__init__()
+        self.images = 0
+
+    def before_training_iteration(self, strategy, **kwargs):
+        self.images += len(strategy.mb_y)
+
+
+@pytest.mark.parametrize("head", ["single", "growing"])
+def test_la_maml_handed_task_labels_to_every_model(head):
+    with pytest.raises(TypeError, match="takes 2 positional arguments but 3 were given"):
+        train(lamaml(head, False, 10), 1)
+    train(lamaml(head, True, 10), 2)
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_la_maml_overwrote_the_initial_weights(patched):
+    made = lamaml("single", patched, 10)
+    now = made.strategy.model.state_dict()
+    assert [name for name in now if not torch.equal(now[name], made.given[name])] == (
+        [] if patched else [name for name in now if "layers" in name or "head" in name]
+    )
+
+
+def test_learning_rates_of_la_maml_grow_with_the_head():
+    """Those of weights that are there already stay as they were learnt."""
+    made = lamaml("growing", True, 10)
+    train(made, 1)
+    rates = made.strategy.alpha_params
+    learnt = {name: value.detach().clone() for name, value in rates.items()}
+    assert not torch.equal(learnt["head_classifier_bias"], torch.full_like(learnt["head_classifier_bias"], 0.1))
+    made.strategy.experience, made.strategy.is_training = made.stream.train[1], True
+    made.strategy.check_model_and_optimizer()
+    for name, p in made.strategy.model.named_parameters():
+        grown, old = rates[name.replace(".", "_")], learnt[name.replace(".", "_")]
+        assert grown.shape == p.shape
+        assert torch.equal(grown[tuple(map(slice, old.shape))], old)
+    assert torch.equal(rates["head_classifier_bias"][len(learnt["head_classifier_bias"]) :], torch.full((2,), 0.1))
+
+
+@pytest.mark.parametrize("kind", [MER, patches.MER])
+def test_mer_warned_of_plugins_that_use_its_own_hooks(kind, recwarn):
+    parts = make("mer", "single", NoRule()).strategy
+    common = {"model": parts.model, "optimizer": parts.optimizer, "evaluator": None, "plugins": [OwnLoop(Passes())]}
+    kind(**common, mem_size=9, batch_size_mem=3)
+    warned = [str(warning.message) for warning in recwarn if "incompatible callbacks" in str(warning.message)]
+    assert bool(warned) == (kind is MER)
+
+
+@pytest.mark.parametrize("kind", [StreamingLDA, patches.StreamingLDA])
+def test_slda_answered_with_classes_it_had_not_seen(kind):
+    """Two classes lie on one side of the origin, an image on the other: a mean of zero is nearer to it."""
+    names = {"slda_model": nn.Flatten(), "input_size": 2, "num_classes": 3}
+    if kind is patches.StreamingLDA:
+        names = {"features": nn.Flatten(), "feature_size": 2, "classes": 3, "shrinkage": 1e-4}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        strategy = kind(criterion=nn.CrossEntropyLoss(), evaluator=None, plugins=[GDumbPlugin()], **names)
+    assert any("incompatible callbacks" in str(each.message) for each in caught) == (kind is StreamingLDA)
+    for x, y in zip(torch.randn(40, 2, generator=torch.Generator().manual_seed(0)), [0, 1] * 20, strict=True):
+        strategy.fit((x + torch.tensor([5.0, 2.0 * y]))[None], torch.tensor([y]))
+    answer = strategy.predict(torch.tensor([[-1.0, 0.0]])).argmax()
+    assert (answer == 2) == (kind is StreamingLDA)
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_slda_inverted_the_covariance_for_predictions_that_nobody_reads(patched, monkeypatch):
+    inverted, pinverse = [], torch.pinverse
+    monkeypatch.setattr(torch, "pinverse", lambda x: inverted.append(None) or pinverse(x))
+    made = make("slda", "single", NoRule())
+    if not patched:
+        monkeypatch.setattr(patches.StreamingLDA, "predict", StreamingLDA.predict)
+    train(made, 2)
+    assert len(inverted) == (0 if patched else 6)
+    recorder = AccuracyRecorder()
+    made.strategy.plugins.append(recorder)
+    assert min(recorder.evaluate(made.strategy, made.stream.test[:2])) > 0.5
+    assert len(inverted) == (1 if patched else 7)  # kept until there are more images

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make, train
+from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, OWN_LOOP_CASES, has_own_loop, make, train
 
-from lifelong_lb.optim import LookaheadSAM
+from lifelong_lb.optim import LookaheadSAM, NoRule
 from lifelong_lb.strategies import AccuracyRecorder, ConfusionCounts
 from lifelong_lb.strategies.predictions import own_part
 
@@ -23,11 +23,12 @@ class Probe(AccuracyRecorder):
             self.seen_accuracies.append(self.evaluate(strategy, self.tested, unseen=True))
 
 
-@pytest.mark.parametrize(("label", "head"), CASES)
+@pytest.mark.parametrize(("label", "head"), CASES + OWN_LOOP_CASES)
 def test_same_accuracies_as_in_its_own_loop(label, head):
     found, states, confusions = [], [], []
     for tensors in (True, False, None):
-        made = make(label, head, LookaheadSAM(rho=0.05, k=3), dropout=0.2, batch_norm=label != "icarl")
+        rule = NoRule() if has_own_loop(label) else LookaheadSAM(rho=0.05, k=3)
+        made = make(label, head, rule, dropout=0.2, batch_norm=label not in ("icarl", "mer"))
         if tensors is not None:
             probe = Probe(made.stream.test[: 2 if made.once else 4], tensors=tensors)
             made.strategy.plugins.insert(0, probe)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, SCENARIO
+from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, OWN_LOOP_CASES, SCENARIO, has_own_loop
 
 from lifelong_lb import run_study
 from lifelong_lb.config import expand, parse_study
@@ -32,7 +32,7 @@ RULES = [
 ]
 """Rules that keep something from one step to the next."""
 
-HEADS = {label: [head for of, head in CASES if of == label] for label in ENTRIES if label != "joint"}
+HEADS = {label: [head for of, head in CASES + OWN_LOOP_CASES if of == label] for label in ENTRIES if label != "joint"}
 """Label of an entry to the heads that it works with; joint is trained once."""
 
 
@@ -126,7 +126,7 @@ def test_every_strategy(number, label, tmp_path):
         streams=[{"name": "split-digits", "scenario": SCENARIO[head], "images_per_class": 12}],
         model={"head": head},
         strategies=[ENTRIES[label]],
-        rules=[RULES[number % len(RULES)]],
+        rules=["none" if has_own_loop(label) else RULES[number % len(RULES)]],
     )
     assert_goes_on(config, tmp_path)
 
@@ -183,6 +183,13 @@ OTHERS = {
             }
         ],
         "model": {"head": "growing"},
+    },
+    "growing learning rates, crops": {
+        "streams": [{**DIGITS, "images_per_class": 9}],
+        "strategies": [{**ENTRIES["lamaml"], "learn_lr": True}],
+        "model": {"head": "growing", "dropout": 0.2},
+        "train": {"random_crop": 1, "epochs": 2},
+        "evaluation": {"every": 2, "experiences": "all"},
     },
     "permuted": {
         "streams": [{"name": "permuted-digits", "experiences": 3, "images_per_class": 12}],

@@ -6,7 +6,7 @@ from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from os import PathLike
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, NoneType
 from typing import Any
 
 import torch
@@ -50,12 +50,12 @@ def load_checkpoint(strategy: Any, path: str | PathLike[str], device: str | None
         The number of experiences that it has been trained on: where to go on.
 
     Raises:
-        TypeError: when the file holds no torch optimizer.
+        TypeError: when the file holds an optimizer that is not torch's.
     """
     check_version("maybe_load_checkpoint")
     with redirect_stdout(StringIO()):  # it prints where each device goes
         _, trained = maybe_load_checkpoint(strategy, Path(path), map_location=device)
-    if not isinstance(strategy.optimizer, torch.optim.Optimizer):
+    if not isinstance(strategy.optimizer, torch.optim.Optimizer | NoneType):  # SLDA has none
         raise TypeError(f"{path} must hold a torch optimizer; got {type(strategy.optimizer).__name__}")
     return int(trained)
 

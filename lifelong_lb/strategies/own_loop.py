@@ -1,0 +1,64 @@
+"""What stands in the place of a rule where a strategy trains in a loop of its own."""
+
+from typing import Any
+
+from avalanche.core import SupervisedMetaLearningPlugin
+
+from lifelong_lb.optim import Passes
+from lifelong_lb.strategies.guards import check_loss
+from lifelong_lb.strategies.running_statistics import recompute_statistics
+
+
+class OwnLoop(SupervisedMetaLearningPlugin):
+    """Counts what :class:`~lifelong_lb.strategies.SharpnessAwarePlugin` counts without a rule: a pass a minibatch.
+
+    A strategy with a loop of its own (La-MAML, MER) goes over each minibatch once at least, in parts; what it takes
+    beside that is counted by :class:`~lifelong_lb.strategies.StrategyGradients`. The loss that its meta-update leaves
+    is looked at, too, since such a loop has no other update after which it could be.
+
+    Args:
+        passes: those of the rule ``none``, which say whether BatchNorm's statistics are taken anew.
+        takes_gradients: False for a strategy that takes none, of which nothing is counted.
+
+    Attributes:
+        gradient_evaluations: passes over training minibatches so far.
+    """
+
+    def __init__(self, passes: Passes, *, takes_gradients: bool = True) -> None:
+        super().__init__()
+        self.gradient_evaluations = 0
+        self._passes, self._takes_gradients = passes, takes_gradients
+
+    def after_outer_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Look at the loss.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+
+        Raises:
+            DivergedError: when it is not finite.
+        """
+        check_loss(strategy)
+
+    def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Count the minibatch.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self.gradient_evaluations += self._takes_gradients
+
+    def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Recompute BatchNorm's statistics over the experience's minibatches, where the rule's passes ask for it.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        if self._passes.batch_norm == "recomputed":
+            recompute_statistics(strategy)

@@ -1,0 +1,21 @@
+"""BatchNorm's running statistics, taken anew over what a strategy has just trained on."""
+
+from typing import Any
+
+import torch
+from avalanche.models import avalanche_forward
+
+from lifelong_lb.optim import recomputed_statistics
+
+
+def recompute_statistics(strategy: Any) -> None:
+    """One forward pass over the minibatches of the experience, replayed samples included.
+
+    Args:
+        strategy: the Avalanche strategy, after it has trained on the experience.
+    """
+    strategy.model.train()
+    with torch.random.fork_rng(), recomputed_statistics(strategy.model):
+        for minibatch in strategy.dataloader:
+            x, task = minibatch[0].to(strategy.device), minibatch[-1].to(strategy.device)
+            avalanche_forward(strategy.model, x, task)
