@@ -11,6 +11,7 @@ from lifelong_lb.config.importing import load_installed
 from lifelong_lb.config.models import MODEL_ENTRIES
 from lifelong_lb.config.presets import about_preset, preset_names
 from lifelong_lb.config.schedules import SCHEDULE_ENTRIES
+from lifelong_lb.config.strategies import NOT_OFFERED, StrategyEntry
 from lifelong_lb.config.study import AXES
 
 KINDS: dict[str, Mapping[str, type[BaseModel]]] = {
@@ -44,6 +45,8 @@ def listing(what: str | None = None, metrics: Callable[[], str] | None = None) -
             body = "\n".join(f"  {name:<20} {about_preset(name)}" for name in preset_names())
         else:
             body = metrics() if kind == "metrics" and metrics else _entries(KINDS[kind])
+        if kind == "strategies":
+            body += "".join(f"\n  {name:<20} not offered: {why}" for name, why in NOT_OFFERED.items())
         paragraphs.append(f"{kind}\n{body}")
     return "\n\n".join(paragraphs)
 
@@ -57,10 +60,19 @@ def _entries(known: Mapping[str, type[BaseModel]]) -> str:
         own = [f"{key}={value}" for key, value in settings[name].items() if key not in common]
         if own:
             lines.append(f"  {'':<20} {', '.join(own)}")
+        if issubclass(model, StrategyEntry):
+            lines += [f"  {'':<20} {line}" for line in _about_strategy(model)]
     if common:
         shared = [f"{key}={value}" for key, value in next(iter(settings.values())).items() if key in common]
         lines.append(f"  {'(each of them)':<20} {', '.join(shared)}")
     return "\n".join(lines)
+
+
+def _about_strategy(model: type[StrategyEntry]) -> list[str]:
+    """Where a strategy works, and what a rule's passes mean in it."""
+    scenarios = ", ".join(name.removesuffix("incremental") for name in model.scenarios) + "incremental"
+    where = f"{scenarios}{', online' * model.online}; heads {', '.join(model.heads)}"
+    return [where, f"further passes: {model.further_passes.replace('`', '')}"]
 
 
 def _settings(model: type[BaseModel]) -> dict[str, str]:

@@ -11,6 +11,7 @@ Share = Annotated[Float, Field(ge=0, le=1)]
 UpToOne = Annotated[Float, Field(gt=0, le=1)]
 Penalty = Literal["every", "first"]
 Project = Literal["descent", "both"]
+_NONE = "none: it goes with the rule `none` only"
 
 
 class StrategyEntry(Entry):
@@ -18,14 +19,16 @@ class StrategyEntry(Entry):
 
     Class attributes: ``scenarios`` and ``heads`` it works with, ``trained_once`` whether it learns the whole stream at
     once instead of one experience after the other, ``online`` whether it can treat each chunk of an online stream as an
-    experience. ``own_loop`` says why no update rule but ``none`` has a step to take part in, where it does not train in
-    Avalanche's ordinary loop; ``takes_gradients`` whether it takes any.
+    experience, ``further_passes`` what the passes of a rule after the first one mean in it. ``own_loop`` says why no
+    update rule but ``none`` has a step to take part in, where it does not train in Avalanche's ordinary loop;
+    ``takes_gradients`` whether it takes any.
     """
 
     scenarios: ClassVar[tuple[str, ...]] = ("task-incremental", "class-incremental", "domain-incremental")
     heads: ClassVar[tuple[str, ...]] = ("multi", "masked", "single", "growing")
     trained_once: ClassVar[bool] = False
     online: ClassVar[bool] = False
+    further_passes: ClassVar[str] = "the same minibatch"
     own_loop: ClassVar[str | None] = None
     takes_gradients: ClassVar[bool] = True
 
@@ -111,6 +114,7 @@ class Replay(StrategyEntry):
     """
 
     online = True
+    further_passes = "the same minibatch, replayed images included"
     name: Literal["replay"] = "replay"
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne | None = None
@@ -120,6 +124,7 @@ class Replay(StrategyEntry):
 class GDumb(StrategyEntry):
     """A balanced memory, and a model trained on it alone from scratch (Prabhu et al. 2020, ECCV)."""
 
+    further_passes = "the same minibatch of the memory"
     name: Literal["gdumb"] = "gdumb"
     mem_size: AtLeastOne = 200
 
@@ -131,6 +136,7 @@ class EWC(Penalised):
     contribute by ``decay_factor`` (Schwarz et al. 2018, arXiv 1805.06370).
     """
 
+    further_passes = "the penalty at the weights of each pass"
     name: Literal["ewc"] = "ewc"
     ewc_lambda: NonNegative = 1.0
     mode: Literal["separate", "online"] = "separate"
@@ -149,6 +155,7 @@ class EWC(Penalised):
 class MAS(Penalised):
     """Memory-aware synapses (Aljundi et al. 2018, arXiv 1711.09601)."""
 
+    further_passes = "the penalty at the weights of each pass"
     name: Literal["mas"] = "mas"
     lambda_reg: NonNegative = 1.0
     alpha: Share = 0.5
@@ -161,6 +168,7 @@ class LwF(Penalised):
     has no effect.
     """
 
+    further_passes = "distillation of each pass's outputs, the teacher fixed"
     name: Literal["lwf"] = "lwf"
     alpha: OneOrEach = 1.0
     temperature: Positive = 2.0
@@ -169,6 +177,7 @@ class LwF(Penalised):
 class SI(Penalised):
     """Synaptic intelligence (Zenke et al. 2017, arXiv 1703.04200)."""
 
+    further_passes = "the penalty at the weights of each pass; the path integral reads g(w)"
     name: Literal["si"] = "si"
     si_lambda: NonNegative = 1.0
     eps: Positive = 1e-7
@@ -179,6 +188,7 @@ class RWalk(Penalised):
 
     scenarios = ("class-incremental",)
     heads = ("single", "growing")
+    further_passes = "the penalty at the weights of each pass; scores read its own gradient at w"
     name: Literal["rwalk"] = "rwalk"
     ewc_lambda: NonNegative = 0.1
     ewc_alpha: Share = 0.9
@@ -188,6 +198,9 @@ class RWalk(Penalised):
 class AGEM(Projected):
     """Averaged gradient episodic memory (Chaudhry et al. 2019, arXiv 1812.00420)."""
 
+    further_passes = (
+        "ascents follow the raw gradient, each gradient of a base step is projected; one reference gradient, at w"
+    )
     name: Literal["agem"] = "agem"
     patterns_per_exp: AtLeastOne = 256
     sample_size: AtLeastOne = 256
@@ -196,6 +209,7 @@ class AGEM(Projected):
 class GEM(Projected):
     """Gradient episodic memory (Lopez-Paz & Ranzato 2017, arXiv 1706.08840)."""
 
+    further_passes = "as `agem`, with the reference gradients at w of all past experiences"
     name: Literal["gem"] = "gem"
     patterns_per_exp: AtLeastOne = 256
     memory_strength: NonNegative = 0.5
@@ -208,6 +222,7 @@ class MIR(Rehearsing):
     """
 
     online = True
+    further_passes = "the images retrieved at w are replayed in every pass"
     name: Literal["mir"] = "mir"
     subsample: AtLeastOne = 50
 
@@ -221,6 +236,7 @@ class GSS(StrategyEntry):
 
     scenarios = ("class-incremental", "domain-incremental")
     heads = ("single", "growing")
+    further_passes = "the same minibatch, replayed images included; the memory changes in the first pass only"
     name: Literal["gss"] = "gss"
     mem_size: AtLeastOne = 200
     mem_strength: AtLeastOne = 5
@@ -230,6 +246,7 @@ class ERACE(Rehearsing):
     """Experience replay with asymmetric cross-entropy (Caccia et al. 2022, arXiv 2104.05025)."""
 
     online = True
+    further_passes = "the same replayed minibatch, both losses anew"
     name: Literal["er-ace"] = "er-ace"
 
 
@@ -238,6 +255,7 @@ class ERAML(Rehearsing):
 
     scenarios = ("class-incremental",)
     heads = ("single", "growing")
+    further_passes = "the same replayed minibatch, the same positive and negative images"
     name: Literal["er-aml"] = "er-aml"
     temp: Positive = 0.1
     base_temp: Positive = 0.07
@@ -248,6 +266,7 @@ class DER(StrategyEntry):
 
     heads = ("multi", "masked", "single")
     online = True
+    further_passes = "the same replayed minibatch and stored logits"
     name: Literal["der"] = "der"
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne | None = None
@@ -259,6 +278,7 @@ class DERPlusPlus(StrategyEntry):
 
     heads = ("multi", "masked", "single")
     online = True
+    further_passes = "the same replayed minibatch, stored logits and labels"
     name: Literal["der++"] = "der++"
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne | None = None
@@ -274,6 +294,7 @@ class ICaRL(StrategyEntry):
 
     scenarios = ("class-incremental",)
     heads = ("single", "growing")
+    further_passes = "the same minibatch, exemplars included, with the teacher's outputs of the first pass"
     name: Literal["icarl"] = "icarl"
     mem_size: AtLeastOne = 200
     fixed_memory: bool = True
@@ -294,6 +315,7 @@ class LaMAML(StrategyEntry):
     """
 
     own_loop = "La-MAML moves the weights along a meta-gradient, in a training loop of its own"
+    further_passes = _NONE
     name: Literal["lamaml"] = "lamaml"
     n_inner_updates: AtLeastOne = 5
     second_order: StrictBool = True
@@ -339,6 +361,7 @@ class MER(StrategyEntry):
     """
 
     own_loop = "MER draws the weights back after steps on single images, in a training loop of its own"
+    further_passes = _NONE
     name: Literal["mer"] = "mer"
     n_inner_steps: AtLeastOne = 5
     beta: UpToOne = 0.1
@@ -362,6 +385,7 @@ class SLDA(StrategyEntry):
     online = True
     own_loop = "SLDA fits a linear discriminant on features that stay as they are, without gradients"
     takes_gradients = False
+    further_passes = _NONE
     name: Literal["slda"] = "slda"
     shrinkage: Share = 1e-4
 

@@ -444,6 +444,13 @@ def test_listing_knows_every_kind():
         listing("rule")
 
 
+def test_listing_says_where_a_strategy_works_and_what_the_passes_mean_there():
+    text = listing("strategies")
+    assert "class-, domain-incremental; heads single, growing\n" in text  # gss
+    assert "further passes: the images retrieved at w are replayed in every pass" in text
+    assert "ar1                  not offered: it trains a MobileNet" in text
+
+
 def test_configuration_imports_neither_torch_nor_pandas():
     code = (
         "import sys, lifelong_lb, lifelong_lb.cli, lifelong_lb.config.listing as l; l.listing();"

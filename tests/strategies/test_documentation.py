@@ -20,8 +20,9 @@ def rows(heading):
 def test_strategies():
     table = rows("## Strategies a study can name")
     assert [row[0] for row in table] == [f"`{name}`" for name in STRATEGY_ENTRIES]
-    for (name, entry), (_, heads, _, source) in zip(STRATEGY_ENTRIES.items(), table, strict=True):
+    for (name, entry), (_, heads, passes, source) in zip(STRATEGY_ENTRIES.items(), table, strict=True):
         assert heads == ", ".join(entry.heads), name
+        assert passes == entry.further_passes, name
         cited = re.search(r"\(([^()]*\d{4}[^()]*)\)", entry.__doc__.splitlines()[0])
         assert source == (cited.group(1) if cited else "-"), name
 
