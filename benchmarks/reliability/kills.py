@@ -76,15 +76,15 @@ def worker_killed(process: "subprocess.Popen[str]", draw: random.Random) -> bool
 
 
 def draw_kills(killed: list[Kill], rounds: int, file: Path) -> None:
-    """Runs stored when something was killed, over the time since the study began."""
+    """Runs on record, killed ones too, when something was killed, over the time since the study began."""
     with drawn(file, rounds) as panels:
         for number, panel in enumerate(panels, start=1):
             for victim, mark in (("worker", "."), ("launcher", "x")):
                 at = [(seconds, done) for n, v, seconds, done in killed if (n, v) == (number, victim)]
                 panel.plot([s for s, _ in at], [done for _, done in at], mark, label=f"{victim} killed ({len(at)})")
-            panel.set(xlabel="seconds since the study began", ylabel="runs stored, of 40", ylim=(-2, 42))
+            panel.set(xlabel="seconds since the study began", ylabel="runs on record, of 40", ylim=(-2, 42))
             panel.set_title(f"study {number}", loc="left")
-            panel.legend(frameon=False)
+            panel.legend(frameon=False, loc="lower right")
 
 
 def compared(out: Path, clean: Path) -> list[str]:
