@@ -73,6 +73,13 @@ class Lookahead(UpdateRule):
         self._steps = 0
         self._params, self._slow = [], []
 
+    def abandon(self) -> None:
+        """Training has ended with an exception: let the parameters hold the slow weights, and begin anew."""
+        if self._params:
+            load(self._params, self._slow)
+        self._steps = 0
+        self._params, self._slow = [], []
+
     def show_slow(self) -> Finish:
         """Let the parameters hold the slow weights for a while.
 

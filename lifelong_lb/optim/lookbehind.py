@@ -92,6 +92,12 @@ class _Lookbehind(UpdateRule):
         if self._switching is not None:
             self._switching.load_slow()
 
+    def abandon(self) -> None:
+        """Undo a step under way; with minibatch switching its span ends at the slow weights."""
+        self._abandon()
+        if self._switching is not None:
+            self._switching.abandon()
+
     def _nothing_to_do(self) -> Finish:
         self._abandon()
         return lambda: None

@@ -130,6 +130,13 @@ class UpdateRule(ABC):
     def synchronise(self) -> None:  # noqa: B027  for most rules there is nothing to do
         """Finish early what spans iterations, where an epoch or experience ends."""
 
+    def abandon(self) -> None:
+        """Training has ended with an exception, in whatever pass: undo a step under way.
+
+        Afterwards the parameters hold the weights from before it. What spans iterations ends here, at the slow weights.
+        """
+        self._abandon()
+
     def show_slow(self) -> Finish:
         """Let the parameters hold the weights that are to be judged, where a rule keeps them apart between steps.
 
