@@ -50,6 +50,11 @@ class Lookahead(UpdateRule):
         """Passes of the inner rule."""
         return self._inner.gradient_evaluations
 
+    @property
+    def keeps_weights(self) -> bool:
+        """Fast and slow ones, but for k = 1."""
+        return self.k > 1
+
     def _further_passes(self, minibatch: Minibatch) -> Finish:
         self._remember(minibatch.params)
         finish_inner = self._inner._further_passes(minibatch)

@@ -47,6 +47,11 @@ class UpdateRule(ABC):
     def gradient_evaluations(self) -> float:
         """Forward-backward passes a step, the first one included (the mean where it varies)."""
 
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether the weights before and after a step lie on no one path: fast and slow ones outlive a minibatch."""
+        return False
+
     @abstractmethod
     def _further_passes(self, minibatch: Minibatch) -> Finish:
         """Take the passes after the first, whose gradient is finite or None and stands in ``.grad``.

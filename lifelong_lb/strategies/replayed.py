@@ -2,7 +2,8 @@
 
 Avalanche's own classes draw inside their loop or their passes; these state the same loss as ``criterion``, on what
 ``_unpack_minibatch`` has drawn, so that every pass of a step sees the same samples. Without an update rule they train
-bit for bit like Avalanche's classes.
+bit for bit like Avalanche's classes. ``replays_aside`` says that replayed images do not come with the minibatches that
+the strategy's data loader gives.
 """
 
 from collections.abc import Iterator
@@ -31,8 +32,13 @@ class ERACE(AvalancheERACE):
     """
 
     training_epoch = SupervisedTemplate.training_epoch
+    replays_aside = True
     replay_loader: Iterator[Any] | None
     _replayed: list[Tensor] | None = None
+
+    def __init__(self, **common: Any) -> None:
+        check_version("ER_ACE")
+        super().__init__(**common)
 
     def _before_training_exp(self, **kwargs: Any) -> None:
         super()._before_training_exp(**kwargs)
@@ -64,6 +70,7 @@ class ERAML(AvalancheERAML):
     """
 
     training_epoch = SupervisedTemplate.training_epoch
+    replays_aside = True
     replay_loader: Iterator[Any] | None
     _replayed: list[Tensor] | None = None
 
@@ -142,11 +149,16 @@ class DER(AvalancheDER):
     """
 
     training_epoch = SupervisedTemplate.training_epoch
+    replays_aside = True
     _before_forward = SupervisedTemplate._before_forward
     mbatch: Any
     experience: Any
     replay_loader: Iterator[Any] | None
     _logits: Tensor | None = None
+
+    def __init__(self, **common: Any) -> None:
+        check_version("DER")
+        super().__init__(**common)
 
     def _before_training_exp(self, **kwargs: Any) -> None:
         super()._before_training_exp(**kwargs)

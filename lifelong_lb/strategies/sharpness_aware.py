@@ -9,7 +9,7 @@ from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, 
 from lifelong_lb.optim.rule import Finish
 from lifelong_lb.strategies.guarded import guard_epoch, leave_alone
 from lifelong_lb.strategies.guards import DivergedError, place
-from lifelong_lb.strategies.passes import FurtherPasses, check_loop, further_passes
+from lifelong_lb.strategies.passes import FurtherPasses, check_loop, check_rule, further_passes
 from lifelong_lb.strategies.position import experience_number
 from lifelong_lb.strategies.running_statistics import recompute_statistics
 
@@ -96,10 +96,11 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
         Raises:
             TypeError: when the strategy has a training loop of its own, a plugin takes part in the passes in a way
-                that is not known, or rule and optimizer both take passes.
+                that is not known or does not go with the rule, or rule and optimizer both take passes.
         """
         leave_alone(strategy)
         check_loop(strategy)
+        check_rule(strategy, self.rule)
         own_passes = isinstance(strategy.optimizer, ClosureOptimizer)
         if own_passes and not isinstance(self.rule, NoRule):
             raise TypeError(
@@ -171,8 +172,8 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
     @property
     def _projects_descents(self) -> bool:
-        """Whether projecting is up to this plugin; with a single pass the strategy has done what there is to do."""
-        return bool(self._further.projections) and self.project == "descent" and self.acting.gradient_evaluations > 1
+        """Whether projecting is up to this plugin; without a rule the strategy has done what there is to do."""
+        return bool(self._further.projections) and self.project == "descent" and not isinstance(self.acting, NoRule)
 
     def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Take the rule's further passes, or let the optimizer take its own.

@@ -200,3 +200,41 @@ def test_icarl_wants_classes_of_its_own_in_each_experience():
     with pytest.raises(UserError, match="icarl takes the classes of each experience for new ones, so blurry must be 0"):
         study("icarl", streams=[blurry])
     assert len(expand(study("icarl", "naive", streams=[blurry], skip_unsupported=True))) == 1
+
+
+LOOKAHEADS = ["lookahead", "lookahead-sam", "lookahead-asam"]
+SWITCHING = [{"name": name, "minibatch_switching": True} for name in ("lookbehind-sam", "lookbehind-asam")]
+
+
+@pytest.mark.parametrize("strategy", ["si", "rwalk"])
+@pytest.mark.parametrize("rule", [*LOOKAHEADS, *SWITCHING])
+def test_who_follows_the_path_of_the_weights_wants_them_in_one_place(strategy, rule):
+    with pytest.raises(
+        UserError,
+        match=rf"strategies\[1\] with rules\[1\]: {strategy} adds up how far the weights move in each iteration, .* "
+        r"is another path \(or set skip_unsupported: true to leave such pairs out\)$",
+    ):
+        study("naive", strategy, rules=["none", rule])
+    left = [
+        (run.config.strategy.name, run.config.rule.name)
+        for run in expand(study("naive", strategy, rules=["none", rule], skip_unsupported=True))
+    ]
+    assert left == [("naive", "none"), ("naive", left[1][1]), (strategy, "none")]
+    assert len(expand(study(strategy, rules=["looksam", "lookbehind-sam", "none"]))) == 3
+
+
+@pytest.mark.parametrize("strategy", ["mir", "er-ace", "er-aml", "der", "der++"])
+@pytest.mark.parametrize("rule", ["none", "sam"])
+def test_statistics_are_recomputed_over_all_that_is_trained_on(strategy, rule):
+    recomputed = {"name": rule, "batch_norm": "recomputed"}
+    with pytest.raises(
+        UserError,
+        match=r"strategies\[0\] with rules\[0\]: .* draws replayed images beside .*; use first or all$",
+    ):
+        study(strategy, rules=recomputed)
+    assert len(expand(study(strategy, "replay", rules=recomputed, skip_unsupported=True))) == 1
+
+
+def test_a_pair_alone_leaves_nothing():
+    with pytest.raises(UserError, match=r"none is left that .* \(strategies\[0\] with rules\[0\]: si adds up how far"):
+        study("si", rules="lookahead", skip_unsupported=True)

@@ -37,10 +37,10 @@ def test_a_repeated_pass_is_the_first_one(label, head):
     assert rule.checked >= 6
 
 
-@pytest.mark.parametrize("label", ["mir", "er-ace", "der++", "gss"])
-def test_a_repeated_pass_draws_the_same_masks(label):
+@pytest.mark.parametrize(("label", "head"), CASES + DOMAIN_CASES)
+def test_a_repeated_pass_draws_the_same_masks(label, head):
     rule = Repeat()
-    rule.made = make(label, "single", rule, dropout=0.3)
+    rule.made = make(label, head, rule, dropout=0.3, batch_norm=True)
     train(rule.made)
     assert rule.checked >= 6
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from avalanche.training.plugins import (
 from avalanche.training.supervised import DER, MER, StreamingLDA
 from avalanche.training.supervised.icarl import _ICaRLPlugin
 from avalanche.training.supervised.lamaml_v2 import LaMAML
+from onlooking import Onlooker
 from qpsolvers import SolverNotFound
 from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torch import nn
@@ -34,7 +36,7 @@ from lifelong_lb.strategies import AccuracyRecorder, OwnLoop, SharpnessAwarePlug
 from lifelong_lb.strategies.mir import Retrieval
 from lifelong_lb.strategies.passes import further_passes
 from lifelong_lb.strategies.patches import gem, version
-from lifelong_lb.strategies.replayed import endless
+from lifelong_lb.strategies.replayed import FrozenAML, endless
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -78,7 +80,7 @@ def test_synaptic_intelligence_had_negative_importances(bounded):
     assert 0 < importances.max() <= 0.001
 
 
-class PathTape(SupervisedPlugin):
+class PathTape(Onlooker):
     """The path integral of synaptic intelligence, taken by hand: g(w) times the step, summed over an experience."""
 
     def __init__(self):
@@ -130,7 +132,7 @@ def test_the_teacher_of_lwf_was_in_train_mode(patched):
     assert torch.equal(before, teacher_statistics(plugin)) is patched
 
 
-class ModeTape(SupervisedPlugin):
+class ModeTape(Onlooker):
     def __init__(self):
         super().__init__()
         self.modes = set()
@@ -248,6 +250,9 @@ def test_icarls_teacher_and_the_classes_still_to_come():
         lambda: make("lamaml", "single", NoRule()),
         lambda: make("mer", "single", NoRule()),
         lambda: make("slda", "single", NoRule()),
+        lambda: patches.AverageGEM(12, 8),
+        lambda: FrozenAML(None, temp=0.1, base_temp=0.07, device="cpu"),
+        *(partial(make, label, "single", NoRule()) for label in ("mir", "er-ace", "er-aml", "der", "der++")),
     ],
 )
 def test_patches_know_what_they_are_for(patch, monkeypatch):
@@ -565,3 +570,26 @@ def test_slda_inverted_the_covariance_for_predictions_that_nobody_reads(patched,
     made.strategy.plugins.append(recorder)
     assert min(recorder.evaluate(made.strategy, made.stream.test[:2])) > 0.5
     assert len(inverted) == (1 if patched else 7)  # kept until there are more images
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_icarl_looked_at_sizes_in_train_mode(patched):
+    """BatchNorm's statistics moved before the first pass, which dropout drew other masks for."""
+    made = make("icarl", "single", NoRule(), batch_norm=True, dropout=0.5)
+    plugin, changed = plugin_of(made, patches.Exemplars), []
+    look = plugin.before_forward if patched else partial(_ICaRLPlugin.before_forward, plugin)
+
+    def watched(strategy, **kwargs):
+        modes = [layer.training for layer in strategy.model.modules()]
+        statistics = [buffer.clone() for buffer in strategy.model.buffers()]
+        random = torch.get_rng_state()
+        look(strategy)
+        assert [layer.training for layer in strategy.model.modules()] == modes
+        same_random = torch.equal(torch.get_rng_state(), random)
+        changed.append(not same_random or not all(map(torch.equal, strategy.model.buffers(), statistics)))
+
+    plugin.before_forward = watched
+    train(made, 1)
+    assert changed == [not patched, False, False]
+    assert plugin.output_size == 10
+    assert plugin.embedding_size == 16

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 
-from lifelong_lb.optim import GSAM, SAM, LookbehindSAM, NoRule
+from lifelong_lb.optim import GSAM, SAM, LookbehindSAM, NoRule, UpdateRule
 from lifelong_lb.strategies import SharpnessAwarePlugin
 
 pytestmark = [*AVALANCHES_OWN_WARNINGS, pytest.mark.usefixtures("onlooking")]
@@ -120,6 +120,31 @@ def lookbehind(hand, w):
 def test_agem(rule, project, step):
     hand = ByHand(step)
     train(make("agem", "single", rule(), momentum=0.0, before=[hand], project=project), 4)
+    assert hand.compared >= 12
+    assert hand.projected >= 3
+
+
+class Shifted(UpdateRule):
+    """One gradient, to which something is added before the base step."""
+
+    def __init__(self, shift):
+        super().__init__()
+        self.shift = shift
+
+    @property
+    def gradient_evaluations(self):
+        return 1
+
+    def _further_passes(self, minibatch):
+        for p in minibatch.graded:
+            p.grad.add_(self.shift)
+        return lambda: None
+
+
+def test_what_a_rule_makes_of_a_single_gradient_is_projected():
+    shift = 0.3
+    hand = ByHand(lambda hand, w: w - LR * hand.projected_gradient(hand.gradient(w) + shift))
+    train(make("agem", "single", Shifted(shift), momentum=0.0, before=[hand]), 4)
     assert hand.compared >= 12
     assert hand.projected >= 3
 
