@@ -4,9 +4,10 @@ import pytest
 import torch
 from avalanche.training.plugins import AGEMPlugin
 from onlooking import Onlooker
-from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
+from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, DOMAIN_CASES, ENTRIES, make, train
 from torch.nn.modules import module as torch_module
 
+from lifelong_lb.config import STRATEGY_ENTRIES
 from lifelong_lb.optim import SAM, Lookahead, LookaheadSAM, LookbehindSAM, NoRule
 
 pytestmark = AVALANCHES_OWN_WARNINGS
@@ -37,7 +38,7 @@ class Before(Onlooker):
         self.grads = [None for _ in parameters]
 
     def before_update(self, strategy, **kwargs):
-        self.grads = [p.grad.clone() for p in strategy.model.parameters()]
+        self.grads = [None if p.grad is None else p.grad.clone() for p in strategy.model.parameters()]
 
 
 def failing(function, at, after=False):
@@ -139,3 +140,25 @@ def test_the_guard_is_not_there_when_a_strategy_is_saved():
     made.strategy.train(made.stream.train[0])  # its second epoch is stopped before it begins
     assert seen == [False] * 3
     assert "training_epoch" not in vars(made.strategy)
+
+
+ONE_HEAD = [case for case in CASES if case[1] in ("single", "multi")] + DOMAIN_CASES
+
+
+@pytest.mark.parametrize(("label", "head"), ONE_HEAD)
+def test_whatever_the_strategy(label, head):
+    """In the second experience: first and last backward pass of a second minibatch, and the last base step of one."""
+    within = STRATEGY_ENTRIES[ENTRIES[label]["name"]].follows_path
+    rules = [RULES["lookbehind-sam" if within else "lookbehind-sam-switching"], RULES["lookbehind-sam"]]
+    for kind, where, call in ((rules[0], "backward", 3), (rules[1], "backward", 8), (rules[1], "optimizer.step", 6)):
+        rule = kind()
+        before = Before(rule)
+        made = make(label, head, rule, before=[before], batch_norm=True)
+        parts = [made.stream.train[:2]] if made.once else [[each] for each in made.stream.train[:2]]
+        for part in parts[:-1]:
+            made.strategy.train(part)
+        if where == "backward":
+            made.strategy.backward = failing(made.strategy.backward, call, after=True)
+        else:
+            made.strategy.optimizer.step = failing(made.strategy.optimizer.step, call)
+        assert_undone(made, before, slice(0, 2) if made.once else 1)
