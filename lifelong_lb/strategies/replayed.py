@@ -66,7 +66,8 @@ class ERACE(AvalancheERACE):
 class ERAML(AvalancheERAML):
     """ER-AML: a supervised contrastive loss on the minibatch, and cross-entropy on replayed images.
 
-    Caccia et al. 2022, arXiv 2104.05025. Arguments are those of Avalanche's class.
+    Caccia et al. 2022, arXiv 2104.05025. Arguments are those of Avalanche's class. Positive and negative
+    images are drawn before the forward pass, there after it: with dropout, random numbers are others.
     """
 
     training_epoch = SupervisedTemplate.training_epoch

@@ -1,6 +1,7 @@
 """Faults of Avalanche: that they are there, and that the patches set them right."""
 
 import importlib.util
+import inspect
 import warnings
 from functools import partial
 
@@ -10,6 +11,7 @@ import torch
 from avalanche.core import SupervisedPlugin
 from avalanche.training.losses import ICaRLLossPlugin
 from avalanche.training.plugins import (
+    AGEMPlugin,
     BiCPlugin,
     EWCPlugin,
     GDumbPlugin,
@@ -415,7 +417,9 @@ def test_gss_goes_on_replacing_images_whose_scores_are_alike(mem_size):
     assert not torch.equal(plugin.ext_mem_list_y, early)
 
 
-def test_gss_joins_as_many_kept_images():
+@pytest.mark.parametrize(("patched", "joined"), [(False, 48), (True, 32)])
+def test_gss_joins_as_many_kept_images(patched, joined):
+    """To minibatches of 16, not 32 whatever their size."""
     sizes = set()
 
     class Sizes(FirstGradients):
@@ -425,8 +429,8 @@ def test_gss_joins_as_many_kept_images():
         def after_update(self, strategy, **kwargs):
             pass
 
-    train(gss(Sizes(), mem_size=40), 2)
-    assert {number: max(n for i, n in sizes if i == number) for number in (0, 1)} == {0: 16, 1: 32}
+    train(gss(Sizes(), patched, mem_size=64), 2)
+    assert {number: max(n for i, n in sizes if i == number) for number in (0, 1)} == {0: 16, 1: joined}
 
 
 def test_icarl_failed_without_a_benchmark_of_the_older_kind():
@@ -593,3 +597,44 @@ def test_icarl_looked_at_sizes_in_train_mode(patched):
     assert changed == [not patched, False, False]
     assert plugin.output_size == 10
     assert plugin.embedding_size == 16
+
+
+def in_channels_last(made):
+    """With a convolution whose weights do not lie in memory in the order of their indices."""
+    model = made.strategy.model
+    model.backbone = nn.Sequential(
+        nn.Conv2d(1, 2, 3, padding=1),
+        nn.Conv2d(2, 2, 3, padding=1, stride=4),
+        nn.Flatten(),
+        nn.Linear(8, 16),
+    ).to(memory_format=torch.channels_last)
+    made.strategy.optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    return made
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_agem_needed_gradients_in_the_order_of_their_indices(patched):
+    made = in_channels_last(make("agem", "single", NoRule()))
+    if patched:
+        train(made, 2)
+        return
+    with pytest.raises(RuntimeError, match="view size is not compatible with input tensor's size and stride"):
+        train(replaced(made, AGEMPlugin, AGEMPlugin(12, 8)), 2)
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_so_did_gss(patched):
+    made = in_channels_last(gss(Onlooker(), patched))
+    if patched:
+        train(made, 1)
+        return
+    with pytest.raises(RuntimeError, match="view size is not compatible with input tensor's size and stride"):
+        train(made, 1)
+
+
+def test_bic_fails_with_current_versions_of_torch():
+    """Its second stage builds a scheduler with an argument that torch has taken away."""
+    assert "gamma=0.1, verbose=False" in inspect.getsource(BiCPlugin)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):
+        torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[50], gamma=0.1, verbose=False)
