@@ -26,8 +26,13 @@ def unknown_name(what: str, came: object, known: Iterable[str]) -> str:
     Example:
         >>> unknown_name("rule", "lookbehnd-sam", ["sam", "lookbehind-sam"])
         "unknown rule 'lookbehnd-sam'; did you mean 'lookbehind-sam'? (known: sam, lookbehind-sam)"
+        >>> unknown_name("strategy", "derpp", ["der", "der++"])
+        "unknown strategy 'derpp'; did you mean 'der++'? (known: der, der++)"
+        >>> unknown_name("key", "x", ["rho"])
+        "unknown key 'x' (known: rho)"
     """
     names = list(known)
-    near = get_close_matches(str(came).lower().replace("_", "-"), names, n=1, cutoff=0.5)
-    hint = f"; did you mean '{near[0]}'?" if near else ";"
+    spelt = {name.replace("+", "p"): name for name in names}
+    near = get_close_matches(str(came).lower().replace("_", "-").replace("+", "p"), spelt, n=1, cutoff=0.5)
+    hint = f"; did you mean '{spelt[near[0]]}'?" if near else ""
     return f"unknown {what} {came!r}{hint} (known: {', '.join(names)})"

@@ -64,6 +64,16 @@ def why_not_by(strategy: StrategyEntry, rule: RuleEntry) -> str | None:
     Returns:
         A sentence; None when nothing speaks against it.
     """
+    if strategy.follows_path and rule.keeps_weights():
+        return (
+            f"{strategy.name} adds up how far the weights move in each iteration, and {rule.name} keeps fast and slow "
+            "weights over several minibatches, so that what they move within one is another path"
+        )
+    if strategy.replays_aside and rule.batch_norm == "recomputed":
+        return (
+            f"{strategy.name} draws replayed images beside the minibatches over which batch_norm: recomputed would "
+            f"recompute statistics after {rule.name}; use first or all"
+        )
     if strategy.own_loop is None:
         return None
     if rule.name != "none":

@@ -58,6 +58,14 @@ class RuleEntry(Entry):
         """
         return self.spans
 
+    def keeps_weights(self) -> bool:
+        """Whether the rule keeps fast and slow weights over several minibatches.
+
+        Returns:
+            As the attribute of :class:`lifelong_lb.optim.UpdateRule` says.
+        """
+        return False
+
     def gradients(self, step: int) -> tuple[int, int]:
         """Gradient evaluations over one minibatch: known without torch, and before anything runs.
 
@@ -162,6 +170,10 @@ class Lookahead(RuleEntry):
     k: AtLeastOne = 5
     alpha: Share = 0.5
 
+    def keeps_weights(self) -> bool:
+        """But for k = 1."""
+        return self.k > 1
+
 
 class LookaheadSAM(RuleEntry):
     """Lookahead with SAM steps (Zhang et al. 2019, arXiv 1907.08610; Mordido et al. 2024, arXiv 2307.16704)."""
@@ -171,6 +183,10 @@ class LookaheadSAM(RuleEntry):
     rho: NonNegative = 0.05
     k: AtLeastOne = 5
     alpha: Share = 0.5
+
+    def keeps_weights(self) -> bool:
+        """But for k = 1."""
+        return self.k > 1
 
 
 class LookaheadASAM(RuleEntry):
@@ -182,6 +198,10 @@ class LookaheadASAM(RuleEntry):
     eta: Positive = 0.01
     k: AtLeastOne = 5
     alpha: Share = 0.5
+
+    def keeps_weights(self) -> bool:
+        """But for k = 1."""
+        return self.k > 1
 
 
 class LookbehindSAM(RuleEntry):
@@ -196,6 +216,10 @@ class LookbehindSAM(RuleEntry):
     def spans_iterations(self) -> bool:
         """Only with minibatch switching."""
         return self.minibatch_switching
+
+    def keeps_weights(self) -> bool:
+        """Likewise, but for k = 1."""
+        return self.minibatch_switching and self.k > 1
 
     def gradients(self, step: int) -> tuple[int, int]:
         """At w and at each of the k perturbed points; two with minibatch switching."""
@@ -216,6 +240,10 @@ class LookbehindASAM(RuleEntry):
     def spans_iterations(self) -> bool:
         """Only with minibatch switching."""
         return self.minibatch_switching
+
+    def keeps_weights(self) -> bool:
+        """Likewise, but for k = 1."""
+        return self.minibatch_switching and self.k > 1
 
     def gradients(self, step: int) -> tuple[int, int]:
         """At w and at each of the k perturbed points; two with minibatch switching."""

@@ -21,13 +21,16 @@ class StrategyEntry(Entry):
     once instead of one experience after the other, ``online`` whether it can treat each chunk of an online stream as an
     experience, ``further_passes`` what the passes of a rule after the first one mean in it. ``own_loop`` says why no
     update rule but ``none`` has a step to take part in, where it does not train in Avalanche's ordinary loop;
-    ``takes_gradients`` whether it takes any.
+    ``takes_gradients`` whether it takes any. ``follows_path``: whether it adds up how far the weights move in each
+    iteration; ``replays_aside``: whether it draws replayed images beside the minibatches of its data loader.
     """
 
     scenarios: ClassVar[tuple[str, ...]] = ("task-incremental", "class-incremental", "domain-incremental")
     heads: ClassVar[tuple[str, ...]] = ("multi", "masked", "single", "growing")
     trained_once: ClassVar[bool] = False
     online: ClassVar[bool] = False
+    follows_path: ClassVar[bool] = False
+    replays_aside: ClassVar[bool] = False
     further_passes: ClassVar[str] = "the same minibatch"
     own_loop: ClassVar[str | None] = None
     takes_gradients: ClassVar[bool] = True
@@ -72,6 +75,7 @@ class Projected(StrategyEntry):
 class Rehearsing(StrategyEntry):
     """A strategy that draws minibatches from a memory."""
 
+    replays_aside = True
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne = 10
 
@@ -178,6 +182,7 @@ class SI(Penalised):
     """Synaptic intelligence (Zenke et al. 2017, arXiv 1703.04200)."""
 
     further_passes = "the penalty at the weights of each pass; the path integral reads g(w)"
+    follows_path = True
     name: Literal["si"] = "si"
     si_lambda: NonNegative = 1.0
     eps: Positive = 1e-7
@@ -189,6 +194,7 @@ class RWalk(Penalised):
     scenarios = ("class-incremental",)
     heads = ("single", "growing")
     further_passes = "the penalty at the weights of each pass; scores read its own gradient at w"
+    follows_path = True
     name: Literal["rwalk"] = "rwalk"
     ewc_lambda: NonNegative = 0.1
     ewc_alpha: Share = 0.9
@@ -267,6 +273,7 @@ class DER(StrategyEntry):
     heads = ("multi", "masked", "single")
     online = True
     further_passes = "the same replayed minibatch and stored logits"
+    replays_aside = True
     name: Literal["der"] = "der"
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne | None = None
@@ -279,6 +286,7 @@ class DERPlusPlus(StrategyEntry):
     heads = ("multi", "masked", "single")
     online = True
     further_passes = "the same replayed minibatch, stored logits and labels"
+    replays_aside = True
     name: Literal["der++"] = "der++"
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne | None = None

@@ -12,6 +12,7 @@ from lifelong_lb.config.budgets import budget_problems, resolved
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.extends import EXTENDS, read_extended
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
+from lifelong_lb.config.idle import idle_choices
 from lifelong_lb.config.importing import load_installed, load_origin
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.landscape import Landscape
@@ -396,6 +397,7 @@ def _check_boundaries(parts: dict[str, Any], problems: Problems) -> None:
     streams, told = parts["streams"], Problems()  # _check_streams tells of those
     trains = [stream_train(parts["train"], stream, "", told) or parts["train"] for stream in streams]
     found = [*rule_problems(parts["rules"], streams, parts["strategies"])]
+    found += idle_choices(parts["strategies"], parts["rules"], parts["optimizers"])
     for path, sentence in [*found, *optimizer_problems(parts["optimizers"], streams, trains, parts["strategies"])]:
         problems.add(path, sentence)
 

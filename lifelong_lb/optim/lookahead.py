@@ -50,6 +50,11 @@ class Lookahead(UpdateRule):
         """Passes of the inner rule."""
         return self._inner.gradient_evaluations
 
+    @property
+    def keeps_weights(self) -> bool:
+        """Fast and slow ones, but for k = 1."""
+        return self.k > 1
+
     def _further_passes(self, minibatch: Minibatch) -> Finish:
         self._remember(minibatch.params)
         finish_inner = self._inner._further_passes(minibatch)
@@ -70,6 +75,13 @@ class Lookahead(UpdateRule):
                 torch._foreach_lerp_(self._params, self._slow, 1 - self.alpha)
             if self.observer is not None:
                 self.observer.interpolated([self.alpha])
+        self._steps = 0
+        self._params, self._slow = [], []
+
+    def abandon(self) -> None:
+        """Training has ended with an exception: let the parameters hold the slow weights, and begin anew."""
+        if self._params:
+            load(self._params, self._slow)
         self._steps = 0
         self._params, self._slow = [], []
 

@@ -50,6 +50,11 @@ class _Lookbehind(UpdateRule):
         """Passes at w and at each of the k perturbed points, k + 1; with minibatch switching 2."""
         return 2 if self.minibatch_switching else self.k + 1
 
+    @property
+    def keeps_weights(self) -> bool:
+        """Only with minibatch switching."""
+        return self.minibatch_switching and self.k > 1
+
     def _further_passes(self, minibatch: Minibatch) -> Finish:
         if self._switching is not None:
             return self._switching.further_pass(minibatch, self.observer)
@@ -91,6 +96,12 @@ class _Lookbehind(UpdateRule):
             restore()
         if self._switching is not None:
             self._switching.load_slow()
+
+    def abandon(self) -> None:
+        """Undo a step under way; with minibatch switching its span ends at the slow weights."""
+        self._abandon()
+        if self._switching is not None:
+            self._switching.abandon()
 
     def _nothing_to_do(self) -> Finish:
         self._abandon()

@@ -47,6 +47,11 @@ class UpdateRule(ABC):
     def gradient_evaluations(self) -> float:
         """Forward-backward passes a step, the first one included (the mean where it varies)."""
 
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether the weights before and after a step lie on no one path: fast and slow ones outlive a minibatch."""
+        return False
+
     @abstractmethod
     def _further_passes(self, minibatch: Minibatch) -> Finish:
         """Take the passes after the first, whose gradient is finite or None and stands in ``.grad``.
@@ -129,6 +134,13 @@ class UpdateRule(ABC):
 
     def synchronise(self) -> None:  # noqa: B027  for most rules there is nothing to do
         """Finish early what spans iterations, where an epoch or experience ends."""
+
+    def abandon(self) -> None:
+        """Training has ended with an exception, in whatever pass: undo a step under way.
+
+        Afterwards the parameters hold the weights from before it. What spans iterations ends here, at the slow weights.
+        """
+        self._abandon()
 
     def show_slow(self) -> Finish:
         """Let the parameters hold the weights that are to be judged, where a rule keeps them apart between steps.

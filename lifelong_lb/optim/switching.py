@@ -63,6 +63,11 @@ class Switching:
             hold(self._params, self._slow)
             self._slow = []
 
+    def abandon(self) -> None:
+        """Let the parameters hold the slow weights, and begin anew."""
+        self.load_slow()
+        self._forget()
+
     def further_pass(self, minibatch: Minibatch, observer: Observer | None) -> Callable[[], None]:
         """The second pass of an inner step; afterwards the parameters hold the fast weights, for the base step.
 

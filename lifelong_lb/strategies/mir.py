@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 from lifelong_lb.optim.passes import RandomState, drawn_again
+from lifelong_lb.strategies.patches.version import check_version
 from lifelong_lb.strategies.replayed import drawn
 from lifelong_lb.strategies.tensor_loader import Endless
 
@@ -53,7 +54,10 @@ class Retrieval(SupervisedPlugin):
         subsample: images among which to choose.
     """
 
+    replays_aside = True  # of the minibatches that the strategy's data loader gives
+
     def __init__(self, mem_size: int, batch_size_mem: int, subsample: int) -> None:
+        check_version("MIRPlugin")
         super().__init__()
         self.batch_size_mem, self.subsample = batch_size_mem, subsample
         self.storage_policy = ClassBalancedBuffer(max_size=mem_size, adaptive_size=True)

@@ -29,11 +29,15 @@ from avalanche.training.supervised.icarl import _ICaRLPlugin
 from avalanche.training.templates import SupervisedTemplate
 from avalanche.training.templates.base_sgd import PeriodicEval
 
+from lifelong_lb.optim import UpdateRule
 from lifelong_lb.strategies.mir import Retrieval
 from lifelong_lb.strategies.patches import GSS
 
 HOOKS = ("before_forward", "after_forward", "before_backward", "after_backward")
 """Hooks through which a plugin can change the loss or the gradient of a pass."""
+
+ACCOUNTED = (*HOOKS, "before_update")
+"""Hooks that the table must know. What a plugin does to the gradient in the last would reach one of several only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,7 @@ class Part:
         penalty: whether what is fired again is a penalty, which ``penalty="first"`` leaves to the first pass.
         projects: whether ``after_backward`` projects the gradient, see ``project``.
         reads_gradient: whether the plugin reads ``.grad`` after the step and means g(w), the first pass's.
+        follows_path: whether it measures how the weights move from the beginning of an iteration to its end.
     """
 
     again: tuple[str, ...] = ()
@@ -55,6 +60,7 @@ class Part:
     penalty: bool = False
     projects: bool = False
     reads_gradient: bool = False
+    follows_path: bool = False
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -66,8 +72,8 @@ PARTS: dict[type, Part] = {
     EWCPlugin: Part(again=("before_backward",), penalty=True),
     MASPlugin: Part(again=("before_backward",), penalty=True),
     LwFPlugin: Part(again=("before_backward",), penalty=True),
-    SynapticIntelligencePlugin: Part(again=("before_backward",), penalty=True, reads_gradient=True),
-    RWalkPlugin: Part(again=("before_backward",), penalty=True),
+    SynapticIntelligencePlugin: Part(again=("before_backward",), penalty=True, reads_gradient=True, follows_path=True),
+    RWalkPlugin: Part(again=("before_backward",), penalty=True, follows_path=True),
     AGEMPlugin: Part(projects=True),
     GEMPlugin: Part(projects=True),
     Retrieval: Part(again=("before_backward",)),  # it chooses in the first pass, and replays the same in the others
@@ -92,7 +98,7 @@ ONLOOKERS: tuple[type, ...] = (EvaluationPlugin, Clock, PeriodicEval)
 LOOP = (
     "training_epoch",
     *(f"_{hook}" for hook in HOOKS),
-    *("_before_training_iteration", "_after_training_iteration", "_before_update", "_after_update"),
+    *("_before_training_iteration", "_after_training_iteration", "_before_update", "optimizer_step", "_after_update"),
 )
 """Methods of a strategy that make up its training loop; forward, criterion and backward are called and may differ."""
 
@@ -135,12 +141,40 @@ def check_loop(strategy: Any) -> None:
         TypeError: when it has a loop of its own.
     """
     for name in LOOP:
-        if getattr(type(strategy), name, None) is not getattr(SupervisedTemplate, name):
+        if name in vars(strategy) or getattr(type(strategy), name, None) is not getattr(SupervisedTemplate, name):
             raise TypeError(
-                f"SharpnessAwarePlugin cannot repeat the passes of {type(strategy).__name__}, which has a {name} of "
-                "its own; it works with strategies that train with Avalanche's ordinary loop (of those that do not, "
-                "lifelong_lb.strategies has ERACE, ERAML and DER, which do)"
+                f"SharpnessAwarePlugin cannot repeat the passes of {type(strategy).__name__}, which has "
+                f"{'an' if name[0] in 'aeiou' else 'a'} {name} of its own; it works with strategies that train with "
+                "Avalanche's ordinary loop (of those that do not, lifelong_lb.strategies has ERACE, ERAML and DER, "
+                "which do)"
             )
+
+
+def check_rule(strategy: Any, rule: UpdateRule) -> None:
+    """See that a strategy's plugins measure and replay what a rule lets them.
+
+    Args:
+        strategy: the Avalanche strategy.
+        rule: the rule.
+
+    Raises:
+        TypeError: when they would measure another path than the weights take, or statistics would be recomputed over a
+            part of what is trained on.
+    """
+    name = type(rule).__name__
+    for plugin in strategy.plugins:
+        if rule.keeps_weights and any(part.follows_path for kind, part in PARTS.items() if isinstance(plugin, kind)):
+            raise TypeError(
+                f"{name} cannot be applied to {type(plugin).__name__}, which adds up how far the weights move in each "
+                f"iteration: {name} keeps fast and slow weights over several minibatches, so that what they move "
+                "within one is another path"
+            )
+    aside = next((one for one in (strategy, *strategy.plugins) if getattr(one, "replays_aside", False)), None)
+    if rule.passes.batch_norm == "recomputed" and aside is not None:
+        raise TypeError(
+            f"{name} with batch_norm='recomputed' cannot be applied to {type(aside).__name__}, which draws replayed "
+            "images beside the minibatches over which statistics would be recomputed; use 'first' or 'all'"
+        )
 
 
 def further_passes(
@@ -190,7 +224,7 @@ def _part(plugin: Any) -> Part:
     if kind in REFUSED:
         raise TypeError(f"SharpnessAwarePlugin cannot work with {kind.__name__}: {REFUSED[kind]}")
     part = Part() if kind is None else PARTS[kind]
-    unknown = [hook for hook in HOOKS if does_something(plugin, hook) and hook not in part.hooks]
+    unknown = [hook for hook in ACCOUNTED if does_something(plugin, hook) and hook not in part.hooks]
     if unknown:
         raise TypeError(
             f"SharpnessAwarePlugin does not know what {type(plugin).__name__}.{unknown[0]} means for a pass at "

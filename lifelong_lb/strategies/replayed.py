@@ -2,7 +2,8 @@
 
 Avalanche's own classes draw inside their loop or their passes; these state the same loss as ``criterion``, on what
 ``_unpack_minibatch`` has drawn, so that every pass of a step sees the same samples. Without an update rule they train
-bit for bit like Avalanche's classes.
+bit for bit like Avalanche's classes. ``replays_aside`` says that replayed images do not come with the minibatches that
+the strategy's data loader gives.
 """
 
 from collections.abc import Iterator
@@ -31,8 +32,13 @@ class ERACE(AvalancheERACE):
     """
 
     training_epoch = SupervisedTemplate.training_epoch
+    replays_aside = True
     replay_loader: Iterator[Any] | None
     _replayed: list[Tensor] | None = None
+
+    def __init__(self, **common: Any) -> None:
+        check_version("ER_ACE")
+        super().__init__(**common)
 
     def _before_training_exp(self, **kwargs: Any) -> None:
         super()._before_training_exp(**kwargs)
@@ -60,10 +66,12 @@ class ERACE(AvalancheERACE):
 class ERAML(AvalancheERAML):
     """ER-AML: a supervised contrastive loss on the minibatch, and cross-entropy on replayed images.
 
-    Caccia et al. 2022, arXiv 2104.05025. Arguments are those of Avalanche's class.
+    Caccia et al. 2022, arXiv 2104.05025. Arguments are those of Avalanche's class. Positive and negative
+    images are drawn before the forward pass, there after it: with dropout, random numbers are others.
     """
 
     training_epoch = SupervisedTemplate.training_epoch
+    replays_aside = True
     replay_loader: Iterator[Any] | None
     _replayed: list[Tensor] | None = None
 
@@ -142,11 +150,16 @@ class DER(AvalancheDER):
     """
 
     training_epoch = SupervisedTemplate.training_epoch
+    replays_aside = True
     _before_forward = SupervisedTemplate._before_forward
     mbatch: Any
     experience: Any
     replay_loader: Iterator[Any] | None
     _logits: Tensor | None = None
+
+    def __init__(self, **common: Any) -> None:
+        check_version("DER")
+        super().__init__(**common)
 
     def _before_training_exp(self, **kwargs: Any) -> None:
         super()._before_training_exp(**kwargs)

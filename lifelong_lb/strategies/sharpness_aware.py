@@ -7,8 +7,9 @@ from torch import Tensor
 
 from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, UpdateRule
 from lifelong_lb.optim.rule import Finish
+from lifelong_lb.strategies.guarded import guard_epoch, leave_alone
 from lifelong_lb.strategies.guards import DivergedError, place
-from lifelong_lb.strategies.passes import FurtherPasses, check_loop, further_passes
+from lifelong_lb.strategies.passes import FurtherPasses, check_loop, check_rule, further_passes
 from lifelong_lb.strategies.position import experience_number
 from lifelong_lb.strategies.running_statistics import recompute_statistics
 
@@ -27,8 +28,12 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
     Every pass of a step is taken on the strategy's full objective, see :data:`lifelong_lb.strategies.passes.PARTS`: the
     same replayed samples, penalties at the weights of the pass, and for strategies that project gradients (A-GEM, GEM)
-    the projection of each gradient that a base step is about to see. When a further pass raises, weights and gradients
-    are those of the first pass.
+    the projection of each gradient that a base step is about to see.
+
+    When anything in an iteration raises, from the first pass to the optimizer's step, the weights are those before the
+    iteration, of a rule that spans iterations the slow ones, and gradients are those of the first pass, or none before
+    it is complete. What the base optimizer has changed of its own state by then stays, and so do weights that it has
+    moved before its only step raised half-way.
 
     Args:
         rule: the update rule.
@@ -91,9 +96,11 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
         Raises:
             TypeError: when the strategy has a training loop of its own, a plugin takes part in the passes in a way
-                that is not known, or rule and optimizer both take passes.
+                that is not known or does not go with the rule, or rule and optimizer both take passes.
         """
+        leave_alone(strategy)
         check_loop(strategy)
+        check_rule(strategy, self.rule)
         own_passes = isinstance(strategy.optimizer, ClosureOptimizer)
         if own_passes and not isinstance(self.rule, NoRule):
             raise TypeError(
@@ -106,6 +113,23 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         project = "both" if own_passes else self.project  # whatever such an optimizer sees, it may descend
         self._further = further_passes(strategy.plugins, self, penalty=self.penalty, project=project)
 
+    def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Stand by to undo an iteration that fails.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        guard_epoch(strategy, self._undo)
+
+    def _undo(self, strategy: Any) -> None:
+        """Weights from before the iteration, or the slow ones; gradients of the first pass, or none."""
+        self.acting.abandon()
+        _load_gradients(self._first)
+        self._first, self._raw, self._held = [], [], []
+        self._finish = self._hide_slow = None
+
     def before_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Let the rule prepare the first pass.
 
@@ -114,6 +138,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
+        self._first = _gradients(strategy, copied=False)  # zeroed by now
         if self.acting.observer is not None:
             clock = strategy.clock
             self.acting.observer.place = {
@@ -147,13 +172,8 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
     @property
     def _projects_descents(self) -> bool:
-        """Whether projecting is up to this plugin; with a single pass the strategy has done what there is to do."""
-        return bool(self._further.projections) and self.project == "descent" and self.acting.gradient_evaluations > 1
-
-    def _changes_gradients(self, strategy: Any) -> bool:
-        """Whether ``.grad`` may hold another gradient than that of the first pass when the step is done."""
-        passes = not isinstance(self.rule, NoRule) or isinstance(strategy.optimizer, ClosureOptimizer)
-        return passes or self._further.reads_gradient
+        """Whether projecting is up to this plugin; without a rule the strategy has done what there is to do."""
+        return bool(self._further.projections) and self.project == "descent" and not isinstance(self.acting, NoRule)
 
     def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Take the rule's further passes, or let the optimizer take its own.
@@ -169,8 +189,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self.gradient_evaluations += 1
         names = {p: name for name, p in strategy.model.named_parameters()} if self.acting.uses_names else None
         loss, output = strategy.loss, strategy.mb_output
-        if self._changes_gradients(strategy):
-            self._first = _gradients(strategy, copied=self._further.reads_gradient)
+        self._first = _gradients(strategy, copied=self._further.reads_gradient)
         raw, self._raw = self._raw, []
         _load_gradients(raw)
 
@@ -192,11 +211,8 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             self._finish = self.acting.before_base_step(
                 strategy.optimizer, closure, names, loss, strategy.model, before_descent
             )
-        except BaseException as error:
-            _load_gradients(self._first)
-            if isinstance(error, NonFiniteGradientError):
-                raise DivergedError(f"{error} ({place(strategy)}, loss {loss.item():g})") from None
-            raise
+        except NonFiniteGradientError as error:
+            raise DivergedError(f"{error} ({place(strategy)}, loss {loss.item():g})") from None
         if isinstance(strategy.optimizer, ClosureOptimizer):
             strategy.optimizer.after_first_pass(closure, loss)
 
@@ -233,6 +249,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
+        leave_alone(strategy)
         if self.acting.passes.batch_norm == "recomputed":
             recompute_statistics(strategy)
 

@@ -47,6 +47,15 @@ def study(*strategies, streams=CLASSES, **changes):
         ({"strategies": [{"name": "ewc", "decay_factor": 0.5}]}, "got mode 'separate' and decay_factor 0.5"),
         ({"strategies": [{"name": "ewc", "penalty": "never"}]}, "must be 'every' or 'first'; got 'never'"),
         (
+            {"strategies": ["naive", {"name": "mas", "penalty": "first"}], "rules": ["none", "lookahead"]},
+            r"strategies\[1\]\.penalty: says what a rule's further passes do, and no rule of the study takes any "
+            r"\(none, lookahead\); leave it out, or add a rule such as sam; got 'first'",
+        ),
+        (
+            {"strategies": {"name": "gem", "project": "both"}},
+            r"strategies\[0\]\.project: says what a rule's further passes do, .* \(none\); .* got 'both'",
+        ),
+        (
             {"strategies": ["lamaml"], "rules": ["sam"]},
             r"strategies\[0\] with rules\[0\]: lamaml goes with the rule none only, not with sam: La-MAML moves "
             r"the weights along a meta-gradient, in a training loop of its own, so that no rule can take part in its "
@@ -200,3 +209,62 @@ def test_icarl_wants_classes_of_its_own_in_each_experience():
     with pytest.raises(UserError, match="icarl takes the classes of each experience for new ones, so blurry must be 0"):
         study("icarl", streams=[blurry])
     assert len(expand(study("icarl", "naive", streams=[blurry], skip_unsupported=True))) == 1
+
+
+LOOKAHEADS = ["lookahead", "lookahead-sam", "lookahead-asam"]
+SWITCHING = [{"name": name, "minibatch_switching": True} for name in ("lookbehind-sam", "lookbehind-asam")]
+
+
+@pytest.mark.parametrize("strategy", ["si", "rwalk"])
+@pytest.mark.parametrize("rule", [*LOOKAHEADS, *SWITCHING])
+def test_who_follows_the_path_of_the_weights_wants_them_in_one_place(strategy, rule):
+    with pytest.raises(
+        UserError,
+        match=rf"strategies\[1\] with rules\[1\]: {strategy} adds up how far the weights move in each iteration, .* "
+        r"is another path \(or set skip_unsupported: true to leave such pairs out\)$",
+    ):
+        study("naive", strategy, rules=["none", rule])
+    left = [
+        (run.config.strategy.name, run.config.rule.name)
+        for run in expand(study("naive", strategy, rules=["none", rule], skip_unsupported=True))
+    ]
+    assert left == [("naive", "none"), ("naive", left[1][1]), (strategy, "none")]
+    assert len(expand(study(strategy, rules=["looksam", "lookbehind-sam", "none"]))) == 3
+
+
+@pytest.mark.parametrize("strategy", ["mir", "er-ace", "er-aml", "der", "der++"])
+@pytest.mark.parametrize("rule", ["none", "sam"])
+def test_statistics_are_recomputed_over_all_that_is_trained_on(strategy, rule):
+    recomputed = {"name": rule, "batch_norm": "recomputed"}
+    with pytest.raises(
+        UserError,
+        match=r"strategies\[0\] with rules\[0\]: .* draws replayed images beside .*; use first or all$",
+    ):
+        study(strategy, rules=recomputed)
+    assert len(expand(study(strategy, "replay", rules=recomputed, skip_unsupported=True))) == 1
+
+
+def test_a_pair_alone_leaves_nothing():
+    with pytest.raises(UserError, match=r"none is left that .* \(strategies\[0\] with rules\[0\]: si adds up how far"):
+        study("si", rules="lookahead", skip_unsupported=True)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "others"),
+    [
+        ({"name": "ewc", "penalty": "first"}, {"rules": ["none", "sam"]}),
+        ({"name": "ewc", "penalty": "first"}, {"optimizers": "lbfgs"}),
+        ({"name": "ewc", "penalty": "every"}, {}),
+        ({"name": "agem", "project": "both"}, {"rules": ["lookahead"]}),
+        ({"name": "agem", "project": "descent"}, {}),
+    ],
+)
+def test_what_acts_in_one_run_of_a_study_may_be_said_in_all(strategy, others):
+    assert study(strategy, **others).strategies[0].passes() == {k: v for k, v in strategy.items() if k != "name"}
+
+
+def test_a_folder_may_be_read_whose_rules_never_took_further_passes():
+    file = StudyFile.of(study({"name": "ewc", "penalty": "first"}, rules=["sam"]))
+    alone = file.study.model_copy(update={"rules": study("ewc").rules})
+    stored = StudyFile.of(alone).to_json()
+    assert StudyFile.from_json(stored, "study.json").study.strategies[0].penalty == "first"

@@ -144,7 +144,7 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ),
         (
             {"streams": {"name": "permuted-digits", "class_order": [1, 0]}},
-            "streams: unknown key 'class_order'; (known: name, experiences,",
+            "streams: unknown key 'class_order' (known: name, experiences,",
         ),
         ({"streams": {"name": "split-digits", "chunk": 0}}, "streams.chunk: must be greater than or equal to 1; got 0"),
         (

@@ -7,7 +7,7 @@ import pytest
 import torch
 from avalanche.checkpointing import save_checkpoint as avalanches_save_checkpoint
 from small_strategies import make_strategy, parts_of
-from strategy_cases import AVALANCHES_OWN_WARNINGS, make
+from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make
 from torch.optim import Adagrad
 
 from lifelong_lb.config.schedules import Step
@@ -92,6 +92,11 @@ def test_so_do_strategies_with_a_loop_of_their_own(label, head, tmp_path):
         for each in (whole, resumed)
     ]
     assert counts == [0 if label == "slda" else 6] * 2
+
+
+@pytest.mark.parametrize(("label", "head"), [(label, head) for label, head in CASES if label != "joint"])
+def test_every_strategy_goes_on(label, head, tmp_path):
+    assert_goes_on(lambda: make(label, head, LookbehindSAM(k=2), batch_norm=True), tmp_path / "it.pt")
 
 
 def test_what_the_rule_keeps_matters(tmp_path):

@@ -36,6 +36,7 @@ def test_plugins():
             ", ".join(part.held) or "-",
             "yes" if part.projects else "-",
             "yes" if part.reads_gradient else "-",
+            "yes" if part.follows_path else "-",
         ]
         for kind, part in PARTS.items()
     ]

@@ -6,7 +6,17 @@ import pytest
 import strategy_cases
 import torch
 from avalanche.core import SupervisedPlugin
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, DOMAIN_CASES, InputTape, Repeat, held_still, make, train
+from strategy_cases import (
+    AVALANCHES_OWN_WARNINGS,
+    CASES,
+    DOMAIN,
+    DOMAIN_CASES,
+    InputTape,
+    Repeat,
+    held_still,
+    make,
+    train,
+)
 from torch.nn.modules import module as torch_module
 
 from lifelong_lb.optim import ASAM, GSAM, SAM, CFlat, LookbehindSAM, LookSAM, MultistepSAM, NoRule, Passes
@@ -14,6 +24,7 @@ from lifelong_lb.optim import ASAM, GSAM, SAM, CFlat, LookbehindSAM, LookSAM, Mu
 pytestmark = AVALANCHES_OWN_WARNINGS
 
 every_case = pytest.mark.parametrize(("label", "head"), CASES)
+every_case_and_domains = pytest.mark.parametrize(("label", "head"), CASES + DOMAIN_CASES)
 
 IDLE = {
     "sam": lambda: SAM(rho=0),
@@ -29,7 +40,7 @@ FURTHER_IDLE = {
 }
 
 
-@pytest.mark.parametrize(("label", "head"), CASES + DOMAIN_CASES)
+@every_case_and_domains
 def test_a_repeated_pass_is_the_first_one(label, head):
     rule = Repeat()
     rule.made = make(label, head, rule)
@@ -37,10 +48,10 @@ def test_a_repeated_pass_is_the_first_one(label, head):
     assert rule.checked >= 6
 
 
-@pytest.mark.parametrize("label", ["mir", "er-ace", "der++", "gss"])
-def test_a_repeated_pass_draws_the_same_masks(label):
+@every_case_and_domains
+def test_a_repeated_pass_draws_the_same_masks(label, head):
     rule = Repeat()
-    rule.made = make(label, "single", rule, dropout=0.3)
+    rule.made = make(label, head, rule, dropout=0.3, batch_norm=True)
     train(rule.made)
     assert rule.checked >= 6
 
@@ -148,7 +159,7 @@ class Passing(SAM):
         return finish
 
 
-@every_case
+@every_case_and_domains
 def test_every_pass_sees_the_same_samples_and_everybody_else_the_first_pass(label, head, monkeypatch):
     watch, tape = watched(monkeypatch), InputTape()
     rule = Passing(tape)
@@ -162,7 +173,7 @@ def test_every_pass_sees_the_same_samples_and_everybody_else_the_first_pass(labe
 
 
 @pytest.mark.parametrize(("rule", "failing_call"), [(lambda: SAM(), 2), (lambda: LookbehindSAM(k=3), 3)])
-@every_case
+@every_case_and_domains
 def test_a_pass_that_raises_leaves_things_as_they_were(label, head, rule, failing_call, monkeypatch):
     watch = watched(monkeypatch)
     made = make(label, head, rule(), before=[watch])
@@ -230,13 +241,19 @@ class Drawn(SupervisedPlugin):
 
 
 @pytest.mark.parametrize("dropout", ["same", "fresh"])
-@pytest.mark.parametrize("label", ["replay", "agem", "gem", "mir", "er-ace", "er-aml", "der++", "gdumb"])
-def test_rules_that_are_compared_replay_the_same(label, dropout):
+@pytest.mark.parametrize(
+    ("label", "head"),
+    [
+        *((label, "single") for label in ("replay", "agem", "gem", "mir", "er-ace", "er-aml", "der++", "gdumb")),
+        *((label, DOMAIN) for label in ("replay", "agem", "gem", "mir", "er-ace", "der++")),
+    ],
+)
+def test_rules_that_are_compared_replay_the_same(label, head, dropout):
     """Whatever random numbers the passes draw: the models have dropout."""
     tapes = []
     for rule in (NoRule(), LookbehindSAM(k=3, passes=Passes(dropout=dropout))):
         drawn = Drawn()
-        made = make(label, "single", rule, after=[drawn], dropout=0.5)
+        made = make(label, head, rule, after=[drawn], dropout=0.5)
         train(made, 4)
         tapes.append(drawn.tensors)
     assert len(tapes[0]) >= 24

@@ -1,7 +1,9 @@
 """Faults of Avalanche: that they are there, and that the patches set them right."""
 
 import importlib.util
+import inspect
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 from avalanche.core import SupervisedPlugin
 from avalanche.training.losses import ICaRLLossPlugin
 from avalanche.training.plugins import (
+    AGEMPlugin,
     BiCPlugin,
     EWCPlugin,
     GDumbPlugin,
@@ -23,6 +26,7 @@ from avalanche.training.plugins import (
 from avalanche.training.supervised import DER, MER, StreamingLDA
 from avalanche.training.supervised.icarl import _ICaRLPlugin
 from avalanche.training.supervised.lamaml_v2 import LaMAML
+from onlooking import Onlooker
 from qpsolvers import SolverNotFound
 from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torch import nn
@@ -34,7 +38,7 @@ from lifelong_lb.strategies import AccuracyRecorder, OwnLoop, SharpnessAwarePlug
 from lifelong_lb.strategies.mir import Retrieval
 from lifelong_lb.strategies.passes import further_passes
 from lifelong_lb.strategies.patches import gem, version
-from lifelong_lb.strategies.replayed import endless
+from lifelong_lb.strategies.replayed import FrozenAML, endless
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -78,7 +82,7 @@ def test_synaptic_intelligence_had_negative_importances(bounded):
     assert 0 < importances.max() <= 0.001
 
 
-class PathTape(SupervisedPlugin):
+class PathTape(Onlooker):
     """The path integral of synaptic intelligence, taken by hand: g(w) times the step, summed over an experience."""
 
     def __init__(self):
@@ -130,7 +134,7 @@ def test_the_teacher_of_lwf_was_in_train_mode(patched):
     assert torch.equal(before, teacher_statistics(plugin)) is patched
 
 
-class ModeTape(SupervisedPlugin):
+class ModeTape(Onlooker):
     def __init__(self):
         super().__init__()
         self.modes = set()
@@ -248,6 +252,9 @@ def test_icarls_teacher_and_the_classes_still_to_come():
         lambda: make("lamaml", "single", NoRule()),
         lambda: make("mer", "single", NoRule()),
         lambda: make("slda", "single", NoRule()),
+        lambda: patches.AverageGEM(12, 8),
+        lambda: FrozenAML(None, temp=0.1, base_temp=0.07, device="cpu"),
+        *(partial(make, label, "single", NoRule()) for label in ("mir", "er-ace", "er-aml", "der", "der++")),
     ],
 )
 def test_patches_know_what_they_are_for(patch, monkeypatch):
@@ -410,7 +417,9 @@ def test_gss_goes_on_replacing_images_whose_scores_are_alike(mem_size):
     assert not torch.equal(plugin.ext_mem_list_y, early)
 
 
-def test_gss_joins_as_many_kept_images():
+@pytest.mark.parametrize(("patched", "joined"), [(False, 48), (True, 32)])
+def test_gss_joins_as_many_kept_images(patched, joined):
+    """To minibatches of 16, not 32 whatever their size."""
     sizes = set()
 
     class Sizes(FirstGradients):
@@ -420,8 +429,8 @@ def test_gss_joins_as_many_kept_images():
         def after_update(self, strategy, **kwargs):
             pass
 
-    train(gss(Sizes(), mem_size=40), 2)
-    assert {number: max(n for i, n in sizes if i == number) for number in (0, 1)} == {0: 16, 1: 32}
+    train(gss(Sizes(), patched, mem_size=64), 2)
+    assert {number: max(n for i, n in sizes if i == number) for number in (0, 1)} == {0: 16, 1: joined}
 
 
 def test_icarl_failed_without_a_benchmark_of_the_older_kind():
@@ -565,3 +574,67 @@ def test_slda_inverted_the_covariance_for_predictions_that_nobody_reads(patched,
     made.strategy.plugins.append(recorder)
     assert min(recorder.evaluate(made.strategy, made.stream.test[:2])) > 0.5
     assert len(inverted) == (1 if patched else 7)  # kept until there are more images
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_icarl_looked_at_sizes_in_train_mode(patched):
+    """BatchNorm's statistics moved before the first pass, which dropout drew other masks for."""
+    made = make("icarl", "single", NoRule(), batch_norm=True, dropout=0.5)
+    plugin, changed = plugin_of(made, patches.Exemplars), []
+    look = plugin.before_forward if patched else partial(_ICaRLPlugin.before_forward, plugin)
+
+    def watched(strategy, **kwargs):
+        modes = [layer.training for layer in strategy.model.modules()]
+        statistics = [buffer.clone() for buffer in strategy.model.buffers()]
+        random = torch.get_rng_state()
+        look(strategy)
+        assert [layer.training for layer in strategy.model.modules()] == modes
+        same_random = torch.equal(torch.get_rng_state(), random)
+        changed.append(not same_random or not all(map(torch.equal, strategy.model.buffers(), statistics)))
+
+    plugin.before_forward = watched
+    train(made, 1)
+    assert changed == [not patched, False, False]
+    assert plugin.output_size == 10
+    assert plugin.embedding_size == 16
+
+
+def in_channels_last(made):
+    """With a convolution whose weights do not lie in memory in the order of their indices."""
+    model = made.strategy.model
+    model.backbone = nn.Sequential(
+        nn.Conv2d(1, 2, 3, padding=1),
+        nn.Conv2d(2, 2, 3, padding=1, stride=4),
+        nn.Flatten(),
+        nn.Linear(8, 16),
+    ).to(memory_format=torch.channels_last)
+    made.strategy.optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    return made
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_agem_needed_gradients_in_the_order_of_their_indices(patched):
+    made = in_channels_last(make("agem", "single", NoRule()))
+    if patched:
+        train(made, 2)
+        return
+    with pytest.raises(RuntimeError, match="view size is not compatible with input tensor's size and stride"):
+        train(replaced(made, AGEMPlugin, AGEMPlugin(12, 8)), 2)
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_so_did_gss(patched):
+    made = in_channels_last(gss(Onlooker(), patched))
+    if patched:
+        train(made, 1)
+        return
+    with pytest.raises(RuntimeError, match="view size is not compatible with input tensor's size and stride"):
+        train(made, 1)
+
+
+def test_bic_fails_with_current_versions_of_torch():
+    """Its second stage builds a scheduler with an argument that torch has taken away."""
+    assert "gamma=0.1, verbose=False" in inspect.getsource(BiCPlugin)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):
+        torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[50], gamma=0.1, verbose=False)

@@ -1,6 +1,8 @@
 """iCaRL for any stream with classes that do not come back, its teacher in eval mode."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,8 +11,10 @@ from avalanche.benchmarks.utils import TaskAwareSupervisedClassificationDataset
 from avalanche.benchmarks.utils.data_attribute import DataAttribute
 from avalanche.training.losses import ICaRLLossPlugin
 from avalanche.training.supervised.icarl import _ICaRLPlugin
+from torch import nn
 from torch.utils.data import TensorDataset
 
+from lifelong_lb.optim.passes import RandomState, drawn_again
 from lifelong_lb.strategies.patches.version import check_version
 
 
@@ -46,7 +50,8 @@ class Exemplars(_ICaRLPlugin):
 
     In avalanche-lib 0.6.0 it reads them from an attribute that only benchmarks of its older kind have, gives classes
     still to come a mean of zero, which images of the classes seen may be nearest to, and builds its memory such that it
-    cannot be joined to a data set whose task labels are a list.
+    cannot be joined to a data set whose task labels are a list. To see sizes it runs the model once before the first
+    pass, in train mode: BatchNorm's statistics move, and dropout's masks are drawn that belong to the pass.
 
     Args:
         mem_size: images kept, in total or of each class.
@@ -73,6 +78,18 @@ class Exemplars(_ICaRLPlugin):
         )
         super().before_training_exp(strategy)
 
+    def before_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """See sizes, once.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        if self.input_size is None:
+            with drawn_again(RandomState({strategy.device})), _layers_in_eval_mode(strategy.model):
+                super().before_forward(strategy)
+
     def after_train_dataset_adaptation(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Train on the experience and the exemplars together.
 
@@ -90,3 +107,16 @@ class Exemplars(_ICaRLPlugin):
             images = TensorDataset(torch.cat(self.x_memory).cpu(), torch.tensor(labels))
             memory = TaskAwareSupervisedClassificationDataset([images], data_attributes=attributes)
             strategy.adapted_dataset = strategy.adapted_dataset.concat(memory)
+
+
+@contextmanager
+def _layers_in_eval_mode(model: nn.Module) -> Iterator[None]:
+    """The layers below, so that the model itself goes on answering with its training head."""
+    modes = {layer: layer.training for layer in model.modules()}
+    for layer in model.children():
+        layer.eval()
+    try:
+        yield
+    finally:
+        for layer, mode in modes.items():
+            layer.training = mode

@@ -1,0 +1,137 @@
+"""What would be dropped, or measured wrongly, without a word is refused."""
+
+import pytest
+import torch
+from avalanche.core import SupervisedPlugin
+from avalanche.training.supervised import Naive
+from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, make, train
+from torch import nn
+
+from lifelong_lb.config import RULE_ENTRIES, STRATEGY_ENTRIES
+from lifelong_lb.config.pairs import why_not_by
+from lifelong_lb.optim import (
+    RULES,
+    SAM,
+    Lookahead,
+    LookaheadASAM,
+    LookaheadSAM,
+    LookbehindASAM,
+    LookbehindSAM,
+    LookSAM,
+    NoRule,
+    Passes,
+)
+from lifelong_lb.strategies import passes
+
+pytestmark = AVALANCHES_OWN_WARNINGS
+
+FAST_AND_SLOW = [
+    lambda: Lookahead(k=2),
+    lambda: LookaheadSAM(k=2),
+    lambda: LookaheadASAM(k=2),
+    lambda: LookbehindSAM(k=2, minibatch_switching=True),
+    lambda: LookbehindASAM(k=2, minibatch_switching=True),
+]
+WITHIN_A_STEP = [LookSAM, lambda: Lookahead(k=1), lambda: LookbehindSAM(k=1, minibatch_switching=True), LookbehindSAM]
+
+
+@pytest.mark.parametrize("label", ["si", "rwalk"])
+@pytest.mark.parametrize("rule", FAST_AND_SLOW)
+def test_a_path_that_weights_do_not_take_is_not_measured(label, rule):
+    with pytest.raises(TypeError, match=r"which adds up how far the weights move .* keeps fast and slow weights"):
+        train(make(label, "single", rule()), 1)
+
+
+@pytest.mark.parametrize("rule", WITHIN_A_STEP)
+def test_nor_is_any_other_rule_refused(rule):
+    """With weights that go all the way within their iterations, the path integral sees all of the way."""
+    made = make("si", "single", rule())
+    start = {name: p.detach().clone() for name, p in made.strategy.model.named_parameters()}
+    plugin = next(plugin for plugin in made.strategy.plugins if hasattr(plugin, "syn_data"))
+    moved, integrate = dict.fromkeys(start, 0), plugin.before_training_iteration
+
+    def before(strategy, **kwargs):
+        integrate(strategy, **kwargs)
+        plugin.began = {name: p.detach().clone() for name, p in strategy.model.named_parameters()}
+
+    def after(strategy, finish=plugin.after_training_iteration, **kwargs):
+        finish(strategy, **kwargs)
+        for name, p in strategy.model.named_parameters():
+            moved[name] = moved[name] + p.detach() - plugin.began[name]
+
+    plugin.before_training_iteration, plugin.after_training_iteration = before, after
+    train(made, 1)
+    for name, p in made.strategy.model.named_parameters():
+        assert torch.allclose(moved[name], p.detach() - start[name], rtol=1e-4, atol=1e-6)
+    assert not why_not_by(STRATEGY_ENTRIES["si"](), RULE_ENTRIES["looksam"]())
+
+
+@pytest.mark.parametrize("label", ["mir", "er-ace", "er-aml", "der", "der++"])
+def test_statistics_are_not_recomputed_without_what_is_replayed(label):
+    for rule in (SAM, NoRule):
+        made = make(label, "single", rule(passes=Passes(batch_norm="recomputed")))
+        with pytest.raises(TypeError, match=r"with batch_norm='recomputed' cannot be applied to \w+, which draws"):
+            train(made, 1)
+
+
+def test_where_replayed_images_are_part_of_minibatches_they_are():
+    train(make("replay", "single", SAM(passes=Passes(batch_norm="recomputed"))), 2)
+
+
+def entries():
+    """Each rule as it is, with statistics recomputed, and with minibatch switching where there is such a thing."""
+    for kind in RULE_ENTRIES.values():
+        yield kind()
+        yield kind(batch_norm="recomputed")
+        if "minibatch_switching" in kind.model_fields:
+            yield kind(minibatch_switching=True)
+
+
+@pytest.mark.parametrize("label", sorted({label for label, head in CASES if head == "single"}))
+def test_studies_refuse_what_the_plugin_refuses(label):
+    strategy = STRATEGY_ENTRIES[ENTRIES[label]["name"]](**ENTRIES[label])
+    made = make(label, "single", NoRule())
+    for entry in entries():
+        rule = RULES[entry.name](**entry.hyper_parameters(), passes=Passes(**entry.passes()))
+        assert entry.keeps_weights() == rule.keeps_weights
+        try:
+            passes.check_rule(made.strategy, rule)
+            refused = False
+        except TypeError:
+            refused = True
+        assert refused == (why_not_by(strategy, entry) is not None), entry
+
+
+class Clipping(SupervisedPlugin):
+    def before_update(self, strategy, **kwargs):
+        nn.utils.clip_grad_norm_(strategy.model.parameters(), 1.0)
+
+
+@pytest.mark.parametrize("rule", [NoRule, SAM])
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_plugin_that_changes_one_of_several_gradients_is_refused(rule, where):
+    made = make("naive", "single", rule(), **{where: [Clipping()]})
+    with pytest.raises(TypeError, match=r"does not know what Clipping\.before_update means .* drop it silently"):
+        train(made, 1)
+
+
+def test_but_a_row_of_the_table_may_say_what_it_means(monkeypatch):
+    monkeypatch.setitem(passes.PARTS, Clipping, passes.Part(once=("before_update",)))
+    train(make("naive", "single", SAM(), after=[Clipping()]), 1)
+
+
+class OwnStep(Naive):
+    def optimizer_step(self):
+        super().optimizer_step()
+
+
+@pytest.mark.parametrize("on_the_class", [True, False])
+def test_a_step_of_a_strategys_own_is_refused(on_the_class):
+    """Base steps within a rule's step would go past it."""
+    made = make("naive", "single", SAM())
+    if on_the_class:
+        made.strategy.__class__ = OwnStep
+    else:
+        made.strategy.optimizer_step = lambda: made.strategy.optimizer.step()
+    with pytest.raises(TypeError, match=r"cannot repeat the passes of \w+, which has an optimizer_step of its own"):
+        train(made, 1)
