@@ -17,6 +17,7 @@ from lifelong_lb.strategies import (
     Budget,
     DivergenceGuard,
     DuringTraining,
+    ForwardPasses,
     SamplesSeen,
     SeparateSeeds,
     SharpnessAwarePlugin,
@@ -46,6 +47,7 @@ class Assembled:
         own_gradients: counts the strategy's own.
         stopwatch: measures training time.
         samples: counts images.
+        forward: counts forward passes.
         loading: loads minibatches.
         recorder: measures accuracies.
         during: measures them during training, where the study asks for it.
@@ -57,6 +59,7 @@ class Assembled:
     own_gradients: StrategyGradients
     stopwatch: Stopwatch
     samples: SamplesSeen
+    forward: ForwardPasses
     loading: TensorLoading
     recorder: AccuracyRecorder
     during: DuringTraining | None
@@ -72,6 +75,7 @@ class Assembled:
         progress.strategy_gradient_evaluations = self.own_gradients.count
         progress.train_seconds = self.stopwatch.seconds
         progress.samples_seen = self.samples.count
+        progress.forward_passes = self.forward.count
         progress.parameters = sum(p.numel() for p in self.strategy.model.parameters())
         progress.learning_rate = float(self.strategy.optimizer.param_groups[0].get("lr", math.nan))
         progress.data["loading"] = self.loading.told
@@ -104,7 +108,7 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
         progress.diagnostics = diagnostics.rows
     applied = SharpnessAwarePlugin(rule, from_experience=config.rule.from_experience, **config.strategy.passes())
     loading = _loading(config)
-    own_gradients, stopwatch, samples = StrategyGradients(), Stopwatch(), SamplesSeen()
+    own_gradients, stopwatch, samples, forward = StrategyGradients(), Stopwatch(), SamplesSeen(), ForwardPasses(model)
     recorder = AccuracyRecorder(tensors=loading.tensors)
     during = meter = None
     if evaluation.every is not None and not once:
@@ -118,7 +122,7 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
     boundaries = boundary_plugins(
         config.optimizer, 1 if once else stream.shape.experiences, None if budget is None else budget.behind
     )
-    onlookers = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, *([during] if during else [])]
+    onlookers = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, forward, *([during] if during else [])]
     strategy = build_strategy(
         config.strategy,
         model=model,
@@ -128,7 +132,7 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
         plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *onlookers],
         device=device,
     )
-    return Assembled(strategy, applied, own_gradients, stopwatch, samples, loading, recorder, during, meter)
+    return Assembled(strategy, applied, own_gradients, stopwatch, samples, forward, loading, recorder, during, meter)
 
 
 def _budget(config: RunConfig, applied: SharpnessAwarePlugin, stopwatch: Stopwatch, at_once: int) -> Budget | None:
