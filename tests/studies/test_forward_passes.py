@@ -1,7 +1,6 @@
 """How often a run's model, or a copy of it, is shown a minibatch while it trains."""
 
 import pytest
-import torch
 from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, SCENARIO
 from torch.nn.modules import module as torch_module
 
@@ -160,8 +159,3 @@ def test_every_strategy(label, head, rule, independent):
 def test_other_ways_to_train(changes, independent):
     progress = run(**changes)
     assert progress.forward_passes == independent.count >= progress.gradient_evaluations > 0
-
-
-def test_no_hook_is_left_behind():
-    assert not torch_module._global_forward_pre_hooks
-    assert torch.is_grad_enabled()
