@@ -57,6 +57,7 @@ def test_example_of_the_page_runs_in_processes_of_its_own(example):
     runs, accuracy = load_results(example / "out")
     assert (runs["status"] == "done").all()
     assert runs["rule"].tolist() == ["none", "shrinking-sam"]
+    assert (runs["forward_passes"] == runs["gradient_evaluations"]).all()  # of a model and a strategy added here
     last = accuracy[accuracy["trained"] == 2].groupby("run")["accuracy"].min()
     assert runs.set_index("run")["worst_accuracy"].to_dict() == pytest.approx(last.to_dict())
     assert "worst_accuracy_mean" in (example / "out" / "summary.csv").read_text()

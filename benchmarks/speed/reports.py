@@ -55,6 +55,7 @@ def invent(path: Path, grid: dict[str, object]) -> int:
             gradient_evaluations=int(generator.integers(1000, 5000)),
             train_seconds=float(generator.uniform(1, 9)),
             samples_seen=10_000,
+            forward_passes=int(generator.integers(1000, 5000)),
             parameters=100_000,
             peak_memory=500_000_000,
             environment=ENVIRONMENT,

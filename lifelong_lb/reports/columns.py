@@ -19,6 +19,7 @@ _COSTS = {
     "strategy_gradient_evaluations": "gradients that the strategy takes beside those, of the whole run",
     "train_seconds": "wall-clock seconds of training, without set-up and evaluation",
     "samples_seen": "images of the training minibatches, once each however many passes are taken",
+    "forward_passes": "passes over minibatches while training, with or without a gradient, of the whole run",
     "parameters": "numbers that the model is made of at the end",
     "peak_memory": "most bytes in use: of the run's process with its libraries, or on CUDA by torch",
 }

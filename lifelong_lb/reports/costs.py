@@ -23,6 +23,14 @@ BLOCK = ["stream", "strategy", "base_optimizer"]
 PRICES = {"gradients": "gradient evaluations", "train_seconds": "training time in seconds"}
 """Column that a price is read from, and the words for it; ``gradients`` are the rule's and the strategy's own."""
 
+_COUNTED_LATER = {
+    "images seen": "samples_seen",
+    "forward passes": "forward_passes",
+    "parameters": "parameters",
+    "peak memory in MB": "peak_memory",
+}
+"""Titles and columns of costs that are not known of every run."""
+
 _CAPTION = (
     "Average accuracy ({formula}) against what it cost, a row a strategy: gradient evaluations of a run, with those "
     "that the strategy itself takes, and seconds of training. Up and to the left is better. Points are means over "
@@ -109,14 +117,14 @@ def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
         "training time in seconds": [duration(seconds) for seconds in summary["train_seconds"]],
         "best for its seconds": ["yes" if best else DASH for best in front["train_seconds"]],
         "images seen": [count(n) for n in summary["samples_seen"]],
+        "forward passes": [count(n) for n in summary["forward_passes"]],
         "parameters": [count(n) for n in summary["parameters"]],
         "peak memory in MB": [count(n / 1e6) for n in summary["peak_memory"]],
     }
     table = pd.DataFrame(columns, index=summary.index)
     if not summary["strategy_gradient_evaluations"].fillna(0).any():
         table = table.drop(columns="the strategy's own")
-    unknown = {"images seen": "samples_seen", "parameters": "parameters", "peak memory in MB": "peak_memory"}
-    return table.drop(columns=[title for title, column in unknown.items() if summary[column].isna().all()])
+    return table.drop(columns=[title for title, column in _COUNTED_LATER.items() if summary[column].isna().all()])
 
 
 def draw_costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:

@@ -27,7 +27,7 @@ KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
 
 _LEADING = ["average_accuracy", "learning_accuracy", "forgetting", "backward_transfer"]
 _COSTS = ["gradient_evaluations", "train_seconds", "status"]
-_SIZES = ["samples_seen", "parameters", "peak_memory"]
+_SIZES = ["samples_seen", "forward_passes", "parameters", "peak_memory"]
 _FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED, *_SIZES]
 RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
 ACCURACY_COLUMNS = [*KEYS, "trained", "evaluated", "accuracy"]
@@ -138,6 +138,7 @@ def numbers_of(record: RunRecord) -> dict[str, float | int | str]:
         "strategy_gradient_evaluations": record.strategy_gradient_evaluations,
         "train_seconds": record.train_seconds,
         "samples_seen": _or_nan(record.samples_seen),
+        "forward_passes": _or_nan(record.forward_passes),
         "parameters": _or_nan(record.parameters),
         "peak_memory": _or_nan(record.peak_memory),
         "status": record.status,

@@ -27,6 +27,7 @@ _COSTS = {
     "the strategy's own": "strategy_gradient_evaluations",
     "training time in seconds": "train_seconds",
     "images seen": "samples_seen",
+    "forward passes": "forward_passes",
     "parameters": "parameters",
     "peak memory in MB": "peak_memory",
 }

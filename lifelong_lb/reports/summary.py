@@ -16,7 +16,7 @@ GROUP = ["stream", "strategy", "rule", "base_optimizer"]
 
 COSTS = [
     *("gradient_evaluations", "strategy_gradient_evaluations", "train_seconds"),
-    *("samples_seen", "parameters", "peak_memory"),
+    *("samples_seen", "forward_passes", "parameters", "peak_memory"),
 ]
 """Columns of what a run costs, of which the summary holds the mean over done runs."""
 

@@ -97,6 +97,7 @@ def write_record(
             "strategy_gradient_evaluations": record.strategy_gradient_evaluations,
             "train_seconds": record.train_seconds,
             "samples_seen": record.samples_seen,
+            "forward_passes": record.forward_passes,
             "parameters": record.parameters,
             "peak_memory": record.peak_memory,
             "initial_accuracy": list(record.initial_accuracy),

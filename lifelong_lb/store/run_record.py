@@ -26,6 +26,7 @@ class RunRecord:
         strategy_gradient_evaluations: further passes that the strategy itself takes, in total.
         train_seconds: wall-clock seconds spent training, without set-up and evaluation.
         samples_seen: images of training minibatches, in total; None for a run of a version that did not count them.
+        forward_passes: passes over minibatches while training, with or without a gradient; None likewise.
         parameters: numbers that the model is made of in the end; None likewise.
         peak_memory: most bytes in use at a time, see :func:`lifelong_lb.strategies.peak_memory`; None where not known.
         message: one line about what went wrong; empty when nothing did.
@@ -46,6 +47,7 @@ class RunRecord:
     strategy_gradient_evaluations: int = 0
     train_seconds: float = 0.0
     samples_seen: int | None = None
+    forward_passes: int | None = None
     parameters: int | None = None
     peak_memory: int | None = None
     message: str = ""

@@ -5,7 +5,7 @@ from lifelong_lb.strategies.budget import Budget
 from lifelong_lb.strategies.build import OPTIMIZERS, boundary_plugins, build_optimizer, build_strategy
 from lifelong_lb.strategies.builders import STRATEGIES
 from lifelong_lb.strategies.confusion import ConfusionCounts
-from lifelong_lb.strategies.costs import SamplesSeen, forget_peak_memory, peak_memory
+from lifelong_lb.strategies.costs import ForwardPasses, SamplesSeen, forget_peak_memory, peak_memory
 from lifelong_lb.strategies.during import DuringTraining
 from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
 from lifelong_lb.strategies.learning_rate import SCHEDULES, Moment, ScheduledLearningRate
@@ -37,6 +37,7 @@ __all__ = [
     "DivergedError",
     "DivergenceGuard",
     "DuringTraining",
+    "ForwardPasses",
     "Moment",
     "NotCarriedError",
     "OwnLoop",

@@ -5,6 +5,9 @@ from typing import Any
 
 import torch
 from avalanche.core import SupervisedPlugin
+from torch import nn
+
+from lifelong_lb.models.normalise import Normalise
 
 
 class SamplesSeen(SupervisedPlugin):
@@ -29,6 +32,66 @@ class SamplesSeen(SupervisedPlugin):
             kwargs: not used.
         """
         self.count += len(strategy.mb_y)
+
+
+class ForwardPasses(SupervisedPlugin):
+    """Counts the forward passes over minibatches while a strategy trains, with or without a gradient, but evaluations.
+
+    Those of copies of the model count, such as teachers, and those between its epochs, such as importances.
+
+    Args:
+        model: from :func:`~lifelong_lb.models.build_model`, whatever the strategy makes of it.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._passes = next(module.passes for module in model.modules() if isinstance(module, Normalise))
+        self._training = False
+
+    @property
+    def count(self) -> int:
+        """Passes so far."""
+        return self._passes.count
+
+    def before_training(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Begin.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._passes.on = self._training = True
+
+    def after_training(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Stop.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._passes.on = self._training = False
+
+    def before_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Look away.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._passes.on = False
+
+    def after_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Go on, where training does.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._passes.on = self._training
 
 
 def peak_memory(device: str, *, alone: bool) -> int | None:

@@ -17,6 +17,7 @@ from lifelong_lb.strategies import (
     Budget,
     DivergenceGuard,
     DuringTraining,
+    ForwardPasses,
     OwnLoop,
     SamplesSeen,
     SeparateSeeds,
@@ -48,6 +49,7 @@ class Assembled:
         own_gradients: counts the strategy's own.
         stopwatch: measures training time.
         samples: counts images.
+        forward: counts forward passes.
         loading: loads minibatches.
         recorder: measures accuracies.
         during: measures them during training, where the study asks for it.
@@ -59,6 +61,7 @@ class Assembled:
     own_gradients: StrategyGradients
     stopwatch: Stopwatch
     samples: SamplesSeen
+    forward: ForwardPasses
     loading: TensorLoading
     recorder: AccuracyRecorder
     during: DuringTraining | None
@@ -74,6 +77,7 @@ class Assembled:
         progress.strategy_gradient_evaluations = self.own_gradients.count
         progress.train_seconds = self.stopwatch.seconds
         progress.samples_seen = self.samples.count
+        progress.forward_passes = self.forward.count
         progress.parameters = sum(p.numel() for p in self.strategy.model.parameters())
         groups = [] if self.strategy.optimizer is None else self.strategy.optimizer.param_groups
         progress.learning_rate = float(groups[0].get("lr", math.nan)) if groups else math.nan
@@ -107,7 +111,7 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
         progress.diagnostics = diagnostics.rows
     applied = _applied(config, rule)
     loading = _loading(config)
-    own_gradients, stopwatch, samples = StrategyGradients(), Stopwatch(), SamplesSeen()
+    own_gradients, stopwatch, samples, forward = StrategyGradients(), Stopwatch(), SamplesSeen(), ForwardPasses(model)
     recorder = AccuracyRecorder(tensors=loading.tensors)
     during = meter = None
     if evaluation.every is not None and not once:
@@ -121,7 +125,7 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
     boundaries = boundary_plugins(
         config.optimizer, 1 if once else stream.shape.experiences, None if budget is None else budget.behind
     )
-    onlookers = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, *([during] if during else [])]
+    onlookers = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, forward, *([during] if during else [])]
     strategy = build_strategy(
         config.strategy,
         model=model,
@@ -131,7 +135,7 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
         plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *onlookers],
         device=device,
     )
-    return Assembled(strategy, applied, own_gradients, stopwatch, samples, loading, recorder, during, meter)
+    return Assembled(strategy, applied, own_gradients, stopwatch, samples, forward, loading, recorder, during, meter)
 
 
 def _applied(config: RunConfig, rule: UpdateRule) -> Applied:

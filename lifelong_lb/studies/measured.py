@@ -19,6 +19,7 @@ class Progress:
         strategy_gradient_evaluations: gradients that the strategy has taken beside those so far.
         train_seconds: seconds spent training so far.
         samples_seen: images of training minibatches so far.
+        forward_passes: passes over minibatches while training so far, with or without a gradient.
         parameters: numbers that the model is made of, as it is now.
         learning_rate: the base optimizer's at the last step taken; NaN where it, or the strategy, has none.
         data: what the images were.
@@ -43,6 +44,7 @@ class Progress:
     strategy_gradient_evaluations: int = 0
     train_seconds: float = 0.0
     samples_seen: int = 0
+    forward_passes: int = 0
     parameters: int = 0
     learning_rate: float = math.nan
     data: dict[str, Any] = field(default_factory=dict)

@@ -115,6 +115,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         strategy_gradient_evaluations=progress.strategy_gradient_evaluations,
         train_seconds=progress.train_seconds,
         samples_seen=progress.samples_seen,
+        forward_passes=progress.forward_passes,
         parameters=progress.parameters,
         peak_memory=progress.peak_of_all(peak_memory(device, alone=alone)),
         data=progress.data,

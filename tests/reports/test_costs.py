@@ -26,7 +26,8 @@ def results(tmp_path_factory):
         config = {part: {"name": part} for part in ("stream", "strategy", "rule", "optimizer", "model")}
         record = RunRecord(
             run, config, "done", 2, two_experiences(0.9, LEARNT[rule], LEARNT[rule]),
-            gradient_evaluations=PASSES[rule], train_seconds=SECONDS[rule], samples_seen=1000, parameters=4810,
+            gradient_evaluations=PASSES[rule], train_seconds=SECONDS[rule], samples_seen=1000,
+            forward_passes=PASSES[rule] + PASSES[rule] // 2, parameters=4810,
         )  # fmt: skip
         with folder.new_run(run) as scratch:
             folder.write_run(record, scratch)
@@ -49,6 +50,7 @@ def test_table(results):
     assert table["relative to the fewest"].tolist() == ["1.00", "2.00", "6.00", "2.00"]
     assert table["best for its gradients"].tolist() == ["yes", "yes", "yes", "-"]
     assert table["average accuracy"].tolist() == ["0.500", "0.700", "0.800", "0.600"]
+    assert table["forward passes"].tolist() == ["150", "300", "900", "300"]
     assert table["parameters"].tolist() == ["4,810"] * 4
     assert "peak memory in MB" not in table
     assert "the strategy's own" not in table
@@ -63,8 +65,9 @@ def test_figure(results):
 def test_runs_of_a_version_that_counted_less(tmp_path):
     folder = make(tmp_path, TWO, lambda labels, seed: two_experiences(0.9, 0.8, 0.5))
     runs = collect(folder).runs
-    assert runs[["samples_seen", "parameters", "peak_memory"]].isna().all(axis=None)
-    assert "parameters" not in cost_table(summary_table(collect(folder)))
+    assert runs[["samples_seen", "forward_passes", "parameters", "peak_memory"]].isna().all(axis=None)
+    table = cost_table(summary_table(collect(folder)))
+    assert not {"forward passes", "parameters"} & set(table)
 
 
 def test_what_a_run_records(tmp_path):
@@ -79,6 +82,7 @@ def test_what_a_run_records(tmp_path):
     lifelong_lb.run_study(study, tmp_path / "in", executor="in-process")
     runs = collect(ResultFolder(tmp_path / "in")).runs
     assert runs["samples_seen"].tolist() == [2 * 1442] * 2  # once each epoch, whatever the passes
+    assert runs["forward_passes"].tolist() == [2 * 15, 2 * 2 * 15]
     assert runs["parameters"].tolist() == [64 * 10 + 10 + 10 * 10 + 10] * 2
     assert runs["peak_memory"].isna().all()  # the tests' own process has done other things
     lifelong_lb.run_study({**study, "rules": "none"}, tmp_path / "own", workers=1)

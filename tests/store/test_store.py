@@ -22,6 +22,8 @@ RECORD = RunRecord(
     initial_accuracy=[0.1, 0.2],
     gradient_evaluations=12,
     train_seconds=0.1,
+    samples_seen=30,
+    forward_passes=17,
     environment={"torch": "2"},
     data={"sha256": "x"},
 )

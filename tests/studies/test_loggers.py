@@ -66,8 +66,10 @@ def expected(runs, accuracy):
         "forgetting": [(1, lost[1])],
         "learning_rate": [(0, 0.25), (1, 0.25)],
         "gradient_evaluations": [(0, run["gradient_evaluations"] / 2), (1, run["gradient_evaluations"])],
+        "forward_passes": [(0, run["forward_passes"] / 2), (1, run["forward_passes"])],
         "final/average_accuracy": [(0, run["average_accuracy"])],
         "final/learning_accuracy": [(0, run["learning_accuracy"])],
+        "final/forward_passes": [(0, run["forward_passes"])],
         "final/train_seconds": [(0, run["train_seconds"])],
     }
 

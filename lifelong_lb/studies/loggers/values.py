@@ -16,7 +16,7 @@ def values_of(progress: Progress) -> tuple[int, dict[str, float]]:
     Returns:
         The experience i, and numbers by name: ``accuracy/experience_j``, entry R[i, j] of the accuracy matrix; average
         accuracy and forgetting of a stream that ends with i; the learning rate at the end of i; and the gradients,
-        images and seconds of training that the run has taken so far. Without those that are undefined.
+        images, forward passes and seconds of training that the run has taken so far. Without those that are undefined.
     """
     i = max(trained for trained, _, _ in progress.accuracy)
     R = AccuracyMatrix.from_entries(progress.accuracy, progress.experiences).values
@@ -28,6 +28,7 @@ def values_of(progress: Progress) -> tuple[int, dict[str, float]]:
         "gradient_evaluations": progress.gradient_evaluations,
         "strategy_gradient_evaluations": progress.strategy_gradient_evaluations,
         "samples_seen": progress.samples_seen,
+        "forward_passes": progress.forward_passes,
         "train_seconds": progress.train_seconds,
     })
 
