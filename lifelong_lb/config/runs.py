@@ -69,6 +69,19 @@ def without_later(config: Mapping[str, Any]) -> dict[str, Any]:
     return content
 
 
+def run_id_of(config: Mapping[str, Any]) -> str:
+    """The id that a run has for its configuration.
+
+    Args:
+        config: plain JSON values.
+
+    Returns:
+        Twelve hexadecimal digits: the same settings give the same ones, on every machine.
+    """
+    text = json.dumps({"format": RUN_FORMAT, **without_later(config)}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 class RunConfig(Settings):
     """All that shapes the numbers of one run. Entries carry no labels here."""
 
@@ -84,9 +97,7 @@ class RunConfig(Settings):
     @cached_property
     def run_id(self) -> str:
         """Twelve hexadecimal digits: the same settings give the same ones, on every machine."""
-        content = without_later(self.to_json())
-        text = json.dumps({"format": RUN_FORMAT, **content}, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return run_id_of(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, as they are stored.

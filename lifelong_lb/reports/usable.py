@@ -29,7 +29,7 @@ def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str
     for run, seed in seeds.items():
         if folder.has_run(run):
             try:
-                records[run] = folder.read_run(run, seed)
+                records[run] = folder.read_run(run, seed, study.asked)
             except DamagedRunError as error:
                 damaged[run] = str(error)
         elif folder.run_path(run).exists():

@@ -13,6 +13,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.checkpoints import CheckpointFolder
+from lifelong_lb.store.checks import Asked
 from lifelong_lb.store.claims import Claims
 from lifelong_lb.store.files import write_bytes, write_json, write_text
 from lifelong_lb.store.how_far import HOW_FAR
@@ -157,12 +158,13 @@ class ResultFolder:
         except OSError:
             return None
 
-    def read_run(self, run: str, seed: int | None = None) -> RunRecord:
+    def read_run(self, run: str, seed: int | None = None, asked: Asked | None = None) -> RunRecord:
         """What a run left behind.
 
         Args:
             run: the run's id.
             seed: the seed it must have; None for any.
+            asked: knows the configuration that it must have, such as :meth:`StudyFile.asked`; None for any.
 
         Returns:
             Its record.
@@ -170,7 +172,7 @@ class ResultFolder:
         Raises:
             DamagedRunError: when a file of it is missing or broken, or holds another run.
         """
-        return read_record(self.run_path(run), run, seed)
+        return read_record(self.run_path(run), run, seed, asked)
 
     def read_diagnostics(self, run: str) -> pd.DataFrame | None:
         """What was recorded along the passes of a run.
@@ -308,7 +310,7 @@ class ResultFolder:
 
     def _is_done(self, newer: RunRecord) -> bool:
         try:
-            return self.read_run(newer.run, newer.config.get("seed")).status == "done"
+            return self.read_run(newer.run, newer.config.get("seed"), lambda _: newer.config).status == "done"
         except DamagedRunError:
             return False
 

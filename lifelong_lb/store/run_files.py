@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from lifelong_lb.config import UserError
+from lifelong_lb.store.checks import Asked, check_place, checked_record
 from lifelong_lb.store.files import write_json, write_text
-from lifelong_lb.store.run_record import RunRecord, check_place, checked_record
+from lifelong_lb.store.run_record import RunRecord
 
 CONTINUAL_COLUMNS = ["iteration", "experience", "evaluated", "accuracy"]
 """Columns of the accuracies measured during training: training iterations taken over the whole stream, the experience
@@ -27,13 +28,14 @@ class DamagedRunError(Exception):
     """A run's folder that cannot be read; the message names the file."""
 
 
-def read_record(folder: Path, run: str, seed: int | None = None) -> RunRecord:
+def read_record(folder: Path, run: str, seed: int | None = None, asked: Asked | None = None) -> RunRecord:
     """Read a run's files.
 
     Args:
         folder: the run's folder.
         run: the run's id.
         seed: the seed it must have; None for any.
+        asked: knows the configuration that it must have; None for any.
 
     Returns:
         Its record.
@@ -51,7 +53,7 @@ def read_record(folder: Path, run: str, seed: int | None = None) -> RunRecord:
             "traceback": trace.read_text(encoding="utf-8") if trace.exists() else "",
             **read_mapping(folder / "result.json"),
         })
-        check_place(record, seed)
+        check_place(record, seed, asked)
         return record
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise DamagedRunError(f"{folder}: {' '.join(str(error).split())}") from error

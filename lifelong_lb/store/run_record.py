@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Literal, get_args
-
-from pydantic import TypeAdapter
 
 Status = Literal["done", "failed", "diverged", "timeout"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -55,58 +52,3 @@ class RunRecord:
     environment: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     budgets: Sequence[Mapping[str, float]] = field(default_factory=list)
-
-
-def check_place(record: RunRecord, seed: int | None) -> None:
-    """See that a record is of the run that its folder is named after.
-
-    Args:
-        record: what was stored there.
-        seed: seed of the run asked for; None where it is not known.
-
-    Raises:
-        ValueError: when it has another seed, or another number of experiences than its own configuration.
-    """
-    stored = record.config.get("seed", seed)
-    if seed is not None and stored != seed:
-        raise ValueError(f"it holds a run with seed {stored}, not {seed}")
-    stream = record.config["stream"]
-    asked = stream.get("first") or stream.get("experiences")
-    if record.status == "done" and asked not in (None, record.experiences):
-        raise ValueError(f"it holds {record.experiences} experiences, not {asked}")
-    if record.status == "done" and record.initial_accuracy and len(record.initial_accuracy) != record.experiences:
-        raise ValueError(f"it holds {len(record.initial_accuracy)} initial accuracies, not {record.experiences}")
-
-
-def checked_record(raw: Mapping[str, Any]) -> RunRecord:
-    """Build a record from what was stored, seeing that it holds together.
-
-    Args:
-        raw: the record's attributes.
-
-    Returns:
-        The record.
-
-    Raises:
-        ValueError: when an attribute is missing, of another type, or contradicts another.
-    """
-    record = _records().validate_python(dict(raw))
-    for part in ("stream", "strategy", "rule", "optimizer", "model"):
-        if not isinstance(record.config.get(part), Mapping) or "name" not in record.config[part]:
-            raise ValueError(f"its configuration names no {part}")
-    T = record.experiences
-    for trained, evaluated, accuracy in record.accuracy:
-        if not (0 <= trained < T and 0 <= evaluated < T and 0 <= accuracy <= 1):
-            raise ValueError(
-                f"accuracy entry ({trained}, {evaluated}, {accuracy}) is not possible with {T} experiences"
-            )
-    if record.status == "done":
-        last = {evaluated for trained, evaluated, _ in record.accuracy if trained == T - 1}
-        if T < 1 or last != set(range(T)):
-            raise ValueError("it is done, but accuracies after the last experience are missing")
-    return record
-
-
-@cache
-def _records() -> TypeAdapter[RunRecord]:
-    return TypeAdapter(RunRecord)

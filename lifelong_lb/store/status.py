@@ -59,7 +59,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
             counts["missing"] += 1
             continue
         try:
-            record = folder.read_run(run, seeds[run])
+            record = folder.read_run(run, seeds[run], file.asked)
         except DamagedRunError as error:
             counts["missing"] += 1
             troubles.append(f"{title}: damaged ({error})")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from lifelong_lb.config import AXES, Entry, GridRun, RunConfig, Study, UserError, axis_labels, expand, parse_study
@@ -87,6 +88,28 @@ class StudyFile:
         spelt_out = expand(self.study.model_copy(update={"seeds": seeds}))
         known = {run.config.run_id: run.config for run in spelt_out}
         return {place.run: known[place.run] for place in self.places if place.run in known}
+
+    def asked(self, run: str) -> dict[str, Any] | None:
+        """The configuration that a run must have: by where it stands in the grid, whatever it is named after.
+
+        Args:
+            run: its id.
+
+        Returns:
+            Plain JSON values; None where this version cannot spell it out.
+        """
+        return self._by_place.get(run)
+
+    @cached_property
+    def _by_place(self) -> dict[str, dict[str, Any]]:
+        seeds = tuple(dict.fromkeys(place.seed for place in self.places))
+        try:
+            spelt_out = expand(self.study.model_copy(update={"seeds": seeds}))
+        except UserError:
+            return {}
+        found = {(run.config.seed, *run.entries.values()): run.config for run in spelt_out}
+        keys = {place.run: (place.seed, *(place.entries[axis] for axis in AXES)) for place in self.places}
+        return {run: found[key].to_json() for run, key in keys.items() if key in found}
 
     def widened(self, study: Study) -> "StudyFile":
         """This file after another study was run into the same folder.

@@ -79,13 +79,13 @@ def _measurable(folder: ResultFolder, file: StudyFile) -> dict[str, RunConfig]:
     return {
         run: config
         for run, config in file.configurations().items()
-        if config.strategy.name != "icarl" and stored_models(folder.run_path(run)) and _is_done(folder, run)
+        if config.strategy.name != "icarl" and stored_models(folder.run_path(run)) and _is_done(folder, file, run)
     }
 
 
-def _is_done(folder: ResultFolder, run: str) -> bool:
+def _is_done(folder: ResultFolder, file: StudyFile, run: str) -> bool:
     """Whether a run has ended well and can be read; the report tells of those that cannot."""
     try:
-        return folder.read_run(run).status == "done"
+        return folder.read_run(run, file.seeds()[run], file.asked).status == "done"
     except DamagedRunError:
         return False

@@ -14,7 +14,6 @@ CONFIG = {
     "stream": {"name": "split-digits"},
     **{part: {"name": part} for part in ("strategy", "rule", "optimizer", "model")},
 }
-NAMED = {"strategy": "strategy", "rule": "rule", "optimizer": "base_optimizer"}
 TWO = {
     "name": "two rules",
     "streams": [{"name": "split-digits", "experiences": 2}],
@@ -38,25 +37,33 @@ Fill = Callable[[Mapping[str, str], int], Any]
 
 
 def make(path: Path, raw: Mapping[str, Any], fill: Fill, T: int = 2, **parts: Any) -> ResultFolder:
-    """Write a folder; further arguments replace parts of every record."""
-    folder, file = ResultFolder(path), StudyFile.of(parse_study(raw))
+    """Write a folder; further arguments replace parts of every record, and of a configuration what is not CONFIG's."""
+    folder, file = ResultFolder(path), StudyFile.of(parse_study({**raw, "streams": _of_length(raw["streams"], T)}))
     folder.write_study(file)
     labels = file.labels()
     for place in file.places:
         outcome = fill(labels[place.run], place.seed)
         if outcome is not None:
-            given = parts.get("config", CONFIG)
-            told = {k: {"name": labels[place.run][c]} for k, c in NAMED.items() if given[k] == CONFIG[k]}
-            write(folder, place.run, outcome, T, **{**parts, "config": {**given, **told}})
+            write(folder, place.run, outcome, T, **parts)
     return folder
 
 
+def _of_length(streams: Any, T: int) -> list[Any]:
+    """Streams of T experiences, where they do not say how many they have."""
+    listed = [streams] if isinstance(streams, str | Mapping) else streams
+    entries = [{"name": entry} if isinstance(entry, str) else entry for entry in listed]
+    part = {"experiences": T} if 10 % T == 0 else {"experiences": 5 if T < 5 else 10, "first": T}
+    return [entry if {"experiences", "first"} & set(entry) else {**entry, **part} for entry in entries]
+
+
 def write(folder: ResultFolder, run: str, outcome: str | Sequence[Any], T: int, **parts: Any) -> None:
-    """Write one run."""
+    """Write one run: that which the folder's study asks for, but for what is said otherwise."""
     done = not isinstance(outcome, str)
+    file = folder.read_study()
+    given = {k: part for k, part in parts.get("config", {}).items() if part != CONFIG.get(k)}
+    parts["config"] = {**((file.asked(run) if file else None) or CONFIG), **given}
     values: dict[str, Any] = {
         "run": run,
-        "config": CONFIG,
         "status": "done" if done else outcome,
         "experiences": T,
         "accuracy": outcome if done else [],

@@ -47,11 +47,14 @@ def test_few_and_many(tmp_path, T, rules, seeds):
     figures = draw_figures(collect(make(tmp_path, raw, lambda labels, seed: wave(T, seed), T=T)))
     kinds = [drawing.name.split("--")[0] for drawing in figures["split-digits"]]
     with_time = ["average-accuracy", "trade-off"] if T > 1 else []
-    assert kinds == [*with_time, "cost", "experiences", "accuracy-matrix"]
+    by_rho = ["sensitivity-rho"] if T > 1 and rules > 2 else []
+    assert kinds == [*with_time, "cost", *by_rho, "experiences", "accuracy-matrix"]
 
 
 def test_joint_training_has_but_its_last_row(tmp_path):
-    figures = draw_figures(collect(make(tmp_path, TWO, lambda labels, seed: [(1, 0, 0.9), (1, 1, 0.8)])))
+    figures = draw_figures(
+        collect(make(tmp_path, {**TWO, "strategies": "joint"}, lambda labels, seed: [(1, 0, 0.9), (1, 1, 0.8)]))
+    )
     kinds = [drawing.name.split("--")[0] for drawing in figures["split-digits"]]
     assert kinds == ["cost", "experiences", "accuracy-matrix"]
 
@@ -112,7 +115,7 @@ def test_labels_in_figures():
 def test_large_reports_leave_single_strategies_out_and_say_so(tmp_path):
     strategies = [{"name": "replay", "mem_size": 10 + n} for n in range(MOST_SINGLE + 1)]
     raw = {**TWO, "strategies": strategies, "rules": ["none"], "seeds": 1}
-    results = collect(make(tmp_path, raw, lambda labels, seed: [(1, 0, 0.9), (1, 1, 0.8)]))
+    results = collect(make(tmp_path, raw, lambda labels, seed: wave(2)))
     assert f"are drawn for {MOST_SINGLE} of {MOST_SINGLE + 1} combinations" in left_out(results)
     names = [drawing.name for drawing in draw_figures(results)["split-digits"]]
     assert sum(name.startswith("accuracy-matrix") for name in names) == MOST_SINGLE

@@ -1,9 +1,10 @@
 """Several folders as one: what is the same stays the same, and no folder is written over."""
 
+import json
 import shutil
 
 import pytest
-from reports.folders import CONFIG, TWO, make, two_experiences, write
+from reports.folders import TWO, make, two_experiences, write
 from tiny import command
 
 from lifelong_lb.config import UserError
@@ -22,9 +23,14 @@ def alike(labels, seed):
     [("none", 1), ("batch", 2)],  # what small-cnn had before it could be chosen, and something else
 )
 def test_a_norm_that_was_not_written_yet_is_known(tmp_path, norm, streams):
-    before, later = {"name": "small-cnn"}, {"name": "small-cnn", "norm": norm}
-    first = make(tmp_path / "a", {**TWO, "rules": "none"}, alike, config={**CONFIG, "model": before})
-    second = make(tmp_path / "b", {**TWO, "rules": "sam"}, alike, config={**CONFIG, "model": later})
+    later = {"name": "small-cnn", "norm": norm}
+    first = make(tmp_path / "a", {**TWO, "rules": "none", "model": {**later, "norm": "none"}}, alike)
+    second = make(tmp_path / "b", {**TWO, "rules": "sam", "model": later}, alike)
+    for run in first.read_study().labels():
+        path = first.run_path(run) / "config.json"
+        config = json.loads(path.read_text())
+        del config["model"]["norm"]
+        path.write_text(json.dumps(config))
     assert collect_all([first, second]).runs["stream"].nunique() == streams
 
 
@@ -110,16 +116,14 @@ def test_landscapes_of_several_folders_stand_in_one_report(tmp_path):
 
 def labelled(label, rho, **changes):
     rule = {"name": "sam", "rho": rho}
-    study = {**TWO, "rules": {**rule, "label": label}, "optimizers": {"name": "sgd", **changes}}
-    return study, {**CONFIG, "rule": rule, "optimizer": study["optimizers"]}
+    return {**TWO, "rules": {**rule, "label": label}, "optimizers": {"name": "sgd", **changes}}
 
 
 def test_the_same_settings_have_one_label(tmp_path):
     cases = [("near", 0.1, 0.1), ("close", 0.1, 0.2), ("near", 0.3, 0.3)]
     folders = []
     for number, (label, rho, lr) in enumerate(cases):
-        study, config = labelled(label, rho, lr=lr)
-        folders.append(make(tmp_path / str(number), study, alike, config=config).path)
+        folders.append(make(tmp_path / str(number), labelled(label, rho, lr=lr), alike).path)
     with pytest.warns(UserWarning, match="means") as told:
         runs, accuracy = load_results(folders)
     assert runs["rule"].tolist() == ["near"] * 4 + [f"near [{folders[2]}]"] * 2
@@ -139,10 +143,7 @@ def test_labels_that_changed_places(tmp_path):
         study = {**TWO, "rules": [{"name": "sam", "rho": rho, "label": label} for label, rho in rules.items()]}
         folder = make(tmp_path / name, {**study, "optimizers": {"name": "sgd", "lr": lr}}, lambda labels, seed: None)
         for run, labels in folder.read_study().labels().items():
-            rule = {"name": "sam", "rho": rules[labels["rule"]]}
-            config = {**CONFIG, "rule": rule, "optimizer": {"name": "sgd", "lr": lr}}
-            entries = two_experiences(0.9, 0.8, rule["rho"])
-            write(folder, run, entries, 2, config=config)
+            write(folder, run, two_experiences(0.9, 0.8, rules[labels["rule"]]), 2)
         folders.append(folder)
     with pytest.warns(UserWarning, match="means"):
         runs, accuracy = load_results(folders[0].path, folders[1].path)

@@ -14,7 +14,7 @@ from lifelong_lb.store import landscape_settings, read_landscape, write_landscap
 
 SETTINGS = {"measures": ["ball"], "radii": [0.1]}
 THREE = {
-    "streams": [{"name": "split-digits", "experiences": 5}],
+    "streams": [{"name": "split-digits", "experiences": 5, "first": 3}],
     "rules": ["none", "sam"],
     "seeds": 7,
 }

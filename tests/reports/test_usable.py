@@ -1,13 +1,15 @@
 """What is damaged or not comparable is named, left out of every mean, and said in the report."""
 
 import json
+import shutil
 
 import pytest
-from reports.folders import CONFIG, TWO, make, two_experiences, wave, write
+from reports.folders import TWO, make, two_experiences, wave, write
 
 from lifelong_lb.reports import summary_text, write_report
 from lifelong_lb.reports.results import collect
 from lifelong_lb.reports.summary import state_sentence
+from lifelong_lb.store import folder_status
 
 
 def runs_of(folder):
@@ -17,6 +19,12 @@ def runs_of(folder):
 def change(folder, run, name, **values):
     path = folder.run_path(run) / name
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def lines(folder, run, changed):
+    """Change the lines of a run's accuracies."""
+    path = folder.run_path(run) / "accuracy.csv"
+    path.write_text("\n".join(changed(path.read_text().splitlines())) + "\n")
 
 
 @pytest.fixture
@@ -32,7 +40,20 @@ def folder(tmp_path):
         (lambda f, run: (f.run_path(run) / "accuracy.csv").unlink(), "No such file"),
         (lambda f, run: (f.run_path(run) / "accuracy.csv").write_text("trained,evaluated\n1,2\n"), "accuracy"),
         (lambda f, run: (f.run_path(run) / "config.json").write_bytes(b"\xff\xfe"), "decode"),
-        (lambda f, run: change(f, run, "result.json", status="finished"), "status"),
+        (lambda f, run: lines(f, run, lambda rows: [rows[0], *rows[2:]]), "experience 0 after experience 0 is missing"),
+        (
+            lambda f, run: lines(f, run, lambda rows: [*rows, "0,0,0.1"]),
+            "experience 0 after experience 0 is there 2 times",
+        ),
+        (
+            lambda f, run: lines(f, run, lambda rows: [*rows, "0,1,0.1"]),
+            "experience 1 after experience 0 is there, which nobody asked for",
+        ),
+        (lambda f, run: change(f, run, "result.json", gradient_evaluations=1e300), "gradient_evaluations"),
+        (lambda f, run: change(f, run, "result.json", train_seconds=float("nan")), "train_seconds cannot be nan"),
+        (lambda f, run: change(f, run, "result.json", data={"class_order": 5}), "class_order of its data"),
+        (lambda f, run: change(f, run, "environment.json", extensions=5), "extensions of its environment"),
+        (lambda f, run: change(f, run, "result.json", status="finished"), "status: input should be 'done'"),
         (lambda f, run: change(f, run, "result.json", experiences=3), "after the last experience are missing"),
         (lambda f, run: change(f, run, "result.json", initial_accuracy=[0.1]), "1 initial accuracies, not 2"),
         (lambda f, run: change(f, run, "config.json", seed=7), "it holds a run with seed 7, not 0"),
@@ -56,6 +77,55 @@ def test_one_run_is_named_and_left_out(folder, damage, reason):
     assert folder.read_table("summary")["seeds"].tolist() == [3, 4]
     assert first in (folder.path / "report.html").read_text()
     assert first in summary_text(results)
+
+
+WHOLE = {
+    "seen": [(0, 0), (1, 0), (1, 1)],
+    "all": [(0, 0), (0, 1), (1, 0), (1, 1)],
+    "joint": [(1, 0), (1, 1)],
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@pytest.mark.parametrize("given", WHOLE)
+def test_the_entries_that_were_asked_for_and_no_others(tmp_path, kind, given):
+    experiences = "seen" if kind == "joint" else kind
+    raw = {**TWO, "strategies": "joint" if kind == "joint" else "naive", "evaluation": {"experiences": experiences}}
+    folder = make(tmp_path, raw, lambda labels, seed: [(i, j, 0.5) for i, j in WHOLE[given]])
+    results = collect(folder)
+    assert len(results.runs) == (4 if given == kind else 0)
+    assert bool(results.problems) == (given != kind)
+
+
+@pytest.mark.parametrize(
+    "axis", [{"rules": ["none", "sam"]}, {"optimizers": [{"name": "sgd", "lr": r} for r in (1, 2)]}]
+)
+def test_the_record_of_another_run_is_left_out(tmp_path, axis):
+    folder = make(tmp_path, {**TWO, "rules": "none", "seeds": 1, **axis}, lambda labels, seed: wave(2))
+    first, second = runs_of(folder)
+    shutil.copytree(folder.run_path(first), folder.run_path(second), dirs_exist_ok=True)
+    results = collect(folder)
+    assert results.runs["run"].tolist() == [first]
+    assert results.left_out == {second}
+    (problem,) = results.problems
+    assert problem.startswith(f"run {second}: left out, its folder is damaged (")
+    assert "it holds another run: " in problem
+    found = folder_status(folder)
+    assert (found.counts, len(found.troubles)) == ({"done": 1, "missing": 1}, 1)
+
+
+def test_runs_that_an_earlier_version_has_named_are_known_by_their_place(tmp_path):
+    folder = make(tmp_path, TWO, lambda labels, seed: wave(2))
+    first, _, _, last = runs_of(folder)
+    text = folder.study_path.read_text().replace(first, "0" * 12).replace(last, "1" * 12)
+    folder.study_path.write_text(text)
+    folder.run_path(first).rename(folder.run_path("0" * 12))
+    folder.run_path(last).rename(folder.run_path("1" * 12))
+    assert len(collect(folder).runs) == 4
+    rule = json.loads((folder.run_path("1" * 12) / "config.json").read_text())["rule"]
+    change(folder, "1" * 12, "config.json", rule={**rule, "rho": 3})
+    (problem,) = collect(folder).problems
+    assert "it holds another run: rule.rho is 3, not 0.05" in problem
 
 
 def test_many_with_the_same_trouble_take_one_line(folder):
@@ -82,7 +152,8 @@ def test_runs_that_saw_other_images_are_left_out(folder):
 def test_further_keys_of_a_later_version_do_no_harm(folder):
     for run in runs_of(folder):
         change(folder, run, "result.json", colour="blue")
-        change(folder, run, "config.json", **CONFIG, later={"x": 1})
+        model = json.loads((folder.run_path(run) / "config.json").read_text())["model"]
+        change(folder, run, "config.json", model={**model, "later": 2}, later={"x": 1})
     results = collect(folder)
     assert len(results.runs) == 8
     assert list(results.problems) == []
@@ -113,11 +184,12 @@ SAME = {"sha256": "00", "class_order": [1, 0], "arrangement": "ab"}
 OTHER = {"sha256": "00", "class_order": [0, 1], "arrangement": "cd"}
 
 
-def recorded(tmp_path, *data, stream=CONFIG["stream"]):
+def recorded(tmp_path, *data, **stream):
     """A folder of four runs, two rules with two seeds each, that recorded so much of their stream; its sentences."""
-    folder = make(tmp_path, TWO, lambda labels, seed: None)
+    study = {**TWO, "streams": [{**TWO["streams"][0], **stream}]}
+    folder = make(tmp_path, study, lambda labels, seed: None)
     for (run, seed), part in zip(folder.read_study().seeds().items(), data, strict=True):
-        write(folder, run, wave(2), 2, data=part, config={**CONFIG, "seed": seed, "stream": stream})
+        write(folder, run, wave(2), 2, data=part, config={"seed": seed})
     return runs_of(folder), list(collect(folder).problems)
 
 
@@ -142,8 +214,7 @@ def test_older_runs_are_compared_in_what_they_have_recorded(tmp_path):
 
 
 def test_accuracies_of_a_validation_part_are_announced(tmp_path):
-    stream = {"name": "split-digits", "validation": 0.1, "evaluate": "validation"}
-    assert recorded(tmp_path, *[SAME] * 4, stream=stream)[1] == [
+    assert recorded(tmp_path, *[SAME] * 4, validation=0.1, evaluate="validation")[1] == [
         "accuracies of split-digits are those of a validation part held out of its train part"
     ]
 

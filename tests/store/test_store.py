@@ -28,6 +28,8 @@ RECORD = RunRecord(
     data={"sha256": "x"},
 )
 
+FULL = {"experiences": 5, "accuracy": [(i, j, 0.5) for i in range(5) for j in range(i + 1)]}
+
 FAILED = RunRecord("abc", CONFIG, "failed", message="disk", traceback="Traceback ...")
 
 
@@ -252,9 +254,9 @@ def test_a_run_that_is_another_than_its_folder_says_is_missing_and_replaced(tmp_
     folder, file = ResultFolder(tmp_path), StudyFile.of(parse_study({**STUDY, "rules": "none"}))
     folder.write_study(file)
     first, second = file.places
-    right = replace(RECORD, run=first.run, config={**CONFIG, "seed": 0})
-    write(folder, replace(right, config={**CONFIG, "seed": 7}))
-    write(folder, replace(right, run=second.run, config={**CONFIG, "stream": {"name": "x", "experiences": 5}}))
+    right = replace(RECORD, run=first.run, config=file.asked(first.run), initial_accuracy=[], **FULL)
+    write(folder, replace(right, config={**right.config, "seed": 7}))
+    write(folder, replace(RECORD, run=second.run, config=file.asked(second.run)))
     found = folder_status(folder)
     assert found.counts == {"missing": 2}
     for line, reason in zip(found.troubles, ("a run with seed 7, not 0", "2 experiences, not 5"), strict=True):
