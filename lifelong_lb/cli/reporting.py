@@ -54,7 +54,7 @@ def report(
         parquet=parquet,
     )
     if baseline is not None or metrics or test != "sign-flip":
-        typer.echo(comparisons_text(comparison_table(results, baseline, metrics, test), test))
+        typer.echo(comparisons_text(comparison_table(results, baseline, metrics, test), test, results))
     conclude(target, results)
 
 

@@ -54,7 +54,7 @@ def write_report(
     with _seldom_collected():
         results = results or collect(folder)
         folder = replace(folder, parquet=parquet)
-        _write_report(folder, results, baseline, metrics, test, every_figure)
+        results = _write_report(folder, results, baseline, metrics, test, every_figure)
         write_recorded(folder, results)
         return results
 
@@ -66,7 +66,7 @@ def _write_report(
     metrics: Sequence[str] | None,
     test: str,
     every_figure: bool,
-) -> None:
+) -> Results:
     from lifelong_lb.reports.classes import show_classes
     from lifelong_lb.reports.columns import column_definitions
     from lifelong_lb.reports.comparisons import comparison_table
@@ -78,12 +78,15 @@ def _write_report(
     from lifelong_lb.reports.page import render_page
     from lifelong_lb.reports.pivot_latex import rules_latex
     from lifelong_lb.reports.plain_text import summary_markdown
+    from lifelong_lb.reports.undefined import partly_undefined
 
     compared = comparison_table(results, baseline, metrics, test)
+    counted, measured = collect_confusion(folder, results), collect_landscape(folder, results)
+    told = [*counted.problems, *measured.problems, *measured.gaps, *partly_undefined(results)]
+    results = replace(results, problems=list(dict.fromkeys([*results.problems, *told])))
     summary = _write_tables(folder, results)
     folder.write_table("comparisons", compared)
     tables = {"results": results.table(), "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
-    counted = collect_confusion(folder, results)
     if len(counted.classes):
         tables["class_accuracy"] = counted.classes
         folder.write_table("class_accuracy", counted.classes)
@@ -93,7 +96,7 @@ def _write_report(
     folder.write_file("comparison.tex", rules_latex(results, list(compared["metric"].unique()), test))
     figures = draw_figures(results, every=every_figure)
     note = "" if every_figure else left_out(results)
-    flatness = write_flatness(folder, results, collect_landscape(folder, results))
+    flatness = write_flatness(folder, results, measured)
     classes = show_classes(results, counted, every=every_figure)
     further = [block.figures for block in flatness.blocks] if flatness else []
     further.append([block.figure for block in classes.blocks])
@@ -102,6 +105,7 @@ def _write_report(
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
     page = render_page(results, summary, compared, figures, flatness, note, test, classes)
     folder.write_file(folder.report_path.name, page)
+    return results
 
 
 @contextmanager

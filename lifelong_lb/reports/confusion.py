@@ -9,6 +9,8 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.reports.results import KEYS, Results
+from lifelong_lb.reports.usable import listed
+from lifelong_lb.reports.wording import plural
 from lifelong_lb.store import ResultFolder, RunRecord
 
 CLASS_COLUMNS = [*KEYS, "class", "class_name", "experience", "images", "accuracy"]
@@ -100,19 +102,26 @@ def collect_confusion(folder: ResultFolder, results: Results) -> FoundConfusion:
     Returns:
         What was found. Counts that contradict a run's accuracy matrix are left out.
     """
-    frames, problems = [], []
+    frames, problems, uncounted = [], [], []
     for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
         run = str(key["run"])
+        record = results.records.get(run)
+        if record is None:  # tables alone, with nothing that the counts could be checked against
+            continue
         try:
             frame = results.homes.get(run, folder).read_confusion(run)
             if frame is None:
+                uncounted += [run] if record.config.get("evaluation", {}).get("confusion") else []
                 continue
-            _check(frame, results.records[run])
+            _check(frame, record)
         except (UserError, ValueError) as error:
             problems.append(f"run {run}: its confusion counts are left out, they are damaged ({error})")
             continue
         last = frame[frame["trained"] == frame["trained"].max()].drop(columns="trained")
         frames.append(last.assign(**{column: key[column] for column in KEYS})[[*KEYS, *last.columns]])
+    if uncounted:
+        n = len(uncounted)
+        problems.append(f"{n} {plural('run', n)} without confusion counts (no confusion.csv): {listed(uncounted)}")
     if not frames:
         nothing = pd.DataFrame(columns=[*KEYS, "evaluated", "class", "predicted", "count"])
         return FoundConfusion(nothing, pd.DataFrame(columns=CLASS_COLUMNS), problems)

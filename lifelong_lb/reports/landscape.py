@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lifelong_lb.config import UserError
+from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, Correlation, pearson, spearman
 from lifelong_lb.reports.results import KEYS, Results, collect
+from lifelong_lb.reports.usable import listed
+from lifelong_lb.reports.wording import plural
 from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_settings, read_landscape
 
 FLATNESS_COLUMNS = [*KEYS, "experience", "measure", "at", "flatness", "forgotten"]
@@ -30,10 +32,12 @@ class FoundLandscape:
     Attributes:
         frame: one row a number, columns ``KEYS`` and :data:`~lifelong_lb.store.LANDSCAPE_COLUMNS`; empty for none.
         problems: sentences about files that cannot be read, and about settings that differ between runs.
+        gaps: sentences about what was asked for and is not there.
     """
 
     frame: pd.DataFrame
     problems: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
 
 def load_landscape(out: str | PathLike[str]) -> pd.DataFrame:
@@ -73,23 +77,44 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
         UserError: when the folder holds no results.
     """
     results = (results or collect(folder)).own()
-    frames, problems, settings = [], [], {}
+    frames, problems, gaps, settings, unmeasured = [], [], [], {}, []
     for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
         run = str(key["run"])
         path = results.homes.get(run, folder).run_path(run)
         try:
             frame, how = read_landscape(path), landscape_settings(path)
+            gaps += _checked(frame, path)
         except UserError as error:
             problems.append(f"landscape left out: {error}")
             continue
         if frame is not None and how is not None:
             settings[repr(sorted(how.items()))] = how
             frames.append(frame.assign(**{column: key[column] for column in KEYS}))
+        elif run in results.records and results.records[run].config.get("evaluation", {}).get("landscape"):
+            unmeasured.append(run)
+    if unmeasured:
+        n = len(unmeasured)
+        gaps.append(f"{n} {plural('run', n)} without a landscape (no landscape.json): {listed(unmeasured)}")
     if len(settings) > 1:
         problems.append(f"landscapes measured with different settings are mixed here: {_differ(settings)}")
     columns = [*KEYS, *LANDSCAPE_COLUMNS]
     whole = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
-    return FoundLandscape(whole, tuple(problems))
+    return FoundLandscape(whole, tuple(problems), tuple(gaps))
+
+
+def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
+    """Sentences about numbers that are not there; a UserError for what is no landscape."""
+    if frame is None:
+        return []
+    path = run / "landscape.csv"
+    unknown = [name for name in frame["measure"] if name not in LANDSCAPE_MEASURES]
+    if unknown:
+        raise UserError(f"{path}: {unknown_name('measure', unknown[0], LANDSCAPE_MEASURES)}")
+    if (frame[["trained", "measured"]] < 0).any(axis=None):
+        raise UserError(f"{path}: experiences must be numbered from 0")
+    undefined = int((~np.isfinite(frame["value"])).sum())
+    frame.loc[~np.isfinite(frame["value"]), "value"] = np.nan
+    return [f"{path}: {undefined} of {len(frame)} values are undefined"] if undefined else []
 
 
 def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:

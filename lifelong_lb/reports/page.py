@@ -34,6 +34,7 @@ from lifelong_lb.reports.tables import (
     sections,
 )
 from lifelong_lb.reports.tuning import TUNING_HEADINGS, TUNING_NOTE, tuning_sentences, tuning_table
+from lifelong_lb.reports.undefined import why_undefined
 from lifelong_lb.store import COLUMNS
 
 _LONG = 24
@@ -92,7 +93,8 @@ def render_page(
         "tuning_headings": TUNING_HEADINGS,
         "tuning_notes": [*tuning_sentences(results), TUNING_NOTE],
     }
-    context["problems"] += [problem for part in (classes, flatness) if part for problem in part.problems]
+    further = [problem for part in (classes, flatness) if part for problem in part.problems]
+    context["problems"] = list(dict.fromkeys([*context["problems"], *further]))
     script = (files(__package__) / "templates/report.js").read_text(encoding="utf-8")
     context |= {"script": Markup(script), "script_hash": _hash(script)}  # our own file
     return environment.get_template("report.html.j2").render(context)
@@ -164,7 +166,7 @@ def _context(
         "bold": BOLD,
         "captions": {stream: constants(rows) for stream, rows in own.items()},
         "baseline": compared["baseline"].iloc[0] if len(compared) else "",
-        "compared": _compared(compared),
+        "compared": _compared(compared, results),
         "endings": ended_otherwise(results),
         "entries": describe_entries(results),
         "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
@@ -172,7 +174,7 @@ def _context(
     }
 
 
-def _compared(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _compared(table: pd.DataFrame, results: Results) -> list[dict[str, Any]]:
     """What there is to say of each metric that is compared."""
     found = []
     for metric, rows in table.groupby("metric", sort=False):
@@ -183,7 +185,7 @@ def _compared(table: pd.DataFrame) -> list[dict[str, Any]]:
             "direction": "higher" if known.higher_is_better else "lower",
             "constants": constants(rows),
             "sections": sections(rows, readable_comparisons(rows)),
-            "verdict": verdict_on(rows),
+            "verdict": why_undefined(results, str(metric)) or verdict_on(rows),
         })
     return found
 

@@ -20,6 +20,7 @@ from lifelong_lb.reports.tables import (
     sections,
 )
 from lifelong_lb.reports.tuning import TUNING_NOTE, tuning_sentences, tuning_table
+from lifelong_lb.reports.undefined import why_undefined
 
 _LABEL_WIDTH = 22
 _HEADING_WIDTH = 11
@@ -52,12 +53,13 @@ def summary_text(results: Results) -> str:
     return "\n".join([*lines, "", *_wrapped(verdict(results)), ""])
 
 
-def comparisons_text(compared: pd.DataFrame, test: str = "sign-flip") -> str:
+def comparisons_text(compared: pd.DataFrame, test: str = "sign-flip", results: Results | None = None) -> str:
     """Comparisons for a terminal: a table a metric, what its numbers are, and what the seeds can decide.
 
     Args:
         compared: from :func:`~lifelong_lb.reports.comparison_table`.
         test: the test that they were made by.
+        results: what the runs have to say, from which follows why a metric is undefined.
 
     Returns:
         Lines, with a newline at the end; empty when there is nothing to compare.
@@ -67,7 +69,8 @@ def comparisons_text(compared: pd.DataFrame, test: str = "sign-flip") -> str:
         known, base = KNOWN[str(metric)], rows["baseline"].iloc[0]
         better = "higher" if known.higher_is_better else "lower"
         lines += ["", *_wrapped(f"{known.title}, rule minus {base} ({better} is better)"), ""]
-        lines += [*_table_lines(sections(rows, readable_comparisons(rows))), "", *_wrapped(verdict_on(rows))]
+        lines += [*_table_lines(sections(rows, readable_comparisons(rows))), ""]
+        lines += _wrapped((why_undefined(results, str(metric)) if results else "") or verdict_on(rows))
     lines += ["", *(line for each in comparison_definitions(test) for line in _wrapped(f"  {each}"))] if lines else []
     return "\n".join([*lines, ""]) if lines else ""
 
@@ -100,7 +103,8 @@ def summary_markdown(
         better = "higher" if known.higher_is_better else "lower"
         labels = rows[varying(rows)].rename(columns=HEADINGS)
         parts += [f"## {_markdown(f'{known.title}, rule minus {base} ({better} is better)')}"]
-        parts += [_markdown_table(pd.concat([labels, readable_comparisons(rows)], axis=1)), _markdown(verdict_on(rows))]
+        parts += [_markdown_table(pd.concat([labels, readable_comparisons(rows)], axis=1))]
+        parts += [_markdown(why_undefined(results, str(metric)) or verdict_on(rows))]
     if compared is not None and len(compared):
         parts.append("\n".join(f"- {_markdown(str(definition))}" for definition in comparison_definitions(test)))
     chosen = tuning_table(results)

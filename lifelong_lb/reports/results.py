@@ -19,7 +19,9 @@ from lifelong_lb.evaluation import (
     forward_transfer,
     intransigence,
 )
-from lifelong_lb.reports.usable import comparable_records
+from lifelong_lb.reports.stored_tables import check_accuracy, check_runs
+from lifelong_lb.reports.usable import comparable_records, listed
+from lifelong_lb.reports.wording import plural
 from lifelong_lb.store import CONTINUAL_COLUMNS, ResultFolder, RunRecord, StudyFile
 
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
@@ -93,19 +95,27 @@ def collect(folder: ResultFolder) -> Results:
     records, problems = comparable_records(folder, study)
     problems += unloadable(study.study.imports)
     labels, seeds = study.labels(), study.seeds()
-    rows, entries = [], []
+    rows, entries, unmeasured = [], [], []
     measured = study.study.evaluation.every is not None
     for run, record in records.items():
         key = {"run": run, **labels[run], "seed": seeds[run]}
         numbers = numbers_of(record)
         if measured and record.status == "done":
             try:
-                numbers |= _continual_numbers(folder, record)
+                during = _continual_numbers(folder, record)
+                numbers |= during
+                if not during and record.config.get("evaluation", {}).get("every") and not _is_trained_once(record):
+                    unmeasured.append(run)
             except (UserError, ValueError) as error:
                 problems.append(f"run {run}: its accuracies during training are left out, they are damaged ({error})")
         rows.append({**key, **numbers})
         if record.status == "done":
             entries += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in record.accuracy]
+    if unmeasured:
+        n = len(unmeasured)
+        problems.append(
+            f"{n} {plural('run', n)} without accuracies during training (no continual.csv): {listed(unmeasured)}"
+        )
     runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *ADDED_METRICS, *(CONTINUAL_METRICS if measured else ())])
     _add_intransigence(runs, study, records)
     accuracy = pd.DataFrame(entries, columns=ACCURACY_COLUMNS)
@@ -172,6 +182,11 @@ def _continual_numbers(folder: ResultFolder, record: RunRecord) -> dict[str, flo
     return {name: metric.function(C) for name, metric in CONTINUAL_METRICS.items()}
 
 
+def _is_trained_once(record: RunRecord) -> bool:
+    """Whether a done run has but the last row of its accuracy matrix, while there are others."""
+    return all(trained == record.experiences - 1 for trained, _, _ in record.accuracy)
+
+
 def _add_intransigence(runs: pd.DataFrame, study: StudyFile, records: dict[str, RunRecord]) -> None:
     """Compare each done run with the joint run of its stream, rule, base optimizer and seed, where there is one."""
     once = [index for index, entry in enumerate(study.study.strategies) if entry.trained_once]
@@ -198,6 +213,9 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
     if not (folder.path / "results.csv").is_file():
         raise UserError(f"{folder.path}: no results here (neither study.json with runs/ nor results.csv)")
     runs, accuracy = folder.read_table("results"), folder.read_table("accuracy")
+    path = folder.path / "results.csv"
+    if IMPORTED in runs and runs[IMPORTED].dtype != bool:
+        raise UserError(f"{path}: {IMPORTED} must be True or False in every line")
     imported = frozenset(runs.loc[runs.pop(IMPORTED), "run"]) if IMPORTED in runs else frozenset()
     for name, frame, columns in (("results", runs, RESULT_COLUMNS), ("accuracy", accuracy, ACCURACY_COLUMNS)):
         lacking = [column for column in columns if column not in frame and column not in _FURTHER]
@@ -206,8 +224,14 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
         for column in columns:  # what earlier versions did not write
             if column not in frame:
                 frame[column] = float("nan")
+    costs = [*_COSTS[:-1], "strategy_gradient_evaluations", *_SIZES]
+    check_runs(path, runs, [name for name in (*METRICS, *REFERENCED, *CONTINUAL_METRICS) if name in runs], costs)
+    check_accuracy(folder.path / "accuracy.csv", accuracy, runs)
     missing = len(set(study.labels()) - set(runs["run"])) if study else 0
-    return Results(runs, accuracy, study, missing=missing, imported=imported)
+    problems = ["the numbers are those of results.csv and accuracy.csv, not computed anew from runs"]
+    if study is None and _has_runs(folder):
+        problems[0] += ": what lies in runs/ cannot be read without study.json"
+    return Results(runs, accuracy, study, problems=problems, missing=missing, imported=imported)
 
 
 def continual_accuracy(run: pd.DataFrame) -> ContinualAccuracy:

@@ -101,7 +101,7 @@ def about_streams(others: Mapping[str, str], streams: Mapping[str, str]) -> list
         found.setdefault((streams[run], what), []).append(run)
     return [
         f"{stream}: {len(runs)} {plural('run', len(runs))} {what} than the rest and cannot be compared with them: "
-        f"left out ({_list(runs)})"
+        f"left out ({listed(runs)})"
         for (stream, what), runs in found.items()
     ]
 
@@ -121,13 +121,21 @@ def _sentences(damaged: Mapping[str, str]) -> list[str]:
     found = []
     for reason, runs in alike.items():
         if len(runs) > _NAMED:
-            found.append(f"{len(runs)} runs left out, their folders are damaged ({reason}): {_list(runs)}")
+            found.append(f"{len(runs)} runs left out, their folders are damaged ({reason}): {listed(runs)}")
         else:
             found += [f"run {run}: left out, its folder is damaged ({damaged[run]})" for run in runs]
     return found
 
 
-def _list(runs: Sequence[str]) -> str:
+def listed(runs: Sequence[str]) -> str:
+    """Name a few runs.
+
+    Args:
+        runs: their ids.
+
+    Returns:
+        The first few, and how many more there are.
+    """
     more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
     return ", ".join(runs[:_NAMED]) + more
 

@@ -224,6 +224,8 @@ class ResultFolder:
             raise UserError(f"{path}: must have the columns {', '.join(CONFUSION_COLUMNS)}")
         if frame is not None and not (frame.dtypes == "int64").all():
             raise UserError(f"{path}: must hold whole numbers")
+        if frame is not None and (frame["count"] < 1).any():
+            raise UserError(f"{path}: each count must be at least 1")
         return frame
 
     @contextmanager

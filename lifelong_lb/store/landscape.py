@@ -11,6 +11,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.store.files import write_bytes, write_json, write_text
 from lifelong_lb.store.run_files import EXACT
 
+_TYPES = {"trained": int, "measured": int, "measure": str, "at": float, "value": float}
 LANDSCAPE_COLUMNS = ("trained", "measured", "measure", "at", "value", "std")
 """Columns of ``landscape.csv``: after which experience, on the images of which, what, at which radius (noise scale,
 rank, place on the line), the number, and its spread."""
@@ -65,12 +66,14 @@ def read_landscape(run: Path) -> pd.DataFrame | None:
     Raises:
         UserError: when a file cannot be read.
     """
-    if landscape_settings(run) is None:
-        return None
     path = run / "landscape.csv"
+    if landscape_settings(run) is None:
+        if path.exists():
+            raise UserError(f"{path}: nobody knows how it was measured, landscape.json is missing")
+        return None
     try:
         frame: pd.DataFrame = pd.read_csv(path, **EXACT)
-        frame = frame[list(LANDSCAPE_COLUMNS)].astype({"trained": int, "measured": int, "measure": str, "value": float})
+        frame = frame[list(LANDSCAPE_COLUMNS)].astype(_TYPES)
     except (OSError, ValueError, LookupError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from None
     return frame

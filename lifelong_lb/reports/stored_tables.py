@@ -1,0 +1,135 @@
+"""Tables that have outlived their runs: what must hold of ``results.csv`` and ``accuracy.csv`` to be read again."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lifelong_lb.config import UserError
+from lifelong_lb.evaluation import METRICS, AccuracyMatrix
+from lifelong_lb.store import STATUSES
+
+_LABELS = ("run", "stream", "strategy", "rule", "base_optimizer")
+_TOLERANCE = 1e-9
+_LARGEST = 2**53
+_COMPARED = ("average_accuracy", "learning_accuracy", "forgetting", "backward_transfer")
+"""Metrics that every version has written, by these definitions."""
+
+
+def check_runs(path: Path, runs: pd.DataFrame, numbers: Sequence[str], costs: Sequence[str]) -> None:
+    """See that a table holds runs: each once, with a status that is known, and numbers where numbers belong.
+
+    Args:
+        path: ``results.csv``, for messages.
+        runs: its content; columns of numbers are made such in place.
+        numbers: columns of metrics.
+        costs: columns of what runs cost.
+
+    Raises:
+        UserError: when it does not.
+    """
+    _check_labels(path, runs)
+    _numbers(path, runs, "seed", "a whole number >= 0", _is_index)
+    for column in numbers:
+        _numbers(path, runs, column, "a finite number", np.isfinite, empty=True)
+    for column in costs:
+        _numbers(path, runs, column, "a number >= 0", lambda n: (n >= 0) & (n < _LARGEST), empty=True)
+    _refuse(path, runs, "status", ~runs["status"].isin(STATUSES), f"one of {', '.join(STATUSES)}")
+    _refuse(path, runs, "run", runs["run"].duplicated(), "given once for each run")
+    twice = runs.duplicated([*_LABELS[1:], "seed"])
+    _refuse(path, runs, "run", twice, "the only one of its labels and seed")
+
+
+def check_accuracy(path: Path, accuracy: pd.DataFrame, runs: pd.DataFrame) -> None:
+    """See that a table holds the accuracies of exactly the done runs, and that their metrics follow from them.
+
+    Args:
+        path: ``accuracy.csv``, for messages.
+        accuracy: its content; columns of numbers are made such in place.
+        runs: that of ``results.csv``, which has been checked.
+
+    Raises:
+        UserError: when it does not.
+    """
+    _check_labels(path, accuracy)
+    for column in ("seed", "trained", "evaluated"):
+        _numbers(path, accuracy, column, "a whole number >= 0", _is_index)
+    _numbers(path, accuracy, "accuracy", "a fraction from 0 to 1", lambda n: (n >= 0) & (n <= 1))
+    done = runs[runs["status"] == "done"]
+    lacking, further = (sorted(a - b) for a, b in _both_ways(set(done["run"]), set(accuracy["run"])))
+    if lacking or further:
+        what = f"lacks the done run {lacking[0]}" if lacking else f"holds {further[0]}, which is no done run"
+        raise UserError(f"{path}: must hold the runs that are done in results.csv, and no others; it {what}")
+    lengths: dict[str, tuple[str, int]] = {}
+    found = dict(list(accuracy.groupby("run", sort=False)))
+    for row in done.to_dict("records"):
+        run, rows = str(row["run"]), found[str(row["run"])]
+        if any((rows[column] != row[column]).any() for column in (*_LABELS, "seed")):
+            raise UserError(f"{path}: labels and seed of a run must be those of results.csv; run {run} has others")
+        matrix = _matrix(path, run, rows)
+        other, T = lengths.setdefault(str(row["stream"]), (run, matrix.experiences))
+        if matrix.experiences != T:
+            raise UserError(
+                f"{path}: runs of a stream must have as many experiences as each other; "
+                f"{other} has {T}, {run} has {matrix.experiences}"
+            )
+        _check_metrics(path, run, matrix, {name: float(row[name]) for name in _COMPARED})
+
+
+def _check_metrics(path: Path, run: str, matrix: AccuracyMatrix, told: dict[str, float]) -> None:
+    for name, number in told.items():
+        expected = METRICS[name].function(matrix)
+        if not np.isclose(number, expected, rtol=0, atol=_TOLERANCE, equal_nan=True):
+            raise UserError(
+                f"{path}: must give the metrics in results.csv; {name} of run {run} is {number:g} there, and "
+                f"{expected:g} by its accuracies"
+            )
+
+
+def _matrix(path: Path, run: str, rows: pd.DataFrame) -> AccuracyMatrix:
+    if rows.duplicated(["trained", "evaluated"]).any():
+        raise UserError(f"{path}: each accuracy must be given once; run {run} has one several times")
+    T = 1 + int(rows[["trained", "evaluated"]].to_numpy().max())
+    last = set(rows.loc[rows["trained"] == T - 1, "evaluated"])
+    if len(last) != T:
+        raise UserError(f"{path}: must hold the accuracies after the last experience; run {run} lacks some")
+    entries = rows[["trained", "evaluated", "accuracy"]].itertuples(index=False)
+    return AccuracyMatrix.from_entries(((int(i), int(j), float(a)) for i, j, a in entries), T)
+
+
+def _is_index(n: "pd.Series[float]") -> "pd.Series[bool]":
+    return (n >= 0) & (n % 1 == 0) & (n < 2**32)
+
+
+def _both_ways(a: set[str], b: set[str]) -> tuple[tuple[set[str], set[str]], tuple[set[str], set[str]]]:
+    return (a, b), (b, a)
+
+
+def _check_labels(path: Path, frame: pd.DataFrame) -> None:
+    for column in _LABELS:
+        _refuse(path, frame, column, frame[column].isna(), "given in every line")
+
+
+def _numbers(
+    path: Path,
+    frame: pd.DataFrame,
+    column: str,
+    what: str,
+    allowed: Callable[["pd.Series[float]"], "pd.Series[bool]"],
+    *,
+    empty: bool = False,
+) -> None:
+    """Make a column one of numbers, seeing that they are allowed."""
+    numbers = pd.to_numeric(frame[column], errors="coerce")
+    missing = frame[column].isna()
+    wrong = ~missing & (numbers.isna() | ~allowed(numbers.astype(float)))
+    _refuse(path, frame, column, wrong if empty else wrong | missing, what)
+    frame[column] = numbers
+
+
+def _refuse(path: Path, frame: pd.DataFrame, column: str, wrong: "pd.Series[bool]", what: str) -> None:
+    if wrong.any():
+        line = int(np.argmax(wrong.to_numpy())) + 2
+        came = frame[column].iloc[line - 2]
+        raise UserError(f"{path}, line {line}: {column} must be {what}; got {'nothing' if pd.isna(came) else came!r}")

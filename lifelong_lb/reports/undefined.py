@@ -1,0 +1,71 @@
+"""What there is to say of metrics that have no number: for all runs, or for some of the seeds behind a mean."""
+
+import numpy as np
+import pandas as pd
+
+from lifelong_lb.evaluation import ADDED_METRICS, CONTINUAL_METRICS, METRICS, REFERENCED, explain
+from lifelong_lb.reports.results import Results, matrix_of
+from lifelong_lb.reports.summary import GROUP
+from lifelong_lb.reports.tables import KNOWN
+
+_REFERENCES = {
+    "forward_transfer": "needs the accuracies at initialisation, which a study measures with evaluation: "
+    "{experiences: all}",
+    "intransigence": "needs done runs of the strategy joint on the same stream, with the same rule, base optimizer "
+    "and seed",
+}
+"""What a metric needs beside the accuracy matrix."""
+
+
+def why_undefined(results: Results, metric: str) -> str:
+    """Why no done run has a value of a metric.
+
+    Args:
+        results: what the runs have to say.
+        metric: a column of ``results.csv``.
+
+    Returns:
+        One sentence; empty where a run has one, or none is done.
+    """
+    done = results.runs[results.runs["status"] == "done"]
+    if done.empty or metric not in done or done[metric].notna().any():
+        return ""
+    return f"No run has a value: {_reason(results, metric, list(map(str, done['run'])))}."
+
+
+def partly_undefined(results: Results) -> list[str]:
+    """Where a mean over seeds leaves some of them out, because a metric is undefined for them.
+
+    Args:
+        results: what the runs have to say.
+
+    Returns:
+        One sentence a metric, and stream, strategy, rule and base optimizer.
+    """
+    done = results.runs[results.runs["status"] == "done"]
+    metrics = [name for name in (*METRICS, *REFERENCED, *ADDED_METRICS, *CONTINUAL_METRICS) if name in done]
+    groups = done.groupby(GROUP, sort=False)
+    counts, sizes = groups[metrics].count(), groups.size()
+    partly = (counts > 0) & counts.lt(sizes, axis=0)
+    found = []
+    for place, column in zip(*np.nonzero(partly.to_numpy()), strict=True):
+        key, metric = partly.index[place], str(metrics[column])
+        rows = groups.get_group(key)
+        undefined = rows.loc[rows[metric].isna(), "run"]
+        found.append(
+            f"{', '.join(map(str, key))}: the mean of {KNOWN[metric].title} is over {len(rows) - len(undefined)} of "
+            f"{len(rows)} seeds, it is undefined for the others ({_reason(results, metric, [str(undefined.iloc[0])])})"
+        )
+    return found
+
+
+def _reason(results: Results, metric: str, runs: list[str]) -> str:
+    if metric in CONTINUAL_METRICS:
+        return f"{KNOWN[metric].title} needs accuracies measured during training, and several experiences"
+    matrices = (results.accuracy[results.accuracy["run"] == run] for run in runs)
+    return next((_by_matrix(metric, rows) for rows in matrices if len(rows)), f"{KNOWN[metric].title} is undefined")
+
+
+def _by_matrix(metric: str, accuracy: pd.DataFrame) -> str:
+    explained = explain(metric, matrix_of(accuracy))
+    return explained or f"{KNOWN[metric].title} {_REFERENCES.get(metric, 'is undefined')}"
