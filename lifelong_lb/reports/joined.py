@@ -9,6 +9,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.config.runs import without_later
+from lifelong_lb.reports.joint_runs import with_joint_runs
 from lifelong_lb.reports.results import Results, collect
 from lifelong_lb.reports.usable import about_streams, mixed_versions, of_other_streams
 from lifelong_lb.store import ResultFolder, RunRecord
@@ -30,17 +31,18 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
             label means other settings than it does in an earlier folder, or nobody knows which, the folder's name is
             added to it, so that nothing is averaged that differs; settings that have another label in an earlier folder
             are called as they are there. Runs whose stream differs from that of the rest of their label and seed are
-            left out.
+            left out, and so is a folder that is damaged or of another version. Joint runs are references for runs of
+            all folders.
 
     Returns:
         The frames, in the order of the folders, without a study of their own.
 
     Raises:
-        UserError: when a folder holds no results, or a run cannot be told from another.
+        UserError: when a folder holds no results, none can be read, or a run cannot be told from another.
     """
-    found = [collect(folder) for folder in folders]
+    folders, found, problems = _readable(folders)
     homes, asked = _homes(found), set[str]()
-    runs, accuracy, problems = [], [], []
+    runs, accuracy = [], []
     records: dict[str, RunRecord] = {}
     meanings: dict[tuple[str, str], str] = {}
     for place, (folder, results) in enumerate(zip(folders, found, strict=True)):
@@ -58,6 +60,23 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
     joint = Results(*frames, None, records, problems, left_out=left_out, homes=homes_of_runs, imported=imported)
     _check_distinct(joint.runs)
     return _comparable(joint, len(asked))
+
+
+def _readable(folders: Sequence[ResultFolder]) -> tuple[list[ResultFolder], list[Results], list[str]]:
+    """The folders that can be read, what they hold, and sentences about those that are left out."""
+    kept, found, problems = [], [], []
+    for folder in folders:
+        try:
+            found.append(collect(folder))
+            kept.append(folder)
+        except UserError as error:
+            if not folder.study_path.exists() and not (folder.path / "results.csv").exists():
+                raise  # no result folder at all
+            problems.append(f"{folder.path}: left out, its results cannot be used ({error})")
+            last = error
+    if not kept:
+        raise last
+    return kept, found, problems
 
 
 def _homes(found: Sequence[Results]) -> dict[str, int]:
@@ -104,6 +123,7 @@ def _comparable(joint: Results, asked: int) -> Results:
     runs, accuracy = (
         frame[~frame["run"].isin(list(others))].reset_index(drop=True) for frame in (joint.runs, joint.accuracy)
     )
+    runs = with_joint_runs(runs, records)
     problems = [*joint.problems, *about_streams(others, streams), *told]
     left_out = joint.left_out.union(others).difference(runs["run"])
     return Results(runs, accuracy, None, records, problems, asked - len(runs), left_out, joint.homes, joint.imported)

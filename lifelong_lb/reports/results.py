@@ -106,7 +106,7 @@ def collect(folder: ResultFolder) -> Results:
                 numbers |= during
                 if not during and record.config.get("evaluation", {}).get("every") and not _is_trained_once(record):
                     unmeasured.append(run)
-            except (UserError, ValueError) as error:
+            except (UserError, ValueError, OverflowError, MemoryError) as error:
                 problems.append(f"run {run}: its accuracies during training are left out, they are damaged ({error})")
         rows.append({**key, **numbers})
         if record.status == "done":
@@ -179,6 +179,8 @@ def _continual_numbers(folder: ResultFolder, record: RunRecord) -> dict[str, flo
     C = continual_accuracy(frame)
     if C.experiences != record.experiences:
         raise ValueError(f"{C.experiences} of {record.experiences} experiences")
+    if C.matrix.entries() != sorted((i, j, accuracy) for i, j, accuracy in record.accuracy if j <= i):
+        raise ValueError("they contradict its accuracy matrix")
     return {name: metric.function(C) for name, metric in CONTINUAL_METRICS.items()}
 
 

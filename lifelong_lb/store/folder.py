@@ -112,7 +112,7 @@ class ResultFolder:
         except FileNotFoundError:
             return None
         except NotADirectoryError:
-            raise UserError(f"{self.path}: not a folder that can be written to (it is a file)") from None
+            raise UserError(f"{self.path}: must be a result folder, the --out of a run; it is a file") from None
         except (OSError, ValueError) as error:
             raise UserError(f"{self.study_path}: cannot be read ({error})") from None
         return StudyFile.from_json(raw, str(self.study_path))
@@ -204,6 +204,10 @@ class ResultFolder:
         frame = read_recorded(path)
         if frame is not None and list(frame.columns) != CONTINUAL_COLUMNS:
             raise UserError(f"{path}: must have the columns {', '.join(CONTINUAL_COLUMNS)}")
+        if frame is not None and not (frame[CONTINUAL_COLUMNS[:-1]].dtypes == "int64").all():
+            raise UserError(f"{path}: iterations and experiences must be whole numbers")
+        if frame is not None and not pd.to_numeric(frame["accuracy"], errors="coerce").between(0, 1).all():
+            raise UserError(f"{path}: accuracies must be fractions from 0 to 1")
         return frame
 
     def read_confusion(self, run: str) -> pd.DataFrame | None:

@@ -187,3 +187,18 @@ def test_by_signed_ranks(tmp_path):
         assert "sign-flip" not in text
     with pytest.raises(UserError, match="unknown test 'signflip'; did you mean 'sign-flip'"):
         comparison_table(collect(folder), test="signflip")
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        ("intransigence", "intransigence needs done runs of the strategy joint on the same stream"),
+        ("forward_transfer", "forward transfer needs the accuracy on experience 1 after experience 0, not evaluated"),
+    ],
+)
+def test_a_metric_without_a_value_says_why(folder, metric, reason):
+    done = command("report", folder.path, "--metric", metric)
+    assert f"No run has a value: {reason}" in " ".join(done.stdout.split())
+    for name in ("report.html", "summary.md"):
+        assert f"No run has a value: {reason}".replace("_", "\\_") in (folder.path / name).read_text()
+    assert "No run has a value" not in command("report", folder.path, "--metric", "forgetting").stdout

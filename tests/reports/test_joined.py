@@ -172,3 +172,40 @@ def test_runs_that_cannot_be_compared_are_named_when_several_folders_are_read(tm
     with pytest.warns(UserWarning, match="2 runs saw other images than the rest"):
         runs, _ = load_results(first.path, second.path)
     assert set(runs["rule"]) == {"none"}
+
+
+def test_a_folder_of_another_version_is_named_and_left_out(tmp_path):
+    first, second = (make(tmp_path / name, TWO, alike) for name in "ab")
+    second.study_path.write_text(second.study_path.read_text().replace('"schema": 1', '"schema": 99'))
+    done = command("report", first.path, second.path, "--out", tmp_path / "both")
+    assert done.returncode == 0, done.stderr
+    assert f"{second.path}: left out, its results cannot be used" in done.stdout
+    assert "written with layout 99; this version reads 1" in " ".join(done.stdout.split())
+    assert str(second.path) in (tmp_path / "both" / "report.html").read_text()
+    assert len(load_results(tmp_path / "both")[0]) == 4
+    with pytest.raises(UserError, match="written with layout 99"):
+        collect_all([second, second])
+    with pytest.raises(UserError, match="no results here"):
+        collect_all([first, ResultFolder(tmp_path / "nowhere")])
+
+
+@pytest.mark.parametrize(("order", "found"), [([0, 1], 4), ([1, 0], 0)])
+def test_the_joint_run_of_another_folder_is_a_reference(tmp_path, order, found):
+    orders = {"sha256": "00", "class_order": [0, 1]}
+    first = make(tmp_path / "a", TWO, alike, data=orders)
+    joint = {**TWO, "strategies": "joint", "streams": [{**TWO["streams"][0], "label": "digits"}]}
+    second = make(
+        tmp_path / "b", joint, lambda labels, seed: [(1, 0, 0.95), (1, 1, 0.9)], data={**orders, "class_order": order}
+    )
+    values = collect_all([first, second]).runs.set_index("strategy")["intransigence"]
+    assert values["naive"].dropna().tolist() == pytest.approx([0.075] * found)
+    if found:
+        assert values["joint"].isna().all()
+    assert collect(first).runs["intransigence"].isna().all()
+
+
+def test_a_file_is_no_result_folder(tmp_path):
+    (tmp_path / "study.yaml").write_text("streams: split-digits")
+    done = command("report", tmp_path / "study.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "must be a result folder, the --out of a run; it is a file" in done.stderr
