@@ -139,4 +139,5 @@ def _refuse(path: Path, frame: pd.DataFrame, column: str, wrong: "pd.Series[bool
     if wrong.any():
         line = int(np.argmax(wrong.to_numpy())) + 2
         came = frame[column].iloc[line - 2]
-        raise UserError(f"{path}, line {line}: {column} must be {what}; got {'nothing' if pd.isna(came) else came!r}")
+        told = "nothing" if pd.isna(came) else repr(came) if isinstance(came, str) else str(came)
+        raise UserError(f"{path}, line {line}: {column} must be {what}; got {told}")

@@ -200,3 +200,54 @@ def test_every_column_is_defined(report):
     )
     assert told["summary.csv", "forgetting_last_row_included_mean"].startswith("mean over seeds of forgetting_last_row")
     assert told["summary.csv", "train_seconds"].startswith("mean over done runs of wall-clock seconds")
+
+
+def first_line(name, column, value):
+    """A change of one table: a value in its first line."""
+
+    def change(tables):
+        tables[name] = tables[name].astype({column: object})
+        tables[name].loc[0, column] = value
+
+    return change
+
+
+def without_last(tables):
+    tables["results"] = tables["results"].iloc[:-1]
+
+
+def twice(tables):
+    tables["results"] = pd.concat([tables["results"], tables["results"].iloc[:1]])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (first_line("results", "average_accuracy", "high"), r"line 2: average_accuracy must be a number .* got 'high'"),
+        (first_line("results", "status", "dnoe"), r"line 2: status must be one of done, .* got 'dnoe'"),
+        (first_line("results", "seed", -1), "line 2: seed must be a whole number >= 0; got '?-1"),
+        (first_line("results", "rule", ""), "line 2: rule must be given in every line; got nothing"),
+        (first_line("results", "forgetting", 0.123), r"forgetting of run \w+ is 0.123 there, and 0"),
+        (first_line("results", "stability", 0.123), r"stability of run \w+ is 0.123 there, and 0"),
+        (first_line("accuracy", "accuracy", 7.5), "line 2: accuracy must be a fraction from 0 to 1; got '?7.5"),
+        (first_line("accuracy", "trained", 1.5), "line 2: trained must be a whole number"),
+        (first_line("accuracy", "rule", "asam"), "labels and seed of a run must be those of results.csv"),
+        (without_last, r"accuracy.csv: must hold the runs that are done in results.csv, and no others; it holds"),
+        (twice, "line 6: run must be given once for each run"),
+    ],
+)
+def test_stored_tables_that_cannot_be_right_are_refused(report, tmp_path, change, message):
+    tables = {name: report.read_table(name) for name in ("results", "accuracy")}
+    change(tables)
+    for name, table in tables.items():
+        ResultFolder(tmp_path).write_table(name, table)
+    with pytest.raises(UserError, match=message):
+        load_results(tmp_path)
+
+
+def test_numbers_that_were_not_computed_anew_are_said_to_be_so(report, tmp_path):
+    for name in ("results.csv", "accuracy.csv"):
+        (tmp_path / name).write_bytes((report.path / name).read_bytes())
+    (problem,) = collect(ResultFolder(tmp_path)).problems
+    assert problem == "the numbers are those of results.csv and accuracy.csv, not computed anew from runs"
+    assert list(collect(report).problems) == []

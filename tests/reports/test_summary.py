@@ -7,7 +7,7 @@ import pytest
 from reports.folders import TWO, make, two_experiences, wave
 
 from lifelong_lb.config import parse_study
-from lifelong_lb.reports import SUMMARY_COLUMNS, readable_table, summary_table, summary_text
+from lifelong_lb.reports import SUMMARY_COLUMNS, readable_table, summary_table, summary_text, write_report
 from lifelong_lb.reports.results import collect
 from lifelong_lb.reports.summary import shared_seeds, verdict
 from lifelong_lb.reports.tables import best_means, constants, count, duration, mean_and_std
@@ -171,3 +171,18 @@ def test_intransigence_is_against_the_joint_run_of_the_same_rule_and_seed(tmp_pa
     runs = collect(make(tmp_path, raw, fill)).runs.set_index(["strategy", "rule", "seed"])["intransigence"]
     assert runs["naive", "none", 0] == pytest.approx(((0.95 - 0.9) + (0.85 - 0.8)) / 2)
     assert runs.notna().sum() == 1
+
+
+def test_a_mean_over_some_of_the_seeds_says_so(tmp_path):
+    def fill(labels, seed):
+        return two_experiences(0.0 if seed == 1 and labels["rule"] == "sam" else 0.9, 0.8, 0.5)
+
+    folder = make(tmp_path, {**TWO, "seeds": 3}, fill)
+    results = write_report(folder)
+    sentence = (
+        "split-digits, naive, sam, sgd: the mean of relative forgetting is over 2 of 3 seeds, it is undefined for the "
+        "others (relative forgetting divides by an accuracy, and that is 0)"
+    )
+    assert list(results.problems) == [sentence]
+    assert sentence in " ".join(summary_text(results).split())
+    assert sentence in (folder.path / "report.html").read_text()
