@@ -99,6 +99,17 @@ class RunConfig(Settings):
         """Twelve hexadecimal digits: the same settings give the same ones, on every machine."""
         return run_id_of(self.to_json())
 
+    def asked(self, run: str) -> dict[str, Any] | None:
+        """What a run's record must say that it was made with.
+
+        Args:
+            run: its id.
+
+        Returns:
+            Plain JSON values; None for any run but this.
+        """
+        return self.to_json() if run == self.run_id else None
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, as they are stored.
 

@@ -207,7 +207,7 @@ class ResultFolder:
         if frame is not None and not (frame[CONTINUAL_COLUMNS[:-1]].dtypes == "int64").all():
             raise UserError(f"{path}: iterations and experiences must be whole numbers")
         if frame is not None and not pd.to_numeric(frame["accuracy"], errors="coerce").between(0, 1).all():
-            raise UserError(f"{path}: accuracies must be fractions from 0 to 1")
+            raise UserError(f"{path}: accuracies must be fractions in [0, 1]")
         return frame
 
     def read_confusion(self, run: str) -> pd.DataFrame | None:

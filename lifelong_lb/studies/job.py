@@ -50,7 +50,3 @@ class Job:
     device: str = "cpu"
     checkpoint_every: float | None = None
     logged: LoggedAs | None = None
-
-    def asked(self, _: str) -> dict[str, Any]:
-        """The configuration that the run's record must have, for :meth:`~lifelong_lb.store.ResultFolder.read_run`."""
-        return self.config.to_json()

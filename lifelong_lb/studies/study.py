@@ -323,7 +323,7 @@ def _present(
         if published is None:
             continue
         try:
-            status = folder.read_run(name, job.config.seed, job.asked).status
+            status = folder.read_run(name, job.config.seed, job.config.asked).status
         except DamagedRunError:
             continue
         # what another launcher, still at work, has just tried again is not tried a third time

@@ -152,10 +152,11 @@ def test_text_of_a_study_without_any_run_done(tmp_path):
 
 
 def test_forward_transfer_needs_initial_accuracies(tmp_path):
+    raw = {**TWO, "evaluation": {"experiences": "all"}}
     full = [*two_experiences(0.9, 0.8, 0.5), (0, 1, 0.3)]
-    runs = collect(make(tmp_path / "a", TWO, lambda labels, seed: full, initial_accuracy=[0.5, 0.1])).runs
+    runs = collect(make(tmp_path / "a", raw, lambda labels, seed: full, initial_accuracy=[0.5, 0.1])).runs
     assert runs["forward_transfer"].tolist() == pytest.approx([0.2] * 4)
-    runs = collect(make(tmp_path / "b", TWO, lambda labels, seed: full)).runs
+    runs = collect(make(tmp_path / "b", raw, lambda labels, seed: full)).runs
     assert runs["forward_transfer"].isna().all()
 
 
