@@ -197,7 +197,7 @@ def comparisons_verdict(pairs: int, comparisons: int, level: float = 0.05) -> st
     of = f"{comparisons} comparisons" if comparisons > 1 else "one comparison"
     if best > level:
         return (
-            f"With {pairs} seeds and {of} no corrected p-value can fall below {best:.2g}, whatever the differences: "
+            f"With {pairs} seeds and {of} no corrected p-value can fall below {best:.3g}, whatever the differences: "
             f"nothing here can be called significant at {level:g}. "
             f"That takes at least {seeds_needed(comparisons, level)} seeds."
         )

@@ -92,4 +92,11 @@ def seeds_verdict(seeds: int) -> str:
             f"{seeds} seeds cannot decide: even if one rule wins on all of them, an exact paired test "
             f"reaches p = {p:g} at best. Take at least 6 seeds before concluding anything."
         )
-    return f"{seeds} seeds: an exact paired test can reach p = {p:.2g} at best, if one rule wins on all of them."
+    best = f"{seeds} seeds: an exact paired test can reach p = {p:.2g} at best, if one rule wins on all of them."
+    most = int(0.05 / p)
+    if most >= 1000:
+        return best
+    return (
+        f"{best} Holm's correction multiplies it by the number of comparisons: {seeds} seeds can decide {most} "
+        f"comparison{'s' * (most != 1)} at 0.05."
+    )

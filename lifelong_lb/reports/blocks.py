@@ -97,6 +97,19 @@ def std_over_seeds(values: Array) -> Array:
     return np.where(number > 1, np.sqrt(squares / np.maximum(number - 1, 1)), np.nan)
 
 
+def band(mean: Array, std: Array) -> tuple[Array, Array]:
+    """Where accuracies lie within one standard deviation of their mean.
+
+    Args:
+        mean: the means.
+        std: the standard deviations, of the same shape.
+
+    Returns:
+        Lower and upper ends, cut off where no accuracy lies: at 0 and 1.
+    """
+    return np.clip(mean - std, 0, 1), np.clip(mean + std, 0, 1)
+
+
 def average_accuracy_so_far(matrices: Array) -> Array:
     """Average accuracy over the experiences seen so far: a_i = mean over j <= i of R[i, j].
 

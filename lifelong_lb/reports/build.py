@@ -76,8 +76,8 @@ def _write_report(
     from lifelong_lb.reports.landscape import collect_landscape
     from lifelong_lb.reports.latex import summary_latex
     from lifelong_lb.reports.page import render_page
-    from lifelong_lb.reports.pivot_latex import rules_latex
     from lifelong_lb.reports.plain_text import summary_markdown
+    from lifelong_lb.reports.side_by_side import write_side_by_side
     from lifelong_lb.reports.undefined import partly_undefined
 
     compared = comparison_table(results, baseline, metrics, test)
@@ -87,13 +87,13 @@ def _write_report(
     summary = _write_tables(folder, results)
     folder.write_table("comparisons", compared)
     tables = {"results": results.table(), "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
+    tables["comparison"] = write_side_by_side(folder, results, list(compared["metric"].unique()), test)
     if len(counted.classes):
         tables["class_accuracy"] = counted.classes
         folder.write_table("class_accuracy", counted.classes)
     folder.write_table("columns", column_definitions(tables, test))
     folder.write_file("summary.md", summary_markdown(results, summary, compared, test))
     folder.write_file("summary.tex", summary_latex(results, summary))
-    folder.write_file("comparison.tex", rules_latex(results, list(compared["metric"].unique()), test))
     figures = draw_figures(results, every=every_figure)
     note = "" if every_figure else left_out(results)
     flatness = write_flatness(folder, results, measured)

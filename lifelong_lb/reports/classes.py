@@ -17,8 +17,9 @@ from lifelong_lb.reports.tables import mean_and_std
 NOTE = (
     "After the last experience, over the test images of all experiences: the fraction of a class's images that were "
     "predicted as what they are, mean over seeds ± the sample standard deviation. The experience is the one whose test "
-    "part holds the class, seed by seed where seeds differ. In the task-incremental scenario a prediction lies within "
-    "the experience's own classes, and classes of different experiences cannot be confused."
+    "part holds the class; it varies where seeds have class orders of their own, and is not told where it does "
+    "for all classes. In the task-incremental scenario a prediction lies within the experience's own classes, and "
+    "classes of different experiences cannot be confused."
 )
 
 
@@ -30,12 +31,14 @@ class BlockOfClasses:
         title: their labels.
         rules: those with done runs, headings of the columns.
         rows: a class's name, the experience that has it, and its accuracy under each rule, as text.
+        values: the unrounded numbers behind a row, from the experience on; NaN for none.
         figure: the confusion matrices.
     """
 
     title: str
     rules: Sequence[str]
     rows: Sequence[tuple[str, str, Sequence[str]]]
+    values: Sequence[Sequence[float]]
     figure: Drawing
 
 
@@ -125,16 +128,22 @@ def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: 
         Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order]),
     )
     cells = dict(list(accuracies.groupby("class")))
-    rows = [_row(label, cells[label], list(matrices)) for label in order if label in cells]
-    return BlockOfClasses(title, list(matrices), rows, figure)
+    there = [label for label in order if label in cells]
+    rows = [_row(label, cells[label], list(matrices)) for label in there]
+    values = [_values(cells[label], list(matrices)) for label in there]
+    return BlockOfClasses(title, list(matrices), rows, values, figure)
 
 
 def _row(label: int, own: pd.DataFrame, rules: Sequence[str]) -> tuple[str, str, list[str]]:
     name = str(own["class_name"].iloc[0])
-    by_seed = own.drop_duplicates("seed").sort_values("seed")["experience"]
-    met = ["several" if pd.isna(experience) else str(experience) for experience in by_seed]
-    cells = []
-    for rule in rules:
-        values = own.loc[own["rule"] == rule, "accuracy"]
-        cells.append(mean_and_std(float(values.mean()), float(values.std())))
-    return name if name == str(label) else f"{name} ({label})", met[0] if len(set(met)) == 1 else ", ".join(met), cells
+    met = {"several" if pd.isna(experience) else str(experience) for experience in own["experience"]}
+    accuracies = [own.loc[own["rule"] == rule, "accuracy"] for rule in rules]
+    cells = [mean_and_std(float(values.mean()), float(values.std())) for values in accuracies]
+    return name if name == str(label) else f"{name} ({label})", met.pop() if len(met) == 1 else "varies", cells
+
+
+def _values(own: pd.DataFrame, rules: Sequence[str]) -> list[float]:
+    """The experience, where it is one, and the mean accuracies."""
+    met = set(own["experience"].dropna()) if own["experience"].notna().all() else set()
+    means = [float(own.loc[own["rule"] == rule, "accuracy"].mean()) for rule in rules]
+    return [float(met.pop()) if len(met) == 1 else float("nan"), *means]

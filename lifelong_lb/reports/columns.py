@@ -69,6 +69,16 @@ _OWN = {
         "p_holm": "p by Holm's step-down correction for the family",
         "family": "number of comparisons of this metric in the file that have a p-value",
     },
+    "comparison": {
+        "metric": "column of results.csv that the row is about",
+        "seeds": "done runs that have a value, over which the row is taken",
+        "mean": "mean over these seeds",
+        "std": "sample standard deviation over them (divisor n - 1)",
+        "ci_low": "lower end of the 95 % confidence interval of the mean (Student's t, n - 1 degrees of freedom)",
+        "ci_high": "upper end of that interval",
+        "best": "whether no other rule has a better mean under the same stream, strategy and base optimizer",
+        "untold": "whether the paired test, corrected by Holm for all pairs of rules, does not tell it from the best",
+    },
 }
 _STATISTICS = {
     "mean": "mean over seeds of",

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lifelong_lb.config import Train
 from lifelong_lb.evaluation import METRICS, pareto_front, spread
+from lifelong_lb.reports.blocks import band
 from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 from lifelong_lb.reports.panels import Layout, set_out
 from lifelong_lb.reports.tables import DASH, count, duration, seeds_cells
@@ -34,7 +35,8 @@ _COUNTED_LATER = {
 _CAPTION = (
     "Average accuracy ({formula}) against what it cost, a row a strategy: gradient evaluations of a run, with those "
     "that the strategy itself takes, and seconds of training. Up and to the left is better. Points are means over "
-    "seeds, bars reach one sample standard deviation to either side (none for one seed). The line joins the rules that "
+    "seeds, bars reach one sample standard deviation to either side, those of accuracies "
+    "at most to 0 and 1 (none for one seed). The line joins the rules that "
     "no other one beats at no higher cost, by these means: no test. Seconds compare only between runs made on the same "
     "hardware."
 )
@@ -177,7 +179,9 @@ def _draw_panel(
         points.append((x.mean, y.mean))
         if y.seeds > 1:
             axes.plot([x.mean - x.std, x.mean + x.std], [y.mean] * 2, color=look.colour, linewidth=1.1, alpha=0.8)
-            axes.plot([x.mean] * 2, [y.mean - y.std, y.mean + y.std], color=look.colour, linewidth=1.1, alpha=0.8)
+            axes.plot(
+                [x.mean] * 2, [*band(np.array(y.mean), np.array(y.std))], color=look.colour, linewidth=1.1, alpha=0.8
+            )
         (handles[rule],) = axes.plot(
             [x.mean],
             [y.mean],

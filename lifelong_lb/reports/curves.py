@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lifelong_lb.reports.blocks import Array, Block, average_accuracy_so_far, mean_over_seeds, std_over_seeds
+from lifelong_lb.reports.blocks import Array, Block, average_accuracy_so_far, band, mean_over_seeds, std_over_seeds
 from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 from lifelong_lb.reports.panels import Layout, set_out
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 _MOST_PANELS = 6
-_BAND = "Lines are means over seeds; bands reach one sample standard deviation to either side (none for one seed)."
+_BAND = (
+    "Lines are means over seeds; bands reach one sample standard deviation to either side, at most to 0 "
+    "and 1 (none for one seed)."
+)
 
 Panel = tuple[str, Callable[[str], Array]]
 """A panel's title, and rule to ``(S, T)`` values."""
@@ -129,5 +132,5 @@ def _line(axes: "Axes", values: Array, look: Look) -> "Line2D":
     size = 4.5 if len(x) <= 10 else 3.2
     (line,) = axes.plot(x, mean, color=look.colour, marker=look.marker, linestyle=look.dashes, markersize=size, mew=0)
     if not np.isnan(std).all():
-        axes.fill_between(x, mean - std, mean + std, color=look.colour, alpha=0.13, linewidth=0)
+        axes.fill_between(x, *band(mean, std), color=look.colour, alpha=0.13, linewidth=0)
     return line

@@ -223,7 +223,7 @@ def legend(figure: "Figure", handles: Mapping[str, "Line2D"]) -> None:
     figure.legend(
         list(handles.values()),
         [short(rule) for rule in handles],
-        loc="lower center",
+        loc="lower left",  # in sight where a small screen shows the left of a figure alone
         borderaxespad=0.2,
         ncols=-(-len(handles) // rows),
         handlelength=2.4,

@@ -17,6 +17,7 @@ from lifelong_lb.reports.tables import DASH, Definition
 from lifelong_lb.store import ResultFolder
 
 CORRELATION_HEADINGS = ("entries", "seeds", "Spearman", "Pearson", "Spearman within experiences")
+_COEFFICIENTS = ("spearman", "pearson", "spearman_within")
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,13 @@ class BlockOfFlatness:
     Attributes:
         title: their labels.
         rows: a measure in words, and its cells under :data:`CORRELATION_HEADINGS`.
+        values: the unrounded numbers behind the cells of a row; NaN for none.
         figures: its figures.
     """
 
     title: str
     rows: Sequence[tuple[str, Sequence[str]]]
+    values: Sequence[Sequence[float]]
     figures: Sequence[Drawing]
 
 
@@ -102,12 +105,14 @@ def _block(key: Block, tables: dict[str, pd.DataFrame], results: Results) -> Blo
     landscape, flatness, correlations = (_of(table, key) for table in tables.values())
     look = looks(labels_of(results, "rule"))
     drawn = draw_flatness(key, flatness, look), draw_away(key, landscape, look)
-    rows = [
-        (titled(*place), _cells(row))
+    found = [
+        (titled(*place), row)
         for place in shown(correlations)
         for row in at_place(correlations, *place).to_dict("records")
     ]
-    return BlockOfFlatness(", ".join(key), rows, [drawing for drawing in drawn if drawing is not None])
+    rows = [(title, _cells(row)) for title, row in found]
+    values = [[float(row[name]) for name in ("pairs", "seeds", *_COEFFICIENTS)] for _, row in found]
+    return BlockOfFlatness(", ".join(key), rows, values, [drawing for drawing in drawn if drawing is not None])
 
 
 def _of(table: pd.DataFrame, key: Block) -> pd.DataFrame:
@@ -117,10 +122,7 @@ def _of(table: pd.DataFrame, key: Block) -> pd.DataFrame:
 
 
 def _cells(row: Mapping[Any, Any]) -> list[str]:
-    coefficients = [
-        _with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
-        for name in ("spearman", "pearson", "spearman_within")
-    ]
+    coefficients = [_with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in _COEFFICIENTS]
     return [f"{int(row['pairs'])}", f"{int(row['seeds'])}", *coefficients]
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES
+from lifelong_lb.reports.blocks import band
 from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, settle, style
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def draw_away(block: Block, landscape: pd.DataFrame, looks: Mapping[str, Look]) 
             panels[f"{title}\nover {kind.at}"] = rows
     caption = (
         "Means over experiences, each right after it was learnt and on its own images, and over seeds; bands reach one "
-        "sample standard deviation over seeds to either side (none for one seed). The loss on the line is that of the "
+        "sample standard deviation over seeds to either side, those of accuracies at "
+        "most to 0 and 1 (none for one seed). The loss on the line is that of the "
         "experience before, from the weights after it (t = 0) to those after the next (t = 1)."
     )
     return _draw("landscape", "Away from the weights", block, panels, looks, caption, _curve, "")
@@ -193,5 +195,6 @@ def _curve(axes: "Axes", rows: pd.DataFrame, look: Look) -> "Line2D":
     (line,) = axes.plot(x, mean, color=look.colour, marker=look.marker, linestyle=look.dashes, markersize=3.5, mew=0)
     if len(seeds) > 1:
         std = seeds.std(ddof=1).to_numpy(dtype=float)
-        axes.fill_between(x, mean - std, mean + std, color=look.colour, alpha=0.13, linewidth=0)
+        low, high = band(mean, std) if rows["measure"].iloc[0] == "noisy_accuracy" else (mean - std, mean + std)
+        axes.fill_between(x, low, high, color=look.colour, alpha=0.13, linewidth=0)
     return line

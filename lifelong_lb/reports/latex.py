@@ -1,10 +1,11 @@
 """The summary as a LaTeX table, to be used with an input command in a document that loads booktabs."""
 
-import textwrap
 import unicodedata
+from collections.abc import Sequence
 
 import pandas as pd
 
+from lifelong_lb.reports.latex_layout import MOST_LINES, heading_lines, label_lines, pages
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import verdict
 from lifelong_lb.reports.tables import (
@@ -88,35 +89,112 @@ def summary_latex(results: Results, summary: pd.DataFrame) -> str:
         summary: the table made of them.
 
     Returns:
-        A ``table`` environment; a comment when there are no rows.
+        A ``table`` environment, or where there are more rows than fit a page, one or several a stream; a comment when
+        there are no rows.
     """
     if summary.empty:
         return "% no runs\n"
-    remarks = [f"% {escape(problem)}" for problem in results.problems]
-    name = results.study.study.name if results.study else "Results"
-    constant, best = constants(summary), best_means(summary)
+    best = best_means(summary)
     notes = [SPREAD, UNITS, *(f"{definition}." for definition in definitions()), *([BOLD] if best else [])]
-    parts = sections(summary, readable_table(summary))
-    titles = list(parts[0].rows[0][2])
+    name = results.study.study.name if results.study else "Results"
+    tables = [
+        float_lines(caption, [_tabular(parts, best)])
+        for caption, parts in _on_pages(name, summary, readable_table(summary))
+    ]
+    tables[-1][-1:-1] = [*note_lines(" ".join([*notes, verdict(results)]))]
     return "\n".join([
-        r"% needs \usepackage{booktabs}; about 15 cm wide",
-        *remarks,
+        r"% needs \usepackage{booktabs}; about 14 cm wide",
+        *(f"% {escape(problem)}" for problem in results.problems),
+        *(line for lines in tables for line in lines),
+        "",
+    ])
+
+
+def _on_pages(name: str, summary: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, Sequence[Section]]]:
+    """Caption and sections of each table: one for all, or where that is too long, those that each stream takes."""
+    if sum(map(_height, sections(summary, table))) <= MOST_LINES:
+        blocks = [summary]
+    else:
+        blocks = [rows for _, rows in summary.groupby("stream", sort=False)]
+    found: list[tuple[str, Sequence[Section]]] = []
+    for rows in blocks:
+        constant = constants(rows)
+        caption = f"{name} ({constant})." if constant else f"{name}."
+        cut = [part for section in sections(rows, table.loc[rows.index]) for part in _cut(section)]
+        own = pages(cut, _height)
+        found += [(caption + part_of(i, len(own)), parts) for i, parts in enumerate(own)]
+    return found
+
+
+def _height(section: Section) -> int:
+    return 1 + bool(section.heading) + sum(len(label_lines(rule)) for _, rule, _ in section.rows)
+
+
+def _cut(section: Section) -> list[Section]:
+    """A section in pieces none of which is longer than a page."""
+    size = MOST_LINES // 2
+    starts = range(0, len(section.rows), size) if _height(section) > MOST_LINES else [0]
+    last = size if len(starts) > 1 else len(section.rows)
+    return [Section(section.heading, section.rows[start : start + last]) for start in starts]
+
+
+def float_lines(caption: str, tabulars: Sequence[Sequence[str]]) -> list[str]:
+    """A ``table`` environment.
+
+    Args:
+        caption: plain text.
+        tabulars: lines of the tables in it, one below the other.
+
+    Returns:
+        Its lines, the last of which ends it.
+    """
+    apart = [[r"\par\medskip", *lines] if number else list(lines) for number, lines in enumerate(tabulars)]
+    return [
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{escape(f'{name} ({constant}).' if constant else f'{name}.')}}}",
+        rf"\caption{{{escape(caption)}}}",
         r"\scriptsize",
         r"\setlength{\tabcolsep}{3pt}",
+        *(line for lines in apart for line in lines),
+        r"\end{table}",
+    ]
+
+
+def note_lines(text: str) -> list[str]:
+    """What stands below a table.
+
+    Args:
+        text: plain.
+
+    Returns:
+        Lines.
+    """
+    return [r"\par\medskip", rf"\parbox{{\linewidth}}{{\raggedright {escape(text)}}}"]
+
+
+def part_of(index: int, count: int) -> str:
+    """Which part of a table a caption belongs to.
+
+    Args:
+        index: from 0.
+        count: of the parts.
+
+    Returns:
+        Words for the end of the caption; empty where there is but one.
+    """
+    return f" Part {index + 1} of {count}." if count > 1 else ""
+
+
+def _tabular(parts: Sequence[Section], best: set[tuple[int, str]]) -> list[str]:
+    titles = list(parts[0].rows[0][2])
+    return [
         rf"\begin{{tabular}}{{@{{}}l{'r' * len(titles)}@{{}}}}",
         r"\toprule",
         " & ".join(["rule", *map(latex_heading, titles)]) + r" \\",
         *(line for part in parts for line in _section_lines(part, best)),
         r"\bottomrule",
         r"\end{tabular}",
-        r"\par\medskip",
-        rf"\parbox{{\linewidth}}{{\raggedright {escape(' '.join([*notes, verdict(results)]))}}}",
-        r"\end{table}",
-        "",
-    ])
+    ]
 
 
 def _section_lines(section: Section, best: set[tuple[int, str]]) -> list[str]:
@@ -126,7 +204,7 @@ def _section_lines(section: Section, best: set[tuple[int, str]]) -> list[str]:
         lines.append(rf"\multicolumn{{{columns}}}{{@{{}}l}}{{\emph{{{escape(section.heading)}}}}} \\")
     for index, rule, cells in section.rows:
         numbers = [latex_number(text, bold=(index, column) in best) for column, text in cells.items()]
-        lines.append(" & ".join([escape(rule), *numbers]) + r" \\")
+        lines.append(" & ".join([latex_label(rule), *numbers]) + r" \\")
     return lines
 
 
@@ -139,8 +217,24 @@ def latex_heading(title: str) -> str:
     Returns:
         LaTeX.
     """
-    lines = textwrap.wrap(title, 12)
-    return r"\shortstack[r]{" + r" \\ ".join(map(escape, lines)) + "}" if len(lines) > 1 else escape(title)
+    return _stacked(heading_lines(title), "r")
+
+
+def latex_label(label: str) -> str:
+    """A row's label, broken into lines where it is long.
+
+    Args:
+        label: plain text.
+
+    Returns:
+        LaTeX.
+    """
+    return _stacked(label_lines(label), "l")
+
+
+def _stacked(lines: Sequence[str], side: str) -> str:
+    texts = [escape(line) for line in lines]
+    return rf"\shortstack[{side}]{{" + r" \\ ".join(texts) + "}" if len(texts) > 1 else "".join(texts)
 
 
 def latex_number(text: str, *, bold: bool) -> str:

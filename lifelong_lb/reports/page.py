@@ -27,16 +27,18 @@ from lifelong_lb.reports.tables import (
     MAIN_METRICS,
     SPREAD,
     UNITS,
+    Section,
     best_means,
     constants,
     definitions,
     readable_table,
     sections,
 )
-from lifelong_lb.reports.tuning import TUNING_HEADINGS, TUNING_NOTE, tuning_sentences, tuning_table
+from lifelong_lb.reports.tuning import TUNING_HEADINGS, TUNING_NOTE, tuning_sentences, tuning_table, tuning_values
 from lifelong_lb.reports.undefined import why_undefined
 from lifelong_lb.store import COLUMNS
 
+_COST = "gradient evaluations"
 _LONG = 24
 """Rows beyond which a table scrolls in a box of its own."""
 
@@ -90,6 +92,7 @@ def render_page(
         "correlations": CORRELATION_HEADINGS,
         "note_on_figures": note,
         "tuning": tuning_table(results),
+        "tuning_values": tuning_values(results),
         "tuning_headings": TUNING_HEADINGS,
         "tuning_notes": [*tuning_sentences(results), TUNING_NOTE],
     }
@@ -147,8 +150,8 @@ def _context(
         "settings": models_of(results),
         "streams": streams,
         "columns": _columns(summary, MAIN_METRICS),
-        "during": {s: sections(rows, readable_table(rows, during)) for s, rows in own.items()} if during else {},
-        "during_columns": _columns(summary, during),
+        "during": _during(own, during),
+        "during_columns": [column for column in _columns(summary, during) if column[0] != _COST],
         "during_definitions": zip(definitions(during)[:-1], [KNOWN[m].paper for m in during], strict=True),
         "tables": {stream: sections(rows, readable_table(rows)) for stream, rows in own.items()},
         "figures": figures,
@@ -171,6 +174,16 @@ def _context(
         "entries": describe_entries(results),
         "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
         "environment": environment_rows(results.records.values()),
+    }
+
+
+def _during(own: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> dict[str, list[Section]]:
+    """Stream to what was measured while it was learnt; streams that were not measured are left out."""
+    measured = {
+        stream: rows for stream, rows in own.items() if rows[[f"{m}_mean" for m in metrics]].notna().to_numpy().any()
+    }
+    return {
+        stream: sections(rows, readable_table(rows, metrics).drop(columns=_COST)) for stream, rows in measured.items()
     }
 
 

@@ -71,6 +71,35 @@ class Pivot:
 
         return pivot_latex(self, caption)
 
+    def to_markdown(self, caption: str = "") -> str:
+        """The table in Markdown.
+
+        Args:
+            caption: the words before the metric's and the test's; none where empty.
+
+        Returns:
+            A caption, a table and a note.
+        """
+        from lifelong_lb.reports.pivot_words import pivot_markdown
+
+        return pivot_markdown(self, caption)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table with one row a cell, unrounded.
+
+        Returns:
+            The labels of row and column, ``metric``, ``seeds``, ``mean``, ``std``, ``ci_low``, ``ci_high``, ``best``
+            and ``untold``; cells without a value are left out.
+        """
+        from lifelong_lb.reports.pivot_words import pivot_frame
+
+        return pivot_frame(self)
+
+    @property
+    def labels(self) -> list[tuple[str, ...]]:
+        """The labels of each row."""
+        return [tuple(map(str, key)) if isinstance(key, tuple) else (str(key),) for key in self.text.index]
+
 
 def pivot(
     results: Runs,
@@ -95,7 +124,8 @@ def pivot(
         level: what counts as told apart: a corrected p-value of at most so much.
 
     Returns:
-        The table; it prints as text and has :meth:`Pivot.to_latex`.
+        The table; it prints as text and has :meth:`Pivot.to_latex`, :meth:`Pivot.to_markdown` and
+        :meth:`Pivot.to_frame`.
 
     Raises:
         UserError: when there is no such column, metric or test, the level is no fraction, or runs that differ in a

@@ -90,27 +90,31 @@ def summary_markdown(
         Its text.
     """
     name = results.study.study.name if results.study else "Results"
-    parts = [f"# {_markdown(name)}", _markdown(state_sentence(results))]
-    parts += ["\n".join(f"- {_markdown(problem)}" for problem in results.problems)] if results.problems else []
+    parts = [f"# {markdown_escaped(name)}", markdown_escaped(state_sentence(results))]
+    parts += ["\n".join(f"- {markdown_escaped(problem)}" for problem in results.problems)] if results.problems else []
     if not summary.empty:
         constant = constants(summary)
-        parts += [f"All rows: {_markdown(constant)}."] if constant else []
-        parts += [_markdown_table(readable_table(summary)), _markdown(f"{SPREAD} {UNITS}")]
-        parts += ["\n".join(f"- {_markdown(str(definition))}" for definition in definitions())]
-    parts.append(_markdown(verdict(results)))
+        parts += [f"All rows: {markdown_escaped(constant)}."] if constant else []
+        parts += [_markdown_table(readable_table(summary)), markdown_escaped(f"{SPREAD} {UNITS}")]
+        parts += ["\n".join(f"- {markdown_escaped(str(definition))}" for definition in definitions())]
+    parts.append(markdown_escaped(verdict(results)))
     for metric, rows in compared.groupby("metric", sort=False) if compared is not None else ():
         known, base = KNOWN[str(metric)], rows["baseline"].iloc[0]
         better = "higher" if known.higher_is_better else "lower"
         labels = rows[varying(rows)].rename(columns=HEADINGS)
-        parts += [f"## {_markdown(f'{known.title}, rule minus {base} ({better} is better)')}"]
-        parts += [_markdown_table(pd.concat([labels, readable_comparisons(rows)], axis=1))]
-        parts += [_markdown(why_undefined(results, str(metric)) or verdict_on(rows))]
+        parts += [f"## {markdown_escaped(f'{known.title}, rule minus {base} ({better} is better)')}"]
+        parts += [
+            _markdown_table(pd.concat([labels, readable_comparisons(rows)], axis=1)),
+            markdown_escaped(why_undefined(results, str(metric)) or verdict_on(rows)),
+        ]
     if compared is not None and len(compared):
-        parts.append("\n".join(f"- {_markdown(str(definition))}" for definition in comparison_definitions(test)))
+        parts.append("\n".join(f"- {markdown_escaped(str(definition))}" for definition in comparison_definitions(test)))
     chosen = tuning_table(results)
     if chosen:
         parts += ["## Tuning", _markdown_table(pd.DataFrame(chosen))]
-        parts.append("\n".join(f"- {_markdown(sentence)}" for sentence in [*tuning_sentences(results), TUNING_NOTE]))
+        parts.append(
+            "\n".join(f"- {markdown_escaped(sentence)}" for sentence in [*tuning_sentences(results), TUNING_NOTE])
+        )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -166,14 +170,33 @@ def _one_line(text: str) -> str:
 
 
 def _markdown_table(table: pd.DataFrame) -> str:
-    names = [_markdown(str(name)) for name in table.columns]
-    texts = sum(1 for name in table.columns if name in {HEADINGS.get(c, c) for c in GROUP})
-    ruler = [":---" if i < texts else "---:" for i in range(len(names))]
-    rows = [[_markdown(cell) for cell in row] for row in table.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [names, ruler, *rows])
+    labels = sum(1 for name in table.columns if name in {HEADINGS.get(c, c) for c in GROUP})
+    return markdown_table(table.map(markdown_escaped), labels)
 
 
-def _markdown(text: str) -> str:
-    """Escape what Markdown, or HTML in it, would take for more than text."""
+def markdown_table(cells: pd.DataFrame, labels: int) -> str:
+    """A table in Markdown.
+
+    Args:
+        cells: Markdown; the names of the columns are plain text.
+        labels: number of columns, from the first, that are no numbers.
+
+    Returns:
+        Lines.
+    """
+    names = [markdown_escaped(str(name)) for name in cells.columns]
+    ruler = [":---" if i < labels else "---:" for i in range(len(names))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [names, ruler, *cells.to_numpy().tolist()])
+
+
+def markdown_escaped(text: str) -> str:
+    """Escape what Markdown, or HTML in it, would take for more than text.
+
+    Args:
+        text: plain text.
+
+    Returns:
+        Markdown on one line.
+    """
     plain = "".join(f"\\{char}" if char in "\\`*_{}[]<>|#$~" else char for char in _one_line(text))
     return plain.replace("&", "&amp;")

@@ -14,8 +14,10 @@ _FEW = 5
 _CAPTION = (
     "Ranks of the rules by {title} ({formula}; {better} is better), averaged over {streams} streams; 1 is the best, "
     "ties share a rank. On each stream a rule counts with its mean over its seeds. Bars join rules whose average ranks "
-    "lie within the critical difference of {difference:.2f} (Nemenyi's test at 0.05, Demsar 2006): the streams do "
-    "not tell them apart.{friedman}{few} Streams of one data set are not independent, as the test takes them to be."
+    "lie within the critical difference of {difference:.2f}, the length of the bar on top "
+    "(Nemenyi's test at 0.05, Demsar 2006): the streams do "
+    "not tell them apart.{friedman}{few}{left_out} "
+    "Streams of one data set are not independent, as the test takes them to be."
 )
 
 
@@ -34,28 +36,32 @@ def draw_ranks(results: Results) -> list[Drawing]:
     found = []
     for (strategy, optimizer), runs in done.groupby(["strategy", "base_optimizer"], sort=False):
         for metric in RANKED:
-            scores = _scores(runs, metric, [rule for rule in rules if (runs["rule"] == rule).any()])
+            means = _means(runs, metric, [rule for rule in rules if (runs["rule"] == rule).any()])
+            scores = means.dropna()
             if min(scores.shape) >= 2:
                 ranking = rank(scores.to_numpy(), higher_is_better=METRICS[metric].higher_is_better)
-                found.append(_draw(ranking, list(map(str, scores.columns)), metric, str(strategy), str(optimizer)))
+                caption = _caption(ranking, metric, means)
+                found.append(
+                    _draw(ranking, list(map(str, scores.columns)), metric, (str(strategy), str(optimizer)), caption)
+                )
     return found
 
 
-def _scores(runs: pd.DataFrame, metric: str, rules: list[str]) -> pd.DataFrame:
-    """Means over seeds, a row a stream on which every rule has one, a column a rule."""
+def _means(runs: pd.DataFrame, metric: str, rules: list[str]) -> pd.DataFrame:
+    """Means over seeds, a row a stream, a column a rule."""
     means = runs.groupby(["stream", "rule"], sort=False)[metric].mean().unstack()
-    return means.reindex(columns=rules).dropna().round(12)  # equal but for rounding is equal
+    return means.reindex(columns=rules).round(12)  # equal but for rounding is equal
 
 
-def _draw(ranking: Ranking, rules: list[str], metric: str, strategy: str, optimizer: str) -> Drawing:
+def _draw(ranking: Ranking, rules: list[str], metric: str, where: tuple[str, str], caption: str) -> Drawing:
     from matplotlib.figure import Figure
 
-    known, k = METRICS[metric], len(rules)
-    name = file_name(f"ranks-{metric.replace('_', '-')}", strategy, optimizer)
+    known, k, difference = METRICS[metric], len(rules), ranking.critical_difference
+    name = file_name(f"ranks-{metric.replace('_', '-')}", *where)
     order = sorted(range(k), key=lambda i: ranking.ranks[i])
-    groups = cliques(ranking.ranks, ranking.critical_difference)
+    groups = cliques(ranking.ranks, difference)
     with style(name):
-        figure = Figure((WIDTH, 1.0 + 0.28 * k + 0.16 * len(groups)))
+        figure = Figure((WIDTH, 1.4 + 0.28 * k + 0.16 * len(groups)))
         axes = figure.subplots()
         for row, i in enumerate(order):
             axes.plot([ranking.ranks[i]], [row], marker="o", color="#0072B2", linestyle="")
@@ -63,19 +69,32 @@ def _draw(ranking: Ranking, rules: list[str], metric: str, strategy: str, optimi
             ranks = [ranking.ranks[i] for i in group]
             axes.plot([min(ranks), max(ranks)], [k - 0.4 + 0.5 * number] * 2, color="#3d3d3d", linewidth=3)
         axes.set_yticks(range(k), [short(rules[i]) for i in order])
-        axes.set_ylim(k - 0.2 + 0.5 * len(groups), -0.6)
-        axes.set_xlim(0.8, k + 0.2)
+        axes.plot([1, 1 + difference], [-1, -1], color="#3d3d3d", linewidth=1.2, marker="|", markersize=9)
+        axes.text(
+            1 + difference / 2, -1.2, f"critical difference {difference:.2f}", ha="center", va="bottom", fontsize=8.5
+        )
+        axes.set_ylim(k - 0.2 + 0.5 * len(groups), -2.1)
+        axes.set_xlim(0.8, max(k, 1 + difference) + 0.2)
         axes.set_xlabel(f"average rank by {known.title}")
         settle(figure)
-        caption = _CAPTION.format(
-            title=known.title,
-            formula=known.formula,
-            better="higher" if known.higher_is_better else "lower",
-            streams=ranking.streams,
-            difference=ranking.critical_difference,
-            friedman=f" Friedman's test that all are alike: p = {ranking.friedman_p:.2g}."
-            if ranking.friedman_p == ranking.friedman_p
-            else "",
-            few=f" {ranking.streams} streams are few for either test." if ranking.streams < _FEW else "",
-        )
-        return finish(figure, name, f"Ranks by {known.title}: {strategy}, {optimizer}", caption)
+        return finish(figure, name, f"Ranks by {known.title}: {', '.join(where)}", caption)
+
+
+def _caption(ranking: Ranking, metric: str, means: pd.DataFrame) -> str:
+    known = METRICS[metric]
+    tested = ranking.friedman_p == ranking.friedman_p
+    missing = [
+        f"{stream} ({', '.join(map(str, row.index[row.isna()]))})"
+        for stream, row in means.iterrows()
+        if row.isna().any()
+    ]
+    return _CAPTION.format(
+        title=known.title,
+        formula=known.formula,
+        better="higher" if known.higher_is_better else "lower",
+        streams=ranking.streams,
+        difference=ranking.critical_difference,
+        friedman=f" Friedman's test that all are alike: p = {ranking.friedman_p:.2g}." if tested else "",
+        few=f" {ranking.streams} streams are few for either test." if ranking.streams < _FEW else "",
+        left_out=f" Left out are streams on which a rule has no value: {'; '.join(missing)}." if missing else "",
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lifelong_lb.evaluation import METRICS, spread
+from lifelong_lb.evaluation import METRICS, Spread, spread
 from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 from lifelong_lb.reports.entries import settings_text
 from lifelong_lb.reports.panels import Layout, set_out
@@ -29,7 +29,8 @@ _LOGARITHMIC = 8
 """Ratio of the largest to the smallest value from which the axis is logarithmic."""
 _CAPTION = (
     "{metrics}, against {parameter}, a row a strategy: each line joins {what} that differ in {parameter} alone. Points "
-    "are means over seeds, bars their 95 % intervals (Student's t; none for one seed).{baseline}{few}"
+    "are means over seeds, bars their 95 % intervals (Student's t; none for one seed; accuracies end at 0 and 1)."
+    "{baseline}{few}"
 )
 
 
@@ -146,18 +147,25 @@ def _line(axes: "Axes", runs: pd.DataFrame, metric: str, look: Look) -> "list[Li
     points = [(float(str(v)), spread(own[metric].tolist())) for v, own in runs.groupby("value", sort=True)]
     for value, found in points:
         if found.seeds > 1:
-            axes.plot([value, value], [found.low, found.high], color=look.colour, linewidth=1.1, alpha=0.6)
+            axes.plot([value, value], _ends(found, metric), color=look.colour, linewidth=1.1, alpha=0.6)
     if not points:
         return []
     x, y = [value for value, _ in points], [found.mean for _, found in points]
     return axes.plot(x, y, color=look.colour, marker=look.marker, linestyle=look.dashes, mew=0)
 
 
+def _ends(found: Spread, metric: str) -> tuple[float, float]:
+    """The interval of a mean, cut off where no accuracy lies."""
+    if metric != "average_accuracy":
+        return found.low, found.high
+    return max(found.low, 0.0), min(found.high, 1.0)
+
+
 def _level(axes: "Axes", runs: pd.DataFrame, metric: str) -> "list[Line2D]":
     """The line of the baseline, and its band; nothing where it has no runs."""
     found = spread(runs[metric].tolist())
     if found.seeds > 1:
-        axes.axhspan(found.low, found.high, color="#777777", alpha=0.12, linewidth=0, zorder=0)
+        axes.axhspan(*_ends(found, metric), color="#777777", alpha=0.12, linewidth=0, zorder=0)
     if not found.seeds:
         return []
     return [axes.axhline(found.mean, color="#777777", linestyle=(0, (4, 2)), linewidth=1.2, zorder=1)]

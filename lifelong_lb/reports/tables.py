@@ -9,6 +9,7 @@ from typing import cast
 import pandas as pd
 
 from lifelong_lb.evaluation import ADDED_METRICS, CONTINUAL_METRICS, METRICS, REFERENCED, Described
+from lifelong_lb.evaluation.comparisons import DIGITS
 from lifelong_lb.reports.summary import GROUP, varying
 
 MAIN_METRICS = [
@@ -33,8 +34,8 @@ UNITS = (
 )
 SPREAD = "Numbers are the mean over seeds ± the sample standard deviation (divisor n - 1; none for one seed)."
 BOLD = (
-    "Bold marks the best mean of a column within one stream and strategy, as printed (the lowest where lower is "
-    "better). It is no test: a bold number need not differ from its neighbours by more than chance."
+    "Bold marks the best mean of a column within one stream and strategy, before rounding (the lowest where lower "
+    "is better). It is no test: a bold number need not differ from its neighbours by more than chance."
 )
 
 
@@ -164,12 +165,12 @@ def best_means(summary: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> 
 
     Returns:
         Pairs of a row's index and a column of the readable table: for each stream and strategy with at least two
-        rows to compare, the best mean as printed, ties included.
+        rows to compare, the best mean before rounding, ties included.
     """
     best = set()
     for _, block in summary.groupby(["stream", "strategy"], sort=False):
         for name in metrics:
-            means = block[f"{name}_mean"].dropna().map(lambda mean: float(f"{mean:z.3f}"))
+            means = block[f"{name}_mean"].dropna().round(DIGITS)  # equal but for rounding is equal
             if len(means) > 1:
                 top = means.max() if KNOWN[name].higher_is_better else means.min()
                 best |= {(int(index), KNOWN[name].title) for index in means.index[means == top]}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifelong_lb.evaluation import METRICS, spread
-from lifelong_lb.reports.blocks import Array, Block
+from lifelong_lb.reports.blocks import Array, Block, band
 from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 from lifelong_lb.reports.panels import Layout, set_out
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _CAPTION = (
     "Learning accuracy ({learning}) against forgetting ({forgetting}), one panel a strategy; up and to the left is "
-    "better. Large points are means over seeds, bars reach one sample standard deviation to either side (none "
-    "for one seed), small points are the single seeds."
+    "better. Large points are means over seeds, bars reach one sample standard deviation to either side, those of "
+    "accuracies at most to 0 and 1 (none for one seed), small points are the single seeds."
 )
 
 
@@ -73,7 +73,9 @@ def _draw_rule(axes: "Axes", points: Array, look: Look) -> "Line2D":
     if len(points) > 1:
         axes.plot(*points.T, linestyle="", marker=look.marker, color=look.colour, markersize=3.2, alpha=0.35, mew=0)
         axes.plot([x.mean - x.std, x.mean + x.std], [y.mean, y.mean], color=look.colour, linewidth=1.1, alpha=0.8)
-        axes.plot([x.mean, x.mean], [y.mean - y.std, y.mean + y.std], color=look.colour, linewidth=1.1, alpha=0.8)
+        axes.plot(
+            [x.mean, x.mean], [*band(np.array(y.mean), np.array(y.std))], color=look.colour, linewidth=1.1, alpha=0.8
+        )
     (point,) = axes.plot(
         [x.mean],
         [y.mean],

@@ -29,6 +29,24 @@ def tuning_table(results: Results) -> list[dict[str, str]]:
     return [_row(one, one.search) for one in _searched(results)]
 
 
+def tuning_values(results: Results) -> list[dict[str, float]]:
+    """The numbers behind the texts of :func:`tuning_table`.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        One row a combination, heading to unrounded number, NaN for none.
+    """
+    found = [
+        (one.trials, one.best, one.median, one.worst, one.gradient_evaluations)
+        for one in (chosen.search for chosen in _searched(results))
+        if one is not None
+    ]
+    numbers = [[float("nan") if value is None else float(value) for value in row] for row in found]
+    return [dict(zip(TUNING_HEADINGS[-5:], row, strict=True)) for row in numbers]
+
+
 def tuning_sentences(results: Results) -> list[str]:
     """What to keep in mind about what was chosen.
 

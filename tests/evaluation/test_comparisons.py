@@ -131,6 +131,7 @@ def test_how_many_seeds_it_takes():
         n = seeds_needed(m)
         assert m * smallest_p(n) <= 0.05 < m * smallest_p(n - 1)
     assert "no corrected p-value can fall below 0.31" in comparisons_verdict(6, 10)
+    assert "can fall below 0.125, whatever" in comparisons_verdict(4, 1)  # not 0.12, which it could not reach
     assert "at least 9 seeds" in comparisons_verdict(6, 10)
     assert "as small as 0.031" in comparisons_verdict(6, 1)
     assert "shows no spread" in comparisons_verdict(1, 3)

@@ -42,3 +42,6 @@ def test_too_few_seeds_are_told_so():
     assert "p = 0.25" in seeds_verdict(3)
     assert "5 seeds cannot decide" in seeds_verdict(5)
     assert "6 seeds: an exact paired test can reach p = 0.031" in seeds_verdict(6)
+    assert "6 seeds can decide 1 comparison at 0.05" in seeds_verdict(6)  # two of them reach 0.0625 at best
+    assert "10 seeds can decide 25 comparisons at 0.05" in seeds_verdict(10)
+    assert seeds_verdict(40).endswith("wins on all of them.")

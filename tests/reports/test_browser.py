@@ -1,10 +1,15 @@
 """The page in a real browser: quiet, self-contained, sortable, and no wider than a phone."""
 
+import base64
 import os
+import re
+import shutil
+import subprocess
 
 import pytest
 from reports.browser import browser, executable
 from reports.folders import TWO, make, wave
+from reports.whole import SECTIONS, write_whole
 
 from lifelong_lb.reports import blocks_of, summary_table
 from lifelong_lb.reports.comparisons import comparison_table
@@ -24,6 +29,18 @@ FIRST = "document.querySelector('table.sortable')"
 COLUMN = f"[...{FIRST}.tBodies[0].rows].map(row => row.cells[2].innerText)"
 RULES = f"[...{FIRST}.tBodies[0].rows].map(row => row.cells[0].innerText)"
 PRESS = f"{FIRST}.tHead.rows[0].cells[2].querySelector('button').click()"
+BESIDE = """[...document.body.querySelectorAll('*')].filter(each => !each.closest('.scroll, pre, .skip'))
+    .filter(each => each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 200))"""
+"""What reaches out of the window, but for what scrolls in a box."""
+SORTED = """[...document.querySelectorAll('table.sortable')].flatMap(table => {
+    const rows = () => [...table.tBodies].map(body => [...body.rows].filter(row => !row.matches('.section')));
+    const column = i => rows().map(body => body.map(row => row.cells[i].innerText));
+    return [...table.tHead.rows[0].cells].map((heading, i) => {
+        const press = () => { heading.querySelector('button').click(); return [heading.ariaSort, column(i)]; };
+        return [table.parentElement.ariaLabel, heading.innerText, column(i), press(), press(), press()];
+    });
+})"""
+"""Of each column of each table: where it stands, its texts, and state and texts after each of three clicks."""
 STATE = f"{FIRST}.tHead.rows[0].cells[2].getAttribute('aria-sort')"
 
 
@@ -53,13 +70,18 @@ def hostile(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return write_whole(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
     with browser(tmp_path_factory.mktemp("profile")) as opened:
         yield opened
 
 
-def test_quiet_and_self_contained(chromium, page, hostile):
-    for path in (page, hostile):
+def test_quiet_and_self_contained(chromium, page, hostile, whole):
+    for path in (page, hostile, whole):
         chromium.open(path)
         assert chromium.complaints == []
         assert [url for url in chromium.requests if not url.startswith("data:")] == [path.as_uri()]
@@ -93,11 +115,80 @@ def test_the_keyboard_sorts(chromium, page):
 
 
 @pytest.mark.parametrize("width", [390, 1200])
-def test_the_page_never_scrolls_sideways(chromium, page, hostile, width):
-    for path in (page, hostile):
+def test_the_page_never_scrolls_sideways(chromium, page, hostile, whole, width):
+    for path in (page, hostile, whole):
         chromium.open(path, width)
         assert chromium.run("document.querySelectorAll('details').forEach(d => { d.open = true })") is None
         assert chromium.run(OVERFLOW) == 0
+        assert chromium.run(BESIDE) == []
+
+
+def test_every_section_is_there(chromium, whole):
+    chromium.open(whole)
+    assert chromium.run("[...document.querySelectorAll('main h2')].map(heading => heading.id)") == list(SECTIONS)
+    assert chromium.run("[...document.querySelectorAll('main table:not(.sortable)')].map(t => t.className)") == [
+        "environment"
+    ]
+
+
+def number_of(text):
+    """What a cell begins with; None for a dash and words."""
+    found = re.match(r"−?[\d,.]+", text)
+    return float(found[0].replace("−", "-").replace(",", "")) if found else None
+
+
+def test_every_column_of_every_table_sorts(chromium, whole):
+    chromium.open(whole)
+    columns = chromium.run(SORTED)
+    assert {where for where, *_ in columns} >= {"What was chosen", "Cost on in order", "Summary of as drawn"}
+    moved = set()
+    for where, heading, before, *clicks, last in columns:
+        assert last == [None, before]
+        assert {state for state, _ in clicks} == {"ascending", "descending"}
+        for state, bodies in clicks:
+            for texts, original in zip(bodies, before, strict=True):
+                assert sorted(texts) == sorted(original)
+                values = [value for value in map(number_of, texts) if value is not None]
+                if len(values) == len(texts) and len({text[:3] for text in texts}) > 1:
+                    assert values == sorted(values, reverse=state == "descending"), (where, heading, texts)
+                moved |= {where.split(" of ")[0]} if texts != original else set()
+    assert moved >= {"What was chosen", "Summary", "Accuracy on classes", "Flatness and forgetting"}
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_boxes_that_scroll_sideways_say_so(chromium, whole, width):
+    chromium.open(whole, width)
+    hint = "getComputedStyle(box, '::before').content.includes('scroll sideways')"
+    state = f"[box.scrollWidth > box.clientWidth, {hint}, getComputedStyle(box).maskImage !== 'none']"
+    states = chromium.run(f"[...document.querySelectorAll('.scroll')].map(box => {state})")
+    assert [wider for wider, _, _ in states] == [said for _, said, _ in states] == [faded for *_, faded in states]
+    assert any(wider for wider, *_ in states) == (width == 390)
+    if width == 390:  # at its end nothing is left to point at
+        box = "document.querySelector('.scroll')"
+        chromium.run(f"{box}.scrollLeft = 5000")
+        chromium.run("new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)))")
+        assert chromium.run(f"getComputedStyle({box}).maskImage") == "none"
+
+
+def test_wide_tables_take_the_room_of_a_wide_window(chromium, whole):
+    boxes = "[...document.querySelectorAll('.scroll.table')]"
+    chromium.open(whole, 1200)
+    assert chromium.run(f"{boxes}.filter(box => box.scrollWidth > box.clientWidth).length") == 0
+    widest = chromium.run(f"Math.max(...{boxes}.map(box => box.getBoundingClientRect().width))")
+    assert widest > chromium.run("document.querySelector('main').clientWidth") + 50
+
+
+def test_figures_on_a_phone(chromium, whole):
+    """Scaled, yet with letters that can be read, and with a legend that is in sight without scrolling."""
+    chromium.open(whole, 390)
+    sizes = chromium.run("[...document.querySelectorAll('figure svg')].map(svg => svg.getBoundingClientRect().width)")
+    assert 560 < max(sizes) < 620
+    letters = chromium.run(
+        "[...document.querySelectorAll('figure svg')].map(svg => svg.getScreenCTM().a * 9.5)"  # of axes and panels
+    )
+    assert min(letters) > 7.5
+    legends = "[...document.querySelectorAll('figure svg [id*=legend]')]"
+    assert chromium.run(f"{legends}.map(each => each.getBoundingClientRect().right < innerWidth)").count(False) == 0
 
 
 def test_long_tables_scroll_in_a_box_below_their_header(chromium, page, hostile):
@@ -117,6 +208,29 @@ def test_print_shows_everything(chromium, hostile):
     box = "document.querySelector('.long')"
     assert chromium.run(f"{box}.scrollHeight - {box}.clientHeight") == 0
     chromium.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_print_shows_headings_as_plain_text(chromium, hostile):
+    chromium.open(hostile)
+    chromium.call("Emulation.setEmulatedMedia", media="print")
+    shown = "getComputedStyle(document.querySelector('thead button')).display"
+    label = "document.querySelector('tbody th[scope=row]')"
+    assert chromium.run(shown) == "contents"
+    assert chromium.run(f"getComputedStyle({label}).overflowWrap") == "break-word"
+    chromium.call("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext is installed here")
+def test_every_printed_page_of_a_table_has_its_headings(chromium, tmp_path):
+    rules = ["none", *({"name": "sam", "rho": round(0.01 + 0.001 * n, 3)} for n in range(90))]
+    raw = {**TWO, "rules": rules, "seeds": 1}
+    chromium.open(write(make(tmp_path / "many", raw, lambda labels, seed: wave(2, seed))))
+    printed = tmp_path / "page.pdf"
+    printed.write_bytes(base64.b64decode(chromium.call("Page.printToPDF")["data"]))
+    found = subprocess.run(["pdftotext", "-layout", str(printed), "-"], capture_output=True, text=True, check=True)
+    pages = [text for text in found.stdout.split("\f") if len(re.findall(r"^sam +1\b", text, re.MULTILINE)) > 9]
+    assert len(pages) > 5
+    assert [bool(re.search(r"^rule +\w+", text, re.MULTILINE)) for text in pages] == [True] * len(pages)
 
 
 def test_dark_where_the_reader_wants_it(chromium, page):

@@ -1,5 +1,7 @@
 """Confusion counts of a study: asked for, recorded, read back, and turned into accuracies of classes."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -175,7 +177,8 @@ def test_files_of_the_report(tmp_path):
     assert not told["definition"].str.contains("not a column").any()
     page = folder.report_path.read_text()
     assert '<h2 id="classes">Classes</h2>' in page
-    assert '<th scope="row">seven (7)</th><td>0</td><td>0.250 <span class="sd">± 0.354</span></td>' in page
+    mean = '<td data-sort="0.25">0.250 <span class="sd">± 0.354</span></td>'
+    assert f'<th scope="row">seven (7)</th><td data-sort="0.0">0</td>{mean}' in page
     assert [path.suffix for path in sorted(folder.figures_path.glob("confusion-matrix--*"))] == [".png", ".svg"]
 
 
@@ -191,9 +194,13 @@ def test_classes_met_in_other_orders_and_places(tmp_path):
     assert found.problems[0].endswith("they are damaged (they contradict its accuracy matrix)")
     (block,) = show_classes(results, found).blocks
     assert block.rows == [
-        ("5", "1, 0", ["0.500 ± 0.707", "1.000"]),
-        ("7", "0, 1", ["0.750 ± 0.354", "0.500"]),
+        ("5", "varies", ["0.500 ± 0.707", "1.000"]),
+        ("7", "varies", ["0.750 ± 0.354", "0.500"]),
     ]
+    np.testing.assert_array_equal(block.values, [[np.nan, 0.5, 1.0], [np.nan, 0.75, 0.5]])
+    write_report(folder)
+    (head,) = re.findall(r"<tr><th scope=.col. class=.label.>class</th>.*</tr>", folder.report_path.read_text())
+    assert "experience" not in head
     elsewhere = pd.concat([found.frame, found.frame.assign(evaluated=1 - found.frame["evaluated"])])
     assert class_table(elsewhere, results.records)["experience"].isna().all()
 

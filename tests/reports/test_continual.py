@@ -1,5 +1,7 @@
 """Accuracies during training of a study: asked for, recorded, read back, and turned into columns."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import lifelong_lb
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports import continual_metrics, load_results, write_report
+from lifelong_lb.reports.joined import collect_all
 from lifelong_lb.reports.results import collect, continual_accuracy
 from lifelong_lb.store import ResultFolder
 
@@ -62,6 +65,19 @@ def test_metrics_of_each_run_are_columns(measured):
     assert "stability gap, depth" in page
     columns = set(ResultFolder(measured).read_table("columns")["column"])
     assert {"minimum_accuracy", "stability_gap_area_ci_high"} <= columns
+
+
+def test_a_stream_that_was_not_measured_has_no_table_of_dashes(measured, tmp_path):
+    other = {**STUDY, "streams": {**STUDY["streams"], "label": "unwatched"}}
+    folder = make(tmp_path / "other", other, lambda labels, seed: [(0, 0, 0.9), (1, 0, 0.5), (1, 1, 0.8)])
+    both = ResultFolder(tmp_path / "both")
+    write_report(both, collect_all([ResultFolder(measured), folder]))
+    boxes = re.findall(r'aria-label="(\w[^"]*) on ([^"]*)".*?<thead>(.*?)</thead>', both.report_path.read_text(), re.S)
+    during = {stream: head for what, stream, head in boxes if what == "Accuracy during training"}
+    assert {stream for what, stream, _ in boxes if what == "Cost"} == {"split-digits", "unwatched"}
+    assert list(during) == ["split-digits"]
+    assert "stability gap, depth" in during["split-digits"]
+    assert "gradient evaluations" not in during["split-digits"]  # the tables before and after have them
 
 
 def test_numbers_are_those_of_a_run_that_was_not_watched(measured, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from reports.folders import TWO, make, wave
 
 from lifelong_lb.reports import blocks_of, draw_figures
-from lifelong_lb.reports.blocks import average_accuracy_so_far, mean_over_seeds, std_over_seeds
+from lifelong_lb.reports.blocks import average_accuracy_so_far, band, mean_over_seeds, std_over_seeds
 from lifelong_lb.reports.drawing import WIDTH, file_name, looks, short
 from lifelong_lb.reports.figures import MOST_SINGLE, left_out
 from lifelong_lb.reports.heat_maps import draw_matrices
@@ -31,6 +31,20 @@ def test_statistics_over_seeds_leave_nan_out():
     values = np.array([[0.1, NAN, NAN], [0.3, 0.5, NAN]])
     np.testing.assert_allclose(mean_over_seeds(values), [0.2, 0.5, NAN])
     np.testing.assert_allclose(std_over_seeds(values), [np.sqrt(0.02), NAN, NAN])
+
+
+def test_bands_of_accuracies_end_where_accuracies_end():
+    from matplotlib.figure import Figure
+
+    from lifelong_lb.reports.curves import _line
+
+    axes = Figure().subplots()
+    _line(axes, np.array([[0.0, 0.5, 1.0], [0.1, 0.6, 0.9]]), looks(["none"])["none"])
+    heights = axes.collections[0].get_paths()[0].vertices[:, 1]
+    half = np.sqrt(0.005)
+    assert (heights.min(), heights.max()) == (0, 1)
+    assert np.isclose(heights, 0.55 + half).any()
+    np.testing.assert_allclose(band(np.array([0.02, 0.5]), np.array([0.1, 0.2])), [[0, 0.3], [0.12, 0.7]])
 
 
 def test_average_so_far_against_loops():

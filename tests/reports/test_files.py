@@ -13,7 +13,8 @@ from lifelong_lb.reports import load_results, matrix_of, write_report, write_tab
 from lifelong_lb.reports.results import collect
 from lifelong_lb.store import ResultFolder
 
-TABLES = ["accuracy.csv", "columns.csv", "comparisons.csv", "results.csv", "summary.csv"]
+TABLES = ["accuracy.csv", "columns.csv", "comparison.csv", "comparisons.csv", "results.csv", "summary.csv"]
+TEXTS = ["summary.md", "summary.tex", "comparison.md", "comparison.tex", "report.html"]
 
 
 def full(labels, seed):
@@ -35,12 +36,12 @@ def files_of(folder):
 
 def test_names(report):
     names = set(files_of(report))
-    assert {*TABLES, "summary.md", "summary.tex", "comparison.tex", "report.html"} <= names
+    assert {*TABLES, *TEXTS} <= names
     figures = {name for name in names if name.startswith("figures/")}
     kinds = {name.removeprefix("figures/").split("--")[0] for name in figures}
     assert kinds == {"accuracy-matrix", "average-accuracy", "cost", "experiences", "trade-off"}
     assert {name[-4:] for name in figures} == {".png", ".svg"}
-    assert names == {*TABLES, "summary.md", "summary.tex", "comparison.tex", "report.html", *figures}
+    assert names == {*TABLES, *TEXTS, *figures}
 
 
 def test_columns_begin_as_the_contract_has_them(report):

@@ -148,6 +148,8 @@ def test_hostile_labels_make_harmless_file_names(hostile):
     assert sorted(p.name for p in hostile.iterdir() if p.is_file()) == [
         "accuracy.csv",
         "columns.csv",
+        "comparison.csv",
+        "comparison.md",
         "comparison.tex",
         "comparisons.csv",
         "report.html",

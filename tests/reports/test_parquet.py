@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from lifelong_lb.cli import app
 from lifelong_lb.reports import collect, load_results, write_report, write_tables
 
-TABLES = ["accuracy", "columns", "comparisons", "results", "summary"]
+TABLES = ["accuracy", "columns", "comparison", "comparisons", "results", "summary"]
 
 
 @pytest.fixture

@@ -2,11 +2,16 @@
 
 import pandas as pd
 import pytest
-from reports.folders import TWO, make, two_experiences
+from reports.folders import TWO, make, two_experiences, wave
 
 from lifelong_lb import UserError, pivot
 from lifelong_lb.reports import collect
-from lifelong_lb.reports.pivot_latex import rules_latex
+from lifelong_lb.reports.side_by_side import (
+    SIDE_BY_SIDE_COLUMNS,
+    rules_latex,
+    rules_side_by_side,
+    write_side_by_side,
+)
 
 SEEDS = range(7)
 NEAR = [0.01, -0.01, 0.02, -0.02, 0.01, 0.0, 0.0]
@@ -84,6 +89,32 @@ def test_a_row_of_one_value_has_no_best():
     assert "Bold" not in found.to_latex()
 
 
+def test_markdown():
+    lines = pivot(frame()).to_markdown("My study: 50%.").splitlines()
+    assert lines[0] == (
+        "My study: 50%. average accuracy (higher is better). In italics: not told from the best in bold at level 0.05."
+    )
+    assert lines[2:5] == [
+        "| stream | strategy | none | sam | a\\_sam |",
+        "| :--- | :--- | ---: | ---: | ---: |",
+        "| digits | 50% replay | 0.630 ± 0.022 | *0.730 ± 0.022* | **0.731 ± 0.024** |",
+    ]
+    assert "In italics: the sign-flip test over the seeds" in lines[-1]
+    assert pivot(frame()[:0]).to_markdown() == "No runs.\n"
+
+
+def test_one_row_a_cell():
+    runs = frame()
+    runs.loc[(runs["rule"] == "none"), ["average_accuracy", "status"]] = [float("nan"), "failed"]
+    found, table = pivot(runs), pivot(runs).to_frame()
+    assert list(table.columns) == [
+        *("stream", "strategy", "rule", "metric", "seeds", "mean", "std", "ci_low", "ci_high", "best", "untold")
+    ]
+    assert table["rule"].tolist() == ["sam", "a_sam"]
+    assert table["mean"].tolist() == found.mean.iloc[0, 1:].tolist()
+    assert table[["best", "untold"]].to_numpy().tolist() == [[False, True], [True, False]]
+
+
 def test_latex():
     lines = pivot(frame()).to_latex("My study: 50%.").splitlines()
     assert lines[3] == (
@@ -129,7 +160,7 @@ def test_runs_that_would_share_a_cell():
 def test_rules_side_by_side(tmp_path):
     raw = {**TWO, "strategies": ["naive", "replay"]}
     both = collect(make(tmp_path / "a", raw, lambda labels, seed: two_experiences(0.9, 0.8, 0.5 + 0.1 * seed)))
-    text = rules_latex(both, ["average_accuracy", "forgetting"], "wilcoxon")
+    text = rules_latex(both, rules_side_by_side(both, ["average_accuracy", "forgetting"], "wilcoxon"))
     assert text.count(r"\begin{table}") == text.count("Wilcoxon's signed-rank test") == 2
     assert text.count("strategy & none & sam") == 2
     assert r"\caption{two rules: forgetting (lower is better)." in text
@@ -137,7 +168,29 @@ def test_rules_side_by_side(tmp_path):
         ("b", "sam", lambda labels, seed: "failed"),
         ("c", ["none", "sam"], lambda labels, seed: None),
     ):
-        folder = make(tmp_path / name, {**TWO, "rules": rules}, fill)
-        assert rules_latex(collect(folder), ["forgetting"]) == "% fewer than two rules: nothing to compare\n"
-    failed = make(tmp_path / "d", TWO, lambda labels, seed: "failed")
-    assert "none & sam \\\\\n\\midrule\n" in rules_latex(collect(failed), ["forgetting"])
+        found = collect(make(tmp_path / name, {**TWO, "rules": rules}, fill))
+        assert (
+            rules_latex(found, rules_side_by_side(found, ["forgetting"]))
+            == "% fewer than two rules: nothing to compare\n"
+        )
+    failed = collect(make(tmp_path / "d", TWO, lambda labels, seed: "failed"))
+    assert "none & sam \\\\\n\\midrule\n" in rules_latex(failed, rules_side_by_side(failed, ["forgetting"]))
+
+
+def test_files_of_the_rules_side_by_side(tmp_path):
+    raw = {**TWO, "strategies": ["naive", "replay"]}
+    folder = make(tmp_path, raw, lambda labels, seed: two_experiences(0.9, 0.8, 0.5 + 0.1 * seed))
+    frame = write_side_by_side(folder, results := collect(folder), ["average_accuracy", "forgetting"])
+    pd.testing.assert_frame_equal(folder.read_table("comparison"), frame, check_dtype=False)
+    assert list(frame.columns) == SIDE_BY_SIDE_COLUMNS
+    assert len(frame) == 2 * 2 * 2
+    assert set(frame["stream"]) == {"split-digits"}
+    means = results.runs.groupby(["strategy", "rule"])["forgetting"].mean()
+    for row in frame[frame["metric"] == "forgetting"].to_dict("records"):
+        assert row["mean"] == pytest.approx(means[row["strategy"], row["rule"]])
+    text = (folder.path / "comparison.md").read_text()
+    assert text.count("| strategy | none | sam |") == text.count("two rules: ") == 2
+    alone = make(tmp_path / "alone", {**TWO, "rules": "sam"}, lambda labels, seed: wave(2, seed))
+    assert write_side_by_side(alone, collect(alone), ["forgetting"]).empty
+    assert (alone.path / "comparison.md").read_text() == "fewer than two rules: nothing to compare\n"
+    assert (alone.path / "comparison.csv").read_text() == ",".join(SIDE_BY_SIDE_COLUMNS) + "\n"

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from reports.folders import make, two_experiences
 
 from lifelong_lb.evaluation import rank
@@ -36,6 +37,8 @@ def test_ranks_are_those_of_the_means(tmp_path):
     assert "averaged over 3 streams" in drawings[0].caption
     assert "3 streams are few for either test" in drawings[0].caption
     assert "Friedman" not in drawings[1].caption  # all forget alike
+    assert "Left out" not in drawings[0].caption
+    assert f">critical difference {expected.critical_difference:.2f}<" in drawings[0].svg.decode()
     names = re.findall(r">(none|sam|asam)<", drawings[0].svg.decode())
     assert set(names) == {"none", "sam", "asam"}
 
@@ -46,6 +49,19 @@ def test_a_stream_where_a_rule_is_missing_does_not_count(tmp_path):
 
     drawings = draw_ranks(collect(make(tmp_path, THREE, some)))
     assert "averaged over 2 streams" in drawings[0].caption
+    assert "Left out are streams on which a rule has no value: three (sam)." in drawings[0].caption
+
+
+def test_the_bar_on_top_is_as_long_as_the_critical_difference(tmp_path, monkeypatch):
+    from matplotlib.axes import Axes
+
+    drawn = []
+    plot = Axes.plot
+    monkeypatch.setattr(Axes, "plot", lambda self, *args, **rest: (drawn.append(args), plot(self, *args, **rest))[1])
+    draw_ranks(collect(make(tmp_path, THREE, fill)))
+    (bar, *_) = [x for x, y in drawn if len(x) == 2 and y[0] < 0]  # above the best rule, which is at 0
+    expected = rank([[1, 2, 3]] * 3, higher_is_better=True).critical_difference
+    assert bar[1] - bar[0] == pytest.approx(expected)
 
 
 def test_the_page_has_them_and_one_stream_has_none(tmp_path):

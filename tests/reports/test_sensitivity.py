@@ -5,9 +5,10 @@ import re
 import pytest
 from reports.folders import TWO, make, two_experiences, write
 
+from lifelong_lb.evaluation import spread
 from lifelong_lb.reports.drawing import looks
 from lifelong_lb.reports.results import collect
-from lifelong_lb.reports.sensitivity import draw_sensitivity
+from lifelong_lb.reports.sensitivity import _ends, draw_sensitivity
 from lifelong_lb.reports.summary import labels_of
 
 
@@ -70,3 +71,9 @@ def test_lines_axes_and_caption(tmp_path, monkeypatch):
         assert word in shown
     assert "each line joins rules of one name that differ in rho alone" in drawing.caption
     assert "The broken line is none" in drawing.caption
+
+
+def test_intervals_of_accuracies_end_at_0_and_1():
+    assert _ends(spread([0.9, 1.0]), "average_accuracy")[1] == 1
+    assert _ends(spread([0.0, 0.1]), "average_accuracy")[0] == 0
+    assert _ends(spread([0.0, 0.1]), "forgetting")[0] < 0

@@ -8,6 +8,7 @@ from reports.folders import TWO, make, two_experiences, wave
 
 from lifelong_lb.config import parse_study
 from lifelong_lb.reports import SUMMARY_COLUMNS, readable_table, summary_table, summary_text, write_report
+from lifelong_lb.reports.latex import summary_latex
 from lifelong_lb.reports.results import collect
 from lifelong_lb.reports.summary import shared_seeds, verdict
 from lifelong_lb.reports.tables import best_means, constants, count, duration, mean_and_std
@@ -119,12 +120,28 @@ def test_constant_columns_are_named_and_left_out(tmp_path):
     assert constants(summary) == "stream: split-digits; strategy: naive; base optimizer: sgd"
 
 
-def test_best_means_as_printed_with_ties():
+def test_best_means_before_rounding_with_ties():
     rows = {"stream": "s", "strategy": ["a", "a", "b"], "rule": ["x", "y", "x"], "base_optimizer": "sgd"}
     frame = pd.DataFrame(rows).reindex(columns=SUMMARY_COLUMNS)
     frame["average_accuracy_mean"] = [0.50001, 0.50002, 0.9]
     frame["forgetting_mean"] = [0.2, 0.1, 0.9]
-    assert best_means(frame) == {(0, "average accuracy"), (1, "average accuracy"), (1, "forgetting")}
+    frame["learning_accuracy_mean"] = [0.1 + 0.2, 0.3, 0.9]  # equal but for the last digit
+    learnt = {(0, "learning accuracy"), (1, "learning accuracy")}
+    assert best_means(frame) == {(1, "average accuracy"), (1, "forgetting"), *learnt}
+
+
+def test_bold_in_latex_goes_by_the_means_before_rounding(tmp_path):
+    """0.65001 and 0.65002 are printed alike."""
+    last = {"none": 0.65001, "sam": 0.65002}
+
+    def fill(labels, seed):
+        return two_experiences(0.9, last[labels["rule"]], last[labels["rule"]])
+
+    results = collect(make(tmp_path, TWO, fill))
+    lines = summary_latex(results, summary_table(results)).splitlines()
+    cells = {line.split(" & ")[0]: line.split(" & ")[2] for line in lines if line.count(" & ") == 7}
+    assert cells["none"] == r"$0.650_{\pm 0.000}$"
+    assert cells["sam"] == r"$\mathbf{0.650}_{\pm 0.000}$"
 
 
 def test_printed_numbers():

@@ -32,7 +32,16 @@ def test_run_leaves_what_the_readme_says(finished):
     assert finished.done.returncode == 0, finished.done.stderr
     assert {p.name for p in finished.out.iterdir()} == {
         *("study.json", "accuracy.csv", "results.csv", "summary.csv", "summary.md", "summary.tex", "report.html"),
-        *("comparisons.csv", "comparison.tex", "columns.csv", "figures", "runs", ".lock"),
+        *(
+            "comparisons.csv",
+            "comparison.csv",
+            "comparison.md",
+            "comparison.tex",
+            "columns.csv",
+            "figures",
+            "runs",
+            ".lock",
+        ),
     }
     assert len(list((finished.out / "runs").iterdir())) == 8
     assert "report.html" in finished.done.stdout

@@ -1,22 +1,21 @@
 "use strict";
-// Tables are complete as they stand; this lets their columns be sorted, section by section, and opens what is folded
-// for print. Rows without a number come last in either direction; a third click restores the study's order.
+// Tables are complete as they stand; this lets their columns be sorted, section by section, says which boxes scroll
+// sideways, and opens what is folded for print. Columns of words are sorted by them, others by numbers; rows without a
+// number come last in either direction; a third click restores the study's order.
 (() => {
   const other = {ascending: "descending", descending: "ascending"};
 
-  const key = (row, column) => {
-    const cell = row.cells[column];
-    return column === 0 ? cell.textContent : "sort" in cell.dataset ? Number(cell.dataset.sort) : null;
-  };
+  const key = (cell, words) => (words ? cell.textContent : "sort" in cell.dataset ? Number(cell.dataset.sort) : null);
 
   const compare = (a, b) =>
     typeof a === "string" ? a.localeCompare(b, "en", {numeric: true}) : a - b;
 
-  const sorted = (rows, column, direction) => {
-    const known = rows.filter((row) => key(row, column) !== null);
-    const unknown = rows.filter((row) => key(row, column) === null);
+  const sorted = (rows, column, words, direction) => {
+    const of = (row) => key(row.cells[column], words);
+    const known = rows.filter((row) => of(row) !== null);
+    const unknown = rows.filter((row) => of(row) === null);
     const sign = direction === "descending" ? -1 : 1;
-    known.sort((a, b) => sign * compare(key(a, column), key(b, column)));
+    known.sort((a, b) => sign * compare(of(a), of(b)));
     return [...known, ...unknown];
   };
 
@@ -28,11 +27,12 @@
 
     const sort = (header, column) => {
       const first = header.dataset.first || "ascending";
+      const words = header.classList.contains("label");
       const now = header.getAttribute("aria-sort");
       const next = now === null ? first : now === first ? other[first] : null;
       headers.forEach((each) => each.removeAttribute("aria-sort"));
       if (next !== null) header.setAttribute("aria-sort", next);
-      for (const {body, rows} of bodies) body.append(...(next === null ? rows : sorted(rows, column, next)));
+      for (const {body, rows} of bodies) body.append(...(next === null ? rows : sorted(rows, column, words, next)));
     };
 
     headers.forEach((header, column) => {
@@ -44,6 +44,18 @@
       header.append(button);
     });
   }
+
+  const boxes = [...document.querySelectorAll(".scroll")];
+  const mark = (box) => {
+    const hidden = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("sideways", hidden > 1);
+    box.classList.toggle("more", hidden - box.scrollLeft > 1);
+  };
+  const markAll = () => boxes.forEach(mark);
+  boxes.forEach((box) => box.addEventListener("scroll", () => mark(box), {passive: true}));
+  addEventListener("resize", markAll);
+  document.addEventListener("toggle", markAll, true);
+  markAll();
 
   let folded = [];
   addEventListener("beforeprint", () => {

@@ -1,0 +1,120 @@
+"""What a pivot's caption and note say, and the pivot as Markdown and as one row a cell."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lifelong_lb.evaluation import TESTS
+from lifelong_lb.reports.frames import title_of
+from lifelong_lb.reports.plain_text import markdown_escaped, markdown_table
+from lifelong_lb.reports.tables import HEADINGS, KNOWN
+
+if TYPE_CHECKING:
+    from lifelong_lb.reports.pivots import Pivot
+
+
+def caption_of(table: "Pivot", marks: str) -> str:
+    """The metric, and what a mark means.
+
+    Args:
+        table: the pivot.
+        marks: what marks the values that are not told from the best.
+
+    Returns:
+        A sentence or two.
+    """
+    told = f" {marks}: not told from the best in bold at level {table.level:g}." if table.family else ""
+    return f"{title_of(table.metric)}.{told}"
+
+
+def note_of(table: "Pivot", marks: str) -> str:
+    """What the numbers are, and how the marks came about.
+
+    Args:
+        table: the pivot.
+        marks: what marks the values that are not told from the best.
+
+    Returns:
+        Sentences.
+    """
+    known = KNOWN[table.metric]
+    counts = sorted({int(n) for n in table.seeds.to_numpy().ravel() if n})
+    over = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else "".join(map(str, counts)) or "no"
+    parts = [
+        f"{known.title}: {known.formula} ({known.paper}).",
+        f"Mean over {over} {'seed' if counts == [1] else 'seeds'} ± sample standard deviation (divisor n - 1).",
+        *_fewer(table),
+    ]
+    if table.family:
+        parts += [
+            "Bold: best mean of a row, before rounding.",
+            f"{marks}: the {TESTS[table.test].title} over the seeds that both share gives p > {table.level:g} "
+            "against it, or they share none.",
+            f"p is corrected by Holm for all {table.family} pairs of values within a row of the table, since the best "
+            "is picked by the same values.",
+            table.verdict,
+        ]
+    return " ".join(parts)
+
+
+def _fewer(table: "Pivot") -> list[str]:
+    """Which cells have fewer seeds than others."""
+    most = int(table.seeds.to_numpy().max())
+    cells = [
+        f"{', '.join([*(map(str, key) if isinstance(key, tuple) else [str(key)]), str(name)])}: {int(n)}"
+        for key, row in table.seeds.iterrows()
+        for name, n in row.items()
+        if 0 < n < most
+    ]
+    return [f"Fewer seeds: {'; '.join(cells)}."] if cells else []
+
+
+def pivot_markdown(table: "Pivot", caption: str = "") -> str:
+    """Write a pivot in Markdown.
+
+    Args:
+        table: the pivot.
+        caption: the words before the metric's and the test's; none where empty.
+
+    Returns:
+        A caption, a table and a note, with a newline at the end.
+    """
+    if table.text.empty:
+        return "No runs.\n"
+    marks = "In italics"
+    words = [" ".join(filter(None, [caption, caption_of(table, marks)])), note_of(table, marks)]
+    names = [HEADINGS.get(str(name), str(name)) for name in table.text.index.names]
+    labels = pd.DataFrame(table.labels, columns=names)
+    cells = table.text.reset_index(drop=True).map(markdown_escaped)
+    best, untold = (frame.reset_index(drop=True) for frame in (table.best, table.untold))
+    cells = cells.where(~best, "**" + cells + "**").where(~untold, "*" + cells + "*")
+    shown = markdown_table(pd.concat([labels.map(markdown_escaped), cells], axis=1), len(names))
+    return "\n\n".join([markdown_escaped(words[0]), shown, markdown_escaped(words[1])]) + "\n"
+
+
+def pivot_frame(table: "Pivot") -> pd.DataFrame:
+    """One row a cell that has a value, unrounded.
+
+    Args:
+        table: the pivot.
+
+    Returns:
+        The labels of row and column, ``metric``, ``seeds``, ``mean``, ``std``, ``ci_low``, ``ci_high``, ``best`` and
+        ``untold``.
+    """
+    names = list(map(str, table.text.index.names))
+    frames = _frames(table)
+    rows = [
+        [*labels, str(column), table.metric, *(frame.iloc[row, i] for frame in frames.values())]
+        for row, labels in enumerate(table.labels)
+        for i, column in enumerate(table.text.columns)
+        if table.seeds.iloc[row, i]
+    ]
+    return pd.DataFrame(rows, columns=[*names, table.columns, "metric", *frames])
+
+
+def _frames(table: "Pivot") -> dict[str, pd.DataFrame]:
+    return {
+        **{"seeds": table.seeds, "mean": table.mean, "std": table.std, "ci_low": table.low, "ci_high": table.high},
+        **{"best": table.best, "untold": table.untold},
+    }

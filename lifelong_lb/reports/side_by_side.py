@@ -1,0 +1,81 @@
+"""The rules of a study side by side: LaTeX, Markdown, and one row a cell."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from lifelong_lb.reports.pivots import Pivot, pivot
+from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.summary import GROUP
+from lifelong_lb.store import ResultFolder
+
+NOTHING = "fewer than two rules: nothing to compare"
+_NUMBERS = ["seeds", "mean", "std", "ci_low", "ci_high", "best", "untold"]
+SIDE_BY_SIDE_COLUMNS = [*GROUP, "metric", *_NUMBERS]
+
+
+def write_side_by_side(
+    folder: ResultFolder, results: Results, metrics: Sequence[str], test: str = "sign-flip"
+) -> pd.DataFrame:
+    """Write ``comparison.tex``, ``comparison.md`` and ``comparison.csv``.
+
+    Args:
+        folder: the result folder.
+        results: what its runs have to say.
+        metrics: those to write.
+        test: key of :data:`~lifelong_lb.evaluation.TESTS`.
+
+    Returns:
+        What ``comparison.csv`` holds.
+    """
+    tables = rules_side_by_side(results, metrics, test)
+    caption = _caption(results)
+    folder.write_file("comparison.tex", rules_latex(results, tables))
+    folder.write_file("comparison.md", "\n".join(each.to_markdown(caption) for each in tables) or f"{NOTHING}\n")
+    frame = _frame(results, tables)
+    folder.write_table("comparison", frame)
+    return frame
+
+
+def rules_side_by_side(results: Results, metrics: Sequence[str], test: str = "sign-flip") -> list[Pivot]:
+    """Metrics with the rules side by side, a row each stream, strategy and base optimizer.
+
+    Args:
+        results: what a folder's runs have to say.
+        metrics: those to write.
+        test: key of :data:`~lifelong_lb.evaluation.TESTS`.
+
+    Returns:
+        A pivot a metric; none when there is nothing to compare.
+    """
+    runs = results.own().runs  # seeds of another framework pair with none of ours
+    if runs["rule"].nunique() < 2:
+        return []
+    index = [column for column in GROUP if column != "rule" and runs[column].nunique() > 1] or ["stream"]
+    return [pivot(runs, metric, index, test=test) for metric in metrics]
+
+
+def rules_latex(results: Results, tables: Sequence[Pivot]) -> str:
+    """Rules side by side in LaTeX.
+
+    Args:
+        results: what a folder's runs have to say.
+        tables: the pivots made of them.
+
+    Returns:
+        ``table`` environments; a comment when there is nothing to compare.
+    """
+    return "\n".join(each.to_latex(_caption(results)) for each in tables) or f"% {NOTHING}\n"
+
+
+def _caption(results: Results) -> str:
+    return f"{results.study.study.name}:" if results.study else ""
+
+
+def _frame(results: Results, tables: Sequence[Pivot]) -> pd.DataFrame:
+    if not tables:
+        return pd.DataFrame(columns=SIDE_BY_SIDE_COLUMNS)
+    runs = results.own().runs
+    frame = pd.concat([each.to_frame() for each in tables], ignore_index=True)
+    same = {column: str(runs[column].iloc[0]) for column in GROUP if column not in frame}
+    return frame.assign(**same)[SIDE_BY_SIDE_COLUMNS]
