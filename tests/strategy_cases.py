@@ -107,6 +107,7 @@ def settings(label, head, **changes):
         "streams": [stream],
         "model": {"name": "mlp", "hidden": [16], "head": "single" if head == DOMAIN else head},
         "strategies": [ENTRIES[label] | changes],
+        "rules": "none" if has_own_loop(label) else "sam",
         "train": {"batch_size": BATCH},
     })
 
