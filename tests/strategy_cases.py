@@ -151,7 +151,7 @@ def applied(entry, rule):
     if entry.own_loop is None:
         return SharpnessAwarePlugin(rule, **entry.passes())
     assert isinstance(rule, NoRule)
-    return OwnLoop(rule.passes, takes_gradients=entry.takes_gradients)
+    return OwnLoop(takes_gradients=entry.takes_gradients)
 
 
 def train(made, experiences=EXPERIENCES):

@@ -322,6 +322,7 @@ class LaMAML(StrategyEntry):
     training on it, where the paper fills it as images come.
     """
 
+    replays_aside = True
     own_loop = "La-MAML moves the weights along a meta-gradient, in a training loop of its own"
     further_passes = _NONE
     name: Literal["lamaml"] = "lamaml"
@@ -368,6 +369,7 @@ class MER(StrategyEntry):
     what an experience brings after training on it, where the paper fills it as images come.
     """
 
+    replays_aside = True
     own_loop = "MER draws the weights back after steps on single images, in a training loop of its own"
     further_passes = _NONE
     name: Literal["mer"] = "mer"

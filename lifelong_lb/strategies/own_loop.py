@@ -4,9 +4,7 @@ from typing import Any
 
 from avalanche.core import SupervisedMetaLearningPlugin
 
-from lifelong_lb.optim import Passes
 from lifelong_lb.strategies.guards import check_loss
-from lifelong_lb.strategies.running_statistics import recompute_statistics
 
 
 class OwnLoop(SupervisedMetaLearningPlugin):
@@ -17,17 +15,16 @@ class OwnLoop(SupervisedMetaLearningPlugin):
     is looked at, too, since such a loop has no other update after which it could be.
 
     Args:
-        passes: those of the rule ``none``, which say whether BatchNorm's statistics are taken anew.
         takes_gradients: False for a strategy that takes none, of which nothing is counted.
 
     Attributes:
         gradient_evaluations: passes over training minibatches so far.
     """
 
-    def __init__(self, passes: Passes, *, takes_gradients: bool = True) -> None:
+    def __init__(self, *, takes_gradients: bool = True) -> None:
         super().__init__()
         self.gradient_evaluations = 0
-        self._passes, self._takes_gradients = passes, takes_gradients
+        self._takes_gradients = takes_gradients
 
     def after_outer_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Look at the loss.
@@ -51,14 +48,3 @@ class OwnLoop(SupervisedMetaLearningPlugin):
             kwargs: not used.
         """
         self.gradient_evaluations += self._takes_gradients
-
-    def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Recompute BatchNorm's statistics over the experience's minibatches, where the rule's passes ask for it.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
-        if self._passes.batch_norm == "recomputed":
-            recompute_statistics(strategy)

@@ -141,7 +141,7 @@ def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: s
 def _applied(config: RunConfig, rule: UpdateRule) -> Applied:
     if config.strategy.own_loop is None:
         return SharpnessAwarePlugin(rule, from_experience=config.rule.from_experience, **config.strategy.passes())
-    return OwnLoop(rule.passes, takes_gradients=config.strategy.takes_gradients)
+    return OwnLoop(takes_gradients=config.strategy.takes_gradients)
 
 
 def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, at_once: int) -> Budget | None:

@@ -32,7 +32,7 @@ from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lifelong_lb.optim import SAM, NoRule, Passes
+from lifelong_lb.optim import SAM, NoRule
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import AccuracyRecorder, OwnLoop, SharpnessAwarePlugin, StrategyGradients, patches
 from lifelong_lb.strategies.mir import Retrieval
@@ -539,7 +539,7 @@ def test_learning_rates_of_la_maml_grow_with_the_head():
 @pytest.mark.parametrize("kind", [MER, patches.MER])
 def test_mer_warned_of_plugins_that_use_its_own_hooks(kind, recwarn):
     parts = make("mer", "single", NoRule()).strategy
-    common = {"model": parts.model, "optimizer": parts.optimizer, "evaluator": None, "plugins": [OwnLoop(Passes())]}
+    common = {"model": parts.model, "optimizer": parts.optimizer, "evaluator": None, "plugins": [OwnLoop()]}
     kind(**common, mem_size=9, batch_size_mem=3)
     warned = [str(warning.message) for warning in recwarn if "incompatible callbacks" in str(warning.message)]
     assert bool(warned) == (kind is MER)
