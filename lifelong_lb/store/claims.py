@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -161,16 +161,25 @@ class Claims:
         """Who claims."""
         return self._owner
 
-    def take(self, run: str) -> bool:
+    def read(self) -> dict[str, list[Claim]]:
+        """All claims of the folder, as :func:`read_claims` finds them.
+
+        Returns:
+            Run id to its claims, the one that counts last.
+        """
+        return read_claims(self._runs_path)
+
+    def take(self, run: str, known: Mapping[str, Sequence[Claim]] | None = None) -> bool:
         """Claim a run. Whoever has got it must look whether it was published in the meantime.
 
         Args:
             run: the run's id.
+            known: what :meth:`read` has found a moment ago; None to look here.
 
         Returns:
             False when it is in other hands, or in these.
         """
-        before = read_claims(self._runs_path, run).get(run, [])
+        before = (read_claims(self._runs_path, run) if known is None else known).get(run, [])
         if before and not self._is_left(before[-1]):
             return False
         claim = self._create(run, before[-1].number + 1 if before else 1)

@@ -216,3 +216,20 @@ def test_status_says_in_whose_hands_a_run_is(launchers):
         assert line.endswith("; 2 of 5 experiences learnt, average accuracy so far 0.800")
     os.utime(mine.folder.runs_path / f".{runs[1]}.claim-1", (1, 1))
     assert "process 7 on far-away, which has given no sign of life for " in folder_status(mine.folder).running[1]
+
+
+def test_claims_are_read_once_however_many_are_others(tmp_path, monkeypatch):
+    study = parse_study({"streams": "split-digits", "rules": "none", "seeds": 20})
+    folder = ResultFolder(tmp_path)
+    folder.check_writable()
+    jobs = [job(run.config, tmp_path) for run in expand(study)]
+    others = Claims(folder.runs_path, replace(Owner.here(), host="far-away"))
+    assert all(others.take(one.config.run_id) for one in jobs[:-1])
+    looks = []
+    look = os.listdir
+    monkeypatch.setattr("lifelong_lb.store.claims.os.listdir", lambda path: looks.append(path) or look(path))
+    queue = RunQueue(folder, jobs, dict.fromkeys(one.config.run_id for one in jobs), Claims(folder.runs_path), Told())
+    assert queue.take() == jobs[-1]
+    assert len(looks) == 2  # and to see that nobody else has come to it
+    assert queue.take() is None
+    assert len(looks) == 3
