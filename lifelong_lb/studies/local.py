@@ -76,7 +76,7 @@ def run_local(queue: RunQueue, limits: Limits) -> None:
 
 
 def record(job: Job, folder: ResultFolder, status: Status, message: str, trace: str = "") -> None:
-    """Publish a run for a process that has published nothing.
+    """Publish a run for a process that has published nothing; what it has saved of itself stays, should it be retried.
 
     Args:
         job: the run.
@@ -90,7 +90,7 @@ def record(job: Job, folder: ResultFolder, status: Status, message: str, trace: 
     with folder.new_run(run) as scratch:
         (scratch / LOG).write_text(f"{log}{message}\n{trace}", encoding="utf-8")
         result = RunRecord(run, config, status, message=message, traceback=trace, environment=job.environment)
-        folder.write_run(result, scratch)
+        folder.write_run(result, scratch, keep_checkpoint=True)
 
 
 def how_it_died(code: int) -> str:

@@ -172,7 +172,11 @@ def complete(studies: Sequence[Study], out: Path, options: Options, watcher: Wat
         session = Session(folder.study_stamp(), options.retry)
     labels = file.labels()
     jobs = [
-        replace(job, logged=LoggedAs(options.loggers, studies[0].name, labels[job.config.run_id]))
+        replace(
+            job,
+            logged=LoggedAs(options.loggers, studies[0].name, labels[job.config.run_id]),
+            limited=options.timeout is not None,
+        )
         for job in _jobs(runs, labels, folder, roots, options.checkpoint_every)
     ]
     _do(jobs, folder, session, partial(EXECUTORS[options.executor], limits=limits), watcher)

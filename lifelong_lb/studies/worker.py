@@ -173,20 +173,17 @@ def _environment(job: Job, device: str) -> dict[str, Any]:
 
 
 def _checkpoints(job: Job, scratch: Path, device: str, alone: bool) -> Checkpoints | None:
-    """Checkpoints of a run; a run that has ended before and is run again begins anew."""
+    """Checkpoints of a run; one that has raised before and is run again finds none, and begins anew."""
     if job.checkpoint_every is None:
         return None
-    folder = ResultFolder(job.out)
-    checkpoint = folder.checkpoint(job.config.run_id)
-    if folder.has_run(job.config.run_id):
-        checkpoint.remove()
+    checkpoint = ResultFolder(job.out).checkpoint(job.config.run_id)
     environment = {key: value for key, value in _environment(job, device).items() if key not in ("commit", "platform")}
     made_by = {"run": job.config.run_id, **environment, "instructions": torch.backends.cpu.get_cpu_capability()}
     if isinstance(job.config.optimizer, External):
         package = job.config.optimizer.target.partition(".")[0]
         made_by[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
     peak = partial(peak_memory, device, alone=alone)
-    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _say, peak)
+    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _say, peak, first=job.limited)
 
 
 _AVALANCHES_OWN = (
