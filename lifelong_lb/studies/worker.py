@@ -13,7 +13,6 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from functools import partial
-from importlib.metadata import version
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -28,16 +27,13 @@ from lifelong_lb.config.optimizers import External
 from lifelong_lb.store import LOG, HowFar, ResultFolder, RunRecord, Status, write_how_far, write_landscape, write_model
 from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
 from lifelong_lb.studies.checkpoints import Checkpoints
+from lifelong_lb.studies.environment import machine, versions
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.loggers.together import Loggers
 from lifelong_lb.studies.loggers.values import values_of
 from lifelong_lb.studies.measured import Progress
 from lifelong_lb.studies.processes import TERMINATED
 from lifelong_lb.studies.run import execute
-
-_PACKAGES = {
-    name.removesuffix("-lib"): version(name) for name in ("torch", "torchvision", "avalanche-lib", "numpy", "pandas")
-}
 
 
 def work_in_process_of_its_own(job: Job) -> None:
@@ -157,18 +153,30 @@ def device_of(wanted: str) -> str:
     return device.type
 
 
-def _environment(job: Job, device: str) -> dict[str, Any]:
+def _what_counts(job: Job, device: str) -> dict[str, Any]:
+    """What must be the same for a run to be gone on from where it stopped."""
     parts = {"rule": job.config.rule, "strategy": job.config.strategy, "stream": job.config.stream}
     extensions = {origin: digest_of(origin) for origin in origins_of({**parts, "model": job.config.model})}
     return {
         **job.environment,
-        "python": platform.python_version(),
-        **_PACKAGES,
-        "platform": platform.platform(),
+        **versions(),
         "machine": platform.machine(),
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "threads": job.threads,
         **({"extensions": extensions} if extensions else {}),
+    }
+
+
+def _environment(job: Job, device: str) -> dict[str, Any]:
+    return {
+        **_what_counts(job, device),
+        **machine(),
+        **({"cuda": torch.version.cuda} if device == "cuda" else {}),
+        "torch_threads": torch.get_num_threads(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
     }
 
 
@@ -177,7 +185,7 @@ def _checkpoints(job: Job, scratch: Path, device: str, alone: bool) -> Checkpoin
     if job.checkpoint_every is None:
         return None
     checkpoint = ResultFolder(job.out).checkpoint(job.config.run_id)
-    environment = {key: value for key, value in _environment(job, device).items() if key not in ("commit", "platform")}
+    environment = {key: value for key, value in _what_counts(job, device).items() if key != "commit"}
     made_by = {"run": job.config.run_id, **environment, "instructions": torch.backends.cpu.get_cpu_capability()}
     if isinstance(job.config.optimizer, External):
         package = job.config.optimizer.target.partition(".")[0]
