@@ -44,6 +44,7 @@ def test_what_is_tried_again_goes_on_unless_it_raised(how, whole, tmp_path):
     run_study(study, tmp_path, workers=1, **options)
     path, record = only_run(tmp_path)
     assert (record.status, record.message) == (status, message)
+    assert {"lifelong_lb", "torch", "python"} <= set(record.environment)
     assert (path.parent / f".{path.name}.checkpoint").exists() == bool(continued)
     run_study(study, tmp_path, workers=1, retry=status, **options)
     (expected_path, expected), (path, record) = only_run(whole), only_run(tmp_path)
