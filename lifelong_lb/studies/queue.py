@@ -108,8 +108,11 @@ class RunQueue:
         Args:
             job: the run.
         """
+        record = self.folder.read_run(job.config.run_id)
+        if record.status == "done":  # its process may have been ended just before it did so
+            self.folder.checkpoint(job.config.run_id).remove()
         self._claims.release(job.config.run_id)
-        self._watcher.ended(job.title, self.folder.read_run(job.config.run_id), elsewhere=False)
+        self._watcher.ended(job.title, record, elsewhere=False)
 
     def put_back(self, job: Job) -> None:
         """Give up a run that was handed out and has not ended.

@@ -233,3 +233,20 @@ def test_claims_are_read_once_however_many_are_others(tmp_path, monkeypatch):
     assert len(looks) == 2  # and to see that nobody else has come to it
     assert queue.take() is None
     assert len(looks) == 3
+
+
+def test_a_checkpoint_that_a_run_could_not_remove_any_more_goes(launchers):
+    launcher, runs = launchers
+    mine, _, _ = launcher()
+    done, failed = mine.take(), mine.take()
+    for one in (done, failed):
+        mine.folder.checkpoint(one.config.run_id).path.mkdir()
+    with mine.folder.new_run(done.config.run_id) as scratch:
+        entries = [(4, j, 0.5) for j in range(5)]
+        record = RunRecord(runs[0], done.config.to_json(), "done", experiences=5, accuracy=entries)
+        mine.folder.write_run(record, scratch, keep_checkpoint=True)
+    with mine.folder.new_run(failed.config.run_id) as scratch:
+        mine.folder.write_run(RunRecord(runs[1], failed.config.to_json(), "failed"), scratch, keep_checkpoint=True)
+    for one in (done, failed):
+        mine.ended(one)
+    assert [mine.folder.checkpoint(run).path.exists() for run in runs] == [False, True]
