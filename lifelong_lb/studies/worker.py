@@ -2,6 +2,7 @@
 
 import contextlib
 import faulthandler
+import io
 import multiprocessing
 import os
 import platform
@@ -133,7 +134,8 @@ def _tell(scratch: Path, progress: Progress, loggers: Loggers) -> None:
 
 
 def _say(line: str) -> None:
-    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)  # noqa: T201  the run's log
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it, in a process that does other things, too
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)  # noqa: T201  the run's log
 
 
 def device_of(wanted: str) -> str:
@@ -225,6 +227,9 @@ def _logged_to(path: Path) -> Iterator[None]:
     with path.open("a", encoding="utf-8") as log:
         sys.stdout.flush()
         sys.stderr.flush()
+        for text in (sys.stdout, sys.stderr):
+            if isinstance(text, io.TextIOWrapper):  # whatever encoding the launcher's terminal has
+                text.reconfigure(encoding="utf-8", errors="backslashreplace")
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
         yield
