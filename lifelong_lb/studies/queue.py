@@ -54,7 +54,7 @@ class RunQueue:
         Returns:
             The run, to be given to :meth:`ended` or :meth:`put_back` afterwards; None when none is free at the moment.
         """
-        known = self._claims.read() if self._open else {}  # once: a shared folder may hold thousands of files
+        known = self._claims.listed() if self._open else {}  # once: a shared folder may hold thousands of files
         for job in list(self._open):
             run = job.config.run_id
             if self._has_ended_elsewhere(job) or not self._claims.take(run, known):

@@ -11,6 +11,7 @@ from tiny import TINY
 
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.store import Claims, HowFar, ResultFolder, RunRecord, Session, StudyFile, folder_status, write_how_far
+from lifelong_lb.store import claims as claims_module
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.studies import Watcher
 from lifelong_lb.studies.job import Job
@@ -250,3 +251,16 @@ def test_a_checkpoint_that_a_run_could_not_remove_any_more_goes(launchers):
     for one in (done, failed):
         mine.ended(one)
     assert [mine.folder.checkpoint(run).path.exists() for run in runs] == [False, True]
+
+
+def test_taking_many_runs_opens_the_claims_of_each_alone(tmp_path, monkeypatch):
+    study = parse_study({"streams": "split-digits", "rules": "none", "seeds": 20})
+    folder = ResultFolder(tmp_path)
+    folder.check_writable()
+    jobs = [job(run.config, tmp_path) for run in expand(study)]
+    opened = []
+    read = claims_module._read
+    monkeypatch.setattr(claims_module, "_read", lambda *claim: opened.append(claim) or read(*claim))
+    queue = RunQueue(folder, jobs, dict.fromkeys(one.config.run_id for one in jobs), Claims(folder.runs_path), Told())
+    assert [queue.take() for _ in jobs] == jobs
+    assert len(opened) == len(jobs)
