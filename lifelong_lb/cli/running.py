@@ -2,7 +2,7 @@
 
 import os
 import signal
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -152,7 +152,8 @@ def _heed_interrupts() -> None:
     def interrupt(*_: object) -> NoReturn:
         for one in signals:
             signal.signal(one, signal.default_int_handler)
-        os.write(2, b"stopping the runs under way; once more stops at once\n")  # safe in the midst of another print
+        with suppress(OSError):  # nobody reads it any more
+            os.write(2, b"stopping the runs under way; once more stops at once\n")  # safe in the midst of another print
         raise KeyboardInterrupt
 
     for one in signals:
