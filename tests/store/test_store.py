@@ -10,8 +10,8 @@ import pytest
 
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.store import Claims, DamagedRunError, ResultFolder, RunRecord, StudyFile, folder_status
-from lifelong_lb.store.files import write_text
 from lifelong_lb.store.checks import checked_record
+from lifelong_lb.store.files import write_text
 
 STUDY = {"streams": "split-digits", "rules": ["none", "sam"], "seeds": 2}
 CONFIG = {part: {"name": "x"} for part in ("stream", "strategy", "rule", "optimizer", "model")}
