@@ -6,6 +6,7 @@ from importlib import import_module
 import typer
 
 from lifelong_lb.cli.app import INTERRUPTED, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, app
+from lifelong_lb.cli.streams import make_patient
 
 for _name in ("running", "reporting", "study_files", "data_sets"):  # the order in which help lists their commands
     import_module(f"{__name__}.{_name}")
@@ -15,6 +16,7 @@ def main() -> None:
     """Entry point of ``lifelong-lb``: a user's mistake ends in one message and exit code 2."""
     from lifelong_lb.config import UserError
 
+    make_patient()
     try:
         code = app(standalone_mode=False)
     except UserError as error:

@@ -16,6 +16,24 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="Look for data sets, and keep them decoded.")
 app.add_typer(data_app, name="data")
 
+
+def folder(text: str) -> Path:
+    """A folder that is named to be written into; an empty name, as of a variable not set, would be the current one.
+
+    Args:
+        text: what was given.
+
+    Returns:
+        Its path.
+
+    Raises:
+        BadParameter: when it is empty.
+    """
+    if not text:
+        raise typer.BadParameter("must name a folder, such as . for the current one; got an empty text")
+    return Path(text)
+
+
 StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file, or preset:NAME.")]
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")]
 DataFolder = Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, FolderArgument, app
+from lifelong_lb.cli.app import folder as named
 from lifelong_lb.cli.ending import conclude
 
 
@@ -23,7 +24,8 @@ def report(
         str, typer.Option(metavar="TEST", help="Test of paired seeds: sign-flip, or wilcoxon for signed ranks.")
     ] = "sign-flip",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where the report of several folders is written.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", parser=named, help="Where the report of several folders is written."),
     ] = None,
     every_figure: Annotated[
         bool, typer.Option("--all-figures", help="Draw single strategies in large reports, too: all of them.")

@@ -2,22 +2,24 @@
 
 import os
 import signal
-import sys
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from lifelong_lb.cli.app import Assignments, DataFolder, StudyArgument, app
+from lifelong_lb.cli.app import Assignments, DataFolder, StudyArgument, app, folder
 from lifelong_lb.cli.ending import conclude
 from lifelong_lb.cli.numbers import number, seconds_or_never, whole_number
+from lifelong_lb.cli.streams import stdout_alone
 
 
 @app.command()
 def run(
     study: StudyArgument,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Result folder; runs found there are kept.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", parser=folder, help="Result folder; runs found there are kept.")
+    ],
     workers: Annotated[
         str | None, typer.Option(metavar="N", help="Runs at a time; default: one a core or GPU.")
     ] = None,
@@ -70,9 +72,8 @@ def run(
     from lifelong_lb.studies.progress import ConsoleWatcher
 
     _heed_interrupts()
-    checked = read_study(study, assignments or ())
-    watcher = JsonWatcher(sys.stdout) if as_json else ConsoleWatcher(Console(stderr=True))
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():  # what else is printed must not get in between
+    with stdout_alone() if as_json else nullcontext() as stream:
+        checked = read_study(study, assignments or ())
         results = run_study(
             checked,
             out,
@@ -87,7 +88,7 @@ def run(
             slurm=parsed_settings(slurm or []),
             runs_per_job=whole_number("--runs-per-job", runs_per_job) or 0,
             gpus_per_run=number("--gpus-per-run", gpus_per_run),
-            watcher=watcher,
+            watcher=ConsoleWatcher(Console(stderr=True)) if stream is None else JsonWatcher(stream),
             loggers=loggers or (),
         )
     asked = {run.config.run_id for run in expand(checked)}
@@ -97,7 +98,9 @@ def run(
 @app.command()
 def tune(
     study: StudyArgument,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder; what is there already is kept.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", parser=folder, help="Folder; what is there already is kept.")
+    ],
     trials: Annotated[
         str | None, typer.Option(metavar="N", help="Trials of each search; default: the study's.")
     ] = None,
@@ -149,7 +152,8 @@ def _heed_interrupts() -> None:
     def interrupt(*_: object) -> NoReturn:
         for one in signals:
             signal.signal(one, signal.default_int_handler)
-        os.write(2, b"stopping the runs under way; once more stops at once\n")  # safe in the midst of another print
+        with suppress(OSError):  # nobody reads it any more
+            os.write(2, b"stopping the runs under way; once more stops at once\n")  # safe in the midst of another print
         raise KeyboardInterrupt
 
     for one in signals:

@@ -9,7 +9,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -88,16 +88,33 @@ def read_claims(runs_path: Path, run: str | None = None) -> dict[str, list[Claim
     Returns:
         Run id to its claims, the one that counts last.
     """
-    found: dict[str, list[Claim]] = {}
+    listed = list_claims(runs_path)
+    wanted = listed if run is None else {run: listed[run]} if run in listed else {}
+    return {run: _read_all(runs_path, run, numbers) for run, numbers in wanted.items()}
+
+
+def list_claims(runs_path: Path) -> dict[str, list[int]]:
+    """Which claims a folder holds, none of which is opened.
+
+    Args:
+        runs_path: the folder of the runs; it need not exist.
+
+    Returns:
+        Run id to the numbers of its claims, rising.
+    """
     try:
         names = os.listdir(runs_path)  # noqa: PTH208  one quick look at what may be many thousands
     except FileNotFoundError:
-        return found
+        return {}
+    found: dict[str, list[int]] = {}
     for name in names:
-        if (matched := _NAME.fullmatch(name)) is not None and run in (None, matched["run"]):
-            claim = _read(runs_path / name, matched["run"], int(matched["number"]))
-            found.setdefault(claim.run, []).append(claim)
-    return {run: sorted(claims, key=lambda claim: claim.number) for run, claims in found.items()}
+        if (matched := _NAME.fullmatch(name)) is not None:
+            found.setdefault(matched["run"], []).append(int(matched["number"]))
+    return {run: sorted(numbers) for run, numbers in found.items()}
+
+
+def _read_all(runs_path: Path, run: str, numbers: Iterable[int]) -> list[Claim]:
+    return [_read(runs_path / f".{run}.claim-{number}", run, number) for number in numbers]
 
 
 def _read(path: Path, run: str, number: int) -> Claim:
@@ -161,16 +178,25 @@ class Claims:
         """Who claims."""
         return self._owner
 
-    def take(self, run: str) -> bool:
+    def listed(self) -> dict[str, list[int]]:
+        """Which claims the folder holds, as :func:`list_claims` finds them.
+
+        Returns:
+            Run id to the numbers of its claims.
+        """
+        return list_claims(self._runs_path)
+
+    def take(self, run: str, known: Mapping[str, Sequence[int]] | None = None) -> bool:
         """Claim a run. Whoever has got it must look whether it was published in the meantime.
 
         Args:
             run: the run's id.
+            known: what :meth:`listed` has found a moment ago; None to look here.
 
         Returns:
             False when it is in other hands, or in these.
         """
-        before = read_claims(self._runs_path, run).get(run, [])
+        before = _read_all(self._runs_path, run, (self.listed() if known is None else known).get(run, []))
         if before and not self._is_left(before[-1]):
             return False
         claim = self._create(run, before[-1].number + 1 if before else 1)

@@ -251,7 +251,7 @@ class ResultFolder:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def checkpoint(self, run: str) -> CheckpointFolder:
-        """Where a run in progress saves what it would need to go on; the folder goes when the run is published.
+        """Where a run in progress saves what it would need to go on.
 
         Args:
             run: the run's id.
@@ -280,6 +280,8 @@ class ResultFolder:
         diagnostics: Sequence[Mapping[str, float]] = (),
         continual: Sequence[tuple[int, int, int, float]] = (),
         confusion: Sequence[tuple[int, int, int, int, int]] = (),
+        *,
+        keep_checkpoint: bool = False,
     ) -> None:
         """Publish a run: its files are completed in the scratch folder, which then takes its final name.
 
@@ -289,13 +291,17 @@ class ResultFolder:
             diagnostics: one mapping a recorded pass.
             continual: accuracies measured during training, the values of :data:`CONTINUAL_COLUMNS`.
             confusion: which classes were predicted, the values of :data:`CONFUSION_COLUMNS`.
+            keep_checkpoint: whether the run may be gone on from its checkpoint when it is tried again.
         """
         write_record(scratch, record, diagnostics, continual, confusion)
         for name in (OWNER, HOW_FAR):
             (scratch / name).unlink(missing_ok=True)
         scratch.chmod(0o755)
+        if not keep_checkpoint and record.status != "done":
+            self.checkpoint(record.run).remove()  # first: whoever tries it again must not find one
         self._publish(record, scratch)
-        self.checkpoint(record.run).remove()
+        if not keep_checkpoint:
+            self.checkpoint(record.run).remove()
 
     def _publish(self, record: RunRecord, scratch: Path) -> None:
         """Give a complete scratch folder its final name. A run that is done is never replaced by another."""
@@ -383,6 +389,8 @@ class ResultFolder:
     def remove_leftovers(self, claims: Claims, run: str = "*") -> None:
         """Remove scratch folders of processes that are gone (of this machine; another machine's are left alone).
 
+        What this machine may have left before it was restarted goes when the run's claim has been taken over.
+
         Args:
             claims: the launcher's; what belongs to runs of other launchers is left to them.
             run: the run whose folders they are; ``"*"`` for all.
@@ -390,13 +398,16 @@ class ResultFolder:
         for scratch in self.runs_path.glob(f".{run}.*"):
             if not scratch.is_dir() or scratch.suffix == CHECKPOINT:
                 continue
+            its_run = scratch.name[1:].rpartition(".")[0]
             try:
-                gone = Owner.from_json(read_mapping(scratch / OWNER)).is_known_to_be_gone()
+                owner = Owner.from_json(read_mapping(scratch / OWNER))
+                restarted = owner.has_this_name() and not owner.can_be_seen()
+                gone = owner.is_known_to_be_gone() or (restarted and claims.holds(its_run))
             except FileNotFoundError:
                 gone = True  # killed before it could say whose it is
             except (OSError, ValueError, TypeError, LookupError):
                 continue
-            if gone and not claims.are_elsewhere(scratch.name[1:].rpartition(".")[0]):
+            if gone and not claims.are_elsewhere(its_run):
                 shutil.rmtree(scratch, ignore_errors=True)
 
     def remove_scratch(self, run: str) -> None:

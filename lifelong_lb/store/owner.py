@@ -5,6 +5,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ class Owner:
         pid: its number.
         started: when it has started, to tell it from a later process with its number: by a clock that nobody sets where
             the platform has one.
+        boot: what its machine, or rather its kernel, was called when that started, to tell machines of one name apart;
+            empty where that is not known, as in what earlier versions have written.
     """
 
     host: str
     space: str
     pid: int
     started: float
+    boot: str = ""
 
     @classmethod
     def here(cls) -> "Owner":
@@ -35,7 +39,7 @@ class Owner:
         """
         started = _started(os.getpid())
         assert started is not None
-        return cls(platform.node(), _space(), os.getpid(), started)
+        return cls(platform.node(), _space(), os.getpid(), started, _boot())
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Owner":
@@ -52,7 +56,8 @@ class Owner:
             TypeError: when one is of no use.
             ValueError: likewise.
         """
-        return cls(str(raw["host"]), str(raw["space"]), int(raw["pid"]), float(raw["started"]))
+        place = str(raw["host"]), str(raw["space"])
+        return cls(*place, int(raw["pid"]), float(raw["started"]), str(raw.get("boot", "")))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values.
@@ -66,7 +71,15 @@ class Owner:
         """Whether it can be known from here if the process is still there.
 
         Returns:
-            True for the processes of this machine.
+            True for the processes of this machine, since it was started.
+        """
+        return self.has_this_name() and self.boot in ("", _boot())
+
+    def has_this_name(self) -> bool:
+        """Whether the process was of a machine called as this one: another, or this one before it was restarted.
+
+        Returns:
+            True also for the processes that can be seen.
         """
         return (self.host, self.space) == (platform.node(), _space())
 
@@ -83,6 +96,15 @@ def _space() -> str:
     """The namespace that process numbers belong to, on Linux."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+@cache
+def _boot() -> str:
+    """What Linux calls the time since it was started."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
 

@@ -43,6 +43,8 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     file = folder.read_study()
     if file is None:
         raise UserError(f"{folder.path}: no study here (study.json is missing)")
+    if folder.runs_path.exists() and not folder.runs_path.is_dir():
+        raise UserError(f"{folder.runs_path}: must be the folder of the runs; it is a file")
     counts: Counter[str] = Counter()
     seeds = file.seeds()
     running, troubles = [], []

@@ -53,6 +53,8 @@ class Checkpoints:
         log: receives a line when a run goes on, or cannot.
         peak: the most memory in use so far in this process, where known.
         clock: seconds of some clock.
+        first: whether the first experience that this process finishes is followed by a checkpoint however short it was:
+            a run that is stopped for its time and tried again gets on then.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class Checkpoints:
         log: Log,
         peak: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        first: bool = False,
     ) -> None:
         self._folder, self._every, self._made_by, self._scratch = folder, every, made_by, scratch
         self._log, self._peak, self._clock = log, peak, clock
         self._last, self._took = clock(), 0.0
-        self._given_up = False
+        self._given_up, self._at_once = False, first
 
     def load(self, stream: Stream, progress: Progress) -> tuple[Assembled, int] | None:
         """Go on where the run stopped.
@@ -111,8 +115,10 @@ class Checkpoints:
             stream: what it learns.
         """
         started = self._clock()
-        if self._given_up or (self._every and started - self._last < max(self._every, OF_THE_TIME * self._took)):
+        due = self._at_once or not self._every or started - self._last >= max(self._every, OF_THE_TIME * self._took)
+        if self._given_up or not due:
             return
+        self._at_once = False
         log = self._scratch / LOG
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         so_far = replace(progress, earlier_peaks=[*progress.earlier_peaks, self._peak()])

@@ -1,10 +1,19 @@
-"""Which code is running."""
+"""Which code is running, with what, and on what."""
 
 import hashlib
+import platform
+import re
 import subprocess
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import lifelong_lb
+from lifelong_lb.studies.limits import cores
+
+_PACKAGES = ("torch", "torchvision", "avalanche-lib", "numpy", "pandas")
+_MODEL = r"^model name\s*:\s*(.+)$"
+_DRIVER = r"^NVRM version:.*?\s(\d+\.[\d.]+)\s"
 
 
 def code_version() -> dict[str, str]:
@@ -23,6 +32,47 @@ def code_version() -> dict[str, str]:
         changed = _git(package, "status", "--porcelain", "--untracked-files=no", "--", ".")
         known["commit"] = commit + ("+changes" if changed else "")
     return known
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on, none of which is imported.
+
+    Returns:
+        Name to version.
+    """
+    from importlib.metadata import version
+
+    packages = {name.removesuffix("-lib"): version(name) for name in _PACKAGES}
+    return {"python": platform.python_version(), **packages}
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """What this machine is.
+
+    Returns:
+        ``platform``, ``processor``, its model as far as it is known, ``cores`` that this process may use,
+        ``memory_gib``, and ``driver``, the version of NVIDIA's, where there is one.
+    """
+    import psutil
+
+    known: dict[str, Any] = {
+        "platform": platform.platform(),
+        "processor": _found(_MODEL, Path("/proc/cpuinfo")) or platform.processor(),
+        "cores": cores(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "driver": _found(_DRIVER, Path("/proc/driver/nvidia/version")),
+    }
+    return {key: value for key, value in known.items() if value}
+
+
+def _found(pattern: str, path: Path) -> str:
+    try:
+        found = re.search(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    except OSError:
+        return ""
+    return found[1].strip() if found else ""
 
 
 def _hash_of(package: Path) -> str:

@@ -1,5 +1,7 @@
 """Executors: they take runs from a queue while they have room, do them, and tell it of each run's end."""
 
+import warnings
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Protocol
 
@@ -27,6 +29,26 @@ class Executor(Protocol):
         """
 
 
+def ready(executor: str, limits: Limits) -> AbstractContextManager[None]:
+    """Reach what an executor needs for its work, before anything is written.
+
+    Args:
+        executor: its name.
+        limits: how much it will take on.
+
+    Returns:
+        What is left when the work is done.
+
+    Raises:
+        UserError: on entering, when that cannot be reached.
+    """
+    if executor == "ray":
+        from lifelong_lb.studies.ray import connected
+
+        return connected(limits)
+    return nullcontext()
+
+
 def run_in_process(queue: RunQueue, limits: Limits) -> None:
     """Do the runs one after the other in this process: for debugging.
 
@@ -34,7 +56,9 @@ def run_in_process(queue: RunQueue, limits: Limits) -> None:
         queue: the runs.
         limits: of which only the first device matters: nobody is there to stop a run.
     """
-    from lifelong_lb.studies.worker import work
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
+        from lifelong_lb.studies.worker import work
 
     while queue.has_more:
         job = queue.take()

@@ -38,6 +38,7 @@ class Job:
         device: what to compute on, as torch knows it; the executor says which where there are several.
         checkpoint_every: seconds of work after which the next experience is followed by a checkpoint; 0 for one after
             each experience, None for no checkpoints.
+        limited: whether the run is stopped when it has used up its time.
         logged: the loggers that are told how it goes, and what they call it; None for no loggers.
     """
 
@@ -49,4 +50,5 @@ class Job:
     environment: dict[str, Any]
     device: str = "cpu"
     checkpoint_every: float | None = None
+    limited: bool = False
     logged: LoggedAs | None = None

@@ -61,6 +61,6 @@ class JsonWatcher(Watcher):
         self._write("end", runs=self._total, statuses=dict(self._statuses))
 
     def _write(self, event: str, **values: object) -> None:
-        line = json.dumps({"event": event, "time": time.time(), **values}, ensure_ascii=False, allow_nan=False)
+        line = json.dumps({"event": event, "time": time.time(), **values}, allow_nan=False)
         self._stream.write(f"{line}\n")
         self._stream.flush()

@@ -9,9 +9,10 @@ from multiprocessing.process import BaseProcess
 
 from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status
 from lifelong_lb.studies.durations import readable
+from lifelong_lb.studies.environment import versions
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.limits import Limits
-from lifelong_lb.studies.processes import TERMINATED, kill, start, terminate
+from lifelong_lb.studies.processes import TERMINATED, kill, start, terminate, was_orphaned
 from lifelong_lb.studies.queue import SECONDS_BETWEEN_LOOKS, RunQueue
 
 SECONDS_FOR_NEWS = 1.0
@@ -41,14 +42,16 @@ def run_local(queue: RunQueue, limits: Limits) -> None:
 
     A server process imports torch and avalanche once and is forked for each run (where the platform cannot fork, each
     process imports for itself). A process that dies without a result is recorded as a failed run, one that takes too
-    long is killed and recorded as ``timeout``. On an exception, Ctrl-C included, the processes under way are ended and
-    their runs leave nothing.
+    long is killed and recorded as ``timeout``. Should the server die, the runs under way go on from their checkpoints
+    in processes of another one, unless that has died, too, while they are. On an exception, Ctrl-C included, the
+    processes under way are ended and their runs leave nothing.
 
     Args:
         queue: the runs.
         limits: how many at a time, on what, and for how long.
     """
     running: dict[int, _Running] = {}
+    orphaned: set[str] = set()
     try:
         while queue.has_more or running:
             while len(running) < limits.workers and (job := queue.take()) is not None:
@@ -59,7 +62,7 @@ def run_local(queue: RunQueue, limits: Limits) -> None:
                 continue
             for sentinel in wait(list(running), timeout=SECONDS_BETWEEN_LOOKS):
                 assert isinstance(sentinel, int)
-                _end(running[sentinel], queue)
+                _end(running[sentinel], queue, orphaned)
                 running.pop(sentinel).process.close()
             for sentinel, one in list(running.items()):
                 if not queue.is_ours(one.job):
@@ -67,7 +70,7 @@ def run_local(queue: RunQueue, limits: Limits) -> None:
                     queue.put_back(one.job)
                 elif limits.seconds is not None and time.monotonic() - one.started >= limits.seconds:
                     kill(one.process)
-                    _end(one, queue, limits.seconds)
+                    _end(one, queue, orphaned, limits.seconds)
                 else:
                     continue
                 running.pop(sentinel).process.close()
@@ -76,7 +79,7 @@ def run_local(queue: RunQueue, limits: Limits) -> None:
 
 
 def record(job: Job, folder: ResultFolder, status: Status, message: str, trace: str = "") -> None:
-    """Publish a run for a process that has published nothing.
+    """Publish a run for a process that has published nothing; what it has saved of itself stays, should it be retried.
 
     Args:
         job: the run.
@@ -86,22 +89,25 @@ def record(job: Job, folder: ResultFolder, status: Status, message: str, trace: 
         trace: what there is to say at length.
     """
     config, run = job.config.to_json(), job.config.run_id
-    log = folder.salvaged_log(run)
+    log, environment = folder.salvaged_log(run), {**job.environment, **versions()}
     with folder.new_run(run) as scratch:
         (scratch / LOG).write_text(f"{log}{message}\n{trace}", encoding="utf-8")
-        result = RunRecord(run, config, status, message=message, traceback=trace, environment=job.environment)
-        folder.write_run(result, scratch)
+        result = RunRecord(run, config, status, message=message, traceback=trace, environment=environment)
+        folder.write_run(result, scratch, keep_checkpoint=True)
 
 
-def how_it_died(code: int) -> str:
+def how_it_died(code: int, orphaned: bool = False) -> str:
     """Why there is nothing of a run whose process has ended.
 
     Args:
         code: the exit code; -n for signal n.
+        orphaned: whether the process that had forked it has died, and the exit code means nothing.
 
     Returns:
         A message.
     """
+    if orphaned:
+        return "the server of processes, which starts those of runs, has died while the run was under way"
     number = signal.SIGTERM if code == TERMINATED else -code
     how = f"was killed by signal {number:d}" if number > 0 else f"ended with exit code {code}"
     return f"the run's process {how}{' (out of memory?)' if code == -9 else ''}"
@@ -125,17 +131,22 @@ def _start(job: Job, running: Collection[_Running], limits: Limits) -> _Running:
     return _Running(job, place, start(replace(job, device=limits.device(place))), time.monotonic())
 
 
-def _end(one: _Running, queue: RunQueue, limit: float | None = None) -> None:
+def _end(one: _Running, queue: RunQueue, orphaned: set[str], limit: float | None = None) -> None:
     """See a run off whose process has ended, by itself or because it had used up its time."""
     one.process.join()
+    lost = limit is None and was_orphaned(one.process)
+    if lost:
+        terminate([one.process])  # it may be at work still
     if not queue.was_published(one.job):
         if limit is None:
             time.sleep(SECONDS_FOR_NEWS)
-        if not queue.is_ours(one.job):
+        again = lost and one.job.config.run_id not in orphaned
+        if again or not queue.is_ours(one.job):
+            orphaned.update([one.job.config.run_id] if lost else [])
             queue.put_back(one.job)
             return
         if limit is None:
-            record(one.job, queue.folder, "failed", how_it_died(one.process.exitcode or 0))
+            record(one.job, queue.folder, "failed", how_it_died(one.process.exitcode or 0, lost))
         else:
             record(one.job, queue.folder, "timeout", how_it_was_late(limit))
     queue.ended(one.job)

@@ -4,10 +4,13 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
+from weakref import WeakKeyDictionary
 
 from lifelong_lb.studies.job import Job
 
@@ -17,7 +20,13 @@ SECONDS_TO_UNWIND = 10.0
 """How long the process of an interrupted run has for ending by itself."""
 TERMINATED = 143
 """Exit code of a run's process that was told to end, as shells have it."""
+SECONDS_TO_BE_SEEN = 1.0
+"""How long after it has closed its pipes a process that dies may still seem to be there."""
+NOT_KNOWN = 255
+"""What multiprocessing takes for the exit code of a process whose server has died and cannot tell it."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_SERVERS: WeakKeyDictionary[BaseProcess, int] = WeakKeyDictionary()
+"""Which process had forked a run's."""
 
 
 def start(job: Job) -> BaseProcess:
@@ -33,11 +42,55 @@ def start(job: Job) -> BaseProcess:
     context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
     if can_fork:
         context.set_forkserver_preload(["lifelong_lb.studies.worker"])
+    try:
+        return _started(context, job)
+    except (ConnectionError, EOFError):  # the server has died just now: another one does it
+        return _started(context, job)
+
+
+def _started(context: BaseContext, job: Job) -> BaseProcess:
     with _clean_start(job.threads):
-        process = context.Process(target=_target, args=(job,), name=f"run-{job.config.run_id}")  # type: ignore[attr-defined]
+        process: BaseProcess = context.Process(target=_target, args=(job,), name=f"run-{job.config.run_id}")  # type: ignore[attr-defined]
         process.start()
-    started: BaseProcess = process
-    return started
+    if (server := _server()) is not None:
+        _SERVERS[process] = server
+    return process
+
+
+def _server() -> int | None:
+    """The process that forks those of runs."""
+    module = sys.modules.get("multiprocessing.forkserver")
+    pid: int | None = getattr(getattr(module, "_forkserver", None), "_forkserver_pid", None)
+    return pid
+
+
+def was_orphaned(process: BaseProcess) -> bool:
+    """Whether the server that had forked a process has died, so that nothing is known of the process.
+
+    It may still be there, and is ended by :func:`terminate` then.
+
+    Args:
+        process: one that seems to have ended.
+
+    Returns:
+        True when that is so.
+    """
+    server = _SERVERS.get(process)
+    if server is None or process.exitcode != NOT_KNOWN:
+        return False
+    until = time.monotonic() + SECONDS_TO_BE_SEEN
+    while (there := _is_there(server)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not there
+
+
+def _is_there(pid: int) -> bool:
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill(process: BaseProcess) -> None:
@@ -74,11 +127,25 @@ def terminate(processes: Sequence[BaseProcess]) -> None:
 def _kill_group(process: BaseProcess) -> None:
     """Kill a process that is there, and all others of the group that it leads."""
     if not process.is_alive():
+        if was_orphaned(process):
+            _kill_orphan(process.pid)
         return
     if hasattr(os, "killpg") and process.pid is not None:
         with suppress(ProcessLookupError, PermissionError):  # ended, or not yet the leader of its group
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()
+
+
+def _kill_orphan(pid: int | None) -> None:
+    """Kill a process that nobody waits for, with its group, and see that it is gone."""
+    if pid is None:
+        return
+    for kill_it in (os.killpg, os.kill):  # it may not lead its group yet
+        with suppress(ProcessLookupError, PermissionError):
+            kill_it(pid, signal.SIGKILL)
+    until = time.monotonic() + SECONDS_TO_UNWIND
+    while _is_there(pid) and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _target(job: Job) -> None:

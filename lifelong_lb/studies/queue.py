@@ -54,9 +54,10 @@ class RunQueue:
         Returns:
             The run, to be given to :meth:`ended` or :meth:`put_back` afterwards; None when none is free at the moment.
         """
+        known = self._claims.listed() if self._open else {}  # once: a shared folder may hold thousands of files
         for job in list(self._open):
             run = job.config.run_id
-            if self._has_ended_elsewhere(job) or not self._claims.take(run):
+            if self._has_ended_elsewhere(job) or not self._claims.take(run, known):
                 continue
             if self._has_ended_elsewhere(job):  # and was given up, just before it was claimed here
                 self._claims.release(run)
@@ -107,8 +108,11 @@ class RunQueue:
         Args:
             job: the run.
         """
+        record = self.folder.read_run(job.config.run_id)
+        if record.status == "done":  # its process may have been ended just before it did so
+            self.folder.checkpoint(job.config.run_id).remove()
         self._claims.release(job.config.run_id)
-        self._watcher.ended(job.title, self.folder.read_run(job.config.run_id), elsewhere=False)
+        self._watcher.ended(job.title, record, elsewhere=False)
 
     def put_back(self, job: Job) -> None:
         """Give up a run that was handed out and has not ended.

@@ -1,9 +1,11 @@
 """The Ray executor: a task a run."""
 
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lifelong_lb.config import UserError
 from lifelong_lb.studies.errand import Parcel
@@ -20,6 +22,8 @@ SECONDS_BETWEEN_LOOKS = 1.0
 """How often to look whether all runs under way are still this launcher's."""
 SECONDS_TO_UNWIND = 15.0
 """How long cancelled tasks have for ending by themselves."""
+SECONDS_TO_ANSWER = 5.0
+"""How long the machine that ``$RAY_ADDRESS`` names may take for accepting a connection; Ray would try for minutes."""
 RETRIES = 3
 """How often a task is begun again whose process, or machine, has died."""
 
@@ -34,7 +38,7 @@ def run_ray(queue: RunQueue, limits: Limits) -> None:
         queue: the runs.
         limits: how many tasks at a time, on what, and how long a run may take.
     """
-    with _connected(limits):
+    with connected(limits):
         import ray
 
         begin = ray.remote(do_all).options(
@@ -60,8 +64,21 @@ def run_ray(queue: RunQueue, limits: Limits) -> None:
 
 
 @contextmanager
-def _connected(limits: Limits) -> Iterator[None]:
-    """Be connected with the caller's cluster or that of ``$RAY_ADDRESS``, else with one that is gone afterwards."""
+def connected(limits: Limits) -> Iterator[None]:
+    """Be connected with the caller's cluster or that of ``$RAY_ADDRESS``, else with one that is gone afterwards.
+
+    Args:
+        limits: how much is to be done there.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        UserError: when there is no such cluster, or it cannot do that.
+    """
+    address = os.environ.get("RAY_ADDRESS", "")
+    if address:
+        _check(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
@@ -69,13 +86,13 @@ def _connected(limits: Limits) -> Iterator[None]:
         yield
         return
     told = {"log_to_driver": False, "logging_level": "ERROR"}
-    elsewhere = bool(os.environ.get("RAY_ADDRESS"))
-    if elsewhere:
-        ray.init(address="auto", **told)
+    if address:
+        _begin(f"RAY_ADDRESS {address}: Ray cannot be reached there", address="auto", **told)
     else:
-        ray.init(address="local", num_cpus=min(limits.workers, cores()), include_dashboard=False, **told)
+        here = {"address": "local", "num_cpus": min(limits.workers, cores()), "include_dashboard": False}
+        _begin("Ray cannot be started on this machine", **here, **told)
     try:
-        if not elsewhere and ray.cluster_resources().get("GPU", 0) < limits.cluster.gpus_per_run:
+        if not address and ray.cluster_resources().get("GPU", 0) < limits.cluster.gpus_per_run:
             raise UserError(
                 f"gpus_per_run {limits.cluster.gpus_per_run}: Ray finds no GPU on this machine, and RAY_ADDRESS names "
                 "no cluster"
@@ -83,6 +100,31 @@ def _connected(limits: Limits) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check(address: str) -> None:
+    """See that somebody answers at an address that has a host and a port."""
+    if address in ("auto", "local"):
+        return
+    parts = re.fullmatch(r"(?:ray://)?(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})", address)
+    if parts is None or not 0 < int(parts[3]) < 2**16:
+        raise UserError(f"RAY_ADDRESS must be HOST:PORT, such as head:6379; got {address!r}")
+    try:
+        socket.create_connection((parts[1] or parts[2], int(parts[3])), timeout=SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise UserError(f"RAY_ADDRESS {address}: nobody answers there ({error.strerror or error})") from None
+
+
+def _begin(trouble: str, **settings: Any) -> None:
+    """``ray.init``, whose errors are of many kinds: no such cluster, another version, a token that is wrong."""
+    import ray
+
+    try:
+        ray.init(**settings)
+    except Exception as error:  # noqa: BLE001
+        ray.shutdown()
+        said = str(error).strip() or type(error).__name__
+        raise UserError(f"{trouble}: {said.splitlines()[0]}") from None
 
 
 def _end(task: "ObjectRef", job: Job, queue: RunQueue) -> None:

@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lifelong_lb.store import HowFar, RunRecord, read_how_far
@@ -18,7 +18,8 @@ SECONDS_BETWEEN_LOOKS = 2.0
 class Relay(Watcher):
     """Hands on to a watcher, a call at a time whichever thread it comes from, and keeps the tables up to date.
 
-    Between entering and leaving, a thread looks how far the runs that were begun here have come.
+    Between entering and leaving, a thread looks how far the runs that were begun here have come. A watcher that finds
+    its reader gone is told no more; that is no reason to stop.
 
     Args:
         watcher: is told everything, each experience once.
@@ -45,12 +46,12 @@ class Relay(Watcher):
 
     def start(self, total: int, present: Mapping[str, int]) -> None:
         """Hand it on."""
-        with self._lock:
+        with self._alone():
             self._watcher.start(total, present)
 
     def begun(self, run: str, title: str) -> None:
         """Hand it on."""
-        with self._lock:
+        with self._alone():
             self._titles[run], self._told[run] = title, 0
             self._watcher.begun(run, title)
 
@@ -61,12 +62,12 @@ class Relay(Watcher):
             run: its id.
             how_far: how far it has come.
         """
-        with self._lock:
+        with self._alone():
             self._tell(run, how_far)
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
         """Hand it on, with what is new about its experiences; bring the tables up to date if that was long ago."""
-        with self._lock:
+        with self._alone():
             self._tell(record.run, HowFar.of(record.experiences, record.accuracy))
             self._titles.pop(record.run, None)
             self._watcher.ended(title, record, elsewhere=elsewhere)
@@ -76,19 +77,27 @@ class Relay(Watcher):
 
     def given_up(self, run: str) -> None:
         """Hand it on."""
-        with self._lock:
+        with self._alone():
             del self._titles[run]
             self._watcher.given_up(run)
 
     def waiting(self, runs: int) -> None:
         """Hand it on."""
-        with self._lock:
+        with self._alone():
             self._watcher.waiting(runs)
 
     def stop(self) -> None:
         """Hand it on."""
-        with self._lock:
+        with self._alone():
             self._watcher.stop()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except BrokenPipeError:
+                self._watcher = Watcher()
 
     def _tell(self, run: str, how_far: HowFar) -> None:
         if run not in self._titles:

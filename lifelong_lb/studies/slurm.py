@@ -1,10 +1,13 @@
 """The SLURM executor: jobs of the cluster, submitted through submitit, each of which does some runs."""
 
 import math
+import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lifelong_lb.config import UserError
@@ -131,7 +134,8 @@ def _submit(
     parcels = [Parcel.of([queue.errand(job) for job in bunch]) for bunch in bunches]
     n = len(parcels)
     try:
-        jobs = executor.map_array(Work(), parcels, [limits.devices[0]] * n, [limits.seconds] * n)
+        with _controllers_log(queue.folder.path / "submitit", limits):
+            jobs = executor.map_array(Work(), parcels, [limits.devices[0]] * n, [limits.seconds] * n)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         for bunch in bunches:
             for job in bunch:
@@ -141,6 +145,23 @@ def _submit(
         time.sleep(SECONDS_AFTER_REFUSAL)
         return []
     return [_Submitted(job, list(bunch)) for job, bunch in zip(jobs, bunches, strict=True)]
+
+
+@contextmanager
+def _controllers_log(folder: Path, limits: Limits) -> Iterator[None]:
+    """Keep from the terminal what submitit's processes on this machine say of being cancelled; they inherit stderr."""
+    if limits.cluster.slurm.get("cluster") != "local":
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = os.dup(2)
+    try:
+        with (folder / "controllers.log").open("ab") as log:
+            os.dup2(log.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _take(queue: RunQueue, runs: int) -> list[Job]:

@@ -23,7 +23,7 @@ from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, S
 from lifelong_lb.studies.cluster import PACKAGES, Cluster
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.environment import code_version
-from lifelong_lb.studies.executors import EXECUTORS
+from lifelong_lb.studies.executors import EXECUTORS, ready
 from lifelong_lb.studies.job import Job, LoggedAs
 from lifelong_lb.studies.limits import Limits
 from lifelong_lb.studies.loggers.kinds import check_loggers
@@ -128,6 +128,8 @@ def run_study(
     place = None if data is None else Path(data)
     cluster = Cluster(slurm or {}, runs_per_job, gpus_per_run)
     options = Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called, cluster)
+    if not os.fspath(out):
+        raise UserError("out must name a folder, such as . for the current one; got an empty text")
     study = as_study(config)
     if study.tuning is not None:
         raise UserError(
@@ -165,6 +167,21 @@ def complete(studies: Sequence[Study], out: Path, options: Options, watcher: Wat
         _try_out_optimizers(study)
     _try_out_models(runs)
     roots = _checked_data(studies, options)
+    with ready(options.executor, limits):
+        _complete(studies, runs, folder, roots, options, limits, watcher)
+    return folder
+
+
+def _complete(
+    studies: Sequence[Study],
+    runs: Sequence[GridRun],
+    folder: ResultFolder,
+    roots: tuple[Path, ...],
+    options: Options,
+    limits: Limits,
+    watcher: Watcher,
+) -> None:
+    """Write what the studies are, and do those of their runs that are missing."""
     folder.check_writable()
     with folder.locked():
         file = _merged(folder, studies)
@@ -172,11 +189,14 @@ def complete(studies: Sequence[Study], out: Path, options: Options, watcher: Wat
         session = Session(folder.study_stamp(), options.retry)
     labels = file.labels()
     jobs = [
-        replace(job, logged=LoggedAs(options.loggers, studies[0].name, labels[job.config.run_id]))
+        replace(
+            job,
+            logged=LoggedAs(options.loggers, studies[0].name, labels[job.config.run_id]),
+            limited=options.timeout is not None,
+        )
         for job in _jobs(runs, labels, folder, roots, options.checkpoint_every)
     ]
     _do(jobs, folder, session, partial(EXECUTORS[options.executor], limits=limits), watcher)
-    return folder
 
 
 def _do(
@@ -245,7 +265,9 @@ def _check_options(options: Options) -> None:
         if not 0 < options.timeout < math.inf:
             raise UserError(f"timeout must be a positive number of seconds; got {options.timeout!r}")
         if options.executor == "in-process":
-            raise UserError("timeout needs the executor local: nobody could stop a run that is done in this process")
+            raise UserError(
+                "timeout needs the executor local, slurm or ray: nobody could stop a run that is done in this process"
+            )
     options.cluster.check(options.executor, options.device, options.timeout)
     if options.checkpoint_every is not None and not 0 <= options.checkpoint_every < float("inf"):
         raise UserError(f"checkpoint_every must be a number of seconds >= 0, or None; got {options.checkpoint_every}")

@@ -10,7 +10,7 @@ from lifelong_lb.store import Status
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.errand import Errand, Parcel
 from lifelong_lb.studies.local import SECONDS_FOR_NEWS, how_it_died, how_it_was_late, record
-from lifelong_lb.studies.processes import TERMINATED, kill, start, terminate
+from lifelong_lb.studies.processes import TERMINATED, kill, start, terminate, was_orphaned
 
 SECONDS_BETWEEN_LOOKS = 1.0
 """How often to look whether a run has used up its time."""
@@ -68,7 +68,7 @@ def do(errand: Errand, seconds: float | None) -> None:
     until = time.monotonic() + (SECONDS_TO_BE_ENDED if code in _TOLD_TO_END else SECONDS_FOR_NEWS)
     while time.monotonic() < until and errand.holder() == errand.owner:
         time.sleep(SECONDS_BETWEEN_LOOKS)
-    _record(errand, "failed", how_it_died(code))
+    _record(errand, "failed", how_it_died(code, was_orphaned(process)))
 
 
 def _watch(process: BaseProcess, errand: Errand, started: float, seconds: float | None) -> bool:

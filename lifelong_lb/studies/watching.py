@@ -45,7 +45,9 @@ class Watcher:
         """
 
     def given_up(self, run: str) -> None:
-        """Called when a run that was begun here is left to another launcher, which took this one for dead.
+        """Called when a run that was begun here is put back.
+
+        It is left to another launcher, which took this one for dead, or begun again, as what it needed had died.
 
         Args:
             run: its id.

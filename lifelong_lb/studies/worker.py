@@ -2,6 +2,7 @@
 
 import contextlib
 import faulthandler
+import io
 import multiprocessing
 import os
 import platform
@@ -13,7 +14,6 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from functools import partial
-from importlib.metadata import version
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,13 @@ from lifelong_lb.config.optimizers import External
 from lifelong_lb.store import LOG, HowFar, ResultFolder, RunRecord, Status, write_how_far, write_landscape, write_model
 from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
 from lifelong_lb.studies.checkpoints import Checkpoints
+from lifelong_lb.studies.environment import machine, versions
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.loggers.together import Loggers
 from lifelong_lb.studies.loggers.values import values_of
 from lifelong_lb.studies.measured import Progress
 from lifelong_lb.studies.processes import TERMINATED
 from lifelong_lb.studies.run import execute
-
-_PACKAGES = {
-    name.removesuffix("-lib"): version(name) for name in ("torch", "torchvision", "avalanche-lib", "numpy", "pandas")
-}
 
 
 def work_in_process_of_its_own(job: Job) -> None:
@@ -137,7 +134,8 @@ def _tell(scratch: Path, progress: Progress, loggers: Loggers) -> None:
 
 
 def _say(line: str) -> None:
-    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)  # noqa: T201  the run's log
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it, in a process that does other things, too
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)  # noqa: T201  the run's log
 
 
 def device_of(wanted: str) -> str:
@@ -157,14 +155,13 @@ def device_of(wanted: str) -> str:
     return device.type
 
 
-def _environment(job: Job, device: str) -> dict[str, Any]:
+def _what_counts(job: Job, device: str) -> dict[str, Any]:
+    """What must be the same for a run to be gone on from where it stopped."""
     parts = {"rule": job.config.rule, "strategy": job.config.strategy, "stream": job.config.stream}
     extensions = {origin: digest_of(origin) for origin in origins_of({**parts, "model": job.config.model})}
     return {
         **job.environment,
-        "python": platform.python_version(),
-        **_PACKAGES,
-        "platform": platform.platform(),
+        **versions(),
         "machine": platform.machine(),
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "threads": job.threads,
@@ -172,21 +169,31 @@ def _environment(job: Job, device: str) -> dict[str, Any]:
     }
 
 
+def _environment(job: Job, device: str) -> dict[str, Any]:
+    return {
+        **_what_counts(job, device),
+        **machine(),
+        **({"cuda": torch.version.cuda} if device == "cuda" else {}),
+        "torch_threads": torch.get_num_threads(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+    }
+
+
 def _checkpoints(job: Job, scratch: Path, device: str, alone: bool) -> Checkpoints | None:
-    """Checkpoints of a run; a run that has ended before and is run again begins anew."""
+    """Checkpoints of a run; one that has raised before and is run again finds none, and begins anew."""
     if job.checkpoint_every is None:
         return None
-    folder = ResultFolder(job.out)
-    checkpoint = folder.checkpoint(job.config.run_id)
-    if folder.has_run(job.config.run_id):
-        checkpoint.remove()
-    environment = {key: value for key, value in _environment(job, device).items() if key not in ("commit", "platform")}
+    checkpoint = ResultFolder(job.out).checkpoint(job.config.run_id)
+    environment = {key: value for key, value in _what_counts(job, device).items() if key != "commit"}
     made_by = {"run": job.config.run_id, **environment, "instructions": torch.backends.cpu.get_cpu_capability()}
     if isinstance(job.config.optimizer, External):
         package = job.config.optimizer.target.partition(".")[0]
         made_by[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
     peak = partial(peak_memory, device, alone=alone)
-    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _say, peak)
+    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _say, peak, first=job.limited)
 
 
 _AVALANCHES_OWN = (
@@ -220,6 +227,9 @@ def _logged_to(path: Path) -> Iterator[None]:
     with path.open("a", encoding="utf-8") as log:
         sys.stdout.flush()
         sys.stderr.flush()
+        for text in (sys.stdout, sys.stderr):
+            if isinstance(text, io.TextIOWrapper):  # whatever encoding the launcher's terminal has
+                text.reconfigure(encoding="utf-8", errors="backslashreplace")
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
         yield

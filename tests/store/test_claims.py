@@ -1,5 +1,6 @@
 """Claims: a run is in one launcher's hands at a time, and in none that is dead."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lifelong_lb.store import Claims, read_claims
+from lifelong_lb.store import Claims, ResultFolder, read_claims
 from lifelong_lb.store.claims import SECONDS_OF_SILENCE
 from lifelong_lb.store.owner import Owner
 
@@ -161,3 +162,40 @@ def test_a_full_disk_leaves_no_claim(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         claims.take("abc")
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_a_machine_of_the_same_name_is_another(tmp_path):
+    """What tells them apart is what their kernels call the time since they were started."""
+    other, clock = replace(HERE, boot="another", pid=2**22 + 1), Clock()
+    assert HERE.boot or not Path("/proc/sys/kernel/random/boot_id").exists()
+    assert not other.can_be_seen()
+    assert Claims(tmp_path, other).take("abc")
+    claims = Claims(tmp_path, HERE, clock)
+    assert not claims.take("abc")
+    clock.now += SECONDS_OF_SILENCE
+    assert claims.take("abc")
+
+
+def test_claims_that_say_nothing_of_that_are_read_as_before(tmp_path):
+    earlier = replace(HERE, boot="", pid=2**22 + 1)
+    claim = tmp_path / ".abc.claim-1"
+    claim.write_text(json.dumps({"since": 1.0, "began": 0, "retry": [], **earlier.to_json()}))
+    raw = json.loads(claim.read_text())
+    del raw["boot"]
+    claim.write_text(json.dumps(raw))
+    assert read_claims(tmp_path)["abc"][0].owner == earlier
+    assert Claims(tmp_path).take("abc")
+
+
+def test_what_a_machine_left_before_a_restart_goes_with_its_claim(tmp_path):
+    folder, before = ResultFolder(tmp_path), replace(HERE, boot="before")
+    scratches = [folder.runs_path / f".{run}.xyz" for run in ("abc", "def")]
+    for scratch in scratches:
+        scratch.mkdir(parents=True)
+        (scratch / "owner.json").write_text(json.dumps(before.to_json()))
+    claims = Claims(folder.runs_path)
+    folder.remove_leftovers(claims)
+    assert all(scratch.exists() for scratch in scratches)
+    assert claims.take("abc")
+    folder.remove_leftovers(claims)
+    assert [scratch.exists() for scratch in scratches] == [False, True]

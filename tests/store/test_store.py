@@ -2,6 +2,7 @@
 
 import errno
 import json
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.store import Claims, DamagedRunError, ResultFolder, RunRecord, StudyFile, folder_status
+from lifelong_lb.store.checks import checked_record
 from lifelong_lb.store.files import write_text
 
 STUDY = {"streams": "split-digits", "rules": ["none", "sam"], "seeds": 2}
@@ -264,3 +266,16 @@ def test_a_run_that_is_another_than_its_folder_says_is_missing_and_replaced(tmp_
     write(folder, right)
     assert folder.read_run(first.run, 0) == right
     assert folder_status(folder).counts == {"missing": 1, "done": 1}
+
+
+def test_a_number_of_experiences_that_no_run_has_takes_no_memory():
+    """A set of that many numbers would take two hundred megabytes."""
+    T = 3_000_000
+    raw = {"run": "abc", "config": CONFIG, "status": "done", "experiences": T, "accuracy": [(T - 1, 0, 0.5)]}
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="accuracies after the last experience are missing"):
+            checked_record(raw)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()

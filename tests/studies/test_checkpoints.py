@@ -224,10 +224,11 @@ def test_what_cannot_be_saved_is_told_and_the_run_goes_on(tmp_path):
 def test_a_checkpoint_is_written_when_there_was_enough_work(tmp_path):
     """A clock that says 0, 1, 2, ...: an experience and a look at it take a second, a checkpoint two."""
 
-    def written_after(every):
+    def written_after(every, first=False):
         clock, written = count().__next__, []
-        folder = CheckpointFolder(tmp_path / str(every))
-        checkpoints = Checkpoints(folder, every, {}, tmp_path, lambda line: None, clock=lambda: float(clock()))
+        folder = CheckpointFolder(tmp_path / f"{every}{first}")
+        told = {"log": lambda line: None, "clock": lambda: float(clock())}
+        checkpoints = Checkpoints(folder, every, {}, tmp_path, **told, first=first)
         progress = Progress(data={"sha256": "", "arrangement": ""})
         stream = SimpleNamespace(train=[], test=[])
         for i in range(40):
@@ -239,6 +240,7 @@ def test_a_checkpoint_is_written_when_there_was_enough_work(tmp_path):
     assert written_after(0) == list(range(40))
     assert written_after(3) == [2, 32]  # then not before thirty times what the first one took
     assert written_after(34) == [33]
+    assert written_after(34, first=True) == [0, 34]
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,7 @@ def test_the_same_bytes_whatever_the_number_of_workers(finished, tmp_path):
     told = Counter(event["event"] for event in events)
     assert told == {"start": 1, "run started": 8, "experience ended": 40, "run ended": 8, "end": 1}
     assert "8 of 8 runs done" in done.stderr
+    assert "Warning" not in done.stderr
     assert (tmp_path / "one" / "accuracy.csv").read_bytes() == (finished.out / "accuracy.csv").read_bytes()
 
 

@@ -1,15 +1,17 @@
 """Runs done by tasks of Ray, on a cluster of one machine that is there for this test alone."""
 
 import os
+import re
+import socket
 import sys
 from importlib.util import find_spec
 from types import SimpleNamespace
 
 import killing
 import pytest
-from tiny import command, write_study
+from tiny import TINY, command, write_study
 
-from lifelong_lb import load_results
+from lifelong_lb import load_results, run_study
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.store import Claims, ResultFolder
 from lifelong_lb.studies import Watcher
@@ -17,7 +19,7 @@ from lifelong_lb.studies.cluster import Cluster
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.limits import Limits
 from lifelong_lb.studies.queue import RunQueue
-from lifelong_lb.studies.ray import run_ray
+from lifelong_lb.studies.ray import connected, run_ray
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
@@ -134,3 +136,47 @@ def test_tasks_are_cancelled_when_the_launcher_is_interrupted(launch, tmp_path):
 def test_gpus_that_this_machine_does_not_have(launch):
     with pytest.raises(UserError, match="gpus_per_run 0.25: Ray finds no GPU on this machine"):
         launch(None, gpus=0.25)
+
+
+@pytest.fixture
+def nobody():
+    """A port of this machine at which nobody answers."""
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        yield place.getsockname()[1]
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("nonsense", "RAY_ADDRESS must be HOST:PORT, such as head:6379; got 'nonsense'"),
+        ("head:70000", "RAY_ADDRESS must be HOST:PORT, such as head:6379; got 'head:70000'"),
+        ("127.0.0.1:{nobody}", "RAY_ADDRESS 127.0.0.1:{nobody}: nobody answers there (Connection refused)"),
+        ("ray://[::1]:{nobody}", "RAY_ADDRESS ray://[::1]:{nobody}: nobody answers there ("),
+    ],
+)
+def test_an_address_without_a_cluster_is_told_before_anything_is_written(
+    address, message, nobody, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("RAY_ADDRESS", address.format(nobody=nobody))
+    with pytest.raises(UserError, match=re.escape(message.format(nobody=nobody))):
+        run_study(TINY, tmp_path / "out", executor="ray")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_ray_says_of_an_address_is_told_in_a_line(monkeypatch):
+    """A token that is wrong, another version, another service: it has an error of its own for each."""
+    ray = Ray(None)
+    ray.init = lambda **_: (_ for _ in ()).throw(RuntimeError("Invalid token.\nAt length."))
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    limits = Limits.of_cluster(2, "auto", None, Cluster())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(UserError) as told, connected(limits):
+            pass
+    assert str(told.value) == f"RAY_ADDRESS {address}: Ray cannot be reached there: Invalid token."
+    monkeypatch.delenv("RAY_ADDRESS")
+    with pytest.raises(UserError, match="^Ray cannot be started on this machine: Invalid token.$"), connected(limits):
+        pass

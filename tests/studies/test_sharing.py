@@ -11,6 +11,7 @@ from tiny import TINY
 
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.store import Claims, HowFar, ResultFolder, RunRecord, Session, StudyFile, folder_status, write_how_far
+from lifelong_lb.store import claims as claims_module
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.studies import Watcher
 from lifelong_lb.studies.job import Job
@@ -216,3 +217,50 @@ def test_status_says_in_whose_hands_a_run_is(launchers):
         assert line.endswith("; 2 of 5 experiences learnt, average accuracy so far 0.800")
     os.utime(mine.folder.runs_path / f".{runs[1]}.claim-1", (1, 1))
     assert "process 7 on far-away, which has given no sign of life for " in folder_status(mine.folder).running[1]
+
+
+def test_claims_are_read_once_however_many_are_others(tmp_path, monkeypatch):
+    study = parse_study({"streams": "split-digits", "rules": "none", "seeds": 20})
+    folder = ResultFolder(tmp_path)
+    folder.check_writable()
+    jobs = [job(run.config, tmp_path) for run in expand(study)]
+    others = Claims(folder.runs_path, replace(Owner.here(), host="far-away"))
+    assert all(others.take(one.config.run_id) for one in jobs[:-1])
+    looks = []
+    look = os.listdir
+    monkeypatch.setattr("lifelong_lb.store.claims.os.listdir", lambda path: looks.append(path) or look(path))
+    queue = RunQueue(folder, jobs, dict.fromkeys(one.config.run_id for one in jobs), Claims(folder.runs_path), Told())
+    assert queue.take() == jobs[-1]
+    assert len(looks) == 2  # and to see that nobody else has come to it
+    assert queue.take() is None
+    assert len(looks) == 3
+
+
+def test_a_checkpoint_that_a_run_could_not_remove_any_more_goes(launchers):
+    launcher, runs = launchers
+    mine, _, _ = launcher()
+    done, failed = mine.take(), mine.take()
+    for one in (done, failed):
+        mine.folder.checkpoint(one.config.run_id).path.mkdir()
+    with mine.folder.new_run(done.config.run_id) as scratch:
+        entries = [(4, j, 0.5) for j in range(5)]
+        record = RunRecord(runs[0], done.config.to_json(), "done", experiences=5, accuracy=entries)
+        mine.folder.write_run(record, scratch, keep_checkpoint=True)
+    with mine.folder.new_run(failed.config.run_id) as scratch:
+        mine.folder.write_run(RunRecord(runs[1], failed.config.to_json(), "failed"), scratch, keep_checkpoint=True)
+    for one in (done, failed):
+        mine.ended(one)
+    assert [mine.folder.checkpoint(run).path.exists() for run in runs] == [False, True]
+
+
+def test_taking_many_runs_opens_the_claims_of_each_alone(tmp_path, monkeypatch):
+    study = parse_study({"streams": "split-digits", "rules": "none", "seeds": 20})
+    folder = ResultFolder(tmp_path)
+    folder.check_writable()
+    jobs = [job(run.config, tmp_path) for run in expand(study)]
+    opened = []
+    read = claims_module._read
+    monkeypatch.setattr(claims_module, "_read", lambda *claim: opened.append(claim) or read(*claim))
+    queue = RunQueue(folder, jobs, dict.fromkeys(one.config.run_id for one in jobs), Claims(folder.runs_path), Told())
+    assert [queue.take() for _ in jobs] == jobs
+    assert len(opened) == len(jobs)

@@ -1,0 +1,17 @@
+"""An optimizer that takes its time."""
+
+import time
+
+import torch
+
+
+class SlowSGD(torch.optim.SGD):
+    """Waits a little before each step."""
+
+    def __init__(self, params, lr, seconds=0.02):
+        super().__init__(params, lr=lr)
+        self.param_groups[0]["seconds"] = seconds  # where a checkpoint looks
+
+    def step(self, closure=None):
+        time.sleep(self.param_groups[0]["seconds"])
+        return super().step(closure)

@@ -1,0 +1,58 @@
+"""A run whose process died or was stopped for its time goes on when it is tried again; one that raised begins anew."""
+
+import pytest
+import torch
+from dying import DyingSGD
+from tiny import TINY
+
+from lifelong_lb import run_study
+from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.store import ResultFolder
+
+SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1, "evaluation": {"save_models": True}}
+ENDS = {
+    "been killed": ("failed", "the run's process was killed by signal 9 (out of memory?)", {"checkpoint_every": 0}, 1),
+    "hung": ("timeout", "stopped after 6 s, the time a run may take", {"timeout": 6.0}, 1),
+    "raised": ("failed", "RuntimeError: by itself", {"checkpoint_every": 0}, 0),
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_page(monkeypatch):
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run without interruption; this also warms up the process that starts the others."""
+    folder = tmp_path_factory.mktemp("whole")
+    run_study({**SMALL, "optimizers": {"name": "sgd", "lr": 0.1}}, folder, workers=1)
+    return folder
+
+
+def only_run(folder):
+    (path,) = [path for path in (folder / "runs").iterdir() if not path.name.startswith(".")]
+    return path, ResultFolder(folder).read_run(path.name)
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_what_is_tried_again_goes_on_unless_it_raised(how, whole, tmp_path):
+    status, message, options, continued = ENDS[how]
+    settings = {"lr": 0.1, "folder": str(tmp_path), "how": how}
+    target = f"{DyingSGD.__module__}.{DyingSGD.__name__}"
+    study = {**SMALL, "optimizers": {"name": "external", "target": target, "settings": settings}}
+    run_study(study, tmp_path, workers=1, **options)
+    path, record = only_run(tmp_path)
+    assert (record.status, record.message) == (status, message)
+    assert {"lifelong_lb", "torch", "python"} <= set(record.environment)
+    assert (path.parent / f".{path.name}.checkpoint").exists() == bool(continued)
+    run_study(study, tmp_path, workers=1, retry=status, **options)
+    (expected_path, expected), (path, record) = only_run(whole), only_run(tmp_path)
+    assert (record.status, record.environment["continued"]) == ("done", continued)
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    assert ("goes on after experience 0" in (path / "log.txt").read_text()) == bool(continued)
+    assert list(record.accuracy) == list(expected.accuracy)
+    assert record.gradient_evaluations == expected.gradient_evaluations
+    for i in range(5):
+        models = [torch.load(folder / "models" / f"after-{i}.pt") for folder in (expected_path, path)]
+        assert all(torch.equal(models[0][key], models[1][key]) for key in models[0])

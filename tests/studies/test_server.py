@@ -1,0 +1,114 @@
+"""The process that forks those of runs: its death costs no run."""
+
+import os
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from tiny import TINY
+
+from lifelong_lb import run_study
+from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.store import ResultFolder
+from lifelong_lb.studies import Watcher, local, processes
+
+SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1}
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no such process")
+
+
+class KillsTheServer(Watcher):
+    """Does it once, when a run has learnt an experience; and notes what it is told."""
+
+    def __init__(self):
+        self.told, self.orphans = [], []
+
+    def begun(self, run, title):
+        self.told.append("begun")
+
+    def learnt(self, run, title, experience, experiences, accuracy):
+        if not self.orphans:
+            server = psutil.Process(processes._server())
+            self.orphans += server.children()
+            server.kill()
+
+    def given_up(self, run):
+        self.told.append("given up")
+
+    def ended(self, title, record, *, elsewhere):
+        self.told.append(record.status)
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch):
+    monkeypatch.setattr("lifelong_lb.studies.relay.SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr("lifelong_lb.studies.local.SECONDS_FOR_NEWS", 0.0)
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+
+
+def records(out):
+    folder = ResultFolder(out)
+    return [folder.read_run(path.name) for path in folder.runs_path.iterdir() if not path.name.startswith(".")]
+
+
+def test_runs_go_on_in_processes_of_another_server(tmp_path):
+    watcher = KillsTheServer()
+    slow = {"name": "external", "target": "slow.SlowSGD", "settings": {"lr": 0.1}}
+    run_study({**SMALL, "optimizers": slow}, tmp_path / "out", workers=1, checkpoint_every=0, watcher=watcher)
+    run_study({**SMALL, "optimizers": {"name": "sgd", "lr": 0.1}}, tmp_path / "whole", workers=1)
+    (record,), (whole,) = records(tmp_path / "out"), records(tmp_path / "whole")
+    assert watcher.told == ["begun", "given up", "begun", "done"]
+    assert not any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in watcher.orphans)
+    assert record.environment["continued"] == 1
+    assert list(record.accuracy) == list(whole.accuracy)
+    assert len(list((tmp_path / "out" / "runs").iterdir())) == 1
+
+
+class Queue:
+    """What an ended process is told of; nothing is published by itself."""
+
+    folder = None
+
+    def __init__(self):
+        self.told = []
+
+    def was_published(self, job):
+        return False
+
+    def is_ours(self, job):
+        return True
+
+    def put_back(self, job):
+        self.told.append("put back")
+
+    def ended(self, job):
+        self.told.append("ended")
+
+
+def test_a_run_whose_server_dies_again_has_failed(monkeypatch):
+    queue, orphaned = Queue(), set()
+    monkeypatch.setattr(local, "was_orphaned", lambda process: True)
+    monkeypatch.setattr(local, "terminate", lambda processes: queue.told.append("killed"))
+    monkeypatch.setattr(local, "record", lambda job, folder, status, message: queue.told.append((status, message)))
+    job = SimpleNamespace(config=SimpleNamespace(run_id="abc"))
+    one = SimpleNamespace(job=job, process=SimpleNamespace(join=lambda: None, exitcode=255))
+    local._end(one, queue, orphaned)
+    assert queue.told == ["killed", "put back"]
+    local._end(one, queue, orphaned)
+    why = "the server of processes, which starts those of runs, has died while the run was under way"
+    assert queue.told[2:] == ["killed", ("failed", why), "ended"]
+
+
+class Ends:
+    """What has ended with some exit code."""
+
+    def __init__(self, exitcode):
+        self.exitcode = exitcode
+
+
+def test_an_exit_code_of_its_own_is_no_orphan():
+    """255 is also what a process has that ends with -1."""
+    alive, by_itself, otherwise = Ends(255), Ends(255), Ends(1)
+    processes._SERVERS.update({by_itself: os.getpid(), otherwise: 2**22 + 1, alive: 2**22 + 1})
+    assert [processes.was_orphaned(one) for one in (by_itself, otherwise, alive, Ends(255))] == [
+        *(False, False, True, False)
+    ]

@@ -1,0 +1,107 @@
+"""stdout and stderr of a study: progress for programs is alone on stdout, and nobody need stay to read it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from rich.console import Console
+from tiny import command, write_study
+
+from lifelong_lb.cli.streams import patient
+from lifelong_lb.store import ResultFolder, folder_status
+from lifelong_lb.studies import LineWatcher
+from lifelong_lb.studies.progress import ConsoleWatcher
+from lifelong_lb.studies.relay import Relay
+
+COMMAND = [sys.executable, "-c", "from lifelong_lb.cli import main; main()"]
+
+
+def test_json_is_alone_on_stdout_and_labels_are_told_in_any_encoding(tmp_path):
+    """A module that a study imports prints in the launcher and in the process of each run."""
+    (tmp_path / "mine.py").write_text("import os\nprint('by python', flush=True)\nos.system('echo by another')\n")
+    rules = [{"name": "none", "label": "ρ→0"}, {"name": "sam", "label": "ρ→1"}]
+    study = write_study(tmp_path / "s.yaml", strategies="naive", rules=rules, seeds=1, imports=["mine.py"])
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    out = tmp_path / "out"
+    done = command("run", study, "--out", out, "--json", env=environment)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    told = Counter(event["event"] for event in events)
+    assert told == {"start": 1, "run started": 2, "experience ended": 10, "run ended": 2, "end": 1}
+    assert {event.get("title") for event in events} >= {"split-digits naive ρ→0 sgd seed 0"}
+    assert "by python\nby another\n" in done.stderr
+    assert "2 of 2 runs done" in done.stderr
+    assert "Traceback" not in done.stderr
+    report = command("report", out, env={**environment, "PYTHONIOENCODING": "latin-1"}, encoding="latin-1")
+    assert (report.returncode, report.stderr) == (0, "")
+    assert "\\u03c1\\u21920" in report.stdout
+
+
+def test_a_study_goes_on_when_nobody_reads_its_progress_any_more(tmp_path):
+    study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=3)
+    words = [*COMMAND, "run", study, "--out", tmp_path / "out", "--executor", "in-process", "--json"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, **pipes) as process:
+        assert json.loads(process.stdout.readline())["event"] == "start"
+        process.stdout.close()
+        process.stderr.close()
+    assert process.returncode == 0
+    assert folder_status(ResultFolder(tmp_path / "out")).counts == {"done": 3}
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_terminal_that_is_gone():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with patient(writer, close=True) as stream:
+        watcher = ConsoleWatcher(Console(file=stream, force_terminal=True))
+        watcher.start(2, {})
+        watcher.waiting(1)
+        watcher.stop()
+
+
+def test_a_watcher_without_a_reader_is_told_no_more(tmp_path):
+    said = []
+
+    def say(line):
+        said.append(line)
+        raise BrokenPipeError
+
+    with Relay(LineWatcher(say), lambda: None, tmp_path) as relay:
+        relay.start(3, {})
+        relay.waiting(2)
+    assert said == ["3 runs"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_cannot_be_encoded_is_escaped(encoding, tmp_path):
+    with (tmp_path / "text").open("wb") as file, patient(file.fileno(), encoding) as stream:
+        print("ρ = 1", file=stream)
+    assert (tmp_path / "text").read_text() == "\\u03c1 = 1\n"
+
+
+def test_a_full_disk_is_still_told():
+    with open("/dev/full", "wb") as full, pytest.raises(OSError, match="No space left"):  # noqa: PTH123
+        print("x", file=patient(full.fileno()))
+
+
+@pytest.mark.parametrize("words", [["run", "{study}"], ["tune", "{study}"], ["report", "{study}"]])
+def test_an_empty_name_is_no_folder(words, tmp_path):
+    study = write_study(tmp_path / "s.yaml")
+    done = command(*(word.replace("{study}", str(study)) for word in words), "--out", "", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "must name a folder, such as . for the current one; got an empty text" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
+
+
+def test_status_where_runs_is_a_file(finished, tmp_path):
+    (tmp_path / "study.json").write_bytes((finished.out / "study.json").read_bytes())
+    (tmp_path / "runs").touch()
+    done = command("status", tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"error: {tmp_path / 'runs'}: must be the folder of the runs; it is a file\n",
+    )
