@@ -172,7 +172,12 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
 
     Yields:
         Lines.
+
+    Raises:
+        UserError: when there are less than one worker.
     """
+    if workers is not None and workers < 1:
+        raise UserError(f"workers must be at least 1; got {workers}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
         from lifelong_lb.studies.calibration import calibrate, duration, kind_of, with_workers
