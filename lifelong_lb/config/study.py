@@ -25,7 +25,7 @@ from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.strategies import NOT_OFFERED, SLDA, STRATEGY_ENTRIES, ICaRL, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
-from lifelong_lb.config.tuning import Chosen, HeldOut, Tuning, check_chosen, check_tuning
+from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning, parse_tuning
 from lifelong_lb.config.yaml_file import parse_yaml
 
 AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
@@ -191,11 +191,7 @@ def _sections(values: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
         parse_settings(Chosen, item, f"chosen[{index}]", problems)
         for index, item in enumerate(as_list(values["chosen"] or []))
     ]
-    tuning = values["tuning"]
-    if isinstance(tuning, Mapping) and isinstance(tuning.get("held_out"), Mapping):  # so that its fields are called so
-        held_out = parse_settings(HeldOut, tuning["held_out"], "tuning.held_out", problems)
-        tuning = {**tuning, "held_out": held_out} if held_out is not None else None
-    section = None if tuning is None else parse_settings(Tuning, tuning, "tuning", problems)
+    section = None if values["tuning"] is None else parse_tuning(values["tuning"], problems)
     return {"chosen": tuple(one for one in found if one is not None), "tuning": section}
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from lifelong_lb.config import Study, UserError, axis_labels, expand, parse_study, read_study, unknown_name
-from lifelong_lb.config.tuning import TUNED_AXES, Tuning
-from lifelong_lb.evaluation import ADDED_METRICS, METRICS, AccuracyMatrix, Metric
+from lifelong_lb.config import Study, UserError, axis_labels, expand, parse_study, read_study
+from lifelong_lb.config.tuning import TUNED_AXES
+from lifelong_lb.evaluation import ADDED_METRICS, METRICS, AccuracyMatrix
 from lifelong_lb.reports import Results, write_report
 from lifelong_lb.store import ResultFolder, StudyFile
 from lifelong_lb.studies.chosen import chosen_study, chosen_text
@@ -87,19 +87,12 @@ def searches_of(study: Study) -> list[Searching]:
         The searches, in the order of the study.
 
     Raises:
-        UserError: when there is no such section, its metric is not known or not defined on so few experiences, or the
-            study cannot be run on what is held out.
+        UserError: when there is no such section, or the study cannot be run on what is held out.
     """
     if study.tuning is None:
         raise UserError(f"{study.name}: needs a section tuning, which says what is searched and on what it is chosen")
-    tuning, metric = study.tuning, _metric(study.tuning)
+    tuning, metric = study.tuning, {**METRICS, **ADDED_METRICS}[study.tuning.metric]  # which parse_study has checked
     base = held_out_study(study)
-    least = metric.least_experiences
-    short = next((stream for stream in base.streams if stream.learnt < least), None)
-    if short is not None:
-        raise UserError(
-            f"tuning.metric: {tuning.metric} needs {least} experiences or more; got {short.learnt} of {short.name}"
-        )
     labels = {axis: axis_labels(getattr(study, axis), axis) for axis in ("streams", *TUNED_AXES)}
     found = []
     for entries in dict.fromkeys(tuple(run.entries.values()) for run in expand(base)):
@@ -179,13 +172,6 @@ def _trial(search: Searching, point: Point, study: Study, folder: ResultFolder) 
         value = fmean(search.metric[1].function(matrix) for matrix in matrices)
     gradients = sum(r.gradient_evaluations + r.strategy_gradient_evaluations for r in records)
     return Trial(len(search.trials), point, [record.run for record in records], value, gradients)
-
-
-def _metric(tuning: Tuning) -> Metric:
-    known = {**METRICS, **ADDED_METRICS}
-    if tuning.metric not in known:
-        raise UserError(f"tuning.metric: {unknown_name('metric', tuning.metric, known)}")
-    return known[tuning.metric]
 
 
 def _trials(study: Study, asked: int | None) -> int:
