@@ -24,6 +24,8 @@ SECTIONS = """\
 extends: [base.yaml, preset:digits-quick]
 imports: [mine.py, json]
 name: sections
+only: [{strategies: naive}, {strategies: replay, rules: [none, ours]}]
+exclude: [{strategies: naive, rules: sam}]
 rules: [none, sam, {name: lookbehind-sam, k: 2, label: ours}]
 optimizers: [{name: external, target: torch.optim.Adagrad, settings: {lr: 0.1}}]
 tuning:
@@ -47,6 +49,7 @@ def main() -> None:
     """Mutate until enough files were refused."""
     options = arguments(__doc__, files=100, seed=0)
     draw, refused, valid, wrong = random.Random(options.seed), 0, 0, []
+    assert validated(SECTIONS) == (0, ""), validated(SECTIONS)
     while refused < options.files:
         study = draw.choice([*STUDIES, None, None, None, None, None, None, None, None])
         original = study.read_text(encoding="utf-8") if study is not None else SECTIONS

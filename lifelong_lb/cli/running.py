@@ -68,9 +68,12 @@ def run(
     from lifelong_lb.studies.durations import seconds
     from lifelong_lb.studies.json_lines import JsonWatcher
     from lifelong_lb.studies.progress import ConsoleWatcher
+    from lifelong_lb.studies.validation import about_unsupported
 
     _heed_interrupts()
     checked = read_study(study, assignments or ())
+    for line in about_unsupported(checked):
+        typer.echo(line, err=True)
     watcher = JsonWatcher(sys.stdout) if as_json else ConsoleWatcher(Console(stderr=True))
     with redirect_stdout(sys.stderr) if as_json else nullcontext():  # what else is printed must not get in between
         results = run_study(

@@ -104,7 +104,7 @@ def searches_of(study: Study) -> list[Searching]:
                 for axis, index in zip(labels, entries, strict=True)
             }
             stream, strategy, rule, optimizer = at.values()
-            combination = base.model_copy(update=alone)
+            combination = base.model_copy(update={**alone, "only": (), "exclude": ()})
             found.append(Searching((stream, strategy, rule, optimizer), combination, space, (tuning.metric, metric)))
     return found
 
@@ -124,6 +124,9 @@ def held_out_study(study: Study) -> Study:
     assert study.tuning is not None
     held = study.tuning.held_out
     raw = study.model_dump(mode="json", exclude={"tuning", "chosen"})
+    for axis in ("streams", *TUNED_AXES) if study.only or study.exclude else ():  # which go by labels
+        for entry, label in zip(raw[axis], axis_labels(getattr(study, axis), axis), strict=True):
+            entry["label"] = label
     for entry, stream in zip(raw["streams"], study.streams, strict=True):
         entry |= {"validation": held.validation, "evaluate": "validation"}
         if held.first_experiences is not None and held.first_experiences < stream.learnt:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lifelong_lb.config import GridRun, StreamEntry, Study, Train, UserError, axis_labels, expand
+from lifelong_lb.config import GridRun, StreamEntry, Study, Train, UserError, axis_labels, expand, left_out, unsupported
 from lifelong_lb.data import cache_folder, data_roots, find_images
 from lifelong_lb.data.dealing import learnt_labels
 from lifelong_lb.data.prepared import prepared, prepared_already
@@ -129,10 +129,32 @@ def lines_about(plan: Plan) -> Iterator[str]:
     for axis in ("streams", "strategies", "rules", "optimizers"):
         yield f"{axis:<10} {', '.join(axis_labels(getattr(study, axis), axis))}"
     yield f"{'seeds':<10} {', '.join(map(str, study.seeds))}"
+    yield from _about_what_is_left_out(study)
     yield ""
     yield from _about_budget(study.train)
     yield from _about_gradients(plan)
     yield ""
+
+
+def _about_what_is_left_out(study: Study) -> Iterator[str]:
+    runs = left_out(study)
+    if runs:
+        yield f"left out: {runs} run{'s' * (runs != 1)}, by only or exclude"
+    yield from about_unsupported(study)
+
+
+def about_unsupported(study: Study) -> Iterator[str]:
+    """What to say of pairs that ``skip_unsupported`` leaves out.
+
+    Args:
+        study: the study.
+
+    Yields:
+        A line, where there are any.
+    """
+    pairs = unsupported(study)
+    if pairs:
+        yield f"left out as unsupported: {'; '.join(pairs)}"
 
 
 def _about_budget(train: Train) -> Iterator[str]:
