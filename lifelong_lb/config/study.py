@@ -18,16 +18,15 @@ from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.landscape import Landscape
 from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, External, OptimizerEntry
+from lifelong_lb.config.overrides import override
 from lifelong_lb.config.pairs import why_not, why_not_by, why_not_on
 from lifelong_lb.config.parse import Problem, Problems, as_list, parse_entry, parse_settings
-from lifelong_lb.config.places import LocatedMapping
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.selections import Combination, Selection, checked_combinations, parse_selections, whole
 from lifelong_lb.config.strategies import NOT_OFFERED, SLDA, STRATEGY_ENTRIES, ICaRL, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning, parse_tuning
-from lifelong_lb.config.yaml_file import parse_yaml
 
 AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
     "streams": ("stream", STREAM_ENTRIES),
@@ -109,32 +108,12 @@ def apply_override(raw: dict[str, Any], assignment: str) -> None:
 
     Args:
         raw: the study as read from YAML.
-        assignment: ``path=value``; the path's parts are joined by dots, the value is YAML.
+        assignment: as for :func:`lifelong_lb.config.overrides.override`.
 
     Raises:
-        UserError: for anything that is not an assignment to a mapping's key.
+        UserError: for anything that is not an assignment to a key or an item.
     """
-    path, equals, text = assignment.partition("=")
-    keys = path.strip().split(".")
-    if not equals or not all(keys):
-        raise UserError(f"--set needs key=value, such as train.batch_size=64; got {assignment!r}")
-    option, target = f"--set {assignment}", raw
-    for key in keys[:-1]:
-        inner = target.get(key, _DEFAULTS.get(key, {}) if target is raw else {})
-        if isinstance(inner, str) and target is raw and key == "model":
-            inner = {"name": inner}
-        if not isinstance(inner, Mapping):
-            raise UserError(f"{option}: '{key}' is not a mapping in the study file; set {key} as a whole")
-        inner = inner.copied() if isinstance(inner, LocatedMapping) else LocatedMapping(inner)  # aliases stay
-        _put(target, key, inner, option)
-        target = inner
-    _put(target, keys[-1], parse_yaml(text, option, lines=False), option)
-
-
-def _put(target: dict[str, Any], key: str, value: Any, place: str) -> None:
-    if isinstance(target, LocatedMapping) and (key not in target.places or not isinstance(value, LocatedMapping)):
-        target.places[key] = place
-    target[key] = value
+    override(raw, assignment, _DEFAULTS, list(AXES))
 
 
 def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool = False) -> Study:
