@@ -66,7 +66,9 @@ def _index(items: Sequence[Any], key: str, option: str, called: str, axis: bool)
             raise UserError(f"{option}: several of '{called}' are called {key!r}: say one of {numbers}")
     if key.isdecimal() and int(key) < len(items):
         return int(key)
-    known = [f"{called}.{(_called(item) or [str(index)])[0] if axis else index}" for index, item in enumerate(items)][:8]
+    known = [f"{called}.{(_called(item) or [str(index)])[0] if axis else index}" for index, item in enumerate(items)][
+        :8
+    ]
     raise UserError(
         f"{option}: '{called}' is not a mapping in the study file; set {called} as a whole, or one of its items by "
         f"number{' or by what it is called' if axis else ''} (known: {', '.join(known)})"
