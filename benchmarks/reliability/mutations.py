@@ -24,6 +24,7 @@ SECTIONS = """\
 extends: [base.yaml, preset:digits-quick]
 imports: [mine.py, json]
 name: sections
+strategies: [naive, replay]
 only: [{strategies: naive}, {strategies: replay, rules: [none, ours]}]
 exclude: [{strategies: naive, rules: sam}]
 rules: [none, sam, {name: lookbehind-sam, k: 2, label: ours}]

@@ -25,7 +25,7 @@ def validate(
 
     at_a_time = whole_number("--workers", workers)
     plan = plan_of(read_study(study, assignments or ()), data, prepare=estimate)
-    for line in lines_about(plan):
+    for line in list(lines_about(plan)):  # a complaint comes before any of them
         typer.echo(line)
     if estimate:
         for line in lines_about_time(plan, at_a_time):

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lifelong_lb.config import Study, UserError, axis_labels, expand, parse_study, read_study
-from lifelong_lb.config.tuning import TUNED_AXES
+from lifelong_lb.config import Study, UserError, read_study
 from lifelong_lb.evaluation import ADDED_METRICS, METRICS
 from lifelong_lb.reports import Results, write_report
 from lifelong_lb.store import ResultFolder, StudyFile
 from lifelong_lb.studies.chosen import chosen_study, chosen_text
 from lifelong_lb.studies.cluster import Cluster
 from lifelong_lb.studies.durations import readable
+from lifelong_lb.studies.held_out import searched_combinations
 from lifelong_lb.studies.searches import Searching, imported_optuna
 from lifelong_lb.studies.study import SECONDS_BETWEEN_CHECKPOINTS, Options, as_study, complete
 from lifelong_lb.studies.trials import Rounds, TrialWatcher
@@ -116,50 +116,9 @@ def searches_of(study: Study) -> list[Searching]:
     """
     if study.tuning is None:
         raise UserError(f"{study.name}: needs a section tuning, which says what is searched and on what it is chosen")
-    tuning, metric = study.tuning, {**METRICS, **ADDED_METRICS}[study.tuning.metric]  # which parse_study has checked
-    base = held_out_study(study)
-    labels = {axis: axis_labels(getattr(study, axis), axis) for axis in ("streams", *TUNED_AXES)}
-    found = []
-    for entries in dict.fromkeys(tuple(run.entries.values()) for run in expand(base)):
-        at = {axis: labels[axis][index] for axis, index in zip(labels, entries, strict=True)}
-        space = {name: tuning.search[name] for name in list(at.values())[1:] if name in tuning.search}
-        if space:
-            alone = {
-                axis: (getattr(base, axis)[index].model_copy(update={"label": at[axis]}),)
-                for axis, index in zip(labels, entries, strict=True)
-            }
-            stream, strategy, rule, optimizer = at.values()
-            combination = base.model_copy(update={**alone, "only": (), "exclude": ()})
-            found.append(Searching((stream, strategy, rule, optimizer), combination, space, (tuning.metric, metric)))
-    return found
-
-
-def held_out_study(study: Study) -> Study:
-    """The study on what is held out: other seeds, a validation part, and the first experiences alone where asked for.
-
-    Args:
-        study: a study with a section ``tuning``.
-
-    Returns:
-        A study that never measures on the test part.
-
-    Raises:
-        UserError: when it cannot be run so.
-    """
-    assert study.tuning is not None
-    held = study.tuning.held_out
-    raw = study.model_dump(mode="json", exclude={"tuning", "chosen"})
-    for axis in ("streams", *TUNED_AXES) if study.only or study.exclude else ():  # which go by labels
-        for entry, label in zip(raw[axis], axis_labels(getattr(study, axis), axis), strict=True):
-            entry["label"] = label
-    for entry, stream in zip(raw["streams"], study.streams, strict=True):
-        entry |= {"validation": held.validation, "evaluate": "validation"}
-        if held.first_experiences is not None and held.first_experiences < stream.learnt:
-            entry["first"] = held.first_experiences
-        if held.class_order == "other":
-            entry |= {key: None for key in ("class_order", "order", "angles") if key in entry}
-    raw["evaluation"] |= {"landscape": None, "save_models": False, "every": None, "diagnostics_every": None}
-    return parse_study({**raw, "seeds": list(held.seeds)}, f"{study.name} on what tuning holds out")
+    name = study.tuning.metric
+    metric = name, {**METRICS, **ADDED_METRICS}[name]  # parse_study has checked that it is there
+    return [Searching(one.at, one.study, one.space, metric) for one in searched_combinations(study)]
 
 
 def _trials(study: Study, asked: int | None) -> int:

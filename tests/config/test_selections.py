@@ -9,7 +9,7 @@ from lifelong_lb.cli import app
 from lifelong_lb.config import UserError, expand, left_out, parse_study, read_study, unsupported
 from lifelong_lb.config.schema import study_schema
 from lifelong_lb.store import ResultFolder, StudyFile
-from lifelong_lb.studies.tuning import held_out_study
+from lifelong_lb.studies.held_out import held_out_study
 from lifelong_lb.studies.validation import lines_about, plan_of
 
 STUDY = {
