@@ -36,6 +36,7 @@ AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
 }
 """Grid axes of a study file: the word for one entry, and the entries known."""
 
+_POSITION = {axis: position for position, axis in enumerate(AXES)}
 _DEFAULTS: dict[str, Any] = {
     "name": "study",
     "strategies": ["naive"],
@@ -429,7 +430,7 @@ class Clash:
         Returns:
             True or false.
         """
-        return one[1] == self.strategy and one[list(AXES).index(self.axis)] == self.index
+        return one[1] == self.strategy and one[_POSITION[self.axis]] == self.index
 
 
 def clashes(parts: Mapping[str, Any]) -> list[Clash]:

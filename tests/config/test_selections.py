@@ -62,7 +62,7 @@ def test_runs_keep_their_names():
             "exclude:\n- {rules: smm}",
             ":4: exclude[0].rules: unknown entry 'smm'; did you mean 'sam'? (known: none, sam)",
         ),
-        ("exclude: {strategies: replay}", ":3: exclude[0].strategies: unknown entry 'replay'; (known: naive, ewc)"),
+        ("exclude: {strategies: replay}", ":3: exclude[0].strategies: unknown entry 'replay' (known: naive, ewc)"),
         (
             "only:\n- strategies: naive\n  rule: sam",
             ":5: only[0]: unknown key 'rule'; did you mean 'rules'? (known: str",
