@@ -16,20 +16,49 @@ from common import HERE, arguments, conclude
 from lifelong_lb.cli import main as command_line
 
 STUDIES = sorted((HERE.parent / "studies").rglob("*.yaml"))
-VALUES: list[Any] = [None, True, -1, 0, 1e400, float("nan"), "", "sma", [], [[]], {}, {"name": 3}, "é\u202e", 10**30]
+VALUES: list[Any] = [
+    *(None, True, -1, 0, 1e400, float("nan"), "", "sma", [], [[]], {}, {"name": 3}, "é\u202e", 10**30),
+    *("a\0b", "study.yaml", "exits.py", "x" * 5000, {"low": 1, "high": 0}, [0.1], ["a", "a"]),
+]
+SECTIONS = """\
+extends: [base.yaml, preset:digits-quick]
+imports: [mine.py, json]
+name: sections
+strategies: [naive, replay]
+only: [{strategies: naive}, {strategies: replay, rules: [none, ours]}]
+exclude: [{strategies: naive, rules: sam}]
+rules: [none, sam, {name: lookbehind-sam, k: 2, label: ours}]
+optimizers: [{name: external, target: torch.optim.Adagrad, settings: {lr: 0.1}}]
+tuning:
+  trials: 3
+  metric: average_accuracy
+  held_out: {first_experiences: 2, seeds: [100, 101], validation: 0.2, class_order: other}
+  search:
+    sam: {rho: {low: 0.01, high: 0.5, log: true}}
+    ours: {k: {low: 1, high: 5, whole: true}, alpha: [0.2, 0.5, adaptive]}
+"""
+"""A study of sections that those in the folder do not have."""
+BESIDE = {
+    "base.yaml": "streams: split-digits\nmodel: {name: mlp, hidden: [8]}\nstrategies: [naive, replay]\n",
+    "mine.py": '"""Nothing of one\'s own."""\n',
+    "exits.py": "import sys\n\nsys.exit(7)\n",
+}
+"""Files that lie beside a study."""
 
 
 def main() -> None:
     """Mutate until enough files were refused."""
     options = arguments(__doc__, files=100, seed=0)
     draw, refused, valid, wrong = random.Random(options.seed), 0, 0, []
+    assert validated(SECTIONS) == (0, ""), validated(SECTIONS)
     while refused < options.files:
-        study = draw.choice(STUDIES)
-        how, text = draw.choice([of_values, of_values, of_names, of_text])(study, draw)
+        study = draw.choice([*STUDIES, None, None, None, None, None, None, None, None])
+        original = study.read_text(encoding="utf-8") if study is not None else SECTIONS
+        how, text = draw.choice([of_values, of_values, of_names, of_text])(original, draw)
         code, said = validated(text)
         refused, valid = refused + (code != 0), valid + (code == 0)
         if code not in (0, 2) or "Traceback" in said or (code == 2 and said.count("error:") != 1):
-            wrong.append(f"{study.name}, {how}: exit code {code}, said {said!r}")
+            wrong.append(f"{study.name if study else 'sections'}, {how}: exit code {code}, said {said!r}")
     print(f"{refused} files refused, {valid} others were still valid")
     conclude(wrong)
 
@@ -38,6 +67,8 @@ def validated(text: str) -> tuple[int, str]:
     """Exit code of ``lifelong-lb validate`` and what it says."""
     said = io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
+        for name, content in BESIDE.items():
+            (Path(folder) / name).write_text(content)
         path = Path(folder) / "study.yaml"
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
         sys.argv = ["lifelong-lb", "validate", str(path)]
@@ -51,27 +82,25 @@ def validated(text: str) -> tuple[int, str]:
     return 0, said.getvalue()
 
 
-def of_values(study: Path, draw: random.Random) -> tuple[str, str]:
+def of_values(text: str, draw: random.Random) -> tuple[str, str]:
     """Another value somewhere."""
-    raw = yaml.safe_load(study.read_text(encoding="utf-8"))
+    raw = yaml.safe_load(text)
     path, put = draw.choice(places(raw))
     value = draw.choice(VALUES)
     put(copy.deepcopy(value))
     return f"{path} = {value!r}", yaml.safe_dump(raw, allow_unicode=True)
 
 
-def of_names(study: Path, draw: random.Random) -> tuple[str, str]:
+def of_names(text: str, draw: random.Random) -> tuple[str, str]:
     """A letter of a word left out, doubled or changed."""
-    text = study.read_text(encoding="utf-8")
     letters = [i for i, c in enumerate(text) if c.isalpha()]
     at = draw.choice(letters)
     new = draw.choice(["", text[at] * 2, draw.choice("abcxyz")])
     return f"letter {at}", text[:at] + new + text[at + 1 :]
 
 
-def of_text(study: Path, draw: random.Random) -> tuple[str, str]:
+def of_text(text: str, draw: random.Random) -> tuple[str, str]:
     """The file itself damaged: cut off, with a stray sign, a line twice or left out."""
-    text = study.read_text(encoding="utf-8")
     at = draw.randrange(len(text))
     lines = text.splitlines(keepends=True)
     line = draw.randrange(len(lines))

@@ -2,7 +2,7 @@
 
 
 def whole_number(option: str, text: str | None) -> int | None:
-    """A whole number.
+    """A whole number, at least 1.
 
     Args:
         option: where it stood, for messages.
@@ -17,9 +17,12 @@ def whole_number(option: str, text: str | None) -> int | None:
     from lifelong_lb.config import UserError
 
     try:
-        return None if text is None else int(text)
+        found = None if text is None else int(text)
     except ValueError:
         raise UserError(f"{option} must be a whole number, at least 1; got {text!r}") from None
+    if found is not None and found < 1:
+        raise UserError(f"{option} must be at least 1; got {found}")
+    return found
 
 
 def number(option: str, text: str) -> float:

@@ -11,6 +11,20 @@ import typer
 from lifelong_lb.cli.app import Assignments, DataFolder, StudyArgument, app, folder
 from lifelong_lb.cli.ending import conclude
 from lifelong_lb.cli.numbers import number, seconds_or_never, whole_number
+from lifelong_lb.cli.options import (
+    AsJson,
+    CheckpointEvery,
+    Device,
+    Download,
+    Executor,
+    GpusPerRun,
+    Loggers,
+    Retry,
+    RunsPerJob,
+    Slurm,
+    Timeout,
+    Workers,
+)
 from lifelong_lb.cli.streams import stdout_alone
 
 
@@ -20,43 +34,20 @@ def run(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", parser=folder, help="Result folder; runs found there are kept.")
     ],
-    workers: Annotated[
-        str | None, typer.Option(metavar="N", help="Runs at a time; default: one a core or GPU.")
-    ] = None,
-    executor: Annotated[str, typer.Option(help="in-process, local (a process a run), slurm or ray.")] = "local",
-    device: Annotated[str, typer.Option(help="cpu, cuda, auto, or some CUDA devices: cuda:0,cuda:2.")] = "auto",
+    workers: Workers = None,
+    executor: Executor = "local",
+    device: Device = "auto",
     data: DataFolder = None,
-    download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
+    download: Download = False,
     assignments: Assignments = None,
-    retry: Annotated[
-        list[str] | None, typer.Option(metavar="STATUS", help="Run again what ended as failed, diverged or timeout.")
-    ] = None,
-    timeout: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Stop a run that takes longer: seconds, or 30m, 2h; default: never."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Tell of progress in JSON, an object a line; the summary goes to stderr.")
-    ] = False,
-    checkpoint_every: Annotated[
-        str,
-        typer.Option(
-            metavar="SECONDS",
-            help="Work after which a run saves itself to go on from there if it is killed; 0: after each experience; "
-            "never.",
-        ),
-    ] = "10",
-    loggers: Annotated[
-        list[str] | None,
-        typer.Option("--logger", metavar="NAME", help="Tell it how runs go: tensorboard, wandb or mlflow; repeatable."),
-    ] = None,
-    slurm: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A setting of SLURM's jobs, e.g. partition=gpu.")
-    ] = None,
-    runs_per_job: Annotated[
-        str, typer.Option(metavar="N", help="Runs that a job of SLURM does one after the other.")
-    ] = "1",
-    gpus_per_run: Annotated[str, typer.Option(metavar="SHARE", help="How much of a GPU Ray keeps for a run.")] = "0",
+    retry: Retry = None,
+    timeout: Timeout = None,
+    as_json: AsJson = False,
+    checkpoint_every: CheckpointEvery = "10",
+    loggers: Loggers = None,
+    slurm: Slurm = None,
+    runs_per_job: RunsPerJob = "1",
+    gpus_per_run: GpusPerRun = "0",
 ) -> None:
     """Run what is missing of a study; write tables and report into DIR. Several may do so at once, and share the runs.
 
@@ -70,10 +61,13 @@ def run(
     from lifelong_lb.studies.durations import seconds
     from lifelong_lb.studies.json_lines import JsonWatcher
     from lifelong_lb.studies.progress import ConsoleWatcher
+    from lifelong_lb.studies.validation import about_unsupported
 
     _heed_interrupts()
     with stdout_alone() if as_json else nullcontext() as stream:
         checked = read_study(study, assignments or ())
+        for line in about_unsupported(checked):
+            typer.echo(line, err=True)
         results = run_study(
             checked,
             out,
@@ -104,18 +98,20 @@ def tune(
     trials: Annotated[
         str | None, typer.Option(metavar="N", help="Trials of each search; default: the study's.")
     ] = None,
-    workers: Annotated[
-        str | None, typer.Option(metavar="N", help="Runs at a time; default: one a core or GPU.")
-    ] = None,
-    executor: Annotated[str, typer.Option(help="in-process or local (a process a run).")] = "local",
-    device: Annotated[str, typer.Option(help="cpu, cuda, auto, or some CUDA devices: cuda:0,cuda:2.")] = "auto",
+    workers: Workers = None,
+    executor: Executor = "local",
+    device: Device = "auto",
     data: DataFolder = None,
-    download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
+    download: Download = False,
     assignments: Assignments = None,
-    timeout: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Stop a run that takes longer: seconds, or 30m, 2h; default: never."),
-    ] = None,
+    retry: Retry = None,
+    timeout: Timeout = None,
+    as_json: AsJson = False,
+    checkpoint_every: CheckpointEvery = "10",
+    loggers: Loggers = None,
+    slurm: Slurm = None,
+    runs_per_job: RunsPerJob = "1",
+    gpus_per_run: GpusPerRun = "0",
 ) -> None:
     """Choose what the study's section tuning searches on data and seeds that are not reported; then run the study.
 
@@ -125,24 +121,33 @@ def tune(
     from rich.console import Console
 
     from lifelong_lb.config import read_study
+    from lifelong_lb.studies.cluster import parsed_settings
     from lifelong_lb.studies.durations import seconds
+    from lifelong_lb.studies.json_lines import JsonWatcher
     from lifelong_lb.studies.progress import ConsoleWatcher
     from lifelong_lb.studies.tuning import tune_study
 
     _heed_interrupts()
-    results = tune_study(
-        read_study(study, assignments or ()),
-        out,
-        trials=whole_number("--trials", trials),
-        workers=whole_number("--workers", workers),
-        executor=executor,
-        device=device,
-        data=data,
-        download=download,
-        timeout=None if timeout is None else seconds("--timeout", timeout),
-        watcher=ConsoleWatcher(Console(stderr=True)),
-    )
-    conclude(out / "report", results)
+    with stdout_alone() if as_json else nullcontext() as stream:
+        results = tune_study(
+            read_study(study, assignments or ()),
+            out,
+            trials=whole_number("--trials", trials),
+            workers=whole_number("--workers", workers),
+            executor=executor,
+            device=device,
+            data=data,
+            download=download,
+            retry=retry or (),
+            timeout=None if timeout is None else seconds("--timeout", timeout),
+            checkpoint_every=seconds_or_never("--checkpoint-every", checkpoint_every),
+            slurm=parsed_settings(slurm or []),
+            runs_per_job=whole_number("--runs-per-job", runs_per_job) or 0,
+            gpus_per_run=number("--gpus-per-run", gpus_per_run),
+            watcher=ConsoleWatcher(Console(stderr=True)) if stream is None else JsonWatcher(stream),
+            loggers=loggers or (),
+        )
+    conclude(out / "report", results, err=as_json)
 
 
 def _heed_interrupts() -> None:

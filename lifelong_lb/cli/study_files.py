@@ -23,11 +23,12 @@ def validate(
     from lifelong_lb.config import read_study
     from lifelong_lb.studies.validation import lines_about, lines_about_time, plan_of
 
+    at_a_time = whole_number("--workers", workers)
     plan = plan_of(read_study(study, assignments or ()), data, prepare=estimate)
-    for line in lines_about(plan):
+    for line in list(lines_about(plan)):  # a complaint comes before any of them
         typer.echo(line)
     if estimate:
-        for line in lines_about_time(plan, whole_number("--workers", workers)):
+        for line in lines_about_time(plan, at_a_time):
             typer.echo(line)
     typer.echo(f"{study}: a valid study of {len(plan.runs)} run{'s' * (len(plan.runs) != 1)}")
 

@@ -10,7 +10,7 @@ from lifelong_lb.config.landscape import Landscape
 from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
-from lifelong_lb.config.runs import GridRun, RunConfig, expand
+from lifelong_lb.config.runs import GridRun, RunConfig, expand, left_out, unsupported
 from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
 from lifelong_lb.config.streams import (
     FIVE_DATASETS,
@@ -57,7 +57,9 @@ __all__ = [
     "UserError",
     "axis_labels",
     "expand",
+    "left_out",
     "parse_study",
     "read_study",
     "unknown_name",
+    "unsupported",
 ]

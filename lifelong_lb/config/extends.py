@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lifelong_lb.config.errors import UserError
+from lifelong_lb.config.fields import is_plain_text
 from lifelong_lb.config.parse import as_list
 from lifelong_lb.config.places import LocatedMapping
 from lifelong_lb.config.presets import PREFIX, preset_path
@@ -45,7 +46,7 @@ def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
     own.places.pop(EXTENDS, None)
     bases = LocatedMapping()
     for name in names:
-        if not isinstance(name, str) or not name.strip():
+        if not isinstance(name, str) or not is_plain_text(name):
             raise UserError(f"{place}: {EXTENDS}: must be the path of a study file, or a list of them; got {name!r}")
         base = _base(path, name, place)
         if base.resolve() in [earlier.resolve() for earlier in chain]:
@@ -59,9 +60,11 @@ def _place_imports(own: LocatedMapping, folder: Path) -> None:
     """Paths of files to import are relative to the file that names them, whatever file extends that one."""
     if "imports" in own:
         names = as_list(own["imports"])
-        own["imports"] = [
-            str((folder / name).resolve()) if isinstance(name, str) and name.endswith(".py") else name for name in names
-        ]
+        own["imports"] = [str((folder / name).resolve()) if _is_file(name) else name for name in names]
+
+
+def _is_file(name: Any) -> bool:
+    return isinstance(name, str) and is_plain_text(name) and name.endswith(".py")
 
 
 def _base(path: Path, name: str, place: str) -> Path:

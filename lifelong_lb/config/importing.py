@@ -120,6 +120,8 @@ def _load_file(path: Path) -> None:
 def _telling(origin: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, SystemExit):
+            reason = f"it ends the program when it is imported ({reason})"
         raise UserError(f"imports: {origin} cannot be imported: {reason}") from error

@@ -2,24 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from typing import Any
 
 from pydantic import SerializeAsAny
 
 from lifelong_lb.config.errors import UserError
-from lifelong_lb.config.fields import Settings
+from lifelong_lb.config.fields import Entry, Settings
+from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.models import ModelEntry
 from lifelong_lb.config.optimizers import OptimizerEntry
-from lifelong_lb.config.pairs import why_not, why_not_by, why_not_on
 from lifelong_lb.config.parse import Problems
 from lifelong_lb.config.rules import RuleEntry
+from lifelong_lb.config.selections import Combination, asked_for, whole
 from lifelong_lb.config.strategies import StrategyEntry
 from lifelong_lb.config.streams import StreamEntry
-from lifelong_lb.config.study import Study, stream_model, stream_train
+from lifelong_lb.config.study import AXES, Clash, Study, clashes, stream_model, stream_train
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Overrides, bare_entry
 
@@ -139,12 +139,15 @@ def expand(study: Study) -> list[GridRun]:
         study: a checked study.
 
     Returns:
-        One element a run, in the order of the study file, without pairs that do not go together.
+        One element a run, in the order of the study file, without pairs that do not go together, and without what
+        ``only`` and ``exclude`` leave out.
 
     Raises:
         UserError: when two streams, or two entries with what was chosen for them, come to the same runs.
     """
     runs: dict[str, GridRun] = {}
+    found = _clashes(study)
+    possible = [one for one in _asked(study) if not any(clash.within(one) for clash in found)]
     chosen: dict[tuple[str | None, ...], Overrides] = {one.at: one.settings for one in study.chosen}
     for index, stream in enumerate(study.streams):
         problems = Problems()
@@ -154,12 +157,8 @@ def expand(study: Study) -> list[GridRun]:
         assert train is not None, problems.found
         shared = {"model": model, "train": train, "evaluation": study.evaluation}
         bare = stream.model_copy(update={"label": None, "model": None, "train": None})
-        able = [(s, each) for s, each in enumerate(study.strategies) if why_not(each, stream, model, train) is None]
-        axes = (able, enumerate(study.rules), enumerate(study.optimizers))  # parse_study refuses what is not able
-        for (s, strategy), (r, rule), (o, optimizer) in product(*axes):
-            if why_not_by(strategy, rule) is not None or why_not_on(strategy, optimizer) is not None:
-                continue
-            parts = {"strategy": strategy, "rule": rule, "optimizer": optimizer}
+        for _, s, r, o in [one for one in possible if one[0] == index]:  # parse_study refuses what is not able
+            parts = {"strategy": study.strategies[s], "rule": study.rules[r], "optimizer": study.optimizers[o]}
             settings = chosen.get((stream.label, *(entry.label for entry in parts.values())), {})
             plain = {key: bare_entry(entry, settings) for key, entry in parts.items()}
             for seed in study.seeds:
@@ -169,6 +168,50 @@ def expand(study: Study) -> list[GridRun]:
                     raise UserError(_same(run, runs[config.run_id]))
                 runs[config.run_id] = run
     return list(runs.values())
+
+
+def left_out(study: Study) -> int:
+    """How many runs ``only`` and ``exclude`` leave out of a study.
+
+    Args:
+        study: a checked study.
+
+    Returns:
+        Their number, without those that could not be run anyway.
+    """
+    found, asked = _clashes(study), set(_asked(study))
+    others = [one for one in whole(_grid(study)) if one not in asked]
+    return len(study.seeds) * sum(not any(clash.within(one) for clash in found) for one in others)
+
+
+def unsupported(study: Study) -> list[str]:
+    """What ``skip_unsupported`` leaves out of a study, a strategy at a time.
+
+    Args:
+        study: a checked study.
+
+    Returns:
+        Such as ``"lamaml with sam, asam"`` and ``"rwalk on split-digits"``.
+    """
+    asked, names = _asked(study), {axis: axis_labels(entries, axis) for axis, entries in _grid(study).items()}
+    found: dict[str, list[str]] = {}
+    for clash in _clashes(study):
+        if any(clash.within(one) for one in asked):
+            what = f"{names['strategies'][clash.strategy]} {'on' if clash.axis == 'streams' else 'with'}"
+            found.setdefault(what, []).append(names[clash.axis][clash.index])
+    return [f"{what} {', '.join(others)}" for what, others in found.items()]
+
+
+def _grid(study: Study) -> dict[str, Sequence[Entry]]:
+    return {axis: getattr(study, axis) for axis in AXES}
+
+
+def _asked(study: Study) -> list[Combination]:
+    return asked_for(_grid(study), study.only, study.exclude)
+
+
+def _clashes(study: Study) -> list[Clash]:
+    return clashes({**_grid(study), "model": study.model, "train": study.train})
 
 
 def _same(run: GridRun, earlier: GridRun) -> str:

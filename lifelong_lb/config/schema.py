@@ -60,6 +60,8 @@ def _keys() -> Json:
         "type": "boolean",
         "description": "Leave strategies out where they cannot be used (on a stream, with a rule), not refuse them.",
     }
+    keys["only"] = _selections("Combinations of entries to which the study is restricted, by their labels.")
+    keys["exclude"] = _selections("Combinations of entries that are left out, by their labels.")
     keys["imports"] = {
         "description": "Modules, or files relative to this one, that add to what can be named.",
         **_one_or_more({"type": "string", "minLength": 1}),
@@ -72,6 +74,18 @@ def _keys() -> Json:
         **_one_or_more({"type": "string", "minLength": 1}),
     }
     return keys
+
+
+def _selections(description: str) -> Json:
+    labels = _one_or_more({"type": "string"})
+    selection: Json = {
+        "type": "object",
+        "properties": dict.fromkeys(AXES, labels),
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    some = {"type": "array", "items": selection}
+    return {"description": description, "anyOf": [selection, some]}
 
 
 def _definitions() -> Json:

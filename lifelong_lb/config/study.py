@@ -1,7 +1,7 @@
 """A study: the grid of streams, strategies, rules, base optimizers and seeds, and the settings they share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,15 @@ from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.landscape import Landscape
 from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, External, OptimizerEntry
+from lifelong_lb.config.overrides import override
 from lifelong_lb.config.pairs import why_not, why_not_by, why_not_on
 from lifelong_lb.config.parse import Problem, Problems, as_list, parse_entry, parse_settings
-from lifelong_lb.config.places import LocatedMapping
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
+from lifelong_lb.config.selections import Combination, Selection, checked_combinations, parse_selections, whole
 from lifelong_lb.config.strategies import NOT_OFFERED, SLDA, STRATEGY_ENTRIES, ICaRL, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
-from lifelong_lb.config.tuning import Chosen, HeldOut, Tuning, check_chosen, check_tuning
-from lifelong_lb.config.yaml_file import parse_yaml
+from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning, parse_tuning
 
 AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
     "streams": ("stream", STREAM_ENTRIES),
@@ -36,6 +36,7 @@ AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
 }
 """Grid axes of a study file: the word for one entry, and the entries known."""
 
+_POSITION = {axis: position for position, axis in enumerate(AXES)}
 _DEFAULTS: dict[str, Any] = {
     "name": "study",
     "strategies": ["naive"],
@@ -46,6 +47,8 @@ _DEFAULTS: dict[str, Any] = {
     "train": {},
     "evaluation": {},
     "skip_unsupported": False,
+    "only": [],
+    "exclude": [],
     "imports": [],
     "chosen": [],
     "tuning": None,
@@ -59,9 +62,10 @@ class Study(Settings):
     """A checked study. Build it with :func:`parse_study` or :func:`read_study`.
 
     With ``skip_unsupported`` strategies are left out where they cannot be used, on a stream or with a rule or an
-    optimizer; otherwise they are refused. ``imports`` are modules, or files, that add to what can be named, see
-    :mod:`lifelong_lb.extend`. ``chosen`` are settings that entries have in single combinations of the grid, ``tuning``
-    says how such are searched for.
+    optimizer; otherwise they are refused. ``only`` and ``exclude`` say which combinations of the grid are meant, where
+    not all of them are, see :mod:`lifelong_lb.config.selections`. ``imports`` are modules, or files, that add to what
+    can be named, see :mod:`lifelong_lb.extend`. ``chosen`` are settings that entries have in single combinations of the
+    grid, ``tuning`` says how such are searched for.
     """
 
     name: str
@@ -74,6 +78,8 @@ class Study(Settings):
     train: Train
     evaluation: Evaluation
     skip_unsupported: bool = False
+    only: tuple[Selection, ...] = ()
+    exclude: tuple[Selection, ...] = ()
     imports: tuple[str, ...] = ()
     chosen: tuple[Chosen, ...] = ()
     tuning: Tuning | None = None
@@ -103,32 +109,12 @@ def apply_override(raw: dict[str, Any], assignment: str) -> None:
 
     Args:
         raw: the study as read from YAML.
-        assignment: ``path=value``; the path's parts are joined by dots, the value is YAML.
+        assignment: as for :func:`lifelong_lb.config.overrides.override`.
 
     Raises:
-        UserError: for anything that is not an assignment to a mapping's key.
+        UserError: for anything that is not an assignment to a key or an item.
     """
-    path, equals, text = assignment.partition("=")
-    keys = path.strip().split(".")
-    if not equals or not all(keys):
-        raise UserError(f"--set needs key=value, such as train.batch_size=64; got {assignment!r}")
-    option, target = f"--set {assignment}", raw
-    for key in keys[:-1]:
-        inner = target.get(key, _DEFAULTS.get(key, {}) if target is raw else {})
-        if isinstance(inner, str) and target is raw and key == "model":
-            inner = {"name": inner}
-        if not isinstance(inner, Mapping):
-            raise UserError(f"{option}: '{key}' is not a mapping in the study file; set {key} as a whole")
-        inner = inner.copied() if isinstance(inner, LocatedMapping) else LocatedMapping(inner)  # aliases stay
-        _put(target, key, inner, option)
-        target = inner
-    _put(target, keys[-1], parse_yaml(text, option, lines=False), option)
-
-
-def _put(target: dict[str, Any], key: str, value: Any, place: str) -> None:
-    if isinstance(target, LocatedMapping) and (key not in target.places or not isinstance(value, LocatedMapping)):
-        target.places[key] = place
-    target[key] = value
+    override(raw, assignment, _DEFAULTS, list(AXES))
 
 
 def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool = False) -> Study:
@@ -172,31 +158,29 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
         parts["train"] = resolved(parts["train"], parts["rules"], parts["optimizers"], problems)
         _check_streams(parts, problems)
         _check_labels(parts, problems)
+        asked = whole(parts) if merged or problems.found else checked_combinations(parts, problems)
         if not merged:
-            _check_online(parts, problems)
+            _check_online(parts, asked, problems)
             _check_boundaries(parts, problems)
-        _check_optimizers(parts, problems, alone=not merged)
+        _check_optimizers(parts, problems, () if merged else asked)
         _check_evaluation(parts, problems)
         check_chosen(parts["chosen"], parts, problems)
         check_tuning(parts["tuning"], parts, problems)
     if not problems.found:
-        _check_pairs(parts, problems)
+        _check_pairs(parts, asked, problems)
     problems.raise_if_any(source, raw)
     return Study(**parts)
 
 
 def _sections(values: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
-    """What was chosen for single combinations, and what is to be searched."""
+    """What was chosen for single combinations, what is to be searched, and which combinations are meant."""
     found = [
         parse_settings(Chosen, item, f"chosen[{index}]", problems)
         for index, item in enumerate(as_list(values["chosen"] or []))
     ]
-    tuning = values["tuning"]
-    if isinstance(tuning, Mapping) and isinstance(tuning.get("held_out"), Mapping):  # so that its fields are called so
-        held_out = parse_settings(HeldOut, tuning["held_out"], "tuning.held_out", problems)
-        tuning = {**tuning, "held_out": held_out} if held_out is not None else None
-    section = None if tuning is None else parse_settings(Tuning, tuning, "tuning", problems)
-    return {"chosen": tuple(one for one in found if one is not None), "tuning": section}
+    section = None if values["tuning"] is None else parse_tuning(values["tuning"], problems)
+    selections = {key: parse_selections(key, values[key], problems) for key in ("only", "exclude")}
+    return {"chosen": tuple(one for one in found if one is not None), "tuning": section, **selections}
 
 
 def _load_extensions(value: Any, problems: Problems) -> tuple[str, ...]:
@@ -323,14 +307,16 @@ def _check_labels(parts: dict[str, Any], problems: Problems) -> None:
             problems.add(axis, str(error).removeprefix(f"{axis}: "))
 
 
-def _check_optimizers(parts: dict[str, Any], problems: Problems, *, alone: bool) -> None:
+def _check_optimizers(parts: dict[str, Any], problems: Problems, asked: Sequence[Combination]) -> None:
     """External optimizers say which; what takes passes of its own goes with the rule ``none`` only."""
+    together = {(o, r) for _, _, r, o in asked}
     for index, optimizer in enumerate(parts["optimizers"]):
         path = f"optimizers[{index}]"
         if isinstance(optimizer, External) and "target" not in optimizer.model_fields_set:
             problems.add(path, "needs a target: the dotted name of a class, such as torch.optim.Adagrad")
-        rule = next((rule for rule in parts["rules"] if rule.name != "none"), None)
-        if alone and optimizer.takes_passes and rule is not None:
+        rules = [rule for place, rule in enumerate(parts["rules"]) if (index, place) in together]
+        rule = next((rule for rule in rules if rule.name != "none"), None)
+        if optimizer.takes_passes and rule is not None:
             problems.add(
                 path,
                 f"{optimizer.called} takes passes of its own and cannot be combined with the rule {rule.name}; "
@@ -380,13 +366,13 @@ def _check_streams(parts: dict[str, Any], problems: Problems) -> None:
             budget_problems(train, parts["rules"], f"{path}.train" if stream.train else "train", problems)
 
 
-def _check_online(parts: dict[str, Any], problems: Problems) -> None:
+def _check_online(parts: dict[str, Any], asked: Sequence[Combination], problems: Problems) -> None:
     """What a rule ends or starts anew with each experience it would with each chunk of an online stream."""
     for index, stream in enumerate(parts["streams"]):
         if stream.chunk is None:
             continue
         path = f"streams[{index}].chunk"
-        for rule in parts["rules"]:
+        for rule in [parts["rules"][place] for place in sorted({r for s, _, r, _ in asked if s == index})]:
             if rule.spans_iterations():
                 problems.add(path, f"the rule {rule.name} goes over several minibatches, which chunks cut short")
             elif rule.batch_norm == "recomputed":
@@ -402,21 +388,15 @@ def _check_boundaries(parts: dict[str, Any], problems: Problems) -> None:
         problems.add(path, sentence)
 
 
-def _check_pairs(parts: dict[str, Any], problems: Problems) -> None:
+def _check_pairs(parts: dict[str, Any], asked: Sequence[Combination], problems: Problems) -> None:
     """See that all entries go together, or that something is left where what does not is skipped."""
-    strategies = parts["strategies"]
-    able = {place for place, strategy in enumerate(strategies) if _combines(strategy, parts)}
-    reasons, works = _reasons_on_axes(parts), False
-    for index, stream in enumerate(parts["streams"]):
-        model = stream_model(parts["model"], stream, f"streams[{index}]", problems)
-        train = stream_train(parts["train"], stream, f"streams[{index}]", problems)
-        assert model is not None, problems.found  # both were checked before
-        assert train is not None, problems.found
-        for place, strategy in enumerate(strategies):
-            reason = why_not(strategy, stream, model, train)
-            works = works or (reason is None and place in able)
-            if reason is not None:
-                reasons.append(Problem(f"strategies[{place}] with streams[{index}]", reason, f"strategies[{place}]"))
+    found = clashes(parts)
+    told = [clash for clash in found if any(clash.within(one) for one in asked)]
+    works = any(not any(clash.within(one) for clash in told) for one in asked)
+    reasons = [
+        Problem(f"strategies[{c.strategy}] with {c.axis}[{c.index}]", c.reason, f"strategies[{c.strategy}]")
+        for c in told
+    ]
     if reasons and not parts["skip_unsupported"]:
         hint = " (or set skip_unsupported: true to leave such pairs out)" if works else ""
         problems.found += [replace(each, sentence=each.sentence + hint) for each in reasons]
@@ -425,18 +405,58 @@ def _check_pairs(parts: dict[str, Any], problems: Problems) -> None:
         problems.add("strategies", f"none is left that can learn any of the streams ({why})")
 
 
-def _reasons_on_axes(parts: dict[str, Any]) -> list[Problem]:
-    """Strategies that do not go with a rule or an optimizer, one problem a pair."""
-    return [
-        Problem(f"strategies[{place}] with {axis}[{index}]", reason, f"strategies[{place}]")
+@dataclass(frozen=True)
+class Clash:
+    """A strategy that does not go with an entry of another axis.
+
+    Attributes:
+        strategy: index of the strategy.
+        axis: streams, rules or optimizers.
+        index: of the entry on it.
+        reason: why not.
+    """
+
+    strategy: int
+    axis: str
+    index: int
+    reason: str
+
+    def within(self, one: Combination) -> bool:
+        """Whether a combination has both of them.
+
+        Args:
+            one: the combination.
+
+        Returns:
+            True or false.
+        """
+        return one[1] == self.strategy and one[_POSITION[self.axis]] == self.index
+
+
+def clashes(parts: Mapping[str, Any]) -> list[Clash]:
+    """Strategies that do not go with a rule, an optimizer or a stream, one element a pair.
+
+    Args:
+        parts: the study's axes, ``model`` and ``train``, checked one by one.
+
+    Returns:
+        The pairs.
+    """
+    found = [
+        Clash(place, axis, index, reason)
         for axis, why in (("rules", why_not_by), ("optimizers", why_not_on))
         for place, strategy in enumerate(parts["strategies"])
         for index, entry in enumerate(parts[axis])
         if (reason := why(strategy, entry)) is not None
     ]
-
-
-def _combines(strategy: StrategyEntry, parts: dict[str, Any]) -> bool:
-    """Whether there are a rule and an optimizer that a strategy goes with."""
-    by = any(why_not_by(strategy, rule) is None for rule in parts["rules"])
-    return by and any(why_not_on(strategy, optimizer) is None for optimizer in parts["optimizers"])
+    for index, stream in enumerate(parts["streams"]):
+        problems = Problems()
+        model = stream_model(parts["model"], stream, f"streams[{index}]", problems)
+        train = stream_train(parts["train"], stream, f"streams[{index}]", problems)
+        assert model is not None, problems.found  # both were checked before
+        assert train is not None, problems.found
+        for place, strategy in enumerate(parts["strategies"]):
+            reason = why_not(strategy, stream, model, train)
+            if reason is not None:
+                found.append(Clash(place, "streams", index, reason))
+    return found

@@ -1,14 +1,15 @@
 """The section ``tuning`` of a study file: which hyper-parameters are searched, where, and on what they are chosen."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import log
+from math import isfinite, log
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.config.fields import AtLeastOne, Entry, Float, Settings, WholeNumber
 from lifelong_lb.config.labels import axis_labels
+from lifelong_lb.config.metrics import ADDED, LEAST_EXPERIENCES
 from lifelong_lb.config.parse import Problems, parse_settings
 
 TUNED_AXES = ("strategies", "rules", "optimizers")
@@ -56,6 +57,16 @@ Space = Annotated[
 ]
 
 
+def _all_different(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"must differ from each other; got {list(seeds)}")
+    return seeds
+
+
+Seed = Annotated[WholeNumber, Field(le=2**32 - 1)]
+_DIFFERENT = AfterValidator(_all_different)
+
+
 class HeldOut(Settings):
     """What settings are chosen on: seeds that are not reported, and images that are held out of the train part.
 
@@ -64,7 +75,7 @@ class HeldOut(Settings):
     fixes it.
     """
 
-    seeds: Annotated[tuple[WholeNumber, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, json_schema_extra={"uniqueItems": True}), _DIFFERENT]
     first_experiences: AtLeastOne | None = None
     validation: Annotated[Float, Field(gt=0, lt=1)] = 0.1
     class_order: Literal["same", "other"] = "same"
@@ -139,6 +150,77 @@ def altered(entry: E, settings: Mapping[str, Value], path: str, problems: Proble
     return parse_settings(type(entry), {**entry.model_dump(), **settings}, path, problems)
 
 
+def parse_tuning(value: Any, problems: Problems) -> Tuning | None:
+    """Build the section from plain values, so that every field is called by its whole path.
+
+    Args:
+        value: what the user wrote.
+        problems: receives what is wrong.
+
+    Returns:
+        The section, or None when something was wrong.
+    """
+    if not isinstance(value, Mapping):
+        return parse_settings(Tuning, value, "tuning", problems)
+    told, parts = len(problems.found), dict(value)
+    if isinstance(value.get("held_out"), Mapping):
+        held_out = parse_settings(HeldOut, value["held_out"], "tuning.held_out", problems)
+        parts["held_out"] = held_out or HeldOut(seeds=(0,))  # any, so that the other keys are looked at, too
+    if isinstance(value.get("search"), Mapping) and value["search"]:
+        parts["search"] = {
+            str(label): _spaces(spaces, f"tuning.search.{label}", problems) for label, spaces in value["search"].items()
+        }
+    section = parse_settings(Tuning, parts, "tuning", problems)
+    return section if len(problems.found) == told else None
+
+
+_SUCH_AS = "such as {rho: {low: 0.01, high: 0.5, log: true}} or {k: [2, 5, 10]}"
+
+
+def _spaces(value: Any, path: str, problems: Problems) -> dict[str, Space]:
+    """What is searched of an entry."""
+    if not isinstance(value, Mapping) or not value:
+        problems.add(path, f"needs hyper-parameters to search, {_SUCH_AS}; got {value!r}"[:200])
+        return {}
+    found = {str(key): _space(space, f"{path}.{key}", problems) for key, space in value.items()}
+    return {key: space for key, space in found.items() if space is not None}
+
+
+def _space(value: Any, path: str, problems: Problems) -> Space | None:
+    """What is searched of a hyper-parameter."""
+    if isinstance(value, Mapping):
+        return parse_settings(Range, value, path, problems)
+    if not isinstance(value, list | tuple):
+        problems.add(path, f"must be a list of choices, or a mapping with low and high; got {value!r}"[:200])
+        return None
+    told = len(problems.found)
+    bad = next((i for i, choice in enumerate(value) if not _is_value(choice)), None)
+    if bad is not None:
+        problems.add(f"{path}[{bad}]", f"must be a number, a word, true or false; got {value[bad]!r}"[:200])
+    elif len(value) < 2:
+        problems.add(path, f"needs two choices or more; got {list(value)}")
+    elif len({(type(choice), choice) for choice in value}) < len(value):
+        problems.add(path, f"needs choices that differ from each other; got {list(value)}")
+    return tuple(value) if len(problems.found) == told else None
+
+
+def _is_value(choice: Any) -> bool:
+    return isinstance(choice, bool | int | str) or (isinstance(choice, float) and isfinite(choice))
+
+
+def _check_metric(tuning: Tuning, parts: Mapping[str, Any], problems: Problems) -> None:
+    known, path = {**LEAST_EXPERIENCES, **ADDED}, "tuning.metric"
+    if tuning.metric not in known:
+        problems.add(path, unknown_name("metric", tuning.metric, known))
+        return
+    least, first = known[tuning.metric], tuning.held_out.first_experiences
+    for stream in parts["streams"]:
+        learnt = min(stream.learnt, first or stream.learnt)
+        if learnt < least:
+            problems.add(path, f"{tuning.metric} needs {least} experiences or more; got {learnt} of {stream.name}")
+            return
+
+
 def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Problems) -> None:
     """See that all that is searched can be set, and that nothing is chosen on what is reported.
 
@@ -155,6 +237,7 @@ def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Prob
             "tuning.held_out.seeds",
             f"must not be among the study's seeds {list(parts['seeds'])}, which are reported; got {shared[0]} in both",
         )
+    _check_metric(tuning, parts, problems)
     if any(stream.evaluate == "validation" for stream in parts["streams"]):
         problems.add("tuning", "needs streams that are evaluated on their test part; it holds images out by itself")
     called = [label for axis in TUNED_AXES for label in axis_labels(parts[axis], axis)]
@@ -163,8 +246,6 @@ def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Prob
         if called.count(label) != 1:
             several = f"names several entries ({label}): give them labels"
             problems.add(path, several if label in called else unknown_name("entry", label, dict.fromkeys(called)))
-        elif not spaces:
-            problems.add(path, "needs a hyper-parameter to search, such as {rho: {low: 0.01, high: 0.5, log: true}}")
         else:
             entry = _named(label, parts)
             for key, space in spaces.items():
@@ -173,6 +254,10 @@ def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Prob
 
 def _check_space(entry: Entry, key: str, space: Range | Choices, path: str, problems: Problems) -> None:
     """Try values out, up to the first that is refused."""
+    known = [name for name in type(entry).model_fields if name not in ("name", "label")]
+    if key not in known:
+        problems.add(path, unknown_name(f"hyper-parameter of {entry.called}", key, known))
+        return
     for value in space.examples() if isinstance(space, Range) else space:
         found = Problems()
         altered(entry, {key: value}, path, found)

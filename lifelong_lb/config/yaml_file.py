@@ -100,13 +100,53 @@ def parse_yaml(text: str, source: str, *, lines: bool = True) -> Any:
     loader = None
     try:
         loader = _Loader(text, source, lines)  # a SafeLoader
-        return loader.get_single_data()
+        found = loader.get_single_data()
+        _check_size(found, source)
     except UserError:
         raise
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         where = loader.place(mark) if loader is not None else source
-        raise UserError(f"{where}: not YAML: {' '.join(str(error).split()) or repr(error)}") from None
+        if isinstance(error, yaml.reader.ReaderError) and lines:
+            where = f"{source}:{text.count(chr(10), 0, error.position) + 1}"
+        raise UserError(f"{where}: not YAML: {_said(error, lines)}") from None
+    return found
+
+
+MOST_VALUES = 1_000_000
+"""How many values a document may hold, those that an alias repeats counted each time."""
+
+
+def _check_size(value: Any, source: str) -> None:
+    """Refuse what aliases make endless, or too large to be told of."""
+    sizes: dict[int, int | None] = {}
+
+    def size(one: Any) -> int:
+        if not isinstance(one, dict | list):
+            return 1
+        if id(one) not in sizes:
+            sizes[id(one)] = None
+            sizes[id(one)] = 1 + sum(map(size, one.values() if isinstance(one, dict) else one))
+        found = sizes[id(one)]
+        if found is None:
+            raise UserError(f"{source}: an alias repeats a mapping or list within itself")
+        return found
+
+    if size(value) > MOST_VALUES:
+        raise UserError(f"{source}: aliases make more than {MOST_VALUES:,} values of it")
+
+
+def _said(error: Exception, lines: bool) -> str:
+    """What is wrong, without the name of the document, which stands before it."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.context_mark
+        begun = f" that begins in line {mark.line + 1}" if lines and mark is not None and error.context else ""
+        said = ", ".join(filter(None, [f"{error.context}{begun}" if error.context else "", error.problem]))
+    elif isinstance(error, yaml.reader.ReaderError):
+        said = f"the character {ascii(chr(error.character))} cannot stand in it"
+    else:
+        said = str(error)
+    return " ".join(said.split()) or repr(error)
 
 
 def _kind(raw: Any) -> str:

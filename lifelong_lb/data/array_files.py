@@ -81,6 +81,15 @@ class ArrayFiles(Source):
         self._labels("test", there)
         return [int(label) for label in np.unique(self._labels("train", there))]
 
+    def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Read the arrays of labels alone.
+
+        Returns:
+            Labels of the train part and of the test part.
+        """
+        there = self._names()
+        return self._labels("train", there), self._labels("test", there)
+
     def read(self) -> tuple[Arrays, Arrays]:
         """Read both parts.
 

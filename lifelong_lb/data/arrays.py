@@ -148,6 +148,18 @@ class Source(ABC):
             UserError: when a file is damaged or of another layout, naming it.
         """
 
+    def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Labels of all images, in the order of :meth:`read`, without decoding any picture.
+
+        Returns:
+            ``(N,)`` of the train part and ``(M,)`` of the test part.
+
+        Raises:
+            UserError: when a file is damaged or of another layout, naming it.
+        """
+        train, test = self.read()
+        return train.y, test.y
+
     @abstractmethod
     def read(self) -> tuple[Arrays, Arrays]:
         """Read and decode all images.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.config.streams import FIVE_DATASETS
@@ -71,6 +72,16 @@ class FiveSource(Source):
         for part, labels in zip(self.parts, found, strict=True):
             _check(part, labels)
         return [CLASSES * i + label for i, labels in enumerate(found) for label in labels]
+
+    def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Labels of all five.
+
+        Returns:
+            Labels of the train part and of the test part.
+        """
+        parts = [part.part_labels() for part in self.parts]
+        train, test = (np.concatenate([CLASSES * i + own[part] for i, own in enumerate(parts)]) for part in (0, 1))
+        return train, test
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Read all five.

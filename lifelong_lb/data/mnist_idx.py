@@ -73,6 +73,15 @@ class MnistIdxSource(Source):
         train, _ = self.read()
         return [int(label) for label in np.unique(train.y)]
 
+    def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Read the files of labels alone.
+
+        Returns:
+            Labels of the train part and of the test part.
+        """
+        train, test = (read_idx(self._file(f"{part}-labels-idx1-ubyte"), 1) for part in ("train", "t10k"))
+        return train.astype(np.int64), test.astype(np.int64)
+
     def read(self) -> tuple[Arrays, Arrays]:
         """Read both parts.
 

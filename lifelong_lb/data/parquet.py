@@ -95,6 +95,19 @@ class ParquetSource(Source):
             raise UserError(f"{self.folder}: its train part holds no images")
         return labels
 
+    def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Read the labels' columns alone.
+
+        Returns:
+            Labels of the train part and of the test part.
+        """
+        train, test = ([self._labels_in(path) for path in self._files(part)] for part in ("train", "test"))
+        return np.concatenate(train), np.concatenate(test)
+
+    def _labels_in(self, path: Path) -> NDArray[np.int64]:
+        with _opened(path) as file:
+            return self._labels_of(path, file).astype(np.int64)
+
     def read(self) -> tuple[Arrays, Arrays]:
         """Decode all images, one row group after the other.
 

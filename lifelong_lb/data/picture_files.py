@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Source, alike
@@ -94,6 +95,15 @@ class PictureFiles(Source):
             The labels of those to learn from, ascending.
         """
         return sorted({label for _, label in self.listing.train})
+
+    def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find the pictures, without opening them.
+
+        Returns:
+            Labels of the train part and of the test part.
+        """
+        train, test = (np.array([label for _, label in part]) for part in (self.listing.train, self.listing.test))
+        return train, test
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Decode all pictures.

@@ -87,24 +87,6 @@ def prepared(source: Source, cache: Path) -> Prepared:
     return found
 
 
-def prepared_already(source: Source, cache: Path) -> Prepared | None:
-    """Open what is prepared; nothing is decoded or written.
-
-    Args:
-        source: where the images are.
-        cache: folder of all entries; it need not exist.
-
-    Returns:
-        The data set; None where it is not prepared yet. Embedded data always are.
-
-    Raises:
-        UserError: when a file of the source cannot be read.
-    """
-    if not source.files():
-        return prepared(source, cache)
-    return _opened(cache / _key(source, cache)) if cache.is_dir() else None
-
-
 def verify(entry: Path) -> bool:
     """Read an entry whole and compare it with the hash taken when it was made.
 

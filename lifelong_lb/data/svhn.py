@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Source
@@ -60,6 +61,15 @@ class SvhnSource(Source):
         self._labels(self.folder / FILES["test"], self._content("test", "y"))
         path = self.folder / FILES["train"]
         return [int(label) for label in np.unique(self._labels(path, self._content("train", "y")))]
+
+    def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Read the labels alone.
+
+        Returns:
+            Labels of the train part and of the test part.
+        """
+        train, test = (self._labels(self.folder / FILES[part], self._content(part, "y")) for part in ("train", "test"))
+        return train, test
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Read both parts.

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.config.importing import MAIN, origin_of
+from lifelong_lb.config.metrics import ADDED
 from lifelong_lb.evaluation.accuracy_matrix import as_matrix
 from lifelong_lb.evaluation.catalogue import ADDED_METRICS, METRICS, REFERENCED, Metric
 from lifelong_lb.evaluation.continual_catalogue import CONTINUAL_METRICS
@@ -74,7 +75,7 @@ def metric(
             needs=needed,
             least_experiences=least_experiences,
         )
-        _ORIGINS[name] = origin
+        _ORIGINS[name], ADDED[name] = origin, least_experiences
         return function
 
     return add

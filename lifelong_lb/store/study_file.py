@@ -85,7 +85,7 @@ class StudyFile:
             Run id to configuration, without runs that an earlier version has named in another way.
         """
         seeds = tuple(dict.fromkeys(place.seed for place in self.places))
-        spelt_out = expand(self.study.model_copy(update={"seeds": seeds}))
+        spelt_out = expand(self.study.model_copy(update={"seeds": seeds, "only": (), "exclude": ()}))
         known = {run.config.run_id: run.config for run in spelt_out}
         return {place.run: known[place.run] for place in self.places if place.run in known}
 
@@ -158,7 +158,9 @@ class StudyFile:
         """
         runs = [{"run": p.run, "seed": p.seed, **p.entries} for p in self.places]
         study = self.study.model_dump(mode="json", exclude={"tuning"})
-        for key in ("imports", "chosen"):
+        for key in ("only", "exclude"):
+            study[key] = [selection.named() for selection in getattr(self.study, key)]
+        for key in ("imports", "chosen", "only", "exclude"):
             if not getattr(self.study, key):
                 del study[key]  # as earlier versions wrote it
         return {"schema": SCHEMA, "study": study, **_extensions(self.study), "runs": runs}

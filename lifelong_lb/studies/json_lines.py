@@ -17,7 +17,8 @@ class JsonWatcher(Watcher):
     Events: ``start`` (runs, present: status to number), ``run started`` (run, title), ``experience ended`` (run, title,
     experience in 0..T-1, experiences, accuracy: the mean over those seen so far), ``run ended`` (run, title, status,
     message, average_accuracy or null, elsewhere), ``run given up`` (run), ``waiting`` (runs), ``end`` (runs, statuses:
-    status to number).
+    status to number). Tuning writes ``trial`` (trial, trials, searches, seconds) before what each round of trials
+    writes, and ``chosen`` (trials, searches, seconds) before what the study writes that it leads to.
 
     Args:
         stream: where to write.
@@ -27,6 +28,10 @@ class JsonWatcher(Watcher):
         self._stream = stream
         self._total = 0
         self._statuses: Counter[str] = Counter()
+
+    def phase(self, name: str, text: str, numbers: Mapping[str, float]) -> None:
+        """Write ``trial`` or ``chosen``."""
+        self._write(name, **numbers)
 
     def start(self, total: int, present: Mapping[str, int]) -> None:
         """Write ``start``."""

@@ -20,6 +20,16 @@ class LineWatcher(Watcher):
         self._total = self._ended = 0
         self._started = time.monotonic()
 
+    def phase(self, name: str, text: str, numbers: Mapping[str, float]) -> None:
+        """Say what begins.
+
+        Args:
+            name: what kind of part it is.
+            text: in words.
+            numbers: how far it is.
+        """
+        self._say(text)
+
     def start(self, total: int, present: Mapping[str, int]) -> None:
         """Say how much there is to do.
 

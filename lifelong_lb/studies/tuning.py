@@ -1,22 +1,22 @@
 """Two phases: settings are chosen on what is held out, then the study is run with them and reported."""
 
 import os
+import time
 from collections.abc import Mapping, Sequence
-from math import nan
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-import pandas as pd
-
-from lifelong_lb.config import Study, UserError, axis_labels, expand, parse_study, read_study, unknown_name
-from lifelong_lb.config.tuning import TUNED_AXES, Tuning
-from lifelong_lb.evaluation import ADDED_METRICS, METRICS, AccuracyMatrix, Metric
+from lifelong_lb.config import Study, UserError, read_study
+from lifelong_lb.evaluation import ADDED_METRICS, METRICS
 from lifelong_lb.reports import Results, write_report
 from lifelong_lb.store import ResultFolder, StudyFile
 from lifelong_lb.studies.chosen import chosen_study, chosen_text
-from lifelong_lb.studies.searches import Point, Searching, Trial, imported_optuna
+from lifelong_lb.studies.cluster import Cluster
+from lifelong_lb.studies.durations import readable
+from lifelong_lb.studies.held_out import searched_combinations
+from lifelong_lb.studies.searches import Searching, imported_optuna
 from lifelong_lb.studies.study import SECONDS_BETWEEN_CHECKPOINTS, Options, as_study, complete
+from lifelong_lb.studies.trials import Rounds, TrialWatcher
 from lifelong_lb.studies.watching import Watcher
 
 
@@ -30,9 +30,14 @@ def tune_study(
     device: str = "auto",
     data: str | os.PathLike[str] | None = None,
     download: bool = False,
+    retry: Sequence[str] = (),
     timeout: float | None = None,
     checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS,
+    slurm: Mapping[str, Any] | None = None,
+    runs_per_job: int = 1,
+    gpus_per_run: float = 0.0,
     watcher: Watcher | None = None,
+    loggers: Sequence[str] = (),
 ) -> Results:
     """Choose settings on what the study's section ``tuning`` holds out, then run the study with them.
 
@@ -46,9 +51,14 @@ def tune_study(
         device: likewise.
         data: likewise.
         download: likewise.
+        retry: likewise; each run is tried again once, and its trial counts for what it then comes to.
         timeout: likewise; a trial whose run takes longer counts as the worst.
         checkpoint_every: likewise.
+        slurm: likewise.
+        runs_per_job: likewise.
+        gpus_per_run: likewise.
         watcher: is told how each round of trials goes, and then how the study goes.
+        loggers: likewise; trials tell them, too, below ``tuning``.
 
     Returns:
         The results of the runs with the chosen settings.
@@ -58,13 +68,12 @@ def tune_study(
     """
     imported_optuna()
     study, place = as_study(config), None if data is None else Path(data)
-    options = Options(workers, executor, device, place, download, (), timeout, checkpoint_every)
+    statuses, called = ((one,) if isinstance(one, str) else tuple(dict.fromkeys(one)) for one in (retry, loggers))
+    cluster = Cluster(slurm or {}, runs_per_job, gpus_per_run)
+    options = Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called, cluster)
     folder, told = Path(out).absolute(), watcher or Watcher()
     searches = searches_of(study)
-    number = _trials(study, trials)
-    for _ in range(number):
-        _round(searches, folder / "tuning", options, told)
-    write_trials(folder / "tuning", searches)
+    _search(Rounds(searches, folder / "tuning", options), _trials(study, trials), told)
     text = chosen_text(chosen_study(study, [search.chosen() for search in searches]))
     ResultFolder(folder).write_file("chosen.yaml", text)
     chosen = read_study(folder / "chosen.yaml")
@@ -77,6 +86,22 @@ def tune_study(
         return write_report(report)
 
 
+def _search(rounds: Rounds, trials: int, watcher: Watcher) -> None:
+    began, searches = time.monotonic(), len(rounds.searches)
+    each = f" of {'each of ' if searches > 1 else ''}{searches} search{'es' * (searches > 1)}"
+    for trial in range(1, trials + 1):
+        seconds = time.monotonic() - began
+        so_far = f"; {readable(round(seconds))} so far" if trial > 1 else ""
+        numbers = {"trial": trial, "trials": trials, "searches": searches, "seconds": seconds}
+        watcher.phase("trial", f"trial {trial} of {trials}{each}{so_far}", numbers)
+        rounds.next(TrialWatcher(watcher, f"trial {trial} of {trials}"))
+    seconds = time.monotonic() - began
+    text = (
+        f"{trials} trial{'s' * (trials > 1)}{each} took {readable(round(seconds))}; now the study with what was chosen"
+    )
+    watcher.phase("chosen", text, {"trials": trials, "searches": searches, "seconds": seconds})
+
+
 def searches_of(study: Study) -> list[Searching]:
     """The searches of a study, one for each combination in which something is searched.
 
@@ -87,105 +112,13 @@ def searches_of(study: Study) -> list[Searching]:
         The searches, in the order of the study.
 
     Raises:
-        UserError: when there is no such section, its metric is not known or not defined on so few experiences, or the
-            study cannot be run on what is held out.
+        UserError: when there is no such section, or the study cannot be run on what is held out.
     """
     if study.tuning is None:
         raise UserError(f"{study.name}: needs a section tuning, which says what is searched and on what it is chosen")
-    tuning, metric = study.tuning, _metric(study.tuning)
-    base = held_out_study(study)
-    least = metric.least_experiences
-    short = next((stream for stream in base.streams if stream.learnt < least), None)
-    if short is not None:
-        raise UserError(
-            f"tuning.metric: {tuning.metric} needs {least} experiences or more; got {short.learnt} of {short.name}"
-        )
-    labels = {axis: axis_labels(getattr(study, axis), axis) for axis in ("streams", *TUNED_AXES)}
-    found = []
-    for entries in dict.fromkeys(tuple(run.entries.values()) for run in expand(base)):
-        at = {axis: labels[axis][index] for axis, index in zip(labels, entries, strict=True)}
-        space = {name: tuning.search[name] for name in list(at.values())[1:] if name in tuning.search}
-        if space:
-            alone = {
-                axis: (getattr(base, axis)[index].model_copy(update={"label": at[axis]}),)
-                for axis, index in zip(labels, entries, strict=True)
-            }
-            stream, strategy, rule, optimizer = at.values()
-            combination = base.model_copy(update=alone)
-            found.append(Searching((stream, strategy, rule, optimizer), combination, space, (tuning.metric, metric)))
-    return found
-
-
-def held_out_study(study: Study) -> Study:
-    """The study on what is held out: other seeds, a validation part, and the first experiences alone where asked for.
-
-    Args:
-        study: a study with a section ``tuning``.
-
-    Returns:
-        A study that never measures on the test part.
-
-    Raises:
-        UserError: when it cannot be run so.
-    """
-    assert study.tuning is not None
-    held = study.tuning.held_out
-    raw = study.model_dump(mode="json", exclude={"tuning", "chosen"})
-    for entry, stream in zip(raw["streams"], study.streams, strict=True):
-        entry |= {"validation": held.validation, "evaluate": "validation"}
-        if held.first_experiences is not None and held.first_experiences < stream.learnt:
-            entry["first"] = held.first_experiences
-        if held.class_order == "other":
-            entry |= {key: None for key in ("class_order", "order", "angles") if key in entry}
-    raw["evaluation"] |= {"landscape": None, "save_models": False, "every": None, "diagnostics_every": None}
-    return parse_study({**raw, "seeds": list(held.seeds)}, f"{study.name} on what tuning holds out")
-
-
-def write_trials(folder: Path, searches: Sequence[Searching]) -> None:
-    """Write ``trials.csv``: every trial of every search.
-
-    Args:
-        folder: the folder of the search.
-        searches: the searches.
-    """
-    rows = [
-        {
-            **dict(zip(("stream", "strategy", "rule", "base_optimizer"), search.at, strict=True)),
-            "trial": trial.number,
-            "settings": "; ".join(f"{label}.{k}={v}" for label, own in trial.point.items() for k, v in own.items()),
-            search.metric[0]: trial.value,
-            "gradient_evaluations": trial.gradient_evaluations,
-            "runs": " ".join(trial.runs),
-        }
-        for search in searches
-        for trial in search.trials
-    ]
-    ResultFolder(folder).write_table("trials", pd.DataFrame(rows))
-
-
-def _round(searches: Sequence[Searching], out: Path, options: Options, watcher: Watcher) -> None:
-    """One trial of each search, side by side."""
-    asked = [(search, *search.ask()) for search in searches]
-    folder = complete([study for _, _, study in asked], out, options, watcher)
-    for search, point, study in asked:
-        search.tell(_trial(search, point, study, folder))
-
-
-def _trial(search: Searching, point: Point, study: Study, folder: ResultFolder) -> Trial:
-    records = [folder.read_run(run.config.run_id, run.config.seed) for run in expand(study)]
-    value = nan
-    if all(record.status == "done" for record in records):
-        matrices = [AccuracyMatrix.from_entries(record.accuracy, record.experiences) for record in records]
-        value = fmean(search.metric[1].function(matrix) for matrix in matrices)
-    gradients = sum(r.gradient_evaluations + r.strategy_gradient_evaluations for r in records)
-    return Trial(len(search.trials), point, [record.run for record in records], value, gradients)
-
-
-def _metric(tuning: Tuning) -> Metric:
-    known = {**METRICS, **ADDED_METRICS}
-    if tuning.metric not in known:
-        raise UserError(f"tuning.metric: {unknown_name('metric', tuning.metric, known)}")
-    return known[tuning.metric]
+    name = study.tuning.metric
+    metric = name, {**METRICS, **ADDED_METRICS}[name]  # parse_study has checked that it is there
+    return [Searching(one.at, one.study, one.space, metric) for one in searched_combinations(study)]
 
 
 def _trials(study: Study, asked: int | None) -> int:

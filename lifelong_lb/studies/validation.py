@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lifelong_lb.config import GridRun, StreamEntry, Study, Train, UserError, axis_labels, expand
+from lifelong_lb.config import GridRun, StreamEntry, Study, Train, UserError, axis_labels, expand, left_out, unsupported
 from lifelong_lb.data import cache_folder, data_roots, find_images
 from lifelong_lb.data.dealing import learnt_labels
-from lifelong_lb.data.prepared import prepared, prepared_already
+from lifelong_lb.data.prepared import prepared
 from lifelong_lb.data.selection import Labels
 from lifelong_lb.studies.forecast import Count, Training, rule_gradients, strategy_gradients, trainings
 from lifelong_lb.studies.limits import cores
+from lifelong_lb.studies.targets import about_targets, check_targets
+from lifelong_lb.studies.trial_forecast import about_trials
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,12 @@ def labels_of(stream: StreamEntry, roots: Sequence[Path], *, prepare: bool = Fal
         Both parts, or the reason why they are not known.
     """
     try:
-        found = (prepared if prepare else prepared_already)(find_images(stream, roots), cache_folder())
+        source = find_images(stream, roots)
+        if not prepare:
+            return Parts(*source.part_labels())
+        found = prepared(source, cache_folder())
     except UserError as error:
         return Parts(reason=str(error).splitlines()[0].removesuffix(" Tried:"))
-    if found is None:
-        return Parts(reason=f"they are not prepared yet (lifelong-lb data prepare {stream.images})")
     return Parts(found.train.y, found.test.y)
 
 
@@ -80,8 +83,10 @@ def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) ->
         The plan.
 
     Raises:
-        UserError: when the folder does not exist, or images that are there cannot be dealt out as asked.
+        UserError: when the folder does not exist, images that are there cannot be dealt out as asked, or an external
+            optimizer is of a package that is not there.
     """
+    check_targets(study)
     runs, roots = expand(study), data_roots(data)
     found = [labels_of(stream, roots, prepare=prepare) for stream in study.streams]
     dealt: dict[tuple[int, int], list[Labels]] = {}
@@ -129,10 +134,35 @@ def lines_about(plan: Plan) -> Iterator[str]:
     for axis in ("streams", "strategies", "rules", "optimizers"):
         yield f"{axis:<10} {', '.join(axis_labels(getattr(study, axis), axis))}"
     yield f"{'seeds':<10} {', '.join(map(str, study.seeds))}"
+    yield from _about_what_is_left_out(study)
     yield ""
     yield from _about_budget(study.train)
     yield from _about_gradients(plan)
+    if study.tuning is not None:
+        yield from about_trials(study, [(parts.train, parts.test) for parts in plan.found])
+    yield from about_targets(study)
     yield ""
+
+
+def _about_what_is_left_out(study: Study) -> Iterator[str]:
+    runs = left_out(study)
+    if runs:
+        yield f"left out: {runs} run{'s' * (runs != 1)}, by only or exclude"
+    yield from about_unsupported(study)
+
+
+def about_unsupported(study: Study) -> Iterator[str]:
+    """What to say of pairs that ``skip_unsupported`` leaves out.
+
+    Args:
+        study: the study.
+
+    Yields:
+        A line, where there are any.
+    """
+    pairs = unsupported(study)
+    if pairs:
+        yield f"left out as unsupported: {'; '.join(pairs)}"
 
 
 def _about_budget(train: Train) -> Iterator[str]:
@@ -172,7 +202,12 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
 
     Yields:
         Lines.
+
+    Raises:
+        UserError: when there are less than one worker.
     """
+    if workers is not None and workers < 1:
+        raise UserError(f"workers must be at least 1; got {workers}")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
         from lifelong_lb.studies.calibration import calibrate, duration, kind_of, with_workers

@@ -8,8 +8,17 @@ from lifelong_lb.store import RunRecord
 class Watcher:
     """Somebody who is told how a study goes, a call at a time; each method does nothing unless it is overridden."""
 
+    def phase(self, name: str, text: str, numbers: Mapping[str, float]) -> None:
+        """Called where something begins that is done in several parts, each from :meth:`start` to :meth:`stop`.
+
+        Args:
+            name: ``"trial"``, one of each search, or ``"chosen"``, the study with what they have led to.
+            text: what begins, for people.
+            numbers: how far it is; ``seconds`` since the beginning of all parts.
+        """
+
     def start(self, total: int, present: Mapping[str, int]) -> None:
-        """Called once, at the beginning.
+        """Called once, at the beginning (of each part).
 
         Args:
             total: runs in the study.

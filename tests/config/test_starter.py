@@ -33,6 +33,14 @@ def test_what_stands_in_comments_is_valid_too(tmp_path):
     assert (evaluation.every, evaluation.landscape.measures) == (10, ("ball",))
 
 
+def test_combinations_that_stand_in_comments_can_be_left_out(tmp_path):
+    path = tmp_path / "mine.yaml"
+    init(path)
+    text = path.read_text().replace("# exclude:\n#   - ", "exclude:\n  - ")
+    path.write_text(text)
+    assert len(expand(read_study(path))) == 12
+
+
 def test_its_name_without_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = init()

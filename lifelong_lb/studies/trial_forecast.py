@@ -1,0 +1,82 @@
+"""What a search is going to cost, before anything runs. No torch here."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice, product
+
+from lifelong_lb.config import RunConfig, Study, expand
+from lifelong_lb.config.tuning import TUNED_AXES, Range, Value, bare_entry
+from lifelong_lb.data.dealing import learnt_labels
+from lifelong_lb.data.selection import Labels
+from lifelong_lb.studies.forecast import Count, rule_gradients, strategy_gradients, trainings
+from lifelong_lb.studies.held_out import Searched, searched_combinations
+
+POINTS = 200
+"""How many points of a space are looked at for the costliest one; spaces of more are rare, and then it is a guess."""
+
+
+def about_trials(study: Study, found: Sequence[tuple[Labels | None, Labels | None]]) -> Iterator[str]:
+    """How many runs the searches of a study take at most, and how many gradients.
+
+    Args:
+        study: a study with a section ``tuning``.
+        found: labels of the images of each stream, train and test part, where they are known.
+
+    Yields:
+        Lines.
+    """
+    assert study.tuning is not None
+    searches, seeds, trials = searched_combinations(study), len(study.tuning.held_out.seeds), study.tuning.trials
+    runs = len(searches) * trials * seeds
+    total = sum((most_gradients(one, *found[one.entries[0]]) for one in searches), Count())
+    unknown = any(labels is None for one in searches for labels in found[one.entries[0]])
+    taken = "an unknown number of" if unknown else f"at most {trials * total.least:,}" if total.exact else None
+    yield (
+        f"tuning, before these: {len(searches)} search{'es' * (len(searches) != 1)} x {trials} trials x {seeds} "
+        f"seed{'s' * (seeds != 1)}, at most {runs:,} runs with "
+        f"{taken or f'some {trials * total.least:,} or more'} gradient evaluations"
+    )
+
+
+def most_gradients(one: Searched, train: Labels | None, test: Labels | None) -> Count:
+    """Gradients of the costliest trial of a search, the strategy's own included.
+
+    Args:
+        one: the combination and its space.
+        train: labels of the train part.
+        test: labels of the test part.
+
+    Returns:
+        Their number over all seeds; at least 0 where the images are not known.
+    """
+    if train is None or test is None:
+        return Count(exact=False)
+    learnt: dict[int, Sequence[Labels]] = {}
+
+    def cost(config: RunConfig) -> Count:
+        if config.seed not in learnt:
+            learnt[config.seed] = learnt_labels(config.stream, train, test, config.seed)
+        parts = trainings(config, learnt[config.seed])
+        return rule_gradients(config, parts) + strategy_gradients(config, parts)
+
+    costs = [sum((cost(run.config) for run in expand(study)), Count()) for study in _points(one)]
+    return Count(max(each.least for each in costs), all(each.exact for each in costs))
+
+
+def _points(one: Searched) -> Iterator[Study]:
+    """The combination at the ends, or choices, of all that is searched of its strategy and rule."""
+    places = {
+        (label, key): _values(space)
+        for label, keys in one.space.items()
+        if label in one.at[1:3]
+        for key, space in keys.items()
+    }
+    for values in islice(product(*places.values()), POINTS):
+        point: dict[str, dict[str, Value]] = {}
+        for (label, key), value in zip(places, values, strict=True):
+            point.setdefault(label, {})[key] = value
+        changed = {axis: tuple(bare_entry(e, point) for e in getattr(one.study, axis)) for axis in TUNED_AXES}
+        yield one.study.model_copy(update=changed)
+
+
+def _values(space: Range | tuple[Value, ...]) -> list[Value]:
+    return [space.examples()[-1], space.examples()[0]] if isinstance(space, Range) else list(space)

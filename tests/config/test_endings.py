@@ -1,0 +1,56 @@
+"""Whatever stands in a study file or on the command line: one message that says what is wrong, and no traceback."""
+
+import pytest
+from typer.testing import CliRunner
+
+from lifelong_lb.cli import app
+from lifelong_lb.config import UserError, parse_study, read_study
+from lifelong_lb.studies.validation import lines_about_time, plan_of
+
+
+def validate(path, *words):
+    return CliRunner().invoke(app, ["validate", str(path), *words], standalone_mode=False)
+
+
+@pytest.mark.parametrize(("workers", "came"), [("-3", "at least 1; got -3"), ("0", "at least 1; got 0")])
+def test_less_than_one_worker(tmp_path, workers, came):
+    path = tmp_path / "s.yaml"
+    path.write_text("streams: split-digits\n")
+    for words in (["--estimate"], []):
+        done = validate(path, "--workers", workers, *words)
+        assert isinstance(done.exception, UserError)
+        assert str(done.exception) == f"--workers must be {came}"
+    for command in ("run", "tune"):
+        words = [command, str(path), "--out", str(tmp_path / "out"), "--workers", workers]
+        done = CliRunner().invoke(app, words, standalone_mode=False)
+        assert str(done.exception) == f"--workers must be {came}"
+    with pytest.raises(UserError, match=f"workers must be {came}"):
+        list(lines_about_time(plan_of(parse_study({"streams": "split-digits"})), int(workers)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('extends: "a\\0b"', "{}:1: extends: must be the path of a study file, or a list of them; got 'a\\x00b'"),
+        ('imports: ["a\\0b.py"]\nstreams: split-digits', "{}:1: imports: must be a module"),
+        (
+            "streams: split-digits\nimports: exits.py",
+            "{}:2: imports[0]: {}/exits.py cannot be imported: it ends the program when it is imported (SystemExit: 7)",
+        ),
+        ("rules: [none", "{}:1: not YAML: while parsing a flow sequence that begins in line 1, expected ',' or ']'"),
+        ("rules: \x07", "{}:1: not YAML: the character '\\x07' cannot stand in it"),
+        ("train: &t {train: *t}", "{}: an alias repeats a mapping or list within itself"),
+        (
+            "\n".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 100)}]" for a, b in ("ab", "bc", "cd")).replace("*a", "1"),
+            "{}: aliases make more than 1,000,000 values of it",
+        ),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path, text, message):
+    (tmp_path / "exits.py").write_text("import sys\nsys.exit(7)\n")
+    path = tmp_path / "s.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as told:
+        read_study(path)
+    assert str(told.value).startswith(message.replace("{}", str(path), 1).replace("{}", str(tmp_path)))
+    assert "unicode string" not in str(told.value)
