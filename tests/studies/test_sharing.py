@@ -243,7 +243,7 @@ def test_a_checkpoint_that_a_run_could_not_remove_any_more_goes(launchers):
     for one in (done, failed):
         mine.folder.checkpoint(one.config.run_id).path.mkdir()
     with mine.folder.new_run(done.config.run_id) as scratch:
-        entries = [(4, j, 0.5) for j in range(5)]
+        entries = [(i, j, 0.5) for i in range(5) for j in range(i + 1)]
         record = RunRecord(runs[0], done.config.to_json(), "done", experiences=5, accuracy=entries)
         mine.folder.write_run(record, scratch, keep_checkpoint=True)
     with mine.folder.new_run(failed.config.run_id) as scratch:
