@@ -5,10 +5,9 @@ import json
 import pandas as pd
 import pytest
 import yaml
-from typer.testing import CliRunner
+from tiny import command
 
 from lifelong_lb import tune_study
-from lifelong_lb.cli import app
 from lifelong_lb.config import UserError
 from lifelong_lb.studies.lines import LineWatcher
 from lifelong_lb.studies.watching import Watcher
@@ -48,8 +47,8 @@ def test_the_command_tells_in_json_and_takes_the_options_of_run(tmp_path):
     path = tmp_path / "s.yaml"
     path.write_text(yaml.safe_dump({**STUDY, "tuning": {**STUDY["tuning"], "trials": 1}}))
     words = ["--executor", "in-process", "--json", "--checkpoint-every", "never", "--logger", "tensorboard"]
-    done = CliRunner().invoke(app, ["tune", str(path), "--out", str(tmp_path / "out"), *words])
-    assert done.exit_code == 0, done.stderr
+    done = command("tune", path, "--out", tmp_path / "out", *words)
+    assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     names = [event["event"] for event in events]
     assert [name for name in names if name in ("trial", "chosen", "end")] == ["trial", "end", "chosen", "end"]
