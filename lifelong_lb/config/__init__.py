@@ -3,6 +3,7 @@
 Nothing here imports torch, so that listing and validating answer at once.
 """
 
+from lifelong_lb.config.axes import AXES
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.fields import Entry
 from lifelong_lb.config.labels import axis_labels
@@ -24,7 +25,7 @@ from lifelong_lb.config.streams import (
     SplitStream,
     StreamEntry,
 )
-from lifelong_lb.config.study import AXES, Study, parse_study, read_study
+from lifelong_lb.config.study import Study, parse_study, read_study
 from lifelong_lb.config.train import Evaluation, Train
 
 __all__ = [

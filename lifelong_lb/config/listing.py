@@ -6,13 +6,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from lifelong_lb.config.axes import AXES
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.importing import load_installed
 from lifelong_lb.config.models import MODEL_ENTRIES
 from lifelong_lb.config.presets import about_preset, preset_names
 from lifelong_lb.config.schedules import SCHEDULE_ENTRIES
 from lifelong_lb.config.strategies import NOT_OFFERED, StrategyEntry
-from lifelong_lb.config.study import AXES
 
 KINDS: dict[str, Mapping[str, type[BaseModel]]] = {
     **{axis: known for axis, (_, known) in AXES.items()},

@@ -9,17 +9,20 @@ from typing import Any
 
 from pydantic import SerializeAsAny
 
+from lifelong_lb.config.axes import AXES
+from lifelong_lb.config.clashes import Clash, clashes
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.fields import Entry, Settings
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.models import ModelEntry
+from lifelong_lb.config.of_stream import stream_model, stream_train
 from lifelong_lb.config.optimizers import OptimizerEntry
 from lifelong_lb.config.parse import Problems
 from lifelong_lb.config.rules import RuleEntry
 from lifelong_lb.config.selections import Combination, asked_for, whole
 from lifelong_lb.config.strategies import StrategyEntry
 from lifelong_lb.config.streams import StreamEntry
-from lifelong_lb.config.study import AXES, Clash, Study, clashes, stream_model, stream_train
+from lifelong_lb.config.study import Study
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Overrides, bare_entry
 

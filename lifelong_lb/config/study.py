@@ -1,14 +1,15 @@
 """A study: the grid of streams, strategies, rules, base optimizers and seeds, and the settings they share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import SerializeAsAny
 
+from lifelong_lb.config.axes import AXES
 from lifelong_lb.config.boundaries import optimizer_problems, rule_problems
 from lifelong_lb.config.budgets import budget_problems, resolved
+from lifelong_lb.config.clashes import check_pairs
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.extends import EXTENDS, read_extended
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
@@ -16,27 +17,18 @@ from lifelong_lb.config.idle import idle_choices
 from lifelong_lb.config.importing import load_installed, load_origin
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.landscape import Landscape
-from lifelong_lb.config.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
-from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, External, OptimizerEntry
+from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
+from lifelong_lb.config.of_stream import stream_model, stream_train
+from lifelong_lb.config.optimizers import External, OptimizerEntry
 from lifelong_lb.config.overrides import override
-from lifelong_lb.config.pairs import why_not, why_not_by, why_not_on
-from lifelong_lb.config.parse import Problem, Problems, as_list, parse_entry, parse_settings
-from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
+from lifelong_lb.config.parse import Problems, as_list, parse_entry, parse_settings
+from lifelong_lb.config.rules import RuleEntry
 from lifelong_lb.config.selections import Combination, Selection, checked_combinations, parse_selections, whole
-from lifelong_lb.config.strategies import NOT_OFFERED, SLDA, STRATEGY_ENTRIES, ICaRL, StrategyEntry
+from lifelong_lb.config.strategies import NOT_OFFERED, SLDA, ICaRL, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning, parse_tuning
 
-AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
-    "streams": ("stream", STREAM_ENTRIES),
-    "strategies": ("strategy", STRATEGY_ENTRIES),
-    "rules": ("rule", RULE_ENTRIES),
-    "optimizers": ("optimizer", OPTIMIZER_ENTRIES),
-}
-"""Grid axes of a study file: the word for one entry, and the entries known."""
-
-_POSITION = {axis: position for position, axis in enumerate(AXES)}
 _DEFAULTS: dict[str, Any] = {
     "name": "study",
     "strategies": ["naive"],
@@ -167,7 +159,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
         check_chosen(parts["chosen"], parts, problems)
         check_tuning(parts["tuning"], parts, problems)
     if not problems.found:
-        _check_pairs(parts, asked, problems)
+        check_pairs(parts, asked, problems)
     problems.raise_if_any(source, raw)
     return Study(**parts)
 
@@ -201,59 +193,6 @@ def _load_extensions(value: Any, problems: Problems) -> tuple[str, ...]:
             problems.add(f"imports[{index}]", str(error).removeprefix("imports: "))
         found.append(origin)
     return tuple(dict.fromkeys(found))
-
-
-def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, problems: Problems) -> ModelEntry | None:
-    """The model of one stream: the shared one, overridden by the stream's own, its head made explicit.
-
-    Args:
-        study_model: the study's ``model``.
-        stream: the stream.
-        path: where the stream stood.
-        problems: receives what is wrong.
-
-    Returns:
-        The model, or None when something was wrong.
-    """
-    override = {"name": stream.model} if isinstance(stream.model, str) else dict(stream.model or {})
-    same = override.get("name", study_model.name) == study_model.name
-    merged = {**study_model.model_dump(), **override} if same else override
-    model = parse_entry("model", MODEL_ENTRIES, merged, f"{path}.model" if override else "model", problems)
-    if model is None:
-        return None
-    allowed = HEADS_OF_SCENARIO[stream.scenario]
-    if model.head == "auto":
-        return model.model_copy(update={"head": allowed[0]})
-    if model.head not in allowed:
-        problems.add(
-            f"{path}.model.head" if override else "model.head",
-            f"{stream.scenario} needs {'one of the heads' if len(allowed) > 1 else 'the head'} {', '.join(allowed)}; "
-            f"got {model.head!r}",
-        )
-    return model
-
-
-def stream_train(study_train: Train, stream: StreamEntry, path: str, problems: Problems) -> Train | None:
-    """The training settings of one stream: the shared ones, overridden by the stream's own.
-
-    Args:
-        study_train: the study's ``train``.
-        stream: the stream.
-        path: where the stream stood.
-        problems: receives what is wrong.
-
-    Returns:
-        The settings, or None when something was wrong.
-    """
-    if not stream.train:
-        return study_train
-    shared = study_train.model_dump()
-    if "match" in stream.train:
-        problems.add(f"{path}.train.match", "belongs to the whole study: set train.match, and budget or passes here")
-        return None
-    if {"budget", "passes"} & set(stream.train):
-        shared |= {"budget": None, "passes": None}
-    return parse_settings(Train, {**shared, **stream.train}, f"{path}.train", problems)
 
 
 def _axis(axis: str, value: Any, problems: Problems, skip: bool) -> tuple[Entry, ...]:
@@ -386,77 +325,3 @@ def _check_boundaries(parts: dict[str, Any], problems: Problems) -> None:
     found += idle_choices(parts["strategies"], parts["rules"], parts["optimizers"])
     for path, sentence in [*found, *optimizer_problems(parts["optimizers"], streams, trains, parts["strategies"])]:
         problems.add(path, sentence)
-
-
-def _check_pairs(parts: dict[str, Any], asked: Sequence[Combination], problems: Problems) -> None:
-    """See that all entries go together, or that something is left where what does not is skipped."""
-    found = clashes(parts)
-    told = [clash for clash in found if any(clash.within(one) for one in asked)]
-    works = any(not any(clash.within(one) for clash in told) for one in asked)
-    reasons = [
-        Problem(f"strategies[{c.strategy}] with {c.axis}[{c.index}]", c.reason, f"strategies[{c.strategy}]")
-        for c in told
-    ]
-    if reasons and not parts["skip_unsupported"]:
-        hint = " (or set skip_unsupported: true to leave such pairs out)" if works else ""
-        problems.found += [replace(each, sentence=each.sentence + hint) for each in reasons]
-    elif not works:
-        why = "; ".join(map(str, reasons)) or f"known: {', '.join(STRATEGY_ENTRIES)}"
-        problems.add("strategies", f"none is left that can learn any of the streams ({why})")
-
-
-@dataclass(frozen=True)
-class Clash:
-    """A strategy that does not go with an entry of another axis.
-
-    Attributes:
-        strategy: index of the strategy.
-        axis: streams, rules or optimizers.
-        index: of the entry on it.
-        reason: why not.
-    """
-
-    strategy: int
-    axis: str
-    index: int
-    reason: str
-
-    def within(self, one: Combination) -> bool:
-        """Whether a combination has both of them.
-
-        Args:
-            one: the combination.
-
-        Returns:
-            True or false.
-        """
-        return one[1] == self.strategy and one[_POSITION[self.axis]] == self.index
-
-
-def clashes(parts: Mapping[str, Any]) -> list[Clash]:
-    """Strategies that do not go with a rule, an optimizer or a stream, one element a pair.
-
-    Args:
-        parts: the study's axes, ``model`` and ``train``, checked one by one.
-
-    Returns:
-        The pairs.
-    """
-    found = [
-        Clash(place, axis, index, reason)
-        for axis, why in (("rules", why_not_by), ("optimizers", why_not_on))
-        for place, strategy in enumerate(parts["strategies"])
-        for index, entry in enumerate(parts[axis])
-        if (reason := why(strategy, entry)) is not None
-    ]
-    for index, stream in enumerate(parts["streams"]):
-        problems = Problems()
-        model = stream_model(parts["model"], stream, f"streams[{index}]", problems)
-        train = stream_train(parts["train"], stream, f"streams[{index}]", problems)
-        assert model is not None, problems.found  # both were checked before
-        assert train is not None, problems.found
-        for place, strategy in enumerate(parts["strategies"]):
-            reason = why_not(strategy, stream, model, train)
-            if reason is not None:
-                found.append(Clash(place, "streams", index, reason))
-    return found

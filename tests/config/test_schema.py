@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from lifelong_lb.cli import app
 from lifelong_lb.config import MODEL_ENTRIES, UserError, parse_study
+from lifelong_lb.config.axes import AXES
 from lifelong_lb.config.schedules import SCHEDULE_ENTRIES
 from lifelong_lb.config.schema import study_schema
-from lifelong_lb.config.study import AXES
 
 SCHEMA = study_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
