@@ -2,15 +2,16 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lifelong_lb.evaluation.resampling import linear_coefficients, rank_coefficients
+
 FEWEST_CLUSTERS = 6
 """Clusters below which a bootstrap says nothing worth printing."""
 DRAWS = 2000
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -104,39 +105,17 @@ def _correlation(
     number, count = len(a), int(cluster.max(initial=-1)) + 1
     if number < 2:
         return Correlation(number, count, np.nan, np.nan, np.nan)
-    value = float(_coefficients(np.ones((1, number)), a, b, stratum, ranked)[0])
+    coefficients = partial(
+        rank_coefficients if ranked else linear_coefficients, a=a, b=b, cluster=cluster, stratum=stratum
+    )
+    value = float(coefficients(np.ones((1, count)))[0])
     if count < FEWEST_CLUSTERS:
         return Correlation(number, count, value, np.nan, np.nan)
-    drawn = generator.multinomial(count, np.full(count, 1 / count), size=DRAWS)[:, cluster].astype(np.float64)
-    found = _coefficients(drawn, a, b, stratum, ranked)
+    drawn = generator.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(np.float64)
+    found = coefficients(drawn)
     found = found[~np.isnan(found)]
     low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (np.nan, np.nan)
     return Correlation(number, count, value, float(low), float(high))
-
-
-def _coefficients(weights: Array, a: Array, b: Array, stratum: NDArray[np.int64], ranked: bool) -> Array:
-    """Coefficients of D resamples; weights ``(D, N)`` say how often each entry is in each."""
-    one_hot = np.eye(int(stratum.max()) + 1)[stratum]
-    together = one_hot @ one_hot.T
-    u, v = (_centred(weights, _ranks(weights, z, together) if ranked else z[None], one_hot) for z in (a, b))
-    sums = [(weights * p * q).sum(axis=1) for p, q in ((u, v), (u, u), (v, v))]
-    sizes = [(weights * z**2).sum(axis=1) for z in (a, b)] if not ranked else [weights.sum(axis=1)] * 2
-    varies = (sums[1] > 1e-24 * sizes[0]) & (sums[2] > 1e-24 * sizes[1])
-    norms = np.sqrt(np.where(varies, sums[1], 1.0)) * np.sqrt(np.where(varies, sums[2], 1.0))
-    return np.where(varies, np.clip(sums[0] / norms, -1, 1), np.nan)
-
-
-def _ranks(weights: Array, z: Array, together: Array) -> Array:
-    """Mean ranks within strata, ``(D, N)``: how many entries are smaller, and half of those that are equal."""
-    below = (z[None] < z[:, None]) + 0.5 * (z[None] == z[:, None])
-    ranks: Array = weights @ (below * together).T
-    return ranks
-
-
-def _centred(weights: Array, z: Array, one_hot: Array) -> Array:
-    totals = weights @ one_hot
-    means = (weights * z) @ one_hot / np.where(totals > 0, totals, 1.0)
-    return z - means @ one_hot.T
 
 
 def _numbered(names: Sequence[Hashable]) -> NDArray[np.int64]:

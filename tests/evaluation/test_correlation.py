@@ -20,6 +20,22 @@ def entries(clusters=8, each=5, seed=0):
     return x, y, np.repeat(np.arange(clusters), each).tolist()
 
 
+def entry_by_entry(weights, a, b, stratum, ranked):
+    """Coefficients of D samples, each entry looked at in each of them; weights are (D, N)."""
+    same = np.equal.outer(stratum, stratum)
+
+    def centred(z):
+        below = (z[None] < z[:, None]) + 0.5 * (z[None] == z[:, None])
+        z = weights @ (below * same).T if ranked else z[None]
+        return z - (weights * z) @ same / (weights @ same + 1e-300)
+
+    u, v = centred(a), centred(b)
+    sums = [(weights * p * q).sum(axis=1) for p, q in ((u, v), (u, u), (v, v))]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = sums[0] / np.sqrt(sums[1]) / np.sqrt(sums[2])
+    return np.where((sums[1] < 1e-20) | (sums[2] < 1e-20), np.nan, found)
+
+
 def draws():
     return np.random.default_rng(1)
 
@@ -43,6 +59,40 @@ def test_the_interval_is_that_of_drawing_whole_clusters(ours, scipys):
         found.append(scipys(x[chosen], y[chosen]).statistic)
     ours_found = ours(x, y, clusters, generator=draws())
     assert (ours_found.low, ours_found.high) == pytest.approx(tuple(np.quantile(found, [0.025, 0.975])), abs=0.03)
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+@pytest.mark.parametrize("ours", [spearman, pearson])
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_over_clusters_are_those_over_entries(ours, stratified, seed):
+    draw = np.random.default_rng(seed)
+    cluster = draw.integers(0, 7, size=60)  # not equally large
+    stratum = draw.integers(0, 4, size=60) if stratified else np.zeros(60, dtype=int)
+    x, y = np.round(draw.normal(size=60), 1) + 3 * stratum, 1e3 + np.round(draw.normal(size=60), 1)
+    if seed == 3:  # many samples have nothing that varies
+        x[cluster > 0] = 0.1
+    count = len(set(cluster))
+    weights = draws().multinomial(count, np.full(count, 1 / count), size=2000)
+    order = {c: k for k, c in enumerate(dict.fromkeys(cluster.tolist()))}
+    weights = weights[:, [order[c] for c in cluster.tolist()]].astype(float)
+    expected = entry_by_entry(weights, x, y, stratum, ours is spearman)
+    found = ours(x, y, cluster.tolist(), generator=draws(), strata=stratum.tolist())
+    assert found.value == pytest.approx(
+        entry_by_entry(np.ones((1, 60)), x, y, stratum, ours is spearman)[0], rel=1e-11, abs=1e-13
+    )
+    quantiles = tuple(np.quantile(expected[~np.isnan(expected)], [0.025, 0.975]))
+    assert (found.low, found.high) == pytest.approx(quantiles, rel=1e-9, abs=1e-12)
+    assert found == ours(x, y, cluster.tolist(), generator=draws(), strata=stratum.tolist())
+
+
+def test_one_number_far_from_all_others():
+    x, y, clusters = entries()
+    x[0] = 1e9
+    stratum = np.zeros(40, dtype=int)
+    weights = draws().multinomial(8, np.full(8, 1 / 8), size=2000)[:, clusters].astype(float)
+    expected = np.quantile(entry_by_entry(weights, x, y, stratum, False), [0.025, 0.975])
+    found = pearson(x, y, clusters, generator=draws())
+    assert (found.low, found.high) == pytest.approx(tuple(expected), rel=1e-6)
 
 
 def test_clusters_widen_the_interval():
