@@ -1,6 +1,6 @@
 """Accuracies that were measured during training, as one value."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,7 @@ class ContinualAccuracy:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def from_rows(cls, rows: Iterable[tuple[int, int, int, float]], experiences: int) -> "ContinualAccuracy":
+    def from_rows(cls, rows: Iterable[Sequence[float]] | Array, experiences: int) -> "ContinualAccuracy":
         """Build the value from single measurements.
 
         Args:
@@ -70,18 +70,18 @@ class ContinualAccuracy:
         Raises:
             ValueError: when an experience has no measurement, or an index lies outside 0..T-1.
         """
-        found = list(rows)
-        ends = dict.fromkeys(range(experiences), -1)
-        for iteration, learnt, evaluated, _ in found:
-            if not (0 <= learnt < experiences and 0 <= evaluated < experiences):
-                raise ValueError(f"indices must lie in 0..{experiences - 1}; got ({learnt}, {evaluated})")
-            ends[learnt] = max(ends[learnt], iteration)
-        iterations = np.unique(np.array([row[0] for row in found], dtype=np.int64))
+        found = np.array(rows if isinstance(rows, np.ndarray) else list(rows), dtype=np.float64).reshape(-1, 4)
+        if not np.isfinite(found[:, :3]).all():
+            raise ValueError("iterations and experiences are whole numbers")
+        iteration, learnt, evaluated = found[:, :3].astype(np.int64).T
+        for i, j in found[(np.minimum(learnt, evaluated) < 0) | (np.maximum(learnt, evaluated) >= experiences), 1:3]:
+            raise ValueError(f"indices must lie in 0..{experiences - 1}; got ({i:g}, {j:g})")
+        ends = np.full(experiences, -1)
+        np.maximum.at(ends, learnt, iteration)
+        iterations, places = np.unique(iteration, return_inverse=True)
         accuracy = np.full((len(iterations), experiences), np.nan)
-        places = {int(iteration): n for n, iteration in enumerate(iterations)}
-        for iteration, _, evaluated, value in found:
-            accuracy[places[iteration], evaluated] = value
-        return cls(iterations, accuracy, np.array(list(ends.values()), dtype=np.int64))
+        accuracy[places, evaluated] = found[:, 3]
+        return cls(iterations, accuracy, ends)
 
     @property
     def experiences(self) -> int:

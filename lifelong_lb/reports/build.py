@@ -96,7 +96,7 @@ def _write_report(
     folder.write_file("summary.tex", summary_latex(results, summary))
     figures = draw_figures(results, every=every_figure)
     note = "" if every_figure else left_out(results)
-    flatness = write_flatness(folder, results, measured)
+    flatness = write_flatness(folder, results, measured, every=every_figure)
     classes = show_classes(results, counted, every=every_figure)
     further = [block.figures for block in flatness.blocks] if flatness else []
     further.append([block.figure for block in classes.blocks])

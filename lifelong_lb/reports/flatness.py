@@ -9,6 +9,7 @@ import pandas as pd
 
 from lifelong_lb.evaluation import FEWEST_CLUSTERS, LANDSCAPE_MEASURES
 from lifelong_lb.reports.drawing import Drawing, looks
+from lifelong_lb.reports.figures import singled_out
 from lifelong_lb.reports.landscape import FoundLandscape, correlation_table, flatness_table
 from lifelong_lb.reports.landscape_figures import Block, at_place, draw_away, draw_flatness, shown, titled
 from lifelong_lb.reports.results import Results
@@ -59,19 +60,22 @@ NOTE = (
     "(accuracy lost to noise: on its test images), and what is forgotten of it, R[i, i] - R[T-1, i]. A positive "
     "coefficient says that sharper minima are forgotten more. In brackets a 95 % interval from a bootstrap over seeds: "
     "the experiences of a run are not independent, nor are runs of one seed under different rules, so whole seeds are "
-    f"drawn; there is none for fewer than {FEWEST_CLUSTERS} seeds. Early experiences have more time to be forgotten, "
-    "whatever their flatness; within experiences, each is compared with itself alone, between rules and seeds. A "
-    "correlation is no proof that flatness is the cause: rules differ in more than that."
+    f"drawn; it is given from {FEWEST_CLUSTERS} seeds on, and too narrow for a handful of seeds. Early experiences "
+    "have more time to be forgotten, whatever their flatness; within experiences, each is compared with itself alone, "
+    "between rules and seeds. A correlation is no proof that flatness is the cause: rules differ in more than that."
 )
 
 
-def write_flatness(folder: ResultFolder, results: Results, found: FoundLandscape) -> Flatness | None:
+def write_flatness(
+    folder: ResultFolder, results: Results, found: FoundLandscape, *, every: bool = False
+) -> Flatness | None:
     """Write ``landscape.csv``, ``flatness.csv`` and ``flatness_correlation.csv``, and make what the page shows of them.
 
     Args:
         folder: the result folder.
         results: what its runs have to say.
         found: the landscapes of its runs.
+        every: draw figures of all strategies, not of the first few that get figures of their own.
 
     Returns:
         The part of the report; None where no landscape was measured.
@@ -83,14 +87,25 @@ def write_flatness(folder: ResultFolder, results: Results, found: FoundLandscape
     tables = {"landscape": found.frame, "flatness": flatness, "flatness_correlation": correlations}
     for name, table in tables.items():
         folder.write_table(name, table)
-    blocks = [_block(key, tables, results) for key in _keys(found.frame, results)]
+    keys = _keys(found.frame, results)
+    alone = [(block.stream, block.strategy, block.base_optimizer) for block in singled_out(results, every=every)]
+    drawn = [key for key in keys if key in alone]
+    blocks = [_block(key, tables, results, draw=key in drawn) for key in keys]
     measured = set(found.frame["measure"])
     definitions = [
         Definition(measure.title, measure.formula, measure.source)
         for name, measure in LANDSCAPE_MEASURES.items()
         if name in measured
     ]
-    return Flatness(blocks, definitions, NOTE, found.problems)
+    note = NOTE if drawn == keys else f"{NOTE} {_left_out(len(drawn), len(keys))}"
+    return Flatness(blocks, definitions, note, found.problems)
+
+
+def _left_out(drawn: int, of: int) -> str:
+    return (
+        f"Figures are drawn for {drawn} of {of} combinations of stream, strategy and base optimizer, the first of each "
+        "stream; lifelong-lb report DIR --all-figures draws them all."
+    )
 
 
 def _keys(landscape: pd.DataFrame, results: Results) -> list[Block]:
@@ -101,10 +116,10 @@ def _keys(landscape: pd.DataFrame, results: Results) -> list[Block]:
     return sorted(keys, key=lambda key: [order[label] for order, label in zip(orders, key, strict=True)])
 
 
-def _block(key: Block, tables: dict[str, pd.DataFrame], results: Results) -> BlockOfFlatness:
+def _block(key: Block, tables: dict[str, pd.DataFrame], results: Results, *, draw: bool) -> BlockOfFlatness:
     landscape, flatness, correlations = (_of(table, key) for table in tables.values())
     look = looks(labels_of(results, "rule"))
-    drawn = draw_flatness(key, flatness, look), draw_away(key, landscape, look)
+    drawn = (draw_flatness(key, flatness, look), draw_away(key, landscape, look)) if draw else ()
     found = [
         (titled(*place), row)
         for place in shown(correlations)

@@ -77,7 +77,7 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
         UserError: when the folder holds no results.
     """
     results = (results or collect(folder)).own()
-    frames, problems, gaps, settings, unmeasured = [], [], [], {}, []
+    frames, problems, gaps, settings, unmeasured = {}, [], [], {}, []
     for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
         run = str(key["run"])
         path = results.homes.get(run, folder).run_path(run)
@@ -89,7 +89,7 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
             continue
         if frame is not None and how is not None:
             settings[repr(sorted(how.items()))] = how
-            frames.append(frame.assign(**{column: key[column] for column in KEYS}))
+            frames[tuple(key.values())] = frame
         elif run in results.records and results.records[run].config.get("evaluation", {}).get("landscape"):
             unmeasured.append(run)
     if unmeasured:
@@ -97,9 +97,7 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
         gaps.append(f"{n} {plural('run', n)} without a landscape (no landscape.json): {listed(unmeasured)}")
     if len(settings) > 1:
         problems.append(f"landscapes measured with different settings are mixed here: {_differ(settings)}")
-    columns = [*KEYS, *LANDSCAPE_COLUMNS]
-    whole = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
-    return FoundLandscape(whole, tuple(problems), tuple(gaps))
+    return FoundLandscape(_named_frame(frames), tuple(problems), tuple(gaps))
 
 
 def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
@@ -115,6 +113,16 @@ def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
     undefined = int((~np.isfinite(frame["value"])).sum())
     frame.loc[~np.isfinite(frame["value"]), "value"] = np.nan
     return [f"{path}: {undefined} of {len(frame)} values are undefined"] if undefined else []
+
+
+def _named_frame(frames: dict[tuple[Any, ...], pd.DataFrame]) -> pd.DataFrame:
+    """The frames of all runs as one, which says in its first columns what each row belongs to."""
+    if not frames:
+        return pd.DataFrame(columns=[*KEYS, *LANDSCAPE_COLUMNS])
+    keys = pd.DataFrame(list(frames), columns=KEYS)
+    rows = keys.loc[np.repeat(np.arange(len(keys)), [len(frame) for frame in frames.values()])]
+    whole = pd.concat(frames.values(), ignore_index=True)
+    return pd.concat([rows.reset_index(drop=True), whole], axis=1)
 
 
 def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:

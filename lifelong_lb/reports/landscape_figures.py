@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES
 from lifelong_lb.reports.blocks import band
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, settle, style
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, style
+from lifelong_lb.reports.panels import Layout, set_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 _AGAINST = ("rise", "m_sharpness", "adaptive_rise", "hessian_eigenvalue", "hessian_trace", "accuracy_lost_to_noise")
@@ -134,35 +134,32 @@ def _draw(
     draw: Draw,
     ylabel: str,
 ) -> Drawing | None:
-    from matplotlib.figure import Figure
-
     if not panels:
         return None
     columns = min(len(panels), 2 if len(panels) in {2, 4} else 3)
-    rows = -(-len(panels) // columns)
-    width = WIDTH if columns > 1 else 5.8
+    rules = [rule for rule in looks if any((frame["rule"] == rule).any() for frame in panels.values())]
+    layout = Layout(
+        headings=list(panels),
+        columns=columns,
+        height={1: 2.4, 2: 1.9}.get(columns, 1.6),
+        width=WIDTH if columns > 1 else 5.8,
+        shared="row" if draw is _scatter else "none",
+        labelled="lowest",
+        rules=rules,
+    )
     name = file_name(kind, *block)
     with style(name):
-        figure = Figure((width, 2.7 * rows + 0.5 + 0.2 * len(looks) / 3))
+        figure, grid = set_out(layout, [""] * columns, ylabel)
         handles: dict[str, Line2D] = {}
-        for index, (heading, frame) in enumerate(panels.items()):
-            axes = _panel(figure, (rows, columns, index + 1), heading)
-            axes.set_ylabel(ylabel if index % columns == 0 else "")
-            for rule in (rule for rule in looks if (frame["rule"] == rule).any()):
-                handles[rule] = draw(axes, frame[frame["rule"] == rule], looks[rule])
+        for axes, frame in zip(grid, panels.values(), strict=True):
+            for rule, rows in frame.groupby("rule", sort=False):
+                handles[str(rule)] = draw(axes, rows, looks[str(rule)])
             if draw is _scatter and (frame["flatness"] > 0).all():
                 _logarithmic(axes, frame["flatness"].to_numpy(dtype=float))
             else:
                 axes.locator_params(axis="x", nbins=5)
-        legend(figure, {rule: handles[rule] for rule in looks if rule in handles})
-        settle(figure, list(handles))
+        legend(figure, {rule: handles[rule] for rule in rules})
         return finish(figure, name, f"{title}: {', '.join(block)}", caption)
-
-
-def _panel(figure: "Figure", place: tuple[int, int, int], heading: str) -> "Axes":
-    axes = figure.add_subplot(*place)
-    axes.set_title(heading)
-    return axes
 
 
 def _logarithmic(axes: "Axes", values: NDArray[np.float64]) -> None:

@@ -248,9 +248,8 @@ def continual_accuracy(run: pd.DataFrame) -> ContinualAccuracy:
     Raises:
         ValueError: when an experience was not learnt to its end.
     """
-    found = run[CONTINUAL_COLUMNS].itertuples(index=False)
-    rows = [(int(n), int(i), int(j), float(a)) for n, i, j, a in found]
-    return ContinualAccuracy.from_rows(rows, 1 + max((max(i, j) for _, i, j, _ in rows), default=-1))
+    rows = run[CONTINUAL_COLUMNS].to_numpy(dtype=np.float64)
+    return ContinualAccuracy.from_rows(rows, 1 + int(np.max(rows[:, 1:3], initial=-1)))
 
 
 def matrix_of(accuracy: pd.DataFrame) -> AccuracyMatrix:
