@@ -1,6 +1,7 @@
 """Evaluation: the accuracy matrix, the metrics read from it, and statistics over seeds. Never torch."""
 
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
+from lifelong_lb.evaluation.bootstrap import bootstrap_intervals
 from lifelong_lb.evaluation.catalogue import ADDED_METRICS, METRICS, REFERENCED, Described, Metric, explain
 from lifelong_lb.evaluation.comparisons import (
     Comparison,
@@ -76,6 +77,7 @@ __all__ = [
     "backward_transfer",
     "backward_transfer_by_experience",
     "bootstrap_interval",
+    "bootstrap_intervals",
     "cliff_delta",
     "cliques",
     "compare",

@@ -85,6 +85,10 @@ _STATISTICS = {
     "std": "sample standard deviation over seeds (divisor n - 1) of",
     "ci_low": "lower end of the 95 % confidence interval of the mean over seeds (Student's t, n - 1 degrees) of",
     "ci_high": "upper end of the 95 % confidence interval of the mean over seeds (Student's t, n - 1 degrees) of",
+    "bootstrap_low": "lower end of the 95 % percentile bootstrap interval of the mean over seeds, too narrow for a "
+    "handful of seeds, of",
+    "bootstrap_high": "upper end of the 95 % percentile bootstrap interval of the mean over seeds, too narrow for a "
+    "handful of seeds, of",
 }
 
 

@@ -9,7 +9,7 @@ from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, Comparison, compare, comparisons_verdict, holm
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of
-from lifelong_lb.reports.tables import DASH, KNOWN, Definition, mean_and_std
+from lifelong_lb.reports.tables import DASH, KNOWN, Definition, interval, mean_and_std
 
 COMPARED = ("average_accuracy", "learning_accuracy", "forgetting")
 """Metrics that are compared where none is named."""
@@ -135,7 +135,7 @@ def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
         "difference": [
             mean_and_std(m, s) for m, s in zip(table["difference_mean"], table["difference_std"], strict=True)
         ],
-        "95 % interval": [_interval(a, b) for a, b in zip(table["ci_low"], table["ci_high"], strict=True)],
+        "95 % interval": [interval(a, b) for a, b in zip(table["ci_low"], table["ci_high"], strict=True)],
         "larger": [f"{int(w)} of {int(n)}" for w, n in zip(table["larger"], table["pairs"], strict=True)],
         "p": [_p(p) for p in table["p"]],
         "p, Holm": [_p(p) for p in table["p_holm"]],
@@ -174,10 +174,6 @@ def _checked(results: Results, metrics: Sequence[str] | None) -> list[str]:
 
 def _number(value: float) -> str:
     return DASH if pd.isna(value) else f"{value:z.2f}"
-
-
-def _interval(low: float, high: float) -> str:
-    return DASH if pd.isna(low) else f"{low:z.3f} to {high:z.3f}"
 
 
 def _p(value: float) -> str:

@@ -41,6 +41,9 @@ from lifelong_lb.store import COLUMNS
 _COST = "gradient evaluations"
 _LONG = 24
 """Rows beyond which a table scrolls in a box of its own."""
+_WITH_INTERVAL = ["average_accuracy"]
+"""Metrics whose mean has its interval in the summary."""
+_INTERVAL = "The 95 % interval is that of the mean, by Student's t with n - 1 degrees of freedom."
 
 
 def render_page(
@@ -140,6 +143,7 @@ def _context(
     own = {stream: summary[summary["stream"] == stream] for stream in streams}
     costs = cost_table(summary)
     during = [metric for metric in CONTINUAL_METRICS if f"{metric}_mean" in summary]
+    intervals = [metric for metric in _WITH_INTERVAL if summary[f"{metric}_ci_low"].notna().any()]
     return {
         "title": study.name if study else "Results",
         "state": state_sentence(results),
@@ -149,17 +153,18 @@ def _context(
         "facts": _facts(results),
         "settings": models_of(results),
         "streams": streams,
-        "columns": _columns(summary, MAIN_METRICS),
+        "columns": _columns(summary, MAIN_METRICS, intervals),
         "during": _during(own, during),
         "during_columns": [column for column in _columns(summary, during) if column[0] != _COST],
         "during_definitions": zip(definitions(during)[:-1], [KNOWN[m].paper for m in during], strict=True),
-        "tables": {stream: sections(rows, readable_table(rows)) for stream, rows in own.items()},
+        "tables": {stream: sections(rows, readable_table(rows, intervals=intervals)) for stream, rows in own.items()},
         "figures": figures,
         "costs": {stream: sections(rows, costs.loc[rows.index]) for stream, rows in own.items()},
         "budget": budget_sentence(study.train) if study else "",
         "cost_columns": [(title, "") for title in costs.columns],
         "definitions": zip(definitions(), [*(KNOWN[m].paper for m in MAIN_METRICS), ""], strict=True),
         "spread": SPREAD,
+        "intervals": _INTERVAL if intervals else "",
         "units": UNITS,
         "best": best_means(summary, [*MAIN_METRICS, *during]),
         "values": summary_values(summary, [*MAIN_METRICS, *during]),
@@ -217,11 +222,11 @@ def _facts(results: Results) -> dict[str, str]:
     return {**axes, "Seeds": ", ".join(map(str, seeds))}
 
 
-def _columns(summary: pd.DataFrame, metrics: Sequence[str]) -> list[tuple[str, str]]:
+def _columns(summary: pd.DataFrame, metrics: Sequence[str], intervals: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Titles of the columns beside the rule's, and whether higher or lower is better."""
     groups = {HEADINGS.get(column, column) for column in GROUP}
     directions = {KNOWN[m].title: "higher" if KNOWN[m].higher_is_better else "lower" for m in metrics}
-    titles = [str(column) for column in readable_table(summary, metrics).columns if column not in groups]
+    titles = [str(column) for column in readable_table(summary, metrics, intervals).columns if column not in groups]
     return [(title, directions.get(title, "")) for title in titles]
 
 

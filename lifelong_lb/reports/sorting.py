@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from lifelong_lb.reports.costs import fronts, relative_costs
-from lifelong_lb.reports.tables import KNOWN
+from lifelong_lb.reports.tables import KNOWN, interval_title
 
 Values = dict[tuple[int, str], float]
 """Index of a row and title of a column to a number; none where the cell has a dash."""
@@ -41,9 +41,11 @@ def summary_values(summary: pd.DataFrame, metrics: Sequence[str]) -> Values:
         metrics: those of the table.
 
     Returns:
-        Means of the metrics, and counts.
+        Means of the metrics and lower ends of their intervals, and counts.
     """
-    return _values(summary, {**_COUNTS, **{KNOWN[metric].title: f"{metric}_mean" for metric in metrics}})
+    means = {KNOWN[metric].title: f"{metric}_mean" for metric in metrics}
+    lows = {interval_title(metric): f"{metric}_ci_low" for metric in metrics}
+    return _values(summary, {**_COUNTS, **means, **lows})
 
 
 def comparison_values(compared: pd.DataFrame) -> Values:

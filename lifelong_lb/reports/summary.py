@@ -6,7 +6,15 @@ from collections.abc import Iterable
 import pandas as pd
 
 from lifelong_lb.config import AXES, axis_labels
-from lifelong_lb.evaluation import ADDED_METRICS, CONTINUAL_METRICS, METRICS, REFERENCED, seeds_verdict, spread
+from lifelong_lb.evaluation import (
+    ADDED_METRICS,
+    CONTINUAL_METRICS,
+    METRICS,
+    REFERENCED,
+    bootstrap_intervals,
+    seeds_verdict,
+    spread,
+)
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.wording import plural
 from lifelong_lb.store import COLUMNS, STATUSES
@@ -20,7 +28,7 @@ COSTS = [
 ]
 """Columns of what a run costs, of which the summary holds the mean over done runs."""
 
-STATISTICS = ["mean", "std", "ci_low", "ci_high"]
+STATISTICS = ["mean", "std", "ci_low", "ci_high", "bootstrap_low", "bootstrap_high"]
 SUMMARY_COLUMNS = [
     *GROUP,
     "seeds",
@@ -42,24 +50,23 @@ def summary_table(results: Results) -> pd.DataFrame:
 
     Returns:
         One row a combination, in the order of the study, columns :data:`SUMMARY_COLUMNS`: ``seeds`` done runs and
-        ``not_done`` others; each metric's mean, sample standard deviation and 95 % interval of the mean over the
-        seeds; the mean costs of a done run. NaN where there is nothing to summarise.
+        ``not_done`` others; each metric's mean, sample standard deviation and 95 % intervals of the mean over the
+        seeds, by Student's t and by the bootstrap; the mean costs of a done run. NaN where there is nothing to
+        summarise.
     """
     done = results.runs[results.runs["status"] == "done"]
     frames = {tuple(map(str, key)): frame for key, frame in done.groupby(GROUP, sort=False)}
     during = [metric for metric in (*ADDED_METRICS, *CONTINUAL_METRICS) if metric in done]
-    rows = []
+    metrics, rows = [*METRICS, *REFERENCED, *during], []
     for key, asked in asked_runs(results).items():
         frame = frames.get(key, done.iloc[:0])
         row: dict[str, object] = {**dict(zip(GROUP, key, strict=True)), "seeds": len(frame)}
         row["not_done"] = asked - len(frame)
-        for metric in (*METRICS, *REFERENCED, *during):
-            s = spread([float(value) for value in frame[metric]])
-            row |= zip(
-                (f"{metric}_{statistic}" for statistic in STATISTICS),
-                (s.mean, s.std, s.low, s.high),
-                strict=True,
-            )
+        values = frame[metrics].to_numpy(dtype=float)
+        for metric, own, ends in zip(metrics, values.T, bootstrap_intervals(values).T, strict=True):
+            s = spread(own.tolist())
+            names = (f"{metric}_{statistic}" for statistic in STATISTICS)
+            row |= zip(names, (s.mean, s.std, s.low, s.high, *ends), strict=True)
         row |= {cost: spread([float(value) for value in frame[cost]]).mean for cost in COSTS}
         rows.append(row)
     further = [f"{metric}_{statistic}" for metric in during for statistic in STATISTICS]

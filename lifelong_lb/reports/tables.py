@@ -70,12 +70,15 @@ def definitions(metrics: Sequence[str] = MAIN_METRICS) -> list[Definition]:
     return [*found, Definition("gradient evaluations", "forward-backward passes of a run, mean over seeds")]
 
 
-def readable_table(summary: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> pd.DataFrame:
+def readable_table(
+    summary: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS, intervals: Sequence[str] = ()
+) -> pd.DataFrame:
     """Round a summary for reading.
 
     Args:
         summary: from :func:`~lifelong_lb.reports.summary.summary_table`, or rows of it.
         metrics: keys of :data:`KNOWN`.
+        intervals: those of them after which a column has the 95 % interval of the mean by Student's t.
 
     Returns:
         Strings, one row a row of the summary: the grouping columns that tell rows apart (always the rule), the
@@ -89,6 +92,9 @@ def readable_table(summary: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS)
     for metric in metrics:
         pairs = zip(summary[f"{metric}_mean"], summary[f"{metric}_std"], strict=True)
         table[KNOWN[metric].title] = [mean_and_std(mean, std) for mean, std in pairs]
+        if metric in intervals:
+            ends = zip(summary[f"{metric}_ci_low"], summary[f"{metric}_ci_high"], strict=True)
+            table[interval_title(metric)] = [interval(low, high) for low, high in ends]
     table["gradient evaluations"] = [count(n) for n in summary["gradient_evaluations"]]
     return table
 
@@ -175,6 +181,35 @@ def best_means(summary: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> 
                 top = means.max() if KNOWN[name].higher_is_better else means.min()
                 best |= {(int(index), KNOWN[name].title) for index in means.index[means == top]}
     return best
+
+
+def interval_title(metric: str) -> str:
+    """Heading of the interval of a metric's mean.
+
+    Args:
+        metric: key of :data:`KNOWN`.
+
+    Returns:
+        Such as ``"average accuracy, 95 % interval"``.
+    """
+    return f"{KNOWN[metric].title}, 95 % interval"
+
+
+def interval(low: float, high: float) -> str:
+    """Print an interval of fractions.
+
+    Args:
+        low: its lower end; NaN for none.
+        high: its upper end.
+
+    Returns:
+        Text.
+
+    Example:
+        >>> interval(0.70123, 0.9), interval(float("nan"), float("nan"))
+        ('0.701 to 0.900', '-')
+    """
+    return DASH if math.isnan(low) else f"{low:z.3f} to {high:z.3f}"
 
 
 def mean_and_std(mean: float, std: float) -> str:

@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from reports.folders import TWO, make, two_experiences, wave
 
 from lifelong_lb.config import parse_study
+from lifelong_lb.evaluation import bootstrap_interval
 from lifelong_lb.reports import SUMMARY_COLUMNS, readable_table, summary_table, summary_text, write_report
 from lifelong_lb.reports.latex import summary_latex
 from lifelong_lb.reports.results import collect
@@ -38,6 +40,10 @@ def test_numbers_by_hand(tmp_path):
     half = 12.7062047364 * 0.05 / math.sqrt(2) / math.sqrt(2)  # the 97.5 % quantile of t with one degree of freedom
     assert none["average_accuracy_ci_low"] == pytest.approx(0.675 - half)
     assert none["average_accuracy_ci_high"] == pytest.approx(0.675 + half)
+    assert (none["average_accuracy_bootstrap_low"], none["average_accuracy_bootstrap_high"]) == pytest.approx((
+        0.65,
+        0.7,
+    ))
     assert none["learning_accuracy_mean"] == pytest.approx((0.85 + 0.8) / 2)
     assert none["forgetting_mean"] == pytest.approx((0.4 + 0.2) / 2)
     assert none["backward_transfer_mean"] == pytest.approx(-0.3)
@@ -59,12 +65,37 @@ def test_only_done_runs_count(tmp_path):
     assert none["average_accuracy_mean"] == pytest.approx(0.65)
     assert math.isnan(none["average_accuracy_std"])
     assert math.isnan(none["average_accuracy_ci_low"])
+    assert math.isnan(none["average_accuracy_bootstrap_low"])
+    assert math.isnan(sam["average_accuracy_bootstrap_high"])
     assert math.isnan(sam["average_accuracy_mean"])
     assert math.isnan(sam["gradient_evaluations"])
     table = readable_table(summary_table(results))
     assert table["seeds"].tolist() == ["1 of 2", "0 of 2"]
     assert table["average accuracy"].tolist() == ["0.650", "-"]
     assert table["gradient evaluations"].tolist() == ["100", "-"]
+
+
+def test_bootstrap_intervals_are_those_of_single_means(tmp_path):
+    raw = {**TWO, "rules": ["none"], "seeds": 6}
+    results = collect(make(tmp_path, raw, lambda labels, seed: wave(2, seed)))
+    (row,) = summary_table(results).to_dict("records")
+    for metric in ("average_accuracy", "forgetting"):
+        expected = bootstrap_interval(results.runs[metric].to_numpy(), np.random.default_rng(0))
+        found = row[f"{metric}_bootstrap_low"], row[f"{metric}_bootstrap_high"]
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-15)
+        assert row[f"{metric}_ci_low"] < found[0] < row[f"{metric}_mean"] < found[1] < row[f"{metric}_ci_high"]
+
+
+def test_the_page_has_the_interval_of_the_mean_where_there_is_one(tmp_path):
+    folder = make(tmp_path / "two", TWO, by_hand)
+    write_report(folder)
+    low, high = (summary_table(collect(folder))[f"average_accuracy_ci_{end}"][0] for end in ("low", "high"))
+    page = folder.report_path.read_text()
+    assert f'data-sort="{low}">{low:.3f} to {high:.3f}</td>' in page
+    assert ">average accuracy, 95 % interval</th>" in page
+    one = make(tmp_path / "one", {**TWO, "seeds": 1}, by_hand)
+    write_report(one)
+    assert "95 % interval</th>" not in one.report_path.read_text().partition('id="compared"')[0]
 
 
 def test_a_metric_that_is_undefined_prints_a_dash(tmp_path):
