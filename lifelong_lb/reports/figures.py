@@ -5,6 +5,7 @@ from itertools import groupby
 
 from lifelong_lb.reports.blocks import Block, blocks_of
 from lifelong_lb.reports.costs import draw_costs
+from lifelong_lb.reports.course import courses_of, draw_course
 from lifelong_lb.reports.curves import draw_averages, draw_experiences
 from lifelong_lb.reports.drawing import Drawing, looks
 from lifelong_lb.reports.heat_maps import draw_matrices
@@ -48,6 +49,7 @@ def draw_figures(results: Results, *, every: bool = False) -> dict[str, list[Dra
                 drawn += [draw_averages(same, look), draw_trade_off(same, look), draw_costs(runs, look)]
         drawn += draw_sensitivity(results, stream, look)
         for block in own if every else own[:quota]:
+            drawn += [draw_course(block, courses_of(results, block), look)]
             drawn += [draw_experiences(block, look), draw_matrices(block)]
         figures[stream] = [drawing for drawing in drawn if drawing is not None]
     ranks = draw_ranks(results)
@@ -83,9 +85,10 @@ def left_out(results: Results) -> str:
     drawn = sum(min(quota, len(list(own))) for _, own in groupby(blocks, key=lambda block: block.stream))
     if drawn == len(blocks):
         return ""
+    more = ", accuracy during training" if results.during else ""
     return (
-        f"Single experiences and accuracy matrices are drawn for {drawn} of {len(blocks)} combinations of stream, "
-        "strategy and base optimizer, the first of each stream. accuracy.csv holds the entries of all; "
+        f"Single experiences{more} and accuracy matrices are drawn for {drawn} of {len(blocks)} combinations of "
+        "stream, strategy and base optimizer, the first of each stream. accuracy.csv holds the entries of all; "
         "lifelong-lb report DIR --all-figures draws them."
     )
 

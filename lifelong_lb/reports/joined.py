@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from operator import gt, lt
 from typing import Any
 
@@ -57,7 +58,10 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
     left_out = frozenset(run for results in found for run in results.left_out)
     homes_of_runs = {run: folders[place] for run, place in homes.items()}
     imported = frozenset(run for results in found for run in results.imported)
-    joint = Results(*frames, None, records, problems, left_out=left_out, homes=homes_of_runs, imported=imported)
+    during = {run: C for place, results in enumerate(found) for run, C in results.during.items() if homes[run] == place}
+    joint = Results(
+        *frames, None, records, problems, left_out=left_out, homes=homes_of_runs, imported=imported, during=during
+    )
     _check_distinct(joint.runs)
     return _comparable(joint, len(asked))
 
@@ -126,7 +130,15 @@ def _comparable(joint: Results, asked: int) -> Results:
     runs = with_joint_runs(runs, records)
     problems = [*joint.problems, *about_streams(others, streams), *told]
     left_out = joint.left_out.union(others).difference(runs["run"])
-    return Results(runs, accuracy, None, records, problems, asked - len(runs), left_out, joint.homes, joint.imported)
+    return replace(
+        joint,
+        runs=runs,
+        accuracy=accuracy,
+        records=records,
+        problems=problems,
+        missing=asked - len(runs),
+        left_out=left_out,
+    )
 
 
 def _check_distinct(runs: pd.DataFrame) -> None:

@@ -54,6 +54,7 @@ class Results:
         left_out: ids of those that were left out, for a reason told in the problems.
         homes: where runs lie that several folders were read for, by run id.
         imported: ids of runs that another framework has done, whose seeds pair with nothing.
+        during: accuracies measured during training, by run id, of done runs that have some.
     """
 
     runs: pd.DataFrame
@@ -65,6 +66,7 @@ class Results:
     left_out: frozenset[str] = frozenset()
     homes: Mapping[str, ResultFolder] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
+    during: Mapping[str, ContinualAccuracy] = field(default_factory=dict)
 
     def own(self) -> "Results":
         """The results without the runs of other frameworks."""
@@ -95,16 +97,18 @@ def collect(folder: ResultFolder) -> Results:
     records, problems = comparable_records(folder, study)
     problems += unloadable(study.study.imports)
     labels, seeds = study.labels(), study.seeds()
-    rows, entries, unmeasured = [], [], []
+    rows, entries, unmeasured, during = [], [], [], {}
     measured = study.study.evaluation.every is not None
     for run, record in records.items():
         key = {"run": run, **labels[run], "seed": seeds[run]}
         numbers = numbers_of(record)
         if measured and record.status == "done":
             try:
-                during = _continual_numbers(folder, record)
-                numbers |= during
-                if not during and record.config.get("evaluation", {}).get("every") and not _is_trained_once(record):
+                C = _measured_during(folder, record)
+                if C is not None:
+                    numbers |= {name: metric.function(C) for name, metric in CONTINUAL_METRICS.items()}
+                    during[run] = C
+                elif record.config.get("evaluation", {}).get("every") and not _is_trained_once(record):
                     unmeasured.append(run)
             except (UserError, ValueError, OverflowError, MemoryError) as error:
                 problems.append(f"run {run}: its accuracies during training are left out, they are damaged ({error})")
@@ -120,7 +124,7 @@ def collect(folder: ResultFolder) -> Results:
     _add_intransigence(runs, study, records)
     accuracy = pd.DataFrame(entries, columns=ACCURACY_COLUMNS)
     left_out = frozenset(run for run in labels if run not in records and folder.run_path(run).exists())
-    return Results(runs, accuracy, study, records, problems, len(labels) - len(records), left_out)
+    return Results(runs, accuracy, study, records, problems, len(labels) - len(records), left_out, during=during)
 
 
 def _has_runs(folder: ResultFolder) -> bool:
@@ -171,17 +175,17 @@ def _or_nan(number: int | None) -> float:
     return float("nan") if number is None else number
 
 
-def _continual_numbers(folder: ResultFolder, record: RunRecord) -> dict[str, float]:
-    """Metrics of the accuracies measured during training; none where none were, as for a strategy trained once."""
+def _measured_during(folder: ResultFolder, record: RunRecord) -> ContinualAccuracy | None:
+    """The accuracies measured during training; None where none were, as for a strategy trained once."""
     frame = folder.read_continual(record.run)
     if frame is None:
-        return {}
+        return None
     C = continual_accuracy(frame)
     if C.experiences != record.experiences:
         raise ValueError(f"{C.experiences} of {record.experiences} experiences")
     if C.matrix.entries() != sorted((i, j, accuracy) for i, j, accuracy in record.accuracy if j <= i):
         raise ValueError("they contradict its accuracy matrix")
-    return {name: metric.function(C) for name, metric in CONTINUAL_METRICS.items()}
+    return C
 
 
 def _is_trained_once(record: RunRecord) -> bool:
