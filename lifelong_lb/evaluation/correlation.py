@@ -2,12 +2,12 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lifelong_lb.evaluation.resampling import linear_coefficients, rank_coefficients
+from lifelong_lb.evaluation.resampling import Array, linear_coefficients, rank_coefficients
 
 FEWEST_CLUSTERS = 6
 """Clusters below which a bootstrap says nothing worth printing."""
@@ -38,7 +38,7 @@ def spearman(
     y: ArrayLike,
     clusters: Sequence[Hashable],
     *,
-    generator: np.random.Generator,
+    generator: np.random.Generator | None = None,
     strata: Sequence[Hashable] | None = None,
 ) -> Correlation:
     """Spearman's rank correlation, with a bootstrap over clusters: Pearson's of the ranks, ties ranked by their mean.
@@ -52,7 +52,7 @@ def spearman(
         x: ``(N,)``, NaN where not known.
         y: ``(N,)``, likewise.
         clusters: which cluster each entry belongs to.
-        generator: draws the clusters.
+        generator: draws the clusters; None for one of its own, so that equal values give equal intervals.
         strata: which stratum each entry belongs to; None for all in one.
 
     Returns:
@@ -70,7 +70,7 @@ def pearson(
     y: ArrayLike,
     clusters: Sequence[Hashable],
     *,
-    generator: np.random.Generator,
+    generator: np.random.Generator | None = None,
     strata: Sequence[Hashable] | None = None,
 ) -> Correlation:
     """Pearson's correlation, with a bootstrap over clusters as in :func:`spearman`.
@@ -79,7 +79,7 @@ def pearson(
         x: ``(N,)``, NaN where not known.
         y: ``(N,)``, likewise.
         clusters: which cluster each entry belongs to.
-        generator: draws the clusters.
+        generator: draws the clusters; None for one of its own, so that equal values give equal intervals.
         strata: which stratum each entry belongs to; None for all in one.
 
     Returns:
@@ -92,7 +92,7 @@ def _correlation(
     x: ArrayLike,
     y: ArrayLike,
     clusters: Sequence[Hashable],
-    generator: np.random.Generator,
+    generator: np.random.Generator | None,
     strata: Sequence[Hashable] | None,
     *,
     ranked: bool,
@@ -111,11 +111,21 @@ def _correlation(
     value = float(coefficients(np.ones((1, count)))[0])
     if count < FEWEST_CLUSTERS:
         return Correlation(number, count, value, np.nan, np.nan)
-    drawn = generator.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(np.float64)
-    found = coefficients(drawn)
+    found = coefficients(_usual_draws(count) if generator is None else _draws(count, generator))
     found = found[~np.isnan(found)]
     low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (np.nan, np.nan)
     return Correlation(number, count, value, float(low), float(high))
+
+
+def _draws(count: int, generator: np.random.Generator) -> Array:
+    """How often each cluster is in each sample."""
+    return generator.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(np.float64)
+
+
+@lru_cache(maxsize=4)
+def _usual_draws(count: int) -> Array:
+    """The same for all correlations over so many clusters; drawing takes as long as what is made of it."""
+    return _draws(count, np.random.default_rng(0))
 
 
 def _numbered(names: Sequence[Hashable]) -> NDArray[np.int64]:

@@ -56,18 +56,19 @@ def draw_figures(results: Results, *, every: bool = False) -> dict[str, list[Dra
     return {**figures, ACROSS: ranks} if ranks else figures
 
 
-def singled_out(results: Results, *, every: bool = False) -> list[Block]:
+def singled_out(results: Results, *, every: bool = False, most: int = MOST_SINGLE) -> list[Block]:
     """What gets figures of its own.
 
     Args:
         results: what a folder's runs have to say.
-        every: all of them, not the first :data:`MOST_SINGLE` alone.
+        every: all of them, not the first few alone.
+        most: how many these are, over all streams; at least one of each stream.
 
     Returns:
         The blocks, in the order of the study.
     """
     blocks = blocks_of(results)
-    quota = len(blocks) if every else _quota(blocks)
+    quota = len(blocks) if every else _quota(blocks, most)
     return [block for _, own in groupby(blocks, key=lambda block: block.stream) for block in list(own)[:quota]]
 
 
@@ -93,6 +94,6 @@ def left_out(results: Results) -> str:
     )
 
 
-def _quota(blocks: Sequence[Block]) -> int:
+def _quota(blocks: Sequence[Block], most: int = MOST_SINGLE) -> int:
     """Blocks of each stream that get figures of their own."""
-    return max(1, MOST_SINGLE // max(1, len({block.stream for block in blocks})))
+    return max(1, most // max(1, len({block.stream for block in blocks})))

@@ -17,6 +17,8 @@ from lifelong_lb.reports.summary import labels_of
 from lifelong_lb.reports.tables import DASH, Definition
 from lifelong_lb.store import ResultFolder
 
+_MOST_DRAWN = 3
+"""Strategies, over all streams, of which figures are drawn where not all are asked for: they have many panels."""
 CORRELATION_HEADINGS = ("entries", "seeds", "Spearman", "Pearson", "Spearman within experiences")
 _COEFFICIENTS = ("spearman", "pearson", "spearman_within")
 
@@ -88,7 +90,8 @@ def write_flatness(
     for name, table in tables.items():
         folder.write_table(name, table)
     keys = _keys(found.frame, results)
-    alone = [(block.stream, block.strategy, block.base_optimizer) for block in singled_out(results, every=every)]
+    singled = singled_out(results, every=every, most=_MOST_DRAWN)
+    alone = [(block.stream, block.strategy, block.base_optimizer) for block in singled]
     drawn = [key for key in keys if key in alone]
     blocks = [_block(key, tables, results, draw=key in drawn) for key in keys]
     measured = set(found.frame["measure"])
@@ -112,7 +115,7 @@ def _keys(landscape: pd.DataFrame, results: Results) -> list[Block]:
     """Streams, strategies and base optimizers that occur, in the order of the study."""
     columns = ["stream", "strategy", "base_optimizer"]
     orders = [{label: i for i, label in enumerate(labels_of(results, column))} for column in columns]
-    keys = {(str(s), str(t), str(o)) for s, t, o in landscape[columns].itertuples(index=False)}
+    keys = {(str(s), str(t), str(o)) for s, t, o in landscape[columns].drop_duplicates().itertuples(index=False)}
     return sorted(keys, key=lambda key: [order[label] for order, label in zip(orders, key, strict=True)])
 
 

@@ -149,6 +149,14 @@ def test_ranks_by_hand():
     assert found.friedman_p == pytest.approx(stats.friedmanchisquare(*np.transpose(scores)).pvalue)
     lower = rank(np.negative(scores), higher_is_better=False)
     assert lower.ranks == found.ranks
+    ties = np.round(np.random.default_rng(0).normal(size=(7, 5)))
+    found = rank(ties, higher_is_better=False)
+    assert found.ranks == pytest.approx(stats.rankdata(ties, axis=1).mean(axis=0))
+    assert found.friedman_p == pytest.approx(stats.friedmanchisquare(*ties.T).pvalue, rel=1e-9)
+    for rules in (2, 5, 40):
+        q = stats.studentized_range.ppf(0.9, rules, np.inf) / math.sqrt(2)
+        expected = q * math.sqrt(rules * (rules + 1) / 42)
+        assert critical_difference(rules, 7, 0.1) == pytest.approx(expected, rel=1e-9)
     assert math.isnan(rank([[1, 2], [1, 2]], higher_is_better=True).friedman_p)
     assert math.isnan(rank([[1, 1, 1], [2, 2, 2]], higher_is_better=True).friedman_p)
     for bad in ([[1, 2]], [[1], [2]], [[1, float("nan")], [1, 2]]):

@@ -83,6 +83,9 @@ def test_sums_over_clusters_are_those_over_entries(ours, stratified, seed):
     quantiles = tuple(np.quantile(expected[~np.isnan(expected)], [0.025, 0.975]))
     assert (found.low, found.high) == pytest.approx(quantiles, rel=1e-9, abs=1e-12)
     assert found == ours(x, y, cluster.tolist(), generator=draws(), strata=stratum.tolist())
+    usual = ours(x, y, cluster.tolist(), strata=stratum.tolist())
+    assert usual == ours(x, y, cluster.tolist(), generator=np.random.default_rng(0), strata=stratum.tolist())
+    assert usual.low != found.low
 
 
 def test_one_number_far_from_all_others():
