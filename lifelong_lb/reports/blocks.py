@@ -61,10 +61,9 @@ def blocks_of(results: Results) -> list[Block]:
 
 def _stack(frame: pd.DataFrame, T: int) -> Array:
     """Accuracy matrices of one rule's runs, ``(S, T, T)``, in the order of the seeds."""
-    runs = frame.groupby("seed", sort=True)
-    stack = np.full((len(runs), T, T), np.nan)
-    for s, (_, run) in enumerate(runs):
-        stack[s, run["trained"].to_numpy(dtype=int), run["evaluated"].to_numpy(dtype=int)] = run["accuracy"]
+    seeds, places = np.unique(frame["seed"].to_numpy(), return_inverse=True)
+    stack = np.full((len(seeds), T, T), np.nan)
+    stack[places, frame["trained"].to_numpy(dtype=int), frame["evaluated"].to_numpy(dtype=int)] = frame["accuracy"]
     return stack
 
 

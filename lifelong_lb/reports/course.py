@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifelong_lb.evaluation import ContinualAccuracy
-from lifelong_lb.reports.blocks import Array, Block, mean_over_seeds, std_over_seeds
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, style
+from lifelong_lb.reports.blocks import Array, Block, band, mean_over_seeds, std_over_seeds
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, shade, style
 from lifelong_lb.reports.panels import Layout, set_out
 from lifelong_lb.reports.results import Results
 
@@ -115,7 +115,7 @@ def _line(axes: "Axes", spans: Sequence[_Span], runs: Sequence[ContinualAccuracy
     mean, std = (_apart([over(values) for values in of_seeds]) for over in (mean_over_seeds, std_over_seeds))
     (line,) = axes.plot(x, mean, color=look.colour, linestyle=look.dashes, linewidth=1.3)
     if not np.isnan(std).all():
-        axes.fill_between(x, mean - std, mean + std, color=look.colour, alpha=0.13, linewidth=0)
+        shade(axes, x, *band(mean, std), look.colour)
     return line
 
 

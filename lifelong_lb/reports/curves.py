@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifelong_lb.reports.blocks import Array, Block, average_accuracy_so_far, band, mean_over_seeds, std_over_seeds
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, shade, style
 from lifelong_lb.reports.panels import Layout, set_out
 
 if TYPE_CHECKING:
@@ -128,9 +128,9 @@ def _draw(
 
 def _line(axes: "Axes", values: Array, look: Look) -> "Line2D":
     """A mean over seeds and its band; values are ``(S, T)``."""
-    x, mean, std = np.arange(values.shape[1]), mean_over_seeds(values), std_over_seeds(values)
+    x, mean, std = np.arange(values.shape[1], dtype=float), mean_over_seeds(values), std_over_seeds(values)
     size = 4.5 if len(x) <= 10 else 3.2
     (line,) = axes.plot(x, mean, color=look.colour, marker=look.marker, linestyle=look.dashes, markersize=size, mew=0)
     if not np.isnan(std).all():
-        axes.fill_between(x, *band(mean, std), color=look.colour, alpha=0.13, linewidth=0)
+        shade(axes, x, *band(mean, std), look.colour)
     return line

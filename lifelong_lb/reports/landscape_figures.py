@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES
 from lifelong_lb.reports.blocks import band
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, style
+from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, shade, style
 from lifelong_lb.reports.panels import Layout, set_out
 
 if TYPE_CHECKING:
@@ -193,5 +193,5 @@ def _curve(axes: "Axes", rows: pd.DataFrame, look: Look) -> "Line2D":
     if len(seeds) > 1:
         std = seeds.std(ddof=1).to_numpy(dtype=float)
         low, high = band(mean, std) if rows["measure"].iloc[0] == "noisy_accuracy" else (mean - std, mean + std)
-        axes.fill_between(x, low, high, color=look.colour, alpha=0.13, linewidth=0)
+        shade(axes, x, low, high, look.colour)
     return line
