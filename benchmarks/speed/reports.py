@@ -1,9 +1,10 @@
-"""Processor time of `lifelong-lb report` for result folders of about 100 and 1,000 invented runs.
+"""Processor time of `lifelong-lb report` for result folders of 100 and 1,000 invented runs.
 
     python benchmarks/speed/reports.py --rounds 3
 
-The folders are written through the store, with accuracies drawn at random, and are gone afterwards. Each report is made
-by a process of its own, imports and all.
+The folders are written through the store, with accuracies drawn at random, and are gone afterwards. "All" has
+accuracies measured ten times during each experience and a landscape after it, beside the accuracy matrices. Each report
+is made by a process of its own, imports and all.
 """
 
 import argparse
@@ -13,45 +14,79 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from lifelong_lb.config import parse_study
-from lifelong_lb.store import ResultFolder, RunRecord, StudyFile
+from lifelong_lb.store import ResultFolder, RunRecord, StudyFile, write_landscape
 
-EXPERIENCES = 5
 RULES = [
     *("none", "sam", "asam", {"name": "lookbehind-sam", "k": 2}, {"name": "lookbehind-sam", "k": 5}),
     *("gsam", "looksam", "lookahead", "lookahead-sam", "friendly-sam"),
 ]
 STRATEGIES = ["naive", "replay", "ewc", "agem", "der"]
-STREAM = {"name": "split-digits", "experiences": EXPERIENCES}
-GRIDS = {
-    100: {"streams": [STREAM], "strategies": STRATEGIES[:2], "rules": RULES[:5], "seeds": 10},
-    1000: {
-        "streams": [STREAM, {**STREAM, "scenario": "class-incremental"}],
-        "strategies": STRATEGIES,
-        "rules": RULES,
-        "seeds": 10,
-    },
+STREAMS = {
+    5: [{"name": "split-digits"}, {"name": "split-digits", "scenario": "class-incremental"}],
+    20: [{"name": "permuted-digits", "experiences": 20}, {"name": "rotated-digits", "experiences": 20}],
 }
+"""Number of experiences to two streams."""
+KINDS = [(100, 5, False), (1000, 5, False), (1000, 20, False), (100, 5, True), (1000, 5, True), (1000, 20, True)]
+"""Runs, experiences, and whether more than accuracy matrices was measured."""
 ENVIRONMENT = {"lifelong_lb": "0.1.0", "python": "3.11", "torch": "2.6.0", "machine": {"name": "none", "cores": 2}}
+OVER_RADII = [
+    f"{adaptive}{measure}" for adaptive in ("", "adaptive_") for measure in ("rise_one_step", "rise", "m_sharpness")
+]
 
 
-def invent(path: Path, grid: dict[str, object]) -> int:
-    """Write a result folder with all runs of a grid; return their number."""
-    folder, file = ResultFolder(path), StudyFile.of(parse_study({"name": "invented", **grid}))
+def study_of(runs: int, experiences: int, everything: bool) -> StudyFile:
+    few = runs == 100
+    grid = {
+        "streams": STREAMS[experiences][: 1 if few else 2],
+        "strategies": STRATEGIES[: 2 if few else 5],
+        "rules": RULES[: 5 if few else 10],
+        "seeds": 10,
+    }
+    return StudyFile.of(parse_study({"name": "invented", **grid, "evaluation": {"every": 5} if everything else {}}))
+
+
+def continual(R: np.ndarray, generator: np.random.Generator) -> list[tuple[int, int, int, float]]:
+    """Ten measurements an experience, the last of which is the matrix's row."""
+    T = len(R)
+    return [
+        (5 * (10 * i + n + 1), i, j, float(R[i, j] if n == 9 else generator.uniform(0.2, 1)))
+        for i in range(T)
+        for n in range(10)
+        for j in range(i + 1)
+    ]
+
+
+def landscape(T: int, generator: np.random.Generator) -> Iterator[tuple[int, int, str, float, float, float]]:
+    """What `evaluation: {landscape: {}}` measures, at its places."""
+    nan = float("nan")
+    for i in range(T):
+        places = [(measure, at) for measure in OVER_RADII for at in (0.05, 0.1, 0.2)]
+        places += [(measure, at) for measure in ("noisy_accuracy", "accuracy_lost_to_noise") for at in (0.1, 0.2, 0.4)]
+        for measure, at in [*places, ("hessian_eigenvalue", 1), ("hessian_trace", nan), ("loss", nan)]:
+            yield i, i, measure, at, generator.uniform(), nan
+        for at in np.linspace(0, 1, 11) if i else ():
+            yield from ((i, j, "path_loss", at, generator.uniform(), nan) for j in (i - 1, i))
+
+
+def invent(path: Path, file: StudyFile, experiences: int, everything: bool) -> int:
+    """Write a result folder with all runs of a study; return their number."""
+    folder, T = ResultFolder(path), experiences
     folder.write_study(file)
     generator = np.random.default_rng(0)
     for run, config in file.configurations().items():
-        R = generator.uniform(0.2, 1, (EXPERIENCES, EXPERIENCES))
+        R = generator.uniform(0.2, 1, (T, T))
         record = RunRecord(
             run=run,
             config=config.to_json(),
             status="done",
-            experiences=EXPERIENCES,
-            accuracy=[(i, j, float(R[i, j])) for i in range(EXPERIENCES) for j in range(i + 1)],
+            experiences=T,
+            accuracy=[(i, j, float(R[i, j])) for i in range(T) for j in range(i + 1)],
             gradient_evaluations=int(generator.integers(1000, 5000)),
             train_seconds=float(generator.uniform(1, 9)),
             samples_seen=10_000,
@@ -62,7 +97,9 @@ def invent(path: Path, grid: dict[str, object]) -> int:
             data={"sha256": "00", "class_order": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]},
         )
         with folder.new_run(run) as scratch:
-            folder.write_run(record, scratch)
+            folder.write_run(record, scratch, continual=continual(R, generator) if everything else [])
+        if everything:
+            write_landscape(folder.run_path(run), list(landscape(T, generator)), {"images": 64})
     return len(file.places)
 
 
@@ -77,18 +114,22 @@ def measure(path: Path) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="reports of each folder; the median counts")
-    parser.add_argument("--keep", type=Path, help="leave the folders below this one")
+    parser.add_argument("--keep", type=Path, help="leave the folders below this one, or take those that are there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        print("| runs | figures | page, MB | processor time, s | clock, s |\n|---|---|---|---|---|")
-        for size, grid in GRIDS.items():
-            path = (options.keep or Path(scratch)) / str(size)
-            runs = invent(path, grid)
+        print("| runs | experiences | measured | figures | page, MB | processor time, s | clock, s |")
+        print("|---|---|---|---|---|---|---|")
+        for runs, experiences, everything in KINDS:
+            measured = "all" if everything else "accuracy matrices"
+            path = (options.keep or Path(scratch)) / f"{runs}-{experiences}-{measured.split()[0]}"
+            if not path.exists():
+                assert invent(path, study_of(runs, experiences, everything), experiences, everything) == runs
             times = [measure(path) for _ in range(options.rounds)]
             processor, clock = (statistics.median(values) for values in zip(*times, strict=True))
             figures = len(list((path / "figures").glob("*.svg")))
             megabytes = (path / "report.html").stat().st_size / 1e6
-            print(f"| {runs:,} | {figures} | {megabytes:.1f} | {processor:.1f} | {clock:.1f} |", flush=True)
+            row = (f"{runs:,}", experiences, measured, figures, f"{megabytes:.1f}", f"{processor:.1f}", f"{clock:.1f}")
+            print(f"| {' | '.join(map(str, row))} |", flush=True)
 
 
 if __name__ == "__main__":
