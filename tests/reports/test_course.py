@@ -3,7 +3,7 @@
 import matplotlib.figure
 import numpy as np
 import pytest
-from reports.folders import CONFIG, ENVIRONMENT
+from reports.folders import ENVIRONMENT
 
 from lifelong_lb.config import parse_study
 from lifelong_lb.reports import write_report
@@ -36,11 +36,11 @@ def measured(seed, longer=0):
 def invent(path, raw=STUDY, longer=0):
     folder, file = ResultFolder(path), StudyFile.of(parse_study(raw))
     folder.write_study(file)
+    configurations = file.configurations()
     for place in file.places:
-        told = {kind: {"name": file.labels()[place.run][kind]} for kind in ("strategy", "rule")}
         record = RunRecord(
             run=place.run,
-            config={**CONFIG, **told},
+            config=configurations[place.run].to_json(),
             status="done",
             experiences=2,
             accuracy=[(0, 0, 0.9), (1, 0, 0.8), (1, 1, 0.6)],
