@@ -2,13 +2,22 @@
 
 import pytest
 import torch
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, OWN_LOOP_CASES, has_own_loop, make, train
+from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, OWN_LOOP_CASES, has_own_loop, make, train
 
-from lifelong_lb.optim import LookaheadSAM, NoRule
+from lifelong_lb.config import STRATEGY_ENTRIES
+from lifelong_lb.optim import SAM, LookaheadSAM, NoRule
 from lifelong_lb.strategies import AccuracyRecorder, ConfusionCounts
 from lifelong_lb.strategies.predictions import own_part
 
 pytestmark = AVALANCHES_OWN_WARNINGS
+
+
+def rule_for(label):
+    """A rule that keeps slow weights apart from those of the model, where it may be applied."""
+    if has_own_loop(label):
+        return NoRule()
+    follows_path = STRATEGY_ENTRIES[ENTRIES[label]["name"]].follows_path
+    return SAM(rho=0.05) if follows_path else LookaheadSAM(rho=0.05, k=3)
 
 
 class Probe(AccuracyRecorder):
@@ -27,7 +36,7 @@ class Probe(AccuracyRecorder):
 def test_same_accuracies_as_in_its_own_loop(label, head):
     found, states, confusions = [], [], []
     for tensors in (True, False, None):
-        rule = NoRule() if has_own_loop(label) else LookaheadSAM(rho=0.05, k=3)
+        rule = rule_for(label)
         made = make(label, head, rule, dropout=0.2, batch_norm=label not in ("icarl", "mer"))
         if tensors is not None:
             probe = Probe(made.stream.test[: 2 if made.once else 4], tensors=tensors)
