@@ -105,14 +105,16 @@ def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
     if frame is None:
         return []
     path = run / "landscape.csv"
-    unknown = [name for name in frame["measure"] if name not in LANDSCAPE_MEASURES]
+    unknown = [name for name in frame["measure"].tolist() if name not in LANDSCAPE_MEASURES]
     if unknown:
         raise UserError(f"{path}: {unknown_name('measure', unknown[0], LANDSCAPE_MEASURES)}")
-    if (frame[["trained", "measured"]] < 0).any(axis=None):
+    if min(np.min(frame[column].to_numpy(), initial=0) for column in ("trained", "measured")) < 0:
         raise UserError(f"{path}: experiences must be numbered from 0")
-    undefined = int((~np.isfinite(frame["value"])).sum())
-    frame.loc[~np.isfinite(frame["value"]), "value"] = np.nan
-    return [f"{path}: {undefined} of {len(frame)} values are undefined"] if undefined else []
+    undefined = ~np.isfinite(frame["value"].to_numpy())
+    if not undefined.any():
+        return []
+    frame.loc[undefined, "value"] = np.nan
+    return [f"{path}: {undefined.sum()} of {len(frame)} values are undefined"]
 
 
 def _named_frame(frames: dict[tuple[Any, ...], pd.DataFrame]) -> pd.DataFrame:

@@ -202,11 +202,15 @@ class ResultFolder:
         """
         path = self.run_path(run) / "continual.csv"
         frame = read_recorded(path)
-        if frame is not None and list(frame.columns) != CONTINUAL_COLUMNS:
+        if frame is None:
+            return None
+        if list(frame.columns) != CONTINUAL_COLUMNS:
             raise UserError(f"{path}: must have the columns {', '.join(CONTINUAL_COLUMNS)}")
-        if frame is not None and not (frame[CONTINUAL_COLUMNS[:-1]].dtypes == "int64").all():
+        *whole, kind = (dtype.kind for dtype in frame.dtypes)
+        if whole != ["i"] * len(whole):
             raise UserError(f"{path}: iterations and experiences must be whole numbers")
-        if frame is not None and not pd.to_numeric(frame["accuracy"], errors="coerce").between(0, 1).all():
+        accuracy = frame["accuracy"].to_numpy()
+        if kind not in "if" or not ((accuracy >= 0) & (accuracy <= 1)).all():
             raise UserError(f"{path}: accuracies must be fractions in [0, 1]")
         return frame
 
