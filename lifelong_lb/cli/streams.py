@@ -6,33 +6,46 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TextIO
 
 from lifelong_lb.config import UserError
 
 
-class _Unheard(io.FileIO):
-    """A file descriptor whose reader may go away: what is written afterwards is lost, and nothing is raised."""
+class _Patient(io.TextIOWrapper):
+    """A stream whose reader may go away: what is written afterwards is lost, and nothing is raised.
 
-    _lost = False
+    It is this layer that notices: an interrupt in a layer below that is written in Python, after its write, would have
+    the buffer above it write the same once more.
+    """
 
-    def write(self, content: Any, /) -> int:
-        """Write some or all of it.
+    def write(self, text: str, /) -> int:
+        """Write it.
 
         Args:
-            content: bytes.
+            text: what to write.
 
         Returns:
-            How many were written, or are lost.
+            How many characters were written, or are lost.
         """
-        if not self._lost:
-            try:
-                return super().write(content) or 0
-            except OSError as error:
-                if error.errno not in (errno.EPIPE, errno.EIO):  # a pipe and a terminal
-                    raise
-                self._lost = True
-        return memoryview(content).nbytes
+        with self._heard_or_not():
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        with self._heard_or_not():
+            super().flush()
+
+    @contextmanager
+    def _heard_or_not(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):  # a pipe and a terminal
+                raise
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())  # what is in the buffer still, too
+            os.close(nowhere)
 
 
 def patient(descriptor: int, encoding: str = "utf-8", *, close: bool = False) -> TextIO:
@@ -46,8 +59,8 @@ def patient(descriptor: int, encoding: str = "utf-8", *, close: bool = False) ->
     Returns:
         A stream of lines.
     """
-    raw = io.BufferedWriter(_Unheard(descriptor, "w", closefd=close))
-    return io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
+    raw = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=close))
+    return _Patient(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
 
 
 def make_patient() -> None:

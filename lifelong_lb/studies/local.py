@@ -12,7 +12,7 @@ from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.environment import versions
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.limits import Limits
-from lifelong_lb.studies.processes import TERMINATED, kill, start, terminate, was_orphaned
+from lifelong_lb.studies.processes import TERMINATED, kill, start, terminate, uninterrupted, warm_up, was_orphaned
 from lifelong_lb.studies.queue import SECONDS_BETWEEN_LOOKS, RunQueue
 
 SECONDS_FOR_NEWS = 1.0
@@ -53,10 +53,13 @@ def run_local(queue: RunQueue, limits: Limits) -> None:
     running: dict[int, _Running] = {}
     orphaned: set[str] = set()
     try:
+        if queue.has_more:
+            warm_up()  # takes seconds, and may be interrupted
         while queue.has_more or running:
             while len(running) < limits.workers and (job := queue.take()) is not None:
-                one = _start(job, running.values(), limits)
-                running[one.process.sentinel] = one
+                with uninterrupted():
+                    one = _start(job, running.values(), limits)
+                    running[one.process.sentinel] = one
             if not running:
                 queue.wait()
                 continue

@@ -4,10 +4,12 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from weakref import WeakKeyDictionary
@@ -29,6 +31,38 @@ _SERVERS: WeakKeyDictionary[BaseProcess, int] = WeakKeyDictionary()
 """Which process had forked a run's."""
 
 
+def warm_up() -> None:
+    """Start the server that forks the processes of runs, and wait until it has imported what they need."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return
+    context = _context()
+    with _clean_start(1):
+        process = context.Process(target=_nothing, name="warm-up")  # type: ignore[attr-defined]
+        process.start()
+    process.join()
+    process.close()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let what interrupts a study wait for a moment, so that nothing is begun that nobody knows of."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[Callable[[], object]] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number, handler in before.items():
+        signal.signal(number, lambda *came, then=handler: waiting.append(partial(then, *came)))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for act in waiting:
+            act()
+
+
 def start(job: Job) -> BaseProcess:
     """Start the process of a run.
 
@@ -38,14 +72,23 @@ def start(job: Job) -> BaseProcess:
     Returns:
         The process, which does nothing else, and leads a process group where there are such.
     """
-    can_fork = "forkserver" in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
-    if can_fork:
-        context.set_forkserver_preload(["lifelong_lb.studies.worker"])
+    context = _context()
     try:
         return _started(context, job)
     except (ConnectionError, EOFError):  # the server has died just now: another one does it
         return _started(context, job)
+
+
+def _context() -> BaseContext:
+    can_fork = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
+    if can_fork:
+        context.set_forkserver_preload(["lifelong_lb.studies.worker"])
+    return context
+
+
+def _nothing() -> None:
+    pass
 
 
 def _started(context: BaseContext, job: Job) -> BaseProcess:

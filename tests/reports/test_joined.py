@@ -179,8 +179,9 @@ def test_a_folder_of_another_version_is_named_and_left_out(tmp_path):
     second.study_path.write_text(second.study_path.read_text().replace('"schema": 1', '"schema": 99'))
     done = command("report", first.path, second.path, "--out", tmp_path / "both")
     assert done.returncode == 0, done.stderr
-    assert f"{second.path}: left out, its results cannot be used" in done.stdout
-    assert "written with layout 99; this version reads 1" in " ".join(done.stdout.split())
+    told = " ".join(done.stdout.split())
+    assert f"{second.path}: left out, its results cannot be used" in told
+    assert "written with layout 99; this version reads 1" in told
     assert str(second.path) in (tmp_path / "both" / "report.html").read_text()
     assert len(load_results(tmp_path / "both")[0]) == 4
     with pytest.raises(UserError, match="written with layout 99"):

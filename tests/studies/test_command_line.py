@@ -388,7 +388,8 @@ def test_an_output_folder_that_is_a_file(tmp_path):
     (tmp_path / "out").write_text("precious")
     done = command("run", write_study(tmp_path / "s.yaml"), "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert "not a folder that can be written to" in done.stderr
+    assert "must be a result folder" in done.stderr
+    assert "it is a file" in done.stderr
     assert (tmp_path / "out").read_text() == "precious"
 
 

@@ -15,7 +15,7 @@ from tiny import write_study
 from lifelong_lb.config import UserError
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.studies.durations import readable, seconds
-from lifelong_lb.studies.processes import terminate
+from lifelong_lb.studies.processes import terminate, uninterrupted
 
 COMMANDS = """
 import json, sys
@@ -100,6 +100,25 @@ def test_a_second_interrupt_kills_at_once():
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups")
+def interrupted(done):
+    with uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+        done.append("all of it")
+
+
+def test_what_must_not_be_interrupted_is_interrupted_afterwards():
+    done = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(done)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == ["all of it"]
+
+
 def test_what_a_run_has_started_ends_with_it():
     code = "import subprocess; subprocess.run(['sleep', '1000'])"
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as leader:

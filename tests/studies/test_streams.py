@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 
 import pytest
@@ -61,6 +64,37 @@ def test_a_terminal_that_is_gone():
         watcher.start(2, {})
         watcher.waiting(1)
         watcher.stop()
+
+
+def test_a_line_is_written_once_however_an_interrupt_comes():
+    """A thread reads each line and interrupts at once, as often in the midst of the write as after it."""
+    reader, writer = os.pipe()
+    read = []
+
+    def listen():
+        with os.fdopen(reader) as lines:
+            for line in lines:
+                read.append(line)
+                os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    listener = threading.Thread(target=listen)
+    listener.start()
+    interrupts = 0
+    try:
+        stream = patient(writer, close=True)
+        for number in range(100):
+            try:
+                print(number, file=stream)
+                time.sleep(1)
+            except KeyboardInterrupt:
+                interrupts += 1
+        stream.close()
+        listener.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert interrupts == 100
+    assert read == [f"{number}\n" for number in range(100)]
 
 
 def test_a_watcher_without_a_reader_is_told_no_more(tmp_path):
