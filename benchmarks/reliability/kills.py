@@ -63,11 +63,10 @@ def launcher_killed(process: "subprocess.Popen[str]", draw: random.Random) -> bo
 def worker_killed(process: "subprocess.Popen[str]", draw: random.Random) -> bool:
     """Kill a worker at some moment of its run; False where the study ends before there is one."""
     while process.poll() is None:
-        time.sleep(0.02)
+        time.sleep(draw.uniform(0, 0.8))
         try:
             workers = [worker for server in psutil.Process(process.pid).children() for worker in server.children()]
             if workers:
-                time.sleep(draw.uniform(0, 0.8))
                 draw.choice(workers).send_signal(signal.SIGKILL)
                 return True
         except psutil.NoSuchProcess:
