@@ -1,0 +1,17 @@
+"""What others have written: files read within limits, and texts shown without their control characters."""
+
+from lifelong_lb.untrusted.files import MOST_BYTES, read_bytes, read_text
+from lifelong_lb.untrusted.json_text import DEEPEST, parse_json
+from lifelong_lb.untrusted.text import encodable, printable, quoted, shortened
+
+__all__ = [
+    "DEEPEST",
+    "MOST_BYTES",
+    "encodable",
+    "parse_json",
+    "printable",
+    "quoted",
+    "read_bytes",
+    "read_text",
+    "shortened",
+]

@@ -1,0 +1,127 @@
+"""Texts of unknown origin, made fit to be printed, stored and quoted."""
+
+import reprlib
+import sys
+from typing import Any
+
+QUOTED_CHARACTERS = 80
+"""Most characters that a message quotes of anything."""
+
+_LAYOUT = {"\n", "\t"}
+
+
+def encodable(text: str) -> str:
+    r"""Replace lone surrogates by ``\udxxx``, so that the text can be written as UTF-8.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The text; the same where there is none.
+
+    Example:
+        >>> encodable("caf\udce9")
+        'caf\\udce9'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def printable(text: str, *, lines: bool = True) -> str:
+    r"""Escape what a terminal would act on instead of showing: control characters, surrogates, text direction.
+
+    Args:
+        text: any text.
+        lines: whether line breaks and tabs stay as they are.
+
+    Returns:
+        The text with such characters as ``\x1b`` or ``\u202e``.
+
+    Example:
+        >>> printable("\x1b[2Jdone")
+        '\\x1b[2Jdone'
+        >>> printable("naïve α, 日本 🙂")
+        'naïve α, 日本 🙂'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c.isspace() and _harmless(c, lines) else _escaped(c) for c in text)
+
+
+def quoted(value: Any, limit: int = QUOTED_CHARACTERS) -> str:
+    """Quote a value in a message: its ``repr``, cut to a limited length.
+
+    Args:
+        value: anything; of what is long, only the beginning is looked at.
+        limit: most characters of the result.
+
+    Returns:
+        One line.
+
+    Example:
+        >>> quoted("sam")
+        "'sam'"
+        >>> len(quoted("x" * 10_000_000))
+        80
+        >>> quoted(10**5000)
+        'a whole number of 5001 digits'
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 512:
+        return f"a whole number of {_digits(value)} digits"
+    if isinstance(value, str | bytes):
+        text = repr(value[: limit + 1])
+    else:
+        text = _SHORT.repr(value)
+    return shortened(printable(text, lines=False), limit)
+
+
+def shortened(text: str, limit: int = QUOTED_CHARACTERS) -> str:
+    """Cut a text to a limited length, with ``...`` where something was cut off.
+
+    Args:
+        text: any text.
+        limit: most characters of the result.
+
+    Returns:
+        The text.
+    """
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _harmless(char: str, lines: bool) -> bool:
+    """Whether a character that is white space, but not printable by Python's definition, may stay."""
+    return lines and char in _LAYOUT or char not in "\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029"
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def _digits(value: int) -> int:
+    """Decimal digits of a large number, without writing it out."""
+    size = abs(value)
+    digits = int((size.bit_length() - 1) * 0.30102999566398120)
+    while digits < 10_000 and 10**digits <= size:
+        digits += 1
+    return digits if digits < 10_000 else digits + 1
+
+
+class _Short(reprlib.Repr):
+    """``repr`` that looks at a limited number of items, characters and levels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 6
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = 40
+        self.maxstring = self.maxlong = self.maxother = 4 * QUOTED_CHARACTERS
+
+    def repr_int(self, x: int, level: int) -> str:
+        return quoted(x) if x.bit_length() > 512 else sys.intern(repr(x))
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        if level <= 0:
+            return "{...}"
+        pairs = [f"{self.repr1(k, level - 1)}: {self.repr1(v, level - 1)}" for k, v in list(x.items())[: self.maxdict]]
+        return "{" + ", ".join(pairs + ["..."] * (len(x) > self.maxdict)) + "}"
+
+
+_SHORT = _Short()
