@@ -173,6 +173,39 @@ def expand(study: Study) -> list[GridRun]:
     return list(runs.values())
 
 
+def config_at(study: Study, entries: Mapping[str, int], seed: int) -> RunConfig:
+    """The configuration of one run of a study, without spelling out the others.
+
+    Args:
+        study: a checked study.
+        entries: index of the run's entry on each grid axis.
+        seed: its seed.
+
+    Returns:
+        The same configuration that :func:`expand` gives the run.
+
+    Raises:
+        UserError: if the settings of its stream cannot be used.
+    """
+    problems, index = Problems(), entries["streams"]
+    stream = study.streams[index]
+    model = stream_model(study.model, stream, f"streams[{index}]", problems)
+    train = stream_train(study.train, stream, f"streams[{index}]", problems)
+    problems.raise_if_any(study.name)
+    assert model is not None
+    assert train is not None
+    parts = {
+        "strategy": study.strategies[entries["strategies"]],
+        "rule": study.rules[entries["rules"]],
+        "optimizer": study.optimizers[entries["optimizers"]],
+    }
+    at = (stream.label, *(entry.label for entry in parts.values()))
+    settings: Overrides = next((one.settings for one in study.chosen if one.at == at), {})
+    plain = {key: bare_entry(entry, settings) for key, entry in parts.items()}
+    bare = stream.model_copy(update={"label": None, "model": None, "train": None})
+    return RunConfig(stream=bare, seed=seed, **plain, model=model, train=train, evaluation=study.evaluation)
+
+
 def left_out(study: Study) -> int:
     """How many runs ``only`` and ``exclude`` leave out of a study.
 

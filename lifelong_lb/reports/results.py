@@ -92,7 +92,7 @@ def collect(folder: ResultFolder) -> Results:
         UserError: when the folder holds no results.
     """
     study = folder.read_study()
-    if study is None or (not _has_runs(folder) and (folder.path / "results.csv").is_file()):
+    if study is None or (not folder.has_runs() and (folder.path / "results.csv").is_file()):
         return _from_tables(folder, study)
     records, problems = comparable_records(folder, study)
     problems += unloadable(study.study.imports)
@@ -123,12 +123,9 @@ def collect(folder: ResultFolder) -> Results:
     runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *ADDED_METRICS, *(CONTINUAL_METRICS if measured else ())])
     _add_intransigence(runs, study, records)
     accuracy = pd.DataFrame(entries, columns=ACCURACY_COLUMNS)
-    left_out = frozenset(run for run in labels if run not in records and folder.run_path(run).exists())
-    return Results(runs, accuracy, study, records, problems, len(labels) - len(records), left_out, during=during)
-
-
-def _has_runs(folder: ResultFolder) -> bool:
-    return folder.runs_path.is_dir() and any(not p.name.startswith(".") for p in folder.runs_path.iterdir())
+    left_out = frozenset(run for run in labels if run not in records and folder.has_folder(run))
+    missing = len(labels) + len(study.left_out) - len(records)
+    return Results(runs, accuracy, study, records, problems, missing, left_out, during=during)
 
 
 def numbers_of(record: RunRecord) -> dict[str, float | int | str]:
@@ -235,7 +232,7 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
     check_accuracy(folder.path / "accuracy.csv", accuracy, runs)
     missing = len(set(study.labels()) - set(runs["run"])) if study else 0
     problems = ["the numbers are those of results.csv and accuracy.csv, not computed anew from runs"]
-    if study is None and _has_runs(folder):
+    if study is None and folder.has_runs():
         problems[0] += ": what lies in runs/ cannot be read without study.json"
     return Results(runs, accuracy, study, problems=problems, missing=missing, imported=imported)
 

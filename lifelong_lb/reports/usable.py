@@ -27,19 +27,17 @@ def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str
     damaged: dict[str, str] = {}
     seeds = study.seeds()
     for run, seed in seeds.items():
-        if folder.has_run(run):
+        if folder.has_folder(run):
             try:
                 records[run] = folder.read_run(run, seed, study.asked)
             except DamagedRunError as error:
                 damaged[run] = str(error)
-        elif folder.run_path(run).exists():
-            damaged[run] = "no result.json"
     column = COLUMNS["streams"]
     streams = {run: labels[column] for run, labels in study.labels().items()}
     others = of_other_streams(records, streams, seeds)
     kept = {run: record for run, record in records.items() if run not in others}
     about_kept = [*mixed_versions(list(kept.values())), *_on_validation(list(kept.values()))]
-    return kept, [*_sentences(damaged), *about_streams(others, streams), *about_kept]
+    return kept, [*study.problems(), *_sentences(damaged), *about_streams(others, streams), *about_kept]
 
 
 _DIFFERENCES = {

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lifelong_lb.store.files import write_json
-from lifelong_lb.store.run_files import read_mapping
+from lifelong_lb.store.reading import read_mapping
+from lifelong_lb.store.values import whole
+from lifelong_lb.untrusted import shortened
 
 _WHICH = "checkpoint.json"
 
@@ -80,17 +82,20 @@ class CheckpointFolder:
         """
         try:
             found = read_mapping(self.path / _WHICH)
-            experience, others, files = int(found["experience"]), dict(found["made_by"]), dict(found["files"])
+            experience, others, files = found["experience"], dict(found["made_by"]), dict(found["files"])
+            whole(experience, "experience")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, LookupError) as error:
             raise UnusableCheckpointError(f"{_WHICH} cannot be read ({' '.join(str(error).split())})") from None
         for key in sorted({*made_by, *others}):
             if others.get(key) != made_by.get(key):
-                raise UnusableCheckpointError(f"it was made with {key} {others.get(key)}, not {made_by.get(key)}")
+                raise UnusableCheckpointError(
+                    f"it was made with {key} {shortened(str(others.get(key)))}, not {made_by.get(key)}"
+                )
         for name, digest in files.items():
-            if not (self.path / name).is_file() or _digest(self.path / name) != digest:
-                raise UnusableCheckpointError(f"{name} is damaged")
+            if Path(name).name != name or not (self.path / name).is_file() or _digest(self.path / name) != digest:
+                raise UnusableCheckpointError(f"{shortened(name)} is damaged")
         return experience, self.path / f"after-{experience}.state"
 
     def give_back(self, folder: Path) -> None:
@@ -99,7 +104,7 @@ class CheckpointFolder:
         Args:
             folder: the folder of the models.
         """
-        for model in sorted(self.path.glob("*.pt")):
+        for model in filter(Path.is_file, sorted(self.path.glob("*.pt"))):
             folder.mkdir(parents=True, exist_ok=True)
             _share(model, folder / model.name)
 

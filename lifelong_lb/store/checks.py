@@ -1,8 +1,8 @@
 """What must hold of a stored run for its numbers to count."""
 
-import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -11,12 +11,22 @@ from pydantic import TypeAdapter, ValidationError
 from lifelong_lb.config.runs import run_id_of, without_later
 from lifelong_lb.config.strategies import STRATEGY_ENTRIES
 from lifelong_lb.store.run_record import RunRecord
+from lifelong_lb.store.values import MOST_EXPERIENCES, name_of, real, whole
+from lifelong_lb.untrusted import quoted, shortened
 
 Asked = Callable[[str], Mapping[str, Any] | None]
 """A run's id to the configuration that it must have, in plain JSON values; None where that is not known."""
 
-_LARGEST = 2**53
-"""Counts beyond this are no counts: floats, which means are made of, cannot tell them apart."""
+_COUNTS = (
+    "gradient_evaluations",
+    "strategy_gradient_evaluations",
+    "samples_seen",
+    "forward_passes",
+    "parameters",
+    "peak_memory",
+)
+_MOST_CLASSES = 100_000
+_LONGEST_MESSAGE = 2000
 
 
 def checked_record(raw: Mapping[str, Any]) -> RunRecord:
@@ -31,17 +41,18 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
     Raises:
         ValueError: when an attribute is missing, of another type, or contradicts another.
     """
+    _check_numbers(raw)
     try:
         record = _records().validate_python(dict(raw))
     except ValidationError as error:
         raise ValueError(_in_words(error)) from None
+    record = replace(record, message=shortened(record.message, _LONGEST_MESSAGE))
     for part in ("stream", "strategy", "rule", "optimizer", "model"):
         if not isinstance(record.config.get(part), Mapping) or "name" not in record.config[part]:
             raise ValueError(f"its configuration names no {part}")
     for part in ("train", "evaluation"):
         if not isinstance(record.config.get(part, {}), Mapping):
             raise ValueError(f"its configuration holds no settings of {part}")
-    _check_numbers(record)
     _check_told(record)
     _check_matrix(record)
     return record
@@ -62,11 +73,11 @@ def check_place(record: RunRecord, seed: int | None = None, asked: Asked | None 
     """
     stored = record.config.get("seed", seed)
     if seed is not None and stored != seed:
-        raise ValueError(f"it holds a run with seed {stored}, not {seed}")
+        raise ValueError(f"it holds a run with seed {quoted(stored)}, not {seed}")
     stream = record.config["stream"]
     length = stream.get("first") or stream.get("experiences")
     if record.status == "done" and length not in (None, record.experiences):
-        raise ValueError(f"it holds {record.experiences} experiences, not {length}")
+        raise ValueError(f"it holds {record.experiences} experiences, not {quoted(length)}")
     if record.status == "done" and record.initial_accuracy and len(record.initial_accuracy) != record.experiences:
         raise ValueError(f"it holds {len(record.initial_accuracy)} initial accuracies, not {record.experiences}")
     if asked is not None and run_id_of(record.config) != record.run:
@@ -91,75 +102,114 @@ def _check_settings(config: Mapping[str, Any], asked: Mapping[str, Any], *, comp
     for part, settings in asked.items():
         if not isinstance(settings, Mapping):
             if stored.get(part) != settings:
-                raise ValueError(f"it holds another run: {part} is {stored.get(part)!r}, not {settings!r}")
+                raise ValueError(f"it holds another run: {part} is {quoted(stored.get(part))}, not {quoted(settings)}")
             continue
         found = stored.get(part, {})
         for key in settings:
             if found.get(key) != expected[part].get(key) and (key in found or complete):
-                raise ValueError(f"it holds another run: {part}.{key} is {found.get(key)!r}, not {settings[key]!r}")
+                came, wanted = quoted(found.get(key)), quoted(settings[key])
+                raise ValueError(f"it holds another run: {part}.{key} is {came}, not {wanted}")
 
 
-def _check_numbers(record: RunRecord) -> None:
-    costs = ("gradient_evaluations", "strategy_gradient_evaluations", "train_seconds")
-    for name in (*costs, "samples_seen", "parameters", "peak_memory"):
-        number = getattr(record, name)
-        if number is not None and not 0 <= number < _LARGEST:
-            raise ValueError(f"{name} cannot be {number}")
-    for accuracy in record.initial_accuracy:
-        if not 0 <= accuracy <= 1:
-            raise ValueError(f"an initial accuracy cannot be {accuracy}")
-    if not all(math.isfinite(number) for budget in record.budgets for number in budget.values()):
-        raise ValueError("its budgets must be numbers")
+def _check_numbers(raw: Mapping[str, Any]) -> None:
+    """Check numbers while they are as they were stored: ``true`` and ``"3"`` are none."""
+    for name in _COUNTS:
+        if raw.get(name) is not None:
+            whole(raw[name], name)
+    for name, check in (("train_seconds", real), ("experiences", whole)):
+        if raw.get(name) is not None:
+            check(raw[name], name)
+    for accuracy in _short(raw, "initial_accuracy"):
+        real(accuracy, "an initial accuracy", 1)
+    for budget in _short(raw, "budgets"):
+        for number in budget.values() if isinstance(budget, Mapping) else ():
+            real(number, "a number of its budgets")
+
+
+def _short(raw: Mapping[str, Any], key: str) -> Sequence[Any]:
+    found = raw.get(key, [])
+    if not isinstance(found, list) or len(found) > MOST_EXPERIENCES:
+        raise ValueError(f"{key} must be a list of at most {MOST_EXPERIENCES}; got {quoted(found)}")
+    return found
 
 
 def _check_told(record: RunRecord) -> None:
     """See that what is read of its environment and of its images has the form in which it is read."""
     if not isinstance(record.environment.get("extensions", {}), Mapping):
         raise ValueError("extensions of its environment must be a mapping")
-    for key, kind in (("class_order", int), ("class_names", str)):
+    for key, check, what in (("class_order", whole, "numbers"), ("class_names", name_of, "names")):
         found = record.data.get(key, [])
-        if not isinstance(found, list) or not all(isinstance(item, kind) for item in found):
-            raise ValueError(f"{key} of its data must be a list of {'numbers' if kind is int else 'names'}")
+        if not isinstance(found, list) or len(found) > _MOST_CLASSES:
+            raise ValueError(f"{key} of its data must be a list of {what}")
+        for item in found:
+            check(item, f"an item of {key}")
 
 
 def _check_matrix(record: RunRecord) -> None:
+    """Check the entries of the accuracy matrix, in time linear in their number."""
     T = record.experiences
     for trained, evaluated, accuracy in record.accuracy:
         if not (0 <= trained < T and 0 <= evaluated < T and 0 <= accuracy <= 1):
-            raise ValueError(
-                f"accuracy entry ({trained}, {evaluated}, {accuracy}) is not possible with {T} experiences"
-            )
+            entry = f"({quoted(trained)}, {quoted(evaluated)}, {accuracy})"
+            raise ValueError(f"accuracy entry {entry} is not possible with {T} experiences")
     if record.status != "done":
         return
     found = Counter((i, j) for i, j, _ in record.accuracy)
-    if T < 1 or any((T - 1, j) not in found for j in range(T)):
+    if T < 1 or len(found) < T or any((T - 1, j) not in found for j in range(T)):
         raise ValueError("it is done, but accuracies after the last experience are missing")
+    whole(T, "experiences", MOST_EXPERIENCES)  # the matrix has T x T entries, however few are stored
     (i, j), times = found.most_common(1)[0]
     if times > 1:
         raise ValueError(f"the accuracy on experience {j} after experience {i} is there {times} times")
-    wanted = _matrices(record.config, T)
-    if set(found) not in wanted:
-        raise ValueError(f"it is done, but {_what_differs(set(found), wanted[0])}")
+    wanted = _shapes(record.config)
+    if not any(shape.is_whole(found, T) for shape in wanted):
+        raise ValueError(f"it is done, but {wanted[0].what_differs(found, T)}")
 
 
-def _matrices(config: Mapping[str, Any], T: int) -> Sequence[set[tuple[int, int]]]:
-    """Which entries a whole accuracy matrix has; several possibilities where the configuration leaves that open."""
+@dataclass(frozen=True)
+class _Shape:
+    """Which entries a whole accuracy matrix has.
+
+    Attributes:
+        first: first row that has entries, for T experiences.
+        columns: number of entries of row i, for T experiences.
+    """
+
+    first: Callable[[int], int]
+    columns: Callable[[int, int], int]
+
+    def is_whole(self, found: Collection[tuple[int, int]], T: int) -> bool:
+        return len(found) == self._size(T) and all(self._has(entry, T) for entry in found)
+
+    def what_differs(self, found: Collection[tuple[int, int]], T: int) -> str:
+        further = [entry for entry in found if not self._has(entry, T)]
+        lacking = self._size(T) - len(found) + len(further)
+        entries = ((i, j) for i in range(self.first(T), T) for j in range(self.columns(i, T)))
+        i, j = next(entry for entry in entries if entry not in found) if lacking else min(further)
+        more = (lacking or len(further)) - 1
+        where = f"the accuracy on experience {j} after experience {i}" + (f" (and {more} more)" if more else "")
+        return f"{where} is {'missing' if lacking else 'there, which nobody asked for'}"
+
+    def _size(self, T: int) -> int:
+        return sum(self.columns(i, T) for i in range(self.first(T), T))
+
+    def _has(self, entry: tuple[int, int], T: int) -> bool:
+        return entry[0] >= self.first(T) and entry[1] < self.columns(entry[0], T)
+
+
+_SEEN = _Shape(lambda T: 0, lambda i, T: i + 1)
+_EVERY = _Shape(lambda T: 0, lambda i, T: T)
+_LAST = _Shape(lambda T: T - 1, lambda i, T: T)
+
+
+def _shapes(config: Mapping[str, Any]) -> Sequence[_Shape]:
+    """The possible shapes of the accuracy matrix; several if the configuration does not decide."""
     asked = config.get("evaluation", {}).get("experiences")
-    seen = {(i, j) for i in range(T) for j in range(i + 1)}
-    every = {(i, j) for i in range(T) for j in range(T)}
-    last = {(T - 1, j) for j in range(T)}
-    rows = {"seen": [seen], "all": [every]}.get(asked, [seen, every])
+    rows = {"seen": [_SEEN], "all": [_EVERY]}.get(asked, [_SEEN, _EVERY])
     strategy = STRATEGY_ENTRIES.get(config["strategy"]["name"])
     if strategy is None:  # of an extension that is not known here
-        return [*rows, last]
-    return [last] if strategy.trained_once else rows
-
-
-def _what_differs(found: set[tuple[int, int]], wanted: set[tuple[int, int]]) -> str:
-    lacking, further = sorted(wanted - found), sorted(found - wanted)
-    (i, j), *more = lacking or further
-    where = f"the accuracy on experience {j} after experience {i}" + (f" (and {len(more)} more)" if more else "")
-    return f"{where} is {'missing' if lacking else 'there, which nobody asked for'}"
+        return [*rows, _LAST]
+    return [_LAST] if strategy.trained_once else rows
 
 
 def _in_words(error: ValidationError) -> str:
@@ -167,12 +217,12 @@ def _in_words(error: ValidationError) -> str:
     items = error.errors(include_url=False)
     first = items[0]
     where = ".".join(map(str, first["loc"]))
-    came = repr(first["input"])
+    came = quoted(first["input"], 60)
     more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
     message = first["msg"][:1].lower() + first["msg"][1:]
     if first["type"] == "missing":
         return f"{where} is missing{more}"
-    return f"{where}: {message}; got {came if len(came) <= 60 else came[:57] + '...'}{more}"
+    return f"{where}: {message}; got {came}{more}"
 
 
 @cache

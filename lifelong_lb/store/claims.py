@@ -14,14 +14,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lifelong_lb.store.owner import Owner
-from lifelong_lb.store.run_files import read_mapping
+from lifelong_lb.store.reading import read_mapping
+from lifelong_lb.store.run_record import STATUSES
+from lifelong_lb.store.values import real, whole
 
 SECONDS_BETWEEN_SIGNS = 15.0
 """How often a launcher renews its claims."""
 SECONDS_OF_SILENCE = 180.0
 """How long a claim of another machine must have been left alone for its launcher to be taken for dead. A file system
 that machines share may show a change a minute late."""
-_NAME = re.compile(r"\.(?P<run>.+)\.claim-(?P<number>[1-9][0-9]*)")
+_NAME = re.compile(r"\.(?P<run>.+)\.claim-(?P<number>[1-9][0-9]{0,8})")
+_LATEST, _LATEST_NS = 2.0**34, 2**63 - 1
+"""Times after these, some centuries from now, cannot be written as a date."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def list_claims(runs_path: Path) -> dict[str, list[int]]:
     """
     try:
         names = os.listdir(runs_path)  # noqa: PTH208  one quick look at what may be many thousands
-    except FileNotFoundError:
+    except OSError:
         return {}
     found: dict[str, list[int]] = {}
     for name in names:
@@ -120,8 +124,9 @@ def _read_all(runs_path: Path, run: str, numbers: Iterable[int]) -> list[Claim]:
 def _read(path: Path, run: str, number: int) -> Claim:
     try:
         raw = read_mapping(path)
-        session = Session(int(raw["began"]), tuple(raw["retry"]))
-        return Claim(path, run, number, Owner.from_json(raw), float(raw["since"]), session)
+        retry = tuple(status for status in STATUSES if status in raw["retry"])
+        session = Session(whole(raw["began"], "began", _LATEST_NS), retry)
+        return Claim(path, run, number, Owner.from_json(raw), real(raw["since"], "since", _LATEST), session)
     except (OSError, ValueError, TypeError, LookupError):
         return Claim(path, run, number, None, 0.0, Session())
 

@@ -1,7 +1,8 @@
 """A result folder: the only place that knows what its files are called."""
 
-import json
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,18 +19,16 @@ from lifelong_lb.store.claims import Claims
 from lifelong_lb.store.files import write_bytes, write_json, write_text
 from lifelong_lb.store.how_far import HOW_FAR
 from lifelong_lb.store.owner import Owner
-from lifelong_lb.store.run_files import (
-    CONFUSION_COLUMNS,
-    CONTINUAL_COLUMNS,
-    EXACT,
-    DamagedRunError,
-    read_mapping,
-    read_record,
-    read_recorded,
-    write_record,
+from lifelong_lb.store.reading import exists, read_frame, read_json, read_mapping, read_tail
+from lifelong_lb.store.recorded import (
+    read_confusion,
+    read_continual,
+    read_diagnostics,
 )
+from lifelong_lb.store.run_files import DamagedRunError, read_record, write_record
 from lifelong_lb.store.run_record import RunRecord
 from lifelong_lb.store.study_file import StudyFile
+from lifelong_lb.untrusted import shortened
 
 LOG = "log.txt"
 """A run's log, in its folder."""
@@ -39,6 +38,10 @@ SECONDS_TO_WAIT = 600.0
 """How long to wait for another process that writes into the folder; a report takes seconds."""
 CHECKPOINT = ".checkpoint"
 """Suffix of the folder in which a run in progress saves itself."""
+MOST_STUDY_BYTES = 256 * 2**20
+"""Size limit of ``study.json``: a million runs fit."""
+_MOST_LOG = 2**24
+"""Most characters of the log of a run whose process died that are kept, from its end."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +111,19 @@ class ResultFolder:
             UserError: when ``study.json`` is damaged or of another version.
         """
         try:
-            raw = json.loads(self.study_path.read_text(encoding="utf-8"))
+            raw = read_json(self.study_path, MOST_STUDY_BYTES)
         except FileNotFoundError:
             return None
         except NotADirectoryError:
             raise UserError(f"{self.path}: must be a result folder, the --out of a run; it is a file") from None
         except (OSError, ValueError) as error:
             raise UserError(f"{self.study_path}: cannot be read ({error})") from None
-        return StudyFile.from_json(raw, str(self.study_path))
+        try:
+            return StudyFile.from_json(raw, str(self.study_path))
+        except UserError:
+            raise
+        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
+            raise UserError(f"{self.study_path}: damaged ({shortened(repr(error), 200)})") from None
 
     def write_study(self, file: StudyFile) -> None:
         """Write ``study.json``.
@@ -142,7 +150,29 @@ class ResultFolder:
         Returns:
             True when its folder holds a result.
         """
-        return (self.run_path(run) / "result.json").is_file()
+        return os.path.isfile(self.run_path(run) / "result.json")  # noqa: PTH113  False where it may not be looked at
+
+    def has_folder(self, run: str) -> bool:
+        """Whether anything lies where a run's folder belongs.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            True also for something other than a folder.
+        """
+        return exists(self.run_path(run))
+
+    def has_runs(self) -> bool:
+        """Whether the folder of the runs holds anything but files of runs in progress.
+
+        Returns:
+            False also where it may not be looked into.
+        """
+        try:
+            return any(not name.startswith(".") for name in os.listdir(self.runs_path))  # noqa: PTH208
+        except OSError:
+            return False
 
     def stamp(self, run: str) -> int | None:
         """When a run was published, to tell one publication from the next.
@@ -175,66 +205,37 @@ class ResultFolder:
         return read_record(self.run_path(run), run, seed, asked)
 
     def read_diagnostics(self, run: str) -> pd.DataFrame | None:
-        """What was recorded along the passes of a run.
+        """Read what was recorded along the passes of a run, see :func:`~lifelong_lb.store.recorded.read_diagnostics`.
 
         Args:
             run: the run's id.
 
         Returns:
-            One row a recorded pass; None when nothing was recorded.
-
-        Raises:
-            UserError: when the file cannot be read.
+            A table, or None.
         """
-        return read_recorded(self.run_path(run) / "diagnostics.csv")
+        return read_diagnostics(self.run_path(run))
 
     def read_continual(self, run: str) -> pd.DataFrame | None:
-        """The accuracies that were measured during the training of a run.
+        """Read the accuracies during training, see :func:`~lifelong_lb.store.recorded.read_continual`.
 
         Args:
             run: the run's id.
 
         Returns:
-            One row a measurement and experience, columns :data:`CONTINUAL_COLUMNS`; None when nothing was measured.
-
-        Raises:
-            UserError: when the file cannot be read, or holds something else.
+            A table, or None.
         """
-        path = self.run_path(run) / "continual.csv"
-        frame = read_recorded(path)
-        if frame is None:
-            return None
-        if list(frame.columns) != CONTINUAL_COLUMNS:
-            raise UserError(f"{path}: must have the columns {', '.join(CONTINUAL_COLUMNS)}")
-        *whole, kind = (dtype.kind for dtype in frame.dtypes)
-        if whole != ["i"] * len(whole):
-            raise UserError(f"{path}: iterations and experiences must be whole numbers")
-        accuracy = frame["accuracy"].to_numpy()
-        if kind not in "if" or not ((accuracy >= 0) & (accuracy <= 1)).all():
-            raise UserError(f"{path}: accuracies must be fractions in [0, 1]")
-        return frame
+        return read_continual(self.run_path(run))
 
     def read_confusion(self, run: str) -> pd.DataFrame | None:
-        """Which class the test images of each class were predicted as, after each experience of a run.
+        """Read the confusion counts of a run, see :func:`~lifelong_lb.store.recorded.read_confusion`.
 
         Args:
             run: the run's id.
 
         Returns:
-            One row a combination that occurred, columns :data:`CONFUSION_COLUMNS`; None when nothing was counted.
-
-        Raises:
-            UserError: when the file cannot be read, or holds something else.
+            A table, or None.
         """
-        path = self.run_path(run) / "confusion.csv"
-        frame = read_recorded(path)
-        if frame is not None and list(frame.columns) != CONFUSION_COLUMNS:
-            raise UserError(f"{path}: must have the columns {', '.join(CONFUSION_COLUMNS)}")
-        if frame is not None and not (frame.dtypes == "int64").all():
-            raise UserError(f"{path}: must hold whole numbers")
-        if frame is not None and (frame["count"] < 1).any():
-            raise UserError(f"{path}: each count must be at least 1")
-        return frame
+        return read_confusion(self.run_path(run))
 
     @contextmanager
     def new_run(self, run: str) -> Iterator[Path]:
@@ -274,8 +275,11 @@ class ResultFolder:
         Returns:
             Its text; empty when none is found.
         """
-        logs = sorted(self.runs_path.glob(f".{run}.*/{LOG}"), key=lambda path: path.stat().st_mtime)
-        return logs[-1].read_text(encoding="utf-8", errors="replace") if logs else ""
+        found: dict[float, str] = {}
+        for path in self.runs_path.glob(f".{run}.*/{LOG}"):
+            with suppress(OSError, ValueError):  # it may go while it is looked at
+                found[path.stat().st_mtime] = read_tail(path, _MOST_LOG)
+        return found[max(found)] if found else ""
 
     def write_run(
         self,
@@ -375,7 +379,7 @@ class ResultFolder:
         """
         path = self.path / f"{name}.csv"
         try:
-            table: pd.DataFrame = pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values=[""], **EXACT)
+            table = read_frame(path, dtype=_TEXT, keep_default_na=False, na_values=[""])
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: cannot be read ({error})") from None
         return table
@@ -462,6 +466,8 @@ def _lock(path: Path, seconds: float) -> AbstractContextManager[Any] | None:
     """A lock that the operating system lets go of when this process dies; None when another keeps it for so long."""
     import filelock
 
+    if exists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise UserError(f"{path}: must be a regular file, as a lock; remove it")
     try:
         return filelock.FileLock(path).acquire(timeout=seconds)
     except filelock.Timeout:

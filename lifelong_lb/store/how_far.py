@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lifelong_lb.store.files import write_json
-from lifelong_lb.store.run_files import read_mapping
+from lifelong_lb.store.reading import read_mapping
+from lifelong_lb.store.values import real, whole
 
 HOW_FAR = "how_far.json"
 """Its name; it is not kept with the run."""
@@ -70,9 +71,10 @@ def read_how_far(runs_path: Path) -> dict[str, HowFar]:
         run = path.parent.name[1:].rpartition(".")[0]
         try:
             said, raw = path.stat().st_mtime, read_mapping(path)
-            how_far = HowFar(int(raw["experiences"]), [(int(i), float(a)) for i, a in raw["accuracies"]])
+            T = whole(raw["experiences"], "experiences")
+            pairs = [(whole(i, "an experience"), real(a, "an accuracy", 1)) for i, a in raw["accuracies"]]
         except (OSError, ValueError, TypeError, LookupError):
             continue
         if run not in found or said > found[run][0]:
-            found[run] = (said, how_far)
+            found[run] = (said, HowFar(T, pairs))
     return {run: how_far for run, (_, how_far) in found.items()}

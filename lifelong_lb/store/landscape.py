@@ -1,7 +1,6 @@
 """Files of a run's landscape: its models after each experience, and what was measured around them."""
 
-import csv
-import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,30 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.files import write_bytes, write_json, write_text
+from lifelong_lb.store.reading import exists, read_mapping, read_rows
+from lifelong_lb.store.values import MOST_EXPERIENCES, whole
 
 LANDSCAPE_COLUMNS = ("trained", "measured", "measure", "at", "value", "std")
 """Columns of ``landscape.csv``: after which experience, on the images of which, what, at which radius (noise scale,
 rank, place on the line), the number, and its spread."""
 
 
+_MOST_ROWS, _LONGEST_NUMBER = 1_000_000, 9
+_LARGEST = 3.5e38
+"""Larger numbers than float32 can hold are not measured: they are undefined, as infinity is."""
+
+
 def _number(cell: str) -> float:
-    return float(cell or "nan")
+    number = float(cell or "nan")
+    return math.copysign(math.inf, number) if abs(number) > _LARGEST else number
+
+
+def _experience(cell: str) -> int:
+    return whole(int(cell), "an experience", MOST_EXPERIENCES - 1)
 
 
 _READ: dict[str, Callable[[str], Any]] = {
-    **{"trained": int, "measured": int, "measure": str},
+    **{"trained": _experience, "measured": _experience, "measure": str},
     **dict.fromkeys(["at", "value", "std"], _number),
 }
 """Column to what makes a value of its text: for so few rows quicker than pandas' reader, and as exact."""
@@ -54,14 +65,11 @@ def landscape_settings(run: Path) -> dict[str, Any] | None:
     """
     path = run / "landscape.json"
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        return read_mapping(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from None
-    if not isinstance(settings, dict):
-        raise UserError(f"{path}: cannot be read (not a mapping)")
-    return settings
 
 
 def read_landscape(run: Path) -> pd.DataFrame | None:
@@ -78,15 +86,13 @@ def read_landscape(run: Path) -> pd.DataFrame | None:
     """
     path = run / "landscape.csv"
     if landscape_settings(run) is None:
-        if path.exists():
+        if exists(path):
             raise UserError(f"{path}: nobody knows how it was measured, landscape.json is missing")
         return None
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            heading, *rows = csv.reader(file)
-        cells = dict(zip(heading, zip(*rows, strict=True) if rows else [()] * len(heading), strict=True))
-        return pd.DataFrame({column: [_READ[column](cell) for cell in cells[column]] for column in LANDSCAPE_COLUMNS})
-    except (OSError, ValueError, LookupError, csv.Error) as error:
+        rows = list(read_rows(path, _READ, _MOST_ROWS))
+        return pd.DataFrame(rows, columns=list(LANDSCAPE_COLUMNS))
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from None
 
 
@@ -124,4 +130,4 @@ def stored_models(run: Path) -> list[int]:
         Experiences, ascending.
     """
     names = [path.stem.removeprefix("after-") for path in (run / "models").glob("after-*.pt")]
-    return sorted(int(name) for name in names if name.isdecimal())
+    return sorted(int(name) for name in names if name.isdecimal() and len(name) <= _LONGEST_NUMBER)

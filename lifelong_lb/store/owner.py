@@ -9,6 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lifelong_lb.store.values import name_of, real, whole
+
+_LARGEST_PID = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -56,8 +60,8 @@ class Owner:
             TypeError: when one is of no use.
             ValueError: likewise.
         """
-        place = str(raw["host"]), str(raw["space"])
-        return cls(*place, int(raw["pid"]), float(raw["started"]), str(raw.get("boot", "")))
+        host, space, boot = (name_of(value, "a name") for value in (raw["host"], raw["space"], raw.get("boot", "")))
+        return cls(host, space, whole(raw["pid"], "pid", _LARGEST_PID), real(raw["started"], "started"), boot)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values.

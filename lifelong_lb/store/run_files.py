@@ -1,27 +1,23 @@
 """The files that hold what one run has left behind."""
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from lifelong_lb.config import UserError
 from lifelong_lb.store.checks import Asked, check_place, checked_record
 from lifelong_lb.store.files import write_json, write_text
+from lifelong_lb.store.reading import exists, read_mapping, read_rows, read_tail
+from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
 from lifelong_lb.store.run_record import RunRecord
+from lifelong_lb.store.values import MOST_EXPERIENCES
+from lifelong_lb.untrusted import printable, shortened
 
-CONTINUAL_COLUMNS = ["iteration", "experience", "evaluated", "accuracy"]
-"""Columns of the accuracies measured during training: training iterations taken over the whole stream, the experience
-that was being learnt, the one that was evaluated, and the accuracy on it, a fraction."""
-CONFUSION_COLUMNS = ["trained", "evaluated", "class", "predicted", "count"]
-"""Columns of the confusion counts: the experience trained on last, the one evaluated, a class and what its images were
-predicted as (the data set's own labels), and how many of them; combinations that did not occur are left out."""
-_PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
-EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
-"""What pandas before 3.1 needs to read floats as they were written; later ones do so by themselves."""
+_MOST_TRACEBACK = 100_000
+"""Most characters of a traceback that are read, from its end."""
+_MOST_REASON = 300
+"""Most characters of the reason why a run cannot be read."""
+_ENTRIES = {"trained": int, "evaluated": int, "accuracy": float}
 
 
 class DamagedRunError(Exception):
@@ -43,20 +39,23 @@ def read_record(folder: Path, run: str, seed: int | None = None, asked: Asked | 
     Raises:
         DamagedRunError: when a file of it is missing or broken, or holds another run.
     """
+    if not exists(folder / "result.json"):
+        raise DamagedRunError(f"{folder}: no result.json")
     try:
         trace = folder / "traceback.txt"
         record = checked_record({
             "run": run,
             "config": read_mapping(folder / "config.json"),
             "environment": read_mapping(folder / "environment.json"),
-            "accuracy": _read_entries(folder / "accuracy.csv"),
-            "traceback": trace.read_text(encoding="utf-8") if trace.exists() else "",
+            "accuracy": list(read_rows(folder / "accuracy.csv", _ENTRIES, MOST_EXPERIENCES**2)),
+            "traceback": read_tail(trace, _MOST_TRACEBACK) if exists(trace) else "",
             **read_mapping(folder / "result.json"),
         })
         check_place(record, seed, asked)
         return record
-    except (OSError, ValueError, TypeError, LookupError) as error:
-        raise DamagedRunError(f"{folder}: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+        reason = printable(" ".join(str(error).split()), lines=False)
+        raise DamagedRunError(f"{folder}: {shortened(reason, _MOST_REASON)}") from error
 
 
 def write_record(
@@ -107,49 +106,3 @@ def write_record(
             **({"budgets": [dict(budget) for budget in record.budgets]} if record.budgets else {}),
         },
     )
-
-
-def read_recorded(path: Path) -> pd.DataFrame | None:
-    """Read a table of numbers that a run has recorded.
-
-    Args:
-        path: the file.
-
-    Returns:
-        The table; None when there is no such file.
-
-    Raises:
-        UserError: when it cannot be read.
-    """
-    if not path.exists():
-        return None
-    try:
-        frame: pd.DataFrame = pd.read_csv(path, **EXACT)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from None
-    return frame
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Read a JSON file.
-
-    Args:
-        path: the file.
-
-    Returns:
-        What it holds.
-
-    Raises:
-        OSError: when it is not there.
-        ValueError: when it is not JSON.
-        TypeError: when it holds something other than a mapping.
-    """
-    value = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(value, dict):
-        raise TypeError(f"{path.name}: not a mapping")
-    return value
-
-
-def _read_entries(path: Path) -> list[tuple[int, int, float]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return [(int(r["trained"]), int(r["evaluated"]), float(r["accuracy"])) for r in csv.DictReader(file)]

@@ -1,5 +1,6 @@
 """How far a result folder has come."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims
 from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.how_far import HowFar, read_how_far
+from lifelong_lb.store.reading import exists
 from lifelong_lb.store.run_files import DamagedRunError
 
 
@@ -43,11 +45,13 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     file = folder.read_study()
     if file is None:
         raise UserError(f"{folder.path}: no study here (study.json is missing)")
-    if folder.runs_path.exists() and not folder.runs_path.is_dir():
+    if exists(folder.runs_path) and not os.path.isdir(folder.runs_path):  # noqa: PTH112  False where it cannot be known
         raise UserError(f"{folder.runs_path}: must be the folder of the runs; it is a file")
     counts: Counter[str] = Counter()
     seeds = file.seeds()
-    running, troubles = [], []
+    running, troubles = [], file.problems()
+    if file.left_out:
+        counts["missing"] += len(file.left_out)
     how_far = read_how_far(folder.runs_path)
     claims = {run: claim[-1] for run, claim in read_claims(folder.runs_path).items()}
     for run, label in file.labels().items():
@@ -57,7 +61,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
             counts["running"] += 1
             running.append(f"{title}: {_in_progress(claim)}{_come(how_far.get(run))}")
             continue
-        if not folder.has_run(run):
+        if not folder.has_folder(run):
             counts["missing"] += 1
             continue
         try:
@@ -86,7 +90,7 @@ def _in_progress(claim: Claim) -> str:
     line += f"process {claim.owner.pid} on {claim.owner.host}"
     try:
         silent = time.time() - claim.path.stat().st_mtime
-    except FileNotFoundError:
+    except OSError:
         return f"{line}, just ended"
     if claim.owner.can_be_seen() or silent < SECONDS_OF_SILENCE:
         return line

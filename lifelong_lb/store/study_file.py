@@ -1,13 +1,18 @@
 """``study.json``: the shared settings of a result folder, its grid axes, and the runs asked for so far."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+from pydantic import ValidationError
 
 from lifelong_lb.config import AXES, Entry, GridRun, RunConfig, Study, UserError, axis_labels, expand, parse_study
 from lifelong_lb.config.extending import EXTENSIONS, KINDS, stored_only
 from lifelong_lb.config.importing import load_installed, unloadable
+from lifelong_lb.config.runs import config_at
+from lifelong_lb.store.places import Key, Place, read_places
+from lifelong_lb.untrusted import quoted, shortened
 
 SCHEMA = 1
 """Version of the result files' layout."""
@@ -15,23 +20,10 @@ SCHEMA = 1
 COLUMNS = {"streams": "stream", "strategies": "strategy", "rules": "rule", "optimizers": "base_optimizer"}
 """Grid axis to column of the result files."""
 
+_MOST_SENTENCES = 3
+
 SHARED = ("model", "train", "evaluation", "chosen")
 """Settings that all runs of a folder have in common."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run stands in the grid.
-
-    Attributes:
-        run: the run's id.
-        seed: its seed.
-        entries: index of its entry on each grid axis.
-    """
-
-    run: str
-    seed: int
-    entries: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -41,10 +33,18 @@ class StudyFile:
     Attributes:
         study: the union of all entries on each axis, with the shared settings.
         places: the runs asked for, the newest study's first.
+        left_out: a sentence about each run that the stored file lists in a way that cannot be used.
     """
 
     study: Study
     places: tuple[Place, ...]
+    left_out: tuple[str, ...] = field(default=(), compare=False)
+
+    def problems(self) -> list[str]:
+        """Sentences about runs that the stored file lists in a way that cannot be used: the first few, and a number."""
+        more = len(self.left_out) - _MOST_SENTENCES
+        first = [f"study.json: {sentence}" for sentence in self.left_out[:_MOST_SENTENCES]]
+        return [*first, f"study.json: {more} more of its runs left out"] if more > 0 else first
 
     @classmethod
     def of(cls, study: Study) -> "StudyFile":
@@ -84,10 +84,8 @@ class StudyFile:
         Returns:
             Run id to configuration, without runs that an earlier version has named in another way.
         """
-        seeds = tuple(dict.fromkeys(place.seed for place in self.places))
-        spelt_out = expand(self.study.model_copy(update={"seeds": seeds, "only": (), "exclude": ()}))
-        known = {run.config.run_id: run.config for run in spelt_out}
-        return {place.run: known[place.run] for place in self.places if place.run in known}
+        found = ((place.run, self._configuration(place)) for place in self.places)
+        return {run: config for run, config in found if config is not None and config.run_id == run}
 
     def asked(self, run: str) -> dict[str, Any] | None:
         """The configuration that a run must have: by where it stands in the grid, whatever it is named after.
@@ -98,18 +96,19 @@ class StudyFile:
         Returns:
             Plain JSON values; None where this version cannot spell it out.
         """
-        return self._by_place.get(run)
+        place = self._by_run.get(run)
+        config = None if place is None else self._configuration(place)
+        return None if config is None else config.to_json()
 
     @cached_property
-    def _by_place(self) -> dict[str, dict[str, Any]]:
-        seeds = tuple(dict.fromkeys(place.seed for place in self.places))
+    def _by_run(self) -> dict[str, Place]:
+        return {place.run: place for place in self.places}
+
+    def _configuration(self, place: Place) -> RunConfig | None:
         try:
-            spelt_out = expand(self.study.model_copy(update={"seeds": seeds}))
-        except UserError:
-            return {}
-        found = {(run.config.seed, *run.entries.values()): run.config for run in spelt_out}
-        keys = {place.run: (place.seed, *(place.entries[axis] for axis in AXES)) for place in self.places}
-        return {run: found[key].to_json() for run, key in keys.items() if key in found}
+            return config_at(self.study, place.entries, place.seed)
+        except (UserError, ValidationError):
+            return None
 
     def widened(self, study: Study) -> "StudyFile":
         """This file after another study was run into the same folder.
@@ -182,23 +181,40 @@ class StudyFile:
         if not isinstance(raw, dict) or "study" not in raw or "runs" not in raw:
             raise UserError(f"{source}: not a study file of lifelong_lb")
         if raw.get("schema") != SCHEMA:
-            raise UserError(f"{source}: written with layout {raw.get('schema')!r}; this version reads {SCHEMA}")
+            raise UserError(f"{source}: written with layout {quoted(raw.get('schema'))}; this version reads {SCHEMA}")
         try:
-            places = tuple(
-                Place(str(r["run"]), int(r["seed"]), {axis: int(r[axis]) for axis in AXES}) for r in raw["runs"]
-            )
+            listed = list(raw["runs"])
             stored = {key: value for key, value in raw["study"].items() if key not in ("seeds", "imports")}
             imports = tuple(map(str, raw["study"].get("imports", ())))
             seeds, skip = list(raw["study"]["seeds"]), bool(stored.get("skip_unsupported", False))
             _know_extensions(raw.get("extensions", {}), imports)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{source}: damaged ({error!r})") from None
+            raise UserError(f"{source}: damaged ({shortened(repr(error), 200)})") from None
         # the places say which pairs are meant: two studies may have met in this folder
         study = parse_study({**stored, "seeds": seeds, "skip_unsupported": True}, source, merged=True)
-        file = cls(study.model_copy(update={"skip_unsupported": skip, "imports": imports}), places)
-        if any(not 0 <= i < len(getattr(file.study, axis)) for p in places for axis, i in p.entries.items()):
-            raise UserError(f"{source}: damaged (a run points to an entry that is not there)")
-        return file
+        places, left_out = read_places(listed, {axis: len(getattr(study, axis)) for axis in AXES})
+        if left_out and not places:
+            raise UserError(f"{source}: damaged ({left_out[0]})")
+        study = study.model_copy(update={"skip_unsupported": skip, "imports": imports})
+        return cls(study, tuple(places), tuple(left_out))._without_rivals()
+
+    def _without_rivals(self) -> "StudyFile":
+        """The file with one run per place of the grid: the one named as this version names it, else the first."""
+        rivals: dict[Key, list[Place]] = {}
+        for place in self.places:
+            rivals.setdefault(place.key, []).append(place)
+        sentences = []
+        for same in (same for same in rivals.values() if len(same) > 1):
+            config = self._configuration(same[0])
+            kept = next((place for place in same if config is not None and place.run == config.run_id), same[0])
+            same.remove(kept)
+            sentences += [
+                f"run {place.run}: left out, it is at the place of run {kept.run} in the grid" for place in same
+            ]
+            same[:] = [kept]
+        if not sentences:
+            return self
+        return replace(self, places=tuple(same[0] for same in rivals.values()), left_out=(*self.left_out, *sentences))
 
 
 def _extensions(study: Study) -> dict[str, dict[str, dict[str, str]]]:

@@ -27,10 +27,11 @@ def read_bytes(path: Path, limit: int = MOST_BYTES) -> bytes:
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
             raise ValueError(f"{path.name} is not a regular file")
-        content = file.read(limit + 1)
-    if len(content) > limit:
+        content = file.read(limit + 1) if found.st_size <= limit else b""
+    if max(found.st_size, len(content)) > limit:  # the size may grow in between
         raise ValueError(f"{path.name} is larger than {limit / 2**20:g} MiB")
     return content
 

@@ -1,0 +1,174 @@
+"""Guarded reading of a result folder: every stored JSON, CSV and text file is opened here.
+
+A result folder may come from anyone. Only regular files of a limited size are read, their nesting, rows and columns are
+limited, and whatever is refused raises OSError or ValueError with one short line, so that the run it belongs to can be
+left out while the others are reported.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lifelong_lb.untrusted import parse_json, quoted, read_bytes, read_text, shortened
+
+MOST_JSON_BYTES = 4 * 2**20
+"""Size limit of a JSON file of a run."""
+MOST_BYTES = 256 * 2**20
+"""Size limit of a CSV file, a log or a traceback."""
+MOST_ROWS = 3_000_000
+"""Most lines of a CSV file."""
+MOST_COLUMNS = 1000
+"""Most columns of a CSV file."""
+_HEADING_BYTES = 2**16
+_PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
+_EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
+"""Before pandas 3.1, floats are only read exactly with this option."""
+
+
+def exists(path: Path) -> bool:
+    """Whether a name is taken, by whatever kind of file; a dangling symbolic link counts.
+
+    Args:
+        path: a path below a result folder.
+
+    Returns:
+        False also where the folder may not be looked into.
+    """
+    return os.path.lexists(path)
+
+
+def read_json(path: Path, limit: int = MOST_JSON_BYTES) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: the file.
+        limit: largest accepted size in bytes.
+
+    Returns:
+        Its value.
+
+    Raises:
+        OSError: if it is missing or cannot be read.
+        ValueError: if it is not a regular file, too large, not JSON, or nested too deep.
+    """
+    text = read_text(path, limit)
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise ValueError(f"{path.name} cannot be decoded: {error}") from None
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds a mapping.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The mapping.
+
+    Raises:
+        OSError: if it is missing or cannot be read.
+        ValueError: as for :func:`read_json`.
+        TypeError: if it holds something other than a mapping.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise TypeError(f"{path.name}: not a mapping")
+    return value
+
+
+def read_tail(path: Path, characters: int) -> str:
+    """Read the end of a text file.
+
+    Args:
+        path: the file.
+        characters: most characters of the result.
+
+    Returns:
+        The text; the beginning of a longer one is replaced by a line that says so.
+
+    Raises:
+        OSError: if it is missing or cannot be read.
+        ValueError: if it is not a regular file, or too large.
+    """
+    text = read_text(path, MOST_BYTES)
+    left_out = len(text) - characters
+    return text if left_out <= 0 else f"[{left_out} characters left out]\n{text[left_out:]}"
+
+
+def read_rows(
+    path: Path, columns: Mapping[str, Callable[[str], Any]], most: int = MOST_ROWS
+) -> Iterator[tuple[Any, ...]]:
+    """Read some columns of a small CSV file.
+
+    Args:
+        path: the file.
+        columns: the columns that are needed, and what makes a value of their text.
+        most: most rows.
+
+    Yields:
+        The values of a row, in the order of ``columns``.
+
+    Raises:
+        OSError: if it is missing or cannot be read.
+        ValueError: if it is not a regular file, too large, or no such table.
+    """
+    lines = csv.reader(io.TextIOWrapper(io.BytesIO(_content(path)), "utf-8", "backslashreplace", newline=""))
+    try:
+        heading = next(lines, [])
+        missing = [column for column in columns if column not in heading]
+        if missing:
+            raise ValueError(f"lacks the column {missing[0]!r}")
+        places = [(heading.index(column), read) for column, read in columns.items()]
+        for number, row in enumerate(filter(None, lines)):
+            if number >= most:
+                raise ValueError(f"holds more than {most} rows")
+            if len(row) != len(heading):
+                raise ValueError(f"holds {len(row)} values, not {len(heading)}")
+            yield tuple(read(row[place]) for place, read in places)
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path.name}, line {lines.line_num}: {shortened(str(error), 200)}") from None
+
+
+def read_frame(path: Path, **options: Any) -> pd.DataFrame:
+    """Read a CSV file with pandas, which is faster for large ones.
+
+    Args:
+        path: the file.
+        options: of :func:`pandas.read_csv`.
+
+    Returns:
+        The table, with numbers as they were written.
+
+    Raises:
+        OSError: if it is missing or cannot be read.
+        ValueError: if it is not a regular file, too large, or no table.
+    """
+    content = _content(path)
+    how = {"encoding_errors": "backslashreplace", "low_memory": False, **_EXACT, **options}
+    try:
+        frame: pd.DataFrame = pd.read_csv(io.BytesIO(content), **how)
+    except (ValueError, OverflowError, csv.Error) as error:
+        raise ValueError(f"{path.name}: {shortened(' '.join(str(error).split()), 200)}") from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise ValueError(f"{path.name}: lines hold more values than there are columns")
+    return frame
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a CSV file whose rows and columns are of a number that can be read."""
+    content = read_bytes(path, MOST_BYTES)
+    if b"\0" in content:
+        raise ValueError(f"{path.name}: holds NUL bytes")
+    heading = content[:_HEADING_BYTES].partition(b"\n")[0]
+    if len(heading) == _HEADING_BYTES or heading.count(b'"') % 2 or heading.count(b",") >= MOST_COLUMNS:
+        raise ValueError(f"{path.name}: must begin with a line of at most {MOST_COLUMNS} names; got {quoted(heading)}")
+    if content.count(b"\n") + content.count(b"\r") > 2 * MOST_ROWS:
+        raise ValueError(f"{path.name}: holds more than {MOST_ROWS} rows")
+    return content

@@ -1,0 +1,97 @@
+"""Values from stored JSON files, checked before they are used or shown."""
+
+import re
+from typing import Any
+
+from lifelong_lb.untrusted import quoted
+
+LARGEST = 2**53
+"""Largest accepted count: floats, of which means are made, represent every whole number up to it."""
+MOST_EXPERIENCES = 1000
+"""Most experiences of a stored run: an accuracy matrix of them has a million entries."""
+LONGEST_NAME = 1000
+"""Most characters of a name, such as that of a host."""
+_RUN_ID = re.compile(r"[0-9a-f]{12}")
+
+
+def is_run_id(value: Any) -> bool:
+    """Whether a value has the form of a run id, so that it may become a path.
+
+    Args:
+        value: anything.
+
+    Returns:
+        True for twelve hexadecimal digits.
+
+    Example:
+        >>> is_run_id("0123456789ab"), is_run_id("../../secret"), is_run_id(3)
+        (True, False, False)
+    """
+    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
+
+
+def whole(value: Any, name: str, most: int = LARGEST) -> int:
+    """Check a count, an index or a seed.
+
+    Args:
+        value: from a JSON file.
+        name: what it is, for the message.
+        most: largest accepted value.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: if it is not a whole number from 0 to ``most``.
+
+    Example:
+        >>> whole(3.0, "seed")
+        3
+        >>> whole(float("inf"), "seed", 10)
+        Traceback (most recent call last):
+        ValueError: seed cannot be inf: it must be a whole number from 0 to 10
+    """
+    if not _is_number(value) or not 0 <= value <= most or value != int(value):
+        raise ValueError(f"{name} cannot be {quoted(value)}: it must be a whole number from 0 to {most}")
+    return int(value)
+
+
+def real(value: Any, name: str, most: float = LARGEST) -> float:
+    """Check a time or a fraction.
+
+    Args:
+        value: from a JSON file.
+        name: what it is, for the message.
+        most: largest accepted value.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: if it is not a number from 0 to ``most``.
+    """
+    if not _is_number(value) or not 0 <= value <= most:
+        raise ValueError(f"{name} cannot be {quoted(value)}: it must be a number from 0 to {most:g}")
+    return float(value)
+
+
+def name_of(value: Any, name: str) -> str:
+    """Check a short text.
+
+    Args:
+        value: from a JSON file.
+        name: what it is, for the message.
+
+    Returns:
+        The text.
+
+    Raises:
+        ValueError: if it is not a text, or too long.
+    """
+    if not isinstance(value, str) or len(value) > LONGEST_NAME:
+        raise ValueError(f"{name} cannot be {quoted(value)}: it must be a text of at most {LONGEST_NAME} characters")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
