@@ -19,6 +19,7 @@ from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.signature import settings_of
 from lifelong_lb.config.strategies import NOT_OFFERED, STRATEGY_ENTRIES, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, OwnImages, Scenario, StreamEntry
+from lifelong_lb.untrusted import quoted
 
 Factory = Callable[..., Any]
 F = TypeVar("F", bound=Factory)
@@ -246,7 +247,7 @@ def _add(extension: Extension) -> None:
 
 def _check_name(kind: str, name: str, origin: str) -> None:
     if not name or any(c.isspace() or c in ".,:=[]{}" for c in name):
-        raise UserError(f"a {kind} needs a name without blanks and punctuation, such as half-sam; got {name!r}")
+        raise UserError(f"a {kind} needs a name without blanks and punctuation, such as half-sam; got {quoted(name)}")
     earlier = EXTENSIONS.get((kind, name))
     if earlier is not None and (earlier.factory is None or origin in (earlier.origin, MAIN)):
         return

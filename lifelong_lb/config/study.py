@@ -28,6 +28,7 @@ from lifelong_lb.config.strategies import NOT_OFFERED, SLDA, ICaRL, StrategyEntr
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning, parse_tuning
+from lifelong_lb.untrusted import quoted
 
 _DEFAULTS: dict[str, Any] = {
     "name": "study",
@@ -128,7 +129,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
         if key == EXTENDS:
             problems.add(key, "stands in study files only, whose folder its paths are relative to")
         elif key not in Study.model_fields:
-            problems.add(str(key), unknown_name("key", key, Study.model_fields))
+            problems.add(key if isinstance(key, str) else quoted(key), unknown_name("key", key, Study.model_fields))
     if "streams" not in raw:
         problems.add("streams", f"needed: at least one stream (known: {', '.join(STREAM_ENTRIES)})")
     values = {**_DEFAULTS, **raw}
@@ -138,14 +139,14 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     parts["seeds"] = _seeds(values["seeds"], problems)
     parts["name"] = values["name"]
     if not isinstance(values["name"], str) or not is_plain_text(values["name"]):
-        problems.add("name", f"must be a name of printable characters; got {ascii(values['name'])}")
+        problems.add("name", f"must be a name of printable characters; got {quoted(values['name'])}")
     parts["model"] = parse_entry("model", MODEL_ENTRIES, values["model"], "model", problems)
     parts["train"] = parse_settings(Train, values["train"], "train", problems)
     parts["evaluation"] = _evaluation(values["evaluation"], problems)
     parts["imports"], parts["skip_unsupported"] = imports, values["skip_unsupported"]
     parts |= _sections(values, problems)
     if not isinstance(values["skip_unsupported"], bool):
-        problems.add("skip_unsupported", f"must be true or false; got {values['skip_unsupported']!r}")
+        problems.add("skip_unsupported", f"must be true or false; got {quoted(values['skip_unsupported'])}")
     if not problems.found:
         parts["train"] = resolved(parts["train"], parts["rules"], parts["optimizers"], problems)
         _check_streams(parts, problems)
@@ -181,7 +182,7 @@ def _load_extensions(value: Any, problems: Problems) -> tuple[str, ...]:
     names = as_list(value)
     if not all(isinstance(name, str) and is_plain_text(name) for name in names):
         problems.add(
-            "imports", f"must be a module, such as my_package.rules, or a file, or a list of them; got {value!r}"
+            "imports", f"must be a module, such as my_package.rules, or a file, or a list of them; got {quoted(value)}"
         )
         return ()
     found = []
@@ -209,7 +210,7 @@ def _axis(axis: str, value: Any, problems: Problems, skip: bool) -> tuple[Entry,
             if entry.identity() == earlier.identity():
                 problems.add(path, f"is the same as {earlier_path}")
             elif entry.label is not None and entry.label == earlier.label:
-                problems.add(path, f"has the label {entry.label!r} of {earlier_path}; labels tell entries apart")
+                problems.add(path, f"has the label {quoted(entry.label)} of {earlier_path}; labels tell entries apart")
     return tuple(entry for _, entry in entries)
 
 
@@ -234,7 +235,7 @@ def _seeds(value: Any, problems: Problems) -> tuple[int, ...]:
             return tuple(value)
         problems.add("seeds", f"must differ from each other; got {list(value)}")
         return ()
-    problems.add("seeds", f"must be a number of seeds (6 means 0..5) or a list of whole numbers; got {value!r}"[:200])
+    problems.add("seeds", f"must be a number of seeds (6 means 0..5) or a list of whole numbers; got {quoted(value)}")
     return ()
 
 

@@ -8,6 +8,7 @@ import yaml
 
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.places import LocatedList, LocatedMapping
+from lifelong_lb.untrusted import quoted
 
 
 class _Loader(yaml.SafeLoader):
@@ -150,7 +151,7 @@ def _said(error: Exception, lines: bool) -> str:
 
 
 def _kind(raw: Any) -> str:
-    return "a list" if isinstance(raw, list) else "nothing" if raw is None else repr(raw)[:80]
+    return "a list" if isinstance(raw, list) else "nothing" if raw is None else quoted(raw)
 
 
 def _siblings(path: Path) -> str:

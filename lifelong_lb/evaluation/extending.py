@@ -12,6 +12,7 @@ from lifelong_lb.config.metrics import ADDED
 from lifelong_lb.evaluation.accuracy_matrix import as_matrix
 from lifelong_lb.evaluation.catalogue import ADDED_METRICS, METRICS, REFERENCED, Metric
 from lifelong_lb.evaluation.continual_catalogue import CONTINUAL_METRICS
+from lifelong_lb.untrusted import quoted
 
 F = TypeVar("F", bound=Callable[[Any], float])
 Entries = Callable[[int], Sequence[tuple[int, int]]]
@@ -51,7 +52,7 @@ def metric(
         taken = name in ours or (name in ADDED_METRICS and _ORIGINS[name] not in (origin, MAIN))
         if taken or not name.isidentifier():
             why = "there is one already" if taken else "it must be a word such as last_accuracy"
-            raise UserError(f"a metric cannot be called {name!r}: {why}")
+            raise UserError(f"a metric cannot be called {quoted(name)}: {why}")
 
         def needed(T: int) -> NDArray[np.bool_]:
             mask = np.tri(T, dtype=bool) if needs is None else np.zeros((T, T), dtype=bool)

@@ -16,6 +16,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import ADDED_METRICS, AccuracyMatrix
 from lifelong_lb.reports.results import ACCURACY_COLUMNS, KEYS, RESULT_COLUMNS, Results, metrics_of
 from lifelong_lb.reports.wording import plural
+from lifelong_lb.untrusted import quoted
 
 MARK = " [imported]"
 """What is added to the rule of an imported run."""
@@ -108,7 +109,7 @@ def with_imported(results: Results, paths: Sequence[Path]) -> Results:
             earlier, expected = lengths.setdefault(stream, (run, T))
             if expected != T:
                 raise UserError(
-                    f"{path}: run {run} has {T} {plural('experience', T)} of the stream {stream!r}, "
+                    f"{path}: run {run} has {T} {plural('experience', T)} of the stream {quoted(stream)}, "
                     f"run {earlier} of {homes[earlier]} has {expected}; give streams that differ another label"
                 )
         frames.append((runs, accuracy))
@@ -131,8 +132,8 @@ def _sentences(path: Path, runs: pd.DataFrame, ours: pd.DataFrame) -> list[str]:
     for stream in dict.fromkeys(runs["stream"]):
         if stream not in known:
             near = get_close_matches(stream, known, n=1)
-            hint = f"; is it {near[0]!r}?" if near else ""
-            found.append(f"{path}: the stream {stream!r} is none of the folders', so it stands by itself{hint}")
+            hint = f"; is it {quoted(near[0])}?" if near else ""
+            found.append(f"{path}: the stream {quoted(stream)} is none of the folders', so it stands by itself{hint}")
     return found
 
 
@@ -166,8 +167,10 @@ def _check_columns(path: Path, found: Sequence[str]) -> None:
         if column not in found:
             others = [name for name in found if name not in _COLUMNS]
             near = get_close_matches(column, others, n=1, cutoff=0.5)
-            hint = f"; is it {near[0]!r}?" if near else ""
-            raise UserError(f"{path}: lacks the column {column!r}{hint} (its columns: {', '.join(found) or 'none'})")
+            hint = f"; is it {quoted(near[0])}?" if near else ""
+            raise UserError(
+                f"{path}: lacks the column {quoted(column)}{hint} (its columns: {', '.join(found) or 'none'})"
+            )
 
 
 def _row(where: str, line: int, values: Mapping[str | None, str | None]) -> _Row:
@@ -195,7 +198,7 @@ def _whole_number(where: str, column: str, text: str) -> int:
         return int(text)
     number = _number(text)  # such as 3.0, which pandas makes of columns with gaps
     if not (number >= 0 and number.is_integer()):
-        raise UserError(f"{where}: {column} must be a whole number >= 0; got {text!r}")
+        raise UserError(f"{where}: {column} must be a whole number >= 0; got {quoted(text)}")
     return int(number)
 
 
@@ -203,7 +206,7 @@ def _accuracy(where: str, text: str) -> float:
     number = _number(text)
     if not 0 <= number <= 1:
         hint = "; divide percentages by 100" if 1 < number <= 100 else ""
-        raise UserError(f"{where}: accuracy must be a fraction from 0 to 1; got {text!r}{hint}")
+        raise UserError(f"{where}: accuracy must be a fraction from 0 to 1; got {quoted(text)}{hint}")
     return number
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from lifelong_lb.config import AXES, Entry, GridRun, RunConfig, Study, UserError, axis_labels, expand, parse_study
 from lifelong_lb.config.extending import EXTENSIONS, KINDS, stored_only
 from lifelong_lb.config.importing import load_installed, unloadable
+from lifelong_lb.untrusted import quoted
 
 SCHEMA = 1
 """Version of the result files' layout."""
@@ -182,7 +183,7 @@ class StudyFile:
         if not isinstance(raw, dict) or "study" not in raw or "runs" not in raw:
             raise UserError(f"{source}: not a study file of lifelong_lb")
         if raw.get("schema") != SCHEMA:
-            raise UserError(f"{source}: written with layout {raw.get('schema')!r}; this version reads {SCHEMA}")
+            raise UserError(f"{source}: written with layout {quoted(raw.get('schema'))}; this version reads {SCHEMA}")
         try:
             places = tuple(
                 Place(str(r["run"]), int(r["seed"]), {axis: int(r[axis]) for axis in AXES}) for r in raw["runs"]
@@ -192,7 +193,7 @@ class StudyFile:
             seeds, skip = list(raw["study"]["seeds"]), bool(stored.get("skip_unsupported", False))
             _know_extensions(raw.get("extensions", {}), imports)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{source}: damaged ({error!r})") from None
+            raise UserError(f"{source}: damaged ({quoted(error)})") from None
         # the places say which pairs are meant: two studies may have met in this folder
         study = parse_study({**stored, "seeds": seeds, "skip_unsupported": True}, source, merged=True)
         file = cls(study.model_copy(update={"skip_unsupported": skip, "imports": imports}), places)
@@ -243,4 +244,4 @@ def _index_or_append(entries: list[Entry], entry: Entry) -> int:
 def _difference(stored: Any, asked: Any) -> str:
     old, new = stored.model_dump(mode="json"), asked.model_dump(mode="json")
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return ", ".join(f"{key} is {old.get(key)!r} there and {new.get(key)!r} here" for key in keys)
+    return ", ".join(f"{key} is {quoted(old.get(key))} there and {quoted(new.get(key))} here" for key in keys)
