@@ -20,7 +20,7 @@ from lifelong_lb.config.schema import study_schema
 from lifelong_lb.data import load_images
 from lifelong_lb.data.digits import DigitsSource
 from lifelong_lb.data.image_tensors import ImageTensors
-from lifelong_lb.evaluation import ADDED_METRICS, explain
+from lifelong_lb.evaluation import ADDED_METRICS, STORED_METRICS, explain
 from lifelong_lb.optim import SAM
 from lifelong_lb.reports import collect
 from lifelong_lb.store import ResultFolder
@@ -32,7 +32,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 @pytest.fixture(autouse=True)
 def nothing_stays():
     """Registries as they were before."""
-    registries = [EXTENSIONS, ADDED_METRICS, *KINDS.values(), importing.sys.modules]
+    registries = [EXTENSIONS, ADDED_METRICS, STORED_METRICS, *KINDS.values(), importing.sys.modules]
     before = [dict(registry) for registry in registries]
     yield
     for registry, content in zip(registries, before, strict=True):
@@ -72,12 +72,14 @@ def test_a_changed_file_is_told_and_reports_need_no_file(example):
     (example / "mine.py").write_text((example / "mine.py").read_text() + "\n# another\n")
     results = run_study({**study, "seeds": 2}, out, executor="in-process")
     assert results.problems == [f"runs with different versions of {example / 'mine.py'} are mixed here"]
-    stored = load_results(out)[0].drop(columns="worst_accuracy")
+    stored = load_results(out)[0]
     forget_extensions()
     (example / "mine.py").unlink()
     again = collect(ResultFolder(out))
-    assert any("mine.py cannot be imported: no such file" in problem for problem in again.problems)
+    assert again.problems == results.problems
     assert again.runs.equals(stored)
+    with pytest.raises(UserError, match=r"rules: rule shrinking-sam: not imported; name the file that registers it"):
+        parse_study({"streams": "split-digits", "rules": "shrinking-sam"})
     with pytest.raises(UserError, match=r"imports\[0\]: .*mine.py cannot be imported: no such file"):
         run_study(study, out, executor="in-process")
 
@@ -92,6 +94,7 @@ def forget_extensions():
     for kind, name in list(EXTENSIONS):
         del EXTENSIONS[kind, name], KINDS[kind][name]
     ADDED_METRICS.clear()
+    STORED_METRICS.clear()
     for name in [name for name in sys.modules if name.startswith("lifelong_lb_extension_")]:
         del sys.modules[name]
 

@@ -60,8 +60,19 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
     homes_of_runs = {run: folders[place] for run, place in homes.items()}
     imported = frozenset(run for results in found for run in results.imported)
     during = {run: C for place, results in enumerate(found) for run, C in results.during.items() if homes[run] == place}
+    reasons = {
+        run: own for place, results in enumerate(found) for run, own in results.reasons.items() if homes[run] == place
+    }
     joint = Results(
-        *frames, None, records, problems, left_out=left_out, homes=homes_of_runs, imported=imported, during=during
+        *frames,
+        None,
+        records,
+        problems,
+        left_out=left_out,
+        homes=homes_of_runs,
+        imported=imported,
+        during=during,
+        reasons=reasons,
     )
     _check_distinct(joint.runs)
     return _comparable(joint, len(asked))

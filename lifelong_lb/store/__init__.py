@@ -13,10 +13,11 @@ from lifelong_lb.store.landscape import (
     write_landscape,
     write_model,
 )
+from lifelong_lb.store.own_metrics import OwnMetric, description, read_own_metrics, write_own_metrics
 from lifelong_lb.store.run_files import CONFUSION_COLUMNS, CONTINUAL_COLUMNS, DamagedRunError
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
 from lifelong_lb.store.status import FolderStatus, folder_status
-from lifelong_lb.store.study_file import COLUMNS, SCHEMA, Place, StudyFile
+from lifelong_lb.store.study_file import COLUMNS, RUN_ID, SCHEMA, Place, StudyFile
 
 __all__ = [
     "COLUMNS",
@@ -24,6 +25,7 @@ __all__ = [
     "CONTINUAL_COLUMNS",
     "LANDSCAPE_COLUMNS",
     "LOG",
+    "RUN_ID",
     "SCHEMA",
     "STATUSES",
     "Claim",
@@ -32,6 +34,7 @@ __all__ = [
     "DamagedRunError",
     "FolderStatus",
     "HowFar",
+    "OwnMetric",
     "Place",
     "ResultFolder",
     "RunRecord",
@@ -39,6 +42,7 @@ __all__ = [
     "Status",
     "StudyFile",
     "UnusableCheckpointError",
+    "description",
     "folder_status",
     "landscape_settings",
     "living_sessions",
@@ -46,8 +50,10 @@ __all__ = [
     "read_claims",
     "read_how_far",
     "read_landscape",
+    "read_own_metrics",
     "stored_models",
     "write_how_far",
     "write_landscape",
     "write_model",
+    "write_own_metrics",
 ]

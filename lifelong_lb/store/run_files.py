@@ -46,12 +46,12 @@ def read_record(folder: Path, run: str, seed: int | None = None, asked: Asked | 
     try:
         trace = folder / "traceback.txt"
         record = checked_record({
+            **read_mapping(folder / "result.json"),  # first, so that it replaces nothing below
             "run": run,
             "config": read_mapping(folder / "config.json"),
             "environment": read_mapping(folder / "environment.json"),
             "accuracy": _read_entries(folder / "accuracy.csv"),
             "traceback": trace.read_text(encoding="utf-8") if trace.exists() else "",
-            **read_mapping(folder / "result.json"),
         })
         check_place(record, seed, asked)
         return record

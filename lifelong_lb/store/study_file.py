@@ -1,13 +1,14 @@
 """``study.json``: the shared settings of a result folder, its grid axes, and the runs asked for so far."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from lifelong_lb.config import AXES, Entry, GridRun, RunConfig, Study, UserError, axis_labels, expand, parse_study
-from lifelong_lb.config.extending import EXTENSIONS, KINDS, stored_only
-from lifelong_lb.config.importing import load_installed, unloadable
+from lifelong_lb.config.extending import EXTENSIONS, stored_only
+from lifelong_lb.config.importing import load_installed
 from lifelong_lb.untrusted import quoted
 
 SCHEMA = 1
@@ -15,6 +16,9 @@ SCHEMA = 1
 
 COLUMNS = {"streams": "stream", "strategies": "strategy", "rules": "rule", "optimizers": "base_optimizer"}
 """Grid axis to column of the result files."""
+
+RUN_ID = re.compile("[0-9a-f]{12}")
+"""What run ids look like, see :func:`lifelong_lb.config.runs.run_id_of`."""
 
 SHARED = ("model", "train", "evaluation", "chosen")
 """Settings that all runs of a folder have in common."""
@@ -190,8 +194,9 @@ class StudyFile:
             )
             stored = {key: value for key, value in raw["study"].items() if key not in ("seeds", "imports")}
             imports = tuple(map(str, raw["study"].get("imports", ())))
+            _check_ids(places)
             seeds, skip = list(raw["study"]["seeds"]), bool(stored.get("skip_unsupported", False))
-            _know_extensions(raw.get("extensions", {}), imports)
+            _know_extensions(raw.get("extensions", {}))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{source}: damaged ({quoted(error)})") from None
         # the places say which pairs are meant: two studies may have met in this folder
@@ -218,15 +223,19 @@ def _extensions(study: Study) -> dict[str, dict[str, dict[str, str]]]:
     return {"extensions": found} if found else {}
 
 
-def _know_extensions(extensions: Mapping[str, Mapping[str, str]], imports: Sequence[str]) -> None:
-    """Import what a stored study names, so far as that is possible here; of the rest only the settings are known."""
+def _check_ids(places: tuple[Place, ...]) -> None:
+    """Run ids become names of folders, so that they must look like ours."""
+    for place in places:
+        if not RUN_ID.fullmatch(place.run):
+            raise ValueError(f"a run id must be 12 hexadecimal digits; got {quoted(place.run)}")
+
+
+def _know_extensions(extensions: Mapping[str, Mapping[str, str]]) -> None:
+    """Let the settings of extensions be read. Nothing that a folder names is imported."""
     load_installed()
-    unloadable(imports)
     for kind, names in extensions.items():
         for name, origin in names.items():
-            if name not in KINDS[kind]:
-                unloadable([origin])
-            stored_only(kind, name, origin)
+            stored_only(kind, name, str(origin))
 
 
 def _place(run: GridRun) -> Place:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy
 from lifelong_lb.store import RunRecord
 from lifelong_lb.studies.watching import Watcher
+from lifelong_lb.untrusted import printable
 
 
 class LineWatcher(Watcher):
@@ -16,7 +17,7 @@ class LineWatcher(Watcher):
     """
 
     def __init__(self, say: Callable[[str], None] = print) -> None:
-        self._say = say
+        self._say = lambda line: say(printable(line, lines=False))
         self._total = self._ended = 0
         self._started = time.monotonic()
 
