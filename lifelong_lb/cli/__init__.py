@@ -9,6 +9,7 @@ import typer
 from lifelong_lb.cli.app import INTERRUPTED, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, app
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.streams import make_patient
+from lifelong_lb.untrusted import shortened
 
 for _name in ("running", "reporting", "study_files", "data_sets"):  # the order in which help lists their commands
     import_module(f"{__name__}.{_name}")
@@ -27,7 +28,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{shortened(str(error.filename), 1000)}: " if error.filename else ""
         show(f"error: {where}{error.strerror or error}; finished runs are kept", err=True)
         code = SOME_RUNS_NOT_DONE
     except typer.Exit as stop:

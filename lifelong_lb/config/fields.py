@@ -9,6 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from lifelong_lb.untrusted import quoted
 
+_LONGEST_PATH = 4096
+"""Most characters of a path, as on Linux."""
+
 
 def _no_bool(value: Any) -> Any:
     """Refuse ``true`` and ``false`` where a number is meant (in Python they are integers).
@@ -58,7 +61,7 @@ def _dotted_name(value: Any) -> Any:
 
 
 def _place(value: Any) -> Any:
-    if not isinstance(value, str) or not is_plain_text(value):
+    if not isinstance(value, str) or not is_plain_text(value) or len(value) > _LONGEST_PATH:
         raise ValueError(f"must be the path of a folder, or of an .npz file; got {quoted(value)}")
     return value
 

@@ -48,7 +48,9 @@ def _assigned(target: Any, keys: Sequence[str], value: Any, option: str, axis: b
         _put(copy, index, _assigned(inner, [key, *rest], value, option, False) if rest else value, option)
         return copy
     if not isinstance(target, Mapping):
-        raise UserError(f"{option}: '{called}' is not a mapping in the study file; set {called} as a whole")
+        raise UserError(
+            f"{option}: '{shortened(called)}' is not a mapping in the study file; set {shortened(called)} as a whole"
+        )
     own = target.copied() if isinstance(target, LocatedMapping) else LocatedMapping(target)
     if not rest and key == "name" and own.get("name", value) != value:
         own = LocatedMapping()  # another thing, of which the settings of the one before say nothing
@@ -64,7 +66,9 @@ def _index(items: Sequence[Any], key: str, option: str, called: str, axis: bool)
             return found[0]
         if found:
             numbers = ", ".join(f"{called}.{index}" for index in found)
-            raise UserError(f"{option}: several of '{called}' are called {quoted(key)}: say one of {numbers}")
+            raise UserError(
+                f"{option}: several of '{shortened(called)}' are called {quoted(key)}: say one of {numbers}"
+            )
     if key.isdecimal() and int(key) < len(items):
         return int(key)
     known = [f"{called}.{(_called(item) or [str(index)])[0] if axis else index}" for index, item in enumerate(items)][

@@ -243,7 +243,7 @@ def _seeds(value: Any, problems: Problems) -> tuple[int, ...]:
     if isinstance(value, list | tuple) and value and all(is_int(i) and 0 <= i <= MAX_SEED for i in value):
         if len(set(value)) == len(value):
             return tuple(value)
-        problems.add("seeds", f"must differ from each other; got {list(value)}")
+        problems.add("seeds", f"must differ from each other; got {quoted(list(value))}")
         return ()
     problems.add("seeds", f"must be a number of seeds (6 means 0..5) or a list of whole numbers; got {quoted(value)}")
     return ()

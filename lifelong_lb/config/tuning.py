@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from lifelong_lb.config.errors import unknown_name
+from lifelong_lb.config.errors import listed_names, unknown_name
 from lifelong_lb.config.fields import AtLeastOne, Entry, Float, Settings, WholeNumber
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.metrics import ADDED, LEAST_EXPERIENCES
 from lifelong_lb.config.parse import Problems, parse_settings
-from lifelong_lb.untrusted import quoted
+from lifelong_lb.untrusted import quoted, shortened
 
 TUNED_AXES = ("strategies", "rules", "optimizers")
 """Grid axes whose entries may be searched."""
@@ -199,9 +199,9 @@ def _space(value: Any, path: str, problems: Problems) -> Space | None:
     if bad is not None:
         problems.add(f"{path}[{bad}]", f"must be a number, a word, true or false; got {quoted(value[bad])}")
     elif len(value) < 2:
-        problems.add(path, f"needs two choices or more; got {list(value)}")
+        problems.add(path, f"needs two choices or more; got {quoted(list(value))}")
     elif len({(type(choice), choice) for choice in value}) < len(value):
-        problems.add(path, f"needs choices that differ from each other; got {list(value)}")
+        problems.add(path, f"needs choices that differ from each other; got {quoted(list(value))}")
     return tuple(value) if len(problems.found) == told else None
 
 
@@ -234,9 +234,10 @@ def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Prob
         return
     shared = sorted(set(tuning.held_out.seeds) & set(parts["seeds"]))
     if shared:
+        seeds = quoted(list(parts["seeds"]))
         problems.add(
             "tuning.held_out.seeds",
-            f"must not be among the study's seeds {list(parts['seeds'])}, which are reported; got {shared[0]} in both",
+            f"must not be among the study's seeds {seeds}, which are reported; got {shared[0]} in both",
         )
     _check_metric(tuning, parts, problems)
     if any(stream.evaluate == "validation" for stream in parts["streams"]):
@@ -245,7 +246,7 @@ def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Prob
     for label, spaces in tuning.search.items():
         path = f"tuning.search.{label}"
         if called.count(label) != 1:
-            several = f"names several entries ({label}): give them labels"
+            several = f"names several entries ({shortened(label)}): give them labels"
             problems.add(path, several if label in called else unknown_name("entry", label, dict.fromkeys(called)))
         else:
             entry = _named(label, parts)
@@ -291,7 +292,7 @@ def check_chosen(chosen: Sequence[Chosen], parts: Mapping[str, Any], problems: P
             if label not in entries:
                 problems.add(path, f"must name entries of {axis} by the label they have; got {quoted(label)}")
         if one.at in seen:
-            problems.add(path, f"names {', '.join(one.at)} again")
+            problems.add(path, f"names {listed_names(one.at)} again")
         seen.add(one.at)
         own = {name: entries[name] for entries, name in zip(known.values(), one.at, strict=True) if name in entries}
         for label, settings in one.settings.items():

@@ -36,7 +36,7 @@ class _Loader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             mark = key_node.start_mark
             if isinstance(key, str) and key in seen:
-                raise UserError(f"{self.place(mark)}: the key '{key}' stands twice (first in line {seen[key]})")
+                raise UserError(f"{self.place(mark)}: the key {quoted(key)} stands twice (first in line {seen[key]})")
             if isinstance(key, str):
                 seen[key] = mark.line + 1
         return super().construct_mapping(node, deep=deep)

@@ -44,6 +44,14 @@ STREAM = {"streams": "split-digits"}
         {**STREAM, "optimizers": {"name": "external", "target": "a.b", "settings": {LONG + "-": 1}}},
         {**STREAM, "optimizers": {"name": "external", "target": "a.b", "settings": {"a": {1, 2}, "b": LONG}}},
         {"streams": {"name": "split-source", "source": "\0" + LONG}},
+        {"streams": {"name": "split-source", "source": LONG}},
+        {"streams": {"name": "split-digits", "class_order": list(range(100_000))}},
+        {**STREAM, "seeds": [*range(50_000), 0]},
+        {**STREAM, "optimizers": {"name": "sgd", "schedule": {"name": "multistep", "milestones": [9] * 100_000}}},
+        {**STREAM, "tuning": {"held_out": {"seeds": [1]}, "search": {LONG: {"lr": [1]}}}},
+        {**STREAM, "tuning": {"held_out": {"seeds": [0]}, "search": {"sgd": {LONG: [1, 2], "lr": [LONG]}}}},
+        {**STREAM, "seeds": 50_000, "tuning": {"held_out": {"seeds": 3}, "search": {"sgd": {"lr": [0.1, 0.2]}}}},
+        {**STREAM, "chosen": [dict.fromkeys(["stream", "strategy", "rule", "optimizer"], LONG) | {"settings": {}}] * 2},
     ],
 )
 def test_a_study_is_refused_in_few_words(study):
