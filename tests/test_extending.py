@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from reports.folders import make, two_experiences
+from tiny import command
 from typer.testing import CliRunner
 
-from lifelong_lb import UserError, extend, load_results, run_study
+from lifelong_lb import UserError, extend, load_results, measure_landscape, run_study
 from lifelong_lb.cli import app
 from lifelong_lb.config import RULE_ENTRIES, expand, importing, parse_study, read_study
 from lifelong_lb.config.extending import EXTENSIONS, KINDS
@@ -23,7 +25,7 @@ from lifelong_lb.data.image_tensors import ImageTensors
 from lifelong_lb.evaluation import ADDED_METRICS, STORED_METRICS, explain
 from lifelong_lb.optim import SAM
 from lifelong_lb.reports import collect
-from lifelong_lb.store import ResultFolder
+from lifelong_lb.store import ResultFolder, model_path
 from lifelong_lb.streams import build_stream
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
@@ -266,3 +268,45 @@ def test_metrics_are_undefined_where_they_lack_something():
     assert math.isnan(ADDED_METRICS["first"].function([[nan, nan], [0.2, 0.3]]))
     reason = "first needs the accuracy on experience 0 after experience 0, not evaluated"
     assert explain("first", [[nan, nan], [0.2, 0.3]]) == reason
+
+
+def test_a_landscape_of_own_models_needs_the_file_to_be_named(example):
+    kept = {"save_models": True}
+    study = {**read_yaml(example), "strategies": ["naive"], "rules": ["none"], "seeds": 1, "evaluation": kept}
+    study["streams"] = [{**study["streams"][0], "experiences": 2}]
+    out = example / "out"
+    run_study(study, out, executor="in-process")
+    forget_extensions()
+    settings = {"measures": ["ball"], "images": 8, "steps": 1}
+    with pytest.raises(UserError, match=r"stream noisy-digits is registered by '.*', which is not .* with --imports"):
+        measure_landscape(out, settings, device="cpu")
+    assert not list(out.glob("runs/*/landscape.json"))
+    measure_landscape(out, settings, device="cpu", imports=str(example / "mine.py"))
+    assert len(list(out.glob("runs/*/landscape.json"))) == 1
+
+
+@pytest.mark.parametrize("key", ["checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"])
+def test_a_landscape_loads_no_weights_that_a_folder_names(tmp_path, key):
+    stream = {"name": "split-digits", "experiences": 2}
+    model = {"name": "timm", "model": "resnet10t", "settings": {key: "weights.pth"}}
+    folder = make(
+        tmp_path / "out",
+        {"streams": [stream], "model": model, "seeds": 1},
+        lambda labels, seed: two_experiences(0.9, 0.8, 0.5),
+    )
+    for run in folder.runs_path.iterdir():
+        model_path(run, 0).parent.mkdir(exist_ok=True)
+        model_path(run, 0).write_bytes(b"")
+    with pytest.raises(UserError, match=f"the stored model timm has {key}: 'weights.pth', a source of weights; "):
+        measure_landscape(folder.path, device="cpu")
+
+
+def test_entries_of_a_named_file_are_listed(example):
+    shown = command("list", "--imports", example / "mine.py")
+    assert shown.returncode == 0, shown.stderr
+    for name in ("shrinking-sam", "linear", "small-replay", "noisy-digits", "worst_accuracy"):
+        assert f"\n  {name} " in shown.stdout
+    assert "shrinking-sam" not in command("list", "rules").stdout
+    told = command("list", "--imports", example / "nowhere.py")
+    assert told.returncode == 2
+    assert told.stderr == f"error: imports: {example / 'nowhere.py'} cannot be imported: no such file\n"

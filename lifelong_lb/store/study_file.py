@@ -188,6 +188,7 @@ class StudyFile:
             raise UserError(f"{source}: not a study file of lifelong_lb")
         if raw.get("schema") != SCHEMA:
             raise UserError(f"{source}: written with layout {quoted(raw.get('schema'))}; this version reads {SCHEMA}")
+        load_installed()  # a person's own packages; nothing that the folder names
         try:
             places = tuple(
                 Place(str(r["run"]), int(r["seed"]), {axis: int(r[axis]) for axis in AXES}) for r in raw["runs"]
@@ -232,7 +233,6 @@ def _check_ids(places: tuple[Place, ...]) -> None:
 
 def _know_extensions(extensions: Mapping[str, Mapping[str, str]]) -> None:
     """Let the settings of extensions be read. Nothing that a folder names is imported."""
-    load_installed()
     for kind, names in extensions.items():
         for name, origin in names.items():
             stored_only(kind, name, str(origin))

@@ -17,9 +17,12 @@ class LineWatcher(Watcher):
     """
 
     def __init__(self, say: Callable[[str], None] = print) -> None:
-        self._say = lambda line: say(printable(line, lines=False))
+        self._print = say
         self._total = self._ended = 0
         self._started = time.monotonic()
+
+    def _say(self, line: str) -> None:
+        self._print(printable(line, lines=False))
 
     def phase(self, name: str, text: str, numbers: Mapping[str, float]) -> None:
         """Say what begins.
