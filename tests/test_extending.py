@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from reports.folders import make, two_experiences
+from tiny import command
 from typer.testing import CliRunner
 
-from lifelong_lb import UserError, extend, load_results, run_study
+from lifelong_lb import UserError, extend, load_results, measure_landscape, run_study
 from lifelong_lb.cli import app
 from lifelong_lb.config import RULE_ENTRIES, expand, importing, parse_study, read_study
 from lifelong_lb.config.extending import EXTENSIONS, KINDS
@@ -20,10 +22,10 @@ from lifelong_lb.config.schema import study_schema
 from lifelong_lb.data import load_images
 from lifelong_lb.data.digits import DigitsSource
 from lifelong_lb.data.image_tensors import ImageTensors
-from lifelong_lb.evaluation import ADDED_METRICS, explain
+from lifelong_lb.evaluation import ADDED_METRICS, STORED_METRICS, explain
 from lifelong_lb.optim import SAM
 from lifelong_lb.reports import collect
-from lifelong_lb.store import ResultFolder
+from lifelong_lb.store import ResultFolder, model_path
 from lifelong_lb.streams import build_stream
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
@@ -32,7 +34,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 @pytest.fixture(autouse=True)
 def nothing_stays():
     """Registries as they were before."""
-    registries = [EXTENSIONS, ADDED_METRICS, *KINDS.values(), importing.sys.modules]
+    registries = [EXTENSIONS, ADDED_METRICS, STORED_METRICS, *KINDS.values(), importing.sys.modules]
     before = [dict(registry) for registry in registries]
     yield
     for registry, content in zip(registries, before, strict=True):
@@ -72,12 +74,14 @@ def test_a_changed_file_is_told_and_reports_need_no_file(example):
     (example / "mine.py").write_text((example / "mine.py").read_text() + "\n# another\n")
     results = run_study({**study, "seeds": 2}, out, executor="in-process")
     assert results.problems == [f"runs with different versions of {example / 'mine.py'} are mixed here"]
-    stored = load_results(out)[0].drop(columns="worst_accuracy")
+    stored = load_results(out)[0]
     forget_extensions()
     (example / "mine.py").unlink()
     again = collect(ResultFolder(out))
-    assert any("mine.py cannot be imported: no such file" in problem for problem in again.problems)
+    assert again.problems == results.problems
     assert again.runs.equals(stored)
+    with pytest.raises(UserError, match=r"rules: rule shrinking-sam: not imported; name the file that registers it"):
+        parse_study({"streams": "split-digits", "rules": "shrinking-sam"})
     with pytest.raises(UserError, match=r"imports\[0\]: .*mine.py cannot be imported: no such file"):
         run_study(study, out, executor="in-process")
 
@@ -92,6 +96,7 @@ def forget_extensions():
     for kind, name in list(EXTENSIONS):
         del EXTENSIONS[kind, name], KINDS[kind][name]
     ADDED_METRICS.clear()
+    STORED_METRICS.clear()
     for name in [name for name in sys.modules if name.startswith("lifelong_lb_extension_")]:
         del sys.modules[name]
 
@@ -263,3 +268,45 @@ def test_metrics_are_undefined_where_they_lack_something():
     assert math.isnan(ADDED_METRICS["first"].function([[nan, nan], [0.2, 0.3]]))
     reason = "first needs the accuracy on experience 0 after experience 0, not evaluated"
     assert explain("first", [[nan, nan], [0.2, 0.3]]) == reason
+
+
+def test_a_landscape_of_own_models_needs_the_file_to_be_named(example):
+    kept = {"save_models": True}
+    study = {**read_yaml(example), "strategies": ["naive"], "rules": ["none"], "seeds": 1, "evaluation": kept}
+    study["streams"] = [{**study["streams"][0], "experiences": 2}]
+    out = example / "out"
+    run_study(study, out, executor="in-process")
+    forget_extensions()
+    settings = {"measures": ["ball"], "images": 8, "steps": 1}
+    with pytest.raises(UserError, match=r"stream noisy-digits is registered by '.*', which is not .* with --imports"):
+        measure_landscape(out, settings, device="cpu")
+    assert not list(out.glob("runs/*/landscape.json"))
+    measure_landscape(out, settings, device="cpu", imports=str(example / "mine.py"))
+    assert len(list(out.glob("runs/*/landscape.json"))) == 1
+
+
+@pytest.mark.parametrize("key", ["checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"])
+def test_a_landscape_loads_no_weights_that_a_folder_names(tmp_path, key):
+    stream = {"name": "split-digits", "experiences": 2}
+    model = {"name": "timm", "model": "resnet10t", "settings": {key: "weights.pth"}}
+    folder = make(
+        tmp_path / "out",
+        {"streams": [stream], "model": model, "seeds": 1},
+        lambda labels, seed: two_experiences(0.9, 0.8, 0.5),
+    )
+    for run in folder.runs_path.iterdir():
+        model_path(run, 0).parent.mkdir(exist_ok=True)
+        model_path(run, 0).write_bytes(b"")
+    with pytest.raises(UserError, match=f"the stored model timm has {key}: 'weights.pth', a source of weights; "):
+        measure_landscape(folder.path, device="cpu")
+
+
+def test_entries_of_a_named_file_are_listed(example):
+    shown = command("list", "--imports", example / "mine.py")
+    assert shown.returncode == 0, shown.stderr
+    for name in ("shrinking-sam", "linear", "small-replay", "noisy-digits", "worst_accuracy"):
+        assert f"\n  {name} " in shown.stdout
+    assert "shrinking-sam" not in command("list", "rules").stdout
+    told = command("list", "--imports", example / "nowhere.py")
+    assert told.returncode == 2
+    assert told.stderr == f"error: imports: {example / 'nowhere.py'} cannot be imported: no such file\n"

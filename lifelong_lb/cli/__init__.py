@@ -1,12 +1,15 @@
 """The command line: it parses, calls and prints."""
 
 import sys
+import traceback
 from importlib import import_module
 
 import typer
 
 from lifelong_lb.cli.app import INTERRUPTED, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, app
+from lifelong_lb.cli.output import show
 from lifelong_lb.cli.streams import make_patient
+from lifelong_lb.untrusted import shortened
 
 for _name in ("running", "reporting", "study_files", "data_sets"):  # the order in which help lists their commands
     import_module(f"{__name__}.{_name}")
@@ -20,25 +23,27 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except UserError as error:
-        typer.echo(f"error: {error}", err=True)
+        show(f"error: {error}", err=True)
         code = UNUSABLE_INPUT
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"error: {where}{error.strerror or error}; finished runs are kept", err=True)
+        where = f"{shortened(str(error.filename), 1000)}: " if error.filename else ""
+        show(f"error: {where}{error.strerror or error}; finished runs are kept", err=True)
         code = SOME_RUNS_NOT_DONE
     except typer.Exit as stop:
         code = stop.exit_code
-    except Exception as error:  # typer's own complaints about the command line
-        if not hasattr(error, "format_message"):
-            raise
-        message = error.format_message()
-        if message:  # empty where the help has been shown instead
-            typer.echo(f"error: {message}", err=True)
-        code = UNUSABLE_INPUT
+    except Exception as error:  # noqa: BLE001  typer's own complaints about the command line, and faults of ours
+        if hasattr(error, "format_message"):
+            message = error.format_message()
+            if message:  # empty where the help has been shown instead
+                show(f"error: {message}", err=True)
+            code = UNUSABLE_INPUT
+        else:  # a fault of ours, whose message may hold anything
+            show("".join(traceback.format_exception(error)), err=True)
+            code = SOME_RUNS_NOT_DONE
     if code == INTERRUPTED:
-        typer.echo("interrupted: finished runs are kept; the same command continues the study", err=True)
+        show("interrupted: finished runs are kept; the same command continues the study", err=True)
     sys.exit(code)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, data_app
+from lifelong_lb.cli.output import show
 
 
 @data_app.command(name="list")
@@ -21,10 +22,10 @@ def list_data(data: DataFolder = None) -> None:
             where = find_dataset(name, roots).description
         except UserError:
             where = "not found"
-        typer.echo(f"{name:<13} {where}")
+        show(f"{name:<13} {where}")
     for entry in entries(cache_folder()):
         megabytes = sum(path.stat().st_size for path in entry.iterdir()) / 1e6
-        typer.echo(f"prepared      {entry} ({megabytes:.0f} MB) from {description(entry)}")
+        show(f"prepared      {entry} ({megabytes:.0f} MB) from {description(entry)}")
 
 
 @data_app.command(name="prepare")
@@ -46,7 +47,7 @@ def prepare_data(
     for name in names:
         source = find_dataset(name, roots, download) if name in DATASETS else own_source(name, roots)
         found = prepared(source, cache_folder())
-        typer.echo(f"{name:<13} {len(found.train.y)} + {len(found.test.y)} images, digest {found.digest}")
+        show(f"{name:<13} {len(found.train.y)} + {len(found.test.y)} images, digest {found.digest}")
 
 
 @data_app.command(name="verify")
@@ -63,7 +64,7 @@ def verify_data() -> None:
     broken = False
     for entry in entries(cache_folder()):
         whole = verify(entry)
-        typer.echo(f"{entry}: {'as it was made' if whole else 'broken, removed'}, from {description(entry)}")
+        show(f"{entry}: {'as it was made' if whole else 'broken, removed'}, from {description(entry)}")
         if not whole:
             broken = True
             shutil.rmtree(entry)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE
+from lifelong_lb.cli.output import show
 
 if TYPE_CHECKING:
     from lifelong_lb.reports import Results
@@ -25,8 +26,8 @@ def conclude(folder: Path, results: "Results", asked: set[str] | None = None, *,
     """
     from lifelong_lb.reports import summary_text
 
-    typer.echo(summary_text(results), err=err)
-    typer.echo(f"report: {folder / 'report.html'}", err=err)
+    show(summary_text(results), err=err)
+    show(f"report: {folder / 'report.html'}", err=err)
     done = set(results.runs.loc[results.runs["status"] == "done", "run"])
     if (asked - done) if asked is not None else (results.missing or len(done) < len(results.runs)):
         raise typer.Exit(SOME_RUNS_NOT_DONE)

@@ -1,5 +1,7 @@
 """Numbers on the command line: a user's mistake is told in our words."""
 
+from lifelong_lb.untrusted import quoted
+
 
 def whole_number(option: str, text: str | None) -> int | None:
     """A whole number, at least 1.
@@ -19,7 +21,7 @@ def whole_number(option: str, text: str | None) -> int | None:
     try:
         found = None if text is None else int(text)
     except ValueError:
-        raise UserError(f"{option} must be a whole number, at least 1; got {text!r}") from None
+        raise UserError(f"{option} must be a whole number, at least 1; got {quoted(text)}") from None
     if found is not None and found < 1:
         raise UserError(f"{option} must be at least 1; got {found}")
     return found
@@ -43,7 +45,7 @@ def number(option: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise UserError(f"{option} must be a number; got {text!r}") from None
+        raise UserError(f"{option} must be a number; got {quoted(text)}") from None
 
 
 def seconds_or_never(option: str, text: str) -> float | None:
@@ -64,4 +66,4 @@ def seconds_or_never(option: str, text: str) -> float | None:
     try:
         return None if text == "never" else float(text)
     except ValueError:
-        raise UserError(f"{option} must be a number of seconds >= 0, or never; got {text!r}") from None
+        raise UserError(f"{option} must be a number of seconds >= 0, or never; got {quoted(text)}") from None

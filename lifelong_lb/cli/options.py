@@ -30,6 +30,15 @@ Loggers = Annotated[
     list[str] | None,
     typer.Option("--logger", metavar="NAME", help="Tell it how runs go: tensorboard, wandb or mlflow; repeatable."),
 ]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--imports",
+        metavar="FILE",
+        help="Run a file, or a module, that registers entries or metrics of your own; repeatable. Name only what you "
+        "trust: nothing that a result folder names is run.",
+    ),
+]
 Slurm = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE", help="A setting of SLURM's jobs, e.g. partition=gpu.")
 ]

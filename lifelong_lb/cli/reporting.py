@@ -8,6 +8,8 @@ import typer
 from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, FolderArgument, app
 from lifelong_lb.cli.app import folder as named
 from lifelong_lb.cli.ending import conclude
+from lifelong_lb.cli.options import Imports
+from lifelong_lb.cli.output import show
 
 
 @app.command()
@@ -35,11 +37,14 @@ def report(
         list[Path] | None,
         typer.Option("--with", metavar="CSV", help="Accuracies that another framework has measured; needs --out."),
     ] = None,
+    imports: Imports = None,
 ) -> None:
     """Make tables, figures and report anew from the stored runs of DIR, or one report of several folders."""
+    from lifelong_lb.config.importing import import_named
     from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, with_imported, write_report
     from lifelong_lb.store import ResultFolder
 
+    import_named(imports or ())
     target = out or folders[0]
     results = None
     if len(folders) > 1 or out is not None or others:
@@ -56,7 +61,7 @@ def report(
         parquet=parquet,
     )
     if baseline is not None or metrics or test != "sign-flip":
-        typer.echo(comparisons_text(comparison_table(results, baseline, metrics, test), test, results))
+        show(comparisons_text(comparison_table(results, baseline, metrics, test), test, results))
     conclude(target, results)
 
 
@@ -69,9 +74,9 @@ def status(folder: FolderArgument) -> None:
     from lifelong_lb.store import ResultFolder, folder_status
 
     found = folder_status(ResultFolder(folder))
-    typer.echo(", ".join(f"{count} {name}" for name, count in sorted(found.counts.items())))
+    show(", ".join(f"{count} {name}" for name, count in sorted(found.counts.items())))
     for line in (*found.running, *found.troubles):
-        typer.echo(line)
+        show(line)
     if set(found.counts) - {"done"}:
         raise typer.Exit(SOME_RUNS_NOT_DONE)
 
@@ -84,6 +89,7 @@ def landscape(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. images=64.")
     ] = None,
+    imports: Imports = None,
 ) -> None:
     """Measure flatness and robustness of the done runs in DIR, around the models they have kept.
 
@@ -92,9 +98,12 @@ def landscape(
     from lifelong_lb.studies import measure_landscape
 
     def log(line: str) -> None:
-        typer.echo(line, err=True)
+        show(line, err=True)
 
-    conclude(folder, measure_landscape(folder, overrides=assignments or (), data=data, device=device, log=log))
+    results = measure_landscape(
+        folder, overrides=assignments or (), data=data, device=device, log=log, imports=imports or ()
+    )
+    conclude(folder, results)
 
 
 def _place_for_a_joint_report(folders: list[Path], out: Path | None) -> Path:

@@ -25,6 +25,7 @@ from lifelong_lb.cli.options import (
     Timeout,
     Workers,
 )
+from lifelong_lb.cli.output import show
 from lifelong_lb.cli.streams import stdout_alone
 
 
@@ -67,7 +68,7 @@ def run(
     with stdout_alone() if as_json else nullcontext() as stream:
         checked = read_study(study, assignments or ())
         for line in about_unsupported(checked):
-            typer.echo(line, err=True)
+            show(line, err=True)
         results = run_study(
             checked,
             out,

@@ -7,6 +7,8 @@ import typer
 
 from lifelong_lb.cli.app import Assignments, DataFolder, StudyArgument, app
 from lifelong_lb.cli.numbers import whole_number
+from lifelong_lb.cli.options import Imports
+from lifelong_lb.cli.output import show
 
 
 @app.command()
@@ -26,11 +28,11 @@ def validate(
     at_a_time = whole_number("--workers", workers)
     plan = plan_of(read_study(study, assignments or ()), data, prepare=estimate)
     for line in list(lines_about(plan)):  # a complaint comes before any of them
-        typer.echo(line)
+        show(line)
     if estimate:
         for line in lines_about_time(plan, at_a_time):
-            typer.echo(line)
-    typer.echo(f"{study}: a valid study of {len(plan.runs)} run{'s' * (len(plan.runs) != 1)}")
+            show(line)
+    show(f"{study}: a valid study of {len(plan.runs)} run{'s' * (len(plan.runs) != 1)}")
 
 
 @app.command(name="list")
@@ -38,9 +40,13 @@ def list_names(
     what: Annotated[
         str | None, typer.Argument(metavar="[streams|strategies|rules|optimizers|models|presets|metrics]")
     ] = None,
+    imports: Imports = None,
 ) -> None:
     """List what a study file can name, with defaults."""
+    from lifelong_lb.config.importing import import_named
     from lifelong_lb.config.listing import listing
+
+    import_named(imports or ())
 
     def metrics() -> str:
         from lifelong_lb.evaluation import ADDED_METRICS, CONTINUAL_METRICS, METRICS, REFERENCED
@@ -48,7 +54,7 @@ def list_names(
         known = {**METRICS, **REFERENCED, **ADDED_METRICS, **CONTINUAL_METRICS}
         return "\n".join(f"  {name:<30} {metric.formula} ({metric.paper})" for name, metric in known.items())
 
-    typer.echo(listing(what, metrics))
+    show(listing(what, metrics))
 
 
 @app.command()
@@ -60,7 +66,7 @@ def init(
     from lifelong_lb.config.starter import write_starter
 
     write_starter(file, force=force)
-    typer.echo(f"{file}: a study to start from; lifelong-lb run {file} --out results/{file.stem}")
+    show(f"{file}: a study to start from; lifelong-lb run {file} --out results/{file.stem}")
 
 
 @app.command()
@@ -74,4 +80,4 @@ def schema() -> None:
 
     from lifelong_lb.config.schema import study_schema
 
-    typer.echo(json.dumps(study_schema(), indent=2))
+    show(json.dumps(study_schema(), indent=2))

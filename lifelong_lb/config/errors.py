@@ -1,7 +1,9 @@
 """The one error a user's mistake leads to, and the help that goes with it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+
+from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortened
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("learning_rate", "learningrate", "step_size", "eta", "alpha"), ("lr",)),
@@ -19,6 +21,11 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("hidden_sizes", "layers"), ("hidden",)),
 }
 """What other programs call a setting, and what it may be called here; the first that the entry at hand has counts."""
+
+MOST_COMPARED = 1000
+"""Most known names among which the closest one is looked for."""
+MOST_NAMED = 60
+"""Most known names that a message lists."""
 
 
 class UserError(ValueError):
@@ -51,9 +58,50 @@ def unknown_name(what: str, came: object, known: Iterable[str]) -> str:
         "unknown key 'x' (known: rho)"
     """
     names = list(known)
-    meant = [name for name in SYNONYMS.get(str(came).lower().replace("-", "_"), ()) if name in names]
-    spelt = {name.replace("+", "p"): name for name in names}
-    near = get_close_matches(str(came).lower().replace("_", "-").replace("+", "p"), spelt, n=1, cutoff=0.5)
-    meant += [spelt[name] for name in near]
+    word = (came if isinstance(came, str) else quoted(came))[: QUOTED_CHARACTERS + 1].lower()
+    meant = [name for name in SYNONYMS.get(word.replace("-", "_"), ()) if name in names]
+    spelt = {name.replace("+", "p"): name for name in names[:MOST_COMPARED]}
+    near = closest(word.replace("_", "-").replace("+", "p"), list(spelt), cutoff=0.5)
+    meant += [] if near is None else [spelt[near]]
     hint = f"; did you mean '{meant[0]}'?" if meant else ""
-    return f"unknown {what} {came!r}{hint} (known: {', '.join(names)})"
+    return f"unknown {what} {quoted(came)}{hint} (known: {listed_names(names)})"
+
+
+def closest(word: str, names: Sequence[str], cutoff: float = 0.6) -> str | None:
+    """The name that a word is most similar to, in bounded time.
+
+    Args:
+        word: what came.
+        names: what could have been meant; of many, only the first :data:`MOST_COMPARED` are looked at.
+        cutoff: least similarity, 0 to 1, as for :func:`difflib.get_close_matches`.
+
+    Returns:
+        The name; None if none is similar, or the word is longer than a message quotes.
+
+    Example:
+        >>> closest("colour", ["color", "size"])
+        'color'
+    """
+    if len(word) > QUOTED_CHARACTERS:
+        return None
+    short = [name for name in names[:MOST_COMPARED] if len(name) <= QUOTED_CHARACTERS]
+    return next(iter(get_close_matches(word, short, n=1, cutoff=cutoff)), None)
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """Names for a message, each cut to what a message quotes, and only so many of them.
+
+    Args:
+        names: any names.
+
+    Returns:
+        One line.
+
+    Example:
+        >>> listed_names(["a", "b"])
+        'a, b'
+        >>> listed_names([str(i) for i in range(1000)])[-20:]
+        '58, 59, and 940 more'
+    """
+    shown = [shortened(printable(name[: QUOTED_CHARACTERS + 1], lines=False)) for name in names[:MOST_NAMED]]
+    return ", ".join(shown + [f"and {len(names) - MOST_NAMED} more"] * (len(names) > MOST_NAMED))

@@ -12,13 +12,14 @@ from typing import Any, Literal, TypeVar, cast
 from pydantic import create_model
 
 from lifelong_lb.config.errors import UserError
-from lifelong_lb.config.fields import Settings
+from lifelong_lb.config.fields import Settings, is_plain_text
 from lifelong_lb.config.importing import MAIN, load_origin, origin_of
 from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.signature import settings_of
 from lifelong_lb.config.strategies import NOT_OFFERED, STRATEGY_ENTRIES, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, OwnImages, Scenario, StreamEntry
+from lifelong_lb.untrusted import begins_like_a_formula, quoted
 
 Factory = Callable[..., Any]
 F = TypeVar("F", bound=Factory)
@@ -182,8 +183,24 @@ def factory_of(kind: str, name: str, builtin: Mapping[str, Factory]) -> Factory:
         return builtin[name]
     factory = EXTENSIONS[kind, name].factory
     if factory is None:
-        raise UserError(f"the {kind} {name} comes from {EXTENSIONS[kind, name].origin}, which could not be imported")
+        raise UserError(
+            f"the {kind} {name} is registered by {quoted(EXTENSIONS[kind, name].origin)}, which is not imported here: "
+            "nothing that a result folder names is. Name a file that you trust with --imports (imports= in Python)"
+        )
     return factory
+
+
+def is_stored_only(kind: str, name: str) -> bool:
+    """Whether only the stored settings of something are known.
+
+    Args:
+        kind: a key of :data:`KINDS`.
+        name: its name.
+
+    Returns:
+        True if it is an extension whose module has not been imported.
+    """
+    return (kind, name) in EXTENSIONS and EXTENSIONS[kind, name].factory is None
 
 
 def origins_of(parts: Mapping[str, Any]) -> list[str]:
@@ -200,13 +217,18 @@ def origins_of(parts: Mapping[str, Any]) -> list[str]:
 
 
 def stored_only(kind: str, name: str, origin: str) -> None:
-    """Let settings of a thing be read whose module cannot be imported here: for reports.
+    """Let the stored settings of an extension be read without importing it.
 
     Args:
         kind: a key of :data:`KINDS`.
-        name: its name.
-        origin: what could not be imported.
+        name: its name. If this process knows that name, nothing changes.
+        origin: the module or file that is said to have registered it.
+
+    Raises:
+        ValueError: if there is no such kind, or the name is none that an extension can have.
     """
+    if kind not in KINDS or not _is_name(name):
+        raise ValueError(f"no extension can be a {quoted(kind)} called {quoted(name)}")
     if name in KINDS[kind]:
         return
     base: type[Any] = {"rule": RuleEntry, "model": ModelEntry, "strategy": StrategyEntry, "stream": StreamEntry}[kind]
@@ -245,14 +267,20 @@ def _add(extension: Extension) -> None:
 
 
 def _check_name(kind: str, name: str, origin: str) -> None:
-    if not name or any(c.isspace() or c in ".,:=[]{}" for c in name):
-        raise UserError(f"a {kind} needs a name without blanks and punctuation, such as half-sam; got {name!r}")
+    if not _is_name(name):
+        raise UserError(f"a {kind} needs a name without blanks and punctuation, such as half-sam; got {quoted(name)}")
     earlier = EXTENSIONS.get((kind, name))
     if earlier is not None and (earlier.factory is None or origin in (earlier.origin, MAIN)):
         return
     if name in KINDS[kind] or (kind == "strategy" and name in NOT_OFFERED):
         where = f", registered by {earlier.origin}" if earlier is not None else ""
         raise UserError(f"there is a {kind} {name} already{where}; choose another name")
+
+
+def _is_name(name: str) -> bool:
+    """Whether study files and tables can hold a name."""
+    punctuation = any(c.isspace() or c in ".,:=[]{}" for c in name)
+    return is_plain_text(name) and not punctuation and not begins_like_a_formula(name)
 
 
 def _taken(base: type[Any], needed: Sequence[str]) -> set[str]:
@@ -270,7 +298,7 @@ def _reduce(entry: Settings) -> tuple[Any, ...]:
 
 
 def _again(kind: str, name: str, origin: str, values: dict[str, Any]) -> Settings:
-    if (kind, name) not in EXTENSIONS:
+    if (kind, name) not in EXTENSIONS or is_stored_only(kind, name):
         load_origin(origin)
     entry: Settings = KINDS[kind][name].model_validate(values)
     return entry

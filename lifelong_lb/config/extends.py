@@ -10,6 +10,7 @@ from lifelong_lb.config.parse import as_list
 from lifelong_lb.config.places import LocatedMapping
 from lifelong_lb.config.presets import PREFIX, preset_path
 from lifelong_lb.config.yaml_file import read_yaml
+from lifelong_lb.untrusted import quoted
 
 EXTENDS = "extends"
 
@@ -47,7 +48,9 @@ def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
     bases = LocatedMapping()
     for name in names:
         if not isinstance(name, str) or not is_plain_text(name):
-            raise UserError(f"{place}: {EXTENDS}: must be the path of a study file, or a list of them; got {name!r}")
+            raise UserError(
+                f"{place}: {EXTENDS}: must be the path of a study file, or a list of them; got {quoted(name)}"
+            )
         base = _base(path, name, place)
         if base.resolve() in [earlier.resolve() for earlier in chain]:
             way = " -> ".join(map(str, (*chain, base)))

@@ -7,6 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from lifelong_lb.untrusted import quoted
+
+_LONGEST_PATH = 4096
+"""Most characters of a path, as on Linux."""
+
 
 def _no_bool(value: Any) -> Any:
     """Refuse ``true`` and ``false`` where a number is meant (in Python they are integers).
@@ -45,19 +50,19 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: _plain(item) for key, item in value.items()}
-    raise ValueError(f"must hold texts, finite numbers, true, false, null, lists and mappings; got {value!r}")
+    raise ValueError(f"must hold texts, finite numbers, true, false, null, lists and mappings; got {quoted(value)}")
 
 
 def _dotted_name(value: Any) -> Any:
     parts = value.split(".") if isinstance(value, str) else []
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
-        raise ValueError(f"must be the dotted name of a class, such as torch.optim.Adagrad; got {value!r}")
+        raise ValueError(f"must be the dotted name of a class, such as torch.optim.Adagrad; got {quoted(value)}")
     return value
 
 
 def _place(value: Any) -> Any:
-    if not isinstance(value, str) or not is_plain_text(value):
-        raise ValueError(f"must be the path of a folder, or of an .npz file; got {value!r}")
+    if not isinstance(value, str) or not is_plain_text(value) or len(value) > _LONGEST_PATH:
+        raise ValueError(f"must be the path of a folder, or of an .npz file; got {quoted(value)}")
     return value
 
 
@@ -98,7 +103,7 @@ def is_plain_text(text: str) -> bool:
 
 def _label(value: Any) -> Any:
     if value is not None and not (isinstance(value, str) and is_plain_text(value)):
-        raise ValueError(f"must be a text of printable characters; got {ascii(value)}")
+        raise ValueError(f"must be a text of printable characters; got {quoted(value)}")
     return value
 
 

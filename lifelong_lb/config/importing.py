@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from lifelong_lb.config.errors import UserError
+from lifelong_lb.untrusted import printable, shortened
 
 GROUP = "lifelong_lb"
 """Group of entry points; each names a module that registers something when it is imported."""
 
 MAIN = "__main__"
+_REASON = 500
+"""Most characters of the reason why an import failed."""
 _loading: list[str] = []
 """The file that is being imported, innermost last."""
 
@@ -79,26 +82,49 @@ def digest_of(origin: str) -> str | None:
         return None
 
 
-def unloadable(origins: Sequence[str]) -> list[str]:
-    """Sentences about modules that cannot be imported.
+def origin_named(name: str) -> str:
+    """The origin that a user means: paths of files become absolute.
 
     Args:
-        origins: as for :func:`load_origin`.
+        name: dotted name of a module, or path of a file that ends in ``.py``.
 
     Returns:
-        One sentence a module.
+        As for :func:`load_origin`.
     """
-    found = []
-    for origin in origins:
-        try:
-            load_origin(origin)
-        except UserError as error:
-            found.append(str(error))
-    return found
+    return str(Path(name).resolve()) if name.endswith(".py") else name
+
+
+def import_named(names: str | Sequence[str]) -> None:
+    """Import the modules and files that a user has named outside any study, such as by ``--imports``.
+
+    Args:
+        names: one or several, as for :func:`origin_named`.
+
+    Raises:
+        UserError: if one of them cannot be imported.
+    """
+    for name in [names] if isinstance(names, str) else names:
+        load_origin(origin_named(name))
+
+
+def is_imported(origin: str) -> bool:
+    """Whether a module or file has been imported in this process.
+
+    Args:
+        origin: as for :func:`load_origin`.
+
+    Returns:
+        True if it has.
+    """
+    return (_module_name(Path(origin)) if origin.endswith(".py") else origin) in sys.modules
+
+
+def _module_name(path: Path) -> str:
+    return f"lifelong_lb_extension_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def _load_file(path: Path) -> None:
-    name = f"lifelong_lb_extension_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    name = _module_name(path)
     if name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(name, path)
@@ -124,4 +150,5 @@ def _telling(origin: str) -> Iterator[None]:
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         if isinstance(error, SystemExit):
             reason = f"it ends the program when it is imported ({reason})"
-        raise UserError(f"imports: {origin} cannot be imported: {reason}") from error
+        reason = shortened(printable(reason, lines=False), _REASON)
+        raise UserError(f"imports: {shortened(origin, _REASON)} cannot be imported: {reason}") from error

@@ -6,6 +6,7 @@ from typing import Any
 
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.fields import Entry
+from lifelong_lb.untrusted import quoted
 
 
 def axis_labels(entries: Sequence[Entry], axis: str = "entries") -> list[str]:
@@ -33,7 +34,7 @@ def axis_labels(entries: Sequence[Entry], axis: str = "entries") -> list[str]:
     ]
     twice = [label for label, count in Counter(labels).items() if count > 1]
     if twice:
-        raise UserError(f"{axis}: two entries would both be called {twice[0]!r}; give one of them another label")
+        raise UserError(f"{axis}: two entries would both be called {quoted(twice[0])}; give one of them another label")
     return labels
 
 

@@ -1,5 +1,6 @@
 """From plain values to typed entries, collecting every problem before complaining once."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -7,10 +8,17 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lifelong_lb.config.errors import UserError, unknown_name
+from lifelong_lb.config.errors import UserError, listed_names, unknown_name
 from lifelong_lb.config.places import place_of
+from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortened
 
 M = TypeVar("M", bound=BaseModel)
+
+MOST_PROBLEMS = 100
+"""Most problems that one message lists."""
+MOST_OF_A_PATH = 200
+"""Most characters of a field's path in a message."""
+_LONG_PART = re.compile(rf"[^.\[\]]{{{QUOTED_CHARACTERS + 1},}}")
 
 
 def article(noun: str) -> str:
@@ -40,7 +48,8 @@ class Problem:
     at: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.sentence}"
+        path = _LONG_PART.sub(lambda part: shortened(part[0]), self.path)
+        return f"{shortened(printable(path, lines=False), MOST_OF_A_PATH)}: {self.sentence}"
 
 
 class Problems:
@@ -69,11 +78,13 @@ class Problems:
         Raises:
             UserError: naming all problems, one a line.
         """
-        places = [place_of(raw, problem.path if problem.at is None else problem.at) for problem in self.found]
+        found = self.found[:MOST_PROBLEMS]
+        places = [place_of(raw, problem.path if problem.at is None else problem.at) for problem in found]
         if len(self.found) == 1:
             raise UserError(f"{places[0] or source}: {self.found[0]}")
         if self.found:
-            lines = [f"{place}: {each}" if place else str(each) for place, each in zip(places, self.found, strict=True)]
+            lines = [f"{place}: {each}" if place else str(each) for place, each in zip(places, found, strict=True)]
+            lines += [f"and {len(self.found) - len(found)} more"] * (len(self.found) > len(found))
             raise UserError(f"{source}: {len(self.found)} problems\n  " + "\n  ".join(lines))
 
 
@@ -118,7 +129,7 @@ def parse_settings(model: type[M], value: Any, path: str, problems: Problems) ->
         return None
     bad = [key for key in value if not isinstance(key, str)]
     if bad:
-        problems.add(path, f"keys must be words; got {bad[0]!r}")
+        problems.add(path, f"keys must be words; got {quoted(bad[0])}")
         return None
     try:
         return model.model_validate(dict(value))
@@ -146,7 +157,7 @@ def parse_entry(what: str, known: Mapping[str, type[M]], value: Any, path: str, 
         problems.add(path, f"must be the name of {article(what)}, or a mapping with 'name'; got {_came(value)}")
         return None
     if "name" not in value:
-        problems.add(path, f"needs a 'name'; got the keys {', '.join(map(str, value))} (known: {', '.join(known)})")
+        problems.add(path, f"needs a 'name'; got the keys {_keys(value)} (known: {listed_names(list(known))})")
         return None
     name = value["name"]
     if not isinstance(name, str) or name not in known:
@@ -211,8 +222,11 @@ def _joined(messages: list[str]) -> str:
     return "; ".join(unique)
 
 
+def _keys(value: Mapping[Any, Any]) -> str:
+    return listed_names([key if isinstance(key, str) else quoted(key) for key in value])
+
+
 def _came(value: Any) -> str:
     if value is None:
         return "nothing (null)"
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return quoted(value)

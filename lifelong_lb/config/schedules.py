@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from lifelong_lb.config.fields import AtLeastOne, Float, OneOrEach, Positive, Settings, WholeNumber
 from lifelong_lb.config.parse import NestedProblems, Problems, parse_entry
+from lifelong_lb.untrusted import quoted
 
 Proportion = Annotated[Float, Field(ge=0, le=1)]
 
@@ -109,7 +110,7 @@ class MultiStep(ScheduleEntry):
     @model_validator(mode="after")
     def _rising(self) -> "MultiStep":
         if not self.milestones or list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"needs milestones that rise, such as [3, 6]; got {list(self.milestones)}")
+            raise ValueError(f"needs milestones that rise, such as [3, 6]; got {quoted(list(self.milestones))}")
         return self
 
     def own_change(self) -> int:

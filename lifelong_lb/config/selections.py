@@ -10,6 +10,7 @@ from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.config.fields import Entry, Settings
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.parse import Problems, as_list, parse_settings
+from lifelong_lb.untrusted import quoted
 
 Combination = tuple[int, int, int, int]
 """Index of an entry on each axis: streams, strategies, rules, optimizers."""
@@ -23,7 +24,7 @@ def _labels(value: Any) -> Any:
         return None
     labels = as_list(value)
     if not labels or not all(isinstance(label, str) for label in labels):
-        raise ValueError(f"must be what the study calls an entry, or a list of such names; got {value!r}"[:200])
+        raise ValueError(f"must be what the study calls an entry, or a list of such names; got {quoted(value)}")
     return tuple(labels)
 
 

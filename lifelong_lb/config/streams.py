@@ -15,6 +15,7 @@ from lifelong_lb.config.fields import (
     Settings,
     UnitInterval,
 )
+from lifelong_lb.untrusted import quoted
 
 Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
 FIVE_DATASETS = ("svhn", "mnist", "cifar10", "notmnist", "fashion-mnist")
@@ -143,7 +144,8 @@ class SplitStream(DealtStream):
             )
         if order is not None and not self._orders_classes(order, classes):
             raise ValueError(
-                f"class_order must name each class of {self.images} once, as labels 0..{classes - 1}; got {list(order)}"
+                f"class_order must name each class of {self.images} once, as labels 0..{classes - 1}; "
+                f"got {quoted(list(order))}"
             )
         return self
 
@@ -253,7 +255,9 @@ class FiveDatasets(DealtStream):
     @model_validator(mode="after")
     def _each_once(self) -> "FiveDatasets":
         if self.order is not None and sorted(self.order) != sorted(FIVE_DATASETS):
-            raise ValueError(f"must have each of {', '.join(FIVE_DATASETS)} once in its order; got {list(self.order)}")
+            raise ValueError(
+                f"must have each of {', '.join(FIVE_DATASETS)} once in its order; got {quoted(list(self.order))}"
+            )
         return self
 
 

@@ -11,10 +11,11 @@ from lifelong_lb.config.boundaries import optimizer_problems, rule_problems
 from lifelong_lb.config.budgets import budget_problems, resolved
 from lifelong_lb.config.clashes import check_pairs
 from lifelong_lb.config.errors import UserError, unknown_name
+from lifelong_lb.config.extending import is_stored_only
 from lifelong_lb.config.extends import EXTENDS, read_extended
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
 from lifelong_lb.config.idle import idle_choices
-from lifelong_lb.config.importing import load_installed, load_origin
+from lifelong_lb.config.importing import load_installed, load_origin, origin_named
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.landscape import Landscape
 from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
@@ -28,6 +29,7 @@ from lifelong_lb.config.strategies import NOT_OFFERED, SLDA, ICaRL, StrategyEntr
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning, parse_tuning
+from lifelong_lb.untrusted import begins_like_a_formula, quoted
 
 _DEFAULTS: dict[str, Any] = {
     "name": "study",
@@ -128,7 +130,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
         if key == EXTENDS:
             problems.add(key, "stands in study files only, whose folder its paths are relative to")
         elif key not in Study.model_fields:
-            problems.add(str(key), unknown_name("key", key, Study.model_fields))
+            problems.add(key if isinstance(key, str) else quoted(key), unknown_name("key", key, Study.model_fields))
     if "streams" not in raw:
         problems.add("streams", f"needed: at least one stream (known: {', '.join(STREAM_ENTRIES)})")
     values = {**_DEFAULTS, **raw}
@@ -138,18 +140,19 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     parts["seeds"] = _seeds(values["seeds"], problems)
     parts["name"] = values["name"]
     if not isinstance(values["name"], str) or not is_plain_text(values["name"]):
-        problems.add("name", f"must be a name of printable characters; got {ascii(values['name'])}")
+        problems.add("name", f"must be a name of printable characters; got {quoted(values['name'])}")
     parts["model"] = parse_entry("model", MODEL_ENTRIES, values["model"], "model", problems)
     parts["train"] = parse_settings(Train, values["train"], "train", problems)
     parts["evaluation"] = _evaluation(values["evaluation"], problems)
     parts["imports"], parts["skip_unsupported"] = imports, values["skip_unsupported"]
     parts |= _sections(values, problems)
     if not isinstance(values["skip_unsupported"], bool):
-        problems.add("skip_unsupported", f"must be true or false; got {values['skip_unsupported']!r}")
+        problems.add("skip_unsupported", f"must be true or false; got {quoted(values['skip_unsupported'])}")
+    _check_imported({} if merged else parts, problems)
     if not problems.found:
         parts["train"] = resolved(parts["train"], parts["rules"], parts["optimizers"], problems)
         _check_streams(parts, problems)
-        _check_labels(parts, problems)
+        _check_labels(parts, problems, merged=merged)
         asked = whole(parts) if merged or problems.found else checked_combinations(parts, problems)
         if not merged:
             _check_online(parts, asked, problems)
@@ -181,18 +184,26 @@ def _load_extensions(value: Any, problems: Problems) -> tuple[str, ...]:
     names = as_list(value)
     if not all(isinstance(name, str) and is_plain_text(name) for name in names):
         problems.add(
-            "imports", f"must be a module, such as my_package.rules, or a file, or a list of them; got {value!r}"
+            "imports", f"must be a module, such as my_package.rules, or a file, or a list of them; got {quoted(value)}"
         )
         return ()
     found = []
     for index, name in enumerate(names):
-        origin = str(Path(name).resolve()) if name.endswith(".py") else name
+        origin = origin_named(name)
         try:
             load_origin(origin)
         except UserError as error:
             problems.add(f"imports[{index}]", str(error).removeprefix("imports: "))
         found.append(origin)
     return tuple(dict.fromkeys(found))
+
+
+def _check_imported(parts: Mapping[str, Any], problems: Problems) -> None:
+    """A study can use an extension that it imports, not one that only a result folder read before has named."""
+    entries = [(axis, AXES[axis][0], entry) for axis in AXES for entry in parts.get(axis, ())]
+    for path, kind, entry in [*entries, ("model", "model", parts.get("model"))]:
+        if entry is not None and is_stored_only(kind, entry.name):
+            problems.add(path, f"{kind} {entry.name}: not imported; name the file that registers it under imports")
 
 
 def _axis(axis: str, value: Any, problems: Problems, skip: bool) -> tuple[Entry, ...]:
@@ -209,7 +220,7 @@ def _axis(axis: str, value: Any, problems: Problems, skip: bool) -> tuple[Entry,
             if entry.identity() == earlier.identity():
                 problems.add(path, f"is the same as {earlier_path}")
             elif entry.label is not None and entry.label == earlier.label:
-                problems.add(path, f"has the label {entry.label!r} of {earlier_path}; labels tell entries apart")
+                problems.add(path, f"has the label {quoted(entry.label)} of {earlier_path}; labels tell entries apart")
     return tuple(entry for _, entry in entries)
 
 
@@ -232,14 +243,18 @@ def _seeds(value: Any, problems: Problems) -> tuple[int, ...]:
     if isinstance(value, list | tuple) and value and all(is_int(i) and 0 <= i <= MAX_SEED for i in value):
         if len(set(value)) == len(value):
             return tuple(value)
-        problems.add("seeds", f"must differ from each other; got {list(value)}")
+        problems.add("seeds", f"must differ from each other; got {quoted(list(value))}")
         return ()
-    problems.add("seeds", f"must be a number of seeds (6 means 0..5) or a list of whole numbers; got {value!r}"[:200])
+    problems.add("seeds", f"must be a number of seeds (6 means 0..5) or a list of whole numbers; got {quoted(value)}")
     return ()
 
 
-def _check_labels(parts: dict[str, Any], problems: Problems) -> None:
+def _check_labels(parts: dict[str, Any], problems: Problems, *, merged: bool) -> None:
     for axis in AXES:
+        for index, entry in enumerate(() if merged else parts[axis]):
+            if begins_like_a_formula(entry.label or ""):
+                what = "must not begin with = + - or @, since spreadsheets take that for a formula"
+                problems.add(f"{axis}[{index}].label", f"{what}; got {quoted(entry.label)}")
         try:
             axis_labels(parts[axis], axis)
         except UserError as error:

@@ -8,6 +8,7 @@ import yaml
 
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.places import LocatedList, LocatedMapping
+from lifelong_lb.untrusted import quoted
 
 
 class _Loader(yaml.SafeLoader):
@@ -35,7 +36,7 @@ class _Loader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             mark = key_node.start_mark
             if isinstance(key, str) and key in seen:
-                raise UserError(f"{self.place(mark)}: the key '{key}' stands twice (first in line {seen[key]})")
+                raise UserError(f"{self.place(mark)}: the key {quoted(key)} stands twice (first in line {seen[key]})")
             if isinstance(key, str):
                 seen[key] = mark.line + 1
         return super().construct_mapping(node, deep=deep)
@@ -150,7 +151,7 @@ def _said(error: Exception, lines: bool) -> str:
 
 
 def _kind(raw: Any) -> str:
-    return "a list" if isinstance(raw, list) else "nothing" if raw is None else repr(raw)[:80]
+    return "a list" if isinstance(raw, list) else "nothing" if raw is None else quoted(raw)
 
 
 def _siblings(path: Path) -> str:

@@ -11,6 +11,7 @@ from lifelong_lb.data.mnist_idx import MnistIdxSource
 from lifelong_lb.data.parquet import ParquetSource
 from lifelong_lb.data.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
 from lifelong_lb.data.places import Layout
+from lifelong_lb.untrusted import quoted
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("fine_label", "label", "labels")
@@ -85,7 +86,7 @@ def own_source(source: str, roots: Sequence[Path], image_size: int | None = None
     place = next((path for path in tried if path.exists()), None)
     if place is None:
         paths = "\n  ".join(dict.fromkeys(map(str, tried)))
-        raise UserError(f"source {source!r} was not found. Tried:\n  {paths}")
+        raise UserError(f"source {quoted(source)} was not found. Tried:\n  {paths}")
     found = _array_file(place) if place.is_file() else _in_folder(place, layouts(image_size))
     if image_size is not None and not hasattr(found, "fit"):
         raise UserError(f"{place}: image_size is for pictures and parquet files; arrays are taken as they are")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Source, alike
 from lifelong_lb.data.pictures import PictureStack
+from lifelong_lb.untrusted import quoted
 
 SHARD = re.compile(r"-(\d+)-of-(\d+)\.parquet$")
 PREFIXES = {"train": ("train",), "test": ("test", "valid", "validation", "val")}
@@ -154,7 +155,7 @@ class ParquetSource(Source):
     @staticmethod
     def _label(path: Path, row: int, number: Any) -> int:
         if not isinstance(number, int):
-            raise UserError(f"{path}: image {row} has the label {number!r}; labels are whole numbers")
+            raise UserError(f"{path}: image {row} has the label {quoted(number)}; labels are whole numbers")
         return number
 
     def _labels_of(self, path: Path, file: Any) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Source, alike
 from lifelong_lb.data.pictures import ENDINGS, PictureStack
+from lifelong_lb.untrusted import quoted
 
 Labelled = tuple[tuple[Path, int], ...]
 
@@ -187,7 +188,9 @@ class TinyImageNetFiles(PictureFiles):
         test = []
         for number, (file, wnid) in _rows(notes, 2):
             if wnid not in place:
-                raise UserError(f"{notes}: line {number} names the class {wnid!r}, which has no folder in {train}")
+                raise UserError(
+                    f"{notes}: line {number} names the class {quoted(wnid)}, which has no folder in {train}"
+                )
             test.append((_existing(self.folder / "val" / "images" / file, notes, number), place[wnid]))
         return Listing(_in_classes(train, place), tuple(test), names)
 

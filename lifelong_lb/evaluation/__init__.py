@@ -2,7 +2,18 @@
 
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
 from lifelong_lb.evaluation.bootstrap import bootstrap_intervals
-from lifelong_lb.evaluation.catalogue import ADDED_METRICS, METRICS, REFERENCED, Described, Metric, explain
+from lifelong_lb.evaluation.catalogue import (
+    ADDED_METRICS,
+    METRICS,
+    REFERENCED,
+    STORED_METRICS,
+    AddedMetric,
+    Described,
+    Metric,
+    Outcome,
+    explain,
+    own_metrics,
+)
 from lifelong_lb.evaluation.comparisons import (
     Comparison,
     bootstrap_interval,
@@ -54,6 +65,7 @@ from lifelong_lb.evaluation.statistics import Spread, seeds_verdict, smallest_p,
 __all__ = [
     "AccuracyMatrix",
     "ADDED_METRICS",
+    "AddedMetric",
     "CONTINUAL_METRICS",
     "Comparison",
     "ContinualAccuracy",
@@ -65,8 +77,10 @@ __all__ = [
     "LandscapeMeasure",
     "METRICS",
     "Metric",
+    "Outcome",
     "PairedTest",
     "REFERENCED",
+    "STORED_METRICS",
     "Ranking",
     "Spread",
     "TESTS",
@@ -95,6 +109,7 @@ __all__ = [
     "intransigence",
     "learning_accuracy",
     "minimum_accuracy",
+    "own_metrics",
     "pareto_front",
     "pearson",
     "rank",

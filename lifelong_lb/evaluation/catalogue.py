@@ -65,6 +65,32 @@ class Metric(Described):
     needs: Needs
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """Value of a metric of a user's own for one accuracy matrix.
+
+    Attributes:
+        value: the number; NaN where undefined.
+        reason: why it is undefined, in a sentence; empty where it is not.
+        failed: whether that is a fault of the metric's function: it raised, or returned something that is no number.
+    """
+
+    value: float
+    reason: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddedMetric(Metric):
+    """A metric of a user's own.
+
+    Attributes:
+        outcome: accuracy matrix to value, with the reason where there is none. It never raises.
+    """
+
+    outcome: Callable[[Matrix], Outcome]
+
+
 def _lower_triangle(T: int) -> NDArray[np.bool_]:
     return np.tri(T, dtype=bool)
 
@@ -224,8 +250,41 @@ REFERENCED: dict[str, Metric] = {
 zeros: it is defined where the metric is."""
 
 
-ADDED_METRICS: dict[str, Metric] = {}
-"""Metrics of a user's own, see :func:`lifelong_lb.extend.metric`; likewise by name."""
+ADDED_METRICS: dict[str, AddedMetric] = {}
+"""Metrics of a user's own that were registered in this process, see :func:`lifelong_lb.extend.metric`; by name."""
+
+STORED_METRICS: dict[str, Described] = {}
+"""Metrics of a user's own whose values were read from result folders, by name: their descriptions as stored there."""
+
+
+def own_metrics() -> list[str]:
+    """Names of the metrics of a user's own, those registered in this process first.
+
+    Returns:
+        Keys of :data:`ADDED_METRICS` and :data:`STORED_METRICS`, each once.
+    """
+    return list(dict.fromkeys([*ADDED_METRICS, *STORED_METRICS]))
+
+
+def lacks(metric: Metric, values: NDArray[np.float64]) -> str:
+    """What an accuracy matrix lacks that a metric needs.
+
+    Args:
+        metric: the metric.
+        values: ``(T, T)``.
+
+    Returns:
+        One sentence; empty where nothing is missing.
+    """
+    T = len(values)
+    if metric.least_experiences > T:
+        return f"{metric.title} needs at least {metric.least_experiences} experiences; there is {T}"
+    missing = np.argwhere(metric.needs(T) & np.isnan(values))
+    if not len(missing):
+        return ""
+    i, j = map(int, missing[0])
+    more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+    return f"{metric.title} needs the accuracy on experience {j} after experience {i}, not evaluated{more}"
 
 
 def explain(name: str, R: Matrix) -> str:
@@ -249,17 +308,12 @@ def explain(name: str, R: Matrix) -> str:
     if name not in known:
         raise ValueError(f"unknown metric {name!r} (known: {', '.join(known)})")
     values, metric = as_matrix(R), known[name]
-    T = len(values)
-    if metric.least_experiences > T:
-        return f"{metric.title} needs at least {metric.least_experiences} experiences; there is {T}"
-    missing = np.argwhere(metric.needs(T) & np.isnan(values))
-    if len(missing):
-        i, j = map(int, missing[0])
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        return f"{metric.title} needs the accuracy on experience {j} after experience {i}, not evaluated{more}"
-    if not np.isnan(metric.function(values)):
-        return ""
-    bare = [j for j in range(T - 1) if np.isnan(values[:-1, j]).all()]
+    if isinstance(metric, AddedMetric):
+        return metric.outcome(values).reason
+    lacking = lacks(metric, values)
+    if lacking or not np.isnan(metric.function(values)):
+        return lacking
+    bare = [j for j in range(len(values) - 1) if np.isnan(values[:-1, j]).all()]
     if bare:
         return f"{metric.title} needs an accuracy on experience {bare[0]} before the end; none was evaluated"
     return f"{metric.title} divides by an accuracy, and that is 0"

@@ -7,17 +7,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
+from lifelong_lb.config.fields import is_plain_text
 from lifelong_lb.config.importing import MAIN, origin_of
 from lifelong_lb.config.metrics import ADDED
 from lifelong_lb.evaluation.accuracy_matrix import as_matrix
-from lifelong_lb.evaluation.catalogue import ADDED_METRICS, METRICS, REFERENCED, Metric
+from lifelong_lb.evaluation.catalogue import ADDED_METRICS, METRICS, REFERENCED, AddedMetric, Metric, Outcome, lacks
 from lifelong_lb.evaluation.continual_catalogue import CONTINUAL_METRICS
+from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortened
 
 F = TypeVar("F", bound=Callable[[Any], float])
 Entries = Callable[[int], Sequence[tuple[int, int]]]
 
+LARGEST = 2.0**53
+"""Values of this size and beyond count as undefined: means and deviations of them would not be finite or exact."""
+MOST_OF_A_REASON = 300
+"""Most characters of why a value is undefined."""
+
+RESERVED = frozenset({
+    *("run", "stream", "strategy", "rule", "base_optimizer", "seed", "status", "imported"),
+    *("trained", "evaluated", "accuracy", "gradient_evaluations", "strategy_gradient_evaluations"),
+    *("train_seconds", "samples_seen", "forward_passes", "parameters", "peak_memory"),
+})
+"""Columns of the result files that are no metrics."""
+
 _ORIGINS: dict[str, str] = {}
 """Metric to the module or file that added it."""
+
+
+def is_free_name(name: str) -> bool:
+    """Whether a metric of a user's own can have a name.
+
+    Args:
+        name: its column in ``results.csv``.
+
+    Returns:
+        True for a short identifier that is no column of ours.
+    """
+    ours = name in RESERVED or name in METRICS or name in REFERENCED or name in CONTINUAL_METRICS
+    return name.isidentifier() and len(name) <= QUOTED_CHARACTERS and not ours
 
 
 def metric(
@@ -32,6 +59,9 @@ def metric(
 ) -> Callable[[F], F]:
     """Register a metric: a function from an accuracy matrix, ``(T, T)``, NaN where not evaluated, to a number.
 
+    Its value is undefined, with a reason that is stored, where the function raises, or returns NaN, an infinite or huge
+    number, or no number at all: that stops neither a run nor a table.
+
     Args:
         name: its column in ``results.csv``.
         formula: its definition in one line, for reports.
@@ -43,15 +73,23 @@ def metric(
 
     Returns:
         A decorator.
+
+    Raises:
+        UserError: if a description is not a line of text.
     """
+    title = title or str(name).replace("_", " ")
+    for key, text in (("formula", formula), ("source", source), ("title", title)):
+        if not isinstance(text, str) or (text and not is_plain_text(text)):
+            raise UserError(f"metric {quoted(name)}: {key} must be one line of text; got {quoted(text)}")
 
     def add(function: F) -> F:
         origin = origin_of(function)
-        ours = {**METRICS, **REFERENCED, **CONTINUAL_METRICS}
-        taken = name in ours or (name in ADDED_METRICS and _ORIGINS[name] not in (origin, MAIN))
-        if taken or not name.isidentifier():
-            why = "there is one already" if taken else "it must be a word such as last_accuracy"
-            raise UserError(f"a metric cannot be called {name!r}: {why}")
+        taken = name in ADDED_METRICS and _ORIGINS[name] not in (origin, MAIN)
+        if taken or not is_free_name(name):
+            why = "it must be a word such as last_accuracy"
+            if taken or (name.isidentifier() and len(name) <= QUOTED_CHARACTERS):
+                why = "there is one already" if name not in RESERVED else "that is another column of the result files"
+            raise UserError(f"a metric cannot be called {quoted(name)}: {why}")
 
         def needed(T: int) -> NDArray[np.bool_]:
             mask = np.tri(T, dtype=bool) if needs is None else np.zeros((T, T), dtype=bool)
@@ -59,23 +97,72 @@ def metric(
                 mask[trained, evaluated] = True
             return mask
 
-        def value(R: Any) -> float:
-            matrix = as_matrix(R)
-            T = len(matrix)
-            if least_experiences > T or np.isnan(matrix[needed(T)]).any():
-                return float("nan")
-            return float(function(matrix))
-
-        ADDED_METRICS[name] = Metric(
-            function=value,
-            title=title or name.replace("_", " "),
+        plain = Metric(
+            function=function,
+            title=title,
             formula=formula,
             source=source,
             higher_is_better=higher_is_better,
             needs=needed,
             least_experiences=least_experiences,
         )
+
+        def outcome(R: Any) -> Outcome:
+            return outcome_of(plain, as_matrix(R))
+
+        described = {**vars(plain), "function": lambda R: outcome(R).value}
+        ADDED_METRICS[name] = AddedMetric(**described, outcome=outcome)
         _ORIGINS[name], ADDED[name] = origin, least_experiences
         return function
 
     return add
+
+
+def outcome_of(metric: Metric, values: NDArray[np.float64]) -> Outcome:
+    """Evaluate a function that may do anything.
+
+    Args:
+        metric: its ``function`` and ``needs`` are a user's.
+        values: accuracy matrix, ``(T, T)``.
+
+    Returns:
+        The value, or why there is none.
+    """
+    try:
+        lacking = lacks(metric, values)
+        value = float("nan") if lacking else _number(metric.function(values.copy()))
+    except _NoNumberError as error:
+        reason, failed = str(error), True
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a fault of one metric must not stop a run or a report
+        reason, failed = f"its function raised {type(error).__name__}: {_message(error)}", True
+    else:
+        if lacking or not np.isnan(value):
+            return Outcome(value, lacking)
+        reason, failed = "its function returned nan", False
+    return Outcome(float("nan"), shortened(f"{metric.title} is undefined: {reason}", MOST_OF_A_REASON), failed)
+
+
+def _message(error: BaseException) -> str:
+    """What an error says, on one line; its class may say nothing but raise another."""
+    try:
+        text = str(error)[:MOST_OF_A_REASON]
+    except Exception:  # noqa: BLE001  code of a user, too
+        return "(its message cannot be read)"
+    return printable(" ".join(text.split()), lines=False)
+
+
+class _NoNumberError(Exception):
+    """What a function returned cannot stand in a table of numbers."""
+
+
+def _number(found: Any) -> float:
+    """A number of any library as a float."""
+    shape = tuple(getattr(found, "shape", ()))
+    if shape:
+        raise _NoNumberError(f"its function returned an array of the shape {quoted(shape)}, not a number")
+    number = found.item() if hasattr(found, "shape") and hasattr(found, "item") else found
+    if not isinstance(number, int | float):
+        raise _NoNumberError(f"its function returned {quoted(number)}, not a number")
+    if abs(number) >= LARGEST:
+        raise _NoNumberError(f"its function returned {quoted(number)}; values must lie between -2^53 and 2^53")
+    return float(number)

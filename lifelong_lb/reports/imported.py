@@ -2,24 +2,39 @@
 
 import csv
 import hashlib
+import io
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 
 import pandas as pd
 
 from lifelong_lb.config import UserError
+from lifelong_lb.config.errors import closest, listed_names
+from lifelong_lb.config.study import MAX_SEED
 from lifelong_lb.evaluation import ADDED_METRICS, AccuracyMatrix
 from lifelong_lb.reports.results import ACCURACY_COLUMNS, KEYS, RESULT_COLUMNS, Results, metrics_of
 from lifelong_lb.reports.wording import plural
+from lifelong_lb.untrusted import begins_like_a_formula, quoted, read_bytes, shortened
 
 MARK = " [imported]"
 """What is added to the rule of an imported run."""
+MOST_EXPERIENCES = 1000
+"""Most experiences of a stream: a matrix of so many takes 8 MB."""
+MOST_RUNS = 100_000
+"""Most runs of a file."""
+MOST_OF_A_LABEL = 200
+"""Most characters of a label or run id."""
 _LABELS = ["stream", "strategy", "rule", "base_optimizer"]
+_NAMED = 3
+"""How many of what is wrong, or missing, a message names."""
+_SHOWN = 20
+"""How many missing experiences a message lists."""
+_MOST_OF_A_HEADER = 500
+"""Most characters of a heading that a message lists."""
 _NUMBERS = ["seed", "trained", "evaluated"]
 _COLUMNS = [*_LABELS, *_NUMBERS, "accuracy"]
 
@@ -65,6 +80,8 @@ def read_matrices(path: str | PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame
     runs: dict[str, list[_Row]] = {}
     for row in _rows(place):
         runs.setdefault(row.run, []).append(row)
+        if len(runs) > MOST_RUNS:
+            raise UserError(f"{place}: holds more than {MOST_RUNS:,} runs")
     if not runs:
         raise UserError(f"{place}: holds no accuracies")
     _check_keys(place, runs)
@@ -108,7 +125,7 @@ def with_imported(results: Results, paths: Sequence[Path]) -> Results:
             earlier, expected = lengths.setdefault(stream, (run, T))
             if expected != T:
                 raise UserError(
-                    f"{path}: run {run} has {T} {plural('experience', T)} of the stream {stream!r}, "
+                    f"{path}: run {run} has {T} {plural('experience', T)} of the stream {quoted(stream)}, "
                     f"run {earlier} of {homes[earlier]} has {expected}; give streams that differ another label"
                 )
         frames.append((runs, accuracy))
@@ -128,11 +145,13 @@ def _sentences(path: Path, runs: pd.DataFrame, ours: pd.DataFrame) -> list[str]:
         "comparisons across them are not paired, and these runs are in no paired comparison and in no ranking"
     ]
     known = sorted({str(stream) for stream in ours["stream"]})
-    for stream in dict.fromkeys(runs["stream"]):
-        if stream not in known:
-            near = get_close_matches(stream, known, n=1)
-            hint = f"; is it {near[0]!r}?" if near else ""
-            found.append(f"{path}: the stream {stream!r} is none of the folders', so it stands by itself{hint}")
+    others = [stream for stream in dict.fromkeys(runs["stream"]) if stream not in set(known)]
+    for stream in others[:_NAMED]:
+        near = closest(stream, known)
+        hint = f"; is it {quoted(near)}?" if near else ""
+        found.append(f"{path}: the stream {quoted(stream)} is none of the folders', so it stands by itself{hint}")
+    if len(others) > _NAMED:
+        found.append(f"{path}: {len(others) - _NAMED} more streams are none of the folders'")
     return found
 
 
@@ -151,36 +170,65 @@ def _lengths(accuracy: pd.DataFrame) -> dict[str, tuple[str, int]]:
 
 
 def _rows(path: Path) -> Iterator[_Row]:
+    keys: dict[tuple[str, ...], tuple[str | int, ...]] = {}  # one tuple per run, however many rows it has
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            _check_columns(path, reader.fieldnames or [])
-            for values in reader:
-                yield _row(f"{path}, line {reader.line_num}", reader.line_num, values)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from None
+        reader = csv.reader(io.StringIO(read_bytes(path).decode("utf-8-sig"), newline=""))
+        header = next(reader, [])
+        places = _places(path, header)
+        for values in reader:
+            if values:  # not an empty line
+                where = f"{path}, line {reader.line_num}"
+                if len(values) != len(header):
+                    raise UserError(f"{where}: as many values as the file has columns are needed")
+                texts = {column: values[place].strip() for column, place in places.items()}
+                yield _row(where, reader.line_num, texts, keys)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: cannot be read (not UTF-8: byte {error.start})") from None
+    except (OSError, ValueError, csv.Error) as error:
+        if isinstance(error, UserError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(f"{path}: cannot be read ({reason})") from None
 
 
-def _check_columns(path: Path, found: Sequence[str]) -> None:
+def _places(path: Path, header: Sequence[str]) -> dict[str, int]:
+    """Place of each column that is read."""
     for column in _COLUMNS:
-        if column not in found:
-            others = [name for name in found if name not in _COLUMNS]
-            near = get_close_matches(column, others, n=1, cutoff=0.5)
-            hint = f"; is it {near[0]!r}?" if near else ""
-            raise UserError(f"{path}: lacks the column {column!r}{hint} (its columns: {', '.join(found) or 'none'})")
+        if column not in header:
+            near = closest(column, [name for name in header if name not in _COLUMNS], cutoff=0.5)
+            hint = f"; is it {quoted(near)}?" if near else ""
+            columns = shortened(listed_names(header) or "none", _MOST_OF_A_HEADER)
+            raise UserError(f"{path}: lacks the column {quoted(column)}{hint} (its columns: {columns})")
+    wanted = [column for column in (*_COLUMNS, "run") if column in header]
+    twice = next((column for column in wanted if header.count(column) > 1), None)
+    if twice is not None:
+        raise UserError(f"{path}: has the column {quoted(twice)} {header.count(twice)} times")
+    return {column: header.index(column) for column in wanted}
 
 
-def _row(where: str, line: int, values: Mapping[str | None, str | None]) -> _Row:
-    if None in values or None in values.values():
-        raise UserError(f"{where}: as many values as the file has columns are needed")
-    texts = {str(column): str(text).strip() for column, text in values.items()}
-    for column in _LABELS:
-        if not texts[column]:
-            raise UserError(f"{where}: {column} must not be empty")
-    seed, trained, evaluated = (_whole_number(where, column, texts[column]) for column in _NUMBERS)
-    key: tuple[str | int, ...] = (*(texts[column] for column in _LABELS), seed)
+def _row(where: str, line: int, texts: Mapping[str, str], keys: dict[tuple[str, ...], tuple[str | int, ...]]) -> _Row:
+    named = tuple(texts[column] for column in (*_LABELS, "seed"))
+    if named not in keys:
+        for column in _LABELS:
+            _check_label(where, column, texts[column])
+        keys[named] = (*named[:-1], _whole_number(where, "seed", texts["seed"], MAX_SEED))
+    key = keys[named]
+    trained, evaluated = (
+        _whole_number(where, column, texts[column], MOST_EXPERIENCES - 1) for column in ("trained", "evaluated")
+    )
     run = texts.get("run") or f"imported-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]}"
+    _check_label(where, "run", run)
     return _Row(line, run, key, trained, evaluated, _accuracy(where, texts["accuracy"]))
+
+
+def _check_label(where: str, column: str, text: str) -> None:
+    if not text:
+        raise UserError(f"{where}: {column} must not be empty")
+    if len(text) > MOST_OF_A_LABEL or not text.isprintable():
+        allowed = f"at most {MOST_OF_A_LABEL} printable characters"
+        raise UserError(f"{where}: {column} must be {allowed}; got {len(text)}: {quoted(text)}")
+    if begins_like_a_formula(text):
+        raise UserError(f"{where}: {column} must not begin with = + - or @, as formulas do; got {quoted(text)}")
 
 
 def _number(text: str) -> float:
@@ -190,12 +238,12 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _whole_number(where: str, column: str, text: str) -> int:
-    if text.isdecimal():
-        return int(text)
+def _whole_number(where: str, column: str, text: str, largest: int) -> int:
     number = _number(text)  # such as 3.0, which pandas makes of columns with gaps
     if not (number >= 0 and number.is_integer()):
-        raise UserError(f"{where}: {column} must be a whole number >= 0; got {text!r}")
+        raise UserError(f"{where}: {column} must be a whole number >= 0; got {quoted(text)}")
+    if number > largest:
+        raise UserError(f"{where}: {column} must be at most {largest}; got {quoted(text)}")
     return int(number)
 
 
@@ -203,7 +251,7 @@ def _accuracy(where: str, text: str) -> float:
     number = _number(text)
     if not 0 <= number <= 1:
         hint = "; divide percentages by 100" if 1 < number <= 100 else ""
-        raise UserError(f"{where}: accuracy must be a fraction from 0 to 1; got {text!r}{hint}")
+        raise UserError(f"{where}: accuracy must be a fraction from 0 to 1; got {quoted(text)}{hint}")
     return number
 
 
@@ -236,9 +284,10 @@ def _check_entries(path: Path, runs: Mapping[str, Sequence[_Row]]) -> None:
         T = _experiences(rows)
         lacking = [str(j) for j in range(T) if (T - 1, j) not in lines]
         if lacking:
+            more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
             raise UserError(
                 f"{path}: {_called(rows[0].key)} lacks accuracies after the last experience, trained {T - 1}: on "
-                f"{', '.join(lacking)} (experiences are numbered from 0)"
+                f"{', '.join(lacking[:_SHOWN])}{more} (experiences are numbered from 0)"
             )
 
 
@@ -259,4 +308,4 @@ def _experiences(rows: Sequence[_Row]) -> int:
 
 
 def _called(key: Sequence[str | int]) -> str:
-    return f"{', '.join(map(str, key[:-1]))}, seed {key[-1]}"
+    return f"{', '.join(shortened(str(label)) for label in key[:-1])}, seed {key[-1]}"

@@ -14,6 +14,7 @@ from lifelong_lb.reports.joint_runs import with_joint_runs
 from lifelong_lb.reports.results import Results, collect
 from lifelong_lb.reports.usable import about_streams, mixed_versions, of_other_streams
 from lifelong_lb.store import ResultFolder, RunRecord
+from lifelong_lb.untrusted import quoted
 
 PARTS = {
     "stream": ("stream", "model", "train", "evaluation"),
@@ -59,8 +60,19 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
     homes_of_runs = {run: folders[place] for run, place in homes.items()}
     imported = frozenset(run for results in found for run in results.imported)
     during = {run: C for place, results in enumerate(found) for run, C in results.during.items() if homes[run] == place}
+    reasons = {
+        run: own for place, results in enumerate(found) for run, own in results.reasons.items() if homes[run] == place
+    }
     joint = Results(
-        *frames, None, records, problems, left_out=left_out, homes=homes_of_runs, imported=imported, during=during
+        *frames,
+        None,
+        records,
+        problems,
+        left_out=left_out,
+        homes=homes_of_runs,
+        imported=imported,
+        during=during,
+        reasons=reasons,
     )
     _check_distinct(joint.runs)
     return _comparable(joint, len(asked))
@@ -110,9 +122,13 @@ def _about(
         sentences.append("holds tables alone, so that nobody knows whether its runs saw the images of the others")
     for (_, label), name in names.items():
         if name == _elsewhere(label, folder):
-            sentences.append(f"{label!r} means other settings here than in an earlier folder, so it is called {name!r}")
+            sentences.append(
+                f"{quoted(label)} means other settings here than in an earlier folder, so it is called {quoted(name)}"
+            )
         elif name != label:
-            sentences.append(f"{label!r} means the settings that an earlier folder calls {name!r}, and is called so")
+            sentences.append(
+                f"{quoted(label)} means the settings that an earlier folder calls {quoted(name)}, and is called so"
+            )
     return sentences
 
 

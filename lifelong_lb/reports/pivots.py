@@ -12,6 +12,7 @@ from lifelong_lb.evaluation.comparisons import DIGITS
 from lifelong_lb.reports.frames import Runs, checked_metric, checked_test, frame_of, grid_columns
 from lifelong_lb.reports.summary import GROUP
 from lifelong_lb.reports.tables import DASH, HEADINGS, KNOWN, mean_and_std
+from lifelong_lb.untrusted import quoted
 
 Cells = dict[tuple[tuple[str, ...], str], dict[int, float]]
 """Labels of a row, and of a column, to the metric of the done runs by seed."""
@@ -168,7 +169,9 @@ def _check(runs: pd.DataFrame, rows: Sequence[str], columns: str, metric: str, l
         if column not in known:
             raise UserError(unknown_name("column", column, known))
     if not rows or len({*rows, columns}) <= len(rows):
-        raise UserError(f"rows and columns must be made of different columns; got index {rows} and columns {columns!r}")
+        raise UserError(
+            f"rows and columns must be made of different columns; got index {rows} and columns {quoted(columns)}"
+        )
     checked_metric(runs, metric)
     if metric not in KNOWN:
         raise UserError(unknown_name("metric", metric, [name for name in KNOWN if name in runs]))
@@ -184,7 +187,7 @@ def _cells(runs: pd.DataFrame, rows: list[str], columns: str, metric: str) -> tu
             named = HEADINGS.get(column, column)
             raise UserError(
                 f"runs of several kinds of {named} ({', '.join(labels)}) would fall into one cell: "
-                f"add {column!r} to index, or keep one of them"
+                f"add {quoted(column)} to index, or keep one of them"
             )
     values = runs[metric].where(runs["status"] == "done").astype(float)
     frame = runs.assign(**{c: runs[c].astype(str) for c in (*rows, columns)})

@@ -21,6 +21,7 @@ from lifelong_lb.reports.tables import (
 )
 from lifelong_lb.reports.tuning import TUNING_NOTE, tuning_sentences, tuning_table
 from lifelong_lb.reports.undefined import why_undefined
+from lifelong_lb.untrusted import printable
 
 _LABEL_WIDTH = 22
 _HEADING_WIDTH = 11
@@ -165,8 +166,8 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    """Text without line breaks and other characters that move a terminal's cursor."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    """Text on one line, with the characters that a terminal would act on shown escaped."""
+    return printable(" ".join(text.split("\n")), lines=False)
 
 
 def _markdown_table(table: pd.DataFrame) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from lifelong_lb.config import AXES, UserError
-from lifelong_lb.config.importing import unloadable
 from lifelong_lb.evaluation import (
     ADDED_METRICS,
     CONTINUAL_METRICS,
@@ -19,10 +18,12 @@ from lifelong_lb.evaluation import (
     forward_transfer,
     intransigence,
 )
+from lifelong_lb.reports.own_metrics import collect_own_metrics
 from lifelong_lb.reports.stored_tables import check_accuracy, check_runs
 from lifelong_lb.reports.usable import comparable_records, listed
 from lifelong_lb.reports.wording import plural
-from lifelong_lb.store import CONTINUAL_COLUMNS, ResultFolder, RunRecord, StudyFile
+from lifelong_lb.store import CONTINUAL_COLUMNS, ResultFolder, RunRecord, StudyFile, is_run_id
+from lifelong_lb.untrusted import quoted
 
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
 """Columns that say which run a row belongs to."""
@@ -55,6 +56,7 @@ class Results:
         homes: where runs lie that several folders were read for, by run id.
         imported: ids of runs that another framework has done, whose seeds pair with nothing.
         during: accuracies measured during training, by run id, of done runs that have some.
+        reasons: why metrics of a user's own are undefined, by run id and metric.
     """
 
     runs: pd.DataFrame
@@ -67,6 +69,7 @@ class Results:
     homes: Mapping[str, ResultFolder] = field(default_factory=dict)
     imported: frozenset[str] = frozenset()
     during: Mapping[str, ContinualAccuracy] = field(default_factory=dict)
+    reasons: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def own(self) -> "Results":
         """The results without the runs of other frameworks."""
@@ -95,13 +98,14 @@ def collect(folder: ResultFolder) -> Results:
     if study is None or (not folder.has_runs() and (folder.path / "results.csv").is_file()):
         return _from_tables(folder, study)
     records, problems = comparable_records(folder, study)
-    problems += unloadable(study.study.imports)
+    own = collect_own_metrics(folder, study, records)
+    problems += own.problems
     labels, seeds = study.labels(), study.seeds()
     rows, entries, unmeasured, during = [], [], [], {}
     measured = study.study.evaluation.every is not None
     for run, record in records.items():
         key = {"run": run, **labels[run], "seed": seeds[run]}
-        numbers = numbers_of(record)
+        numbers = {**_numbers(record), **own.values.get(run, {})}
         if measured and record.status == "done":
             try:
                 C = _measured_during(folder, record)
@@ -120,12 +124,13 @@ def collect(folder: ResultFolder) -> Results:
         problems.append(
             f"{n} {plural('run', n)} without accuracies during training (no continual.csv): {listed(unmeasured)}"
         )
-    runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *ADDED_METRICS, *(CONTINUAL_METRICS if measured else ())])
+    further = dict.fromkeys([*ADDED_METRICS, *own.names(), *(CONTINUAL_METRICS if measured else ())])
+    runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *further])
     _add_intransigence(runs, study, records)
     accuracy = pd.DataFrame(entries, columns=ACCURACY_COLUMNS)
     left_out = frozenset(run for run in labels if run not in records and folder.has_folder(run))
     missing = len(labels) + len(study.left_out) - len(records)
-    return Results(runs, accuracy, study, records, problems, missing, left_out, during=during)
+    return Results(runs, accuracy, study, records, problems, missing, left_out, during=during, reasons=own.reasons)
 
 
 def numbers_of(record: RunRecord) -> dict[str, float | int | str]:
@@ -137,10 +142,19 @@ def numbers_of(record: RunRecord) -> dict[str, float | int | str]:
     Returns:
         Columns of ``results.csv``: its metrics, what it cost, and its status; NaN where undefined.
     """
+    numbers = _numbers(record)
+    if record.status == "done":
+        matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
+        numbers |= {name: metric.function(matrix) for name, metric in ADDED_METRICS.items()}
+    return numbers
+
+
+def _numbers(record: RunRecord) -> dict[str, float | int | str]:
+    """All of them but a user's own metrics."""
     numbers: dict[str, float | int | str] = {name: float("nan") for name in (*METRICS, *ADDED_METRICS, *REFERENCED)}
     if record.status == "done":
         matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
-        numbers |= metrics_of(matrix)
+        numbers |= {name: metric.function(matrix) for name, metric in METRICS.items()}
         if record.initial_accuracy:
             numbers["forward_transfer"] = forward_transfer(matrix, record.initial_accuracy)
     return {
@@ -230,6 +244,12 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
     costs = [*_COSTS[:-1], "strategy_gradient_evaluations", *_SIZES]
     check_runs(path, runs, [name for name in (*METRICS, *REFERENCED, *CONTINUAL_METRICS) if name in runs], costs)
     check_accuracy(folder.path / "accuracy.csv", accuracy, runs)
+    strange = [run for run in runs["run"] if run not in imported and not is_run_id(run)]
+    if strange:
+        raise UserError(f"{path}: a run id must be 12 hexadecimal digits; got {quoted(strange[0])}")
+    for name, metric in ADDED_METRICS.items():
+        matrices = {run: matrix_of(rows) for run, rows in accuracy.groupby("run", sort=False)}
+        runs[name] = runs["run"].map({run: metric.function(matrix) for run, matrix in matrices.items()}).astype(float)
     missing = len(set(study.labels()) - set(runs["run"])) if study else 0
     problems = ["the numbers are those of results.csv and accuracy.csv, not computed anew from runs"]
     if study is None and folder.has_runs():

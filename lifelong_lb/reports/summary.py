@@ -7,11 +7,11 @@ import pandas as pd
 
 from lifelong_lb.config import AXES, axis_labels
 from lifelong_lb.evaluation import (
-    ADDED_METRICS,
     CONTINUAL_METRICS,
     METRICS,
     REFERENCED,
     bootstrap_intervals,
+    own_metrics,
     seeds_verdict,
     spread,
 )
@@ -36,7 +36,7 @@ SUMMARY_COLUMNS = [
     *(f"{metric}_{statistic}" for metric in (*METRICS, *REFERENCED) for statistic in STATISTICS),
     *COSTS,
 ]
-"""Columns of the summary; the statistics of :data:`~lifelong_lb.evaluation.ADDED_METRICS` follow, and those of
+"""Columns of the summary; the statistics of a user's own metrics follow, and those of
 :data:`~lifelong_lb.evaluation.CONTINUAL_METRICS` where a study measures accuracies during training."""
 
 Key = tuple[str, ...]
@@ -56,7 +56,7 @@ def summary_table(results: Results) -> pd.DataFrame:
     """
     done = results.runs[results.runs["status"] == "done"]
     frames = {tuple(map(str, key)): frame for key, frame in done.groupby(GROUP, sort=False)}
-    during = [metric for metric in (*ADDED_METRICS, *CONTINUAL_METRICS) if metric in done]
+    during = [metric for metric in (*own_metrics(), *CONTINUAL_METRICS) if metric in done]
     metrics, rows = [*METRICS, *REFERENCED, *during], []
     for key, asked in asked_runs(results).items():
         frame = frames.get(key, done.iloc[:0])

@@ -8,7 +8,7 @@ from typing import cast
 
 import pandas as pd
 
-from lifelong_lb.evaluation import ADDED_METRICS, CONTINUAL_METRICS, METRICS, REFERENCED, Described
+from lifelong_lb.evaluation import ADDED_METRICS, CONTINUAL_METRICS, METRICS, REFERENCED, STORED_METRICS, Described
 from lifelong_lb.evaluation.comparisons import DIGITS
 from lifelong_lb.reports.summary import GROUP, varying
 
@@ -22,7 +22,10 @@ MAIN_METRICS = [
 """Metrics of the tables to be read; ``summary.csv`` holds all."""
 
 KNOWN: Mapping[str, Described] = ChainMap(
-    *(cast(dict[str, Described], known) for known in (CONTINUAL_METRICS, REFERENCED, METRICS, ADDED_METRICS))
+    *(
+        cast(dict[str, Described], known)
+        for known in (CONTINUAL_METRICS, REFERENCED, METRICS, ADDED_METRICS, STORED_METRICS)
+    )
 )
 """All metrics that a column can hold."""
 

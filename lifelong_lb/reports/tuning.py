@@ -1,9 +1,8 @@
 """What was chosen before the runs of a report: from what, how, and at what cost."""
 
 from lifelong_lb.config.tuning import Chosen, Range, Search, Space, at_the_edge
-from lifelong_lb.evaluation import ADDED_METRICS, METRICS
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.tables import DASH, count
+from lifelong_lb.reports.tables import DASH, KNOWN, count
 
 TUNING_HEADINGS = (
     *("stream", "strategy", "rule", "base optimizer", "chosen", "searched", "trials"),
@@ -59,9 +58,8 @@ def tuning_sentences(results: Results) -> list[str]:
     searched = list(_searched(results))
     if not searched:
         return []
-    known = {**METRICS, **ADDED_METRICS}
     names = dict.fromkeys(one.search.metric for one in searched if one.search)
-    titles = [known[name].title if name in known else name for name in names]
+    titles = [KNOWN[name].title if name in KNOWN else name for name in names]
     total = sum(one.search.gradient_evaluations for one in searched if one.search)
     found = [f"Chosen by {', '.join(titles)}; all searches together took {count(total)} gradient evaluations."]
     for one in searched:

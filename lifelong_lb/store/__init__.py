@@ -13,10 +13,12 @@ from lifelong_lb.store.landscape import (
     write_landscape,
     write_model,
 )
+from lifelong_lb.store.own_metrics import OwnMetric, description, read_own_metrics, write_own_metrics
 from lifelong_lb.store.run_files import CONFUSION_COLUMNS, CONTINUAL_COLUMNS, DamagedRunError
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
 from lifelong_lb.store.status import FolderStatus, folder_status
 from lifelong_lb.store.study_file import COLUMNS, SCHEMA, Place, StudyFile
+from lifelong_lb.store.values import is_run_id
 
 __all__ = [
     "COLUMNS",
@@ -32,6 +34,7 @@ __all__ = [
     "DamagedRunError",
     "FolderStatus",
     "HowFar",
+    "OwnMetric",
     "Place",
     "ResultFolder",
     "RunRecord",
@@ -39,15 +42,19 @@ __all__ = [
     "Status",
     "StudyFile",
     "UnusableCheckpointError",
+    "description",
     "folder_status",
+    "is_run_id",
     "landscape_settings",
     "living_sessions",
     "model_path",
     "read_claims",
     "read_how_far",
     "read_landscape",
+    "read_own_metrics",
     "stored_models",
     "write_how_far",
     "write_landscape",
     "write_model",
+    "write_own_metrics",
 ]

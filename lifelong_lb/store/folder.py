@@ -1,6 +1,7 @@
 """A result folder: the only place that knows what its files are called."""
 
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -27,8 +28,9 @@ from lifelong_lb.store.recorded import (
 )
 from lifelong_lb.store.run_files import DamagedRunError, read_record, write_record
 from lifelong_lb.store.run_record import RunRecord
+from lifelong_lb.store.spreadsheets import without_formulas
 from lifelong_lb.store.study_file import StudyFile
-from lifelong_lb.untrusted import shortened
+from lifelong_lb.untrusted import quoted, shortened
 
 LOG = "log.txt"
 """A run's log, in its folder."""
@@ -36,6 +38,7 @@ OWNER = "owner.json"
 """Which process a scratch folder belongs to."""
 SECONDS_TO_WAIT = 600.0
 """How long to wait for another process that writes into the folder; a report takes seconds."""
+_SAFE = re.compile(r"[\w-]{1,80}", re.ASCII)
 CHECKPOINT = ".checkpoint"
 """Suffix of the folder in which a run in progress saves itself."""
 MOST_STUDY_BYTES = 256 * 2**20
@@ -84,7 +87,12 @@ class ResultFolder:
 
         Returns:
             A path that exists once the run has ended.
+
+        Raises:
+            UserError: if the id could lead out of the folder of the runs.
         """
+        if not _SAFE.fullmatch(run):
+            raise UserError(f"a run id must be letters, digits, - and _; got {quoted(run)}")
         return self.runs_path / run
 
     def check_writable(self) -> None:
@@ -337,11 +345,13 @@ class ResultFolder:
     def write_table(self, name: str, frame: pd.DataFrame) -> None:
         """Write a table as CSV with unrounded numbers, and as Parquet where that is wanted or lies there already.
 
+        Texts that a spreadsheet would take for formulas get an apostrophe in front, see :func:`without_formulas`.
+
         Args:
             name: file name without ending, such as ``"results"``.
             frame: the table.
         """
-        write_text(self.path / f"{name}.csv", frame.to_csv(index=False))
+        write_text(self.path / f"{name}.csv", without_formulas(frame).to_csv(index=False))
         self.write_parquet(name, frame)
 
     def write_parquet(self, name: str, frame: pd.DataFrame) -> None:

@@ -44,12 +44,12 @@ def read_record(folder: Path, run: str, seed: int | None = None, asked: Asked | 
     try:
         trace = folder / "traceback.txt"
         record = checked_record({
+            **read_mapping(folder / "result.json"),  # first, so that it replaces nothing below
             "run": run,
             "config": read_mapping(folder / "config.json"),
             "environment": read_mapping(folder / "environment.json"),
             "accuracy": list(read_rows(folder / "accuracy.csv", _ENTRIES, MOST_EXPERIENCES**2)),
             "traceback": read_tail(trace, _MOST_TRACEBACK) if exists(trace) else "",
-            **read_mapping(folder / "result.json"),
         })
         check_place(record, seed, asked)
         return record

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from lifelong_lb.config import AXES, Entry, GridRun, RunConfig, Study, UserError, axis_labels, expand, parse_study
-from lifelong_lb.config.extending import EXTENSIONS, KINDS, stored_only
-from lifelong_lb.config.importing import load_installed, unloadable
+from lifelong_lb.config.extending import EXTENSIONS, stored_only
+from lifelong_lb.config.importing import load_installed
 from lifelong_lb.config.runs import config_at
 from lifelong_lb.store.places import Key, Place, read_places
 from lifelong_lb.untrusted import quoted, shortened
@@ -182,12 +182,13 @@ class StudyFile:
             raise UserError(f"{source}: not a study file of lifelong_lb")
         if raw.get("schema") != SCHEMA:
             raise UserError(f"{source}: written with layout {quoted(raw.get('schema'))}; this version reads {SCHEMA}")
+        load_installed()  # a person's own packages; nothing that the folder names
         try:
             listed = list(raw["runs"])
             stored = {key: value for key, value in raw["study"].items() if key not in ("seeds", "imports")}
             imports = tuple(map(str, raw["study"].get("imports", ())))
             seeds, skip = list(raw["study"]["seeds"]), bool(stored.get("skip_unsupported", False))
-            _know_extensions(raw.get("extensions", {}), imports)
+            _know_extensions(raw.get("extensions", {}))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{source}: damaged ({shortened(repr(error), 200)})") from None
         # the places say which pairs are meant: two studies may have met in this folder
@@ -233,15 +234,11 @@ def _extensions(study: Study) -> dict[str, dict[str, dict[str, str]]]:
     return {"extensions": found} if found else {}
 
 
-def _know_extensions(extensions: Mapping[str, Mapping[str, str]], imports: Sequence[str]) -> None:
-    """Import what a stored study names, so far as that is possible here; of the rest only the settings are known."""
-    load_installed()
-    unloadable(imports)
+def _know_extensions(extensions: Mapping[str, Mapping[str, str]]) -> None:
+    """Let the settings of extensions be read. Nothing that a folder names is imported."""
     for kind, names in extensions.items():
         for name, origin in names.items():
-            if name not in KINDS[kind]:
-                unloadable([origin])
-            stored_only(kind, name, origin)
+            stored_only(kind, name, str(origin))
 
 
 def _place(run: GridRun) -> Place:
@@ -259,4 +256,4 @@ def _index_or_append(entries: list[Entry], entry: Entry) -> int:
 def _difference(stored: Any, asked: Any) -> str:
     old, new = stored.model_dump(mode="json"), asked.model_dump(mode="json")
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return ", ".join(f"{key} is {old.get(key)!r} there and {new.get(key)!r} here" for key in keys)
+    return ", ".join(f"{key} is {quoted(old.get(key))} there and {quoted(new.get(key))} here" for key in keys)

@@ -32,6 +32,7 @@ from lifelong_lb.strategies import (
 from lifelong_lb.streams import Stream
 from lifelong_lb.studies.landscape import LandscapeMeter
 from lifelong_lb.studies.measured import Progress
+from lifelong_lb.untrusted import quoted
 
 Log = Callable[[str], None]
 Applied = SharpnessAwarePlugin | OwnLoop
@@ -154,7 +155,7 @@ def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, at_once: 
 def _loading(config: RunConfig) -> TensorLoading:
     wanted = os.environ.get(LOADER_VARIABLE, "")
     if wanted not in ("", "avalanche"):
-        raise UserError(f"{LOADER_VARIABLE} must be avalanche or empty; got {wanted!r}")
+        raise UserError(f"{LOADER_VARIABLE} must be avalanche or empty; got {quoted(wanted)}")
     crop, flip = config.train.random_crop, config.train.random_flip
     augment = Augmentation(crop=crop, flip=flip, seed=config.seed) if crop or flip else None
     return TensorLoading(augment, tensors=not wanted)

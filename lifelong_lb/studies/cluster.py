@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from lifelong_lb.config import UserError, unknown_name
+from lifelong_lb.untrusted import quoted
 
 AT_A_TIME = 256
 """Runs, or jobs of several, that a launcher has a cluster do at a time unless told otherwise."""
@@ -102,15 +103,15 @@ class Cluster:
 
     def _check_shares(self, executor: str) -> None:
         if self.slurm and executor != "slurm":
-            raise UserError(f"settings of slurm need the executor slurm; got {executor!r}")
+            raise UserError(f"settings of slurm need the executor slurm; got {quoted(executor)}")
         if self.runs_per_job < 1:
             raise UserError(f"runs_per_job must be at least 1; got {self.runs_per_job}")
         if self.runs_per_job > 1 and executor != "slurm":
-            raise UserError(f"runs_per_job needs the executor slurm; got {executor!r}")
+            raise UserError(f"runs_per_job needs the executor slurm; got {quoted(executor)}")
         if not 0 <= self.gpus_per_run <= 1:
             raise UserError(f"gpus_per_run must be between 0 and 1, as a run uses one GPU; got {self.gpus_per_run}")
         if self.gpus_per_run and executor != "ray":
-            raise UserError(f"gpus_per_run needs the executor ray; got {executor!r}")
+            raise UserError(f"gpus_per_run needs the executor ray; got {quoted(executor)}")
 
     def _check_device(self, executor: str, device: str) -> None:
         if device not in ("auto", "cpu", "cuda"):
@@ -126,7 +127,7 @@ class Cluster:
             if name not in SETTINGS:
                 raise UserError(unknown_name("setting of slurm", name, SETTINGS))
             if not _is_a(SETTINGS[name], value):
-                raise UserError(f"slurm: {name} must be {_WORDS[SETTINGS[name]]}; got {value!r}")
+                raise UserError(f"slurm: {name} must be {_WORDS[SETTINGS[name]]}; got {quoted(value)}")
         if (place := self.slurm.get("cluster", "slurm")) not in PLACES:
             raise UserError(f"slurm: {unknown_name('cluster', place, PLACES)}")
         if self.slurm.get("timeout_min", 1) < 1:
@@ -175,9 +176,9 @@ def parsed_settings(assignments: list[str]) -> dict[str, Any]:
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
-            raise UserError(f"--slurm must be NAME=VALUE, such as partition=gpu; got {assignment!r}")
+            raise UserError(f"--slurm must be NAME=VALUE, such as partition=gpu; got {quoted(assignment)}")
         try:
             settings[name] = text if SETTINGS.get(name) is str else yaml.safe_load(text)
         except yaml.YAMLError:
-            raise UserError(f"--slurm {name}: not YAML: {text!r}") from None
+            raise UserError(f"--slurm {name}: not YAML: {quoted(text)}") from None
     return settings

@@ -4,6 +4,7 @@ import math
 import re
 
 from lifelong_lb.config import UserError
+from lifelong_lb.untrusted import quoted
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -27,7 +28,9 @@ def seconds(what: str, text: str) -> float:
     matched = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+) *([smhd]?)", text.strip())
     found = float(matched[1]) * _SECONDS[matched[2]] if matched else 0.0
     if not 0 < found < math.inf:
-        raise UserError(f"{what} must be a positive number of seconds, or such as 90s, 30m, 2h or 1d; got {text!r}")
+        raise UserError(
+            f"{what} must be a positive number of seconds, or such as 90s, 30m, 2h or 1d; got {quoted(text)}"
+        )
     return found
 
 

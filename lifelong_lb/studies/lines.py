@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy
 from lifelong_lb.store import RunRecord
 from lifelong_lb.studies.watching import Watcher
+from lifelong_lb.untrusted import printable
 
 
 class LineWatcher(Watcher):
@@ -16,9 +17,12 @@ class LineWatcher(Watcher):
     """
 
     def __init__(self, say: Callable[[str], None] = print) -> None:
-        self._say = say
+        self._print = say
         self._total = self._ended = 0
         self._started = time.monotonic()
+
+    def _say(self, line: str) -> None:
+        self._print(printable(line, lines=False))
 
     def phase(self, name: str, text: str, numbers: Mapping[str, float]) -> None:
         """Say what begins.

@@ -2,17 +2,21 @@
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lifelong_lb.config import Landscape, RunConfig, UserError
+from lifelong_lb.config.extending import factory_of, is_stored_only
+from lifelong_lb.config.importing import import_named
+from lifelong_lb.config.models import Timm
 from lifelong_lb.config.parse import Problems, parse_settings
 from lifelong_lb.config.study import apply_override
 from lifelong_lb.data import data_roots
 from lifelong_lb.reports import Results, write_report
 from lifelong_lb.store import DamagedRunError, ResultFolder, StudyFile, stored_models
 from lifelong_lb.studies.devices import devices
+from lifelong_lb.untrusted import quoted
 
 
 def measure_landscape(
@@ -23,6 +27,7 @@ def measure_landscape(
     data: str | os.PathLike[str] | None = None,
     device: str = "auto",
     log: Callable[[str], None] = lambda line: None,
+    imports: str | Sequence[str] = (),
 ) -> Results:
     """Measure flatness and robustness of all done runs that have kept their models, and write the report.
 
@@ -34,6 +39,8 @@ def measure_landscape(
         data: folder of the data sets; None for the usual places.
         device: ``"cpu"``, ``"cuda"``, ``"auto"``, or a CUDA device such as ``"cuda:1"``.
         log: receives lines about how it goes.
+        imports: modules, or files, that register the models and streams of your own that the runs are made of. Nothing
+            that the folder names is imported; what is named here is run.
 
     Returns:
         The results of all runs in the folder.
@@ -41,6 +48,7 @@ def measure_landscape(
     Raises:
         UserError: when the folder holds no such runs, or settings, models or images cannot be used.
     """
+    import_named(imports)
     folder = ResultFolder(Path(out).absolute())
     file = folder.read_study()
     if file is None:
@@ -50,6 +58,7 @@ def measure_landscape(
     configs = _measurable(folder, file)
     if not configs:
         raise UserError(f"{out}: no run has kept its models; a study keeps them with evaluation: {{save_models: true}}")
+    _check_parts(configs.values())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
         from lifelong_lb.studies.landscape import measure_stored
@@ -81,6 +90,25 @@ def _measurable(folder: ResultFolder, file: StudyFile) -> dict[str, RunConfig]:
         for run, config in file.configurations().items()
         if config.strategy.name != "icarl" and stored_models(folder.run_path(run)) and _is_done(folder, file, run)
     }
+
+
+TIMM_FILES = ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
+"""Settings of timm that name files or addresses to load weights from."""
+
+
+def _check_parts(configs: Iterable[RunConfig]) -> None:
+    """See that models and streams can be built without importing or loading anything that the folder names."""
+    for config in configs:
+        for kind, entry in (("stream", config.stream), ("model", config.model)):
+            if is_stored_only(kind, entry.name):
+                factory_of(kind, entry.name, {})
+        settings = config.model.settings if isinstance(config.model, Timm) else {}
+        named = [key for key in TIMM_FILES if key in settings]
+        if named:
+            raise UserError(
+                f"the stored model timm has {named[0]}: {quoted(settings[named[0]])}, a source of weights; "
+                "files that a result folder names are not loaded"
+            )
 
 
 def _is_done(folder: ResultFolder, file: StudyFile, run: str) -> bool:

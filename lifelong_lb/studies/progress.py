@@ -13,6 +13,7 @@ from rich.text import Text
 from lifelong_lb.store import RunRecord
 from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.lines import LineWatcher
+from lifelong_lb.untrusted import printable
 
 LINES = 16
 """How many runs under way are shown; a cluster may have hundreds."""
@@ -67,7 +68,7 @@ class ConsoleWatcher(LineWatcher):
             run: its id.
             title: what it is.
         """
-        self._under_way[run] = _UnderWay(title)
+        self._under_way[run] = _UnderWay(printable(title, lines=False))
 
     def learnt(self, run: str, title: str, experience: int, experiences: int, accuracy: float) -> None:
         """Show how far a run has come.
@@ -79,7 +80,7 @@ class ConsoleWatcher(LineWatcher):
             experiences: T.
             accuracy: mean on those seen so far.
         """
-        self._under_way[run] = _UnderWay(title, experience + 1, experiences, accuracy)
+        self._under_way[run] = _UnderWay(printable(title, lines=False), experience + 1, experiences, accuracy)
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
         """Tell of a run.
@@ -127,7 +128,12 @@ class ConsoleWatcher(LineWatcher):
         for one in sorted(under_way, key=lambda one: -one.share)[:LINES] if len(under_way) > LINES else under_way:
             accuracy = "" if one.accuracy is None else f"accuracy {one.accuracy:.3f}"
             experiences = f"{one.learnt}/{one.experiences}" if one.experiences else ""
-            runs.add_row(ProgressBar(1.0, one.share, width=10), Text(experiences), Text(one.title), Text(accuracy))
+            runs.add_row(
+                ProgressBar(1.0, one.share, width=10),
+                Text(experiences),
+                Text(one.title),
+                Text(accuracy),
+            )
         return Group(head, runs) if under_way else head
 
 

@@ -14,6 +14,7 @@ from lifelong_lb.studies.limits import Limits, cores
 from lifelong_lb.studies.local import record
 from lifelong_lb.studies.queue import RunQueue
 from lifelong_lb.studies.supervised import do_all
+from lifelong_lb.untrusted import quoted
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -108,7 +109,7 @@ def _check(address: str) -> None:
         return
     parts = re.fullmatch(r"(?:ray://)?(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})", address)
     if parts is None or not 0 < int(parts[3]) < 2**16:
-        raise UserError(f"RAY_ADDRESS must be HOST:PORT, such as head:6379; got {address!r}")
+        raise UserError(f"RAY_ADDRESS must be HOST:PORT, such as head:6379; got {quoted(address)}")
     try:
         socket.create_connection((parts[1] or parts[2], int(parts[3])), timeout=SECONDS_TO_ANSWER).close()
     except OSError as error:

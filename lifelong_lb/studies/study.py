@@ -27,6 +27,7 @@ from lifelong_lb.studies.executors import EXECUTORS, ready
 from lifelong_lb.studies.job import Job, LoggedAs
 from lifelong_lb.studies.limits import Limits
 from lifelong_lb.studies.loggers.kinds import check_loggers
+from lifelong_lb.studies.own_metrics import store_own_metrics
 from lifelong_lb.studies.queue import RunQueue
 from lifelong_lb.studies.relay import Relay
 from lifelong_lb.studies.watching import Watcher
@@ -136,9 +137,22 @@ def run_study(
             f"{study.name}: has a section tuning, whose settings are not chosen yet: lifelong-lb tune chooses them and "
             "runs the study with them; --set tuning=null runs it with the settings as they stand"
         )
-    folder = complete([study], Path(out), options, watcher or Watcher())
-    with folder.locked():  # whoever is last has read every run
-        return write_report(folder)
+    return reported(complete([study], Path(out), options, watcher or Watcher()))
+
+
+def reported(folder: ResultFolder) -> Results:
+    """Store a user's own metrics with the runs of a folder, and write its report.
+
+    Args:
+        folder: the result folder.
+
+    Returns:
+        Its results.
+    """
+    with folder.locked():  # the last of several launchers has read every run
+        results = collect(folder)
+        store_own_metrics(folder, results)
+        return write_report(folder, results)
 
 
 def complete(studies: Sequence[Study], out: Path, options: Options, watcher: Watcher) -> ResultFolder:
@@ -379,4 +393,6 @@ def _jobs(
 def _bring_up_to_date(folder: ResultFolder) -> None:
     """Write the tables, unless another launcher is just doing so."""
     with suppress(TimeoutError), folder.locked(seconds=0):
-        write_tables(folder, collect(folder))
+        results = collect(folder)
+        store_own_metrics(folder, results)
+        write_tables(folder, results)

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from lifelong_lb.config import Study, UserError
 from lifelong_lb.config.optimizers import External
+from lifelong_lb.untrusted import shortened
 
 
 def check_targets(study: Study) -> None:
@@ -21,7 +22,9 @@ def check_targets(study: Study) -> None:
     for path, target in _targets(study):
         package = target.partition(".")[0]
         if not _is_there(package):
-            raise UserError(f"{path}: there is no package {package} here, so that {target} cannot be imported")
+            raise UserError(
+                f"{path}: there is no package {shortened(package)} here, so that {shortened(target)} cannot be imported"
+            )
 
 
 def about_targets(study: Study) -> Iterator[str]:
@@ -35,8 +38,9 @@ def about_targets(study: Study) -> Iterator[str]:
     """
     for path, target in _targets(study):
         module = missing_module(target)
-        found = f"; no module {module} was found" if module is not None else ""
-        yield f"not tried: {target} ({path}), which run imports, builds and steps before anything else{found}"
+        found = f"; no module {shortened(module)} was found" if module is not None else ""
+        shown = shortened(target)
+        yield f"not tried: {shown} ({path}), which run imports, builds and steps before anything else{found}"
 
 
 def missing_module(target: str) -> str | None:

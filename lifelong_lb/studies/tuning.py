@@ -8,14 +8,15 @@ from typing import Any
 
 from lifelong_lb.config import Study, UserError, read_study
 from lifelong_lb.evaluation import ADDED_METRICS, METRICS
-from lifelong_lb.reports import Results, write_report
+from lifelong_lb.reports import Results, collect
 from lifelong_lb.store import ResultFolder, StudyFile
 from lifelong_lb.studies.chosen import chosen_study, chosen_text
 from lifelong_lb.studies.cluster import Cluster
 from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.held_out import searched_combinations
+from lifelong_lb.studies.own_metrics import store_own_metrics
 from lifelong_lb.studies.searches import Searching, imported_optuna
-from lifelong_lb.studies.study import SECONDS_BETWEEN_CHECKPOINTS, Options, as_study, complete
+from lifelong_lb.studies.study import SECONDS_BETWEEN_CHECKPOINTS, Options, as_study, complete, reported
 from lifelong_lb.studies.trials import Rounds, TrialWatcher
 from lifelong_lb.studies.watching import Watcher
 
@@ -74,6 +75,8 @@ def tune_study(
     folder, told = Path(out).absolute(), watcher or Watcher()
     searches = searches_of(study)
     _search(Rounds(searches, folder / "tuning", options), _trials(study, trials), told)
+    trials_folder = ResultFolder(folder / "tuning")
+    store_own_metrics(trials_folder, collect(trials_folder))
     text = chosen_text(chosen_study(study, [search.chosen() for search in searches]))
     ResultFolder(folder).write_file("chosen.yaml", text)
     chosen = read_study(folder / "chosen.yaml")
@@ -82,8 +85,7 @@ def tune_study(
     with report.locked():  # a longer search may have chosen other settings than one before
         report.write_study(StudyFile.of(chosen))
     complete([chosen], report.path, options, told)
-    with report.locked():
-        return write_report(report)
+    return reported(report)
 
 
 def _search(rounds: Rounds, trials: int, watcher: Watcher) -> None:

@@ -8,6 +8,7 @@ QUOTED_CHARACTERS = 80
 """Most characters that a message quotes of anything."""
 
 _LAYOUT = {"\n", "\t"}
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 
 
 def encodable(text: str) -> str:
@@ -45,6 +46,23 @@ def printable(text: str, *, lines: bool = True) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c.isspace() and _harmless(c, lines) else _escaped(c) for c in text)
+
+
+def begins_like_a_formula(text: str) -> bool:
+    r"""Whether a spreadsheet would take a text for a formula when it opens a table.
+
+    Args:
+        text: content of a cell.
+
+    Returns:
+        True if its first character other than white space is one of ``= + - @`` (or their full-width forms), or it
+        begins with a tab or line break.
+
+    Example:
+        >>> [begins_like_a_formula(text) for text in ("=1+1", " -x", "\tx", "sam", "a=b")]
+        [True, True, True, False, False]
+    """
+    return text.lstrip()[:1] in _FORMULA or text[:1] in ("\t", "\r", "\n")
 
 
 def quoted(value: Any, limit: int = QUOTED_CHARACTERS) -> str:

@@ -1,7 +1,10 @@
 """Accuracies of other frameworks: read strictly, shown beside our runs, and paired with nothing."""
 
 import csv
+import os
 import re
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -231,3 +234,89 @@ def test_the_documented_script_writes_such_a_file(tmp_path, monkeypatch):
     runs, accuracy = read_matrices("mammoth.csv")
     assert accuracy["accuracy"].tolist() == pytest.approx([0.991, 0.762, 0.984, 0.615, 0.839, 0.978])
     assert runs["forgetting"].tolist() == pytest.approx([((0.991 - 0.615) + (0.984 - 0.839)) / 2])
+
+
+RUN = ["run", *HEADER]
+
+
+def refused(path, message):
+    """A short message, within a few seconds and megabytes."""
+    began = time.perf_counter()
+    tracemalloc.start()
+    with pytest.raises(UserError, match=message) as told:
+        read_matrices(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert time.perf_counter() - began < 20
+    assert peak < 300e6
+    assert len(str(told.value)) < 1000 + len(str(path))
+    assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize("number", ["300000000", "1e300", "1000000", "1000", "9" * 5000, "1e400", "inf"])
+@pytest.mark.parametrize("column", ["trained", "evaluated"])
+def test_more_experiences_than_any_stream_has_are_refused(tmp_path, number, column):
+    rows = changed(3, column, number)
+    reason = "a whole number >= 0" if number in ("1e400", "inf") or len(number) > 4000 else "at most 999"
+    refused(written(tmp_path / "other.csv", rows), f"line 3: {column} must be {reason}; got")
+
+
+def test_missing_accuracies_are_counted(tmp_path):
+    refused(
+        written(tmp_path / "other.csv", [[*LABELS, 0, 999, 0, 0.5]]),
+        r"trained 999: on 1, 2, .*, 20 and 979 more \(experiences are numbered from 0\)",
+    )
+
+
+@pytest.mark.parametrize("seed", ["4294967296", "1e300", "-1", "1e400", "9" * 5000])
+def test_seeds_are_those_of_a_study(tmp_path, seed):
+    refused(written(tmp_path / "other.csv", changed(2, "seed", seed)), "line 2: seed must be ")
+
+
+@pytest.mark.parametrize("column", [*HEADER[:4], "run"])
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [("x" * 201, "at most 200 printable"), ("a\x1b[2J", "printable"), ("a\0b", "printable"), ("a\u202eb", "printable")],
+)
+def test_labels_are_lines_of_limited_length(tmp_path, column, label, message):
+    row = dict(zip(RUN, ["a", *matrix()[0]], strict=True)) | {column: label}
+    refused(written(tmp_path / "other.csv", [list(row.values())], RUN), f"line 2: {column} must be .*{message}")
+
+
+def test_a_field_of_any_size_is_refused(tmp_path):
+    refused(written(tmp_path / "other.csv", changed(2, "rule", "x" * 200_000)), r"cannot be read \(field larger than")
+    refused(
+        written(tmp_path / "other.csv", matrix(), ["x" * 200_000, *HEADER[1:]]), r"cannot be read \(field larger than"
+    )
+    refused(written(tmp_path / "other.csv", matrix(), ["x" * 100_000, *HEADER[1:]]), "lacks the column 'stream'")
+    refused(written(tmp_path / "other.csv", [], [f"c{i}" for i in range(500_000)]), "lacks .*more")
+    refused(written(tmp_path / "other.csv", [], ["\x1b]0;x\x07", "b"]), r"its columns: \\x1b\]0;x\\x07, b")
+
+
+@pytest.mark.parametrize("column", HEADER)
+def test_a_column_that_is_there_twice_is_refused(tmp_path, column):
+    refused(written(tmp_path / "other.csv", [], [*HEADER, column, column]), f"has the column '{column}' 3 times")
+    rows = [[*row, 1, 2] for row in matrix()]
+    assert len(read_matrices(written(tmp_path / "other.csv", rows, [*HEADER, "more", "more"]))[0]) == 1
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "fifo.csv")
+    refused(tmp_path / "fifo.csv", r"cannot be read \(fifo.csv is not a regular file\)")
+    refused(tmp_path, r"cannot be read \(")
+    refused(Path("/dev/zero"), r"cannot be read \(zero is not a regular file\)")
+    with (tmp_path / "huge.csv").open("wb") as file:
+        file.truncate(2**32)
+    refused(tmp_path / "huge.csv", r"cannot be read \(huge.csv is larger than 64 MiB\)")
+    (tmp_path / "latin.csv").write_bytes(",".join(HEADER).encode() + b"\ncaf\xe9")
+    refused(tmp_path / "latin.csv", r"cannot be read \(not UTF-8: byte 76\)")
+
+
+def test_many_streams_of_other_names_take_no_time(tmp_path, beside):
+    folder, _ = beside
+    rows = [[f"stream {i}", *LABELS[1:], 0, 0, 0, 0.5] for i in range(3000)]
+    began = time.perf_counter()
+    found = with_imported(collect_all([folder]), [written(tmp_path / "many.csv", rows)])
+    assert time.perf_counter() - began < 30
+    assert len(found.problems) < 10
+    assert found.problems[-1].endswith("2997 more streams are none of the folders'")

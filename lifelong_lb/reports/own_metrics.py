@@ -1,0 +1,118 @@
+"""Metrics of a user's own: those stored with runs, and those registered in this process. Nothing is imported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lifelong_lb.config import UserError
+from lifelong_lb.config.errors import listed_names
+from lifelong_lb.config.importing import is_imported
+from lifelong_lb.evaluation import ADDED_METRICS, STORED_METRICS, AccuracyMatrix, Described
+from lifelong_lb.evaluation.extending import is_free_name
+from lifelong_lb.reports.usable import listed
+from lifelong_lb.reports.wording import plural
+from lifelong_lb.store import OwnMetric, ResultFolder, RunRecord, StudyFile, description, read_own_metrics
+
+
+@dataclass(frozen=True)
+class OwnMetrics:
+    """Metrics of a user's own, of all done runs of a folder.
+
+    Attributes:
+        values: run id to metric to number, NaN where undefined.
+        reasons: run id to metric to why it is undefined.
+        problems: sentences about what is undefined by a fault of the metric, and about what is not stored.
+    """
+
+    values: dict[str, dict[str, float]] = field(default_factory=dict)
+    reasons: dict[str, dict[str, str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def names(self) -> list[str]:
+        """Metrics of any run, in the order of the runs.
+
+        Returns:
+            Names, each once.
+        """
+        return list(dict.fromkeys(name for own in self.values.values() for name in own))
+
+
+def evaluated(record: RunRecord) -> dict[str, OwnMetric]:
+    """The metrics registered in this process, for a done run.
+
+    Args:
+        record: what the run left behind.
+
+    Returns:
+        Metrics by name.
+    """
+    matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
+    found = {}
+    for name, metric in ADDED_METRICS.items():
+        outcome = metric.outcome(matrix)
+        found[name] = OwnMetric(
+            value=None if outcome.reason else outcome.value,
+            title=description(metric.title),
+            formula=description(metric.formula),
+            source=description(metric.source),
+            higher_is_better=bool(metric.higher_is_better),
+            reason=description(outcome.reason),
+            failed=outcome.failed,
+        )
+    return found
+
+
+def collect_own_metrics(folder: ResultFolder, study: StudyFile, records: Mapping[str, RunRecord]) -> OwnMetrics:
+    """Evaluate the metrics registered in this process; read the others as they were stored when the runs were made.
+
+    Args:
+        folder: the result folder.
+        study: its study.
+        records: the records by run id.
+
+    Returns:
+        What was found.
+    """
+    found, unstored = OwnMetrics(), []
+    faults: dict[str, list[str]] = {}
+    for run, record in records.items():
+        if record.status != "done":
+            continue
+        try:
+            stored = read_own_metrics(folder.run_path(run))
+        except UserError as error:
+            found.problems.append(f"run {run}: its own metrics are left out, they are damaged ({error})")
+            stored = {}
+        unstored += [run] if stored is None else []
+        others = {name: metric for name, metric in (stored or {}).items() if is_free_name(name)}
+        metrics = {**others, **evaluated(record)}
+        found.values[run] = {name: metric.number for name, metric in metrics.items()}
+        reasons = {name: metric.reason for name, metric in metrics.items() if metric.reason}
+        found.reasons.update({run: reasons} if reasons else {})
+        for name, metric in metrics.items():
+            if metric.failed:
+                faults.setdefault(metric.reason, []).append(run)
+            if name not in ADDED_METRICS:
+                STORED_METRICS[name] = described(metric)
+    for reason, runs in faults.items():
+        found.problems.append(f"{reason} ({len(runs)} {plural('run', len(runs))}: {listed(runs)})")
+    unknown = [origin for origin in study.study.imports if not is_imported(origin)]
+    if unstored and unknown:
+        found.problems.append(
+            f"metrics of your own are not stored with {len(unstored)} {plural('run', len(unstored))}; if "
+            f"{listed_names(unknown)} has some, lifelong-lb report --imports FILE runs that file and computes them"
+        )
+    return found
+
+
+def described(metric: OwnMetric) -> Described:
+    """What tables say of a metric whose function is not known here.
+
+    Args:
+        metric: as stored.
+
+    Returns:
+        Its description.
+    """
+    return Described(
+        title=metric.title, formula=metric.formula, source=metric.source, higher_is_better=metric.higher_is_better
+    )

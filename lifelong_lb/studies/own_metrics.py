@@ -1,0 +1,29 @@
+"""Storing a user's own metrics with the runs of a study, so that reports need not import anything."""
+
+from lifelong_lb.config import UserError
+from lifelong_lb.evaluation import ADDED_METRICS
+from lifelong_lb.reports import Results
+from lifelong_lb.reports.own_metrics import evaluated
+from lifelong_lb.store import ResultFolder, read_own_metrics, write_own_metrics
+
+
+def store_own_metrics(folder: ResultFolder, results: Results) -> None:
+    """Evaluate the metrics registered in this process for all done runs, and store them with the runs.
+
+    Args:
+        folder: the result folder.
+        results: its results.
+    """
+    if not ADDED_METRICS and not (results.study and results.study.study.imports):
+        return
+    for run, record in results.records.items():
+        if record.status != "done":
+            continue
+        path = folder.run_path(run)
+        try:
+            stored = read_own_metrics(path)
+        except UserError:  # damaged, and written again
+            stored = None
+        metrics = {**(stored or {}), **evaluated(record)}
+        if metrics != stored:
+            write_own_metrics(path, metrics)

@@ -1,0 +1,86 @@
+"""Run ids from a file look like ours, or they become no path."""
+
+import json
+
+import pandas as pd
+import pytest
+from reports.folders import TWO, make, two_experiences
+
+from lifelong_lb import UserError, load_confusion, load_results
+from lifelong_lb.reports import collect, read_matrices, with_imported, write_report
+from lifelong_lb.store import ResultFolder, folder_status
+
+STRANGE = [
+    "../../x",
+    "/etc",
+    "..",
+    ".",
+    "",
+    "a\0b",
+    "A" * 12,
+    "0" * 13,
+    "x" * 10_000,
+    "0123456789a*",
+    "\x1b[2J",
+    "０" * 12,
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return make(tmp_path / "out", TWO, lambda labels, seed: two_experiences(0.9, 0.8, 0.5 + 0.1 * seed))
+
+
+@pytest.mark.parametrize("run", [*STRANGE, 12, None, ["0" * 12]])
+@pytest.mark.parametrize("read", [load_results, load_confusion, lambda path: folder_status(ResultFolder(path))])
+def test_a_study_that_names_others_is_damaged(folder, run, read):
+    raw = json.loads(folder.study_path.read_text())
+    raw["runs"][0]["run"] = run
+    folder.study_path.write_text(json.dumps(raw))
+    with pytest.raises(UserError, match=r"damaged \(.*a run id must be 12 hexadecimal digits; got") as told:
+        read(folder.path)
+    assert len(str(told.value)) < 400
+    assert str(told.value).isprintable()
+
+
+def test_a_result_cannot_say_that_it_is_another_run(folder, tmp_path):
+    run, other = collect(folder).runs["run"][:2]
+    result = json.loads((folder.run_path(run) / "result.json").read_text())
+    replaced = {
+        "run": "../../x",
+        "config": {},
+        "environment": {"torch": "9"},
+        "accuracy": [[0, 0, 1.0]],
+        "traceback": "x",
+    }
+    (folder.run_path(run) / "result.json").write_text(json.dumps({**result, **replaced}))
+    record = folder.read_run(run)
+    assert record.run == run
+    assert record.environment["torch"] == "2.6.0"
+    assert len(record.accuracy) == 3
+    assert record.traceback == ""
+
+
+@pytest.mark.parametrize("run", [run for run in STRANGE if not run.isalnum() or len(run) > 80])
+def test_no_path_leads_out_of_the_folder_of_the_runs(folder, run):
+    with pytest.raises(UserError, match="a run id must be letters, digits, - and _; got"):
+        folder.run_path(run)
+
+
+def test_tables_without_runs_may_name_ours_and_imported_ones_alone(folder, tmp_path):
+    write_report(folder)
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    for name in ("results", "accuracy"):
+        frame = pd.read_csv(folder.path / f"{name}.csv")
+        frame["run"] = frame["run"].replace(frame["run"].iloc[0], "../../x")
+        frame.to_csv(tables / f"{name}.csv", index=False)
+    with pytest.raises(UserError, match=r"results\.csv: a run id must be 12 hexadecimal digits; got '\.\./\.\./x'"):
+        load_results(tables)
+    row = {"run": "../../x", "stream": "split-digits", "strategy": "n", "rule": "r", "base_optimizer": "o", "seed": 0}
+    entries = [{**row, "trained": i, "evaluated": j, "accuracy": 0.5} for i, j in ((0, 0), (1, 0), (1, 1))]
+    pd.DataFrame(entries).to_csv(tmp_path / "other.csv", index=False)
+    assert read_matrices(tmp_path / "other.csv")[0]["run"].tolist() == ["../../x"]
+    both = ResultFolder(tmp_path / "both")
+    write_report(both, with_imported(collect(folder), [tmp_path / "other.csv"]))
+    assert "../../x" in set(write_report(both).runs["run"])  # which no file is looked for by
