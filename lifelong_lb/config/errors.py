@@ -1,7 +1,9 @@
 """The one error a user's mistake leads to, and the help that goes with it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+
+from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortened
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("learning_rate", "learningrate", "step_size", "eta", "alpha"), ("lr",)),
@@ -19,6 +21,30 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("hidden_sizes", "layers"), ("hidden",)),
 }
 """What other programs call a setting, and what it may be called here; the first that the entry at hand has counts."""
+
+COMMAND_LINE: dict[str, str] = {
+    **dict.fromkeys(("device", "gpu", "gpus", "cuda"), "--device cuda"),
+    **dict.fromkeys(("workers", "num_workers", "n_workers", "jobs", "n_jobs"), "--workers 4"),
+    **dict.fromkeys(("out", "output", "out_dir", "output_dir", "results"), "--out results/first"),
+    **dict.fromkeys(("data", "data_dir", "data_root"), "--data DIR"),
+    "executor": "--executor slurm",
+    "download": "--download",
+    "retry": "--retry failed",
+    **dict.fromkeys(("timeout", "time_limit"), "--timeout 2h"),
+    **dict.fromkeys(("checkpoint_every", "checkpoint", "checkpoints"), "--checkpoint-every 60"),
+    **dict.fromkeys(("logger", "loggers"), "--logger tensorboard"),
+    "slurm": "--slurm partition=gpu",
+    "runs_per_job": "--runs-per-job 4",
+    "gpus_per_run": "--gpus-per-run 0.5",
+    "json": "--json",
+    "estimate": "--estimate",
+}
+"""What may be looked for in a study file and is an option of the command line, with an example."""
+
+MOST_COMPARED = 1000
+"""Most known names among which the closest one is looked for."""
+MOST_NAMED = 60
+"""Most known names that a message lists."""
 
 
 class UserError(ValueError):
@@ -49,11 +75,58 @@ def unknown_name(what: str, came: object, known: Iterable[str]) -> str:
         "unknown key 'learning_rate'; did you mean 'lr'? (known: name, lr, nesterov)"
         >>> unknown_name("key", "x", ["rho"])
         "unknown key 'x' (known: rho)"
+        >>> unknown_name("key", "device", ["rho"])
+        "unknown key 'device': a study file does not say how its runs are done; use the option --device cuda"
     """
     names = list(known)
-    meant = [name for name in SYNONYMS.get(str(came).lower().replace("-", "_"), ()) if name in names]
-    spelt = {name.replace("+", "p"): name for name in names}
-    near = get_close_matches(str(came).lower().replace("_", "-").replace("+", "p"), spelt, n=1, cutoff=0.5)
-    meant += [spelt[name] for name in near]
+    word = (came if isinstance(came, str) else quoted(came))[: QUOTED_CHARACTERS + 1].lower()
+    option = COMMAND_LINE.get(word.replace("-", "_")) if what == "key" else None
+    if option is not None:
+        return f"unknown key {quoted(came)}: a study file does not say how its runs are done; use the option {option}"
+    meant = [name for name in SYNONYMS.get(word.replace("-", "_"), ()) if name in names]
+    spelt = {name.replace("+", "p"): name for name in names[:MOST_COMPARED]}
+    near = closest(word.replace("_", "-").replace("+", "p"), list(spelt), cutoff=0.5)
+    meant += [] if near is None else [spelt[near]]
     hint = f"; did you mean '{meant[0]}'?" if meant else ""
-    return f"unknown {what} {came!r}{hint} (known: {', '.join(names)})"
+    return f"unknown {what} {quoted(came)}{hint} (known: {listed_names(names)})"
+
+
+def closest(word: str, names: Sequence[str], cutoff: float = 0.6) -> str | None:
+    """The name that a word is most similar to, in bounded time.
+
+    Args:
+        word: what came.
+        names: what could have been meant; of many, only the first :data:`MOST_COMPARED` are looked at.
+        cutoff: least similarity, 0 to 1, as for :func:`difflib.get_close_matches`.
+
+    Returns:
+        The name; None if none is similar, or the word is longer than a message quotes.
+
+    Example:
+        >>> closest("colour", ["color", "size"])
+        'color'
+    """
+    if len(word) > QUOTED_CHARACTERS:
+        return None
+    short = [name for name in names[:MOST_COMPARED] if len(name) <= QUOTED_CHARACTERS]
+    return next(iter(get_close_matches(word, short, n=1, cutoff=cutoff)), None)
+
+
+def listed_names(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Names for a message, each cut to what a message quotes, and only so many of them.
+
+    Args:
+        names: any names.
+        most: how many of them.
+
+    Returns:
+        One line.
+
+    Example:
+        >>> listed_names(["a", "b"])
+        'a, b'
+        >>> listed_names([str(i) for i in range(1000)])[-20:]
+        '58, 59, and 940 more'
+    """
+    shown = [shortened(printable(name[: QUOTED_CHARACTERS + 1], lines=False)) for name in names[:most]]
+    return ", ".join(shown + [f"and {len(names) - most} more"] * (len(names) > most))

@@ -13,12 +13,14 @@ from pydantic import create_model
 
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.fields import Settings
+from lifelong_lb.config.hooks import check_forward, check_hooks
 from lifelong_lb.config.importing import MAIN, load_origin, origin_of
 from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.signature import settings_of
 from lifelong_lb.config.strategies import NOT_OFFERED, STRATEGY_ENTRIES, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, OwnImages, Scenario, StreamEntry
+from lifelong_lb.untrusted import quoted
 
 Factory = Callable[..., Any]
 F = TypeVar("F", bound=Factory)
@@ -228,6 +230,10 @@ def _register(
     def add(factory: F) -> F:
         origin = origin_of(factory)
         _check_name(kind, name, origin)
+        if isinstance(factory, type) and kind == "rule":
+            check_hooks(factory, f"rule {name}", must_override=True)
+        elif isinstance(factory, type) and kind == "model":
+            check_forward(factory, f"model {name}")
         settings = settings_of(factory, f"{kind} {name}", given=given, needed=needed, taken=_taken(base, needed))
         namespace = {"__module__": __name__, "__reduce__": _reduce, **(traits or {})}
         traced: Any = types.new_class(f"{name}-base", (base,), exec_body=lambda body: body.update(namespace))
@@ -246,7 +252,7 @@ def _add(extension: Extension) -> None:
 
 def _check_name(kind: str, name: str, origin: str) -> None:
     if not name or any(c.isspace() or c in ".,:=[]{}" for c in name):
-        raise UserError(f"a {kind} needs a name without blanks and punctuation, such as half-sam; got {name!r}")
+        raise UserError(f"a {kind} needs a name without blanks and punctuation, such as half-sam; got {quoted(name)}")
     earlier = EXTENSIONS.get((kind, name))
     if earlier is not None and (earlier.factory is None or origin in (earlier.origin, MAIN)):
         return

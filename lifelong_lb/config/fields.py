@@ -2,10 +2,12 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+from lifelong_lb.untrusted import quoted
 
 
 def _no_bool(value: Any) -> Any:
@@ -45,24 +47,24 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: _plain(item) for key, item in value.items()}
-    raise ValueError(f"must hold texts, finite numbers, true, false, null, lists and mappings; got {value!r}")
+    raise ValueError(f"must hold texts, finite numbers, true, false, null, lists and mappings; got {quoted(value)}")
 
 
 def _dotted_name(value: Any) -> Any:
     parts = value.split(".") if isinstance(value, str) else []
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
-        raise ValueError(f"must be the dotted name of a class, such as torch.optim.Adagrad; got {value!r}")
+        raise ValueError(f"must be the dotted name of a class, such as torch.optim.Adagrad; got {quoted(value)}")
     return value
 
 
 def _place(value: Any) -> Any:
     if not isinstance(value, str) or not is_plain_text(value):
-        raise ValueError(f"must be the path of a folder, or of an .npz file; got {value!r}")
+        raise ValueError(f"must be the path of a folder, or of an .npz file; got {quoted(value)}")
     return value
 
 
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-Int = Annotated[int, BeforeValidator(_no_bool)]
+Int = Annotated[int, BeforeValidator(_no_bool), Field(ge=-(2**53), le=2**53)]
 NonNegative = Annotated[Float, Field(ge=0)]
 Positive = Annotated[Float, Field(gt=0)]
 Fraction = Annotated[Float, Field(ge=0, lt=1)]
@@ -98,7 +100,7 @@ def is_plain_text(text: str) -> bool:
 
 def _label(value: Any) -> Any:
     if value is not None and not (isinstance(value, str) and is_plain_text(value)):
-        raise ValueError(f"must be a text of printable characters; got {ascii(value)}")
+        raise ValueError(f"must be a text of printable characters; got {quoted(value)}")
     return value
 
 
@@ -128,3 +130,17 @@ class Entry(Settings):
             A mapping of plain JSON values.
         """
         return self.model_dump(mode="json", exclude={"label"})
+
+    def key(self) -> Hashable:
+        """The identity as a key of a dictionary.
+
+        Returns:
+            What is equal for entries whose identity is equal, and for no others.
+        """
+        return _hashable(self.identity())
+
+
+def _hashable(value: Any) -> Hashable:
+    if isinstance(value, Mapping):
+        return frozenset((key, _hashable(item)) for key, item in value.items())
+    return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value

@@ -6,6 +6,7 @@ from lifelong_lb.config.boundaries import Problem
 from lifelong_lb.config.optimizers import OptimizerEntry
 from lifelong_lb.config.rules import RuleEntry
 from lifelong_lb.config.strategies import StrategyEntry
+from lifelong_lb.untrusted import quoted
 
 ACTS: dict[str, Callable[[RuleEntry], bool]] = {
     "penalty": lambda rule: rule.most_gradients() > 1,
@@ -35,7 +36,7 @@ def idle_choices(
                 yield (
                     f"strategies[{place}].{field}",
                     f"says what a rule's further passes do, and no rule of the study takes any ({_named(rules)}); "
-                    f"leave it out, or add a rule such as sam; got {value!r}",
+                    f"leave it out, or add a rule such as sam; got {quoted(value)}",
                 )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from lifelong_lb.config.fields import AtLeastOne, Fraction, PlainValues, Settings
+from lifelong_lb.untrusted import quoted
 
 Head = Literal["auto", "single", "masked", "multi", "growing"]
 HEADS_OF_SCENARIO: dict[str, tuple[str, ...]] = {
@@ -107,7 +108,7 @@ class Timm(ModelEntry):
     def _keywords(cls, settings: dict[str, Any]) -> dict[str, Any]:
         bad = next((key for key in settings if key in _SET_ELSEWHERE or not key.isidentifier()), None)
         if bad is not None:
-            raise ValueError(f"must have words other than {', '.join(_SET_ELSEWHERE)} as keys; got {bad!r}")
+            raise ValueError(f"must have words other than {', '.join(_SET_ELSEWHERE)} as keys; got {quoted(bad)}")
         return settings
 
 

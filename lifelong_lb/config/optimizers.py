@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from lifelong_lb.config.fields import AtLeastOne, DottedName, Entry, Fraction, NonNegative, PlainValues, Positive
 from lifelong_lb.config.schedules import Schedule
+from lifelong_lb.untrusted import quoted
 
 
 class OptimizerEntry(Entry):
@@ -115,10 +116,10 @@ class External(OptimizerEntry):
         keywords = [*self.settings, *self.classes]
         bad = next((key for key in keywords if not key.isidentifier() or key == "params"), None)
         if bad is not None:
-            raise ValueError(f"must have words other than params as keys of settings and classes; got {bad!r}")
+            raise ValueError(f"must have words other than params as keys of settings and classes; got {quoted(bad)}")
         both = [key for key in self.settings if key in self.classes]
         if both:
-            raise ValueError(f"must have {both[0]!r} in settings or in classes, not in both")
+            raise ValueError(f"must have {quoted(both[0])} in settings or in classes, not in both")
         return self
 
     @property

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lifelong_lb.config.errors import UserError
+from lifelong_lb.config.errors import UserError, listed_names
 from lifelong_lb.config.places import LocatedList, LocatedMapping
 from lifelong_lb.config.yaml_file import parse_yaml
+from lifelong_lb.untrusted import printable, quoted, shortened
 
 
 def override(raw: dict[str, Any], assignment: str, defaults: Mapping[str, Any], axes: Sequence[str]) -> None:
@@ -24,8 +25,8 @@ def override(raw: dict[str, Any], assignment: str, defaults: Mapping[str, Any], 
     path, equals, text = assignment.partition("=")
     keys = path.strip().split(".")
     if not equals or not all(keys):
-        raise UserError(f"--set needs key=value, such as train.batch_size=64; got {assignment!r}")
-    option, key = f"--set {assignment}", keys[0]
+        raise UserError(f"--set needs key=value, such as train.batch_size=64; got {quoted(assignment)}")
+    option, key = f"--set {shortened(printable(assignment, lines=False))}", keys[0]
     inner = raw.get(key, defaults.get(key, {}))
     if len(keys) > 1 and isinstance(inner, str) and (key == "model" or (key in axes and keys[1] in ("0", inner))):
         inner = {"name": inner} if key == "model" else [inner]
@@ -63,7 +64,7 @@ def _index(items: Sequence[Any], key: str, option: str, called: str, axis: bool)
             return found[0]
         if found:
             numbers = ", ".join(f"{called}.{index}" for index in found)
-            raise UserError(f"{option}: several of '{called}' are called {key!r}: say one of {numbers}")
+            raise UserError(f"{option}: several of '{called}' are called {quoted(key)}: say one of {numbers}")
     if key.isdecimal() and int(key) < len(items):
         return int(key)
     known = [f"{called}.{(_called(item) or [str(index)])[0] if axis else index}" for index, item in enumerate(items)][
@@ -71,7 +72,7 @@ def _index(items: Sequence[Any], key: str, option: str, called: str, axis: bool)
     ]
     raise UserError(
         f"{option}: '{called}' is not a mapping in the study file; set {called} as a whole, or one of its items by "
-        f"number{' or by what it is called' if axis else ''} (known: {', '.join(known)})"
+        f"number{' or by what it is called' if axis else ''} (known: {listed_names(known)})"
     )
 
 

@@ -8,12 +8,16 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.config.fields import AtLeastOne, Entry, Float, Settings, WholeNumber
-from lifelong_lb.config.labels import axis_labels
+from lifelong_lb.config.labels import axis_labels, seeds_in_words
 from lifelong_lb.config.metrics import ADDED, LEAST_EXPERIENCES
 from lifelong_lb.config.parse import Problems, parse_settings
+from lifelong_lb.untrusted import quoted, shortened
 
 TUNED_AXES = ("strategies", "rules", "optimizers")
 """Grid axes whose entries may be searched."""
+
+MOST_CHOICES = 10_000
+"""Most choices that all search spaces of a study list together."""
 
 Value = bool | int | float | str
 E = TypeVar("E", bound=Entry)
@@ -59,7 +63,7 @@ Space = Annotated[
 
 def _all_different(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(seeds)) < len(seeds):
-        raise ValueError(f"must differ from each other; got {list(seeds)}")
+        raise ValueError(f"must differ from each other; got {quoted(list(seeds))}")
     return seeds
 
 
@@ -145,7 +149,7 @@ def altered(entry: E, settings: Mapping[str, Value], path: str, problems: Proble
     """
     fixed = sorted({"name", "label"} & set(settings))
     if fixed:
-        problems.add(path, f"must hold hyper-parameters; got {fixed[0]!r}")
+        problems.add(path, f"must hold hyper-parameters; got {quoted(fixed[0])}")
         return None
     return parse_settings(type(entry), {**entry.model_dump(), **settings}, path, problems)
 
@@ -180,7 +184,7 @@ _SUCH_AS = "such as {rho: {low: 0.01, high: 0.5, log: true}} or {k: [2, 5, 10]}"
 def _spaces(value: Any, path: str, problems: Problems) -> dict[str, Space]:
     """What is searched of an entry."""
     if not isinstance(value, Mapping) or not value:
-        problems.add(path, f"needs hyper-parameters to search, {_SUCH_AS}; got {value!r}"[:200])
+        problems.add(path, f"needs hyper-parameters to search, {_SUCH_AS}; got {quoted(value)}")
         return {}
     found = {str(key): _space(space, f"{path}.{key}", problems) for key, space in value.items()}
     return {key: space for key, space in found.items() if space is not None}
@@ -191,16 +195,16 @@ def _space(value: Any, path: str, problems: Problems) -> Space | None:
     if isinstance(value, Mapping):
         return parse_settings(Range, value, path, problems)
     if not isinstance(value, list | tuple):
-        problems.add(path, f"must be a list of choices, or a mapping with low and high; got {value!r}"[:200])
+        problems.add(path, f"must be a list of choices, or a mapping with low and high; got {quoted(value)}")
         return None
     told = len(problems.found)
     bad = next((i for i, choice in enumerate(value) if not _is_value(choice)), None)
     if bad is not None:
-        problems.add(f"{path}[{bad}]", f"must be a number, a word, true or false; got {value[bad]!r}"[:200])
+        problems.add(f"{path}[{bad}]", f"must be a number, a word, true or false; got {quoted(value[bad])}")
     elif len(value) < 2:
-        problems.add(path, f"needs two choices or more; got {list(value)}")
+        problems.add(path, f"needs two choices or more; got {quoted(list(value))}")
     elif len({(type(choice), choice) for choice in value}) < len(value):
-        problems.add(path, f"needs choices that differ from each other; got {list(value)}")
+        problems.add(path, f"needs choices that differ from each other; got {quoted(list(value))}")
     return tuple(value) if len(problems.found) == told else None
 
 
@@ -235,21 +239,28 @@ def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Prob
     if shared:
         problems.add(
             "tuning.held_out.seeds",
-            f"must not be among the study's seeds {list(parts['seeds'])}, which are reported; got {shared[0]} in both",
+            f"must not be among the study's seeds {seeds_in_words(parts['seeds'])}, which are reported; "
+            f"got {shared[0]} in both",
         )
     _check_metric(tuning, parts, problems)
     if any(stream.evaluate == "validation" for stream in parts["streams"]):
         problems.add("tuning", "needs streams that are evaluated on their test part; it holds images out by itself")
-    called = [label for axis in TUNED_AXES for label in axis_labels(parts[axis], axis)]
+    choices = sum(len(space) for own in tuning.search.values() for space in own.values() if isinstance(space, tuple))
+    if choices > MOST_CHOICES:
+        problems.add("tuning.search", f"must list at most {MOST_CHOICES:,} choices altogether; got {choices:,}")
+        return
+    entries: dict[str, list[Entry]] = {}
+    for axis in TUNED_AXES:
+        for label, entry in zip(axis_labels(parts[axis], axis), parts[axis], strict=True):
+            entries.setdefault(label, []).append(entry)
     for label, spaces in tuning.search.items():
         path = f"tuning.search.{label}"
-        if called.count(label) != 1:
-            several = f"names several entries ({label}): give them labels"
-            problems.add(path, several if label in called else unknown_name("entry", label, dict.fromkeys(called)))
+        if len(entries.get(label, ())) != 1:
+            several = f"names several entries ({shortened(label)}): give them labels"
+            problems.add(path, several if label in entries else unknown_name("entry", label, entries))
         else:
-            entry = _named(label, parts)
             for key, space in spaces.items():
-                _check_space(entry, key, space, f"{path}.{key}", problems)
+                _check_space(entries[label][0], key, space, f"{path}.{key}", problems)
 
 
 def _check_space(entry: Entry, key: str, space: Range | Choices, path: str, problems: Problems) -> None:
@@ -263,15 +274,8 @@ def _check_space(entry: Entry, key: str, space: Range | Choices, path: str, prob
         altered(entry, {key: value}, path, found)
         if found.found:
             hint = " (say whole: true)" if "whole number" in str(found.found[0]) and isinstance(space, Range) else ""
-            problems.add(path, f"cannot be {value!r}: {found.found[0].sentence}{hint}")
+            problems.add(path, f"cannot be {quoted(value)}: {found.found[0].sentence}{hint}")
             return
-
-
-def _named(label: str, parts: Mapping[str, Any]) -> Entry:
-    entries: dict[str, Entry] = {}
-    for axis in TUNED_AXES:
-        entries |= zip(axis_labels(parts[axis], axis), parts[axis], strict=True)
-    return entries[label]
 
 
 def check_chosen(chosen: Sequence[Chosen], parts: Mapping[str, Any], problems: Problems) -> None:
@@ -288,14 +292,16 @@ def check_chosen(chosen: Sequence[Chosen], parts: Mapping[str, Any], problems: P
         path = f"chosen[{index}]"
         for (axis, entries), label in zip(known.items(), one.at, strict=True):
             if label not in entries:
-                problems.add(path, f"must name entries of {axis} by the label they have; got {label!r}")
+                problems.add(path, f"must name entries of {axis} by the label they have; got {quoted(label)}")
         if one.at in seen:
-            problems.add(path, f"names {', '.join(one.at)} again")
+            problems.add(path, f"names {', '.join(map(shortened, one.at))} again")
         seen.add(one.at)
         own = {name: entries[name] for entries, name in zip(known.values(), one.at, strict=True) if name in entries}
         for label, settings in one.settings.items():
             if one.at[1:].count(label) != 1:
-                problems.add(f"{path}.settings", f"must name strategy, rule or optimizer of the entry; got {label!r}")
+                problems.add(
+                    f"{path}.settings", f"must name strategy, rule or optimizer of the entry; got {quoted(label)}"
+                )
             elif label in own:
                 altered(own[label], settings, f"{path}.settings.{label}", problems)
 

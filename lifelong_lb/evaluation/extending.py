@@ -1,5 +1,6 @@
 """Metrics of a user's own, computed and reported like ours."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -42,7 +43,7 @@ def metric(
         least_experiences: smallest T for which it is defined; below, and where an entry is missing, it is NaN.
 
     Returns:
-        A decorator.
+        A decorator, which raises a UserError for a name that is taken and for a function of other arguments.
     """
 
     def add(function: F) -> F:
@@ -52,6 +53,8 @@ def metric(
         if taken or not name.isidentifier():
             why = "there is one already" if taken else "it must be a word such as last_accuracy"
             raise UserError(f"a metric cannot be called {name!r}: {why}")
+
+        _check_takes_a_matrix(name, function)
 
         def needed(T: int) -> NDArray[np.bool_]:
             mask = np.tri(T, dtype=bool) if needs is None else np.zeros((T, T), dtype=bool)
@@ -79,3 +82,12 @@ def metric(
         return function
 
     return add
+
+
+def _check_takes_a_matrix(name: str, function: Callable[[Any], float]) -> None:
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        raise UserError(f"metric {name}: must be a function of the accuracy matrix alone ({error})") from None
+    except ValueError:  # a function of C without a signature
+        return

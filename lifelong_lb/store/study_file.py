@@ -8,6 +8,8 @@ from typing import Any
 from lifelong_lb.config import AXES, Entry, GridRun, RunConfig, Study, UserError, axis_labels, expand, parse_study
 from lifelong_lb.config.extending import EXTENSIONS, KINDS, stored_only
 from lifelong_lb.config.importing import load_installed, unloadable
+from lifelong_lb.config.runs import combinations, runs_of
+from lifelong_lb.untrusted import quoted
 
 SCHEMA = 1
 """Version of the result files' layout."""
@@ -56,7 +58,7 @@ class StudyFile:
         Returns:
             Its file.
         """
-        return cls(study, tuple(_place(run) for run in expand(study)))
+        return cls(study, tuple(_place(run) for run in runs_of(study, combinations(study))))
 
     def labels(self) -> dict[str, dict[str, str]]:
         """What the result files call each run.
@@ -123,24 +125,7 @@ class StudyFile:
         Raises:
             UserError: when a shared setting differs, or two entries would carry the same label.
         """
-        for key in SHARED:
-            stored, asked = getattr(self.study, key), getattr(study, key)
-            if key == "chosen" and stored != asked:
-                raise UserError("the folder holds a study with other chosen settings; choose another --out")
-            if stored != asked:
-                raise UserError(
-                    f"the folder holds a study with another {key}: {_difference(stored, asked)}; "
-                    "runs of one folder share it, so choose another --out"
-                )
-        merged: dict[str, list[Entry]] = {}
-        moved: dict[str, list[int]] = {}
-        for axis in AXES:
-            entries = list(getattr(study, axis))
-            moved[axis] = [_index_or_append(entries, entry) for entry in getattr(self.study, axis)]
-            merged[axis] = entries
-            axis_labels(entries, axis)
-        union = study.model_copy(update={axis: tuple(entries) for axis, entries in merged.items()})
-        union = union.model_copy(update={"imports": tuple(dict.fromkeys((*study.imports, *self.study.imports)))})
+        union, moved = united(self.study, study)
         newest = StudyFile.of(study).places
         known = {place.run for place in newest}
         older = tuple(
@@ -182,7 +167,7 @@ class StudyFile:
         if not isinstance(raw, dict) or "study" not in raw or "runs" not in raw:
             raise UserError(f"{source}: not a study file of lifelong_lb")
         if raw.get("schema") != SCHEMA:
-            raise UserError(f"{source}: written with layout {raw.get('schema')!r}; this version reads {SCHEMA}")
+            raise UserError(f"{source}: written with layout {quoted(raw.get('schema'))}; this version reads {SCHEMA}")
         try:
             places = tuple(
                 Place(str(r["run"]), int(r["seed"]), {axis: int(r[axis]) for axis in AXES}) for r in raw["runs"]
@@ -192,13 +177,52 @@ class StudyFile:
             seeds, skip = list(raw["study"]["seeds"]), bool(stored.get("skip_unsupported", False))
             _know_extensions(raw.get("extensions", {}), imports)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{source}: damaged ({error!r})") from None
+            raise UserError(f"{source}: damaged ({quoted(error)})") from None
         # the places say which pairs are meant: two studies may have met in this folder
         study = parse_study({**stored, "seeds": seeds, "skip_unsupported": True}, source, merged=True)
         file = cls(study.model_copy(update={"skip_unsupported": skip, "imports": imports}), places)
         if any(not 0 <= i < len(getattr(file.study, axis)) for p in places for axis, i in p.entries.items()):
             raise UserError(f"{source}: damaged (a run points to an entry that is not there)")
         return file
+
+
+def united(earlier: Study, study: Study) -> tuple[Study, dict[str, list[int]]]:
+    """The union of two studies that share a folder.
+
+    Args:
+        earlier: the study whose runs the folder holds.
+        study: the newer one, whose labels win.
+
+    Returns:
+        The union, and on each axis the indices that entries of the earlier study have in it.
+
+    Raises:
+        UserError: when a shared setting differs, or two entries would carry the same label.
+    """
+    for key in SHARED:
+        stored, asked = getattr(earlier, key), getattr(study, key)
+        if key == "chosen" and stored != asked:
+            raise UserError("the folder holds a study with other chosen settings; choose another --out")
+        if stored != asked:
+            raise UserError(
+                f"the folder holds a study with another {key}: {_difference(stored, asked)}; "
+                "runs of one folder share it, so choose another --out"
+            )
+    merged: dict[str, list[Entry]] = {}
+    moved: dict[str, list[int]] = {}
+    for axis in AXES:
+        entries = list(getattr(study, axis))
+        places = {entry.key(): index for index, entry in enumerate(entries)}
+        moved[axis] = []
+        for entry in getattr(earlier, axis):
+            index = places.setdefault(entry.key(), len(entries))
+            entries += [entry] * (index == len(entries))
+            moved[axis].append(index)
+        merged[axis] = entries
+        axis_labels(entries, axis)
+    union = study.model_copy(update={axis: tuple(entries) for axis, entries in merged.items()})
+    union = union.model_copy(update={"imports": tuple(dict.fromkeys((*study.imports, *earlier.imports)))})
+    return union, moved
 
 
 def _extensions(study: Study) -> dict[str, dict[str, dict[str, str]]]:
@@ -232,15 +256,7 @@ def _place(run: GridRun) -> Place:
     return Place(run.config.run_id, run.config.seed, run.entries)
 
 
-def _index_or_append(entries: list[Entry], entry: Entry) -> int:
-    identities = [other.identity() for other in entries]
-    if entry.identity() in identities:
-        return identities.index(entry.identity())
-    entries.append(entry)
-    return len(entries) - 1
-
-
 def _difference(stored: Any, asked: Any) -> str:
     old, new = stored.model_dump(mode="json"), asked.model_dump(mode="json")
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return ", ".join(f"{key} is {old.get(key)!r} there and {new.get(key)!r} here" for key in keys)
+    return ", ".join(f"{key} is {quoted(old.get(key))} there and {quoted(new.get(key))} here" for key in keys)

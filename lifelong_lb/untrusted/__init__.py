@@ -2,11 +2,12 @@
 
 from lifelong_lb.untrusted.files import MOST_BYTES, read_bytes, read_text
 from lifelong_lb.untrusted.json_text import DEEPEST, parse_json
-from lifelong_lb.untrusted.text import encodable, printable, quoted, shortened
+from lifelong_lb.untrusted.text import QUOTED_CHARACTERS, encodable, printable, quoted, shortened
 
 __all__ = [
     "DEEPEST",
     "MOST_BYTES",
+    "QUOTED_CHARACTERS",
     "encodable",
     "parse_json",
     "printable",

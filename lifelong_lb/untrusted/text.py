@@ -67,10 +67,7 @@ def quoted(value: Any, limit: int = QUOTED_CHARACTERS) -> str:
     """
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 512:
         return f"a whole number of {_digits(value)} digits"
-    if isinstance(value, str | bytes):
-        text = repr(value[: limit + 1])
-    else:
-        text = _SHORT.repr(value)
+    text = repr(value[: limit + 1]) if isinstance(value, str | bytes) else _SHORT.repr(value)
     return shortened(printable(text, lines=False), limit)
 
 
