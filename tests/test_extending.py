@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from avalanche.training.plugins import SupervisedPlugin
 from reports.folders import make, two_experiences
 from tiny import command
+from torch import nn
 from typer.testing import CliRunner
 
 from lifelong_lb import UserError, extend, load_results, measure_landscape, run_study
 from lifelong_lb.cli import app
 from lifelong_lb.config import RULE_ENTRIES, expand, importing, parse_study, read_study
 from lifelong_lb.config.extending import EXTENSIONS, KINDS
+from lifelong_lb.config.hooks import check_hooks
 from lifelong_lb.config.listing import listing
 from lifelong_lb.config.schema import study_schema
 from lifelong_lb.data import load_images
@@ -169,6 +172,60 @@ def test_functions_that_cannot_be_used_are_refused(function, message):
 def test_names_that_study_files_cannot_hold_are_refused(name):
     with pytest.raises(UserError, match="needs a name without blanks and punctuation"):
         extend.rule(name, gradients=2)(SAM)
+
+
+def _class(base, **body):
+    return type("Mine", (base,), {"__module__": __name__, **body})
+
+
+def _rule_with(name):
+    body = {name: lambda self, *arguments: None, "__init__": lambda self, passes: None}
+    extend.rule("mine-with-a-typo", gradients=2)(_class(SAM, **body))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("_further_pases", "_further_passes"),
+        ("further_passes", "_further_passes"),
+        ("_futher_passes", "_further_passes"),
+        ("load_first_point", "_load_first_point"),
+        ("before_fist_pass", "before_first_pass"),
+        ("synchronize", "synchronise"),
+        ("load_state_dicts", "load_state_dict"),
+        ("gradient_evaluation", "gradient_evaluations"),
+        ("keep_weights", "keeps_weights"),
+    ],
+)
+def test_misspelt_methods_of_rules_are_refused(name, meant):
+    with pytest.raises(UserError, match=f"mine-with-a-typo: nothing calls the method {name}; did you mean {meant}"):
+        _rule_with(name)
+
+
+def test_rules_that_override_nothing_are_refused():
+    with pytest.raises(UserError, match=r"nothing calls any of its methods \(climb\); it must override one"):
+        _rule_with("climb")
+
+
+def test_models_without_forward_are_refused():
+    body = {"forwrad": lambda self, x: x, "__init__": lambda self, image: None}
+    with pytest.raises(UserError, match="model mine: must have a method forward.* did you mean it by forwrad"):
+        extend.model("mine")(_class(nn.Module, **body))
+
+
+def test_misspelt_hooks_of_plugins_are_refused():
+    hook = {"before_trainig_iteration": lambda self, strategy, **kwargs: None}
+    with pytest.raises(UserError, match="nothing calls the method before_trainig_iteration; did you mean before_train"):
+        check_hooks(_class(SupervisedPlugin, **hook), "strategy mine: its plugin Mine")
+    helper = {"before_backward": lambda self, s, **kw: None, "before_backwards": lambda self: None, "own": print}
+    check_hooks(_class(SupervisedPlugin, **helper), "strategy mine: its plugin Mine")
+
+
+@pytest.mark.parametrize("function", [lambda: 0.0, lambda R, other: 0.0, lambda *, R: 0.0])
+def test_metrics_of_other_arguments_are_refused(function):
+    add = extend.metric("mine", formula="", source="", higher_is_better=True)
+    with pytest.raises(UserError, match="metric mine: must be a function of the accuracy matrix alone"):
+        add(function)
 
 
 def test_names_that_are_taken_are_refused():

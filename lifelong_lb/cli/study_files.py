@@ -32,7 +32,7 @@ def validate(
     if estimate:
         for line in lines_about_time(plan, at_a_time):
             show(line)
-    show(f"{study}: a valid study of {len(plan.runs)} run{'s' * (len(plan.runs) != 1)}")
+    show(f"{study}: a valid study of {plan.total:,} run{'s' * (plan.total != 1)}")
 
 
 @app.command(name="list")

@@ -22,6 +22,25 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 """What other programs call a setting, and what it may be called here; the first that the entry at hand has counts."""
 
+COMMAND_LINE: dict[str, str] = {
+    **dict.fromkeys(("device", "gpu", "gpus", "cuda"), "--device cuda"),
+    **dict.fromkeys(("workers", "num_workers", "n_workers", "jobs", "n_jobs"), "--workers 4"),
+    **dict.fromkeys(("out", "output", "out_dir", "output_dir", "results"), "--out results/first"),
+    **dict.fromkeys(("data", "data_dir", "data_root"), "--data DIR"),
+    "executor": "--executor slurm",
+    "download": "--download",
+    "retry": "--retry failed",
+    **dict.fromkeys(("timeout", "time_limit"), "--timeout 2h"),
+    **dict.fromkeys(("checkpoint_every", "checkpoint", "checkpoints"), "--checkpoint-every 60"),
+    **dict.fromkeys(("logger", "loggers"), "--logger tensorboard"),
+    "slurm": "--slurm partition=gpu",
+    "runs_per_job": "--runs-per-job 4",
+    "gpus_per_run": "--gpus-per-run 0.5",
+    "json": "--json",
+    "estimate": "--estimate",
+}
+"""What may be looked for in a study file and is an option of the command line, with an example."""
+
 MOST_COMPARED = 1000
 """Most known names among which the closest one is looked for."""
 MOST_NAMED = 60
@@ -56,9 +75,14 @@ def unknown_name(what: str, came: object, known: Iterable[str]) -> str:
         "unknown key 'learning_rate'; did you mean 'lr'? (known: name, lr, nesterov)"
         >>> unknown_name("key", "x", ["rho"])
         "unknown key 'x' (known: rho)"
+        >>> unknown_name("key", "device", ["rho"])
+        "unknown key 'device': a study file does not say how its runs are done; use the option --device cuda"
     """
     names = list(known)
     word = (came if isinstance(came, str) else quoted(came))[: QUOTED_CHARACTERS + 1].lower()
+    option = COMMAND_LINE.get(word.replace("-", "_")) if what == "key" else None
+    if option is not None:
+        return f"unknown key {quoted(came)}: a study file does not say how its runs are done; use the option {option}"
     meant = [name for name in SYNONYMS.get(word.replace("-", "_"), ()) if name in names]
     spelt = {name.replace("+", "p"): name for name in names[:MOST_COMPARED]}
     near = closest(word.replace("_", "-").replace("+", "p"), list(spelt), cutoff=0.5)
@@ -88,11 +112,12 @@ def closest(word: str, names: Sequence[str], cutoff: float = 0.6) -> str | None:
     return next(iter(get_close_matches(word, short, n=1, cutoff=cutoff)), None)
 
 
-def listed_names(names: Sequence[str]) -> str:
+def listed_names(names: Sequence[str], most: int = MOST_NAMED) -> str:
     """Names for a message, each cut to what a message quotes, and only so many of them.
 
     Args:
         names: any names.
+        most: how many of them.
 
     Returns:
         One line.
@@ -103,5 +128,5 @@ def listed_names(names: Sequence[str]) -> str:
         >>> listed_names([str(i) for i in range(1000)])[-20:]
         '58, 59, and 940 more'
     """
-    shown = [shortened(printable(name[: QUOTED_CHARACTERS + 1], lines=False)) for name in names[:MOST_NAMED]]
-    return ", ".join(shown + [f"and {len(names) - MOST_NAMED} more"] * (len(names) > MOST_NAMED))
+    shown = [shortened(printable(name[: QUOTED_CHARACTERS + 1], lines=False)) for name in names[:most]]
+    return ", ".join(shown + [f"and {len(names) - most} more"] * (len(names) > most))

@@ -13,6 +13,7 @@ from pydantic import create_model
 
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.fields import Settings, is_plain_text
+from lifelong_lb.config.hooks import check_forward, check_hooks
 from lifelong_lb.config.importing import MAIN, load_origin, origin_of
 from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
@@ -250,6 +251,10 @@ def _register(
     def add(factory: F) -> F:
         origin = origin_of(factory)
         _check_name(kind, name, origin)
+        if isinstance(factory, type) and kind == "rule":
+            check_hooks(factory, f"rule {name}", must_override=True)
+        elif isinstance(factory, type) and kind == "model":
+            check_forward(factory, f"model {name}")
         settings = settings_of(factory, f"{kind} {name}", given=given, needed=needed, taken=_taken(base, needed))
         namespace = {"__module__": __name__, "__reduce__": _reduce, **(traits or {})}
         traced: Any = types.new_class(f"{name}-base", (base,), exec_body=lambda body: body.update(namespace))

@@ -10,12 +10,15 @@ from lifelong_lb.config.parse import as_list
 from lifelong_lb.config.places import LocatedMapping
 from lifelong_lb.config.presets import PREFIX, preset_path
 from lifelong_lb.config.yaml_file import read_yaml
-from lifelong_lb.untrusted import quoted
+from lifelong_lb.untrusted import quoted, shortened
 
 EXTENDS = "extends"
 
+MOST_FILES = 100
+"""Most study files that one may extend, those that it extends in their turn included."""
 
-def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
+
+def read_extended(path: Path) -> LocatedMapping:
     """Read a study file and those that it extends, into one mapping without ``extends``.
 
     ``extends`` names a file, or a list of files of which a later one goes before an earlier one; paths are relative to
@@ -25,7 +28,6 @@ def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
 
     Args:
         path: the YAML file, or ``preset:NAME``.
-        chain: the files that led to this one.
 
     Returns:
         The mapping; it and what it holds know their files and lines.
@@ -33,9 +35,18 @@ def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
     Raises:
         UserError: when a file cannot be read, or extends itself.
     """
+    return _read(path, (), {})
+
+
+def _read(path: Path, chain: tuple[Path, ...], known: dict[Path, LocatedMapping]) -> LocatedMapping:
+    """Read a study file, those that it extends once each: ``chain`` led to it, ``known`` are those read before."""
     if str(path).startswith(PREFIX):
         path = preset_path(str(path).removeprefix(PREFIX))
+    if path in known:
+        return known[path]
     chain = (*chain, path)
+    if len(known) + len(chain) > MOST_FILES:
+        raise UserError(f"{chain[0]}: {EXTENDS} more than {MOST_FILES - 1} study files")
     try:
         own = read_yaml(path)
     except UserError as error:
@@ -53,10 +64,14 @@ def read_extended(path: Path, chain: tuple[Path, ...] = ()) -> LocatedMapping:
             )
         base = _base(path, name, place)
         if base.resolve() in [earlier.resolve() for earlier in chain]:
-            way = " -> ".join(map(str, (*chain, base)))
-            raise UserError(f"{place}: {EXTENDS}: a study file cannot extend itself ({way})")
-        bases = _merged(bases, read_extended(base, chain), top=True)
-    return _merged(bases, own, top=True)
+            raise UserError(f"{place}: {EXTENDS}: a study file cannot extend itself ({_way((*chain, base))})")
+        bases = _merged(bases, _read(base, chain, known), top=True)
+    known[path] = _merged(bases, own, top=True)
+    return known[path]
+
+
+def _way(chain: tuple[Path, ...]) -> str:
+    return shortened(" -> ".join(map(str, chain)), 400)
 
 
 def _place_imports(own: LocatedMapping, folder: Path) -> None:

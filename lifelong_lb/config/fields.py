@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
@@ -67,7 +67,7 @@ def _place(value: Any) -> Any:
 
 
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-Int = Annotated[int, BeforeValidator(_no_bool)]
+Int = Annotated[int, BeforeValidator(_no_bool), Field(ge=-(2**53), le=2**53)]
 NonNegative = Annotated[Float, Field(ge=0)]
 Positive = Annotated[Float, Field(gt=0)]
 Fraction = Annotated[Float, Field(ge=0, lt=1)]
@@ -133,3 +133,17 @@ class Entry(Settings):
             A mapping of plain JSON values.
         """
         return self.model_dump(mode="json", exclude={"label"})
+
+    def key(self) -> Hashable:
+        """The identity as a key of a dictionary.
+
+        Returns:
+            What is equal for entries whose identity is equal, and for no others.
+        """
+        return _hashable(self.identity())
+
+
+def _hashable(value: Any) -> Hashable:
+    if isinstance(value, Mapping):
+        return frozenset((key, _hashable(item)) for key, item in value.items())
+    return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from lifelong_lb.config.errors import UserError
@@ -27,22 +28,27 @@ def axis_labels(entries: Sequence[Entry], axis: str = "entries") -> list[str]:
         >>> axis_labels([NoRule(), SAM(), SAM(rho=0.1), SAM(rho=0.5, label="wide")])
         ['none', 'sam(rho=0.05)', 'sam(rho=0.1)', 'wide']
     """
-    unlabelled = Counter(entry.called for entry in entries if entry.label is None)
-    labels = [
-        entry.label or (entry.called if unlabelled[entry.called] == 1 else _distinguished(entry, entries))
-        for entry in entries
-    ]
+    namesakes: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.label is None:
+            namesakes.setdefault(entry.called, []).append(entry)
+    called = {name: iter(_distinguished(name, group)) for name, group in namesakes.items()}
+    labels = [entry.label or next(called[entry.called]) for entry in entries]
     twice = [label for label, count in Counter(labels).items() if count > 1]
     if twice:
         raise UserError(f"{axis}: two entries would both be called {quoted(twice[0])}; give one of them another label")
     return labels
 
 
-def _distinguished(entry: Entry, entries: Sequence[Entry]) -> str:
-    rivals = [e.distinctions() for e in entries if e.called == entry.called and e.label is None]
-    own = entry.distinctions()
-    differing = [f"{key}={_short(own[key])}" for key in own if len({repr(rival.get(key)) for rival in rivals}) > 1]
-    return f"{entry.called}({', '.join(differing)})" if differing else entry.called
+def _distinguished(name: str, group: Sequence[Entry]) -> list[str]:
+    """Labels of entries that are called the same: the name, with the hyper-parameters in which any two differ."""
+    if len(group) == 1:
+        return [name]
+    own = [entry.distinctions() for entry in group]
+    keys = dict.fromkeys(key for values in own for key in values)
+    differing = {key for key in keys if len({repr(values.get(key)) for values in own}) > 1}
+    told = [", ".join(f"{key}={_short(values[key])}" for key in values if key in differing) for values in own]
+    return [f"{name}({each})" if each else name for each in told]
 
 
 def _short(value: Any) -> str:
@@ -53,3 +59,29 @@ def _short(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + " ".join(f"{key}:{_short(item)}" for key, item in value.items()) + "}"
     return str(value)
+
+
+MOST_SEEDS_TOLD = 10
+"""Most seeds that are written one by one."""
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    """Seeds for a message or a line of ``validate``.
+
+    Args:
+        seeds: one or more.
+
+    Returns:
+        All of a few, the ends of many.
+
+    Example:
+        >>> seeds_in_words([0, 1, 2]), seeds_in_words(range(1000))
+        ('0, 1, 2', '0 to 999 (1,000 seeds)')
+        >>> seeds_in_words([7, *range(100, 200)])
+        '7, 100, 101, ..., 199 (101 seeds)'
+    """
+    if len(seeds) <= MOST_SEEDS_TOLD:
+        return ", ".join(map(str, seeds))
+    if seeds[-1] - seeds[0] == len(seeds) - 1 and all(b - a == 1 for a, b in pairwise(seeds)):
+        return f"{seeds[0]} to {seeds[-1]} ({len(seeds):,} seeds)"
+    return f"{', '.join(map(str, seeds[:3]))}, ..., {seeds[-1]} ({len(seeds):,} seeds)"

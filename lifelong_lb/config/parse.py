@@ -1,7 +1,7 @@
 """From plain values to typed entries, collecting every problem before complaining once."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,7 +15,9 @@ from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortene
 M = TypeVar("M", bound=BaseModel)
 
 MOST_PROBLEMS = 100
-"""Most problems that one message lists."""
+"""Most problems that are collected before the user sees them."""
+MOST_LINES, MOST_OF_A_MESSAGE = 20, 1500
+"""Most problems that one message lists, and most characters after which it lists no further one."""
 MOST_OF_A_PATH = 200
 """Most characters of a field's path in a message."""
 _LONG_PART = re.compile(rf"[^.\[\]]{{{QUOTED_CHARACTERS + 1},}}")
@@ -52,8 +54,15 @@ class Problem:
         return f"{shortened(printable(path, lines=False), MOST_OF_A_PATH)}: {self.sentence}"
 
 
+class TooManyProblems(Exception):  # noqa: N818  an end of the collecting, no error of its own
+    """So many problems are found that no others need to be looked for."""
+
+
 class Problems:
-    """Problems found in one study."""
+    """Problems found in one study.
+
+    The methods that note problems raise :class:`TooManyProblems` with the last one of :data:`MOST_PROBLEMS`.
+    """
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
@@ -65,8 +74,25 @@ class Problems:
             path: field, such as ``rules[1].rho``.
             sentence: what must hold, what came.
             at: path of what stands in the study file, where it is another.
+
+        Raises:
+            TooManyProblems: when it is the last one that is collected.
         """
-        self.found.append(Problem(path, sentence, at))
+        self.extend([Problem(path, sentence, at)])
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Note several problems.
+
+        Args:
+            problems: what is wrong.
+
+        Raises:
+            TooManyProblems: when the last one that is collected is found.
+        """
+        for problem in problems:
+            self.found.append(problem)
+            if len(self.found) >= MOST_PROBLEMS:
+                raise TooManyProblems
 
     def raise_if_any(self, source: str, raw: Any = None) -> None:
         """Raise when something was found.
@@ -78,14 +104,17 @@ class Problems:
         Raises:
             UserError: naming all problems, one a line.
         """
-        found = self.found[:MOST_PROBLEMS]
+        found = self.found[:MOST_LINES]
         places = [place_of(raw, problem.path if problem.at is None else problem.at) for problem in found]
         if len(self.found) == 1:
             raise UserError(f"{places[0] or source}: {self.found[0]}")
         if self.found:
             lines = [f"{place}: {each}" if place else str(each) for place, each in zip(places, found, strict=True)]
-            lines += [f"and {len(self.found) - len(found)} more"] * (len(self.found) > len(found))
-            raise UserError(f"{source}: {len(self.found)} problems\n  " + "\n  ".join(lines))
+            while len(lines) > 1 and sum(map(len, lines)) > MOST_OF_A_MESSAGE:
+                lines.pop()
+            lines += [f"and {len(self.found) - len(lines)} more"] * (len(self.found) > len(lines))
+            least = "at least " if len(self.found) >= MOST_PROBLEMS else ""
+            raise UserError(f"{source}: {least}{len(self.found)} problems\n  " + "\n  ".join(lines))
 
 
 class NestedProblems(ValueError):
@@ -129,12 +158,12 @@ def parse_settings(model: type[M], value: Any, path: str, problems: Problems) ->
         return None
     bad = [key for key in value if not isinstance(key, str)]
     if bad:
-        problems.add(path, f"keys must be words; got {quoted(bad[0])}")
+        problems.add(path, f"keys must be words; got {quoted(bad[0])}{_after_a_comma(value, bad[0])}")
         return None
     try:
         return model.model_validate(dict(value))
     except ValidationError as error:
-        problems.found += _sentences(error, model, path)
+        problems.extend(_sentences(error, model, path, value))
         return None
 
 
@@ -178,32 +207,50 @@ _PLAIN = {
 """Our words for pydantic's error types."""
 
 
-def _sentences(error: ValidationError, model: type[BaseModel], path: str) -> list[Problem]:
+def _sentences(error: ValidationError, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> list[Problem]:
     """Turn pydantic's report into ours: one sentence a field, a union's alternatives joined."""
     by_field: dict[str, list[Problem]] = {}
     items = error.errors(include_url=False)
     if any(item["type"] != "too_short" for item in items):  # a list of bad items is not an empty list
         items = [item for item in items if item["type"] != "too_short"]
-    for item in items:
-        for problem in _told(item, model, path):
+    for item in items[:MOST_PROBLEMS]:
+        for problem in _told(item, model, path, value):
             by_field.setdefault(problem.path, []).append(problem)
     return [Problem(field, _joined([p.sentence for p in told]), told[0].at) for field, told in by_field.items()]
 
 
-def _told(item: ErrorDetails, model: type[BaseModel], path: str) -> list[Problem]:
+def _told(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> list[Problem]:
     parts = [part for part in item["loc"] if isinstance(part, int) or part in model.model_fields]
     nested = item.get("ctx", {}).get("error")
     if item["type"] == "extra_forbidden":
         known = [name for name in model.model_fields if name != "label"]
         key = item["loc"][-1]
-        return [Problem(path, unknown_name("key", key, known), f"{path}.{key}")]
+        return [Problem(path, unknown_name("key", key, known) + _after_a_comma(value, key), f"{path}.{key}")]
     field = path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
     if isinstance(nested, NestedProblems):
         return [Problem(field + p.path, p.sentence, None if p.at is None else field + p.at) for p in nested.found]
     message = _PLAIN.get(item["type"]) or item["msg"].removeprefix("Value error, ")
     message = message.removeprefix("Input should be ")
     came = "" if not item["loc"] or "got " in message else f"; got {_came(item['input'])}"
-    return [Problem(field, _must(message, came))]
+    return [Problem(field, _must(message, came) + _with_a_point(item["input"]))]
+
+
+def _with_a_point(value: Any) -> str:
+    """A hint for a number with a decimal comma, which YAML reads as a text."""
+    if isinstance(value, str) and len(value) < 40 and re.fullmatch(r"[-+]?\d*,\d+(e[-+]?\d+)?", value.strip(), re.I):
+        return f": write {value.strip().replace(',', '.')}, with a decimal point"
+    return ""
+
+
+def _after_a_comma(value: Mapping[Any, Any], key: Any) -> str:
+    """A hint for a decimal comma within braces, where YAML begins another key after it."""
+    keys = list(value)
+    before = keys[keys.index(key) - 1] if keys.index(key) else None
+    is_number = isinstance(key, int | float) or (isinstance(key, str) and key.isdecimal())
+    if value[key] is not None or not is_number or not isinstance(value.get(before), int):
+        return ""
+    whole, name = value[before], shortened(str(before))
+    return f": in braces a comma ends a value, so write {name}: {whole}.{key} with a decimal point, not {whole},{key}"
 
 
 def _must(message: str, came: str) -> str:

@@ -2,16 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SerializeAsAny
 
 from lifelong_lb.config.axes import AXES
-from lifelong_lb.config.clashes import Clash, clashes
-from lifelong_lb.config.errors import UserError
+from lifelong_lb.config.clashes import Clash, asked_clashes, clashes, without_clashes
+from lifelong_lb.config.errors import UserError, listed_names
 from lifelong_lb.config.fields import Entry, Settings
 from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.models import ModelEntry
@@ -19,12 +19,18 @@ from lifelong_lb.config.of_stream import stream_model, stream_train
 from lifelong_lb.config.optimizers import OptimizerEntry
 from lifelong_lb.config.parse import Problems
 from lifelong_lb.config.rules import RuleEntry
-from lifelong_lb.config.selections import Combination, asked_for, whole
+from lifelong_lb.config.selections import asked_for, whole
 from lifelong_lb.config.strategies import StrategyEntry
 from lifelong_lb.config.streams import StreamEntry
 from lifelong_lb.config.study import Study
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Overrides, bare_entry
+
+if TYPE_CHECKING:
+    from lifelong_lb.config.selections import Combinations
+
+Combination = tuple[int, int, int, int]
+"""Index of an entry on each axis: streams, strategies, rules, optimizers."""
 
 RUN_FORMAT = 2
 """Part of every run's hash: raised when the same settings no longer mean the same numbers."""
@@ -81,8 +87,11 @@ def run_id_of(config: Mapping[str, Any]) -> str:
     Returns:
         Twelve hexadecimal digits: the same settings give the same ones, on every machine.
     """
-    text = json.dumps({"format": RUN_FORMAT, **without_later(config)}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(_text({"format": RUN_FORMAT, **without_later(config)}).encode()).hexdigest()[:12]
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 class RunConfig(Settings):
@@ -148,29 +157,133 @@ def expand(study: Study) -> list[GridRun]:
     Raises:
         UserError: when two streams, or two entries with what was chosen for them, come to the same runs.
     """
-    runs: dict[str, GridRun] = {}
-    found = _clashes(study)
-    possible = [one for one in _asked(study) if not any(clash.within(one) for clash in found)]
-    chosen: dict[tuple[str | None, ...], Overrides] = {one.at: one.settings for one in study.chosen}
-    for index, stream in enumerate(study.streams):
-        problems = Problems()
-        model = stream_model(study.model, stream, f"streams[{index}]", problems)
-        train = stream_train(study.train, stream, f"streams[{index}]", problems)
-        assert model is not None, problems.found  # parse_study has checked both
-        assert train is not None, problems.found
-        shared = {"model": model, "train": train, "evaluation": study.evaluation}
-        bare = stream.model_copy(update={"label": None, "model": None, "train": None})
-        for _, s, r, o in [one for one in possible if one[0] == index]:  # parse_study refuses what is not able
-            parts = {"strategy": study.strategies[s], "rule": study.rules[r], "optimizer": study.optimizers[o]}
-            settings = chosen.get((stream.label, *(entry.label for entry in parts.values())), {})
-            plain = {key: bare_entry(entry, settings) for key, entry in parts.items()}
-            for seed in study.seeds:
-                config = RunConfig(stream=bare, seed=seed, **plain, **shared)
-                run = GridRun(config, {"streams": index, "strategies": s, "rules": r, "optimizers": o})
-                if config.run_id in runs:
-                    raise UserError(_same(run, runs[config.run_id]))
-                runs[config.run_id] = run
-    return list(runs.values())
+    return list(runs_of(study, combinations(study)))
+
+
+def combinations(study: Study) -> list[Combination]:
+    """What is run of a study, once for each seed.
+
+    Args:
+        study: a checked study.
+
+    Returns:
+        Combinations, streams outermost, without pairs that do not go together, and without what ``only`` and
+        ``exclude`` leave out.
+
+    Raises:
+        UserError: when two streams, or two entries with what was chosen for them, come to the same runs.
+    """
+    asked = _asked(study)
+    able = without_clashes(asked, _clashes(study))
+    found: list[Combination] = list(zip(*(indices.tolist() for indices in able.nonzero()), strict=True))
+    _check_different(study, found)
+    return found
+
+
+def runs_of(study: Study, among: Iterable[Combination], seeds: Sequence[int] | None = None) -> Iterator[GridRun]:
+    """Runs of a study, made one after the other.
+
+    Args:
+        study: a checked study.
+        among: of which of its combinations.
+        seeds: of which of its seeds; None for all.
+
+    Yields:
+        Runs, seeds innermost.
+    """
+    spelt_out = _SpeltOut(study)
+    for one in among:
+        parts = spelt_out.parts(one)
+        values: dict[str, Any] = {key: part.value for key, part in parts.items()}
+        begin, end = _around_seed(parts)
+        entries = dict(zip(AXES, one, strict=True))
+        for seed in study.seeds if seeds is None else seeds:
+            config = RunConfig.model_construct(None, **values, seed=seed)
+            config.__dict__["run_id"] = hashlib.sha256(f"{begin}{seed}{end}".encode()).hexdigest()[:12]
+            yield GridRun(config, entries)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a run's configuration: an entry, or shared settings, and its text in what is hashed."""
+
+    value: Settings
+    text: str
+
+    @classmethod
+    def of(cls, key: str, value: Settings) -> "_Part":
+        return cls(value, _text(without_later({key: value.model_dump(mode="json")})[key]))
+
+
+@dataclass
+class _SpeltOut:
+    """Parts of the configurations of a study's runs, each of which is made once."""
+
+    study: Study
+    _known: dict[tuple[str, int], dict[str, _Part]] = field(default_factory=dict)
+
+    @cached_property
+    def _chosen(self) -> dict[tuple[str | None, ...], Overrides]:
+        return {one.at: one.settings for one in self.study.chosen}
+
+    def parts(self, one: Combination) -> dict[str, _Part]:
+        """Parts of the runs of a combination, all but the seed."""
+        stream, strategy, rule, optimizer = one
+        found = dict(self._of_stream(stream))
+        entries = {"strategy": strategy, "rule": rule, "optimizer": optimizer}
+        settings = self._chosen.get(self._labels(one)) if self._chosen else None
+        for key, index in entries.items():
+            entry = getattr(self.study, _AXIS[key])[index]
+            if settings is not None:
+                found[key] = _Part.of(key, bare_entry(entry, settings))
+                continue
+            if (key, index) not in self._known:
+                self._known[key, index] = {key: _Part.of(key, bare_entry(entry, {}))}
+            found |= self._known[key, index]
+        return found
+
+    def _labels(self, one: Combination) -> tuple[str | None, ...]:
+        return tuple(getattr(self.study, axis)[index].label for axis, index in zip(AXES, one, strict=True))
+
+    def _of_stream(self, index: int) -> dict[str, _Part]:
+        """The stream and what all runs on it have in common."""
+        if ("stream", index) not in self._known:
+            study, problems, path = self.study, Problems(), f"streams[{index}]"
+            stream = study.streams[index]
+            model = stream_model(study.model, stream, path, problems)
+            train = stream_train(study.train, stream, path, problems)
+            assert model is not None, problems.found  # parse_study has checked both
+            assert train is not None, problems.found
+            bare = stream.model_copy(update={"label": None, "model": None, "train": None})
+            parts = {"stream": bare, "model": model, "train": train, "evaluation": study.evaluation}
+            self._known["stream", index] = {key: _Part.of(key, part) for key, part in parts.items()}
+        return self._known["stream", index]
+
+
+_AXIS = {what: axis for axis, (what, _) in AXES.items()}
+
+
+def _around_seed(parts: Mapping[str, _Part]) -> tuple[str, str]:
+    """What is hashed of a run before its seed, and after it: as :func:`run_id_of` writes it."""
+    texts = {"format": str(RUN_FORMAT), **{key: part.text for key, part in parts.items()}}
+    begin, end = (
+        [f'"{key}":{texts[key]}' for key in sorted(texts) if (key < "seed") is sign] for sign in (True, False)
+    )
+    return "{" + ",".join([*begin, '"seed":']), "," + ",".join(end) + "}"
+
+
+def _check_different(study: Study, found: Sequence[Combination]) -> None:
+    """Refuse combinations that come to the same runs: only equal streams can, and entries with chosen settings."""
+    spelt_out = _SpeltOut(study)
+    streams = {"".join(p.text for p in spelt_out.parts((i, 0, 0, 0)).values()) for i in range(len(study.streams))}
+    if len(streams) == len(study.streams) and not study.chosen:
+        return
+    seen: dict[bytes, Combination] = {}
+    for one in found:
+        content = hashlib.sha256("".join(_around_seed(spelt_out.parts(one))).encode()).digest()
+        earlier = seen.setdefault(content, one)
+        if earlier != one:
+            raise UserError(_same(one, earlier))
 
 
 def config_at(study: Study, entries: Mapping[str, int], seed: int) -> RunConfig:
@@ -183,27 +296,9 @@ def config_at(study: Study, entries: Mapping[str, int], seed: int) -> RunConfig:
 
     Returns:
         The same configuration that :func:`expand` gives the run.
-
-    Raises:
-        UserError: if the settings of its stream cannot be used.
     """
-    problems, index = Problems(), entries["streams"]
-    stream = study.streams[index]
-    model = stream_model(study.model, stream, f"streams[{index}]", problems)
-    train = stream_train(study.train, stream, f"streams[{index}]", problems)
-    problems.raise_if_any(study.name)
-    assert model is not None
-    assert train is not None
-    parts = {
-        "strategy": study.strategies[entries["strategies"]],
-        "rule": study.rules[entries["rules"]],
-        "optimizer": study.optimizers[entries["optimizers"]],
-    }
-    at = (stream.label, *(entry.label for entry in parts.values()))
-    settings: Overrides = next((one.settings for one in study.chosen if one.at == at), {})
-    plain = {key: bare_entry(entry, settings) for key, entry in parts.items()}
-    bare = stream.model_copy(update={"label": None, "model": None, "train": None})
-    return RunConfig(stream=bare, seed=seed, **plain, model=model, train=train, evaluation=study.evaluation)
+    place = (entries["streams"], entries["strategies"], entries["rules"], entries["optimizers"])
+    return next(runs_of(study, [place], [seed])).config
 
 
 def left_out(study: Study) -> int:
@@ -215,34 +310,46 @@ def left_out(study: Study) -> int:
     Returns:
         Their number, without those that could not be run anyway.
     """
-    found, asked = _clashes(study), set(_asked(study))
-    others = [one for one in whole(_grid(study)) if one not in asked]
-    return len(study.seeds) * sum(not any(clash.within(one) for clash in found) for one in others)
+    if not study.only and not study.exclude:
+        return 0
+    others = ~_asked(study)
+    return len(study.seeds) * int(without_clashes(others, _clashes(study)).sum())
 
 
-def unsupported(study: Study) -> list[str]:
-    """What ``skip_unsupported`` leaves out of a study, a strategy at a time.
+MOST_NAMED = 10
+"""Most entries of a group that :func:`unsupported` names."""
+
+
+def unsupported(study: Study) -> dict[str, str]:
+    """What ``skip_unsupported`` leaves out of a study, and why.
 
     Args:
         study: a checked study.
 
     Returns:
-        Such as ``"lamaml with sam, asam"`` and ``"rwalk on split-digits"``.
+        Such as ``"lamaml with sam, asam"`` and ``"rwalk on split-digits"``, each with a sentence.
     """
-    asked, names = _asked(study), {axis: axis_labels(entries, axis) for axis, entries in _grid(study).items()}
-    found: dict[str, list[str]] = {}
-    for clash in _clashes(study):
-        if any(clash.within(one) for one in asked):
-            what = f"{names['strategies'][clash.strategy]} {'on' if clash.axis == 'streams' else 'with'}"
-            found.setdefault(what, []).append(names[clash.axis][clash.index])
-    return [f"{what} {', '.join(others)}" for what, others in found.items()]
+    if not study.skip_unsupported:
+        return {}
+    names = {axis: axis_labels(entries, axis) for axis, entries in _grid(study).items()}
+    found: dict[tuple[str, str], list[Clash]] = {}
+    for clash in asked_clashes(_clashes(study), _asked(study)):
+        what = f"{names['strategies'][clash.strategy]} {'on' if clash.axis == 'streams' else 'with'}"
+        kind = clash.reason.replace(getattr(study, clash.axis)[clash.entry].name, "")
+        found.setdefault((what, kind), []).append(clash)
+    return {
+        f"{what} {listed_names([names[one.axis][one.entry] for one in group], MOST_NAMED)}": group[0].reason
+        for (what, _), group in found.items()
+    }
 
 
 def _grid(study: Study) -> dict[str, Sequence[Entry]]:
     return {axis: getattr(study, axis) for axis in AXES}
 
 
-def _asked(study: Study) -> list[Combination]:
+def _asked(study: Study) -> "Combinations":
+    if not study.only and not study.exclude:
+        return whole(_grid(study))
     return asked_for(_grid(study), study.only, study.exclude)
 
 
@@ -250,8 +357,9 @@ def _clashes(study: Study) -> list[Clash]:
     return clashes({**_grid(study), "model": study.model, "train": study.train})
 
 
-def _same(run: GridRun, earlier: GridRun) -> str:
-    axis = next(axis for axis in run.entries if run.entries[axis] != earlier.entries[axis])
-    first, second = earlier.entries[axis], run.entries[axis]
+def _same(one: Combination, earlier: Combination) -> str:
+    axis, second, first = next(
+        (axis, here, there) for axis, here, there in zip(AXES, one, earlier, strict=True) if here != there
+    )
     chosen = "" if axis == "streams" else ", with the settings chosen for them"
     return f"{axis}[{second}]: comes to the same runs as {axis}[{first}]{chosen}"

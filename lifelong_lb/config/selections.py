@@ -1,8 +1,8 @@
 """Which combinations of a grid are asked for: all, unless ``only`` names some, or ``exclude`` leaves some out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
-from typing import Annotated, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
 
@@ -12,8 +12,12 @@ from lifelong_lb.config.labels import axis_labels
 from lifelong_lb.config.parse import Problems, as_list, parse_settings
 from lifelong_lb.untrusted import quoted
 
-Combination = tuple[int, int, int, int]
-"""Index of an entry on each axis: streams, strategies, rules, optimizers."""
+if TYPE_CHECKING:  # the import takes as long as all of `lifelong-lb list`, which needs no grid
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Combinations = NDArray[np.bool_]
+    """Whether each combination is meant: one axis a grid axis (streams, strategies, rules, optimizers)."""
 
 Grid = Mapping[str, Sequence[Entry]]
 """Entries of each axis, with labels that tell them apart."""
@@ -25,7 +29,7 @@ def _labels(value: Any) -> Any:
     labels = as_list(value)
     if not labels or not all(isinstance(label, str) for label in labels):
         raise ValueError(f"must be what the study calls an entry, or a list of such names; got {quoted(value)}")
-    return tuple(labels)
+    return tuple(dict.fromkeys(labels))
 
 
 Labels = Annotated[tuple[str, ...] | None, BeforeValidator(_labels)]
@@ -51,6 +55,10 @@ class Selection(Settings):
         return {axis: labels for axis in type(self).model_fields if (labels := getattr(self, axis)) is not None}
 
 
+MOST_SELECTIONS = 1000
+"""Most selections under ``only``, and under ``exclude``."""
+
+
 def parse_selections(key: str, value: Any, problems: Problems) -> tuple[Selection, ...]:
     """Build the selections under a key.
 
@@ -62,8 +70,12 @@ def parse_selections(key: str, value: Any, problems: Problems) -> tuple[Selectio
     Returns:
         Those that are right.
     """
-    found = []
-    for index, item in enumerate([] if value is None else as_list(value)):
+    found: list[Selection] = []
+    items = [] if value is None else as_list(value)
+    if len(items) > MOST_SELECTIONS:
+        problems.add(key, f"must hold at most {MOST_SELECTIONS:,} selections; got {len(items):,}")
+        return ()
+    for index, item in enumerate(items):
         selection = parse_settings(Selection, item, f"{key}[{index}]", problems)
         if selection is not None and not selection.named():
             problems.add(f"{key}[{index}]", "needs an axis and labels on it, such as {strategies: ewc, rules: sam}")
@@ -72,20 +84,21 @@ def parse_selections(key: str, value: Any, problems: Problems) -> tuple[Selectio
     return tuple(found)
 
 
-def whole(grid: Grid) -> list[Combination]:
+def whole(grid: Grid) -> "Combinations":
     """All combinations of a grid.
 
     Args:
         grid: entries of each axis.
 
     Returns:
-        Combinations, streams outermost.
+        True everywhere.
     """
-    a, b, c, d = (range(len(grid[axis])) for axis in Selection.model_fields)
-    return list(product(a, b, c, d))
+    import numpy as np
+
+    return np.ones([len(grid[axis]) for axis in Selection.model_fields], dtype=bool)
 
 
-def asked_for(grid: Grid, only: Sequence[Selection], exclude: Sequence[Selection]) -> list[Combination]:
+def asked_for(grid: Grid, only: Sequence[Selection], exclude: Sequence[Selection]) -> "Combinations":
     """The combinations that a study asks for.
 
     Args:
@@ -94,17 +107,39 @@ def asked_for(grid: Grid, only: Sequence[Selection], exclude: Sequence[Selection
         exclude: selections of which it must be in none.
 
     Returns:
-        Combinations, streams outermost.
+        Whether each is asked for.
     """
-    kept, left_out = ([_indices(grid, one) for one in group] for group in (only, exclude))
-    return [
-        one
-        for one in whole(grid)
-        if (not kept or any(_within(one, each) for each in kept)) and not any(_within(one, each) for each in left_out)
-    ]
+    import numpy as np
+
+    asked = whole(grid)
+    names = _names(grid) if only or exclude else {}
+    if only:
+        asked[...] = False
+    for one in only:
+        asked[np.ix_(*_indices(names, one))] = True
+    for one in exclude:
+        asked[np.ix_(*_indices(names, one))] = False
+    return asked
 
 
-def checked_combinations(parts: Mapping[str, Any], problems: Problems) -> list[Combination]:
+def meeting(asked: "Combinations", rows: str, columns: str) -> "Combinations":
+    """Which entries of two axes meet in any of some combinations.
+
+    Args:
+        asked: the combinations.
+        rows: an axis.
+        columns: an axis after it.
+
+    Returns:
+        Whether they meet, ``(rows, columns)``.
+    """
+    import numpy as np
+
+    others = tuple(i for i, axis in enumerate(Selection.model_fields) if axis not in (rows, columns))
+    return np.asarray(asked.any(axis=others))
+
+
+def checked_combinations(parts: Mapping[str, Any], problems: Problems) -> "Combinations":
     """See that selections name entries of the study, that each exclusion leaves something out, and that some are left.
 
     Args:
@@ -114,48 +149,52 @@ def checked_combinations(parts: Mapping[str, Any], problems: Problems) -> list[C
     Returns:
         The combinations asked for; all of them where something was wrong.
     """
-    before = len(problems.found)
+    import numpy as np
+
+    if not parts["only"] and not parts["exclude"]:
+        return whole(parts)
+    before, names = len(problems.found), _names(parts)
     for key in ("only", "exclude"):
         for index, selection in enumerate(parts[key]):
-            for axis, label in _unknown(parts, selection):
+            for axis, label in _unknown(names, selection):
                 known = dict.fromkeys([*axis_labels(parts[axis], axis), *(entry.called for entry in parts[axis])])
                 problems.add(f"{key}[{index}].{axis}", unknown_name("entry", label, known))
     if len(problems.found) > before:
         return whole(parts)
     left = asked_for(parts, parts["only"], ())
     for index, selection in enumerate(parts["exclude"]):
-        indices = _indices(parts, selection)
-        fewer = [one for one in left if not _within(one, indices)]
-        if len(fewer) == len(left):
+        within = np.ix_(*_indices(names, selection))
+        if not left[within].any():
             beside = "only and the exclusions before it" if index else "only"
             problems.add(f"exclude[{index}]", f"leaves nothing out that {beside} would not leave out anyway")
-        left = fewer
-    if not left:
+        left[within] = False
+    if not left.any():
         problems.add("exclude", "leaves nothing of the study")
     return left
 
 
-def _unknown(grid: Grid, selection: Selection) -> Iterator[tuple[str, str]]:
+def _unknown(names: Mapping[str, Mapping[str, list[int]]], selection: Selection) -> Iterator[tuple[str, str]]:
     for axis, labels in selection.named().items():
-        yield from ((axis, label) for label in labels if not _entries(grid, axis, label))
+        yield from ((axis, label) for label in labels if label not in names[axis])
 
 
-def _indices(grid: Grid, selection: Selection) -> tuple[set[int] | None, ...]:
-    """Indices of the entries that a selection names on each axis; None where it names none."""
+def _indices(names: Mapping[str, Mapping[str, list[int]]], selection: Selection) -> list[list[int]]:
+    """Indices of the entries that a selection names on each axis, all where it names none."""
     named = selection.named()
-    return tuple(
-        {index for label in named[axis] for index in _entries(grid, axis, label)} if axis in named else None
-        for axis in Selection.model_fields
-    )
+    groups = [[own.get(label, []) for label in named[axis]] if axis in named else [] for axis, own in names.items()]
+    return [
+        group[0] if len(group) == 1 else sorted({*chain(*(group if axis in named else own.values()))})
+        for group, (axis, own) in zip(groups, names.items(), strict=True)
+    ]
 
 
-def _entries(grid: Grid, axis: str, label: str) -> list[int]:
-    """Indices of the entries that a label, else a name, means."""
-    labels = axis_labels(grid[axis], axis)
-    if label in labels:
-        return [labels.index(label)]
-    return [index for index, entry in enumerate(grid[axis]) if label in (entry.name, entry.called)]
-
-
-def _within(one: Combination, indices: Sequence[set[int] | None]) -> bool:
-    return all(among is None or index in among for index, among in zip(one, indices, strict=True))
+def _names(grid: Grid) -> dict[str, dict[str, list[int]]]:
+    """On each axis, what labels, else names, mean: indices of entries."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for axis in Selection.model_fields:
+        own = found[axis] = {}
+        for index, entry in enumerate(grid[axis]):
+            for name in {entry.name, entry.called}:
+                own.setdefault(name, []).append(index)
+        own |= {label: [index] for index, label in enumerate(axis_labels(grid[axis], axis))}
+    return found

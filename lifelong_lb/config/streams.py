@@ -17,6 +17,12 @@ from lifelong_lb.config.fields import (
 )
 from lifelong_lb.untrusted import quoted
 
+MOST_EXPERIENCES = 1000
+"""Most experiences of a stream; each is evaluated after all those that follow it."""
+
+MOST_GENERATED = 2_000_000
+"""Most images that a generated stream has, and a hundredth of the most pixels."""
+
 Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
 FIVE_DATASETS = ("svhn", "mnist", "cifar10", "notmnist", "fashion-mnist")
 """The data sets of ``five-datasets``, in the order of their labels."""
@@ -63,6 +69,12 @@ class StreamEntry(Entry):
     def learnt(self) -> int:
         """How many of its experiences are learnt."""
         return self.first or self.experiences
+
+    @model_validator(mode="after")
+    def _within_reach(self) -> "StreamEntry":
+        if self.experiences > MOST_EXPERIENCES:
+            raise ValueError(f"must have at most {MOST_EXPERIENCES:,} experiences; got {self.experiences}")
+        return self
 
     @model_validator(mode="after")
     def _boundaries_need_chunks(self) -> "StreamEntry":
@@ -280,6 +292,16 @@ class Generated(DealtStream):
     train_images: AtLeastOne = 100
     test_images: AtLeastOne = 50
     data_seed: Annotated[Int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> "Generated":
+        images = self.experiences * self.classes_per_experience * (self.train_images + self.test_images)
+        if images > MOST_GENERATED or images * self.image_size**2 > 100 * MOST_GENERATED:
+            raise ValueError(
+                f"must have at most {MOST_GENERATED:,} images and {100 * MOST_GENERATED:,} pixels altogether; got "
+                f"{images:,} images of {self.image_size} x {self.image_size}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _classes_differ(self) -> "Generated":

@@ -1,8 +1,9 @@
 """A study: the grid of streams, strategies, rules, base optimizers and seeds, and the settings they share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SerializeAsAny
 
@@ -10,7 +11,8 @@ from lifelong_lb.config.axes import AXES
 from lifelong_lb.config.boundaries import optimizer_problems, rule_problems
 from lifelong_lb.config.budgets import budget_problems, resolved
 from lifelong_lb.config.clashes import check_pairs
-from lifelong_lb.config.errors import UserError, unknown_name
+from lifelong_lb.config.elsewhere import unknown_key
+from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.extending import is_stored_only
 from lifelong_lb.config.extends import EXTENDS, read_extended
 from lifelong_lb.config.fields import Entry, Settings, is_plain_text
@@ -22,14 +24,18 @@ from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.of_stream import stream_model, stream_train
 from lifelong_lb.config.optimizers import External, OptimizerEntry
 from lifelong_lb.config.overrides import override
-from lifelong_lb.config.parse import Problems, as_list, parse_entry, parse_settings
+from lifelong_lb.config.parse import Problems, TooManyProblems, as_list, parse_entry, parse_settings
 from lifelong_lb.config.rules import RuleEntry
-from lifelong_lb.config.selections import Combination, Selection, checked_combinations, parse_selections, whole
+from lifelong_lb.config.selections import Selection, checked_combinations, meeting, parse_selections, whole
 from lifelong_lb.config.strategies import NOT_OFFERED, SLDA, ICaRL, StrategyEntry
 from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning, parse_tuning
+from lifelong_lb.config.yaml_file import check_values
 from lifelong_lb.untrusted import begins_like_a_formula, quoted
+
+if TYPE_CHECKING:
+    from lifelong_lb.config.selections import Combinations
 
 _DEFAULTS: dict[str, Any] = {
     "name": "study",
@@ -49,7 +55,13 @@ _DEFAULTS: dict[str, Any] = {
 }
 _MISSING: tuple[Any, ...] = ()
 MAX_SEED = 2**32 - 1
-MAX_SEEDS = 100_000
+MAX_SEEDS = 1_000_000
+MAX_RUNS = 1_000_000
+"""Most runs of a study."""
+MAX_COMBINATIONS = 1_000_000
+"""Most combinations of streams, strategies, rules and optimizers; what ``only`` and ``exclude`` leave out counts."""
+MAX_MERGED = 16_000_000
+"""The same for several studies in one folder, of whose union few combinations are meant."""
 
 
 class Study(Settings):
@@ -126,17 +138,34 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
         UserError: naming every problem found.
     """
     problems = Problems()
+    check_values(raw, source)
+    try:
+        parts = _parsed(raw, problems)
+        _check_imported({} if merged else parts, problems)
+        if not problems.found:
+            _check_together(parts, merged, problems)
+    except TooManyProblems:
+        pass
+    problems.raise_if_any(source, raw)
+    return Study(**parts)
+
+
+def _parsed(raw: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    """The parts of a study, each of them checked by itself; the imports alone where one of them fails."""
+    values = {**_DEFAULTS, **raw}
+    parts: dict[str, Any] = {"imports": _load_extensions(values["imports"], problems)}
+    if problems.found:  # names that the import would have added are not to be complained of
+        return parts
     for key in raw:
         if key == EXTENDS:
             problems.add(key, "stands in study files only, whose folder its paths are relative to")
         elif key not in Study.model_fields:
-            problems.add(key if isinstance(key, str) else quoted(key), unknown_name("key", key, Study.model_fields))
+            path = key if isinstance(key, str) else quoted(key)
+            problems.add(path, unknown_key(key, [*Study.model_fields, EXTENDS]))
     if "streams" not in raw:
         problems.add("streams", f"needed: at least one stream (known: {', '.join(STREAM_ENTRIES)})")
-    values = {**_DEFAULTS, **raw}
-    imports = _load_extensions(values["imports"], problems)
     skip = values["skip_unsupported"] is True
-    parts: dict[str, Any] = {axis: _axis(axis, values.get(axis, _MISSING), problems, skip) for axis in AXES}
+    parts |= {axis: _axis(axis, values.get(axis, _MISSING), problems, skip) for axis in AXES}
     parts["seeds"] = _seeds(values["seeds"], problems)
     parts["name"] = values["name"]
     if not isinstance(values["name"], str) or not is_plain_text(values["name"]):
@@ -144,27 +173,39 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     parts["model"] = parse_entry("model", MODEL_ENTRIES, values["model"], "model", problems)
     parts["train"] = parse_settings(Train, values["train"], "train", problems)
     parts["evaluation"] = _evaluation(values["evaluation"], problems)
-    parts["imports"], parts["skip_unsupported"] = imports, values["skip_unsupported"]
-    parts |= _sections(values, problems)
+    parts["skip_unsupported"] = values["skip_unsupported"]
     if not isinstance(values["skip_unsupported"], bool):
         problems.add("skip_unsupported", f"must be true or false; got {quoted(values['skip_unsupported'])}")
-    _check_imported({} if merged else parts, problems)
-    if not problems.found:
-        parts["train"] = resolved(parts["train"], parts["rules"], parts["optimizers"], problems)
-        _check_streams(parts, problems)
-        _check_labels(parts, problems, merged=merged)
-        asked = whole(parts) if merged or problems.found else checked_combinations(parts, problems)
-        if not merged:
-            _check_online(parts, asked, problems)
-            _check_boundaries(parts, problems)
-        _check_optimizers(parts, problems, () if merged else asked)
-        _check_evaluation(parts, problems)
-        check_chosen(parts["chosen"], parts, problems)
-        check_tuning(parts["tuning"], parts, problems)
-    if not problems.found:
-        check_pairs(parts, asked, problems)
-    problems.raise_if_any(source, raw)
-    return Study(**parts)
+    return parts | _sections(values, problems)
+
+
+def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> None:
+    """See that the parts of a study go together; settles how much ``train`` allows."""
+    size = prod(len(parts[axis]) for axis in AXES)
+    if size > (MAX_MERGED if merged else MAX_COMBINATIONS):
+        axes = " x ".join(f"{len(parts[axis]):,} {axis}" for axis in AXES)
+        problems.add("rules", f"the study has {size:,} combinations ({axes}); at most {MAX_COMBINATIONS:,} are allowed")
+        return
+    parts["train"] = resolved(parts["train"], parts["rules"], parts["optimizers"], problems)
+    _check_streams(parts, problems)
+    _check_labels(parts, problems, merged=merged)
+    asked = whole(parts) if merged or problems.found else checked_combinations(parts, problems)
+    if not merged:
+        _check_online(parts, asked, problems)
+        _check_boundaries(parts, problems)
+    _check_optimizers(parts, asked & (not merged), problems)
+    _check_evaluation(parts, problems)
+    check_chosen(parts["chosen"], parts, problems)
+    check_tuning(parts["tuning"], parts, problems)
+    if problems.found:
+        return
+    left, seeds = int(check_pairs(parts, asked, problems).sum()), len(parts["seeds"])
+    if left * seeds > MAX_RUNS and not merged:
+        problems.add(
+            "seeds",
+            f"the study has {left * seeds:,} runs ({left:,} combinations x {seeds:,} seeds); at most {MAX_RUNS:,} are "
+            "allowed",
+        )
 
 
 def _sections(values: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
@@ -215,12 +256,15 @@ def _axis(axis: str, value: Any, problems: Problems, skip: bool) -> tuple[Entry,
     paths = [f"{axis}[{i}]" if is_list else axis for i in range(len(items))]
     parsed = [_parse(axis, item, path, problems, skip) for item, path in zip(items, paths, strict=True)]
     entries = [(path, entry) for path, entry in zip(paths, parsed, strict=True) if entry is not None]
-    for index, (path, entry) in enumerate(entries):
-        for earlier_path, earlier in entries[:index]:
-            if entry.identity() == earlier.identity():
-                problems.add(path, f"is the same as {earlier_path}")
-            elif entry.label is not None and entry.label == earlier.label:
-                problems.add(path, f"has the label {quoted(entry.label)} of {earlier_path}; labels tell entries apart")
+    same: dict[Hashable, str] = {}
+    labelled: dict[str, str] = {}
+    for path, entry in entries:
+        earlier = same.setdefault(entry.key(), path)
+        if earlier != path:
+            problems.add(path, f"is the same as {earlier}")
+        elif entry.label is not None and labelled.setdefault(entry.label, path) != path:
+            told = f"has the label {quoted(entry.label)} of {labelled[entry.label]}; labels tell entries apart"
+            problems.add(path, told)
     return tuple(entry for _, entry in entries)
 
 
@@ -238,14 +282,25 @@ def _seeds(value: Any, problems: Problems) -> tuple[int, ...]:
     def is_int(item: Any) -> bool:
         return isinstance(item, int) and not isinstance(item, bool)
 
-    if is_int(value) and 1 <= value <= MAX_SEEDS:
-        return tuple(range(value))
-    if isinstance(value, list | tuple) and value and all(is_int(i) and 0 <= i <= MAX_SEED for i in value):
-        if len(set(value)) == len(value):
-            return tuple(value)
-        problems.add("seeds", f"must differ from each other; got {quoted(list(value))}")
+    allowed = "must be a number of seeds (6 means 0..5) or a list of whole numbers"
+    if is_int(value):
+        if 1 <= value <= MAX_SEEDS:
+            return tuple(range(value))
+        limit = f"at most {MAX_SEEDS:,}" if value > 0 else "at least 1 (6 means the seeds 0 to 5)"
+        problems.add("seeds", f"must be {limit}; got {quoted(value)}")
         return ()
-    problems.add("seeds", f"must be a number of seeds (6 means 0..5) or a list of whole numbers; got {quoted(value)}")
+    if not isinstance(value, list | tuple) or not value:
+        problems.add("seeds", f"{allowed}; got {quoted(value)}")
+        return ()
+    bad = next((index for index, item in enumerate(value) if not is_int(item) or not 0 <= item <= MAX_SEED), None)
+    if bad is not None:
+        problems.add(f"seeds[{bad}]", f"must be a whole number from 0 to {MAX_SEED}; got {quoted(value[bad])}")
+    elif len(set(value)) < len(value):
+        problems.add("seeds", f"must differ from each other; got {quoted(list(value))}")
+    elif len(value) > MAX_SEEDS:
+        problems.add("seeds", f"must be at most {MAX_SEEDS:,} numbers; got {len(value):,}")
+    else:
+        return tuple(value)
     return ()
 
 
@@ -261,16 +316,16 @@ def _check_labels(parts: dict[str, Any], problems: Problems, *, merged: bool) ->
             problems.add(axis, str(error).removeprefix(f"{axis}: "))
 
 
-def _check_optimizers(parts: dict[str, Any], problems: Problems, asked: Sequence[Combination]) -> None:
+def _check_optimizers(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> None:
     """External optimizers say which; what takes passes of its own goes with the rule ``none`` only."""
-    together = {(o, r) for _, _, r, o in asked}
+    together = meeting(asked, "rules", "optimizers")
     for index, optimizer in enumerate(parts["optimizers"]):
         path = f"optimizers[{index}]"
         if isinstance(optimizer, External) and "target" not in optimizer.model_fields_set:
             problems.add(path, "needs a target: the dotted name of a class, such as torch.optim.Adagrad")
-        rules = [rule for place, rule in enumerate(parts["rules"]) if (index, place) in together]
-        rule = next((rule for rule in rules if rule.name != "none"), None)
-        if optimizer.takes_passes and rule is not None:
+        rules = (rule for rule, meets in zip(parts["rules"], together[:, index], strict=True) if meets)
+        rule = next((rule for rule in rules if rule.name != "none"), None) if optimizer.takes_passes else None
+        if rule is not None:
             problems.add(
                 path,
                 f"{optimizer.called} takes passes of its own and cannot be combined with the rule {rule.name}; "
@@ -320,13 +375,14 @@ def _check_streams(parts: dict[str, Any], problems: Problems) -> None:
             budget_problems(train, parts["rules"], f"{path}.train" if stream.train else "train", problems)
 
 
-def _check_online(parts: dict[str, Any], asked: Sequence[Combination], problems: Problems) -> None:
+def _check_online(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> None:
     """What a rule ends or starts anew with each experience it would with each chunk of an online stream."""
+    together = meeting(asked, "streams", "rules")
     for index, stream in enumerate(parts["streams"]):
         if stream.chunk is None:
             continue
         path = f"streams[{index}].chunk"
-        for rule in [parts["rules"][place] for place in sorted({r for s, _, r, _ in asked if s == index})]:
+        for rule in (rule for rule, meets in zip(parts["rules"], together[index], strict=True) if meets):
             if rule.spans_iterations():
                 problems.add(path, f"the rule {rule.name} goes over several minibatches, which chunks cut short")
             elif rule.batch_norm == "recomputed":

@@ -1,8 +1,8 @@
 """How every run of a study trains and is evaluated."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import StrictBool, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from lifelong_lb.config.fields import AtLeastOne, Positive, Settings, WholeNumber
 from lifelong_lb.config.landscape import Landscape
@@ -32,8 +32,8 @@ class Train(Settings):
     random_crop: WholeNumber = 0
     random_flip: bool = False
     match: Literal["steps", "gradients", "seconds"] = "steps"
-    budget: Positive | None = None
-    passes: Positive | None = None
+    budget: Annotated[Positive, Field(le=1e15)] | None = None
+    passes: Annotated[Positive, Field(le=1e6)] | None = None
 
     @model_validator(mode="after")
     def _one_length(self) -> "Train":

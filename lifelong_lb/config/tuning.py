@@ -6,15 +6,18 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from lifelong_lb.config.errors import listed_names, unknown_name
+from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.config.fields import AtLeastOne, Entry, Float, Settings, WholeNumber
-from lifelong_lb.config.labels import axis_labels
+from lifelong_lb.config.labels import axis_labels, seeds_in_words
 from lifelong_lb.config.metrics import ADDED, LEAST_EXPERIENCES
 from lifelong_lb.config.parse import Problems, parse_settings
 from lifelong_lb.untrusted import quoted, shortened
 
 TUNED_AXES = ("strategies", "rules", "optimizers")
 """Grid axes whose entries may be searched."""
+
+MOST_CHOICES = 10_000
+"""Most choices that all search spaces of a study list together."""
 
 Value = bool | int | float | str
 E = TypeVar("E", bound=Entry)
@@ -60,7 +63,7 @@ Space = Annotated[
 
 def _all_different(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(seeds)) < len(seeds):
-        raise ValueError(f"must differ from each other; got {list(seeds)}")
+        raise ValueError(f"must differ from each other; got {quoted(list(seeds))}")
     return seeds
 
 
@@ -234,24 +237,30 @@ def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Prob
         return
     shared = sorted(set(tuning.held_out.seeds) & set(parts["seeds"]))
     if shared:
-        seeds = quoted(list(parts["seeds"]))
         problems.add(
             "tuning.held_out.seeds",
-            f"must not be among the study's seeds {seeds}, which are reported; got {shared[0]} in both",
+            f"must not be among the study's seeds {seeds_in_words(parts['seeds'])}, which are reported; "
+            f"got {shared[0]} in both",
         )
     _check_metric(tuning, parts, problems)
     if any(stream.evaluate == "validation" for stream in parts["streams"]):
         problems.add("tuning", "needs streams that are evaluated on their test part; it holds images out by itself")
-    called = [label for axis in TUNED_AXES for label in axis_labels(parts[axis], axis)]
+    choices = sum(len(space) for own in tuning.search.values() for space in own.values() if isinstance(space, tuple))
+    if choices > MOST_CHOICES:
+        problems.add("tuning.search", f"must list at most {MOST_CHOICES:,} choices altogether; got {choices:,}")
+        return
+    entries: dict[str, list[Entry]] = {}
+    for axis in TUNED_AXES:
+        for label, entry in zip(axis_labels(parts[axis], axis), parts[axis], strict=True):
+            entries.setdefault(label, []).append(entry)
     for label, spaces in tuning.search.items():
         path = f"tuning.search.{label}"
-        if called.count(label) != 1:
+        if len(entries.get(label, ())) != 1:
             several = f"names several entries ({shortened(label)}): give them labels"
-            problems.add(path, several if label in called else unknown_name("entry", label, dict.fromkeys(called)))
+            problems.add(path, several if label in entries else unknown_name("entry", label, entries))
         else:
-            entry = _named(label, parts)
             for key, space in spaces.items():
-                _check_space(entry, key, space, f"{path}.{key}", problems)
+                _check_space(entries[label][0], key, space, f"{path}.{key}", problems)
 
 
 def _check_space(entry: Entry, key: str, space: Range | Choices, path: str, problems: Problems) -> None:
@@ -267,13 +276,6 @@ def _check_space(entry: Entry, key: str, space: Range | Choices, path: str, prob
             hint = " (say whole: true)" if "whole number" in str(found.found[0]) and isinstance(space, Range) else ""
             problems.add(path, f"cannot be {quoted(value)}: {found.found[0].sentence}{hint}")
             return
-
-
-def _named(label: str, parts: Mapping[str, Any]) -> Entry:
-    entries: dict[str, Entry] = {}
-    for axis in TUNED_AXES:
-        entries |= zip(axis_labels(parts[axis], axis), parts[axis], strict=True)
-    return entries[label]
 
 
 def check_chosen(chosen: Sequence[Chosen], parts: Mapping[str, Any], problems: Problems) -> None:
@@ -292,7 +294,7 @@ def check_chosen(chosen: Sequence[Chosen], parts: Mapping[str, Any], problems: P
             if label not in entries:
                 problems.add(path, f"must name entries of {axis} by the label they have; got {quoted(label)}")
         if one.at in seen:
-            problems.add(path, f"names {listed_names(one.at)} again")
+            problems.add(path, f"names {', '.join(map(shortened, one.at))} again")
         seen.add(one.at)
         own = {name: entries[name] for entries, name in zip(known.values(), one.at, strict=True) if name in entries}
         for label, settings in one.settings.items():

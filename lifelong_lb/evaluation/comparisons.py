@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log2
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lifelong_lb.config import unknown_name
 from lifelong_lb.evaluation.paired_tests import DRAWN, MOST_EXACT, TESTS
-from lifelong_lb.evaluation.statistics import smallest_p, spread
+from lifelong_lb.evaluation.statistics import seeds_needed, smallest_p, spread
 
 RESAMPLES = 2_000
 """Bootstrap samples behind an interval."""
@@ -160,23 +159,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         running = max(running, (len(order) - place) * float(p[i]))
         adjusted[i] = min(1.0, running)
     return adjusted.tolist()
-
-
-def seeds_needed(comparisons: int, level: float = 0.05) -> int:
-    """Seeds with which a test by signs, corrected by Holm, can reach a level at all: m 2 / 2^n <= level.
-
-    Args:
-        comparisons: m, at least 1.
-        level: the level.
-
-    Returns:
-        The smallest n.
-
-    Example:
-        >>> seeds_needed(1), seeds_needed(10)
-        (6, 9)
-    """
-    return ceil(1 + log2(comparisons / level))
 
 
 def comparisons_verdict(pairs: int, comparisons: int, level: float = 0.05) -> str:

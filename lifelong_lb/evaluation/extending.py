@@ -1,5 +1,6 @@
 """Metrics of a user's own, computed and reported like ours."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -72,7 +73,7 @@ def metric(
         least_experiences: smallest T for which it is defined; below, and where an entry is missing, it is NaN.
 
     Returns:
-        A decorator.
+        A decorator, which raises a UserError for a name that is taken and for a function of other arguments.
 
     Raises:
         UserError: if a description is not a line of text.
@@ -90,6 +91,8 @@ def metric(
             if taken or (name.isidentifier() and len(name) <= QUOTED_CHARACTERS):
                 why = "there is one already" if name not in RESERVED else "that is another column of the result files"
             raise UserError(f"a metric cannot be called {quoted(name)}: {why}")
+
+        _check_takes_a_matrix(name, function)
 
         def needed(T: int) -> NDArray[np.bool_]:
             mask = np.tri(T, dtype=bool) if needs is None else np.zeros((T, T), dtype=bool)
@@ -166,3 +169,12 @@ def _number(found: Any) -> float:
     if abs(number) >= LARGEST:
         raise _NoNumberError(f"its function returned {quoted(number)}; values must lie between -2^53 and 2^53")
     return float(number)
+
+
+def _check_takes_a_matrix(name: str, function: Callable[[Any], float]) -> None:
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        raise UserError(f"metric {name}: must be a function of the accuracy matrix alone ({error})") from None
+    except ValueError:  # a function of C without a signature
+        return

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import ceil, log2
 
 import numpy as np
 
@@ -75,28 +76,48 @@ def smallest_p(seeds: int) -> float:
     return min(1.0, 2.0 ** (1 - seeds))
 
 
-def seeds_verdict(seeds: int) -> str:
+def seeds_needed(comparisons: int, level: float = 0.05) -> int:
+    """Seeds with which a test by signs, corrected by Holm, can reach a level at all: m 2 / 2^n <= level.
+
+    Args:
+        comparisons: m, at least 1.
+        level: the level.
+
+    Returns:
+        The smallest n.
+
+    Example:
+        >>> seeds_needed(1), seeds_needed(10)
+        (6, 9)
+    """
+    return ceil(1 + log2(comparisons / level))
+
+
+def seeds_verdict(seeds: int, comparisons: int = 1) -> str:
     """The honest sentence about a number of seeds.
 
     Args:
         seeds: seeds shared by the rules that are compared.
+        comparisons: how many comparisons they are to decide.
 
     Returns:
-        One sentence.
+        One to three sentences.
     """
     if seeds < 2:
         return "One seed shows no spread: no difference between rows can be told from chance."
-    p = smallest_p(seeds)
+    p, needed = smallest_p(seeds), seeds_needed(comparisons)
+    what = f"the {comparisons} comparisons" if comparisons > 1 else "anything"
     if p > 0.05:
         return (
             f"{seeds} seeds cannot decide: even if one rule wins on all of them, an exact paired test "
-            f"reaches p = {p:g} at best. Take at least 6 seeds before concluding anything."
+            f"reaches p = {p:g} at best. Take at least {needed} seeds before deciding {what}."
         )
     best = f"{seeds} seeds: an exact paired test can reach p = {p:.2g} at best, if one rule wins on all of them."
-    most = int(0.05 / p)
-    if most >= 1000:
+    if p * max(1000, comparisons) <= 0.05:
         return best
+    most = int(0.05 / p)
+    enough = "" if most >= comparisons else f" Take at least {needed} seeds for {what}."
     return (
         f"{best} Holm's correction multiplies it by the number of comparisons: {seeds} seeds can decide {most} "
-        f"comparison{'s' * (most != 1)} at 0.05."
+        f"comparison{'s' * (most != 1)} at 0.05.{enough}"
     )

@@ -144,7 +144,11 @@ def verdict(results: Results) -> str:
     if seeds == 0:
         return "The rules have no seed in common, so they cannot be compared pair by pair."
     most = int(done.groupby(GROUP).size().max())
-    return seeds_verdict(seeds) + (f" Some rules share no more than these {seeds}." if seeds < most else "")
+    rules = done.groupby(["stream", "strategy", "base_optimizer"])["rule"].nunique()
+    comparisons = max(1, int((rules - 1).sum()))  # with one rule of each block, as comparison_table makes them
+    return seeds_verdict(seeds, comparisons) + (
+        f" Some rules share no more than these {seeds}." if seeds < most else ""
+    )
 
 
 def status_counts(results: Results) -> dict[str, int]:

@@ -1,16 +1,16 @@
 """``study.json``: the shared settings of a result folder, its grid axes, and the runs asked for so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
 
-from lifelong_lb.config import AXES, Entry, GridRun, RunConfig, Study, UserError, axis_labels, expand, parse_study
+from lifelong_lb.config import AXES, Entry, GridRun, RunConfig, Study, UserError, axis_labels, parse_study
 from lifelong_lb.config.extending import EXTENSIONS, stored_only
 from lifelong_lb.config.importing import load_installed
-from lifelong_lb.config.runs import config_at
+from lifelong_lb.config.runs import combinations, config_at, runs_of
 from lifelong_lb.store.places import Key, Place, read_places
 from lifelong_lb.untrusted import quoted, shortened
 
@@ -56,7 +56,7 @@ class StudyFile:
         Returns:
             Its file.
         """
-        return cls(study, tuple(_place(run) for run in expand(study)))
+        return cls(study, tuple(_place(run) for run in runs_of(study, combinations(study))))
 
     def labels(self) -> dict[str, dict[str, str]]:
         """What the result files call each run.
@@ -122,24 +122,7 @@ class StudyFile:
         Raises:
             UserError: when a shared setting differs, or two entries would carry the same label.
         """
-        for key in SHARED:
-            stored, asked = getattr(self.study, key), getattr(study, key)
-            if key == "chosen" and stored != asked:
-                raise UserError("the folder holds a study with other chosen settings; choose another --out")
-            if stored != asked:
-                raise UserError(
-                    f"the folder holds a study with another {key}: {_difference(stored, asked)}; "
-                    "runs of one folder share it, so choose another --out"
-                )
-        merged: dict[str, list[Entry]] = {}
-        moved: dict[str, list[int]] = {}
-        for axis in AXES:
-            entries = list(getattr(study, axis))
-            moved[axis] = [_index_or_append(entries, entry) for entry in getattr(self.study, axis)]
-            merged[axis] = entries
-            axis_labels(entries, axis)
-        union = study.model_copy(update={axis: tuple(entries) for axis, entries in merged.items()})
-        union = union.model_copy(update={"imports": tuple(dict.fromkeys((*study.imports, *self.study.imports)))})
+        union, moved = united(self.study, study)
         newest = StudyFile.of(study).places
         known = {place.run for place in newest}
         older = tuple(
@@ -218,6 +201,45 @@ class StudyFile:
         return replace(self, places=tuple(same[0] for same in rivals.values()), left_out=(*self.left_out, *sentences))
 
 
+def united(earlier: Study, study: Study) -> tuple[Study, dict[str, list[int]]]:
+    """The union of two studies that share a folder.
+
+    Args:
+        earlier: the study whose runs the folder holds.
+        study: the newer one, whose labels win.
+
+    Returns:
+        The union, and on each axis the indices that entries of the earlier study have in it.
+
+    Raises:
+        UserError: when a shared setting differs, or two entries would carry the same label.
+    """
+    for key in SHARED:
+        stored, asked = getattr(earlier, key), getattr(study, key)
+        if key == "chosen" and stored != asked:
+            raise UserError("the folder holds a study with other chosen settings; choose another --out")
+        if stored != asked:
+            raise UserError(
+                f"the folder holds a study with another {key}: {_difference(stored, asked)}; "
+                "runs of one folder share it, so choose another --out"
+            )
+    merged: dict[str, list[Entry]] = {}
+    moved: dict[str, list[int]] = {}
+    for axis in AXES:
+        entries = list(getattr(study, axis))
+        places = {entry.key(): index for index, entry in enumerate(entries)}
+        moved[axis] = []
+        for entry in getattr(earlier, axis):
+            index = places.setdefault(entry.key(), len(entries))
+            entries += [entry] * (index == len(entries))
+            moved[axis].append(index)
+        merged[axis] = entries
+        axis_labels(entries, axis)
+    union = study.model_copy(update={axis: tuple(entries) for axis, entries in merged.items()})
+    union = union.model_copy(update={"imports": tuple(dict.fromkeys((*study.imports, *earlier.imports)))})
+    return union, moved
+
+
 def _extensions(study: Study) -> dict[str, dict[str, dict[str, str]]]:
     """Names of the study that users have added, and where they came from, by kind."""
     entries = {
@@ -243,14 +265,6 @@ def _know_extensions(extensions: Mapping[str, Mapping[str, str]]) -> None:
 
 def _place(run: GridRun) -> Place:
     return Place(run.config.run_id, run.config.seed, run.entries)
-
-
-def _index_or_append(entries: list[Entry], entry: Entry) -> int:
-    identities = [other.identity() for other in entries]
-    if entry.identity() in identities:
-        return identities.index(entry.identity())
-    entries.append(entry)
-    return len(entries) - 1
 
 
 def _difference(stored: Any, asked: Any) -> str:

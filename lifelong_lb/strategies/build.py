@@ -12,6 +12,7 @@ from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer
 
 from lifelong_lb.config import Evaluation, OptimizerEntry, StrategyEntry, Train, UserError
 from lifelong_lb.config.extending import EXTENSIONS, factory_of
+from lifelong_lb.config.hooks import check_hooks
 from lifelong_lb.config.optimizers import External
 from lifelong_lb.optim import ClosureOptimizer, ExternalOptimizer, RebuiltOptimizer
 from lifelong_lb.strategies.builders import STRATEGIES
@@ -140,5 +141,7 @@ def build_strategy(
         strategy = STRATEGIES[entry.name](entry, common)
     else:
         strategy = factory_of("strategy", entry.name, {})(common=common, **added.own(entry))
+        for plugin in strategy.plugins:
+            check_hooks(type(plugin), f"strategy {entry.name}: its plugin {type(plugin).__name__}")
     strategy.plugins.remove(evaluator)  # without metrics it does nothing, in 0.1 ms an iteration
     return strategy

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lifelong_lb.config import Study, axis_labels, expand, parse_study
+from lifelong_lb.config import Study, axis_labels, parse_study
+from lifelong_lb.config.runs import combinations
 from lifelong_lb.config.tuning import TUNED_AXES, Space
 
 
@@ -40,7 +41,7 @@ def searched_combinations(study: Study) -> list[Searched]:
     base, search = held_out_study(study), study.tuning.search
     labels = {axis: axis_labels(getattr(study, axis), axis) for axis in ("streams", *TUNED_AXES)}
     found = []
-    for entries in dict.fromkeys(tuple(run.entries.values()) for run in expand(base)):
+    for entries in combinations(base):
         at = {axis: labels[axis][index] for axis, index in zip(labels, entries, strict=True)}
         space = {name: search[name] for name in list(at.values())[1:] if name in search}
         if space:

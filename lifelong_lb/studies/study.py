@@ -10,16 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lifelong_lb.config import GridRun, Study, UserError, expand, parse_study, read_study, unknown_name
+from lifelong_lb.config import GridRun, Study, UserError, parse_study, read_study, unknown_name
 from lifelong_lb.config.extending import origins_of
 from lifelong_lb.config.importing import MAIN
 from lifelong_lb.config.models import Timm
 from lifelong_lb.config.optimizers import External
+from lifelong_lb.config.runs import combinations, runs_of
 from lifelong_lb.data import cache_folder, data_roots, find_images, prepared
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.selection import check_images
 from lifelong_lb.reports import Results, collect, write_report, write_tables
 from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, Session, StudyFile, living_sessions
+from lifelong_lb.store.study_file import united
 from lifelong_lb.studies.cluster import PACKAGES, Cluster
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.environment import code_version
@@ -172,15 +174,16 @@ def complete(studies: Sequence[Study], out: Path, options: Options, watcher: Wat
     """
     _check_options(options)
     limits = options.limits()
-    runs = [run for study in studies for run in expand(study)]
+    among = [combinations(study) for study in studies]
     for study in studies:
         _check_extensions(study, options)
     folder = ResultFolder(out.absolute())
-    _merged(folder, studies)
-    for study in studies:
+    _check_folder(folder, studies)
+    for study, own in zip(studies, among, strict=True):
         _try_out_optimizers(study)
-    _try_out_models(runs)
+        _try_out_models([*runs_of(study, {one[0]: one for one in own}.values(), study.seeds[:1])])
     roots = _checked_data(studies, options)
+    runs = [run for study, own in zip(studies, among, strict=True) for run in runs_of(study, own)]
     with ready(options.executor, limits):
         _complete(studies, runs, folder, roots, options, limits, watcher)
     return folder
@@ -239,6 +242,14 @@ def _do(
             with suppress(OSError):  # the first trouble is the one to tell
                 update()
         raise
+
+
+def _check_folder(folder: ResultFolder, studies: Sequence[Study]) -> None:
+    """See that studies go with what is in their folder, before any of their runs is spelt out."""
+    file = folder.read_study()
+    whole = None if file is None else file.study
+    for study in studies:
+        whole = study if whole is None else united(whole, study)[0]
 
 
 def _merged(folder: ResultFolder, studies: Sequence[Study]) -> StudyFile:

@@ -1,11 +1,18 @@
 """What ``validate`` says of a study: its grid, and what running it takes."""
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
+from random import Random
 
-from lifelong_lb.config import GridRun, StreamEntry, Study, Train, UserError, axis_labels, expand, left_out, unsupported
+from lifelong_lb.config import GridRun, StreamEntry, Study, Train, UserError, axis_labels, left_out, unsupported
+from lifelong_lb.config.errors import listed_names
+from lifelong_lb.config.labels import seeds_in_words
+from lifelong_lb.config.runs import Combination, combinations, runs_of
 from lifelong_lb.data import cache_folder, data_roots, find_images
 from lifelong_lb.data.dealing import learnt_labels
 from lifelong_lb.data.prepared import prepared
@@ -14,6 +21,10 @@ from lifelong_lb.studies.forecast import Count, Training, rule_gradients, strate
 from lifelong_lb.studies.limits import cores
 from lifelong_lb.studies.targets import about_targets, check_targets
 from lifelong_lb.studies.trial_forecast import about_trials
+from lifelong_lb.untrusted import shortened
+
+MOST_TOLD = 20
+"""Most rules, and most groups of pairs, that have a line of their own."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +69,31 @@ class Plan:
 
     Attributes:
         study: the study.
-        runs: its runs.
+        runs_of_rules: number of its runs with each of its rules.
+        runs: its runs; of many, a sample that estimates are taken from.
         roots: folders of the data sets.
         found: labels of each of its streams.
         parts: run id to what the run trains on, where that is known.
     """
 
     study: Study
+    runs_of_rules: Mapping[int, int]
     runs: Sequence[GridRun]
     roots: Sequence[Path]
     found: Sequence[Parts]
     parts: Mapping[str, list[Training]]
+
+    @property
+    def total(self) -> int:
+        """Number of runs of the study."""
+        return sum(self.runs_of_rules.values())
+
+
+MOST_PARTS = 50_000
+"""Most experiences and chunks, of all runs together, over which gradients are counted one by one."""
+
+MOST_LABELS = 4_000_000
+"""Most images that are dealt out, for all seeds together, to count them."""
 
 
 def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) -> Plan:
@@ -87,8 +112,9 @@ def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) ->
             optimizer is of a package that is not there.
     """
     check_targets(study)
-    runs, roots = expand(study), data_roots(data)
+    among, roots = combinations(study), data_roots(data)
     found = [labels_of(stream, roots, prepare=prepare) for stream in study.streams]
+    runs, of_rules = _sample(study, among, found), Counter(rule for _, _, rule, _ in among)
     dealt: dict[tuple[int, int], list[Labels]] = {}
     parts = {}
     for run in runs:
@@ -100,7 +126,20 @@ def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) ->
         if key not in dealt:
             dealt[key] = learnt_labels(config.stream, train, test, config.seed)
         parts[config.run_id] = trainings(config, dealt[key])
-    return Plan(study, runs, roots, found, parts)
+    runs_of_rules = {rule: count * len(study.seeds) for rule, count in of_rules.items()}
+    return Plan(study, runs_of_rules, runs, roots, found, parts)
+
+
+def _sample(study: Study, among: Sequence[Combination], found: Sequence[Parts]) -> list[GridRun]:
+    """All runs of a study, or as many as can be counted in a few seconds, of each stream at least one."""
+    images = [0 if parts.train is None else len(parts.train) for parts in found]
+    parts = [max(s.learnt, 0 if s.chunk is None else n // s.chunk) for s, n in zip(study.streams, images, strict=True)]
+    most = max(MOST_PARTS // max(parts), 1)
+    seeds = study.seeds[: max(1, min(most // len(among), MOST_LABELS // max(sum(images), 1)))]
+    if len(among) > most:
+        firsts = {one[0]: one for one in reversed(among)}.values()
+        among = sorted({*firsts, *Random(0).sample(among, most)})
+    return list(runs_of(study, among, seeds))
 
 
 def gradients_of(plan: Plan) -> dict[str, tuple[Count, Count]]:
@@ -132,8 +171,8 @@ def lines_about(plan: Plan) -> Iterator[str]:
     """
     study = plan.study
     for axis in ("streams", "strategies", "rules", "optimizers"):
-        yield f"{axis:<10} {', '.join(axis_labels(getattr(study, axis), axis))}"
-    yield f"{'seeds':<10} {', '.join(map(str, study.seeds))}"
+        yield f"{axis:<10} {listed_names(axis_labels(getattr(study, axis), axis))}"
+    yield f"{'seeds':<10} {seeds_in_words(study.seeds)}"
     yield from _about_what_is_left_out(study)
     yield ""
     yield from _about_budget(study.train)
@@ -158,11 +197,13 @@ def about_unsupported(study: Study) -> Iterator[str]:
         study: the study.
 
     Yields:
-        A line, where there are any.
+        A line for each group of pairs that have a reason in common.
     """
-    pairs = unsupported(study)
-    if pairs:
-        yield f"left out as unsupported: {'; '.join(pairs)}"
+    groups = unsupported(study)
+    for pairs, reason in islice(groups.items(), MOST_TOLD):
+        yield f"left out as unsupported: {pairs} ({reason})"
+    if len(groups) > MOST_TOLD:
+        yield f"left out as unsupported: {len(groups) - MOST_TOLD} more groups of pairs"
 
 
 def _about_budget(train: Train) -> Iterator[str]:
@@ -175,22 +216,33 @@ def _about_budget(train: Train) -> Iterator[str]:
 
 
 def _about_gradients(plan: Plan) -> Iterator[str]:
-    counts = gradients_of(plan)
-    whole = sum((rule for rule, _ in counts.values()), Count())
-    yield f"gradient evaluations of all runs: {_told(whole)}"
-    for index, name in enumerate(axis_labels(plan.study.rules, "rules")):
-        own = [counts[run.config.run_id][0] for run in plan.runs if run.entries["rules"] == index]
-        yield f"  {name}: {_told(sum(own, Count()))} in {len(own)} run{'s' * (len(own) != 1)}"
+    counts, sampled = gradients_of(plan), plan.total > len(plan.runs)
+    scale = Fraction(plan.total, len(plan.runs))
+    yield f"gradient evaluations of all runs: {_told(sum((rule for rule, _ in counts.values()), Count()), scale)}"
+    names = axis_labels(plan.study.rules, "rules")
+    of_rules: dict[int, list[Count]] = {}
+    for run in plan.runs:
+        of_rules.setdefault(run.entries["rules"], []).append(counts[run.config.run_id][0])
+    for index, own in islice(sorted(of_rules.items()), MOST_TOLD):
+        runs = plan.runs_of_rules[index]
+        told = _told(sum(own, Count()), Fraction(runs, len(own)))
+        yield f"  {shortened(names[index])}: {told} in {runs:,} run{'s' * (runs != 1)}"
+    if len(names) > MOST_TOLD:
+        yield f"  and {len(names) - min(len(of_rules), MOST_TOLD):,} more rules"
     strategies = sum((counts[run][1] for run in plan.parts), Count())
     if strategies.least or not strategies.exact:
-        yield f"  and the strategies' own: {strategies}"
+        yield f"  and the strategies' own: {_told(strategies, scale) if strategies.least else strategies}"
+    if sampled:
+        yield f"  estimated from {len(plan.runs):,} of the {plan.total:,} runs"
     for stream, parts in zip(axis_labels(plan.study.streams, "streams"), plan.found, strict=True):
         if parts.reason:
-            yield f"  without {stream}, the number of whose images is not known: {parts.reason}"
+            yield f"  without {shortened(stream)}, the number of whose images is not known: {parts.reason}"
 
 
-def _told(total: Count) -> str:
-    return str(total) if total.least or total.exact else "unknown"
+def _told(total: Count, scale: Fraction) -> str:
+    if not total.least and not total.exact:
+        return "unknown"
+    return str(total) if scale == 1 else f"about {round(total.least * scale):,}{' or more' * (not total.exact)}"
 
 
 def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
@@ -225,10 +277,11 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
         yield ""
         return
     took = with_workers(durations, workers)
+    scale = plan.total / len(plan.runs)
     kinds = len({kind_of(run) for run in plan.runs})
     least = "at least " if len(durations) < len(plan.runs) or not _all_exact(plan) else ""
     yield (
-        f"time on this machine: {least}{clock(took.low)} to {clock(took.high)} with {workers} "
+        f"time on this machine: {least}{clock(took.low * scale)} to {clock(took.high * scale)} with {workers} "
         f"worker{'s' * (workers != 1)}, from {len(speeds)} of {kinds} kinds of runs measured on the CPU with one thread"
     )
     for reason in dict.fromkeys(reasons.values()):

@@ -101,7 +101,7 @@ def test_plain_values_have_no_line():
         ("rulse=sam", "rulse: unknown key 'rulse'; did you mean 'rules'?"),
         ("strategies=[naive, repla]", "strategies[1]: unknown strategy 'repla'; did you mean 'replay'?"),
         ("optimizers.schedule.every=0", "optimizers.schedule.every: must be greater than or equal to 1; got 0"),
-        ("seeds=0", "seeds: must be a number of seeds"),
+        ("seeds=0", "seeds: must be at least 1"),
         ("rules.rho=1", "'rules' is not a mapping in the study file; set rules as a whole"),
         ("model.hiden=[8]", "model: unknown key 'hiden'; did you mean 'hidden'?"),
     ],

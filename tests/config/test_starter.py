@@ -9,6 +9,7 @@ from lifelong_lb import run_study
 from lifelong_lb.cli import app
 from lifelong_lb.config import UserError, expand, read_study
 from lifelong_lb.config.schema import study_schema
+from lifelong_lb.evaluation.statistics import seeds_needed
 
 
 def init(*words):
@@ -22,6 +23,15 @@ def test_it_is_valid_and_runs(tmp_path):
     assert len(expand(read_study(path))) == 18
     study = read_study(path, ["seeds=1", "strategies=naive"])
     assert run_study(study, tmp_path / "out", executor="in-process").runs["status"].tolist() == ["done"] * 3
+
+
+def test_it_names_as_many_seeds_as_its_comparisons_need(tmp_path):
+    path = tmp_path / "mine.yaml"
+    init(path)
+    study, text = read_study(path), " ".join(path.read_text().replace("#", " ").split())
+    comparisons = len(study.streams) * len(study.strategies) * (len(study.rules) - 1)
+    assert f"decide the {comparisons} comparisons of this study" in text
+    assert f"at least {seeds_needed(comparisons)}." in text
 
 
 def test_what_stands_in_comments_is_valid_too(tmp_path):

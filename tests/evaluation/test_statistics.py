@@ -5,7 +5,8 @@ import math
 import pytest
 from scipy import stats
 
-from lifelong_lb.evaluation import seeds_verdict, smallest_p, spread
+from lifelong_lb.evaluation import comparisons_verdict, seeds_verdict, smallest_p, spread
+from lifelong_lb.evaluation.statistics import seeds_needed
 
 
 def test_spread_is_that_of_scipy():
@@ -45,3 +46,15 @@ def test_too_few_seeds_are_told_so():
     assert "6 seeds can decide 1 comparison at 0.05" in seeds_verdict(6)  # two of them reach 0.0625 at best
     assert "10 seeds can decide 25 comparisons at 0.05" in seeds_verdict(10)
     assert seeds_verdict(40).endswith("wins on all of them.")
+    assert seeds_verdict(1_000_000).endswith("wins on all of them.")
+
+
+@pytest.mark.parametrize("comparisons", [1, 2, 4, 10, 25, 3000])
+def test_all_verdicts_name_the_same_number_of_seeds(comparisons):
+    needed = seeds_needed(comparisons)
+    assert f"at least {needed} seeds" in seeds_verdict(3, comparisons)
+    assert f"at least {needed} seeds" in comparisons_verdict(3, comparisons)
+    assert "at least" not in seeds_verdict(needed, comparisons)
+    assert "at least" not in comparisons_verdict(needed, comparisons)
+    if comparisons > 1:
+        assert f"at least {needed} seeds" in seeds_verdict(needed - 1, comparisons)
