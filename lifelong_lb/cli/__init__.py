@@ -7,6 +7,7 @@ import typer
 
 from lifelong_lb.cli.app import INTERRUPTED, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, app
 from lifelong_lb.cli.streams import make_patient
+from lifelong_lb.descriptors import open_closed_descriptors
 
 for _name in ("running", "reporting", "study_files", "data_sets"):  # the order in which help lists their commands
     import_module(f"{__name__}.{_name}")
@@ -16,13 +17,16 @@ def main() -> None:
     """Entry point of ``lifelong-lb``: a user's mistake ends in one message and exit code 2."""
     from lifelong_lb.config import UserError
 
+    open_closed_descriptors()
     make_patient()
     try:
         code = app(standalone_mode=False)
     except UserError as error:
         typer.echo(f"error: {error}", err=True)
         code = UNUSABLE_INPUT
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        if isinstance(stop.__cause__, EOFError):  # typer takes it for Ctrl-D at a prompt, of which there are none
+            raise stop.__cause__ from None
         code = INTERRUPTED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lifelong_lb.config import UserError
-from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims
+from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims, remove_left_claims
 from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.how_far import HowFar, read_how_far
 from lifelong_lb.store.run_files import DamagedRunError
@@ -45,6 +45,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
         raise UserError(f"{folder.path}: no study here (study.json is missing)")
     if folder.runs_path.exists() and not folder.runs_path.is_dir():
         raise UserError(f"{folder.runs_path}: must be the folder of the runs; it is a file")
+    remove_left_claims(folder.runs_path)
     counts: Counter[str] = Counter()
     seeds = file.seeds()
     running, troubles = [], []

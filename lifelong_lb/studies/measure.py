@@ -13,6 +13,7 @@ from lifelong_lb.data import data_roots
 from lifelong_lb.reports import Results, write_report
 from lifelong_lb.store import DamagedRunError, ResultFolder, StudyFile, stored_models
 from lifelong_lb.studies.devices import devices
+from lifelong_lb.studies.telemetry import switch_off_telemetry
 
 
 def measure_landscape(
@@ -41,6 +42,7 @@ def measure_landscape(
     Raises:
         UserError: when the folder holds no such runs, or settings, models or images cannot be used.
     """
+    switch_off_telemetry()
     folder = ResultFolder(Path(out).absolute())
     file = folder.read_study()
     if file is None:

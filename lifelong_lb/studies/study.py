@@ -29,6 +29,7 @@ from lifelong_lb.studies.limits import Limits
 from lifelong_lb.studies.loggers.kinds import check_loggers
 from lifelong_lb.studies.queue import RunQueue
 from lifelong_lb.studies.relay import Relay
+from lifelong_lb.studies.telemetry import switch_off_telemetry
 from lifelong_lb.studies.watching import Watcher
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
@@ -156,6 +157,7 @@ def complete(studies: Sequence[Study], out: Path, options: Options, watcher: Wat
     Raises:
         UserError: as :func:`run_study`.
     """
+    switch_off_telemetry()
     _check_options(options)
     limits = options.limits()
     runs = [run for study in studies for run in expand(study)]

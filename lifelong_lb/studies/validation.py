@@ -13,6 +13,7 @@ from lifelong_lb.data.selection import Labels
 from lifelong_lb.studies.forecast import Count, Training, rule_gradients, strategy_gradients, trainings
 from lifelong_lb.studies.limits import cores
 from lifelong_lb.studies.targets import about_targets, check_targets
+from lifelong_lb.studies.telemetry import switch_off_telemetry
 from lifelong_lb.studies.trial_forecast import about_trials
 
 
@@ -208,6 +209,7 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
     """
     if workers is not None and workers < 1:
         raise UserError(f"workers must be at least 1; got {workers}")
+    switch_off_telemetry()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
         from lifelong_lb.studies.calibration import calibrate, duration, kind_of, with_workers

@@ -2,12 +2,13 @@
 
 from lifelong_lb.untrusted.files import MOST_BYTES, read_bytes, read_text
 from lifelong_lb.untrusted.json_text import DEEPEST, parse_json
-from lifelong_lb.untrusted.text import encodable, printable, quoted, shortened
+from lifelong_lb.untrusted.text import encodable, error_message, printable, quoted, shortened
 
 __all__ = [
     "DEEPEST",
     "MOST_BYTES",
     "encodable",
+    "error_message",
     "parse_json",
     "printable",
     "quoted",
