@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lifelong_lb.temporary import redirect_matplotlib
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -134,7 +132,6 @@ def style(name: str) -> Iterator[None]:
     Yields:
         Nothing.
     """
-    redirect_matplotlib()
     import matplotlib.style
 
     with matplotlib.style.context([{**_SETTINGS, "svg.hashsalt": name}], after_reset=True):
@@ -216,7 +213,6 @@ def short(label: str, length: int = 44) -> str:
     Returns:
         Text.
     """
-    redirect_matplotlib()
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     font = get_font(findfont(FontProperties(family="DejaVu Sans")))

@@ -10,6 +10,7 @@ from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims, rem
 from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.how_far import HowFar, read_how_far
 from lifelong_lb.store.run_files import DamagedRunError
+from lifelong_lb.store.tuned import without_study
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     """
     file = folder.read_study()
     if file is None:
-        raise UserError(f"{folder.path}: no study here (study.json is missing)")
+        raise UserError(without_study(folder.path, "no study here (study.json is missing)"))
     if folder.runs_path.exists() and not folder.runs_path.is_dir():
         raise UserError(f"{folder.runs_path}: must be the folder of the runs; it is a file")
     remove_left_claims(folder.runs_path)

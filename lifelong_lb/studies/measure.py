@@ -12,6 +12,7 @@ from lifelong_lb.config.study import apply_override
 from lifelong_lb.data import data_roots
 from lifelong_lb.reports import Results, write_report
 from lifelong_lb.store import DamagedRunError, ResultFolder, StudyFile, stored_models
+from lifelong_lb.store.tuned import without_study
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.telemetry import switch_off_telemetry
 
@@ -46,7 +47,7 @@ def measure_landscape(
     folder = ResultFolder(Path(out).absolute())
     file = folder.read_study()
     if file is None:
-        raise UserError(f"{out}: no results here (no study.json)")
+        raise UserError(without_study(Path(out), "no results here (no study.json)"))
     what = _settings(settings, file, overrides)
     place = devices(device)[0]
     configs = _measurable(folder, file)

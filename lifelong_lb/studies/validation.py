@@ -212,7 +212,8 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
     switch_off_telemetry()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
-        from lifelong_lb.studies.calibration import calibrate, duration, kind_of, with_workers
+        from lifelong_lb.studies.calibration import Duration, calibrate, duration, kind_of, with_workers
+    from lifelong_lb.studies.overhead import measure_overhead
 
     known = [run for run in plan.runs if run.config.run_id in plan.parts]
     workers = workers or cores()
@@ -226,7 +227,10 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
         yield ": ".join(["time: not known, since nothing could be measured", *dict.fromkeys(reasons.values())])
         yield ""
         return
-    took = with_workers(durations, workers)
+    overhead = measure_overhead()
+    each = Duration(overhead.run, overhead.run)
+    took = with_workers({run: seconds + each for run, seconds in durations.items()}, workers)
+    took += Duration(overhead.start + overhead.report, overhead.start + overhead.report)
     kinds = len({kind_of(run) for run in plan.runs})
     least = "at least " if len(durations) < len(plan.runs) or not _all_exact(plan) else ""
     yield (
@@ -237,8 +241,12 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
         left = sum(other == reason for other in reasons.values())
         yield f"  not measured: {left} kind{'s' * (left != 1)} of runs ({reason})"
     yield (
-        "  not in it: starting processes, decoding images, landscape, diagnostics and accuracies during training, "
-        "workers that slow each other down, what else runs on the machine then, experiences slower than the second"
+        f"  of it: {clock(overhead.start)} until the first run begins, {clock(overhead.run)} of each run beside its "
+        f"training and evaluation, {clock(overhead.report)} for the report"
+    )
+    yield (
+        "  not in it: decoding images, landscape and diagnostics, workers that slow each other down, what else runs on "
+        "the machine then, experiences slower than the second"
     )
     yield ""
 
