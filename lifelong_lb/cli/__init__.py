@@ -9,6 +9,7 @@ import typer
 from lifelong_lb.cli.app import INTERRUPTED, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, app
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.streams import make_patient
+from lifelong_lb.descriptors import open_closed_descriptors
 from lifelong_lb.untrusted import shortened
 
 for _name in ("running", "reporting", "study_files", "data_sets"):  # the order in which help lists their commands
@@ -19,13 +20,16 @@ def main() -> None:
     """Entry point of ``lifelong-lb``: a user's mistake ends in one message and exit code 2."""
     from lifelong_lb.config import UserError
 
+    open_closed_descriptors()
     make_patient()
     try:
         code = app(standalone_mode=False)
     except UserError as error:
         show(f"error: {error}", err=True)
         code = UNUSABLE_INPUT
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        if isinstance(stop.__cause__, EOFError):  # typer takes it for Ctrl-D at a prompt, of which there are none
+            raise stop.__cause__ from None
         code = INTERRUPTED
     except OSError as error:
         where = f"{shortened(str(error.filename), 1000)}: " if error.filename else ""

@@ -1,5 +1,6 @@
 """How commands that run or report something end."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,12 @@ from lifelong_lb.cli.output import show
 
 if TYPE_CHECKING:
     from lifelong_lb.reports import Results
+
+
+MOST_LISTED = 10
+"""How many runs that are not done are named one by one."""
+MOST_CHARACTERS = 200
+"""Longest reason that is shown of each."""
 
 
 def conclude(folder: Path, results: "Results", asked: set[str] | None = None, *, err: bool = False) -> None:
@@ -28,6 +35,49 @@ def conclude(folder: Path, results: "Results", asked: set[str] | None = None, *,
 
     show(summary_text(results), err=err)
     show(f"report: {folder / 'report.html'}", err=err)
+    for line in about_runs_not_done(folder, results, asked):
+        show(line, err=err)
     done = set(results.runs.loc[results.runs["status"] == "done", "run"])
     if (asked - done) if asked is not None else (results.missing or len(done) < len(results.runs)):
         raise typer.Exit(SOME_RUNS_NOT_DONE)
+
+
+def about_runs_not_done(folder: Path, results: "Results", asked: set[str] | None) -> Iterator[str]:
+    """Say which runs ended otherwise than done and why, which are left out, and how to compute them again.
+
+    Args:
+        folder: the result folder.
+        results: what its runs have to say.
+        asked: ids of the runs asked for; None for all.
+
+    Yields:
+        Lines.
+    """
+    from lifelong_lb.untrusted import shortened
+
+    columns = ["stream", "strategy", "rule", "base_optimizer"]
+    labels = {run: " ".join(map(str, row)) for run, *row in results.runs[["run", *columns]].itertuples(index=False)}
+    records = {run: record for run, record in results.records.items() if asked is None or run in asked}
+    failed = {run: record for run, record in records.items() if record.status != "done"}
+    reasons = {run: shortened(" ".join(record.message.split()), MOST_CHARACTERS) for run, record in failed.items()}
+    yield from _listed([
+        f"  {labels[run]} seed {record.config.get('seed')}: {record.status}: {reasons[run]}"
+        for run, record in failed.items()
+    ])
+    if failed:
+        options = " ".join(f"--retry {status}" for status in sorted({record.status for record in failed.values()}))
+        yield f"not done: {len(failed)} run{'s' * (len(failed) != 1)}, as listed; {options} runs them again"
+    left_out = [run for run in sorted(results.left_out) if asked is None or run in asked]
+    if left_out:
+        homes = {run: results.homes[run].path if run in results.homes else folder for run in left_out}
+        yield from _listed([f"  {homes[run] / 'runs' / run}" for run in left_out])
+        yield (
+            f"left out: {len(left_out)} run{'s' * (len(left_out) != 1)}, for the reason given above; once the folders "
+            "listed are removed, lifelong-lb run computes these runs again"
+        )
+
+
+def _listed(lines: list[str]) -> Iterator[str]:
+    yield from lines[:MOST_LISTED]
+    if len(lines) > MOST_LISTED:
+        yield f"  and {len(lines) - MOST_LISTED} more"

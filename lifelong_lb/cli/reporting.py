@@ -43,8 +43,10 @@ def report(
     from lifelong_lb.config.importing import import_named
     from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, with_imported, write_report
     from lifelong_lb.store import ResultFolder
+    from lifelong_lb.store.tuned import folder_to_report
 
     import_named(imports or ())
+    folders = [folder_to_report(folder) for folder in folders]
     target = out or folders[0]
     results = None
     if len(folders) > 1 or out is not None or others:
@@ -72,12 +74,16 @@ def status(folder: FolderArgument) -> None:
     Exit code 0 when all runs are done, 1 when some are not.
     """
     from lifelong_lb.store import ResultFolder, folder_status
+    from lifelong_lb.store.tuned import tuned_folders
 
-    found = folder_status(ResultFolder(folder))
-    show(", ".join(f"{count} {name}" for name, count in sorted(found.counts.items())))
-    for line in (*found.running, *found.troubles):
-        show(line)
-    if set(found.counts) - {"done"}:
+    tuned = tuned_folders(folder)
+    found = {path: folder_status(ResultFolder(path)) for path in tuned or [folder]}
+    for path, one in found.items():
+        heading = f"{path}: " if tuned else ""
+        show(heading + ", ".join(f"{count} {name}" for name, count in sorted(one.counts.items())))
+        for line in (*one.running, *one.troubles):
+            show(line)
+    if any(set(one.counts) - {"done"} for one in found.values()):
         raise typer.Exit(SOME_RUNS_NOT_DONE)
 
 
@@ -95,7 +101,10 @@ def landscape(
 
     What is measured is what the study says under evaluation.landscape, else everything. Exit codes are those of run.
     """
+    from lifelong_lb.store.tuned import folder_to_report
     from lifelong_lb.studies import measure_landscape
+
+    folder = folder_to_report(folder)
 
     def log(line: str) -> None:
         show(line, err=True)

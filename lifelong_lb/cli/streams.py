@@ -67,7 +67,10 @@ def make_patient() -> None:
     """Make Python's own stdout and stderr such streams, unless somebody has put others in their place."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None or stream is not getattr(sys, f"__{name}__"):
+        if stream is None:  # was closed when Python started
+            setattr(sys, name, patient({"stdout": 1, "stderr": 2}[name]))
+            continue
+        if stream is not getattr(sys, f"__{name}__"):
             continue
         stream.flush()
         if sys.platform == "win32":  # whose terminals are no files
@@ -86,11 +89,10 @@ def stdout_alone() -> Iterator[TextIO]:
     Raises:
         UserError: when there is none.
     """
+    if sys.__stdout__ is None:
+        raise UserError("--json tells of progress on stdout, which is closed")
     sys.stdout.flush()
-    try:
-        kept = os.dup(1)
-    except OSError:
-        raise UserError("--json tells of progress on stdout, which is closed") from None
+    kept = os.dup(1)
     try:
         os.dup2(2, 1)
         with patient(os.dup(kept), close=True) as stream:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+import lifelong_lb.avalanche_import  # noqa: F401  first: Avalanche creates a folder when it is imported
 from lifelong_lb.config import ModelEntry
 from lifelong_lb.config.extending import factory_of
 from lifelong_lb.data.shape import Shape

@@ -16,6 +16,7 @@ from lifelong_lb.config.importing import import_named
 from lifelong_lb.reports.results import Results, collect
 from lifelong_lb.reports.summary import summary_table
 from lifelong_lb.store import ResultFolder
+from lifelong_lb.temporary import redirect_matplotlib
 from lifelong_lb.untrusted import printable
 
 _BETWEEN_COLLECTIONS = 100_000
@@ -82,6 +83,7 @@ def _write_report(
     from lifelong_lb.reports.side_by_side import write_side_by_side
     from lifelong_lb.reports.undefined import partly_undefined
 
+    redirect_matplotlib()
     compared = comparison_table(results, baseline, metrics, test)
     counted, measured = collect_confusion(folder, results), collect_landscape(folder, results)
     told = [*counted.problems, *measured.problems, *measured.gaps, *partly_undefined(results)]

@@ -12,6 +12,7 @@ from lifelong_lb.reports.results import KEYS, Results
 from lifelong_lb.reports.usable import listed
 from lifelong_lb.reports.wording import plural
 from lifelong_lb.store import ResultFolder, RunRecord
+from lifelong_lb.store.tuned import without_study
 
 CLASS_COLUMNS = [*KEYS, "class", "class_name", "experience", "images", "accuracy"]
 """Columns of ``class_accuracy.csv``."""
@@ -52,7 +53,7 @@ def load_confusion(out: str | PathLike[str]) -> pd.DataFrame:
     folder = ResultFolder(Path(out))
     study = folder.read_study()
     if study is None:
-        raise UserError(f"{out}: no results here (no study.json)")
+        raise UserError(without_study(Path(out), "no results here (no study.json)"))
     labels, seeds = study.labels(), study.seeds()
     frames = []
     for run in labels:

@@ -9,6 +9,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.results import KEYS, continual_accuracy
 from lifelong_lb.store import ResultFolder, StudyFile
+from lifelong_lb.store.tuned import without_study
 
 
 def load_continual(out: str | PathLike[str]) -> pd.DataFrame:
@@ -29,7 +30,7 @@ def load_continual(out: str | PathLike[str]) -> pd.DataFrame:
     folder = ResultFolder(Path(out))
     study = folder.read_study()
     if study is None:
-        raise UserError(f"{out}: no results here (no study.json)")
+        raise UserError(without_study(Path(out), "no results here (no study.json)"))
     frames = _frames(folder, study)
     if not frames:
         raise UserError(

@@ -8,6 +8,7 @@ import pandas as pd
 from lifelong_lb.config import UserError
 from lifelong_lb.reports.results import KEYS
 from lifelong_lb.store import ResultFolder
+from lifelong_lb.store.tuned import without_study
 
 
 def load_diagnostics(out: str | PathLike[str]) -> pd.DataFrame:
@@ -27,7 +28,7 @@ def load_diagnostics(out: str | PathLike[str]) -> pd.DataFrame:
     folder = ResultFolder(Path(out))
     study = folder.read_study()
     if study is None:
-        raise UserError(f"{out}: no results here (no study.json)")
+        raise UserError(without_study(Path(out), "no results here (no study.json)"))
     labels, seeds = study.labels(), study.seeds()
     frames = []
     for run in labels:

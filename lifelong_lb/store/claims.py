@@ -10,9 +10,11 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lifelong_lb.store.files import named_in_errors
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.reading import read_mapping
 from lifelong_lb.store.run_record import STATUSES
@@ -142,6 +144,20 @@ def living_sessions(runs_path: Path) -> set[Session]:
     """
     last = [claims[-1] for claims in read_claims(runs_path).values()]
     return {claim.session for claim in last if not claim.is_known_to_be_left()}
+
+
+def remove_left_claims(runs_path: Path) -> None:
+    """Remove the claims of launchers of this machine that have died; nothing happens where that is not permitted.
+
+    Args:
+        runs_path: the folder of the runs; it need not exist.
+    """
+    for run, claims in read_claims(runs_path).items():
+        if claims[-1].is_known_to_be_left():
+            with suppress(OSError):
+                mine = Claims(runs_path)
+                if mine.take(run):
+                    mine.release(run)
 
 
 class Claims:
@@ -276,7 +292,7 @@ class Claims:
         except FileExistsError:
             return None
         try:
-            with file:
+            with named_in_errors(path), file:
                 json.dump({**self._owner.to_json(), "since": since, **asdict(self._session)}, file)
         except BaseException:
             path.unlink(missing_ok=True)

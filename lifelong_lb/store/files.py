@@ -3,18 +3,23 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file atomically, creating its folder.
+    r"""Write a file atomically, creating its folder. Any text can be written: lone surrogates become ``\\udxxx``.
 
     Args:
         path: where it shall lie.
         text: its content.
+
+    Raises:
+        OSError: when it cannot be written; ``filename`` is the path.
     """
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -23,20 +28,45 @@ def write_bytes(path: Path, content: bytes) -> None:
     Args:
         path: where it shall lie.
         content: its content.
+
+    Raises:
+        OSError: when it cannot be written; ``filename`` is the path.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    partial = Path(name)
+    with named_in_errors(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        partial = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.chmod(0o666 & ~_umask())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def named_in_errors(path: Path) -> Iterator[None]:
+    """Name a path in the OSErrors of a block, which name a temporary file otherwise, or none, such as a full disk.
+
+    Args:
+        path: the file that is written.
+
+    Yields:
+        None.
+
+    Raises:
+        OSError: the same error with this path.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -45,6 +75,9 @@ def write_json(path: Path, value: Any) -> None:
     Args:
         path: where it shall lie.
         value: plain JSON values.
+
+    Raises:
+        OSError: when it cannot be written; ``filename`` is the path.
     """
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 

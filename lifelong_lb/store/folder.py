@@ -17,7 +17,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.store.checkpoints import CheckpointFolder
 from lifelong_lb.store.checks import Asked
 from lifelong_lb.store.claims import Claims
-from lifelong_lb.store.files import write_bytes, write_json, write_text
+from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_text
 from lifelong_lb.store.how_far import HOW_FAR
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.reading import exists, read_frame, read_json, read_mapping, read_tail
@@ -256,7 +256,8 @@ class ResultFolder:
             The scratch folder; what lies there when :meth:`write_run` is called is kept with the run.
         """
         self.runs_path.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=self.runs_path, prefix=f".{run}."))
+        with named_in_errors(self.runs_path):
+            scratch = Path(tempfile.mkdtemp(dir=self.runs_path, prefix=f".{run}."))
         try:
             write_json(scratch / OWNER, Owner.here().to_json())
             yield scratch
@@ -401,8 +402,8 @@ class ResultFolder:
             name: path below the folder, such as ``"report.html"``.
             content: text or bytes.
         """
-        path = self.path / name
-        write_bytes(path, content.encode("utf-8") if isinstance(content, str) else content)
+        write = write_text if isinstance(content, str) else write_bytes
+        write(self.path / name, content)  # type: ignore[arg-type]
 
     def remove_leftovers(self, claims: Claims, run: str = "*") -> None:
         """Remove scratch folders of processes that are gone (of this machine; another machine's are left alone).

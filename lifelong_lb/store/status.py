@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lifelong_lb.config import UserError
-from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims
+from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims, remove_left_claims
 from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.how_far import HowFar, read_how_far
 from lifelong_lb.store.reading import exists
 from lifelong_lb.store.run_files import DamagedRunError
+from lifelong_lb.store.tuned import without_study
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,10 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     """
     file = folder.read_study()
     if file is None:
-        raise UserError(f"{folder.path}: no study here (study.json is missing)")
+        raise UserError(without_study(folder.path, "no study here (study.json is missing)"))
     if exists(folder.runs_path) and not os.path.isdir(folder.runs_path):  # noqa: PTH112  False where it cannot be known
         raise UserError(f"{folder.runs_path}: must be the folder of the runs; it is a file")
+    remove_left_claims(folder.runs_path)
     counts: Counter[str] = Counter()
     seeds = file.seeds()
     running, troubles = [], file.problems()

@@ -1,11 +1,12 @@
 """The Avalanche side: the plugin that applies a rule, the strategies, and what every run measures."""
 
+import lifelong_lb.avalanche_import  # noqa: F401  first: Avalanche creates a folder when it is imported
 from lifelong_lb.strategies.augmentation import Augmentation
 from lifelong_lb.strategies.budget import Budget
 from lifelong_lb.strategies.build import OPTIMIZERS, boundary_plugins, build_optimizer, build_strategy
 from lifelong_lb.strategies.builders import STRATEGIES
 from lifelong_lb.strategies.confusion import ConfusionCounts
-from lifelong_lb.strategies.costs import ForwardPasses, SamplesSeen, forget_peak_memory, peak_memory
+from lifelong_lb.strategies.costs import ForwardPasses, MemoryMeter, SamplesSeen
 from lifelong_lb.strategies.during import DuringTraining
 from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
 from lifelong_lb.strategies.learning_rate import SCHEDULES, Moment, ScheduledLearningRate
@@ -38,6 +39,7 @@ __all__ = [
     "DivergenceGuard",
     "DuringTraining",
     "ForwardPasses",
+    "MemoryMeter",
     "Moment",
     "NotCarriedError",
     "OwnLoop",
@@ -53,11 +55,9 @@ __all__ = [
     "boundary_plugins",
     "build_optimizer",
     "build_strategy",
-    "forget_peak_memory",
     "load_checkpoint",
     "load_with",
     "parts_of",
-    "peak_memory",
     "save_apart",
     "save_checkpoint",
 ]

@@ -1,6 +1,8 @@
 """What a run costs beside its gradients and its time."""
 
-import sys
+import re
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -94,32 +96,49 @@ class ForwardPasses(SupervisedPlugin):
         self._passes.on = self._training
 
 
-def peak_memory(device: str, *, alone: bool) -> int | None:
-    """The most memory that was in use at a time.
+class MemoryMeter:
+    """Measures the memory that a run takes beside what its process takes anyway.
+
+    On CUDA it is the most that torch has allocated. On the CPU it is the most anonymous memory of the process in use
+    at a time, minus that in use when the meter is made: libraries and the images of a prepared data set are files that
+    processes share, and how much of them is resident depends on what else the machine does.
 
     Args:
         device: ``"cpu"`` or ``"cuda"``.
-        alone: whether this process has done nothing but one run.
-
-    Returns:
-        Bytes: on CUDA those that torch had allocated since :func:`forget_peak_memory`, on the CPU the largest resident
-        set of the process, libraries included. None where that would be another run's, or cannot be told.
+        alone: whether this process does nothing but one run.
     """
-    if device == "cuda":
-        return int(torch.cuda.max_memory_allocated())
-    if not alone or sys.platform == "win32":
+
+    def __init__(self, device: str, *, alone: bool) -> None:
+        self._device, self._before = device, None
+        if device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        elif alone and (before := _resident()) is not None:
+            with suppress(OSError):  # not allowed in some containers, where a process is new anyway
+                Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets VmHWM
+            self._before = before["RssAnon"]
+
+    def peak(self) -> int | None:
+        """The most memory so far.
+
+        Linux only keeps the largest resident set, files included. What files take now is subtracted: it only grows
+        while a run repeats the same kind of steps.
+
+        Returns:
+            Bytes; None where that cannot be measured, as for one of several runs in a process.
+        """
+        if self._device == "cuda":
+            return int(torch.cuda.max_memory_allocated())
+        if self._before is None or (now := _resident()) is None:
+            return None
+        return max(0, now["VmHWM"] - now["RssFile"] - now["RssShmem"] - self._before)
+
+
+def _resident() -> dict[str, int] | None:
+    """Bytes of this process by kind, as Linux counts them; None elsewhere."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return None
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024  # which getrusage counts in
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def forget_peak_memory(device: str) -> None:
-    """Begin to look for the peak on CUDA anew.
-
-    Args:
-        device: ``"cpu"`` or ``"cuda"``.
-    """
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+    found = re.findall(r"^(VmHWM|Rss\w+):\s+(\d+) kB$", status, re.MULTILINE)
+    sizes = {name: int(size) * 1024 for name, size in found}
+    return sizes if {"VmHWM", "RssAnon", "RssFile", "RssShmem"} <= set(sizes) else None

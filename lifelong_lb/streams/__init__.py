@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import lifelong_lb.avalanche_import  # noqa: F401  first: Avalanche creates a folder when it is imported
 from lifelong_lb.config import StreamEntry
 from lifelong_lb.config.extending import EXTENSIONS
 from lifelong_lb.data.image_tensors import ImageData

@@ -161,6 +161,30 @@ def _units(config: RunConfig, parts: Sequence[Training]) -> int:
     return config.train.epochs * sum(part.images for part in parts)
 
 
+def evaluated_images(config: RunConfig, parts: Sequence[Training], tested: Sequence[int]) -> int:
+    """How many test images a run evaluates: after each experience, before the first, and during training.
+
+    Args:
+        config: the run's configuration.
+        parts: what it trains on.
+        tested: images in the test part of each experience.
+
+    Returns:
+        Their number; without those during training where the number of iterations is not known beforehand.
+    """
+    T = len(tested)
+    if config.strategy.trained_once:
+        return sum(tested)
+    if config.evaluation.experiences == "all":
+        return (T + 1) * sum(tested)  # at initialisation, too
+    images = sum(sum(tested[: i + 1]) for i in range(T))
+    if config.evaluation.every is not None and config.train.match == "steps":
+        for i in range(T):
+            minibatches = sum(part.minibatches.least for part in parts if part.experience == i)
+            images += config.train.epochs * minibatches // config.evaluation.every * sum(tested[: i + 1])
+    return images
+
+
 def duration(config: RunConfig, parts: Sequence[Training], speed: Speed) -> Duration:
     """How long a run takes.
 
@@ -173,10 +197,7 @@ def duration(config: RunConfig, parts: Sequence[Training], speed: Speed) -> Dura
         Seconds: by what was measured for each experience, and the same by the faster and the slower of both.
     """
     T = len(speed.tested)
-    rows = [T - 1] if config.strategy.trained_once else range(T)
-    everything = config.evaluation.experiences == "all"
-    images = sum(sum(speed.tested if everything else speed.tested[: i + 1]) for i in rows)
-    rest = speed.between * len(parts) + speed.image * images
+    rest = speed.between * len(parts) + speed.image * evaluated_images(config, parts, speed.tested)
     if config.train.match == "seconds":
         assert config.train.budget is not None
         return Duration(rest, rest) + Duration(config.train.budget * T, config.train.budget * T)

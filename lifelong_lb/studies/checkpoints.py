@@ -128,7 +128,7 @@ class Checkpoints:
             self._folder.write(
                 experience, self._identity(progress), lambda path: save_apart(state, path, shared), models
             )
-        except (NotCarriedError, OSError) as error:
+        except (NotCarriedError, OSError, RuntimeError) as error:  # the last is torch's for a full disk
             self._given_up = True
             self._log(f"no checkpoint, and none later: {error}")
         self._last = self._clock()

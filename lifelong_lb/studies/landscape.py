@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from avalanche.models.dynamic_modules import avalanche_model_adaptation
 from torch import Tensor, nn
 
 from lifelong_lb.config import Landscape, RunConfig, UserError
@@ -157,6 +156,8 @@ def _stream_of(config: RunConfig, roots: Sequence[Path], data: Mapping[str, Any]
 
 def _load(path: Path, config: RunConfig, stream: Stream, experience: int) -> nn.Module:
     """The model as it was; a growing head has grown as far as it had then."""
+    from avalanche.models.dynamic_modules import avalanche_model_adaptation
+
     seed_all(config.seed, INITIALISATION)
     model = build_model(config.model, stream.shape)
     for earlier in stream.train[: experience + 1]:

@@ -8,11 +8,21 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
 from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status
+from lifelong_lb.store.files import write_text
 from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.environment import versions
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.limits import Limits
-from lifelong_lb.studies.processes import TERMINATED, kill, start, terminate, uninterrupted, warm_up, was_orphaned
+from lifelong_lb.studies.processes import (
+    TERMINATED,
+    error_of,
+    kill,
+    start,
+    terminate,
+    uninterrupted,
+    warm_up,
+    was_orphaned,
+)
 from lifelong_lb.studies.queue import SECONDS_BETWEEN_LOOKS, RunQueue
 
 SECONDS_FOR_NEWS = 1.0
@@ -94,23 +104,26 @@ def record(job: Job, folder: ResultFolder, status: Status, message: str, trace: 
     config, run = job.config.to_json(), job.config.run_id
     log, environment = folder.salvaged_log(run), {**job.environment, **versions()}
     with folder.new_run(run) as scratch:
-        (scratch / LOG).write_text(f"{log}{message}\n{trace}", encoding="utf-8")
+        write_text(scratch / LOG, f"{log}{message}\n{trace}")
         result = RunRecord(run, config, status, message=message, traceback=trace, environment=environment)
         folder.write_run(result, scratch, keep_checkpoint=True)
 
 
-def how_it_died(code: int, orphaned: bool = False) -> str:
+def how_it_died(code: int, orphaned: bool = False, error: str = "") -> str:
     """Why there is nothing of a run whose process has ended.
 
     Args:
         code: the exit code; -n for signal n.
         orphaned: whether the process that had forked it has died, and the exit code means nothing.
+        error: what the process has reported, see :func:`~lifelong_lb.studies.processes.error_of`.
 
     Returns:
         A message.
     """
     if orphaned:
         return "the server of processes, which starts those of runs, has died while the run was under way"
+    if error:
+        return f"the run's process ended: {error}"
     number = signal.SIGTERM if code == TERMINATED else -code
     how = f"was killed by signal {number:d}" if number > 0 else f"ended with exit code {code}"
     return f"the run's process {how}{' (out of memory?)' if code == -9 else ''}"
@@ -149,7 +162,8 @@ def _end(one: _Running, queue: RunQueue, orphaned: set[str], limit: float | None
             queue.put_back(one.job)
             return
         if limit is None:
-            record(one.job, queue.folder, "failed", how_it_died(one.process.exitcode or 0, lost))
+            message, trace = error_of(one.process)
+            record(one.job, queue.folder, "failed", how_it_died(one.process.exitcode or 0, lost, message), trace)
         else:
             record(one.job, queue.folder, "timeout", how_it_was_late(limit))
     queue.ended(one.job)

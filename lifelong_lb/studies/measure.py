@@ -15,7 +15,9 @@ from lifelong_lb.config.study import apply_override
 from lifelong_lb.data import data_roots
 from lifelong_lb.reports import Results, write_report
 from lifelong_lb.store import DamagedRunError, ResultFolder, StudyFile, stored_models
+from lifelong_lb.store.tuned import without_study
 from lifelong_lb.studies.devices import devices
+from lifelong_lb.studies.telemetry import switch_off_telemetry
 from lifelong_lb.untrusted import quoted
 
 
@@ -49,10 +51,11 @@ def measure_landscape(
         UserError: when the folder holds no such runs, or settings, models or images cannot be used.
     """
     import_named(imports)
+    switch_off_telemetry()
     folder = ResultFolder(Path(out).absolute())
     file = folder.read_study()
     if file is None:
-        raise UserError(f"{out}: no results here (no study.json)")
+        raise UserError(without_study(Path(out), "no results here (no study.json)"))
     what = _settings(settings, file, overrides)
     place = devices(device)[0]
     configs = _measurable(folder, file)

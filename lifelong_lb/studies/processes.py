@@ -4,17 +4,23 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
+import traceback
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from multiprocessing.context import BaseContext
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
+from lifelong_lb.descriptors import open_closed_descriptors
 from lifelong_lb.studies.job import Job
+from lifelong_lb.temporary import temporary_folder
+from lifelong_lb.untrusted import encodable, error_message, shortened
 
 SECONDS_FOR_LAST_WORDS = 1.0
 """How long a run that is to be killed has for saying where it is."""
@@ -29,18 +35,28 @@ NOT_KNOWN = 255
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _SERVERS: WeakKeyDictionary[BaseProcess, int] = WeakKeyDictionary()
 """Which process had forked a run's."""
+_ERRORS: WeakKeyDictionary[BaseProcess, Connection] = WeakKeyDictionary()
+"""Where a process reports the error that ends it."""
+MESSAGE_CHARACTERS, TRACEBACK_CHARACTERS = 1000, 5000
+"""How much of an error a process reports; it must fit into the pipe's buffer, which nothing empties meanwhile."""
+LONGEST_TEMPORARY = 50
+"""Most bytes in the path of the temporary folder; that of a socket below it must stay under some 100."""
 
 
 def warm_up() -> None:
-    """Start the server that forks the processes of runs, and wait until it has imported what they need."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    """Start the server that forks the processes of runs, and wait until it has imported what they need.
+
+    Raises:
+        ChildProcessError: when it cannot be started, or what runs need cannot be imported.
+    """
+    if not _can_fork():
         return
-    context = _context()
-    with _clean_start(1):
-        process = context.Process(target=_nothing, name="warm-up")  # type: ignore[attr-defined]
-        process.start()
+    process = _started("warm-up", 1)
     process.join()
+    code, (reason, _) = process.exitcode, error_of(process)
     process.close()
+    if code:
+        raise ChildProcessError(f"runs cannot be started: {reason or _ended(code)}")
 
 
 @contextmanager
@@ -72,32 +88,89 @@ def start(job: Job) -> BaseProcess:
     Returns:
         The process, which does nothing else, and leads a process group where there are such.
     """
-    context = _context()
-    try:
-        return _started(context, job)
-    except (ConnectionError, EOFError):  # the server has died just now: another one does it
-        return _started(context, job)
+    return _started(f"run-{job.config.run_id}", job.threads, job)
 
 
-def _context() -> BaseContext:
-    can_fork = "forkserver" in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
-    if can_fork:
-        context.set_forkserver_preload(["lifelong_lb.studies.worker"])
-    return context
+def _can_fork() -> bool:
+    return "forkserver" in multiprocessing.get_all_start_methods()
 
 
-def _nothing() -> None:
-    pass
-
-
-def _started(context: BaseContext, job: Job) -> BaseProcess:
-    with _clean_start(job.threads):
-        process: BaseProcess = context.Process(target=_target, args=(job,), name=f"run-{job.config.run_id}")  # type: ignore[attr-defined]
-        process.start()
+def _started(name: str, threads: int, job: Job | None = None) -> BaseProcess:
+    """Start a process; again with another server if the server dies meanwhile."""
+    context = multiprocessing.get_context("forkserver" if _can_fork() else "spawn")
+    with _clean_start(threads):
+        for attempt in (1, 2):
+            try:
+                _start_server()
+                reader, writer = context.Pipe(duplex=False)
+                process: BaseProcess = context.Process(target=_target, args=(job, writer), name=name)  # type: ignore[attr-defined]
+                with writer:
+                    process.start()
+                break
+            except (ConnectionError, EOFError):
+                if attempt == 2:
+                    raise ChildProcessError(
+                        f"the fork server, which starts the processes of runs, {_how_the_server_ended()} before it was "
+                        "ready, twice"
+                    ) from None
+    _ERRORS[process] = reader
     if (server := _server()) is not None:
         _SERVERS[process] = server
     return process
+
+
+def _start_server() -> None:
+    """Start the fork server if none is running, out of reach of Ctrl-C, which would interrupt its imports."""
+    if not _can_fork():
+        return
+    from multiprocessing import forkserver, util
+
+    forkserver.set_forkserver_preload(["lifelong_lb.studies.preload"])
+    with patch.object(tempfile, "tempdir", _place_for_sockets()):
+        util.get_temp_dir()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by the server and its children
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _place_for_sockets() -> str:
+    """Folder of the server's socket: one that does not outlive this process, unless its path is too long."""
+    place = str(temporary_folder())
+    return place if len(os.fsencode(place)) <= LONGEST_TEMPORARY else tempfile.gettempdir()
+
+
+def _how_the_server_ended() -> str:
+    pid = _server()
+    if pid is not None and hasattr(os, "waitid"):
+        with suppress(ChildProcessError):
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+            if ended is not None:
+                return _ended(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
+    return "ended"
+
+
+def _ended(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def error_of(process: BaseProcess) -> tuple[str, str]:
+    """What a process has reported about the error that ended it.
+
+    Args:
+        process: one that has ended.
+
+    Returns:
+        Message and traceback; empty when it has reported nothing.
+    """
+    reader = _ERRORS.get(process)
+    try:
+        report = reader.recv_bytes() if reader is not None and reader.poll() else b""
+    except (OSError, EOFError):
+        report = b""
+    message, _, trace = report.decode("utf-8", "replace").partition("\0")
+    return message, trace
 
 
 def _server() -> int | None:
@@ -191,12 +264,21 @@ def _kill_orphan(pid: int | None) -> None:
         time.sleep(0.05)
 
 
-def _target(job: Job) -> None:
+def _target(job: Job | None, errors: Connection) -> None:
+    """What a process does: import what runs need, and do a run if there is one. Its last error is reported."""
     if hasattr(os, "setsid"):
         os.setsid()
-    from lifelong_lb.studies.worker import work_in_process_of_its_own
+    try:
+        from lifelong_lb.studies.worker import work_in_process_of_its_own
 
-    work_in_process_of_its_own(job)
+        if job is not None:
+            work_in_process_of_its_own(job)
+    except Exception as error:  # noqa: BLE001  whatever it is, the launcher records it
+        message = shortened(error_message(error).replace("\0", " "), MESSAGE_CHARACTERS)
+        trace = encodable(traceback.format_exc())[-TRACEBACK_CHARACTERS:]
+        with suppress(OSError):
+            errors.send_bytes(f"{message}\0{trace}".encode())
+        sys.exit(1)
 
 
 @contextmanager
@@ -206,6 +288,7 @@ def _clean_start(threads: int) -> Iterator[None]:
     multiprocessing runs the caller's main module again in each child, which a script without a main guard does not
     survive; a run needs nothing of it.
     """
+    open_closed_descriptors()
     wanted = dict.fromkeys(_THREAD_VARIABLES, str(threads))
     hushed = [os.environ.get("PYTHONWARNINGS", ""), "ignore:no QP solver found"]  # told when avalanche is imported
     wanted["PYTHONWARNINGS"] = ",".join(filter(None, hushed))

@@ -80,7 +80,6 @@ def connected(limits: Limits) -> Iterator[None]:
     address = os.environ.get("RAY_ADDRESS", "")
     if address:
         _check(address)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
     if ray.is_initialized():

@@ -32,6 +32,7 @@ from lifelong_lb.studies.loggers.kinds import check_loggers
 from lifelong_lb.studies.own_metrics import store_own_metrics
 from lifelong_lb.studies.queue import RunQueue
 from lifelong_lb.studies.relay import Relay
+from lifelong_lb.studies.telemetry import switch_off_telemetry
 from lifelong_lb.studies.watching import Watcher
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
@@ -172,6 +173,7 @@ def complete(studies: Sequence[Study], out: Path, options: Options, watcher: Wat
     Raises:
         UserError: as :func:`run_study`.
     """
+    switch_off_telemetry()
     _check_options(options)
     limits = options.limits()
     among = [combinations(study) for study in studies]

@@ -10,7 +10,8 @@ from lifelong_lb.store import Status
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.errand import Errand, Parcel
 from lifelong_lb.studies.local import SECONDS_FOR_NEWS, how_it_died, how_it_was_late, record
-from lifelong_lb.studies.processes import TERMINATED, kill, start, terminate, was_orphaned
+from lifelong_lb.studies.processes import TERMINATED, error_of, kill, start, terminate, was_orphaned
+from lifelong_lb.studies.telemetry import switch_off_telemetry
 
 SECONDS_BETWEEN_LOOKS = 1.0
 """How often to look whether a run has used up its time."""
@@ -34,6 +35,7 @@ def do_all(parcel: Parcel, device: str, seconds: float | None) -> None:
         device: what to compute on, see :func:`lifelong_lb.studies.devices.devices`; the first of several.
         seconds: how long each of them may take; None for as long as it likes.
     """
+    switch_off_telemetry()  # this machine may have another environment than the launcher's
     for errand in parcel.opened():
         if errand.is_published() or errand.holder() not in (None, errand.owner):
             continue
@@ -68,7 +70,8 @@ def do(errand: Errand, seconds: float | None) -> None:
     until = time.monotonic() + (SECONDS_TO_BE_ENDED if code in _TOLD_TO_END else SECONDS_FOR_NEWS)
     while time.monotonic() < until and errand.holder() == errand.owner:
         time.sleep(SECONDS_BETWEEN_LOOKS)
-    _record(errand, "failed", how_it_died(code, was_orphaned(process)))
+    message, trace = error_of(process)
+    _record(errand, "failed", how_it_died(code, was_orphaned(process), message), trace)
 
 
 def _watch(process: BaseProcess, errand: Errand, started: float, seconds: float | None) -> bool:
@@ -89,7 +92,7 @@ def _watch(process: BaseProcess, errand: Errand, started: float, seconds: float 
     return False
 
 
-def _record(errand: Errand, status: Status, message: str) -> None:
+def _record(errand: Errand, status: Status, message: str, trace: str = "") -> None:
     """Publish a run that is still the launcher's."""
     if errand.holder() == errand.owner:
-        record(errand.job, errand.folder, status, message)
+        record(errand.job, errand.folder, status, message, trace)

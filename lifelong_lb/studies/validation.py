@@ -20,6 +20,7 @@ from lifelong_lb.data.selection import Labels
 from lifelong_lb.studies.forecast import Count, Training, rule_gradients, strategy_gradients, trainings
 from lifelong_lb.studies.limits import cores
 from lifelong_lb.studies.targets import about_targets, check_targets
+from lifelong_lb.studies.telemetry import switch_off_telemetry
 from lifelong_lb.studies.trial_forecast import about_trials
 from lifelong_lb.untrusted import shortened
 
@@ -260,9 +261,11 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
     """
     if workers is not None and workers < 1:
         raise UserError(f"workers must be at least 1; got {workers}")
+    switch_off_telemetry()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
-        from lifelong_lb.studies.calibration import calibrate, duration, kind_of, with_workers
+        from lifelong_lb.studies.calibration import Duration, calibrate, duration, kind_of, with_workers
+    from lifelong_lb.studies.overhead import measure_overhead
 
     known = [run for run in plan.runs if run.config.run_id in plan.parts]
     workers = workers or cores()
@@ -276,20 +279,27 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
         yield ": ".join(["time: not known, since nothing could be measured", *dict.fromkeys(reasons.values())])
         yield ""
         return
-    took = with_workers(durations, workers)
+    overhead = measure_overhead()
+    each, once = Duration(overhead.run, overhead.run), overhead.start + overhead.report
+    took = with_workers({run: seconds + each for run, seconds in durations.items()}, workers)
     scale = plan.total / len(plan.runs)
     kinds = len({kind_of(run) for run in plan.runs})
     least = "at least " if len(durations) < len(plan.runs) or not _all_exact(plan) else ""
+    low, high = (clock(seconds * scale + once) for seconds in (took.low, took.high))
     yield (
-        f"time on this machine: {least}{clock(took.low * scale)} to {clock(took.high * scale)} with {workers} "
-        f"worker{'s' * (workers != 1)}, from {len(speeds)} of {kinds} kinds of runs measured on the CPU with one thread"
+        f"time on this machine: {least}{low} to {high} with {workers} worker{'s' * (workers != 1)}, from "
+        f"{len(speeds)} of {kinds} kinds of runs measured on the CPU with one thread"
     )
     for reason in dict.fromkeys(reasons.values()):
         left = sum(other == reason for other in reasons.values())
         yield f"  not measured: {left} kind{'s' * (left != 1)} of runs ({reason})"
     yield (
-        "  not in it: starting processes, decoding images, landscape, diagnostics and accuracies during training, "
-        "workers that slow each other down, what else runs on the machine then, experiences slower than the second"
+        f"  of it: {clock(overhead.start)} until the first run begins, {clock(overhead.run)} of each run beside its "
+        f"training and evaluation, {clock(overhead.report)} for the report"
+    )
+    yield (
+        "  not in it: decoding images, landscape and diagnostics, workers that slow each other down, what else runs on "
+        "the machine then, experiences slower than the second"
     )
     yield ""
 

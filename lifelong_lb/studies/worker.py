@@ -26,7 +26,7 @@ from lifelong_lb.config.extending import origins_of
 from lifelong_lb.config.importing import digest_of
 from lifelong_lb.config.optimizers import External
 from lifelong_lb.store import LOG, HowFar, ResultFolder, RunRecord, Status, write_how_far, write_landscape, write_model
-from lifelong_lb.strategies import DivergedError, forget_peak_memory, peak_memory
+from lifelong_lb.strategies import DivergedError, MemoryMeter
 from lifelong_lb.studies.checkpoints import Checkpoints
 from lifelong_lb.studies.environment import machine, versions
 from lifelong_lb.studies.job import Job
@@ -35,6 +35,7 @@ from lifelong_lb.studies.loggers.values import values_of
 from lifelong_lb.studies.measured import Progress
 from lifelong_lb.studies.processes import TERMINATED
 from lifelong_lb.studies.run import execute
+from lifelong_lb.untrusted import encodable, error_message
 
 
 def work_in_process_of_its_own(job: Job) -> None:
@@ -50,14 +51,11 @@ def work_in_process_of_its_own(job: Job) -> None:
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # with it SLURM announces the end of a job to all its processes
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so that the scratch folder goes too
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    try:
-        with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
-            faulthandler.enable()
-            if hasattr(faulthandler, "register"):
-                faulthandler.register(signal.SIGUSR1)  # comes before a run that has used up its time is killed
-            work(job, scratch, alone=True)
-    except OSError as error:  # such as a full disk: the launcher tells what becomes of the run
-        sys.exit(f"run {job.config.run_id}: {error.strerror or error}")
+    with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
+        faulthandler.enable()
+        if hasattr(faulthandler, "register"):
+            faulthandler.register(signal.SIGUSR1)  # comes before a run that has used up its time is killed
+        work(job, scratch, alone=True)
 
 
 def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
@@ -73,7 +71,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     """
     torch.set_num_threads(job.threads)
     device = device_of(job.device)
-    forget_peak_memory(device)
+    memory = MemoryMeter(device, alone=alone)
     progress = Progress()
     status: Status = "done"
     message = trace = ""
@@ -89,14 +87,16 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
                 log=_say,
                 keep=partial(write_model, scratch),
                 measured=partial(_tell, scratch, progress, loggers),
-                checkpoints=_checkpoints(job, scratch, device, alone),
+                checkpoints=_checkpoints(job, scratch, device, memory),
             )
     except DivergedError as error:
-        status, message, trace = "diverged", str(error), traceback.format_exc()
+        status, message, trace = "diverged", encodable(str(error)), encodable(traceback.format_exc())
     except UserError as error:
-        status, message, trace = "failed", str(error), traceback.format_exc()
-    except Exception as error:  # noqa: BLE001  a run's failure, of whatever kind, must not end the study
-        status, message, trace = "failed", f"{type(error).__name__}: {error}", traceback.format_exc()
+        status, message, trace = "failed", encodable(str(error)), encodable(traceback.format_exc())
+    except BaseException as error:  # a run's failure, of whatever kind, must not end the study
+        if not isinstance(error, Exception) and (not alone or _is_the_launchers(error)):
+            raise
+        status, message, trace = "failed", error_message(error), encodable(traceback.format_exc())
     _say(f"{status} {message}\n{trace}".strip())
     record = RunRecord(
         run=job.config.run_id,
@@ -114,7 +114,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         samples_seen=progress.samples_seen,
         forward_passes=progress.forward_passes,
         parameters=progress.parameters,
-        peak_memory=progress.peak_of_all(peak_memory(device, alone=alone)),
+        peak_memory=progress.peak_of_all(memory.peak()),
         data=progress.data,
         budgets=progress.budgets,
     )
@@ -123,6 +123,11 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     ResultFolder(job.out).write_run(record, scratch, progress.diagnostics, progress.continual, progress.confusion)
     loggers.end(record)  # may take its time
     return status
+
+
+def _is_the_launchers(error: BaseException) -> bool:
+    """Whether an error is the launcher's signal that ends the run, rather than a ``sys.exit`` in the run's own code."""
+    return isinstance(error, SystemExit) and error.code == TERMINATED
 
 
 def _tell(scratch: Path, progress: Progress, loggers: Loggers) -> None:
@@ -134,8 +139,12 @@ def _tell(scratch: Path, progress: Progress, loggers: Loggers) -> None:
 
 
 def _say(line: str) -> None:
+    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}"
     with contextlib.suppress(BrokenPipeError):  # nobody reads it, in a process that does other things, too
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", flush=True)  # noqa: T201  the run's log
+        try:
+            print(text, flush=True)  # noqa: T201  the run's log
+        except UnicodeError:
+            print(text.encode("ascii", "backslashreplace").decode(), flush=True)  # noqa: T201
 
 
 def device_of(wanted: str) -> str:
@@ -182,7 +191,7 @@ def _environment(job: Job, device: str) -> dict[str, Any]:
     }
 
 
-def _checkpoints(job: Job, scratch: Path, device: str, alone: bool) -> Checkpoints | None:
+def _checkpoints(job: Job, scratch: Path, device: str, memory: MemoryMeter) -> Checkpoints | None:
     """Checkpoints of a run; one that has raised before and is run again finds none, and begins anew."""
     if job.checkpoint_every is None:
         return None
@@ -192,8 +201,7 @@ def _checkpoints(job: Job, scratch: Path, device: str, alone: bool) -> Checkpoin
     if isinstance(job.config.optimizer, External):
         package = job.config.optimizer.target.partition(".")[0]
         made_by[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
-    peak = partial(peak_memory, device, alone=alone)
-    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _say, peak, first=job.limited)
+    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _say, memory.peak, first=job.limited)
 
 
 _AVALANCHES_OWN = (

@@ -27,6 +27,26 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def error_message(error: BaseException) -> str:
+    r"""Describe an error in text that can be written as UTF-8, even if the error cannot describe itself.
+
+    Args:
+        error: any error.
+
+    Returns:
+        Its type and message.
+
+    Example:
+        >>> error_message(RuntimeError("caf\udce9"))
+        'RuntimeError: caf\\udce9'
+    """
+    try:
+        message = str(error)
+    except Exception as another:  # noqa: BLE001  raised by its own __str__
+        message = f"its message cannot be shown ({type(another).__name__})"
+    return encodable(f"{type(error).__name__}: {message}" if message else type(error).__name__)
+
+
 def printable(text: str, *, lines: bool = True) -> str:
     r"""Escape what a terminal would act on instead of showing: control characters, surrogates, text direction.
 

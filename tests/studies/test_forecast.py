@@ -10,13 +10,17 @@ from lifelong_lb.config import RULE_ENTRIES, expand, parse_study
 from lifelong_lb.config.rules import GAM, CFlat, CFlatPlus, LookbehindSAM, LookSAM, MultistepSAM
 from lifelong_lb.optim import RULES
 from lifelong_lb.studies import calibration
-from lifelong_lb.studies.calibration import Duration, Speed, duration, with_workers
+from lifelong_lb.studies.calibration import Duration, Speed, duration, evaluated_images, kind_of, with_workers
 from lifelong_lb.studies.forecast import Count, rule_gradients, strategy_gradients, trainings
 from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.overhead import Overhead, measure_overhead
 from lifelong_lb.studies.run import execute
 from lifelong_lb.studies.validation import gradients_of, lines_about, lines_about_time, plan_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
+
+STILL = Speed(first=0.0, later=0.0, between=0.0, image=0.0, tested=[1] * 5)
+"""Of runs that take no time."""
 
 
 def settings(**changes):
@@ -122,6 +126,12 @@ def test_validate_tells(tmp_path, monkeypatch):
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.fixture
+def _no_overhead(monkeypatch):
+    monkeypatch.setattr("lifelong_lb.studies.overhead.measure_overhead", Overhead)
+
+
+@pytest.mark.usefixtures("_no_overhead")
 def test_estimates(monkeypatch, tmp_path):
     monkeypatch.setattr(calibration, "SECONDS", 0.05)
     plan = plan_of(settings(strategies=["naive", "joint"], rules=["none", "c-flat"], seeds=2))
@@ -154,6 +164,43 @@ def test_durations_by_hand():
     assert with_workers(runs, 4) == Duration(5, 9)
 
 
+def test_starts_of_processes_and_the_report_are_part_of_an_estimate(monkeypatch):
+    plan = plan_of(settings(seeds=4))
+    monkeypatch.setattr(calibration, "calibrate", lambda runs, roots: ({kind_of(runs[0]): STILL}, {}))
+    monkeypatch.setattr("lifelong_lb.studies.overhead.measure_overhead", lambda: Overhead(7.0, 2.0, 3.0))
+    first, parts, *_ = lines_about_time(plan, workers=2)
+    assert first.startswith("time on this machine: 14.0 s to 14.0 s with 2 workers")  # 7 + 2 rounds x 2 + 3
+    whole = (
+        "7.0 s until the first run begins, 2.0 s of each run beside its training and evaluation, 3.0 s for the report"
+    )
+    assert parts == f"  of it: {whole}"
+
+
+def test_overhead_is_measured_with_a_real_run():
+    found = measure_overhead()
+    assert found.start > 0
+    assert found.run > 0
+    assert found.report > 0
+
+
+def test_evaluated_images_by_hand():
+    once, seen, every, everything = (
+        expand(settings(streams={"name": "split-digits", "experiences": 2}, train={"batch_size": 2}, **changes))[
+            0
+        ].config
+        for changes in (
+            {"strategies": "joint"},
+            {},
+            {"evaluation": {"every": 2}},
+            {"evaluation": {"experiences": "all"}},
+        )
+    )
+    parts = trainings(seen, [np.zeros(10), np.zeros(6)])  # 5 and 3 iterations
+    counts = [evaluated_images(config, parts, [4, 8]) for config in (once, seen, every, everything)]
+    assert counts == [12, 4 + 12, 4 + 12 + 2 * 4 + 1 * 12, 3 * 12]
+
+
+@pytest.mark.usefixtures("_no_overhead")
 def test_chunks_and_budgets_can_be_estimated():
     stream = {"name": "split-digits", "images_per_class": 12, "chunk": 4, "scenario": "class-incremental"}
     changes = {"batch_size": 4, "match": "gradients"}

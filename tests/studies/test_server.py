@@ -88,9 +88,9 @@ def test_a_run_whose_server_dies_again_has_failed(monkeypatch):
     queue, orphaned = Queue(), set()
     monkeypatch.setattr(local, "was_orphaned", lambda process: True)
     monkeypatch.setattr(local, "terminate", lambda processes: queue.told.append("killed"))
-    monkeypatch.setattr(local, "record", lambda job, folder, status, message: queue.told.append((status, message)))
+    monkeypatch.setattr(local, "record", lambda job, folder, status, message, _: queue.told.append((status, message)))
     job = SimpleNamespace(config=SimpleNamespace(run_id="abc"))
-    one = SimpleNamespace(job=job, process=SimpleNamespace(join=lambda: None, exitcode=255))
+    one = SimpleNamespace(job=job, process=Ends(255))
     local._end(one, queue, orphaned)
     assert queue.told == ["killed", "put back"]
     local._end(one, queue, orphaned)
@@ -103,6 +103,9 @@ class Ends:
 
     def __init__(self, exitcode):
         self.exitcode = exitcode
+
+    def join(self):
+        pass
 
 
 def test_an_exit_code_of_its_own_is_no_orphan():

@@ -1,0 +1,18 @@
+"""Switches of the usage statistics and error reports that packages send to their makers."""
+
+import os
+
+SWITCHES = {
+    "DO_NOT_TRACK": "true",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "WANDB_ERROR_REPORTING": "false",
+}
+"""Environment variables, read when the packages are imported or used."""
+
+
+def switch_off_telemetry() -> None:
+    """Switch off what reaches hosts that the user has not named, unless the user has set the same variable."""
+    for name, value in SWITCHES.items():
+        os.environ.setdefault(name, value)

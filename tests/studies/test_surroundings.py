@@ -1,0 +1,324 @@
+"""Runs where home, descriptors, disk or temporary folder are not as usual, and errors that are hard to write down."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from failing import FailingSGD
+from tiny import TINY, command, write_study
+
+from lifelong_lb import run_study, temporary
+from lifelong_lb.descriptors import open_closed_descriptors
+from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.store import ResultFolder, folder_status
+from lifelong_lb.store.files import write_bytes, write_text
+from lifelong_lb.studies import processes
+
+SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1}
+MAIN = "from lifelong_lb.cli import main; main()"
+TESTS = Path(__file__).parents[1]
+posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX")
+
+
+def runs_of(out):
+    return [path for path in (out / "runs").iterdir() if not path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("home", ["missing", "a file", "read-only", "unset", "damaged"])
+@posix
+def test_avalanche_is_imported_whatever_the_home_folder_is(home, tmp_path):
+    """As another user, since root may write everywhere."""
+    place, environment = tmp_path / "home", {k: v for k, v in os.environ.items() if k not in ("HOME", "MPLCONFIGDIR")}
+    before = ()
+    if home == "a file":
+        place.touch()
+    elif home == "read-only":
+        place.mkdir(mode=0o555)
+        if os.geteuid() == 0:
+            before = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+            imports = [*before, sys.executable, "-c", "import lifelong_lb"]
+            if subprocess.run(imports, check=False, capture_output=True).returncode:
+                pytest.skip("cannot change the user")
+    elif home == "damaged":
+        (place / ".avalanche").mkdir(parents=True)
+        (place / ".avalanche" / "config.json").write_text("{")
+    if home != "unset":
+        environment["HOME"] = str(place)
+    elif os.geteuid() == 0:
+        before = ("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups")  # without an entry in passwd, too
+    code = (
+        "import os, lifelong_lb.strategies as _, matplotlib as m; print(os.listdir(), os.path.isdir(m.get_cachedir()))"
+    )
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for folder in (empty, tmp_path, *tmp_path.parents[:2]):  # pytest's are for their owner alone
+        folder.chmod(0o755)
+    empty.chmod(0o777)
+    here = {"cwd": empty, "env": environment, "capture_output": True, "text": True, "check": False}
+    done = subprocess.run([*before, sys.executable, "-c", code], **here)
+    assert done.returncode == 0, done.stderr
+    assert "Matplotlib" not in done.stderr
+    assert done.stdout == "[] True\n"  # no folder called ~
+
+
+@posix
+def test_a_study_without_a_home_folder(tmp_path):
+    study = write_study(tmp_path / "s.yaml", **SMALL)
+    environment = {**{k: v for k, v in os.environ.items() if k != "MPLCONFIGDIR"}, "HOME": "/dev/null"}
+    done = command("run", study, "--out", tmp_path / "out", "--workers", 1, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "atplotlib" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [(1, 2), (0, 1), (0, 1, 2)])
+@posix
+def test_closed_descriptors_fail_no_run(closed, tmp_path):
+    study = write_study(tmp_path / "s.yaml", **SMALL)
+    redirections = " ".join(f"{descriptor}>&-" for descriptor in closed)
+    words = [sys.executable, "-c", MAIN, "run", str(study), "--out", str(tmp_path / "out"), "--workers", "1"]
+    done = subprocess.run(["sh", "-c", f'exec "$@" {redirections}', "sh", *words], capture_output=True, check=False)
+    assert done.returncode == 0
+    assert folder_status(ResultFolder(tmp_path / "out")).counts == {"done": 1}
+
+
+@posix
+def test_json_needs_stdout(tmp_path):
+    study = write_study(tmp_path / "s.yaml", **SMALL)
+    words = [sys.executable, "-c", MAIN, "run", str(study), "--out", str(tmp_path / "out"), "--json"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: --json tells of progress on stdout, which is closed\n")
+
+
+@posix
+def test_closed_descriptors_are_opened():
+    code = "import os; from lifelong_lb.descriptors import open_closed_descriptors as f; f(); os.fstat(0); os.fstat(1)"
+    words = ["sh", "-c", 'exec "$@" <&- >&-', "sh", sys.executable, "-c", f"{code}; os.write(2, b'x')"]
+    done = subprocess.run(words, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"x")
+    open_closed_descriptors()  # changes nothing where none is closed
+
+
+@pytest.fixture
+def _no_page(monkeypatch):
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    monkeypatch.setattr("lifelong_lb.studies.local.SECONDS_FOR_NEWS", 0.0)
+
+
+def failed(how, out, **options):
+    """The record and the log of a run that ends so."""
+    target = f"{FailingSGD.__module__}.{FailingSGD.__name__}"
+    optimizer = {"name": "external", "target": target, "settings": {"lr": 0.1, "how": how}}
+    run_study({**SMALL, "optimizers": optimizer}, out, workers=1, **options)
+    (path,) = runs_of(out)
+    return ResultFolder(out).read_run(path.name), (path / "log.txt").read_text("utf-8")
+
+
+@pytest.mark.parametrize("executor", ["local", "in-process"])
+@pytest.mark.usefixtures("_no_page")
+def test_what_cannot_be_encoded_is_escaped(executor, tmp_path, capfd):
+    record, log = failed("surrogate", tmp_path / "out", executor=executor)
+    assert (record.status, record.message) == ("failed", r"RuntimeError: caf\udce9")
+    assert r"RuntimeError: caf\udce9" in record.traceback
+    assert r"RuntimeError: caf\udce9" in (log if executor == "local" else capfd.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [("unspeakable", "UnspeakableError: its message cannot be shown (ValueError)"), ("exit", "SystemExit: no licence")],
+)
+@pytest.mark.usefixtures("_no_page")
+def test_errors_of_other_kinds_fail_their_run(how, message, tmp_path):
+    record, _ = failed(how, tmp_path / "out")
+    assert (record.status, record.message) == ("failed", message)
+    assert "failing.py" in record.traceback
+
+
+@pytest.mark.usefixtures("_no_page")
+def test_a_run_that_cannot_be_written_says_why(tmp_path, monkeypatch):
+    """Its process ends outside of what it records itself."""
+    monkeypatch.setattr(processes, "_target", unwritable)
+    run_study(SMALL, tmp_path / "out", workers=1)
+    (path,) = runs_of(tmp_path / "out")
+    record = ResultFolder(tmp_path / "out").read_run(path.name)
+    assert record.message == "the run's process ended: OSError: [Errno 28] No space left on device: '/full/result.json'"
+    assert "unwritable" in record.traceback
+
+
+_TARGET = processes._target
+
+
+def unwritable(job, errors):
+    """The target of a run's process on a full disk."""
+    from lifelong_lb.studies import worker
+
+    def full(job):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/result.json")
+
+    if job is not None:
+        worker.work_in_process_of_its_own = full
+    _TARGET(job, errors)
+
+
+def test_any_text_can_be_written(tmp_path):
+    write_text(tmp_path / "a", "caf\udce9 é \x00")
+    assert (tmp_path / "a").read_bytes() == b"caf\\udce9 \xc3\xa9 \x00"
+
+
+def test_errors_of_writing_name_the_target(tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x").touch()
+    with pytest.raises(OSError, match="folder'") as caught:
+        write_bytes(tmp_path / "folder", b"x")
+    assert caught.value.filename == str(tmp_path / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("lifelong_lb.store.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space left on device: .*file"):
+        write_text(tmp_path / "file", "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_command_on_a_full_disk_names_the_path(finished, monkeypatch, capsys):
+    from lifelong_lb import cli
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("lifelong_lb.store.files.os.fsync", full)
+    monkeypatch.setattr(sys, "argv", ["lifelong-lb", "report", str(finished.out)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 1
+    message = f"error: {finished.out}/accuracy.csv: No space left on device; finished runs are kept\n"
+    assert capsys.readouterr().err == message
+
+
+KILLS_SERVERS = """
+import os, signal, sys
+from multiprocessing import forkserver
+start = forkserver._forkserver.ensure_running
+left = int(sys.argv.pop(1))
+def ensure_running():
+    global left
+    start()
+    if left:
+        left -= 1
+        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+forkserver.ensure_running = forkserver._forkserver.ensure_running = ensure_running
+"""
+
+
+@pytest.mark.parametrize(("times", "code"), [(1, 0), (100, 1)])
+@posix
+def test_a_server_killed_while_it_starts(times, code, tmp_path):
+    study = write_study(tmp_path / "s.yaml", **SMALL)
+    words = [sys.executable, "-c", KILLS_SERVERS + MAIN, str(times), "run", study, "--out", tmp_path / "out"]
+    done = subprocess.run([*map(str, words), "--workers", "1"], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "interrupted" not in done.stderr
+    if code:
+        why = "the fork server, which starts the processes of runs, was killed by signal 9 before it was ready, twice"
+        assert done.stderr.endswith(f"error: {why}; finished runs are kept\n")
+
+
+@posix
+def test_what_cannot_be_imported_is_said_once(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['avalanche'] = None")
+    study = write_study(tmp_path / "s.yaml", **SMALL)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    done = command("run", study, "--out", tmp_path / "out", env=environment)
+    assert done.returncode == 1
+    assert done.stderr.count("error") == 1
+    assert "error: runs cannot be started: ModuleNotFoundError: import of avalanche halted" in done.stderr
+
+
+def begun(tmp_path, **changes):
+    """A launcher in a session of its own, whose temporary files are kept apart."""
+    study = write_study(tmp_path / "s.yaml", **{**SMALL, **changes})
+    (tmp_path / "t").mkdir(exist_ok=True)
+    words = [sys.executable, "-c", MAIN, "run", str(study), "--out", str(tmp_path / "out"), "--workers", "1"]
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "t"), "PYTHONPATH": path}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(words, env=environment, start_new_session=True, **pipes)
+
+
+def wait_for(condition):
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@posix
+def test_an_interrupt_while_workers_start_says_two_lines(tmp_path):
+    with begun(tmp_path) as launcher:
+        assert launcher.stderr.readline() == "1 run\n"
+        time.sleep(1.5)  # the server imports what runs need for seconds
+        os.killpg(launcher.pid, signal.SIGINT)
+        _, errors = launcher.communicate(timeout=60)
+    assert launcher.returncode == 130
+    assert [line for line in errors.splitlines() if line] == [
+        "stopping the runs under way; once more stops at once",
+        "interrupted: finished runs are kept; the same command continues the study",
+    ]
+
+
+@posix
+def test_what_a_killed_launcher_leaves_is_removed_by_the_next(tmp_path, monkeypatch):
+    place = tmp_path / "t"
+    slow = {"name": "external", "target": "slow.SlowSGD", "settings": {"lr": 0.1, "seconds": 0.1}}
+    with begun(tmp_path, optimizers=slow) as launcher:
+        wait_for(lambda: list((tmp_path / "out" / "runs").glob(".*.claim-1")))
+        wait_for(lambda: list(place.glob("lifelong-lb-*/pymp-*/listener-*")))
+        launcher.kill()
+        launcher.communicate()
+    (left,) = place.glob("lifelong-lb-*")
+    monkeypatch.setattr(temporary, "SECONDS_TO_LOCK", 0.0)
+    unrelated = place / "pymp-of-another"
+    unrelated.mkdir()
+    temporary.remove_abandoned(place)
+    assert [path.name for path in place.iterdir() if path.is_dir()] == [unrelated.name]
+    assert not left.exists()
+
+
+@posix
+def test_the_folder_of_a_living_process_stays(tmp_path):
+    code = (
+        "import time; from lifelong_lb.temporary import temporary_folder as t; print(t(), flush=True); time.sleep(100)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) as other:
+        folder = Path(other.stdout.readline().strip())
+        assert folder.parent == tmp_path
+        temporary.remove_abandoned(tmp_path)
+        assert folder.is_dir()
+        other.kill()
+        other.wait()
+        temporary.remove_abandoned(tmp_path)
+        assert not folder.exists()
+
+
+def test_status_removes_the_claim_of_a_dead_launcher_on_a_run_that_is_done(finished, tmp_path):
+    import shutil
+
+    out = tmp_path / "out"
+    shutil.copytree(finished.out, out)
+    run, *_ = runs_of(out)
+    code = "import json; from lifelong_lb.store.owner import Owner; print(json.dumps(Owner.here().to_json()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    claim = out / "runs" / f".{run.name}.claim-1"
+    claim.write_text(json.dumps({**json.loads(done.stdout), "since": time.time(), "began": 0, "retry": []}))
+    status = command("status", out)
+    assert (status.returncode, status.stdout) == (0, "8 done\n")
+    assert not claim.exists()
