@@ -29,6 +29,7 @@ def about_trials(study: Study, found: Sequence[tuple[Labels | None, Labels | Non
     runs = len(searches) * trials * seeds
     total = sum((most_gradients(one, *found[one.entries[0]]) for one in searches), Count())
     unknown = any(labels is None for one in searches for labels in found[one.entries[0]])
+    unknown = unknown or not (total.least or total.exact)
     taken = "an unknown number of" if unknown else f"at most {trials * total.least:,}" if total.exact else None
     yield (
         f"tuning, before these: {len(searches)} search{'es' * (len(searches) != 1)} x {trials} trials x {seeds} "
@@ -50,12 +51,15 @@ def most_gradients(one: Searched, train: Labels | None, test: Labels | None) -> 
     """
     if train is None or test is None:
         return Count(exact=False)
-    learnt: dict[int, Sequence[Labels]] = {}
+    learnt: dict[int, Sequence[Labels] | None] = {}
 
     def cost(config: RunConfig) -> Count:
         if config.seed not in learnt:
             learnt[config.seed] = learnt_labels(config.stream, train, test, config.seed)
-        parts = trainings(config, learnt[config.seed])
+        dealt = learnt[config.seed]
+        if dealt is None:
+            return Count(exact=False)
+        parts = trainings(config, dealt)
         return rule_gradients(config, parts) + strategy_gradients(config, parts)
 
     costs = [sum((cost(run.config) for run in expand(study)), Count()) for study in _points(one)]

@@ -1,11 +1,34 @@
 """Guarded reading of files: regular files only, and none that is too large."""
 
+import io
 import os
 import stat
 from pathlib import Path
 
 MOST_BYTES = 64 * 2**20
 """Default size limit of a file, in bytes."""
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a regular file for reading.
+
+    FIFOs, devices and sockets are refused without waiting for a writer. A symbolic link to a regular file is followed.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The open file.
+
+    Raises:
+        OSError: if the file is missing or cannot be opened.
+        ValueError: if it is not a regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(f"{path.name} is not a regular file")
+    return os.fdopen(descriptor, "rb")
 
 
 def read_bytes(path: Path, limit: int = MOST_BYTES) -> bytes:
@@ -25,10 +48,7 @@ def read_bytes(path: Path, limit: int = MOST_BYTES) -> bytes:
         OSError: if the file is missing or cannot be read.
         ValueError: if it is not a regular file, or is larger than the limit.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError(f"{path.name} is not a regular file")
+    with open_regular(path) as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f"{path.name} is larger than {limit / 2**20:g} MiB")

@@ -82,7 +82,14 @@ def test_one_line_stays_one_line():
 
 @pytest.mark.parametrize(
     "value",
-    ["x" * 10**7, list(range(10**6)), {i: i for i in range(10**6)}, [["y" * 10**6] * 100] * 100, 10**4000, b"z" * 10**6],
+    [
+        "x" * 10**7,
+        list(range(10**6)),
+        {i: i for i in range(10**6)},
+        [["y" * 10**6] * 100] * 100,
+        10**4000,
+        b"z" * 10**6,
+    ],
 )
 def test_quotes_are_short_and_take_no_time(value):
     begun = time.monotonic()
@@ -90,7 +97,22 @@ def test_quotes_are_short_and_take_no_time(value):
     assert time.monotonic() - begun < 0.5
 
 
-@pytest.mark.parametrize("value", ["sam", 0.05, [1, 2], {"a": [1, None]}, True, None, (1, 2), 10**20, {"b", }])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sam",
+        0.05,
+        [1, 2],
+        {"a": [1, None]},
+        True,
+        None,
+        (1, 2),
+        10**20,
+        {
+            "b",
+        },
+    ],
+)
 def test_what_is_short_is_quoted_whole(value):
     assert quoted(value) == repr(value)
 
