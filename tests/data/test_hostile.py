@@ -32,6 +32,7 @@ def hostile():
     sys.path.insert(0, str(RELIABILITY))
     try:
         import data_cases
+        import data_cases_more  # noqa: F401  adds to them
         import hostile_data
 
         yield hostile_data, data_cases
