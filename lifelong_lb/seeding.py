@@ -15,6 +15,7 @@ PERMUTATIONS = "permutations"
 ROTATIONS = "rotations"
 SELECTION = "selection"
 VALIDATION = "validation"
+TEST_IMAGES = "test-images"
 BLUR = "blur"
 GENERATED = "generated"
 ARRIVAL = "arrival"
@@ -24,9 +25,10 @@ MEMORY = "memory"
 NOISE = "noise"
 LANDSCAPE = "landscape"
 """Purposes: initial weights, order of the classes, permutations of the pixels, angles, which images are kept where a
-stream wants some only, which are held out for validation, which go to other experiences, images made of random numbers,
-order in which the images of an online stream arrive, order of the minibatches, crops and flips of images, what a memory
-keeps, noise that training itself draws, such as dropout masks, and what measuring the loss landscape draws."""
+stream wants some only, which are held out for validation, which of the test part are measured on, which go to other
+experiences, images made of random numbers, order in which the images of an online stream arrive, order of the
+minibatches, crops and flips of images, what a memory keeps, noise that training itself draws, such as dropout masks,
+and what measuring the loss landscape draws."""
 
 
 def derive(seed: int, purpose: str, *at: int) -> int:

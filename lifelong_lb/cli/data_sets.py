@@ -7,6 +7,7 @@ import typer
 
 from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, data_app
 from lifelong_lb.cli.output import show
+from lifelong_lb.cli.preparing import showing_progress
 
 
 @data_app.command(name="list")
@@ -24,7 +25,7 @@ def list_data(data: DataFolder = None) -> None:
             where = "not found"
         show(f"{name:<13} {where}")
     for entry in entries(cache_folder()):
-        megabytes = sum(path.stat().st_size for path in entry.iterdir()) / 1e6
+        megabytes = sum(path.stat().st_size for path in entry.iterdir() if path.is_file()) / 1e6
         show(f"prepared      {entry} ({megabytes:.0f} MB) from {description(entry)}")
 
 
@@ -45,8 +46,11 @@ def prepare_data(
         if name not in DATASETS and not any((folder / Path(name).expanduser()).exists() for folder in (*roots, Path())):
             raise UserError(unknown_name("data set", name, DATASETS))
     for name in names:
-        source = find_dataset(name, roots, download) if name in DATASETS else own_source(name, roots)
-        found = prepared(source, cache_folder())
+        with showing_progress():
+            source = find_dataset(name, roots, download) if name in DATASETS else own_source(name, roots)
+            found = prepared(source, cache_folder())
+            for note in source.notes():
+                show(f"note: {note}", err=True)
         show(f"{name:<13} {len(found.train.y)} + {len(found.test.y)} images, digest {found.digest}")
 
 

@@ -26,6 +26,7 @@ from lifelong_lb.cli.options import (
     Workers,
 )
 from lifelong_lb.cli.output import show
+from lifelong_lb.cli.preparing import showing_progress
 from lifelong_lb.cli.streams import stdout_alone
 
 
@@ -65,7 +66,7 @@ def run(
     from lifelong_lb.studies.validation import about_unsupported
 
     _heed_interrupts()
-    with stdout_alone() if as_json else nullcontext() as stream:
+    with stdout_alone() if as_json else nullcontext() as stream, showing_progress():
         checked = read_study(study, assignments or ())
         for line in about_unsupported(checked):
             show(line, err=True)
@@ -129,7 +130,7 @@ def tune(
     from lifelong_lb.studies.tuning import tune_study
 
     _heed_interrupts()
-    with stdout_alone() if as_json else nullcontext() as stream:
+    with stdout_alone() if as_json else nullcontext() as stream, showing_progress():
         results = tune_study(
             read_study(study, assignments or ()),
             out,

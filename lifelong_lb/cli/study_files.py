@@ -9,6 +9,7 @@ from lifelong_lb.cli.app import Assignments, DataFolder, StudyArgument, app
 from lifelong_lb.cli.numbers import whole_number
 from lifelong_lb.cli.options import Imports
 from lifelong_lb.cli.output import show
+from lifelong_lb.cli.preparing import showing_progress
 
 
 @app.command()
@@ -23,16 +24,21 @@ def validate(
 ) -> None:
     """Check a study file without running it; count its runs and the gradients that they take."""
     from lifelong_lb.config import read_study
-    from lifelong_lb.studies.validation import lines_about, lines_about_time, plan_of
+    from lifelong_lb.studies.validation import lines_about, lines_about_time, plan_of, warnings_about, without_images
 
     at_a_time = whole_number("--workers", workers)
-    plan = plan_of(read_study(study, assignments or ()), data, prepare=estimate)
+    with showing_progress():
+        plan = plan_of(read_study(study, assignments or ()), data, prepare=estimate)
     for line in list(lines_about(plan)):  # a complaint comes before any of them
         show(line)
+    for line in warnings_about(plan):
+        show(line, err=True)
     if estimate:
         for line in lines_about_time(plan, at_a_time):
             show(line)
-    show(f"{study}: a valid study of {plan.total:,} run{'s' * (plan.total != 1)}")
+    missing = without_images(plan)
+    but = f"; but the images of {', '.join(missing)} were not found, without which run refuses it" if missing else ""
+    show(f"{study}: a valid study of {plan.total:,} run{'s' * (plan.total != 1)}{but}")
 
 
 @app.command(name="list")

@@ -7,6 +7,7 @@ needs an annotation, and its default is the setting's.
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from pydantic import create_model
@@ -299,11 +300,12 @@ def _first_line(factory: Factory) -> str:
 def _reduce(entry: Settings) -> tuple[Any, ...]:
     """How an entry reaches another process: by name, since its class is made anew there."""
     kind, name = next(key for key, extension in EXTENSIONS.items() if isinstance(entry, extension.entry))
-    return _again, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump())
+    beside = entry.beside if isinstance(entry, OwnImages) else None
+    return _again, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), beside)
 
 
-def _again(kind: str, name: str, origin: str, values: dict[str, Any]) -> Settings:
+def _again(kind: str, name: str, origin: str, values: dict[str, Any], beside: Path | None = None) -> Settings:
     if (kind, name) not in EXTENSIONS or is_stored_only(kind, name):
         load_origin(origin)
     entry: Settings = KINDS[kind][name].model_validate(values)
-    return entry
+    return entry.placed(beside) if isinstance(entry, OwnImages) else entry

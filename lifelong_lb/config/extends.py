@@ -7,7 +7,7 @@ from typing import Any
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.fields import is_plain_text
 from lifelong_lb.config.parse import as_list
-from lifelong_lb.config.places import LocatedMapping
+from lifelong_lb.config.places import FilePlace, LocatedMapping
 from lifelong_lb.config.presets import PREFIX, preset_path
 from lifelong_lb.config.yaml_file import read_yaml
 from lifelong_lb.untrusted import quoted, shortened
@@ -53,6 +53,7 @@ def _read(path: Path, chain: tuple[Path, ...], known: dict[Path, LocatedMapping]
         way = f" ({EXTENDS}: {' -> '.join(map(str, chain))})" if len(chain) > 1 else ""
         raise UserError(f"{error}{way}") from None
     _place_imports(own, path.parent)
+    _place_sources(own, path.parent)
     place = own.places.get(EXTENDS, str(path))
     names = as_list(own.pop(EXTENDS)) if EXTENDS in own else []
     own.places.pop(EXTENDS, None)
@@ -79,6 +80,13 @@ def _place_imports(own: LocatedMapping, folder: Path) -> None:
     if "imports" in own:
         names = as_list(own["imports"])
         own["imports"] = [str((folder / name).resolve()) if _is_file(name) else name for name in names]
+
+
+def _place_sources(own: LocatedMapping, folder: Path) -> None:
+    """Paths of images are relative to the file that names them, too; they are stored as they are written."""
+    for entry in as_list(own.get("streams", ())):
+        if isinstance(entry, LocatedMapping) and "source" in entry.places:
+            entry.places["source"] = FilePlace(entry.places["source"], folder.absolute())
 
 
 def _is_file(name: Any) -> bool:

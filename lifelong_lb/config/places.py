@@ -1,7 +1,27 @@
 """Plain values that remember where each of them stands, for messages."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
+
+
+class FilePlace(str):
+    """A place in a study file that also has the file's folder.
+
+    Args:
+        place: what to call it in messages.
+        folder: where the file lies.
+    """
+
+    __slots__ = ("folder",)
+
+    folder: Path
+
+    def __new__(cls, place: str, folder: Path) -> "FilePlace":
+        """Make the text, with the folder as an attribute."""
+        made = super().__new__(cls, place)
+        made.folder = folder
+        return made
 
 
 class LocatedMapping(dict[Any, Any]):

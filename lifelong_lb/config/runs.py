@@ -50,7 +50,13 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
     "train": {"random_crop": 0, "random_flip": False, "match": "steps", "budget": None, "passes": None},
     "rule": {"from_experience": 0},
     "optimizer": {"state": "keep", "schedule": None},
-    "evaluation": {"every": None, "landscape": None, "save_models": False, "confusion": False},
+    "evaluation": {
+        "every": None,
+        "landscape": None,
+        "save_models": False,
+        "confusion": False,
+        "test_images_per_class": None,
+    },
 }
 """Settings that came after the first runs, with the values that mean what runs had without them: these values are left
 out of the hash, so that runs already stored keep their names."""

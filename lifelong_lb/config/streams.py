@@ -1,8 +1,9 @@
 """Streams of experiences a study file can name."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from lifelong_lb.config.fields import (
     AtLeastOne,
@@ -98,13 +99,32 @@ class StreamEntry(Entry):
 class OwnImages(Settings):
     """Images of your own: ``source`` is a folder or an ``.npz`` file, whose form is found out.
 
-    A relative path is looked for where data sets are (``--data``, else ``$LIFELONG_LB_DATA`` and the platform's cache
-    folder), then in the folder that the command is called from. With ``image_size`` pictures of any size are cut and
-    scaled to a square of so many pixels.
+    A relative path is looked for beside the study file that names it, then where data sets are (``--data``, else
+    ``$LIFELONG_LB_DATA`` and the platform's cache folder), then in the folder that the command is called from. With
+    ``image_size`` pictures of any size are cut and scaled to a square of so many pixels.
     """
 
     source: PlaceName
     image_size: AtLeastOne | None = None
+    _beside: Path | None = PrivateAttr(default=None)  # no part of what is stored or hashed
+
+    @property
+    def beside(self) -> Path | None:
+        """Folder of the study file that names the source; None where no file does."""
+        return self._beside
+
+    def placed(self, folder: Path | None) -> Self:
+        """The same entry, named by a study file.
+
+        Args:
+            folder: where the file lies.
+
+        Returns:
+            A copy.
+        """
+        copy = self.model_copy()
+        copy._beside = folder
+        return copy
 
     @property
     def images(self) -> str:

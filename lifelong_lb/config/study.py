@@ -25,10 +25,11 @@ from lifelong_lb.config.of_stream import stream_model, stream_train
 from lifelong_lb.config.optimizers import External, OptimizerEntry
 from lifelong_lb.config.overrides import override
 from lifelong_lb.config.parse import Problems, TooManyProblems, as_list, parse_entry, parse_settings
+from lifelong_lb.config.places import FilePlace, place_of
 from lifelong_lb.config.rules import RuleEntry
 from lifelong_lb.config.selections import Selection, checked_combinations, meeting, parse_selections, whole
 from lifelong_lb.config.strategies import NOT_OFFERED, SLDA, ICaRL, StrategyEntry
-from lifelong_lb.config.streams import STREAM_ENTRIES, StreamEntry
+from lifelong_lb.config.streams import STREAM_ENTRIES, OwnImages, StreamEntry
 from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning, parse_tuning
 from lifelong_lb.config.yaml_file import check_values
@@ -147,6 +148,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     except TooManyProblems:
         pass
     problems.raise_if_any(source, raw)
+    parts["streams"] = tuple(_beside_its_file(stream, raw, i) for i, stream in enumerate(parts["streams"]))
     return Study(**parts)
 
 
@@ -206,6 +208,12 @@ def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> 
             f"the study has {left * seeds:,} runs ({left:,} combinations x {seeds:,} seeds); at most {MAX_RUNS:,} are "
             "allowed",
         )
+
+
+def _beside_its_file(stream: StreamEntry, raw: Mapping[str, Any], index: int) -> StreamEntry:
+    """A stream of the user's own images that has the folder of the file that names them, where a file does."""
+    place = place_of(raw, f"streams[{index}].source")
+    return stream.placed(place.folder) if isinstance(stream, OwnImages) and isinstance(place, FilePlace) else stream
 
 
 def _sections(values: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
@@ -349,8 +357,14 @@ PREDICT_BY: dict[type[StrategyEntry], str] = {
 
 
 def _check_evaluation(parts: dict[str, Any], problems: Problems) -> None:
-    """What is measured of training must be there in each strategy."""
+    """What is measured must be there in each strategy and stream."""
     evaluation = parts["evaluation"]
+    held = next((stream for stream in parts["streams"] if stream.evaluate == "validation"), None)
+    if evaluation.test_images_per_class is not None and held is not None:
+        problems.add(
+            "evaluation.test_images_per_class",
+            f"is about the test part, which {held.name} with evaluate: validation does not use; leave one of them out",
+        )
     for index, strategy in enumerate(parts["strategies"]):
         by = PREDICT_BY.get(type(strategy))
         if evaluation.landscape is not None and by is not None:

@@ -64,6 +64,8 @@ class Evaluation(Settings):
     measures the accuracy on the experiences seen so far every n training iterations of each experience, too, for
     metrics such as the stability gap; it changes neither training nor the accuracy matrix. Null measures after
     experiences only.
+    ``test_images_per_class: n`` measures on n images of each class of the test part instead of on all, or on all where
+    a class has fewer: drawn once for a data set, the same for all seeds and runs. Null takes the whole test part.
     ``confusion: true`` counts, after each experience, which class the evaluated images of each class were predicted as;
     a prediction lies among the classes that the model is asked for: in the task-incremental scenario those of the
     experience itself.
@@ -74,6 +76,7 @@ class Evaluation(Settings):
 
     experiences: Literal["seen", "all"] = "seen"
     batch_size: AtLeastOne = 64
+    test_images_per_class: AtLeastOne | None = None
     diagnostics_every: AtLeastOne | None = None
     every: AtLeastOne | None = None
     confusion: StrictBool = False

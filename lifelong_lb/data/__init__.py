@@ -12,7 +12,9 @@ from lifelong_lb.data.five import find_five
 from lifelong_lb.data.generated import GeneratedSource
 from lifelong_lb.data.known import KNOWN
 from lifelong_lb.data.own import own_source
-from lifelong_lb.data.prepared import cache_folder, prepared
+from lifelong_lb.data.places import MissingImagesError
+from lifelong_lb.data.prepared import already_prepared, cache_folder, prepared
+from lifelong_lb.data.selection import fewer_test_images
 
 if TYPE_CHECKING:
     from lifelong_lb.data.image_tensors import ImageData
@@ -92,10 +94,11 @@ def find_images(entry: StreamEntry, roots: Sequence[Path] = (), download: bool =
         Their source; images are not read yet.
 
     Raises:
-        UserError: when they are not found, listing every path tried.
+        MissingImagesError: when they are not found, listing every path tried.
+        UserError: when what is there is in no form that is known.
     """
     if isinstance(entry, OwnImages):
-        return own_source(entry.source, roots, entry.image_size)
+        return own_source(entry.source, roots, entry.image_size, entry.beside)
     if isinstance(entry, Generated):
         return GeneratedSource(
             experiences=entry.experiences,
@@ -111,12 +114,14 @@ def find_images(entry: StreamEntry, roots: Sequence[Path] = (), download: bool =
     return find_dataset(entry.dataset, roots, download)
 
 
-def load_images(source: Source, cache: Path | None = None) -> "ImageData":
+def load_images(source: Source, cache: Path | None = None, test_images_per_class: int | None = None) -> "ImageData":
     """The images of a source as tensors, decoded at most once, see :func:`lifelong_lb.data.prepared.prepared`.
 
     Args:
         source: where the images are.
         cache: folder of prepared images; None for :func:`cache_folder`.
+        test_images_per_class: keep that many of each class of the test part, see
+            :func:`lifelong_lb.data.selection.fewer_test_images`; None for all.
 
     Returns:
         Train and test part.
@@ -133,13 +138,18 @@ def load_images(source: Source, cache: Path | None = None) -> "ImageData":
         ImageTensors(torch.from_numpy(part.x), torch.from_numpy(part.y), part.class_names)
         for part in (found.train, found.test)
     )
+    if test_images_per_class is not None:
+        kept = torch.from_numpy(fewer_test_images(found.test.y, test_images_per_class))
+        test = ImageTensors(test.x[kept], test.y[kept], test.class_names)
     return ImageData(train, test, found.mean, found.std, source.description, found.digest)
 
 
 __all__ = [
     "DATASETS",
     "ENVIRONMENT_VARIABLE",
+    "MissingImagesError",
     "Source",
+    "already_prepared",
     "cache_folder",
     "data_roots",
     "find_dataset",

@@ -1,7 +1,10 @@
 """What a source of images is. No torch here, so that data can be looked for and checked without it."""
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -96,6 +99,47 @@ def alike(train: Arrays, test: Arrays) -> tuple[Arrays, Arrays]:
     return first, second
 
 
+@contextmanager
+def require_memory(size: int, what: str) -> Iterator[None]:
+    """Refuse what cannot lie in this computer's memory, instead of being killed while it is filled.
+
+    Args:
+        size: how many bytes it takes.
+        what: what takes them, for the message.
+
+    Yields:
+        Nothing; a ``MemoryError`` in the block becomes the same message.
+
+    Raises:
+        UserError: if the memory is too small.
+        MemoryError: never; it becomes that error.
+    """
+    there = size
+    with suppress(AttributeError, ValueError, OSError):  # not on every system
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        if size > there:
+            raise MemoryError
+        yield
+    except MemoryError:
+        raise UserError(f"{what} take {size / 2**30:.1f} GiB, more than the memory there is") from None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is known of a source after :meth:`Source.check`.
+
+    Attributes:
+        train: ``(N,)``, labels of the train part.
+        test: ``(M,)``, labels of the test part.
+        note: what was not checked; empty where nothing is left.
+    """
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+    note: str = ""
+
+
 class Source(ABC):
     """A place that a data set can be read from.
 
@@ -159,6 +203,43 @@ class Source(ABC):
         """
         train, test = self.read()
         return train.y, test.y
+
+    def check(self) -> Checked:
+        """Find out what :meth:`read` would refuse; pictures are only decoded where that takes little time.
+
+        Returns:
+            Labels of all images.
+
+        Raises:
+            UserError: when a file is damaged or of another layout, naming it.
+        """
+        train, test = self.read()
+        self.statistics(train)
+        return Checked(train.y, test.y)
+
+    def statistics(self, train: Arrays) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel.
+
+        Args:
+            train: the train part.
+
+        Returns:
+            Those of the source, else those of the images, see :func:`channel_statistics`.
+
+        Raises:
+            UserError: when all pixels of a channel are equal.
+        """
+        if self.mean is not None and self.std is not None:
+            return self.mean, self.std
+        return channel_statistics(train.x)
+
+    def notes(self) -> list[str]:
+        """What a user should know of the files, e.g. which of them are not used.
+
+        Returns:
+            One sentence per note.
+        """
+        return []
 
     @abstractmethod
     def read(self) -> tuple[Arrays, Arrays]:

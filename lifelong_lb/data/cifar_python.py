@@ -1,14 +1,21 @@
 """CIFAR-10 and CIFAR-100 as their authors publish them and torchvision unpacks them: pickled files of arrays."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
+from lifelong_lb.data.array_pickles import unpickled
 from lifelong_lb.data.arrays import Arrays, Source
+from lifelong_lb.data.progress import counted
+from lifelong_lb.untrusted import encodable, quoted, read_bytes, shortened
+
+PIXELS = 3 * 32 * 32
+MOST_BYTES = 2**30
+"""Largest file that is read; the largest of the originals has 150 MB."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class CifarPythonSource(Source):
         Raises:
             UserError: naming the file that is missing or damaged.
         """
-        parts = [self._file(self.folder / name) for name in self.layout.train]
+        parts = [self._file(self.folder / name) for name in counted(self.layout.train, f"reading {self.description}")]
         names = self._class_names()
         train = Arrays(np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts]), names)
         test = self._file(self.folder / self.layout.test)
@@ -98,61 +105,42 @@ class CifarPythonSource(Source):
 
     def _file(self, path: Path) -> Arrays:
         content = self._load(path)
-        try:
-            x = np.ascontiguousarray(content[b"data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
-            y = np.asarray(content[self.layout.labels], dtype=np.int64)
-        except (KeyError, ValueError, TypeError, OverflowError) as error:
-            raise UserError(f"{path}: not a {self.layout.title} file ({error!r})") from None
-        if len(x) != len(y) or len(x) == 0:
-            raise UserError(f"{path}: holds {len(x)} images and {len(y)} labels")
-        return Arrays(x, y)
+        lacking = next((key for key in (b"data", self.layout.labels) if key not in content), None)
+        if lacking is not None:
+            raise UserError(f"{path}: not a {self.layout.title} file: it has no {lacking.decode()}")
+        x, y = content[b"data"], _whole_numbers(content[self.layout.labels], path)
+        if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.size % PIXELS or x.size == 0:
+            raise UserError(f"{path}: not a {self.layout.title} file: its data are no images of 3 x 32 x 32 bytes")
+        if len(y) * PIXELS != x.size:
+            raise UserError(f"{path}: holds {x.size // PIXELS} images and {len(y)} labels")
+        return Arrays(np.ascontiguousarray(x).reshape(-1, 3, 32, 32), y)
 
     def _class_names(self) -> tuple[str, ...]:
         meta = self.folder / self.layout.meta
-        names = self._load(meta).get(self.layout.names, []) if meta.is_file() else []
-        return tuple(name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in names)
+        names = self._load(meta).get(self.layout.names) if meta.is_file() else None
+        if not isinstance(names, list) or not all(isinstance(name, bytes | str) for name in names):
+            return ()
+        return tuple(name.decode(errors="replace") if isinstance(name, bytes) else encodable(name) for name in names)
 
     def _load(self, path: Path) -> dict[bytes, Any]:
-        content = _unpickled(path)
+        try:
+            content = unpickled(read_bytes(path, MOST_BYTES))
+        except FileNotFoundError:
+            raise UserError(f"{path}: missing") from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: damaged ({shortened(str(error), 200)})") from None
         if not isinstance(content, dict):
             raise UserError(f"{path}: not a {self.layout.title} file")
-        return {key if isinstance(key, bytes) else str(key).encode(): value for key, value in content.items()}
+        return {key if isinstance(key, bytes) else encodable(str(key)).encode(): item for key, item in content.items()}
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """An unpickler that builds plain containers and numpy arrays, and refuses everything else."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file, encoding="bytes")
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module.partition(".")[0] == "numpy" and name in ("_reconstruct", "ndarray", "dtype", "_frombuffer"):
-            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-        if (module, name) == ("_codecs", "encode"):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"it wants to build a {module}.{name}")
-
-
-def _unpickled(path: Path) -> Any:
-    try:
-        with path.open("rb") as file:
-            return _ArraysOnly(file).load()
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing") from None
-    except _BROKEN as error:
-        raise UserError(f"{path}: damaged ({error})") from None
-
-
-_BROKEN = (
-    OSError,
-    pickle.UnpicklingError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ImportError,
-    OverflowError,
-    MemoryError,
-)
-"""What reading a damaged pickle may end in."""
+def _whole_numbers(labels: Any, path: Path) -> NDArray[np.int64]:
+    """Labels from a list or an array."""
+    if isinstance(labels, np.ndarray):
+        labels = labels.ravel().tolist()
+    if not isinstance(labels, list):
+        raise UserError(f"{path}: its labels must be a list of whole numbers; got {quoted(labels)}")
+    for label in labels:
+        if type(label) is not int or not 0 <= label < 2**31:
+            raise UserError(f"{path}: its labels must be whole numbers, 0 or more; got {quoted(label)}")
+    return np.array(labels, dtype=np.int64)

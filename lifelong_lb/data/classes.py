@@ -56,7 +56,8 @@ def check_classes(entry: StreamEntry, classes: Sequence[int]) -> None:
         if min(classes) < 0:
             raise UserError(f"{entry.name}: labels of {entry.images} must be 0 or more; got {min(classes)}")
         if len(classes) < 2:
-            raise UserError(f"{entry.name}: {entry.images} must have two classes at least; it has {_listed(classes)}")
+            only = f"one, with the label {classes[0]}" if classes else "none"
+            raise UserError(f"{entry.name}: {entry.images} must have at least two classes; it has {only}")
     else:
         _check_known(entry, entry.classes, classes)
     if isinstance(entry, DealtStream):

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lifelong_lb.config import DealtStream, StreamEntry
+from lifelong_lb.config import DealtStream, PermutedStream, RotatedStream, StreamEntry
 from lifelong_lb.data.classes import class_order
 from lifelong_lb.data.selection import Indices, Labels, select
 from lifelong_lb.seeding import BLUR, generator
 
 
-def learnt_labels(entry: StreamEntry, train: Labels, test: Labels, seed: int) -> list[Labels]:
+def learnt_labels(entry: StreamEntry, train: Labels, test: Labels, seed: int) -> list[Labels] | None:
     """Labels of the images that each experience of a stream is learnt from.
 
     Args:
@@ -20,14 +20,15 @@ def learnt_labels(entry: StreamEntry, train: Labels, test: Labels, seed: int) ->
         seed: as for the stream itself.
 
     Returns:
-        One array an experience, of the data set's own labels.
+        One array an experience, of the data set's own labels; None for a stream that a user has added, whose function
+        alone decides.
 
     Raises:
         UserError: when the classes found cannot be dealt out as asked.
     """
     chosen = select(entry, train, test, seed).learnt
     if not isinstance(entry, DealtStream):
-        return [train[chosen]] * entry.learnt
+        return [train[chosen]] * entry.learnt if isinstance(entry, PermutedStream | RotatedStream) else None
     order = class_order(entry, np.unique(train).tolist(), seed)
     dealt = experiences_of(entry, positions(order, train), chosen, seed, blurry=entry.blurry)
     return [train[indices] for indices in dealt[: entry.learnt]]

@@ -1,6 +1,11 @@
 """Scikit-learn's handwritten digits: real images that come with a dependency."""
 
+import gzip
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
+from numpy.typing import NDArray
 
 from lifelong_lb.data.arrays import Arrays, Source
 
@@ -30,14 +35,26 @@ class DigitsSource(Source):
         Returns:
             Train and test part, with images uint8 ``(N, 1, 8, 8)``.
         """
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
-        x = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
-        y = bunch.target.astype(np.int64)
+        grey, y = _digits()
+        x = np.rint(grey * (255 / 16)).astype(np.uint8)[:, None]
         rank = np.empty_like(y)  # how many of its class stand before an image
         for label in range(10):
             rank[y == label] = np.arange(np.sum(y == label))
         test = rank % 5 == 4
         names = tuple(map(str, range(10)))
         return Arrays(x[~test], y[~test], names), Arrays(x[test], y[test], names)
+
+
+def _digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Grey values ``(N, 8, 8)`` and labels ``(N,)``, from scikit-learn's file: importing it would take seconds."""
+    spec = find_spec("sklearn")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        path = Path(folder) / "datasets" / "data" / "digits.csv.gz"
+        if path.is_file():
+            with gzip.open(path, "rt", encoding="ascii") as file:
+                table = np.loadtxt(file, delimiter=",")
+            return table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)
+    from sklearn.datasets import load_digits  # another version keeps the file elsewhere
+
+    bunch = load_digits()
+    return bunch.images, bunch.target.astype(np.int64)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.config.streams import FIVE_DATASETS
-from lifelong_lb.data.arrays import Arrays, Source
+from lifelong_lb.data.arrays import Arrays, Checked, Source
 from lifelong_lb.data.known import KNOWN
 
 SIZE = 32
@@ -82,6 +82,29 @@ class FiveSource(Source):
         parts = [part.part_labels() for part in self.parts]
         train, test = (np.concatenate([CLASSES * i + own[part] for i, own in enumerate(parts)]) for part in (0, 1))
         return train, test
+
+    def check(self) -> Checked:
+        """Check each of the five.
+
+        Returns:
+            Labels of all images.
+
+        Raises:
+            UserError: when a file is damaged or of another layout, or a data set has not its ten classes, naming it.
+        """
+        found = [part.check() for part in self.parts]
+        for part, checked in zip(self.parts, found, strict=True):
+            _check(part, set(checked.train.tolist()))
+        note = "; ".join(checked.note for checked in found if checked.note)
+        return Checked(*self.part_labels(), note)
+
+    def notes(self) -> list[str]:
+        """Those of the five.
+
+        Returns:
+            One sentence per note.
+        """
+        return [note for part in self.parts for note in part.notes()]
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Read all five.

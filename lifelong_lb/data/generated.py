@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lifelong_lb.data.arrays import Arrays, Source
+from lifelong_lb.data.arrays import Arrays, Checked, Source, require_memory
 from lifelong_lb.seeding import GENERATED, generator
 
 GREY = 128
@@ -59,6 +59,28 @@ class GeneratedSource(Source):
             0 to T c - 1.
         """
         return list(range(self.experiences * self.classes))
+
+    def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All labels of both parts, without making the images.
+
+        Returns:
+            Labels of the train part and of the test part.
+        """
+        labels = np.arange(self.experiences * self.classes)
+        return np.repeat(labels, self.train_images), np.repeat(labels, self.test_images)
+
+    def check(self) -> Checked:
+        """Count the images, which cannot be wrong.
+
+        Returns:
+            All labels.
+
+        Raises:
+            UserError: when this computer has not enough memory for them.
+        """
+        number = self.experiences * self.classes * max(self.train_images, self.test_images)
+        with require_memory(number * self.image_size**2, f"{number:,} generated images"):
+            return Checked(*self.part_labels())
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Make the images.

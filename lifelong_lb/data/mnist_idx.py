@@ -1,6 +1,7 @@
 """MNIST and its kin as their authors publish them and torchvision unpacks them: four IDX files, plain or compressed."""
 
 import gzip
+import io
 import math
 import zlib
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.arrays import Arrays, Source
+from lifelong_lb.data.arrays import Arrays, Source, require_memory
+from lifelong_lb.untrusted import open_regular
 
 SIZE = (28, 28)
 DIGITS = tuple(map(str, range(10)))
@@ -125,13 +127,35 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         UserError: naming the file when it cannot be unpacked, is of another kind, or too short or long.
     """
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
+        with open_regular(path) as file:
+            size = path.stat().st_size
+            if path.suffix == ".gz":
+                with gzip.open(file) as unpacked:
+                    return _idx(path, unpacked, dimensions, MOST_TIMES * size)
+            return _idx(path, file, dimensions, size)
+    except UserError:
+        raise
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise UserError(f"{path}: damaged ({error})") from None
+
+
+MOST_TIMES = 1100
+"""How many times its own size a compressed file can have unpacked, at most."""
+
+
+def _idx(path: Path, file: io.BufferedIOBase, dimensions: int, most: int) -> NDArray[np.uint8]:
+    """The array in an open file, whose size is checked against its header before it is read."""
     header = 4 + 4 * dimensions
-    if len(content) < header or content[:4] != bytes((0, 0, 8, dimensions)):
+    start = file.read(header)
+    if len(start) < header or start[:4] != bytes((0, 0, 8, dimensions)):
         raise UserError(f"{path}: not an IDX file of bytes in {dimensions} dimension{'s' * (dimensions > 1)}")
-    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
-    if len(content) != header + math.prod(shape):
-        raise UserError(f"{path}: has {len(content)} bytes; its header promises {header + math.prod(shape)}")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
+    shape = tuple(int(size) for size in np.frombuffer(start, ">u4", dimensions, offset=4))
+    number = math.prod(shape)
+    if header + number > most:
+        raise UserError(f"{path}: has {path.stat().st_size} bytes; its header promises {header + number}")
+    with require_memory(number, f"the images in {path}"):
+        content = file.read(number + 1)
+    if len(content) != number:
+        content += file.read(2**20)
+        raise UserError(f"{path}: has {header + len(content)} bytes; its header promises {header + number}")
+    return np.frombuffer(content, np.uint8).reshape(shape).copy()

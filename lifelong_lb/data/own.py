@@ -7,11 +7,12 @@ from lifelong_lb.config import UserError
 from lifelong_lb.data.array_files import ArrayFiles
 from lifelong_lb.data.arrays import Source
 from lifelong_lb.data.cifar_python import CIFAR10, CIFAR100, CifarPythonSource
+from lifelong_lb.data.folders import entries, folders, is_picture
 from lifelong_lb.data.mnist_idx import MnistIdxSource
 from lifelong_lb.data.parquet import ParquetSource
 from lifelong_lb.data.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
-from lifelong_lb.data.places import Layout
-from lifelong_lb.untrusted import quoted
+from lifelong_lb.data.places import Layout, MissingImagesError
+from lifelong_lb.untrusted import encodable, quoted
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("fine_label", "label", "labels")
@@ -66,27 +67,29 @@ def layouts(image_size: int | None) -> tuple[Layout, ...]:
     )
 
 
-def own_source(source: str, roots: Sequence[Path], image_size: int | None = None) -> Source:
+def own_source(source: str, roots: Sequence[Path], image_size: int | None = None, beside: Path | None = None) -> Source:
     """Find a user's own images.
 
     Args:
-        source: a folder, or an ``.npz`` file. A relative path is looked for below each of the roots, then below the
-            working folder.
+        source: a folder, or an ``.npz`` file. A relative path is looked for beside the study file that names it, then
+            below each of the roots, then below the working folder.
         roots: folders to search, best first.
         image_size: cut and scale pictures to a square of so many pixels; None to take them as they are.
+        beside: folder of the study file; None where no file names the source.
 
     Returns:
         The source; images are not read yet.
 
     Raises:
-        UserError: when nothing lies there, or its form is not known.
+        MissingImagesError: when nothing lies there.
+        UserError: when its form is not known.
     """
     named = Path(source).expanduser()  # joined to a folder, an absolute path stays what it is
-    tried = [(root / named).absolute() for root in (*roots, Path.cwd())]
+    tried = [(root / named).absolute() for root in (*([] if beside is None else [beside]), *roots, Path.cwd())]
     place = next((path for path in tried if path.exists()), None)
     if place is None:
         paths = "\n  ".join(dict.fromkeys(map(str, tried)))
-        raise UserError(f"source {quoted(source)} was not found. Tried:\n  {paths}")
+        raise MissingImagesError(f"source {quoted(source)} was not found. Tried:\n  {paths}")
     found = _array_file(place) if place.is_file() else _in_folder(place, layouts(image_size))
     if image_size is not None and not hasattr(found, "fit"):
         raise UserError(f"{place}: image_size is for pictures and parquet files; arrays are taken as they are")
@@ -101,7 +104,7 @@ def _array_file(path: Path) -> Source:
 
 def _in_folder(folder: Path, known: Sequence[Layout]) -> Source:
     """The source in a folder, or in the only folder within it that holds one (``data/`` of a hub's data set)."""
-    inner = sorted(path for path in folder.glob("*") if path.is_dir() and not path.name.startswith("."))
+    inner = folders(folder)
     hub = sorted(path for pattern in ("snapshots/*", "snapshots/*/*") for path in folder.glob(pattern) if path.is_dir())
     for group in ([folder], inner, hub):
         found = [(path, layout) for path in group for layout in known if layout.matches(path)]
@@ -112,4 +115,6 @@ def _in_folder(folder: Path, known: Sequence[Layout]) -> Source:
             path, layout = found[0]
             return layout.source(path)
     forms = "\n  ".join(layout.description for layout in known)
-    raise UserError(f"{folder}: holds no images in a form that is known. These are:\n  {forms}")
+    loose = next((path for path in [*inner, folder] if any(is_picture(file.name) for file in entries(path))), None)
+    hint = "" if loose is None else f"\nThere are pictures in {loose}: sort them into train/<class>/ and test/<class>/."
+    raise UserError(encodable(f"{folder}: holds no images in a form that is known. These are:\n  {forms}{hint}"))

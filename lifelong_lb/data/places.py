@@ -8,6 +8,10 @@ from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Source
 
 
+class MissingImagesError(UserError):
+    """Images are not where they are looked for; other errors are about images that are there."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """A way in which a data set may be stored in a folder.
@@ -81,7 +85,7 @@ def find_source(title: str, places: Sequence[Place], roots: Sequence[Path], hint
         The first source found; its files are not opened yet.
 
     Raises:
-        UserError: when none is found, listing every path tried and the layouts accepted.
+        MissingImagesError: when none is found, listing every path tried and the layouts accepted.
     """
     for root in roots:
         for place in places:
@@ -90,7 +94,7 @@ def find_source(title: str, places: Sequence[Place], roots: Sequence[Path], hint
                     return place.layout.source(folder)
     tried = [f"{root / place.pattern}" if place.pattern != "." else str(root) for root in roots for place in places]
     layouts = dict.fromkeys(place.layout.description for place in places)
-    raise UserError(
+    raise MissingImagesError(
         f"{title} was not found. Tried:\n  "
         + "\n  ".join(dict.fromkeys(tried))
         + "\nLayouts accepted:\n  "

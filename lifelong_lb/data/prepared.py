@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -15,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.arrays import Arrays, Source, channel_statistics, digest
+from lifelong_lb.data.arrays import Arrays, Source, digest
+from lifelong_lb.data.progress import report
 from lifelong_lb.store.files import write_json
+from lifelong_lb.untrusted import encodable, open_regular, parse_json, read_text
 
 FORMAT = 2
 """Raised when what is written changes; what was written in another format is made anew."""
@@ -77,14 +80,35 @@ def prepared(source: Source, cache: Path) -> Prepared:
     """
     if not source.files():
         train, test = source.read()
-        return Prepared(train, test, digest(train, test), *_statistics(source, train))
+        return Prepared(train, test, digest(train, test), *source.statistics(train))
     with _telling_of(cache):
-        entry = cache / _key(source, cache)
+        entry = cache / _key(source, _contents(source, cache))
         found = _opened(entry)
         if found is None:
             with _alone(entry):
                 found = _opened(entry) or _made(source, entry)
     return found
+
+
+def already_prepared(source: Source, cache: Path) -> Prepared | None:
+    """Open what is prepared, without preparing anything or reading the source's files.
+
+    Args:
+        source: where the images are.
+        cache: folder of all entries.
+
+    Returns:
+        The data set; None where it is not prepared, or the files have changed since.
+
+    Raises:
+        UserError: when a file of the source cannot be found.
+    """
+    files = source.files()
+    if not files:
+        return None
+    note, seen = _note(files, source.file_names(), cache)
+    contents = _noted(note, seen)
+    return None if contents is None else _opened(cache / _key(source, contents))
 
 
 def verify(entry: Path) -> bool:
@@ -109,7 +133,8 @@ def entries(cache: Path) -> list[Path]:
     Returns:
         Their folders.
     """
-    return sorted(path for path in cache.glob("*") if path.is_dir() and not path.name.startswith((".", "digests")))
+    found = (path for path in cache.glob("*") if path.is_dir() and not path.is_symlink())
+    return sorted(path for path in found if not path.name.startswith((".", "digests")))
 
 
 def description(entry: Path) -> str:
@@ -122,43 +147,53 @@ def description(entry: Path) -> str:
         One line for people.
     """
     try:
-        return str(json.loads((entry / "entry.json").read_text(encoding="utf-8"))["source"])
+        return encodable(str(_known(entry)["source"]))
     except (OSError, ValueError, LookupError, TypeError):
         return "broken; it is made anew when it is needed"
+
+
+def _known(entry: Path) -> Any:
+    return parse_json(read_text(entry / "entry.json"))
 
 
 def _opened(entry: Path) -> Prepared | None:
     """An entry, None when it is not there or broken."""
     try:
-        known = json.loads((entry / "entry.json").read_text(encoding="utf-8"))
+        known = _known(entry)
         if known["format"] != FORMAT:
+            return None
+        names = known["class_names"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             return None
         parts = {}
         for part in PARTS:
             x, y = _mapped(entry / f"{part}-x.npy"), _mapped(entry / f"{part}-y.npy")
-            if list(x.shape) != known[part] or len(y) != len(x) or x.dtype != np.uint8 or y.dtype != np.int64:
+            if list(x.shape) != known[part] or x.ndim != 4 or x.dtype != np.uint8 or y.dtype != np.int64:
                 return None
-            parts[part] = Arrays(x, y, tuple(known["class_names"]))
-        statistics = [tuple(float(value) for value in known[name]) for name in ("mean", "std")]
-        return Prepared(parts["train"], parts["test"], str(known["digest"]), *statistics)
-    except (OSError, EOFError, ValueError, LookupError, TypeError):
+            if y.shape != (len(x),) or not len(y):
+                return None
+            parts[part] = Arrays(x, y, tuple(names))
+        mean, std = (tuple(float(value) for value in known[name]) for name in ("mean", "std"))
+        shapes = {arrays.x.shape[1:] for arrays in parts.values()}
+        channels = parts["train"].x.shape[1]
+        if len(shapes) > 1 or len(mean) != channels or len(std) != channels:
+            return None
+        if not all(map(math.isfinite, mean)) or not all(0 < value < math.inf for value in std):
+            return None
+        return Prepared(parts["train"], parts["test"], str(known["digest"]), mean, std)
+    except (OSError, EOFError, ValueError, LookupError, TypeError, OverflowError, MemoryError):
         return None
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)  # raises ValueError for a file too short
+    with open_regular(path):  # np.load would wait for what comes through a FIFO
+        array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)  # a ValueError for a file too short
     return array
-
-
-def _statistics(source: Source, train: Arrays) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    if source.mean is not None and source.std is not None:
-        return source.mean, source.std
-    return channel_statistics(train.x)
 
 
 def _made(source: Source, entry: Path) -> Prepared:
     train, test = source.read()
-    mean, std = _statistics(source, train)
+    mean, std = source.statistics(train)
     scratch = Path(tempfile.mkdtemp(dir=entry.parent, prefix=f".{entry.name}."))
     try:
         for part, arrays in zip(PARTS, (train, test), strict=True):
@@ -170,6 +205,8 @@ def _made(source: Source, entry: Path) -> Prepared:
         write_json(scratch / "entry.json", known)
         scratch.chmod(0o755)
         shutil.rmtree(entry, ignore_errors=True)  # broken, or it would have been opened
+        if entry.is_symlink() or entry.is_file():
+            entry.unlink()
         scratch.rename(entry)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -185,45 +222,63 @@ def _write(path: Path, array: NDArray[Any]) -> None:
         os.fsync(file.fileno())
 
 
-def _key(source: Source, cache: Path) -> str:
+def _key(source: Source, contents: str) -> str:
     """Hash of the contents of a source's files, and of how they are read."""
     how = json.dumps([FORMAT, type(source).__name__, source.settings()], sort_keys=True)
     whole = hashlib.sha256(how.encode())
-    whole.update(_contents(source.files(), source.file_names(), cache).encode())
+    whole.update(contents.encode())
     return whole.hexdigest()[:16]
 
 
-def _contents(paths: Sequence[Path], names: Sequence[str], cache: Path) -> str:
-    """Hash of the files' names and contents; taken again only when a name, size or time of change is another."""
+def _note(paths: Sequence[Path], names: Sequence[str], cache: Path) -> tuple[Path, str]:
+    """Where the hash of the files' contents is noted, and a hash of their names, sizes and times of change."""
     places = [str(path.absolute()) for path in paths]
     seen = hashlib.sha256()
     for path, place, name in zip(paths, places, names, strict=True):
         try:
             stat = path.stat()
         except OSError as error:
-            raise UserError(f"{place}: cannot be read ({error.strerror})") from None
+            raise UserError(f"{encodable(place)}: cannot be read ({error.strerror})") from None
         seen.update(f"{place}:{name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
     where = hashlib.sha256("\n".join(places).encode(errors="surrogateescape"))
-    note = cache / "digests" / f"{where.hexdigest()[:16]}.json"
+    return cache / "digests" / f"{where.hexdigest()[:16]}.json", seen.hexdigest()
+
+
+def _noted(note: Path, seen: str) -> str | None:
+    """The hash of contents that was noted for unchanged files."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
-        known = json.loads(note.read_text(encoding="utf-8"))
-        if known.get("seen") == seen.hexdigest() and isinstance(known.get("sha256"), str):
+        known = parse_json(read_text(note))
+        if known.get("seen") == seen and isinstance(known.get("sha256"), str):
             return str(known["sha256"])
+    return None
+
+
+def _contents(source: Source, cache: Path) -> str:
+    """Hash of the files' names and contents; taken again only when a name, size or time of change is another."""
+    paths, names = source.files(), source.file_names()
+    note, seen = _note(paths, names, cache)
+    known = _noted(note, seen)
+    if known is not None:
+        return known
     whole = hashlib.sha256()
-    for path, name in zip(paths, names, strict=True):
+    for done, (path, name) in enumerate(zip(paths, names, strict=True)):
+        report(f"reading the files of {source.description}", done, len(paths))
         whole.update(f"{name}:{_content(path)}\n".encode(errors="surrogateescape"))
-    known = {"files": len(paths), "first": ascii(places[0]), "seen": seen.hexdigest(), "sha256": whole.hexdigest()}
+    report(f"reading the files of {source.description}", len(paths), len(paths))
+    first = ascii(str(paths[0].absolute()))
+    content = {"files": len(paths), "first": first, "seen": seen, "sha256": whole.hexdigest()}
     with suppress(OSError):  # a cache that others have filled may be read-only
-        write_json(note, known)
+        write_json(note, content)
     return whole.hexdigest()
 
 
 def _content(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{encodable(str(path))}: cannot be read ({reason})") from None
 
 
 @contextmanager

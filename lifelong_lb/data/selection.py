@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import DealtStream, StreamEntry, UserError
 from lifelong_lb.data.classes import check_test_classes
-from lifelong_lb.seeding import SELECTION, VALIDATION, generator
+from lifelong_lb.seeding import SELECTION, TEST_IMAGES, VALIDATION, generator
 
 Labels = NDArray[np.int64]
 Indices = NDArray[np.int64]
@@ -56,6 +56,26 @@ def select(entry: StreamEntry, train: Labels, test: Labels, seed: int) -> Select
         kept.append(own)
     evaluated = np.sort(np.concatenate(held)) if entry.evaluate == "validation" else np.arange(len(test))
     return Selection(np.sort(np.concatenate(kept)), evaluated)
+
+
+def fewer_test_images(test: Labels, number: int) -> Indices:
+    """Choose images of the test part: the first of a random order of each class, drawn once and for all.
+
+    No seed of a study plays a part, so that all runs are measured on the same images; a larger number adds some to
+    those of a smaller one.
+
+    Args:
+        test: ``(M,)``, labels of the test part, 0 or more.
+        number: images of each class; all of a class that has fewer.
+
+    Returns:
+        Ascending indices.
+    """
+    chosen = []
+    for label in np.unique(test).tolist():
+        own = np.flatnonzero(test == label)
+        chosen.append(generator(0, TEST_IMAGES, label).permutation(own)[:number])
+    return np.sort(np.concatenate(chosen))
 
 
 def check_images(entry: StreamEntry, train: Labels, test: Labels) -> None:

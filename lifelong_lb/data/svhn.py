@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Source
 from lifelong_lb.data.mnist_idx import DIGITS
+from lifelong_lb.untrusted import open_regular, shortened
 
 FILES = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
 
@@ -92,7 +93,10 @@ class SvhnSource(Source):
 
     @staticmethod
     def _labels(path: Path, content: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
-        y = content["y"].ravel().astype(np.int64)
+        if content["y"].dtype.kind not in "iuf":
+            raise UserError(f"{path}: labels are 1 to 10; got values of the type {content['y'].dtype}")
+        with np.errstate(invalid="ignore"):
+            y = content["y"].ravel().astype(np.int64)
         if len(y) == 0 or y.min() < 0 or y.max() > 10:
             raise UserError(f"{path}: labels are 1 to 10, of which 10 is the digit 0")
         return np.where(y == 10, 0, y)
@@ -102,11 +106,12 @@ class SvhnSource(Source):
 
         path = self.folder / FILES[part]
         try:
-            content: dict[str, Any] = loadmat(str(path), variable_names=list(names))
+            with open_regular(path) as file:
+                content: dict[str, Any] = loadmat(file, variable_names=list(names))
         except FileNotFoundError:
             raise UserError(f"{path}: missing") from None
         except Exception as error:  # noqa: BLE001  the reader raises whatever it trips over in a damaged file
-            raise UserError(f"{path}: damaged ({error})") from None
+            raise UserError(f"{path}: damaged ({shortened(str(error), 200)})") from None
         lacking = [name for name in names if not isinstance(content.get(name), np.ndarray)]
         if lacking:
             raise UserError(f"{path}: holds no array {lacking[0]}")

@@ -11,13 +11,13 @@ from lifelong_lb.reports.summary import verdict
 from lifelong_lb.reports.tables import (
     BOLD,
     SPREAD,
-    UNITS,
     Section,
     best_means,
     constants,
     definitions,
     readable_table,
     sections,
+    units,
 )
 
 _SPECIAL = {
@@ -95,7 +95,7 @@ def summary_latex(results: Results, summary: pd.DataFrame) -> str:
     if summary.empty:
         return "% no runs\n"
     best = best_means(summary)
-    notes = [SPREAD, UNITS, *(f"{definition}." for definition in definitions()), *([BOLD] if best else [])]
+    notes = [SPREAD, units(results), *(f"{definition}." for definition in definitions()), *([BOLD] if best else [])]
     name = results.study.study.name if results.study else "Results"
     tables = [
         float_lines(caption, [_tabular(parts, best)])

@@ -26,13 +26,13 @@ from lifelong_lb.reports.tables import (
     KNOWN,
     MAIN_METRICS,
     SPREAD,
-    UNITS,
     Section,
     best_means,
     constants,
     definitions,
     readable_table,
     sections,
+    units,
 )
 from lifelong_lb.reports.tuning import TUNING_HEADINGS, TUNING_NOTE, tuning_sentences, tuning_table, tuning_values
 from lifelong_lb.reports.undefined import why_undefined
@@ -165,7 +165,7 @@ def _context(
         "definitions": zip(definitions(), [*(KNOWN[m].paper for m in MAIN_METRICS), ""], strict=True),
         "spread": SPREAD,
         "intervals": _INTERVAL if intervals else "",
-        "units": UNITS,
+        "units": units(results),
         "best": best_means(summary, [*MAIN_METRICS, *during]),
         "values": summary_values(summary, [*MAIN_METRICS, *during]),
         "cost_values": cost_values(summary),

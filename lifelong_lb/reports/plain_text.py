@@ -12,12 +12,12 @@ from lifelong_lb.reports.tables import (
     HEADINGS,
     KNOWN,
     SPREAD,
-    UNITS,
     Section,
     constants,
     definitions,
     readable_table,
     sections,
+    units,
 )
 from lifelong_lb.reports.tuning import TUNING_NOTE, tuning_sentences, tuning_table
 from lifelong_lb.reports.undefined import why_undefined
@@ -48,7 +48,7 @@ def summary_text(results: Results) -> str:
             *_table_lines(sections(summary, readable_table(summary))),
             "",
             *_wrapped(SPREAD),
-            *_wrapped(UNITS),
+            *_wrapped(units(results)),
         ]
         lines += [line for definition in definitions() for line in _wrapped(f"  {definition}")]
     return "\n".join([*lines, "", *_wrapped(verdict(results)), ""])
@@ -96,7 +96,7 @@ def summary_markdown(
     if not summary.empty:
         constant = constants(summary)
         parts += [f"All rows: {markdown_escaped(constant)}."] if constant else []
-        parts += [_markdown_table(readable_table(summary)), markdown_escaped(f"{SPREAD} {UNITS}")]
+        parts += [_markdown_table(readable_table(summary)), markdown_escaped(f"{SPREAD} {units(results)}")]
         parts += ["\n".join(f"- {markdown_escaped(str(definition))}" for definition in definitions())]
     parts.append(markdown_escaped(verdict(results)))
     for metric, rows in compared.groupby("metric", sort=False) if compared is not None else ():

@@ -7,6 +7,7 @@ import pandas as pd
 from lifelong_lb.reports.pivots import Pivot, pivot
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP
+from lifelong_lb.reports.tables import some_test_images
 from lifelong_lb.store import ResultFolder
 
 NOTHING = "fewer than two rules: nothing to compare"
@@ -69,7 +70,8 @@ def rules_latex(results: Results, tables: Sequence[Pivot]) -> str:
 
 
 def _caption(results: Results) -> str:
-    return f"{results.study.study.name}:" if results.study else ""
+    words = [results.study.study.name if results.study else "", some_test_images(results)]
+    return f"{', '.join(filter(None, words))}:" if any(words) else ""
 
 
 def _frame(results: Results, tables: Sequence[Pivot]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lifelong_lb.evaluation import ADDED_METRICS, CONTINUAL_METRICS, METRICS, REFERENCED, STORED_METRICS, Described
 from lifelong_lb.evaluation.comparisons import DIGITS
+from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, varying
 
 MAIN_METRICS = [
@@ -58,6 +59,34 @@ class Definition:
 
     def __str__(self) -> str:
         return f"{self.title}: {self.formula}" + (f" ({self.source})" if self.source else "")
+
+
+def units(results: Results) -> str:
+    """What accuracies are, and on which test images they were measured where that is not all.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        Sentences.
+    """
+    some = some_test_images(results)
+    return f"{UNITS} Accuracies were measured on {some}, the same in all runs." if some else UNITS
+
+
+def some_test_images(results: Results) -> str:
+    """On which part of the test images runs were measured.
+
+    Args:
+        results: what a folder's runs have to say.
+
+    Returns:
+        Such as ``"at most 50 test images per class"``; empty for all of them.
+    """
+    configs = [record.config for record in results.records.values()]
+    found = {(config.get("evaluation") or {}).get("test_images_per_class") for config in configs}
+    numbers = sorted(number for number in found if isinstance(number, int))
+    return f"at most {' or '.join(map(str, numbers))} test images per class" if numbers else ""
 
 
 def definitions(metrics: Sequence[str] = MAIN_METRICS) -> list[Definition]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lifelong_lb.config import Study, axis_labels, parse_study
+from lifelong_lb.config import OwnImages, Study, axis_labels, parse_study
 from lifelong_lb.config.runs import combinations
 from lifelong_lb.config.tuning import TUNED_AXES, Space
 
@@ -80,4 +80,8 @@ def held_out_study(study: Study) -> Study:
         if held.class_order == "other":
             entry |= {key: None for key in ("class_order", "order", "angles") if key in entry}
     raw["evaluation"] |= {"landscape": None, "save_models": False, "every": None, "diagnostics_every": None}
-    return parse_study({**raw, "seeds": list(held.seeds)}, f"{study.name} on what tuning holds out")
+    raw["evaluation"]["test_images_per_class"] = None  # measured on what is held out
+    found = parse_study({**raw, "seeds": list(held.seeds)}, f"{study.name} on what tuning holds out")
+    pairs = zip(found.streams, study.streams, strict=True)
+    placed = (new.placed(old.beside) if isinstance(old, OwnImages) else new for new, old in pairs)
+    return found.model_copy(update={"streams": tuple(placed)})

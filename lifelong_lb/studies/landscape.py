@@ -145,7 +145,8 @@ def _as_in_a_run() -> Iterator[None]:
 
 
 def _stream_of(config: RunConfig, roots: Sequence[Path], data: Mapping[str, Any]) -> Stream:
-    images = load_images(find_images(config.stream, roots))
+    limit = config.evaluation.test_images_per_class
+    images = load_images(find_images(config.stream, roots), test_images_per_class=limit)
     if data.get("sha256") != images.sha256:
         raise UserError(
             f"run {config.run_id}: learnt from images with the hash {data.get('sha256')}; "

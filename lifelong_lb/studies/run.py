@@ -114,7 +114,8 @@ def load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) ->
     Raises:
         UserError: when the images cannot be read, or dealt out as asked.
     """
-    images = load_images(find_images(config.stream, roots))
+    limit = config.evaluation.test_images_per_class
+    images = load_images(find_images(config.stream, roots), test_images_per_class=limit)
     stream = build_stream(config.stream, images, config.seed)
     progress.experiences = len(stream.train)
     progress.data = {

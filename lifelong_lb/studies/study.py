@@ -18,6 +18,7 @@ from lifelong_lb.config.optimizers import External
 from lifelong_lb.config.runs import combinations, runs_of
 from lifelong_lb.data import cache_folder, data_roots, find_images, prepared
 from lifelong_lb.data.classes import check_classes
+from lifelong_lb.data.progress import note
 from lifelong_lb.data.selection import check_images
 from lifelong_lb.reports import Results, collect, write_report, write_tables
 from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, Session, StudyFile, living_sessions
@@ -330,7 +331,10 @@ def _checked_data(studies: Sequence[Study], options: Options) -> tuple[Path, ...
     for stream in streams:
         check_classes(stream, find_images(stream, roots, options.download).labels())
     for stream in streams:  # what takes longer comes after what is seen at once
-        images = prepared(find_images(stream, roots), cache_folder())
+        source = find_images(stream, roots)
+        images = prepared(source, cache_folder())
+        for sentence in source.notes():
+            note(sentence)
         check_images(stream, images.train.y, images.test.y)
     return roots
 

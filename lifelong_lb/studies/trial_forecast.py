@@ -44,6 +44,7 @@ def about_trials(study: Study, found: Sequence[tuple[Labels | None, Labels | Non
     if len(looked_at) < len(searches):
         total = Count(total.least * len(searches) // len(looked_at), exact=False)
     unknown = any(labels is None for one in searches for labels in found[one.entries[0]])
+    unknown = unknown or not (total.least or total.exact)
     taken = "an unknown number of" if unknown else f"at most {trials * total.least:,}" if total.exact else None
     yield (
         f"tuning, before these: {len(searches)} search{'es' * (len(searches) != 1)} x {trials} trials x {seeds} "
@@ -66,12 +67,15 @@ def most_gradients(one: Searched, train: Labels | None, test: Labels | None, poi
     """
     if train is None or test is None:
         return Count(exact=False)
-    learnt: dict[int, Sequence[Labels]] = {}
+    learnt: dict[int, Sequence[Labels] | None] = {}
 
     def cost(config: RunConfig) -> Count:
         if config.seed not in learnt:
             learnt[config.seed] = learnt_labels(config.stream, train, test, config.seed)
-        parts = trainings(config, learnt[config.seed])
+        dealt = learnt[config.seed]
+        if dealt is None:
+            return Count(exact=False)
+        parts = trainings(config, dealt)
         return rule_gradients(config, parts) + strategy_gradients(config, parts)
 
     seeds = one.study.seeds[:SEEDS]

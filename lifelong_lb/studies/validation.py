@@ -3,20 +3,23 @@
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from random import Random
 
+import numpy as np
+
 from lifelong_lb.config import GridRun, StreamEntry, Study, Train, UserError, axis_labels, left_out, unsupported
 from lifelong_lb.config.errors import listed_names
 from lifelong_lb.config.labels import seeds_in_words
 from lifelong_lb.config.runs import Combination, combinations, runs_of
-from lifelong_lb.data import cache_folder, data_roots, find_images
+from lifelong_lb.data import MissingImagesError, Source, already_prepared, cache_folder, data_roots, find_images
+from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.dealing import learnt_labels
 from lifelong_lb.data.prepared import prepared
-from lifelong_lb.data.selection import Labels
+from lifelong_lb.data.selection import Labels, check_images
 from lifelong_lb.studies.forecast import Count, Training, rule_gradients, strategy_gradients, trainings
 from lifelong_lb.studies.limits import cores
 from lifelong_lb.studies.targets import about_targets, check_targets
@@ -30,38 +33,68 @@ MOST_TOLD = 20
 
 @dataclass(frozen=True)
 class Parts:
-    """Labels of a stream's images, as far as they can be told without decoding any.
+    """Labels of a stream's images, and what else is known of them before a run.
 
     Attributes:
-        train: labels of the train part; None where it is not known.
-        test: labels of the test part, likewise.
-        reason: why not.
+        train: labels of the train part; None where the images are not there.
+        test: labels of the test part; likewise.
+        reason: why the number of images in each experience is not known, in a few words; empty where it is.
+        missing: where images that are not there were looked for; empty where they are.
+        notes: what a user should know of the images.
     """
 
     train: Labels | None = None
     test: Labels | None = None
     reason: str = ""
+    missing: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def labels_of(stream: StreamEntry, roots: Sequence[Path], *, prepare: bool = False) -> Parts:
-    """Labels of a stream's images.
+def images_of(streams: Sequence[StreamEntry], roots: Sequence[Path], *, prepare: bool = False) -> list[Parts]:
+    """Check the images of streams as a run does, and find their labels.
+
+    What is prepared is opened. Of other images, many are checked without being decoded, see
+    :meth:`lifelong_lb.data.Source.check`.
 
     Args:
-        stream: what the study file says.
+        streams: what the study file says.
         roots: folders of the data sets.
         prepare: whether images that are found may be decoded into the cache.
 
     Returns:
-        Both parts, or the reason why they are not known.
+        What is known of each.
+
+    Raises:
+        UserError: when images are there that a run would refuse, with its message.
     """
+    found = [_found(stream, roots) for stream in streams]
+    return [
+        one if isinstance(one, Parts) else _checked(stream, one, prepare)
+        for stream, one in zip(streams, found, strict=True)
+    ]
+
+
+def _found(stream: StreamEntry, roots: Sequence[Path]) -> Source | Parts:
     try:
         source = find_images(stream, roots)
-        if not prepare:
-            return Parts(*source.part_labels())
-        found = prepared(source, cache_folder())
-    except UserError as error:
-        return Parts(reason=str(error).splitlines()[0].removesuffix(" Tried:"))
-    return Parts(found.train.y, found.test.y)
+    except MissingImagesError as error:
+        return Parts(reason=str(error).splitlines()[0].removesuffix(" Tried:"), missing=str(error))
+    check_classes(stream, source.labels())
+    return source
+
+
+def _checked(stream: StreamEntry, source: Source, prepare: bool) -> Parts:
+    cache = cache_folder()
+    images = prepared(source, cache) if prepare else already_prepared(source, cache)
+    if images is not None:
+        train, test, left = images.train.y, images.test.y, ""
+    else:
+        checked = source.check()
+        train, test, left = checked.train, checked.test, checked.note
+    check_classes(stream, np.unique(train).tolist())
+    check_images(stream, train, test)
+    notes = [*source.notes(), *([f"{source.description}: {left}"] if left else [])]
+    return Parts(train, test, notes=tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -114,9 +147,9 @@ def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) ->
     """
     check_targets(study)
     among, roots = combinations(study), data_roots(data)
-    found = [labels_of(stream, roots, prepare=prepare) for stream in study.streams]
+    found = images_of(study.streams, roots, prepare=prepare)
     runs, of_rules = _sample(study, among, found), Counter(rule for _, _, rule, _ in among)
-    dealt: dict[tuple[int, int], list[Labels]] = {}
+    dealt: dict[tuple[int, int], Sequence[Labels] | None] = {}
     parts = {}
     for run in runs:
         config, index = run.config, run.entries["streams"]
@@ -126,7 +159,12 @@ def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) ->
         key = (index, config.seed)
         if key not in dealt:
             dealt[key] = learnt_labels(config.stream, train, test, config.seed)
-        parts[config.run_id] = trainings(config, dealt[key])
+            if dealt[key] is None:
+                dealt[key], reason = _built(config.stream, roots, config.seed) if prepare else (None, UNBUILT)
+                found[index] = replace(found[index], reason=reason)
+        learnt = dealt[key]
+        if learnt is not None:
+            parts[config.run_id] = trainings(config, learnt)
     runs_of_rules = {rule: count * len(study.seeds) for rule, count in of_rules.items()}
     return Plan(study, runs_of_rules, runs, roots, found, parts)
 
@@ -141,6 +179,52 @@ def _sample(study: Study, among: Sequence[Combination], found: Sequence[Parts]) 
         firsts = {one[0]: one for one in reversed(among)}.values()
         among = sorted({*firsts, *Random(0).sample(among, most)})
     return list(runs_of(study, among, seeds))
+
+
+UNBUILT = "the function of this stream decides, which --estimate calls"
+
+
+def _built(stream: StreamEntry, roots: Sequence[Path], seed: int) -> tuple[Sequence[Labels] | None, str]:
+    """Labels of each experience of a stream that a user has added, from its function; None and why where it fails."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="no QP solver found")  # comes when avalanche is imported
+        from lifelong_lb.data import load_images
+        from lifelong_lb.streams import build_stream
+    try:
+        built = build_stream(stream, load_images(find_images(stream, roots)), seed)
+    except Exception as error:
+        if isinstance(error, UserError):
+            raise
+        return None, f"its function raised {type(error).__name__}: {error}"
+    return [np.array(list(experience.dataset.targets), dtype=np.int64) for experience in built.train], ""
+
+
+def warnings_about(plan: Plan) -> Iterator[str]:
+    """What ``validate`` must not let a user overlook: images that are not there, and notes about those that are.
+
+    Args:
+        plan: the study.
+
+    Yields:
+        Texts, some of several lines.
+    """
+    for label, parts in zip(axis_labels(plan.study.streams, "streams"), plan.found, strict=True):
+        if parts.missing:
+            yield f"warning: {label}: run refuses this study until its images are there. {parts.missing}"
+        yield from (f"note: {label}: {note}" for note in parts.notes)
+
+
+def without_images(plan: Plan) -> list[str]:
+    """Streams whose images were not found.
+
+    Args:
+        plan: the study.
+
+    Returns:
+        Their labels.
+    """
+    labels = axis_labels(plan.study.streams, "streams")
+    return [label for label, parts in zip(labels, plan.found, strict=True) if parts.missing]
 
 
 def gradients_of(plan: Plan) -> dict[str, tuple[Count, Count]]:

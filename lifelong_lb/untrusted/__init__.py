@@ -1,6 +1,6 @@
 """What others have written: files read within limits, and texts shown without their control characters."""
 
-from lifelong_lb.untrusted.files import MOST_BYTES, read_bytes, read_text
+from lifelong_lb.untrusted.files import MOST_BYTES, open_regular, read_bytes, read_text
 from lifelong_lb.untrusted.json_text import DEEPEST, parse_json
 from lifelong_lb.untrusted.text import (
     QUOTED_CHARACTERS,
@@ -19,6 +19,7 @@ __all__ = [
     "begins_like_a_formula",
     "encodable",
     "error_message",
+    "open_regular",
     "parse_json",
     "printable",
     "quoted",

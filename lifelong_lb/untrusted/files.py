@@ -1,11 +1,34 @@
 """Guarded reading of files: regular files only, and none that is too large."""
 
+import io
 import os
 import stat
 from pathlib import Path
 
 MOST_BYTES = 64 * 2**20
 """Default size limit of a file, in bytes."""
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a regular file for reading.
+
+    FIFOs, devices and sockets are refused without waiting for a writer. A symbolic link to a regular file is followed.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The open file.
+
+    Raises:
+        OSError: if the file is missing or cannot be opened.
+        ValueError: if it is not a regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(f"{path.name} is not a regular file")
+    return os.fdopen(descriptor, "rb")
 
 
 def read_bytes(path: Path, limit: int = MOST_BYTES) -> bytes:
@@ -25,13 +48,10 @@ def read_bytes(path: Path, limit: int = MOST_BYTES) -> bytes:
         OSError: if the file is missing or cannot be read.
         ValueError: if it is not a regular file, or is larger than the limit.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError(f"{path.name} is not a regular file")
-        content = file.read(limit + 1) if found.st_size <= limit else b""
-    if max(found.st_size, len(content)) > limit:  # the size may grow in between
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(limit + 1) if size <= limit else b""
+    if max(size, len(content)) > limit:  # the size may grow in between
         raise ValueError(f"{path.name} is larger than {limit / 2**20:g} MiB")
     return content
 

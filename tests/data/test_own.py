@@ -169,7 +169,9 @@ def test_pictures_of_any_size_are_cut_and_scaled_on_request(tmp_path):
     images = read(tmp_path, image_size=10)
     assert images.train.x.shape == (12, 3, 10, 10)
     assert images.train.x[0, :, :, 2:8].unique().tolist() == [200]
-    with pytest.raises(UserError, match=r"0001\.png has 12 x 12 pixels; .*0000\.png has 20 x 60"):
+    with pytest.raises(
+        UserError, match=r"ant/0000\.png has 20 x 60 pixels; 17 of 18 pictures have 12 x 12\. image_size: 12 in"
+    ):
         read(tmp_path)
 
 
@@ -290,7 +292,7 @@ WHOLE = encoded(pictures([0], 12)[0])
         (b"<html>", r"0001\.png cannot be decoded"),
         (WHOLE[:-100], r"0001\.png cannot be decoded"),
         (WHOLE[:60], r"0001\.png cannot be decoded"),
-        (encoded(pictures([0], 9)[0]), r"0001\.png has 9 x 9 pixels; .*0000\.png has 12 x 12"),
+        (encoded(pictures([0], 9)[0]), r"0001\.png has 9 x 9 pixels; 17 of 18 pictures have 12 x 12"),
         (sixteen_bits(), r"0001\.png has pixels of the kind I;16; they must have eight bits a channel"),
     ],
 )
@@ -309,9 +311,7 @@ def test_folders_that_do_not_fit_are_named(tmp_path):
         own_source(str(tmp_path), []).labels()
     (tmp_path / "train" / "dog").mkdir()
     (tmp_path / "train" / "dog" / "notes.txt").write_text("woof")
-    with pytest.raises(
-        UserError, match=r"train/dog: no pictures \(\.bmp, \.jpeg, \.jpg, \.png, \.webp\) of this class"
-    ):
+    with pytest.raises(UserError, match=r"train/dog: no pictures \(\.bmp, \.gif, .*, \.webp\) of this class"):
         own_source(str(tmp_path), []).labels()
     shutil.rmtree(tmp_path / "test")
     with pytest.raises(

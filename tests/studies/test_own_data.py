@@ -1,13 +1,29 @@
 """Studies of a user's own images from the command line: they run, are recorded, and bad input ends with exit code 2."""
 
 import json
+import pickle
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from images import encoded, pictures, write_folders
 from tiny import command, write_study
+
+from lifelong_lb import load_landscape, run_study
+from lifelong_lb.config import UserError, expand, parse_study, read_study
+from lifelong_lb.config.runs import without_later
+from lifelong_lb.config.streams import Split
+from lifelong_lb.data import already_prepared, cache_folder, own_source, prepared
+from lifelong_lb.data.classes import check_classes
+from lifelong_lb.data.selection import fewer_test_images
+from lifelong_lb.reports.plain_text import summary_text
+from lifelong_lb.store import StudyFile
+from lifelong_lb.studies.held_out import held_out_study
+from lifelong_lb.studies.measure import measure_landscape
+from lifelong_lb.studies.validation import plan_of
 
 SMALL = {"strategies": "naive", "rules": "none", "seeds": 1, "train": {"batch_size": 4}}
 
@@ -119,3 +135,178 @@ def test_own_images_are_prepared_by_their_path(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "mine          12 + 6 images, digest " in done.stdout
     assert "pictures in " in command("data", "list").stdout
+
+
+def harmed_arrays(**changes):
+    """An .npz file in place of the folder, with some arrays replaced or left out."""
+
+    def harm(mine):
+        shutil.rmtree(mine)
+        y = np.repeat(np.arange(4), 5)
+        values = {"x_train": pictures(y, 8), "y_train": y, "x_test": pictures(y, 8), "y_test": y} | changes
+        with mine.open("wb") as file:
+            np.savez(file, **{name: value for name, value in values.items() if value is not None})
+        mine.rename(mine.with_name("mine.npz"))
+
+    return harm
+
+
+WRONG = {
+    "no test part": lambda mine: shutil.rmtree(mine / "test"),
+    "a class missing in test": lambda mine: shutil.rmtree(mine / "test" / "bee"),
+    "flat": lambda mine: [shutil.rmtree(mine / "test"), (mine / "train").rename(mine.parent / "t")] and _flat(mine),
+    "another size": lambda mine: (mine / "train/bee/0005.png").write_bytes(encoded(pictures([0], 9)[0])),
+    "cut": lambda mine: (mine / "test/bee/0003.png").write_bytes((mine / "test/bee/0003.png").read_bytes()[:-60]),
+    "no picture": lambda mine: (mine / "train/ant/0000.png").write_text("hello"),
+    "other keys": harmed_arrays(x_train=None),
+    "fewer labels": harmed_arrays(y_train=np.repeat(np.arange(4), 4)),
+    "one class": harmed_arrays(y_train=np.zeros(20, int), y_test=np.zeros(20, int)),
+    "other test classes": harmed_arrays(y_test=np.repeat(np.arange(5), 4)),
+    "NaN": harmed_arrays(x_train=np.full((20, 8, 8), np.nan)),
+}
+
+
+def _flat(mine):
+    for name in ("ant", "bee", "cow", "dog"):
+        (mine.parent / "t" / name).rename(mine / name)
+    return True
+
+
+@pytest.mark.parametrize("harm", WRONG.values(), ids=WRONG)
+def test_validate_refuses_what_run_refuses_in_the_same_words(tmp_path, harm):
+    write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"))
+    harm(tmp_path / "mine")
+    name = "mine.npz" if (tmp_path / "mine.npz").exists() else "mine"
+    study = parse_study({**SMALL, "streams": split(tmp_path / name)})
+    with pytest.raises(UserError) as of_run:
+        run_study(study, tmp_path / "out", executor="in-process")
+    with pytest.raises(UserError) as of_validate:
+        plan_of(study)
+    assert str(of_validate.value) == str(of_run.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_class_is_named():
+    with pytest.raises(UserError, match="must have at least two classes; it has one, with the label 7$"):
+        check_classes(Split(source="mine", experiences=1), [7])
+
+
+def test_validate_of_images_that_are_there_but_wrong_ends_with_2(tmp_path):
+    write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"))
+    shutil.rmtree(tmp_path / "mine" / "test")
+    done = command("validate", study_of(tmp_path, split()), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {tmp_path / 'mine'}: needs a folder test or ")
+
+
+def test_validate_of_images_that_are_not_there_warns(tmp_path):
+    done = command("validate", study_of(tmp_path, split("absent"), "split-cifar100"), "--data", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0
+    for label in ("split", "split-cifar100"):
+        assert f"warning: {label}: run refuses this study until its images are there. " in done.stderr
+    assert str(tmp_path / "absent") in done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last.endswith("but the images of split, split-cifar100 were not found, without which run refuses it")
+
+
+def test_validate_opens_what_is_prepared_and_notices_changes(tmp_path):
+    write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"))
+    source = own_source(str(tmp_path / "mine"), [])
+    assert already_prepared(source, cache_folder()) is None
+    prepared(source, cache_folder())
+    assert already_prepared(source, cache_folder()).digest == prepared(source, cache_folder()).digest
+    (tmp_path / "mine/train/ant/0000.png").write_text("hello")
+    assert already_prepared(own_source(str(tmp_path / "mine"), []), cache_folder()) is None
+    with pytest.raises(UserError, match="cannot be decoded"):
+        plan_of(parse_study({**SMALL, "streams": split(tmp_path / "mine")}))
+
+
+def test_a_source_lies_beside_the_study_file_that_names_it(tmp_path):
+    write_folders(tmp_path / "studies" / "mine", ("ant", "bee", "cow", "dog"))
+    write_folders(tmp_path / "mine", ("wasp", "fly"))
+    first = write_study(tmp_path / "studies" / "first.yaml", **SMALL, streams=[split()])
+    second = tmp_path / "second.yaml"
+    second.write_text("extends: studies/first.yaml\nseeds: [0]\n")
+    studies = [read_study(first), read_study(second), parse_study(yaml.safe_load(first.read_text()))]
+    assert len({expand(study)[0].config.run_id for study in studies}) == 1
+    assert [study.streams[0].beside for study in studies] == [tmp_path / "studies", tmp_path / "studies", None]
+    for study in studies[:2]:
+        assert len(set(plan_of(study, tmp_path).found[0].train.tolist())) == 4
+        again = pickle.loads(pickle.dumps(expand(study)[0].config))
+        assert again.stream.beside == tmp_path / "studies"
+        assert str(tmp_path) not in json.dumps(StudyFile.of(study).to_json())
+    assert read_study(first, ["streams.0.source=other"]).streams[0].beside is None
+    held_out = {"seeds": [9], "validation": 0.5}
+    tuned = read_study(first, [f"tuning={json.dumps({'held_out': held_out, 'search': {'sgd': {'lr': [0.1, 1]}}})}"])
+    assert held_out_study(tuned).streams[0].beside == tmp_path / "studies"
+
+
+def test_a_study_runs_on_images_beside_its_file(tmp_path):
+    write_folders(tmp_path / "studies" / "mine", ("ant", "bee", "cow", "dog"))
+    study = write_study(tmp_path / "studies" / "first.yaml", **SMALL, streams=[split()])
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "studies/mine/train/ant/notes.txt").write_text("hello")
+    words = ("--out", tmp_path / "out", "--workers", 1, "--data", tmp_path / "empty", "--json")
+    done = command("run", study, *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "note: " in done.stderr
+    assert ".txt (1)" in done.stderr
+    assert all(json.loads(line) for line in done.stdout.splitlines())
+    (record,) = (tmp_path / "out" / "runs").glob("*/result.json")
+    assert json.loads(record.read_text())["data"]["source"] == f"pictures in {tmp_path / 'studies' / 'mine'}"
+
+
+def limited(**evaluation):
+    return {**SMALL, "streams": {"name": "split-digits", "experiences": 2}, "evaluation": evaluation, "seeds": 2}
+
+
+def test_some_test_images_of_each_class_are_measured_on(tmp_path):
+    results = run_study(parse_study(limited(test_images_per_class=7)), tmp_path / "out", executor="in-process")
+    records = list(results.records.values())
+    assert [record.data["test_images"] for record in records] == [70, 70]
+    assert len({record.data["sha256"] for record in records}) == 1
+    counts = {round(accuracy * 35, 6) for record in records for _, _, accuracy in record.accuracy}
+    assert all(count == int(count) for count in counts)  # of five classes with seven images each
+    sentence = "Accuracies were measured on at most 7 test images per class, the same in all runs."
+    for name in ("summary.md", "summary.tex", "report.html"):
+        assert sentence in " ".join((tmp_path / "out" / name).read_text().split()), name
+    assert sentence in " ".join(summary_text(results).split())
+    assert sentence not in " ".join(summary_text(replace(results, records={})).split())
+
+
+def test_test_images_are_the_same_for_all_seeds_and_more_are_added():
+    y = np.repeat([3, 5, 8], [4, 40, 400])
+    few, more = fewer_test_images(y, 5), fewer_test_images(y, 50)
+    assert np.bincount(y[few]).tolist() == [0, 0, 0, 4, 0, 5, 0, 0, 5]
+    assert np.bincount(y[more]).tolist() == [0, 0, 0, 4, 0, 40, 0, 0, 50]
+    assert set(few.tolist()) < set(more.tolist())
+    assert few.tolist() == sorted(few.tolist()) == fewer_test_images(y, 5).tolist()
+    assert few.tolist() != [*range(4), *range(4, 9), *range(44, 49)]  # a data set may be sorted
+
+
+def test_the_limit_of_test_images_is_checked_and_names_other_runs():
+    plain, limit = (expand(parse_study(limited(**one)))[0].config for one in ({}, {"test_images_per_class": 7}))
+    assert plain.run_id == expand(parse_study({**limited()}))[0].config.run_id != limit.run_id
+    assert without_later(plain.to_json()).get("evaluation") == {
+        "batch_size": 64,
+        "diagnostics_every": None,
+        "experiences": "seen",
+    }
+    for wrong in (0, -1, 1.5, True, "all"):
+        with pytest.raises(UserError, match=r"evaluation\.test_images_per_class"):
+            parse_study(limited(test_images_per_class=wrong))
+    held = {"name": "split-digits", "validation": 0.1, "evaluate": "validation"}
+    with pytest.raises(UserError, match="is about the test part, which split-digits with evaluate: valid"):
+        parse_study({**limited(test_images_per_class=7), "streams": held})
+
+
+def test_a_landscape_is_measured_on_the_same_test_images(tmp_path):
+    landscape = {"measures": ["noise"], "noise_scales": [0.1], "images": 64}
+    study = parse_study({**limited(test_images_per_class=3, landscape=landscape, save_models=True), "seeds": 1})
+    run_study(study, tmp_path / "out", executor="in-process")
+    first = load_landscape(tmp_path / "out")
+    measure_landscape(tmp_path / "out", {**landscape, "images": 60})
+    again = load_landscape(tmp_path / "out")
+    noise = [frame[frame["measure"].str.contains("noise")]["value"].tolist() for frame in (first, again)]
+    assert noise[0] == noise[1]
+    assert len(noise[0]) > 0
