@@ -78,8 +78,9 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     status: Status = "done"
     message = trace = ""
     _say(f"run {job.config.run_id}: {job.title}")
-    loggers = Loggers(job, _say)
+    loggers, checkpoints = Loggers(job, _say), None
     try:
+        checkpoints = _checkpoints(job, scratch, device, alone)
         with quiet():
             execute(
                 job.config,
@@ -89,7 +90,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
                 log=_say,
                 keep=partial(write_model, scratch),
                 measured=partial(_tell, scratch, progress, loggers),
-                checkpoints=_checkpoints(job, scratch, device, alone),
+                checkpoints=checkpoints,
             )
     except DivergedError as error:
         status, message, trace = "diverged", str(error), traceback.format_exc()
@@ -97,6 +98,8 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         status, message, trace = "failed", str(error), traceback.format_exc()
     except Exception as error:  # noqa: BLE001  a run's failure, of whatever kind, must not end the study
         status, message, trace = "failed", f"{type(error).__name__}: {error}", traceback.format_exc()
+    if status == "done" and checkpoints is not None and checkpoints.given_up:
+        message = f"not saved while it ran: {checkpoints.given_up}"
     _say(f"{status} {message}\n{trace}".strip())
     record = RunRecord(
         run=job.config.run_id,
