@@ -148,7 +148,8 @@ class FrozenAML(AMLCriterion):
         """- temp / base_temp times the mean, over anchors and their positives, of the log-softmax over all features."""
         positive = (anchor_targets[:, None] == targets[None, :]).to(anchor_features.dtype)
         log_prob = torch.log_softmax(anchor_features @ features.T / self.temp, dim=1)
-        return -(self.temp / self.base_temp) * ((positive * log_prob).sum(1) / positive.sum(1)).mean()
+        loss: Tensor = -(self.temp / self.base_temp) * ((positive * log_prob).sum(1) / positive.sum(1)).mean()
+        return loss
 
     def _AMLCriterion__sample_pos_neg(self, *drawn_from: Any) -> Any:
         return self._drawn
