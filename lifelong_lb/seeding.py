@@ -22,13 +22,14 @@ ARRIVAL = "arrival"
 DATA_ORDER = "data-order"
 AUGMENTATION = "augmentation"
 MEMORY = "memory"
+REFERENCE = "reference"
 NOISE = "noise"
 LANDSCAPE = "landscape"
 """Purposes: initial weights, order of the classes, permutations of the pixels, angles, which images are kept where a
 stream wants some only, which are held out for validation, which of the test part are measured on, which go to other
 experiences, images made of random numbers, order in which the images of an online stream arrive, order of the
-minibatches, crops and flips of images, what a memory keeps, noise that training itself draws, such as dropout masks,
-and what measuring the loss landscape draws."""
+minibatches, crops and flips of images, what a memory keeps, the images of a memory over which A-GEM takes its reference
+gradient, noise that training itself draws, such as dropout masks, and what measuring the loss landscape draws."""
 
 
 def derive(seed: int, purpose: str, *at: int) -> int:

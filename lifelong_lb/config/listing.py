@@ -72,7 +72,8 @@ def _about_strategy(model: type[StrategyEntry]) -> list[str]:
     """Where a strategy works, and what a rule's passes mean in it."""
     scenarios = ", ".join(name.removesuffix("incremental") for name in model.scenarios) + "incremental"
     where = f"{scenarios}{', online' * model.online}; heads {', '.join(model.heads)}"
-    return [where, f"further passes: {model.further_passes.replace('`', '')}"]
+    about = [where, f"further passes: {model.further_passes.replace('`', '')}"]
+    return about if model.remark is None else [*about, model.remark]
 
 
 def _settings(model: type[BaseModel]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from lifelong_lb.config.models import ModelEntry
 from lifelong_lb.config.optimizers import OptimizerEntry
 from lifelong_lb.config.rules import RuleEntry
 from lifelong_lb.config.strategies import (
-    AGEM,
     DER,
     ERAML,
     GSS,
@@ -131,9 +130,4 @@ def _settings_that_do_not_fit(strategy: StrategyEntry, stream: StreamEntry, trai
         return "gss keeps images as it trains on them, which random_crop and random_flip would then change once more"
     if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.experiences:
         return f"lwf needs one alpha an experience, {stream.experiences} of them; got {len(strategy.alpha)}"
-    if isinstance(strategy, AGEM) and strategy.sample_size < stream.experiences - 1:
-        return (
-            f"agem draws sample_size images evenly from all past experiences, so it must be at least "
-            f"{stream.experiences - 1} for {stream.experiences} experiences; got {strategy.sample_size}"
-        )
     return None

@@ -11,6 +11,7 @@ Share = Annotated[Float, Field(ge=0, le=1)]
 UpToOne = Annotated[Float, Field(gt=0, le=1)]
 Penalty = Literal["every", "first"]
 Project = Literal["descent", "both"]
+_MEMORY_FIRST = "an experience, or a chunk of one, is taken into memory before it is trained on, and replayed meanwhile"
 _NONE = "none: it goes with the rule `none` only"
 
 
@@ -19,7 +20,8 @@ class StrategyEntry(Entry):
 
     Class attributes: ``scenarios`` and ``heads`` it works with, ``trained_once`` whether it learns the whole stream at
     once instead of one experience after the other, ``online`` whether it can treat each chunk of an online stream as an
-    experience, ``further_passes`` what the passes of a rule after the first one mean in it. ``own_loop`` says why no
+    experience, ``further_passes`` what the passes of a rule after the first one mean in it, ``remark`` what else a
+    listing says. ``own_loop`` says why no
     update rule but ``none`` has a step to take part in, where it does not train in Avalanche's ordinary loop;
     ``takes_gradients`` whether it takes any. ``follows_path``: whether it adds up how far the weights move in each
     iteration; ``replays_aside``: whether it draws replayed images beside the minibatches of its data loader.
@@ -32,6 +34,7 @@ class StrategyEntry(Entry):
     follows_path: ClassVar[bool] = False
     replays_aside: ClassVar[bool] = False
     further_passes: ClassVar[str] = "the same minibatch"
+    remark: ClassVar[str | None] = None
     own_loop: ClassVar[str | None] = None
     takes_gradients: ClassVar[bool] = True
 
@@ -202,7 +205,10 @@ class RWalk(Penalised):
 
 
 class AGEM(Projected):
-    """Averaged gradient episodic memory (Chaudhry et al. 2019, arXiv 1812.00420)."""
+    """Averaged gradient episodic memory (Chaudhry et al. 2019, arXiv 1812.00420).
+
+    The reference gradient is taken over ``sample_size`` images, drawn from the memory at random at each step.
+    """
 
     further_passes = (
         "ascents follow the raw gradient, each gradient of a base step is projected; one reference gradient, at w"
@@ -252,6 +258,7 @@ class ERACE(Rehearsing):
     """Experience replay with asymmetric cross-entropy (Caccia et al. 2022, arXiv 2104.05025)."""
 
     online = True
+    remark = _MEMORY_FIRST
     further_passes = "the same replayed minibatch, both losses anew"
     name: Literal["er-ace"] = "er-ace"
 
@@ -261,6 +268,7 @@ class ERAML(Rehearsing):
 
     scenarios = ("class-incremental",)
     heads = ("single", "growing")
+    remark = _MEMORY_FIRST
     further_passes = "the same replayed minibatch, the same positive and negative images"
     name: Literal["er-aml"] = "er-aml"
     temp: Positive = 0.1

@@ -339,6 +339,10 @@ def _check_optimizers(parts: dict[str, Any], asked: "Combinations", problems: Pr
                 f"{optimizer.called} takes passes of its own and cannot be combined with the rule {rule.name}; "
                 "run it in a study of its own into the same folder, with rules: none",
             )
+        uphill = next((rule for rule in rules if rule.name not in ("none", "lookahead")), None)
+        if isinstance(optimizer, External) and optimizer.settings.get("maximize") and (uphill or optimizer.closure):
+            taken = f"the rule {uphill.name} ascends" if uphill else "closure: true means that it may ascend"
+            problems.add(path, f"must not have maximize: true where {taken}, since both would go uphill")
 
 
 def _evaluation(value: Any, problems: Problems) -> Evaluation | None:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lifelong_lb.optim.modes import check_downhill, check_held, expect_training, modes_of
+
 TINY_RATE = 1e-9
 """A learning rate at which an optimizer that heeds it stays where it is."""
 
@@ -57,8 +59,15 @@ class ExternalOptimizer:
             The optimizer.
 
         Raises:
-            ValueError: when the class cannot be imported or does not take the keywords.
+            ValueError: when the class cannot be imported or does not take the keywords, or holds an optimizer that
+                keeps weights to evaluate.
         """
+        optimizer = self._built(params)
+        check_held(optimizer)
+        expect_training(optimizer)
+        return optimizer
+
+    def _built(self, params: list[Tensor]) -> Optimizer:
         kind = self.kind()
         classes: dict[str, Any] = {key: import_class(name) for key, name in self.classes.items()}
         try:
@@ -81,6 +90,8 @@ class ExternalOptimizer:
         """
         params = [nn.Parameter(torch.linspace(-1, 1, 12).reshape(3, 4)), nn.Parameter(torch.linspace(-1, 1, 3))]
         optimizer = self(list(params))
+        if closure:
+            check_downhill(optimizer)
 
         def evaluate() -> Tensor:
             optimizer.zero_grad()
@@ -95,11 +106,20 @@ class ExternalOptimizer:
             if closure:
                 raise ValueError(f"a trial step of {self.target} with a closure failed: {_said(error)}") from None
             raise ValueError(
-                f"a trial step of {self.target} without a closure failed: {_said(error)}; "
-                "an optimizer that evaluates the loss itself needs closure: true"
+                f"a trial step of {self.target} without a closure failed: {_said(error)}; {_remedy(error)}"
             ) from None
+        self._check_modes(optimizer)
         if scheduled:
             self._check_rate(optimizer, params, evaluate if closure else None)
+
+    def _check_modes(self, optimizer: Optimizer) -> None:
+        """Load the weights to evaluate and those to train, where the two differ."""
+        modes = modes_of(optimizer)
+        try:
+            for load in reversed(modes or ()):
+                load()
+        except Exception as error:  # noqa: BLE001  likewise
+            raise ValueError(f"{self.target} cannot load the weights to evaluate: {_said(error)}") from None
 
     def _check_rate(self, optimizer: Optimizer, params: list[nn.Parameter], evaluate: Any) -> None:
         before = [p.detach().clone() for p in params]
@@ -137,6 +157,12 @@ def import_class(target: str) -> type:
         hint = f"; did you mean '{module_name}.{near[0]}'?" if near else ""
         raise ValueError(f"{module_name} has no class {name!r}{hint}")
     return found
+
+
+def _remedy(error: Exception) -> str:
+    if "create_graph" in str(error):
+        return "optimizers that need second derivatives cannot be used"
+    return "an optimizer that evaluates the loss itself needs closure: true"
 
 
 def _said(error: Exception) -> str:

@@ -37,13 +37,14 @@ class Lookahead(UpdateRule):
         self._use(NoRule())
         self.k = at_least_one("k", k)
         self.alpha = share("alpha", alpha)
+        self.interpolates = self.alpha != 1
         self._steps = 0
         self._params: list[Tensor] = []
         self._slow: list[Tensor] = []
 
     def _use(self, inner: UpdateRule) -> None:
         self._inner = inner
-        self.uses_names = inner.uses_names
+        self.uses_names, self.ascends = inner.uses_names, inner.ascends
 
     @property
     def gradient_evaluations(self) -> float:

@@ -41,6 +41,7 @@ class _Lookbehind(UpdateRule):
         self.uses_names = ascent.uses_names
         self.k = at_least_one("k", k)
         self.alpha = interpolation("alpha", alpha)
+        self.interpolates = self.alpha != 1
         self.minibatch_switching = yes_or_no("minibatch_switching", minibatch_switching)
         self._switching = Switching(ascent, self.k, self.alpha) if minibatch_switching else None
         self._restore: Finish | None = None

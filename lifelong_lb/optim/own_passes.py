@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lifelong_lb.optim.minibatch import Closure, trainable
+from lifelong_lb.optim.modes import check_downhill
 from lifelong_lb.optim.passes import Passes, RandomState, drawn_again, statistics_kept
 from lifelong_lb.optim.rebuilt import Build, RebuiltOptimizer
 from lifelong_lb.optim.weights import copied, load
@@ -30,6 +31,9 @@ class ClosureOptimizer(RebuiltOptimizer):
         restart: whether to begin anew when parameters change. L-BFGS needs that: its history is one of vectors over all
             of them.
 
+    Raises:
+        ValueError: for an optimizer that maximises.
+
     Example:
         >>> w = torch.nn.Parameter(torch.tensor([3.0]))
         >>> optimizer = ClosureOptimizer(lambda params: torch.optim.LBFGS(params, max_iter=1), [w], restart=True)
@@ -41,6 +45,7 @@ class ClosureOptimizer(RebuiltOptimizer):
 
     def __init__(self, build: Build, params: Iterable[Tensor], *, restart: bool = False) -> None:
         super().__init__(build, params, restart=restart)
+        check_downhill(self.base)
         self._begin()
 
     def _begin(self) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.minibatch import BeforeDescent, Closure, Minibatch, Names, Observer, trainable
+from lifelong_lb.optim.modes import maximising
 from lifelong_lb.optim.passes import Passes, RandomState
 from lifelong_lb.optim.wrapped import RuleOptimizer
 
@@ -32,10 +33,14 @@ class UpdateRule(ABC):
 
     Attributes:
         uses_names: whether the rule treats parameters by their names, so that a caller who knows them should pass them.
+        ascends: whether the rule follows gradients uphill, which an optimizer that maximises would go, too.
+        interpolates: whether the rule itself moves weights from one step to the next, beside the base optimizer.
         observer: is told of every pass when it is not None, see :class:`lifelong_lb.optim.Diagnostics`.
     """
 
     uses_names = False
+    ascends = True
+    interpolates = False
 
     def __init__(self, passes: Passes | None = None) -> None:
         self.passes = Passes() if passes is None else passes
@@ -68,7 +73,15 @@ class UpdateRule(ABC):
 
         Args:
             optimizer: the base optimizer.
+
+        Raises:
+            ValueError: when it maximises and the rule's ascents would go the same way.
         """
+        if self.ascends and (where := maximising(optimizer)) is not None:
+            raise ValueError(
+                f"{type(self).__name__} ascends before it descends, and {where}, so that both would go uphill: negate "
+                "the loss and minimise it"
+            )
         params = trainable(optimizer)
         self._load_first_point(params)
         if self.passes.dropout == "same" and self.gradient_evaluations > 1:
@@ -218,6 +231,8 @@ class NoRule(UpdateRule):
     Args:
         passes: what to do with a gradient that is not finite; the rest does not matter with a single pass.
     """
+
+    ascends = False
 
     def __init__(self, *, passes: Passes | None = None) -> None:
         super().__init__(passes)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lifelong_lb.store.files import write_json
+from lifelong_lb.store.files import write_json, write_text
 from lifelong_lb.store.reading import read_mapping
 from lifelong_lb.store.values import whole
-from lifelong_lb.untrusted import shortened
+from lifelong_lb.untrusted import encodable, printable, read_text, shortened
 
 _WHICH = "checkpoint.json"
+_WHY_NOT = "not_saved.txt"
 
 
 class UnusableCheckpointError(Exception):
@@ -107,6 +108,32 @@ class CheckpointFolder:
         for model in filter(Path.is_file, sorted(self.path.glob("*.pt"))):
             folder.mkdir(parents=True, exist_ok=True)
             _share(model, folder / model.name)
+
+    def write_reason(self, reason: str) -> None:
+        """Note why the run cannot be saved, where there is a place to.
+
+        Args:
+            reason: one line.
+        """
+        with suppress(OSError):
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_text(self.path / _WHY_NOT, encodable(reason))
+
+    def clear_reason(self) -> None:
+        """Forget why the run could not be saved."""
+        with suppress(OSError):
+            (self.path / _WHY_NOT).unlink(missing_ok=True)
+
+    def reason(self) -> str | None:
+        """Why the run cannot be saved.
+
+        Returns:
+            One line; None where nothing is known against it.
+        """
+        try:
+            return " ".join(printable(read_text(self.path / _WHY_NOT, 10_000)).split()) or None
+        except (OSError, ValueError):
+            return None
 
     def remove(self) -> None:
         """Remove the folder, if it is there."""

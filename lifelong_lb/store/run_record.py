@@ -26,7 +26,8 @@ class RunRecord:
         forward_passes: passes over minibatches while training, with or without a gradient; None likewise.
         parameters: numbers that the model is made of in the end; None likewise.
         peak_memory: most bytes in use at a time, see :func:`lifelong_lb.strategies.peak_memory`; None where not known.
-        message: one line about what went wrong; empty when nothing did.
+        message: one line about what went wrong; empty when nothing did. Of a run that is done: why it was not saved
+            while it ran, where that was tried.
         traceback: the traceback of what went wrong; empty when there is none.
         environment: versions and hardware the run saw.
         data: what the images were: their source, number and hash, the class order, and how they were loaded.

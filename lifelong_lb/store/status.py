@@ -61,7 +61,9 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
         claim = claims.get(run)
         if claim is not None and not claim.is_known_to_be_left():
             counts["running"] += 1
-            running.append(f"{title}: {_in_progress(claim)}{_come(how_far.get(run))}")
+            reason = folder.checkpoint(run).reason()
+            unsaved = "" if reason is None else f"; cannot be saved: {reason}"
+            running.append(f"{title}: {_in_progress(claim)}{_come(how_far.get(run))}{unsaved}")
             continue
         if not folder.has_folder(run):
             counts["missing"] += 1

@@ -15,6 +15,7 @@ from lifelong_lb.config.extending import EXTENSIONS, factory_of
 from lifelong_lb.config.hooks import check_hooks
 from lifelong_lb.config.optimizers import External
 from lifelong_lb.optim import ClosureOptimizer, ExternalOptimizer, RebuiltOptimizer
+from lifelong_lb.optim.modes import averages
 from lifelong_lb.strategies.builders import STRATEGIES
 from lifelong_lb.strategies.learning_rate import ScheduledLearningRate, rate_factor
 from lifelong_lb.strategies.optimizer_state import ResetOptimizerState
@@ -46,7 +47,7 @@ def _external(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimize
     assert isinstance(entry, External)
     build = ExternalOptimizer(entry.target, entry.settings, entry.classes)
     try:
-        restart = entry.restart or issubclass(build.kind(), LBFGS)
+        restart = entry.restart or issubclass(build.kind(), LBFGS) or averages(build.kind())
         return (ClosureOptimizer if entry.closure else RebuiltOptimizer)(build, parameters, restart=restart)
     except ValueError as error:
         raise UserError(str(error)) from None

@@ -6,7 +6,7 @@ Avalanche's own classes wherever they work; its plugins with a patch, or a strat
 from collections.abc import Callable
 from typing import Any
 
-from avalanche.models import NCMClassifier, TrainEvalModel
+from avalanche.models import TrainEvalModel
 from avalanche.training import supervised
 from avalanche.training.plugins import ReplayPlugin
 from torch import nn
@@ -17,6 +17,7 @@ from lifelong_lb.strategies import patches
 from lifelong_lb.strategies.memories import MEMORIES
 from lifelong_lb.strategies.mir import MIR
 from lifelong_lb.strategies.replayed import DER, ERACE, ERAML
+from lifelong_lb.strategies.tensor_loading import TensorLoading
 
 Common = dict[str, Any]
 """Arguments that every strategy takes: model, optimizer, criterion, plugins and the like."""
@@ -103,9 +104,11 @@ def _der_plus_plus(entry: entries.DERPlusPlus, common: Common) -> Any:
 
 def _icarl(entry: entries.ICaRL, common: Common) -> Any:
     model, loss = common["model"], patches.ICaRLLoss()
-    features = nn.Sequential(model.normalise, model.backbone)
-    common = {**common, "model": TrainEvalModel(features, model.head, NCMClassifier(normalize=True)), "criterion": loss}
-    common["plugins"] = [*common["plugins"], patches.Exemplars(entry.mem_size, entry.fixed_memory)]
+    features, means = nn.Sequential(model.normalise, model.backbone), patches.NearestClassMean()
+    augments = [plugin.augment for plugin in common["plugins"] if isinstance(plugin, TensorLoading)]
+    mirrored = any(augment is not None and augment.flip for augment in augments)
+    common = {**common, "model": TrainEvalModel(features, model.head, means), "criterion": loss}
+    common["plugins"] = [*common["plugins"], patches.Exemplars(entry.mem_size, entry.fixed_memory, mirrored=mirrored)]
     return supervised.Naive(**common)  # which takes the criterion among its plugins
 
 

@@ -1,4 +1,4 @@
-"""The memory of La-MAML and MER: a reservoir, of which each iteration draws some images."""
+"""Random minibatches of a memory, and the memory of La-MAML and MER: a reservoir that each iteration draws from."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,17 +21,18 @@ class RandomDraws:
     Args:
         dataset: an Avalanche data set.
         size: images of a minibatch, or all where there are fewer.
+        generator: draws them; None for torch's global one.
     """
 
-    def __init__(self, dataset: Any, size: int) -> None:
-        self._dataset, self._size = dataset, size
+    def __init__(self, dataset: Any, size: int, generator: torch.Generator | None = None) -> None:
+        self._dataset, self._size, self._generator = dataset, size, generator
         self._samples: Samples | None = None
         with suppress(NotTensorsError):
             self._samples = resolved(dataset)
 
     def __iter__(self) -> Iterator[list[Tensor]]:
         while True:
-            yield self._minibatch(torch.randperm(len(self._dataset))[: self._size])
+            yield self._minibatch(torch.randperm(len(self._dataset), generator=self._generator)[: self._size])
 
     def _minibatch(self, chosen: Tensor) -> list[Tensor]:
         if self._samples is None:

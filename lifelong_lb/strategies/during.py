@@ -6,6 +6,7 @@ from typing import Any
 from avalanche.core import SupervisedPlugin
 
 from lifelong_lb.optim import UpdateRule
+from lifelong_lb.optim.rebuilt import show_judged
 from lifelong_lb.strategies.guards import Stopwatch
 from lifelong_lb.strategies.recorder import AccuracyRecorder
 
@@ -13,8 +14,9 @@ from lifelong_lb.strategies.recorder import AccuracyRecorder
 class DuringTraining(SupervisedPlugin):
     """Measures the accuracy on all experiences seen so far, every n training iterations of an experience.
 
-    A copy of the model is evaluated, holding the weights that the rule would have judged (the slow ones), with the
-    random generators set aside; training goes on as if nobody had looked, and its stopwatch stands still meanwhile.
+    A copy of the model is evaluated, holding the weights that rule and optimizer would have judged (slow or averaged
+    ones), with the random generators set aside; training goes on as if nobody had looked, and its stopwatch stands
+    still meanwhile.
 
     Args:
         every: n.
@@ -67,7 +69,7 @@ class DuringTraining(SupervisedPlugin):
 
     def _look(self, strategy: Any) -> list[float]:
         kept = strategy.mbatch, strategy.mb_output, strategy.loss
-        hide_slow = self._rule.show_slow()
+        hide_slow = show_judged(self._rule, strategy.optimizer)
         try:
             return self._recorder.evaluate(strategy, self._tested, unseen=True)
         finally:

@@ -9,12 +9,22 @@ import torch
 from avalanche.benchmarks import OnlineCLExperience
 from avalanche.core import SupervisedPlugin
 
-from lifelong_lb.seeding import DATA_ORDER, MEMORY, NOISE, seed_all
+from lifelong_lb.seeding import DATA_ORDER, MEMORY, NOISE, REFERENCE, derive, seed_all
+from lifelong_lb.strategies.patches.agem import AverageGEM
 from lifelong_lb.strategies.position import experience_number
+from lifelong_lb.strategies.stiffness import about_stiffness
 
 
 class DivergedError(ArithmeticError):
-    """Training has left the finite numbers."""
+    """Training has left the finite numbers.
+
+    Args:
+        what: what is not finite, and where.
+        strategy: the Avalanche strategy; a quadratic penalty that is too stiff for its learning rate is named.
+    """
+
+    def __init__(self, what: str, strategy: Any = None) -> None:
+        super().__init__(what if strategy is None else what + about_stiffness(strategy))
 
 
 def place(strategy: Any) -> str:
@@ -35,8 +45,9 @@ def place(strategy: Any) -> str:
 class SeparateSeeds(SupervisedPlugin):
     """Keeps two random streams apart: one that orders minibatches and fills memories, one that training itself uses.
 
-    Both start anew at each epoch, from the seed alone. Whatever random numbers a rule's passes or a model draw (for
-    dropout, say), the minibatches that follow, and what a memory keeps, are those that every other rule gets.
+    Both start anew at each epoch, from the seed alone, and so does the generator of A-GEM's reference minibatches.
+    Whatever random numbers a rule's passes or a model draw (for dropout, say), the minibatches that follow, and what a
+    memory keeps, are those that every other rule gets.
 
     Args:
         seed: the study's seed.
@@ -56,6 +67,9 @@ class SeparateSeeds(SupervisedPlugin):
             kwargs: not used.
         """
         at = (strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs)
+        for plugin in strategy.plugins:
+            if isinstance(plugin, AverageGEM):
+                plugin.generator.manual_seed(derive(self._seed, REFERENCE, *at))
         seed_all(self._seed, NOISE, *at)
         self._other = torch.get_rng_state()
         seed_all(self._seed, DATA_ORDER, *at)
@@ -170,7 +184,7 @@ def check_loss(strategy: Any) -> None:
     """
     loss = strategy.loss.item()
     if loss != loss or loss in (float("inf"), float("-inf")):
-        raise DivergedError(f"the loss became {loss} in {place(strategy)}")
+        raise DivergedError(f"the loss became {loss} in {place(strategy)}", strategy)
 
 
 class DivergenceGuard(SupervisedPlugin):
@@ -202,4 +216,4 @@ class DivergenceGuard(SupervisedPlugin):
         """
         for name, parameter in strategy.model.named_parameters():
             if not torch.isfinite(parameter).all():
-                raise DivergedError(f"{name} is not finite after {place(strategy)}")
+                raise DivergedError(f"{name} is not finite after {place(strategy)}", strategy)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
+from lifelong_lb.optim.modes import maximising
 from lifelong_lb.optim.passes import RandomState, drawn_again
 from lifelong_lb.strategies.patches.version import check_version
 from lifelong_lb.strategies.replayed import drawn
@@ -77,6 +78,20 @@ class Retrieval(SupervisedPlugin):
             device: where to put them.
         """
         self._candidates, self.retrieved = drawn(self._loader, device), None
+
+    def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Refuse an optimizer that maximises: the step that is tried is one downhill.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+
+        Raises:
+            ValueError: when it maximises.
+        """
+        if (where := maximising(strategy.optimizer)) is not None:
+            raise ValueError(f"MIR tries a step downhill, and {where}: negate the loss and minimise it")
 
     def before_backward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Add the loss on the retrieved images, which the first pass chooses.

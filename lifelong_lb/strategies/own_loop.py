@@ -4,6 +4,8 @@ from typing import Any
 
 from avalanche.core import SupervisedMetaLearningPlugin
 
+from lifelong_lb.optim import RebuiltOptimizer
+from lifelong_lb.optim.modes import loop_conflict
 from lifelong_lb.strategies.guards import check_loss
 
 
@@ -25,6 +27,21 @@ class OwnLoop(SupervisedMetaLearningPlugin):
         super().__init__()
         self.gradient_evaluations = 0
         self._takes_gradients = takes_gradients
+
+    def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Refuse an optimizer that keeps the weights to evaluate apart: such a loop moves weights past it.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+
+        Raises:
+            TypeError: when the optimizer is one.
+        """
+        optimizer = strategy.optimizer
+        if isinstance(optimizer, RebuiltOptimizer) and optimizer.keeps_evaluated:
+            raise TypeError(loop_conflict(type(strategy).__name__, type(optimizer.base).__name__))
 
     def after_outer_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Look at the loss.

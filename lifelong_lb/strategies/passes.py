@@ -29,7 +29,8 @@ from avalanche.training.supervised.icarl import _ICaRLPlugin
 from avalanche.training.templates import SupervisedTemplate
 from avalanche.training.templates.base_sgd import PeriodicEval
 
-from lifelong_lb.optim import UpdateRule
+from lifelong_lb.optim import RebuiltOptimizer, UpdateRule
+from lifelong_lb.optim.modes import path_conflict, rule_conflict
 from lifelong_lb.strategies.mir import Retrieval
 from lifelong_lb.strategies.patches import GSS
 
@@ -175,6 +176,26 @@ def check_rule(strategy: Any, rule: UpdateRule) -> None:
             f"{name} with batch_norm='recomputed' cannot be applied to {type(aside).__name__}, which draws replayed "
             "images beside the minibatches over which statistics would be recomputed; use 'first' or 'all'"
         )
+
+
+def check_optimizer(strategy: Any, rule: UpdateRule) -> None:
+    """See that rule and plugins bear an optimizer that keeps the weights to evaluate apart from those to train.
+
+    Args:
+        strategy: the Avalanche strategy.
+        rule: the rule.
+
+    Raises:
+        TypeError: when the rule moves weights that the optimizer has averaged, or a plugin measures their path.
+    """
+    optimizer = strategy.optimizer
+    if not (isinstance(optimizer, RebuiltOptimizer) and optimizer.keeps_evaluated):
+        return
+    if (reason := rule_conflict(rule, type(optimizer.base).__name__)) is not None:
+        raise TypeError(reason)
+    for plugin in strategy.plugins:
+        if any(part.follows_path for kind, part in PARTS.items() if isinstance(plugin, kind)):
+            raise TypeError(path_conflict(type(plugin).__name__, type(optimizer.base).__name__))
 
 
 def further_passes(

@@ -115,7 +115,11 @@ class ERAML(AvalancheERAML):
 
 
 class FrozenAML(AMLCriterion):
-    """Avalanche's criterion, its positive and negative images drawn beforehand, once for all passes of a step.
+    """Avalanche's criterion with its loss as published, positive and negative images drawn once for all passes.
+
+    In avalanche-lib 0.6.0 the contrastive loss subtracts and divides along the wrong axis: the similarity of anchor i
+    and image j is normalised by the maximum and the sum of anchor j. Here each anchor is normalised by its own, as in
+    the paper (arXiv 2104.05025, eq. 4).
 
     Args:
         feature_extractor: images to features.
@@ -137,6 +141,15 @@ class FrozenAML(AMLCriterion):
             memory: images, labels and task labels to draw from.
         """
         self._drawn = super()._AMLCriterion__sample_pos_neg(y, task, *memory)
+
+    def _AMLCriterion__sup_con_loss(
+        self, anchor_features: Tensor, features: Tensor, anchor_targets: Tensor, targets: Tensor
+    ) -> Tensor:
+        """- temp / base_temp times the mean, over anchors and their positives, of the log-softmax over all features."""
+        positive = (anchor_targets[:, None] == targets[None, :]).to(anchor_features.dtype)
+        log_prob = torch.log_softmax(anchor_features @ features.T / self.temp, dim=1)
+        loss: Tensor = -(self.temp / self.base_temp) * ((positive * log_prob).sum(1) / positive.sum(1)).mean()
+        return loss
 
     def _AMLCriterion__sample_pos_neg(self, *drawn_from: Any) -> Any:
         return self._drawn

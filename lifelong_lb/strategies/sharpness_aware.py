@@ -5,11 +5,12 @@ from typing import Any, Literal
 from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
-from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, UpdateRule
+from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, RebuiltOptimizer, UpdateRule
+from lifelong_lb.optim.rebuilt import show_judged
 from lifelong_lb.optim.rule import Finish
 from lifelong_lb.strategies.guarded import guard_epoch, leave_alone
 from lifelong_lb.strategies.guards import DivergedError, place
-from lifelong_lb.strategies.passes import FurtherPasses, check_loop, check_rule, further_passes
+from lifelong_lb.strategies.passes import FurtherPasses, check_loop, check_optimizer, check_rule, further_passes
 from lifelong_lb.strategies.position import experience_number
 from lifelong_lb.strategies.running_statistics import recompute_statistics
 
@@ -101,6 +102,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         leave_alone(strategy)
         check_loop(strategy)
         check_rule(strategy, self.rule)
+        check_optimizer(strategy, self.rule)
         own_passes = isinstance(strategy.optimizer, ClosureOptimizer)
         if own_passes and not isinstance(self.rule, NoRule):
             raise TypeError(
@@ -121,11 +123,17 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             args: not used.
             kwargs: not used.
         """
-        guard_epoch(strategy, self._undo)
+        guard_epoch(strategy, self._begin, self._undo)
+
+    def _begin(self, strategy: Any) -> None:
+        if isinstance(strategy.optimizer, RebuiltOptimizer):
+            strategy.optimizer.load_trained()
 
     def _undo(self, strategy: Any) -> None:
         """Weights from before the iteration, or the slow ones; gradients of the first pass, or none."""
         self.acting.abandon()
+        if isinstance(strategy.optimizer, RebuiltOptimizer):
+            strategy.optimizer.load_evaluated()
         _load_gradients(self._first)
         self._first, self._raw, self._held = [], [], []
         self._finish = self._hide_slow = None
@@ -212,7 +220,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
                 strategy.optimizer, closure, names, loss, strategy.model, before_descent
             )
         except NonFiniteGradientError as error:
-            raise DivergedError(f"{error} ({place(strategy)}, loss {loss.item():g})") from None
+            raise DivergedError(f"{error} ({place(strategy)}, loss {loss.item():g})", strategy) from None
         if isinstance(strategy.optimizer, ClosureOptimizer):
             strategy.optimizer.after_first_pass(closure, loss)
 
@@ -240,6 +248,8 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             kwargs: not used.
         """
         self.acting.synchronise()
+        if isinstance(strategy.optimizer, RebuiltOptimizer):
+            strategy.optimizer.load_evaluated()
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Recompute BatchNorm's statistics over the experience's minibatches, where the rule's passes ask for it.
@@ -254,14 +264,14 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             recompute_statistics(strategy)
 
     def before_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Show the slow weights to an evaluation in between.
+        """Show the slow weights, or those that the optimizer keeps for it, to an evaluation in between.
 
         Args:
             strategy: the Avalanche strategy.
             args: not used.
             kwargs: not used.
         """
-        self._hide_slow = self.acting.show_slow()
+        self._hide_slow = show_judged(self.acting, strategy.optimizer)
 
     def after_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Go on with the fast weights.

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from avalanche.core import SupervisedPlugin
-from avalanche.training.plugins import AGEMPlugin
 
 from lifelong_lb.strategies.augmentation import Augmentation, Augmented
 from lifelong_lb.strategies.drawn import RandomDraws
@@ -20,7 +19,7 @@ class TensorLoading(SupervisedPlugin):
 
     Minibatches hold the same images in the same order, and the random numbers drawn are the same, so that a strategy
     trains to the same weights bit for bit. Loaders are exchanged when a training epoch or the evaluation of an
-    experience begins, after every plugin has had its say: those of the strategy, that of A-GEM's memory, and every
+    experience begins, after every plugin has had its say: those of the strategy, and every
     :class:`~lifelong_lb.strategies.tensor_loader.Endless` that the strategy or a plugin holds. What a strategy loads
     once an experience, such as for importances, stays with Avalanche's loaders, and is not augmented.
 
@@ -58,10 +57,6 @@ class TensorLoading(SupervisedPlugin):
         for owner in (strategy, *strategy.plugins):
             for memory in _memories(owner):
                 memory.loader = self._training(memory.loader)
-            if isinstance(owner, AGEMPlugin) and owner.buffers:
-                loader = self._training(owner.buffer_dataloader)
-                if loader is not owner.buffer_dataloader:  # and so new: nothing has been drawn from it yet
-                    owner.buffer_dataloader, owner.buffer_dliter = loader, iter(loader)
 
     def before_eval_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Exchange the loader of a test experience.

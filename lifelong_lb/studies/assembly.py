@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from lifelong_lb.config import RunConfig, UserError
@@ -148,7 +149,10 @@ def _applied(config: RunConfig, rule: UpdateRule) -> Applied:
 def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, at_once: int) -> Budget | None:
     if config.train.match == "steps":
         return None
-    counts = {"gradients": lambda: applied.gradient_evaluations, "seconds": lambda: stopwatch.seconds}
+    counts = {
+        "gradients": partial(getattr, applied, "gradient_evaluations"),
+        "seconds": partial(getattr, stopwatch, "seconds"),
+    }  # not lambdas, which no checkpoint can hold
     return Budget(config.train, config.rule, counts[config.train.match], config.seed, at_once)
 
 

@@ -42,8 +42,9 @@ class Checkpoints:
     """Saves a run after experiences, and lets it go on from there, bit for bit as if it had not stopped.
 
     What is saved is not a list of known parts but all that the strategy, its plugins and the onlookers hold, so that
-    nothing is forgotten; what cannot be saved so that it would be the same is told in the log, and the run goes on
-    without. The images stay where they are. The file is a pickle, read by nothing but the run that wrote it.
+    nothing is forgotten. If something cannot be saved so that it would be the same, the run continues without
+    checkpoints, and the reason is written to its log and its checkpoint folder. The images stay where they are. The
+    file is a pickle, read by nothing but the run that wrote it.
 
     Args:
         folder: where the checkpoint lies.
@@ -55,6 +56,9 @@ class Checkpoints:
         clock: seconds of some clock.
         first: whether the first experience that this process finishes is followed by a checkpoint however short it was:
             a run that is stopped for its time and tried again gets on then.
+
+    Attributes:
+        given_up: why the run is no longer saved; empty while it is.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class Checkpoints:
         self._folder, self._every, self._made_by, self._scratch = folder, every, made_by, scratch
         self._log, self._peak, self._clock = log, peak, clock
         self._last, self._took = clock(), 0.0
-        self._given_up, self._at_once = False, first
+        self.given_up, self._at_once = "", first
 
     def load(self, stream: Stream, progress: Progress) -> tuple[Assembled, int] | None:
         """Go on where the run stopped.
@@ -84,6 +88,7 @@ class Checkpoints:
         Returns:
             What learns, and the last experience that it has finished; None where the run begins anew.
         """
+        self._folder.clear_reason()  # of an earlier process
         try:
             found = self._folder.read(self._identity(progress))
             if found is None:
@@ -116,7 +121,7 @@ class Checkpoints:
         """
         started = self._clock()
         due = self._at_once or not self._every or started - self._last >= max(self._every, OF_THE_TIME * self._took)
-        if self._given_up or not due:
+        if self.given_up or not due:
             return
         self._at_once = False
         log = self._scratch / LOG
@@ -129,10 +134,19 @@ class Checkpoints:
                 experience, self._identity(progress), lambda path: save_apart(state, path, shared), models
             )
         except (NotCarriedError, OSError, RuntimeError) as error:  # the last is torch's for a full disk
-            self._given_up = True
-            self._log(f"no checkpoint, and none later: {error}")
+            self.given_up = " ".join(str(error).split())
+            self._log(f"no checkpoint, and none later: {self.given_up}")
+            self._folder.write_reason(self.given_up)
         self._last = self._clock()
         self._took = self._last - started
+
+    def never(self, reason: str) -> None:
+        """Note that a run has no place at which it could be saved.
+
+        Args:
+            reason: why.
+        """
+        self._folder.write_reason(reason)
 
     def _identity(self, progress: Progress) -> dict[str, Any]:
         return {**self._made_by, "images": progress.data["sha256"], "stream": progress.data["arrangement"]}

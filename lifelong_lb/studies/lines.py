@@ -54,9 +54,10 @@ class LineWatcher(Watcher):
         """
         self._ended += 1
         accuracy = final_accuracy(record)
-        outcome = (
-            f"{record.status.upper()}: {record.message}" if accuracy is None else f"average accuracy {accuracy:.3f}"
-        )
+        if accuracy is None:
+            outcome = f"{record.status.upper()}: {record.message}"
+        else:
+            outcome = f"average accuracy {accuracy:.3f}{f' ({record.message})' if record.message else ''}"
         seconds, where = time.monotonic() - self._started, " (elsewhere)" if elsewhere else ""
         self._say(f"[{self._ended}/{self._total}, {seconds:.0f} s] {title}{where}: {outcome}")
 

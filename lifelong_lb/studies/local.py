@@ -102,6 +102,8 @@ def record(job: Job, folder: ResultFolder, status: Status, message: str, trace: 
         trace: what there is to say at length.
     """
     config, run = job.config.to_json(), job.config.run_id
+    if (reason := folder.checkpoint(run).reason()) is not None:
+        message = f"{message}; a retry begins again, since nothing could be saved ({reason})"
     log, environment = folder.salvaged_log(run), {**job.environment, **versions()}
     with folder.new_run(run) as scratch:
         write_text(scratch / LOG, f"{log}{message}\n{trace}")

@@ -55,6 +55,8 @@ def execute(
             progress.initial_accuracy = run.recorder.evaluate(run.strategy, stream.test, unseen=True)
     else:
         run, first = loaded[0], loaded[1] + 1
+    if checkpoints is not None and (last == 0 or config.strategy.trained_once):
+        checkpoints.never("it is saved between two experiences, and learns all images at once")
     for i in range(first, last + 1):
         _learn(i, config, stream, run, progress)
         _measure(i, config, stream, run, progress, log)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lifelong_lb.config import GridRun, Study, UserError, parse_study, read_study, unknown_name
-from lifelong_lb.config.extending import origins_of
+from lifelong_lb.config.extending import factory_of, origins_of
 from lifelong_lb.config.importing import MAIN
 from lifelong_lb.config.models import Timm
 from lifelong_lb.config.optimizers import External
@@ -350,6 +350,31 @@ def _try_out_optimizers(study: Study) -> None:
                 build.try_out(closure=entry.closure, scheduled=entry.schedule is not None)
             except ValueError as error:
                 raise UserError(f"optimizers[{index}]: {error}") from None
+            _check_averaging(study, index, build)
+
+
+def _check_averaging(study: Study, index: int, build: Any) -> None:
+    """See that an optimizer that keeps the weights to evaluate apart goes with the rules and strategies of its runs."""
+    from torch import nn, zeros
+
+    from lifelong_lb.optim import RULES, Passes
+    from lifelong_lb.optim.modes import loop_conflict, modes_of, path_conflict, rule_conflict
+
+    if modes_of(build([nn.Parameter(zeros(1))])) is None:
+        return
+    called = build.kind().__name__
+    for run in expand(study):
+        if run.entries["optimizers"] != index:
+            continue
+        rule, strategy = run.config.rule, run.config.strategy
+        settings = {**rule.hyper_parameters(), "passes": Passes(**rule.passes())}
+        reason = rule_conflict(factory_of("rule", rule.name, RULES)(**settings), called)
+        if strategy.follows_path:
+            reason = path_conflict(strategy.name, called)
+        if strategy.own_loop is not None and strategy.takes_gradients:
+            reason = loop_conflict(strategy.name, called)
+        if reason is not None:
+            raise UserError(f"optimizers[{index}] with {strategy.name} and {rule.name}: {reason}")
 
 
 def _try_out_models(runs: Sequence[GridRun]) -> None:

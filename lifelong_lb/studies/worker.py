@@ -76,8 +76,9 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     status: Status = "done"
     message = trace = ""
     _say(f"run {job.config.run_id}: {job.title}")
-    loggers = Loggers(job, _say)
+    loggers, checkpoints = Loggers(job, _say), None
     try:
+        checkpoints = _checkpoints(job, scratch, device, memory)
         with quiet():
             execute(
                 job.config,
@@ -87,7 +88,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
                 log=_say,
                 keep=partial(write_model, scratch),
                 measured=partial(_tell, scratch, progress, loggers),
-                checkpoints=_checkpoints(job, scratch, device, memory),
+                checkpoints=checkpoints,
             )
     except DivergedError as error:
         status, message, trace = "diverged", encodable(str(error)), encodable(traceback.format_exc())
@@ -97,6 +98,8 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         if not isinstance(error, Exception) and (not alone or _is_the_launchers(error)):
             raise
         status, message, trace = "failed", error_message(error), encodable(traceback.format_exc())
+    if status == "done" and checkpoints is not None and checkpoints.given_up:
+        message = f"not saved while it ran: {checkpoints.given_up}"
     _say(f"{status} {message}\n{trace}".strip())
     record = RunRecord(
         run=job.config.run_id,

@@ -33,10 +33,6 @@ def study(*strategies, streams=CLASSES, **changes):
             r"der\+\+ needs a mem_size of at least its batch_size_mem .*; got 5 and 10",
         ),
         (
-            {"strategies": [{"name": "agem", "sample_size": 3}]},
-            "it must be at least 4 for 5 experiences; got 3",
-        ),
-        (
             {"strategies": [{"name": "mir", "mem_size": 5}]},
             r"strategies\[0\]: needs a mem_size of at least batch_size_mem, else nothing .* replayed; got 5 and 10",
         ),

@@ -254,6 +254,7 @@ def test_icarls_teacher_and_the_classes_still_to_come():
         lambda: make("slda", "single", NoRule()),
         lambda: patches.AverageGEM(12, 8),
         lambda: FrozenAML(None, temp=0.1, base_temp=0.07, device="cpu"),
+        lambda: patches.NearestClassMean(),
         *(partial(make, label, "single", NoRule()) for label in ("mir", "er-ace", "er-aml", "der", "der++")),
     ],
 )

@@ -7,12 +7,13 @@ import torch
 from avalanche.benchmarks.utils import make_avalanche_dataset
 from avalanche.core import SupervisedPlugin
 from avalanche.evaluation.metrics import accuracy_metrics
-from avalanche.training.plugins import AGEMPlugin, EvaluationPlugin
+from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive
 from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make, train
 
 from lifelong_lb.optim import SAM
 from lifelong_lb.strategies import AccuracyRecorder, TensorLoading
+from lifelong_lb.strategies.drawn import RandomDraws
 from lifelong_lb.strategies.predictions import own_part
 from lifelong_lb.strategies.tensor_loader import Endless, TensorLoader
 
@@ -32,8 +33,6 @@ class SeesLoaders(TensorLoading):
         for owner in (strategy, *strategy.plugins):
             values = [v for value in vars(owner).values() for v in (value if isinstance(value, list) else [value])]
             self.seen += [type(value.loader) for value in values if isinstance(value, Endless)]
-            if isinstance(owner, AGEMPlugin) and owner.buffers:
-                self.seen.append(type(owner.buffer_dataloader))
 
 
 @pytest.mark.parametrize(("label", "head"), CASES)
@@ -48,7 +47,7 @@ def test_same_weights_as_with_avalanches_loaders(label, head):
     for name, value in states[0].items():
         assert torch.equal(value, states[1][name]), name
     fast, slow = plugins
-    assert set(fast.seen) == {TensorLoader}
+    assert set(fast.seen) == {TensorLoader, *([RandomDraws] if label == "agem" else [])}  # rows of tensors, too
     assert len(fast.seen) == len(slow.seen)
     assert TensorLoader not in slow.seen
     assert fast.refused == slow.refused == []

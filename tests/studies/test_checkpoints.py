@@ -3,120 +3,30 @@
 import signal
 import subprocess
 import sys
-from functools import cache
 from itertools import count
 from types import SimpleNamespace
 
 import pytest
 import torch
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, OWN_LOOP_CASES, SCENARIO, has_own_loop
+from continuing import HEADS, RULES, assert_goes_on, load_once, run, study
+from strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, has_own_loop
 
 from lifelong_lb import run_study
 from lifelong_lb.config import expand, parse_study
-from lifelong_lb.data import load_images
 from lifelong_lb.reports import collect, write_tables
-from lifelong_lb.seeding import NOISE, seed_all
-from lifelong_lb.store import LOG, CheckpointFolder, ResultFolder
+from lifelong_lb.store import LOG, CheckpointFolder, ResultFolder, folder_status
 from lifelong_lb.studies.checkpoints import Checkpoints
+from lifelong_lb.studies.job import Job
+from lifelong_lb.studies.lines import LineWatcher
+from lifelong_lb.studies.local import record as record_run
 from lifelong_lb.studies.measured import Progress
-from lifelong_lb.studies.run import execute
 
 pytestmark = AVALANCHES_OWN_WARNINGS
-
-RULES = [
-    {"name": "lookahead-sam", "k": 4},
-    {"name": "looksam", "k": 3},
-    {"name": "friendly-sam"},
-    {"name": "c-flat-plus", "level": 1.0, "midpoint": 2.0},
-    {"name": "lookbehind-sam", "k": 3, "minibatch_switching": True, "alpha": "adaptive"},
-]
-"""Rules that keep something from one step to the next."""
-
-HEADS = {label: [head for of, head in CASES + OWN_LOOP_CASES if of == label] for label in ENTRIES if label != "joint"}
-"""Label of an entry to the heads that it works with; joint is trained once."""
 
 
 @pytest.fixture(autouse=True)
 def _read_once(monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.run.load_images", load_once)
-
-
-@cache
-def load_once(source):
-    return load_images(source)
-
-
-class Stopped(Exception):
-    pass
-
-
-class StopsAfter(Checkpoints):
-    """Lets a run end when it has saved itself after some experience."""
-
-    experience = None
-
-    def after(self, experience, *of_the_run):
-        super().after(experience, *of_the_run)
-        if experience == self.experience:
-            raise Stopped
-
-
-def study(**changes):
-    raw = {
-        "streams": [{"name": "split-digits", "scenario": "class-incremental", "images_per_class": 12}],
-        "model": {"name": "mlp", "hidden": [16], "head": "single"},
-        "train": {"batch_size": 8},
-        "optimizers": [{"name": "sgd", "lr": 0.05, "momentum": 0.9}],
-        "evaluation": {"save_models": True, "batch_size": 400},
-    }
-    for key, value in changes.items():
-        merged = isinstance(value, dict) and "name" not in value
-        raw[key] = {**raw.get(key, {}), **value} if merged else value
-    return expand(parse_study(raw))[0].config
-
-
-def run(config, folder=None, stop=None, every=0, **made_by):
-    """What a run leaves; with a folder it saves itself there, and goes on from what is there."""
-    progress, lines, models = Progress(), [], {}
-    checkpoints = None
-    if folder is not None:
-        scratch = folder / "scratch"
-        scratch.mkdir(parents=True, exist_ok=True)
-        checkpoints = StopsAfter(CheckpointFolder(folder / "saved"), every, made_by, scratch, lines.append)
-        checkpoints.experience = stop
-    try:
-        keep = models.__setitem__
-        execute(config, progress, roots=(), device="cpu", log=lines.append, keep=keep, checkpoints=checkpoints)
-    except Stopped:
-        pass
-    return SimpleNamespace(progress=progress, lines=lines, models=models)
-
-
-def disturb():
-    """Leave the global generators as no run would find them."""
-    seed_all(987, NOISE)
-
-
-def measured(progress):
-    """All that must be the same, NaN being NaN."""
-    names = set(vars(progress)) - {"train_seconds", "earlier_peaks"}
-    return {name: repr(getattr(progress, name)) for name in names}
-
-
-def assert_goes_on(config, folder, stops=(0, 1), last=4):
-    whole = run(config)
-    models, seconds = {}, 0.0
-    for stop in (*stops, None):
-        disturb()
-        part = run(config, folder, stop)
-        assert part.progress.train_seconds > seconds
-        models, seconds = {**models, **part.models}, part.progress.train_seconds
-    assert any("goes on after experience" in line for line in part.lines), part.lines
-    assert set(part.models) == set(range(stops[-1] + 1, last + 1))  # nothing was done again
-    assert measured(whole.progress) == measured(part.progress)
-    assert part.progress.continued == len(stops)
-    assert models == whole.models
-    return whole, part
 
 
 @pytest.mark.parametrize(("number", "label"), list(enumerate(HEADS)))
@@ -219,6 +129,71 @@ def test_what_cannot_be_saved_is_told_and_the_run_goes_on(tmp_path):
     assert told == ["no checkpoint, and none later: Hoarding keeps steps where its state dict has nothing of it"]
     assert len(found.progress.accuracy) == 15
     assert not (tmp_path / "saved" / "checkpoint.json").exists()
+    assert CheckpointFolder(tmp_path / "saved").reason() == WHY
+    run(study(), tmp_path, stop=0)
+    assert CheckpointFolder(tmp_path / "saved").reason() is None  # of the run before
+
+
+HOARDING = {
+    "streams": DIGITS,
+    "model": {"name": "mlp", "hidden": [16]},
+    "optimizers": [{"name": "external", "target": "hoarding.Hoarding", "settings": {"lr": 0.05}}],
+}
+WHY = "Hoarding keeps steps where its state dict has nothing of it"
+
+
+def test_a_run_that_cannot_save_itself_says_so_in_its_record_and_on_the_console(tmp_path):
+    lines = []
+    raw = {**HOARDING, "rules": "none"}
+    run_study(raw, tmp_path, executor="in-process", checkpoint_every=0, watcher=LineWatcher(lines.append))
+    folder = ResultFolder(tmp_path)
+    (name,) = (path.name for path in folder.runs_path.iterdir())
+    record = folder.read_run(name)
+    assert (record.status, record.message) == ("done", f"not saved while it ran: {WHY}")
+    assert any(line.endswith(f"(not saved while it ran: {WHY})") for line in lines), lines
+    assert record.accuracy
+
+
+def test_a_run_that_ends_early_says_that_nothing_was_saved(tmp_path):
+    config = expand(parse_study({**HOARDING, "rules": "none"}))[0].config
+    folder = ResultFolder(tmp_path)
+    job = Job(config, "a run", tmp_path, (), 1, {})
+    for reason, added in ((None, ""), (WHY, f"; a retry begins again, since nothing could be saved ({WHY})")):
+        if reason is not None:
+            folder.checkpoint(config.run_id).write_reason(reason)
+        record_run(job, folder, "timeout", "stopped after 8 s, the time a run may take")
+        message = folder.read_run(config.run_id).message
+        assert message == f"stopped after 8 s, the time a run may take{added}"
+
+
+def test_joint_notes_that_it_cannot_be_saved(tmp_path):
+    run(study(strategies=["joint"]), tmp_path)
+    reason = CheckpointFolder(tmp_path / "saved").reason()
+    assert reason == "it is saved between two experiences, and learns all images at once"
+
+
+@pytest.mark.parametrize("content", [b"\x1b[2J\xff two\nlines", b"x" * 20_000])
+def test_the_reason_is_read_with_care(content, tmp_path):
+    folder = CheckpointFolder(tmp_path)
+    folder.write_reason("caf\udce9")
+    assert folder.reason() == "caf\\udce9"
+    (tmp_path / "not_saved.txt").write_bytes(content)
+    assert folder.reason() == (None if len(content) > 10_000 else "\\x1b[2J\\xff two lines")
+
+
+def test_status_says_that_a_running_run_cannot_be_saved(tmp_path, monkeypatch):
+    raw = {**HOARDING, "rules": "none"}
+    seen = []
+    after = Checkpoints.after
+
+    def look(self, *arguments):
+        after(self, *arguments)
+        seen.append(folder_status(ResultFolder(tmp_path)).running)
+
+    monkeypatch.setattr(Checkpoints, "after", look)
+    run_study(raw, tmp_path, executor="in-process", checkpoint_every=0)
+    assert all(f"; cannot be saved: {WHY}" in line for running in seen for line in running)
+    assert any(seen)
 
 
 def test_a_checkpoint_is_written_when_there_was_enough_work(tmp_path):
@@ -332,6 +307,7 @@ STUDY = {
 KILLED = """
 import os, signal, sys
 from lifelong_lb import run_study
+from lifelong_lb.config import expand, parse_study
 from lifelong_lb.strategies import DivergenceGuard
 
 def kill(self, strategy, **_):

@@ -5,7 +5,7 @@ from lifelong_lb.strategies.patches.checkpoints import load_checkpoint, save_che
 from lifelong_lb.strategies.patches.gdumb import GDumb
 from lifelong_lb.strategies.patches.gem import GEM
 from lifelong_lb.strategies.patches.gss import GSS
-from lifelong_lb.strategies.patches.icarl import Exemplars, ICaRLLoss
+from lifelong_lb.strategies.patches.icarl import Exemplars, ICaRLLoss, NearestClassMean
 from lifelong_lb.strategies.patches.lamaml import LaMAML
 from lifelong_lb.strategies.patches.lwf import LearningWithoutForgetting
 from lifelong_lb.strategies.patches.mas import MemoryAwareSynapses
@@ -25,6 +25,7 @@ __all__ = [
     "LaMAML",
     "LearningWithoutForgetting",
     "MemoryAwareSynapses",
+    "NearestClassMean",
     "RiemannianWalk",
     "StreamingLDA",
     "SynapticIntelligence",

@@ -1,40 +1,59 @@
-"""A-GEM for models in any memory layout, and for checkpoints."""
+"""A-GEM whose reference minibatch is drawn at random, for models in any memory layout, and for checkpoints."""
 
-from collections.abc import Iterator
+import random
 from typing import Any
 
 import torch
+from avalanche.benchmarks.utils.utils import concat_datasets
 from avalanche.models import avalanche_forward
 from avalanche.training.plugins import AGEMPlugin
 from torch import Tensor, nn
 
+from lifelong_lb.strategies.drawn import RandomDraws
 from lifelong_lb.strategies.patches.version import check_version
+from lifelong_lb.strategies.tensor_loader import Endless
 
 
 class AverageGEM(AGEMPlugin):
-    """Avalanche's plugin, for gradients that do not lie in memory in the order of their indices.
+    """Avalanche's plugin, whose reference minibatch is a new random draw from the whole memory at each step.
 
-    In avalanche-lib 0.6.0 the first gradient of a convolution in channels-last layout ends training with an error. And
-    a strategy that has a memory cannot be pickled, since it keeps a generator of minibatches; between experiences
-    nothing has been drawn from it, so that it can be made anew.
+    Chaudhry et al. 2019 (arXiv 1812.00420), algorithm 2: (x_ref, y_ref) ~ M, without replacement within a minibatch. In
+    avalanche-lib 0.6.0 the minibatch takes an equal share of each experience, in the order in which images are stored,
+    and starts from the first again after the last. Two more faults are fixed: the first gradient of a convolution in
+    channels-last layout ends training with an error, and a strategy that has a memory cannot be pickled, because it
+    keeps a Python generator.
+
+    Draws come from a separate generator, so that they change no other random number. In a study it is seeded at each
+    epoch from the study's seed (:class:`lifelong_lb.strategies.SeparateSeeds`), elsewhere from torch's initial seed.
 
     Args:
         patterns_per_exp: images kept of each experience.
-        sample_size: images of a minibatch of the memory.
-    """
+        sample_size: images of a minibatch of the memory, or all where there are fewer.
 
-    buffer_dliter: Iterator[Any]
+    Attributes:
+        generator: draws the minibatches.
+    """
 
     def __init__(self, patterns_per_exp: int, sample_size: int) -> None:
         check_version("AGEMPlugin")
         super().__init__(patterns_per_exp, sample_size)
+        self.generator = torch.Generator().manual_seed(torch.initial_seed())
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "buffer_dliter"}
+    @torch.no_grad()
+    def update_memory(self, dataset: Any, num_workers: int = 0, **kwargs: Any) -> None:
+        """Keep images of an experience.
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.buffer_dliter = iter([] if self.buffer_dataloader is None else self.buffer_dataloader)
+        Args:
+            dataset: the experience's, an Avalanche data set.
+            num_workers: not used.
+            kwargs: not used.
+        """
+        if len(dataset) > self.patterns_per_experience:
+            indices = list(range(len(dataset)))
+            random.shuffle(indices)
+            dataset = dataset.subset(indices[: self.patterns_per_experience])
+        self.buffers.append(dataset)
+        self.buffer_dliter = Endless(RandomDraws(concat_datasets(self.buffers), self.sample_size, self.generator))
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Take the reference gradient on a minibatch of the memory.

@@ -1,0 +1,184 @@
+"""Optimizers that keep the weights to evaluate apart from those to train, and optimizers that maximise."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from torch.optim import Optimizer
+
+if TYPE_CHECKING:
+    from lifelong_lb.optim.rule import UpdateRule
+
+PAIRS = (("train", "eval"), ("clear_and_load_backup", "backup_and_load_cache"))
+"""Names of the methods that load the weights to train and the weights to evaluate: those of schedule-free optimizers
+(Defazio et al. 2024, arXiv 2405.15682), and those of pytorch_optimizer's Lookahead."""
+
+Mode = Callable[[], Any]
+
+
+def modes_of(optimizer: Optimizer) -> tuple[Mode, Mode] | None:
+    """The methods with which an optimizer changes between weights to train and weights to evaluate.
+
+    Args:
+        optimizer: any torch optimizer.
+
+    Returns:
+        The methods that load the weights to train and those to evaluate; None where they are the same.
+
+    Example:
+        >>> import torch
+        >>> modes_of(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)) is None
+        True
+    """
+    for train, evaluate in PAIRS:
+        first, second = getattr(optimizer, train, None), getattr(optimizer, evaluate, None)
+        if callable(first) and callable(second):
+            return first, second
+    return None
+
+
+def averages(kind: type[Optimizer]) -> bool:
+    """Whether an optimizer averages the weights to evaluate over its steps, by a count that all parameters share.
+
+    Args:
+        kind: the optimizer's class.
+
+    Returns:
+        True for schedule-free ones: a tensor that joins later would be averaged as if it had been there before.
+    """
+    return all(callable(getattr(kind, name, None)) for name in PAIRS[0])
+
+
+def expect_training(optimizer: Optimizer) -> None:
+    """Switch an optimizer that has just been built to training, which some expect before their first step.
+
+    Args:
+        optimizer: any torch optimizer.
+    """
+    modes = modes_of(optimizer)
+    if modes is not None and modes[0].__name__ == PAIRS[0][0]:
+        modes[0]()
+
+
+def held_in(optimizer: Optimizer) -> Iterator[Optimizer]:
+    """Optimizers within an optimizer.
+
+    Args:
+        optimizer: any torch optimizer.
+
+    Yields:
+        Those that it holds as attributes, and those that they hold.
+    """
+    todo, seen = [optimizer], {id(optimizer)}
+    while todo:
+        for value in vars(todo.pop()).values():
+            if isinstance(value, Optimizer) and id(value) not in seen:
+                seen.add(id(value))
+                todo.append(value)
+                yield value
+
+
+def check_held(optimizer: Optimizer) -> None:
+    """See that no optimizer within an optimizer keeps weights to evaluate, which the outer one would not load.
+
+    Args:
+        optimizer: any torch optimizer.
+
+    Raises:
+        ValueError: when one does.
+    """
+    for inner in held_in(optimizer):
+        if modes_of(inner) is not None:
+            raise ValueError(
+                f"{type(inner).__name__} keeps the weights to evaluate apart from those to train, and must not be used "
+                f"within {type(optimizer).__name__}, which never loads them"
+            )
+
+
+def check_downhill(optimizer: Optimizer) -> None:
+    """See that an optimizer that takes passes minimises: whether its ascents would turn round is unknown.
+
+    Args:
+        optimizer: any torch optimizer.
+
+    Raises:
+        ValueError: when it maximises.
+    """
+    if (where := maximising(optimizer)) is not None:
+        raise ValueError(
+            f"{where}, and takes passes of its own, which must not go uphill as well as its steps: negate the loss and "
+            "minimise it"
+        )
+
+
+def maximising(optimizer: Optimizer) -> str | None:
+    """Where an optimizer is asked to maximise.
+
+    Args:
+        optimizer: any torch optimizer.
+
+    Returns:
+        Such as ``"SGD has maximize=True in parameter group 1"``; None where it minimises.
+
+    Example:
+        >>> import torch
+        >>> groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "maximize": m} for m in (False, True)]
+        >>> maximising(torch.optim.SGD(groups, lr=0.1))
+        'SGD has maximize=True in parameter group 1'
+    """
+    for index, group in enumerate(optimizer.param_groups):
+        if group.get("maximize"):
+            return f"{type(optimizer).__name__} has maximize=True in parameter group {index}"
+    for each in (optimizer, *held_in(optimizer)):
+        if vars(each).get("maximize"):
+            return f"{type(each).__name__} has maximize=True"
+    return None
+
+
+def rule_conflict(rule: "UpdateRule", optimizer: str) -> str | None:
+    """Why a rule cannot be applied to an optimizer that keeps the weights to evaluate apart from those to train.
+
+    Args:
+        rule: the rule.
+        optimizer: name of the optimizer.
+
+    Returns:
+        A sentence; None for a rule that leaves all steps to the optimizer.
+    """
+    if not (rule.interpolates or rule.keeps_weights):
+        return None
+    return (
+        f"{type(rule).__name__} interpolates between weights, and cannot be applied to {optimizer}, which keeps an "
+        "average of the weights that would not follow; use a rule without slow weights, such as SAM"
+    )
+
+
+def path_conflict(owner: str, optimizer: str) -> str:
+    """Why a strategy that measures the path of the weights cannot use such an optimizer.
+
+    Args:
+        owner: the strategy or plugin.
+        optimizer: name of the optimizer.
+
+    Returns:
+        A sentence.
+    """
+    return (
+        f"{owner} adds up how far the weights move in each iteration, and {optimizer} evaluates other weights than "
+        "those it trains, so that both take different paths; use another optimizer"
+    )
+
+
+def loop_conflict(strategy: str, optimizer: str) -> str:
+    """Why a strategy with a loop of its own cannot use an optimizer that keeps the weights to evaluate apart.
+
+    Args:
+        strategy: name of the strategy.
+        optimizer: name of the optimizer.
+
+    Returns:
+        A sentence.
+    """
+    return (
+        f"{strategy} moves weights itself, and cannot be trained with {optimizer}, which keeps an average of the "
+        "weights that would not follow; use another optimizer"
+    )

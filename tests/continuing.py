@@ -1,0 +1,104 @@
+"""Runs that are stopped after an experience and continued from their checkpoint, for tests that compare."""
+
+from functools import cache
+from types import SimpleNamespace
+
+from strategy_cases import CASES, ENTRIES, OWN_LOOP_CASES
+
+from lifelong_lb.config import expand, parse_study
+from lifelong_lb.data import load_images
+from lifelong_lb.seeding import NOISE, seed_all
+from lifelong_lb.store import CheckpointFolder
+from lifelong_lb.studies.checkpoints import Checkpoints
+from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.run import execute
+
+RULES = [
+    {"name": "lookahead-sam", "k": 4},
+    {"name": "looksam", "k": 3},
+    {"name": "friendly-sam"},
+    {"name": "c-flat-plus", "level": 1.0, "midpoint": 2.0},
+    {"name": "lookbehind-sam", "k": 3, "minibatch_switching": True, "alpha": "adaptive"},
+]
+"""Rules that keep something from one step to the next."""
+
+HEADS = {label: [head for of, head in CASES + OWN_LOOP_CASES if of == label] for label in ENTRIES if label != "joint"}
+"""Label of an entry to the heads that it works with; joint is trained once."""
+
+
+@cache
+def load_once(source):
+    return load_images(source)
+
+
+class Stopped(Exception):
+    pass
+
+
+class StopsAfter(Checkpoints):
+    """Lets a run end when it has saved itself after some experience."""
+
+    experience = None
+
+    def after(self, experience, *of_the_run):
+        super().after(experience, *of_the_run)
+        if experience == self.experience:
+            raise Stopped
+
+
+def study(**changes):
+    raw = {
+        "streams": [{"name": "split-digits", "scenario": "class-incremental", "images_per_class": 12}],
+        "model": {"name": "mlp", "hidden": [16], "head": "single"},
+        "train": {"batch_size": 8},
+        "optimizers": [{"name": "sgd", "lr": 0.05, "momentum": 0.9}],
+        "evaluation": {"save_models": True, "batch_size": 400},
+    }
+    for key, value in changes.items():
+        merged = isinstance(value, dict) and "name" not in value
+        raw[key] = {**raw.get(key, {}), **value} if merged else value
+    return expand(parse_study(raw))[0].config
+
+
+def run(config, folder=None, stop=None, every=0, **made_by):
+    """What a run leaves; with a folder it saves itself there, and goes on from what is there."""
+    progress, lines, models = Progress(), [], {}
+    checkpoints = None
+    if folder is not None:
+        scratch = folder / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        checkpoints = StopsAfter(CheckpointFolder(folder / "saved"), every, made_by, scratch, lines.append)
+        checkpoints.experience = stop
+    try:
+        keep = models.__setitem__
+        execute(config, progress, roots=(), device="cpu", log=lines.append, keep=keep, checkpoints=checkpoints)
+    except Stopped:
+        pass
+    return SimpleNamespace(progress=progress, lines=lines, models=models)
+
+
+def disturb():
+    """Leave the global generators as no run would find them."""
+    seed_all(987, NOISE)
+
+
+def measured(progress):
+    """All that must be the same, NaN being NaN."""
+    names = set(vars(progress)) - {"train_seconds", "earlier_peaks"}
+    return {name: repr(getattr(progress, name)) for name in names}
+
+
+def assert_goes_on(config, folder, stops=(0, 1), last=4):
+    whole = run(config)
+    models, seconds = {}, 0.0
+    for stop in (*stops, None):
+        disturb()
+        part = run(config, folder, stop)
+        assert part.progress.train_seconds > seconds
+        models, seconds = {**models, **part.models}, part.progress.train_seconds
+    assert any("goes on after experience" in line for line in part.lines), part.lines
+    assert set(part.models) == set(range(stops[-1] + 1, last + 1))  # nothing was done again
+    assert measured(whole.progress) == measured(part.progress)
+    assert part.progress.continued == len(stops)
+    assert models == whole.models
+    return whole, part
