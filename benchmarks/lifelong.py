@@ -1,0 +1,102 @@
+"""Tables of RESULTS.md about the studies in studies/lifelong/, computed from results/lifelong/.
+
+python benchmarks/lifelong.py            prints them
+python benchmarks/lifelong.py --write    puts them into RESULTS.md
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from lifelong_lb.evaluation import compare, holm
+from lifelong_lb.evaluation.statistics import Spread, spread
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "lifelong"
+ROWS = {"naive": "SGD", "er m 1": "ER, m 1", "er m 10": "ER, m 10", "ewc": "EWC, lambda 1", "a-gem m 1": "A-GEM, m 1"}
+METRICS = {
+    "average_accuracy": "average accuracy",
+    "learning_accuracy": "learning accuracy",
+    "forgetting_last_row_included": "forgetting",
+}
+FAMILY = ("forgetting", "learning_accuracy")
+BEGIN, END = "<!-- published rows -->\n", "<!-- end of published rows -->\n"
+
+
+def text(values: Sequence[float]) -> str:
+    """Mean ± sample standard deviation, and the 95 % t interval of the mean."""
+    s = spread(values)
+    if s.seeds < 2:
+        return f"{s.mean:.3f}" if s.seeds else ""
+    return f"{s.mean:.3f} ± {s.std:.3f} [{s.low:.3f}, {s.high:.3f}]"
+
+
+def overlap(a: Spread, b: Spread) -> str:
+    """Whether two 95 % intervals overlap; empty if one of the means has none."""
+    if min(a.seeds, b.seeds) < 2:
+        return ""
+    return "yes" if a.low <= b.high and b.low <= a.high else "no"
+
+
+def published_rows(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[str]:
+    """A Markdown table of our runs beside published ones.
+
+    Args:
+        ours: as ``results.csv``.
+        theirs: one row per published run, with columns ``strategy`` and :data:`METRICS`.
+
+    Returns:
+        Its lines.
+    """
+    lines = ["| row | metric | TAG's log (5 runs) | here | seeds | intervals overlap |", "|---|---|---|---|---|---|"]
+    done = ours[ours["status"] == "done"]
+    for strategy, row in ROWS.items():
+        for metric, name in METRICS.items():
+            a, b = (frame.loc[frame["strategy"] == strategy, metric].tolist() for frame in (theirs, done))
+            lines.append(f"| {row} | {name} | {text(a)} | {text(b)} | {len(b)} | {overlap(spread(a), spread(b))} |")
+    return lines
+
+
+def family(lookbehind: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
+    """The four comparisons that a study names beforehand, corrected together.
+
+    Args:
+        lookbehind: rows of ``results.csv``, of which those of ``lookbehind-sam`` count.
+        baselines: rows of ``results.csv``, of which those of ``none`` and ``sam`` count.
+
+    Returns:
+        Baseline, metric, pairs, mean difference (lookbehind-sam minus baseline), interval, p, and p after Holm.
+    """
+    rows = []
+    for baseline in ("none", "sam"):
+        for metric in FAMILY:
+            a, b = (
+                frame[(frame["rule"] == rule) & (frame["status"] == "done")].set_index("seed")[metric]
+                for frame, rule in ((lookbehind, "lookbehind-sam"), (baselines, baseline))
+            )
+            seeds = a.index.intersection(b.index)
+            c = compare(a[seeds].tolist(), b[seeds].tolist())
+            rows.append((baseline, metric, c.pairs, c.difference, c.low, c.high, c.p))
+    table = pd.DataFrame(rows, columns=["baseline", "metric", "pairs", "difference", "low", "high", "p"])
+    return table.assign(p_holm=holm(table["p"].tolist()))
+
+
+def main() -> None:
+    ours, theirs = pd.read_csv(RESULTS / "published-rows" / "results.csv"), pd.read_csv(RESULTS / "tag.csv")
+    table = "".join(line + "\n" for line in published_rows(ours, theirs))
+    if "--write" in sys.argv[1:]:
+        page = HERE / "RESULTS.md"
+        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+        page.write_text(before + BEGIN + "\n" + table + "\n" + END + rest.partition(END)[2], encoding="utf-8")
+    else:
+        print(table, end="")
+    steps, gradients = (RESULTS / name / "results.csv" for name in ("naive-steps", "naive-gradients"))
+    for number, baselines in ((1, steps), (2, gradients)):
+        if steps.exists() and baselines.exists():
+            print(f"family {number}:", family(pd.read_csv(steps), pd.read_csv(baselines)).to_string(), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Numbers that benchmarks/RESULTS.md prints of lifelong-learning studies, against the stored results."""
+
+import runpy
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from scipy.stats import t as student
+
+from lifelong_lb import load_results
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+STORED = BENCHMARKS / "results" / "lifelong"
+SCRIPT = runpy.run_path(str(BENCHMARKS / "lifelong.py"))
+FOLDERS = sorted(path.parent for path in STORED.glob("*/results.csv"))
+
+
+def printed_rows():
+    page = (BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8")
+    block = page.split(SCRIPT["BEGIN"])[1].split(SCRIPT["END"])[0].strip().splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in block]
+
+
+def numbers(values):
+    """Mean, sample deviation and ends of the t interval, as printed."""
+    n, mean, std = len(values), values.mean(), values.std(ddof=1)
+    if n < 2:
+        return ([f"{mean:.3f}"] if n else []), None
+    half = student.ppf(0.975, n - 1) * std / n**0.5
+    return [f"{number:.3f}" for number in (mean, std, mean - half, mean + half)], (mean - half, mean + half)
+
+
+@pytest.mark.parametrize("row", printed_rows(), ids=lambda row: f"{row[0]} {row[1]}")
+def test_the_table_of_published_rows(row):
+    label, metric, theirs, ours, seeds, overlap = row
+    strategy = next(key for key, value in SCRIPT["ROWS"].items() if value == label)
+    column = next(key for key, value in SCRIPT["METRICS"].items() if value == metric)
+    published, found = pd.read_csv(STORED / "tag.csv"), pd.read_csv(STORED / "published-rows" / "results.csv")
+    found = found[found["status"] == "done"]
+    a, b = (frame.loc[frame["strategy"] == strategy, column] for frame in (published, found))
+    (theirs_now, one), (ours_now, other) = numbers(a), numbers(b)
+    plain = str.maketrans(dict.fromkeys("±[],", " "))
+    assert (theirs.translate(plain).split(), ours.translate(plain).split()) == (theirs_now, ours_now)
+    assert (int(seeds), len(a)) == (len(b), 5)
+    assert overlap == ("" if other is None else "yes" if one[0] <= other[1] and other[0] <= one[1] else "no")
+
+
+def test_the_table_has_every_row():
+    assert len(printed_rows()) == len(SCRIPT["ROWS"]) * len(SCRIPT["METRICS"])
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_stored_tables_follow_from_the_stored_runs(folder):
+    runs, accuracy = load_results(folder)
+    for frame, name in ((runs, "results.csv"), (accuracy, "accuracy.csv")):
+        stored = pd.read_csv(folder / name)
+        pd.testing.assert_frame_equal(frame.reset_index(drop=True), stored, check_dtype=False, rtol=1e-12)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_stored_folders_hold_small_text_files_only(folder):
+    for path in folder.rglob("*"):
+        assert path.suffix != ".pt"
+        if path.is_file() and path.name not in ("report.html",):
+            assert path.stat().st_size < 1_000_000
+            path.read_text(encoding="utf-8")
+
+
+def test_overlap_of_intervals():
+    spread, overlap = SCRIPT["spread"], SCRIPT["overlap"]
+    assert overlap(spread([0.1, 0.2]), spread([0.3, 0.4])) == "yes"
+    assert overlap(spread([0.10, 0.11]), spread([0.40, 0.41])) == "no"
+    assert overlap(spread([0.1]), spread([0.1, 0.2])) == ""
+    assert SCRIPT["text"]([0.1, 0.2, 0.3]) == "0.200 ± 0.100 [-0.048, 0.448]"
+    assert (SCRIPT["text"]([0.5]), SCRIPT["text"]([])) == ("0.500", "")
+
+
+def test_a_family_has_four_comparisons_corrected_together():
+    """Eight seeds of one sign: p = 2 / 256 each; three of these, and one with half of the signs turned (p = 1)."""
+    tenths = [0.1 * (seed + 1) for seed in range(8)]
+    alternating = [0.1 * (-1) ** seed for seed in range(8)]
+    frames = {
+        "lookbehind-sam": ([0.0] * 8, [0.0] * 8),
+        "none": (tenths, tenths),
+        "sam": (tenths, alternating),
+    }
+    rows = [
+        {"rule": rule, "seed": seed, "status": "done", "forgetting": f[seed], "learning_accuracy": la[seed]}
+        for rule, (f, la) in frames.items()
+        for seed in range(8)
+    ]
+    diverged = {"rule": "none", "seed": 8, "status": "diverged", "forgetting": 9.0, "learning_accuracy": 9.0}
+    frame = pd.DataFrame([*rows, diverged])
+    table = SCRIPT["family"](frame, frame)
+    assert table[["baseline", "metric"]].to_numpy().tolist() == [
+        ["none", "forgetting"],
+        ["none", "learning_accuracy"],
+        ["sam", "forgetting"],
+        ["sam", "learning_accuracy"],
+    ]
+    assert table["pairs"].tolist() == [8] * 4
+    assert table["difference"].tolist() == pytest.approx([-0.45, -0.45, -0.45, 0])
+    assert table["p"].tolist() == pytest.approx([2 / 256] * 3 + [1])
+    assert table["p_holm"].tolist() == pytest.approx([8 / 256] * 3 + [1])
