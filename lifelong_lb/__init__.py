@@ -37,7 +37,7 @@ __all__ = [
     "tune_study",
 ]
 
-_HOMES = {
+_MODULES = {
     "UserError": "config",
     "compare": "reports",
     "load_confusion": "reports",
@@ -54,10 +54,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_MODULES])

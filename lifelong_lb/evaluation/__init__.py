@@ -24,7 +24,7 @@ from lifelong_lb.evaluation.continual import (
 )
 from lifelong_lb.evaluation.continual_accuracy import ContinualAccuracy
 from lifelong_lb.evaluation.continual_catalogue import CONTINUAL_METRICS, ContinualMetric, explain_continual
-from lifelong_lb.evaluation.correlation import FEWEST_CLUSTERS, Correlation, pearson, spearman
+from lifelong_lb.evaluation.correlation import MIN_CLUSTERS, Correlation, pearson, spearman
 from lifelong_lb.evaluation.curves import (
     average_accuracy_curve,
     backward_transfer_by_experience,
@@ -60,10 +60,10 @@ __all__ = [
     "ContinualMetric",
     "Correlation",
     "Described",
-    "FEWEST_CLUSTERS",
     "LANDSCAPE_MEASURES",
     "LandscapeMeasure",
     "METRICS",
+    "MIN_CLUSTERS",
     "Metric",
     "PairedTest",
     "REFERENCED",

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lifelong_lb.evaluation.comparisons import RESAMPLES
+from lifelong_lb.evaluation.comparisons import BOOTSTRAP_SAMPLES
 
 Array = NDArray[np.float64]
 
@@ -27,19 +27,19 @@ def bootstrap_intervals(values: ArrayLike) -> Array:
     """
     data = np.asarray(values, dtype=np.float64)
     known = ~np.isnan(data)
-    found = np.full((2, data.shape[1]), np.nan)
+    intervals = np.full((2, data.shape[1]), np.nan)
     for seeds in np.unique(known, axis=1).T:
         same = (known == seeds[:, None]).all(axis=0)
         n = int(seeds.sum())
         if n > 1:
-            found[:, same] = np.quantile(_counts(n) @ data[np.ix_(seeds, same)] / n, [0.025, 0.975], axis=0)
-    return found
+            intervals[:, same] = np.quantile(_counts(n) @ data[np.ix_(seeds, same)] / n, [0.025, 0.975], axis=0)
+    return intervals
 
 
 @lru_cache
 def _counts(n: int) -> Array:
     """How often each of n values is in each sample, ``(samples, n)``."""
-    drawn = np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
-    counts = np.zeros((RESAMPLES, n))
-    np.add.at(counts, (np.arange(RESAMPLES)[:, None], drawn), 1)
+    indices = np.random.default_rng(0).integers(n, size=(BOOTSTRAP_SAMPLES, n))
+    counts = np.zeros((BOOTSTRAP_SAMPLES, n))
+    np.add.at(counts, (np.arange(BOOTSTRAP_SAMPLES)[:, None], indices), 1)
     return counts

@@ -83,7 +83,7 @@ def _last_row(T: int) -> NDArray[np.bool_]:
     return needed
 
 
-def _last_row_before(T: int) -> NDArray[np.bool_]:
+def _last_row_without_corner(T: int) -> NDArray[np.bool_]:
     needed = _last_row(T)
     needed[-1, -1] = False
     return needed
@@ -93,7 +93,7 @@ def _diagonal_and_last_row(T: int) -> NDArray[np.bool_]:
     return _diagonal(T) | _last_row(T)
 
 
-def _ends(T: int) -> NDArray[np.bool_]:
+def _diagonal_and_last_row_without_corner(T: int) -> NDArray[np.bool_]:
     needed = _diagonal_and_last_row(T)
     needed[-1, -1] = False
     return needed
@@ -125,7 +125,7 @@ METRICS: dict[str, Metric] = {
         source="Chaudhry et al. 2018",
         arxiv="1801.10112",
         higher_is_better=False,
-        needs=_last_row_before,
+        needs=_last_row_without_corner,
         least_experiences=2,
     ),
     "backward_transfer": Metric(
@@ -135,7 +135,7 @@ METRICS: dict[str, Metric] = {
         source="Lopez-Paz & Ranzato 2017",
         arxiv="1706.08840",
         higher_is_better=True,
-        needs=_ends,
+        needs=_diagonal_and_last_row_without_corner,
         least_experiences=2,
     ),
     "forgetting_last_row_included": Metric(
@@ -144,7 +144,7 @@ METRICS: dict[str, Metric] = {
         formula="mean over j < T-1 of max over l <= T-1 of R[l, j], minus R[T-1, j]; never negative",
         source="several published codes",
         higher_is_better=False,
-        needs=_last_row_before,
+        needs=_last_row_without_corner,
         least_experiences=2,
     ),
     "average_incremental_accuracy": Metric(
@@ -163,7 +163,7 @@ METRICS: dict[str, Metric] = {
         source="Carta et al. 2023",
         arxiv="2302.01766",
         higher_is_better=False,
-        needs=_ends,
+        needs=_diagonal_and_last_row_without_corner,
         least_experiences=2,
     ),
     "relative_forgetting": Metric(
@@ -173,7 +173,7 @@ METRICS: dict[str, Metric] = {
         source="after Chaudhry et al. 2018",
         arxiv="1801.10112",
         higher_is_better=False,
-        needs=_last_row_before,
+        needs=_last_row_without_corner,
         least_experiences=2,
     ),
     "stability": Metric(
@@ -183,7 +183,7 @@ METRICS: dict[str, Metric] = {
         source="Sarfraz et al. 2022",
         arxiv="2206.04016",
         higher_is_better=True,
-        needs=_last_row_before,
+        needs=_last_row_without_corner,
         least_experiences=2,
     ),
     "stability_plasticity": Metric(

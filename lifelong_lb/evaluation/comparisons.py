@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lifelong_lb.config import unknown_name
-from lifelong_lb.evaluation.paired_tests import DRAWN, MOST_EXACT, TESTS
+from lifelong_lb.evaluation.paired_tests import MAX_EXACT_PAIRS, SIGN_DRAWS, TESTS
 from lifelong_lb.evaluation.statistics import smallest_p, spread
 
-RESAMPLES = 2_000
+BOOTSTRAP_SAMPLES = 2_000
 """Bootstrap samples behind an interval."""
 DIGITS = 12
 """Decimals that count: values equal but for rounding are equal."""
@@ -79,23 +79,23 @@ def compare(
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.ndim != 1 or first.shape != second.shape:
         raise ValueError(f"both need one value a seed, in the same order; got {first.shape} and {second.shape}")
-    kept = ~(np.isnan(first) | np.isnan(second))
-    first, second = first[kept].round(DIGITS), second[kept].round(DIGITS)
-    d = (first - second).round(DIGITS)
-    s = spread(d.tolist())
-    boot = bootstrap_interval(d, generator or np.random.default_rng(0))
+    both_known = ~(np.isnan(first) | np.isnan(second))
+    first, second = first[both_known].round(DIGITS), second[both_known].round(DIGITS)
+    differences = (first - second).round(DIGITS)
+    summary = spread(differences.tolist())
+    low, high = bootstrap_interval(differences, generator or np.random.default_rng(0))
     return Comparison(
-        pairs=len(d),
-        difference=s.mean,
-        std=s.std,
-        low=s.low,
-        high=s.high,
-        bootstrap_low=boot[0],
-        bootstrap_high=boot[1],
-        larger=int((d > 0).sum()),
-        equal=int((d == 0).sum()),
-        p=TESTS[test].function(d, generator),
-        cohen_dz=s.mean / s.std if s.std > 10**-DIGITS else float("nan"),
+        pairs=len(differences),
+        difference=summary.mean,
+        std=summary.std,
+        low=summary.low,
+        high=summary.high,
+        bootstrap_low=low,
+        bootstrap_high=high,
+        larger=int((differences > 0).sum()),
+        equal=int((differences == 0).sum()),
+        p=TESTS[test].function(differences, generator),
+        cohen_dz=summary.mean / summary.std if summary.std > 10**-DIGITS else float("nan"),
         cliff_delta=cliff_delta(first, second),
     )
 
@@ -105,7 +105,7 @@ def bootstrap_interval(values: ArrayLike, generator: np.random.Generator) -> tup
 
     Args:
         values: ``(n,)`` numbers.
-        generator: draws the :data:`RESAMPLES` samples, with replacement.
+        generator: draws the :data:`BOOTSTRAP_SAMPLES` samples, with replacement.
 
     Returns:
         Its two ends; NaN for fewer than two values.
@@ -113,7 +113,7 @@ def bootstrap_interval(values: ArrayLike, generator: np.random.Generator) -> tup
     data = np.asarray(values, dtype=np.float64)
     if len(data) < 2:
         return float("nan"), float("nan")
-    means = data[generator.integers(len(data), size=(RESAMPLES, len(data)))].mean(axis=1)
+    means = data[generator.integers(len(data), size=(BOOTSTRAP_SAMPLES, len(data)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
@@ -192,13 +192,13 @@ def comparisons_verdict(pairs: int, comparisons: int, level: float = 0.05) -> st
     """
     if pairs < 2:
         return "One seed shows no spread: no difference can be told from chance."
-    reachable = smallest_p(pairs) if pairs <= MOST_EXACT else 1 / (DRAWN + 1)
+    reachable = smallest_p(pairs) if pairs <= MAX_EXACT_PAIRS else 1 / (SIGN_DRAWS + 1)
     best = min(1.0, comparisons * reachable)
-    of = f"{comparisons} comparisons" if comparisons > 1 else "one comparison"
+    family = f"{comparisons} comparisons" if comparisons > 1 else "one comparison"
     if best > level:
         return (
-            f"With {pairs} seeds and {of} no corrected p-value can fall below {best:.3g}, whatever the differences: "
-            f"nothing here can be called significant at {level:g}. "
+            f"With {pairs} seeds and {family} no corrected p-value can fall below {best:.3g}, whatever the "
+            f"differences: nothing here can be called significant at {level:g}. "
             f"That takes at least {seeds_needed(comparisons, level)} seeds."
         )
-    return f"With {pairs} seeds and {of} a corrected p-value can be as small as {best:.2g}."
+    return f"With {pairs} seeds and {family} a corrected p-value can be as small as {best:.2g}."

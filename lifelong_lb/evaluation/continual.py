@@ -198,15 +198,15 @@ class _Gap:
 
 def _gaps(C: ContinualAccuracy) -> list[_Gap]:
     """All pairs of an experience that is learnt and an earlier one; none where something was not measured within."""
-    if C.unmeasured_within:
+    if C.measured_only_at_end:
         return []
-    found = []
+    gaps = []
     for i in range(1, C.experiences):
         start, end = C.boundaries[i - 1], C.boundaries[i]
         rows = (C.iterations >= start) & (C.iterations <= end)
         time = (C.iterations[rows] - start) / (end - start)
-        found += [_Gap(time, C.accuracy[rows, j]) for j in range(i)]
-    return found
+        gaps += [_Gap(time, C.accuracy[rows, j]) for j in range(i)]
+    return gaps
 
 
 def _largest_drop(values: Array, window: int) -> float:

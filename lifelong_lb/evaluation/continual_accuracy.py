@@ -70,17 +70,17 @@ class ContinualAccuracy:
         Raises:
             ValueError: when an experience has no measurement, or an index lies outside 0..T-1.
         """
-        found = np.array(rows if isinstance(rows, np.ndarray) else list(rows), dtype=np.float64).reshape(-1, 4)
-        if not np.isfinite(found[:, :3]).all():
+        table = np.array(rows if isinstance(rows, np.ndarray) else list(rows), dtype=np.float64).reshape(-1, 4)
+        if not np.isfinite(table[:, :3]).all():
             raise ValueError("iterations and experiences are whole numbers")
-        iteration, learnt, evaluated = found[:, :3].astype(np.int64).T
-        for i, j in found[(np.minimum(learnt, evaluated) < 0) | (np.maximum(learnt, evaluated) >= experiences), 1:3]:
+        iteration, learnt, evaluated = table[:, :3].astype(np.int64).T
+        for i, j in table[(np.minimum(learnt, evaluated) < 0) | (np.maximum(learnt, evaluated) >= experiences), 1:3]:
             raise ValueError(f"indices must lie in 0..{experiences - 1}; got ({i:g}, {j:g})")
         ends = np.full(experiences, -1)
         np.maximum.at(ends, learnt, iteration)
-        iterations, places = np.unique(iteration, return_inverse=True)
+        iterations, row_of = np.unique(iteration, return_inverse=True)
         accuracy = np.full((len(iterations), experiences), np.nan)
-        accuracy[places, evaluated] = found[:, 3]
+        accuracy[row_of, evaluated] = table[:, 3]
         return cls(iterations, accuracy, ends)
 
     @property
@@ -94,7 +94,7 @@ class ContinualAccuracy:
         return np.searchsorted(self.boundaries, self.iterations)
 
     @property
-    def unmeasured_within(self) -> list[int]:
+    def measured_only_at_end(self) -> list[int]:
         """Experiences, from the second on, that were measured at their end only."""
         counts = np.bincount(self.learning, minlength=self.experiences)
         return [i for i in range(1, self.experiences) if counts[i] < 2]

@@ -25,11 +25,11 @@ class ContinualMetric(Described):
 
     Attributes:
         function: accuracies to number.
-        within: whether it needs measurements within experiences, not only at their ends.
+        within_experiences: whether it needs measurements within experiences, not only at their ends.
     """
 
     function: Callable[[ContinualAccuracy], float]
-    within: bool = False
+    within_experiences: bool = False
 
 
 CONTINUAL_METRICS: dict[str, ContinualMetric] = {
@@ -83,7 +83,7 @@ CONTINUAL_METRICS: dict[str, ContinualMetric] = {
         arxiv="2205.13452",
         higher_is_better=False,
         least_experiences=2,
-        within=True,
+        within_experiences=True,
     ),
     "stability_gap_area": ContinualMetric(
         function=stability_gap_area,
@@ -93,7 +93,7 @@ CONTINUAL_METRICS: dict[str, ContinualMetric] = {
         arxiv="2205.13452",
         higher_is_better=False,
         least_experiences=2,
-        within=True,
+        within_experiences=True,
     ),
     "stability_gap_recovery": ContinualMetric(
         function=stability_gap_recovery,
@@ -103,7 +103,7 @@ CONTINUAL_METRICS: dict[str, ContinualMetric] = {
         arxiv="2205.13452",
         higher_is_better=False,
         least_experiences=2,
-        within=True,
+        within_experiences=True,
     ),
 }
 """Metrics of accuracies measured during training, by name. A[n, j] is the accuracy on experience j at measurement n,
@@ -134,9 +134,9 @@ def explain_continual(name: str, C: ContinualAccuracy) -> str:
         return f"{metric.title} needs at least {metric.least_experiences} experiences; there is {C.experiences}"
     if not np.isnan(metric.function(C)):
         return ""
-    bare = C.unmeasured_within
-    if metric.within and bare:
-        return f"{metric.title} needs a measurement within experience {bare[0]}, before its end; there is none"
+    unmeasured = C.measured_only_at_end
+    if metric.within_experiences and unmeasured:
+        return f"{metric.title} needs a measurement within experience {unmeasured[0]}, before its end; there is none"
     seen = np.arange(C.experiences) <= C.learning[:, None]
     n, j = map(int, np.argwhere(seen & np.isnan(C.accuracy))[0])
     return f"{metric.title} needs the accuracy on experience {j} at iteration {C.iterations[n]}, not evaluated"

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from lifelong_lb.evaluation.resampling import Array, linear_coefficients, rank_coefficients
 
-FEWEST_CLUSTERS = 6
+MIN_CLUSTERS = 6
 """Clusters below which a bootstrap says nothing worth printing."""
-DRAWS = 2000
+BOOTSTRAP_SAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Correlation:
         pairs: number of entries where both numbers are known.
         clusters: number of clusters that these come from.
         value: the coefficient, in [-1, 1]; NaN where a number does not vary.
-        low: lower end of the interval; NaN for fewer than :data:`FEWEST_CLUSTERS` clusters.
+        low: lower end of the interval; NaN for fewer than :data:`MIN_CLUSTERS` clusters.
         high: its upper end.
     """
 
@@ -100,34 +100,34 @@ def _correlation(
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     known = np.isfinite(a) & np.isfinite(b)
     a, b = a[known], b[known]
-    cluster = _numbered([each for each, k in zip(clusters, known, strict=True) if k])
-    stratum = _numbered([each for each, k in zip(strata or [0] * len(known), known, strict=True) if k])
-    number, count = len(a), int(cluster.max(initial=-1)) + 1
-    if number < 2:
-        return Correlation(number, count, np.nan, np.nan, np.nan)
+    cluster = _codes([each for each, k in zip(clusters, known, strict=True) if k])
+    stratum = _codes([each for each, k in zip(strata or [0] * len(known), known, strict=True) if k])
+    n, count = len(a), int(cluster.max(initial=-1)) + 1
+    if n < 2:
+        return Correlation(n, count, np.nan, np.nan, np.nan)
     coefficients = partial(
         rank_coefficients if ranked else linear_coefficients, a=a, b=b, cluster=cluster, stratum=stratum
     )
     value = float(coefficients(np.ones((1, count)))[0])
-    if count < FEWEST_CLUSTERS:
-        return Correlation(number, count, value, np.nan, np.nan)
-    found = coefficients(_usual_draws(count) if generator is None else _draws(count, generator))
-    found = found[~np.isnan(found)]
-    low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (np.nan, np.nan)
-    return Correlation(number, count, value, float(low), float(high))
+    if count < MIN_CLUSTERS:
+        return Correlation(n, count, value, np.nan, np.nan)
+    resampled = coefficients(_default_weights(count) if generator is None else _weights(count, generator))
+    resampled = resampled[~np.isnan(resampled)]
+    low, high = np.quantile(resampled, [0.025, 0.975]) if len(resampled) else (np.nan, np.nan)
+    return Correlation(n, count, value, float(low), float(high))
 
 
-def _draws(count: int, generator: np.random.Generator) -> Array:
+def _weights(count: int, generator: np.random.Generator) -> Array:
     """How often each cluster is in each sample."""
-    return generator.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(np.float64)
+    return generator.multinomial(count, np.full(count, 1 / count), size=BOOTSTRAP_SAMPLES).astype(np.float64)
 
 
 @lru_cache(maxsize=4)
-def _usual_draws(count: int) -> Array:
+def _default_weights(count: int) -> Array:
     """The same for all correlations over so many clusters; drawing takes as long as what is made of it."""
-    return _draws(count, np.random.default_rng(0))
+    return _weights(count, np.random.default_rng(0))
 
 
-def _numbered(names: Sequence[Hashable]) -> NDArray[np.int64]:
-    places = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    return np.array([places[name] for name in names], dtype=np.int64)
+def _codes(labels: Sequence[Hashable]) -> NDArray[np.int64]:
+    code_of = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    return np.array([code_of[label] for label in labels], dtype=np.int64)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-MOST_EXACT = 20
+MAX_EXACT_PAIRS = 20
 """Largest number of pairs whose sign flips are all tried; beyond it, as many are drawn at random."""
-DRAWN = 2**15
+SIGN_DRAWS = 2**15
 """Choices of signs that are drawn then."""
 
 
@@ -38,10 +38,10 @@ def sign_flip_p(differences: ArrayLike, generator: np.random.Generator | None = 
 
     Args:
         differences: ``(n,)`` numbers.
-        generator: draws signs where n > :data:`MOST_EXACT`; None for one of its own.
+        generator: draws signs where n > :data:`MAX_EXACT_PAIRS`; None for one of its own.
 
     Returns:
-        A fraction, at least 2 / 2^n, beyond :data:`MOST_EXACT` pairs 1 / (:data:`DRAWN` + 1); NaN for n = 0.
+        A fraction, at least 2 / 2^n, beyond :data:`MAX_EXACT_PAIRS` pairs 1 / (:data:`SIGN_DRAWS` + 1); NaN for n = 0.
 
     Example:
         >>> sign_flip_p([0.1, 0.2, 0.3]), sign_flip_p([0.1, 0.2, -0.3])
@@ -51,9 +51,9 @@ def sign_flip_p(differences: ArrayLike, generator: np.random.Generator | None = 
     if not len(d):
         return float("nan")
     observed, slack = abs(d.sum()), 1e-12 * np.abs(d).sum()
-    if len(d) > MOST_EXACT:
+    if len(d) > MAX_EXACT_PAIRS:
         draw = generator or np.random.default_rng(0)
-        signs = draw.choice([-1.0, 1.0], size=(DRAWN, len(d)))
+        signs = draw.choice([-1.0, 1.0], size=(SIGN_DRAWS, len(d)))
         extreme = (np.abs(signs @ d) >= observed - slack).sum()
         return float((extreme + 1) / (len(signs) + 1))
     sums = np.zeros(1)
@@ -70,7 +70,7 @@ def signed_rank_p(differences: ArrayLike, generator: np.random.Generator | None 
 
     Args:
         differences: ``(n,)`` numbers.
-        generator: draws signs where more than :data:`MOST_EXACT` differ from 0; None for one of its own.
+        generator: draws signs where more than :data:`MAX_EXACT_PAIRS` differ from 0; None for one of its own.
 
     Returns:
         A fraction, 1 where all differences are 0; NaN for n = 0.
@@ -94,7 +94,7 @@ TESTS = {
     "sign-flip": PairedTest(
         "sign-flip test",
         "two-sided sign-flip test: share of the 2^n choices of signs of the differences whose mean is at least as far "
-        f"from 0; for more than {MOST_EXACT} seeds of {DRAWN:,} choices drawn at random",
+        f"from 0; for more than {MAX_EXACT_PAIRS} seeds of {SIGN_DRAWS:,} choices drawn at random",
         "Fisher 1935",
         sign_flip_p,
     ),
@@ -102,7 +102,7 @@ TESTS = {
         "Wilcoxon's signed-rank test",
         "two-sided signed-rank test: differences other than 0 are ranked by size, equal sizes sharing their mean rank; "
         "share of the 2^n choices of signs of the ranks whose sum is at least as far from 0; for more than "
-        f"{MOST_EXACT} such differences of {DRAWN:,} choices drawn at random",
+        f"{MAX_EXACT_PAIRS} such differences of {SIGN_DRAWS:,} choices drawn at random",
         "Wilcoxon 1945",
         signed_rank_p,
     ),

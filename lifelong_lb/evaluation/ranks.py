@@ -103,8 +103,8 @@ def _range_quantile(rules: int, level: float) -> float:
     low, high = 0.0, 20.0
     for _ in range(60):
         q = (low + high) / 2
-        reached = density @ (ndtr(z) - ndtr(z - q)) ** (rules - 1) >= 1 - level
-        low, high = (low, q) if reached else (q, high)
+        enough = density @ (ndtr(z) - ndtr(z - q)) ** (rules - 1) >= 1 - level
+        low, high = (low, q) if enough else (q, high)
     return high
 
 
@@ -124,12 +124,12 @@ def cliques(ranks: ArrayLike, difference: float) -> list[tuple[int, ...]]:
     """
     values = np.asarray(ranks, dtype=np.float64)
     order = np.argsort(values, kind="stable")
-    found: list[tuple[int, ...]] = []
-    reached = 0
+    groups: list[tuple[int, ...]] = []
+    covered = 0
     for start in range(len(order)):
         inside = values[order] - values[order[start]] <= difference
         end = start + int(inside[start:].sum())
-        if end - start > 1 and end > reached:
-            found.append(tuple(int(i) for i in order[start:end]))
-            reached = end
-    return found
+        if end - start > 1 and end > covered:
+            groups.append(tuple(int(i) for i in order[start:end]))
+            covered = end
+    return groups

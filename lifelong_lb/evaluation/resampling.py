@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-_LOST = 1e-8
+_CANCELLATION = 1e-8
 """Share of a sum of squares below which a variance taken as a difference of sums has lost half of its digits."""
 
 
@@ -39,7 +39,7 @@ def rank_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum: I
         products = np.concatenate([p @ q.T for p, q in ((u, v), (u, u), (v, v))], axis=1)
         sums += ((W @ products).reshape(-1, 3, C) @ (W * W[:, c, None])[:, :, None])[:, :, 0]
     squares = ((W @ _counts(cluster, stratum, C)) ** 3).sum(axis=1) / 4
-    return _quotients(sums.T - squares, np.stack([squares, squares]), 1e-12)
+    return _ratios(sums.T - squares, np.stack([squares, squares]), 1e-12)
 
 
 def linear_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum: Indices) -> Array:
@@ -62,44 +62,44 @@ def linear_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum:
     first, second = (W @ _counts(cluster, stratum, C, z) for z in (u, v))
     pairs = ((u, v, first, second), (u, u, first, first), (v, v, second, second))
     raw = [W @ np.bincount(cluster, p * q, C) for p, q, _, _ in pairs]
-    taken_off = [(p * q / np.where(n > 0, n, 1.0)).sum(axis=1) for _, _, p, q in pairs]
-    sums = np.stack(raw) - np.stack(taken_off)
-    unsure = (sums[1:] <= _LOST * np.stack(raw[1:])).any(axis=0)
-    found = _quotients(sums, np.stack(raw[1:]), _LOST)
-    if unsure.any():
-        found[unsure] = _entry_by_entry(W[unsure][:, cluster], a, b, stratum)
-    return found
+    mean_terms = [(p * q / np.where(n > 0, n, 1.0)).sum(axis=1) for _, _, p, q in pairs]
+    sums = np.stack(raw) - np.stack(mean_terms)
+    cancelled = (sums[1:] <= _CANCELLATION * np.stack(raw[1:])).any(axis=0)
+    coefficients = _ratios(sums, np.stack(raw[1:]), _CANCELLATION)
+    if cancelled.any():
+        coefficients[cancelled] = _centred_per_sample(W[cancelled][:, cluster], a, b, stratum)
+    return coefficients
 
 
-def _entry_by_entry(weights: Array, a: Array, b: Array, stratum: Indices) -> Array:
+def _centred_per_sample(weights: Array, a: Array, b: Array, stratum: Indices) -> Array:
     """Pearson's coefficients with each sample's own means taken off each entry; weights are ``(D, N)``."""
     one_hot = np.eye(int(stratum.max()) + 1)[stratum]
     totals = weights @ one_hot
     u, v = (z - (weights * z) @ one_hot / np.where(totals > 0, totals, 1.0) @ one_hot.T for z in (a, b))
     sums = np.stack([(weights * p * q).sum(axis=1) for p, q in ((u, v), (u, u), (v, v))])
-    return _quotients(sums, np.stack([(weights * z**2).sum(axis=1) for z in (a, b)]), 1e-24)
+    return _ratios(sums, np.stack([(weights * z**2).sum(axis=1) for z in (a, b)]), 1e-24)
 
 
 def _below(z: Array, cluster: Indices, stratum: Indices, C: int) -> Array:
     """Entries of each cluster smaller than each entry of its stratum, and half of the equal ones, ``(C, N)``."""
     code = np.unique(z, return_inverse=True)[1].reshape(-1)
-    places = np.unique(stratum * (int(code.max()) + 1) + code, return_inverse=True)[1].reshape(-1)
-    counts = _counts(cluster, places, C)
+    levels = np.unique(stratum * (int(code.max()) + 1) + code, return_inverse=True)[1].reshape(-1)
+    counts = _counts(cluster, levels, C)
     in_strata = _counts(cluster, stratum, C)
     before = np.cumsum(in_strata, axis=1) - in_strata
-    found: Array = (np.cumsum(counts, axis=1) - counts / 2)[:, places] - before[:, stratum]
-    return found
+    smaller: Array = (np.cumsum(counts, axis=1) - counts / 2)[:, levels] - before[:, stratum]
+    return smaller
 
 
-def _counts(cluster: Indices, place: Indices, C: int, weights: Array | None = None) -> Array:
-    """Entries of each cluster at each place, or the sums of their weights, ``(C, places)``."""
-    P = int(place.max()) + 1
-    return np.bincount(cluster * P + place, weights, C * P).reshape(C, P).astype(np.float64)
+def _counts(cluster: Indices, group: Indices, C: int, weights: Array | None = None) -> Array:
+    """Entries of each cluster at each level, or the sums of their weights, ``(C, levels)``."""
+    P = int(group.max()) + 1
+    return np.bincount(cluster * P + group, weights, C * P).reshape(C, P).astype(np.float64)
 
 
-def _quotients(sums: Array, sizes: Array, least: float) -> Array:
+def _ratios(sums: Array, sizes: Array, threshold: float) -> Array:
     """Covariances over the roots of both variances; NaN where one is no more than a share of its size, or rounding."""
     covariance, *variances = sums
-    varies = (sums[1:] > least * sizes).all(axis=0)
+    varies = (sums[1:] > threshold * sizes).all(axis=0)
     norms = np.prod([np.sqrt(np.where(varies, variance, 1.0)) for variance in variances], axis=0)
     return np.where(varies, np.clip(covariance / norms, -1, 1), np.nan)
