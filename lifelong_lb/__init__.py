@@ -1,6 +1,6 @@
 """lifelong_lb: compare optimizers across continual-learning task sequences.
 
-The public names are loaded when they are first used: importing the package costs neither torch nor pandas.
+Public names are loaded on first use: importing the package does not import torch or pandas.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Evaluation: the accuracy matrix, the metrics read from it, and statistics over seeds. Never torch."""
+"""Evaluation: the accuracy matrix, its metrics, and statistics over seeds (no torch)."""
 
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
 from lifelong_lb.evaluation.bootstrap import bootstrap_intervals

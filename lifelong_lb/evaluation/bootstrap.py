@@ -1,4 +1,4 @@
-"""Bootstrap intervals of many means at once."""
+"""Bootstrap intervals of many means, computed together."""
 
 from functools import lru_cache
 
@@ -11,15 +11,15 @@ Array = NDArray[np.float64]
 
 
 def bootstrap_intervals(values: ArrayLike) -> Array:
-    """The 95 % percentile bootstrap intervals of means (Efron 1979), each from a generator of its own.
+    """Compute 95 % percentile bootstrap intervals of column means (Efron 1979).
 
     Args:
-        values: ``(n, M)``, a row a seed, a column a metric; NaN for none.
+        values: ``(n, M)``, one row per seed, one column per metric; NaN for missing values.
 
     Returns:
-        ``(2, M)``: lower and upper ends, those of :func:`~lifelong_lb.evaluation.bootstrap_interval` for the known
-        values of each column and a generator seeded with 0; NaN for fewer than two of them. Too narrow for a handful of
-        seeds.
+        ``(2, M)``: lower and upper ends. Each column equals :func:`~lifelong_lb.evaluation.bootstrap_interval` of its
+        non-missing values with a generator seeded with 0; NaN for fewer than two values. With few seeds the intervals
+        are too narrow.
 
     Example:
         >>> bootstrap_intervals([[0.1, 1.0], [0.2, float("nan")], [0.3, float("nan")]]).round(3)
@@ -38,7 +38,7 @@ def bootstrap_intervals(values: ArrayLike) -> Array:
 
 @lru_cache
 def _counts(n: int) -> Array:
-    """How often each of n values is in each sample, ``(samples, n)``."""
+    """Number of times each of n values occurs in each bootstrap sample, ``(samples, n)``."""
     indices = np.random.default_rng(0).integers(n, size=(BOOTSTRAP_SAMPLES, n))
     counts = np.zeros((BOOTSTRAP_SAMPLES, n))
     np.add.at(counts, (np.arange(BOOTSTRAP_SAMPLES)[:, None], indices), 1)

@@ -1,4 +1,4 @@
-"""All that can be read from an accuracy matrix, by name: the names are columns of ``results.csv``."""
+"""Catalogue of the metrics of an accuracy matrix; names are columns of ``results.csv``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ Needs = Callable[[int], NDArray[np.bool_]]
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """What a table has to say of a metric.
+    """Description of a metric for tables.
 
     Attributes:
-        title: words for a heading.
-        formula: the definition in one line.
+        title: heading.
+        formula: one-line definition.
         source: authors and year.
-        arxiv: number of the paper; empty where there is none.
-        higher_is_better: direction.
-        least_experiences: smallest T for which it is defined.
+        arxiv: arXiv number of the paper; empty if there is none.
+        higher_is_better: whether larger values are better.
+        least_experiences: smallest T for which the metric is defined.
     """
 
     title: str
@@ -57,8 +57,8 @@ class Metric(Described):
     """A metric of the accuracy matrix.
 
     Attributes:
-        function: accuracy matrix to number.
-        needs: T to ``(T, T)`` booleans, the entries without which it is undefined.
+        function: maps an accuracy matrix to a number.
+        needs: maps T to a ``(T, T)`` boolean mask of the required entries; the metric is undefined if one is missing.
     """
 
     function: Callable[[Matrix], float]
@@ -197,7 +197,7 @@ METRICS: dict[str, Metric] = {
         least_experiences=2,
     ),
 }
-"""Metrics that need nothing but the matrix, by name."""
+"""Metrics of the matrix alone, by name."""
 
 REFERENCED: dict[str, Metric] = {
     "forward_transfer": Metric(
@@ -220,8 +220,8 @@ REFERENCED: dict[str, Metric] = {
         needs=_diagonal,
     ),
 }
-"""What there is to say of metrics that need a reference beside the matrix. Their ``function`` takes a reference of
-zeros: it is defined where the metric is."""
+"""Metrics that need a reference in addition to the matrix, by name. Their ``function`` uses a reference of zeros; it is
+defined if and only if the metric is."""
 
 
 ADDED_METRICS: dict[str, Metric] = {}

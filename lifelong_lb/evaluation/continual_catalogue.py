@@ -1,4 +1,7 @@
-"""All that can be read from accuracies measured during training, by name: the names are columns of ``results.csv``."""
+"""Catalogue of the metrics of accuracies measured during training.
+
+Names are columns of ``results.csv``.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +24,11 @@ from lifelong_lb.evaluation.continual_accuracy import ContinualAccuracy
 
 @dataclass(frozen=True, kw_only=True)
 class ContinualMetric(Described):
-    """A metric of accuracies measured during training, with all that a table has to say of it.
+    """A metric of accuracies measured during training.
 
     Attributes:
-        function: accuracies to number.
-        within_experiences: whether it needs measurements within experiences, not only at their ends.
+        function: maps accuracies to a number.
+        within_experiences: whether the metric needs measurements within experiences, not only at their ends.
     """
 
     function: Callable[[ContinualAccuracy], float]
@@ -107,18 +110,18 @@ CONTINUAL_METRICS: dict[str, ContinualMetric] = {
     ),
 }
 """Metrics of accuracies measured during training, by name. A[n, j] is the accuracy on experience j at measurement n,
-k(n) the experience that was being learnt."""
+k(n) the experience being learnt."""
 
 
 def explain_continual(name: str, C: ContinualAccuracy) -> str:
-    """Why a metric of accuracies measured during training is undefined (NaN).
+    """Explain why a metric of accuracies measured during training is undefined (NaN).
 
     Args:
         name: a key of :data:`CONTINUAL_METRICS`.
         C: accuracies measured during training.
 
     Returns:
-        One sentence; empty when the metric is defined.
+        One sentence; empty if the metric is defined.
 
     Raises:
         ValueError: for an unknown name.
@@ -136,7 +139,7 @@ def explain_continual(name: str, C: ContinualAccuracy) -> str:
         return ""
     unmeasured = C.measured_only_at_end
     if metric.within_experiences and unmeasured:
-        return f"{metric.title} needs a measurement within experience {unmeasured[0]}, before its end; there is none"
+        return f"{metric.title} needs a measurement during experience {unmeasured[0]}, not only at its end"
     seen = np.arange(C.experiences) <= C.learning[:, None]
     n, j = map(int, np.argwhere(seen & np.isnan(C.accuracy))[0])
     return f"{metric.title} needs the accuracy on experience {j} at iteration {C.iterations[n]}, not evaluated"

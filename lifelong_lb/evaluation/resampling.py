@@ -1,8 +1,8 @@
-"""Correlations of many bootstrap samples at once, from sums over clusters.
+"""Correlation coefficients of many bootstrap samples, computed from sums over clusters.
 
-A sample draws whole clusters, so that its entries need not be looked at: what they add up to is known from sums within
-each cluster and from how often each cluster was drawn. W, ``(D, C)``, is how often each of D samples has each of C
-clusters.
+A bootstrap sample consists of whole clusters. Its sums therefore follow from the sums within each cluster and the
+number of times each cluster was drawn, without visiting single entries. W[d, c], shape ``(D, C)``, is the number of
+times that sample d contains cluster c.
 """
 
 import numpy as np
@@ -11,25 +11,25 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 _CANCELLATION = 1e-8
-"""Share of a sum of squares below which a variance taken as a difference of sums has lost half of its digits."""
+"""Relative size below which a variance computed as a difference of sums has lost half of its digits."""
 
 
 def rank_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum: Indices) -> Array:
-    """Spearman's coefficients, entries ranked within their stratum and sample.
+    """Spearman's coefficients, with entries ranked within stratum and sample.
 
-    The rank of entry i, less 1/2, is the number of smaller entries of the sample, and half of the equal ones, itself
-    among them: the sum over clusters c of W_c below[c, i]. Its mean over the n entries of a stratum is n / 2. Ranks are
-    multiples of 1/2, so that these sums are exact.
+    The rank of entry i minus 1/2 equals the number of smaller entries of the sample plus half the number of equal ones,
+    i included: the sum over clusters c of W_c below[c, i]. Its mean over the n entries of a stratum is n / 2. Ranks are
+    multiples of 1/2, so these sums are exact.
 
     Args:
-        W: ``(D, C)``.
+        W: ``(D, C)``, cluster counts of each sample.
         a: ``(N,)`` numbers.
         b: ``(N,)`` numbers.
-        cluster: ``(N,)``, which of the C clusters each entry belongs to.
-        stratum: ``(N,)``, numbered from 0.
+        cluster: ``(N,)``, cluster of each entry, 0..C-1.
+        stratum: ``(N,)``, stratum of each entry, numbered from 0.
 
     Returns:
-        ``(D,)``; NaN where a number does not vary within strata.
+        ``(D,)``; NaN if a or b is constant within strata.
     """
     C = W.shape[1]
     below = [_below(z, cluster, stratum, C) for z in (a, b)]
@@ -43,17 +43,17 @@ def rank_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum: I
 
 
 def linear_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum: Indices) -> Array:
-    """Pearson's coefficients, means of strata taken off within each sample.
+    """Pearson's coefficients, centred within stratum and sample.
 
     Args:
-        W: ``(D, C)``.
+        W: ``(D, C)``, cluster counts of each sample.
         a: ``(N,)`` numbers.
         b: ``(N,)`` numbers.
-        cluster: ``(N,)``, which of the C clusters each entry belongs to.
-        stratum: ``(N,)``, numbered from 0.
+        cluster: ``(N,)``, cluster of each entry, 0..C-1.
+        stratum: ``(N,)``, stratum of each entry, numbered from 0.
 
     Returns:
-        ``(D,)``; NaN where a number does not vary within strata.
+        ``(D,)``; NaN if a or b is constant within strata.
     """
     C, S = W.shape[1], int(stratum.max()) + 1
     sizes = np.bincount(stratum, minlength=S)
@@ -72,7 +72,7 @@ def linear_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum:
 
 
 def _centred_per_sample(weights: Array, a: Array, b: Array, stratum: Indices) -> Array:
-    """Pearson's coefficients with each sample's own means taken off each entry; weights are ``(D, N)``."""
+    """Pearson's coefficients, each entry centred by its sample's means; weights are ``(D, N)``."""
     one_hot = np.eye(int(stratum.max()) + 1)[stratum]
     totals = weights @ one_hot
     u, v = (z - (weights * z) @ one_hot / np.where(totals > 0, totals, 1.0) @ one_hot.T for z in (a, b))
@@ -81,7 +81,11 @@ def _centred_per_sample(weights: Array, a: Array, b: Array, stratum: Indices) ->
 
 
 def _below(z: Array, cluster: Indices, stratum: Indices, C: int) -> Array:
-    """Entries of each cluster smaller than each entry of its stratum, and half of the equal ones, ``(C, N)``."""
+    """Count, per cluster c and entry i, smaller entries of i's stratum; equal ones count 1/2.
+
+    Returns:
+        ``(C, N)``.
+    """
     code = np.unique(z, return_inverse=True)[1].reshape(-1)
     levels = np.unique(stratum * (int(code.max()) + 1) + code, return_inverse=True)[1].reshape(-1)
     counts = _counts(cluster, levels, C)
@@ -92,13 +96,13 @@ def _below(z: Array, cluster: Indices, stratum: Indices, C: int) -> Array:
 
 
 def _counts(cluster: Indices, group: Indices, C: int, weights: Array | None = None) -> Array:
-    """Entries of each cluster at each level, or the sums of their weights, ``(C, levels)``."""
+    """Number of entries (or sum of their weights) per cluster and group, ``(C, groups)``."""
     P = int(group.max()) + 1
     return np.bincount(cluster * P + group, weights, C * P).reshape(C, P).astype(np.float64)
 
 
 def _ratios(sums: Array, sizes: Array, threshold: float) -> Array:
-    """Covariances over the roots of both variances; NaN where one is no more than a share of its size, or rounding."""
+    """Covariance / sqrt(product of variances); NaN if a variance is <= threshold * sizes."""
     covariance, *variances = sums
     varies = (sums[1:] > threshold * sizes).all(axis=0)
     norms = np.prod([np.sqrt(np.where(varies, variance, 1.0)) for variance in variances], axis=0)

@@ -1,4 +1,4 @@
-"""What a handful of seeds can say: mean, deviation, interval, and whether they can decide anything."""
+"""Statistics over seeds: mean, deviation, interval, and smallest reachable p-value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Spread:
-    """A metric over seeds.
+    """Summary of a metric over seeds.
 
     Attributes:
         seeds: n, the number of values that are not NaN.
-        mean: their mean; NaN for none.
+        mean: their mean; NaN without values.
         std: their sample standard deviation (divisor n - 1); NaN for fewer than two.
         low: lower end of the 95 % confidence interval of the mean (Student's t, n - 1 degrees of freedom).
         high: its upper end.
@@ -30,7 +30,7 @@ def spread(values: Sequence[float]) -> Spread:
     """Summarise a metric over seeds.
 
     Args:
-        values: one number a seed; NaN where a run has none.
+        values: one number per seed; NaN for a run without a value.
 
     Returns:
         Mean, standard deviation and 95 % interval.
@@ -53,14 +53,15 @@ def spread(values: Sequence[float]) -> Spread:
 
 @cache
 def _t_quantile(degrees: int) -> float:
-    """The 0.975 quantile of Student's t, without all of ``scipy.stats``, whose import takes longer than a table."""
+    """0.975 quantile of Student's t distribution."""
+    # scipy.stats has it, but takes long to import
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, 0.975))
 
 
 def smallest_p(seeds: int) -> float:
-    """Smallest two-sided p-value an exact paired sign-flip test can reach: 2 / 2^n.
+    """Smallest two-sided p-value of an exact paired sign-flip test, 2 / 2^n.
 
     Args:
         seeds: n >= 1, the number of pairs.
@@ -76,21 +77,21 @@ def smallest_p(seeds: int) -> float:
 
 
 def seeds_verdict(seeds: int) -> str:
-    """The honest sentence about a number of seeds.
+    """State the significance that a number of seeds can reach.
 
     Args:
-        seeds: seeds shared by the rules that are compared.
+        seeds: number of seeds shared by the compared rules.
 
     Returns:
         One sentence.
     """
     if seeds < 2:
-        return "One seed shows no spread: no difference between rows can be told from chance."
+        return "One seed shows no spread: differences between rows cannot be distinguished from chance."
     p = smallest_p(seeds)
     if p > 0.05:
         return (
             f"{seeds} seeds cannot decide: even if one rule wins on all of them, an exact paired test "
-            f"reaches p = {p:g} at best. Take at least 6 seeds before concluding anything."
+            f"reaches p = {p:g} at best. Use at least 6 seeds."
         )
     best = f"{seeds} seeds: an exact paired test can reach p = {p:.2g} at best, if one rule wins on all of them."
     most = int(0.05 / p)
