@@ -7,7 +7,7 @@ from the generator they are given alone, and call the model in eval mode, so tha
 from lifelong_lb.landscape.ball import Ball, loss_rise, m_sharpness
 from lifelong_lb.landscape.hessian import hessian_eigenvalues, hessian_trace
 from lifelong_lb.landscape.images import fixed_images
-from lifelong_lb.landscape.measure import Measured, Place, can_be_joined, measure, measure_line
+from lifelong_lb.landscape.measure import LandscapeInputs, Measurement, can_interpolate, measure, measure_line
 from lifelong_lb.landscape.noise import noisy_accuracies
 from lifelong_lb.landscape.path import LinearPath, linear_path
 from lifelong_lb.landscape.surface import Batch, Loss, Surface
@@ -15,12 +15,12 @@ from lifelong_lb.landscape.surface import Batch, Loss, Surface
 __all__ = [
     "Ball",
     "Batch",
+    "LandscapeInputs",
     "LinearPath",
     "Loss",
-    "Measured",
-    "Place",
+    "Measurement",
     "Surface",
-    "can_be_joined",
+    "can_interpolate",
     "fixed_images",
     "hessian_eigenvalues",
     "hessian_trace",

@@ -88,25 +88,25 @@ def loss_rise(model: nn.Module, batches: Sequence[Batch], loss: Loss, ball: Ball
     surface = Surface(model, batches, loss)
     scales = ball.scales(surface.names, surface.weights)
     start, gradient = surface.loss_and_gradient(surface.weights)
-    away = [torch.zeros_like(w) for w in surface.weights]
-    heights = []
+    offset = [torch.zeros_like(w) for w in surface.weights]
+    losses = []
     for step in range(1, at_least_one("steps", steps) + 1):
-        upwards = torch._foreach_mul(gradient, scales)
-        norm = global_norm(upwards)
+        ascent = torch._foreach_mul(gradient, scales)
+        norm = global_norm(ascent)
         if norm == 0:
             break
         if not math.isfinite(norm):
             return math.nan
-        away = _projected(moved(away, upwards, ball.rho / norm), ball.rho)
-        point = torch._foreach_addcmul(surface.weights, away, scales)
+        offset = _projected(moved(offset, ascent, ball.rho / norm), ball.rho)
+        point = torch._foreach_addcmul(surface.weights, offset, scales)
         if step < steps:
-            height, gradient = surface.loss_and_gradient(point)
+            value, gradient = surface.loss_and_gradient(point)
         else:
-            height = surface.loss(point)
-        if not math.isfinite(height):
-            return height - start
-        heights.append(height)
-    return max(heights) - start if heights else 0.0
+            value = surface.loss(point)
+        if not math.isfinite(value):
+            return value - start
+        losses.append(value)
+    return max(losses) - start if losses else 0.0
 
 
 def m_sharpness(model: nn.Module, batches: Sequence[Batch], loss: Loss, ball: Ball, *, steps: int = 1) -> float:
@@ -136,6 +136,6 @@ def m_sharpness(model: nn.Module, batches: Sequence[Batch], loss: Loss, ball: Ba
     return sum(rises)
 
 
-def _projected(away: list[Tensor], radius: float) -> list[Tensor]:
-    norm = global_norm(away)
-    return list(torch._foreach_mul(away, radius / norm)) if norm > radius else away
+def _projected(offset: list[Tensor], radius: float) -> list[Tensor]:
+    norm = global_norm(offset)
+    return list(torch._foreach_mul(offset, radius / norm)) if norm > radius else offset

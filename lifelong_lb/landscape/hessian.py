@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lifelong_lb.landscape.surface import Batch, Loss, Surface
 from lifelong_lb.optim.checks import at_least_one, positive
 
-_MOST_RESTARTS = 200
+_MAX_RESTARTS = 200
 
 
 def hessian_eigenvalues(
@@ -48,25 +48,27 @@ def hessian_eigenvalues(
     size = sum(w.numel() for w in surface.weights)
     if at_least_one("k", k) >= size:
         raise ValueError(f"k must be below the number of trainable parameters, {size}; got {k}")
-    first = torch.randn(size, generator=generator, dtype=torch.float64, device=generator.device).cpu().numpy()
+    start = torch.randn(size, generator=generator, dtype=torch.float64, device=generator.device).cpu().numpy()
 
     def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _flat(surface.hessian_times(surface.weights, _like(vector, surface.weights)))
+        return _flatten(surface.hessian_vector_product(surface.weights, _unflatten(vector, surface.weights)))
 
-    found = np.full(k, np.nan)
-    image = product(first)
-    if not np.isfinite(image).all():
-        return found
-    if not image.any():
+    eigenvalues = np.full(k, np.nan)
+    curvature = product(start)
+    if not np.isfinite(curvature).all():
+        return eigenvalues
+    if not curvature.any():
         return np.zeros(k)  # a direction drawn at random that has no curvature: none has
     operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
-    most = positive("tolerance", tolerance)
+    relative_error = positive("tolerance", tolerance)
     try:
-        values = eigsh(operator, k, which="LA", v0=first, tol=most, maxiter=_MOST_RESTARTS, return_eigenvectors=False)
+        values = eigsh(
+            operator, k, which="LA", v0=start, tol=relative_error, maxiter=_MAX_RESTARTS, return_eigenvectors=False
+        )
     except ArpackNoConvergence as error:
         values = error.eigenvalues
-    found[: len(values)] = np.sort(values)[::-1]
-    return found
+    eigenvalues[: len(values)] = np.sort(values)[::-1]
+    return eigenvalues
 
 
 def hessian_trace(
@@ -95,22 +97,22 @@ def hessian_trace(
     estimates = []
     for _ in range(at_least_one("draws", draws)):
         signs = [_signs(w, generator) for w in surface.weights]
-        product = surface.hessian_times(surface.weights, signs)
+        product = surface.hessian_vector_product(surface.weights, signs)
         estimates.append(sum(float((v * h).sum()) for v, h in zip(signs, product, strict=True)))
     error = float(np.std(estimates, ddof=1) / draws**0.5) if draws > 1 else float("nan")
     return float(np.mean(estimates)), error
 
 
 def _signs(like: Tensor, generator: torch.Generator) -> Tensor:
-    coins = torch.randint(0, 2, like.shape, generator=generator, device=generator.device)
-    return (2 * coins - 1).to(like)
+    bits = torch.randint(0, 2, like.shape, generator=generator, device=generator.device)
+    return (2 * bits - 1).to(like)
 
 
-def _flat(tensors: Sequence[Tensor]) -> NDArray[np.float64]:
+def _flatten(tensors: Sequence[Tensor]) -> NDArray[np.float64]:
     flat: NDArray[np.float64] = torch.cat([t.detach().reshape(-1).double().cpu() for t in tensors]).numpy()
     return flat
 
 
-def _like(vector: NDArray[np.float64], tensors: Sequence[Tensor]) -> list[Tensor]:
+def _unflatten(vector: NDArray[np.float64], tensors: Sequence[Tensor]) -> list[Tensor]:
     parts = torch.split(torch.from_numpy(vector.reshape(-1)), [t.numel() for t in tensors])
     return [part.reshape(t.shape).to(t) for part, t in zip(parts, tensors, strict=True)]

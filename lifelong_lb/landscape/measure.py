@@ -15,12 +15,12 @@ from lifelong_lb.landscape.path import linear_path
 from lifelong_lb.landscape.surface import Batch, Surface
 from lifelong_lb.seeding import LANDSCAPE, derive
 
-AT_ONCE = 256
+BATCH_SIZE = 256
 """Images a forward pass, where the measure does not say otherwise."""
 NAN = float("nan")
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """One number.
 
     Attributes:
@@ -36,7 +36,7 @@ class Measured(NamedTuple):
     std: float = NAN
 
 
-class Place(NamedTuple):
+class LandscapeInputs(NamedTuple):
     """What is looked at.
 
     Attributes:
@@ -62,105 +62,112 @@ class Place(NamedTuple):
         return torch.Generator().manual_seed(derive(self.seed, LANDSCAPE))
 
 
-def measure(place: Place) -> list[Measured]:
+def measure(inputs: LandscapeInputs) -> list[Measurement]:
     """Everything but the line from the weights before.
 
     Args:
-        place: what is looked at.
+        inputs: what is looked at.
 
     Returns:
         Numbers, in the order of the settings' measures; the loss comes first.
     """
-    surface = Surface(place.model, place.train.split(AT_ONCE), cross_entropy)
-    rows = [Measured("loss", NAN, surface.loss(surface.weights))]
-    for name in place.settings.measures:
+    surface = Surface(inputs.model, inputs.train.split(BATCH_SIZE), cross_entropy)
+    rows = [Measurement("loss", NAN, surface.loss(surface.weights))]
+    for name in inputs.settings.measures:
         if name in MEASURES:
-            rows += MEASURES[name](place)
+            rows += MEASURES[name](inputs)
     return rows
 
 
-def measure_line(place: Place, before: Mapping[str, Tensor]) -> list[Measured]:
+def measure_line(inputs: LandscapeInputs, previous: Mapping[str, Tensor]) -> list[Measurement]:
     """The line from the weights before to the model's own.
 
     Args:
-        place: what is looked at.
-        before: ``state_dict`` of the weights before.
+        inputs: what is looked at.
+        previous: ``state_dict`` of the weights before.
 
     Returns:
         Loss and accuracy at each place, and the barriers.
     """
-    images, end = place.train.split(AT_ONCE), place.model.state_dict()
-    path = linear_path(place.model, before, end, images, cross_entropy, points=place.settings.points)
+    images, end = inputs.train.split(BATCH_SIZE), inputs.model.state_dict()
+    path = linear_path(inputs.model, previous, end, images, cross_entropy, points=inputs.settings.points)
     values = {"path_loss": path.loss, "path_accuracy": path.accuracy}
-    rows = [Measured(name, float(t), float(v)) for name, vs in values.items() for t, v in zip(path.t, vs, strict=True)]
+    rows = [
+        Measurement(name, float(t), float(v)) for name, vs in values.items() for t, v in zip(path.t, vs, strict=True)
+    ]
     barriers = {"barrier": path.barrier, "barrier_above_line": path.barrier_above_line}
-    return rows + [Measured(name, NAN, value) for name, value in barriers.items()]
+    return rows + [Measurement(name, NAN, value) for name, value in barriers.items()]
 
 
-def can_be_joined(before: Mapping[str, Tensor], model: nn.Module) -> bool:
+def can_interpolate(previous: Mapping[str, Tensor], model: nn.Module) -> bool:
     """Whether a line leads from weights to a model: no tensor has grown since.
 
     Args:
-        before: ``state_dict`` of the weights before.
+        previous: ``state_dict`` of the weights before.
         model: the model.
 
     Returns:
         Whether names and shapes are the same.
     """
-    now = model.state_dict()
-    return before.keys() == now.keys() and all(before[name].shape == now[name].shape for name in now)
+    current = model.state_dict()
+    return previous.keys() == current.keys() and all(previous[name].shape == current[name].shape for name in current)
 
 
-def _ball(place: Place) -> Iterator[Measured]:
-    return _rises(place, "", [Ball(rho=rho) for rho in place.settings.radii])
+def _ball(inputs: LandscapeInputs) -> Iterator[Measurement]:
+    return _rises(inputs, "", [Ball(rho=rho) for rho in inputs.settings.radii])
 
 
-def _adaptive_ball(place: Place) -> Iterator[Measured]:
-    s = place.settings
-    return _rises(place, "adaptive_", [Ball(rho=rho, adaptive=True, eta=s.eta) for rho in s.adaptive_radii])
+def _adaptive_ball(inputs: LandscapeInputs) -> Iterator[Measurement]:
+    settings = inputs.settings
+    balls = [Ball(rho=rho, adaptive=True, eta=settings.eta) for rho in settings.adaptive_radii]
+    return _rises(inputs, "adaptive_", balls)
 
 
-def _rises(place: Place, prefix: str, balls: Sequence[Ball]) -> Iterator[Measured]:
-    model, steps = place.model, place.settings.steps
-    whole, groups = place.train.split(AT_ONCE), place.train.split(place.settings.m)
+def _rises(inputs: LandscapeInputs, prefix: str, balls: Sequence[Ball]) -> Iterator[Measurement]:
+    model, steps = inputs.model, inputs.settings.steps
+    whole, groups = inputs.train.split(BATCH_SIZE), inputs.train.split(inputs.settings.m)
     for ball in balls:
-        yield Measured(f"{prefix}rise_one_step", ball.rho, loss_rise(model, whole, cross_entropy, ball))
-        yield Measured(f"{prefix}rise", ball.rho, loss_rise(model, whole, cross_entropy, ball, steps=steps))
-        yield Measured(f"{prefix}m_sharpness", ball.rho, m_sharpness(model, groups, cross_entropy, ball, steps=steps))
+        yield Measurement(f"{prefix}rise_one_step", ball.rho, loss_rise(model, whole, cross_entropy, ball))
+        yield Measurement(f"{prefix}rise", ball.rho, loss_rise(model, whole, cross_entropy, ball, steps=steps))
+        yield Measurement(
+            f"{prefix}m_sharpness", ball.rho, m_sharpness(model, groups, cross_entropy, ball, steps=steps)
+        )
 
 
-def _hessian(place: Place) -> Iterator[Measured]:
-    images, s = place.train.split(AT_ONCE), place.settings
-    draw = place.generator()
-    values = hessian_eigenvalues(place.model, images, cross_entropy, k=s.eigenvalues, generator=draw)
+def _hessian(inputs: LandscapeInputs) -> Iterator[Measurement]:
+    images, s = inputs.train.split(BATCH_SIZE), inputs.settings
+    generator = inputs.generator()
+    values = hessian_eigenvalues(inputs.model, images, cross_entropy, k=s.eigenvalues, generator=generator)
     for rank, value in enumerate(values, start=1):
-        yield Measured("hessian_eigenvalue", rank, float(value))
-    yield Measured(
-        "hessian_trace", NAN, *hessian_trace(place.model, images, cross_entropy, draws=s.trace_draws, generator=draw)
+        yield Measurement("hessian_eigenvalue", rank, float(value))
+    yield Measurement(
+        "hessian_trace",
+        NAN,
+        *hessian_trace(inputs.model, images, cross_entropy, draws=s.trace_draws, generator=generator),
     )
 
 
-def _noise(place: Place) -> Iterator[Measured]:
-    images, s = place.test.split(AT_ONCE), place.settings
-    surface = Surface(place.model, images, cross_entropy)
+def _noise(inputs: LandscapeInputs) -> Iterator[Measurement]:
+    images, s = inputs.test.split(BATCH_SIZE), inputs.settings
+    surface = Surface(inputs.model, images, cross_entropy)
     clean = surface.accuracy(surface.weights)
-    yield Measured("test_accuracy", NAN, clean)
+    yield Measurement("test_accuracy", NAN, clean)
     for scale in s.noise_scales:
-        found = noisy_accuracies(
-            place.model,
+        noisy = noisy_accuracies(
+            inputs.model,
             images,
             scale=scale,
             draws=s.noise_draws,
-            generator=place.generator(),
+            generator=inputs.generator(),
             relative_to=s.noise_relative_to,
         )
-        lost = clean - found  # exactly 0 where nothing is lost, which means of accuracies are not
+        lost = clean - noisy  # exactly 0 where nothing is lost, which means of accuracies are not
         std = float(lost.std(ddof=1)) if len(lost) > 1 else NAN
-        yield Measured("noisy_accuracy", scale, clean - float(lost.mean()), std)
-        yield Measured("accuracy_lost_to_noise", scale, float(lost.mean()), std)
+        yield Measurement("noisy_accuracy", scale, clean - float(lost.mean()), std)
+        yield Measurement("accuracy_lost_to_noise", scale, float(lost.mean()), std)
 
 
-MEASURES: dict[str, Callable[[Place], Iterator[Measured]]] = {
+MEASURES: dict[str, Callable[[LandscapeInputs], Iterator[Measurement]]] = {
     "ball": _ball,
     "adaptive-ball": _adaptive_ball,
     "hessian": _hessian,

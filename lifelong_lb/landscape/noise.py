@@ -19,7 +19,7 @@ def _root_mean_square(w: Tensor) -> Tensor:
     return w.square().mean().sqrt()
 
 
-SIZES: dict[str, Callable[[Tensor], Tensor]] = {"layer": _root_mean_square, "weight": torch.abs}
+NOISE_UNITS: dict[str, Callable[[Tensor], Tensor]] = {"layer": _root_mean_square, "weight": torch.abs}
 """What the noise is measured by: the root mean square of a tensor's entries, or each entry's own size."""
 
 
@@ -55,17 +55,17 @@ def noisy_accuracies(
     Raises:
         ValueError: for a setting outside its range.
     """
-    if relative_to not in SIZES:
-        raise ValueError(f"relative_to must be one of {', '.join(SIZES)}; got {relative_to!r}")
+    if relative_to not in NOISE_UNITS:
+        raise ValueError(f"relative_to must be one of {', '.join(NOISE_UNITS)}; got {relative_to!r}")
     surface = Surface(model, batches, cross_entropy)
     sigma = non_negative("scale", scale)
-    sizes = [sigma * SIZES[relative_to](w) for w in surface.weights]
-    found = []
+    sizes = [sigma * NOISE_UNITS[relative_to](w) for w in surface.weights]
+    accuracies = []
     for _ in range(at_least_one("draws", draws)):
         noise = [_normal(w, generator) for w in surface.weights]
         point = [w + size * xi for w, size, xi in zip(surface.weights, sizes, noise, strict=True)]
-        found.append(surface.accuracy(point))
-    return np.array(found)
+        accuracies.append(surface.accuracy(point))
+    return np.array(accuracies)
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -16,7 +16,7 @@ class LinearPath:
     """Loss and accuracy along the straight line from one set of weights to another.
 
     Attributes:
-        t: ``(P,)``, places on the line, from 0 (the start) to 1 (the end), evenly spaced.
+        t: ``(P,)``, positions on the line, from 0 (the start) to 1 (the end), evenly spaced.
         loss: ``(P,)``, the mean loss at (1 - t) start + t end.
         accuracy: ``(P,)``, fractions, likewise.
 
@@ -78,24 +78,24 @@ def linear_path(
     """
     if points < 2:
         raise ValueError(f"points must be at least 2, the two ends; got {points}")
-    _check_same("start", start, "end", end)
-    _check_same("end", end, "the model", model.state_dict())
+    _check_compatible("start", start, "end", end)
+    _check_compatible("end", end, "the model", model.state_dict())
     surface = Surface(model, batches, loss)
-    places = np.linspace(0.0, 1.0, points)
-    found = np.array([surface.loss_and_accuracy(_between(start, end, float(t))) for t in places])
-    return LinearPath(places, found[:, 0], found[:, 1])
+    ts = np.linspace(0.0, 1.0, points)
+    results = np.array([surface.loss_and_accuracy(_interpolated(start, end, float(t))) for t in ts])
+    return LinearPath(ts, results[:, 0], results[:, 1])
 
 
-def _between(start: Mapping[str, Tensor], end: Mapping[str, Tensor], t: float) -> dict[str, Tensor]:
+def _interpolated(start: Mapping[str, Tensor], end: Mapping[str, Tensor], t: float) -> dict[str, Tensor]:
     return {
         name: torch.lerp(start[name].to(last), last, t) if last.is_floating_point() else last
         for name, last in end.items()
     }
 
 
-def _check_same(first: str, one: Mapping[str, Tensor], second: str, other: Mapping[str, Tensor]) -> None:
-    for name in {**one, **other}:
-        shapes = [tuple(each[name].shape) if name in each else None for each in (one, other)]
-        if shapes[0] != shapes[1]:
-            a, b = (f"shape {shape}" if shape is not None else "nothing" for shape in shapes)
-            raise ValueError(f"a line needs the same tensors at both ends; {name}: {a} in {first}, {b} in {second}")
+def _check_compatible(name_a: str, a: Mapping[str, Tensor], name_b: str, b: Mapping[str, Tensor]) -> None:
+    for name in {**a, **b}:
+        shape_a, shape_b = (tuple(tensors[name].shape) if name in tensors else None for tensors in (a, b))
+        if shape_a != shape_b:
+            found_a, found_b = (f"shape {shape}" if shape is not None else "missing" for shape in (shape_a, shape_b))
+            raise ValueError(f"names and shapes must be equal; {name}: {found_a} in {name_a}, {found_b} in {name_b}")

@@ -98,7 +98,7 @@ class Surface:
             The mean loss over all images.
         """
         with torch.no_grad(), in_eval_mode(self._model):
-            return math.fsum(float(self._part(batch, point)) for batch in self._batches)
+            return math.fsum(float(self._weighted_loss(batch, point)) for batch in self._batches)
 
     def loss_and_gradient(self, point: Sequence[Tensor]) -> tuple[float, list[Tensor]]:
         """L and its gradient at a point.
@@ -113,12 +113,12 @@ class Surface:
         with torch.enable_grad(), in_eval_mode(self._model):
             leaves = [p.detach().requires_grad_() for p in point]
             for batch in self._batches:
-                part = self._part(batch, leaves)
-                torch._foreach_add_(total, torch.autograd.grad(part, leaves, materialize_grads=True))
-                losses.append(float(part.detach()))
+                loss = self._weighted_loss(batch, leaves)
+                torch._foreach_add_(total, torch.autograd.grad(loss, leaves, materialize_grads=True))
+                losses.append(float(loss.detach()))
         return math.fsum(losses), total
 
-    def hessian_times(self, point: Sequence[Tensor], vector: Sequence[Tensor]) -> list[Tensor]:
+    def hessian_vector_product(self, point: Sequence[Tensor], vector: Sequence[Tensor]) -> list[Tensor]:
         """The Hessian of L at a point, times a vector: the gradient of g . v.
 
         Args:
@@ -132,11 +132,11 @@ class Surface:
         with torch.enable_grad(), in_eval_mode(self._model), sdpa_kernel(SDPBackend.MATH):  # others have no second one
             leaves = [p.detach().requires_grad_() for p in point]
             for batch in self._batches:
-                part = self._part(batch, leaves)
-                grads = torch.autograd.grad(part, leaves, create_graph=True, materialize_grads=True)
-                slope = torch.stack([(g * v).sum() for g, v in zip(grads, vector, strict=True)]).sum()
-                if slope.requires_grad:  # a gradient that is constant has no further one
-                    torch._foreach_add_(total, torch.autograd.grad(slope, leaves, materialize_grads=True))
+                loss = self._weighted_loss(batch, leaves)
+                grads = torch.autograd.grad(loss, leaves, create_graph=True, materialize_grads=True)
+                directional = torch.stack([(g * v).sum() for g, v in zip(grads, vector, strict=True)]).sum()
+                if directional.requires_grad:  # a gradient that is constant has no further one
+                    torch._foreach_add_(total, torch.autograd.grad(directional, leaves, materialize_grads=True))
         return total
 
     def accuracy(self, point: Sequence[Tensor]) -> float:
@@ -167,7 +167,7 @@ class Surface:
                 correct += int((output.argmax(dim=1) == batch.y).sum())
         return math.fsum(losses), correct / self._images
 
-    def _part(self, batch: Batch, point: Sequence[Tensor]) -> Tensor:
+    def _weighted_loss(self, batch: Batch, point: Sequence[Tensor]) -> Tensor:
         """What a batch adds to L."""
         tensors = {**self._buffers, **dict(zip(self.names, point, strict=True))}
         output = functional_call(self._model, tensors, batch.inputs)

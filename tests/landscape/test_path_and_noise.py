@@ -51,7 +51,7 @@ def test_what_a_line_refuses():
     with pytest.raises(ValueError, match=r"5.bias: shape \(2,\) in end, shape \(3,\) in the model"):
         linear_path(net, short, short, batches, cross_entropy)
     lacking = {name: tensor for name, tensor in net.state_dict().items() if name != "5.bias"}
-    with pytest.raises(ValueError, match=r"5.bias: shape \(3,\) in start, nothing in end"):
+    with pytest.raises(ValueError, match=r"5.bias: shape \(3,\) in start, missing in end"):
         linear_path(net, net.state_dict(), lacking, batches, cross_entropy)
     with pytest.raises(ValueError, match="points must be at least 2, the two ends; got 1"):
         linear_path(net, net.state_dict(), net.state_dict(), batches, cross_entropy, points=1)
