@@ -1,7 +1,8 @@
-"""The loss landscape around a model's weights: flatness, curvature, paths between minima, noise on the weights.
+"""The loss landscape around the weights of a model.
 
-Pure functions of a model, fixed batches and a loss. They leave the model exactly as they find it, draw random numbers
-from the generator they are given alone, and call the model in eval mode, so that BatchNorm uses its running statistics.
+Flatness, curvature, linear paths between minima, and robustness to weight noise. All functions take a model, fixed
+batches and a loss. They do not modify the model, draw random numbers only from the generator passed to them, and call
+the model in eval mode (BatchNorm uses its running statistics).
 """
 
 from lifelong_lb.landscape.ball import Ball, loss_rise, m_sharpness

@@ -1,4 +1,4 @@
-"""All that a study measures around one set of weights, as rows of its landscape."""
+"""The landscape measurements of a study at one set of weights."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -16,18 +16,18 @@ from lifelong_lb.landscape.surface import Batch, Surface
 from lifelong_lb.seeding import LANDSCAPE, derive
 
 BATCH_SIZE = 256
-"""Images a forward pass, where the measure does not say otherwise."""
+"""Images per forward pass, except for m-sharpness."""
 NAN = float("nan")
 
 
 class Measurement(NamedTuple):
-    """One number.
+    """One measured value.
 
     Attributes:
-        measure: a name of :data:`~lifelong_lb.evaluation.LANDSCAPE_MEASURES`.
-        at: radius, noise scale, rank or place on the line; NaN for none.
-        value: the number.
-        std: its spread over draws, as the measure says; NaN for none.
+        measure: a key of :data:`~lifelong_lb.evaluation.LANDSCAPE_MEASURES`.
+        at: radius, noise scale, rank, or position on the line; NaN if the measure has none.
+        value: the value.
+        std: spread over draws, as defined by the measure; NaN if there are no draws.
     """
 
     measure: str
@@ -37,14 +37,14 @@ class Measurement(NamedTuple):
 
 
 class LandscapeInputs(NamedTuple):
-    """What is looked at.
+    """Model, images and settings of a measurement.
 
     Attributes:
         model: the model.
         train: images of the train part.
         test: images of the test part.
-        settings: what to measure.
-        seed: draws start and sign vectors and noise.
+        settings: measures and their settings.
+        seed: seed of start vectors, sign vectors and noise.
     """
 
     model: nn.Module
@@ -54,22 +54,22 @@ class LandscapeInputs(NamedTuple):
     seed: int
 
     def generator(self) -> torch.Generator:
-        """A generator that starts anew each time.
+        """Create a CPU generator in its initial state.
 
         Returns:
-            A generator on the CPU.
+            The generator; the same state on every call.
         """
         return torch.Generator().manual_seed(derive(self.seed, LANDSCAPE))
 
 
 def measure(inputs: LandscapeInputs) -> list[Measurement]:
-    """Everything but the line from the weights before.
+    """Compute all measures except those on the line from the previous weights.
 
     Args:
-        inputs: what is looked at.
+        inputs: model, images and settings.
 
     Returns:
-        Numbers, in the order of the settings' measures; the loss comes first.
+        The loss, then the values in the order of the settings' measures.
     """
     surface = Surface(inputs.model, inputs.train.split(BATCH_SIZE), cross_entropy)
     rows = [Measurement("loss", NAN, surface.loss(surface.weights))]
@@ -80,14 +80,14 @@ def measure(inputs: LandscapeInputs) -> list[Measurement]:
 
 
 def measure_line(inputs: LandscapeInputs, previous: Mapping[str, Tensor]) -> list[Measurement]:
-    """The line from the weights before to the model's own.
+    """Measure the line from the previous weights to the model's weights.
 
     Args:
-        inputs: what is looked at.
-        previous: ``state_dict`` of the weights before.
+        inputs: model, images and settings.
+        previous: ``state_dict`` after the previous experience.
 
     Returns:
-        Loss and accuracy at each place, and the barriers.
+        Loss and accuracy at each position, and the barriers.
     """
     images, end = inputs.train.split(BATCH_SIZE), inputs.model.state_dict()
     path = linear_path(inputs.model, previous, end, images, cross_entropy, points=inputs.settings.points)
@@ -100,14 +100,14 @@ def measure_line(inputs: LandscapeInputs, previous: Mapping[str, Tensor]) -> lis
 
 
 def can_interpolate(previous: Mapping[str, Tensor], model: nn.Module) -> bool:
-    """Whether a line leads from weights to a model: no tensor has grown since.
+    """Check whether weights can be interpolated with a model's weights (no tensor has grown).
 
     Args:
-        previous: ``state_dict`` of the weights before.
+        previous: ``state_dict`` after the previous experience.
         model: the model.
 
     Returns:
-        Whether names and shapes are the same.
+        Whether names and shapes are equal.
     """
     current = model.state_dict()
     return previous.keys() == current.keys() and all(previous[name].shape == current[name].shape for name in current)
@@ -161,7 +161,8 @@ def _noise(inputs: LandscapeInputs) -> Iterator[Measurement]:
             generator=inputs.generator(),
             relative_to=s.noise_relative_to,
         )
-        lost = clean - noisy  # exactly 0 where nothing is lost, which means of accuracies are not
+        # differences first: exactly 0 without a loss, unlike a difference of means
+        lost = clean - noisy
         std = float(lost.std(ddof=1)) if len(lost) > 1 else NAN
         yield Measurement("noisy_accuracy", scale, clean - float(lost.mean()), std)
         yield Measurement("accuracy_lost_to_noise", scale, float(lost.mean()), std)
@@ -173,4 +174,4 @@ MEASURES: dict[str, Callable[[LandscapeInputs], Iterator[Measurement]]] = {
     "hessian": _hessian,
     "noise": _noise,
 }
-"""Names that a study file knows, but for ``interpolation``, which needs two sets of weights."""
+"""Measures by their name in a study file, without ``interpolation``, which needs two sets of weights."""
