@@ -42,23 +42,23 @@ def build_model(entry: ModelEntry, shape: Shape, precision: str = "float32") -> 
     """
     settings = {key: value for key, value in entry if key not in ("name", "head")}
     backbone = factory_of("model", entry.name, MODELS)(image=shape.image, **settings)
-    channels_last = _wants_channels_last(backbone)
+    channels_last = _prefers_channels_last(backbone)
     if channels_last:
         backbone = backbone.to(memory_format=torch.channels_last)
     mean, std = getattr(backbone, "statistics", None) or (shape.mean, shape.std)  # of what it was pretrained on
     normalise = Normalise(mean, std, channels_last=channels_last)
-    size: int = backbone.feature_size  # which every backbone has
+    features: int = backbone.feature_size
     head: nn.Module
     if entry.head in ("multi", "masked"):
-        kind = MultiHead if entry.head == "multi" else MaskedHead
-        head = kind(size, shape.experiences, shape.classes_an_experience)
+        head_class = MultiHead if entry.head == "multi" else MaskedHead
+        head = head_class(features, shape.experiences, shape.classes_an_experience)
         return TaskAwareClassifier(normalise, backbone, head, precision)
     assert entry.head in ("single", "growing"), entry.head
-    head = (single_head if entry.head == "single" else growing_head)(size, shape)
+    head = (single_head if entry.head == "single" else growing_head)(features, shape)
     return Classifier(normalise, backbone, head, precision)
 
 
-def _wants_channels_last(backbone: nn.Module) -> bool:
+def _prefers_channels_last(backbone: nn.Module) -> bool:
     """Whether channels-last is the better memory format: convolutions are 6 to 14 % faster in it, GroupNorm is slower.
 
     On a CPU, oneDNN writes outside its memory there when it takes the weight gradient of a strided 1 x 1 convolution
@@ -72,8 +72,8 @@ def _wants_channels_last(backbone: nn.Module) -> bool:
     """
     modules = list(backbone.modules())
     convolutions = [module for module in modules if isinstance(module, nn.Conv2d)]
-    broken = any(c.kernel_size == (1, 1) and c.stride != (1, 1) and c.in_channels < 16 for c in convolutions)
-    return bool(convolutions) and not broken and not any(isinstance(module, nn.GroupNorm) for module in modules)
+    affected = any(c.kernel_size == (1, 1) and c.stride != (1, 1) and c.in_channels < 16 for c in convolutions)
+    return bool(convolutions) and not affected and not any(isinstance(module, nn.GroupNorm) for module in modules)
 
 
 __all__ = ["MODELS", "Classifier", "FeaturesOf", "FromTimm", "TaskAwareClassifier", "build_model"]

@@ -13,7 +13,7 @@ class BasicBlock(nn.Module):
     Dropout, if any, lies between the convolutions (Zagoruyko & Komodakis 2016, arXiv 1605.07146, section 2.4).
 
     Args:
-        before: channels that come in.
+        in_channels: channels that come in.
         filters: of both convolutions, the channels that go out.
         stride: of the first convolution.
         norm: a key of :data:`~lifelong_lb.models.norms.NORMS`.
@@ -22,20 +22,20 @@ class BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, before: int, filters: int, stride: int, norm: str, dropout: float) -> None:
+    def __init__(self, in_channels: int, filters: int, stride: int, norm: str, dropout: float) -> None:
         super().__init__()
-        self.conv1 = convolution(before, filters, 3, stride, norm)
+        self.conv1 = convolution(in_channels, filters, 3, stride, norm)
         self.norm1 = NORMS[norm](filters)
         self.dropout = dropout_layer(dropout)
         self.conv2 = convolution(filters, filters, 3, 1, norm)
         self.norm2 = NORMS[norm](filters)
-        self.shortcut = _normed_shortcut(before, filters, stride, norm)
+        self.shortcut = _shortcut(in_channels, filters, stride, norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """One block.
 
         Args:
-            x: ``(B, before, H, W)``.
+            x: ``(B, in_channels, H, W)``.
 
         Returns:
             ``(B, filters, H / stride, W / stride)``.
@@ -51,7 +51,7 @@ class Bottleneck(nn.Module):
     Dropout, if any, lies before the last convolution.
 
     Args:
-        before: channels that come in.
+        in_channels: channels that come in.
         filters: of the first two convolutions; four times as many channels go out.
         stride: of the second convolution.
         norm: a key of :data:`~lifelong_lb.models.norms.NORMS`.
@@ -60,23 +60,23 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, before: int, filters: int, stride: int, norm: str, dropout: float) -> None:
+    def __init__(self, in_channels: int, filters: int, stride: int, norm: str, dropout: float) -> None:
         super().__init__()
-        after = self.expansion * filters
-        self.conv1 = convolution(before, filters, 1, 1, norm)
+        out_channels = self.expansion * filters
+        self.conv1 = convolution(in_channels, filters, 1, 1, norm)
         self.norm1 = NORMS[norm](filters)
         self.conv2 = convolution(filters, filters, 3, stride, norm)
         self.norm2 = NORMS[norm](filters)
         self.dropout = dropout_layer(dropout)
-        self.conv3 = convolution(filters, after, 1, 1, norm)
-        self.norm3 = NORMS[norm](after)
-        self.shortcut = _normed_shortcut(before, after, stride, norm)
+        self.conv3 = convolution(filters, out_channels, 1, 1, norm)
+        self.norm3 = NORMS[norm](out_channels)
+        self.shortcut = _shortcut(in_channels, out_channels, stride, norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """One block.
 
         Args:
-            x: ``(B, before, H, W)``.
+            x: ``(B, in_channels, H, W)``.
 
         Returns:
             ``(B, 4 filters, H / stride, W / stride)``.
@@ -93,7 +93,7 @@ class OneConvolutionBlock(nn.Module):
     2105.05155) computes in the place of :class:`BasicBlock`. A 1 x 1 shortcut has no normalisation of its own.
 
     Args:
-        before: channels that come in.
+        in_channels: channels that come in.
         filters: of the convolution, the channels that go out.
         stride: of the convolution.
         norm: a key of :data:`~lifelong_lb.models.norms.NORMS`.
@@ -102,11 +102,11 @@ class OneConvolutionBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, before: int, filters: int, stride: int, norm: str, dropout: float) -> None:
+    def __init__(self, in_channels: int, filters: int, stride: int, norm: str, dropout: float) -> None:
         super().__init__()
-        self.conv = convolution(before, filters, 3, stride, norm)
-        changes = stride != 1 or before != filters
-        self.shortcut = convolution(before, filters, 1, stride, norm) if changes else nn.Identity()
+        self.conv = convolution(in_channels, filters, 3, stride, norm)
+        reshapes = stride != 1 or in_channels != filters
+        self.shortcut = convolution(in_channels, filters, 1, stride, norm) if reshapes else nn.Identity()
         self.norm1, self.norm2 = NORMS[norm](filters), NORMS[norm](filters)
         self.dropout = dropout_layer(dropout)
 
@@ -114,20 +114,20 @@ class OneConvolutionBlock(nn.Module):
         """One block.
 
         Args:
-            x: ``(B, before, H, W)``.
+            x: ``(B, in_channels, H, W)``.
 
         Returns:
             ``(B, filters, H / stride, W / stride)``.
         """
         out = self.dropout(self.norm1(relu(self.conv(x))))
-        sum_: Tensor = self.dropout(self.norm2(relu(out + self.shortcut(x))))
-        return sum_
+        result: Tensor = self.dropout(self.norm2(relu(out + self.shortcut(x))))
+        return result
 
 
 Block = BasicBlock | Bottleneck | OneConvolutionBlock
 
 
-def _normed_shortcut(before: int, after: int, stride: int, norm: str) -> nn.Module:
-    if stride == 1 and before == after:
+def _shortcut(in_channels: int, out_channels: int, stride: int, norm: str) -> nn.Module:
+    if stride == 1 and in_channels == out_channels:
         return nn.Identity()
-    return nn.Sequential(convolution(before, after, 1, stride, norm), NORMS[norm](after))
+    return nn.Sequential(convolution(in_channels, out_channels, 1, stride, norm), NORMS[norm](out_channels))

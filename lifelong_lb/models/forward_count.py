@@ -13,7 +13,7 @@ class ForwardCount:
         self.count = 0
         self.on = False
 
-    def note(self) -> None:
+    def count_pass(self) -> None:
         """Count a pass."""
         if self.on:
             self.count += 1

@@ -42,14 +42,14 @@ class FromTimm(nn.Module):
         check_name(model)
         from timm.models import get_pretrained_cfg
 
-        known = get_pretrained_cfg(model, allow_unregistered=True)
-        made_for = 224 if known is None else known.input_size[-1]
-        self.size = image_size or made_for
+        config = get_pretrained_cfg(model, allow_unregistered=True)
+        native_size = 224 if config is None else config.input_size[-1]
+        self.size = image_size or native_size
         keywords = {**(settings or {}), "in_chans": image[0]}
-        if known is not None and known.fixed_input_size and self.size != made_for:
+        if config is not None and config.fixed_input_size and self.size != native_size:
             keywords["img_size"] = self.size
-        self.statistics = (known.mean, known.std) if pretrained and known is not None and image[0] == 3 else None
-        self.model, self.feature_size = _built(model, pretrained, keywords, (image[0], self.size, self.size))
+        self.statistics = (config.mean, config.std) if pretrained and config is not None and image[0] == 3 else None
+        self.model, self.feature_size = _create(model, pretrained, keywords, (image[0], self.size, self.size))
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of images.
@@ -83,29 +83,29 @@ def check_name(model: str) -> None:
 
     if not timm.is_model(model):
         names = timm.list_models()
-        near = get_close_matches(model, names, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        matches = get_close_matches(model, names, n=1, cutoff=0.5)
+        hint = f"; did you mean {matches[0]!r}?" if matches else ""
         raise UserError(
             f"timm {timm.__version__} has no model {model!r}{hint} (timm.list_models() names all {len(names)})"
         )
 
 
-def _built(
+def _create(
     model: str, pretrained: bool, keywords: dict[str, Any], image: tuple[int, int, int]
 ) -> tuple[nn.Module, int]:
     """The model, and how many features it gives for an image."""
     from timm import create_model
 
     try:
-        made: nn.Module = create_model(model, pretrained=pretrained, num_classes=0, **keywords)
+        backbone: nn.Module = create_model(model, pretrained=pretrained, num_classes=0, **keywords)
         with torch.no_grad():
-            features = made.eval()(torch.zeros(1, *image))
+            features = backbone.eval()(torch.zeros(1, *image))
     except Exception as error:  # noqa: BLE001  whatever one of a thousand models thinks of its keywords
-        shown = ", ".join(f"{key}={value!r}" for key, value in {"pretrained": pretrained, **keywords}.items())
-        said = " ".join(f"{type(error).__name__}: {error}".split())
+        arguments = ", ".join(f"{key}={value!r}" for key, value in {"pretrained": pretrained, **keywords}.items())
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(
-            f"timm's {model} cannot be used with images of {image[1]} x {image[2]} and ({shown}): {said}"
+            f"timm's {model} cannot be used with images of {image[1]} x {image[2]} and ({arguments}): {reason}"
         ) from None
     if not isinstance(features, Tensor) or features.ndim != 2:
         raise UserError(f"timm's {model} gives no vector of features for an image, so that no head can sit on it")
-    return made.train(), features.shape[1]
+    return backbone.train(), features.shape[1]

@@ -38,10 +38,10 @@ class MultiHead(nn.Module):
         if len(tasks) == 1:
             logits: Tensor = self.layers[tasks[0]](features)
             return logits
-        answers = [self.layers[task](features[task_labels == task]) for task in tasks]
-        logits = answers[0].new_empty(len(features), self.classes)
-        for task, own in zip(tasks, answers, strict=True):
-            logits[task_labels == task] = own
+        parts = [self.layers[task](features[task_labels == task]) for task in tasks]
+        logits = parts[0].new_empty(len(features), self.classes)
+        for task, part in zip(tasks, parts, strict=True):
+            logits[task_labels == task] = part
         return logits
 
 
@@ -73,8 +73,8 @@ class MaskedHead(nn.Module):
             ``(B, classes)``.
         """
         logits = self.layer(features).reshape(-1, self.tasks, self.classes)
-        own: Tensor = logits[torch.arange(len(logits), device=logits.device), task_labels]
-        return own
+        selected: Tensor = logits[torch.arange(len(logits), device=logits.device), task_labels]
+        return selected
 
 
 def single_head(features: int, shape: Shape) -> nn.Module:

@@ -37,8 +37,8 @@ class MLP(nn.Module):
         widths = [math.prod(image), *hidden]
         layers: list[nn.Module] = [nn.Flatten()]
         layers += [nn.Dropout(input_dropout)] if input_dropout else []
-        for before, after in zip(widths, widths[1:], strict=False):
-            layers += [nn.Linear(before, after), ACTIVATIONS[activation]()]
+        for n_in, n_out in zip(widths, widths[1:], strict=False):
+            layers += [nn.Linear(n_in, n_out), ACTIVATIONS[activation]()]
             layers += [nn.Dropout(dropout)] if dropout else []
         self.layers = nn.Sequential(*layers)
         self.feature_size = widths[-1]

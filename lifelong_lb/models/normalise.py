@@ -47,7 +47,7 @@ class Normalise(nn.Module):
         Returns:
             ``(B, C, H, W)``, floating point.
         """
-        self.passes.note()
+        self.passes.count_pass()
         if x.is_floating_point():
             return x.contiguous(memory_format=self._format)
         return torch.addcmul(self.shift, x.to(self.scale.dtype, memory_format=self._format), self.scale)

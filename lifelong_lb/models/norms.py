@@ -67,12 +67,12 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": BatchNorm, "group": gro
 """Names that a study file knows, and what builds a layer for so many channels."""
 
 
-def convolution(before: int, after: int, kernel: int, stride: int, norm: str) -> nn.Conv2d:
+def convolution(in_channels: int, out_channels: int, kernel: int, stride: int, norm: str) -> nn.Conv2d:
     """A convolution that keeps the resolution, but for its stride, with biases where no layer after it has any.
 
     Args:
-        before: channels that come in.
-        after: channels that go out.
+        in_channels: channels that come in.
+        out_channels: channels that go out.
         kernel: height and width, odd.
         stride: in both directions.
         norm: a key of :data:`NORMS`.
@@ -80,7 +80,7 @@ def convolution(before: int, after: int, kernel: int, stride: int, norm: str) ->
     Returns:
         The layer.
     """
-    return nn.Conv2d(before, after, kernel, stride=stride, padding=kernel // 2, bias=norm == "none")
+    return nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=norm == "none")
 
 
 def dropout_layer(probability: float) -> nn.Module:

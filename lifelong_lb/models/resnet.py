@@ -33,15 +33,15 @@ class ResNet(nn.Module):
         self.stem = convolution(image[0], width, 3, 1, norm)
         self.stem_norm = NORMS[norm](width)
         blocks: list[nn.Module] = []
-        before = width
+        channels = width
         for stage, depth in enumerate(self.depths):
             filters = width * 2**stage
-            for place in range(depth):
-                stride = 2 if stage > 0 and place == 0 else 1
-                blocks.append(self.block(before, filters, stride, norm, dropout))
-                before = filters * self.block.expansion
+            for index in range(depth):
+                stride = 2 if stage > 0 and index == 0 else 1
+                blocks.append(self.block(channels, filters, stride, norm, dropout))
+                channels = filters * self.block.expansion
         self.blocks = nn.Sequential(*blocks)
-        self.feature_size = before
+        self.feature_size = channels
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of images.

@@ -20,13 +20,13 @@ class SmallCNN(nn.Module):
 
     def __init__(self, image: tuple[int, int, int], width: int = 32, norm: str = "none", dropout: float = 0.0) -> None:
         super().__init__()
-        channels, height, columns = image
+        channels, height, image_width = image
         self.feature_size = 8 * width
         layers: list[nn.Module] = []
-        for before, after in ((channels, width), (width, 2 * width)):
-            layers += [convolution(before, after, 3, 1, norm), NORMS[norm](after)]
+        for n_in, n_out in ((channels, width), (width, 2 * width)):
+            layers += [convolution(n_in, n_out, 3, 1, norm), NORMS[norm](n_out)]
             layers += [nn.ReLU(), nn.MaxPool2d(2), dropout_layer(dropout)]
-        pixels = (height // 4) * (columns // 4)
+        pixels = (height // 4) * (image_width // 4)
         layers += [nn.Flatten(), nn.Linear(2 * width * pixels, self.feature_size), nn.ReLU(), dropout_layer(dropout)]
         self.layers = nn.Sequential(*(layer for layer in layers if not isinstance(layer, nn.Identity)))
 
