@@ -57,7 +57,7 @@ class AccuracyMatrix:
         values = np.full((experiences, experiences), np.nan)
         for trained, evaluated, accuracy in entries:
             if not (0 <= trained < experiences and 0 <= evaluated < experiences):
-                raise ValueError(f"indices must lie in 0..{experiences - 1}; got ({trained}, {evaluated})")
+                raise ValueError(f"indices must be in 0..{experiences - 1}; got ({trained}, {evaluated})")
             values[trained, evaluated] = accuracy
         return cls(values)
 

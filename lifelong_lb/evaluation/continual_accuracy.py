@@ -76,7 +76,7 @@ class ContinualAccuracy:
             raise ValueError("iterations and experiences must be integers, not NaN or infinite")
         iteration, learnt, evaluated = table[:, :3].astype(np.int64).T
         for i, j in table[(np.minimum(learnt, evaluated) < 0) | (np.maximum(learnt, evaluated) >= experiences), 1:3]:
-            raise ValueError(f"indices must lie in 0..{experiences - 1}; got ({i:g}, {j:g})")
+            raise ValueError(f"indices must be in 0..{experiences - 1}; got ({i:g}, {j:g})")
         ends = np.full(experiences, -1)
         np.maximum.at(ends, learnt, iteration)
         iterations, row_of = np.unique(iteration, return_inverse=True)

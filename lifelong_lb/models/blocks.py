@@ -1,4 +1,4 @@
-"""Residual blocks: what a ResNet is stacked from."""
+"""Residual blocks of a ResNet."""
 
 from torch import Tensor, nn
 from torch.nn.functional import relu
@@ -7,17 +7,17 @@ from lifelong_lb.models.norms import NORMS, convolution, dropout_layer
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions with normalisation, beside a shortcut.
+    """Two 3 x 3 convolutions with normalisation and a shortcut.
 
-    He et al. 2016 (arXiv 1512.03385), figure 5, left; the shortcut is a 1 x 1 convolution where the shape changes.
-    Dropout, if any, lies between the convolutions (Zagoruyko & Komodakis 2016, arXiv 1605.07146, section 2.4).
+    He et al. 2016 (arXiv 1512.03385), figure 5, left; the shortcut is a 1 x 1 convolution if the shape changes.
+    Dropout, if any, is between the convolutions (Zagoruyko & Komodakis 2016, arXiv 1605.07146, section 2.4).
 
     Args:
-        in_channels: channels that come in.
-        filters: of both convolutions, the channels that go out.
-        stride: of the first convolution.
+        in_channels: number of input channels.
+        filters: filters of both convolutions, the number of output channels.
+        stride: stride of the first convolution.
         norm: a key of :data:`~lifelong_lb.models.norms.NORMS`.
-        dropout: probability with which a value is left out in training, in [0, 1).
+        dropout: dropout probability, in [0, 1).
     """
 
     expansion = 1
@@ -32,7 +32,7 @@ class BasicBlock(nn.Module):
         self.shortcut = _shortcut(in_channels, filters, stride, norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        """One block.
+        """Apply the block.
 
         Args:
             x: ``(B, in_channels, H, W)``.
@@ -45,17 +45,17 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A 1 x 1, a 3 x 3 and a 1 x 1 convolution with normalisation, beside a shortcut.
+    """A 1 x 1, a 3 x 3 and a 1 x 1 convolution with normalisation and a shortcut.
 
-    He et al. 2016 (arXiv 1512.03385), figure 5, right; the stride is that of the 3 x 3 convolution, as in torchvision.
-    Dropout, if any, lies before the last convolution.
+    He et al. 2016 (arXiv 1512.03385), figure 5, right; the 3 x 3 convolution has the stride, as in torchvision.
+    Dropout, if any, is before the last convolution.
 
     Args:
-        in_channels: channels that come in.
-        filters: of the first two convolutions; four times as many channels go out.
-        stride: of the second convolution.
+        in_channels: number of input channels.
+        filters: filters of the first two convolutions; there are four times as many output channels.
+        stride: stride of the second convolution.
         norm: a key of :data:`~lifelong_lb.models.norms.NORMS`.
-        dropout: probability with which a value is left out in training, in [0, 1).
+        dropout: dropout probability, in [0, 1).
     """
 
     expansion = 4
@@ -73,7 +73,7 @@ class Bottleneck(nn.Module):
         self.shortcut = _shortcut(in_channels, out_channels, stride, norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        """One block.
+        """Apply the block.
 
         Args:
             x: ``(B, in_channels, H, W)``.
@@ -87,17 +87,17 @@ class Bottleneck(nn.Module):
 
 
 class OneConvolutionBlock(nn.Module):
-    """One 3 x 3 convolution beside a shortcut, each ReLU followed by normalisation and dropout.
+    """One 3 x 3 convolution and a shortcut; each ReLU is followed by normalisation and dropout.
 
-    What the code of Stable SGD (Mirzadeh et al. 2020, arXiv 2006.06958) and of TAG (Malviya et al. 2022, arXiv
-    2105.05155) computes in the place of :class:`BasicBlock`. A 1 x 1 shortcut has no normalisation of its own.
+    The code of Stable SGD (Mirzadeh et al. 2020, arXiv 2006.06958) and of TAG (Malviya et al. 2022, arXiv 2105.05155)
+    computes this block instead of :class:`BasicBlock`. The 1 x 1 shortcut has no normalisation.
 
     Args:
-        in_channels: channels that come in.
-        filters: of the convolution, the channels that go out.
-        stride: of the convolution.
+        in_channels: number of input channels.
+        filters: filters of the convolution, the number of output channels.
+        stride: stride of the convolution.
         norm: a key of :data:`~lifelong_lb.models.norms.NORMS`.
-        dropout: probability with which a value is left out in training, in [0, 1).
+        dropout: dropout probability, in [0, 1).
     """
 
     expansion = 1
@@ -111,7 +111,7 @@ class OneConvolutionBlock(nn.Module):
         self.dropout = dropout_layer(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """One block.
+        """Apply the block.
 
         Args:
             x: ``(B, in_channels, H, W)``.

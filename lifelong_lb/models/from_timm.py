@@ -1,4 +1,4 @@
-"""Image models of the package timm, as backbones."""
+"""Image models of the package timm as backbones."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -13,21 +13,21 @@ from lifelong_lb.config import UserError
 
 
 class FromTimm(nn.Module):
-    """A model of timm (Wightman 2019, "PyTorch Image Models") without its classifier.
+    """A timm model (Wightman 2019, "PyTorch Image Models") without its classifier.
 
-    Images are resized, bilinearly, to the size that the model is made for, or to ``image_size``, which a model with
-    positions for a fixed number of patches is then built for. Nothing is downloaded unless ``pretrained`` is asked for;
-    pretrained colour models want images normalised by ``statistics``, the mean and standard deviation they know.
+    Images are resized bilinearly to the model's native size or to ``image_size``; a model with a fixed number of patch
+    positions is built for ``image_size``. Nothing is downloaded unless ``pretrained`` is True. Pretrained colour models
+    need images normalised by ``statistics``, the mean and standard deviation of their pretraining.
 
     Args:
         image: channels, height, width.
-        model: one of timm's names, with a tag for pretrained weights if you like.
-        pretrained: whether to begin with timm's weights, which the first use downloads.
-        image_size: height and width of what the model sees; None for the size it is made for.
-        settings: further keywords of timm's ``create_model``, such as ``drop_path_rate``.
+        model: name of a timm model, optionally with the tag of its pretrained weights.
+        pretrained: whether to load timm's pretrained weights, which are downloaded on first use.
+        image_size: height and width of the resized images; None for the native size.
+        settings: further arguments of timm's ``create_model``, such as ``drop_path_rate``.
 
     Raises:
-        UserError: when timm is not there, does not know the model, or cannot build it like this.
+        UserError: if timm is not installed, has no such model, or cannot build it with these settings.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class FromTimm(nn.Module):
         self.model, self.feature_size = _create(model, pretrained, keywords, (image[0], self.size, self.size))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features of images.
+        """Compute the features of images.
 
         Args:
             x: ``(B, C, H, W)``.
@@ -67,13 +67,13 @@ class FromTimm(nn.Module):
 
 
 def check_name(model: str) -> None:
-    """See that timm is there and knows a model.
+    """Check that timm is installed and has a model.
 
     Args:
-        model: its name, with or without the tag of its weights.
+        model: name of the model, with or without the tag of its weights.
 
     Raises:
-        UserError: naming the nearest one where it does not.
+        UserError: if not, with the most similar name.
     """
     if find_spec("timm") is None:
         raise UserError(
@@ -86,26 +86,26 @@ def check_name(model: str) -> None:
         matches = get_close_matches(model, names, n=1, cutoff=0.5)
         hint = f"; did you mean {matches[0]!r}?" if matches else ""
         raise UserError(
-            f"timm {timm.__version__} has no model {model!r}{hint} (timm.list_models() names all {len(names)})"
+            f"timm {timm.__version__} has no model {model!r}{hint} (timm.list_models() lists all {len(names)})"
         )
 
 
 def _create(
     model: str, pretrained: bool, keywords: dict[str, Any], image: tuple[int, int, int]
 ) -> tuple[nn.Module, int]:
-    """The model, and how many features it gives for an image."""
+    """Create the backbone and determine its number of features."""
     from timm import create_model
 
     try:
         backbone: nn.Module = create_model(model, pretrained=pretrained, num_classes=0, **keywords)
         with torch.no_grad():
             features = backbone.eval()(torch.zeros(1, *image))
-    except Exception as error:  # noqa: BLE001  whatever one of a thousand models thinks of its keywords
+    except Exception as error:  # noqa: BLE001  any model may raise anything on invalid arguments
         arguments = ", ".join(f"{key}={value!r}" for key, value in {"pretrained": pretrained, **keywords}.items())
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(
-            f"timm's {model} cannot be used with images of {image[1]} x {image[2]} and ({arguments}): {reason}"
+            f"timm model {model} does not work with {image[1]} x {image[2]} images and ({arguments}): {reason}"
         ) from None
     if not isinstance(features, Tensor) or features.ndim != 2:
-        raise UserError(f"timm's {model} gives no vector of features for an image, so that no head can sit on it")
+        raise UserError(f"timm model {model} does not return a feature vector per image, which the head needs")
     return backbone.train(), features.shape[1]

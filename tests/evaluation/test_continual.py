@@ -1,4 +1,4 @@
-"""Metrics of accuracies measured during training: by hand, against naive versions, properties."""
+"""Metrics of accuracies measured during training: by hand, against naive code, properties."""
 
 import math
 
@@ -131,7 +131,7 @@ def test_other_errors():
         windowed_forgetting(C, window=1)
     with pytest.raises(ValueError, match="unknown metric 'min-acc'"):
         explain_continual("min-acc", C)
-    with pytest.raises(ValueError, match=r"indices must lie in 0\.\.1; got \(2, 0\)"):
+    with pytest.raises(ValueError, match=r"indices must be in 0\.\.1; got \(2, 0\)"):
         ContinualAccuracy.from_rows([(1, 2, 0, 0.5)], 2)
     with pytest.raises(ValueError, match="boundaries must be strictly increasing integers"):
         ContinualAccuracy.from_rows([(1, 0, 0, 0.5)], 2)

@@ -118,7 +118,7 @@ def test_differences_between_strata_do_not_matter():
 
 
 def test_within_strata_by_hand():
-    """Centred, x is (-1, 1, -2, 2) and y (-2, 2, 1, -1): covariance 4 - 4 = 0; of ranks 2 - 2 = 0."""
+    """Centred, x = (-1, 1, -2, 2), y = (-2, 2, 1, -1): covariance 4 - 4 = 0; of ranks 2 - 2 = 0."""
     x, y, strata = [0, 2, 10, 14], [1, 5, 9, 7], list("aabb")
     for kind in (spearman, pearson):
         assert kind(x, y, list(range(4)), generator=draws(), strata=strata).value == pytest.approx(0, abs=1e-12)

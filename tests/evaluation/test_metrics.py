@@ -178,7 +178,7 @@ def test_entries_round_trip():
     copy = AccuracyMatrix.from_entries(matrix.entries(), 3)
     assert np.array_equal(matrix.values, copy.values, equal_nan=True)
     assert matrix.entries()[1] == (1, 0, 0.6)
-    with pytest.raises(ValueError, match=r"indices must lie in 0\.\.2; got \(3, 0\)"):
+    with pytest.raises(ValueError, match=r"indices must be in 0\.\.2; got \(3, 0\)"):
         AccuracyMatrix.from_entries([(3, 0, 0.5)], 3)
 
 
