@@ -46,7 +46,7 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     measuring = _datasets(images.train if on_validation else images.test, measured, len(order), entry, evaluated)
     per = len(order) // entry.experiences
     channels, height, width = images.train.x.shape[1:]
-    label_map = {own: (i // per, *asked(entry, i, len(order))) for i, own in enumerate(order)}
+    label_map = {own: (i // per, *task_and_label(entry, i, len(order))) for i, own in enumerate(order)}
     return Stream(
         *avalanche_streams(learning, measuring),
         Shape(
@@ -64,7 +64,7 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     )
 
 
-def asked(entry: DealtStream, position: Any, classes: int) -> tuple[Any, Any]:
+def task_and_label(entry: DealtStream, position: Any, classes: int) -> tuple[Any, Any]:
     """Task label, and label that a model is asked for.
 
     Args:
@@ -83,6 +83,6 @@ def asked(entry: DealtStream, position: Any, classes: int) -> tuple[Any, Any]:
 def _datasets(
     part: ImageTensors, places: Indices, classes: int, entry: DealtStream, dealt: Sequence[Indices]
 ) -> list[Any]:
-    task, label = asked(entry, torch.from_numpy(places), classes)
+    task, label = task_and_label(entry, torch.from_numpy(places), classes)
     whole = labelled_dataset(part.x, label, task)
     return [whole.subset(indices.tolist()) for indices in dealt]

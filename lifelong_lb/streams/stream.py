@@ -60,9 +60,9 @@ class Stream:
             >>> Stream([], [], shape, (7, 3, 5, 1), (), label_map, "").own_labels(1)
             {0: 5, 1: 1}
         """
-        own = {asked: label for label, (home, _, asked) in self.label_map.items() if home in (None, experience)}
+        own = {new: old for old, (home, _, new) in self.label_map.items() if home in (None, experience)}
         tasks = {task for home, task, _ in self.label_map.values() if home in (None, experience)}
-        others = {asked: label for label, (_, task, asked) in self.label_map.items() if task in tasks}
+        others = {new: old for old, (_, task, new) in self.label_map.items() if task in tasks}
         return {**others, **own}
 
 
