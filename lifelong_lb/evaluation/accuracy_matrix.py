@@ -32,9 +32,9 @@ class AccuracyMatrix:
         values = np.array(self.values, dtype=np.float64)
         if values.ndim != 2 or values.shape[0] != values.shape[1] or values.size == 0:
             raise ValueError(f"an accuracy matrix has shape (T, T) with T >= 1; got shape {values.shape}")
-        seen = values[~np.isnan(values)]
-        if seen.size and (seen.min() < 0 or seen.max() > 1):
-            worst = seen[np.argmax(np.abs(seen - 0.5))]
+        evaluated_values = values[~np.isnan(values)]
+        if evaluated_values.size and (evaluated_values.min() < 0 or evaluated_values.max() > 1):
+            worst = evaluated_values[np.argmax(np.abs(evaluated_values - 0.5))]
             raise ValueError(f"accuracies are fractions in [0, 1], or NaN where not evaluated; got {worst:g}")
         values.flags.writeable = False
         object.__setattr__(self, "values", values)

@@ -32,8 +32,8 @@ def naive_coefficients(weights, a, b, stratum, ranked):
     u, v = centred(a), centred(b)
     sums = [(weights * p * q).sum(axis=1) for p, q in ((u, v), (u, u), (v, v))]
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = sums[0] / np.sqrt(sums[1]) / np.sqrt(sums[2])
-    return np.where((sums[1] < 1e-20) | (sums[2] < 1e-20), np.nan, found)
+        coefficients = sums[0] / np.sqrt(sums[1]) / np.sqrt(sums[2])
+    return np.where((sums[1] < 1e-20) | (sums[2] < 1e-20), np.nan, coefficients)
 
 
 def draws():
@@ -43,9 +43,9 @@ def draws():
 @pytest.mark.parametrize(("ours", "scipys"), KINDS.values(), ids=KINDS)
 def test_the_coefficient_equals_scipy(ours, scipys):
     x, y, clusters = entries()
-    found = ours(x, y, clusters, generator=draws())
-    assert found.value == pytest.approx(scipys(x, y).statistic, rel=1e-12)
-    assert (found.pairs, found.clusters) == (40, 8)
+    result = ours(x, y, clusters, generator=draws())
+    assert result.value == pytest.approx(scipys(x, y).statistic, rel=1e-12)
+    assert (result.pairs, result.clusters) == (40, 8)
 
 
 @pytest.mark.parametrize(("ours", "scipys"), KINDS.values(), ids=KINDS)
@@ -53,12 +53,12 @@ def test_the_interval_equals_a_bootstrap_of_whole_clusters(ours, scipys):
     x, y, clusters = entries(each=4)
     x, y, clusters = x[1:], y[1:], clusters[1:]  # unequal cluster sizes
     members = [np.flatnonzero(np.array(clusters) == c) for c in range(8)]
-    draw, found = np.random.default_rng(7), []
+    draw, coefficients = np.random.default_rng(7), []
     for _ in range(2000):
         chosen = np.concatenate([members[c] for c in draw.integers(0, 8, size=8)])
-        found.append(scipys(x[chosen], y[chosen]).statistic)
-    ours_found = ours(x, y, clusters, generator=draws())
-    assert (ours_found.low, ours_found.high) == pytest.approx(tuple(np.quantile(found, [0.025, 0.975])), abs=0.03)
+        coefficients.append(scipys(x[chosen], y[chosen]).statistic)
+    result = ours(x, y, clusters, generator=draws())
+    assert (result.low, result.high) == pytest.approx(tuple(np.quantile(coefficients, [0.025, 0.975])), abs=0.03)
 
 
 @pytest.mark.parametrize("stratified", [False, True])
@@ -76,16 +76,16 @@ def test_sums_over_clusters_equal_sums_over_entries(ours, stratified, seed):
     order = {c: k for k, c in enumerate(dict.fromkeys(cluster.tolist()))}
     weights = weights[:, [order[c] for c in cluster.tolist()]].astype(float)
     expected = naive_coefficients(weights, x, y, stratum, ours is spearman)
-    found = ours(x, y, cluster.tolist(), generator=draws(), strata=stratum.tolist())
-    assert found.value == pytest.approx(
+    result = ours(x, y, cluster.tolist(), generator=draws(), strata=stratum.tolist())
+    assert result.value == pytest.approx(
         naive_coefficients(np.ones((1, 60)), x, y, stratum, ours is spearman)[0], rel=1e-11, abs=1e-13
     )
     quantiles = tuple(np.quantile(expected[~np.isnan(expected)], [0.025, 0.975]))
-    assert (found.low, found.high) == pytest.approx(quantiles, rel=1e-9, abs=1e-12)
-    assert found == ours(x, y, cluster.tolist(), generator=draws(), strata=stratum.tolist())
+    assert (result.low, result.high) == pytest.approx(quantiles, rel=1e-9, abs=1e-12)
+    assert result == ours(x, y, cluster.tolist(), generator=draws(), strata=stratum.tolist())
     default = ours(x, y, cluster.tolist(), strata=stratum.tolist())
     assert default == ours(x, y, cluster.tolist(), generator=np.random.default_rng(0), strata=stratum.tolist())
-    assert default.low != found.low
+    assert default.low != result.low
 
 
 def test_an_outlier_does_not_cancel_digits():
@@ -94,8 +94,8 @@ def test_an_outlier_does_not_cancel_digits():
     stratum = np.zeros(40, dtype=int)
     weights = draws().multinomial(8, np.full(8, 1 / 8), size=2000)[:, clusters].astype(float)
     expected = np.quantile(naive_coefficients(weights, x, y, stratum, False), [0.025, 0.975])
-    found = pearson(x, y, clusters, generator=draws())
-    assert (found.low, found.high) == pytest.approx(tuple(expected), rel=1e-6)
+    result = pearson(x, y, clusters, generator=draws())
+    assert (result.low, result.high) == pytest.approx(tuple(expected), rel=1e-6)
 
 
 def test_clusters_widen_the_interval():

@@ -67,8 +67,8 @@ def test_against_a_naive_ascent(rho, steps, adaptive):
     assert loss_rise(net, batches, cross_entropy, ball, steps=steps) == pytest.approx(
         naive.rise(rho, steps, T), rel=1e-9
     )
-    each = [len(b.y) / 20 * Copy(net, b).rise(rho, steps, T) for b in batches]
-    assert m_sharpness(net, batches, cross_entropy, ball, steps=steps) == pytest.approx(sum(each), rel=1e-9)
+    parts = [len(b.y) / 20 * Copy(net, b).rise(rho, steps, T) for b in batches]
+    assert m_sharpness(net, batches, cross_entropy, ball, steps=steps) == pytest.approx(sum(parts), rel=1e-9)
 
 
 def test_only_m_sharpness_depends_on_the_batches():

@@ -50,9 +50,9 @@ def test_invalid_paths_are_refused():
         linear_path(net, short, net.state_dict(), batches, cross_entropy)
     with pytest.raises(ValueError, match=r"5.bias: shape \(2,\) in end, shape \(3,\) in the model"):
         linear_path(net, short, short, batches, cross_entropy)
-    lacking = {name: tensor for name, tensor in net.state_dict().items() if name != "5.bias"}
+    incomplete = {name: tensor for name, tensor in net.state_dict().items() if name != "5.bias"}
     with pytest.raises(ValueError, match=r"5.bias: shape \(3,\) in start, missing in end"):
-        linear_path(net, net.state_dict(), lacking, batches, cross_entropy)
+        linear_path(net, net.state_dict(), incomplete, batches, cross_entropy)
     with pytest.raises(ValueError, match=r"points must be at least 2 \(both ends\); got 1"):
         linear_path(net, net.state_dict(), net.state_dict(), batches, cross_entropy, points=1)
 

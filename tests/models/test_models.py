@@ -39,15 +39,15 @@ def test_bfloat16_gives_almost_the_same_logits_in_float32(name, head):
     for model in (exact, coarse):
         model.eval()  # BatchNorm over few values would amplify small differences
     tasks = [torch.tensor([0, 1, 2, 3, 3, 0])] if head in ("multi", "masked") else []
-    expected, found = exact(images(), *tasks), coarse(images(), *tasks)
-    assert found.dtype == expected.dtype == torch.float32
-    assert (expected - found).abs().max() < 0.05 * expected.abs().max()
+    expected, logits = exact(images(), *tasks), coarse(images(), *tasks)
+    assert logits.dtype == expected.dtype == torch.float32
+    assert (expected - logits).abs().max() < 0.05 * expected.abs().max()
     coarse_features = coarse.features(images())
     assert coarse_features.dtype == (
         torch.float32 if name == "timm" else torch.bfloat16
     )  # a ViT ends with LayerNorm, in float32
     assert not torch.equal(coarse_features.float(), exact.features(images()))
-    found.sum().backward()
+    logits.sum().backward()
     assert all(p.grad.dtype == torch.float32 for p in coarse.parameters() if p.grad is not None)
 
 

@@ -74,12 +74,14 @@ def test_one_angle_is_drawn_from_each_part_of_the_range():
         assert drawn[:, i].mean() == pytest.approx(30 * i + 15, abs=2.5)  # four standard errors
     assert angles(entry(), 0) == angles(entry(), 0) != angles(entry(), 1)
     pinned = [24.67, 51.39, 119.23, 169.08]
-    assert angles(entry(), 0) == pytest.approx(pinned, abs=0.01)  # whoever changes this changes everybody's results
+    assert angles(entry(), 0) == pytest.approx(pinned, abs=0.01)  # a change would change all results
 
 
 def test_arrangements_differ_with_the_angles():
-    found = [rotated_stream(entry(angles=a), IMAGES, 0).arrangement for a in ([0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 4])]
-    assert found[0] == found[1] != found[2]
+    arrangements = [
+        rotated_stream(entry(angles=a), IMAGES, 0).arrangement for a in ([0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 4])
+    ]
+    assert arrangements[0] == arrangements[1] != arrangements[2]
 
 
 def test_labels_with_gaps_are_renumbered():

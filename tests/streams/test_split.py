@@ -207,10 +207,10 @@ def test_arrangements_differ_if_streams_differ():
         {"validation": 0.4},
         {"validation": 0.4, "evaluate": "validation"},
     ]
-    found = [split_stream(entry(**each), IMAGES, seed=0).arrangement for each in settings]
-    assert len(set(found)) == len(settings)
-    assert found == [split_stream(entry(**each), IMAGES, seed=0).arrangement for each in settings]
-    assert split_stream(entry(), IMAGES, seed=1).arrangement != found[0]
+    arrangements = [split_stream(entry(**each), IMAGES, seed=0).arrangement for each in settings]
+    assert len(set(arrangements)) == len(settings)
+    assert arrangements == [split_stream(entry(**each), IMAGES, seed=0).arrangement for each in settings]
+    assert split_stream(entry(), IMAGES, seed=1).arrangement != arrangements[0]
 
 
 @pytest.mark.parametrize("scenario", ["task-incremental", "class-incremental", "domain-incremental"])
