@@ -201,7 +201,7 @@ def comparisons_verdict(pairs: int, comparisons: int, level: float = 0.05) -> st
     if best > level:
         return (
             f"With {pairs} seeds and {family} no corrected p-value can fall below {best:.3g}: "
-            f"no difference here can be significant at {level:g}. "
-            f"At least {seeds_needed(comparisons, level)} seeds are needed."
+            f"no difference here can be significant at {level:g}; "
+            f"at least {seeds_needed(comparisons, level)} seeds are needed."
         )
     return f"With {pairs} seeds and {family} a corrected p-value can be as small as {best:.2g}."

@@ -133,7 +133,7 @@ def test_seeds_needed_and_verdict():
         assert m * smallest_p(n) <= 0.05 < m * smallest_p(n - 1)
     assert "no corrected p-value can fall below 0.31" in comparisons_verdict(6, 10)
     assert "can fall below 0.125:" in comparisons_verdict(4, 1)  # rounding to 0.12 would be wrong
-    assert "At least 9 seeds are needed" in comparisons_verdict(6, 10)
+    assert "at least 9 seeds are needed" in comparisons_verdict(6, 10)
     assert "as small as 0.031" in comparisons_verdict(6, 1)
     assert "shows no spread" in comparisons_verdict(1, 3)
 

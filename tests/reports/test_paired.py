@@ -49,7 +49,7 @@ def test_it_reads_as_a_report():
         "  p               0.25 (sign-flip test)",
         "  effect sizes    Cohen's d_z 2.89, Cliff's delta 1.00",
         "With 3 seeds and one comparison no corrected p-value can fall below 0.25: no difference here can be "
-        "significant at 0.05. At least 6 seeds are needed.",
+        "significant at 0.05; at least 6 seeds are needed.",
     ]
 
 
