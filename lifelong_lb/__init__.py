@@ -1,6 +1,6 @@
 """lifelong_lb: compare optimizers across continual-learning task sequences.
 
-The public names are loaded when they are first used: importing the package costs neither torch nor pandas.
+Public names are loaded on first use: importing the package does not import torch or pandas.
 """
 
 from importlib import import_module
@@ -37,7 +37,7 @@ __all__ = [
     "tune_study",
 ]
 
-_HOMES = {
+_MODULES = {
     "UserError": "config",
     "compare": "reports",
     "load_confusion": "reports",
@@ -54,10 +54,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_MODULES])

@@ -1,4 +1,6 @@
-"""Rules, models, strategies, streams and metrics of your own, named in a study like ours: see docs/extending.md.
+"""Decorators that register custom rules, models, strategies, streams and metrics.
+
+A study refers to them by name, like built-in ones; see docs/extending.md.
 
 from lifelong_lb import extend
 

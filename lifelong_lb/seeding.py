@@ -1,7 +1,7 @@
-"""The only place that seeds. One seed of a study feeds separate generators, one for each purpose.
+"""Seeding: one seed of a study feeds a separate random generator for each purpose.
 
-So two rules that are compared under one seed start from the same weights, see the same class order and the same
-minibatches, whatever random numbers either of them draws on the way.
+Two rules compared under one seed therefore start from the same weights and use the same class order and the same
+minibatches, regardless of how many random numbers either rule draws. No other module seeds a generator.
 """
 
 import random
@@ -33,15 +33,15 @@ gradient, noise that training itself draws, such as dropout masks, and what meas
 
 
 def derive(seed: int, purpose: str, *at: int) -> int:
-    """A seed for one purpose, independent of those for the others.
+    """Derive the seed for one purpose, independent of the seeds for other purposes.
 
     Args:
         seed: the study's seed, >= 0.
         purpose: one of this module's names.
-        at: further whole numbers >= 0, such as experience and epoch.
+        at: further integers >= 0, such as experience and epoch.
 
     Returns:
-        A number in 0..2^32 - 1, the same on every machine.
+        An integer in 0..2^32 - 1, the same on every machine.
 
     Example:
         >>> derive(0, CLASS_ORDER) == derive(0, CLASS_ORDER), derive(0, CLASS_ORDER) == derive(0, DATA_ORDER)
@@ -52,12 +52,12 @@ def derive(seed: int, purpose: str, *at: int) -> int:
 
 
 def generator(seed: int, purpose: str, *at: int) -> np.random.Generator:
-    """A numpy generator of its own for one purpose.
+    """Create the numpy generator for one purpose.
 
     Args:
         seed: the study's seed.
         purpose: one of this module's names.
-        at: further whole numbers >= 0.
+        at: further integers >= 0.
 
     Returns:
         The generator.
@@ -66,12 +66,12 @@ def generator(seed: int, purpose: str, *at: int) -> np.random.Generator:
 
 
 def seed_all(seed: int, purpose: str, *at: int) -> None:
-    """Seed the global generators of torch, numpy and Python, from which Avalanche and torch draw.
+    """Seed the global generators of torch, numpy and Python, which Avalanche and torch use.
 
     Args:
         seed: the study's seed.
         purpose: one of this module's names.
-        at: further whole numbers, such as experience and epoch.
+        at: further integers >= 0, such as experience and epoch.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Models whose landscape is known, or small enough to be computed the long way; all in float64."""
+"""Models with a known landscape, or small enough for naive computation; all in float64."""
 
 import copy
 
@@ -11,7 +11,7 @@ from lifelong_lb.landscape import Batch
 
 
 class Quadratic(nn.Module):
-    """f(w) = (w - c) H (w - c) / 2 with w in two tensors; the output is f, one logit an image."""
+    """f(w) = (w - c) H (w - c) / 2 with w in two tensors; the output is f, one logit per image."""
 
     def __init__(self, H, start, centre=None):
         super().__init__()
@@ -39,7 +39,7 @@ def rotated(eigenvalues, seed=0):
 
 
 def small_net(seed=0):
-    """Five inputs, three classes, BatchNorm with statistics of its own, dropout, a frozen layer."""
+    """Five inputs, three classes, BatchNorm with updated statistics, dropout, a frozen layer."""
     torch.manual_seed(seed)
     net = nn.Sequential(
         nn.Linear(5, 5),
@@ -55,7 +55,7 @@ def small_net(seed=0):
         net[2].weight.copy_(torch.rand(4) + 0.5)
     net.train()
     net(torch.randn(20, 5, dtype=torch.float64))
-    net[3].eval()  # a model need not be in one mode
+    net[3].eval()  # modules in different modes
     return net
 
 
@@ -78,7 +78,7 @@ def generator(seed=0):
 
 
 class Copy:
-    """L(w) the naive way: a copy of the model in eval mode, its weights one vector, all images at once."""
+    """Naive L(w): a copy of the model in eval mode, weights as one vector, a single batch."""
 
     def __init__(self, model, batch, loss=cross_entropy):
         self.model, self.batch, self.loss = copy.deepcopy(model).eval(), batch, loss
@@ -101,7 +101,7 @@ class Copy:
         )
 
     def hessian(self):
-        """Column by column from central differences of the gradient."""
+        """Compute the Hessian column by column, by central differences of the gradient."""
         eye, h = torch.eye(len(self.w), dtype=self.w.dtype), 1e-5
         columns = [(self.gradient(self.w + h * e) - self.gradient(self.w - h * e)) / (2 * h) for e in eye]
         return torch.stack(columns)

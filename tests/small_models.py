@@ -1,4 +1,4 @@
-"""Every model of a study file, made small."""
+"""Small variants of all models of a study file."""
 
 from importlib.util import find_spec
 

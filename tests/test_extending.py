@@ -287,12 +287,15 @@ def test_added_streams_have_the_shape_that_heads_need():
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        (3, "a list with one pair for each of 2 experiences; got int"),
-        ([(part([0]), part([0]))], "one pair for each of 2 experiences; got 1 of them"),
-        ([part([0]), part([1])], "pairs of ImageTensors; that of experience 0 is none"),
-        ([(part([0]), part([0])), (part([1], 5), part([1], 5))], "those of experience 1 have another than the first"),
+        (3, "a list of 2 pairs, one per experience; got int"),
+        ([(part([0]), part([0]))], "a list of 2 pairs, one per experience; got length 1"),
+        ([part([0]), part([1])], "of ImageTensors; the item of experience 0 is not one"),
+        (
+            [(part([0]), part([0])), (part([1], 5), part([1], 5))],
+            "those of experience 1 differ from those of experience 0",
+        ),
         ([(part([0]), part([0])), (part([2]), part([2]))], r"labels from 0 without gaps; got \[0, 2\]"),
-        ([(part([0]), part([0])), (part([1]), part([0]))], "experience 1 has others"),
+        ([(part([0]), part([0])), (part([1]), part([0]))], "experience 1 has other classes"),
     ],
 )
 def test_streams_that_return_something_else_are_told_so(pairs, message):

@@ -1,4 +1,4 @@
-"""Evaluation: the accuracy matrix, the metrics read from it, and statistics over seeds. Never torch."""
+"""Evaluation: the accuracy matrix, its metrics, and statistics over seeds (no torch)."""
 
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
 from lifelong_lb.evaluation.bootstrap import bootstrap_intervals
@@ -35,7 +35,7 @@ from lifelong_lb.evaluation.continual import (
 )
 from lifelong_lb.evaluation.continual_accuracy import ContinualAccuracy
 from lifelong_lb.evaluation.continual_catalogue import CONTINUAL_METRICS, ContinualMetric, explain_continual
-from lifelong_lb.evaluation.correlation import FEWEST_CLUSTERS, Correlation, pearson, spearman
+from lifelong_lb.evaluation.correlation import MIN_CLUSTERS, Correlation, pearson, spearman
 from lifelong_lb.evaluation.curves import (
     average_accuracy_curve,
     backward_transfer_by_experience,
@@ -72,10 +72,10 @@ __all__ = [
     "ContinualMetric",
     "Correlation",
     "Described",
-    "FEWEST_CLUSTERS",
     "LANDSCAPE_MEASURES",
     "LandscapeMeasure",
     "METRICS",
+    "MIN_CLUSTERS",
     "Metric",
     "Outcome",
     "PairedTest",

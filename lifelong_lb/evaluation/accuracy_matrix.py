@@ -1,4 +1,4 @@
-"""The accuracy matrix, from which every metric is read."""
+"""The accuracy matrix, the input of every metric."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class AccuracyMatrix:
             experience j; fractions in [0, 1], NaN where not evaluated. Read-only.
 
     Raises:
-        ValueError: when it is not square, is empty, or holds a number outside [0, 1].
+        ValueError: if the matrix is not square, is empty, or contains a number outside [0, 1].
 
     Example:
         >>> R = AccuracyMatrix.from_entries([(0, 0, 0.9), (1, 0, 0.5), (1, 1, 0.8)], experiences=2)
@@ -31,10 +31,10 @@ class AccuracyMatrix:
     def __post_init__(self) -> None:
         values = np.array(self.values, dtype=np.float64)
         if values.ndim != 2 or values.shape[0] != values.shape[1] or values.size == 0:
-            raise ValueError(f"an accuracy matrix is (T, T) with T >= 1; got shape {values.shape}")
-        seen = values[~np.isnan(values)]
-        if seen.size and (seen.min() < 0 or seen.max() > 1):
-            worst = seen[np.argmax(np.abs(seen - 0.5))]
+            raise ValueError(f"an accuracy matrix has shape (T, T) with T >= 1; got shape {values.shape}")
+        evaluated_values = values[~np.isnan(values)]
+        if evaluated_values.size and (evaluated_values.min() < 0 or evaluated_values.max() > 1):
+            worst = evaluated_values[np.argmax(np.abs(evaluated_values - 0.5))]
             raise ValueError(f"accuracies are fractions in [0, 1], or NaN where not evaluated; got {worst:g}")
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
@@ -44,11 +44,12 @@ class AccuracyMatrix:
         """Build the matrix from its entries.
 
         Args:
-            entries: ``(trained, evaluated, accuracy)``, both indices in 0..T-1; the last of equal pairs counts.
+            entries: ``(trained, evaluated, accuracy)``, both indices in 0..T-1; of several entries for one pair, the
+                last is used.
             experiences: T.
 
         Returns:
-            The matrix, NaN where no entry was given.
+            The matrix, NaN where there is no entry.
 
         Raises:
             ValueError: for an index outside 0..T-1, or an accuracy outside [0, 1].
@@ -56,12 +57,12 @@ class AccuracyMatrix:
         values = np.full((experiences, experiences), np.nan)
         for trained, evaluated, accuracy in entries:
             if not (0 <= trained < experiences and 0 <= evaluated < experiences):
-                raise ValueError(f"indices must lie in 0..{experiences - 1}; got ({trained}, {evaluated})")
+                raise ValueError(f"indices must be in 0..{experiences - 1}; got ({trained}, {evaluated})")
             values[trained, evaluated] = accuracy
         return cls(values)
 
     def entries(self) -> list[tuple[int, int, float]]:
-        """The evaluated entries, row by row.
+        """List the evaluated entries, row by row.
 
         Returns:
             Tuples ``(trained, evaluated, accuracy)``.
@@ -88,7 +89,7 @@ def as_matrix(matrix: "AccuracyMatrix | ArrayLike") -> NDArray[np.float64]:
         ``(T, T)`` float64.
 
     Raises:
-        ValueError: when it is not an accuracy matrix.
+        ValueError: if it is not an accuracy matrix.
     """
     if isinstance(matrix, AccuracyMatrix):
         return matrix.values

@@ -1,4 +1,4 @@
-"""All that can be read from an accuracy matrix, by name: the names are columns of ``results.csv``."""
+"""Catalogue of the metrics of an accuracy matrix; names are columns of ``results.csv``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ Needs = Callable[[int], NDArray[np.bool_]]
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """What a table has to say of a metric.
+    """Description of a metric for tables.
 
     Attributes:
-        title: words for a heading.
-        formula: the definition in one line.
+        title: heading.
+        formula: one-line definition.
         source: authors and year.
-        arxiv: number of the paper; empty where there is none.
-        higher_is_better: direction.
-        least_experiences: smallest T for which it is defined.
+        arxiv: arXiv number of the paper; empty if there is none.
+        higher_is_better: whether larger values are better.
+        least_experiences: smallest T for which the metric is defined.
     """
 
     title: str
@@ -57,8 +57,8 @@ class Metric(Described):
     """A metric of the accuracy matrix.
 
     Attributes:
-        function: accuracy matrix to number.
-        needs: T to ``(T, T)`` booleans, the entries without which it is undefined.
+        function: maps an accuracy matrix to a number.
+        needs: maps T to a ``(T, T)`` boolean mask of the required entries; the metric is undefined if one is missing.
     """
 
     function: Callable[[Matrix], float]
@@ -109,7 +109,7 @@ def _last_row(T: int) -> NDArray[np.bool_]:
     return needed
 
 
-def _last_row_before(T: int) -> NDArray[np.bool_]:
+def _last_row_without_corner(T: int) -> NDArray[np.bool_]:
     needed = _last_row(T)
     needed[-1, -1] = False
     return needed
@@ -119,7 +119,7 @@ def _diagonal_and_last_row(T: int) -> NDArray[np.bool_]:
     return _diagonal(T) | _last_row(T)
 
 
-def _ends(T: int) -> NDArray[np.bool_]:
+def _diagonal_and_last_row_without_corner(T: int) -> NDArray[np.bool_]:
     needed = _diagonal_and_last_row(T)
     needed[-1, -1] = False
     return needed
@@ -151,7 +151,7 @@ METRICS: dict[str, Metric] = {
         source="Chaudhry et al. 2018",
         arxiv="1801.10112",
         higher_is_better=False,
-        needs=_last_row_before,
+        needs=_last_row_without_corner,
         least_experiences=2,
     ),
     "backward_transfer": Metric(
@@ -161,7 +161,7 @@ METRICS: dict[str, Metric] = {
         source="Lopez-Paz & Ranzato 2017",
         arxiv="1706.08840",
         higher_is_better=True,
-        needs=_ends,
+        needs=_diagonal_and_last_row_without_corner,
         least_experiences=2,
     ),
     "forgetting_last_row_included": Metric(
@@ -170,7 +170,7 @@ METRICS: dict[str, Metric] = {
         formula="mean over j < T-1 of max over l <= T-1 of R[l, j], minus R[T-1, j]; never negative",
         source="several published codes",
         higher_is_better=False,
-        needs=_last_row_before,
+        needs=_last_row_without_corner,
         least_experiences=2,
     ),
     "average_incremental_accuracy": Metric(
@@ -189,7 +189,7 @@ METRICS: dict[str, Metric] = {
         source="Carta et al. 2023",
         arxiv="2302.01766",
         higher_is_better=False,
-        needs=_ends,
+        needs=_diagonal_and_last_row_without_corner,
         least_experiences=2,
     ),
     "relative_forgetting": Metric(
@@ -199,7 +199,7 @@ METRICS: dict[str, Metric] = {
         source="after Chaudhry et al. 2018",
         arxiv="1801.10112",
         higher_is_better=False,
-        needs=_last_row_before,
+        needs=_last_row_without_corner,
         least_experiences=2,
     ),
     "stability": Metric(
@@ -209,7 +209,7 @@ METRICS: dict[str, Metric] = {
         source="Sarfraz et al. 2022",
         arxiv="2206.04016",
         higher_is_better=True,
-        needs=_last_row_before,
+        needs=_last_row_without_corner,
         least_experiences=2,
     ),
     "stability_plasticity": Metric(
@@ -223,7 +223,7 @@ METRICS: dict[str, Metric] = {
         least_experiences=2,
     ),
 }
-"""Metrics that need nothing but the matrix, by name."""
+"""Metrics of the matrix alone, by name."""
 
 REFERENCED: dict[str, Metric] = {
     "forward_transfer": Metric(
@@ -246,8 +246,8 @@ REFERENCED: dict[str, Metric] = {
         needs=_diagonal,
     ),
 }
-"""What there is to say of metrics that need a reference beside the matrix. Their ``function`` takes a reference of
-zeros: it is defined where the metric is."""
+"""Metrics that need a reference in addition to the matrix, by name. Their ``function`` uses a reference of zeros; it is
+defined if and only if the metric is."""
 
 
 ADDED_METRICS: dict[str, AddedMetric] = {}

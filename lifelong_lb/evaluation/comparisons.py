@@ -1,4 +1,4 @@
-"""Paired comparisons: two rules under the same seeds, and whether a handful of seeds can tell them apart."""
+"""Paired comparisons of two rules under the same seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,34 +7,34 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lifelong_lb.config import unknown_name
-from lifelong_lb.evaluation.paired_tests import DRAWN, MOST_EXACT, TESTS
+from lifelong_lb.evaluation.paired_tests import MAX_EXACT_PAIRS, SIGN_DRAWS, TESTS
 from lifelong_lb.evaluation.statistics import seeds_needed, smallest_p, spread
 
-RESAMPLES = 2_000
-"""Bootstrap samples behind an interval."""
+BOOTSTRAP_SAMPLES = 2_000
+"""Number of bootstrap samples per interval."""
 DIGITS = 12
-"""Decimals that count: values equal but for rounding are equal."""
+"""Decimals compared: values that differ by rounding errors alone count as equal."""
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Values of a and b under the same seeds, pair by pair; differences are a - b.
+    """Paired comparison of values a and b under the same seeds; differences are a - b.
 
     Attributes:
         pairs: n, the number of seeds under which both have a value.
-        difference: mean difference; NaN for no pair.
+        difference: mean difference; NaN without pairs.
         std: sample standard deviation of the differences (divisor n - 1); NaN for fewer than two.
         low: lower end of the 95 % confidence interval of the mean difference (Student's t, n - 1 degrees of freedom).
         high: its upper end.
-        bootstrap_low: lower end of the 95 % percentile bootstrap interval of the mean difference; too narrow for a
-            handful of seeds.
+        bootstrap_low: lower end of the 95 % percentile bootstrap interval of the mean difference; too narrow with
+            few seeds.
         bootstrap_high: its upper end.
         larger: pairs in which a is larger.
         equal: pairs in which they are equal.
-        p: two-sided p-value of the test, one of :data:`~lifelong_lb.evaluation.TESTS`; NaN for no pair.
-        cohen_dz: Cohen's d of paired values, difference / std; NaN where the std is 0 or undefined.
-        cliff_delta: Cliff's delta, see :func:`cliff_delta`; NaN for no pair.
+        p: two-sided p-value of the test, one of :data:`~lifelong_lb.evaluation.TESTS`; NaN without pairs.
+        cohen_dz: Cohen's d of paired values, difference / std; NaN if the std is 0 or undefined.
+        cliff_delta: Cliff's delta, see :func:`cliff_delta`; NaN without pairs.
     """
 
     pairs: int
@@ -57,16 +57,17 @@ def compare(
     """Compare two rules seed by seed.
 
     Args:
-        a: ``(S,)``, a metric under each seed.
-        b: ``(S,)``, the same under the same seeds, in the same order. Pairs with a NaN do not count.
-        generator: draws the bootstrap samples; None for one of its own, so that equal values give equal intervals.
+        a: ``(S,)``, values of a metric of the first rule, one per seed.
+        b: ``(S,)``, values of the second rule under the same seeds, in the same order. Pairs with a NaN are ignored.
+        generator: draws the bootstrap samples; None for a generator seeded with 0, so that equal values give equal
+            intervals.
         test: key of :data:`~lifelong_lb.evaluation.TESTS`.
 
     Returns:
         Mean difference, intervals, test and effect sizes.
 
     Raises:
-        ValueError: when the two differ in length, or there is no such test.
+        ValueError: if the lengths differ, or for an unknown test.
 
     Example:
         >>> result = compare([0.8, 0.7, 0.9], [0.7, 0.5, 0.6])
@@ -77,55 +78,55 @@ def compare(
         raise ValueError(unknown_name("test", test, TESTS))
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.ndim != 1 or first.shape != second.shape:
-        raise ValueError(f"both need one value a seed, in the same order; got {first.shape} and {second.shape}")
-    kept = ~(np.isnan(first) | np.isnan(second))
-    first, second = first[kept].round(DIGITS), second[kept].round(DIGITS)
-    d = (first - second).round(DIGITS)
-    s = spread(d.tolist())
-    boot = bootstrap_interval(d, generator or np.random.default_rng(0))
+        raise ValueError(f"a and b must be 1-D with one value per seed each; got {first.shape} and {second.shape}")
+    both_known = ~(np.isnan(first) | np.isnan(second))
+    first, second = first[both_known].round(DIGITS), second[both_known].round(DIGITS)
+    differences = (first - second).round(DIGITS)
+    summary = spread(differences.tolist())
+    low, high = bootstrap_interval(differences, generator or np.random.default_rng(0))
     return Comparison(
-        pairs=len(d),
-        difference=s.mean,
-        std=s.std,
-        low=s.low,
-        high=s.high,
-        bootstrap_low=boot[0],
-        bootstrap_high=boot[1],
-        larger=int((d > 0).sum()),
-        equal=int((d == 0).sum()),
-        p=TESTS[test].function(d, generator),
-        cohen_dz=s.mean / s.std if s.std > 10**-DIGITS else float("nan"),
+        pairs=len(differences),
+        difference=summary.mean,
+        std=summary.std,
+        low=summary.low,
+        high=summary.high,
+        bootstrap_low=low,
+        bootstrap_high=high,
+        larger=int((differences > 0).sum()),
+        equal=int((differences == 0).sum()),
+        p=TESTS[test].function(differences, generator),
+        cohen_dz=summary.mean / summary.std if summary.std > 10**-DIGITS else float("nan"),
         cliff_delta=cliff_delta(first, second),
     )
 
 
 def bootstrap_interval(values: ArrayLike, generator: np.random.Generator) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval of a mean (Efron 1979).
+    """Compute the 95 % percentile bootstrap interval of a mean (Efron 1979).
 
     Args:
         values: ``(n,)`` numbers.
-        generator: draws the :data:`RESAMPLES` samples, with replacement.
+        generator: draws the :data:`BOOTSTRAP_SAMPLES` samples, with replacement.
 
     Returns:
-        Its two ends; NaN for fewer than two values.
+        Lower and upper end; NaN for fewer than two values.
     """
     data = np.asarray(values, dtype=np.float64)
     if len(data) < 2:
         return float("nan"), float("nan")
-    means = data[generator.integers(len(data), size=(RESAMPLES, len(data)))].mean(axis=1)
+    means = data[generator.integers(len(data), size=(BOOTSTRAP_SAMPLES, len(data)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
 
 
 def cliff_delta(a: ArrayLike, b: ArrayLike) -> float:
-    """Cliff's delta: the share of all pairs (x of a, y of b) with x > y, minus the share with x < y (Cliff 1993).
+    """Cliff's delta, P(x > y) - P(x < y) over all pairs (x of a, y of b) (Cliff 1993).
 
     Args:
         a: ``(n,)`` numbers.
-        b: ``(m,)`` numbers; which of them share a seed does not matter here.
+        b: ``(m,)`` numbers; they need not be paired with a.
 
     Returns:
-        A number in [-1, 1], 1 when every value of a is above every value of b; NaN when one is empty.
+        A number in [-1, 1], 1 if every value of a is above every value of b; NaN if a or b is empty.
 
     Example:
         >>> cliff_delta([0.8, 0.6], [0.7, 0.5])
@@ -138,15 +139,15 @@ def cliff_delta(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction of p-values for having made several comparisons (Holm 1979).
+    """Adjust p-values for multiple comparisons by Holm's method (Holm 1979).
 
-    With the p-values in rising order, p'_(i) = max over l <= i of (m - l) p_(l), l counted from 0, at most 1.
+    With the p-values in ascending order, p'_(i) = max over l <= i of (m - l) p_(l), l counted from 0, at most 1.
 
     Args:
-        p_values: of the family of m comparisons; NaN for one that could not be made, which does not count.
+        p_values: p-values of a family of comparisons, m of them not NaN; NaN for a comparison without a p-value.
 
     Returns:
-        Adjusted p-values in the same order, NaN where there was none.
+        Adjusted p-values in the same order; NaN stays NaN.
 
     Example:
         >>> holm([0.01, 0.04, 0.03])
@@ -162,25 +163,25 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def comparisons_verdict(pairs: int, comparisons: int, level: float = 0.05) -> str:
-    """The honest sentence about a family of comparisons.
+    """State the significance that a family of comparisons can reach.
 
     Args:
-        pairs: seeds shared by the two rules of a comparison.
-        comparisons: m, how many comparisons Holm's correction is for.
-        level: the level they are tested at.
+        pairs: number of seeds shared by the two rules of a comparison.
+        comparisons: m, the number of comparisons corrected for.
+        level: significance level.
 
     Returns:
         One sentence.
     """
     if pairs < 2:
-        return "One seed shows no spread: no difference can be told from chance."
-    reachable = smallest_p(pairs) if pairs <= MOST_EXACT else 1 / (DRAWN + 1)
+        return "One seed shows no spread: differences cannot be distinguished from chance."
+    reachable = smallest_p(pairs) if pairs <= MAX_EXACT_PAIRS else 1 / (SIGN_DRAWS + 1)
     best = min(1.0, comparisons * reachable)
-    of = f"{comparisons} comparisons" if comparisons > 1 else "one comparison"
+    family = f"{comparisons} comparisons" if comparisons > 1 else "one comparison"
     if best > level:
         return (
-            f"With {pairs} seeds and {of} no corrected p-value can fall below {best:.3g}, whatever the differences: "
-            f"nothing here can be called significant at {level:g}. "
-            f"That takes at least {seeds_needed(comparisons, level)} seeds."
+            f"With {pairs} seeds and {family} no corrected p-value can fall below {best:.3g}: "
+            f"no difference here can be significant at {level:g}; "
+            f"at least {seeds_needed(comparisons, level)} seeds are needed."
         )
-    return f"With {pairs} seeds and {of} a corrected p-value can be as small as {best:.2g}."
+    return f"With {pairs} seeds and {family} a corrected p-value can be as small as {best:.2g}."

@@ -1,8 +1,8 @@
-"""Metrics of accuracies that were measured during training: what happens between the ends of experiences.
+"""Metrics of accuracies measured during training, between the ends of experiences.
 
 De Lange, van de Ven & Tuytelaars 2023, "Continual evaluation for lifelong learning: identifying the stability gap"
-(arXiv 2205.13452). Every result is a float, NaN where the metric is undefined;
-:func:`~lifelong_lb.evaluation.explain_continual` says why.
+(arXiv 2205.13452). Every result is a float, NaN if the metric is undefined;
+:func:`~lifelong_lb.evaluation.explain_continual` returns the reason.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from lifelong_lb.evaluation.continual_accuracy import Array, ContinualAccuracy
 
 
 def anytime_average_accuracy(C: ContinualAccuracy) -> float:
-    """Anytime average accuracy: mean over measurements n of the mean over j <= k(n) of A[n, j].
+    """Anytime average accuracy: mean over n of the mean over j <= k(n) of A[n, j].
 
-    k(n) is the experience that was being learnt, so that each mean is over the experiences seen so far. Source: Caccia
-    et al. 2022 (arXiv 2104.05025).
+    k(n) is the experience being learnt at measurement n: each inner mean is over the experiences seen so far. Source:
+    Caccia et al. 2022 (arXiv 2104.05025).
 
     Args:
         C: accuracies measured during training.
 
     Returns:
-        A fraction; NaN when an experience seen so far was not evaluated.
+        A fraction; NaN if an experience seen so far was not evaluated.
 
     Example:
         >>> anytime_average_accuracy(ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3]))
@@ -32,15 +32,16 @@ def anytime_average_accuracy(C: ContinualAccuracy) -> float:
 
 
 def minimum_accuracy(C: ContinualAccuracy) -> float:
-    """Minimum accuracy (min-ACC): mean over j < T-1 of the min of A[n, j] over the measurements n after j was learnt.
+    """Minimum accuracy (min-ACC): mean over j < T-1 of the min of A[n, j] over n.
 
-    Source: De Lange et al. 2023 (arXiv 2205.13452), at the end of the stream.
+    The minimum is over the measurements n after training on j. Source: De Lange et al. 2023 (arXiv 2205.13452), at the
+    end of the stream.
 
     Args:
         C: accuracies measured during training.
 
     Returns:
-        A fraction; NaN when T = 1 or an experience seen so far was not evaluated.
+        A fraction; NaN if T = 1 or an experience seen so far was not evaluated.
 
     Example:
         >>> minimum_accuracy(ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3]))
@@ -52,14 +53,14 @@ def minimum_accuracy(C: ContinualAccuracy) -> float:
 def worst_case_accuracy(C: ContinualAccuracy) -> float:
     """Worst-case accuracy (WC-ACC): A[end, T-1] / T + (1 - 1/T) min-ACC.
 
-    The accuracy on the last experience, and on the others the worst since they were learnt. Source: De Lange et al.
-    2023 (arXiv 2205.13452), at the end of the stream.
+    Combines the final accuracy on the last experience with the lowest accuracy on each earlier one after training on
+    it. Source: De Lange et al. 2023 (arXiv 2205.13452), at the end of the stream.
 
     Args:
         C: accuracies measured during training.
 
     Returns:
-        A fraction; NaN when T = 1 or an experience seen so far was not evaluated.
+        A fraction; NaN if T = 1 or an experience seen so far was not evaluated.
 
     Example:
         >>> worst_case_accuracy(ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3]))
@@ -70,20 +71,20 @@ def worst_case_accuracy(C: ContinualAccuracy) -> float:
 
 
 def windowed_forgetting(C: ContinualAccuracy, window: int = 10) -> float:
-    """Windowed forgetting (WF): mean over j of the largest drop of A[., j] within w consecutive measurements.
+    """Windowed forgetting (WF): mean over j of the largest drop of A[., j] in a window.
 
-    The drop is max of A[m, j] - A[n, j] over m < n in one window, among the measurements since training on j began; 0
-    where there is none. Source: De Lange et al. 2023 (arXiv 2205.13452).
+    The drop is the max of A[m, j] - A[n, j] over m < n within w consecutive measurements, all of them since the start
+    of training on j; 0 if accuracy never drops. Source: De Lange et al. 2023 (arXiv 2205.13452).
 
     Args:
         C: accuracies measured during training.
-        window: w, at least 2 measurements.
+        window: w >= 2, number of consecutive measurements.
 
     Returns:
-        A fraction; NaN when an experience seen so far was not evaluated.
+        A fraction; NaN if an experience seen so far was not evaluated.
 
     Raises:
-        ValueError: for a smaller window.
+        ValueError: if the window is below 2.
 
     Example:
         >>> C = ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3])
@@ -94,19 +95,19 @@ def windowed_forgetting(C: ContinualAccuracy, window: int = 10) -> float:
 
 
 def windowed_plasticity(C: ContinualAccuracy, window: int = 10) -> float:
-    """Windowed plasticity (WP): mean over j of the largest rise of A[., j] within w consecutive measurements.
+    """Windowed plasticity (WP): mean over j of the largest rise of A[., j] in a window.
 
-    As :func:`windowed_forgetting`, with A[n, j] - A[m, j]. Source: De Lange et al. 2023 (arXiv 2205.13452).
+    Like :func:`windowed_forgetting`, with A[n, j] - A[m, j]. Source: De Lange et al. 2023 (arXiv 2205.13452).
 
     Args:
         C: accuracies measured during training.
-        window: w, at least 2 measurements.
+        window: w >= 2, number of consecutive measurements.
 
     Returns:
-        A fraction; NaN when an experience seen so far was not evaluated.
+        A fraction; NaN if an experience seen so far was not evaluated.
 
     Raises:
-        ValueError: for a smaller window.
+        ValueError: if the window is below 2.
 
     Example:
         >>> C = ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3])
@@ -117,17 +118,18 @@ def windowed_plasticity(C: ContinualAccuracy, window: int = 10) -> float:
 
 
 def stability_gap_depth(C: ContinualAccuracy) -> float:
-    """Depth of the stability gap: how far accuracy falls while the next experience is learnt, and comes back.
+    """Depth of the stability gap: temporary drop of accuracy while a later experience is learnt.
 
-    Mean over i >= 1 and j < i of L - (min of A[n, j] while i is learnt), L = min(A[end of i-1, j], A[end of i, j]) the
-    lower of the two ends: a fall that is not made good by the end of i is forgetting, and does not count.
-    Defined here, after De Lange et al. 2023 (arXiv 2205.13452).
+    Mean over i >= 1 and j < i of L - (min of A[n, j] while i is learnt). L is the lower of the accuracies on j at the
+    end of i-1 and at the end of i: a drop that persists until the end of i is forgetting and is not counted. Defined
+    here, after De Lange et al. 2023 (arXiv 2205.13452).
 
     Args:
         C: accuracies measured during training.
 
     Returns:
-        A fraction; NaN when T = 1, an experience seen so far was not evaluated, or nothing was measured within one.
+        A fraction; NaN if T = 1, an experience seen so far was not evaluated, or an experience after the first was
+        measured at its end only.
 
     Example:
         >>> stability_gap_depth(ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3]))
@@ -137,16 +139,16 @@ def stability_gap_depth(C: ContinualAccuracy) -> float:
 
 
 def stability_gap_area(C: ContinualAccuracy) -> float:
-    """Area of the stability gap: the time average, while i is learnt, of how far A[., j] lies below L.
+    """Area of the stability gap: time average of max(0, L - A[., j]) while i is learnt.
 
-    Mean over i >= 1 and j < i, with L as in :func:`stability_gap_depth`; between measurements max(0, L - A) is taken to
-    be straight (the trapezoidal rule). Defined here, after De Lange et al. 2023 (arXiv 2205.13452).
+    Mean over i >= 1 and j < i, with L as in :func:`stability_gap_depth` and the trapezoidal rule between measurements.
+    Defined here, after De Lange et al. 2023 (arXiv 2205.13452).
 
     Args:
         C: accuracies measured during training.
 
     Returns:
-        A fraction; NaN as for the depth.
+        A fraction; NaN under the same conditions as :func:`stability_gap_depth`.
 
     Example:
         >>> stability_gap_area(ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3]))
@@ -157,16 +159,17 @@ def stability_gap_area(C: ContinualAccuracy) -> float:
 
 
 def stability_gap_recovery(C: ContinualAccuracy) -> float:
-    """Recovery from the stability gap: the share of i's iterations after which A[., j] is back at L from its minimum.
+    """Recovery time of the stability gap, as a share of the iterations of experience i.
 
-    Mean over i >= 1 and j < i, with L as in :func:`stability_gap_depth`; 0 where accuracy never falls below L. Defined
-    here, after De Lange et al. 2023 (arXiv 2205.13452).
+    Iterations on i until A[., j] returns from its minimum to L, divided by all iterations on i; mean over i >= 1 and j
+    < i, with L as in :func:`stability_gap_depth`; 0 if accuracy never falls below L. Defined here, after De Lange et
+    al. 2023 (arXiv 2205.13452).
 
     Args:
         C: accuracies measured during training.
 
     Returns:
-        A fraction; NaN as for the depth.
+        A fraction; NaN under the same conditions as :func:`stability_gap_depth`.
 
     Example:
         >>> A = [[0.8, np.nan], [0.2, 0.4], [0.7, 0.5], [0.6, 0.8]]
@@ -178,7 +181,12 @@ def stability_gap_recovery(C: ContinualAccuracy) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Gap:
-    """Accuracy on one old experience while another is learnt: ``time`` from 0 to 1 and ``accuracy``, both ``(n,)``."""
+    """Accuracy on an earlier experience j while experience i is learnt.
+
+    Attributes:
+        time: ``(n,)``, share of the iterations on i, from 0 to 1.
+        accuracy: ``(n,)``, A[., j].
+    """
 
     time: Array
     accuracy: Array
@@ -189,7 +197,8 @@ class _Gap:
 
     @property
     def recovered(self) -> float:
-        lowest = int(np.argmin(self.accuracy))  # a NaN counts as lowest
+        # argmin returns the first NaN if there is one
+        lowest = int(np.argmin(self.accuracy))
         if not self.accuracy[lowest] < self.level:
             return 0.0 if not np.isnan(self.accuracy).any() else float("nan")
         back = lowest + int(np.argmax(self.accuracy[lowest:] >= self.level))
@@ -197,20 +206,20 @@ class _Gap:
 
 
 def _gaps(C: ContinualAccuracy) -> list[_Gap]:
-    """All pairs of an experience that is learnt and an earlier one; none where something was not measured within."""
-    if C.unmeasured_within:
+    """Gaps of all pairs j < i; empty if an experience after the first has no inner measurement."""
+    if C.measured_only_at_end:
         return []
-    found = []
+    gaps = []
     for i in range(1, C.experiences):
         start, end = C.boundaries[i - 1], C.boundaries[i]
         rows = (C.iterations >= start) & (C.iterations <= end)
         time = (C.iterations[rows] - start) / (end - start)
-        found += [_Gap(time, C.accuracy[rows, j]) for j in range(i)]
-    return found
+        gaps += [_Gap(time, C.accuracy[rows, j]) for j in range(i)]
+    return gaps
 
 
 def _largest_drop(values: Array, window: int) -> float:
-    """Largest values[m] - values[n] with m < n < m + window; 0 where there is none, NaN where a value is."""
+    """Largest values[m] - values[n] with m < n < m + window; at least 0; NaN if a value is NaN."""
     if window < 2:
         raise ValueError(f"window must be at least 2 measurements; got {window}")
     if np.isnan(values).any():

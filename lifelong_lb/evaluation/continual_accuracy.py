@@ -1,4 +1,4 @@
-"""Accuracies that were measured during training, as one value."""
+"""Accuracies measured during training."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ContinualAccuracy:
-    """Accuracies measured N times during the training on a stream of T experiences.
+    """Accuracies from N measurements during training on a stream of T experiences.
 
     Attributes:
-        iterations: ``(N,)`` whole numbers, rising: training iterations taken before each measurement, over the whole
-            stream.
+        iterations: ``(N,)`` int64, strictly increasing: training iterations before each measurement, counted over the
+            whole stream.
         accuracy: ``(N, T)`` float64, column j on the test part of experience j; fractions in [0, 1], NaN where not
             evaluated. Read-only.
-        boundaries: ``(T,)`` whole numbers, rising: iterations taken at the end of each experience. A measurement was
-            made at each of them, and none after the last.
+        boundaries: ``(T,)`` int64, strictly increasing: training iterations at the end of each experience. There is a
+            measurement at each boundary and none after the last.
 
     Raises:
-        ValueError: when shapes, order or ranges are others.
+        ValueError: for other shapes, orders or ranges.
 
     Example:
         >>> C = ContinualAccuracy([5, 10, 15, 20], [[0.5, np.nan], [0.9, np.nan], [0.2, 0.6], [0.7, 0.8]], [10, 20])
@@ -41,14 +41,14 @@ class ContinualAccuracy:
         accuracy = np.array(self.accuracy, dtype=np.float64)
         if accuracy.ndim != 2 or iterations.shape != accuracy.shape[:1] or boundaries.shape != accuracy.shape[1:]:
             raise ValueError(
-                "iterations are (N,), accuracies (N, T) and boundaries (T,); "
+                "iterations must have shape (N,), accuracy (N, T) and boundaries (T,); "
                 f"got {iterations.shape}, {accuracy.shape} and {boundaries.shape}"
             )
         for name, values in (("iterations", iterations), ("boundaries", boundaries)):
             if not values.size or values[0] < 0 or (np.diff(values) <= 0).any():
-                raise ValueError(f"{name} are whole numbers >= 0 that rise; got {values.tolist()}")
+                raise ValueError(f"{name} must be strictly increasing integers >= 0; got {values.tolist()}")
         if not np.isin(boundaries, iterations).all() or iterations[-1] != boundaries[-1]:
-            raise ValueError("there is a measurement at the end of each experience, the last of all at the very end")
+            raise ValueError("iterations must include every boundary, and the last iteration must be the last boundary")
         if ((accuracy < 0) | (accuracy > 1)).any():
             raise ValueError("accuracies are fractions in [0, 1], or NaN where not evaluated")
         for name, value in (("iterations", iterations), ("accuracy", accuracy), ("boundaries", boundaries)):
@@ -57,30 +57,31 @@ class ContinualAccuracy:
 
     @classmethod
     def from_rows(cls, rows: Iterable[Sequence[float]] | Array, experiences: int) -> "ContinualAccuracy":
-        """Build the value from single measurements.
+        """Build the accuracies from single measurements.
 
         Args:
-            rows: ``(iteration, experience, evaluated, accuracy)``: iterations taken, the experience that was being
-                learnt, the one that was evaluated, and the accuracy on it. The last row of an experience is its end.
+            rows: ``(iteration, experience, evaluated, accuracy)``: training iterations so far, the experience being
+                learnt, the evaluated experience, and the accuracy on it. The last iteration of an experience is its
+                end.
             experiences: T.
 
         Returns:
-            The accuracies, NaN where no row was given.
+            The accuracies, NaN where there is no row.
 
         Raises:
-            ValueError: when an experience has no measurement, or an index lies outside 0..T-1.
+            ValueError: if an experience has no measurement, or an index is outside 0..T-1.
         """
-        found = np.array(rows if isinstance(rows, np.ndarray) else list(rows), dtype=np.float64).reshape(-1, 4)
-        if not np.isfinite(found[:, :3]).all():
-            raise ValueError("iterations and experiences are whole numbers")
-        iteration, learnt, evaluated = found[:, :3].astype(np.int64).T
-        for i, j in found[(np.minimum(learnt, evaluated) < 0) | (np.maximum(learnt, evaluated) >= experiences), 1:3]:
-            raise ValueError(f"indices must lie in 0..{experiences - 1}; got ({i:g}, {j:g})")
+        table = np.array(rows if isinstance(rows, np.ndarray) else list(rows), dtype=np.float64).reshape(-1, 4)
+        if not np.isfinite(table[:, :3]).all():
+            raise ValueError("iterations and experiences must be integers, not NaN or infinite")
+        iteration, learnt, evaluated = table[:, :3].astype(np.int64).T
+        for i, j in table[(np.minimum(learnt, evaluated) < 0) | (np.maximum(learnt, evaluated) >= experiences), 1:3]:
+            raise ValueError(f"indices must be in 0..{experiences - 1}; got ({i:g}, {j:g})")
         ends = np.full(experiences, -1)
         np.maximum.at(ends, learnt, iteration)
-        iterations, places = np.unique(iteration, return_inverse=True)
+        iterations, row_of = np.unique(iteration, return_inverse=True)
         accuracy = np.full((len(iterations), experiences), np.nan)
-        accuracy[places, evaluated] = found[:, 3]
+        accuracy[row_of, evaluated] = table[:, 3]
         return cls(iterations, accuracy, ends)
 
     @property
@@ -90,12 +91,12 @@ class ContinualAccuracy:
 
     @property
     def learning(self) -> NDArray[np.intp]:
-        """Which experience was being learnt at each measurement, ``(N,)``; its end belongs to it."""
+        """Experience being learnt at each measurement, ``(N,)``; an end belongs to its experience."""
         return np.searchsorted(self.boundaries, self.iterations)
 
     @property
-    def unmeasured_within(self) -> list[int]:
-        """Experiences, from the second on, that were measured at their end only."""
+    def measured_only_at_end(self) -> list[int]:
+        """Experiences after the first that were measured at their end only."""
         counts = np.bincount(self.learning, minlength=self.experiences)
         return [i for i in range(1, self.experiences) if counts[i] < 2]
 

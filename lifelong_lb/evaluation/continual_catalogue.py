@@ -1,4 +1,7 @@
-"""All that can be read from accuracies measured during training, by name: the names are columns of ``results.csv``."""
+"""Catalogue of the metrics of accuracies measured during training.
+
+Names are columns of ``results.csv``.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,15 +24,15 @@ from lifelong_lb.evaluation.continual_accuracy import ContinualAccuracy
 
 @dataclass(frozen=True, kw_only=True)
 class ContinualMetric(Described):
-    """A metric of accuracies measured during training, with all that a table has to say of it.
+    """A metric of accuracies measured during training.
 
     Attributes:
-        function: accuracies to number.
-        within: whether it needs measurements within experiences, not only at their ends.
+        function: maps accuracies to a number.
+        within_experiences: whether the metric needs measurements within experiences, not only at their ends.
     """
 
     function: Callable[[ContinualAccuracy], float]
-    within: bool = False
+    within_experiences: bool = False
 
 
 CONTINUAL_METRICS: dict[str, ContinualMetric] = {
@@ -83,7 +86,7 @@ CONTINUAL_METRICS: dict[str, ContinualMetric] = {
         arxiv="2205.13452",
         higher_is_better=False,
         least_experiences=2,
-        within=True,
+        within_experiences=True,
     ),
     "stability_gap_area": ContinualMetric(
         function=stability_gap_area,
@@ -93,7 +96,7 @@ CONTINUAL_METRICS: dict[str, ContinualMetric] = {
         arxiv="2205.13452",
         higher_is_better=False,
         least_experiences=2,
-        within=True,
+        within_experiences=True,
     ),
     "stability_gap_recovery": ContinualMetric(
         function=stability_gap_recovery,
@@ -103,22 +106,22 @@ CONTINUAL_METRICS: dict[str, ContinualMetric] = {
         arxiv="2205.13452",
         higher_is_better=False,
         least_experiences=2,
-        within=True,
+        within_experiences=True,
     ),
 }
 """Metrics of accuracies measured during training, by name. A[n, j] is the accuracy on experience j at measurement n,
-k(n) the experience that was being learnt."""
+k(n) the experience being learnt."""
 
 
 def explain_continual(name: str, C: ContinualAccuracy) -> str:
-    """Why a metric of accuracies measured during training is undefined (NaN).
+    """Explain why a metric of accuracies measured during training is undefined (NaN).
 
     Args:
         name: a key of :data:`CONTINUAL_METRICS`.
         C: accuracies measured during training.
 
     Returns:
-        One sentence; empty when the metric is defined.
+        One sentence; empty if the metric is defined.
 
     Raises:
         ValueError: for an unknown name.
@@ -134,9 +137,9 @@ def explain_continual(name: str, C: ContinualAccuracy) -> str:
         return f"{metric.title} needs at least {metric.least_experiences} experiences; there is {C.experiences}"
     if not np.isnan(metric.function(C)):
         return ""
-    bare = C.unmeasured_within
-    if metric.within and bare:
-        return f"{metric.title} needs a measurement within experience {bare[0]}, before its end; there is none"
+    unmeasured = C.measured_only_at_end
+    if metric.within_experiences and unmeasured:
+        return f"{metric.title} needs a measurement during experience {unmeasured[0]}, not only at its end"
     seen = np.arange(C.experiences) <= C.learning[:, None]
     n, j = map(int, np.argwhere(seen & np.isnan(C.accuracy))[0])
     return f"{metric.title} needs the accuracy on experience {j} at iteration {C.iterations[n]}, not evaluated"

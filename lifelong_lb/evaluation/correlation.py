@@ -1,4 +1,4 @@
-"""Correlation of two numbers over entries that come in clusters, such as the experiences of one run."""
+"""Correlation over clustered entries, such as the experiences of one run."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from lifelong_lb.evaluation.resampling import Array, linear_coefficients, rank_coefficients
 
-FEWEST_CLUSTERS = 6
-"""Clusters below which a bootstrap says nothing worth printing."""
-DRAWS = 2000
+MIN_CLUSTERS = 6
+"""Smallest number of clusters for a bootstrap interval."""
+BOOTSTRAP_SAMPLES = 2000
+"""Number of bootstrap samples per interval."""
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """A correlation and its 95 % interval.
+    """A correlation coefficient and its 95 % interval.
 
     Attributes:
-        pairs: number of entries where both numbers are known.
-        clusters: number of clusters that these come from.
-        value: the coefficient, in [-1, 1]; NaN where a number does not vary.
-        low: lower end of the interval; NaN for fewer than :data:`FEWEST_CLUSTERS` clusters.
+        pairs: number of entries for which both numbers are finite.
+        clusters: number of clusters of these entries.
+        value: the coefficient, in [-1, 1]; NaN if x or y is constant.
+        low: lower end of the interval; NaN for fewer than :data:`MIN_CLUSTERS` clusters.
         high: its upper end.
     """
 
@@ -41,22 +42,22 @@ def spearman(
     generator: np.random.Generator | None = None,
     strata: Sequence[Hashable] | None = None,
 ) -> Correlation:
-    """Spearman's rank correlation, with a bootstrap over clusters: Pearson's of the ranks, ties ranked by their mean.
+    """Spearman's rank correlation with a bootstrap interval over clusters.
 
-    Entries of one cluster are not independent, so the bootstrap draws whole clusters with replacement (Davison &
-    Hinkley 1997, section 3.8) and takes the 2.5 % and 97.5 % quantiles of the coefficient. With ``strata`` entries are
-    ranked within their stratum, and the means of the strata are taken off: what is left is the correlation within
-    strata, to which differences between them add nothing.
+    Ties get their mean rank. Entries of one cluster are not independent; the bootstrap therefore draws whole clusters
+    with replacement (Davison & Hinkley 1997, section 3.8) and takes the 2.5 % and 97.5 % quantiles of the coefficient.
+    With ``strata``, entries are ranked within their stratum and the means of the strata are subtracted: the result is
+    the correlation within strata and does not depend on differences between strata.
 
     Args:
-        x: ``(N,)``, NaN where not known.
-        y: ``(N,)``, likewise.
-        clusters: which cluster each entry belongs to.
-        generator: draws the clusters; None for one of its own, so that equal values give equal intervals.
-        strata: which stratum each entry belongs to; None for all in one.
+        x: ``(N,)``, NaN for missing values.
+        y: ``(N,)``, NaN for missing values.
+        clusters: ``(N,)``, the cluster of each entry.
+        generator: draws the clusters; None for a generator seeded with 0, so that equal values give equal intervals.
+        strata: ``(N,)``, the stratum of each entry; None for a single stratum.
 
     Returns:
-        The correlation over entries where both are known.
+        The correlation over the entries for which both are finite.
 
     Example:
         >>> spearman([1, 2, 30], [0.1, 0.2, 0.9], "abc", generator=np.random.default_rng(0)).value
@@ -73,17 +74,17 @@ def pearson(
     generator: np.random.Generator | None = None,
     strata: Sequence[Hashable] | None = None,
 ) -> Correlation:
-    """Pearson's correlation, with a bootstrap over clusters as in :func:`spearman`.
+    """Pearson's correlation with a bootstrap interval over clusters, as in :func:`spearman`.
 
     Args:
-        x: ``(N,)``, NaN where not known.
-        y: ``(N,)``, likewise.
-        clusters: which cluster each entry belongs to.
-        generator: draws the clusters; None for one of its own, so that equal values give equal intervals.
-        strata: which stratum each entry belongs to; None for all in one.
+        x: ``(N,)``, NaN for missing values.
+        y: ``(N,)``, NaN for missing values.
+        clusters: ``(N,)``, the cluster of each entry.
+        generator: draws the clusters; None for a generator seeded with 0, so that equal values give equal intervals.
+        strata: ``(N,)``, the stratum of each entry; None for a single stratum.
 
     Returns:
-        The correlation over entries where both are known.
+        The correlation over the entries for which both are finite.
     """
     return _correlation(x, y, clusters, generator, strata, ranked=False)
 
@@ -100,34 +101,34 @@ def _correlation(
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     known = np.isfinite(a) & np.isfinite(b)
     a, b = a[known], b[known]
-    cluster = _numbered([each for each, k in zip(clusters, known, strict=True) if k])
-    stratum = _numbered([each for each, k in zip(strata or [0] * len(known), known, strict=True) if k])
-    number, count = len(a), int(cluster.max(initial=-1)) + 1
-    if number < 2:
-        return Correlation(number, count, np.nan, np.nan, np.nan)
+    cluster = _codes([each for each, k in zip(clusters, known, strict=True) if k])
+    stratum = _codes([each for each, k in zip(strata or [0] * len(known), known, strict=True) if k])
+    n, count = len(a), int(cluster.max(initial=-1)) + 1
+    if n < 2:
+        return Correlation(n, count, np.nan, np.nan, np.nan)
     coefficients = partial(
         rank_coefficients if ranked else linear_coefficients, a=a, b=b, cluster=cluster, stratum=stratum
     )
     value = float(coefficients(np.ones((1, count)))[0])
-    if count < FEWEST_CLUSTERS:
-        return Correlation(number, count, value, np.nan, np.nan)
-    found = coefficients(_usual_draws(count) if generator is None else _draws(count, generator))
-    found = found[~np.isnan(found)]
-    low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (np.nan, np.nan)
-    return Correlation(number, count, value, float(low), float(high))
+    if count < MIN_CLUSTERS:
+        return Correlation(n, count, value, np.nan, np.nan)
+    resampled = coefficients(_default_weights(count) if generator is None else _weights(count, generator))
+    resampled = resampled[~np.isnan(resampled)]
+    low, high = np.quantile(resampled, [0.025, 0.975]) if len(resampled) else (np.nan, np.nan)
+    return Correlation(n, count, value, float(low), float(high))
 
 
-def _draws(count: int, generator: np.random.Generator) -> Array:
-    """How often each cluster is in each sample."""
-    return generator.multinomial(count, np.full(count, 1 / count), size=DRAWS).astype(np.float64)
+def _weights(count: int, generator: np.random.Generator) -> Array:
+    """Draw bootstrap samples: number of times each cluster occurs in each, ``(samples, count)``."""
+    return generator.multinomial(count, np.full(count, 1 / count), size=BOOTSTRAP_SAMPLES).astype(np.float64)
 
 
 @lru_cache(maxsize=4)
-def _usual_draws(count: int) -> Array:
-    """The same for all correlations over so many clusters; drawing takes as long as what is made of it."""
-    return _draws(count, np.random.default_rng(0))
+def _default_weights(count: int) -> Array:
+    """Draw with seed 0; cached because drawing takes as long as computing the coefficients."""
+    return _weights(count, np.random.default_rng(0))
 
 
-def _numbered(names: Sequence[Hashable]) -> NDArray[np.int64]:
-    places = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    return np.array([places[name] for name in names], dtype=np.int64)
+def _codes(labels: Sequence[Hashable]) -> NDArray[np.int64]:
+    code_of = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    return np.array([code_of[label] for label in labels], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Curves over the stream: what the metrics of an accuracy matrix are means of."""
+"""Curves over the stream, whose means or last values are the metrics."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ Curve = NDArray[np.float64]
 
 
 def average_accuracy_curve(R: Matrix) -> Curve:
-    """Average accuracy over the experiences seen so far: a_i = mean over j <= i of R[i, j].
+    """Average accuracy on the experiences seen so far, a_i = mean over j <= i of R[i, j].
 
     Its last value is the average accuracy, its mean the average incremental accuracy.
 
@@ -18,7 +18,7 @@ def average_accuracy_curve(R: Matrix) -> Curve:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        ``(T,)`` fractions; NaN where an entry it needs was not evaluated.
+        ``(T,)`` fractions; NaN where a required entry was not evaluated.
 
     Example:
         >>> average_accuracy_curve([[0.9, float("nan")], [0.5, 0.8]])
@@ -29,15 +29,16 @@ def average_accuracy_curve(R: Matrix) -> Curve:
 
 
 def forgetting_curve(R: Matrix) -> Curve:
-    """Forgetting so far: f_i is the forgetting of a stream that ends with experience i; its last value is forgetting.
+    """Forgetting after each experience: f_i is the forgetting of a stream that ends with i.
 
-    Source: Chaudhry et al. 2018 (arXiv 1801.10112), eq. 3 and 4 at k = i.
+    The last value is the forgetting of the whole stream. Source: Chaudhry et al. 2018 (arXiv 1801.10112), eq. 3 and 4
+    at k = i.
 
     Args:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        ``(T,)``, each in [-1, 1]; NaN for i = 0 and where an entry it needs was not evaluated.
+        ``(T,)``, each in [-1, 1]; NaN for i = 0 and where a required entry was not evaluated.
 
     Example:
         >>> forgetting_curve([[0.9, float("nan")], [0.5, 0.8]])
@@ -48,13 +49,15 @@ def forgetting_curve(R: Matrix) -> Curve:
 
 
 def forgetting_by_experience(R: Matrix) -> Curve:
-    """Forgetting of each experience: max over l < T-1 of R[l, j], minus R[T-1, j]; forgetting is its mean over j < T-1.
+    """Forgetting of each experience, f_j = max over l < T-1 of R[l, j], minus R[T-1, j].
+
+    Forgetting is its mean over j < T-1.
 
     Args:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        ``(T,)``, each in [-1, 1]; NaN for the last experience and where an entry it needs was not evaluated.
+        ``(T,)``, each in [-1, 1]; NaN for the last experience and where a required entry was not evaluated.
 
     Example:
         >>> forgetting_by_experience([[0.9, float("nan")], [0.5, 0.8]])
@@ -68,13 +71,15 @@ def forgetting_by_experience(R: Matrix) -> Curve:
 
 
 def backward_transfer_by_experience(R: Matrix) -> Curve:
-    """Backward transfer of each experience: R[T-1, j] - R[j, j]; backward transfer is its mean over j < T-1.
+    """Backward transfer of each experience, R[T-1, j] - R[j, j].
+
+    Backward transfer is its mean over j < T-1.
 
     Args:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        ``(T,)``, each in [-1, 1], 0 for the last experience; NaN where an entry it needs was not evaluated.
+        ``(T,)``, each in [-1, 1], 0 for the last experience; NaN where a required entry was not evaluated.
 
     Example:
         >>> backward_transfer_by_experience([[0.9, float("nan")], [0.5, 0.8]])

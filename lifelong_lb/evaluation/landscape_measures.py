@@ -1,18 +1,18 @@
-"""What can be measured of a loss landscape: the names that result files use, and what they mean."""
+"""Catalogue of measures of the loss landscape; names are those of the result files."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class LandscapeMeasure:
-    """One kind of number.
+    """A measure of the loss landscape.
 
     Attributes:
-        title: a few words.
-        formula: how it is computed; w are the weights after the experience, L the mean cross-entropy on the images.
-        at: what the column ``at`` holds, empty where it holds nothing.
-        source: authors, year and arXiv number; empty where none is needed.
-        flatness: whether it tells how sharp a minimum is; higher is sharper.
+        title: heading.
+        formula: definition; w are the weights after the experience, L the mean cross-entropy on the images.
+        at: meaning of the column ``at``; empty if the column is not used.
+        source: authors, year and arXiv number; empty if none is needed.
+        flatness: whether it measures the sharpness of a minimum; higher is sharper.
     """
 
     title: str
@@ -41,44 +41,50 @@ LANDSCAPE_MEASURES: dict[str, LandscapeMeasure] = {
         flatness=True,
     ),
     "m_sharpness": LandscapeMeasure(
-        "m-sharpness", "mean over groups of m images of the rise of each group's own loss", _RHO, _M, flatness=True
+        "m-sharpness", "mean over groups of m images of the rise on the group", _RHO, _M, flatness=True
     ),
     "adaptive_rise_one_step": LandscapeMeasure(
         "adaptive rise after one step", "L(w + rho T^2 g / ||T g||) - L(w)", _RHO, _ASAM, flatness=True
     ),
     "adaptive_rise": LandscapeMeasure("adaptive rise in the ball", _ADAPTIVE, _RHO, _ASAM, flatness=True),
     "adaptive_m_sharpness": LandscapeMeasure(
-        "adaptive m-sharpness", "mean over groups of m images of each group's adaptive rise", _RHO, _M, flatness=True
+        "adaptive m-sharpness",
+        "mean over groups of m images of the adaptive rise on the group",
+        _RHO,
+        _M,
+        flatness=True,
     ),
     "hessian_eigenvalue": LandscapeMeasure(
         "Hessian eigenvalue", "the largest eigenvalues of the Hessian of L at w", "rank, 1 the largest", flatness=True
     ),
     "hessian_trace": LandscapeMeasure(
         "Hessian trace",
-        "mean of v . H v over vectors v of random signs; std is its standard error",
+        "mean of v . H v over vectors v of random signs; std is the standard error",
         source="Hutchinson 1989",
         flatness=True,
     ),
     "path_loss": LandscapeMeasure(
         "loss on the line",
-        "L((1 - t) w' + t w), w' the weights after the experience before",
+        "L((1 - t) w' + t w), w' the weights after the previous experience",
         "t",
         "Mirzadeh et al. 2021, arXiv 2010.04495",
     ),
-    "path_accuracy": LandscapeMeasure("accuracy on the line", "accuracy on the same images at the same place", "t"),
+    "path_accuracy": LandscapeMeasure("accuracy on the line", "accuracy on the same images at (1 - t) w' + t w", "t"),
     "barrier": LandscapeMeasure(
-        "barrier", "max over the line of L, minus the mean of its ends", source="Frankle et al. 2020, arXiv 1912.05671"
+        "barrier",
+        "max over t of L, minus the mean of L at both ends",
+        source="Frankle et al. 2020, arXiv 1912.05671",
     ),
     "barrier_above_line": LandscapeMeasure(
         "barrier above the straight line",
-        "max over t of L at t - (1 - t) L(w') - t L(w)",
+        "max over t of L((1 - t) w' + t w) - (1 - t) L(w') - t L(w)",
         source="Entezari et al. 2022, arXiv 2110.06296",
     ),
-    "test_accuracy": LandscapeMeasure("accuracy without noise", "on the test images that noise is measured on"),
+    "test_accuracy": LandscapeMeasure("accuracy without noise", "on the test images used under noise"),
     "noisy_accuracy": LandscapeMeasure(
         "accuracy under noise",
         "mean over draws of the accuracy at w + sigma s xi, xi ~ N(0, 1), s the root mean square of the parameter "
-        "tensor (or the size of the weight); std is the sample standard deviation over draws",
+        "tensor (or the absolute value of the weight); std is the sample standard deviation over draws",
         "sigma",
         "after Mordido et al. 2024, arXiv 2307.16704",
     ),

@@ -2,7 +2,7 @@
 
 R is an :class:`~lifelong_lb.evaluation.AccuracyMatrix` or a ``(T, T)`` array: R[i, j] in [0, 1] is the accuracy on
 the test part of experience j after training on experience i, NaN where not evaluated. Every result is a float, NaN
-where the metric is undefined; :func:`~lifelong_lb.evaluation.explain` says why.
+if the metric is undefined; :func:`~lifelong_lb.evaluation.explain` returns the reason.
 """
 
 import numpy as np
@@ -22,10 +22,10 @@ def average_accuracy(R: Matrix) -> float:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        A fraction; NaN when an entry of the last row was not evaluated.
+        A fraction; NaN if an entry of the last row was not evaluated.
 
     Raises:
-        ValueError: when R is not an accuracy matrix.
+        ValueError: if R is not an accuracy matrix.
 
     Example:
         >>> average_accuracy([[0.9, float("nan")], [0.5, 0.8]])
@@ -35,18 +35,18 @@ def average_accuracy(R: Matrix) -> float:
 
 
 def learning_accuracy(R: Matrix) -> float:
-    """Learning accuracy: mean over j of R[j, j], each experience measured right after it was learnt.
+    """Learning accuracy: mean over j of R[j, j].
 
-    Source: Riemer et al. 2019 (arXiv 1810.11910).
+    Each experience is evaluated right after training on it. Source: Riemer et al. 2019 (arXiv 1810.11910).
 
     Args:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        A fraction; NaN when an entry of the diagonal was not evaluated.
+        A fraction; NaN if an entry of the diagonal was not evaluated.
 
     Raises:
-        ValueError: when R is not an accuracy matrix.
+        ValueError: if R is not an accuracy matrix.
 
     Example:
         >>> learning_accuracy([[0.9, float("nan")], [0.5, 0.8]])
@@ -58,17 +58,17 @@ def learning_accuracy(R: Matrix) -> float:
 def forgetting(R: Matrix) -> float:
     """Forgetting: mean over j < T-1 of (max over l < T-1 of R[l, j]) - R[T-1, j].
 
-    The maximum is over the entries that were evaluated. It may be negative: an experience that is best at the very
-    end was not forgotten. Source: Chaudhry et al. 2018 (arXiv 1801.10112), eq. 3 and 4.
+    The maximum is over the evaluated entries. The value may be negative: accuracy on an experience may be highest at
+    the end of the stream. Source: Chaudhry et al. 2018 (arXiv 1801.10112), eq. 3 and 4.
 
     Args:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        A number in [-1, 1]; NaN when T = 1 or an entry that it needs was not evaluated.
+        A number in [-1, 1]; NaN if T = 1 or a required entry was not evaluated.
 
     Raises:
-        ValueError: when R is not an accuracy matrix.
+        ValueError: if R is not an accuracy matrix.
 
     Example:
         >>> forgetting([[0.9, float("nan")], [0.5, 0.8]])
@@ -79,18 +79,19 @@ def forgetting(R: Matrix) -> float:
 
 
 def forgetting_last_row_included(R: Matrix) -> float:
-    """Forgetting with the last row included: mean over j < T-1 of (max over l <= T-1 of R[l, j]) - R[T-1, j].
+    """Forgetting, last row included: mean over j < T-1 of (max over l of R[l, j]) - R[T-1, j].
 
-    Never negative, hence never below :func:`forgetting`. Several published codes print this variant.
+    The maximum is over l <= T-1, so the value is never negative and never below :func:`forgetting`. Several published
+    codes print this variant.
 
     Args:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        A number in [0, 1]; NaN when T = 1 or an entry that it needs was not evaluated.
+        A number in [0, 1]; NaN if T = 1 or a required entry was not evaluated.
 
     Raises:
-        ValueError: when R is not an accuracy matrix.
+        ValueError: if R is not an accuracy matrix.
 
     Example:
         >>> nan = float("nan")
@@ -99,7 +100,8 @@ def forgetting_last_row_included(R: Matrix) -> float:
         (0.05, 0.0)
     """
     values = as_matrix(R)
-    missing = np.isnan(_column_maxima(values[:-1, :-1]))  # nothing but the end was evaluated: nothing to forget
+    # without an evaluation before the last row, forgetting is undefined
+    missing = np.isnan(_column_maxima(values[:-1, :-1]))
     gaps = _column_maxima(values[:, :-1]) - values[-1, :-1]
     return _mean(np.where(missing, np.nan, gaps))
 
@@ -113,10 +115,10 @@ def backward_transfer(R: Matrix) -> float:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        A number in [-1, 1]; NaN when T = 1 or an entry that it needs was not evaluated.
+        A number in [-1, 1]; NaN if T = 1 or a required entry was not evaluated.
 
     Raises:
-        ValueError: when R is not an accuracy matrix.
+        ValueError: if R is not an accuracy matrix.
 
     Example:
         >>> backward_transfer([[0.9, float("nan")], [0.5, 0.8]])
@@ -132,14 +134,14 @@ def forward_transfer(R: Matrix, baseline: ArrayLike) -> float:
     Source: Lopez-Paz & Ranzato 2017 (arXiv 1706.08840), "FWT".
 
     Args:
-        R: accuracy matrix, ``(T, T)``, with the entries just above the diagonal.
+        R: accuracy matrix, ``(T, T)``, including the entries just above the diagonal.
         baseline: ``(T,)`` fractions, b_j the accuracy on experience j at initialisation.
 
     Returns:
-        A number in [-1, 1]; NaN when T = 1 or an entry that it needs was not evaluated.
+        A number in [-1, 1]; NaN if T = 1 or a required entry was not evaluated.
 
     Raises:
-        ValueError: when R is not an accuracy matrix, or the baseline is not of its length.
+        ValueError: if R is not an accuracy matrix, or the baseline does not have shape ``(T,)``.
 
     Example:
         >>> forward_transfer([[0.9, 0.3], [0.5, 0.8]], baseline=[0.1, 0.1])
@@ -151,19 +153,19 @@ def forward_transfer(R: Matrix, baseline: ArrayLike) -> float:
 
 
 def forgetting_first_minus_last(R: Matrix) -> float:
-    """Forgetting as first minus last: mean over j < T-1 of R[j, j] - R[T-1, j], which is minus the backward transfer.
+    """Forgetting, first minus last: mean over j < T-1 of R[j, j] - R[T-1, j].
 
-    What Avalanche prints as forgetting. Never above :func:`forgetting` where all that was trained on was evaluated.
-    Source: Carta et al. 2023 (arXiv 2302.01766).
+    The negative of the backward transfer; Avalanche prints it as forgetting. Never above :func:`forgetting` if the
+    lower triangle was evaluated. Source: Carta et al. 2023 (arXiv 2302.01766).
 
     Args:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        A number in [-1, 1]; NaN when T = 1 or an entry that it needs was not evaluated.
+        A number in [-1, 1]; NaN if T = 1 or a required entry was not evaluated.
 
     Raises:
-        ValueError: when R is not an accuracy matrix.
+        ValueError: if R is not an accuracy matrix.
 
     Example:
         >>> forgetting_first_minus_last([[0.9, float("nan")], [0.5, 0.8]])
@@ -174,20 +176,21 @@ def forgetting_first_minus_last(R: Matrix) -> float:
 
 
 def relative_forgetting(R: Matrix) -> float:
-    """Relative forgetting: mean over j < T-1 of (m_j - R[T-1, j]) / m_j, m_j the largest R[l, j] with l < T-1.
+    """Relative forgetting: mean over j < T-1 of (m_j - R[T-1, j]) / m_j.
 
-    The share of the best accuracy that is lost, so that an experience that was hardly learnt weighs as much as one that
-    was learnt well. Defined here after Chaudhry et al. 2018 (arXiv 1801.10112), eq. 3, divided by its first term.
+    m_j is the largest R[l, j] with l < T-1. The share of the best accuracy that is lost: experiences with low and with
+    high accuracy have equal weight. Defined here after Chaudhry et al. 2018 (arXiv 1801.10112), eq. 3, divided by its
+    first term.
 
     Args:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        A number of at most 1, negative where experiences improve; NaN when T = 1, an entry that it needs was not
-        evaluated, or the best accuracy on an experience is 0.
+        A number of at most 1, negative if accuracies improve; NaN if T = 1, a required entry was not evaluated, or the
+        best accuracy on an experience is 0.
 
     Raises:
-        ValueError: when R is not an accuracy matrix.
+        ValueError: if R is not an accuracy matrix.
 
     Example:
         >>> relative_forgetting([[0.8, float("nan")], [0.6, 0.9]])
@@ -200,18 +203,19 @@ def relative_forgetting(R: Matrix) -> float:
 
 
 def stability(R: Matrix) -> float:
-    """Stability: mean over j < T-1 of R[T-1, j], what is still known of all experiences but the last.
+    """Stability: mean over j < T-1 of R[T-1, j].
 
-    Source: Sarfraz et al. 2022 (arXiv 2206.04016), whose plasticity is :func:`learning_accuracy`.
+    The final accuracy on all experiences but the last. Source: Sarfraz et al. 2022 (arXiv 2206.04016); their plasticity
+    is :func:`learning_accuracy`.
 
     Args:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        A fraction; NaN when T = 1 or an entry that it needs was not evaluated.
+        A fraction; NaN if T = 1 or a required entry was not evaluated.
 
     Raises:
-        ValueError: when R is not an accuracy matrix.
+        ValueError: if R is not an accuracy matrix.
 
     Example:
         >>> stability([[0.9, float("nan")], [0.5, 0.8]])
@@ -221,18 +225,19 @@ def stability(R: Matrix) -> float:
 
 
 def stability_plasticity(R: Matrix) -> float:
-    """Stability and plasticity in one number: 2 S P / (S + P), S the stability, P the learning accuracy.
+    """Stability-plasticity trade-off: 2 S P / (S + P).
 
-    Their harmonic mean. Source: Sarfraz et al. 2022 (arXiv 2206.04016), "trade-off".
+    The harmonic mean of the stability S and the learning accuracy P. Source: Sarfraz et al. 2022 (arXiv 2206.04016),
+    "trade-off".
 
     Args:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        A fraction; NaN when T = 1, an entry that it needs was not evaluated, or S + P = 0.
+        A fraction; NaN if T = 1, a required entry was not evaluated, or S + P = 0.
 
     Raises:
-        ValueError: when R is not an accuracy matrix.
+        ValueError: if R is not an accuracy matrix.
 
     Example:
         >>> stability_plasticity([[0.6, float("nan")], [0.3, 0.6]])
@@ -243,20 +248,20 @@ def stability_plasticity(R: Matrix) -> float:
 
 
 def intransigence(R: Matrix, joint: ArrayLike) -> float:
-    """Intransigence: mean over j of R*_j - R[j, j], R*_j the accuracy on experience j of a model trained jointly.
+    """Intransigence: mean over j of R*_j - R[j, j].
 
-    Source: Chaudhry et al. 2018 (arXiv 1801.10112), eq. 7. There R*_j is that of a model trained on experiences 0..j;
-    here one model is trained on all of them.
+    R*_j is the accuracy on experience j of a jointly trained model. Source: Chaudhry et al. 2018 (arXiv 1801.10112),
+    eq. 7. They train a joint model on experiences 0..j for each j; here a single model is trained on all experiences.
 
     Args:
         R: accuracy matrix, ``(T, T)``.
         joint: ``(T,)`` fractions, R*_j for each experience: the last row of a joint run's matrix.
 
     Returns:
-        A number in [-1, 1]; NaN when an entry that it needs was not evaluated.
+        A number in [-1, 1]; NaN if a required entry was not evaluated.
 
     Raises:
-        ValueError: when R is not an accuracy matrix, or the reference is not of its length.
+        ValueError: if R is not an accuracy matrix, or the reference does not have shape ``(T,)``.
 
     Example:
         >>> intransigence([[0.9, float("nan")], [0.5, 0.8]], joint=[0.9, 0.9])
@@ -275,10 +280,10 @@ def average_incremental_accuracy(R: Matrix) -> float:
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        A fraction; NaN when an entry of the lower triangle was not evaluated.
+        A fraction; NaN if an entry of the lower triangle was not evaluated.
 
     Raises:
-        ValueError: when R is not an accuracy matrix.
+        ValueError: if R is not an accuracy matrix.
 
     Example:
         >>> average_incremental_accuracy([[0.9, float("nan")], [0.5, 0.8]])
@@ -291,7 +296,7 @@ def average_incremental_accuracy(R: Matrix) -> float:
 def _one_each(reference: ArrayLike, T: int, what: str) -> NDArray[np.float64]:
     values = np.asarray(reference, dtype=np.float64)
     if values.shape != (T,):
-        raise ValueError(f"the {what} holds one accuracy an experience, shape ({T},); got {values.shape}")
+        raise ValueError(f"the {what} must have one accuracy per experience, shape ({T},); got {values.shape}")
     return values
 
 
@@ -300,7 +305,7 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 def _column_maxima(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Largest evaluated entry of each column; NaN for a column without any. Shape ``(rows, n)`` to ``(n,)``."""
+    """Largest evaluated entry per column, ``(rows, n)`` to ``(n,)``; NaN if there is none."""
     filled = np.where(np.isnan(values), -np.inf, values)
     maxima: NDArray[np.float64] = filled.max(axis=0, initial=-np.inf)
     return np.where(np.isneginf(maxima), np.nan, maxima)

@@ -1,4 +1,7 @@
-"""Ranks of rules over several streams (Demsar 2006, Statistical comparisons of classifiers over multiple data sets)."""
+"""Ranks of rules over several streams.
+
+Demsar 2006, "Statistical comparisons of classifiers over multiple data sets" (JMLR 7).
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,9 +19,9 @@ class Ranking:
     Attributes:
         ranks: ``(k,)`` average rank of each rule, 1 the best; ties share the mean of their ranks.
         streams: N, the number of streams.
-        friedman_p: p-value of Friedman's test that all rules are alike (chi-squared approximation, poor for few
-            streams); NaN for fewer than three rules.
-        critical_difference: ranks further apart than this differ at 0.05 by Nemenyi's test.
+        friedman_p: p-value of Friedman's test of equal ranks (chi-squared approximation, poor for few streams); NaN for
+            fewer than three rules.
+        critical_difference: average ranks that differ by more are significantly different at 0.05 (Nemenyi's test).
     """
 
     ranks: tuple[float, ...]
@@ -31,14 +34,14 @@ def rank(scores: ArrayLike, *, higher_is_better: bool) -> Ranking:
     """Rank rules over streams.
 
     Args:
-        scores: ``(N, k)``, a row a stream, a column a rule, all of them known.
-        higher_is_better: direction.
+        scores: ``(N, k)``, one row per stream, one column per rule, without NaN.
+        higher_is_better: whether larger scores are better.
 
     Returns:
         Average ranks, Friedman's test and Nemenyi's critical difference.
 
     Raises:
-        ValueError: for fewer than two streams or rules, or a score that is NaN.
+        ValueError: for fewer than two streams or rules, or a NaN score.
 
     Example:
         >>> rank([[0.9, 0.8, 0.7], [0.6, 0.5, 0.5]], higher_is_better=True).ranks
@@ -46,7 +49,7 @@ def rank(scores: ArrayLike, *, higher_is_better: bool) -> Ranking:
     """
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 2 or min(values.shape) < 2 or np.isnan(values).any():
-        raise ValueError(f"ranks need a score of each of 2 or more rules on 2 or more streams; got {values.shape}")
+        raise ValueError(f"scores must be (N, k), N >= 2 streams, k >= 2 rules, without NaN; got {values.shape}")
     N, k = values.shape
     ranks = _mean_ranks(-values if higher_is_better else values)
     return Ranking(tuple(ranks.mean(axis=0).tolist()), N, _friedman_p(ranks), critical_difference(k, N))
@@ -60,7 +63,7 @@ def _mean_ranks(values: Array) -> Array:
 
 
 def _friedman_p(ranks: Array) -> float:
-    """Friedman's chi-squared test, corrected for ties: N k times the spread of average ranks over that within rows."""
+    """Compute the p-value of Friedman's chi-squared test, corrected for ties."""
     from scipy.special import chdtrc
 
     N, k = ranks.shape
@@ -72,14 +75,15 @@ def _friedman_p(ranks: Array) -> float:
 
 
 def critical_difference(rules: int, streams: int, level: float = 0.05) -> float:
-    """Nemenyi's critical difference: q sqrt(k (k + 1) / (6 N)), q the studentized range's quantile over sqrt(2).
+    """Nemenyi's critical difference of average ranks, q sqrt(k (k + 1) / (6 N)).
 
-    Source: Demsar 2006 (JMLR 7), section 3.2.2 and table 5.
+    q is the 1 - level quantile of the studentized range, divided by sqrt(2). Source: Demsar 2006 (JMLR 7), section
+    3.2.2 and table 5.
 
     Args:
-        rules: k, at least 2.
-        streams: N.
-        level: the level.
+        rules: k >= 2, the number of rules.
+        streams: N, the number of streams.
+        level: significance level.
 
     Returns:
         A difference of average ranks.
@@ -94,7 +98,8 @@ def critical_difference(rules: int, streams: int, level: float = 0.05) -> float:
 
 @lru_cache
 def _range_quantile(rules: int, level: float) -> float:
-    """Upper quantile of the range of so many standard normal numbers, without all of ``scipy.stats``."""
+    """1 - level quantile of the range of k standard normal variables."""
+    # scipy.stats has it, but takes long to import
     from scipy.special import ndtr
 
     # P(range <= q) is k times the integral over z of phi(z) (Phi(z) - Phi(z - q))^(k-1), z the largest of the k
@@ -103,20 +108,20 @@ def _range_quantile(rules: int, level: float) -> float:
     low, high = 0.0, 20.0
     for _ in range(60):
         q = (low + high) / 2
-        reached = density @ (ndtr(z) - ndtr(z - q)) ** (rules - 1) >= 1 - level
-        low, high = (low, q) if reached else (q, high)
+        enough = density @ (ndtr(z) - ndtr(z - q)) ** (rules - 1) >= 1 - level
+        low, high = (low, q) if enough else (q, high)
     return high
 
 
 def cliques(ranks: ArrayLike, difference: float) -> list[tuple[int, ...]]:
-    """The largest groups of rules that a critical difference does not tell apart.
+    """Find the maximal groups of rules that do not differ significantly.
 
     Args:
         ranks: ``(k,)`` average ranks.
         difference: the critical difference.
 
     Returns:
-        Groups of two or more indices, best rank first, none within another.
+        Groups of two or more indices, best rank first; no group contains another.
 
     Example:
         >>> cliques([1.0, 1.5, 2.2, 4.0], 1.0)
@@ -124,12 +129,12 @@ def cliques(ranks: ArrayLike, difference: float) -> list[tuple[int, ...]]:
     """
     values = np.asarray(ranks, dtype=np.float64)
     order = np.argsort(values, kind="stable")
-    found: list[tuple[int, ...]] = []
-    reached = 0
+    groups: list[tuple[int, ...]] = []
+    covered = 0
     for start in range(len(order)):
         inside = values[order] - values[order[start]] <= difference
         end = start + int(inside[start:].sum())
-        if end - start > 1 and end > reached:
-            found.append(tuple(int(i) for i in order[start:end]))
-            reached = end
-    return found
+        if end - start > 1 and end > covered:
+            groups.append(tuple(int(i) for i in order[start:end]))
+            covered = end
+    return groups

@@ -1,8 +1,8 @@
-"""Correlations of many bootstrap samples at once, from sums over clusters.
+"""Correlation coefficients of many bootstrap samples, computed from sums over clusters.
 
-A sample draws whole clusters, so that its entries need not be looked at: what they add up to is known from sums within
-each cluster and from how often each cluster was drawn. W, ``(D, C)``, is how often each of D samples has each of C
-clusters.
+A bootstrap sample consists of whole clusters. Its sums therefore follow from the sums within each cluster and the
+number of times each cluster was drawn, without visiting single entries. W[d, c], shape ``(D, C)``, is the number of
+times that sample d contains cluster c.
 """
 
 import numpy as np
@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-_LOST = 1e-8
-"""Share of a sum of squares below which a variance taken as a difference of sums has lost half of its digits."""
+_CANCELLATION = 1e-8
+"""Relative size below which a variance computed as a difference of sums has lost half of its digits."""
 
 
 def rank_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum: Indices) -> Array:
-    """Spearman's coefficients, entries ranked within their stratum and sample.
+    """Spearman's coefficients, with entries ranked within stratum and sample.
 
-    The rank of entry i, less 1/2, is the number of smaller entries of the sample, and half of the equal ones, itself
-    among them: the sum over clusters c of W_c below[c, i]. Its mean over the n entries of a stratum is n / 2. Ranks are
-    multiples of 1/2, so that these sums are exact.
+    The rank of entry i minus 1/2 equals the number of smaller entries of the sample plus half the number of equal ones,
+    i included: the sum over clusters c of W_c below[c, i]. Its mean over the n entries of a stratum is n / 2. Ranks are
+    multiples of 1/2, so these sums are exact.
 
     Args:
-        W: ``(D, C)``.
+        W: ``(D, C)``, cluster counts of each sample.
         a: ``(N,)`` numbers.
         b: ``(N,)`` numbers.
-        cluster: ``(N,)``, which of the C clusters each entry belongs to.
-        stratum: ``(N,)``, numbered from 0.
+        cluster: ``(N,)``, cluster of each entry, 0..C-1.
+        stratum: ``(N,)``, stratum of each entry, numbered from 0.
 
     Returns:
-        ``(D,)``; NaN where a number does not vary within strata.
+        ``(D,)``; NaN if a or b is constant within strata.
     """
     C = W.shape[1]
     below = [_below(z, cluster, stratum, C) for z in (a, b)]
@@ -39,21 +39,21 @@ def rank_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum: I
         products = np.concatenate([p @ q.T for p, q in ((u, v), (u, u), (v, v))], axis=1)
         sums += ((W @ products).reshape(-1, 3, C) @ (W * W[:, c, None])[:, :, None])[:, :, 0]
     squares = ((W @ _counts(cluster, stratum, C)) ** 3).sum(axis=1) / 4
-    return _quotients(sums.T - squares, np.stack([squares, squares]), 1e-12)
+    return _ratios(sums.T - squares, np.stack([squares, squares]), 1e-12)
 
 
 def linear_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum: Indices) -> Array:
-    """Pearson's coefficients, means of strata taken off within each sample.
+    """Pearson's coefficients, centred within stratum and sample.
 
     Args:
-        W: ``(D, C)``.
+        W: ``(D, C)``, cluster counts of each sample.
         a: ``(N,)`` numbers.
         b: ``(N,)`` numbers.
-        cluster: ``(N,)``, which of the C clusters each entry belongs to.
-        stratum: ``(N,)``, numbered from 0.
+        cluster: ``(N,)``, cluster of each entry, 0..C-1.
+        stratum: ``(N,)``, stratum of each entry, numbered from 0.
 
     Returns:
-        ``(D,)``; NaN where a number does not vary within strata.
+        ``(D,)``; NaN if a or b is constant within strata.
     """
     C, S = W.shape[1], int(stratum.max()) + 1
     sizes = np.bincount(stratum, minlength=S)
@@ -62,44 +62,48 @@ def linear_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum:
     first, second = (W @ _counts(cluster, stratum, C, z) for z in (u, v))
     pairs = ((u, v, first, second), (u, u, first, first), (v, v, second, second))
     raw = [W @ np.bincount(cluster, p * q, C) for p, q, _, _ in pairs]
-    taken_off = [(p * q / np.where(n > 0, n, 1.0)).sum(axis=1) for _, _, p, q in pairs]
-    sums = np.stack(raw) - np.stack(taken_off)
-    unsure = (sums[1:] <= _LOST * np.stack(raw[1:])).any(axis=0)
-    found = _quotients(sums, np.stack(raw[1:]), _LOST)
-    if unsure.any():
-        found[unsure] = _entry_by_entry(W[unsure][:, cluster], a, b, stratum)
-    return found
+    mean_terms = [(p * q / np.where(n > 0, n, 1.0)).sum(axis=1) for _, _, p, q in pairs]
+    sums = np.stack(raw) - np.stack(mean_terms)
+    cancelled = (sums[1:] <= _CANCELLATION * np.stack(raw[1:])).any(axis=0)
+    coefficients = _ratios(sums, np.stack(raw[1:]), _CANCELLATION)
+    if cancelled.any():
+        coefficients[cancelled] = _centred_per_sample(W[cancelled][:, cluster], a, b, stratum)
+    return coefficients
 
 
-def _entry_by_entry(weights: Array, a: Array, b: Array, stratum: Indices) -> Array:
-    """Pearson's coefficients with each sample's own means taken off each entry; weights are ``(D, N)``."""
+def _centred_per_sample(weights: Array, a: Array, b: Array, stratum: Indices) -> Array:
+    """Pearson's coefficients, each entry centred by its sample's means; weights are ``(D, N)``."""
     one_hot = np.eye(int(stratum.max()) + 1)[stratum]
     totals = weights @ one_hot
     u, v = (z - (weights * z) @ one_hot / np.where(totals > 0, totals, 1.0) @ one_hot.T for z in (a, b))
     sums = np.stack([(weights * p * q).sum(axis=1) for p, q in ((u, v), (u, u), (v, v))])
-    return _quotients(sums, np.stack([(weights * z**2).sum(axis=1) for z in (a, b)]), 1e-24)
+    return _ratios(sums, np.stack([(weights * z**2).sum(axis=1) for z in (a, b)]), 1e-24)
 
 
 def _below(z: Array, cluster: Indices, stratum: Indices, C: int) -> Array:
-    """Entries of each cluster smaller than each entry of its stratum, and half of the equal ones, ``(C, N)``."""
+    """Count, per cluster c and entry i, smaller entries of i's stratum; equal ones count 1/2.
+
+    Returns:
+        ``(C, N)``.
+    """
     code = np.unique(z, return_inverse=True)[1].reshape(-1)
-    places = np.unique(stratum * (int(code.max()) + 1) + code, return_inverse=True)[1].reshape(-1)
-    counts = _counts(cluster, places, C)
+    levels = np.unique(stratum * (int(code.max()) + 1) + code, return_inverse=True)[1].reshape(-1)
+    counts = _counts(cluster, levels, C)
     in_strata = _counts(cluster, stratum, C)
     before = np.cumsum(in_strata, axis=1) - in_strata
-    found: Array = (np.cumsum(counts, axis=1) - counts / 2)[:, places] - before[:, stratum]
-    return found
+    smaller: Array = (np.cumsum(counts, axis=1) - counts / 2)[:, levels] - before[:, stratum]
+    return smaller
 
 
-def _counts(cluster: Indices, place: Indices, C: int, weights: Array | None = None) -> Array:
-    """Entries of each cluster at each place, or the sums of their weights, ``(C, places)``."""
-    P = int(place.max()) + 1
-    return np.bincount(cluster * P + place, weights, C * P).reshape(C, P).astype(np.float64)
+def _counts(cluster: Indices, group: Indices, C: int, weights: Array | None = None) -> Array:
+    """Number of entries (or sum of their weights) per cluster and group, ``(C, groups)``."""
+    P = int(group.max()) + 1
+    return np.bincount(cluster * P + group, weights, C * P).reshape(C, P).astype(np.float64)
 
 
-def _quotients(sums: Array, sizes: Array, least: float) -> Array:
-    """Covariances over the roots of both variances; NaN where one is no more than a share of its size, or rounding."""
+def _ratios(sums: Array, sizes: Array, threshold: float) -> Array:
+    """Covariance / sqrt(product of variances); NaN if a variance is <= threshold * sizes."""
     covariance, *variances = sums
-    varies = (sums[1:] > least * sizes).all(axis=0)
+    varies = (sums[1:] > threshold * sizes).all(axis=0)
     norms = np.prod([np.sqrt(np.where(varies, variance, 1.0)) for variance in variances], axis=0)
     return np.where(varies, np.clip(covariance / norms, -1, 1), np.nan)

@@ -1,4 +1,4 @@
-"""What a handful of seeds can say: mean, deviation, interval, and whether they can decide anything."""
+"""Statistics over seeds: mean, deviation, interval, and smallest reachable p-value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Spread:
-    """A metric over seeds.
+    """Summary of a metric over seeds.
 
     Attributes:
         seeds: n, the number of values that are not NaN.
-        mean: their mean; NaN for none.
+        mean: their mean; NaN without values.
         std: their sample standard deviation (divisor n - 1); NaN for fewer than two.
         low: lower end of the 95 % confidence interval of the mean (Student's t, n - 1 degrees of freedom).
         high: its upper end.
@@ -31,7 +31,7 @@ def spread(values: Sequence[float]) -> Spread:
     """Summarise a metric over seeds.
 
     Args:
-        values: one number a seed; NaN where a run has none.
+        values: one number per seed; NaN for a run without a value.
 
     Returns:
         Mean, standard deviation and 95 % interval.
@@ -54,14 +54,15 @@ def spread(values: Sequence[float]) -> Spread:
 
 @cache
 def _t_quantile(degrees: int) -> float:
-    """The 0.975 quantile of Student's t, without all of ``scipy.stats``, whose import takes longer than a table."""
+    """0.975 quantile of Student's t distribution."""
+    # scipy.stats has it, but takes long to import
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, 0.975))
 
 
 def smallest_p(seeds: int) -> float:
-    """Smallest two-sided p-value an exact paired sign-flip test can reach: 2 / 2^n.
+    """Smallest two-sided p-value of an exact paired sign-flip test, 2 / 2^n.
 
     Args:
         seeds: n >= 1, the number of pairs.
@@ -77,14 +78,16 @@ def smallest_p(seeds: int) -> float:
 
 
 def seeds_needed(comparisons: int, level: float = 0.05) -> int:
-    """Seeds with which a test by signs, corrected by Holm, can reach a level at all: m 2 / 2^n <= level.
+    """Smallest number of seeds with which a sign-flip test can reach a level.
+
+    With Holm's correction for m comparisons, the smallest n with m 2 / 2^n <= level.
 
     Args:
-        comparisons: m, at least 1.
-        level: the level.
+        comparisons: m >= 1, the number of comparisons.
+        level: significance level.
 
     Returns:
-        The smallest n.
+        n.
 
     Example:
         >>> seeds_needed(1), seeds_needed(10)
@@ -94,17 +97,17 @@ def seeds_needed(comparisons: int, level: float = 0.05) -> int:
 
 
 def seeds_verdict(seeds: int, comparisons: int = 1) -> str:
-    """The honest sentence about a number of seeds.
+    """State the significance that a number of seeds can reach.
 
     Args:
-        seeds: seeds shared by the rules that are compared.
-        comparisons: how many comparisons they are to decide.
+        seeds: number of seeds shared by the compared rules.
+        comparisons: number of comparisons that the seeds are to decide.
 
     Returns:
         One to three sentences.
     """
     if seeds < 2:
-        return "One seed shows no spread: no difference between rows can be told from chance."
+        return "One seed shows no spread: differences between rows cannot be distinguished from chance."
     p, needed = smallest_p(seeds), seeds_needed(comparisons)
     what = f"the {comparisons} comparisons" if comparisons > 1 else "anything"
     if p > 0.05:

@@ -1,4 +1,4 @@
-"""All that a study measures around one set of weights, as rows of its landscape."""
+"""The landscape measurements of a study at one set of weights."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -15,19 +15,19 @@ from lifelong_lb.landscape.path import linear_path
 from lifelong_lb.landscape.surface import Batch, Surface
 from lifelong_lb.seeding import LANDSCAPE, derive
 
-AT_ONCE = 256
-"""Images a forward pass, where the measure does not say otherwise."""
+BATCH_SIZE = 256
+"""Images per forward pass, except for m-sharpness."""
 NAN = float("nan")
 
 
-class Measured(NamedTuple):
-    """One number.
+class Measurement(NamedTuple):
+    """One measured value.
 
     Attributes:
-        measure: a name of :data:`~lifelong_lb.evaluation.LANDSCAPE_MEASURES`.
-        at: radius, noise scale, rank or place on the line; NaN for none.
-        value: the number.
-        std: its spread over draws, as the measure says; NaN for none.
+        measure: a key of :data:`~lifelong_lb.evaluation.LANDSCAPE_MEASURES`.
+        at: radius, noise scale, rank, or position on the line; NaN if the measure has none.
+        value: the value.
+        std: spread over draws, as defined by the measure; NaN if there are no draws.
     """
 
     measure: str
@@ -36,15 +36,15 @@ class Measured(NamedTuple):
     std: float = NAN
 
 
-class Place(NamedTuple):
-    """What is looked at.
+class LandscapeInputs(NamedTuple):
+    """Model, images and settings of a measurement.
 
     Attributes:
         model: the model.
         train: images of the train part.
         test: images of the test part.
-        settings: what to measure.
-        seed: draws start and sign vectors and noise.
+        settings: measures and their settings.
+        seed: seed of start vectors, sign vectors and noise.
     """
 
     model: nn.Module
@@ -54,116 +54,124 @@ class Place(NamedTuple):
     seed: int
 
     def generator(self) -> torch.Generator:
-        """A generator that starts anew each time.
+        """Create a CPU generator in its initial state.
 
         Returns:
-            A generator on the CPU.
+            The generator; the same state on every call.
         """
         return torch.Generator().manual_seed(derive(self.seed, LANDSCAPE))
 
 
-def measure(place: Place) -> list[Measured]:
-    """Everything but the line from the weights before.
+def measure(inputs: LandscapeInputs) -> list[Measurement]:
+    """Compute all measures except those on the line from the previous weights.
 
     Args:
-        place: what is looked at.
+        inputs: model, images and settings.
 
     Returns:
-        Numbers, in the order of the settings' measures; the loss comes first.
+        The loss, then the values in the order of the settings' measures.
     """
-    surface = Surface(place.model, place.train.split(AT_ONCE), cross_entropy)
-    rows = [Measured("loss", NAN, surface.loss(surface.weights))]
-    for name in place.settings.measures:
+    surface = Surface(inputs.model, inputs.train.split(BATCH_SIZE), cross_entropy)
+    rows = [Measurement("loss", NAN, surface.loss(surface.weights))]
+    for name in inputs.settings.measures:
         if name in MEASURES:
-            rows += MEASURES[name](place)
+            rows += MEASURES[name](inputs)
     return rows
 
 
-def measure_line(place: Place, before: Mapping[str, Tensor]) -> list[Measured]:
-    """The line from the weights before to the model's own.
+def measure_line(inputs: LandscapeInputs, previous: Mapping[str, Tensor]) -> list[Measurement]:
+    """Measure the line from the previous weights to the model's weights.
 
     Args:
-        place: what is looked at.
-        before: ``state_dict`` of the weights before.
+        inputs: model, images and settings.
+        previous: ``state_dict`` after the previous experience.
 
     Returns:
-        Loss and accuracy at each place, and the barriers.
+        Loss and accuracy at each position, and the barriers.
     """
-    images, end = place.train.split(AT_ONCE), place.model.state_dict()
-    path = linear_path(place.model, before, end, images, cross_entropy, points=place.settings.points)
+    images, end = inputs.train.split(BATCH_SIZE), inputs.model.state_dict()
+    path = linear_path(inputs.model, previous, end, images, cross_entropy, points=inputs.settings.points)
     values = {"path_loss": path.loss, "path_accuracy": path.accuracy}
-    rows = [Measured(name, float(t), float(v)) for name, vs in values.items() for t, v in zip(path.t, vs, strict=True)]
+    rows = [
+        Measurement(name, float(t), float(v)) for name, vs in values.items() for t, v in zip(path.t, vs, strict=True)
+    ]
     barriers = {"barrier": path.barrier, "barrier_above_line": path.barrier_above_line}
-    return rows + [Measured(name, NAN, value) for name, value in barriers.items()]
+    return rows + [Measurement(name, NAN, value) for name, value in barriers.items()]
 
 
-def can_be_joined(before: Mapping[str, Tensor], model: nn.Module) -> bool:
-    """Whether a line leads from weights to a model: no tensor has grown since.
+def can_interpolate(previous: Mapping[str, Tensor], model: nn.Module) -> bool:
+    """Check whether weights can be interpolated with a model's weights (no tensor has grown).
 
     Args:
-        before: ``state_dict`` of the weights before.
+        previous: ``state_dict`` after the previous experience.
         model: the model.
 
     Returns:
-        Whether names and shapes are the same.
+        Whether names and shapes are equal.
     """
-    now = model.state_dict()
-    return before.keys() == now.keys() and all(before[name].shape == now[name].shape for name in now)
+    current = model.state_dict()
+    return previous.keys() == current.keys() and all(previous[name].shape == current[name].shape for name in current)
 
 
-def _ball(place: Place) -> Iterator[Measured]:
-    return _rises(place, "", [Ball(rho=rho) for rho in place.settings.radii])
+def _ball(inputs: LandscapeInputs) -> Iterator[Measurement]:
+    return _rises(inputs, "", [Ball(rho=rho) for rho in inputs.settings.radii])
 
 
-def _adaptive_ball(place: Place) -> Iterator[Measured]:
-    s = place.settings
-    return _rises(place, "adaptive_", [Ball(rho=rho, adaptive=True, eta=s.eta) for rho in s.adaptive_radii])
+def _adaptive_ball(inputs: LandscapeInputs) -> Iterator[Measurement]:
+    settings = inputs.settings
+    balls = [Ball(rho=rho, adaptive=True, eta=settings.eta) for rho in settings.adaptive_radii]
+    return _rises(inputs, "adaptive_", balls)
 
 
-def _rises(place: Place, prefix: str, balls: Sequence[Ball]) -> Iterator[Measured]:
-    model, steps = place.model, place.settings.steps
-    whole, groups = place.train.split(AT_ONCE), place.train.split(place.settings.m)
+def _rises(inputs: LandscapeInputs, prefix: str, balls: Sequence[Ball]) -> Iterator[Measurement]:
+    model, steps = inputs.model, inputs.settings.steps
+    whole, groups = inputs.train.split(BATCH_SIZE), inputs.train.split(inputs.settings.m)
     for ball in balls:
-        yield Measured(f"{prefix}rise_one_step", ball.rho, loss_rise(model, whole, cross_entropy, ball))
-        yield Measured(f"{prefix}rise", ball.rho, loss_rise(model, whole, cross_entropy, ball, steps=steps))
-        yield Measured(f"{prefix}m_sharpness", ball.rho, m_sharpness(model, groups, cross_entropy, ball, steps=steps))
+        yield Measurement(f"{prefix}rise_one_step", ball.rho, loss_rise(model, whole, cross_entropy, ball))
+        yield Measurement(f"{prefix}rise", ball.rho, loss_rise(model, whole, cross_entropy, ball, steps=steps))
+        yield Measurement(
+            f"{prefix}m_sharpness", ball.rho, m_sharpness(model, groups, cross_entropy, ball, steps=steps)
+        )
 
 
-def _hessian(place: Place) -> Iterator[Measured]:
-    images, s = place.train.split(AT_ONCE), place.settings
-    draw = place.generator()
-    values = hessian_eigenvalues(place.model, images, cross_entropy, k=s.eigenvalues, generator=draw)
+def _hessian(inputs: LandscapeInputs) -> Iterator[Measurement]:
+    images, s = inputs.train.split(BATCH_SIZE), inputs.settings
+    generator = inputs.generator()
+    values = hessian_eigenvalues(inputs.model, images, cross_entropy, k=s.eigenvalues, generator=generator)
     for rank, value in enumerate(values, start=1):
-        yield Measured("hessian_eigenvalue", rank, float(value))
-    yield Measured(
-        "hessian_trace", NAN, *hessian_trace(place.model, images, cross_entropy, draws=s.trace_draws, generator=draw)
+        yield Measurement("hessian_eigenvalue", rank, float(value))
+    yield Measurement(
+        "hessian_trace",
+        NAN,
+        *hessian_trace(inputs.model, images, cross_entropy, draws=s.trace_draws, generator=generator),
     )
 
 
-def _noise(place: Place) -> Iterator[Measured]:
-    images, s = place.test.split(AT_ONCE), place.settings
-    surface = Surface(place.model, images, cross_entropy)
+def _noise(inputs: LandscapeInputs) -> Iterator[Measurement]:
+    images, s = inputs.test.split(BATCH_SIZE), inputs.settings
+    surface = Surface(inputs.model, images, cross_entropy)
     clean = surface.accuracy(surface.weights)
-    yield Measured("test_accuracy", NAN, clean)
+    yield Measurement("test_accuracy", NAN, clean)
     for scale in s.noise_scales:
-        found = noisy_accuracies(
-            place.model,
+        noisy = noisy_accuracies(
+            inputs.model,
             images,
             scale=scale,
             draws=s.noise_draws,
-            generator=place.generator(),
+            generator=inputs.generator(),
             relative_to=s.noise_relative_to,
         )
-        lost = clean - found  # exactly 0 where nothing is lost, which means of accuracies are not
+        # differences first: exactly 0 without a loss, unlike a difference of means
+        lost = clean - noisy
         std = float(lost.std(ddof=1)) if len(lost) > 1 else NAN
-        yield Measured("noisy_accuracy", scale, clean - float(lost.mean()), std)
-        yield Measured("accuracy_lost_to_noise", scale, float(lost.mean()), std)
+        yield Measurement("noisy_accuracy", scale, clean - float(lost.mean()), std)
+        yield Measurement("accuracy_lost_to_noise", scale, float(lost.mean()), std)
 
 
-MEASURES: dict[str, Callable[[Place], Iterator[Measured]]] = {
+MEASURES: dict[str, Callable[[LandscapeInputs], Iterator[Measurement]]] = {
     "ball": _ball,
     "adaptive-ball": _adaptive_ball,
     "hessian": _hessian,
     "noise": _noise,
 }
-"""Names that a study file knows, but for ``interpolation``, which needs two sets of weights."""
+"""Measures by their name in a study file, without ``interpolation``, which needs two sets of weights."""

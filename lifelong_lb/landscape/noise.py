@@ -1,4 +1,4 @@
-"""Accuracy with noise on the weights."""
+"""Accuracy under weight noise."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -19,8 +19,8 @@ def _root_mean_square(w: Tensor) -> Tensor:
     return w.square().mean().sqrt()
 
 
-SIZES: dict[str, Callable[[Tensor], Tensor]] = {"layer": _root_mean_square, "weight": torch.abs}
-"""What the noise is measured by: the root mean square of a tensor's entries, or each entry's own size."""
+NOISE_UNITS: dict[str, Callable[[Tensor], Tensor]] = {"layer": _root_mean_square, "weight": torch.abs}
+"""Unit s of the noise: root mean square of the entries of a tensor, or absolute value of each entry."""
 
 
 def noisy_accuracies(
@@ -32,40 +32,40 @@ def noisy_accuracies(
     generator: torch.Generator,
     relative_to: RelativeTo = "layer",
 ) -> NDArray[np.float64]:
-    """Accuracies with independent Gaussian noise on every trainable parameter: w + scale * s * xi, xi ~ N(0, 1).
+    """Measure accuracy with Gaussian noise on all trainable parameters, w + scale * s * xi.
 
-    With ``relative_to="layer"`` s is the root mean square of the entries of the parameter tensor (so each weight
-    matrix, filter bank and bias vector has a scale of its own, and a tensor that is zero gets no noise); with
-    ``"weight"`` s is the size of the entry itself, which is multiplicative noise, w (1 + scale xi). After the
-    robustness experiment of Mordido et al. 2024 (arXiv 2307.16704, figure 4). BatchNorm keeps the running
-    statistics of the weights without noise.
+    xi ~ N(0, 1), independent for each entry. With ``relative_to="layer"``, s is the root mean square of the entries of
+    the parameter tensor: each weight matrix, filter bank and bias vector has its own scale, and an all-zero tensor gets
+    no noise. With ``"weight"``, s = |w| for each entry, which is multiplicative noise w (1 + scale xi). After the
+    robustness experiment of Mordido et al. 2024 (arXiv 2307.16704, figure 4). BatchNorm keeps the running statistics of
+    the weights without noise.
 
     Args:
-        model: left exactly as it is; used in eval mode.
+        model: called in eval mode; not modified.
         batches: images and labels.
-        scale: sigma, >= 0, a fraction of s.
+        scale: sigma >= 0, noise level relative to s.
         draws: number of draws, >= 1.
-        generator: draws xi, one parameter after the other; the same generator state gives the same xi whatever the
-            scale, so that scales can be compared draw by draw.
+        generator: draws xi, parameter by parameter. Equal generator states give equal xi for all scales, so scales can
+            be compared draw by draw.
         relative_to: ``"layer"`` or ``"weight"``.
 
     Returns:
         ``(draws,)``, fractions.
 
     Raises:
-        ValueError: for a setting outside its range.
+        ValueError: for an argument out of range.
     """
-    if relative_to not in SIZES:
-        raise ValueError(f"relative_to must be one of {', '.join(SIZES)}; got {relative_to!r}")
+    if relative_to not in NOISE_UNITS:
+        raise ValueError(f"relative_to must be one of {', '.join(NOISE_UNITS)}; got {relative_to!r}")
     surface = Surface(model, batches, cross_entropy)
     sigma = non_negative("scale", scale)
-    sizes = [sigma * SIZES[relative_to](w) for w in surface.weights]
-    found = []
+    sizes = [sigma * NOISE_UNITS[relative_to](w) for w in surface.weights]
+    accuracies = []
     for _ in range(at_least_one("draws", draws)):
         noise = [_normal(w, generator) for w in surface.weights]
         point = [w + size * xi for w, size, xi in zip(surface.weights, sizes, noise, strict=True)]
-        found.append(surface.accuracy(point))
-    return np.array(found)
+        accuracies.append(surface.accuracy(point))
+    return np.array(accuracies)
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:

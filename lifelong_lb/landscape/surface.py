@@ -1,4 +1,4 @@
-"""The loss over fixed images as a function of a model's weights, looked at without touching the model."""
+"""The loss over fixed images as a function of the weights; the model is not modified."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,15 +11,15 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""From a model's output and the labels to the mean loss over a batch, a scalar."""
+"""Maps output and labels to the mean loss over a batch, a scalar."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some images with their labels.
+    """A batch of images with labels.
 
     Attributes:
-        inputs: what the model is called with, such as images, or images and task labels; each ``(B, ...)``.
+        inputs: arguments of the model, e.g. images, or images and task labels; each ``(B, ...)``.
         y: int64 ``(B,)``.
     """
 
@@ -27,10 +27,10 @@ class Batch:
     y: Tensor
 
     def split(self, size: int) -> list["Batch"]:
-        """Cut it into consecutive batches.
+        """Split the batch into consecutive smaller batches.
 
         Args:
-            size: images a batch, >= 1; the last batch may have fewer.
+            size: images per batch, >= 1; the last batch may be smaller.
 
         Returns:
             The batches, in order.
@@ -41,7 +41,7 @@ class Batch:
 
 @contextmanager
 def in_eval_mode(model: nn.Module) -> Iterator[None]:
-    """Let a model be in eval mode for a while; each of its modules is then in the mode it was in before.
+    """Context manager: eval mode inside, and each module's previous mode afterwards.
 
     Args:
         model: the model.
@@ -59,19 +59,19 @@ def in_eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 class Surface:
-    """L(w), the mean loss over all images of some batches, for any values w of a model's trainable parameters.
+    """L(w), the mean loss over all images of given batches at weights w.
 
-    The model is called in eval mode, so that BatchNorm uses its running statistics and dropout does nothing, and with
-    other tensors in place of its parameters and buffers: neither these nor ``.grad`` nor its mode change.
+    The model is called in eval mode (BatchNorm uses its running statistics, dropout is off) through ``functional_call``
+    with substituted tensors: its parameters, buffers, ``.grad`` and modes do not change.
 
     Args:
         model: the model.
-        batches: at least one.
-        loss: mean over a batch; batches of unequal size are weighted by their number of images.
+        batches: at least one batch.
+        loss: maps output and labels to the mean loss over a batch; batches are weighted by their number of images.
 
     Attributes:
         names: names of the trainable parameters.
-        weights: copies of their values, w.
+        weights: copies of their values w.
 
     Raises:
         ValueError: without batches, images or trainable parameters.
@@ -89,61 +89,62 @@ class Surface:
         self.names, self.weights = list(trainable), list(trainable.values())
 
     def loss(self, point: Sequence[Tensor]) -> float:
-        """L at a point.
+        """Compute L at a point.
 
         Args:
-            point: one tensor a trainable parameter.
+            point: one tensor per trainable parameter.
 
         Returns:
             The mean loss over all images.
         """
         with torch.no_grad(), in_eval_mode(self._model):
-            return math.fsum(float(self._part(batch, point)) for batch in self._batches)
+            return math.fsum(float(self._weighted_loss(batch, point)) for batch in self._batches)
 
     def loss_and_gradient(self, point: Sequence[Tensor]) -> tuple[float, list[Tensor]]:
-        """L and its gradient at a point.
+        """Compute L and its gradient at a point.
 
         Args:
-            point: one tensor a trainable parameter.
+            point: one tensor per trainable parameter.
 
         Returns:
-            The mean loss, and one tensor a parameter; zero where the loss does not depend on it.
+            The mean loss, and one gradient tensor per parameter; zero if the loss does not depend on the parameter.
         """
         losses, total = [], [torch.zeros_like(p) for p in point]
         with torch.enable_grad(), in_eval_mode(self._model):
             leaves = [p.detach().requires_grad_() for p in point]
             for batch in self._batches:
-                part = self._part(batch, leaves)
-                torch._foreach_add_(total, torch.autograd.grad(part, leaves, materialize_grads=True))
-                losses.append(float(part.detach()))
+                loss = self._weighted_loss(batch, leaves)
+                torch._foreach_add_(total, torch.autograd.grad(loss, leaves, materialize_grads=True))
+                losses.append(float(loss.detach()))
         return math.fsum(losses), total
 
-    def hessian_times(self, point: Sequence[Tensor], vector: Sequence[Tensor]) -> list[Tensor]:
-        """The Hessian of L at a point, times a vector: the gradient of g . v.
+    def hessian_vector_product(self, point: Sequence[Tensor], vector: Sequence[Tensor]) -> list[Tensor]:
+        """Compute the Hessian-vector product H v at a point, as the gradient of g . v.
 
         Args:
-            point: one tensor a trainable parameter.
-            vector: v, likewise.
+            point: one tensor per trainable parameter.
+            vector: v, one tensor per trainable parameter.
 
         Returns:
-            H v, likewise.
+            H v, one tensor per trainable parameter.
         """
         total = [torch.zeros_like(p) for p in point]
-        with torch.enable_grad(), in_eval_mode(self._model), sdpa_kernel(SDPBackend.MATH):  # others have no second one
+        # the fused attention kernels have no second derivative
+        with torch.enable_grad(), in_eval_mode(self._model), sdpa_kernel(SDPBackend.MATH):
             leaves = [p.detach().requires_grad_() for p in point]
             for batch in self._batches:
-                part = self._part(batch, leaves)
-                grads = torch.autograd.grad(part, leaves, create_graph=True, materialize_grads=True)
-                slope = torch.stack([(g * v).sum() for g, v in zip(grads, vector, strict=True)]).sum()
-                if slope.requires_grad:  # a gradient that is constant has no further one
-                    torch._foreach_add_(total, torch.autograd.grad(slope, leaves, materialize_grads=True))
+                loss = self._weighted_loss(batch, leaves)
+                grads = torch.autograd.grad(loss, leaves, create_graph=True, materialize_grads=True)
+                directional = torch.stack([(g * v).sum() for g, v in zip(grads, vector, strict=True)]).sum()
+                if directional.requires_grad:  # False for a constant gradient, whose Hessian is zero
+                    torch._foreach_add_(total, torch.autograd.grad(directional, leaves, materialize_grads=True))
         return total
 
     def accuracy(self, point: Sequence[Tensor]) -> float:
-        """How many images get their label at a point.
+        """Compute the accuracy at a point.
 
         Args:
-            point: one tensor a trainable parameter.
+            point: one tensor per trainable parameter.
 
         Returns:
             A fraction in [0, 1].
@@ -151,13 +152,13 @@ class Surface:
         return self.loss_and_accuracy(dict(zip(self.names, point, strict=True)))[1]
 
     def loss_and_accuracy(self, tensors: Mapping[str, Tensor]) -> tuple[float, float]:
-        """L and accuracy with some of the model's parameters and buffers replaced.
+        """Compute L and the accuracy with some parameters and buffers replaced.
 
         Args:
-            tensors: by name; what is not named keeps its value.
+            tensors: replacements by name; other tensors keep their values.
 
         Returns:
-            The mean loss, and the fraction of images that get their label.
+            The mean loss, and the accuracy as a fraction in [0, 1].
         """
         losses, correct = [], 0
         with torch.no_grad(), in_eval_mode(self._model):
@@ -167,8 +168,8 @@ class Surface:
                 correct += int((output.argmax(dim=1) == batch.y).sum())
         return math.fsum(losses), correct / self._images
 
-    def _part(self, batch: Batch, point: Sequence[Tensor]) -> Tensor:
-        """What a batch adds to L."""
+    def _weighted_loss(self, batch: Batch, point: Sequence[Tensor]) -> Tensor:
+        """Contribution of a batch to L."""
         tensors = {**self._buffers, **dict(zip(self.names, point, strict=True))}
         output = functional_call(self._model, tensors, batch.inputs)
         return self._loss(output, batch.y) * (len(batch.y) / self._images)

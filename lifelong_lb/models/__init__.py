@@ -1,4 +1,4 @@
-"""Models: small backbones with ``features(x)``, and heads that fit the scenario."""
+"""Models: small backbones with ``features(x)``, and heads for each scenario."""
 
 from collections.abc import Callable
 
@@ -27,54 +27,58 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet50": ResNet50,
     "timm": FromTimm,
 }
-"""Names that a study file knows, and the backbones they build."""
+"""Backbones by their name in a study file."""
 
 
 def build_model(entry: ModelEntry, shape: Shape, precision: str = "float32") -> nn.Module:
-    """Build a model for a stream. Weights are drawn from torch's global generator.
+    """Build a model for a stream.
+
+    Weights are initialised with torch's global generator.
 
     Args:
-        entry: what the study file says, its head not ``auto``.
-        shape: what the model has to fit.
-        precision: ``"float32"``, or ``"bfloat16"`` to take products in bfloat16 under autocast.
+        entry: the model's entry in the study file; ``head`` must not be ``auto``.
+        shape: image size, number of classes and normalisation of the stream.
+        precision: ``"float32"``, or ``"bfloat16"`` for autocast.
 
     Returns:
         A module with ``features(x)``, in train mode on the CPU.
     """
     settings = {key: value for key, value in entry if key not in ("name", "head")}
     backbone = factory_of("model", entry.name, MODELS)(image=shape.image, **settings)
-    channels_last = _wants_channels_last(backbone)
+    channels_last = _prefers_channels_last(backbone)
     if channels_last:
         backbone = backbone.to(memory_format=torch.channels_last)
-    mean, std = getattr(backbone, "statistics", None) or (shape.mean, shape.std)  # of what it was pretrained on
+    # a pretrained backbone needs the statistics of its pretraining data
+    mean, std = getattr(backbone, "statistics", None) or (shape.mean, shape.std)
     normalise = Normalise(mean, std, channels_last=channels_last)
-    size: int = backbone.feature_size  # which every backbone has
+    features: int = backbone.feature_size
     head: nn.Module
     if entry.head in ("multi", "masked"):
-        kind = MultiHead if entry.head == "multi" else MaskedHead
-        head = kind(size, shape.experiences, shape.classes_an_experience)
+        head_class = MultiHead if entry.head == "multi" else MaskedHead
+        head = head_class(features, shape.experiences, shape.classes_an_experience)
         return TaskAwareClassifier(normalise, backbone, head, precision)
     assert entry.head in ("single", "growing"), entry.head
-    head = (single_head if entry.head == "single" else growing_head)(size, shape)
+    head = (single_head if entry.head == "single" else growing_head)(features, shape)
     return Classifier(normalise, backbone, head, precision)
 
 
-def _wants_channels_last(backbone: nn.Module) -> bool:
-    """Whether channels-last is the better memory format: convolutions are 6 to 14 % faster in it, GroupNorm is slower.
+def _prefers_channels_last(backbone: nn.Module) -> bool:
+    """Check whether the channels-last memory format is faster and safe for a backbone.
 
-    On a CPU, oneDNN writes outside its memory there when it takes the weight gradient of a strided 1 x 1 convolution
-    with fewer input channels than fit into a register, 16 at most (github.com/uxlfoundation/oneDNN/issues/6035).
+    It makes convolutions 6 to 14 % faster and GroupNorm slower. On a CPU, oneDNN writes out of bounds in this format
+    when it computes the weight gradient of a strided 1 x 1 convolution with fewer input channels than fit into a
+    register (at most 16; github.com/uxlfoundation/oneDNN/issues/6035).
 
     Args:
-        backbone: the model, without its head.
+        backbone: the model without its head.
 
     Returns:
-        True for it.
+        True if channels-last should be used.
     """
     modules = list(backbone.modules())
     convolutions = [module for module in modules if isinstance(module, nn.Conv2d)]
-    broken = any(c.kernel_size == (1, 1) and c.stride != (1, 1) and c.in_channels < 16 for c in convolutions)
-    return bool(convolutions) and not broken and not any(isinstance(module, nn.GroupNorm) for module in modules)
+    affected = any(c.kernel_size == (1, 1) and c.stride != (1, 1) and c.in_channels < 16 for c in convolutions)
+    return bool(convolutions) and not affected and not any(isinstance(module, nn.GroupNorm) for module in modules)
 
 
 __all__ = ["MODELS", "Classifier", "FeaturesOf", "FromTimm", "TaskAwareClassifier", "build_model"]

@@ -1,4 +1,4 @@
-"""Residual blocks: what a ResNet is stacked from."""
+"""Residual blocks of a ResNet."""
 
 from torch import Tensor, nn
 from torch.nn.functional import relu
@@ -7,35 +7,35 @@ from lifelong_lb.models.norms import NORMS, convolution, dropout_layer
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions with normalisation, beside a shortcut.
+    """Two 3 x 3 convolutions with normalisation and a shortcut.
 
-    He et al. 2016 (arXiv 1512.03385), figure 5, left; the shortcut is a 1 x 1 convolution where the shape changes.
-    Dropout, if any, lies between the convolutions (Zagoruyko & Komodakis 2016, arXiv 1605.07146, section 2.4).
+    He et al. 2016 (arXiv 1512.03385), figure 5, left; the shortcut is a 1 x 1 convolution if the shape changes.
+    Dropout, if any, is between the convolutions (Zagoruyko & Komodakis 2016, arXiv 1605.07146, section 2.4).
 
     Args:
-        before: channels that come in.
-        filters: of both convolutions, the channels that go out.
-        stride: of the first convolution.
+        in_channels: number of input channels.
+        filters: filters of both convolutions, the number of output channels.
+        stride: stride of the first convolution.
         norm: a key of :data:`~lifelong_lb.models.norms.NORMS`.
-        dropout: probability with which a value is left out in training, in [0, 1).
+        dropout: dropout probability, in [0, 1).
     """
 
     expansion = 1
 
-    def __init__(self, before: int, filters: int, stride: int, norm: str, dropout: float) -> None:
+    def __init__(self, in_channels: int, filters: int, stride: int, norm: str, dropout: float) -> None:
         super().__init__()
-        self.conv1 = convolution(before, filters, 3, stride, norm)
+        self.conv1 = convolution(in_channels, filters, 3, stride, norm)
         self.norm1 = NORMS[norm](filters)
         self.dropout = dropout_layer(dropout)
         self.conv2 = convolution(filters, filters, 3, 1, norm)
         self.norm2 = NORMS[norm](filters)
-        self.shortcut = _normed_shortcut(before, filters, stride, norm)
+        self.shortcut = _shortcut(in_channels, filters, stride, norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        """One block.
+        """Apply the block.
 
         Args:
-            x: ``(B, before, H, W)``.
+            x: ``(B, in_channels, H, W)``.
 
         Returns:
             ``(B, filters, H / stride, W / stride)``.
@@ -45,38 +45,38 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A 1 x 1, a 3 x 3 and a 1 x 1 convolution with normalisation, beside a shortcut.
+    """A 1 x 1, a 3 x 3 and a 1 x 1 convolution with normalisation and a shortcut.
 
-    He et al. 2016 (arXiv 1512.03385), figure 5, right; the stride is that of the 3 x 3 convolution, as in torchvision.
-    Dropout, if any, lies before the last convolution.
+    He et al. 2016 (arXiv 1512.03385), figure 5, right; the 3 x 3 convolution has the stride, as in torchvision.
+    Dropout, if any, is before the last convolution.
 
     Args:
-        before: channels that come in.
-        filters: of the first two convolutions; four times as many channels go out.
-        stride: of the second convolution.
+        in_channels: number of input channels.
+        filters: filters of the first two convolutions; there are four times as many output channels.
+        stride: stride of the second convolution.
         norm: a key of :data:`~lifelong_lb.models.norms.NORMS`.
-        dropout: probability with which a value is left out in training, in [0, 1).
+        dropout: dropout probability, in [0, 1).
     """
 
     expansion = 4
 
-    def __init__(self, before: int, filters: int, stride: int, norm: str, dropout: float) -> None:
+    def __init__(self, in_channels: int, filters: int, stride: int, norm: str, dropout: float) -> None:
         super().__init__()
-        after = self.expansion * filters
-        self.conv1 = convolution(before, filters, 1, 1, norm)
+        out_channels = self.expansion * filters
+        self.conv1 = convolution(in_channels, filters, 1, 1, norm)
         self.norm1 = NORMS[norm](filters)
         self.conv2 = convolution(filters, filters, 3, stride, norm)
         self.norm2 = NORMS[norm](filters)
         self.dropout = dropout_layer(dropout)
-        self.conv3 = convolution(filters, after, 1, 1, norm)
-        self.norm3 = NORMS[norm](after)
-        self.shortcut = _normed_shortcut(before, after, stride, norm)
+        self.conv3 = convolution(filters, out_channels, 1, 1, norm)
+        self.norm3 = NORMS[norm](out_channels)
+        self.shortcut = _shortcut(in_channels, out_channels, stride, norm)
 
     def forward(self, x: Tensor) -> Tensor:
-        """One block.
+        """Apply the block.
 
         Args:
-            x: ``(B, before, H, W)``.
+            x: ``(B, in_channels, H, W)``.
 
         Returns:
             ``(B, 4 filters, H / stride, W / stride)``.
@@ -87,47 +87,47 @@ class Bottleneck(nn.Module):
 
 
 class OneConvolutionBlock(nn.Module):
-    """One 3 x 3 convolution beside a shortcut, each ReLU followed by normalisation and dropout.
+    """One 3 x 3 convolution and a shortcut; each ReLU is followed by normalisation and dropout.
 
-    What the code of Stable SGD (Mirzadeh et al. 2020, arXiv 2006.06958) and of TAG (Malviya et al. 2022, arXiv
-    2105.05155) computes in the place of :class:`BasicBlock`. A 1 x 1 shortcut has no normalisation of its own.
+    The code of Stable SGD (Mirzadeh et al. 2020, arXiv 2006.06958) and of TAG (Malviya et al. 2022, arXiv 2105.05155)
+    computes this block instead of :class:`BasicBlock`. The 1 x 1 shortcut has no normalisation.
 
     Args:
-        before: channels that come in.
-        filters: of the convolution, the channels that go out.
-        stride: of the convolution.
+        in_channels: number of input channels.
+        filters: filters of the convolution, the number of output channels.
+        stride: stride of the convolution.
         norm: a key of :data:`~lifelong_lb.models.norms.NORMS`.
-        dropout: probability with which a value is left out in training, in [0, 1).
+        dropout: dropout probability, in [0, 1).
     """
 
     expansion = 1
 
-    def __init__(self, before: int, filters: int, stride: int, norm: str, dropout: float) -> None:
+    def __init__(self, in_channels: int, filters: int, stride: int, norm: str, dropout: float) -> None:
         super().__init__()
-        self.conv = convolution(before, filters, 3, stride, norm)
-        changes = stride != 1 or before != filters
-        self.shortcut = convolution(before, filters, 1, stride, norm) if changes else nn.Identity()
+        self.conv = convolution(in_channels, filters, 3, stride, norm)
+        reshapes = stride != 1 or in_channels != filters
+        self.shortcut = convolution(in_channels, filters, 1, stride, norm) if reshapes else nn.Identity()
         self.norm1, self.norm2 = NORMS[norm](filters), NORMS[norm](filters)
         self.dropout = dropout_layer(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """One block.
+        """Apply the block.
 
         Args:
-            x: ``(B, before, H, W)``.
+            x: ``(B, in_channels, H, W)``.
 
         Returns:
             ``(B, filters, H / stride, W / stride)``.
         """
         out = self.dropout(self.norm1(relu(self.conv(x))))
-        sum_: Tensor = self.dropout(self.norm2(relu(out + self.shortcut(x))))
-        return sum_
+        result: Tensor = self.dropout(self.norm2(relu(out + self.shortcut(x))))
+        return result
 
 
 Block = BasicBlock | Bottleneck | OneConvolutionBlock
 
 
-def _normed_shortcut(before: int, after: int, stride: int, norm: str) -> nn.Module:
-    if stride == 1 and before == after:
+def _shortcut(in_channels: int, out_channels: int, stride: int, norm: str) -> nn.Module:
+    if stride == 1 and in_channels == out_channels:
         return nn.Identity()
-    return nn.Sequential(convolution(before, after, 1, stride, norm), NORMS[norm](after))
+    return nn.Sequential(convolution(in_channels, out_channels, 1, stride, norm), NORMS[norm](out_channels))

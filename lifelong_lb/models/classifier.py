@@ -1,4 +1,4 @@
-"""A backbone with its head."""
+"""Classifiers: normalisation, backbone and head."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -8,26 +8,26 @@ from torch import Tensor, nn
 
 
 def autocast(x: Tensor, precision: str) -> AbstractContextManager[None]:
-    """Where a model takes its products.
+    """Autocast context for a precision.
 
     Args:
-        x: its input.
+        x: input of the model, whose device is used.
         precision: ``"float32"`` or ``"bfloat16"``.
 
     Returns:
-        A context, which does nothing for float32.
+        A context manager; a null context for float32.
     """
     return nullcontext() if precision == "float32" else torch.autocast(x.device.type, torch.bfloat16)
 
 
 class Classifier(nn.Module):
-    """Images to logits, whatever the task.
+    """Task-agnostic classifier: maps images to logits.
 
     Args:
-        normalise: from uint8 images to the backbone's input.
-        backbone: to features.
-        head: from features to logits.
-        precision: ``"float32"``, or ``"bfloat16"`` for autocast; logits are float32 with either.
+        normalise: maps uint8 images to the backbone's input.
+        backbone: maps normalised images to features.
+        head: maps features to logits.
+        precision: ``"float32"``, or ``"bfloat16"`` for autocast; logits are float32 in both cases.
     """
 
     def __init__(self, normalise: nn.Module, backbone: nn.Module, head: nn.Module, precision: str = "float32") -> None:
@@ -36,7 +36,7 @@ class Classifier(nn.Module):
         self.normalise, self.backbone, self.head = normalise, backbone, head
 
     def features(self, x: Tensor) -> Tensor:
-        """Features that the head sees.
+        """Compute the features, the input of the head.
 
         Args:
             x: ``(B, C, H, W)``, uint8, or floating point and normalised.
@@ -49,7 +49,7 @@ class Classifier(nn.Module):
         return features
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits.
+        """Compute the logits.
 
         Args:
             x: ``(B, C, H, W)``.
@@ -63,13 +63,13 @@ class Classifier(nn.Module):
 
 
 class TaskAwareClassifier(MultiTaskModule):
-    """Images and task labels to the logits of each image's own task.
+    """Task-aware classifier: maps images and task labels to the logits of each image's task.
 
     Args:
-        normalise: from uint8 images to the backbone's input.
-        backbone: to features.
-        head: from features and task labels to logits.
-        precision: ``"float32"``, or ``"bfloat16"`` for autocast; logits are float32 with either.
+        normalise: maps uint8 images to the backbone's input.
+        backbone: maps normalised images to features.
+        head: maps features and task labels to logits.
+        precision: ``"float32"``, or ``"bfloat16"`` for autocast; logits are float32 in both cases.
     """
 
     def __init__(self, normalise: nn.Module, backbone: nn.Module, head: nn.Module, precision: str = "float32") -> None:
@@ -78,7 +78,7 @@ class TaskAwareClassifier(MultiTaskModule):
         self.normalise, self.backbone, self.head = normalise, backbone, head
 
     def features(self, x: Tensor) -> Tensor:
-        """Features that the head sees.
+        """Compute the features, the input of the head.
 
         Args:
             x: ``(B, C, H, W)``, uint8, or floating point and normalised.
@@ -91,14 +91,15 @@ class TaskAwareClassifier(MultiTaskModule):
         return features
 
     def forward(self, x: Tensor, task_labels: Tensor | None) -> Tensor | dict[int, Tensor]:
-        """Logits of each image's own task.
+        """Compute the logits of each image's task.
 
         Args:
             x: ``(B, C, H, W)``.
-            task_labels: int64 ``(B,)``; None (part of Avalanche's protocol) for the logits of every task learnt so far.
+            task_labels: int64 ``(B,)``; None (part of Avalanche's protocol) for the logits of every task trained so
+                far.
 
         Returns:
-            ``(B, classes an experience)``, or one such tensor a task.
+            ``(B, classes per experience)``, or a dict from task to such a tensor.
         """
         if task_labels is None:
             return {task: self.forward_single_task(x, task) for task in sorted(self.known_train_tasks_labels)}
@@ -107,24 +108,24 @@ class TaskAwareClassifier(MultiTaskModule):
         return logits if self.precision == "float32" else logits.float()
 
     def forward_single_task(self, x: Tensor, task_label: int) -> Tensor:
-        """Logits of one task for all images (part of Avalanche's protocol).
+        """Compute the logits of one task for all images (part of Avalanche's protocol).
 
         Args:
             x: ``(B, C, H, W)``.
             task_label: the task.
 
         Returns:
-            ``(B, classes an experience)``.
+            ``(B, classes per experience)``.
         """
         logits: Tensor = self.head(self.features(x), x.new_full((len(x),), task_label, dtype=torch.int64))
         return logits
 
 
 class FeaturesOf(nn.Module):
-    """Images to the features of a model, which it shares, without its head.
+    """A classifier without its head: maps images to features.
 
     Args:
-        model: the model.
+        model: the classifier; its modules are shared, not copied.
     """
 
     def __init__(self, model: Classifier) -> None:
@@ -132,13 +133,13 @@ class FeaturesOf(nn.Module):
         self.precision, self.normalise, self.backbone = model.precision, model.normalise, model.backbone
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features.
+        """Compute the features.
 
         Args:
             x: ``(B, C, H, W)``.
 
         Returns:
-            ``(B, F)``, float32 with either precision.
+            ``(B, F)``, float32 for both precisions.
         """
         with autocast(x, self.precision):
             features: Tensor = self.backbone(self.normalise(x))

@@ -1,23 +1,23 @@
-"""How often models look at a minibatch."""
+"""Counter of forward passes."""
 
 
 class ForwardCount:
-    """Counts forward passes while it is switched on; a model and all copies of it share one.
+    """Counter of forward passes, shared by a model and all its copies.
 
     Attributes:
         count: passes so far.
-        on: whether a pass counts now.
+        on: whether passes are currently counted.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self.on = False
 
-    def note(self) -> None:
-        """Count a pass."""
+    def count_pass(self) -> None:
+        """Count one pass if counting is on."""
         if self.on:
             self.count += 1
 
     def __deepcopy__(self, memo: object) -> "ForwardCount":
-        """The counter itself: passes of a teacher, or of a step that is only tried, are passes, too."""
+        """Return the counter itself: passes of copies (teachers, trial steps) count as well."""
         return self

@@ -1,4 +1,4 @@
-"""Image models of the package timm, as backbones."""
+"""Image models of the package timm as backbones."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -13,21 +13,21 @@ from lifelong_lb.config import UserError
 
 
 class FromTimm(nn.Module):
-    """A model of timm (Wightman 2019, "PyTorch Image Models") without its classifier.
+    """A timm model (Wightman 2019, "PyTorch Image Models") without its classifier.
 
-    Images are resized, bilinearly, to the size that the model is made for, or to ``image_size``, which a model with
-    positions for a fixed number of patches is then built for. Nothing is downloaded unless ``pretrained`` is asked for;
-    pretrained colour models want images normalised by ``statistics``, the mean and standard deviation they know.
+    Images are resized bilinearly to the model's native size or to ``image_size``; a model with a fixed number of patch
+    positions is built for ``image_size``. Nothing is downloaded unless ``pretrained`` is True. Pretrained colour models
+    need images normalised by ``statistics``, the mean and standard deviation of their pretraining.
 
     Args:
         image: channels, height, width.
-        model: one of timm's names, with a tag for pretrained weights if you like.
-        pretrained: whether to begin with timm's weights, which the first use downloads.
-        image_size: height and width of what the model sees; None for the size it is made for.
-        settings: further keywords of timm's ``create_model``, such as ``drop_path_rate``.
+        model: name of a timm model, optionally with the tag of its pretrained weights.
+        pretrained: whether to load timm's pretrained weights, which are downloaded on first use.
+        image_size: height and width of the resized images; None for the native size.
+        settings: further arguments of timm's ``create_model``, such as ``drop_path_rate``.
 
     Raises:
-        UserError: when timm is not there, does not know the model, or cannot build it like this.
+        UserError: if timm is not installed, has no such model, or cannot build it with these settings.
     """
 
     def __init__(
@@ -42,17 +42,17 @@ class FromTimm(nn.Module):
         check_name(model)
         from timm.models import get_pretrained_cfg
 
-        known = get_pretrained_cfg(model, allow_unregistered=True)
-        made_for = 224 if known is None else known.input_size[-1]
-        self.size = image_size or made_for
+        config = get_pretrained_cfg(model, allow_unregistered=True)
+        native_size = 224 if config is None else config.input_size[-1]
+        self.size = image_size or native_size
         keywords = {**(settings or {}), "in_chans": image[0]}
-        if known is not None and known.fixed_input_size and self.size != made_for:
+        if config is not None and config.fixed_input_size and self.size != native_size:
             keywords["img_size"] = self.size
-        self.statistics = (known.mean, known.std) if pretrained and known is not None and image[0] == 3 else None
-        self.model, self.feature_size = _built(model, pretrained, keywords, (image[0], self.size, self.size))
+        self.statistics = (config.mean, config.std) if pretrained and config is not None and image[0] == 3 else None
+        self.model, self.feature_size = _create(model, pretrained, keywords, (image[0], self.size, self.size))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features of images.
+        """Compute the features of images.
 
         Args:
             x: ``(B, C, H, W)``.
@@ -67,13 +67,13 @@ class FromTimm(nn.Module):
 
 
 def check_name(model: str) -> None:
-    """See that timm is there and knows a model.
+    """Check that timm is installed and has a model.
 
     Args:
-        model: its name, with or without the tag of its weights.
+        model: name of the model, with or without the tag of its weights.
 
     Raises:
-        UserError: naming the nearest one where it does not.
+        UserError: if not, with the most similar name.
     """
     if find_spec("timm") is None:
         raise UserError(
@@ -83,29 +83,29 @@ def check_name(model: str) -> None:
 
     if not timm.is_model(model):
         names = timm.list_models()
-        near = get_close_matches(model, names, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        matches = get_close_matches(model, names, n=1, cutoff=0.5)
+        hint = f"; did you mean {matches[0]!r}?" if matches else ""
         raise UserError(
-            f"timm {timm.__version__} has no model {model!r}{hint} (timm.list_models() names all {len(names)})"
+            f"timm {timm.__version__} has no model {model!r}{hint} (timm.list_models() lists all {len(names)})"
         )
 
 
-def _built(
+def _create(
     model: str, pretrained: bool, keywords: dict[str, Any], image: tuple[int, int, int]
 ) -> tuple[nn.Module, int]:
-    """The model, and how many features it gives for an image."""
+    """Create the backbone and determine its number of features."""
     from timm import create_model
 
     try:
-        made: nn.Module = create_model(model, pretrained=pretrained, num_classes=0, **keywords)
+        backbone: nn.Module = create_model(model, pretrained=pretrained, num_classes=0, **keywords)
         with torch.no_grad():
-            features = made.eval()(torch.zeros(1, *image))
-    except Exception as error:  # noqa: BLE001  whatever one of a thousand models thinks of its keywords
-        shown = ", ".join(f"{key}={value!r}" for key, value in {"pretrained": pretrained, **keywords}.items())
-        said = " ".join(f"{type(error).__name__}: {error}".split())
+            features = backbone.eval()(torch.zeros(1, *image))
+    except Exception as error:  # noqa: BLE001  any model may raise anything on invalid arguments
+        arguments = ", ".join(f"{key}={value!r}" for key, value in {"pretrained": pretrained, **keywords}.items())
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(
-            f"timm's {model} cannot be used with images of {image[1]} x {image[2]} and ({shown}): {said}"
+            f"timm model {model} does not work with {image[1]} x {image[2]} images and ({arguments}): {reason}"
         ) from None
     if not isinstance(features, Tensor) or features.ndim != 2:
-        raise UserError(f"timm's {model} gives no vector of features for an image, so that no head can sit on it")
-    return made.train(), features.shape[1]
+        raise UserError(f"timm model {model} does not return a feature vector per image, which the head needs")
+    return backbone.train(), features.shape[1]

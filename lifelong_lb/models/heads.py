@@ -1,4 +1,4 @@
-"""Heads: from features to logits, one output set for the stream or one an experience."""
+"""Heads: map features to logits, with outputs for the whole stream or per experience."""
 
 import torch
 from avalanche.models import IncrementalClassifier
@@ -8,15 +8,15 @@ from lifelong_lb.data.shape import Shape
 
 
 class MultiHead(nn.Module):
-    """One linear layer an experience, all made at the start. The task label chooses.
+    """One linear layer per experience, selected by the task label.
 
-    Only the layers of the tasks in a minibatch receive gradients; the others' stay None, so that momentum, weight
-    decay and perturbations leave them alone.
+    All layers are created at the start. Only the layers of the tasks in a minibatch receive gradients; the gradients of
+    the others stay None, so momentum, weight decay and perturbations do not affect them.
 
     Args:
         features: number of features.
-        tasks: T.
-        classes: classes an experience.
+        tasks: T, the number of experiences.
+        classes: number of classes per experience.
     """
 
     def __init__(self, features: int, tasks: int, classes: int) -> None:
@@ -25,7 +25,7 @@ class MultiHead(nn.Module):
         self.classes = classes
 
     def forward(self, features: Tensor, task_labels: Tensor) -> Tensor:
-        """Logits of each sample's own task.
+        """Compute the logits of each sample's task.
 
         Args:
             features: ``(B, features)``.
@@ -38,23 +38,23 @@ class MultiHead(nn.Module):
         if len(tasks) == 1:
             logits: Tensor = self.layers[tasks[0]](features)
             return logits
-        answers = [self.layers[task](features[task_labels == task]) for task in tasks]
-        logits = answers[0].new_empty(len(features), self.classes)
-        for task, own in zip(tasks, answers, strict=True):
-            logits[task_labels == task] = own
+        parts = [self.layers[task](features[task_labels == task]) for task in tasks]
+        logits = parts[0].new_empty(len(features), self.classes)
+        for task, part in zip(tasks, parts, strict=True):
+            logits[task_labels == task] = part
         return logits
 
 
 class MaskedHead(nn.Module):
-    """One linear layer for all classes of the stream, of which only those of a sample's own task are asked.
+    """One linear layer for all classes, restricted to the classes of each sample's task.
 
-    Equal to setting the other logits to minus infinity. Unlike with :class:`MultiHead` the weights of all tasks are
-    one tensor: those not asked have gradient zero, not None, and so move under momentum and weight decay.
+    Equivalent to setting the other logits to minus infinity. Unlike in :class:`MultiHead`, the weights of all tasks
+    form one tensor: those of other tasks have gradient zero, not None, and change under momentum and weight decay.
 
     Args:
         features: number of features.
-        tasks: T.
-        classes: classes an experience.
+        tasks: T, the number of experiences.
+        classes: number of classes per experience.
     """
 
     def __init__(self, features: int, tasks: int, classes: int) -> None:
@@ -63,7 +63,7 @@ class MaskedHead(nn.Module):
         self.tasks, self.classes = tasks, classes
 
     def forward(self, features: Tensor, task_labels: Tensor) -> Tensor:
-        """Logits of each sample's own task.
+        """Compute the logits of each sample's task.
 
         Args:
             features: ``(B, features)``.
@@ -73,16 +73,16 @@ class MaskedHead(nn.Module):
             ``(B, classes)``.
         """
         logits = self.layer(features).reshape(-1, self.tasks, self.classes)
-        own: Tensor = logits[torch.arange(len(logits), device=logits.device), task_labels]
-        return own
+        selected: Tensor = logits[torch.arange(len(logits), device=logits.device), task_labels]
+        return selected
 
 
 def single_head(features: int, shape: Shape) -> nn.Module:
-    """One linear layer for all classes, from the start.
+    """Create one linear layer for all classes of the stream.
 
     Args:
         features: number of features.
-        shape: of the stream.
+        shape: shape of the stream.
 
     Returns:
         The layer.
@@ -91,11 +91,13 @@ def single_head(features: int, shape: Shape) -> nn.Module:
 
 
 def growing_head(features: int, shape: Shape) -> nn.Module:
-    """Avalanche's incremental classifier: outputs appear with their classes, and unseen ones are masked.
+    """Create Avalanche's incremental classifier.
+
+    Outputs are added when their classes first occur; outputs of unseen classes are masked.
 
     Args:
         features: number of features.
-        shape: of the stream.
+        shape: shape of the stream.
 
     Returns:
         The module.

@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
-"""Names that a study file knows."""
+"""Activations by their name in a study file."""
 
 
 class MLP(nn.Module):
-    """Linear layers, each followed by an activation and, if asked for, dropout, on the flattened image.
+    """Linear layers on the flattened image, each followed by an activation and optional dropout.
 
-    Two layers of 256 with ReLU are the network of Stable SGD (Mirzadeh et al. 2020, arXiv 2006.06958) for MNIST, two of
-    100 that of GEM (Lopez-Paz & Ranzato 2017, arXiv 1706.08840); dropout of both inputs and hidden units is that of
-    Goodfellow et al. 2013 (arXiv 1312.6211).
+    Networks from the literature: two layers of 256 units with ReLU in Stable SGD (Mirzadeh et al. 2020, arXiv
+    2006.06958) for MNIST; two layers of 100 units in GEM (Lopez-Paz & Ranzato 2017, arXiv 1706.08840); dropout of
+    inputs and hidden units in Goodfellow et al. 2013 (arXiv 1312.6211).
 
     Args:
         image: channels, height, width.
         hidden: width of each hidden layer; the last one is the number of features.
         activation: a key of :data:`ACTIVATIONS`.
-        dropout: probability with which each hidden unit is left out in training, in [0, 1).
-        input_dropout: probability with which each pixel is left out in training, which sets it to the mean and the
-            others' distance from it to 1 / (1 - probability) times what it was; in [0, 1).
+        dropout: dropout probability of hidden units, in [0, 1).
+        input_dropout: dropout probability of normalised pixels, in [0, 1). A dropped pixel has the mean value; the
+            others are scaled by 1 / (1 - probability) about the mean.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class MLP(nn.Module):
         widths = [math.prod(image), *hidden]
         layers: list[nn.Module] = [nn.Flatten()]
         layers += [nn.Dropout(input_dropout)] if input_dropout else []
-        for before, after in zip(widths, widths[1:], strict=False):
-            layers += [nn.Linear(before, after), ACTIVATIONS[activation]()]
+        for n_in, n_out in zip(widths, widths[1:], strict=False):
+            layers += [nn.Linear(n_in, n_out), ACTIVATIONS[activation]()]
             layers += [nn.Dropout(dropout)] if dropout else []
         self.layers = nn.Sequential(*layers)
         self.feature_size = widths[-1]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features of images.
+        """Compute the features of images.
 
         Args:
             x: ``(B, C, H, W)``.

@@ -1,4 +1,4 @@
-"""From uint8 images to what a backbone sees."""
+"""Normalisation of uint8 images."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,19 @@ from lifelong_lb.models.forward_count import ForwardCount
 
 
 class Normalise(nn.Module):
-    """(x / 255 - mean) / std for each channel, on the device, a whole minibatch at once.
+    """(x / 255 - mean) / std per channel, for a minibatch on its device.
 
-    Images stay uint8 in data sets and memories, a quarter of the size. Inputs that are floating point already are
-    taken as normalised and keep their values. Every model of a study begins with it, whoever asks for its logits or its
-    features, and so it is here that forward passes are counted.
+    Data sets and replay memories keep images as uint8, a quarter of the size of float32. Floating-point inputs count as
+    already normalised and keep their values. Every forward pass of a model starts with this module, for logits or for
+    features; it therefore counts forward passes.
 
     Args:
-        mean: of each channel, in units of 0..1.
-        std: of each channel, likewise.
-        channels_last: whether images come out in channels-last memory format, in which convolutions are faster.
+        mean: mean of each channel, in 0..1.
+        std: standard deviation of each channel, in units of 0..1.
+        channels_last: whether to output the channels-last memory format, in which convolutions are faster.
 
     Attributes:
-        passes: counts the minibatches, of this module and of its copies.
+        passes: counter of forward passes of this module and its copies.
     """
 
     scale: Tensor
@@ -42,12 +42,12 @@ class Normalise(nn.Module):
         """Normalise uint8 images.
 
         Args:
-            x: ``(B, C, H, W)``, uint8, or floating point.
+            x: ``(B, C, H, W)``, uint8 or floating point.
 
         Returns:
             ``(B, C, H, W)``, floating point.
         """
-        self.passes.note()
+        self.passes.count_pass()
         if x.is_floating_point():
             return x.contiguous(memory_format=self._format)
         return torch.addcmul(self.shift, x.to(self.scale.dtype, memory_format=self._format), self.scale)

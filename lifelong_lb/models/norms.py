@@ -1,4 +1,4 @@
-"""Normalisation layers of the convolutional models, and the convolutions that go with them."""
+"""Normalisation, convolution and dropout layers of the convolutional models."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from lifelong_lb.config import UserError
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """BatchNorm (Ioffe & Szegedy 2015, arXiv 1502.03167) that can take a minibatch of one image.
+    """BatchNorm (Ioffe & Szegedy 2015, arXiv 1502.03167) that accepts minibatches of one image.
 
-    Where the feature map has shrunk to one pixel, one image is one value a channel, which has no variance to divide
-    by: torch refuses it. Here the running statistics stand in for such a minibatch, which leaves them as they are; it
-    is the last minibatch of an experience whose images do not divide evenly. Everything else is torch's.
+    If the feature map is a single pixel, one image gives one value per channel, whose variance is zero, and torch
+    raises an error. This layer normalises such a minibatch by the running statistics and does not update them. It
+    can occur at the end of an experience. Otherwise the layer equals torch's.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -26,70 +26,72 @@ class BatchNorm(nn.BatchNorm2d):
             ``(B, C, H, W)``.
 
         Raises:
-            UserError: for one value a channel when no running statistics have been taken yet.
+            UserError: for one value per channel before any update of the running statistics.
         """
         if not self.training or input.numel() > input.shape[1]:
             return super().forward(input)
         if not self.num_batches_tracked:
             raise UserError(
-                "BatchNorm needs more than one value a channel, and the first minibatch is one image whose feature map "
-                "is one pixel: use a larger batch_size (or chunk), or the model with norm: group or norm: none"
+                "BatchNorm needs more than one value per channel, but the first minibatch is one image with a feature "
+                "map of one pixel: use a larger batch_size (or chunk), norm: group or norm: none"
             )
         return batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
 def group_norm(channels: int) -> nn.Module:
-    """GroupNorm (Wu & He 2018, arXiv 1803.08494) in groups of up to 16 channels, which section 4.1 tries.
+    """Create a GroupNorm layer with groups of up to 16 channels.
+
+    Wu & He 2018 (arXiv 1803.08494); section 4.1 includes 16 channels per group.
 
     Args:
         channels: C.
 
     Returns:
-        The layer, with the largest groups of 4 to 16 channels that divide C evenly; one group where none do.
+        The layer, with the largest group size from 4 to 16 that divides C; a single group if there is none.
     """
     sizes = [size for size in range(16, 3, -1) if channels % size == 0]
     return nn.GroupNorm(channels // sizes[0] if sizes else 1, channels)
 
 
 def no_norm(channels: int) -> nn.Module:
-    """No normalisation.
+    """Create an identity layer.
 
     Args:
         channels: C.
 
     Returns:
-        A layer that changes nothing.
+        The layer.
     """
     return nn.Identity()
 
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": BatchNorm, "group": group_norm, "none": no_norm}
-"""Names that a study file knows, and what builds a layer for so many channels."""
+"""Normalisation layers by their name in a study file: factories that take the number of channels."""
 
 
-def convolution(before: int, after: int, kernel: int, stride: int, norm: str) -> nn.Conv2d:
-    """A convolution that keeps the resolution, but for its stride, with biases where no layer after it has any.
+def convolution(in_channels: int, out_channels: int, kernel: int, stride: int, norm: str) -> nn.Conv2d:
+    """Create a convolution with padding kernel // 2, biased only if no normalisation follows.
 
     Args:
-        before: channels that come in.
-        after: channels that go out.
-        kernel: height and width, odd.
-        stride: in both directions.
-        norm: a key of :data:`NORMS`.
+        in_channels: number of input channels.
+        out_channels: number of output channels.
+        kernel: kernel size, odd.
+        stride: stride in both directions.
+        norm: key of :data:`NORMS`, the normalisation that follows.
 
     Returns:
         The layer.
     """
-    return nn.Conv2d(before, after, kernel, stride=stride, padding=kernel // 2, bias=norm == "none")
+    return nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=norm == "none")
 
 
 def dropout_layer(probability: float) -> nn.Module:
-    """Dropout (Srivastava et al. 2014), which draws nothing where nothing is to be dropped.
+    """Create a dropout layer (Srivastava et al. 2014).
 
     Args:
-        probability: with which each value is left out in training, in [0, 1).
+        probability: dropout probability, in [0, 1).
 
     Returns:
-        The layer.
+        The layer; an identity, which draws no random numbers, for probability 0.
     """
     return nn.Dropout(probability) if probability else nn.Identity()

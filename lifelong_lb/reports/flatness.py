@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lifelong_lb.evaluation import FEWEST_CLUSTERS, LANDSCAPE_MEASURES
+from lifelong_lb.evaluation import LANDSCAPE_MEASURES, MIN_CLUSTERS
 from lifelong_lb.reports.drawing import Drawing, looks
 from lifelong_lb.reports.figures import singled_out
 from lifelong_lb.reports.landscape import FoundLandscape, correlation_table, flatness_table
@@ -62,7 +62,7 @@ NOTE = (
     "(accuracy lost to noise: on its test images), and what is forgotten of it, R[i, i] - R[T-1, i]. A positive "
     "coefficient says that sharper minima are forgotten more. In brackets a 95 % interval from a bootstrap over seeds: "
     "the experiences of a run are not independent, nor are runs of one seed under different rules, so whole seeds are "
-    f"drawn; it is given from {FEWEST_CLUSTERS} seeds on, and too narrow for a handful of seeds. Early experiences "
+    f"drawn; it is given from {MIN_CLUSTERS} seeds on, and too narrow for a handful of seeds. Early experiences "
     "have more time to be forgotten, whatever their flatness; within experiences, each is compared with itself alone, "
     "between rules and seeds. A correlation is no proof that flatness is the cause: rules differ in more than that."
 )

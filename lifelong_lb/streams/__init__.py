@@ -1,4 +1,4 @@
-"""Streams: from images to a sequence of Avalanche experiences."""
+"""Streams: arrange images into a sequence of Avalanche experiences."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,22 +32,22 @@ STREAMS: dict[str, Callable[[StreamEntry, ImageData, int], Stream]] = {
     "permuted": permuted_stream,
     "rotated": rotated_stream,
 }
-"""Names that a study file knows, and the functions that build them from entry, images and seed."""
+"""Functions that build a stream from entry, images and seed, by their name in a study file."""
 
 
 def build_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
-    """Build a stream, ours or a user's, and end it after the experiences that are meant.
+    """Build a built-in or registered stream, cut to its first ``entry.learnt`` experiences.
 
     Args:
-        entry: what the study file says.
-        images: its images.
+        entry: the stream's entry in the study file.
+        images: images of its data set.
         seed: the study's seed.
 
     Returns:
         The stream.
 
     Raises:
-        UserError: when the images cannot be arranged as asked.
+        UserError: if the images cannot be arranged as the entry requires.
     """
     added = EXTENSIONS.get(("stream", entry.name))
     whole = STREAMS[entry.name](entry, images, seed) if added is None else added_stream(added, entry, images, seed)

@@ -1,4 +1,4 @@
-"""Streams of a user's own: pairs of images, one an experience, made into a stream."""
+"""Registered streams, built from one pair of train and test images per experience."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,22 +19,22 @@ Pairs = Sequence[tuple[ImageTensors, ImageTensors]]
 
 
 def added_stream(extension: Extension, entry: StreamEntry, images: ImageData, seed: int) -> Stream:
-    """Build a stream that a user has added.
+    """Build a registered stream.
 
     Args:
-        extension: what the user has registered.
-        entry: what the study file says.
-        images: the whole data set; the function sees the images that are meant, where not all are.
+        extension: the registered extension.
+        entry: the stream's entry in the study file.
+        images: the whole data set; the function receives the images selected by the entry.
         seed: the study's seed.
 
     Returns:
-        The stream. Its map of labels is empty, since only the function knows the data set's own.
+        The stream. Its ``label_map`` is empty because the mapping to the data set's labels is unknown.
 
     Raises:
-        UserError: when the function returns something else than is asked of it.
+        UserError: if the function's result is invalid.
     """
     pairs = factory_of("stream", entry.name, {})(
-        images=_meant(entry, images, seed), seed=seed, **{**extension.own(entry), "experiences": entry.experiences}
+        images=_selected(entry, images, seed), seed=seed, **{**extension.own(entry), "experiences": entry.experiences}
     )
     _check(entry, pairs)
     by_task = entry.scenario == "task-incremental"
@@ -54,7 +54,7 @@ def added_stream(extension: Extension, entry: StreamEntry, images: ImageData, se
     )
 
 
-def _meant(entry: StreamEntry, images: ImageData, seed: int) -> ImageData:
+def _selected(entry: StreamEntry, images: ImageData, seed: int) -> ImageData:
     chosen = select(entry, images.train.y.numpy(), images.test.y.numpy(), seed)
     measured_on = images.train if entry.evaluate == "validation" else images.test
     return replace(images, train=_part(images.train, chosen.learnt), test=_part(measured_on, chosen.evaluated))
@@ -68,23 +68,23 @@ def _part(part: ImageTensors, indices: Any) -> ImageTensors:
 
 
 def _check(entry: StreamEntry, pairs: Any) -> None:
-    """See that the pairs are what :func:`lifelong_lb.extend.stream` asks for."""
-    must = f"stream {entry.name}: its function must return"
+    """Check the pairs against the requirements of :func:`lifelong_lb.extend.stream`."""
+    prefix = f"stream {entry.name}: its function must return"
     if not isinstance(pairs, Sequence) or len(pairs) != entry.experiences:
-        came = f"{len(pairs)} of them" if isinstance(pairs, Sequence) else type(pairs).__name__
-        raise UserError(f"{must} a list with one pair for each of {entry.experiences} experiences; got {came}")
+        got = f"length {len(pairs)}" if isinstance(pairs, Sequence) else type(pairs).__name__
+        raise UserError(f"{prefix} a list of {entry.experiences} pairs, one per experience; got {got}")
     for i, pair in enumerate(pairs):
         if not (isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(part, ImageTensors) for part in pair)):
-            raise UserError(f"{must} pairs of ImageTensors; that of experience {i} is none")
+            raise UserError(f"{prefix} pairs (train, test) of ImageTensors; the item of experience {i} is not one")
         if pair[0].x.shape[1:] != pairs[0][0].x.shape[1:] or pair[1].x.shape[1:] != pairs[0][0].x.shape[1:]:
-            raise UserError(f"{must} images of one size; those of experience {i} have another than the first")
+            raise UserError(f"{prefix} images of equal size; those of experience {i} differ from those of experience 0")
         if not len(pair[0].y) or not len(pair[1].y):
-            raise UserError(f"{must} images to learn from and images to measure on; experience {i} lacks some")
+            raise UserError(f"{prefix} at least one train and one test image per experience; experience {i} lacks one")
         if set(pair[1].classes) - set(pair[0].classes) and entry.scenario != "domain-incremental":
-            raise UserError(f"{must} test images of classes that are learnt; experience {i} has others")
+            raise UserError(f"{prefix} test images of training classes only; experience {i} has other classes")
     labels = sorted({label for pair in pairs for part in pair for label in part.classes})
     if labels != list(range(len(labels))):
-        raise UserError(f"{must} labels from 0 without gaps; got {labels[:20]}")
+        raise UserError(f"{prefix} labels from 0 without gaps; got {labels[:20]}")
 
 
 def _dataset(part: ImageTensors, task: int) -> Any:

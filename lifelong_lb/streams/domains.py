@@ -1,4 +1,4 @@
-"""Streams that show all images in every experience, their pixels changed each time."""
+"""Domain streams: every experience has all images, with a different pixel transform."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,25 +24,26 @@ def domain_stream(
     permutations: str | None = None,
     angles: tuple[float, ...] = (),
 ) -> Stream:
-    """Build such a stream. An image's label is its class's place among all labels, ascending; its task label is 0.
+    """Build a stream whose experiences transform all images.
 
-    Each experience holds a copy of its images, 55 MB for MNIST: making it takes tenths of a second, while changing
-    images as they are asked for would slow training with minibatches of 256 by nearly a third.
+    The label of an image is the index of its class among all labels in ascending order; its task label is 0. Each
+    experience has a transformed copy of the images (55 MB for MNIST), which takes tenths of a second. Transforming
+    minibatches during training instead would slow it by almost a third at batch size 256.
 
     Args:
-        entry: what the study file says.
+        entry: the stream's entry in the study file.
         images: the data set.
-        seed: draws which images are meant where not all are.
-        changes: one function an experience, from uint8 ``(N, C, H, W)`` to the same.
-        pixels: what they do, for the arrangement's hash.
+        seed: draws the subset of images if the entry selects one.
+        changes: one function per experience, from uint8 ``(N, C, H, W)`` to uint8 ``(N, C, H, W)``.
+        pixels: description of the changes, for the hash of the arrangement.
         permutations: see :class:`~lifelong_lb.streams.stream.Stream`.
-        angles: likewise.
+        angles: see :class:`~lifelong_lb.streams.stream.Stream`.
 
     Returns:
         The stream.
 
     Raises:
-        UserError: when the data found lack a class, or images of one.
+        UserError: if a class or its images are missing in the data.
     """
     check_classes(entry, images.classes)
     chosen = select(entry, images.train.y.numpy(), images.test.y.numpy(), seed)

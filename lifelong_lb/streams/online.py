@@ -1,4 +1,4 @@
-"""Online streams: the images of an experience arrive a few at a time."""
+"""Online streams: the images of an experience arrive in small chunks."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,18 +11,18 @@ from lifelong_lb.seeding import ARRIVAL, derive
 
 
 def arriving(train: Sequence[Any], index: int, entry: StreamEntry, seed: int) -> Iterator[Any]:
-    """What a strategy gets of one experience: the experience itself, or its chunks, one after the other.
+    """Yield the training experiences of one experience: itself, or its chunks if online.
 
-    Made by hand, since Avalanche 0.6.0 never marks the last chunk where all have the same size.
+    Avalanche's own splitting is not used: version 0.6.0 does not mark the last chunk if all chunks have equal size.
 
     Args:
-        train: the stream's experiences to learn from.
-        index: which of them.
-        entry: what the study file says.
-        seed: draws the order in which the images arrive.
+        train: the stream's training experiences.
+        index: index of the experience.
+        entry: the stream's entry in the study file.
+        seed: draws the order of the images.
 
     Yields:
-        Avalanche experiences; chunks are numbered through the whole stream.
+        Avalanche experiences; chunks are numbered across the whole stream.
     """
     experience = train[index]
     if entry.chunk is None:

@@ -1,4 +1,4 @@
-"""Permuted streams: all images in every experience, their pixels in another order each time."""
+"""Permuted streams: every experience has all images, with its own pixel permutation."""
 
 import hashlib
 from functools import partial
@@ -16,10 +16,10 @@ from lifelong_lb.streams.stream import Stream
 
 
 def permuted_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
-    """Build a permuted stream, see :func:`~lifelong_lb.streams.domains.domain_stream`.
+    """Build a permuted stream; see :func:`~lifelong_lb.streams.domains.domain_stream`.
 
     Args:
-        entry: what the study file says.
+        entry: the stream's entry in the study file.
         images: the data set.
         seed: draws the permutations.
 
@@ -27,7 +27,7 @@ def permuted_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
         The stream.
 
     Raises:
-        UserError: when the data found lack a class.
+        UserError: if a class is missing in the data.
     """
     assert isinstance(entry, PermutedStream)
     orders = permutations(entry, images.train.x[0, 0].numel(), seed)
@@ -37,15 +37,17 @@ def permuted_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
 
 
 def permutations(entry: PermutedStream, pixels: int, seed: int) -> NDArray[np.int64]:
-    """The order of the pixels in each experience. More experiences leave those of the earlier ones as they are.
+    """Draw the pixel permutation of each experience.
+
+    The first permutations do not depend on the number of experiences.
 
     Args:
-        entry: what the study file says.
-        pixels: number of pixels of an image.
+        entry: the stream's entry in the study file.
+        pixels: number of pixels per image.
         seed: the study's seed.
 
     Returns:
-        ``(T, pixels)``, row i holding for each place in experience i the pixel that goes there.
+        ``(T, pixels)``: in experience i, position p shows pixel [i, p] of the original image.
     """
     draw = generator(seed, PERMUTATIONS)
     orders = np.stack([draw.permutation(pixels) for _ in range(entry.experiences)])
@@ -55,11 +57,11 @@ def permutations(entry: PermutedStream, pixels: int, seed: int) -> NDArray[np.in
 
 
 def permuted(x: Tensor, order: NDArray[np.int64]) -> Tensor:
-    """Images with their pixels in another order, the same in all channels.
+    """Permute the pixels of images, in the same way in all channels.
 
     Args:
         x: uint8 ``(N, C, H, W)``.
-        order: ``(H * W,)``, for each place the pixel that goes there.
+        order: ``(H * W,)``; position p shows pixel ``order[p]``.
 
     Returns:
         uint8 ``(N, C, H, W)``, a copy.

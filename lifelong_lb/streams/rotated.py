@@ -1,4 +1,4 @@
-"""Rotated streams: all images in every experience, turned by another angle each time."""
+"""Rotated streams: every experience has all images, rotated by its own angle."""
 
 from functools import partial
 
@@ -12,14 +12,14 @@ from lifelong_lb.streams.domains import domain_stream
 from lifelong_lb.streams.stream import Stream
 
 AT_A_TIME = 2000
-"""Images turned at once: turning takes four bytes a pixel, several times."""
+"""Images rotated per call, to limit memory: rotation needs several float32 copies."""
 
 
 def rotated_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
-    """Build a rotated stream, see :func:`~lifelong_lb.streams.domains.domain_stream`.
+    """Build a rotated stream; see :func:`~lifelong_lb.streams.domains.domain_stream`.
 
     Args:
-        entry: what the study file says.
+        entry: the stream's entry in the study file.
         images: the data set.
         seed: draws the angles, unless the entry fixes them.
 
@@ -27,7 +27,7 @@ def rotated_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
         The stream.
 
     Raises:
-        UserError: when the data found lack a class.
+        UserError: if a class is missing in the data.
     """
     assert isinstance(entry, RotatedStream)
     turns = angles(entry, seed)
@@ -36,10 +36,10 @@ def rotated_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
 
 
 def angles(entry: RotatedStream, seed: int) -> tuple[float, ...]:
-    """The angle of each experience.
+    """Determine the rotation angle of each experience.
 
     Args:
-        entry: what the study file says.
+        entry: the stream's entry in the study file.
         seed: draws one from each of T equal parts of [0, ``max_angle``), unless the entry fixes them.
 
     Returns:
@@ -52,14 +52,14 @@ def angles(entry: RotatedStream, seed: int) -> tuple[float, ...]:
 
 
 def rotated(x: Tensor, angle: float) -> Tensor:
-    """Images turned about their middle, interpolated bilinearly; what comes in from outside is black.
+    """Rotate images about their centre with bilinear interpolation and black background.
 
     Args:
         x: uint8 ``(N, C, H, W)``.
         angle: degrees counter-clockwise.
 
     Returns:
-        uint8 ``(N, C, H, W)``; the images themselves where the angle is 0.
+        uint8 ``(N, C, H, W)``; ``x`` itself if the angle is 0.
     """
     from torchvision.transforms.v2 import InterpolationMode
     from torchvision.transforms.v2.functional import rotate

@@ -1,4 +1,4 @@
-"""Split streams: the classes of a data set dealt out over experiences, equally many each."""
+"""Split streams: equal numbers of classes of a data set per experience."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,21 +18,25 @@ from lifelong_lb.streams.stream import Stream, arrangement, avalanche_streams, l
 def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     """Build a split stream.
 
-    In the task-incremental scenario an image's label is its class's place within its experience, and its task label
-    the experience; in the class-incremental one its label is its class's place in the whole order, and its task label
-    0; in the domain-incremental one its label is its class's place within its experience, and its task label 0. Images
-    are shared, not copied: an experience is a set of indices.
+    Let p be the position of a class in the class order and c the number of classes per experience. The label and the
+    task label of an image are:
+
+    - task-incremental: p mod c and p // c,
+    - class-incremental: p and 0,
+    - domain-incremental: p mod c and 0.
+
+    Images are shared, not copied: an experience is a set of indices.
 
     Args:
-        entry: what the study file says.
+        entry: the stream's entry in the study file.
         images: the data set.
-        seed: draws the class order, unless the entry fixes it, and which images are meant where not all are.
+        seed: draws the class order, unless the entry fixes it, and the subset of images if the entry selects one.
 
     Returns:
         The stream.
 
     Raises:
-        UserError: when the classes found cannot be dealt out as asked.
+        UserError: if the classes cannot be split as the entry requires.
     """
     assert isinstance(entry, DealtStream)
     order = class_order(entry, images.classes, seed)
@@ -46,7 +50,7 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     measuring = _datasets(images.train if on_validation else images.test, measured, len(order), entry, evaluated)
     per = len(order) // entry.experiences
     channels, height, width = images.train.x.shape[1:]
-    label_map = {own: (i // per, *asked(entry, i, len(order))) for i, own in enumerate(order)}
+    label_map = {own: (i // per, *task_and_label(entry, i, len(order))) for i, own in enumerate(order)}
     return Stream(
         *avalanche_streams(learning, measuring),
         Shape(
@@ -64,16 +68,16 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     )
 
 
-def asked(entry: DealtStream, position: Any, classes: int) -> tuple[Any, Any]:
-    """Task label, and label that a model is asked for.
+def task_and_label(entry: DealtStream, position: Any, classes: int) -> tuple[Any, Any]:
+    """Compute task label and label from the position in the class order.
 
     Args:
-        entry: what the study file says.
-        position: whole numbers, places of classes in the whole order.
-        classes: their number.
+        entry: the stream's entry in the study file.
+        position: integers, positions of classes in the class order.
+        classes: total number of classes.
 
     Returns:
-        Both, of the same shape.
+        Task label and label, of the same shape as ``position``.
     """
     per = classes // entry.experiences
     task = position // per if entry.scenario == "task-incremental" else 0 * position
@@ -83,6 +87,6 @@ def asked(entry: DealtStream, position: Any, classes: int) -> tuple[Any, Any]:
 def _datasets(
     part: ImageTensors, places: Indices, classes: int, entry: DealtStream, dealt: Sequence[Indices]
 ) -> list[Any]:
-    task, label = asked(entry, torch.from_numpy(places), classes)
+    task, label = task_and_label(entry, torch.from_numpy(places), classes)
     whole = labelled_dataset(part.x, label, task)
     return [whole.subset(indices.tolist()) for indices in dealt]

@@ -1,4 +1,4 @@
-"""A stream ready for Avalanche, with what models and reports need to know of it."""
+"""A stream of Avalanche experiences with its metadata."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -21,17 +21,18 @@ class Stream:
     """A sequence of experiences.
 
     Attributes:
-        train: Avalanche experiences to learn from, in order; fewer than ``shape`` says where only the first are meant.
-        test: their test parts, likewise.
-        shape: what a model has to fit.
-        class_order: the data set's own labels in the order in which they are met.
-        class_names: their names, where the data set knows them.
-        label_map: the data set's own label to experience, task label and the label that a model is asked for; the
-            experience is None where every one has the class.
-        arrangement: hash of which images each experience holds under which labels, and of what is done to their
-            pixels, sixteen hexadecimal digits: with equal images, equal for equal streams.
-        permutations: hash of the pixels' permutations, sixteen hexadecimal digits; None where pixels stay in place.
-        angles: by which images are turned in each experience, in degrees; empty where they are not.
+        train: Avalanche training experiences, in order; fewer than ``shape.experiences`` if the stream is cut to its
+            first experiences.
+        test: test experiences, one per training experience.
+        shape: image size, numbers of classes and experiences, and normalisation, for building a model.
+        class_order: the data set's labels in order of first occurrence.
+        class_names: names of these classes; empty if the data set has no names.
+        label_map: maps the data set's label to (experience, task label, model label); the experience is None if every
+            experience has the class.
+        arrangement: hash of the images and labels of each experience and of the pixel transforms, 16 hexadecimal
+            digits; equal for equal streams on equal images.
+        permutations: hash of the pixel permutations, 16 hexadecimal digits; None without permutations.
+        angles: rotation angle of each experience, in degrees; empty without rotations.
     """
 
     train: Sequence[Any]
@@ -45,14 +46,14 @@ class Stream:
     angles: tuple[float, ...] = ()
 
     def own_labels(self, experience: int) -> dict[int, int]:
-        """The data set's own label of each label that a model can be asked for on the images of an experience.
+        """Map model labels to the data set's labels for the images of an experience.
 
         Args:
-            experience: its number.
+            experience: index of the experience.
 
         Returns:
-            The label that a model is asked for, to the data set's own: the experience's where several have the same.
-            Empty where the map of labels is.
+            Maps each model label to a label of the data set; if several classes share a model label, to that of the
+            experience. Empty if ``label_map`` is.
 
         Example:
             >>> shape = Shape((1, 8, 8), 2, 4, 2, (0.0,), (1.0,))
@@ -60,21 +61,21 @@ class Stream:
             >>> Stream([], [], shape, (7, 3, 5, 1), (), label_map, "").own_labels(1)
             {0: 5, 1: 1}
         """
-        own = {asked: label for label, (home, _, asked) in self.label_map.items() if home in (None, experience)}
+        own = {new: old for old, (home, _, new) in self.label_map.items() if home in (None, experience)}
         tasks = {task for home, task, _ in self.label_map.values() if home in (None, experience)}
-        others = {asked: label for label, (_, task, asked) in self.label_map.items() if task in tasks}
+        others = {new: old for old, (_, task, new) in self.label_map.items() if task in tasks}
         return {**others, **own}
 
 
 def arrangement(arrays: Sequence[NDArray[np.int64]], pixels: str = "") -> str:
-    """Hash of how a stream is put together.
+    """Hash the composition of a stream.
 
     Args:
-        arrays: indices and labels, whatever decides which image is seen when and as what.
-        pixels: what is done to the pixels.
+        arrays: arrays that determine the images and labels of each experience, such as indices and class order.
+        pixels: description of the scenario and the pixel transforms.
 
     Returns:
-        Sixteen hexadecimal digits.
+        16 hexadecimal digits.
     """
     whole = hashlib.sha256(pixels.encode())
     for array in arrays:
@@ -84,11 +85,11 @@ def arrangement(arrays: Sequence[NDArray[np.int64]], pixels: str = "") -> str:
 
 
 def labelled_dataset(x: Tensor, y: Tensor, task: Tensor) -> Any:
-    """Images as a data set of Avalanche's. They are shared with it, not copied.
+    """Create an Avalanche data set of images; memory is shared, not copied.
 
     Args:
         x: uint8 ``(N, C, H, W)``.
-        y: int64 ``(N,)``, the labels a model is asked for.
+        y: int64 ``(N,)``, model labels.
         task: int64 ``(N,)``, task label of each image.
 
     Returns:
@@ -104,11 +105,11 @@ def labelled_dataset(x: Tensor, y: Tensor, task: Tensor) -> Any:
 
 
 def avalanche_streams(train: Sequence[Any], test: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """Avalanche experiences over data sets.
+    """Create Avalanche experiences from data sets.
 
     Args:
-        train: what each experience teaches.
-        test: what its accuracy is measured on.
+        train: training data set of each experience.
+        test: test data set of each experience.
 
     Returns:
         Train and test experiences, with class timeline and task labels.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lifelong_lb.config import Landscape, RunConfig, UserError
 from lifelong_lb.data import find_images, load_images
-from lifelong_lb.landscape import Place, can_be_joined, fixed_images, measure, measure_line
+from lifelong_lb.landscape import LandscapeInputs, can_interpolate, fixed_images, measure, measure_line
 from lifelong_lb.models import Classifier, TaskAwareClassifier, build_model
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.store import ResultFolder, landscape_settings, model_path, stored_models, write_landscape
@@ -55,7 +55,7 @@ class LandscapeMeter:
         looked_at.precision = "float32"  # differences of losses are too small for bfloat16
         seen = range(experience + 1) if self._settings.experiences == "seen" else [experience]
         for j in seen:
-            self._add(experience, j, measure(self._place(looked_at, j)))
+            self._add(experience, j, measure(self._inputs(looked_at, j)))
         if "interpolation" in self._settings.measures:
             self._draw_line(experience, looked_at)
         self._log(f"experience {experience}: landscape measured in {time.perf_counter() - started:.1f} s")
@@ -65,19 +65,19 @@ class LandscapeMeter:
         if before is None:
             return
         earlier, weights = before
-        if not can_be_joined(weights, model):
+        if not can_interpolate(weights, model):
             self._log(f"experience {experience}: no line from the weights before, since the head has grown")
             return
         for j in (earlier, experience):
-            self._add(experience, j, measure_line(self._place(model, j), weights))
+            self._add(experience, j, measure_line(self._inputs(model, j), weights))
 
-    def _place(self, model: nn.Module, j: int) -> Place:
+    def _inputs(self, model: nn.Module, j: int) -> LandscapeInputs:
         s = self._settings
         train, test = (
             fixed_images(part[j], s.images, self._seed, model, self._device)
             for part in (self._stream.train, self._stream.test)
         )
-        return Place(model, train, test, s, self._seed)
+        return LandscapeInputs(model, train, test, s, self._seed)
 
     def _add(self, trained: int, measured: int, found: Sequence[tuple[str, float, float, float]]) -> None:
         self.rows += [(trained, measured, *numbers) for numbers in found]

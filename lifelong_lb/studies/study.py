@@ -363,9 +363,8 @@ def _check_averaging(study: Study, index: int, build: Any) -> None:
     if modes_of(build([nn.Parameter(zeros(1))])) is None:
         return
     called = build.kind().__name__
-    for run in expand(study):
-        if run.entries["optimizers"] != index:
-            continue
+    meant = [one for one in combinations(study) if one[3] == index]
+    for run in runs_of(study, meant, study.seeds[:1]):
         rule, strategy = run.config.rule, run.config.strategy
         settings = {**rule.hyper_parameters(), "passes": Passes(**rule.passes())}
         reason = rule_conflict(factory_of("rule", rule.name, RULES)(**settings), called)

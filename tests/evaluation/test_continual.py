@@ -1,4 +1,4 @@
-"""Metrics of accuracies measured during training: worked by hand, against naive versions, and as properties."""
+"""Metrics of accuracies measured during training: by hand, against naive code, properties."""
 
 import math
 
@@ -41,7 +41,7 @@ C = ContinualAccuracy.from_rows(
 )
 
 
-def test_what_was_measured():
+def test_from_rows():
     assert C.iterations.tolist() == [10, 20, 22, 26, 28, 30, 35, 40]
     assert C.boundaries.tolist() == [20, 30, 40]
     assert C.learning.tolist() == [0, 0, 1, 1, 1, 1, 2, 2]
@@ -52,7 +52,7 @@ def test_by_hand():
     assert anytime_average_accuracy(C) == pytest.approx((0.6 + 0.9 + 0.25 + 0.55 + 0.75 + 0.75 + 1.8 / 3 + 2.0 / 3) / 8)
     assert minimum_accuracy(C) == pytest.approx((0.3 + 0.5) / 2)
     assert worst_case_accuracy(C) == pytest.approx(0.9 / 3 + 2 / 3 * 0.4)
-    # largest drops within three measurements: 0.9 to 0.3, 0.9 to 0.5, none
+    # largest drops within three measurements: 0.9 to 0.3, 0.9 to 0.5, no drop
     assert windowed_forgetting(C, window=3) == pytest.approx((0.6 + 0.4 + 0.0) / 3)
     # largest rises: 0.3 to 0.8, 0.2 to 0.7 (0.2 to 0.8 takes four), 0.5 to 0.9
     assert windowed_plasticity(C, window=3) == pytest.approx((0.5 + 0.5 + 0.4) / 3)
@@ -60,8 +60,8 @@ def test_by_hand():
 
 
 def test_stability_gap_by_hand():
-    # experience 0 while 1 is learnt: 0.9 down to 0.3, back at 0.7 at 28; while 2 is learnt: 0.7, 0.4, 0.6 at the end;
-    # experience 1 while 2 is learnt: 0.8, 0.9, 0.5, never below the lower end
+    # experience 0 while 1 is learnt: from 0.9 down to 0.3, back to 0.7 at iteration 28; while 2 is learnt: 0.7, 0.4,
+    # 0.6 at the end; experience 1 while 2 is learnt: 0.8, 0.9, 0.5, never below the lower end
     assert stability_gap_depth(C) == pytest.approx(((0.7 - 0.3) + (0.6 - 0.4) + 0.0) / 3)
     first = (0.0 + 0.4) / 2 * 2 + (0.4 + 0.2) / 2 * 4 + (0.2 + 0.0) / 2 * 2 + 0.0
     second = (0.0 + 0.2) / 2 * 5 + (0.2 + 0.0) / 2 * 5
@@ -69,7 +69,7 @@ def test_stability_gap_by_hand():
     assert stability_gap_recovery(C) == pytest.approx((8 / 10 + 10 / 10 + 0.0) / 3)
 
 
-def test_forgetting_that_stays_is_no_gap():
+def test_persistent_forgetting_is_no_stability_gap():
     steps = ContinualAccuracy([1, 2, 3, 4], [[0.9, NAN], [0.7, 0.1], [0.5, 0.5], [0.3, 0.9]], [1, 4])
     for metric in (stability_gap_depth, stability_gap_area, stability_gap_recovery):
         assert metric(steps) == 0
@@ -87,7 +87,7 @@ def test_forgetting_that_stays_is_no_gap():
         (
             "stability_gap_depth",
             ([3, 6], [[0.5, NAN], [0.4, 0.6]], [3, 6]),
-            "stability gap, depth needs a measurement within experience 1, before its end; there is none",
+            "stability gap, depth needs a measurement during experience 1, not only at its end",
         ),
         (
             "anytime_average_accuracy",
@@ -110,27 +110,30 @@ def test_undefined_is_nan_with_a_reason(name, value, reason):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (([1, 2], [[0.5]], [2]), r"accuracies \(N, T\) and boundaries \(T,\); got \(2,\), \(1, 1\) and \(1,\)"),
-        (([2, 2], [[0.5], [0.5]], [2]), r"iterations are whole numbers >= 0 that rise; got \[2, 2\]"),
-        (([1, 2], [[0.5, 0.5], [0.5, 0.5]], [2, 1]), r"boundaries are whole numbers >= 0 that rise; got \[2, 1\]"),
-        (([1, 3], [[0.5], [0.5]], [2]), "there is a measurement at the end of each experience"),
-        (([1, 3], [[0.5], [0.5]], [1]), "the last of all at the very end"),
+        (([1, 2], [[0.5]], [2]), r"accuracy \(N, T\) and boundaries \(T,\); got \(2,\), \(1, 1\) and \(1,\)"),
+        (([2, 2], [[0.5], [0.5]], [2]), r"iterations must be strictly increasing integers >= 0; got \[2, 2\]"),
+        (
+            ([1, 2], [[0.5, 0.5], [0.5, 0.5]], [2, 1]),
+            r"boundaries must be strictly increasing .*; got \[2, 1\]",
+        ),
+        (([1, 3], [[0.5], [0.5]], [2]), "iterations must include every boundary"),
+        (([1, 3], [[0.5], [0.5]], [1]), "the last iteration must be the last boundary"),
         (([1], [[50.0]], [1]), r"fractions in \[0, 1\]"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(value, message):
+def test_invalid_measurements_are_refused(value, message):
     with pytest.raises(ValueError, match=message):
         ContinualAccuracy(*value)
 
 
-def test_other_mistakes_are_named():
+def test_other_errors():
     with pytest.raises(ValueError, match="window must be at least 2 measurements; got 1"):
         windowed_forgetting(C, window=1)
     with pytest.raises(ValueError, match="unknown metric 'min-acc'"):
         explain_continual("min-acc", C)
-    with pytest.raises(ValueError, match=r"indices must lie in 0\.\.1; got \(2, 0\)"):
+    with pytest.raises(ValueError, match=r"indices must be in 0\.\.1; got \(2, 0\)"):
         ContinualAccuracy.from_rows([(1, 2, 0, 0.5)], 2)
-    with pytest.raises(ValueError, match="boundaries are whole numbers"):
+    with pytest.raises(ValueError, match="boundaries must be strictly increasing integers"):
         ContinualAccuracy.from_rows([(1, 0, 0, 0.5)], 2)
 
 
@@ -153,7 +156,7 @@ def naive_windowed(C, window, sign):
 
 
 @given(measured(), st.integers(2, 6))
-def test_windows_against_a_naive_version(C, window):
+def test_windowed_metrics_against_a_naive_version(C, window):
     assert windowed_forgetting(C, window) == pytest.approx(naive_windowed(C, window, 1))
     assert windowed_plasticity(C, window) == pytest.approx(naive_windowed(C, window, -1))
     assert windowed_forgetting(C, window) <= windowed_forgetting(C, window + 1)
@@ -176,7 +179,7 @@ def test_bounds_and_identities(C):
 
 
 @given(measured())
-def test_time_has_no_unit(C):
+def test_metrics_do_not_depend_on_the_unit_of_time(C):
     slower = ContinualAccuracy(C.iterations * 7, C.accuracy, C.boundaries * 7)
     for metric in CONTINUAL_METRICS.values():
         assert metric.function(slower) == pytest.approx(metric.function(C), nan_ok=True)

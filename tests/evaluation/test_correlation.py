@@ -1,4 +1,4 @@
-"""Correlations over clusters, against scipy and a bootstrap written out."""
+"""Correlations over clusters, against scipy and a naive bootstrap."""
 
 import math
 
@@ -12,7 +12,7 @@ KINDS = {"spearman": (spearman, stats.spearmanr), "pearson": (pearson, stats.pea
 
 
 def entries(clusters=8, each=5, seed=0):
-    """Numbers that share a part within each cluster, some of them equal."""
+    """Numbers with a component shared within each cluster, rounded so that ties occur."""
     draw = np.random.default_rng(seed)
     shared = np.repeat(draw.normal(size=clusters), each)
     x = np.round(shared + draw.normal(size=clusters * each), 1)
@@ -20,8 +20,8 @@ def entries(clusters=8, each=5, seed=0):
     return x, y, np.repeat(np.arange(clusters), each).tolist()
 
 
-def entry_by_entry(weights, a, b, stratum, ranked):
-    """Coefficients of D samples, each entry looked at in each of them; weights are (D, N)."""
+def naive_coefficients(weights, a, b, stratum, ranked):
+    """Coefficients of D samples, computed from single entries; weights are (D, N)."""
     same = np.equal.outer(stratum, stratum)
 
     def centred(z):
@@ -32,8 +32,8 @@ def entry_by_entry(weights, a, b, stratum, ranked):
     u, v = centred(a), centred(b)
     sums = [(weights * p * q).sum(axis=1) for p, q in ((u, v), (u, u), (v, v))]
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = sums[0] / np.sqrt(sums[1]) / np.sqrt(sums[2])
-    return np.where((sums[1] < 1e-20) | (sums[2] < 1e-20), np.nan, found)
+        coefficients = sums[0] / np.sqrt(sums[1]) / np.sqrt(sums[2])
+    return np.where((sums[1] < 1e-20) | (sums[2] < 1e-20), np.nan, coefficients)
 
 
 def draws():
@@ -41,61 +41,61 @@ def draws():
 
 
 @pytest.mark.parametrize(("ours", "scipys"), KINDS.values(), ids=KINDS)
-def test_the_coefficient_is_scipy_s(ours, scipys):
+def test_the_coefficient_equals_scipy(ours, scipys):
     x, y, clusters = entries()
-    found = ours(x, y, clusters, generator=draws())
-    assert found.value == pytest.approx(scipys(x, y).statistic, rel=1e-12)
-    assert (found.pairs, found.clusters) == (40, 8)
+    result = ours(x, y, clusters, generator=draws())
+    assert result.value == pytest.approx(scipys(x, y).statistic, rel=1e-12)
+    assert (result.pairs, result.clusters) == (40, 8)
 
 
 @pytest.mark.parametrize(("ours", "scipys"), KINDS.values(), ids=KINDS)
-def test_the_interval_is_that_of_drawing_whole_clusters(ours, scipys):
+def test_the_interval_equals_a_bootstrap_of_whole_clusters(ours, scipys):
     x, y, clusters = entries(each=4)
-    x, y, clusters = x[1:], y[1:], clusters[1:]  # clusters need not be equally large
+    x, y, clusters = x[1:], y[1:], clusters[1:]  # unequal cluster sizes
     members = [np.flatnonzero(np.array(clusters) == c) for c in range(8)]
-    draw, found = np.random.default_rng(7), []
+    draw, coefficients = np.random.default_rng(7), []
     for _ in range(2000):
         chosen = np.concatenate([members[c] for c in draw.integers(0, 8, size=8)])
-        found.append(scipys(x[chosen], y[chosen]).statistic)
-    ours_found = ours(x, y, clusters, generator=draws())
-    assert (ours_found.low, ours_found.high) == pytest.approx(tuple(np.quantile(found, [0.025, 0.975])), abs=0.03)
+        coefficients.append(scipys(x[chosen], y[chosen]).statistic)
+    result = ours(x, y, clusters, generator=draws())
+    assert (result.low, result.high) == pytest.approx(tuple(np.quantile(coefficients, [0.025, 0.975])), abs=0.03)
 
 
 @pytest.mark.parametrize("stratified", [False, True])
 @pytest.mark.parametrize("ours", [spearman, pearson])
 @pytest.mark.parametrize("seed", range(4))
-def test_sums_over_clusters_are_those_over_entries(ours, stratified, seed):
+def test_sums_over_clusters_equal_sums_over_entries(ours, stratified, seed):
     draw = np.random.default_rng(seed)
-    cluster = draw.integers(0, 7, size=60)  # not equally large
+    cluster = draw.integers(0, 7, size=60)  # unequal cluster sizes
     stratum = draw.integers(0, 4, size=60) if stratified else np.zeros(60, dtype=int)
     x, y = np.round(draw.normal(size=60), 1) + 3 * stratum, 1e3 + np.round(draw.normal(size=60), 1)
-    if seed == 3:  # many samples have nothing that varies
+    if seed == 3:  # x is constant in many samples
         x[cluster > 0] = 0.1
     count = len(set(cluster))
     weights = draws().multinomial(count, np.full(count, 1 / count), size=2000)
     order = {c: k for k, c in enumerate(dict.fromkeys(cluster.tolist()))}
     weights = weights[:, [order[c] for c in cluster.tolist()]].astype(float)
-    expected = entry_by_entry(weights, x, y, stratum, ours is spearman)
-    found = ours(x, y, cluster.tolist(), generator=draws(), strata=stratum.tolist())
-    assert found.value == pytest.approx(
-        entry_by_entry(np.ones((1, 60)), x, y, stratum, ours is spearman)[0], rel=1e-11, abs=1e-13
+    expected = naive_coefficients(weights, x, y, stratum, ours is spearman)
+    result = ours(x, y, cluster.tolist(), generator=draws(), strata=stratum.tolist())
+    assert result.value == pytest.approx(
+        naive_coefficients(np.ones((1, 60)), x, y, stratum, ours is spearman)[0], rel=1e-11, abs=1e-13
     )
     quantiles = tuple(np.quantile(expected[~np.isnan(expected)], [0.025, 0.975]))
-    assert (found.low, found.high) == pytest.approx(quantiles, rel=1e-9, abs=1e-12)
-    assert found == ours(x, y, cluster.tolist(), generator=draws(), strata=stratum.tolist())
-    usual = ours(x, y, cluster.tolist(), strata=stratum.tolist())
-    assert usual == ours(x, y, cluster.tolist(), generator=np.random.default_rng(0), strata=stratum.tolist())
-    assert usual.low != found.low
+    assert (result.low, result.high) == pytest.approx(quantiles, rel=1e-9, abs=1e-12)
+    assert result == ours(x, y, cluster.tolist(), generator=draws(), strata=stratum.tolist())
+    default = ours(x, y, cluster.tolist(), strata=stratum.tolist())
+    assert default == ours(x, y, cluster.tolist(), generator=np.random.default_rng(0), strata=stratum.tolist())
+    assert default.low != result.low
 
 
-def test_one_number_far_from_all_others():
+def test_an_outlier_does_not_cancel_digits():
     x, y, clusters = entries()
     x[0] = 1e9
     stratum = np.zeros(40, dtype=int)
     weights = draws().multinomial(8, np.full(8, 1 / 8), size=2000)[:, clusters].astype(float)
-    expected = np.quantile(entry_by_entry(weights, x, y, stratum, False), [0.025, 0.975])
-    found = pearson(x, y, clusters, generator=draws())
-    assert (found.low, found.high) == pytest.approx(tuple(expected), rel=1e-6)
+    expected = np.quantile(naive_coefficients(weights, x, y, stratum, False), [0.025, 0.975])
+    result = pearson(x, y, clusters, generator=draws())
+    assert (result.low, result.high) == pytest.approx(tuple(expected), rel=1e-6)
 
 
 def test_clusters_widen_the_interval():
@@ -107,8 +107,8 @@ def test_clusters_widen_the_interval():
     assert as_clusters.high - as_clusters.low > 1.4 * (as_if_independent.high - as_if_independent.low)
 
 
-def test_differences_between_strata_count_for_nothing():
-    """Within each stratum y falls as x rises; over all, it rises."""
+def test_differences_between_strata_do_not_matter():
+    """Within each stratum y decreases with x; over all entries it increases."""
     x, y, strata = [1, 2, 3, 11, 12, 13], [13, 12, 11, 33, 32, 31], list("aaabbb")
     for kind in (spearman, pearson):
         assert kind(x, y, list(range(6)), generator=draws()).value > 0.4
@@ -118,7 +118,7 @@ def test_differences_between_strata_count_for_nothing():
 
 
 def test_within_strata_by_hand():
-    """Less their means x is (-1, 1, -2, 2) and y (-2, 2, 1, -1): covariance 4 - 4 = 0; of ranks 2 - 2."""
+    """Centred, x = (-1, 1, -2, 2), y = (-2, 2, 1, -1): covariance 4 - 4 = 0; of ranks 2 - 2 = 0."""
     x, y, strata = [0, 2, 10, 14], [1, 5, 9, 7], list("aabb")
     for kind in (spearman, pearson):
         assert kind(x, y, list(range(4)), generator=draws(), strata=strata).value == pytest.approx(0, abs=1e-12)
@@ -128,7 +128,7 @@ def test_within_strata_by_hand():
 
 
 @pytest.mark.parametrize("kind", [spearman, pearson])
-def test_what_is_undefined(kind):
+def test_undefined_values_are_nan(kind):
     x, y, clusters = entries(clusters=5)
     few = kind(x, y, clusters, generator=draws())
     assert not math.isnan(few.value)

@@ -1,4 +1,4 @@
-"""Metrics against matrices worked by hand, and properties that hold for all matrices."""
+"""Metrics of the accuracy matrix: worked by hand, and properties of all matrices."""
 
 import math
 
@@ -52,7 +52,7 @@ BETTER_AT_THE_END = [[0.5, NAN, NAN], [0.4, 0.6, NAN], [0.7, 0.9, 0.8]]
         # a peak between learning and the end counts for forgetting, not for backward transfer
         (forgetting, [[0.5, NAN, NAN], [0.8, 0.6, NAN], [0.4, 0.6, 0.7]], ((0.8 - 0.4) + 0.0) / 2),
         (backward_transfer, [[0.5, NAN, NAN], [0.8, 0.6, NAN], [0.4, 0.6, 0.7]], (-0.1 + 0.0) / 2),
-        # forgetting looks at whatever was evaluated before the end, here only one entry
+        # forgetting uses the entries evaluated before the end, here a single row
         (forgetting, [[NAN, NAN, NAN], [0.6, 0.8, NAN], [0.5, 0.6, 0.9]], (0.1 + 0.2) / 2),
         (forgetting_first_minus_last, LOWER, ((0.90 - 0.70) + (0.80 - 0.50)) / 2),
         (forgetting_first_minus_last, [[0.5, NAN, NAN], [0.8, 0.6, NAN], [0.4, 0.6, 0.7]], (0.1 + 0.0) / 2),
@@ -72,14 +72,14 @@ def test_by_hand(metric, matrix, expected):
 def test_forward_transfer_by_hand():
     assert forward_transfer(FULL, [0.1, 0.1, 0.2]) == pytest.approx(((0.20 - 0.1) + (0.40 - 0.2)) / 2)
     assert math.isnan(forward_transfer(LOWER, [0.1, 0.1, 0.1]))
-    with pytest.raises(ValueError, match=r"one accuracy an experience, shape \(3,\); got \(2,\)"):
+    with pytest.raises(ValueError, match=r"one accuracy per experience, shape \(3,\); got \(2,\)"):
         forward_transfer(FULL, [0.1, 0.1])
 
 
 def test_intransigence_by_hand():
     assert intransigence(LOWER, [0.95, 0.90, 0.85]) == pytest.approx((0.05 + 0.10 - 0.10) / 3)
     assert math.isnan(intransigence([[0.9, NAN], [0.5, NAN]], [0.9, 0.9]))
-    with pytest.raises(ValueError, match=r"the joint run holds one accuracy an experience, shape \(3,\); got \(1,\)"):
+    with pytest.raises(ValueError, match=r"the joint run must have one accuracy per .* shape \(3,\); got \(1,\)"):
         intransigence(LOWER, [0.9])
 
 
@@ -132,20 +132,20 @@ def test_undefined_is_nan_with_a_reason(name, matrix, reason):
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_a_defined_metric_needs_no_explanation(name):
+def test_a_defined_metric_has_no_explanation(name):
     assert explain(name, LOWER) == ""
 
 
 @pytest.mark.parametrize("name", METRICS)
 @given(st.data())
-def test_undefined_exactly_where_there_is_a_reason(name, data):
+def test_undefined_if_and_only_if_there_is_a_reason(name, data):
     T = data.draw(st.integers(1, 4))
     elements = st.one_of(st.just(NAN), st.just(0.0), st.floats(0.01, 1))
     R = data.draw(arrays(np.float64, (T, T), elements=elements))
     assert math.isnan(METRICS[name].function(R)) == bool(explain(name, R))
 
 
-def test_metrics_with_a_reference_are_explained_too():
+def test_metrics_with_a_reference_are_explained():
     assert set(REFERENCED) == {"forward_transfer", "intransigence"}
     assert explain("intransigence", LOWER) == ""
     assert "needs the accuracy on experience 0 after experience 0" in explain("intransigence", [[NAN]])
@@ -168,21 +168,21 @@ def test_an_unknown_metric_is_named():
         ([[-0.5]], "got -0.5"),
     ],
 )
-def test_what_is_no_accuracy_matrix_is_refused(matrix, message):
+def test_invalid_accuracy_matrices_are_refused(matrix, message):
     with pytest.raises(ValueError, match=message):
         average_accuracy(matrix)
 
 
 def test_entries_round_trip():
     matrix = AccuracyMatrix(np.array(LOWER))
-    again = AccuracyMatrix.from_entries(matrix.entries(), 3)
-    assert np.array_equal(matrix.values, again.values, equal_nan=True)
+    copy = AccuracyMatrix.from_entries(matrix.entries(), 3)
+    assert np.array_equal(matrix.values, copy.values, equal_nan=True)
     assert matrix.entries()[1] == (1, 0, 0.6)
-    with pytest.raises(ValueError, match=r"indices must lie in 0\.\.2; got \(3, 0\)"):
+    with pytest.raises(ValueError, match=r"indices must be in 0\.\.2; got \(3, 0\)"):
         AccuracyMatrix.from_entries([(3, 0, 0.5)], 3)
 
 
-accuracies = st.integers(0, 1000).map(lambda right: right / 1000)  # images, of a thousand
+accuracies = st.integers(0, 1000).map(lambda correct: correct / 1000)
 matrices = st.integers(2, 6).flatmap(lambda T: arrays(np.float64, (T, T), elements=accuracies))
 
 
@@ -192,7 +192,7 @@ def test_identities_and_bounds(R):
     assert 0 <= average_accuracy(R) <= 1
     assert 0 <= forgetting_last_row_included(R) <= 1
     assert forgetting_last_row_included(R) >= forgetting(R) - 1e-12
-    assert forgetting(R) >= -backward_transfer(R) - 1e-12  # the best before the end is at least what was learnt
+    assert forgetting(R) >= -backward_transfer(R) - 1e-12  # max over l < T-1 of R[l, j] >= R[j, j]
     # average accuracy = learning accuracy + (T-1)/T backward transfer
     assert average_accuracy(R) == pytest.approx(learning_accuracy(R) + (T - 1) / T * backward_transfer(R))
 
@@ -211,22 +211,22 @@ def test_identities_between_metrics_and_curves(R):
     assert backward_transfer_by_experience(R)[:-1].mean() == pytest.approx(backward_transfer(R))
     assert intransigence(R, np.diagonal(R)) == 0
     both, pair = stability_plasticity(R), (stability(R), learning_accuracy(R))
-    assert math.isnan(both) or min(pair) - 1e-12 <= both <= max(pair) + 1e-12  # a mean lies between its terms
+    assert math.isnan(both) or min(pair) - 1e-12 <= both <= max(pair) + 1e-12  # a harmonic mean is between its terms
     relative = relative_forgetting(R)
     assert math.isnan(relative) or relative <= 1
 
 
 @given(matrices, st.randoms(use_true_random=False))
-def test_what_does_not_depend_on_an_order(R, random):
+def test_invariance_under_permutations(R, random):
     T = len(R)
     order = random.sample(range(T - 1), T - 1)
-    columns = R[:, [*order, T - 1]]  # old experiences in another order, among columns that were all evaluated
+    columns = R[:, [*order, T - 1]]  # permuted columns of a full matrix
     for metric in (average_accuracy, forgetting, forgetting_last_row_included, stability):
         assert metric(columns) == pytest.approx(metric(R))
-    rows = R[[*order, T - 1]]  # when the best was reached does not matter
+    rows = R[[*order, T - 1]]  # permuted rows
     for metric in (average_accuracy, forgetting, forgetting_last_row_included):
         assert metric(rows) == pytest.approx(metric(R))
-    both = R[np.ix_([*order, T - 1], [*order, T - 1])]  # experiences renamed
+    both = R[np.ix_([*order, T - 1], [*order, T - 1])]  # relabelled experiences
     for metric in (learning_accuracy, backward_transfer, forgetting_first_minus_last):
         assert metric(both) == pytest.approx(metric(R))
 
@@ -240,7 +240,7 @@ def test_scales(R, factor):
 
 
 @given(matrices)
-def test_a_forgetful_learner_forgets_what_it_learnt(R):
+def test_forgetting_of_a_final_accuracy_of_zero(R):
     lower = np.where(np.tri(len(R), dtype=bool), R, np.nan)
     lower[-1, :-1] = 0
     best = np.nanmax(lower[:-1, :-1], axis=0)

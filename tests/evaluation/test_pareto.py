@@ -14,7 +14,7 @@ from lifelong_lb.evaluation import pareto_front
     [
         ([1, 2, 3], [0.1, 0.2, 0.3], [True, True, True]),
         ([1, 2, 3], [0.3, 0.2, 0.1], [True, False, False]),
-        ([1, 1], [0.5, 0.5], [True, True]),  # nobody beats an equal
+        ([1, 1], [0.5, 0.5], [True, True]),  # equal choices do not dominate each other
         ([1, 1, 2], [0.5, 0.6, 0.6], [False, True, False]),
         ([1, math.nan, 2], [math.nan, 0.9, 0.1], [False, False, True]),
         ([], [], []),
@@ -24,8 +24,8 @@ def test_by_hand(costs, scores, expected):
     assert pareto_front(costs, scores) == expected
 
 
-def test_lengths():
-    with pytest.raises(ValueError, match=r"one cost and one score a choice; got \(2,\) and \(1,\)"):
+def test_unequal_lengths_are_refused():
+    with pytest.raises(ValueError, match=r"costs and scores must be 1-D of equal length; got \(2,\) and \(1,\)"):
         pareto_front([1, 2], [1])
 
 

@@ -1,4 +1,4 @@
-"""Statistics over a handful of seeds."""
+"""Statistics over a few seeds."""
 
 import math
 
@@ -9,7 +9,7 @@ from lifelong_lb.evaluation import comparisons_verdict, seeds_verdict, smallest_
 from lifelong_lb.evaluation.statistics import seeds_needed
 
 
-def test_spread_is_that_of_scipy():
+def test_spread_equals_scipy():
     values = [0.71, 0.64, 0.69, 0.75]
     summary = spread(values)
     low, high = stats.t.interval(0.95, 3, loc=sum(values) / 4, scale=stats.sem(values))
@@ -18,7 +18,7 @@ def test_spread_is_that_of_scipy():
     assert (summary.low, summary.high) == pytest.approx((low, high))
 
 
-def test_missing_values_do_not_count():
+def test_missing_values_are_ignored():
     assert spread([0.5, float("nan"), 0.7]).seeds == 2
     assert spread([0.5, float("nan"), 0.7]).mean == pytest.approx(0.6)
 
@@ -31,19 +31,19 @@ def test_one_seed_has_no_spread():
 
 
 @pytest.mark.parametrize("seeds", range(2, 9))
-def test_smallest_p_is_that_of_an_exact_sign_flip_test(seeds):
+def test_smallest_p_equals_an_exact_sign_flip_test(seeds):
     differences = [1.0 + i for i in range(seeds)]
     result = stats.permutation_test((differences,), lambda d: d.mean(), permutation_type="samples", n_resamples=10**6)
     assert smallest_p(seeds) == pytest.approx(result.pvalue)
 
 
-def test_too_few_seeds_are_told_so():
+def test_seeds_verdict():
     assert "shows no spread" in seeds_verdict(1)
     assert "3 seeds cannot decide" in seeds_verdict(3)
     assert "p = 0.25" in seeds_verdict(3)
     assert "5 seeds cannot decide" in seeds_verdict(5)
     assert "6 seeds: an exact paired test can reach p = 0.031" in seeds_verdict(6)
-    assert "6 seeds can decide 1 comparison at 0.05" in seeds_verdict(6)  # two of them reach 0.0625 at best
+    assert "6 seeds can decide 1 comparison at 0.05" in seeds_verdict(6)  # for two comparisons the best is 0.0625
     assert "10 seeds can decide 25 comparisons at 0.05" in seeds_verdict(10)
     assert seeds_verdict(40).endswith("wins on all of them.")
     assert seeds_verdict(1_000_000).endswith("wins on all of them.")

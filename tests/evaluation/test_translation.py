@@ -1,4 +1,4 @@
-"""docs/metrics.md tells how to turn what other codes print into the metrics here; each row is held true."""
+"""The table of docs/metrics.md that translates metrics of other codes; every row is checked."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ T = len(R)
 
 
 def first_and_last(metric):
-    """Fill Avalanche's own metric as its plugins do when the stream of test experiences is evaluated at the end."""
+    """Update Avalanche's metric as its plugin does if the test stream is evaluated at the end."""
     for j in range(T):
         metric.update(j, R[j, j], initial=True)
     for j in range(T - 1):
@@ -50,11 +50,11 @@ def mammoth_forward():
 
 
 def gem_backward():
-    return sum(R[T - 1, j] - R[j, j] for j in range(T)) / T  # the last experience counts, with 0
+    return sum(R[T - 1, j] - R[j, j] for j in range(T)) / T  # includes the last experience, with value 0
 
 
 def gem_forward():
-    return sum([0.0, *(R[j - 1, j] - B[j] for j in range(1, T))]) / T  # the first experience counts, with 0
+    return sum([0.0, *(R[j - 1, j] - B[j] for j in range(1, T))]) / T  # includes the first experience, with value 0
 
 
 def tag(part):
@@ -80,7 +80,7 @@ PRINTED = {
     ("TAG's code", "`forget`"): tag("forget"),
     ("TAG's code", "`learning accuracy`"): tag("learning accuracy"),
 }
-"""What the codes print for R, worked from their formulas (Avalanche's: by Avalanche itself)."""
+"""Values that the codes print for R, from their formulas (for Avalanche, from its metric classes)."""
 
 
 def rows(heading):
@@ -89,18 +89,18 @@ def rows(heading):
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 
 
-def test_every_variant_has_its_row():
+def test_every_variant_has_a_row():
     assert [(code, printed) for code, printed, *_ in rows("## What other codes print")] == list(PRINTED)
 
 
 @pytest.mark.parametrize(("code", "printed", "here"), [(r[0], r[1], r[3]) for r in rows("## What other codes print")])
-def test_the_translation_gives_the_same_number(code, printed, here):
+def test_the_translation_gives_the_same_value(code, printed, here):
     names = {name: getattr(evaluation, name) for name in evaluation.__all__}
-    value = eval(here.strip("`"), {**names, "R": R, "T": T, "b": B})  # the test's own document
+    value = eval(here.strip("`"), {**names, "R": R, "T": T, "b": B})  # an expression from our own docs
     assert value == pytest.approx(PRINTED[code, printed], rel=1e-12)
 
 
-def test_the_matrix_tells_the_variants_apart():
+def test_the_variants_differ_for_this_matrix():
     values = {name: round(metric.function(R), 9) for name, metric in METRICS.items()}
     del values["forgetting_first_minus_last"]
     assert len(set(values.values())) == len(values)
@@ -113,7 +113,7 @@ def test_the_matrix_tells_the_variants_apart():
         ("## From accuracies measured during training", CONTINUAL_METRICS),
     ],
 )
-def test_the_tables_of_metrics_are_those_of_the_code(heading, known):
+def test_the_tables_of_metrics_match_the_code(heading, known):
     expected = [
         [f"`{name}`", metric.formula, metric.paper, "higher" if metric.higher_is_better else "lower"]
         for name, metric in known.items()

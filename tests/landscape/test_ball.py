@@ -1,4 +1,4 @@
-"""Rises in balls: closed forms on quadratics, a naive ascent on a small net."""
+"""Rise of the loss in a ball: closed forms on quadratics, naive ascent on a small network."""
 
 import pytest
 import torch
@@ -11,7 +11,10 @@ START = torch.tensor([1.0, -2.0, 0.5, 3.0], dtype=torch.float64)
 
 
 def largest_rise(H, w, rho):
-    """max of g e + e H e / 2 over ||e|| = rho: e = (mu - H)^-1 g with mu above the largest eigenvalue, by bisection."""
+    """Max of g e + e H e / 2 over ||e|| = rho, by bisection.
+
+    e = (mu - H)^-1 g with mu above the largest eigenvalue.
+    """
     values, vectors = torch.linalg.eigh(H)
     g = vectors.T @ H @ w
     low, high = float(values[-1]), float(values[-1] + g.norm() / rho)
@@ -28,29 +31,29 @@ def test_one_step_on_a_quadratic(rho):
     H = rotated([5.0, 1.0, 0.2, -0.5])
     g = H @ START
     expected = rho * g.norm() + rho**2 * (g @ H @ g) / (2 * g @ g)
-    found = loss_rise(Quadratic(H, START), [ONE_IMAGE], mean_output, Ball(rho=rho))
-    assert found == pytest.approx(float(expected), rel=1e-12)
+    rise = loss_rise(Quadratic(H, START), [ONE_IMAGE], mean_output, Ball(rho=rho))
+    assert rise == pytest.approx(float(expected), rel=1e-12)
 
 
 @pytest.mark.parametrize("rho", [0.01, 0.3, 2.0])
-def test_many_steps_find_the_highest_point_of_a_convex_quadratic(rho):
+def test_many_steps_reach_the_maximum_of_a_convex_quadratic(rho):
     H = rotated([5.0, 1.0, 0.2, 0.1])
-    found = loss_rise(Quadratic(H, START), [ONE_IMAGE], mean_output, Ball(rho=rho), steps=200)
-    assert found == pytest.approx(largest_rise(H, START, rho), rel=1e-9)
+    rise = loss_rise(Quadratic(H, START), [ONE_IMAGE], mean_output, Ball(rho=rho), steps=200)
+    assert rise == pytest.approx(largest_rise(H, START, rho), rel=1e-9)
 
 
-def test_asam_s_first_step_by_hand():
-    """f = w^2 / 2 in each direction; T = (2.5, 1.5) for the weight, 1 for the bias; g = (2, -1, 0, 3).
+def test_first_step_of_asam_by_hand():
+    """f = w^2 / 2 in each direction and g = (2, -1, 0, 3).
 
-    T g = (5, -1.5, 0, 3), of norm sqrt(36.25); e = T * T g * rho / norm.
+    T = (2.5, 1.5) for the weight, 1 for the bias; T g = (5, -1.5, 0, 3), of norm sqrt(36.25); e = T * T g * rho / norm.
     """
     start = torch.tensor([2.0, -1.0, 0.0, 3.0], dtype=torch.float64)
     model = Quadratic(torch.eye(4, dtype=torch.float64), start)
     size = 0.7 / 36.25**0.5
     e = torch.tensor([2.5 * 5, 1.5 * -1.5, 0, 3], dtype=torch.float64) * size
     expected = float(((start + e) ** 2 - start**2).sum() / 2)
-    found = loss_rise(model, [ONE_IMAGE], mean_output, Ball(rho=0.7, adaptive=True, eta=0.5))
-    assert found == pytest.approx(expected, rel=1e-12)
+    rise = loss_rise(model, [ONE_IMAGE], mean_output, Ball(rho=0.7, adaptive=True, eta=0.5))
+    assert rise == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
@@ -64,11 +67,11 @@ def test_against_a_naive_ascent(rho, steps, adaptive):
     assert loss_rise(net, batches, cross_entropy, ball, steps=steps) == pytest.approx(
         naive.rise(rho, steps, T), rel=1e-9
     )
-    each = [len(b.y) / 20 * Copy(net, b).rise(rho, steps, T) for b in batches]
-    assert m_sharpness(net, batches, cross_entropy, ball, steps=steps) == pytest.approx(sum(each), rel=1e-9)
+    parts = [len(b.y) / 20 * Copy(net, b).rise(rho, steps, T) for b in batches]
+    assert m_sharpness(net, batches, cross_entropy, ball, steps=steps) == pytest.approx(sum(parts), rel=1e-9)
 
 
-def test_how_images_are_cut_into_batches_matters_to_m_sharpness_alone():
+def test_only_m_sharpness_depends_on_the_batches():
     net, whole = small_net(), together(some_batches())
     ball = Ball(rho=0.3)
     rises = [loss_rise(net, whole.split(m), cross_entropy, ball, steps=3) for m in (20, 6, 1)]
@@ -82,20 +85,20 @@ def test_limits():
     net, batches = small_net(), some_batches()
     assert loss_rise(net, batches, cross_entropy, Ball(rho=0), steps=3) == 0
     flat = Quadratic(torch.eye(4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64))
-    assert loss_rise(flat, [ONE_IMAGE], mean_output, Ball(rho=1)) == 0  # no direction to climb in
+    assert loss_rise(flat, [ONE_IMAGE], mean_output, Ball(rho=1)) == 0  # no ascent direction
     steps = [loss_rise(net, batches, cross_entropy, Ball(rho=0.5), steps=n) for n in (1, 2, 4, 8)]
     assert steps == sorted(steps)
 
 
-def test_numbers_that_are_not_finite_are_not_hidden():
+def test_non_finite_losses_and_gradients_are_reported():
     eye = torch.eye(4, dtype=torch.float64)
     rise = loss_rise(Quadratic(eye, START), [ONE_IMAGE], lambda f, y: f.mean().exp(), Ball(rho=100), steps=3)
     assert rise == float("inf")
-    steep = Quadratic(1e200 * eye, START)  # whose gradient is too long for its norm
+    steep = Quadratic(1e200 * eye, START)  # the norm of the gradient overflows
     assert torch.tensor(loss_rise(steep, [ONE_IMAGE], mean_output, Ball(rho=1))).isnan()
 
 
-def test_what_is_refused():
+def test_invalid_arguments_are_refused():
     net = small_net()
     empty = Batch((torch.empty(0, 5, dtype=torch.float64),), torch.empty(0, dtype=torch.int64))
     with pytest.raises(ValueError, match="rho must be a finite number >= 0; got -1"):

@@ -1,4 +1,4 @@
-"""Whatever is measured, model and random generators are as they were; a table of all measures."""
+"""No measure changes the model or the global random generators; one case per measure."""
 
 import random
 
@@ -30,7 +30,7 @@ MEASURES = {
 }
 
 
-def everything_of(net):
+def snapshot(net):
     return {
         "state": {name: tensor.clone() for name, tensor in net.state_dict().items()},
         "gradients": [None if p.grad is None else p.grad.clone() for p in net.parameters()],
@@ -46,24 +46,24 @@ def everything_of(net):
 
 @pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
 @pytest.mark.parametrize("grad", [True, False])
-def test_no_trace(measure, grad):
+def test_model_and_generators_are_unchanged(measure, grad):
     net, batches = small_net(), some_batches()
     cross_entropy(net(*batches[0].inputs), batches[0].y).backward()
-    before = everything_of(net)
+    before = snapshot(net)
     with torch.set_grad_enabled(grad):
         measure(net, batches)
-    after = everything_of(net)
-    for what, value in before.items():
-        flat = [value, after[what]]
-        if what == "state":
-            assert all(torch.equal(tensor, after["state"][name]) for name, tensor in value.items()), what
-        elif what == "gradients":
-            assert all((a is None and b is None) or torch.equal(a, b) for a, b in zip(*flat, strict=True)), what
+    after = snapshot(net)
+    for key, value in before.items():
+        pair = [value, after[key]]
+        if key == "state":
+            assert all(torch.equal(tensor, after["state"][name]) for name, tensor in value.items()), key
+        elif key == "gradients":
+            assert all((a is None and b is None) or torch.equal(a, b) for a, b in zip(*pair, strict=True)), key
         else:
-            assert np.array_equal(*flat) if what in ("torch", "numpy") else value == after[what], what
+            assert np.array_equal(*pair) if key in ("torch", "numpy") else value == after[key], key
 
 
-def test_modes_come_back_when_the_loss_raises():
+def test_modes_are_restored_if_the_loss_raises():
     net = small_net()
     modes = [module.training for module in net.modules()]
 

@@ -1,4 +1,4 @@
-"""The line between two minima, and noise on the weights."""
+"""Linear paths between two sets of weights, and weight noise."""
 
 import copy
 
@@ -14,7 +14,7 @@ from lifelong_lb.landscape import Batch, LinearPath, linear_path, noisy_accuraci
 EYE = torch.eye(4, dtype=torch.float64)
 
 
-def test_a_line_across_a_parabola():
+def test_a_path_across_a_parabola():
     """f = |w|^2 / 2 from (-1, 0, 0, 0) to (3, 0, 0, 0) is (4 t - 1)^2 / 2."""
     start, end = (Quadratic(EYE, x * EYE[0]).state_dict() for x in (-1.0, 3.0))
     path = linear_path(Quadratic(EYE, EYE[1]), start, end, [ONE_IMAGE], mean_output, points=5)
@@ -32,7 +32,7 @@ def test_barriers_by_hand():
     assert (straight.barrier, straight.barrier_above_line) == (1, 0)
 
 
-def test_a_line_between_two_nets_goes_through_their_statistics_too():
+def test_a_path_interpolates_running_statistics():
     one, other, batches = small_net(0), small_net(1), some_batches()
     path = linear_path(small_net(2), one.state_dict(), other.state_dict(), batches, cross_entropy, points=4)
     for t, loss, accuracy in zip(path.t, path.loss, path.accuracy, strict=True):
@@ -43,17 +43,17 @@ def test_a_line_between_two_nets_goes_through_their_statistics_too():
         assert (loss, accuracy) == pytest.approx((naive(naive.w), naive.accuracy(naive.w)), rel=1e-12)
 
 
-def test_what_a_line_refuses():
+def test_invalid_paths_are_refused():
     net, batches = small_net(), some_batches()
     short = {name: tensor[:2] if name == "5.bias" else tensor for name, tensor in net.state_dict().items()}
     with pytest.raises(ValueError, match=r"5.bias: shape \(2,\) in start, shape \(3,\) in end"):
         linear_path(net, short, net.state_dict(), batches, cross_entropy)
     with pytest.raises(ValueError, match=r"5.bias: shape \(2,\) in end, shape \(3,\) in the model"):
         linear_path(net, short, short, batches, cross_entropy)
-    lacking = {name: tensor for name, tensor in net.state_dict().items() if name != "5.bias"}
-    with pytest.raises(ValueError, match=r"5.bias: shape \(3,\) in start, nothing in end"):
-        linear_path(net, net.state_dict(), lacking, batches, cross_entropy)
-    with pytest.raises(ValueError, match="points must be at least 2, the two ends; got 1"):
+    incomplete = {name: tensor for name, tensor in net.state_dict().items() if name != "5.bias"}
+    with pytest.raises(ValueError, match=r"5.bias: shape \(3,\) in start, missing in end"):
+        linear_path(net, net.state_dict(), incomplete, batches, cross_entropy)
+    with pytest.raises(ValueError, match=r"points must be at least 2 \(both ends\); got 1"):
         linear_path(net, net.state_dict(), net.state_dict(), batches, cross_entropy, points=1)
 
 
@@ -70,31 +70,31 @@ def test_noise_against_naive_noise(scale, relative_to):
             parts.append((p + scale * size * xi).flatten())
         expected.append(naive.accuracy(torch.cat(parts)))
         naive.put(naive.w)
-    found = noisy_accuracies(net, batches, scale=scale, draws=6, generator=generator(3), relative_to=relative_to)
-    assert found.tolist() == pytest.approx(expected)
+    accuracies = noisy_accuracies(net, batches, scale=scale, draws=6, generator=generator(3), relative_to=relative_to)
+    assert accuracies.tolist() == pytest.approx(expected)
     assert len(set(expected)) > 1
 
 
-def test_noise_of_a_known_effect():
-    """One weight of size 1 and the images 1 and -1: the labels are met where 1 + sigma xi > 0, else missed."""
+def test_noise_with_a_known_effect():
+    """One weight 1 and the images 1 and -1: predictions are correct if 1 + sigma xi > 0."""
     net = nn.Linear(1, 2, bias=False).double()
     with torch.no_grad():
         net.weight.copy_(torch.tensor([[0.0], [1.0]]))
     batch = Batch((torch.tensor([[1.0], [-1.0]], dtype=torch.float64),), torch.tensor([1, 0]))
-    found = noisy_accuracies(net, [batch], scale=1.0, draws=1500, generator=generator(), relative_to="weight")
-    assert set(found.tolist()) == {0.0, 1.0}
-    assert found.mean() == pytest.approx(0.8413, abs=0.03)  # the normal distribution at 1
+    accuracies = noisy_accuracies(net, [batch], scale=1.0, draws=1500, generator=generator(), relative_to="weight")
+    assert set(accuracies.tolist()) == {0.0, 1.0}
+    assert accuracies.mean() == pytest.approx(0.8413, abs=0.03)  # standard normal CDF at 1
 
 
-def test_without_noise_it_is_the_accuracy():
+def test_zero_noise_gives_the_accuracy():
     net, batches = small_net(), some_batches()
     naive = Copy(net, together(batches))
-    found = noisy_accuracies(net, batches, scale=0, draws=2, generator=generator())
-    assert found.tolist() == [naive.accuracy(naive.w)] * 2
+    accuracies = noisy_accuracies(net, batches, scale=0, draws=2, generator=generator())
+    assert accuracies.tolist() == [naive.accuracy(naive.w)] * 2
 
 
-def test_a_layer_s_scale_is_its_own():
-    """Making one layer a thousand times larger, which BatchNorm's statistics follow, changes nothing."""
+def test_noise_is_relative_to_each_layer():
+    """Scaling a layer and its BatchNorm statistics by 1000 changes nothing."""
     net, batches = small_net(), some_batches()
     large = copy.deepcopy(net)
     with torch.no_grad():
@@ -107,7 +107,7 @@ def test_a_layer_s_scale_is_its_own():
     assert pair[0].tolist() == pair[1].tolist()
 
 
-def test_what_noise_refuses():
+def test_invalid_noise_arguments_are_refused():
     net, batches = small_net(), some_batches()
     with pytest.raises(ValueError, match="relative_to must be one of layer, weight; got 'model'"):
         noisy_accuracies(net, batches, scale=0.1, generator=generator(), relative_to="model")

@@ -1,4 +1,4 @@
-"""What holds for each model: it fits its images, comes from a seed, can be copied and stored, and learns."""
+"""Properties of every model: image sizes, seeding, copies, storage, memory format, training."""
 
 import copy
 import inspect
@@ -30,7 +30,7 @@ def built(name, seed=0, head="single", **changes):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("image", IMAGES)
-def test_it_fits_images_of_any_size(name, image):
+def test_every_image_size_works(name, image):
     model = build_model(small_model(name, head="single"), shape_of(image))
     x = images(5, image)
     assert model(x).shape == (5, 6)
@@ -39,16 +39,16 @@ def test_it_fits_images_of_any_size(name, image):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_study_file_and_python_have_the_same_settings_and_defaults(name):
+def test_study_file_and_python_have_equal_settings_and_defaults(name):
     entry = type(small_model(name))()
-    theirs = {key: value for key, value in entry if key not in ("name", "head")}
+    settings = {key: value for key, value in entry if key not in ("name", "head")}
     parameters = inspect.signature(MODELS[name]).parameters
-    found = {key: parameter.default for key, parameter in parameters.items() if key != "image"}
-    assert {key: value or None for key, value in found.items()} == {k: v or None for k, v in theirs.items()}
+    defaults = {key: parameter.default for key, parameter in parameters.items() if key != "image"}
+    assert {key: value or None for key, value in defaults.items()} == {k: v or None for k, v in settings.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_seed_makes_a_model(name):
+def test_weights_depend_on_the_seed_alone(name):
     first, again, other = built(name), built(name), built(name, seed=1)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
     assert not torch.equal(first.features(images()), other.features(images()))
@@ -56,7 +56,7 @@ def test_a_seed_makes_a_model(name):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("head", ["single", "growing", "multi", "masked"])
-def test_it_can_be_copied_pickled_and_loaded(name, head):
+def test_models_can_be_copied_pickled_and_loaded(name, head):
     model = built(name, head=head).eval()
     arguments = [images(4), *([torch.tensor([0, 1, 2, 3])] if head in ("multi", "masked") else [])]
     stored = io.BytesIO()
@@ -70,7 +70,7 @@ def test_it_can_be_copied_pickled_and_loaded(name, head):
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
-def test_normalisation_can_be_chosen(name, norm):
+def test_each_normalisation(name, norm):
     model = built(name, norm=norm)
     kinds = {type(module) for module in model.backbone.modules()}
     assert any(issubclass(kind, _BatchNorm) for kind in kinds) == (norm == "batch")
@@ -80,7 +80,7 @@ def test_normalisation_can_be_chosen(name, norm):
     alone, together = model.eval()(images(6)[:1]), model(images(6))[:1]
     assert torch.allclose(alone, together, atol=1e-5)
     alone, together = model.train()(images(6)[:1]), model(images(6))[:1]
-    assert torch.allclose(alone, together, atol=1e-5) == (norm != "batch")  # images see each other through it alone
+    assert torch.allclose(alone, together, atol=1e-5) == (norm != "batch")  # only BatchNorm couples images
 
 
 @pytest.mark.parametrize("name", ["mlp", *CONVOLUTIONAL])
@@ -105,7 +105,7 @@ def test_dropout_acts_in_training_only(name):
     ],
 )
 def test_memory_format_changes_no_gradients(name, changes, channels_last):
-    """Among them strided 1 x 1 convolutions of few channels, whose gradients oneDNN spoils in channels-last format."""
+    """Includes strided 1 x 1 convolutions of few channels, which oneDNN breaks in channels-last."""
     model = built(name, **changes)
     kernels = [m.weight for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size > (1, 1)]
     assert {kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels} == {channels_last}
@@ -118,8 +118,8 @@ def test_memory_format_changes_no_gradients(name, changes, channels_last):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("rule", [SAM(), LookbehindSAM(k=2)], ids=["sam", "lookbehind-sam"])
-def test_it_learns(name, rule):
-    """Eight images of noise are learnt by heart in a few steps."""
+def test_training_reduces_the_loss(name, rule):
+    """Eight noise images are memorised in a few steps."""
     torch.manual_seed(0)
     model = build_model(small_model(name, head="single"), shape_of((3, 16, 16)))
     optimizer = torch.optim.SGD(model.named_parameters(), lr=0.03, momentum=0.9)

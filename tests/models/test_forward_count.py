@@ -1,4 +1,4 @@
-"""A pass counts once, whoever asks for it and whatever copy of the model is asked."""
+"""Every forward pass counts once, for logits and for features, in a model and its copies."""
 
 import copy
 import pickle
@@ -20,7 +20,7 @@ def built(name="mlp", head="single", precision="float32", on=True):
     return model
 
 
-def asked(model):
+def inputs(model):
     tasks = [torch.tensor([0, 1, 2, 3, 3, 0])] if isinstance(model, MultiTaskModule) else []
     return (images(), *tasks)
 
@@ -30,15 +30,15 @@ def asked(model):
 @pytest.mark.parametrize("name", NAMES)
 def test_logits_and_features(name, head, precision):
     model = built(name, head, precision)
-    for n, ask in enumerate([lambda: model(*asked(model)), lambda: model.features(images())] * 2, start=1):
-        ask()
+    for n, call in enumerate([lambda: model(*inputs(model)), lambda: model.features(images())] * 2, start=1):
+        call()
         assert model.normalise.passes.count == n
     with torch.no_grad():
-        model.eval()(*asked(model))
+        model.eval()(*inputs(model))
     assert model.normalise.passes.count == 5
 
 
-def test_copies_count_with_the_model_they_were_taken_from():
+def test_copies_share_the_counter():
     model, another = built(), built()
     teacher = copy.deepcopy(model)
     for each in (teacher, copy.deepcopy(teacher), copy.copy(model)):
@@ -48,14 +48,14 @@ def test_copies_count_with_the_model_they_were_taken_from():
     assert another.normalise.passes.count == 0
 
 
-def test_nothing_counts_unless_it_is_asked_for():
+def test_counting_is_off_by_default():
     model = built(on=False)
     model(images())
     assert model.normalise.passes.count == 0
     assert not build_model(small_model("mlp", head="single"), SHAPE).normalise.passes.on
 
 
-def test_saved_with_the_model_and_what_else_refers_to_it():
+def test_pickled_references_share_the_counter():
     model = built()
     model(images())
     loaded, passes = pickle.loads(pickle.dumps((model, model.normalise.passes)))
@@ -64,6 +64,6 @@ def test_saved_with_the_model_and_what_else_refers_to_it():
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_the_state_dict_has_nothing_of_it(head):
+def test_the_counter_is_not_in_the_state_dict(head):
     names = set(built(head=head).state_dict())
     assert all(name.startswith(("backbone.", "head.", "active_units", "max_class_label")) for name in names), names

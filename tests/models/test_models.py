@@ -1,4 +1,4 @@
-"""Models fit their streams; heads ask what their scenario asks."""
+"""Models and heads: shapes, precision, and agreement with reference implementations."""
 
 import pytest
 import torch
@@ -37,19 +37,21 @@ def test_bfloat16_gives_almost_the_same_logits_in_float32(name, head):
     coarse = build_model(small_model(name, head=head), SHAPE, precision="bfloat16")
     coarse.load_state_dict(exact.state_dict())
     for model in (exact, coarse):
-        model.eval()  # BatchNorm over a few values would make small differences large
+        model.eval()  # BatchNorm over few values would amplify small differences
     tasks = [torch.tensor([0, 1, 2, 3, 3, 0])] if head in ("multi", "masked") else []
-    expected, found = exact(images(), *tasks), coarse(images(), *tasks)
-    assert found.dtype == expected.dtype == torch.float32
-    assert (expected - found).abs().max() < 0.05 * expected.abs().max()
+    expected, logits = exact(images(), *tasks), coarse(images(), *tasks)
+    assert logits.dtype == expected.dtype == torch.float32
+    assert (expected - logits).abs().max() < 0.05 * expected.abs().max()
     coarse_features = coarse.features(images())
-    assert coarse_features.dtype == (torch.float32 if name == "timm" else torch.bfloat16)  # a ViT ends in LayerNorm
+    assert coarse_features.dtype == (
+        torch.float32 if name == "timm" else torch.bfloat16
+    )  # a ViT ends with LayerNorm, in float32
     assert not torch.equal(coarse_features.float(), exact.features(images()))
-    found.sum().backward()
+    logits.sum().backward()
     assert all(p.grad.dtype == torch.float32 for p in coarse.parameters() if p.grad is not None)
 
 
-def test_normalisation_is_that_of_torchvision():
+def test_normalisation_equals_torchvision():
     from torchvision.transforms.v2.functional import normalize, to_dtype
 
     expected = normalize(to_dtype(images(), torch.float32, scale=True), SHAPE.mean, SHAPE.std)
@@ -59,8 +61,8 @@ def test_normalisation_is_that_of_torchvision():
         assert torch.equal(ours(expected), expected)
 
 
-def test_the_reduced_resnet_is_that_of_gem():
-    """The same network as Avalanche's copy of GEM's: the same weights give the same logits."""
+def test_the_reduced_resnet_equals_gem():
+    """Equal weights give the logits of Avalanche's copy of GEM's network."""
     theirs = SlimResNet18(20, nf=20)
     ours = build_model(MODEL_ENTRIES["reduced-resnet18"](head="single", width=20), SHAPE)
     assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
@@ -72,7 +74,7 @@ def test_the_reduced_resnet_is_that_of_gem():
     assert torch.allclose(ours(images()), theirs(x), atol=1e-5)
 
 
-def test_dropout_of_an_mlp_s_inputs_leaves_pixels_out():
+def test_input_dropout_of_an_mlp_drops_pixels():
     model = build_model(small_model("mlp", head="single", input_dropout=0.5), SHAPE)
     x = torch.ones(4, *SHAPE.image)
     seen = []
@@ -85,8 +87,8 @@ def test_dropout_of_an_mlp_s_inputs_leaves_pixels_out():
 
 
 @pytest.mark.parametrize("hidden_layers", [1, 3])
-def test_the_mlp_with_dropout_is_that_of_avalanche(hidden_layers):
-    """The same weights and the same noise give the same logits, in training and in evaluation."""
+def test_the_mlp_with_dropout_equals_avalanche(hidden_layers):
+    """Equal weights and equal noise give equal logits, in training and in evaluation."""
     theirs = SimpleMLP(20, input_size=3 * 32 * 32, hidden_size=16, hidden_layers=hidden_layers, drop_rate=0.5)
     ours = build_model(MODEL_ENTRIES["mlp"](head="single", hidden=(16,) * hidden_layers, dropout=0.5), SHAPE)
     with torch.no_grad():
@@ -122,7 +124,7 @@ def test_a_masked_head_is_a_single_head_with_the_other_logits_at_minus_infinity(
     assert torch.allclose(nn.functional.cross_entropy(head(features, tasks), y), expected, atol=1e-14)
 
 
-def test_a_multi_head_asks_each_sample_its_own_task_and_leaves_the_others_alone():
+def test_a_multi_head_uses_only_the_layers_of_the_tasks_in_the_minibatch():
     torch.manual_seed(0)
     head = MultiHead(7, tasks=3, classes=2)
     features, tasks = torch.randn(5, 7), torch.tensor([0, 2, 2, 0, 0])
@@ -136,11 +138,11 @@ def test_a_multi_head_asks_each_sample_its_own_task_and_leaves_the_others_alone(
 
 
 @pytest.mark.parametrize("head", ["multi", "masked"])
-def test_without_a_task_label_every_task_learnt_so_far_answers(head):
+def test_without_task_labels_the_logits_of_all_trained_tasks_are_returned(head):
     model = build_model(MODEL_ENTRIES["mlp"](head=head), SHAPE)
     model.known_train_tasks_labels = {0, 2}
     x = images(4)
-    answers = model(x, None)
-    assert list(answers) == [0, 2]
-    for task, logits in answers.items():
+    by_task = model(x, None)
+    assert list(by_task) == [0, 2]
+    for task, logits in by_task.items():
         assert torch.equal(logits, model(x, torch.full((4,), task)))

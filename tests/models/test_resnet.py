@@ -1,4 +1,4 @@
-"""Residual networks: parameters counted by hand and as published, the same logits as torchvision's, BatchNorm alone."""
+"""Residual networks: parameter counts, logits of torchvision, blocks by hand, BatchNorm."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ CIFAR = (3, 32, 32)
 
 
 def layer(before, after, kernel, norm=True):
-    """Parameters of a convolution and, perhaps, of the normalisation after it."""
+    """Number of parameters of a convolution and of an optional normalisation after it."""
     return before * after * kernel**2 + (2 * after if norm else 0)
 
 
@@ -50,9 +50,9 @@ def one_convolution(width):
         ("resnet18", 5, basic(5, (2, 2, 2, 2))),
         ("resnet34", 5, basic(5, (3, 4, 6, 3))),
         ("stable-sgd-resnet18", 7, one_convolution(7)),
-        ("stable-sgd-resnet18", 20, 496_680 - 161 * 100),  # TAG's model of 100 classes, less its head
-        ("reduced-resnet18", 20, 1_109_240 - 161 * 100),  # GEM's model of 100 classes, likewise
-        ("resnet18", 64, 11_173_962 - 513 * 10),  # the usual implementations for CIFAR-10, likewise
+        ("stable-sgd-resnet18", 20, 496_680 - 161 * 100),  # TAG's model of 100 classes without its head
+        ("reduced-resnet18", 20, 1_109_240 - 161 * 100),  # GEM's model of 100 classes without its head
+        ("resnet18", 64, 11_173_962 - 513 * 10),  # common CIFAR-10 models without their heads
         ("resnet34", 64, 21_282_122 - 513 * 10),
         ("resnet50", 64, 23_520_842 - 2049 * 10),
     ],
@@ -63,15 +63,17 @@ def test_numbers_of_parameters(name, width, expected):
     assert count(backbone) == expected
 
 
-def test_numbers_of_parameters_of_the_small_ones():
-    """mlp: 3072 * 256 + 256 + 256 * 256 + 256; small-cnn: 3 * 9 * 32 + 32 + 32 * 9 * 64 + 64 + 4096 * 256 + 256."""
+def test_numbers_of_parameters_of_mlp_and_small_cnn():
+    # mlp: 3072 * 256 + 256 + 256 * 256 + 256; small-cnn: 3 * 9 * 32 + 32 + 32 * 9 * 64 + 64 + 4096 * 256 + 256
     assert count(MODELS["mlp"](image=CIFAR)) == 852_480
     assert count(MODELS["small-cnn"](image=CIFAR)) == 1_068_224
-    assert count(MODELS["small-cnn"](image=CIFAR, norm="batch")) == 1_068_224 + 32 + 64  # two a channel for one
+    assert (
+        count(MODELS["small-cnn"](image=CIFAR, norm="batch")) == 1_068_224 + 32 + 64
+    )  # two per channel instead of one bias
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
-def test_it_is_torchvision_s_with_the_first_layer_for_small_images(name):
+def test_resnets_equal_torchvision_up_to_the_first_layer(name):
     theirs = getattr(torchvision.models, name)(num_classes=20).double()
     theirs.conv1, theirs.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False).double(), nn.Identity()
     ours = build_model(MODEL_ENTRIES[name](head="single"), SHAPE).double()
@@ -79,7 +81,7 @@ def test_it_is_torchvision_s_with_the_first_layer_for_small_images(name):
         for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
             mine.copy_(other)
     x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
-    for _ in range(2):  # running statistics too
+    for _ in range(2):  # compares running statistics as well
         assert torch.allclose(ours(x), theirs(x), atol=1e-11)
     assert torch.allclose(ours.eval()(x), theirs.eval()(x), atol=1e-11)
 
@@ -102,7 +104,7 @@ def test_a_block_with_one_convolution_by_hand():
 
 
 @pytest.mark.parametrize(("name", "calls"), [("resnet18", 8), ("resnet50", 16), ("stable-sgd-resnet18", 16)])
-def test_dropout_acts_as_often_as_its_paper_has_it(name, calls):
+def test_number_of_dropout_calls(name, calls):
     model = MODELS[name](image=CIFAR, width=2, dropout=0.25)
     called = []
     for module in model.modules():
@@ -119,7 +121,7 @@ def test_groups_of_four_to_sixteen_channels(channels, groups):
     assert group_norm(channels).num_groups == groups
 
 
-def test_batch_norm_is_torch_s():
+def test_batch_norm_equals_torch():
     ours, theirs = BatchNorm(3), nn.BatchNorm2d(3)
     for x in (torch.randn(2, 3, 1, 1), torch.randn(1, 3, 2, 1), torch.randn(5, 3, 4, 4)):
         assert torch.equal(ours(x), theirs(x))
@@ -127,9 +129,9 @@ def test_batch_norm_is_torch_s():
     assert torch.equal(ours.eval()(x[:1, :, :1, :1]), theirs.eval()(x[:1, :, :1, :1]))
 
 
-def test_running_statistics_stand_in_for_a_minibatch_of_one_value_a_channel():
+def test_one_value_per_channel_is_normalised_by_running_statistics():
     layer = BatchNorm(2)
-    with pytest.raises(UserError, match=r"more than one value a channel, .* norm: group or norm: none"):
+    with pytest.raises(UserError, match=r"more than one value per channel, .* norm: group or norm: none"):
         layer(torch.zeros(1, 2, 1, 1))
     layer(torch.randn(8, 2, 1, 1) * 3 + 1)
     nn.init.normal_(layer.weight)
@@ -143,7 +145,7 @@ def test_running_statistics_stand_in_for_a_minibatch_of_one_value_a_channel():
     assert (x.grad != 0).all()
 
 
-def test_a_reduced_resnet_takes_one_small_image_in_training():
+def test_a_reduced_resnet_trains_on_one_small_image():
     model = MODELS["reduced-resnet18"](image=(1, 8, 8), width=2)
     x = images(9, (1, 8, 8)).float() / 255
     model(x[:8])

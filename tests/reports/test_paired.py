@@ -48,8 +48,8 @@ def test_it_reads_as_a_report():
         "  a is larger     under 3 of 3 seeds, equal under 0",
         "  p               0.25 (sign-flip test)",
         "  effect sizes    Cohen's d_z 2.89, Cliff's delta 1.00",
-        "With 3 seeds and one comparison no corrected p-value can fall below 0.25, whatever the differences: nothing "
-        "here can be called significant at 0.05. That takes at least 6 seeds.",
+        "With 3 seeds and one comparison no corrected p-value can fall below 0.25: no difference here can be "
+        "significant at 0.05; at least 6 seeds are needed.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Streams that end early: what is learnt until then is what the whole stream teaches until then."""
+"""Streams cut to their first experiences agree with the whole stream up to the cut."""
 
 import pytest
 
@@ -29,15 +29,15 @@ def study(first, **changes):
 
 
 def executed(checked):
-    """Runs of a study by id, with what each of them measured."""
-    found = {}
+    """Execute the runs of a study in this process; their progress by run id."""
+    progress_by_run = {}
     for run in expand(checked):
-        progress = found[run.config.run_id] = Progress()
+        progress = progress_by_run[run.config.run_id] = Progress()
         execute(run.config, progress, roots=(), device="cpu", log=lambda line: None)
-    return found
+    return progress_by_run
 
 
-def test_the_first_experiences_are_learnt_bit_for_bit_as_in_the_whole_stream():
+def test_the_first_experiences_equal_those_of_the_whole_stream_bit_for_bit():
     whole, cut = (executed(parse_study(study(first))).values() for first in ({}, {"first": 2}))
     for long, short in zip(whole, cut, strict=True):
         assert (long.experiences > 2, short.experiences) == (True, 2)
@@ -46,14 +46,14 @@ def test_the_first_experiences_are_learnt_bit_for_bit_as_in_the_whole_stream():
 
 
 @pytest.mark.parametrize("strategy", ["naive", "joint"])
-def test_what_they_cost_is_known_before(strategy):
+def test_the_cost_is_predicted_exactly(strategy):
     for changes in ({}, {"train": {"batch_size": 60, "match": "gradients", "budget": 4}}):
         checked = parse_study(study({"first": 2}, strategies=strategy, **changes))
-        known = {run: rule.least for run, (rule, _) in gradients_of(plan_of(checked)).items()}
-        assert {run: done.gradient_evaluations for run, done in executed(checked).items()} == known
+        predicted = {run: rule.least for run, (rule, _) in gradients_of(plan_of(checked)).items()}
+        assert {run: done.gradient_evaluations for run, done in executed(checked).items()} == predicted
 
 
-def test_all_experiences_are_no_first_ones():
+def test_first_must_be_below_the_number_of_experiences():
     with pytest.raises(UserError, match=r"more than the first 5 experiences; got 5"):
         parse_study({"streams": {"name": "split-digits", "first": 5}})
     with pytest.raises(UserError, match=r"less than the 2 experiences"):

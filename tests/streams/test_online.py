@@ -1,4 +1,4 @@
-"""Online streams: every image arrives once, a few at a time, and is measured on as ever."""
+"""Online streams: every image arrives once, in chunks; evaluation is unchanged."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function upda
 
 
 def part(each):
-    """Digits whose first pixel is their own number, so that each image can be told from all others."""
+    """Images whose first pixel is their index, so that every image is identifiable."""
     y = torch.arange(10).repeat(each)
     x = torch.randint(0, 256, (len(y), 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     x[:, 0, 0, 0] = torch.arange(len(y)).to(torch.uint8)
@@ -61,18 +61,18 @@ def test_every_image_arrives_once_in_its_experience(chunk, sizes):
             assert c.classes_in_this_experience == {int(y) for _, y, _ in c.dataset}
 
 
-def test_an_ordinary_stream_arrives_as_it_is():
+def test_a_stream_without_chunks_is_unchanged():
     entry, stream = stream_of(chunk=None)
     assert list(arriving(stream.train, 1, entry, seed=0)) == [stream.train[1]]
 
 
-def test_a_seed_draws_the_order_and_always_the_same():
+def test_the_order_depends_on_the_seed_alone():
     entry, stream = stream_of()
     orders = [[numbers(c) for c in arriving(stream.train, 0, entry, seed)] for seed in (0, 1, 0)]
     assert orders[0] == orders[2] != orders[1]
 
 
-def test_boundaries_are_told_only_where_they_are_known():
+def test_boundaries_are_accessible_only_if_task_boundaries_is_true():
     for known in (False, True):
         entry, stream = stream_of(task_boundaries=known)
         chunk = next(arriving(stream.train, 0, entry, seed=0)).train()
@@ -97,8 +97,8 @@ def strategy_for(stream, head="single", plugins=(), epochs=1):
     )
 
 
-def test_passes_over_chunks_are_sgd_on_the_images_in_the_order_of_their_arrival():
-    """With chunks of one minibatch: a plain loop, three steps on each slice of the order."""
+def test_training_on_chunks_equals_sgd_in_order_of_arrival():
+    """With one minibatch per chunk: a plain loop with three steps per chunk."""
     entry, stream = stream_of()
     strategy = strategy_for(stream, epochs=3)
     for i in range(2):
@@ -116,60 +116,60 @@ def test_passes_over_chunks_are_sgd_on_the_images_in_the_order_of_their_arrival(
         assert torch.allclose(mine, other, atol=1e-12)
 
 
-class Watch(SupervisedPlugin):
-    """Notes what each minibatch and, after each chunk, the memory holds."""
+class ContentRecorder(SupervisedPlugin):
+    """Records the images of each minibatch and, after each chunk, of the memory."""
 
     def __init__(self, memory):
         super().__init__()
-        self.memory, self.minibatches, self.kept = memory, [], []
+        self.memory, self.minibatches, self.contents = memory, [], []
 
     def after_training_iteration(self, strategy, **kwargs):
         self.minibatches.append([int(x[0, 0, 0]) for x in strategy.mb_x])
 
     def after_training_exp(self, strategy, **kwargs):
-        self.kept.append([int(x[0, 0, 0]) for x, *_ in self.memory.buffer])
+        self.contents.append([int(x[0, 0, 0]) for x, *_ in self.memory.buffer])
 
 
-def test_a_reservoir_takes_in_each_chunk_and_replays_what_came_before():
+def test_a_reservoir_stores_each_chunk_and_replays_earlier_ones():
     entry, stream = stream_of()
     memory = ReservoirSamplingBuffer(30)
-    watch = Watch(memory)
-    strategy = strategy_for(stream, plugins=[ReplayPlugin(30, storage_policy=memory), watch])
+    recorder = ContentRecorder(memory)
+    strategy = strategy_for(stream, plugins=[ReplayPlugin(30, storage_policy=memory), recorder])
     arrived = []
     for i in range(2):
         arrived += [numbers(c) for c in arriving(stream.train, i, entry, seed=0)]
         strategy.train(arriving(stream.train, i, entry, seed=0), eval_streams=[])
-    assert len(watch.minibatches) == len(watch.kept) == len(arrived) == 24
+    assert len(recorder.minibatches) == len(recorder.contents) == len(arrived) == 24
     seen = set()
-    for step, (minibatch, kept) in enumerate(zip(watch.minibatches, watch.kept, strict=True)):
-        own = len(arrived[step])
-        assert sorted(minibatch[:own]) == sorted(arrived[step])
-        assert len(minibatch) == (10 if step == 0 else own + 10)
-        assert set(minibatch[own:]) <= (set(watch.kept[step - 1]) if step else set())
+    for step, (minibatch, content) in enumerate(zip(recorder.minibatches, recorder.contents, strict=True)):
+        new = len(arrived[step])
+        assert sorted(minibatch[:new]) == sorted(arrived[step])
+        assert len(minibatch) == (10 if step == 0 else new + 10)
+        assert set(minibatch[new:]) <= (set(recorder.contents[step - 1]) if step else set())
         seen |= set(arrived[step])
-        assert len(kept) == len(set(kept)) == min(30, len(seen))
-        assert set(kept) <= seen
+        assert len(content) == len(set(content)) == min(30, len(seen))
+        assert set(content) <= seen
     first = {n for chunk in arrived[:12] for n in chunk}
-    assert 5 <= len(first & set(watch.kept[-1])) <= 25  # half of 30 on average: neither task has pushed the other out
+    assert 5 <= len(first & set(recorder.contents[-1])) <= 25  # 15 of 30 on average
 
 
 class Widths(SupervisedPlugin):
-    """Notes how many classes the head knows at each minibatch."""
+    """Records the number of active outputs of the head at each minibatch."""
 
     def __init__(self):
         super().__init__()
-        self.noted = []
+        self.counts = []
 
     def after_forward(self, strategy, **kwargs):
-        self.noted.append(int(strategy.model.head.active_units.sum()))
+        self.counts.append(int(strategy.model.head.active_units.sum()))
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_growing_head_grows_with_what_it_is_told(known):
+def test_a_growing_head_grows_with_the_known_classes(known):
     entry, stream = stream_of(task_boundaries=known, chunk=2)
     widths = Widths()
     strategy = strategy_for(stream, head="growing", plugins=[widths])
     strategy.train(arriving(stream.train, 0, entry, seed=0), eval_streams=[])
-    assert widths.noted[-1] == 5
-    assert widths.noted == sorted(widths.noted)
-    assert widths.noted[0] == 5 if known else widths.noted[0] <= 2
+    assert widths.counts[-1] == 5
+    assert widths.counts == sorted(widths.counts)
+    assert widths.counts[0] == 5 if known else widths.counts[0] <= 2

@@ -1,4 +1,4 @@
-"""Permuted streams: all images in every experience, only the places of their pixels differ."""
+"""Permuted streams: every experience has all images, with permuted pixels."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from lifelong_lb.streams.permuted import permutations, permuted
 
 
 def part(each, channels=2):
-    """Images of 2 x 3 pixels, each pixel of all images different from every other."""
+    """Images of 2 x 3 pixels with pairwise different pixel values."""
     y = torch.arange(10).repeat(each)
     x = torch.arange(len(y) * channels * 6).to(torch.uint8).reshape(len(y), channels, 2, 3)
     return ImageTensors(x, y, tuple(f"digit {i}" for i in range(10)))
@@ -25,13 +25,13 @@ def entry(**settings):
     return parse_study({"streams": {"name": "permuted-digits", "experiences": 3, **settings}}).streams[0]
 
 
-def test_pixels_go_where_the_permutation_says():
+def test_pixels_are_permuted_by_hand():
     image = torch.tensor([[[[10, 11, 12], [13, 14, 15]], [[20, 21, 22], [23, 24, 25]]]], dtype=torch.uint8)
     moved = permuted(image, np.array([5, 0, 1, 4, 3, 2]))
     assert moved.tolist() == [[[[15, 10, 11], [14, 13, 12]], [[25, 20, 21], [24, 23, 22]]]]
 
 
-def test_every_experience_holds_every_image_with_its_own_label():
+def test_every_experience_has_every_image_with_its_label():
     stream = permuted_stream(entry(), IMAGES, seed=1)
     orders = permutations(entry(), 6, seed=1)
     assert (stream.shape.experiences, stream.shape.classes, stream.shape.classes_an_experience) == (3, 10, 10)
@@ -52,20 +52,20 @@ def test_every_experience_holds_every_image_with_its_own_label():
                     assert torch.equal(x.flatten(1)[:, place], flat[:, pixel])
 
 
-def test_each_seed_has_its_own_permutations_and_always_the_same():
+def test_permutations_depend_on_the_seed_alone():
     pinned = [[0, 1, 5, 4, 2, 3], [2, 1, 3, 4, 0, 5], [3, 4, 2, 5, 1, 0]]
-    assert permutations(entry(), 6, seed=0).tolist() == pinned  # whoever changes this changes everybody's results
+    assert permutations(entry(), 6, seed=0).tolist() == pinned  # a change would change all results
     assert len({tuple(permutations(entry(), 64, seed).ravel().tolist()) for seed in range(6)}) == 6
 
 
-def test_more_experiences_leave_the_earlier_ones_as_they_are():
+def test_more_experiences_do_not_change_earlier_permutations():
     few, many = (permutations(entry(experiences=n), 64, seed=3) for n in (2, 7))
     assert np.array_equal(few, many[:2])
     assert len({tuple(order) for order in many.tolist()}) == 7
     assert all(sorted(order) == list(range(64)) for order in many.tolist())
 
 
-def test_the_first_experience_may_stay_as_it_is():
+def test_the_first_experience_can_be_unpermuted():
     with_first, without = (permutations(entry(permute_first=flag), 64, seed=3) for flag in (True, False))
     assert without[0].tolist() == list(range(64)) != with_first[0].tolist()
     assert np.array_equal(with_first[1:], without[1:])
@@ -73,7 +73,7 @@ def test_the_first_experience_may_stay_as_it_is():
     assert all(torch.equal(x, IMAGES.train.x[j]) for j, (x, *_) in enumerate(stream.train[0].dataset))
 
 
-def test_a_seed_changes_the_permutations_and_nothing_else():
+def test_the_seed_changes_only_the_permutations():
     streams = [permuted_stream(entry(), IMAGES, seed) for seed in (0, 1, 0)]
     digests = [stream.permutations for stream in streams]
     assert digests[0] == digests[2] != digests[1]

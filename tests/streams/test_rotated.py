@@ -1,4 +1,4 @@
-"""Rotated streams: all images in every experience, turned by the angle that was asked for or drawn."""
+"""Rotated streams: every experience has all images, rotated by a given or drawn angle."""
 
 import numpy as np
 import pytest
@@ -23,20 +23,20 @@ def images_of(experience):
 
 
 @pytest.mark.parametrize(("angle", "times"), [(90.0, 1), (180.0, 2), (270.0, 3), (-90.0, 3)])
-def test_right_angles_turn_pixels_counter_clockwise(angle, times):
+def test_right_angles_rotate_counter_clockwise(angle, times):
     x = torch.randint(0, 256, (5, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     assert torch.equal(rotated(x, angle), torch.rot90(x, times, (2, 3)))
 
 
 def naive(image, angle):
-    """Bilinear interpolation pixel by pixel; black outside."""
+    """Bilinear interpolation pixel by pixel, with black background."""
     size = image.shape[0]
     middle, turn = (size - 1) / 2, np.deg2rad(angle)
     framed = np.pad(image.astype(np.float64), 2)
     out = np.zeros((size, size))
     for row in range(size):
         for column in range(size):
-            x, y = column - middle, row - middle  # y points down, so that counter-clockwise is this way round
+            x, y = column - middle, row - middle  # y points down: counter-clockwise has this sign
             u, v = np.cos(turn) * x - np.sin(turn) * y + middle, np.sin(turn) * x + np.cos(turn) * y + middle
             left, top = int(np.floor(u)), int(np.floor(v))
             for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -49,11 +49,11 @@ def naive(image, angle):
 @pytest.mark.parametrize("angle", [17.0, 45.0, 133.0, -30.0])
 def test_any_angle_is_interpolated_bilinearly(angle):
     expected = np.stack([naive(x[0].numpy(), angle) for x in IMAGES.train.x[:3]])
-    found = rotated(IMAGES.train.x[:3], angle)[:, 0].numpy().astype(np.float64)
-    assert np.abs(found - expected).max() <= 1  # rounding to whole numbers
+    result = rotated(IMAGES.train.x[:3], angle)[:, 0].numpy().astype(np.float64)
+    assert np.abs(result - expected).max() <= 1  # rounding to whole numbers
 
 
-def test_every_experience_holds_every_image_with_its_own_label():
+def test_every_experience_has_every_image_with_its_label():
     stream = rotated_stream(entry(angles=[0, 90, 180, 45.5]), IMAGES, seed=1)
     assert stream.angles == (0.0, 90.0, 180.0, 45.5)
     assert (stream.shape.experiences, stream.shape.classes) == (4, 10)
@@ -66,7 +66,7 @@ def test_every_experience_holds_every_image_with_its_own_label():
     assert torch.equal(images_of(stream.train[0]), IMAGES.train.x)
 
 
-def test_each_seed_draws_an_angle_from_each_part_of_the_range():
+def test_one_angle_is_drawn_from_each_part_of_the_range():
     drawn = np.array([angles(entry(max_angle=120), seed) for seed in range(200)])
     for i in range(4):
         assert (30 * i <= drawn[:, i]).all()
@@ -74,15 +74,17 @@ def test_each_seed_draws_an_angle_from_each_part_of_the_range():
         assert drawn[:, i].mean() == pytest.approx(30 * i + 15, abs=2.5)  # four standard errors
     assert angles(entry(), 0) == angles(entry(), 0) != angles(entry(), 1)
     pinned = [24.67, 51.39, 119.23, 169.08]
-    assert angles(entry(), 0) == pytest.approx(pinned, abs=0.01)  # whoever changes this changes everybody's results
+    assert angles(entry(), 0) == pytest.approx(pinned, abs=0.01)  # a change would change all results
 
 
-def test_streams_of_other_angles_are_arranged_otherwise():
-    found = [rotated_stream(entry(angles=a), IMAGES, 0).arrangement for a in ([0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 4])]
-    assert found[0] == found[1] != found[2]
+def test_arrangements_differ_with_the_angles():
+    arrangements = [
+        rotated_stream(entry(angles=a), IMAGES, 0).arrangement for a in ([0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 4])
+    ]
+    assert arrangements[0] == arrangements[1] != arrangements[2]
 
 
-def test_labels_with_gaps_get_places():
+def test_labels_with_gaps_are_renumbered():
     y = torch.tensor([3, 7, 7, 12])
     part = ImageTensors(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), y)
     own = parse_study({"streams": {"name": "rotated", "source": "mine", "experiences": 2}}).streams[0]
@@ -92,7 +94,7 @@ def test_labels_with_gaps_get_places():
     assert stream.label_map == {3: (None, 0, 0), 7: (None, 0, 1), 12: (None, 0, 2)}
 
 
-def test_only_some_images_and_validation():
+def test_image_subsets_and_validation():
     setting = entry(validation=0.25, evaluate="validation", images_per_class=20)
     stream = rotated_stream(setting, IMAGES, seed=2)
     learnt = [len(e.dataset) for e in stream.train]

@@ -1,4 +1,4 @@
-"""Split streams: every image once, in the experience of its class, under the label its scenario gives it."""
+"""Split streams: every image once, in the experience of its class, with its label."""
 
 import itertools
 
@@ -16,7 +16,7 @@ CLASSES = [2, 3, 7, 11, 13, 40]
 
 
 def labelled_images(each, seed):
-    """Images that carry their own label in their first pixel."""
+    """Images whose first pixel is their label."""
     y = torch.tensor(CLASSES).repeat(each)[torch.randperm(each * len(CLASSES), generator=_generator(seed))]
     x = torch.randint(0, 256, (len(y), 1, 4, 4), generator=_generator(seed + 1), dtype=torch.uint8)
     x[:, 0, 0, 0] = y.to(torch.uint8)
@@ -35,7 +35,7 @@ def entry(**settings):
 
 
 @pytest.mark.parametrize("scenario", ["task-incremental", "class-incremental"])
-def test_every_image_lies_in_the_experience_of_its_class(scenario):
+def test_every_image_is_in_the_experience_of_its_class(scenario):
     stream = split_stream(entry(scenario=scenario), IMAGES, seed=4)
     assert sorted(stream.class_order) == CLASSES
     assert stream.class_names == tuple(f"class {c}" for c in stream.class_order)
@@ -58,11 +58,11 @@ def test_every_image_lies_in_the_experience_of_its_class(scenario):
         assert np.array_equal(np.unique(torch.stack(seen).flatten(1).numpy(), axis=0), expected)
 
 
-def test_each_seed_has_its_own_class_order_and_always_the_same():
+def test_the_class_order_depends_on_the_seed_alone():
     orders = [split_stream(entry(), IMAGES, seed).class_order for seed in range(6)]
     assert len(set(orders)) >= 5
     assert orders == [split_stream(entry(), IMAGES, seed).class_order for seed in range(6)]
-    assert orders[0] == (40, 2, 3, 13, 11, 7)  # whoever changes this changes everybody's results
+    assert orders[0] == (40, 2, 3, 13, 11, 7)  # a change would change all results
 
 
 def test_a_fixed_class_order_holds_for_every_seed():
@@ -85,19 +85,19 @@ def test_images_are_shared_not_copied():
         ({"class_order": [0, 1, 2, 3]}, r"must name each class found in the data once \(2, 3, 7, 11, 13, 40\)"),
     ],
 )
-def test_what_the_data_does_not_allow(settings, message):
+def test_impossible_splits_are_refused(settings, message):
     with pytest.raises(UserError, match=message):
         split_stream(entry(**settings), IMAGES, seed=0)
 
 
-def test_a_class_that_was_never_learnt_is_named():
+def test_a_test_class_without_train_images_is_named():
     strange = ImageTensors(IMAGES.test.x, torch.full_like(IMAGES.test.y, 5))
     with pytest.raises(UserError, match="the test part has the class 5, which the train part lacks"):
         split_stream(entry(), ImageData(IMAGES.train, strange, (0.5,), (0.25,), "", ""), seed=0)
 
 
 @pytest.mark.parametrize("label", [-1, 100])
-def test_a_label_that_the_data_set_does_not_have_is_named(label):
+def test_a_label_outside_the_range_is_named(label):
     strange = ImageTensors(IMAGES.train.x, IMAGES.train.y.where(IMAGES.train.y != 40, torch.tensor(label)))
     with pytest.raises(UserError, match=f"must have classes among 0 to 99; it has .*{label}"):
         split_stream(entry(), ImageData(strange, IMAGES.test, (0.5,), (0.25,), "", ""), seed=0)
@@ -107,7 +107,7 @@ def test_a_label_that_the_data_set_does_not_have_is_named(label):
     ("label", "message"),
     [(-1, "the test part has the class -1, which the train part lacks"), (2, "no image of the class 3, which")],
 )
-def test_a_test_part_that_does_not_fit_is_named(label, message):
+def test_mismatched_test_classes_are_named(label, message):
     other = ImageTensors(IMAGES.test.x, torch.full_like(IMAGES.test.y, label))
     fixed = entry(class_order=[2, 3, 7, 11, 13, 40])
     with pytest.raises(UserError, match=message):
@@ -153,7 +153,7 @@ def labels_of(experience):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.3])
-def test_a_share_of_each_class_is_seen_elsewhere(share):
+def test_blurry_moves_a_share_of_each_class(share):
     stream = blurred(share)
     seen = [labels_of(experience) for experience in stream.train]
     for place, own in enumerate(stream.class_order):
@@ -170,14 +170,14 @@ def test_a_share_of_each_class_is_seen_elsewhere(share):
             assert (stream.class_order[int(y)], task) == (int(x[0, 0, 0]), 0)
 
 
-def test_blurring_by_nothing_changes_nothing():
+def test_blurry_zero_changes_nothing():
     streams = [blurred(0.0), blurred(0.0), blurred(0.1), blurred(0.1, seed=1)]
     assert streams[0].arrangement == streams[1].arrangement
     assert len({stream.arrangement for stream in streams}) == 3
     assert streams[0].class_order == streams[2].class_order
 
 
-def test_validation_images_lie_in_the_experience_of_their_class():
+def test_validation_images_are_in_the_experience_of_their_class():
     images = ImageData(labelled_images(40, 0), labelled_images(2, 9), (0.5,), (0.25,), "made up", "no hash")
     stream = split_stream(entry(validation=0.25, evaluate="validation", images_per_class=12), images, seed=4)
     for i, (learnt, measured) in enumerate(zip(stream.train, stream.test, strict=True)):
@@ -188,7 +188,7 @@ def test_validation_images_lie_in_the_experience_of_their_class():
         assert not pixels[0] & pixels[1]
 
 
-def test_the_label_map_says_what_each_class_became():
+def test_the_label_map_matches_the_experiences():
     for scenario in ("task-incremental", "class-incremental"):
         stream = split_stream(entry(scenario=scenario), IMAGES, seed=4)
         for i, experience in enumerate(stream.train):
@@ -197,7 +197,7 @@ def test_the_label_map_says_what_each_class_became():
         assert list(stream.label_map) == list(stream.class_order)
 
 
-def test_arrangements_differ_where_streams_do():
+def test_arrangements_differ_if_streams_differ():
     settings = [
         {},
         {"experiences": 1},
@@ -207,14 +207,14 @@ def test_arrangements_differ_where_streams_do():
         {"validation": 0.4},
         {"validation": 0.4, "evaluate": "validation"},
     ]
-    found = [split_stream(entry(**each), IMAGES, seed=0).arrangement for each in settings]
-    assert len(set(found)) == len(settings)
-    assert found == [split_stream(entry(**each), IMAGES, seed=0).arrangement for each in settings]
-    assert split_stream(entry(), IMAGES, seed=1).arrangement != found[0]
+    arrangements = [split_stream(entry(**each), IMAGES, seed=0).arrangement for each in settings]
+    assert len(set(arrangements)) == len(settings)
+    assert arrangements == [split_stream(entry(**each), IMAGES, seed=0).arrangement for each in settings]
+    assert split_stream(entry(), IMAGES, seed=1).arrangement != arrangements[0]
 
 
 @pytest.mark.parametrize("scenario", ["task-incremental", "class-incremental", "domain-incremental"])
-def test_generated_experiences_keep_their_classes_together(scenario):
+def test_generated_experiences_keep_their_groups_of_classes(scenario):
     setting = {"name": "generated", "scenario": scenario, "experiences": 4, "classes_per_experience": 3, "noise": 0}
     study = parse_study({"streams": {**setting, "train_images": 2, "test_images": 1}})
     images = load_images(find_images(study.streams[0]))
@@ -250,7 +250,7 @@ def test_five_datasets_in_their_order(tmp_path):
     assert all(order[i : i + 10] == tuple(range(order[i], order[i] + 10)) for order in orders for i in range(0, 50, 10))
 
 
-def test_labels_may_be_any_whole_numbers():
+def test_labels_may_be_any_integers():
     y = torch.tensor([10**12, 3, 10**12, 3])
     part = ImageTensors(torch.arange(64, dtype=torch.uint8).reshape(4, 1, 4, 4), y)
     own = entry(name="split", source="mine", experiences=2, class_order=[10**12, 3], scenario="class-incremental")
