@@ -228,7 +228,9 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
             if column not in frame:
                 frame[column] = float("nan")
     costs = [*_COSTS[:-1], "strategy_gradient_evaluations", *_SIZES]
-    check_runs(path, runs, [name for name in (*METRICS, *REFERENCED, *CONTINUAL_METRICS) if name in runs], costs)
+    check_runs(
+        path, runs, [name for name in (*METRICS, *REFERENCED, *CONTINUAL_METRICS) if name in runs], costs, imported
+    )
     check_accuracy(folder.path / "accuracy.csv", accuracy, runs)
     missing = len(set(study.labels()) - set(runs["run"])) if study else 0
     problems = ["the numbers are those of results.csv and accuracy.csv, not computed anew from runs"]

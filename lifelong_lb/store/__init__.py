@@ -13,10 +13,13 @@ from lifelong_lb.store.landscape import (
     write_landscape,
     write_model,
 )
-from lifelong_lb.store.run_files import CONFUSION_COLUMNS, CONTINUAL_COLUMNS, DamagedRunError
+from lifelong_lb.store.places import Place
+from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
+from lifelong_lb.store.run_files import DamagedRunError
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
 from lifelong_lb.store.status import FolderStatus, folder_status
-from lifelong_lb.store.study_file import COLUMNS, SCHEMA, Place, StudyFile
+from lifelong_lb.store.study_file import COLUMNS, SCHEMA, StudyFile
+from lifelong_lb.store.values import is_run_id
 
 __all__ = [
     "COLUMNS",
@@ -40,6 +43,7 @@ __all__ = [
     "StudyFile",
     "UnusableCheckpointError",
     "folder_status",
+    "is_run_id",
     "landscape_settings",
     "living_sessions",
     "model_path",

@@ -30,8 +30,11 @@ def read_bytes(path: Path, limit: int = MOST_BYTES) -> bytes:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise ValueError(f"{path.name} is not a regular file")
-        content = file.read(limit + 1) if found.st_size <= limit else b""
-    if max(found.st_size, len(content)) > limit:  # the size may grow in between
+        if found.st_size <= limit:
+            content = file.read(found.st_size + 1)  # a larger argument would allocate as much
+        if found.st_size <= limit and len(content) > found.st_size:  # it grows, or has no size
+            content += file.read(limit + 1 - len(content))
+    if found.st_size > limit or len(content) > limit:
         raise ValueError(f"{path.name} is larger than {limit / 2**20:g} MiB")
     return content
 
