@@ -243,7 +243,9 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
             if column not in frame:
                 frame[column] = float("nan")
     costs = [*_COSTS[:-1], "strategy_gradient_evaluations", *_SIZES]
-    check_runs(path, runs, [name for name in (*METRICS, *REFERENCED, *CONTINUAL_METRICS) if name in runs], costs)
+    check_runs(
+        path, runs, [name for name in (*METRICS, *REFERENCED, *CONTINUAL_METRICS) if name in runs], costs, imported
+    )
     check_accuracy(folder.path / "accuracy.csv", accuracy, runs)
     strange = [run for run in runs["run"] if run not in imported and not is_run_id(run)]
     if strange:
