@@ -228,7 +228,7 @@ def _check_ids(places: tuple[Place, ...]) -> None:
     """Run ids become names of folders, so that they must look like ours."""
     for place in places:
         if not RUN_ID.fullmatch(place.run):
-            raise ValueError(f"a run id must be 12 hexadecimal digits; got {quoted(place.run)}")
+            raise ValueError(f"a run id has 12 hexadecimal digits; got {quoted(place.run)}")
 
 
 def _know_extensions(extensions: Mapping[str, Mapping[str, str]]) -> None:
