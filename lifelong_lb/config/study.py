@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from math import prod
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -228,7 +229,7 @@ def _load_extensions(value: Any, problems: Problems) -> tuple[str, ...]:
         return ()
     found = []
     for index, name in enumerate(names):
-        origin = str(Path(name).resolve()) if name.endswith(".py") else name
+        origin = realpath(name) if name.endswith(".py") else name
         try:
             load_origin(origin)
         except UserError as error:
