@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from math import prod
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
