@@ -7,6 +7,7 @@ code, and when ``validate`` and the others agree.
 
 import contextlib
 import io
+import json
 import os
 import resource
 import shutil
@@ -14,13 +15,14 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from common import arguments, conclude
-from data_cases import ACCEPTED, CANARY, CLASSES, DAMAGE, REFUSED, Case, folders
+from data_cases import ACCEPTED, CANARY, CLASSES, REFUSED, Case, folders
+from data_cases_more import DAMAGE
 
 SECONDS = 60
 MEMORY = 4 * 2**30
@@ -56,7 +58,7 @@ class Ended:
             yield "printed a traceback"
         if any(c not in "\n\t" and not c.isprintable() for c in self.said):
             yield "printed a character that a terminal acts on"
-        if self.code == 2 and not self.said.lstrip().startswith(("error: ", "note: ")):
+        if self.code == 2 and "\nerror: " not in f"\n{self.said}":
             yield "printed no message"
         if len(self.said) > 6000:
             yield f"printed {len(self.said):,} characters"
@@ -89,6 +91,19 @@ def forked(*words: str, folder: Path) -> Ended:
     return Ended(code, output.read_text(encoding="utf-8", errors="backslashreplace"), time.monotonic() - began)
 
 
+def file_of(descriptor: int) -> io.TextIOWrapper:
+    """A text file for a descriptor that stays open.
+
+    Args:
+        descriptor: 1 or 2.
+
+    Returns:
+        The file.
+    """
+    binary = io.FileIO(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(binary), "utf-8", "backslashreplace", write_through=True)
+
+
 def _command(words: tuple[str, ...], folder: Path, output: Path) -> None:
     """Become the command; never returns."""
     code = 70
@@ -99,17 +114,14 @@ def _command(words: tuple[str, ...], folder: Path, output: Path) -> None:
         os.chdir(folder)
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
-        sys.stdout, sys.stderr = (
-            io.TextIOWrapper(open(fd, "wb", closefd=False), encoding="utf-8", errors="backslashreplace", write_through=True)
-            for fd in (1, 2)
-        )  # fmt: skip
+        sys.stdout, sys.stderr = (file_of(fd) for fd in (1, 2))
         sys.argv = ["lifelong-lb", *words]
         from lifelong_lb.cli import main
 
         main()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except BaseException:
+    except BaseException:  # noqa: BLE001  whatever it is, it must be seen
         import traceback
 
         traceback.print_exc()
@@ -132,8 +144,6 @@ def tried(name: str, case: Case, folder: Path, *, right: int, through_run: bool 
     Returns:
         What is wrong; nothing where it held.
     """
-    import json
-
     (folder / "source").mkdir()
     source = case(folder / "source")
     experiences = 2 if right == 0 or COUNTS.get(name.partition(":")[0], len(CLASSES)) % 2 == 0 else 1
@@ -145,7 +155,7 @@ def tried(name: str, case: Case, folder: Path, *, right: int, through_run: bool 
     return _judged({title: forked(*words, folder=folder) for title, words in commands.items()}, right, folder)
 
 
-STUDY_FAULTS = ("must have at least two classes", "labels of", "the test part", "in a file that names them")
+STUDY_FAULTS = ("must have at least two classes", "labels of", "the test part")
 """Sentences about what a stream needs, which ``data prepare`` is not asked about."""
 
 
@@ -194,15 +204,14 @@ def attacks(out: Path, *, runs: int, only: frozenset[str] | None = None) -> dict
     Returns:
         Case to what is wrong.
     """
-    cases: list[tuple[str, Any]] = [
-        *((name, lambda folder, name=name, i=i: tried(
-            name, REFUSED[name], folder, right=2, through_run=bool(runs) and i % runs == 0)) for i, name in enumerate(REFUSED)),
-        *((name, lambda folder, name=name, i=i: tried(
-            name, ACCEPTED[name], folder, right=0, through_run=bool(runs) and i % runs == 0)) for i, name in enumerate(ACCEPTED)),
-        *((f"cache: {name}", lambda folder, name=name: damaged(name, folder)) for name in DAMAGE),
-    ]  # fmt: skip
+    cases: dict[str, Callable[[Path], list[str]]] = {}
+    for right, some in ((2, REFUSED), (0, ACCEPTED)):
+        for i, (name, case) in enumerate(some.items()):
+            through_run = bool(runs) and i % runs == 0
+            cases[name] = partial(tried, name, case, right=right, through_run=through_run)
+    cases |= {f"cache: {name}": partial(damaged, name) for name in DAMAGE}
     found = {}
-    for i, (name, attack) in enumerate(cases):
+    for i, (name, attack) in enumerate(cases.items()):
         if only is not None and name not in only:
             continue
         folder = out / str(i)

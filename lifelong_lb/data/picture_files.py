@@ -24,7 +24,7 @@ from lifelong_lb.data.pictures import (
     without_warnings,
 )
 from lifelong_lb.data.progress import counted
-from lifelong_lb.untrusted import encodable, quoted, read_text
+from lifelong_lb.untrusted import encodable, path_text, quoted, read_text
 
 Labelled = tuple[tuple[Path, int], ...]
 QUICK_PICTURES, QUICK_BYTES = 5_000, 32 * 2**20
@@ -69,7 +69,7 @@ class PictureFiles(Source):
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
         """The folder."""
-        return f"pictures in {encodable(str(self.folder))}"
+        return f"pictures in {path_text(self.folder)}"
 
     def settings(self) -> dict[str, str]:
         """What shapes the images beside the content of the files.
@@ -142,8 +142,8 @@ class PictureFiles(Source):
             kinds = Counter(path.suffix.lower() or "no ending" for path in unused)
             endings = ", ".join(f"{kind} ({number:,})" for kind, number in kinds.most_common(6))
             found.append(
-                f"{encodable(str(self.folder))}: {len(unused):,} files or folders beside the pictures are not used: "
-                f"{endings}; the first is {encodable(str(unused[0]))}; pictures end with {', '.join(sorted(ENDINGS))}"
+                f"{path_text(self.folder)}: {len(unused):,} files or folders beside the pictures are not used: "
+                f"{endings}; the first is {path_text(unused[0])}; pictures end with {', '.join(sorted(ENDINGS))}"
             )
         return found
 
@@ -176,7 +176,7 @@ class PictureFiles(Source):
         first = self.files()[0]
         try:
             with without_warnings():
-                size = self.size or picture_size(first, encodable(str(first)))
+                size = self.size or picture_size(first, path_text(first))
                 return alike(self._part(self.listing.train, size), self._part(self.listing.test, size))
         except OtherSizeError:
             _ = self._common_size  # whose message is about all pictures
@@ -188,14 +188,14 @@ class PictureFiles(Source):
         sizes = Sizes()
         with without_warnings():
             for path in counted(self.files(), f"reading the headers of {self.description}"):
-                name = encodable(str(path))
+                name = path_text(path)
                 sizes.add(picture_size(path, name), name)
         return sizes.only(self.size) if self.fit is None else (self.fit, self.fit)
 
     def _part(self, pictures: Labelled, size: Size) -> Arrays:
         stack = PictureStack(len(pictures), size, self.channels, self.fit)
         for path, _ in counted(pictures, f"decoding {self.description}"):
-            stack.add(path, encodable(str(path)))
+            stack.add(path, path_text(path))
         return Arrays(stack.images(), np.array([label for _, label in pictures]), self.listing.class_names)
 
 
@@ -345,7 +345,7 @@ def _in_classes(folder: Path, place: dict[str, int], unused: list[Path]) -> Labe
         pictures, others = pictures_below(own)
         unused += others
         if not pictures:
-            raise UserError(f"{encodable(str(own))}: no pictures ({', '.join(sorted(ENDINGS))}) of this class")
+            raise UserError(f"{path_text(own)}: no pictures ({', '.join(sorted(ENDINGS))}) of this class")
         found += [(path, label) for path in pictures]
     return tuple(found)
 

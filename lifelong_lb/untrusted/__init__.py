@@ -2,7 +2,7 @@
 
 from lifelong_lb.untrusted.files import MOST_BYTES, open_regular, read_bytes, read_text
 from lifelong_lb.untrusted.json_text import DEEPEST, parse_json
-from lifelong_lb.untrusted.text import encodable, printable, quoted, shortened
+from lifelong_lb.untrusted.text import encodable, path_text, printable, quoted, shortened
 
 __all__ = [
     "DEEPEST",
@@ -10,6 +10,7 @@ __all__ = [
     "encodable",
     "open_regular",
     "parse_json",
+    "path_text",
     "printable",
     "quoted",
     "read_bytes",

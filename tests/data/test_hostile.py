@@ -13,6 +13,7 @@ IN_PROCESSES = (
     "pictures: a link to a device",
     "pictures: EPS called .png",
     "pictures: escapes in names",
+    "pictures: escapes in the name of a damaged one",
     "npz: a bomb of 300 MB",
     "npz: pickled images",
     "npz: a nested header",
@@ -32,6 +33,7 @@ def hostile():
     sys.path.insert(0, str(RELIABILITY))
     try:
         import data_cases
+        import data_cases_more  # noqa: F401  adds to them
         import hostile_data
 
         yield hostile_data, data_cases

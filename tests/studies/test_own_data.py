@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from images import encoded, pictures, write_folders
 from tiny import command, write_study
 
@@ -226,7 +227,7 @@ def test_a_source_lies_beside_the_study_file_that_names_it(tmp_path):
     first = write_study(tmp_path / "studies" / "first.yaml", **SMALL, streams=[split()])
     second = tmp_path / "second.yaml"
     second.write_text("extends: studies/first.yaml\nseeds: [0]\n")
-    studies = [read_study(first), read_study(second), parse_study({**SMALL, "streams": split()})]
+    studies = [read_study(first), read_study(second), parse_study(yaml.safe_load(first.read_text()))]
     assert len({expand(study)[0].config.run_id for study in studies}) == 1
     assert [study.streams[0].beside for study in studies] == [tmp_path / "studies", tmp_path / "studies", None]
     for study in studies[:2]:
@@ -295,9 +296,7 @@ def test_the_limit_of_test_images_is_checked_and_names_other_runs():
         with pytest.raises(UserError, match=r"evaluation\.test_images_per_class"):
             parse_study(limited(test_images_per_class=wrong))
     held = {"name": "split-digits", "validation": 0.1, "evaluate": "validation"}
-    with pytest.raises(
-        UserError, match="is about the test part, which split-digits with evaluate: validation does not"
-    ):
+    with pytest.raises(UserError, match="is about the test part, which split-digits with evaluate: valid"):
         parse_study({**limited(test_images_per_class=7), "streams": held})
 
 
@@ -308,6 +307,6 @@ def test_a_landscape_is_measured_on_the_same_test_images(tmp_path):
     first = load_landscape(tmp_path / "out")
     measure_landscape(tmp_path / "out", {**landscape, "images": 60})
     again = load_landscape(tmp_path / "out")
-    noise = [frame[frame["measure"].str.startswith("noise")]["value"].tolist() for frame in (first, again)]
+    noise = [frame[frame["measure"].str.contains("noise")]["value"].tolist() for frame in (first, again)]
     assert noise[0] == noise[1]
     assert len(noise[0]) > 0

@@ -1,0 +1,71 @@
+"""Progress of preparing images is shown on stderr, where it takes time."""
+
+import pytest
+from images import write_cifar_parquet, write_folders
+
+from lifelong_lb.cli.preparing import showing_progress
+from lifelong_lb.data import own_source, prepared
+from lifelong_lb.data.progress import note, report, reporting
+
+
+class Seen:
+    def __init__(self):
+        self.steps, self.notes = [], []
+
+    def progress(self, what, done, total):
+        self.steps.append((what, done, total))
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.mark.parametrize("write", [write_folders, write_cifar_parquet])
+def test_every_image_is_reported_and_the_end(tmp_path, write):
+    write(tmp_path / "mine")
+    seen = Seen()
+    with reporting(seen):
+        found = prepared(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
+    total = len(found.train.y) + len(found.test.y)
+    decoding = [step for step in seen.steps if step[0].startswith("decoding ")]
+    assert len({(done, of) for _, done, of in decoding if done < of}) > total / 2
+    assert any(done == of for _, done, of in decoding)
+    report("outside", 0, 1)
+    note("outside")
+    assert "outside" not in [step[0] for step in seen.steps]
+
+
+def test_what_is_quick_is_not_shown(tmp_path, capsys):
+    write_folders(tmp_path / "mine")
+    with showing_progress():
+        prepared(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_takes_time_is_shown_on_stderr_in_lines(capsys, monkeypatch):
+    now = iter(range(1000))
+    monkeypatch.setattr("lifelong_lb.cli.preparing.time.monotonic", lambda: next(now))
+    with showing_progress():
+        for done in range(25):
+            report("decoding it", done, 25)
+        report("decoding it", 25, 25)
+        note("one thing")
+        note("one thing")
+    printed, said = capsys.readouterr()
+    assert printed == ""
+    lines = said.splitlines()
+    assert lines[0].startswith("decoding it: ")
+    assert 2 <= len(lines) - 1 <= 6
+    assert lines[-1] == "note: one thing"
+
+
+def test_a_terminal_has_a_bar_that_is_taken_away(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    now = iter(range(1000))
+    monkeypatch.setattr("lifelong_lb.cli.preparing.time.monotonic", lambda: next(now))
+    with showing_progress():
+        for done in range(5):
+            report("decoding [it]", done, 5)
+    printed, said = capsys.readouterr()
+    assert printed == ""
+    assert "decoding [it]" in said
