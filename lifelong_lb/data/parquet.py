@@ -15,7 +15,6 @@ from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Checked, Source, alike
 from lifelong_lb.data.pictures import (
     DECODING,
-    OtherSizeError,
     PictureStack,
     Size,
     Sizes,
@@ -149,15 +148,14 @@ class ParquetSource(Source):
 
         Raises:
             UserError: naming the file that is missing or damaged, or whose images are not of the size expected.
-            OtherSizeError: a kind of it, when they are not of one size.
         """
         labels = self.part_labels()
         try:
             with without_warnings():
                 size = self.size or picture_size(*next(self._images("train", "")))
                 train, test = (self._part(part, own, size) for part, own in zip(PREFIXES, labels, strict=True))
-        except OtherSizeError:
-            _ = self._common_size  # whose message is about all images
+        except UserError:
+            _ = self._common_size  # whose message is about all images, as check has it
             raise
         return alike(train, test)
 

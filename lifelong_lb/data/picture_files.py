@@ -16,7 +16,6 @@ from lifelong_lb.data.folders import entries, folders, is_picture, pictures_belo
 from lifelong_lb.data.pictures import (
     DECODING,
     ENDINGS,
-    OtherSizeError,
     PictureStack,
     Size,
     Sizes,
@@ -139,7 +138,7 @@ class PictureFiles(Source):
         """
         found = list(self.listing.notes)
         if unused := self.listing.unused:
-            kinds = Counter(path.suffix.lower() or "no ending" for path in unused)
+            kinds = Counter(path_text(path.suffix.lower()) or "no ending" for path in unused)
             endings = ", ".join(f"{kind} ({number:,})" for kind, number in kinds.most_common(6))
             found.append(
                 f"{path_text(self.folder)}: {len(unused):,} files or folders beside the pictures are not used: "
@@ -171,15 +170,14 @@ class PictureFiles(Source):
 
         Raises:
             UserError: naming the file that is missing or damaged, or of another size.
-            OtherSizeError: a kind of it, when they are not of one size.
         """
         first = self.files()[0]
         try:
             with without_warnings():
                 size = self.size or picture_size(first, path_text(first))
                 return alike(self._part(self.listing.train, size), self._part(self.listing.test, size))
-        except OtherSizeError:
-            _ = self._common_size  # whose message is about all pictures
+        except UserError:
+            _ = self._common_size  # whose message is about all pictures, as check has it
             raise
 
     @cached_property
