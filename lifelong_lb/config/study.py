@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from math import prod
-from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
