@@ -187,7 +187,7 @@ def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> 
         return
     parts["train"] = resolved(parts["train"], parts["rules"], parts["optimizers"], problems)
     _check_streams(parts, problems)
-    _check_labels(parts, problems)
+    _check_labels(parts, merged, problems)
     asked = whole(parts) if merged or problems.found else checked_combinations(parts, problems)
     if not merged:
         _check_online(parts, asked, problems)
@@ -295,12 +295,22 @@ def _seeds(value: Any, problems: Problems) -> tuple[int, ...]:
     return ()
 
 
-def _check_labels(parts: dict[str, Any], problems: Problems) -> None:
+FORMULAS = ("=", "+", "-", "@")
+"""Beginnings of texts that spreadsheets, which open the result tables, take for formulas."""
+
+
+def _check_labels(parts: dict[str, Any], merged: bool, problems: Problems) -> None:
+    """See that labels tell entries apart, and that tables can hold them; stored ones are taken as they are."""
     for axis in AXES:
         try:
-            axis_labels(parts[axis], axis)
+            labels = axis_labels(parts[axis], axis)
         except UserError as error:
             problems.add(axis, str(error).removeprefix(f"{axis}: "))
+            continue
+        for index, label in enumerate(labels):
+            if label.startswith(FORMULAS) and not merged:
+                said = f"must not begin with {label[0]}, as a formula of a spreadsheet does; got {quoted(label)}"
+                problems.add(f"{axis}[{index}].label", said)
 
 
 def _check_optimizers(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> None:
