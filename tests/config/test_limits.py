@@ -163,6 +163,14 @@ def test_what_lies_beyond_the_limits_is_refused(raw, message):
     assert len(str(told.value)) < 2000
 
 
+@pytest.mark.parametrize("label", ["=1+1", "+x", "-x", "@x"])
+def test_labels_are_no_formulas(label):
+    raw = {"streams": "split-digits", "rules": ["none", {"name": "sam", "label": label}]}
+    with pytest.raises(UserError, match=rf"rules\[1\].label: must not begin with \{label[0]}, as a formula"):
+        parse_study(raw)
+    assert parse_study(raw, merged=True).rules[1].label == label  # stored before there was this rule
+
+
 def test_exclusions_bring_a_study_within_the_limit():
     raw = {"streams": "split-digits", "rules": ["none", "sam"], "seeds": 600_000, "exclude": {"rules": "sam"}}
     study = parse_study(raw)
