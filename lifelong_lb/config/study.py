@@ -313,20 +313,17 @@ def _seeds(value: Any, problems: Problems) -> tuple[int, ...]:
 
 
 def _check_labels(parts: dict[str, Any], problems: Problems, *, merged: bool) -> None:
+    """See that labels tell entries apart, and that tables can hold them; stored ones are taken as they are."""
     for axis in AXES:
-        for index, entry in enumerate(() if merged else parts[axis]):
-            if begins_like_a_formula(entry.label or ""):
-                what = "must not begin with = + - or @, since spreadsheets take that for a formula"
-                problems.add(f"{axis}[{index}].label", f"{what}; got {quoted(entry.label)}")
         try:
             labels = axis_labels(parts[axis], axis)
         except UserError as error:
             problems.add(axis, str(error).removeprefix(f"{axis}: "))
             continue
-        for index, label in enumerate(labels):
-            if label.startswith(FORMULAS) and not merged:
-                said = f"must not begin with {label[0]}, as a formula of a spreadsheet does; got {quoted(label)}"
-                problems.add(f"{axis}[{index}].label", said)
+        for index, label in enumerate(() if merged else labels):
+            if begins_like_a_formula(label):
+                what = "must not begin with = + - or @, since spreadsheets take that for a formula"
+                problems.add(f"{axis}[{index}].label", f"{what}; got {quoted(label)}")
 
 
 def _check_optimizers(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> None:
