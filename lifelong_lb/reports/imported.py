@@ -24,7 +24,7 @@ MARK = " [imported]"
 """What is added to the rule of an imported run."""
 MOST_EXPERIENCES = 1000
 """Most experiences of a stream: a matrix of so many takes 8 MB."""
-MOST_RUNS = 100_000
+MOST_RUNS = 10_000
 """Most runs of a file."""
 MOST_OF_A_LABEL = 200
 """Most characters of a label or run id."""
@@ -164,8 +164,9 @@ def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def _lengths(accuracy: pd.DataFrame) -> dict[str, tuple[str, int]]:
     """A run of each stream, and its number of experiences."""
     found: dict[str, tuple[str, int]] = {}
-    for (stream, run), rows in accuracy.groupby(["stream", "run"], sort=False):
-        found.setdefault(str(stream), (str(run), 1 + int(rows[["trained", "evaluated"]].to_numpy().max())))
+    last = accuracy.assign(last=accuracy[["trained", "evaluated"]].max(axis=1))
+    for (stream, run), index in last.groupby(["stream", "run"], sort=False)["last"].max().items():
+        found.setdefault(str(stream), (str(run), 1 + int(index)))
     return found
 
 

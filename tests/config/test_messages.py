@@ -55,10 +55,10 @@ STREAM = {"streams": "split-digits"}
     ],
 )
 def test_a_study_is_refused_in_few_words(study):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(UserError) as told:
         parse_study(study)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     lines = str(told.value).splitlines()
     assert max(map(len, lines)) < 1500
     assert len(lines) < 110
