@@ -51,7 +51,7 @@ def _read(path: Path, chain: tuple[Path, ...], known: dict[Path, LocatedMapping]
     try:
         own = read_yaml(path)
     except UserError as error:
-        way = f" ({EXTENDS}: {' -> '.join(map(str, chain))})" if len(chain) > 1 else ""
+        way = f" ({EXTENDS}: {_way(chain)})" if len(chain) > 1 else ""
         raise UserError(f"{error}{way}") from None
     _place_imports(own, path.parent)
     _place_sources(own, path.parent)
