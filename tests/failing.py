@@ -1,9 +1,12 @@
-"""Optimizers whose runs end in unusual ways."""
+"""Runs that end in unusual ways."""
 
+import errno
 import os
 import sys
 
 import torch
+
+from lifelong_lb.studies import processes
 
 
 class UnspeakableError(Exception):
@@ -14,20 +17,35 @@ class UnspeakableError(Exception):
 
 
 class FailingSGD(torch.optim.SGD):
-    """Does what ``how`` says in its first step."""
+    """Does what ``how`` says in its sixth step; a trial before the run takes fewer."""
 
     def __init__(self, params, lr, how):
         super().__init__(params, lr=lr)
         self.param_groups[0]["how"] = how
+        self.taken = 0
 
     def step(self, closure=None):
-        how = self.param_groups[0]["how"]
-        if how == "surrogate":
-            raise RuntimeError("caf\udce9")
-        if how == "unspeakable":
-            raise UnspeakableError
-        if how == "exit":
+        self.taken += 1
+        if self.taken > 5:
+            how = self.param_groups[0]["how"]
+            if how == "surrogate":
+                raise RuntimeError("caf\udce9")
+            if how == "unspeakable":
+                raise UnspeakableError
             sys.exit("no licence")
-        if how == "no parent":
-            os.kill(os.getpid(), 9)
         return super().step(closure)
+
+
+_TARGET = processes._target
+
+
+def unwritable(job, errors):
+    """What a run's process does on a full disk, in place of ``processes._target``."""
+    from lifelong_lb.studies import worker
+
+    def full(job):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/result.json")
+
+    if job is not None:
+        worker.work_in_process_of_its_own = full
+    _TARGET(job, errors)

@@ -21,7 +21,8 @@ _COSTS = {
     "samples_seen": "images of the training minibatches, once each however many passes are taken",
     "forward_passes": "passes over minibatches while training, with or without a gradient, of the whole run",
     "parameters": "numbers that the model is made of at the end",
-    "peak_memory": "most bytes in use: of the run's process with its libraries, or on CUDA by torch",
+    "peak_memory": "most bytes in use at a time beside what the run's process had before it, libraries and images in "
+    "shared files not counted; on CUDA those that torch had allocated",
 }
 _P = {
     "sign-flip": "two-sided sign-flip test: share of the 2^n choices of signs (for more than 20 seeds, of 32,768 "

@@ -25,7 +25,7 @@ class RunRecord:
         samples_seen: images of training minibatches, in total; None for a run of a version that did not count them.
         forward_passes: passes over minibatches while training, with or without a gradient; None likewise.
         parameters: numbers that the model is made of in the end; None likewise.
-        peak_memory: most bytes in use at a time, see :func:`lifelong_lb.strategies.peak_memory`; None where not known.
+        peak_memory: most bytes in use at a time, see :class:`lifelong_lb.strategies.MemoryMeter`; None where not known.
         message: one line about what went wrong; empty when nothing did. Of a run that is done: why it was not saved
             while it ran, where that was tried.
         traceback: the traceback of what went wrong; empty when there is none.

@@ -34,7 +34,7 @@ class Progress:
         logged: what loggers were told, or would have been: an experience and its numbers, see
             :func:`~lifelong_lb.studies.loggers.values.values_of`.
         earlier_peaks: of each process that the run was continued from, the most memory in use at a time, see
-            :func:`~lifelong_lb.strategies.peak_memory`.
+            :class:`~lifelong_lb.strategies.MemoryMeter`.
     """
 
     experiences: int = 0

@@ -123,8 +123,9 @@ def _start_server() -> None:
     """Start the fork server if none is running, out of reach of Ctrl-C, which would interrupt its imports."""
     if not _can_fork():
         return
-    from multiprocessing import forkserver, util
+    from multiprocessing import forkserver, resource_tracker, util
 
+    resource_tracker.ensure_running()  # first: it unblocks the signal when it has started
     forkserver.set_forkserver_preload(["lifelong_lb.studies.preload"])
     with patch.object(tempfile, "tempdir", _place_for_sockets()):
         util.get_temp_dir()
@@ -142,12 +143,13 @@ def _place_for_sockets() -> str:
 
 
 def _how_the_server_ended() -> str:
-    pid = _server()
-    if pid is not None and hasattr(os, "waitid"):
+    pid, until = _server(), time.monotonic() + SECONDS_TO_BE_SEEN
+    while pid is not None and hasattr(os, "waitid") and time.monotonic() < until:
         with suppress(ChildProcessError):
             ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
             if ended is not None:
                 return _ended(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
+        time.sleep(0.05)
     return "ended"
 
 

@@ -87,5 +87,5 @@ def test_what_a_run_records(tmp_path):
     assert runs["peak_memory"].isna().all()  # the tests' own process has done other things
     lifelong_lb.run_study({**study, "rules": "none"}, tmp_path / "own", workers=1)
     (memory,) = collect(ResultFolder(tmp_path / "own")).runs["peak_memory"]
-    assert 5e7 < memory < 2e10
+    assert 1e5 < memory < 1e9
     assert np.isfinite(memory)

@@ -184,10 +184,9 @@ def test_overhead_is_measured_with_a_real_run():
 
 
 def test_evaluated_images_by_hand():
+    two = {"name": "split-digits", "experiences": 2}
     once, seen, every, everything = (
-        expand(settings(streams={"name": "split-digits", "experiences": 2}, train={"batch_size": 2}, **changes))[
-            0
-        ].config
+        expand(settings(streams=two, train={"batch_size": 2}, **changes))[0].config
         for changes in (
             {"strategies": "joint"},
             {},

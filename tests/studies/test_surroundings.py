@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from failing import FailingSGD
+from failing import FailingSGD, unwritable
 from tiny import TINY, command, write_study
 
 from lifelong_lb import run_study, temporary
@@ -73,7 +73,7 @@ def test_a_study_without_a_home_folder(tmp_path):
     environment = {**{k: v for k, v in os.environ.items() if k != "MPLCONFIGDIR"}, "HOME": "/dev/null"}
     done = command("run", study, "--out", tmp_path / "out", "--workers", 1, env=environment)
     assert done.returncode == 0, done.stderr
-    assert "atplotlib" not in done.stderr
+    assert "cache directory" not in done.stderr  # Matplotlib's
     assert "Traceback" not in done.stderr
 
 
@@ -117,7 +117,8 @@ def failed(how, out, **options):
     optimizer = {"name": "external", "target": target, "settings": {"lr": 0.1, "how": how}}
     run_study({**SMALL, "optimizers": optimizer}, out, workers=1, **options)
     (path,) = runs_of(out)
-    return ResultFolder(out).read_run(path.name), (path / "log.txt").read_text("utf-8")
+    log = path / "log.txt"
+    return ResultFolder(out).read_run(path.name), log.read_text("utf-8") if log.exists() else ""
 
 
 @pytest.mark.parametrize("executor", ["local", "in-process"])
@@ -148,22 +149,7 @@ def test_a_run_that_cannot_be_written_says_why(tmp_path, monkeypatch):
     (path,) = runs_of(tmp_path / "out")
     record = ResultFolder(tmp_path / "out").read_run(path.name)
     assert record.message == "the run's process ended: OSError: [Errno 28] No space left on device: '/full/result.json'"
-    assert "unwritable" in record.traceback
-
-
-_TARGET = processes._target
-
-
-def unwritable(job, errors):
-    """The target of a run's process on a full disk."""
-    from lifelong_lb.studies import worker
-
-    def full(job):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/result.json")
-
-    if job is not None:
-        worker.work_in_process_of_its_own = full
-    _TARGET(job, errors)
+    assert "failing.py" in record.traceback
 
 
 def test_any_text_can_be_written(tmp_path):
@@ -199,7 +185,7 @@ def test_a_command_on_a_full_disk_names_the_path(finished, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert stop.value.code == 1
-    message = f"error: {finished.out}/accuracy.csv: No space left on device; finished runs are kept\n"
+    message = f"error: {finished.out}/results.csv: No space left on device; finished runs are kept\n"
     assert capsys.readouterr().err == message
 
 
@@ -254,7 +240,7 @@ def begun(tmp_path, **changes):
 
 
 def wait_for(condition):
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -266,7 +252,7 @@ def test_an_interrupt_while_workers_start_says_two_lines(tmp_path):
         assert launcher.stderr.readline() == "1 run\n"
         time.sleep(1.5)  # the server imports what runs need for seconds
         os.killpg(launcher.pid, signal.SIGINT)
-        _, errors = launcher.communicate(timeout=60)
+        _, errors = launcher.communicate(timeout=240)
     assert launcher.returncode == 130
     assert [line for line in errors.splitlines() if line] == [
         "stopping the runs under way; once more stops at once",
