@@ -2,7 +2,7 @@
 
 from lifelong_lb.untrusted.files import MOST_BYTES, open_regular, read_bytes, read_text
 from lifelong_lb.untrusted.json_text import DEEPEST, parse_json
-from lifelong_lb.untrusted.text import encodable, path_text, printable, quoted, shortened
+from lifelong_lb.untrusted.text import encodable, path_text, printable, quoted, reason_text, shortened
 
 __all__ = [
     "DEEPEST",
@@ -15,5 +15,6 @@ __all__ = [
     "quoted",
     "read_bytes",
     "read_text",
+    "reason_text",
     "shortened",
 ]
