@@ -218,6 +218,8 @@ Y = np.repeat(np.arange(4), 5)
 X = np.zeros((20, 8, 8))
 REFUSED |= {
     "npz: other keys": npz(x_train=None),
+    "npz: escapes in a key": npz(x_train=None, **{"\x1b[2J\n": Y}),
+    "npz: escapes in a header": zipped({"x_train.npy": header("(\x1b[2J,)")}),
     "npz: fewer labels than images": npz(y_train=Y[:15]),
     "npz: no images": npz(x_train=np.zeros((0, 8, 8), np.uint8), y_train=Y[:0]),
     "npz: one class": npz(y_train=Y * 0, y_test=Y[::2] * 0),

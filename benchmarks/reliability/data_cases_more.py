@@ -62,6 +62,7 @@ def names(value: Any) -> bytes:
 
 PICTURES = [encoded(picture(i)) for i in range(8)]
 REFUSED |= {
+    "parquet: escapes in a column": lambda root: _called(root, "\x1b[2J"),
     "parquet: truncated": harmed(lambda content: content[:-300]),
     "parquet: empty": harmed(lambda content: b""),
     "parquet: zeros in the middle": harmed(lambda content: content[:4] + bytes(1200) + content[1204:]),
@@ -100,6 +101,11 @@ ACCEPTED |= {
 def _instead(root: Path, make: Callable[[Path], Any]) -> Path:
     (parquet()(root) / "train-0.parquet").unlink()
     make(root / "train-0.parquet")
+    return root
+
+
+def _called(root: Path, name: str) -> Path:
+    pq.write_table(pa.table({name: [1]}), parquet()(root) / "train-0.parquet")
     return root
 
 
@@ -193,6 +199,7 @@ REFUSED |= {
     "CIFAR: code within": cifar(data=Hostile()),
     "CIFAR: code in protocol 0": cifar(Hostile(), protocol=0),
     "CIFAR: code in protocol 4": cifar(Hostile(), protocol=4),
+    "CIFAR: escapes in a name": cifar(raw=b"c\x1b[2J\n\x07\n."),
     "CIFAR: os.system": cifar(raw=b"cos\nsystem\n(S'true'\ntR."),
     "CIFAR: an instance": cifar(raw=b"(S'true'\nios\nsystem\n."),
     "CIFAR: a dotted name of numpy": cifar(raw=b"\x80\x04\x8c\x05numpy\x8c\x0eload.__globals__\x93."),

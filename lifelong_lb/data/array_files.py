@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Checked, Source, alike, require_memory
-from lifelong_lb.untrusted import encodable, open_regular, path_text, quoted, shortened
+from lifelong_lb.untrusted import encodable, open_regular, path_text, quoted, reason_text
 
 T = TypeVar("T")
 QUICK_BYTES = 2**30
@@ -197,7 +197,7 @@ class ArrayFiles(Source):
     def _name(self, array: str, there: Sequence[str]) -> str:
         found = next((name for name in NAMES[array] if name in there), None)
         if found is None:
-            known = shortened(", ".join(there), 300) or "none"
+            known = reason_text(", ".join(there)) if there else "none"
             raise UserError(
                 f"{path_text(self.folder)}: needs an array {' or '.join(NAMES[array])}; its arrays are {known}"
             )
@@ -308,7 +308,7 @@ def _loaded(path: Path, take: Callable[[Any], T] | None, header: Callable[[IO[by
     except MemoryError:
         raise UserError(f"{path_text(path)}: its arrays take more than the memory there is") from None
     except _BROKEN as error:
-        reason = shortened(str(error), 200)
+        reason = reason_text(error)
         raise UserError(f"{path_text(path)}: damaged, or not made of plain arrays ({reason})") from None
 
 

@@ -11,7 +11,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.data.array_pickles import unpickled
 from lifelong_lb.data.arrays import Arrays, Source
 from lifelong_lb.data.progress import counted
-from lifelong_lb.untrusted import encodable, quoted, read_bytes, shortened
+from lifelong_lb.untrusted import encodable, quoted, read_bytes, reason_text
 
 PIXELS = 3 * 32 * 32
 MOST_BYTES = 2**30
@@ -128,7 +128,7 @@ class CifarPythonSource(Source):
         except FileNotFoundError:
             raise UserError(f"{path}: missing") from None
         except (OSError, ValueError) as error:
-            raise UserError(f"{path}: damaged ({shortened(str(error), 200)})") from None
+            raise UserError(f"{path}: damaged ({reason_text(error)})") from None
         if not isinstance(content, dict):
             raise UserError(f"{path}: not a {self.layout.title} file")
         return {key if isinstance(key, bytes) else encodable(str(key)).encode(): item for key, item in content.items()}

@@ -22,7 +22,7 @@ from lifelong_lb.data.pictures import (
     without_warnings,
 )
 from lifelong_lb.data.progress import report
-from lifelong_lb.untrusted import open_regular, parse_json, path_text, quoted, shortened
+from lifelong_lb.untrusted import open_regular, parse_json, path_text, quoted, reason_text
 
 T = TypeVar("T")
 SHARD = re.compile(r"-(\d+)-of-(\d+)\.parquet$")
@@ -229,7 +229,7 @@ class ParquetSource(Source):
         names = file.schema_arrow.names
         image, label = _first(path, names, self.image_columns), _first(path, names, self.label_columns)
         if _bytes_of(file.schema_arrow.field(image).type) is None:
-            kind = shortened(str(file.schema_arrow.field(image).type))
+            kind = reason_text(file.schema_arrow.field(image).type, 80)
             raise UserError(f"{path}: the column {image} must hold encoded images; it is of the type {kind}")
         return image, label
 
@@ -277,7 +277,7 @@ def _guarded(path: Path, read: Callable[[], T]) -> T:
     try:
         return read()
     except (pyarrow.ArrowException, OSError, LookupError, RecursionError, TypeError, ValueError) as error:
-        reason = shortened(" ".join(str(error).split()), 300)
+        reason = reason_text(error)
         raise UserError(f"{path_text(path)}: not a whole Parquet file ({reason})") from None
     except MemoryError:
         raise UserError(f"{path_text(path)}: its content takes more than the memory there is") from None
@@ -287,7 +287,7 @@ def _first(path: Path, names: Sequence[str], wanted: Sequence[str]) -> str:
     for name in wanted:
         if name in names:
             return name
-    there = shortened(", ".join(names[:40]), 300)
+    there = reason_text(", ".join(names[:40]))
     raise UserError(f"{path}: needs a column named {' or '.join(wanted)}; its columns are {there}")
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import require_memory
-from lifelong_lb.untrusted import open_regular, shortened
+from lifelong_lb.untrusted import open_regular, reason_text
 
 Size = tuple[int, int]
 """Height and width."""
@@ -210,7 +210,7 @@ def _opened(file: Path | bytes, name: str) -> Iterator[Any]:
             "file could then fill the memory: scale it down first"
         ) from None
     except Exception as error:  # noqa: BLE001  Pillow's decoders raise all kinds of errors for a damaged file
-        raise UserError(f"{name} cannot be decoded ({shortened(str(error) or type(error).__name__, 200)})") from None
+        raise UserError(f"{name} cannot be decoded ({reason_text(error)})") from None
 
 
 def _orientation(image: Any) -> int:

@@ -59,10 +59,10 @@ def select(entry: StreamEntry, train: Labels, test: Labels, seed: int) -> Select
 
 
 def fewer_test_images(test: Labels, number: int) -> Indices:
-    """Choose images of the test part: the first of a random order of each class, drawn once and for all.
+    """Choose images of the test part: the first of a random order of each class.
 
-    No seed of a study plays a part, so that all runs are measured on the same images; a larger number adds some to
-    those of a smaller one.
+    The order does not depend on the seed of a run, so that all runs are measured on the same images. A larger number
+    adds images to those of a smaller one.
 
     Args:
         test: ``(M,)``, labels of the test part, 0 or more.

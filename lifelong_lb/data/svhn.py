@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Source
 from lifelong_lb.data.mnist_idx import DIGITS
-from lifelong_lb.untrusted import open_regular, shortened
+from lifelong_lb.untrusted import open_regular, reason_text
 
 FILES = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
 
@@ -111,7 +111,7 @@ class SvhnSource(Source):
         except FileNotFoundError:
             raise UserError(f"{path}: missing") from None
         except Exception as error:  # noqa: BLE001  the reader raises whatever it trips over in a damaged file
-            raise UserError(f"{path}: damaged ({shortened(str(error), 200)})") from None
+            raise UserError(f"{path}: damaged ({reason_text(error)})") from None
         lacking = [name for name in names if not isinstance(content.get(name), np.ndarray)]
         if lacking:
             raise UserError(f"{path}: holds no array {lacking[0]}")

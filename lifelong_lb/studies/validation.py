@@ -25,7 +25,7 @@ from lifelong_lb.studies.limits import cores
 from lifelong_lb.studies.targets import about_targets, check_targets
 from lifelong_lb.studies.telemetry import switch_off_telemetry
 from lifelong_lb.studies.trial_forecast import about_trials
-from lifelong_lb.untrusted import shortened
+from lifelong_lb.untrusted import reason_text, shortened
 
 MOST_TOLD = 20
 """Most rules, and most groups of pairs, that have a line of their own."""
@@ -192,10 +192,10 @@ def _built(stream: StreamEntry, roots: Sequence[Path], seed: int) -> tuple[Seque
         from lifelong_lb.streams import build_stream
     try:
         built = build_stream(stream, load_images(find_images(stream, roots)), seed)
-    except Exception as error:
-        if isinstance(error, UserError):
-            raise
-        return None, f"its function raised {type(error).__name__}: {error}"
+    except UserError:
+        raise
+    except Exception as error:  # noqa: BLE001  a user's function may raise anything
+        return None, f"its function raised {type(error).__name__}: {reason_text(error)}"
     return [np.array(list(experience.dataset.targets), dtype=np.int64) for experience in built.train], ""
 
 

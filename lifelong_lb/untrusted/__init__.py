@@ -10,6 +10,7 @@ from lifelong_lb.untrusted.text import (
     path_text,
     printable,
     quoted,
+    reason_text,
     shortened,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "quoted",
     "read_bytes",
     "read_text",
+    "reason_text",
     "shortened",
 ]

@@ -102,6 +102,24 @@ def path_text(path: "PathLike[str] | str") -> str:
     return printable(str(path), lines=False)
 
 
+def reason_text(reason: object, limit: int = 300) -> str:
+    r"""What a library says of a file, which may repeat the file's content, for a message.
+
+    Args:
+        reason: an error or a text.
+        limit: most characters of the result.
+
+    Returns:
+        One line.
+
+    Example:
+        >>> reason_text(ValueError("bad header:\n\x1b[2J"))
+        'bad header: \\x1b[2J'
+    """
+    text = str(reason)[: 4 * limit] or type(reason).__name__
+    return shortened(printable(" ".join(text.split()), lines=False), limit)
+
+
 def quoted(value: Any, limit: int = QUOTED_CHARACTERS) -> str:
     """Quote a value in a message: its ``repr``, cut to a limited length.
 
