@@ -455,6 +455,7 @@ def test_listing_says_where_a_strategy_works_and_what_the_passes_mean_there():
     text = listing("strategies")
     assert "class-, domain-incremental; heads single, growing\n" in text  # gss
     assert "further passes: the images retrieved at w are replayed in every pass" in text
+    assert text.count("a chunk of one, is taken into memory before it is trained on") == 2  # er-ace and er-aml
     assert "ar1                  not offered: it trains a MobileNet" in text
 
 
