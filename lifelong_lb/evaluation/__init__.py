@@ -21,7 +21,6 @@ from lifelong_lb.evaluation.comparisons import (
     compare,
     comparisons_verdict,
     holm,
-    seeds_needed,
 )
 from lifelong_lb.evaluation.continual import (
     anytime_average_accuracy,
@@ -60,7 +59,7 @@ from lifelong_lb.evaluation.metrics import (
 from lifelong_lb.evaluation.paired_tests import TESTS, PairedTest, sign_flip_p, signed_rank_p
 from lifelong_lb.evaluation.pareto import pareto_front
 from lifelong_lb.evaluation.ranks import Ranking, cliques, critical_difference, rank
-from lifelong_lb.evaluation.statistics import Spread, seeds_verdict, smallest_p, spread
+from lifelong_lb.evaluation.statistics import Spread, seeds_needed, seeds_verdict, smallest_p, spread
 
 __all__ = [
     "AccuracyMatrix",

@@ -266,7 +266,7 @@ def own_metrics() -> list[str]:
     return list(dict.fromkeys([*ADDED_METRICS, *STORED_METRICS]))
 
 
-def lacks(metric: Metric, values: NDArray[np.float64]) -> str:
+def unmet_requirement(metric: Metric, values: NDArray[np.float64]) -> str:
     """What an accuracy matrix lacks that a metric needs.
 
     Args:
@@ -310,10 +310,10 @@ def explain(name: str, R: Matrix) -> str:
     values, metric = as_matrix(R), known[name]
     if isinstance(metric, AddedMetric):
         return metric.outcome(values).reason
-    lacking = lacks(metric, values)
-    if lacking or not np.isnan(metric.function(values)):
-        return lacking
-    bare = [j for j in range(len(values) - 1) if np.isnan(values[:-1, j]).all()]
-    if bare:
-        return f"{metric.title} needs an accuracy on experience {bare[0]} before the end; none was evaluated"
+    missing = unmet_requirement(metric, values)
+    if missing or not np.isnan(metric.function(values)):
+        return missing
+    unevaluated = [j for j in range(len(values) - 1) if np.isnan(values[:-1, j]).all()]
+    if unevaluated:
+        return f"{metric.title} needs an accuracy on experience {unevaluated[0]} before the end; none was evaluated"
     return f"{metric.title} divides by an accuracy, and that is 0"

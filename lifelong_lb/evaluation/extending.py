@@ -12,16 +12,24 @@ from lifelong_lb.config.fields import is_plain_text
 from lifelong_lb.config.importing import MAIN, origin_of
 from lifelong_lb.config.metrics import ADDED
 from lifelong_lb.evaluation.accuracy_matrix import as_matrix
-from lifelong_lb.evaluation.catalogue import ADDED_METRICS, METRICS, REFERENCED, AddedMetric, Metric, Outcome, lacks
+from lifelong_lb.evaluation.catalogue import (
+    ADDED_METRICS,
+    METRICS,
+    REFERENCED,
+    AddedMetric,
+    Metric,
+    Outcome,
+    unmet_requirement,
+)
 from lifelong_lb.evaluation.continual_catalogue import CONTINUAL_METRICS
 from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortened
 
 F = TypeVar("F", bound=Callable[[Any], float])
 Entries = Callable[[int], Sequence[tuple[int, int]]]
 
-LARGEST = 2.0**53
+VALUE_LIMIT = 2.0**53
 """Values of this size and beyond count as undefined: means and deviations of them would not be finite or exact."""
-MOST_OF_A_REASON = 300
+MAX_REASON_CHARACTERS = 300
 """Most characters of why a value is undefined."""
 
 RESERVED = frozenset({
@@ -44,8 +52,8 @@ def is_free_name(name: str) -> bool:
     Returns:
         True for a short identifier that is no column of ours.
     """
-    ours = name in RESERVED or name in METRICS or name in REFERENCED or name in CONTINUAL_METRICS
-    return name.isidentifier() and len(name) <= QUOTED_CHARACTERS and not ours
+    builtin = name in RESERVED or name in METRICS or name in REFERENCED or name in CONTINUAL_METRICS
+    return name.isidentifier() and len(name) <= QUOTED_CHARACTERS and not builtin
 
 
 def metric(
@@ -83,42 +91,44 @@ def metric(
         if not isinstance(text, str) or (text and not is_plain_text(text)):
             raise UserError(f"metric {quoted(name)}: {key} must be one line of text; got {quoted(text)}")
 
-    def add(function: F) -> F:
+    def register(function: F) -> F:
         origin = origin_of(function)
         taken = name in ADDED_METRICS and _ORIGINS[name] not in (origin, MAIN)
         if taken or not is_free_name(name):
-            why = "it must be a word such as last_accuracy"
+            reason = "it must be a word such as last_accuracy"
             if taken or (name.isidentifier() and len(name) <= QUOTED_CHARACTERS):
-                why = "there is one already" if name not in RESERVED else "that is another column of the result files"
-            raise UserError(f"a metric cannot be called {quoted(name)}: {why}")
+                reason = (
+                    "there is one already" if name not in RESERVED else "that is another column of the result files"
+                )
+            raise UserError(f"a metric cannot be called {quoted(name)}: {reason}")
 
         _check_takes_a_matrix(name, function)
 
-        def needed(T: int) -> NDArray[np.bool_]:
+        def needed_entries(T: int) -> NDArray[np.bool_]:
             mask = np.tri(T, dtype=bool) if needs is None else np.zeros((T, T), dtype=bool)
             for trained, evaluated in needs(T) if needs is not None else ():
                 mask[trained, evaluated] = True
             return mask
 
-        plain = Metric(
+        base = Metric(
             function=function,
             title=title,
             formula=formula,
             source=source,
             higher_is_better=higher_is_better,
-            needs=needed,
+            needs=needed_entries,
             least_experiences=least_experiences,
         )
 
         def outcome(R: Any) -> Outcome:
-            return outcome_of(plain, as_matrix(R))
+            return outcome_of(base, as_matrix(R))
 
-        described = {**vars(plain), "function": lambda R: outcome(R).value}
-        ADDED_METRICS[name] = AddedMetric(**described, outcome=outcome)
+        fields = {**vars(base), "function": lambda R: outcome(R).value}
+        ADDED_METRICS[name] = AddedMetric(**fields, outcome=outcome)
         _ORIGINS[name], ADDED[name] = origin, least_experiences
         return function
 
-    return add
+    return register
 
 
 def outcome_of(metric: Metric, values: NDArray[np.float64]) -> Outcome:
@@ -132,42 +142,42 @@ def outcome_of(metric: Metric, values: NDArray[np.float64]) -> Outcome:
         The value, or why there is none.
     """
     try:
-        lacking = lacks(metric, values)
-        value = float("nan") if lacking else _number(metric.function(values.copy()))
-    except _NoNumberError as error:
+        missing = unmet_requirement(metric, values)
+        value = float("nan") if missing else _to_float(metric.function(values.copy()))
+    except _InvalidValueError as error:
         reason, failed = str(error), True
     except (Exception, SystemExit) as error:  # noqa: BLE001  a fault of one metric must not stop a run or a report
-        reason, failed = f"its function raised {type(error).__name__}: {_message(error)}", True
+        reason, failed = f"its function raised {type(error).__name__}: {_error_text(error)}", True
     else:
-        if lacking or not np.isnan(value):
-            return Outcome(value, lacking)
+        if missing or not np.isnan(value):
+            return Outcome(value, missing)
         reason, failed = "its function returned nan", False
-    return Outcome(float("nan"), shortened(f"{metric.title} is undefined: {reason}", MOST_OF_A_REASON), failed)
+    return Outcome(float("nan"), shortened(f"{metric.title} is undefined: {reason}", MAX_REASON_CHARACTERS), failed)
 
 
-def _message(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     """What an error says, on one line; its class may say nothing but raise another."""
     try:
-        text = str(error)[:MOST_OF_A_REASON]
+        text = str(error)[:MAX_REASON_CHARACTERS]
     except Exception:  # noqa: BLE001  code of a user, too
         return "(its message cannot be read)"
     return printable(" ".join(text.split()), lines=False)
 
 
-class _NoNumberError(Exception):
+class _InvalidValueError(Exception):
     """What a function returned cannot stand in a table of numbers."""
 
 
-def _number(found: Any) -> float:
+def _to_float(result: Any) -> float:
     """A number of any library as a float."""
-    shape = tuple(getattr(found, "shape", ()))
+    shape = tuple(getattr(result, "shape", ()))
     if shape:
-        raise _NoNumberError(f"its function returned an array of the shape {quoted(shape)}, not a number")
-    number = found.item() if hasattr(found, "shape") and hasattr(found, "item") else found
+        raise _InvalidValueError(f"its function returned an array of the shape {quoted(shape)}, not a number")
+    number = result.item() if hasattr(result, "shape") and hasattr(result, "item") else result
     if not isinstance(number, int | float):
-        raise _NoNumberError(f"its function returned {quoted(number)}, not a number")
-    if abs(number) >= LARGEST:
-        raise _NoNumberError(f"its function returned {quoted(number)}; values must lie between -2^53 and 2^53")
+        raise _InvalidValueError(f"its function returned {quoted(number)}, not a number")
+    if abs(number) >= VALUE_LIMIT:
+        raise _InvalidValueError(f"its function returned {quoted(number)}; values must lie between -2^53 and 2^53")
     return float(number)
 
 
