@@ -85,6 +85,7 @@ GOOD = encoded(picture())
 JPEG = encoded(picture(size=(16, 16)), "JPEG")
 
 REFUSED |= {
+    "pictures: escapes in the name of a damaged one": put("train/ant/\x1b[2J\n\x07.png", "not a picture"),
     "pictures: a truncated PNG": put("train/ant/0.png", GOOD[:-40]),
     "pictures: a truncated header": put("train/ant/0.png", GOOD[:12]),
     "pictures: an empty file": put("train/ant/0.png", b""),

@@ -58,7 +58,7 @@ class Ended:
             yield "printed a traceback"
         if any(c not in "\n\t" and not c.isprintable() for c in self.said):
             yield "printed a character that a terminal acts on"
-        if self.code == 2 and not self.said.lstrip().startswith(("error: ", "note: ")):
+        if self.code == 2 and "\nerror: " not in f"\n{self.said}":
             yield "printed no message"
         if len(self.said) > 6000:
             yield f"printed {len(self.said):,} characters"

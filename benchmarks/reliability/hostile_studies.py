@@ -1,4 +1,4 @@
-"""Hostile and broken study files through `validate`: bombs, wrong types at each key, typos, damaged texts, huge studies.
+"""Hostile and broken study files through `validate`: bombs, special files, wrong values, damaged texts, huge studies.
 
 Each file is validated in a process of its own. It holds when that takes at most 5 s of CPU time and 500 MB, ends with
 exit code 0 or 2, with one message of less than 2 kB for a refusal, and without a traceback.
@@ -152,7 +152,8 @@ def files() -> Iterator[Case]:
 
 WRONG = (
     "null", "true", "-1", "0", "1e400", ".nan", "-.inf", "1e-3", "''", "[]", "{}", "[[]]", "[null]", "{a: 1}", "{1: 2}",
-    "{name: 3}", "{name: sam, rho: 0,05}", "'=cmd()'", '"\\u202e\\e[2J"', '"\\ud800"', "2001-01-01", "'naïve 日本'", "99999999999999",
+    "{name: 3}", "{name: sam, rho: 0,05}", "'=cmd()'",
+    '"\\u202e\\e[2J"', '"\\ud800"', "2001-01-01", "'naïve 日本'", "99999999999999",
 )  # fmt: skip
 
 
@@ -162,8 +163,10 @@ def wrong_values() -> Iterator[Case]:
             "exclude", "imports", "chosen", "tuning", "skip_unsupported", "extends", "device")  # fmt: skip
     inner = (
         "train: {{epochs: {}}}", "train: {{match: gradients, passes: {}}}", "model: {{name: mlp, hidden: {}}}",
-        "rules: {{name: sam, rho: {}}}", "rules: [{{name: sam, label: {}}}]", "strategies: {{name: replay, mem_size: {}}}",
-        "optimizers: {{name: sgd, schedule: {}}}", "optimizers: {{name: external, target: torch.optim.Adam, settings: {}}}",
+        "rules: {{name: sam, rho: {}}}", "rules: [{{name: sam, label: {}}}]",
+        "strategies: {{name: replay, mem_size: {}}}",
+        "optimizers: {{name: sgd, schedule: {}}}",
+        "optimizers: {{name: external, target: torch.optim.Adam, settings: {}}}",
         "evaluation: {{landscape: {}}}", "tuning: {{held_out: {{seeds: [7]}}, search: {}}}", "seeds: [1, {}]",
         "tuning: {{held_out: {{seeds: {}}}, search: {{sgd: {{lr: [0.1, 0.2]}}}}}}", "only: {{rules: {}}}",
     )  # fmt: skip

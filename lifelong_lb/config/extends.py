@@ -1,6 +1,7 @@
 """Study files that say only what is other than in another one."""
 
 from collections.abc import Mapping
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def _read(path: Path, chain: tuple[Path, ...], known: dict[Path, LocatedMapping]
                 f"{place}: {EXTENDS}: must be the path of a study file, or a list of them; got {quoted(name)}"
             )
         base = _base(path, name, place)
-        if base.resolve() in [earlier.resolve() for earlier in chain]:
+        if realpath(base) in map(realpath, chain):
             raise UserError(f"{place}: {EXTENDS}: a study file cannot extend itself ({_way((*chain, base))})")
         bases = _merged(bases, _read(base, chain, known), top=True)
     known[path] = _merged(bases, own, top=True)
@@ -79,7 +80,7 @@ def _place_imports(own: LocatedMapping, folder: Path) -> None:
     """Paths of files to import are relative to the file that names them, whatever file extends that one."""
     if "imports" in own:
         names = as_list(own["imports"])
-        own["imports"] = [str((folder / name).resolve()) if _is_file(name) else name for name in names]
+        own["imports"] = [realpath(folder / name) if _is_file(name) else name for name in names]
 
 
 def _place_sources(own: LocatedMapping, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Methods of a user's class that nothing calls, because their names are misspelt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from lifelong_lb.config.errors import UserError, closest, listed_names
 
@@ -65,5 +65,5 @@ def _methods(kind: type) -> Iterator[str]:
             yield name
 
 
-def _of_library(kind: type, libraries: Sequence[str] = LIBRARIES) -> bool:
-    return kind is object or kind.__module__ in ("abc", "builtins", "typing") or kind.__module__.startswith(libraries)
+def _of_library(kind: type) -> bool:
+    return kind is object or kind.__module__ in ("abc", "builtins", "typing") or kind.__module__.startswith(LIBRARIES)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def origin_named(name: str) -> str:
     Returns:
         As for :func:`load_origin`.
     """
-    return str(Path(name).resolve()) if name.endswith(".py") else name
+    return realpath(name) if name.endswith(".py") else name
 
 
 def import_named(names: str | Sequence[str]) -> None:

@@ -249,8 +249,8 @@ def _after_a_comma(value: Mapping[Any, Any], key: Any) -> str:
     is_number = isinstance(key, int | float) or (isinstance(key, str) and key.isdecimal())
     if value[key] is not None or not is_number or not isinstance(value.get(before), int):
         return ""
-    whole, name = value[before], shortened(str(before))
-    return f": in braces a comma ends a value, so write {name}: {whole}.{key} with a decimal point, not {whole},{key}"
+    name = shortened(str(before))
+    return f": within braces a comma ends a value; write {name} with a decimal point, such as 0.05, not 0,05"
 
 
 def _must(message: str, came: str) -> str:

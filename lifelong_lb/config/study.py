@@ -319,9 +319,14 @@ def _check_labels(parts: dict[str, Any], problems: Problems, *, merged: bool) ->
                 what = "must not begin with = + - or @, since spreadsheets take that for a formula"
                 problems.add(f"{axis}[{index}].label", f"{what}; got {quoted(entry.label)}")
         try:
-            axis_labels(parts[axis], axis)
+            labels = axis_labels(parts[axis], axis)
         except UserError as error:
             problems.add(axis, str(error).removeprefix(f"{axis}: "))
+            continue
+        for index, label in enumerate(labels):
+            if label.startswith(FORMULAS) and not merged:
+                said = f"must not begin with {label[0]}, as a formula of a spreadsheet does; got {quoted(label)}"
+                problems.add(f"{axis}[{index}].label", said)
 
 
 def _check_optimizers(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> None:

@@ -8,7 +8,7 @@ import yaml
 
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.places import LocatedList, LocatedMapping
-from lifelong_lb.untrusted import quoted, read_bytes, shortened
+from lifelong_lb.untrusted import printable, quoted, read_bytes, shortened
 
 MOST_BYTES = 4 * 2**20
 """Largest size of a study file."""
@@ -27,6 +27,9 @@ MOST_LEVELS = 40
 
 MOST_CHARACTERS = 64
 """Longest number."""
+
+MOST_OF_A_PATH = 300
+"""Most characters of a file's path in a message."""
 
 LARGE = 20_000
 """Length of a document from which libyaml parses it: some ten times faster than PyYAML, with messages of its own."""
@@ -171,15 +174,17 @@ def read_yaml(path: Path) -> LocatedMapping:
     Raises:
         UserError: when the file cannot be read, is not YAML, or is not a mapping.
     """
+    called = shortened(printable(str(path), lines=False), MOST_OF_A_PATH)
     try:
         text = read_bytes(path, MOST_BYTES).decode("utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such study file{_siblings(path)}") from None
+        raise UserError(f"{called}: no such study file{_siblings(path)}") from None
     except (OSError, ValueError) as error:  # not UTF-8, too large, or no regular file
-        raise UserError(f"{path}: cannot be read as a study file ({error})") from None
-    raw = parse_yaml(text, str(path))
+        reason = error.strerror if isinstance(error, OSError) else shortened(str(error), MOST_OF_A_PATH)
+        raise UserError(f"{called}: cannot be read as a study file ({reason})") from None
+    raw = parse_yaml(text, called)
     if not isinstance(raw, LocatedMapping):
-        raise UserError(f"{path}: a study file is a mapping of keys to values; got {_kind(raw)}")
+        raise UserError(f"{called}: a study file is a mapping of keys to values; got {_kind(raw)}")
     return raw
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Checked, Source, alike, require_memory
-from lifelong_lb.untrusted import encodable, open_regular, quoted, shortened
+from lifelong_lb.untrusted import encodable, open_regular, path_text, quoted, shortened
 
 T = TypeVar("T")
 QUICK_BYTES = 2**30
@@ -46,7 +46,7 @@ class ArrayFiles(Source):
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
         """The file or folder."""
-        return f"arrays in {encodable(str(self.folder))}"
+        return f"arrays in {path_text(self.folder)}"
 
     @staticmethod
     def matches(folder: Path) -> bool:
@@ -160,7 +160,7 @@ class ArrayFiles(Source):
         for part in ("train", "test"):
             x, y = self._name(f"x_{part}", there), self._name(f"y_{part}", there)
             images, labels = self._header(x), self._header(y)
-            title = f"{encodable(str(self.folder))}: {x}"
+            title = f"{path_text(self.folder)}: {x}"
             if images.kind not in "biuf":
                 raise UserError(
                     f"{title} must hold whole numbers from 0 to 255, or fractions from 0 to 1; got {images}"
@@ -169,7 +169,7 @@ class ArrayFiles(Source):
             count = labels.shape[0] if len(labels.shape) in (1, 2) else 0
             if images.shape[0] != count or not all(shape):
                 raise UserError(
-                    f"{encodable(str(self.folder))}: holds {images.shape[0]} images in {x} and {count} labels in {y}; "
+                    f"{path_text(self.folder)}: holds {images.shape[0]} images in {x} and {count} labels in {y}; "
                     "both must be as many, and more than none"
                 )
             sizes[part] = " x ".join(map(str, shape[2:]))
@@ -177,7 +177,7 @@ class ArrayFiles(Source):
                 pass
         if sizes["train"] != sizes["test"]:
             raise UserError(
-                f"{encodable(str(self.folder))}: images to learn from have {sizes['train']} pixels, "
+                f"{path_text(self.folder)}: images to learn from have {sizes['train']} pixels, "
                 f"images to test on {sizes['test']}"
             )
         return there
@@ -185,7 +185,7 @@ class ArrayFiles(Source):
     def _class_names(self) -> tuple[str, ...]:
         header = self._header(CLASS_NAMES)
         if header.bytes > 2**24 or header.kind not in "USiuf":
-            raise UserError(f"{encodable(str(self.folder))}: {CLASS_NAMES} must be an array of texts; got {header}")
+            raise UserError(f"{path_text(self.folder)}: {CLASS_NAMES} must be an array of texts; got {header}")
         names = self._array(CLASS_NAMES).ravel().tolist()
         return tuple(
             name.decode(errors="replace") if isinstance(name, bytes) else encodable(str(name)) for name in names
@@ -199,7 +199,7 @@ class ArrayFiles(Source):
         if found is None:
             known = shortened(", ".join(there), 300) or "none"
             raise UserError(
-                f"{encodable(str(self.folder))}: needs an array {' or '.join(NAMES[array])}; its arrays are {known}"
+                f"{path_text(self.folder)}: needs an array {' or '.join(NAMES[array])}; its arrays are {known}"
             )
         return found
 
@@ -304,12 +304,12 @@ def _loaded(path: Path, take: Callable[[Any], T] | None, header: Callable[[IO[by
     except UserError:
         raise
     except FileNotFoundError:
-        raise UserError(f"{encodable(str(path))}: missing") from None
+        raise UserError(f"{path_text(path)}: missing") from None
     except MemoryError:
-        raise UserError(f"{encodable(str(path))}: its arrays take more than the memory there is") from None
+        raise UserError(f"{path_text(path)}: its arrays take more than the memory there is") from None
     except _BROKEN as error:
         reason = shortened(str(error), 200)
-        raise UserError(f"{encodable(str(path))}: damaged, or not made of plain arrays ({reason})") from None
+        raise UserError(f"{path_text(path)}: damaged, or not made of plain arrays ({reason})") from None
 
 
 _BROKEN = (

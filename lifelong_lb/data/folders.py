@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data.pictures import ENDINGS
-from lifelong_lb.untrusted import encodable
+from lifelong_lb.untrusted import path_text
 
 LEFTOVERS = frozenset({"__macosx", "thumbs.db", "desktop.ini", "icon\r"})
 """Names, in lower case, that systems leave in folders; hidden ones (``.DS_Store``) are not counted anyway."""
@@ -28,7 +28,7 @@ def entries(folder: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise UserError(f"{encodable(str(folder))}: cannot be read ({error.strerror})") from None
+        raise UserError(f"{path_text(folder)}: cannot be read ({error.strerror})") from None
 
 
 def folders(folder: Path) -> list[Path]:
@@ -63,7 +63,7 @@ def pictures_below(folder: Path) -> tuple[list[Path], list[Path]]:
 
     def refuse(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
-            raise UserError(f"{encodable(str(error.filename))}: cannot be read ({error.strerror})") from None
+            raise UserError(f"{path_text(error.filename)}: cannot be read ({error.strerror})") from None
 
     pictures: list[str] = []
     others: list[str] = []

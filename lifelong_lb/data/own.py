@@ -1,6 +1,7 @@
 """A user's own images, found by their form."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lifelong_lb.config import UserError
@@ -12,7 +13,7 @@ from lifelong_lb.data.mnist_idx import MnistIdxSource
 from lifelong_lb.data.parquet import ParquetSource
 from lifelong_lb.data.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
 from lifelong_lb.data.places import Layout, MissingImagesError
-from lifelong_lb.untrusted import encodable, quoted
+from lifelong_lb.untrusted import encodable, quoted, shortened
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("fine_label", "label", "labels")
@@ -84,16 +85,25 @@ def own_source(source: str, roots: Sequence[Path], image_size: int | None = None
         MissingImagesError: when nothing lies there.
         UserError: when its form is not known.
     """
-    named = Path(source).expanduser()  # joined to a folder, an absolute path stays what it is
+    named = Path(source)
+    with suppress(RuntimeError):  # no such user
+        named = named.expanduser()  # joined to a folder, an absolute path stays what it is
     tried = [(root / named).absolute() for root in (*([] if beside is None else [beside]), *roots, Path.cwd())]
-    place = next((path for path in tried if path.exists()), None)
+    place = next((path for path in tried if _exists(path)), None)
     if place is None:
         paths = "\n  ".join(dict.fromkeys(map(str, tried)))
-        raise MissingImagesError(f"source {quoted(source)} was not found. Tried:\n  {paths}")
+        raise MissingImagesError(f"source {quoted(source)} was not found. Tried:\n  {shortened(paths, 2000)}")
     found = _array_file(place) if place.is_file() else _in_folder(place, layouts(image_size))
     if image_size is not None and not hasattr(found, "fit"):
         raise UserError(f"{place}: image_size is for pictures and parquet files; arrays are taken as they are")
     return found
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def _array_file(path: Path) -> Source:

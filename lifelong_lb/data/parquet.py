@@ -15,7 +15,6 @@ from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Checked, Source, alike
 from lifelong_lb.data.pictures import (
     DECODING,
-    OtherSizeError,
     PictureStack,
     Size,
     Sizes,
@@ -23,7 +22,7 @@ from lifelong_lb.data.pictures import (
     without_warnings,
 )
 from lifelong_lb.data.progress import report
-from lifelong_lb.untrusted import encodable, open_regular, parse_json, quoted, shortened
+from lifelong_lb.untrusted import open_regular, parse_json, path_text, quoted, shortened
 
 T = TypeVar("T")
 SHARD = re.compile(r"-(\d+)-of-(\d+)\.parquet$")
@@ -66,7 +65,7 @@ class ParquetSource(Source):
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
         """The folder."""
-        return f"parquet files in {encodable(str(self.folder))}"
+        return f"parquet files in {path_text(self.folder)}"
 
     def settings(self) -> dict[str, str]:
         """What shapes the images beside the content of the files.
@@ -149,15 +148,14 @@ class ParquetSource(Source):
 
         Raises:
             UserError: naming the file that is missing or damaged, or whose images are not of the size expected.
-            OtherSizeError: a kind of it, when they are not of one size.
         """
         labels = self.part_labels()
         try:
             with without_warnings():
                 size = self.size or picture_size(*next(self._images("train", "")))
                 train, test = (self._part(part, own, size) for part, own in zip(PREFIXES, labels, strict=True))
-        except OtherSizeError:
-            _ = self._common_size  # whose message is about all images
+        except UserError:
+            _ = self._common_size  # whose message is about all images, as check has it
             raise
         return alike(train, test)
 
@@ -202,7 +200,7 @@ class ParquetSource(Source):
                 for batch in _batches(path, file, image):
                     for picture in batch:
                         report(what, number, total)
-                        yield picture or b"", f"{encodable(str(path))}: image {number}"
+                        yield picture or b"", f"{path_text(path)}: image {number}"
                         number += 1
             report(what, number, total)
 
@@ -268,7 +266,7 @@ def _opened(path: Path, stack: ExitStack) -> Any:
     try:
         content = stack.enter_context(open_regular(path))
     except (OSError, ValueError) as error:
-        raise UserError(f"{encodable(str(path))}: cannot be read ({error})") from None
+        raise UserError(f"{path_text(path)}: cannot be read ({error})") from None
     return _guarded(path, lambda: pyarrow.parquet.ParquetFile(content))
 
 
@@ -280,9 +278,9 @@ def _guarded(path: Path, read: Callable[[], T]) -> T:
         return read()
     except (pyarrow.ArrowException, OSError, LookupError, RecursionError, TypeError, ValueError) as error:
         reason = shortened(" ".join(str(error).split()), 300)
-        raise UserError(f"{encodable(str(path))}: not a whole Parquet file ({reason})") from None
+        raise UserError(f"{path_text(path)}: not a whole Parquet file ({reason})") from None
     except MemoryError:
-        raise UserError(f"{encodable(str(path))}: its content takes more than the memory there is") from None
+        raise UserError(f"{path_text(path)}: its content takes more than the memory there is") from None
 
 
 def _first(path: Path, names: Sequence[str], wanted: Sequence[str]) -> str:

@@ -16,7 +16,6 @@ from lifelong_lb.data.folders import entries, folders, is_picture, pictures_belo
 from lifelong_lb.data.pictures import (
     DECODING,
     ENDINGS,
-    OtherSizeError,
     PictureStack,
     Size,
     Sizes,
@@ -24,7 +23,7 @@ from lifelong_lb.data.pictures import (
     without_warnings,
 )
 from lifelong_lb.data.progress import counted
-from lifelong_lb.untrusted import encodable, quoted, read_text
+from lifelong_lb.untrusted import encodable, path_text, quoted, read_text
 
 Labelled = tuple[tuple[Path, int], ...]
 QUICK_PICTURES, QUICK_BYTES = 5_000, 32 * 2**20
@@ -69,7 +68,7 @@ class PictureFiles(Source):
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
         """The folder."""
-        return f"pictures in {encodable(str(self.folder))}"
+        return f"pictures in {path_text(self.folder)}"
 
     def settings(self) -> dict[str, str]:
         """What shapes the images beside the content of the files.
@@ -139,11 +138,11 @@ class PictureFiles(Source):
         """
         found = list(self.listing.notes)
         if unused := self.listing.unused:
-            kinds = Counter(path.suffix.lower() or "no ending" for path in unused)
+            kinds = Counter(path_text(path.suffix.lower()) or "no ending" for path in unused)
             endings = ", ".join(f"{kind} ({number:,})" for kind, number in kinds.most_common(6))
             found.append(
-                f"{encodable(str(self.folder))}: {len(unused):,} files or folders beside the pictures are not used: "
-                f"{endings}; the first is {encodable(str(unused[0]))}; pictures end with {', '.join(sorted(ENDINGS))}"
+                f"{path_text(self.folder)}: {len(unused):,} files or folders beside the pictures are not used: "
+                f"{endings}; the first is {path_text(unused[0])}; pictures end with {', '.join(sorted(ENDINGS))}"
             )
         return found
 
@@ -171,15 +170,14 @@ class PictureFiles(Source):
 
         Raises:
             UserError: naming the file that is missing or damaged, or of another size.
-            OtherSizeError: a kind of it, when they are not of one size.
         """
         first = self.files()[0]
         try:
             with without_warnings():
-                size = self.size or picture_size(first, encodable(str(first)))
+                size = self.size or picture_size(first, path_text(first))
                 return alike(self._part(self.listing.train, size), self._part(self.listing.test, size))
-        except OtherSizeError:
-            _ = self._common_size  # whose message is about all pictures
+        except UserError:
+            _ = self._common_size  # whose message is about all pictures, as check has it
             raise
 
     @cached_property
@@ -188,14 +186,14 @@ class PictureFiles(Source):
         sizes = Sizes()
         with without_warnings():
             for path in counted(self.files(), f"reading the headers of {self.description}"):
-                name = encodable(str(path))
+                name = path_text(path)
                 sizes.add(picture_size(path, name), name)
         return sizes.only(self.size) if self.fit is None else (self.fit, self.fit)
 
     def _part(self, pictures: Labelled, size: Size) -> Arrays:
         stack = PictureStack(len(pictures), size, self.channels, self.fit)
         for path, _ in counted(pictures, f"decoding {self.description}"):
-            stack.add(path, encodable(str(path)))
+            stack.add(path, path_text(path))
         return Arrays(stack.images(), np.array([label for _, label in pictures]), self.listing.class_names)
 
 
@@ -345,7 +343,7 @@ def _in_classes(folder: Path, place: dict[str, int], unused: list[Path]) -> Labe
         pictures, others = pictures_below(own)
         unused += others
         if not pictures:
-            raise UserError(f"{encodable(str(own))}: no pictures ({', '.join(sorted(ENDINGS))}) of this class")
+            raise UserError(f"{path_text(own)}: no pictures ({', '.join(sorted(ENDINGS))}) of this class")
         found += [(path, label) for path in pictures]
     return tuple(found)
 

@@ -54,10 +54,6 @@ def picture_size(file: Path | bytes, name: str) -> Size:
         return (width, height) if _orientation(image) in _TRANSPOSED else (height, width)
 
 
-class OtherSizeError(UserError):
-    """A picture has another size than those before it."""
-
-
 class Sizes:
     """The sizes that pictures have, and one that has each of them."""
 
@@ -143,12 +139,11 @@ class PictureStack:
             name: what to call it in messages.
 
         Raises:
-            UserError: when it cannot be decoded, or has more than eight bits a channel.
-            OtherSizeError: when it is of another size.
+            UserError: when it cannot be decoded, has more than eight bits a channel, or is of another size.
         """
         pixels = self._decoded(file, name)
         if pixels.shape[:2] != self._size:
-            raise OtherSizeError(f"{name} has {_said(pixels.shape[:2])} pixels; all must have {_said(self._size)}")
+            raise UserError(f"{name} has {_said(pixels.shape[:2])} pixels; all must have {_said(self._size)}")
         self._x[self._at] = pixels.transpose(2, 0, 1)
         self._at += 1
 

@@ -19,7 +19,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Source, digest
 from lifelong_lb.data.progress import report
 from lifelong_lb.store.files import write_json
-from lifelong_lb.untrusted import encodable, open_regular, parse_json, read_text
+from lifelong_lb.untrusted import encodable, open_regular, parse_json, path_text, read_text
 
 FORMAT = 2
 """Raised when what is written changes; what was written in another format is made anew."""
@@ -238,7 +238,7 @@ def _note(paths: Sequence[Path], names: Sequence[str], cache: Path) -> tuple[Pat
         try:
             stat = path.stat()
         except OSError as error:
-            raise UserError(f"{encodable(place)}: cannot be read ({error.strerror})") from None
+            raise UserError(f"{path_text(place)}: cannot be read ({error.strerror})") from None
         seen.update(f"{place}:{name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
     where = hashlib.sha256("\n".join(places).encode(errors="surrogateescape"))
     return cache / "digests" / f"{where.hexdigest()[:16]}.json", seen.hexdigest()
@@ -278,7 +278,7 @@ def _content(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f"{encodable(str(path))}: cannot be read ({reason})") from None
+        raise UserError(f"{path_text(path)}: cannot be read ({reason})") from None
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from lifelong_lb.reports.figures import singled_out
 from lifelong_lb.reports.heat_maps import MOST_ANNOTATED, Meaning, draw_squares
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.tables import mean_and_std
+from lifelong_lb.store.recorded import MOST_CLASSES
 
 NOTE = (
     "After the last experience, over the test images of all experiences: the fraction of a class's images that were "
@@ -109,7 +110,8 @@ def _of(table: pd.DataFrame, block: Block) -> pd.DataFrame:
 def _order(counts: pd.DataFrame, orders: Sequence[Sequence[int]]) -> list[int]:
     """The classes in the order in which they are met where all runs have the same one, else ascending."""
     classes = {int(label) for column in ("class", "predicted") for label in counts[column].unique()}
-    if all(list(order) == list(orders[0]) for order in orders) and classes <= set(orders[0]):
+    same = all(list(order) == list(orders[0]) for order in orders)
+    if same and len(orders[0]) <= MOST_CLASSES and classes <= set(orders[0]):
         return list(orders[0])
     return sorted(classes)
 

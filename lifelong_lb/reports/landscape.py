@@ -15,9 +15,11 @@ from lifelong_lb.reports.results import KEYS, Results, collect
 from lifelong_lb.reports.usable import listed
 from lifelong_lb.reports.wording import plural
 from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_settings, read_landscape
+from lifelong_lb.untrusted import shortened
 
 FLATNESS_COLUMNS = [*KEYS, "experience", "measure", "at", "flatness", "forgotten"]
 _BLOCK = ["stream", "strategy", "base_optimizer"]
+_MOST_KEYS = 10
 _COEFFICIENTS = ("spearman", "pearson", "spearman_within", "pearson_within")
 CORRELATION_COLUMNS = [
     *(*_BLOCK, "measure", "at", "pairs", "seeds"),
@@ -190,4 +192,5 @@ def _named(name: str, found: Correlation) -> Iterator[tuple[str, float]]:
 def _differ(settings: dict[str, dict[str, Any]]) -> str:
     kinds = list(settings.values())
     keys = [key for key in {**kinds[0], **kinds[1]} if any(kind.get(key) != kinds[0].get(key) for kind in kinds)]
-    return ", ".join(f"{key} is {' or '.join(dict.fromkeys(str(kind.get(key)) for kind in kinds))}" for key in keys)
+    found = {key: dict.fromkeys(shortened(str(kind.get(key))) for kind in kinds) for key in keys[:_MOST_KEYS]}
+    return ", ".join(f"{shortened(key)} is {' or '.join([*texts][:_MOST_KEYS])}" for key, texts in found.items())

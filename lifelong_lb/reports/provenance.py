@@ -7,6 +7,7 @@ from typing import Any
 
 from lifelong_lb.reports.results import Results
 from lifelong_lb.store import RunRecord
+from lifelong_lb.untrusted import shortened
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def environment_rows(records: Iterable[RunRecord]) -> list[tuple[str, str]]:
     return rows
 
 
-_MOST_VALUES = 6
+_MOST_VALUES, _LONGEST = 6, 1000
 
 
 def _flat(environment: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -83,4 +84,5 @@ def _flat(environment: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield shortened(f"{prefix}{key}", _LONGEST), shortened(text, _LONGEST)

@@ -243,11 +243,13 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
             if column not in frame:
                 frame[column] = float("nan")
     costs = [*_COSTS[:-1], "strategy_gradient_evaluations", *_SIZES]
-    check_runs(path, runs, [name for name in (*METRICS, *REFERENCED, *CONTINUAL_METRICS) if name in runs], costs)
+    check_runs(
+        path, runs, [name for name in (*METRICS, *REFERENCED, *CONTINUAL_METRICS) if name in runs], costs, imported
+    )
     check_accuracy(folder.path / "accuracy.csv", accuracy, runs)
     strange = [run for run in runs["run"] if run not in imported and not is_run_id(run)]
     if strange:
-        raise UserError(f"{path}: a run id must be 12 hexadecimal digits; got {quoted(strange[0])}")
+        raise UserError(f"{path}: a run id has 12 hexadecimal digits; got {quoted(strange[0])}")
     for name, metric in ADDED_METRICS.items():
         matrices = {run: matrix_of(rows) for run, rows in accuracy.groupby("run", sort=False)}
         runs[name] = runs["run"].map({run: metric.function(matrix) for run, matrix in matrices.items()}).astype(float)

@@ -1,6 +1,6 @@
 """Tables that have outlived their runs: what must hold of ``results.csv`` and ``accuracy.csv`` to be read again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,9 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import METRICS, AccuracyMatrix
-from lifelong_lb.store import STATUSES
+from lifelong_lb.store import STATUSES, is_run_id
+from lifelong_lb.store.values import LONGEST_NAME, MOST_EXPERIENCES
+from lifelong_lb.untrusted import quoted, shortened
 
 _LABELS = ("run", "stream", "strategy", "rule", "base_optimizer")
 _TOLERANCE = 1e-9
@@ -19,7 +21,13 @@ _ALWAYS = ("average_accuracy", "learning_accuracy", "forgetting", "backward_tran
 """Metrics that every version has written."""
 
 
-def check_runs(path: Path, runs: pd.DataFrame, numbers: Sequence[str], costs: Sequence[str]) -> None:
+def check_runs(
+    path: Path,
+    runs: pd.DataFrame,
+    numbers: Sequence[str],
+    costs: Sequence[str],
+    imported: Collection[str] = (),
+) -> None:
     """See that a table holds runs: each once, with a status that is known, and numbers where numbers belong.
 
     Args:
@@ -27,11 +35,14 @@ def check_runs(path: Path, runs: pd.DataFrame, numbers: Sequence[str], costs: Se
         runs: its content; columns of numbers are made such in place.
         numbers: columns of metrics.
         costs: columns of what runs cost.
+        imported: ids of runs of another framework, which may have any form.
 
     Raises:
         UserError: when it does not.
     """
     _check_labels(path, runs)
+    own = ~runs["run"].isin(list(imported))
+    _refuse(path, runs, "run", own & ~runs["run"].map(is_run_id), "an id of 12 hexadecimal digits")
     _numbers(path, runs, "seed", "a whole number >= 0", _is_index)
     for column in numbers:
         if column in _UNBOUNDED:
@@ -58,13 +69,16 @@ def check_accuracy(path: Path, accuracy: pd.DataFrame, runs: pd.DataFrame) -> No
         UserError: when it does not.
     """
     _check_labels(path, accuracy)
-    for column in ("seed", "trained", "evaluated"):
-        _numbers(path, accuracy, column, "a whole number >= 0", _is_index)
+    _numbers(path, accuracy, "seed", "a whole number >= 0", _is_index)
+    for column in ("trained", "evaluated"):
+        what = f"a whole number from 0 to {MOST_EXPERIENCES - 1}"
+        _numbers(path, accuracy, column, what, lambda n: _is_index(n) & (n < MOST_EXPERIENCES))
     _numbers(path, accuracy, "accuracy", "a fraction from 0 to 1", lambda n: (n >= 0) & (n <= 1))
     done = runs[runs["status"] == "done"]
     lacking, further = (sorted(a - b) for a, b in _both_ways(set(done["run"]), set(accuracy["run"])))
     if lacking or further:
-        what = f"lacks the done run {lacking[0]}" if lacking else f"holds {further[0]}, which is no done run"
+        run = shortened((lacking or further)[0])
+        what = f"lacks the done run {run}" if lacking else f"holds {run}, which is no done run"
         raise UserError(f"{path}: must hold the runs that are done in results.csv, and no others; it {what}")
     lengths: dict[str, tuple[str, int]] = {}
     found = dict(list(accuracy.groupby("run", sort=False)))
@@ -116,6 +130,8 @@ def _both_ways(a: set[str], b: set[str]) -> tuple[tuple[set[str], set[str]], tup
 def _check_labels(path: Path, frame: pd.DataFrame) -> None:
     for column in _LABELS:
         _refuse(path, frame, column, frame[column].isna(), "given in every line")
+        too_long = frame[column].astype(str).str.len() > LONGEST_NAME
+        _refuse(path, frame, column, too_long, f"a text of at most {LONGEST_NAME} characters")
 
 
 def _numbers(
@@ -139,5 +155,5 @@ def _refuse(path: Path, frame: pd.DataFrame, column: str, wrong: "pd.Series[bool
     if wrong.any():
         line = int(np.argmax(wrong.to_numpy())) + 2
         came = frame[column].iloc[line - 2]
-        told = "nothing" if pd.isna(came) else repr(came) if isinstance(came, str) else str(came)
+        told = "nothing" if pd.isna(came) else quoted(came) if isinstance(came, str) else shortened(str(came))
         raise UserError(f"{path}, line {line}: {column} must be {what}; got {told}")

@@ -7,9 +7,11 @@ from typing import Any
 
 from lifelong_lb.reports.wording import plural
 from lifelong_lb.store import COLUMNS, DamagedRunError, ResultFolder, RunRecord, StudyFile
+from lifelong_lb.untrusted import shortened
 
 _NAMED = 3
 """How many runs with the same trouble are named one by one."""
+_MOST_VERSIONS = 20
 
 
 def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str, RunRecord], list[str]]:
@@ -149,12 +151,18 @@ def mixed_versions(records: Sequence[RunRecord]) -> list[str]:
     """
     sentences = []
     for key in ("lifelong_lb", "commit", "torch", "avalanche"):
-        versions = sorted({str(record.environment[key]) for record in records if record.environment.get(key)})
+        found = (record.environment.get(key) for record in records)
+        versions = sorted({shortened(str(version)) for version in found if version})
         if len(versions) > 1:
-            sentences.append(f"runs with different versions of {key} are mixed here: {', '.join(versions)}")
+            sentences.append(f"runs with different versions of {key} are mixed here: {_some(versions)}")
     texts: dict[str, set[str]] = {}
     for record in records:
         for origin, digest in record.environment.get("extensions", {}).items():
             texts.setdefault(origin, set()).add(str(digest))
-    changed = [origin for origin, digests in texts.items() if len(digests) > 1]
+    changed = [shortened(origin) for origin, digests in texts.items() if len(digests) > 1]
     return [*sentences, *(f"runs with different versions of {origin} are mixed here" for origin in changed)]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_VERSIONS
+    return ", ".join(names[:_MOST_VERSIONS]) + (f" and {more} more" if more > 0 else "")

@@ -14,10 +14,12 @@ from lifelong_lb.store.landscape import (
     write_model,
 )
 from lifelong_lb.store.own_metrics import OwnMetric, description, read_own_metrics, write_own_metrics
-from lifelong_lb.store.run_files import CONFUSION_COLUMNS, CONTINUAL_COLUMNS, DamagedRunError
+from lifelong_lb.store.places import Place
+from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
+from lifelong_lb.store.run_files import DamagedRunError
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
 from lifelong_lb.store.status import FolderStatus, folder_status
-from lifelong_lb.store.study_file import COLUMNS, SCHEMA, Place, StudyFile
+from lifelong_lb.store.study_file import COLUMNS, SCHEMA, StudyFile
 from lifelong_lb.store.values import is_run_id
 
 __all__ = [

@@ -48,7 +48,7 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
         raise ValueError(_in_words(error)) from None
     record = replace(record, message=shortened(record.message, _LONGEST_MESSAGE))
     for part in ("stream", "strategy", "rule", "optimizer", "model"):
-        if not isinstance(record.config.get(part), Mapping) or "name" not in record.config[part]:
+        if not isinstance(record.config.get(part), Mapping) or not isinstance(record.config[part].get("name"), str):
             raise ValueError(f"its configuration names no {part}")
     for part in ("train", "evaluation"):
         if not isinstance(record.config.get(part, {}), Mapping):

@@ -63,11 +63,12 @@ def read_json(path: Path, limit: int = MOST_JSON_BYTES) -> Any:
         raise ValueError(f"{path.name} cannot be decoded: {error}") from None
 
 
-def read_mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path, limit: int = MOST_JSON_BYTES) -> dict[str, Any]:
     """Read a JSON file that holds a mapping.
 
     Args:
         path: the file.
+        limit: largest accepted size in bytes.
 
     Returns:
         The mapping.
@@ -77,7 +78,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         ValueError: as for :func:`read_json`.
         TypeError: if it holds something other than a mapping.
     """
-    value = read_json(path)
+    value = read_json(path, limit)
     if not isinstance(value, dict):
         raise TypeError(f"{path.name}: not a mapping")
     return value

@@ -15,6 +15,8 @@ from lifelong_lb.untrusted import printable, shortened
 
 _MOST_TRACEBACK = 100_000
 """Most characters of a traceback that are read, from its end."""
+_MOST_ENVIRONMENT = 2**18
+"""Size limit of ``environment.json``, which the report shows, in bytes."""
 _MOST_REASON = 300
 """Most characters of the reason why a run cannot be read."""
 _ENTRIES = {"trained": int, "evaluated": int, "accuracy": float}
@@ -47,7 +49,7 @@ def read_record(folder: Path, run: str, seed: int | None = None, asked: Asked | 
             **read_mapping(folder / "result.json"),  # first, so that it replaces nothing below
             "run": run,
             "config": read_mapping(folder / "config.json"),
-            "environment": read_mapping(folder / "environment.json"),
+            "environment": read_mapping(folder / "environment.json", _MOST_ENVIRONMENT),
             "accuracy": list(read_rows(folder / "accuracy.csv", _ENTRIES, MOST_EXPERIENCES**2)),
             "traceback": read_tail(trace, _MOST_TRACEBACK) if exists(trace) else "",
         })

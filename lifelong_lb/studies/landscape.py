@@ -16,8 +16,19 @@ from lifelong_lb.data import find_images, load_images
 from lifelong_lb.landscape import LandscapeInputs, can_interpolate, fixed_images, measure, measure_line
 from lifelong_lb.models import Classifier, TaskAwareClassifier, build_model
 from lifelong_lb.seeding import INITIALISATION, seed_all
-from lifelong_lb.store import ResultFolder, landscape_settings, model_path, stored_models, write_landscape
+from lifelong_lb.store import (
+    DamagedRunError,
+    ResultFolder,
+    landscape_settings,
+    model_path,
+    stored_models,
+    write_landscape,
+)
 from lifelong_lb.streams import Stream, build_stream
+from lifelong_lb.untrusted import read_bytes
+
+MOST_MODEL_BYTES = 8 * 2**30
+"""Size limit of a stored model."""
 
 Row = tuple[int, int, str, float, float, float]
 """Values of :data:`lifelong_lb.store.LANDSCAPE_COLUMNS`."""
@@ -104,7 +115,7 @@ def measure_stored(
     roots: Sequence[Path],
     device: str,
     log: Callable[[str], None],
-) -> None:
+) -> list[str]:
     """Measure the landscape of runs that have kept their models, where it was not measured with these settings yet.
 
     Args:
@@ -115,21 +126,38 @@ def measure_stored(
         device: ``"cpu"`` or ``"cuda"``.
         log: receives a line a run and experience.
 
-    Raises:
-        UserError: when a model or the images cannot be read, or the images are not those of the run.
+    Returns:
+        A sentence for each run that was left out, because a model or its images cannot be read, or the images are not
+        those of the run.
     """
-    wanted = settings.model_dump(mode="json")
+    wanted, left_out = settings.model_dump(mode="json"), []
     for number, (run, config) in enumerate(configs.items(), start=1):
-        path = folder.run_path(run)
-        if landscape_settings(path) == wanted:
-            continue
-        log(f"[{number}/{len(configs)}] run {run}")
-        stream = _stream_of(config, roots, folder.read_run(run).data)
-        meter = LandscapeMeter(settings, stream, config.seed, device, log)
-        with _as_in_a_run():
-            for i in stored_models(path):
-                meter.after(i, _load(model_path(path, i), config, stream, i))
-        write_landscape(path, meter.rows, wanted)
+        try:
+            if landscape_settings(folder.run_path(run)) == wanted:
+                continue
+            log(f"[{number}/{len(configs)}] run {run}")
+            _measure_run(folder, config, settings, roots, device, log)
+        except (UserError, DamagedRunError) as error:
+            log(f"run {run}: left out, {error}")
+            left_out.append(str(error))
+    return left_out
+
+
+def _measure_run(
+    folder: ResultFolder,
+    config: RunConfig,
+    settings: Landscape,
+    roots: Sequence[Path],
+    device: str,
+    log: Callable[[str], None],
+) -> None:
+    path, record = folder.run_path(config.run_id), folder.read_run(config.run_id)
+    stream = _stream_of(config, roots, record.data)
+    meter = LandscapeMeter(settings, stream, config.seed, device, log)
+    with _as_in_a_run():
+        for i in (i for i in stored_models(path) if i < record.experiences):
+            meter.after(i, _load(model_path(path, i), config, stream, i))
+    write_landscape(path, meter.rows, settings.model_dump(mode="json"))
 
 
 @contextmanager
@@ -164,7 +192,8 @@ def _load(path: Path, config: RunConfig, stream: Stream, experience: int) -> nn.
     for earlier in stream.train[: experience + 1]:
         avalanche_model_adaptation(model, earlier)
     try:
-        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        content = io.BytesIO(read_bytes(path, MOST_MODEL_BYTES))
+        model.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
     except Exception as error:  # noqa: BLE001  damaged files raise errors of many kinds
         raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})") from None
     return model

@@ -48,7 +48,8 @@ def measure_landscape(
         The results of all runs in the folder.
 
     Raises:
-        UserError: when the folder holds no such runs, or settings, models or images cannot be used.
+        UserError: when the folder holds no such runs, or settings, models or images cannot be used. If only some runs
+            are concerned, the others have been measured, and the report has been written.
     """
     import_named(imports)
     switch_off_telemetry()
@@ -68,9 +69,13 @@ def measure_landscape(
         from lifelong_lb.studies.worker import device_of
     with folder.measuring():
         roots = data_roots(None if data is None else Path(data))
-        measure_stored(folder, configs, what, roots, device_of(place), log)
-        with folder.locked():
-            return write_report(folder)
+        left_out = measure_stored(folder, configs, what, roots, device_of(place), log)
+        if len(left_out) < len(configs):
+            with folder.locked():
+                results = write_report(folder)
+    if left_out:  # the others have been measured and reported
+        raise UserError("\n".join(dict.fromkeys(left_out)))
+    return results
 
 
 def _settings(given: Landscape | Mapping[str, Any] | None, file: StudyFile, overrides: Sequence[str]) -> Landscape:

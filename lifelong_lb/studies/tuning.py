@@ -75,8 +75,8 @@ def tune_study(
     folder, told = Path(out).absolute(), watcher or Watcher()
     searches = searches_of(study)
     _search(Rounds(searches, folder / "tuning", options), _trials(study, trials), told)
-    trials_folder = ResultFolder(folder / "tuning")
-    store_own_metrics(trials_folder, collect(trials_folder))
+    if ADDED_METRICS:
+        store_own_metrics(ResultFolder(folder / "tuning"), collect(ResultFolder(folder / "tuning")))
     text = chosen_text(chosen_study(study, [search.chosen() for search in searches]))
     ResultFolder(folder).write_file("chosen.yaml", text)
     chosen = read_study(folder / "chosen.yaml")

@@ -50,8 +50,10 @@ def read_bytes(path: Path, limit: int = MOST_BYTES) -> bytes:
     """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
-        content = file.read(limit + 1) if size <= limit else b""
-    if max(size, len(content)) > limit:  # the size may grow in between
+        content = file.read(size + 1) if size <= limit else b""  # a larger argument would allocate as much
+        if len(content) > size:  # it grows, or has no size
+            content += file.read(limit + 1 - len(content))
+    if max(size, len(content)) > limit:
         raise ValueError(f"{path.name} is larger than {limit / 2**20:g} MiB")
     return content
 

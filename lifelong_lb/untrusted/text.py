@@ -2,6 +2,7 @@
 
 import reprlib
 import sys
+from os import PathLike
 from typing import Any
 
 QUOTED_CHARACTERS = 80
@@ -83,6 +84,22 @@ def begins_like_a_formula(text: str) -> bool:
         [True, True, True, False, False]
     """
     return text.lstrip()[:1] in _FORMULA or text[:1] in ("\t", "\r", "\n")
+
+
+def path_text(path: "PathLike[str] | str") -> str:
+    r"""A path for a message: on one line, without what a terminal would act on.
+
+    Args:
+        path: any path.
+
+    Returns:
+        Its text, with such characters as ``\x1b``, and ``\udcxx`` for bytes that are not UTF-8.
+
+    Example:
+        >>> path_text("a\x1b[2J\nb")
+        'a\\x1b[2J\\nb'
+    """
+    return printable(str(path), lines=False)
 
 
 def quoted(value: Any, limit: int = QUOTED_CHARACTERS) -> str:

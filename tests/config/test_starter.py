@@ -9,7 +9,7 @@ from lifelong_lb import run_study
 from lifelong_lb.cli import app
 from lifelong_lb.config import UserError, expand, read_study
 from lifelong_lb.config.schema import study_schema
-from lifelong_lb.evaluation.statistics import seeds_needed
+from lifelong_lb.evaluation import seeds_needed
 
 
 def init(*words):

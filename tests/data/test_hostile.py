@@ -13,6 +13,7 @@ IN_PROCESSES = (
     "pictures: a link to a device",
     "pictures: EPS called .png",
     "pictures: escapes in names",
+    "pictures: escapes in the name of a damaged one",
     "npz: a bomb of 300 MB",
     "npz: pickled images",
     "npz: a nested header",

@@ -22,7 +22,7 @@ from images import (
 from PIL import Image
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data import load_images, own_source
+from lifelong_lb.data import MissingImagesError, load_images, own_source
 
 
 def read(place, **settings):
@@ -354,3 +354,10 @@ def test_a_picture_moved_to_another_class_is_another_data_set(tmp_path):
     second = read(tmp_path)
     assert second.train.y.tolist() == [0] * 3 + [1] * 5 + [2] * 4
     assert second.sha256 != first.sha256
+
+
+def test_places_that_cannot_be_are_not_there():
+    for place in ("x" * 5000, "~nobody-of-this-name/x", "a/" * 3000):
+        with pytest.raises(MissingImagesError, match="was not found") as error:
+            own_source(place, [])
+        assert len(str(error.value)) < 3000

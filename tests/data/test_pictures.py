@@ -151,6 +151,20 @@ def test_the_odd_picture_out_is_named(tmp_path, where):
     assert read(tmp_path, image_size=12)[0].x.shape == (12, 3, 12, 12)
 
 
+def test_a_huge_picture_is_blamed_and_not_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.sysconf", lambda name: 1 if "PAGESIZE" in name or "PAGE_SIZE" in name else 100_000)
+    write_folders(tmp_path)
+    (tmp_path / "train/ant/0000.png").write_bytes(encoded(pictures([0], 300)[0]))
+    for attempt in (read, lambda place: own_source(str(place), []).check()):
+        with pytest.raises(UserError, match=r"ant/0000\.png has 300 x 300 pixels; 17 of 18 pictures have 12 x 12"):
+            attempt(tmp_path)
+    write_folders(tmp_path / "all", size=150)
+    with pytest.raises(
+        UserError, match=r"^12 pictures of 150 x 150 pixels take 0\.0 GiB, more than the memory there is"
+    ):
+        read(tmp_path / "all")
+
+
 def test_classes_of_tiny_imagenet_are_called_by_their_words(tmp_path):
     write_tiny_imagenet(tmp_path)
     words = (

@@ -5,8 +5,7 @@ import math
 import pytest
 from scipy import stats
 
-from lifelong_lb.evaluation import comparisons_verdict, seeds_verdict, smallest_p, spread
-from lifelong_lb.evaluation.statistics import seeds_needed
+from lifelong_lb.evaluation import comparisons_verdict, seeds_needed, seeds_verdict, smallest_p, spread
 
 
 def test_spread_equals_scipy():
