@@ -25,11 +25,11 @@ MEMORY = "memory"
 REFERENCE = "reference"
 NOISE = "noise"
 LANDSCAPE = "landscape"
-"""Purposes: initial weights, order of the classes, permutations of the pixels, angles, which images are kept where a
-stream wants some only, which are held out for validation, which of the test part are measured on, which go to other
-experiences, images made of random numbers, order in which the images of an online stream arrive, order of the
-minibatches, crops and flips of images, what a memory keeps, the images of a memory over which A-GEM takes its reference
-gradient, noise that training itself draws, such as dropout masks, and what measuring the loss landscape draws."""
+"""Purposes: initial weights; class order; pixel permutations; rotation angles; subset of the training images; images
+held out for validation; subset of the test images; images moved to other experiences (blurry boundaries); generated
+images; order of the images of an online stream; order of the minibatches; random crops and flips; samples stored in a
+replay memory; memory samples for A-GEM's reference gradient; noise of training, such as dropout masks; samples and
+noise for measurements of the loss landscape."""
 
 
 def derive(seed: int, purpose: str, *at: int) -> int:

@@ -224,7 +224,7 @@ def test_misspelt_hooks_of_plugins_are_refused():
 @pytest.mark.parametrize("function", [lambda: 0.0, lambda R, other: 0.0, lambda *, R: 0.0])
 def test_metrics_of_other_arguments_are_refused(function):
     add = extend.metric("mine", formula="", source="", higher_is_better=True)
-    with pytest.raises(UserError, match="metric mine: must be a function of the accuracy matrix alone"):
+    with pytest.raises(UserError, match="metric mine: the function must take the accuracy matrix as its only argument"):
         add(function)
 
 
@@ -233,7 +233,7 @@ def test_names_that_are_taken_are_refused():
         extend.rule("sam", gradients=2)(SAM)
     with pytest.raises(UserError, match="there is a strategy slda already"):
         extend.strategy("slda")(lambda common: None)
-    with pytest.raises(UserError, match="a metric cannot be called 'forgetting': there is one already"):
+    with pytest.raises(UserError, match="invalid metric name 'forgetting': already in use"):
         extend.metric("forgetting", formula="", source="", higher_is_better=True)(len)
 
 

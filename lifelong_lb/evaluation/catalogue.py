@@ -67,12 +67,12 @@ class Metric(Described):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Value of a metric of a user's own for one accuracy matrix.
+    """Value of a custom metric for one accuracy matrix.
 
     Attributes:
-        value: the number; NaN where undefined.
-        reason: why it is undefined, in a sentence; empty where it is not.
-        failed: whether that is a fault of the metric's function: it raised, or returned something that is no number.
+        value: the value; NaN if undefined.
+        reason: why the value is undefined, one sentence; empty if it is defined.
+        failed: whether the metric's function failed: it raised an error or returned an invalid value.
     """
 
     value: float
@@ -82,10 +82,10 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class AddedMetric(Metric):
-    """A metric of a user's own.
+    """A custom metric.
 
     Attributes:
-        outcome: accuracy matrix to value, with the reason where there is none. It never raises.
+        outcome: maps an accuracy matrix to a value, or to the reason why it is undefined. Never raises.
     """
 
     outcome: Callable[[Matrix], Outcome]
@@ -251,14 +251,14 @@ defined if and only if the metric is."""
 
 
 ADDED_METRICS: dict[str, AddedMetric] = {}
-"""Metrics of a user's own that were registered in this process, see :func:`lifelong_lb.extend.metric`; by name."""
+"""Custom metrics registered in this process with :func:`lifelong_lb.extend.metric`, by name."""
 
 STORED_METRICS: dict[str, Described] = {}
-"""Metrics of a user's own whose values were read from result folders, by name: their descriptions as stored there."""
+"""Descriptions of custom metrics whose values were read from result folders, by name."""
 
 
 def own_metrics() -> list[str]:
-    """Names of the metrics of a user's own, those registered in this process first.
+    """List the names of all custom metrics, those registered in this process first.
 
     Returns:
         Keys of :data:`ADDED_METRICS` and :data:`STORED_METRICS`, each once.
@@ -266,19 +266,19 @@ def own_metrics() -> list[str]:
     return list(dict.fromkeys([*ADDED_METRICS, *STORED_METRICS]))
 
 
-def lacks(metric: Metric, values: NDArray[np.float64]) -> str:
-    """What an accuracy matrix lacks that a metric needs.
+def unmet_requirement(metric: Metric, values: NDArray[np.float64]) -> str:
+    """Describe the first entry that a metric requires and an accuracy matrix lacks.
 
     Args:
         metric: the metric.
         values: ``(T, T)``.
 
     Returns:
-        One sentence; empty where nothing is missing.
+        One sentence; empty if all required entries were evaluated.
     """
     T = len(values)
     if metric.least_experiences > T:
-        return f"{metric.title} needs at least {metric.least_experiences} experiences; there is {T}"
+        return f"{metric.title} needs at least {metric.least_experiences} experiences; got {T}"
     missing = np.argwhere(metric.needs(T) & np.isnan(values))
     if not len(missing):
         return ""
@@ -288,21 +288,21 @@ def lacks(metric: Metric, values: NDArray[np.float64]) -> str:
 
 
 def explain(name: str, R: Matrix) -> str:
-    """Why a metric is undefined (NaN) for a matrix.
+    """Explain why a metric is undefined (NaN) for a matrix.
 
     Args:
         name: a key of :data:`METRICS`, :data:`REFERENCED` or :data:`ADDED_METRICS`.
         R: accuracy matrix, ``(T, T)``.
 
     Returns:
-        One sentence; empty when the metric is defined.
+        One sentence; empty if the metric is defined.
 
     Raises:
-        ValueError: for an unknown name, or when R is not an accuracy matrix.
+        ValueError: for an unknown name, or if R is not an accuracy matrix.
 
     Example:
         >>> explain("forgetting", [[0.9]])
-        'forgetting needs at least 2 experiences; there is 1'
+        'forgetting needs at least 2 experiences; got 1'
     """
     known = {**METRICS, **REFERENCED, **ADDED_METRICS}
     if name not in known:
@@ -310,10 +310,10 @@ def explain(name: str, R: Matrix) -> str:
     values, metric = as_matrix(R), known[name]
     if isinstance(metric, AddedMetric):
         return metric.outcome(values).reason
-    lacking = lacks(metric, values)
-    if lacking or not np.isnan(metric.function(values)):
-        return lacking
-    bare = [j for j in range(len(values) - 1) if np.isnan(values[:-1, j]).all()]
-    if bare:
-        return f"{metric.title} needs an accuracy on experience {bare[0]} before the end; none was evaluated"
-    return f"{metric.title} divides by an accuracy, and that is 0"
+    missing = unmet_requirement(metric, values)
+    if missing or not np.isnan(metric.function(values)):
+        return missing
+    unevaluated = [j for j in range(len(values) - 1) if np.isnan(values[:-1, j]).all()]
+    if unevaluated:
+        return f"{metric.title} needs an accuracy on experience {unevaluated[0]} before the end; none was evaluated"
+    return f"{metric.title} divides by an accuracy that is 0"

@@ -128,13 +128,13 @@ def explain_continual(name: str, C: ContinualAccuracy) -> str:
 
     Example:
         >>> explain_continual("minimum_accuracy", ContinualAccuracy([1], [[0.5]], [1]))
-        'minimum accuracy needs at least 2 experiences; there is 1'
+        'minimum accuracy needs at least 2 experiences; got 1'
     """
     if name not in CONTINUAL_METRICS:
         raise ValueError(f"unknown metric {name!r} (known: {', '.join(CONTINUAL_METRICS)})")
     metric = CONTINUAL_METRICS[name]
     if metric.least_experiences > C.experiences:
-        return f"{metric.title} needs at least {metric.least_experiences} experiences; there is {C.experiences}"
+        return f"{metric.title} needs at least {metric.least_experiences} experiences; got {C.experiences}"
     if not np.isnan(metric.function(C)):
         return ""
     unmeasured = C.measured_only_at_end

@@ -1,4 +1,4 @@
-"""Metrics of a user's own, computed and reported like ours."""
+"""Registration and evaluation of custom metrics."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -12,40 +12,48 @@ from lifelong_lb.config.fields import is_plain_text
 from lifelong_lb.config.importing import MAIN, origin_of
 from lifelong_lb.config.metrics import ADDED
 from lifelong_lb.evaluation.accuracy_matrix import as_matrix
-from lifelong_lb.evaluation.catalogue import ADDED_METRICS, METRICS, REFERENCED, AddedMetric, Metric, Outcome, lacks
+from lifelong_lb.evaluation.catalogue import (
+    ADDED_METRICS,
+    METRICS,
+    REFERENCED,
+    AddedMetric,
+    Metric,
+    Outcome,
+    unmet_requirement,
+)
 from lifelong_lb.evaluation.continual_catalogue import CONTINUAL_METRICS
 from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortened
 
 F = TypeVar("F", bound=Callable[[Any], float])
 Entries = Callable[[int], Sequence[tuple[int, int]]]
 
-LARGEST = 2.0**53
-"""Values of this size and beyond count as undefined: means and deviations of them would not be finite or exact."""
-MOST_OF_A_REASON = 300
-"""Most characters of why a value is undefined."""
+VALUE_LIMIT = 2.0**53
+"""Values with at least this absolute value are undefined: their means could be infinite or inexact."""
+MAX_REASON_CHARACTERS = 300
+"""Length limit of the reason why a value is undefined."""
 
 RESERVED = frozenset({
     *("run", "stream", "strategy", "rule", "base_optimizer", "seed", "status", "imported"),
     *("trained", "evaluated", "accuracy", "gradient_evaluations", "strategy_gradient_evaluations"),
     *("train_seconds", "samples_seen", "forward_passes", "parameters", "peak_memory"),
 })
-"""Columns of the result files that are no metrics."""
+"""Columns of the result files that are not metrics."""
 
 _ORIGINS: dict[str, str] = {}
-"""Metric to the module or file that added it."""
+"""Module or file that registered each metric, by name."""
 
 
 def is_free_name(name: str) -> bool:
-    """Whether a metric of a user's own can have a name.
+    """Check whether a name is available for a custom metric.
 
     Args:
-        name: its column in ``results.csv``.
+        name: column in ``results.csv``.
 
     Returns:
-        True for a short identifier that is no column of ours.
+        True for a short identifier that is not a built-in column.
     """
-    ours = name in RESERVED or name in METRICS or name in REFERENCED or name in CONTINUAL_METRICS
-    return name.isidentifier() and len(name) <= QUOTED_CHARACTERS and not ours
+    builtin = name in RESERVED or name in METRICS or name in REFERENCED or name in CONTINUAL_METRICS
+    return name.isidentifier() and len(name) <= QUOTED_CHARACTERS and not builtin
 
 
 def metric(
@@ -58,116 +66,117 @@ def metric(
     title: str = "",
     least_experiences: int = 1,
 ) -> Callable[[F], F]:
-    """Register a metric: a function from an accuracy matrix, ``(T, T)``, NaN where not evaluated, to a number.
+    """Register a metric, a function that maps an accuracy matrix to a number.
 
-    Its value is undefined, with a reason that is stored, where the function raises, or returns NaN, an infinite or huge
-    number, or no number at all: that stops neither a run nor a table.
+    The function receives ``(T, T)`` float64, NaN where not evaluated. If it raises, or returns NaN, an infinite or huge
+    number, or not a number, the value is undefined and the reason is stored; runs and reports continue.
 
     Args:
-        name: its column in ``results.csv``.
-        formula: its definition in one line, for reports.
-        source: where it comes from.
-        higher_is_better: direction.
-        needs: T to the entries (trained, evaluated) without which it is undefined; None for the lower triangle.
-        title: words for headings; by default the name's.
-        least_experiences: smallest T for which it is defined; below, and where an entry is missing, it is NaN.
+        name: column in ``results.csv``, a Python identifier.
+        formula: one-line definition, for reports.
+        source: authors and year, or another reference.
+        higher_is_better: whether larger values are better.
+        needs: maps T to the required entries (trained, evaluated); None for the lower triangle. The metric is NaN if
+            one of them is missing.
+        title: heading; by default the name with spaces for underscores.
+        least_experiences: smallest T for which the metric is defined; NaN below.
 
     Returns:
-        A decorator, which raises a UserError for a name that is taken and for a function of other arguments.
+        A decorator; it raises UserError for a name in use and for a function with other arguments.
 
     Raises:
-        UserError: if a description is not a line of text.
+        UserError: if formula, source or title is not one line of text.
     """
     title = title or str(name).replace("_", " ")
     for key, text in (("formula", formula), ("source", source), ("title", title)):
         if not isinstance(text, str) or (text and not is_plain_text(text)):
             raise UserError(f"metric {quoted(name)}: {key} must be one line of text; got {quoted(text)}")
 
-    def add(function: F) -> F:
+    def register(function: F) -> F:
         origin = origin_of(function)
         taken = name in ADDED_METRICS and _ORIGINS[name] not in (origin, MAIN)
         if taken or not is_free_name(name):
-            why = "it must be a word such as last_accuracy"
+            reason = "use a short identifier such as last_accuracy"
             if taken or (name.isidentifier() and len(name) <= QUOTED_CHARACTERS):
-                why = "there is one already" if name not in RESERVED else "that is another column of the result files"
-            raise UserError(f"a metric cannot be called {quoted(name)}: {why}")
+                reason = "a column of the result files" if name in RESERVED else "already in use"
+            raise UserError(f"invalid metric name {quoted(name)}: {reason}")
 
         _check_takes_a_matrix(name, function)
 
-        def needed(T: int) -> NDArray[np.bool_]:
+        def needed_entries(T: int) -> NDArray[np.bool_]:
             mask = np.tri(T, dtype=bool) if needs is None else np.zeros((T, T), dtype=bool)
             for trained, evaluated in needs(T) if needs is not None else ():
                 mask[trained, evaluated] = True
             return mask
 
-        plain = Metric(
+        base = Metric(
             function=function,
             title=title,
             formula=formula,
             source=source,
             higher_is_better=higher_is_better,
-            needs=needed,
+            needs=needed_entries,
             least_experiences=least_experiences,
         )
 
         def outcome(R: Any) -> Outcome:
-            return outcome_of(plain, as_matrix(R))
+            return outcome_of(base, as_matrix(R))
 
-        described = {**vars(plain), "function": lambda R: outcome(R).value}
-        ADDED_METRICS[name] = AddedMetric(**described, outcome=outcome)
+        fields = {**vars(base), "function": lambda R: outcome(R).value}
+        ADDED_METRICS[name] = AddedMetric(**fields, outcome=outcome)
         _ORIGINS[name], ADDED[name] = origin, least_experiences
         return function
 
-    return add
+    return register
 
 
 def outcome_of(metric: Metric, values: NDArray[np.float64]) -> Outcome:
-    """Evaluate a function that may do anything.
+    """Evaluate a custom metric and catch its errors.
 
     Args:
-        metric: its ``function`` and ``needs`` are a user's.
+        metric: metric with custom ``function`` and ``needs``.
         values: accuracy matrix, ``(T, T)``.
 
     Returns:
-        The value, or why there is none.
+        The value, or the reason why it is undefined.
     """
     try:
-        lacking = lacks(metric, values)
-        value = float("nan") if lacking else _number(metric.function(values.copy()))
-    except _NoNumberError as error:
+        missing = unmet_requirement(metric, values)
+        value = float("nan") if missing else _to_float(metric.function(values.copy()))
+    except _InvalidValueError as error:
         reason, failed = str(error), True
-    except (Exception, SystemExit) as error:  # noqa: BLE001  a fault of one metric must not stop a run or a report
-        reason, failed = f"its function raised {type(error).__name__}: {_message(error)}", True
+    except (Exception, SystemExit) as error:  # noqa: BLE001  an error in a metric must not stop a run or report
+        reason, failed = f"its function raised {type(error).__name__}: {_error_text(error)}", True
     else:
-        if lacking or not np.isnan(value):
-            return Outcome(value, lacking)
+        if missing or not np.isnan(value):
+            return Outcome(value, missing)
         reason, failed = "its function returned nan", False
-    return Outcome(float("nan"), shortened(f"{metric.title} is undefined: {reason}", MOST_OF_A_REASON), failed)
+    return Outcome(float("nan"), shortened(f"{metric.title} is undefined: {reason}", MAX_REASON_CHARACTERS), failed)
 
 
-def _message(error: BaseException) -> str:
-    """What an error says, on one line; its class may say nothing but raise another."""
+def _error_text(error: BaseException) -> str:
+    """Text of an error, on one line; ``str`` of a custom error may itself raise."""
     try:
-        text = str(error)[:MOST_OF_A_REASON]
-    except Exception:  # noqa: BLE001  code of a user, too
-        return "(its message cannot be read)"
+        text = str(error)[:MAX_REASON_CHARACTERS]
+    except Exception:  # noqa: BLE001  str() runs custom code
+        return "(message unavailable)"
     return printable(" ".join(text.split()), lines=False)
 
 
-class _NoNumberError(Exception):
-    """What a function returned cannot stand in a table of numbers."""
+class _InvalidValueError(Exception):
+    """A custom function returned a value that is not a valid number."""
 
 
-def _number(found: Any) -> float:
-    """A number of any library as a float."""
-    shape = tuple(getattr(found, "shape", ()))
+def _to_float(result: Any) -> float:
+    """Convert a number, also a zero-dimensional array or tensor, to float."""
+    shape = tuple(getattr(result, "shape", ()))
     if shape:
-        raise _NoNumberError(f"its function returned an array of the shape {quoted(shape)}, not a number")
-    number = found.item() if hasattr(found, "shape") and hasattr(found, "item") else found
+        raise _InvalidValueError(f"its function returned an array of shape {quoted(shape)}, not a number")
+    number = result.item() if hasattr(result, "shape") and hasattr(result, "item") else result
     if not isinstance(number, int | float):
-        raise _NoNumberError(f"its function returned {quoted(number)}, not a number")
-    if abs(number) >= LARGEST:
-        raise _NoNumberError(f"its function returned {quoted(number)}; values must lie between -2^53 and 2^53")
+        raise _InvalidValueError(f"its function returned {quoted(number)}, not a number")
+    if abs(number) >= VALUE_LIMIT:
+        raise _InvalidValueError(f"its function returned {quoted(number)}; values must be between -2^53 and 2^53")
     return float(number)
 
 
@@ -175,6 +184,8 @@ def _check_takes_a_matrix(name: str, function: Callable[[Any], float]) -> None:
     try:
         inspect.signature(function).bind(None)
     except TypeError as error:
-        raise UserError(f"metric {name}: must be a function of the accuracy matrix alone ({error})") from None
-    except ValueError:  # a function of C without a signature
+        raise UserError(
+            f"metric {name}: the function must take the accuracy matrix as its only argument ({error})"
+        ) from None
+    except ValueError:  # built-in function without a signature
         return

@@ -101,7 +101,7 @@ def seeds_verdict(seeds: int, comparisons: int = 1) -> str:
 
     Args:
         seeds: number of seeds shared by the compared rules.
-        comparisons: number of comparisons that the seeds are to decide.
+        comparisons: number of comparisons to decide.
 
     Returns:
         One to three sentences.
@@ -109,18 +109,18 @@ def seeds_verdict(seeds: int, comparisons: int = 1) -> str:
     if seeds < 2:
         return "One seed shows no spread: differences between rows cannot be distinguished from chance."
     p, needed = smallest_p(seeds), seeds_needed(comparisons)
-    what = f"the {comparisons} comparisons" if comparisons > 1 else "anything"
+    target = f"the {comparisons} comparisons" if comparisons > 1 else "one comparison"
     if p > 0.05:
         return (
             f"{seeds} seeds cannot decide: even if one rule wins on all of them, an exact paired test "
-            f"reaches p = {p:g} at best. Take at least {needed} seeds before deciding {what}."
+            f"reaches p = {p:g} at best. Use at least {needed} seeds to decide {target}."
         )
     best = f"{seeds} seeds: an exact paired test can reach p = {p:.2g} at best, if one rule wins on all of them."
     if p * max(1000, comparisons) <= 0.05:
         return best
     most = int(0.05 / p)
-    enough = "" if most >= comparisons else f" Take at least {needed} seeds for {what}."
+    advice = "" if most >= comparisons else f" Use at least {needed} seeds to decide {target}."
     return (
         f"{best} Holm's correction multiplies it by the number of comparisons: {seeds} seeds can decide {most} "
-        f"comparison{'s' * (most != 1)} at 0.05.{enough}"
+        f"comparison{'s' * (most != 1)} at 0.05.{advice}"
     )

@@ -82,7 +82,7 @@ def test_persistent_forgetting_is_no_stability_gap():
         (
             "minimum_accuracy",
             ([1, 2], [[0.5], [0.6]], [2]),
-            "minimum accuracy needs at least 2 experiences; there is 1",
+            "minimum accuracy needs at least 2 experiences; got 1",
         ),
         (
             "stability_gap_depth",

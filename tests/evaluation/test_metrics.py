@@ -95,8 +95,8 @@ def test_curves_by_hand():
 @pytest.mark.parametrize(
     ("name", "matrix", "reason"),
     [
-        ("forgetting", [[0.9]], "forgetting needs at least 2 experiences; there is 1"),
-        ("backward_transfer", [[0.9]], "backward transfer needs at least 2 experiences; there is 1"),
+        ("forgetting", [[0.9]], "forgetting needs at least 2 experiences; got 1"),
+        ("backward_transfer", [[0.9]], "backward transfer needs at least 2 experiences; got 1"),
         (
             "average_accuracy",
             [[0.9, NAN], [NAN, 0.8]],
@@ -117,12 +117,12 @@ def test_curves_by_hand():
             [[NAN, NAN], [0.5, 0.8]],
             "relative forgetting needs an accuracy on experience 0 before the end; none was evaluated",
         ),
-        ("relative_forgetting", [[0.0, NAN], [0.5, 0.8]], "relative forgetting divides by an accuracy, and that is 0"),
-        ("stability", [[0.9]], "stability needs at least 2 experiences; there is 1"),
+        ("relative_forgetting", [[0.0, NAN], [0.5, 0.8]], "relative forgetting divides by an accuracy that is 0"),
+        ("stability", [[0.9]], "stability needs at least 2 experiences; got 1"),
         (
             "stability_plasticity",
             [[0.0, NAN], [0.0, 0.0]],
-            "stability and plasticity divides by an accuracy, and that is 0",
+            "stability and plasticity divides by an accuracy that is 0",
         ),
     ],
 )
@@ -150,7 +150,7 @@ def test_metrics_with_a_reference_are_explained():
     assert explain("intransigence", LOWER) == ""
     assert "needs the accuracy on experience 0 after experience 0" in explain("intransigence", [[NAN]])
     assert explain("forward_transfer", FULL) == ""
-    assert explain("forward_transfer", [[0.5]]) == "forward transfer needs at least 2 experiences; there is 1"
+    assert explain("forward_transfer", [[0.5]]) == "forward transfer needs at least 2 experiences; got 1"
     assert "needs the accuracy on experience 1 after experience 0, not evaluated" in explain("forward_transfer", LOWER)
 
 

@@ -67,17 +67,17 @@ def test_numbers_of_any_library_count(returned, value):
 @pytest.mark.parametrize(
     ("returned", "reason", "failed"),
     [
-        (MATRIX, r"an array of the shape (2, 2), not a number", True),
-        (np.array([0.5]), r"an array of the shape (1,), not a number", True),
-        (torch.zeros(3), r"an array of the shape (3,), not a number", True),
-        (pd.Series([1, 2]), r"an array of the shape (2,), not a number", True),
+        (MATRIX, r"an array of shape (2, 2), not a number", True),
+        (np.array([0.5]), r"an array of shape (1,), not a number", True),
+        (torch.zeros(3), r"an array of shape (3,), not a number", True),
+        (pd.Series([1, 2]), r"an array of shape (2,), not a number", True),
         (None, "None, not a number", True),
         ("0.5", "'0.5', not a number", True),
         ([0.5], "[0.5], not a number", True),
         (0.5 + 1j, "(0.5+1j), not a number", True),
-        (10**400, "a whole number of 401 digits; values must lie between -2^53 and 2^53", True),
-        (1e300, "1e+300; values must lie between", True),
-        (-math.inf, "-inf; values must lie between", True),
+        (10**400, "a whole number of 401 digits; values must be between -2^53 and 2^53", True),
+        (1e300, "1e+300; values must be between", True),
+        (-math.inf, "-inf; values must be between", True),
         ("x" * 10**7, "'xxx", True),
         (math.nan, "nan", False),
         (np.float64("nan"), "nan", False),
@@ -120,9 +120,8 @@ def endless(R):
         (raising(ZeroDivisionError("a\nb\x1b[2J" + "c" * 10**6)), r"its function raised ZeroDivisionError: a b"),
         (raising(ValueError("caf\udce9")), r"its function raised ValueError: caf\udce9"),
         (raising(SystemExit(3)), "its function raised SystemExit: 3"),
-        (raising(SilentError()), "its function raised SilentError: (its message cannot be read)"),
+        (raising(SilentError()), "its function raised SilentError: (message unavailable)"),
         (endless, "its function raised RecursionError: "),
-        (lambda: 1, "its function raised TypeError: "),
         (lambda R: float(R), "its function raised TypeError: "),
     ],
 )
@@ -151,7 +150,7 @@ def test_a_metric_cannot_change_the_matrix():
 
 @pytest.mark.parametrize("name", [*sorted(RESERVED), "average_accuracy", "a b", "=x", "x" * 81, "1a"])
 def test_columns_of_ours_are_taken(name):
-    with pytest.raises(UserError, match="a metric cannot be called"):
+    with pytest.raises(UserError, match="invalid metric name"):
         added(lambda R: 1.0, name)
 
 
@@ -179,7 +178,7 @@ def test_no_metric_stops_a_report_and_its_reason_is_told(tmp_path):
     assert results.runs[["raises", "array", "huge"]].isna().all(axis=None)
     told = [p for p in results.problems if "raises is undefined: its function raised ValueError: no (4 runs: " in p]
     assert len(told) == 1
-    assert why_undefined(results, "array").endswith("its function returned an array of the shape (2, 2), not a number.")
+    assert why_undefined(results, "array").endswith("its function returned an array of shape (2, 2), not a number.")
     summary = pd.read_csv(folder.path / "summary.csv")
     assert summary["fine_mean"].tolist() == pytest.approx([1.1, 1.1])
     assert summary["average_accuracy_mean"].notna().all()

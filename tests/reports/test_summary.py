@@ -230,7 +230,7 @@ def test_a_mean_over_some_of_the_seeds_says_so(tmp_path):
     results = write_report(folder)
     sentence = (
         "split-digits, naive, sam, sgd: the mean of relative forgetting is over 2 of 3 seeds, it is undefined for the "
-        "others (relative forgetting divides by an accuracy, and that is 0)"
+        "others (relative forgetting divides by an accuracy that is 0)"
     )
     assert list(results.problems) == [sentence]
     assert sentence in " ".join(summary_text(results).split())
