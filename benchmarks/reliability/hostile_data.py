@@ -24,7 +24,8 @@ from common import arguments, conclude
 from data_cases import ACCEPTED, CANARY, CLASSES, REFUSED, Case, folders
 from data_cases_more import DAMAGE
 
-SECONDS = 60
+SECONDS = {"run": 300}
+"""How long a command may take; others 60. A run imports torch, which takes long on a busy machine."""
 MEMORY = 4 * 2**30
 """Address space that a command may add to what the script itself has."""
 STUDY = "streams: {{name: split, source: {source}, experiences: {experiences}}}\nmodel: {{name: mlp, hidden: [4]}}\n"
@@ -79,7 +80,7 @@ def forked(*words: str, folder: Path) -> Ended:
     if child == 0:
         _command(words, folder, output)
     code: int | None = None
-    while time.monotonic() - began < SECONDS:
+    while time.monotonic() - began < SECONDS.get(words[0], 60):
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             code = os.waitstatus_to_exitcode(status)
