@@ -165,8 +165,9 @@ def _lengths(accuracy: pd.DataFrame) -> dict[str, tuple[str, int]]:
     """A run of each stream, and its number of experiences."""
     found: dict[str, tuple[str, int]] = {}
     last = accuracy.assign(last=accuracy[["trained", "evaluated"]].max(axis=1))
-    for (stream, run), index in last.groupby(["stream", "run"], sort=False)["last"].max().items():
-        found.setdefault(str(stream), (str(run), 1 + int(index)))
+    longest = last.groupby(["stream", "run"], sort=False)["last"].max().reset_index()
+    for row in longest.to_dict("records"):
+        found.setdefault(str(row["stream"]), (str(row["run"]), 1 + int(row["last"])))
     return found
 
 
