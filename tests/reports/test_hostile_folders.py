@@ -77,7 +77,7 @@ def test_the_folder_is_valid(base):
 
 @pytest.mark.parametrize("name", [*hostile.RUN_FILES, *hostile.OTHER_FILES[1:]])
 def test_one_bad_file_leaves_out_no_other_run(base, tmp_path, name):
-    """What is read of the run itself must be as it was, or not be there; benchmarks/reliability/ tries all mutations."""
+    """What is read of the run itself must be as it was, or not be there; all mutations: benchmarks/reliability."""
     expected = accuracies(collect(ResultFolder(base.path)))
     chosen = random.Random(name).sample(hostile.mutations_of(name), 6)
     for number, (mutation, mutate) in enumerate(chosen):
