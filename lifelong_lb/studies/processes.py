@@ -39,8 +39,6 @@ _ERRORS: WeakKeyDictionary[BaseProcess, Connection] = WeakKeyDictionary()
 """Where a process reports the error that ends it."""
 MESSAGE_CHARACTERS, TRACEBACK_CHARACTERS = 1000, 5000
 """How much of an error a process reports; it must fit into the pipe's buffer, which nothing empties meanwhile."""
-LONGEST_TEMPORARY = 50
-"""Most bytes in the path of the temporary folder; that of a socket below it must stay under some 100."""
 
 
 def warm_up() -> None:
@@ -127,19 +125,13 @@ def _start_server() -> None:
 
     resource_tracker.ensure_running()  # first: it unblocks the signal when it has started
     forkserver.set_forkserver_preload(["lifelong_lb.studies.preload"])
-    with patch.object(tempfile, "tempdir", _place_for_sockets()):
+    with patch.object(tempfile, "tempdir", str(temporary_folder())):
         util.get_temp_dir()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by the server and its children
     try:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _place_for_sockets() -> str:
-    """Folder of the server's socket: one that does not outlive this process, unless its path is too long."""
-    place = str(temporary_folder())
-    return place if len(os.fsencode(place)) <= LONGEST_TEMPORARY else tempfile.gettempdir()
 
 
 def _how_the_server_ended() -> str:
