@@ -9,7 +9,7 @@ from lifelong_lb import extend
 class HalfSAM(UpdateRule): ...
 """
 
-from lifelong_lb.config.extending import model, rule, strategy, stream
+from lifelong_lb.config.plugins.register import model, rule, strategy, stream
 from lifelong_lb.evaluation.extending import metric
 
 __all__ = ["metric", "model", "rule", "strategy", "stream"]

@@ -9,9 +9,9 @@ from lifelong_lb.config import expand, parse_study
 from lifelong_lb.data import load_images
 from lifelong_lb.seeding import NOISE, seed_all
 from lifelong_lb.store import CheckpointFolder
-from lifelong_lb.studies.checkpoints import Checkpoints
-from lifelong_lb.studies.measured import Progress
-from lifelong_lb.studies.run import execute
+from lifelong_lb.studies.run.checkpoints import Checkpoints
+from lifelong_lb.studies.run.execute import execute
+from lifelong_lb.studies.run.state import Progress
 
 RULES = [
     {"name": "lookahead-sam", "k": 4},

@@ -6,7 +6,7 @@ import sys
 
 import torch
 
-from lifelong_lb.studies import processes
+from lifelong_lb.studies.executors import processes
 
 
 class UnspeakableError(Exception):
@@ -41,7 +41,7 @@ _TARGET = processes._target
 
 def unwritable(job, errors):
     """What a run's process does on a full disk, in place of ``processes._target``."""
-    from lifelong_lb.studies import worker
+    from lifelong_lb.studies.run import worker
 
     def full(job):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/result.json")

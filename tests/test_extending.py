@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 
 from lifelong_lb import UserError, extend, load_results, measure_landscape, run_study
 from lifelong_lb.cli import app
-from lifelong_lb.config import RULE_ENTRIES, expand, importing, parse_study, read_study
-from lifelong_lb.config.extending import EXTENSIONS, KINDS
-from lifelong_lb.config.hooks import check_hooks
-from lifelong_lb.config.listing import listing
+from lifelong_lb.config import RULE_ENTRIES, expand, parse_study, read_study
+from lifelong_lb.config.describe import listing
+from lifelong_lb.config.plugins import importing
+from lifelong_lb.config.plugins.hooks import check_hooks
+from lifelong_lb.config.plugins.register import EXTENSIONS, KINDS
 from lifelong_lb.config.schema import study_schema
 from lifelong_lb.data import load_images
 from lifelong_lb.data.digits import DigitsSource
@@ -90,7 +91,7 @@ def test_a_changed_file_is_told_and_reports_need_no_file(example):
 
 
 def read_yaml(folder):
-    from lifelong_lb.config.yaml_file import read_yaml
+    from lifelong_lb.config.reading.yaml_file import read_yaml
 
     return {**read_yaml(folder / "study.yaml"), "imports": [str(folder / "mine.py")]}
 

@@ -80,7 +80,7 @@ def _call(command: str, out: Path, *, figures: bool) -> int:
     from lifelong_lb.cli import main
     from lifelong_lb.reports import classes, flatness
     from lifelong_lb.reports import figures as drawn
-    from lifelong_lb.reports.drawing import Drawing
+    from lifelong_lb.reports.style import Drawing
 
     if not figures:
         drawn.draw_figures = lambda *args, **options: {}

@@ -228,7 +228,7 @@ def preload() -> None:
     import PIL.Image
     import pyarrow.parquet  # noqa: F401
 
-    import lifelong_lb.studies.validation  # noqa: F401
+    import lifelong_lb.studies.planning.validate  # noqa: F401
 
     PIL.Image.init()
 

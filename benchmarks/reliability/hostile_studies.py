@@ -300,7 +300,7 @@ def tried(chosen: list[Case]) -> tuple[Counter[str], Counter[str], list[str]]:
     Returns:
         Number of cases by kind, of those that held, and what the others did.
     """
-    import lifelong_lb.studies.validation  # noqa: F401  once for all processes, which are forked from this one
+    import lifelong_lb.studies.planning.validate  # noqa: F401  once for all processes, which are forked from this one
     from lifelong_lb.data.digits import DigitsSource
 
     DigitsSource().part_labels()

@@ -7,7 +7,7 @@ import typer
 
 from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, FolderArgument, app
 from lifelong_lb.cli.app import folder as named
-from lifelong_lb.cli.ending import conclude
+from lifelong_lb.cli.exit_status import conclude
 from lifelong_lb.cli.options import Imports
 from lifelong_lb.cli.output import show
 
@@ -40,7 +40,7 @@ def report(
     imports: Imports = None,
 ) -> None:
     """Make tables, figures and report anew from the stored runs of DIR, or one report of several folders."""
-    from lifelong_lb.config.importing import import_named
+    from lifelong_lb.config.plugins.importing import import_named
     from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, with_imported, write_report
     from lifelong_lb.store import ResultFolder
     from lifelong_lb.store.tuned import folder_to_report

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lifelong_lb.cli.app import Assignments, DataFolder, StudyArgument, app, folder
-from lifelong_lb.cli.ending import conclude
+from lifelong_lb.cli.exit_status import conclude
 from lifelong_lb.cli.numbers import number, seconds_or_never, whole_number
 from lifelong_lb.cli.options import (
     AsJson,
@@ -27,7 +27,7 @@ from lifelong_lb.cli.options import (
 )
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.preparing import showing_progress
-from lifelong_lb.cli.streams import stdout_alone
+from lifelong_lb.cli.stdio import stdout_alone
 
 
 @app.command()
@@ -59,11 +59,11 @@ def run(
 
     from lifelong_lb.config import expand, read_study
     from lifelong_lb.studies import run_study
-    from lifelong_lb.studies.cluster import parsed_settings
     from lifelong_lb.studies.durations import seconds
-    from lifelong_lb.studies.json_lines import JsonWatcher
-    from lifelong_lb.studies.progress import ConsoleWatcher
-    from lifelong_lb.studies.validation import about_unsupported
+    from lifelong_lb.studies.executors.cluster_options import parsed_settings
+    from lifelong_lb.studies.planning.validate import about_unsupported
+    from lifelong_lb.studies.progress.console import ConsoleWatcher
+    from lifelong_lb.studies.progress.json_lines import JsonWatcher
 
     _heed_interrupts()
     with stdout_alone() if as_json else nullcontext() as stream, showing_progress():
@@ -123,11 +123,11 @@ def tune(
     from rich.console import Console
 
     from lifelong_lb.config import read_study
-    from lifelong_lb.studies.cluster import parsed_settings
     from lifelong_lb.studies.durations import seconds
-    from lifelong_lb.studies.json_lines import JsonWatcher
-    from lifelong_lb.studies.progress import ConsoleWatcher
-    from lifelong_lb.studies.tuning import tune_study
+    from lifelong_lb.studies.executors.cluster_options import parsed_settings
+    from lifelong_lb.studies.progress.console import ConsoleWatcher
+    from lifelong_lb.studies.progress.json_lines import JsonWatcher
+    from lifelong_lb.studies.tuning.tune import tune_study
 
     _heed_interrupts()
     with stdout_alone() if as_json else nullcontext() as stream, showing_progress():

@@ -24,7 +24,13 @@ def validate(
 ) -> None:
     """Check a study file without running it; count its runs and the gradients that they take."""
     from lifelong_lb.config import read_study
-    from lifelong_lb.studies.validation import lines_about, lines_about_time, plan_of, warnings_about, without_images
+    from lifelong_lb.studies.planning.validate import (
+        lines_about,
+        lines_about_time,
+        plan_of,
+        warnings_about,
+        without_images,
+    )
 
     at_a_time = whole_number("--workers", workers)
     with showing_progress():
@@ -49,8 +55,8 @@ def list_names(
     imports: Imports = None,
 ) -> None:
     """List what a study file can name, with defaults."""
-    from lifelong_lb.config.importing import import_named
-    from lifelong_lb.config.listing import listing
+    from lifelong_lb.config.describe import listing
+    from lifelong_lb.config.plugins.importing import import_named
 
     import_named(imports or ())
 
@@ -69,7 +75,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
 ) -> None:
     """Write a commented study file to start from."""
-    from lifelong_lb.config.starter import write_starter
+    from lifelong_lb.config.reading.presets import write_starter
 
     write_starter(file, force=force)
     show(f"{file}: a study to start from; lifelong-lb run {file} --out results/{file.stem}")

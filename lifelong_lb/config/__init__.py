@@ -3,17 +3,14 @@
 Nothing here imports torch, so that listing and validating answer at once.
 """
 
-from lifelong_lb.config.axes import AXES
-from lifelong_lb.config.errors import UserError, unknown_name
-from lifelong_lb.config.fields import Entry
-from lifelong_lb.config.labels import axis_labels
-from lifelong_lb.config.landscape import Landscape
-from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
-from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
-from lifelong_lb.config.rules import RULE_ENTRIES, RuleEntry
-from lifelong_lb.config.runs import GridRun, RunConfig, expand, left_out, unsupported
-from lifelong_lb.config.strategies import STRATEGY_ENTRIES, StrategyEntry
-from lifelong_lb.config.streams import (
+from lifelong_lb.config.checks.labels import AXES, axis_labels
+from lifelong_lb.config.entries.fields import Entry
+from lifelong_lb.config.entries.landscape import Landscape
+from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
+from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
+from lifelong_lb.config.entries.rules import RULE_ENTRIES, RuleEntry
+from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES, StrategyEntry
+from lifelong_lb.config.entries.streams import (
     FIVE_DATASETS,
     STREAM_ENTRIES,
     DealtStream,
@@ -25,8 +22,10 @@ from lifelong_lb.config.streams import (
     SplitStream,
     StreamEntry,
 )
+from lifelong_lb.config.entries.train import Evaluation, Train
+from lifelong_lb.config.errors import UserError, unknown_name
+from lifelong_lb.config.runs import GridRun, RunConfig, expand, left_out, unsupported
 from lifelong_lb.config.study import Study, parse_study, read_study
-from lifelong_lb.config.train import Evaluation, Train
 
 __all__ = [
     "AXES",

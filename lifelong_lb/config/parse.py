@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lifelong_lb.config.errors import UserError, listed_names, unknown_name
-from lifelong_lb.config.places import place_of
+from lifelong_lb.config.source_lines import place_of
 from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortened
 
 M = TypeVar("M", bound=BaseModel)

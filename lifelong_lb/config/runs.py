@@ -9,25 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SerializeAsAny
 
-from lifelong_lb.config.axes import AXES
-from lifelong_lb.config.clashes import Clash, asked_clashes, clashes, without_clashes
+from lifelong_lb.config.checks.compatibility import Clash, asked_clashes, clashes, without_clashes
+from lifelong_lb.config.checks.labels import AXES, axis_labels
+from lifelong_lb.config.checks.selections import asked_for, whole
+from lifelong_lb.config.checks.stream_overrides import stream_model, stream_train
+from lifelong_lb.config.entries.fields import Entry, Settings
+from lifelong_lb.config.entries.models import ModelEntry
+from lifelong_lb.config.entries.optimizers import OptimizerEntry
+from lifelong_lb.config.entries.rules import RuleEntry
+from lifelong_lb.config.entries.strategies import StrategyEntry
+from lifelong_lb.config.entries.streams import StreamEntry
+from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.errors import UserError, listed_names
-from lifelong_lb.config.fields import Entry, Settings
-from lifelong_lb.config.labels import axis_labels
-from lifelong_lb.config.models import ModelEntry
-from lifelong_lb.config.of_stream import stream_model, stream_train
-from lifelong_lb.config.optimizers import OptimizerEntry
 from lifelong_lb.config.parse import Problems
-from lifelong_lb.config.rules import RuleEntry
-from lifelong_lb.config.selections import asked_for, whole
-from lifelong_lb.config.strategies import StrategyEntry
-from lifelong_lb.config.streams import StreamEntry
 from lifelong_lb.config.study import Study
-from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Overrides, bare_entry
 
 if TYPE_CHECKING:
-    from lifelong_lb.config.selections import Combinations
+    from lifelong_lb.config.checks.selections import Combinations
 
 Combination = tuple[int, int, int, int]
 """Index of an entry on each axis: streams, strategies, rules, optimizers."""

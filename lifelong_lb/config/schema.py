@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lifelong_lb.config.axes import AXES
-from lifelong_lb.config.extends import EXTENDS
-from lifelong_lb.config.landscape import Landscape
-from lifelong_lb.config.models import MODEL_ENTRIES
-from lifelong_lb.config.schedules import SCHEDULE_ENTRIES
-from lifelong_lb.config.strategies import NOT_OFFERED
+from lifelong_lb.config.checks.labels import AXES
+from lifelong_lb.config.entries.landscape import Landscape
+from lifelong_lb.config.entries.models import MODEL_ENTRIES
+from lifelong_lb.config.entries.schedules import SCHEDULE_ENTRIES
+from lifelong_lb.config.entries.strategies import NOT_OFFERED
+from lifelong_lb.config.entries.train import Evaluation, Train
+from lifelong_lb.config.reading.extends import EXTENDS
 from lifelong_lb.config.study import MAX_SEED, MAX_SEEDS, Study
-from lifelong_lb.config.train import Evaluation, Train
 from lifelong_lb.config.tuning import Chosen, HeldOut, Range, Search, Tuning
 
 Json = dict[str, Any]

@@ -7,36 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SerializeAsAny
 
-from lifelong_lb.config.axes import AXES
-from lifelong_lb.config.boundaries import optimizer_problems, rule_problems
-from lifelong_lb.config.budgets import budget_problems, resolved
-from lifelong_lb.config.clashes import check_pairs
-from lifelong_lb.config.elsewhere import unknown_key
+from lifelong_lb.config.checks.boundaries import idle_choices, optimizer_problems, rule_problems
+from lifelong_lb.config.checks.budgets import budget_problems, resolved
+from lifelong_lb.config.checks.compatibility import check_pairs
+from lifelong_lb.config.checks.labels import AXES, axis_labels
+from lifelong_lb.config.checks.selections import Selection, checked_combinations, meeting, parse_selections, whole
+from lifelong_lb.config.checks.stream_overrides import stream_model, stream_train
+from lifelong_lb.config.entries.fields import Entry, Settings, is_plain_text
+from lifelong_lb.config.entries.landscape import Landscape
+from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
+from lifelong_lb.config.entries.optimizers import External, OptimizerEntry
+from lifelong_lb.config.entries.rules import RuleEntry
+from lifelong_lb.config.entries.strategies import NOT_OFFERED, SLDA, ICaRL, StrategyEntry
+from lifelong_lb.config.entries.streams import STREAM_ENTRIES, OwnImages, StreamEntry
+from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.errors import UserError
-from lifelong_lb.config.extending import is_stored_only
-from lifelong_lb.config.extends import EXTENDS, read_extended
-from lifelong_lb.config.fields import Entry, Settings, is_plain_text
-from lifelong_lb.config.idle import idle_choices
-from lifelong_lb.config.importing import load_installed, load_origin, origin_named
-from lifelong_lb.config.labels import axis_labels
-from lifelong_lb.config.landscape import Landscape
-from lifelong_lb.config.models import MODEL_ENTRIES, ModelEntry
-from lifelong_lb.config.of_stream import stream_model, stream_train
-from lifelong_lb.config.optimizers import External, OptimizerEntry
-from lifelong_lb.config.overrides import override
 from lifelong_lb.config.parse import Problems, TooManyProblems, as_list, parse_entry, parse_settings
-from lifelong_lb.config.places import FilePlace, place_of
-from lifelong_lb.config.rules import RuleEntry
-from lifelong_lb.config.selections import Selection, checked_combinations, meeting, parse_selections, whole
-from lifelong_lb.config.strategies import NOT_OFFERED, SLDA, ICaRL, StrategyEntry
-from lifelong_lb.config.streams import STREAM_ENTRIES, OwnImages, StreamEntry
-from lifelong_lb.config.train import Evaluation, Train
+from lifelong_lb.config.plugins.importing import load_installed, load_origin, origin_named
+from lifelong_lb.config.plugins.register import is_stored_only
+from lifelong_lb.config.reading.extends import EXTENDS, read_extended
+from lifelong_lb.config.reading.overrides import override
+from lifelong_lb.config.reading.yaml_file import check_values
+from lifelong_lb.config.source_lines import FilePlace, place_of
 from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning, parse_tuning
-from lifelong_lb.config.yaml_file import check_values
+from lifelong_lb.config.unknown_keys import unknown_key
 from lifelong_lb.untrusted import begins_like_a_formula, quoted
 
 if TYPE_CHECKING:
-    from lifelong_lb.config.selections import Combinations
+    from lifelong_lb.config.checks.selections import Combinations
 
 _DEFAULTS: dict[str, Any] = {
     "name": "study",
@@ -70,7 +68,7 @@ class Study(Settings):
 
     With ``skip_unsupported`` strategies are left out where they cannot be used, on a stream or with a rule or an
     optimizer; otherwise they are refused. ``only`` and ``exclude`` say which combinations of the grid are meant, where
-    not all of them are, see :mod:`lifelong_lb.config.selections`. ``imports`` are modules, or files, that add to what
+    not all of them are, see :mod:`lifelong_lb.config.checks.selections`. ``imports`` are modules, or files, that add to what
     can be named, see :mod:`lifelong_lb.extend`. ``chosen`` are settings that entries have in single combinations of the
     grid, ``tuning`` says how such are searched for.
     """
@@ -116,7 +114,7 @@ def apply_override(raw: dict[str, Any], assignment: str) -> None:
 
     Args:
         raw: the study as read from YAML.
-        assignment: as for :func:`lifelong_lb.config.overrides.override`.
+        assignment: as for :func:`lifelong_lb.config.reading.overrides.override`.
 
     Raises:
         UserError: for anything that is not an assignment to a key or an item.

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from lifelong_lb.config.checks.labels import axis_labels, seeds_in_words
+from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, Settings, WholeNumber
+from lifelong_lb.config.entries.metrics import ADDED, LEAST_EXPERIENCES
 from lifelong_lb.config.errors import unknown_name
-from lifelong_lb.config.fields import AtLeastOne, Entry, Float, Settings, WholeNumber
-from lifelong_lb.config.labels import axis_labels, seeds_in_words
-from lifelong_lb.config.metrics import ADDED, LEAST_EXPERIENCES
 from lifelong_lb.config.parse import Problems, parse_settings
 from lifelong_lb.untrusted import quoted, shortened
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.config.streams import FIVE_DATASETS
+from lifelong_lb.config.entries.streams import FIVE_DATASETS
 from lifelong_lb.data.arrays import Arrays, Checked, Source
 from lifelong_lb.data.known import KNOWN
 
@@ -24,7 +24,7 @@ class FiveSource(Source):
     data set i is 10 i + k.
 
     Attributes:
-        parts: one source each, in the order of :data:`~lifelong_lb.config.streams.FIVE_DATASETS`.
+        parts: one source each, in the order of :data:`~lifelong_lb.config.entries.streams.FIVE_DATASETS`.
     """
 
     parts: tuple[Source, ...]

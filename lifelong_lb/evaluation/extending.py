@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.config.fields import is_plain_text
-from lifelong_lb.config.importing import MAIN, origin_of
-from lifelong_lb.config.metrics import ADDED
+from lifelong_lb.config.entries.fields import is_plain_text
+from lifelong_lb.config.entries.metrics import ADDED
+from lifelong_lb.config.plugins.importing import MAIN, origin_of
 from lifelong_lb.evaluation.accuracy_matrix import as_matrix
 from lifelong_lb.evaluation.catalogue import (
     ADDED_METRICS,

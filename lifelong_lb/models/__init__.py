@@ -7,7 +7,7 @@ from torch import nn
 
 import lifelong_lb.avalanche_import  # noqa: F401  first: Avalanche creates a folder when it is imported
 from lifelong_lb.config import ModelEntry
-from lifelong_lb.config.extending import factory_of
+from lifelong_lb.config.plugins.register import factory_of
 from lifelong_lb.data.shape import Shape
 from lifelong_lb.models.classifier import Classifier, FeaturesOf, TaskAwareClassifier
 from lifelong_lb.models.from_timm import FromTimm

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from lifelong_lb.optim.c_flat import CFlat
 from lifelong_lb.optim.c_flat_plus import CFlatPlus
+from lifelong_lb.optim.closure_optimizer import ClosureOptimizer
 from lifelong_lb.optim.diagnostics import Diagnostics
 from lifelong_lb.optim.external import ExternalOptimizer
 from lifelong_lb.optim.friendly_sam import FriendlySAM
@@ -17,12 +18,10 @@ from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
 from lifelong_lb.optim.looksam import LookSAM
 from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
-from lifelong_lb.optim.own_passes import ClosureOptimizer
 from lifelong_lb.optim.passes import NonFiniteGradientError, Passes, recomputed_statistics
-from lifelong_lb.optim.rebuilt import RebuiltOptimizer
-from lifelong_lb.optim.rule import NoRule, UpdateRule
+from lifelong_lb.optim.rebuilding import RebuiltOptimizer
+from lifelong_lb.optim.rule import NoRule, RuleOptimizer, UpdateRule
 from lifelong_lb.optim.sam import ASAM, SAM
-from lifelong_lb.optim.wrapped import RuleOptimizer
 
 RULES: dict[str, Callable[..., UpdateRule]] = {
     "none": NoRule,

@@ -2,9 +2,8 @@
 
 import torch
 
-from lifelong_lb.optim.ascent import TINY, SAMAscent
+from lifelong_lb.optim.ascent import TINY, SAMAscent, climb_further
 from lifelong_lb.optim.checks import non_negative
-from lifelong_lb.optim.climb import climb_further
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule

@@ -18,7 +18,7 @@ TINY_RATE = 1e-9
 
 @dataclass(frozen=True)
 class ExternalOptimizer:
-    """Builds an optimizer of any importable class; a :data:`~lifelong_lb.optim.rebuilt.Build`.
+    """Builds an optimizer of any importable class; a :data:`~lifelong_lb.optim.rebuilding.Build`.
 
     Args:
         target: dotted name of the class, such as ``"torch.optim.Adagrad"``.

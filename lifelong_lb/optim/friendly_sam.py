@@ -10,8 +10,8 @@ from torch.optim import Optimizer
 
 from lifelong_lb.optim.ascent import TINY
 from lifelong_lb.optim.checks import fraction, non_negative, one_of
-from lifelong_lb.optim.kept import Kept
 from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.parameter_state import Kept
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
 from lifelong_lb.optim.weights import global_norm, gradients, holding

@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor
 
-from lifelong_lb.optim.ascent import TINY, SAMAscent
+from lifelong_lb.optim.ascent import TINY, SAMAscent, climb_further
 from lifelong_lb.optim.checks import non_negative, proportion
-from lifelong_lb.optim.climb import climb_further
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.orthogonal import subtract_orthogonal
 from lifelong_lb.optim.passes import Passes

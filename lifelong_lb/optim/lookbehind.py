@@ -7,14 +7,13 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent
+from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent, climb_further, first_point
 from lifelong_lb.optim.checks import at_least_one, interpolation, yes_or_no
-from lifelong_lb.optim.climb import climb_further, first_point
 from lifelong_lb.optim.interpolation import interpolate
 from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch_switching import Switching
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
-from lifelong_lb.optim.switching import Switching
 from lifelong_lb.optim.weights import copied, holding, load
 
 
@@ -30,7 +29,7 @@ class _Lookbehind(UpdateRule):
     for an adaptive alpha with k > 1 the first displacement too, and over ASAM one more while it climbs. When a pass
     raises, the weights are restored; inner steps that the base optimizer has taken by then stay in its momentum.
 
-    With minibatch switching a step takes one inner step, see :class:`lifelong_lb.optim.switching.Switching`.
+    With minibatch switching a step takes one inner step, see :class:`lifelong_lb.optim.minibatch_switching.Switching`.
     """
 
     def __init__(

@@ -8,8 +8,8 @@ from torch.optim import Optimizer
 
 from lifelong_lb.optim.ascent import TINY, SAMAscent
 from lifelong_lb.optim.checks import at_least_one, positive
-from lifelong_lb.optim.kept import Kept
 from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.parameter_state import Kept
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
 from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved

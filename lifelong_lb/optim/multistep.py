@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent
+from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent, climb_further, first_point
 from lifelong_lb.optim.checks import at_least_one, one_of
-from lifelong_lb.optim.climb import climb_further, first_point
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule

@@ -7,17 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lifelong_lb.reports.blocks import blocks_of
     from lifelong_lb.reports.build import load_results, write_report, write_tables
+    from lifelong_lb.reports.compare import PairedComparison, compare
     from lifelong_lb.reports.comparisons import COMPARISON_COLUMNS, comparison_table
     from lifelong_lb.reports.confusion import load_confusion, per_class_accuracy
     from lifelong_lb.reports.continual import continual_metrics, load_continual
     from lifelong_lb.reports.diagnostics import load_diagnostics
+    from lifelong_lb.reports.external import read_matrices, with_imported
     from lifelong_lb.reports.figures import draw_figures
-    from lifelong_lb.reports.imported import read_matrices, with_imported
-    from lifelong_lb.reports.joined import collect_all
     from lifelong_lb.reports.landscape import correlation_table, flatness_table, load_landscape
-    from lifelong_lb.reports.paired import PairedComparison, compare
+    from lifelong_lb.reports.matrices import blocks_of
+    from lifelong_lb.reports.merge_folders import collect_all
     from lifelong_lb.reports.pivots import Pivot, pivot
     from lifelong_lb.reports.plain_text import comparisons_text, summary_text
     from lifelong_lb.reports.results import ACCURACY_COLUMNS, RESULT_COLUMNS, Results, collect, matrix_of

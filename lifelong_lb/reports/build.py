@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from lifelong_lb.config import UserError
-from lifelong_lb.config.importing import import_named
+from lifelong_lb.config.plugins.importing import import_named
 from lifelong_lb.reports.results import Results, collect
 from lifelong_lb.reports.summary import summary_table
 from lifelong_lb.store import ResultFolder
@@ -166,7 +166,7 @@ def load_results(
     elif not folders:
         raise UserError("no result folder is named")
     else:
-        from lifelong_lb.reports.joined import collect_all
+        from lifelong_lb.reports.merge_folders import collect_all
 
         results = collect_all(folders)
         for problem in results.problems:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lifelong_lb.reports.blocks import Array, Block, mean_over_seeds
 from lifelong_lb.reports.confusion import FoundConfusion
-from lifelong_lb.reports.drawing import Drawing, file_name
 from lifelong_lb.reports.figures import singled_out
 from lifelong_lb.reports.heat_maps import MOST_ANNOTATED, Meaning, draw_squares
+from lifelong_lb.reports.matrices import Array, Block, mean_over_seeds
 from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.style import Drawing, file_name
 from lifelong_lb.reports.tables import mean_and_std
 from lifelong_lb.store.recorded import MOST_CLASSES
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from lifelong_lb.config import UserError
+from lifelong_lb.reports.comparability import listed
 from lifelong_lb.reports.results import KEYS, Results
-from lifelong_lb.reports.usable import listed
-from lifelong_lb.reports.wording import plural
+from lifelong_lb.reports.text import plural
 from lifelong_lb.store import ResultFolder, RunRecord
 from lifelong_lb.store.tuned import without_study
 

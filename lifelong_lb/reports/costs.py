@@ -9,9 +9,9 @@ import pandas as pd
 
 from lifelong_lb.config import Train
 from lifelong_lb.evaluation import METRICS, pareto_front, spread
-from lifelong_lb.reports.blocks import band
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
-from lifelong_lb.reports.panels import Layout, set_out
+from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.matrices import band
+from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 from lifelong_lb.reports.tables import DASH, count, duration, seeds_cells
 
 if TYPE_CHECKING:

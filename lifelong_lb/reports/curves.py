@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lifelong_lb.reports.blocks import Array, Block, average_accuracy_so_far, band, mean_over_seeds, std_over_seeds
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, shade, style
-from lifelong_lb.reports.panels import Layout, set_out
+from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.matrices import Array, Block, average_accuracy_so_far, band, mean_over_seeds, std_over_seeds
+from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, shade, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from lifelong_lb.reports.blocks import Block, blocks_of
 from lifelong_lb.reports.costs import draw_costs
-from lifelong_lb.reports.course import courses_of, draw_course
 from lifelong_lb.reports.curves import draw_averages, draw_experiences
-from lifelong_lb.reports.drawing import Drawing, looks
+from lifelong_lb.reports.during_training import courses_of, draw_course
 from lifelong_lb.reports.heat_maps import draw_matrices
+from lifelong_lb.reports.matrices import Block, blocks_of
 from lifelong_lb.reports.rank_diagrams import draw_ranks
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.sensitivity import draw_sensitivity
+from lifelong_lb.reports.style import Drawing, looks
 from lifelong_lb.reports.summary import labels_of
 from lifelong_lb.reports.trade_off import draw_trade_off
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, MIN_CLUSTERS
-from lifelong_lb.reports.drawing import Drawing, looks
 from lifelong_lb.reports.figures import singled_out
 from lifelong_lb.reports.landscape import FoundLandscape, correlation_table, flatness_table
 from lifelong_lb.reports.landscape_figures import Block, at_place, draw_away, draw_flatness, shown, titled
 from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.style import Drawing, looks
 from lifelong_lb.reports.summary import labels_of
 from lifelong_lb.reports.tables import DASH, Definition
 from lifelong_lb.store import ResultFolder

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lifelong_lb.reports.blocks import Array, Block, mean_over_seeds
-from lifelong_lb.reports.drawing import WIDTH, Drawing, file_name, finish, lines_of, short, style
-from lifelong_lb.reports.panels import Layout, set_out
+from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.matrices import Array, Block, mean_over_seeds
+from lifelong_lb.reports.style import WIDTH, Drawing, file_name, finish, lines_of, short, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

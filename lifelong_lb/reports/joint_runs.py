@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.runs import without_later
-from lifelong_lb.config.strategies import STRATEGY_ENTRIES
 from lifelong_lb.evaluation import AccuracyMatrix, intransigence
 from lifelong_lb.store import RunRecord
 

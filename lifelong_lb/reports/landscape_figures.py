@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES
-from lifelong_lb.reports.blocks import band
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, shade, style
-from lifelong_lb.reports.panels import Layout, set_out
+from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.matrices import band
+from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, shade, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from lifelong_lb.config import UserError
 from lifelong_lb.config.errors import listed_names
-from lifelong_lb.config.importing import is_imported
+from lifelong_lb.config.plugins.importing import is_imported
 from lifelong_lb.evaluation import ADDED_METRICS, STORED_METRICS, AccuracyMatrix, Described
 from lifelong_lb.evaluation.extending import is_free_name
-from lifelong_lb.reports.usable import listed
-from lifelong_lb.reports.wording import plural
+from lifelong_lb.reports.comparability import listed
+from lifelong_lb.reports.text import plural
 from lifelong_lb.store import OwnMetric, ResultFolder, RunRecord, StudyFile, description, read_own_metrics
 
 

@@ -13,12 +13,12 @@ from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.classes import Classes
 from lifelong_lb.reports.comparisons import comparison_definitions, readable_comparisons, verdict_on
 from lifelong_lb.reports.costs import budget_sentence, cost_table
-from lifelong_lb.reports.drawing import Drawing
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.flatness import CORRELATION_HEADINGS, Flatness
 from lifelong_lb.reports.provenance import ended_otherwise, environment_rows
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.sorting import comparison_values, cost_values, summary_values
+from lifelong_lb.reports.sort_keys import comparison_values, cost_values, summary_values
+from lifelong_lb.reports.style import Drawing
 from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of, state_sentence, status_counts, verdict
 from lifelong_lb.reports.tables import (
     BOLD,

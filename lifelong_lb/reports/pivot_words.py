@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lifelong_lb.evaluation import TESTS
-from lifelong_lb.reports.frames import title_of
+from lifelong_lb.reports.arguments import title_of
 from lifelong_lb.reports.plain_text import markdown_escaped, markdown_table
 from lifelong_lb.reports.tables import HEADINGS, KNOWN
 

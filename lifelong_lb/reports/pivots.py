@@ -9,7 +9,7 @@ import pandas as pd
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, comparisons_verdict, holm, spread
 from lifelong_lb.evaluation.comparisons import DIGITS
-from lifelong_lb.reports.frames import Runs, checked_metric, checked_test, frame_of, grid_columns
+from lifelong_lb.reports.arguments import Runs, checked_metric, checked_test, frame_of, grid_columns
 from lifelong_lb.reports.summary import GROUP
 from lifelong_lb.reports.tables import DASH, HEADINGS, KNOWN, mean_and_std
 from lifelong_lb.untrusted import quoted

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from lifelong_lb.evaluation import METRICS, Ranking, cliques, rank
-from lifelong_lb.reports.drawing import WIDTH, Drawing, file_name, finish, settle, short, style
 from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.style import WIDTH, Drawing, file_name, finish, settle, short, style
 from lifelong_lb.reports.summary import labels_of
 
 RANKED = ("average_accuracy", "forgetting")

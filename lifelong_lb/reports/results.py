@@ -18,10 +18,10 @@ from lifelong_lb.evaluation import (
     forward_transfer,
     intransigence,
 )
+from lifelong_lb.reports.comparability import comparable_records, listed
 from lifelong_lb.reports.own_metrics import collect_own_metrics
-from lifelong_lb.reports.stored_tables import check_accuracy, check_runs
-from lifelong_lb.reports.usable import comparable_records, listed
-from lifelong_lb.reports.wording import plural
+from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.validate_tables import check_accuracy, check_runs
 from lifelong_lb.store import CONTINUAL_COLUMNS, ResultFolder, RunRecord, StudyFile, is_run_id
 from lifelong_lb.store.tuned import without_study
 from lifelong_lb.untrusted import quoted

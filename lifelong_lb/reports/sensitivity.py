@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lifelong_lb.evaluation import METRICS, Spread, spread
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 from lifelong_lb.reports.entries import settings_text
-from lifelong_lb.reports.panels import Layout, set_out
+from lifelong_lb.reports.layout import Layout, set_out
 from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,7 @@ from lifelong_lb.evaluation import (
     spread,
 )
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.wording import plural
+from lifelong_lb.reports.text import plural
 from lifelong_lb.store import COLUMNS, STATUSES
 
 GROUP = ["stream", "strategy", "rule", "base_optimizer"]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifelong_lb.evaluation import METRICS, spread
-from lifelong_lb.reports.blocks import Array, Block, band
-from lifelong_lb.reports.drawing import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
-from lifelong_lb.reports.panels import Layout, set_out
+from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.matrices import Array, Block, band
+from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,6 @@
 from lifelong_lb.store.checkpoints import CheckpointFolder, UnusableCheckpointError
 from lifelong_lb.store.claims import Claim, Claims, Session, living_sessions, read_claims
 from lifelong_lb.store.folder import LOG, ResultFolder
-from lifelong_lb.store.how_far import HowFar, read_how_far, write_how_far
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
     landscape_settings,
@@ -15,6 +14,7 @@ from lifelong_lb.store.landscape import (
 )
 from lifelong_lb.store.own_metrics import OwnMetric, description, read_own_metrics, write_own_metrics
 from lifelong_lb.store.places import Place
+from lifelong_lb.store.progress import HowFar, read_how_far, write_how_far
 from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
 from lifelong_lb.store.run_files import DamagedRunError
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.runs import run_id_of, without_later
-from lifelong_lb.config.strategies import STRATEGY_ENTRIES
 from lifelong_lb.store.run_record import RunRecord
 from lifelong_lb.store.values import MOST_EXPERIENCES, name_of, real, whole
 from lifelong_lb.untrusted import quoted, shortened

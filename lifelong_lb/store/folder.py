@@ -18,8 +18,8 @@ from lifelong_lb.store.checkpoints import CheckpointFolder
 from lifelong_lb.store.checks import Asked
 from lifelong_lb.store.claims import Claims
 from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_text
-from lifelong_lb.store.how_far import HOW_FAR
 from lifelong_lb.store.owner import Owner
+from lifelong_lb.store.progress import HOW_FAR
 from lifelong_lb.store.reading import exists, read_frame, read_json, read_mapping, read_tail
 from lifelong_lb.store.recorded import (
     read_confusion,

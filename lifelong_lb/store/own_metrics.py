@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from lifelong_lb.config import UserError
-from lifelong_lb.config.fields import Settings
+from lifelong_lb.config.entries.fields import Settings
 from lifelong_lb.store.files import write_json
 from lifelong_lb.untrusted import parse_json, printable, quoted, read_text, shortened
 

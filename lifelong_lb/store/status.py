@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from lifelong_lb.config import UserError
 from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims, remove_left_claims
 from lifelong_lb.store.folder import ResultFolder
-from lifelong_lb.store.how_far import HowFar, read_how_far
+from lifelong_lb.store.progress import HowFar, read_how_far
 from lifelong_lb.store.reading import exists
 from lifelong_lb.store.run_files import DamagedRunError
 from lifelong_lb.store.tuned import without_study

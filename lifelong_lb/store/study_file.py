@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from lifelong_lb.config import AXES, Entry, GridRun, RunConfig, Study, UserError, axis_labels, parse_study
-from lifelong_lb.config.extending import EXTENSIONS, stored_only
-from lifelong_lb.config.importing import load_installed
+from lifelong_lb.config.plugins.importing import load_installed
+from lifelong_lb.config.plugins.register import EXTENSIONS, stored_only
 from lifelong_lb.config.runs import combinations, config_at, runs_of
 from lifelong_lb.store.places import Key, Place, read_places
 from lifelong_lb.untrusted import quoted, shortened

@@ -1,26 +1,26 @@
 """The Avalanche side: the plugin that applies a rule, the strategies, and what every run measures."""
 
 import lifelong_lb.avalanche_import  # noqa: F401  first: Avalanche creates a folder when it is imported
-from lifelong_lb.strategies.augmentation import Augmentation
-from lifelong_lb.strategies.budget import Budget
 from lifelong_lb.strategies.build import OPTIMIZERS, boundary_plugins, build_optimizer, build_strategy
-from lifelong_lb.strategies.builders import STRATEGIES
-from lifelong_lb.strategies.confusion import ConfusionCounts
-from lifelong_lb.strategies.costs import ForwardPasses, MemoryMeter, SamplesSeen
-from lifelong_lb.strategies.during import DuringTraining
-from lifelong_lb.strategies.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
-from lifelong_lb.strategies.learning_rate import SCHEDULES, Moment, ScheduledLearningRate
-from lifelong_lb.strategies.mir import MIR
-from lifelong_lb.strategies.optimizer_state import ResetOptimizerState
-from lifelong_lb.strategies.own_loop import OwnLoop
-from lifelong_lb.strategies.passes import PARTS, Part
-from lifelong_lb.strategies.patches import load_checkpoint, save_checkpoint
-from lifelong_lb.strategies.recorder import AccuracyRecorder
-from lifelong_lb.strategies.replayed import DER, ERACE, ERAML
-from lifelong_lb.strategies.saving import NotCarriedError, load_with, parts_of, save_apart
-from lifelong_lb.strategies.sharpness_aware import SharpnessAwarePlugin
-from lifelong_lb.strategies.strategy_gradients import StrategyGradients
-from lifelong_lb.strategies.tensor_loading import TensorLoading
+from lifelong_lb.strategies.checkpoint import NotCarriedError, load_with, parts_of, save_apart
+from lifelong_lb.strategies.loading.augmentation import Augmentation
+from lifelong_lb.strategies.loading.plugin import TensorLoading
+from lifelong_lb.strategies.methods.builders import STRATEGIES
+from lifelong_lb.strategies.methods.mir import MIR
+from lifelong_lb.strategies.methods.patches import load_checkpoint, save_checkpoint
+from lifelong_lb.strategies.methods.replay import DER, ERACE, ERAML
+from lifelong_lb.strategies.monitors.accuracy import AccuracyRecorder
+from lifelong_lb.strategies.monitors.confusion import ConfusionCounts
+from lifelong_lb.strategies.monitors.costs import ForwardPasses, MemoryMeter, SamplesSeen
+from lifelong_lb.strategies.monitors.during_training import DuringTraining
+from lifelong_lb.strategies.monitors.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
+from lifelong_lb.strategies.monitors.strategy_gradients import StrategyGradients
+from lifelong_lb.strategies.rule.further_passes import PARTS, Part
+from lifelong_lb.strategies.rule.own_loop import OwnLoop
+from lifelong_lb.strategies.rule.plugin import SharpnessAwarePlugin
+from lifelong_lb.strategies.schedule.budget import Budget
+from lifelong_lb.strategies.schedule.learning_rate import SCHEDULES, Moment, ScheduledLearningRate
+from lifelong_lb.strategies.schedule.optimizer_state import ResetOptimizerState
 
 __all__ = [
     "DER",

@@ -11,14 +11,14 @@ from torch import nn
 from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer
 
 from lifelong_lb.config import Evaluation, OptimizerEntry, StrategyEntry, Train, UserError
-from lifelong_lb.config.extending import EXTENSIONS, factory_of
-from lifelong_lb.config.hooks import check_hooks
-from lifelong_lb.config.optimizers import External
+from lifelong_lb.config.entries.optimizers import External
+from lifelong_lb.config.plugins.hooks import check_hooks
+from lifelong_lb.config.plugins.register import EXTENSIONS, factory_of
 from lifelong_lb.optim import ClosureOptimizer, ExternalOptimizer, RebuiltOptimizer
 from lifelong_lb.optim.modes import averages
-from lifelong_lb.strategies.builders import STRATEGIES
-from lifelong_lb.strategies.learning_rate import ScheduledLearningRate, rate_factor
-from lifelong_lb.strategies.optimizer_state import ResetOptimizerState
+from lifelong_lb.strategies.methods.builders import STRATEGIES
+from lifelong_lb.strategies.schedule.learning_rate import ScheduledLearningRate, rate_factor
+from lifelong_lb.strategies.schedule.optimizer_state import ResetOptimizerState
 
 
 def _sgd(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import lifelong_lb.avalanche_import  # noqa: F401  first: Avalanche creates a folder when it is imported
 from lifelong_lb.config import StreamEntry
-from lifelong_lb.config.extending import EXTENSIONS
+from lifelong_lb.config.plugins.register import EXTENSIONS
 from lifelong_lb.data.image_tensors import ImageData
 from lifelong_lb.streams.added import added_stream
 from lifelong_lb.streams.online import arriving

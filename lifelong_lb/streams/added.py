@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from lifelong_lb.config import StreamEntry, UserError
-from lifelong_lb.config.extending import Extension, factory_of
+from lifelong_lb.config.plugins.register import Extension, factory_of
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 from lifelong_lb.data.selection import select
 from lifelong_lb.data.shape import Shape

@@ -1,5 +1,6 @@
 """Which devices there are, and who computes on which."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -46,3 +47,12 @@ def _has_driver() -> bool:
     return shutil.which("nvidia-smi") is not None or any(
         map(Path.exists, (Path("/proc/driver/nvidia"), Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd")))
     )
+
+
+def cores() -> int:
+    """How many processor cores this process may use.
+
+    Returns:
+        Their number.
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

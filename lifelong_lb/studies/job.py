@@ -13,7 +13,7 @@ class LoggedAs:
     """What loggers call a run, beside its configuration.
 
     Attributes:
-        loggers: keys of :data:`~lifelong_lb.studies.loggers.kinds.LOGGERS`.
+        loggers: keys of :data:`~lifelong_lb.studies.run.loggers.registry.LOGGERS`.
         study: the study's name.
         labels: column of the result files to the run's label there.
     """
@@ -52,3 +52,7 @@ class Job:
     checkpoint_every: float | None = None
     limited: bool = False
     logged: LoggedAs | None = None
+
+
+TERMINATED = 143
+"""Exit code of a run's process that was told to end, as shells have it."""

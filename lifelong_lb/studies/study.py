@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from lifelong_lb.config import GridRun, Study, UserError, parse_study, read_study, unknown_name
-from lifelong_lb.config.extending import factory_of, origins_of
-from lifelong_lb.config.importing import MAIN
-from lifelong_lb.config.models import Timm
-from lifelong_lb.config.optimizers import External
+from lifelong_lb.config.entries.models import Timm
+from lifelong_lb.config.entries.optimizers import External
+from lifelong_lb.config.plugins.importing import MAIN
+from lifelong_lb.config.plugins.register import factory_of, origins_of
 from lifelong_lb.config.runs import combinations, runs_of
 from lifelong_lb.data import cache_folder, data_roots, find_images, prepared
 from lifelong_lb.data.classes import check_classes
@@ -23,18 +23,18 @@ from lifelong_lb.data.selection import check_images
 from lifelong_lb.reports import Results, collect, write_report, write_tables
 from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, Session, StudyFile, living_sessions
 from lifelong_lb.store.study_file import united
-from lifelong_lb.studies.cluster import PACKAGES, Cluster
 from lifelong_lb.studies.devices import devices
-from lifelong_lb.studies.environment import code_version
-from lifelong_lb.studies.executors import EXECUTORS, ready
+from lifelong_lb.studies.executors.cluster_options import PACKAGES, Cluster
+from lifelong_lb.studies.executors.registry import EXECUTORS, ready
+from lifelong_lb.studies.executors.resources import Limits
+from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job, LoggedAs
-from lifelong_lb.studies.limits import Limits
-from lifelong_lb.studies.loggers.kinds import check_loggers
 from lifelong_lb.studies.own_metrics import store_own_metrics
-from lifelong_lb.studies.queue import RunQueue
-from lifelong_lb.studies.relay import Relay
+from lifelong_lb.studies.progress.dispatch import Relay
+from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.run.environment import code_version
+from lifelong_lb.studies.run.loggers.registry import check_loggers
 from lifelong_lb.studies.telemetry import switch_off_telemetry
-from lifelong_lb.studies.watching import Watcher
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 """How much work of a run a killed process may cost, beside that on the experience under way."""
@@ -46,14 +46,14 @@ class Options:
 
     Attributes:
         workers: runs at a time; None for one a core.
-        executor: a key of :data:`~lifelong_lb.studies.executors.EXECUTORS`.
+        executor: a key of :data:`~lifelong_lb.studies.executors.registry.EXECUTORS`.
         device: what runs compute on, see :func:`~lifelong_lb.studies.devices.devices`.
         data: folder of the data sets; None for the usual places.
         download: whether data sets that are not found may be downloaded.
         retry: statuses of ended runs that shall be run again.
         timeout: seconds that a run may take; None for as long as it likes.
         checkpoint_every: seconds of work between two checkpoints of a run; None for no checkpoints.
-        loggers: keys of :data:`~lifelong_lb.studies.loggers.kinds.LOGGERS`, which runs tell how they go.
+        loggers: keys of :data:`~lifelong_lb.studies.run.loggers.registry.LOGGERS`, which runs tell how they go.
         cluster: how runs are given to a cluster.
     """
 

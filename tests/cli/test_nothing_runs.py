@@ -8,7 +8,7 @@ import sys
 import pytest
 from reports.folders import TWO, make, two_experiences
 
-from lifelong_lb.config.optimizers import External
+from lifelong_lb.config.entries.optimizers import External
 from lifelong_lb.config.runs import run_id_of
 from lifelong_lb.store import model_path
 

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from lifelong_lb import UserError, cli
 from lifelong_lb.cli.output import show
 from lifelong_lb.store import ResultFolder, RunRecord
-from lifelong_lb.studies.json_lines import JsonWatcher
-from lifelong_lb.studies.lines import LineWatcher
-from lifelong_lb.studies.progress import ConsoleWatcher
+from lifelong_lb.studies.progress.console import ConsoleWatcher
+from lifelong_lb.studies.progress.json_lines import JsonWatcher
+from lifelong_lb.studies.progress.lines import LineWatcher
 
 HOSTILE = "\x1b[2J\x07\x1b]0;title\x07\x9b31m\u202e[red]done[/red]"
 SHOWN = r"\x1b[2J\x07\x1b]0;title\x07\x9b31m\u202e[red]done[/red]"

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from lifelong_lb.cli import app
 from lifelong_lb.config import UserError, parse_study, read_study
-from lifelong_lb.studies.validation import lines_about_time, plan_of
+from lifelong_lb.studies.planning.validate import lines_about_time, plan_of
 
 
 def validate(path, *words):

@@ -15,7 +15,7 @@ from lifelong_lb.config import (
     Generated,
     OwnImages,
 )
-from lifelong_lb.config.metrics import LEAST_EXPERIENCES
+from lifelong_lb.config.entries.metrics import LEAST_EXPERIENCES
 from lifelong_lb.data import DATASETS
 from lifelong_lb.evaluation import METRICS
 from lifelong_lb.models import MODELS

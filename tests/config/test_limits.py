@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from lifelong_lb.config import UserError, expand, left_out, parse_study, read_study, unsupported
-from lifelong_lb.config.labels import axis_labels, seeds_in_words
-from lifelong_lb.config.rules import SAM
+from lifelong_lb.config.checks.labels import axis_labels, seeds_in_words
+from lifelong_lb.config.entries.rules import SAM
+from lifelong_lb.config.reading.yaml_file import parse_yaml
 from lifelong_lb.config.runs import RunConfig, combinations, run_id_of, runs_of
-from lifelong_lb.config.yaml_file import parse_yaml
-from lifelong_lb.studies.validation import lines_about, plan_of
+from lifelong_lb.studies.planning.validate import lines_about, plan_of
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "reliability"))
 import hostile_studies

@@ -3,8 +3,8 @@
 import pytest
 
 from lifelong_lb.config import UserError, expand, read_study
-from lifelong_lb.config.listing import listing
-from lifelong_lb.config.presets import FOLDER, about_preset, preset_names, preset_path
+from lifelong_lb.config.describe import listing
+from lifelong_lb.config.reading.presets import FOLDER, about_preset, preset_names, preset_path
 
 
 @pytest.mark.parametrize("name", preset_names())

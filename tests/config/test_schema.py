@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from lifelong_lb.cli import app
 from lifelong_lb.config import MODEL_ENTRIES, UserError, parse_study
-from lifelong_lb.config.axes import AXES
-from lifelong_lb.config.schedules import SCHEDULE_ENTRIES
+from lifelong_lb.config.checks.labels import AXES
+from lifelong_lb.config.entries.schedules import SCHEDULE_ENTRIES
 from lifelong_lb.config.schema import study_schema
 
 SCHEMA = study_schema()

@@ -9,8 +9,8 @@ from lifelong_lb.cli import app
 from lifelong_lb.config import UserError, expand, left_out, parse_study, read_study, unsupported
 from lifelong_lb.config.schema import study_schema
 from lifelong_lb.store import ResultFolder, StudyFile
-from lifelong_lb.studies.held_out import held_out_study
-from lifelong_lb.studies.validation import lines_about, plan_of
+from lifelong_lb.studies.planning.validate import lines_about, plan_of
+from lifelong_lb.studies.tuning.held_out import held_out_study
 
 STUDY = {
     "streams": {"name": "split-digits", "images_per_class": 4},

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from lifelong_lb.config import UserError, axis_labels, expand, parse_study, read_study
-from lifelong_lb.config.listing import listing
+from lifelong_lb.config.describe import listing
 from lifelong_lb.config.study import apply_override
 
 MINIMAL = {"streams": "split-digits"}
@@ -461,7 +461,7 @@ def test_listing_says_where_a_strategy_works_and_what_the_passes_mean_there():
 
 def test_configuration_imports_neither_torch_nor_pandas():
     code = (
-        "import sys, lifelong_lb, lifelong_lb.cli, lifelong_lb.config.listing as l; l.listing();"
+        "import sys, lifelong_lb, lifelong_lb.cli, lifelong_lb.config.describe as l; l.listing();"
         "from lifelong_lb.config import parse_study, expand; expand(parse_study({'streams': 'split-digits'}));"
         "print([m for m in ('torch', 'avalanche', 'pandas', 'matplotlib', 'scipy') if m in sys.modules])"
     )

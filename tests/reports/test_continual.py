@@ -11,7 +11,7 @@ import lifelong_lb
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports import continual_metrics, load_results, write_report
-from lifelong_lb.reports.joined import collect_all
+from lifelong_lb.reports.merge_folders import collect_all
 from lifelong_lb.reports.results import collect, continual_accuracy
 from lifelong_lb.store import ResultFolder
 

@@ -7,11 +7,11 @@ from reports.folders import ENVIRONMENT
 
 from lifelong_lb.config import parse_study
 from lifelong_lb.reports import write_report
-from lifelong_lb.reports.blocks import blocks_of
-from lifelong_lb.reports.course import courses_of, draw_course
-from lifelong_lb.reports.drawing import looks
-from lifelong_lb.reports.joined import collect_all
+from lifelong_lb.reports.during_training import courses_of, draw_course
+from lifelong_lb.reports.matrices import blocks_of
+from lifelong_lb.reports.merge_folders import collect_all
 from lifelong_lb.reports.results import collect
+from lifelong_lb.reports.style import looks
 from lifelong_lb.store import ResultFolder, RunRecord, StudyFile
 
 STUDY = {

@@ -10,8 +10,8 @@ import pytest
 
 import lifelong_lb
 from lifelong_lb.cli import main
-from lifelong_lb.reports.drawing import Drawing
 from lifelong_lb.reports.results import collect
+from lifelong_lb.reports.style import Drawing
 from lifelong_lb.store import ResultFolder
 
 STUDY = {

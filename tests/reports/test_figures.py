@@ -5,12 +5,12 @@ import pytest
 from reports.folders import TWO, make, wave
 
 from lifelong_lb.reports import blocks_of, draw_figures
-from lifelong_lb.reports.blocks import average_accuracy_so_far, band, mean_over_seeds, std_over_seeds
-from lifelong_lb.reports.drawing import WIDTH, file_name, looks, short
 from lifelong_lb.reports.figures import MOST_SINGLE, left_out
 from lifelong_lb.reports.heat_maps import draw_matrices
-from lifelong_lb.reports.panels import Layout
+from lifelong_lb.reports.layout import Layout
+from lifelong_lb.reports.matrices import average_accuracy_so_far, band, mean_over_seeds, std_over_seeds
 from lifelong_lb.reports.results import collect
+from lifelong_lb.reports.style import WIDTH, file_name, looks, short
 
 NAN = float("nan")
 

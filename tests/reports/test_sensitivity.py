@@ -6,9 +6,9 @@ import pytest
 from reports.folders import TWO, make, two_experiences, write
 
 from lifelong_lb.evaluation import spread
-from lifelong_lb.reports.drawing import looks
 from lifelong_lb.reports.results import collect
 from lifelong_lb.reports.sensitivity import _ends, draw_sensitivity
+from lifelong_lb.reports.style import looks
 from lifelong_lb.reports.summary import labels_of
 
 

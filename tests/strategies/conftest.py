@@ -3,7 +3,7 @@
 import pytest
 from onlooking import Onlooker
 
-from lifelong_lb.strategies import passes
+from lifelong_lb.strategies.rule import further_passes as passes
 
 
 @pytest.fixture(autouse=True)

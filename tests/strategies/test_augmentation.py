@@ -11,7 +11,7 @@ from torchvision.transforms.functional import pad
 from lifelong_lb.models.normalise import Normalise
 from lifelong_lb.optim import NoRule
 from lifelong_lb.strategies import AccuracyRecorder, Augmentation, TensorLoading
-from lifelong_lb.strategies.augmentation import random_crop, random_flip
+from lifelong_lb.strategies.loading.augmentation import random_crop, random_flip
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 IMAGE = torch.arange(1, 2 * 3 * 4 + 1, dtype=torch.uint8).reshape(2, 3, 4)  # no two pixels are the same

@@ -22,9 +22,9 @@ from lifelong_lb.optim import RULES, SAM, LookbehindSAM, NoRule, RebuiltOptimize
 from lifelong_lb.optim.modes import modes_of
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import AccuracyRecorder, DuringTraining, OwnLoop, SharpnessAwarePlugin, Stopwatch
-from lifelong_lb.strategies.own_loop import loop_conflict
-from lifelong_lb.studies.measured import Progress
-from lifelong_lb.studies.run import execute, load_stream
+from lifelong_lb.strategies.rule.own_loop import loop_conflict
+from lifelong_lb.studies.run.execute import execute, load_stream
+from lifelong_lb.studies.run.state import Progress
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 

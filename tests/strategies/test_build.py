@@ -6,9 +6,9 @@ from small_strategies import make_strategy, parts_of, train
 from torch.optim import SGD, Adam, AdamW
 
 from lifelong_lb.config import OPTIMIZER_ENTRIES
-from lifelong_lb.config.optimizers import SGD as SGDEntry
-from lifelong_lb.config.optimizers import Adam as AdamEntry
-from lifelong_lb.config.optimizers import AdamW as AdamWEntry
+from lifelong_lb.config.entries.optimizers import SGD as SGDEntry
+from lifelong_lb.config.entries.optimizers import Adam as AdamEntry
+from lifelong_lb.config.entries.optimizers import AdamW as AdamWEntry
 from lifelong_lb.optim import NoRule
 from lifelong_lb.strategies import SharpnessAwarePlugin, build_optimizer
 

@@ -10,7 +10,7 @@ from small_strategies import make_strategy, parts_of
 from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make
 from torch.optim import Adagrad
 
-from lifelong_lb.config.schedules import Step
+from lifelong_lb.config.entries.schedules import Step
 from lifelong_lb.optim import SAM, CFlatPlus, FriendlySAM, Lookahead, LookbehindSAM, NoRule, RebuiltOptimizer
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import (
@@ -21,8 +21,8 @@ from lifelong_lb.strategies import (
     load_checkpoint,
     save_checkpoint,
 )
-from lifelong_lb.strategies.learning_rate import rate_factor
-from lifelong_lb.strategies.patches import version
+from lifelong_lb.strategies.methods.patches import version
+from lifelong_lb.strategies.schedule.learning_rate import rate_factor
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 

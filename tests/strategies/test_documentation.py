@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from lifelong_lb.config import STRATEGY_ENTRIES
-from lifelong_lb.config.strategies import NOT_OFFERED
-from lifelong_lb.strategies.passes import PARTS, REFUSED
+from lifelong_lb.config.entries.strategies import NOT_OFFERED
+from lifelong_lb.strategies.rule.further_passes import PARTS, REFUSED
 
 TEXT = (Path(__file__).parents[2] / "docs" / "strategies.md").read_text(encoding="utf-8")
 

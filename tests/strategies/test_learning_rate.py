@@ -12,7 +12,7 @@ from small_strategies import EXPERIENCES, make_strategy, parts_of, train
 from torch.optim import LBFGS, SGD, Adagrad, lr_scheduler
 
 from lifelong_lb.config import OPTIMIZER_ENTRIES
-from lifelong_lb.config.schedules import SCHEDULE_ENTRIES, Constant, Cosine, MultiStep, Step
+from lifelong_lb.config.entries.schedules import SCHEDULE_ENTRIES, Constant, Cosine, MultiStep, Step
 from lifelong_lb.optim import SAM, ClosureOptimizer, Lookahead, LookbehindSAM, NoRule, RebuiltOptimizer
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import (
@@ -24,7 +24,7 @@ from lifelong_lb.strategies import (
     SharpnessAwarePlugin,
     boundary_plugins,
 )
-from lifelong_lb.strategies.learning_rate import rate_factor
+from lifelong_lb.strategies.schedule.learning_rate import rate_factor
 from lifelong_lb.streams import arriving
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")

@@ -7,7 +7,7 @@ import torch
 from avalanche.training.storage_policy import ClassBalancedBuffer, ReservoirSamplingBuffer
 from strategy_cases import AVALANCHES_OWN_WARNINGS
 
-from lifelong_lb.strategies.memories import MEMORIES
+from lifelong_lb.strategies.methods.memories import MEMORIES
 from lifelong_lb.streams.stream import labelled_dataset
 
 pytestmark = AVALANCHES_OWN_WARNINGS

@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import LBFGS, SGD, Adagrad
 
 from lifelong_lb.config import UserError
-from lifelong_lb.config.optimizers import External
+from lifelong_lb.config.entries.optimizers import External
 from lifelong_lb.optim import SAM as SAMRule
 from lifelong_lb.optim import ClosureOptimizer, NoRule, RebuiltOptimizer
 from lifelong_lb.seeding import INITIALISATION, NOISE, seed_all

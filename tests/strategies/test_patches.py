@@ -34,11 +34,12 @@ from torch.utils.data import DataLoader
 
 from lifelong_lb.optim import SAM, NoRule
 from lifelong_lb.seeding import INITIALISATION, seed_all
-from lifelong_lb.strategies import AccuracyRecorder, OwnLoop, SharpnessAwarePlugin, StrategyGradients, patches
-from lifelong_lb.strategies.mir import Retrieval
-from lifelong_lb.strategies.passes import further_passes
-from lifelong_lb.strategies.patches import gem, version
-from lifelong_lb.strategies.replayed import FrozenAML, endless
+from lifelong_lb.strategies import AccuracyRecorder, OwnLoop, SharpnessAwarePlugin, StrategyGradients
+from lifelong_lb.strategies.methods import patches
+from lifelong_lb.strategies.methods.mir import Retrieval
+from lifelong_lb.strategies.methods.patches import gem, version
+from lifelong_lb.strategies.methods.replay import FrozenAML, endless
+from lifelong_lb.strategies.rule.further_passes import further_passes
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -270,7 +271,10 @@ def test_patches_know_what_they_are_for(patch, monkeypatch):
     [
         (lambda: MIRPlugin(batch_size_mem=4), "lifelong_lb.strategies.MIR retrieves once an iteration"),
         (lambda: BiCPlugin(mem_size=10), "its second stage has an optimizer of its own"),
-        (lambda: GSS_greedyPlugin(mem_size=10, input_size=[1]), "lifelong_lb.strategies.patches.GSS clears them"),
+        (
+            lambda: GSS_greedyPlugin(mem_size=10, input_size=[1]),
+            "lifelong_lb.strategies.methods.patches.GSS clears them",
+        ),
     ],
 )
 def test_plugins_that_cannot_take_part_are_refused(plugin, reason):

@@ -332,7 +332,7 @@ def test_a_strategy_with_a_loop_of_its_own_is_refused(kind, settings, method):
 
 
 def test_a_penalty_of_a_known_kind_may_be_subclassed():
-    from lifelong_lb.strategies.passes import further_passes
+    from lifelong_lb.strategies.rule.further_passes import further_passes
 
     class MyEWC(EWCPlugin):
         pass

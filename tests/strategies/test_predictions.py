@@ -7,7 +7,7 @@ from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, OWN_LOOP_CAS
 from lifelong_lb.config import STRATEGY_ENTRIES
 from lifelong_lb.optim import SAM, LookaheadSAM, NoRule
 from lifelong_lb.strategies import AccuracyRecorder, ConfusionCounts
-from lifelong_lb.strategies.predictions import own_part
+from lifelong_lb.strategies.monitors.predictions import own_part
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 

@@ -18,11 +18,12 @@ from torch.nn.functional import cross_entropy
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.optim import SAM, NoRule
 from lifelong_lb.seeding import INITIALISATION, REFERENCE, derive, seed_all
-from lifelong_lb.strategies import Augmentation, TensorLoading, patches
-from lifelong_lb.strategies.patches.icarl import herded, unit
-from lifelong_lb.strategies.replayed import FrozenAML
-from lifelong_lb.studies.measured import Progress
-from lifelong_lb.studies.run import execute
+from lifelong_lb.strategies import Augmentation, TensorLoading
+from lifelong_lb.strategies.methods import patches
+from lifelong_lb.strategies.methods.patches.icarl import herded, unit
+from lifelong_lb.strategies.methods.replay import FrozenAML
+from lifelong_lb.studies.run.execute import execute
+from lifelong_lb.studies.run.state import Progress
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 

@@ -8,7 +8,7 @@ from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, make, train
 from torch import nn
 
 from lifelong_lb.config import RULE_ENTRIES, STRATEGY_ENTRIES
-from lifelong_lb.config.pairs import why_not_by
+from lifelong_lb.config.checks.compatibility import why_not_by
 from lifelong_lb.optim import (
     RULES,
     SAM,
@@ -21,7 +21,7 @@ from lifelong_lb.optim import (
     NoRule,
     Passes,
 )
-from lifelong_lb.strategies import passes
+from lifelong_lb.strategies.rule import further_passes as passes
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 

@@ -15,7 +15,7 @@ from lifelong_lb.models import build_model
 from lifelong_lb.optim import NoRule
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import SharpnessAwarePlugin, build_strategy
-from lifelong_lb.strategies.mir import shuffled
+from lifelong_lb.strategies.methods.mir import shuffled
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 EXPERIENCES = 4

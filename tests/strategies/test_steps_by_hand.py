@@ -20,7 +20,7 @@ from torch.optim import SGD
 
 from lifelong_lb.optim import GSAM, SAM, LookbehindSAM, NoRule, UpdateRule
 from lifelong_lb.strategies import SharpnessAwarePlugin
-from lifelong_lb.strategies.patches.gem import dual_solution
+from lifelong_lb.strategies.methods.patches.gem import dual_solution
 
 pytestmark = [*AVALANCHES_OWN_WARNINGS, pytest.mark.usefixtures("onlooking")]
 RHO = 0.3
@@ -132,7 +132,7 @@ class ByHand(SupervisedPlugin):
 
 @pytest.fixture
 def onlooking(monkeypatch):
-    from lifelong_lb.strategies import passes
+    from lifelong_lb.strategies.rule import further_passes as passes
 
     monkeypatch.setattr(passes, "ONLOOKERS", (*passes.ONLOOKERS, ByHand))
 

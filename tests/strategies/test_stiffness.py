@@ -14,9 +14,9 @@ from lifelong_lb.config import expand, parse_study
 from lifelong_lb.optim import SAM, NoRule, RebuiltOptimizer
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import DivergedError, DivergenceGuard
-from lifelong_lb.strategies.stiffness import about_stiffness, limit_of
-from lifelong_lb.studies.measured import Progress
-from lifelong_lb.studies.run import execute
+from lifelong_lb.strategies.monitors.stiffness import about_stiffness, limit_of
+from lifelong_lb.studies.run.execute import execute
+from lifelong_lb.studies.run.state import Progress
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 

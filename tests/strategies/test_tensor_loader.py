@@ -19,8 +19,8 @@ from avalanche.benchmarks.utils.flat_data import FlatData
 from avalanche.training.storage_policy import ClassBalancedBuffer, ExperienceBalancedBuffer, ReservoirSamplingBuffer
 from torch.utils.data import DataLoader, TensorDataset, default_collate
 
-from lifelong_lb.strategies.resolve import NotTensorsError, joined, resolved
-from lifelong_lb.strategies.tensor_loader import Endless, TensorLoader
+from lifelong_lb.strategies.loading.flatten import NotTensorsError, joined, resolved
+from lifelong_lb.strategies.loading.loader import Endless, TensorLoader
 from lifelong_lb.streams.stream import avalanche_streams, labelled_dataset
 
 SIZES = (11, 7, 16, 5)

@@ -13,9 +13,9 @@ from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make, train
 
 from lifelong_lb.optim import SAM
 from lifelong_lb.strategies import AccuracyRecorder, TensorLoading
-from lifelong_lb.strategies.drawn import RandomDraws
-from lifelong_lb.strategies.predictions import own_part
-from lifelong_lb.strategies.tensor_loader import Endless, TensorLoader
+from lifelong_lb.strategies.loading.loader import Endless, TensorLoader
+from lifelong_lb.strategies.loading.random_draws import RandomDraws
+from lifelong_lb.strategies.monitors.predictions import own_part
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 

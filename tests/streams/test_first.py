@@ -3,9 +3,9 @@
 import pytest
 
 from lifelong_lb.config import UserError, expand, parse_study
-from lifelong_lb.studies.measured import Progress
-from lifelong_lb.studies.run import execute
-from lifelong_lb.studies.validation import gradients_of, plan_of
+from lifelong_lb.studies.planning.validate import gradients_of, plan_of
+from lifelong_lb.studies.run.execute import execute
+from lifelong_lb.studies.run.state import Progress
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 

@@ -8,15 +8,15 @@ import torch
 from tiny import TINY
 
 from lifelong_lb.config import RULE_ENTRIES, UserError, expand, parse_study
-from lifelong_lb.config.budgets import within
-from lifelong_lb.config.rules import SAM, LookbehindSAM, LookSAM, NoRule
+from lifelong_lb.config.checks.budgets import within
+from lifelong_lb.config.entries.rules import SAM, LookbehindSAM, LookSAM, NoRule
 from lifelong_lb.reports.costs import budget_sentence
 from lifelong_lb.store import StudyFile
 from lifelong_lb.studies import run_study
-from lifelong_lb.studies.forecast import Count
-from lifelong_lb.studies.measured import Progress
-from lifelong_lb.studies.run import execute
-from lifelong_lb.studies.validation import gradients_of, plan_of
+from lifelong_lb.studies.planning.forecast import Count
+from lifelong_lb.studies.planning.validate import gradients_of, plan_of
+from lifelong_lb.studies.run.execute import execute
+from lifelong_lb.studies.run.state import Progress
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 

@@ -15,18 +15,18 @@ from lifelong_lb import run_study
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.reports import collect, write_tables
 from lifelong_lb.store import LOG, CheckpointFolder, ResultFolder, folder_status
-from lifelong_lb.studies.checkpoints import Checkpoints
+from lifelong_lb.studies.executors.failures import record as record_run
 from lifelong_lb.studies.job import Job
-from lifelong_lb.studies.lines import LineWatcher
-from lifelong_lb.studies.local import record as record_run
-from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.progress.lines import LineWatcher
+from lifelong_lb.studies.run.checkpoints import Checkpoints
+from lifelong_lb.studies.run.state import Progress
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
 
 @pytest.fixture(autouse=True)
 def _read_once(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.run.load_images", load_once)
+    monkeypatch.setattr("lifelong_lb.studies.run.execute.load_images", load_once)
 
 
 @pytest.mark.parametrize(("number", "label"), list(enumerate(HEADS)))

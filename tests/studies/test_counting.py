@@ -8,12 +8,12 @@ import pytest
 
 from lifelong_lb import extend
 from lifelong_lb.config import parse_study
-from lifelong_lb.config.extending import EXTENSIONS, KINDS
+from lifelong_lb.config.plugins.register import EXTENSIONS, KINDS
 from lifelong_lb.data import find_dataset
 from lifelong_lb.data.arrays import digest
 from lifelong_lb.data.image_tensors import ImageTensors
-from lifelong_lb.studies.forecast import Count
-from lifelong_lb.studies.validation import gradients_of, lines_about, plan_of
+from lifelong_lb.studies.planning.forecast import Count
+from lifelong_lb.studies.planning.validate import gradients_of, lines_about, plan_of
 
 
 @pytest.fixture

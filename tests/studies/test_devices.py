@@ -5,7 +5,7 @@ import torch
 
 from lifelong_lb.config import UserError
 from lifelong_lb.studies.devices import devices
-from lifelong_lb.studies.limits import Limits
+from lifelong_lb.studies.executors.resources import Limits
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_machine_without_cuda(monkeypatch):
 
 
 def test_workers_and_their_devices(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.limits.cores", lambda: 8)
+    monkeypatch.setattr("lifelong_lb.studies.devices.cores", lambda: 8)
     assert Limits.of(None, ["cpu"], None).workers == 8
     assert Limits.of(None, ["cuda:0", "cuda:1"], None).workers == 2
     assert Limits.of(3, ["cpu"], None).workers == 3

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import torch
 
-from lifelong_lb.reports.usable import mixed_versions
+from lifelong_lb.reports.comparability import mixed_versions
 from lifelong_lb.store import ResultFolder, RunRecord
-from lifelong_lb.studies import environment
+from lifelong_lb.studies.run import environment
 
 
 def test_a_run_says_what_it_was_run_on(finished):

@@ -8,9 +8,9 @@ from continuing import HEADS, RULES, assert_goes_on, load_once, run, study
 from strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, has_own_loop
 
 from lifelong_lb.config import RULE_ENTRIES
-from lifelong_lb.config.optimizers import OPTIMIZER_ENTRIES
-from lifelong_lb.config.schedules import SCHEDULE_ENTRIES
-from lifelong_lb.config.strategies import STRATEGY_ENTRIES
+from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES
+from lifelong_lb.config.entries.schedules import SCHEDULE_ENTRIES
+from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -21,14 +21,16 @@ SECONDS = {"match": "seconds", "budget": 0.25}
 
 @pytest.fixture(autouse=True)
 def _read_once(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.run.load_images", load_once)
+    monkeypatch.setattr("lifelong_lb.studies.run.execute.load_images", load_once)
 
 
 @pytest.fixture(autouse=True)
 def _regular_clock(monkeypatch):
     """A stopwatch for which each look at the clock takes 1/64 s, so that budgets of seconds last equally long."""
     ticks = itertools.count()
-    monkeypatch.setattr("lifelong_lb.strategies.guards.time", SimpleNamespace(perf_counter=lambda: next(ticks) / 64))
+    monkeypatch.setattr(
+        "lifelong_lb.strategies.monitors.guards.time", SimpleNamespace(perf_counter=lambda: next(ticks) / 64)
+    )
 
 
 def budget_of(number):

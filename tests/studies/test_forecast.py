@@ -7,15 +7,15 @@ import pytest
 from tiny import TINY
 
 from lifelong_lb.config import RULE_ENTRIES, expand, parse_study
-from lifelong_lb.config.rules import GAM, CFlat, CFlatPlus, LookbehindSAM, LookSAM, MultistepSAM
+from lifelong_lb.config.entries.rules import GAM, CFlat, CFlatPlus, LookbehindSAM, LookSAM, MultistepSAM
 from lifelong_lb.optim import RULES
-from lifelong_lb.studies import calibration
-from lifelong_lb.studies.calibration import Duration, Speed, duration, evaluated_images, kind_of, with_workers
-from lifelong_lb.studies.forecast import Count, rule_gradients, strategy_gradients, trainings
-from lifelong_lb.studies.measured import Progress
-from lifelong_lb.studies.overhead import Overhead, measure_overhead
-from lifelong_lb.studies.run import execute
-from lifelong_lb.studies.validation import gradients_of, lines_about, lines_about_time, plan_of
+from lifelong_lb.studies.planning import calibrate as calibration
+from lifelong_lb.studies.planning.calibrate import Duration, Speed, duration, evaluated_images, kind_of, with_workers
+from lifelong_lb.studies.planning.forecast import Count, rule_gradients, strategy_gradients, trainings
+from lifelong_lb.studies.planning.overhead import Overhead, measure_overhead
+from lifelong_lb.studies.planning.validate import gradients_of, lines_about, lines_about_time, plan_of
+from lifelong_lb.studies.run.execute import execute
+from lifelong_lb.studies.run.state import Progress
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -128,7 +128,7 @@ def test_validate_tells(tmp_path, monkeypatch):
 
 @pytest.fixture
 def _no_overhead(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.overhead.measure_overhead", Overhead)
+    monkeypatch.setattr("lifelong_lb.studies.planning.overhead.measure_overhead", Overhead)
 
 
 @pytest.mark.usefixtures("_no_overhead")
@@ -167,7 +167,7 @@ def test_durations_by_hand():
 def test_starts_of_processes_and_the_report_are_part_of_an_estimate(monkeypatch):
     plan = plan_of(settings(seeds=4))
     monkeypatch.setattr(calibration, "calibrate", lambda runs, roots: ({kind_of(runs[0]): STILL}, {}))
-    monkeypatch.setattr("lifelong_lb.studies.overhead.measure_overhead", lambda: Overhead(7.0, 2.0, 3.0))
+    monkeypatch.setattr("lifelong_lb.studies.planning.overhead.measure_overhead", lambda: Overhead(7.0, 2.0, 3.0))
     first, parts, *_ = lines_about_time(plan, workers=2)
     assert first.startswith("time on this machine: 14.0 s to 14.0 s with 2 workers")  # 7 + 2 rounds x 2 + 3
     whole = (

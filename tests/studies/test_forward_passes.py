@@ -8,9 +8,9 @@ from lifelong_lb.config import expand, parse_study
 from lifelong_lb.models.mlp import MLP
 from lifelong_lb.models.small_cnn import SmallCNN
 from lifelong_lb.strategies import AccuracyRecorder, DivergedError
-from lifelong_lb.studies.landscape import LandscapeMeter
-from lifelong_lb.studies.measured import Progress
-from lifelong_lb.studies.run import execute
+from lifelong_lb.studies.run.execute import execute
+from lifelong_lb.studies.run.landscape import LandscapeMeter
+from lifelong_lb.studies.run.state import Progress
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 

@@ -14,7 +14,7 @@ import lifelong_lb
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES
 from lifelong_lb.store import ResultFolder, model_path, read_landscape, stored_models
-from lifelong_lb.studies.run import Progress, execute
+from lifelong_lb.studies.run.execute import Progress, execute
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 

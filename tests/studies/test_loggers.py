@@ -13,14 +13,14 @@ from lifelong_lb import UserError, load_results, run_study
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.evaluation import average_accuracy_curve, forgetting_curve
 from lifelong_lb.reports import matrix_of
-from lifelong_lb.studies.checkpoints import Checkpoints
 from lifelong_lb.studies.job import Job, LoggedAs
-from lifelong_lb.studies.loggers.kinds import LOGGERS, Kind
-from lifelong_lb.studies.loggers.mlflow import MLflowLogger
-from lifelong_lb.studies.loggers.tensorboard import TensorBoardLogger
-from lifelong_lb.studies.loggers.together import Loggers
-from lifelong_lb.studies.loggers.told import About
-from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.run.checkpoints import Checkpoints
+from lifelong_lb.studies.run.loggers.base import About
+from lifelong_lb.studies.run.loggers.dispatch import Loggers
+from lifelong_lb.studies.run.loggers.mlflow import MLflowLogger
+from lifelong_lb.studies.run.loggers.registry import LOGGERS, Kind
+from lifelong_lb.studies.run.loggers.tensorboard import TensorBoardLogger
+from lifelong_lb.studies.run.state import Progress
 
 STUDY = {
     "name": "logged",
@@ -275,7 +275,7 @@ def test_loggers_that_cannot_be_used_are_told_first(tmp_path, monkeypatch):
 
 def test_nothing_is_imported_for_loggers_that_are_not_asked_for():
     code = (
-        "import sys, lifelong_lb.studies.study, lifelong_lb.studies.loggers.kinds; "
+        "import sys, lifelong_lb.studies.study, lifelong_lb.studies.run.loggers.registry; "
         "print(sorted({'torch', 'tensorboard', 'wandb', 'mlflow', 'requests'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

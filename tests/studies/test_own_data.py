@@ -14,16 +14,16 @@ from tiny import command, write_study
 
 from lifelong_lb import load_landscape, run_study
 from lifelong_lb.config import UserError, expand, parse_study, read_study
+from lifelong_lb.config.entries.streams import Split
 from lifelong_lb.config.runs import without_later
-from lifelong_lb.config.streams import Split
 from lifelong_lb.data import already_prepared, cache_folder, own_source, prepared
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.selection import fewer_test_images
 from lifelong_lb.reports.plain_text import summary_text
 from lifelong_lb.store import StudyFile
-from lifelong_lb.studies.held_out import held_out_study
-from lifelong_lb.studies.measure import measure_landscape
-from lifelong_lb.studies.validation import plan_of
+from lifelong_lb.studies.landscape import measure_landscape
+from lifelong_lb.studies.planning.validate import plan_of
+from lifelong_lb.studies.tuning.held_out import held_out_study
 
 SMALL = {"strategies": "naive", "rules": "none", "seeds": 1, "train": {"batch_size": 4}}
 

@@ -6,11 +6,11 @@ import pytest
 
 from lifelong_lb import load_results, run_study
 from lifelong_lb.config import expand, parse_study
-from lifelong_lb.studies import calibration
-from lifelong_lb.studies.measured import Progress
-from lifelong_lb.studies.overhead import Overhead
-from lifelong_lb.studies.run import execute
-from lifelong_lb.studies.validation import gradients_of, lines_about_time, plan_of
+from lifelong_lb.studies.planning import calibrate as calibration
+from lifelong_lb.studies.planning.overhead import Overhead
+from lifelong_lb.studies.planning.validate import gradients_of, lines_about_time, plan_of
+from lifelong_lb.studies.run.execute import execute
+from lifelong_lb.studies.run.state import Progress
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -119,7 +119,7 @@ def test_what_is_foretold_is_counted(train):
 
 def test_time_is_estimated_where_no_gradient_is_taken(monkeypatch):
     monkeypatch.setattr(calibration, "SECONDS", 0.05)
-    monkeypatch.setattr("lifelong_lb.studies.overhead.measure_overhead", Overhead)
+    monkeypatch.setattr("lifelong_lb.studies.planning.overhead.measure_overhead", Overhead)
     (run,) = expand(settings(strategies="slda"))
     stream = calibration.load_stream(run.config, Progress(), ())
     speed = calibration.measure(run.config, stream, 0.05)

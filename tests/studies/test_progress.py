@@ -9,9 +9,9 @@ from rich.console import Console
 
 from lifelong_lb.store import HowFar, RunRecord, read_how_far, write_how_far
 from lifelong_lb.studies import LineWatcher, Watcher
-from lifelong_lb.studies.json_lines import JsonWatcher
-from lifelong_lb.studies.progress import ConsoleWatcher, seconds_left
-from lifelong_lb.studies.relay import Relay
+from lifelong_lb.studies.progress.console import ConsoleWatcher, seconds_left
+from lifelong_lb.studies.progress.dispatch import Relay
+from lifelong_lb.studies.progress.json_lines import JsonWatcher
 
 DONE = RunRecord("abc", {}, "done", experiences=2, accuracy=[(0, 0, 0.75), (1, 0, 0.25), (1, 1, 0.5)])
 FAILED = RunRecord("def", {}, "failed", message="no [memory]")
@@ -137,7 +137,7 @@ class Noting(Watcher):
 
 
 def test_each_experience_is_told_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.relay.SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.SECONDS_BETWEEN_LOOKS", 0.01)
     for name in (".abc.1", ".def.1"):
         (tmp_path / name).mkdir()
         write_how_far(tmp_path / name, HowFar.of(2, DONE.accuracy[:1]))
@@ -157,7 +157,7 @@ def test_tables_are_brought_up_to_date_now_and_then(tmp_path, monkeypatch):
     relay = Relay(Watcher(), lambda: updates.append(1), tmp_path)
     relay.ended("sam", DONE, elsewhere=True)
     assert not updates
-    monkeypatch.setattr("lifelong_lb.studies.relay.SECONDS_BETWEEN_TABLES", 0)
+    monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.SECONDS_BETWEEN_TABLES", 0)
     relay.ended("sam", DONE, elsewhere=True)
     assert len(updates) == 1
 

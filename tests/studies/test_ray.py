@@ -15,11 +15,11 @@ from lifelong_lb import load_results, run_study
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.store import Claims, ResultFolder
 from lifelong_lb.studies import Watcher
-from lifelong_lb.studies.cluster import Cluster
+from lifelong_lb.studies.executors.cluster_options import Cluster
+from lifelong_lb.studies.executors.ray import connected, run_ray
+from lifelong_lb.studies.executors.resources import Limits
+from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job
-from lifelong_lb.studies.limits import Limits
-from lifelong_lb.studies.queue import RunQueue
-from lifelong_lb.studies.ray import connected, run_ray
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")

@@ -7,8 +7,8 @@ from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy, forgetting, forward_transfer
 from lifelong_lb.strategies import DivergedError, DivergenceGuard, ResetOptimizerState
-from lifelong_lb.studies.measured import Progress
-from lifelong_lb.studies.run import execute
+from lifelong_lb.studies.run.execute import execute
+from lifelong_lb.studies.run.state import Progress
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from tiny import command
 
-from lifelong_lb.cli.ending import MOST_LISTED, about_runs_not_done
+from lifelong_lb.cli.exit_status import MOST_LISTED, about_runs_not_done
 from lifelong_lb.config import UserError
 from lifelong_lb.reports import collect, load_diagnostics
 from lifelong_lb.store import ResultFolder

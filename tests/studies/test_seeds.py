@@ -9,8 +9,8 @@ from small_strategies import MinibatchTape
 from lifelong_lb import seeding
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.data import data_roots
-from lifelong_lb.studies import run as one_run
-from lifelong_lb.studies.measured import Progress
+from lifelong_lb.studies.run import execute as one_run
+from lifelong_lb.studies.run.state import Progress
 
 STUDY = {
     "streams": {"name": "split-digits", "experiences": 2, "scenario": "class-incremental"},

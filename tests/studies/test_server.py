@@ -10,7 +10,8 @@ from tiny import TINY
 from lifelong_lb import run_study
 from lifelong_lb.reports import collect, write_tables
 from lifelong_lb.store import ResultFolder
-from lifelong_lb.studies import Watcher, local, processes
+from lifelong_lb.studies import Watcher
+from lifelong_lb.studies.executors import local, processes
 
 SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1}
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no such process")
@@ -40,8 +41,8 @@ class KillsTheServer(Watcher):
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.relay.SECONDS_BETWEEN_LOOKS", 0.01)
-    monkeypatch.setattr("lifelong_lb.studies.local.SECONDS_FOR_NEWS", 0.0)
+    monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr("lifelong_lb.studies.executors.failures.SECONDS_FOR_NEWS", 0.0)
     monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
 
 

@@ -14,14 +14,14 @@ from lifelong_lb.store import Claims, HowFar, ResultFolder, RunRecord, Session, 
 from lifelong_lb.store import claims as claims_module
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.studies import Watcher
+from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job
-from lifelong_lb.studies.queue import RunQueue
 from lifelong_lb.studies.study import _present
 
 LAUNCHERS = """
 import json, os, signal, sys, time
 from pathlib import Path
-import lifelong_lb.studies.worker  # once for all of them
+import lifelong_lb.studies.run.worker  # once for all of them
 from lifelong_lb.studies import Watcher, run_study
 
 out, studies = Path(sys.argv[1]), json.loads(sys.argv[2])
@@ -114,7 +114,7 @@ def publish(queue, job, status="failed"):
 
 
 def test_who_gets_which(launchers, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.queue.SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr("lifelong_lb.studies.executors.run_queue.SECONDS_BETWEEN_LOOKS", 0)
     launcher, runs = launchers
     (mine, _, told), (other, _, told_other) = launcher(), launcher()
     first, second = mine.take(), other.take()

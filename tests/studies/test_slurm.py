@@ -18,12 +18,12 @@ from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.store import Claims, ResultFolder, RunRecord, StudyFile, folder_status
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.studies import Watcher
-from lifelong_lb.studies.cluster import GENERIC, SETTINGS, Cluster, parsed_settings
-from lifelong_lb.studies.errand import Parcel
+from lifelong_lb.studies.executors.cluster_options import GENERIC, SETTINGS, Cluster, parsed_settings
+from lifelong_lb.studies.executors.remote_job import Parcel
+from lifelong_lb.studies.executors.resources import Limits
+from lifelong_lb.studies.executors.run_queue import RunQueue
+from lifelong_lb.studies.executors.slurm import Work, run_slurm
 from lifelong_lb.studies.job import Job
-from lifelong_lb.studies.limits import Limits
-from lifelong_lb.studies.queue import RunQueue
-from lifelong_lb.studies.slurm import Work, run_slurm
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="its commands are scripts")
 
@@ -110,9 +110,9 @@ def busy(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", fake_slurm.install(tmp_path / "bin"))
     monkeypatch.setenv("BUSY", "yes")
     monkeypatch.setattr(submitit.SlurmJob, "watcher", SlurmInfoWatcher(delay_s=0))
-    monkeypatch.setattr("lifelong_lb.studies.slurm.SECONDS_FOR_RESULTS", 0.0)
+    monkeypatch.setattr("lifelong_lb.studies.executors.slurm.SECONDS_FOR_RESULTS", 0.0)
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: events.pop(0)())
-    monkeypatch.setattr("lifelong_lb.studies.slurm.time", clock)
+    monkeypatch.setattr("lifelong_lb.studies.executors.slurm.time", clock)
     return Busy(ResultFolder(tmp_path / "out"), tmp_path / "bin", events)
 
 
@@ -172,7 +172,7 @@ def test_jobs_are_cancelled_when_the_launcher_is_interrupted(busy):
 
 
 def test_a_job_whose_runs_are_another_launchers_is_cancelled(busy, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.queue.SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr("lifelong_lb.studies.executors.run_queue.SECONDS_BETWEEN_LOOKS", 0)
 
     def are_taken():
         for run in busy.told.runs[:2]:
@@ -204,7 +204,9 @@ def test_jobs_that_cannot_be_submitted(busy):
 
 def test_a_job_that_is_requeued_leaves_out_what_is_done_and_what_is_anothers(busy, monkeypatch):
     done = []
-    monkeypatch.setattr("lifelong_lb.studies.supervised.do", lambda errand, seconds: done.append((errand.job, seconds)))
+    monkeypatch.setattr(
+        "lifelong_lb.studies.executors.remote_worker.do", lambda errand, seconds: done.append((errand.job, seconds))
+    )
     with Claims(busy.folder.runs_path) as claims:
         queue = RunQueue(busy.folder, busy.jobs, dict.fromkeys(busy.told.runs), claims, busy.told)
         parcel = Parcel.of([queue.errand(queue.take()) for _ in busy.jobs])
@@ -263,7 +265,7 @@ def test_devices_on_a_cluster():
 
 @pytest.mark.parametrize("executor", ["ray", "slurm"])
 def test_a_package_that_is_missing_is_told_with_its_extra(executor, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.cluster.find_spec", lambda name: None)
+    monkeypatch.setattr("lifelong_lb.studies.executors.cluster_options.find_spec", lambda name: None)
     with pytest.raises(UserError, match=re.escape(f"pip install 'lifelong-lb[{executor}]'")):
         Cluster().check(executor, "auto", 1.0)
 

@@ -15,7 +15,7 @@ from tiny import write_study
 from lifelong_lb.config import UserError
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.studies.durations import readable, seconds
-from lifelong_lb.studies.processes import terminate, uninterrupted
+from lifelong_lb.studies.executors.processes import terminate, uninterrupted
 
 COMMANDS = """
 import json, sys

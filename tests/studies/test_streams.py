@@ -13,11 +13,11 @@ import pytest
 from rich.console import Console
 from tiny import command, write_study
 
-from lifelong_lb.cli.streams import patient
+from lifelong_lb.cli.stdio import patient
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.studies import LineWatcher
-from lifelong_lb.studies.progress import ConsoleWatcher
-from lifelong_lb.studies.relay import Relay
+from lifelong_lb.studies.progress.console import ConsoleWatcher
+from lifelong_lb.studies.progress.dispatch import Relay
 
 COMMAND = [sys.executable, "-c", "from lifelong_lb.cli import main; main()"]
 

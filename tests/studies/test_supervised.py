@@ -7,8 +7,8 @@ import pytest
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.store import Claims, ResultFolder, RunRecord
 from lifelong_lb.store.owner import Owner
-from lifelong_lb.studies import supervised
-from lifelong_lb.studies.errand import Errand, Parcel
+from lifelong_lb.studies.executors import remote_worker as supervised
+from lifelong_lb.studies.executors.remote_job import Errand, Parcel
 from lifelong_lb.studies.job import Job
 
 LAUNCHER = replace(Owner.here(), host="login-node")

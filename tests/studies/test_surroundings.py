@@ -19,7 +19,7 @@ from lifelong_lb.descriptors import open_closed_descriptors
 from lifelong_lb.reports import collect, write_tables
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.store.files import write_bytes, write_text
-from lifelong_lb.studies import processes
+from lifelong_lb.studies.executors import processes
 
 SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1}
 MAIN = "from lifelong_lb.cli import main; main()"
@@ -109,7 +109,7 @@ def test_closed_descriptors_are_opened():
 @pytest.fixture
 def _no_page(monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
-    monkeypatch.setattr("lifelong_lb.studies.local.SECONDS_FOR_NEWS", 0.0)
+    monkeypatch.setattr("lifelong_lb.studies.executors.failures.SECONDS_FOR_NEWS", 0.0)
 
 
 def failed(how, out, **options):

@@ -9,8 +9,8 @@ from tiny import command
 
 from lifelong_lb import tune_study
 from lifelong_lb.config import UserError
-from lifelong_lb.studies.lines import LineWatcher
-from lifelong_lb.studies.watching import Watcher
+from lifelong_lb.studies.progress.lines import LineWatcher
+from lifelong_lb.studies.progress.observer import Watcher
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -87,7 +87,7 @@ def test_a_trial_that_failed_once_counts_for_what_it_comes_to_when_tried_again(t
         return pd.read_csv(tmp_path / "tuning" / "trials.csv")
 
     with monkeypatch.context() as patch:
-        patch.setattr("lifelong_lb.studies.run.assemble", _fails)
+        patch.setattr("lifelong_lb.studies.run.execute.assemble", _fails)
         assert tuned()["average_accuracy"].isna().all()
     tried = len(began)
     assert tuned()["average_accuracy"].isna().all()  # nothing is tried again unasked
@@ -104,7 +104,7 @@ def test_a_run_is_tried_again_once_only(tmp_path, monkeypatch):
         def begun(self, run, title):
             began.append(run)
 
-    monkeypatch.setattr("lifelong_lb.studies.run.assemble", _fails)
+    monkeypatch.setattr("lifelong_lb.studies.run.execute.assemble", _fails)
     study = {**STUDY, "tuning": {**STUDY["tuning"], "trials": 5}}  # of two points, so that some are asked for again
     for _ in range(2):
         began.clear()

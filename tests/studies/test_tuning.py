@@ -11,9 +11,9 @@ from lifelong_lb import load_results, run_study, tune_study
 from lifelong_lb.config import UserError, expand, parse_study, read_study
 from lifelong_lb.config.tuning import Chosen, at_the_edge
 from lifelong_lb.evaluation import METRICS
-from lifelong_lb.studies.held_out import held_out_study
-from lifelong_lb.studies.searches import Searching, Trial
-from lifelong_lb.studies.tuning import searches_of
+from lifelong_lb.studies.tuning.held_out import held_out_study
+from lifelong_lb.studies.tuning.search import Searching, Trial
+from lifelong_lb.studies.tuning.tune import searches_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 

@@ -11,11 +11,11 @@ from tiny import write_study
 
 from lifelong_lb.config import UserError, parse_study
 from lifelong_lb.data import find_dataset
-from lifelong_lb.studies.held_out import searched_combinations
-from lifelong_lb.studies.searches import Searching
-from lifelong_lb.studies.targets import missing_module
-from lifelong_lb.studies.tuning import searches_of
-from lifelong_lb.studies.validation import gradients_of, lines_about, plan_of
+from lifelong_lb.studies.planning.external_optimizers import missing_module
+from lifelong_lb.studies.planning.validate import gradients_of, lines_about, plan_of
+from lifelong_lb.studies.tuning.held_out import searched_combinations
+from lifelong_lb.studies.tuning.search import Searching
+from lifelong_lb.studies.tuning.tune import searches_of
 
 DIGITS = {
     "streams": {"name": "split-digits", "images_per_class": 12},

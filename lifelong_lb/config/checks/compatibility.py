@@ -1,0 +1,260 @@
+"""Entries that do not work together, each for a reason that can be told before anything runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lifelong_lb.config.checks.labels import AXES
+from lifelong_lb.config.checks.selections import meeting
+from lifelong_lb.config.checks.stream_overrides import stream_model, stream_train
+from lifelong_lb.config.entries.models import ModelEntry
+from lifelong_lb.config.entries.optimizers import OptimizerEntry
+from lifelong_lb.config.entries.rules import RuleEntry
+from lifelong_lb.config.entries.strategies import (
+    DER,
+    ERAML,
+    GSS,
+    STRATEGY_ENTRIES,
+    DERPlusPlus,
+    ICaRL,
+    LaMAML,
+    LwF,
+    Replay,
+    StrategyEntry,
+)
+from lifelong_lb.config.entries.streams import DealtStream, StreamEntry
+from lifelong_lb.config.entries.train import Train
+from lifelong_lb.config.parse import Problem, Problems
+
+if TYPE_CHECKING:
+    from lifelong_lb.config.checks.selections import Combinations
+
+
+def why_not(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, train: Train) -> str | None:
+    """Why a strategy cannot learn a stream.
+
+    Args:
+        strategy: the strategy.
+        stream: the stream.
+        model: the stream's model, its head explicit.
+        train: the stream's training settings.
+
+    Returns:
+        A sentence; None when nothing speaks against it.
+    """
+    if stream.scenario not in strategy.scenarios:
+        return f"{strategy.name} works with {' or '.join(strategy.scenarios)} streams; got {stream.scenario}"
+    if stream.chunk is not None and not strategy.online:
+        able = ", ".join(name for name, entry in STRATEGY_ENTRIES.items() if entry.online)
+        return f"{strategy.name} would take each chunk of an online stream for a task (can: {able})"
+    if stream.chunk is not None and isinstance(strategy, Replay) and strategy.memory == "experience-balanced":
+        return (
+            "replay with an experience-balanced memory would share it out over the chunks of an online stream "
+            "(choose memory: class-balanced or reservoir)"
+        )
+    if isinstance(strategy, ICaRL) and isinstance(stream, DealtStream) and stream.blurry:
+        return f"icarl takes the classes of each experience for new ones, so blurry must be 0; got {stream.blurry:g}"
+    if model.head not in strategy.heads:
+        return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
+    if strategy.own_loop is not None and train.match == "gradients":
+        return (
+            f"train.match: gradients shares out the passes of ordinary training steps, and {strategy.name} takes "
+            "others; match steps or seconds"
+        )
+    return _settings_that_do_not_fit(strategy, stream, train)
+
+
+def why_not_by(strategy: StrategyEntry, rule: RuleEntry) -> str | None:
+    """Why a strategy cannot be trained by a rule.
+
+    Args:
+        strategy: the strategy.
+        rule: the rule.
+
+    Returns:
+        A sentence; None when nothing speaks against it.
+    """
+    if strategy.follows_path and rule.keeps_weights():
+        return (
+            f"{strategy.name} adds up how far the weights move in each iteration, and {rule.name} keeps fast and slow "
+            "weights over several minibatches, so that what they move within one is another path"
+        )
+    if strategy.replays_aside and rule.batch_norm == "recomputed":
+        return (
+            f"{strategy.name} draws replayed images beside the minibatches over which batch_norm: recomputed would "
+            f"recompute statistics after {rule.name}; use first or all"
+        )
+    if strategy.own_loop is None:
+        return None
+    if rule.name != "none":
+        return (
+            f"{strategy.name} goes with the rule none only, not with {rule.name}: {strategy.own_loop}, so that no "
+            "rule can take part in its steps; use rules: none for it, or another strategy"
+        )
+    if rule.batch_norm == "recomputed" and not strategy.takes_gradients:
+        return f"{strategy.name} leaves the model as it is, so batch_norm: recomputed must not change its statistics"
+    return None
+
+
+def why_not_on(strategy: StrategyEntry, optimizer: OptimizerEntry) -> str | None:
+    """Why a strategy cannot be trained on a base optimizer.
+
+    Args:
+        strategy: the strategy.
+        optimizer: the base optimizer.
+
+    Returns:
+        A sentence; None when nothing speaks against it.
+    """
+    if strategy.own_loop is None:
+        return None
+    if optimizer.takes_passes:
+        return (
+            f"{optimizer.called} takes passes of its own in the optimizer step of an ordinary training loop, which "
+            f"{strategy.name} does not have"
+        )
+    if strategy.steps_optimizer():
+        return None
+    able = " unless it has sync_update: true" if isinstance(strategy, LaMAML) else ""
+    acts = {"a schedule": optimizer.schedule is not None, "state: reset": optimizer.state == "reset"}
+    for what, given in acts.items():
+        if given:
+            return f"{strategy.name} never steps its base optimizer{able}, so that {what} would change nothing"
+    return None
+
+
+def _settings_that_do_not_fit(strategy: StrategyEntry, stream: StreamEntry, train: Train) -> str | None:
+    """Why a strategy with these settings of its own cannot."""
+    if isinstance(strategy, DER | DERPlusPlus):
+        minibatch = strategy.batch_size_mem or train.batch_size
+        if minibatch > strategy.mem_size:
+            return (
+                f"{strategy.name} needs a mem_size of at least its batch_size_mem (by default train.batch_size), else "
+                f"nothing is ever replayed; got {strategy.mem_size} and {minibatch}"
+            )
+    if isinstance(strategy, ERAML) and stream.classes is not None and strategy.mem_size < stream.classes:
+        return (
+            f"er-aml draws from every class in its memory, so mem_size must be at least the {stream.classes} classes; "
+            f"got {strategy.mem_size}"
+        )
+    if isinstance(strategy, GSS) and (train.random_crop or train.random_flip):
+        return "gss keeps images as it trains on them, which random_crop and random_flip would then change once more"
+    if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.experiences:
+        return f"lwf needs one alpha an experience, {stream.experiences} of them; got {len(strategy.alpha)}"
+    return None
+
+
+_POSITION = {axis: position for position, axis in enumerate(AXES)}
+
+
+class Clash(NamedTuple):
+    """A strategy that does not go with an entry of another axis.
+
+    Attributes:
+        strategy: index of the strategy.
+        axis: streams, rules or optimizers.
+        entry: index of the entry on it.
+        reason: why not.
+    """
+
+    strategy: int
+    axis: str
+    entry: int
+    reason: str
+
+
+def clashes(parts: Mapping[str, Any]) -> list[Clash]:
+    """Strategies that do not go with a rule, an optimizer or a stream, one element a pair.
+
+    Args:
+        parts: the study's axes, ``model`` and ``train``, checked one by one.
+
+    Returns:
+        The pairs.
+    """
+    found: list[Clash] = []
+    for axis, why in (("rules", why_not_by), ("optimizers", why_not_on)):
+        of_kind: dict[Any, list[tuple[int, str]]] = {}  # both reasons depend on no other setting of a strategy
+        for place, strategy in enumerate(parts["strategies"]):
+            kind = (type(strategy), strategy.steps_optimizer())
+            if kind not in of_kind:
+                reasons = ((index, why(strategy, entry)) for index, entry in enumerate(parts[axis]))
+                of_kind[kind] = [(index, reason) for index, reason in reasons if reason is not None]
+            found += [Clash(place, axis, index, reason) for index, reason in of_kind[kind]]
+    for index, stream in enumerate(parts["streams"]):
+        problems = Problems()
+        model = stream_model(parts["model"], stream, f"streams[{index}]", problems)
+        train = stream_train(parts["train"], stream, f"streams[{index}]", problems)
+        assert model is not None, problems.found  # both were checked before
+        assert train is not None, problems.found
+        for place, strategy in enumerate(parts["strategies"]):
+            reason = why_not(strategy, stream, model, train)
+            if reason is not None:
+                found.append(Clash(place, "streams", index, reason))
+    return found
+
+
+def asked_clashes(found: Sequence[Clash], asked: "Combinations") -> list[Clash]:
+    """Those of the clashes that a combination asked for has.
+
+    Args:
+        found: all clashes of a study.
+        asked: the combinations that it asks for.
+
+    Returns:
+        Clashes.
+    """
+    pairs = {axis: meeting(asked, "strategies", axis) for axis in ("rules", "optimizers")}
+    pairs["streams"] = meeting(asked, "streams", "strategies").T
+    return [clash for clash in found if pairs[clash.axis][clash.strategy, clash.entry]]
+
+
+def without_clashes(asked: "Combinations", found: Sequence[Clash]) -> "Combinations":
+    """The combinations that have none of the clashes.
+
+    Args:
+        asked: combinations.
+        found: the clashes.
+
+    Returns:
+        Those of them that can be run.
+    """
+    left = asked.copy()
+    for axis, position in _POSITION.items():
+        own = [clash for clash in found if clash.axis == axis]
+        if own:
+            beside = left.swapaxes(0, 1).swapaxes(1, position or 1)  # a view: strategies, this axis, the two others
+            beside[[clash.strategy for clash in own], [clash.entry for clash in own]] = False
+    return left
+
+
+MOST_REASONS = 5
+"""Most reasons that one message lists."""
+
+
+def check_pairs(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> "Combinations":
+    """See that all entries go together, or that something is left where what does not is skipped.
+
+    Args:
+        parts: the study's axes, ``model``, ``train`` and ``skip_unsupported``, checked one by one.
+        asked: the combinations that the study asks for.
+        problems: receives what is wrong.
+
+    Returns:
+        The combinations that can be run.
+    """
+    told = asked_clashes(clashes(parts), asked)
+    left = without_clashes(asked, told)
+    reasons = (
+        Problem(f"strategies[{c.strategy}] with {c.axis}[{c.entry}]", c.reason, f"strategies[{c.strategy}]")
+        for c in told
+    )
+    if told and not parts["skip_unsupported"]:
+        hint = " (or set skip_unsupported: true to leave such pairs out)" if left.any() else ""
+        problems.extend(replace(each, sentence=each.sentence + hint) for each in reasons)
+    elif not left.any():
+        some = [*map(str, islice(reasons, MOST_REASONS)), *["..."][: len(told) > MOST_REASONS]]
+        why = "; ".join(some) or f"known: {', '.join(STRATEGY_ENTRIES)}"
+        problems.add("strategies", f"none is left that can learn any of the streams ({why})")
+    return left

@@ -1,0 +1,59 @@
+"""What a stream overrides of the settings that a study shares."""
+
+from lifelong_lb.config.entries.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
+from lifelong_lb.config.entries.streams import StreamEntry
+from lifelong_lb.config.entries.train import Train
+from lifelong_lb.config.parse import Problems, parse_entry, parse_settings
+
+
+def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, problems: Problems) -> ModelEntry | None:
+    """The model of one stream: the shared one, overridden by the stream's own, its head made explicit.
+
+    Args:
+        study_model: the study's ``model``.
+        stream: the stream.
+        path: where the stream stood.
+        problems: receives what is wrong.
+
+    Returns:
+        The model, or None when something was wrong.
+    """
+    override = {"name": stream.model} if isinstance(stream.model, str) else dict(stream.model or {})
+    same = override.get("name", study_model.name) == study_model.name
+    merged = {**study_model.model_dump(), **override} if same else override
+    model = parse_entry("model", MODEL_ENTRIES, merged, f"{path}.model" if override else "model", problems)
+    if model is None:
+        return None
+    allowed = HEADS_OF_SCENARIO[stream.scenario]
+    if model.head == "auto":
+        return model.model_copy(update={"head": allowed[0]})
+    if model.head not in allowed:
+        problems.add(
+            f"{path}.model.head" if override else "model.head",
+            f"{stream.scenario} needs {'one of the heads' if len(allowed) > 1 else 'the head'} {', '.join(allowed)}; "
+            f"got {model.head!r}",
+        )
+    return model
+
+
+def stream_train(study_train: Train, stream: StreamEntry, path: str, problems: Problems) -> Train | None:
+    """The training settings of one stream: the shared ones, overridden by the stream's own.
+
+    Args:
+        study_train: the study's ``train``.
+        stream: the stream.
+        path: where the stream stood.
+        problems: receives what is wrong.
+
+    Returns:
+        The settings, or None when something was wrong.
+    """
+    if not stream.train:
+        return study_train
+    shared = study_train.model_dump()
+    if "match" in stream.train:
+        problems.add(f"{path}.train.match", "belongs to the whole study: set train.match, and budget or passes here")
+        return None
+    if {"budget", "passes"} & set(stream.train):
+        shared |= {"budget": None, "passes": None}
+    return parse_settings(Train, {**shared, **stream.train}, f"{path}.train", problems)

@@ -1,0 +1,1 @@
+"""Entries of a study file: names, hyper-parameters, defaults and ranges."""

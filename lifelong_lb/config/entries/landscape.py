@@ -1,0 +1,47 @@
+"""What is measured of the loss landscape after each experience."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lifelong_lb.config.entries.fields import AtLeastOne, Int, NonNegative, Positive, Settings
+
+Measure = Literal["ball", "adaptive-ball", "hessian", "interpolation", "noise"]
+Radii = Annotated[tuple[NonNegative, ...], Field(min_length=1)]
+
+
+class Landscape(Settings):
+    """Flatness and robustness of the weights at the end of each experience.
+
+    ``measures`` names what is measured: ``ball``, the rise of the loss within SAM's ball of each of ``radii``, after
+    one ascent step, after ``steps``, and as m-sharpness over groups of ``m`` images; ``adaptive-ball``, the same in
+    ASAM's ball (``adaptive_radii``, ``eta``); ``hessian``, its largest ``eigenvalues`` and its trace, estimated from
+    ``trace_draws`` vectors; ``interpolation``, loss and accuracy at ``points`` places on the line from the previous
+    experience's weights; ``noise``, accuracy under Gaussian noise of each of ``noise_scales``, relative to the size of
+    a ``layer`` or of each ``weight``, over ``noise_draws`` draws.
+
+    All but the last are measured on ``images`` images of an experience's train part, ``noise`` on as many of its test
+    part: images drawn once, the same for all rules. ``experiences: own`` takes the experience just learnt; ``seen``
+    also those before it.
+    """
+
+    measures: Annotated[tuple[Measure, ...], Field(min_length=1)] = (
+        "ball",
+        "adaptive-ball",
+        "hessian",
+        "interpolation",
+        "noise",
+    )
+    experiences: Literal["own", "seen"] = "own"
+    images: AtLeastOne = 256
+    radii: Radii = (0.05, 0.1, 0.2)
+    adaptive_radii: Radii = (0.5, 1.0, 2.0)
+    eta: Positive = 0.01
+    steps: AtLeastOne = 5
+    m: AtLeastOne = 32
+    eigenvalues: AtLeastOne = 1
+    trace_draws: AtLeastOne = 10
+    points: Annotated[Int, Field(ge=2)] = 11
+    noise_scales: Radii = (0.1, 0.2, 0.4)
+    noise_relative_to: Literal["layer", "weight"] = "layer"
+    noise_draws: AtLeastOne = 10

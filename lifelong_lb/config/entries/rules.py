@@ -1,0 +1,353 @@
+"""Update rules a study file can name, with their hyper-parameters, ranges and the defaults of their papers."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, Fraction, NonNegative, Positive, WholeNumber
+
+
+def _alpha(value: Any) -> Any:
+    """Check an interpolation factor: a number in (0, 1], or ``adaptive``, or ``adaptive-global``.
+
+    Args:
+        value: what stood in the study file.
+
+    Returns:
+        A float or the word.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if value in ("adaptive", "adaptive-global"):
+        return value
+    try:
+        number = float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if not 0 < number <= 1:
+        raise ValueError("must be a number in (0, 1], 'adaptive' or 'adaptive-global'")
+    return number
+
+
+Share = Annotated[Float, Field(gt=0, le=1)]
+Proportion = Annotated[Float, Field(ge=0, le=1)]
+Alpha = Annotated[float | Literal["adaptive", "adaptive-global"], BeforeValidator(_alpha)]
+
+
+class RuleEntry(Entry):
+    """An update rule: how a gradient becomes a step of the base optimizer.
+
+    ``batch_norm``: which of its passes update BatchNorm's running statistics; ``dropout``: whether its passes share
+    their masks. See :class:`lifelong_lb.optim.Passes`. ``from_experience``: the experience of the stream, 0 for the
+    first, with which the rule begins; those before it are trained as with ``none``. Class attributes: ``spans``, see
+    :meth:`spans_iterations`, and ``a_step``, the gradient evaluations of a step where they are always the same.
+    """
+
+    spans: ClassVar[bool] = False
+    a_step: ClassVar[int] = 2
+    batch_norm: Literal["first", "all", "recomputed"] = "first"
+    dropout: Literal["same", "fresh"] = "same"
+    from_experience: WholeNumber = 0
+
+    def spans_iterations(self) -> bool:
+        """Whether the rule does something over several minibatches that the end of an epoch cuts short.
+
+        Returns:
+            ``spans``, unless the hyper-parameters decide.
+        """
+        return self.spans
+
+    def keeps_weights(self) -> bool:
+        """Whether the rule keeps fast and slow weights over several minibatches.
+
+        Returns:
+            As the attribute of :class:`lifelong_lb.optim.UpdateRule` says.
+        """
+        return False
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """Gradient evaluations over one minibatch: known without torch, and before anything runs.
+
+        Args:
+            step: number of the minibatch in its epoch, 0 for the first.
+
+        Returns:
+            The fewest and the most; the same number twice unless they depend on the data.
+
+        Example:
+            >>> LookSAM(k=2).gradients(0), LookSAM(k=2).gradients(1), CFlatPlus().gradients(0)
+            ((2, 2), (1, 1), (1, 4))
+        """
+        return self.a_step, self.a_step
+
+    def most_gradients(self) -> float:
+        """The most gradient evaluations a minibatch, on average over many.
+
+        Returns:
+            ``gradients(0)``, unless steps differ.
+        """
+        return self.gradients(0)[1]
+
+    def passes(self) -> dict[str, str]:
+        """Options that every rule has.
+
+        Returns:
+            Keyword arguments of :class:`lifelong_lb.optim.Passes`.
+        """
+        return {"batch_norm": self.batch_norm, "dropout": self.dropout}
+
+    def hyper_parameters(self) -> dict[str, Any]:
+        """What is this rule's own.
+
+        Returns:
+            Keyword arguments of the rule's class.
+        """
+        return self.model_dump(exclude={"name", "label", "batch_norm", "dropout", "from_experience"})
+
+
+class NoRule(RuleEntry):
+    """The base optimizer alone."""
+
+    a_step = 1
+    name: Literal["none"] = "none"
+
+    @model_validator(mode="after")
+    def _nothing_begins(self) -> "NoRule":
+        if self.from_experience:
+            raise ValueError(f"needs no from_experience, since nothing begins there; got {self.from_experience}")
+        return self
+
+
+class SAM(RuleEntry):
+    """Sharpness-aware minimization (Foret et al. 2021, arXiv 2010.01412)."""
+
+    name: Literal["sam"] = "sam"
+    rho: NonNegative = 0.05
+
+
+class ASAM(RuleEntry):
+    """Adaptive SAM (Kwon et al. 2021, arXiv 2102.11600)."""
+
+    name: Literal["asam"] = "asam"
+    rho: NonNegative = 0.5
+    eta: Positive = 0.01
+
+
+class MultistepSAM(RuleEntry):
+    """k SAM ascent steps, one descent (Foret et al. 2021, arXiv 2010.01412; Mordido et al. 2024, arXiv 2307.16704)."""
+
+    name: Literal["multistep-sam"] = "multistep-sam"
+    rho: NonNegative = 0.05
+    k: AtLeastOne = 5
+    gradient: Literal["last", "mean"] = "last"
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """At w and at each of the k perturbed points."""
+        return self.k + 1, self.k + 1
+
+
+class MultistepASAM(RuleEntry):
+    """k ASAM ascent steps, one descent (Kwon et al. 2021, arXiv 2102.11600; Mordido et al. 2024, arXiv 2307.16704)."""
+
+    name: Literal["multistep-asam"] = "multistep-asam"
+    rho: NonNegative = 0.5
+    eta: Positive = 0.01
+    k: AtLeastOne = 5
+    gradient: Literal["last", "mean"] = "last"
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """At w and at each of the k perturbed points."""
+        return self.k + 1, self.k + 1
+
+
+class Lookahead(RuleEntry):
+    """k steps forward on k minibatches, one step back (Zhang et al. 2019, arXiv 1907.08610)."""
+
+    spans = True
+    a_step = 1
+    name: Literal["lookahead"] = "lookahead"
+    k: AtLeastOne = 5
+    alpha: Share = 0.5
+
+    def keeps_weights(self) -> bool:
+        """But for k = 1."""
+        return self.k > 1
+
+
+class LookaheadSAM(RuleEntry):
+    """Lookahead with SAM steps (Zhang et al. 2019, arXiv 1907.08610; Mordido et al. 2024, arXiv 2307.16704)."""
+
+    spans = True
+    name: Literal["lookahead-sam"] = "lookahead-sam"
+    rho: NonNegative = 0.05
+    k: AtLeastOne = 5
+    alpha: Share = 0.5
+
+    def keeps_weights(self) -> bool:
+        """But for k = 1."""
+        return self.k > 1
+
+
+class LookaheadASAM(RuleEntry):
+    """Lookahead with ASAM steps (Zhang et al. 2019, arXiv 1907.08610; Mordido et al. 2024, arXiv 2307.16704)."""
+
+    spans = True
+    name: Literal["lookahead-asam"] = "lookahead-asam"
+    rho: NonNegative = 0.5
+    eta: Positive = 0.01
+    k: AtLeastOne = 5
+    alpha: Share = 0.5
+
+    def keeps_weights(self) -> bool:
+        """But for k = 1."""
+        return self.k > 1
+
+
+class LookbehindSAM(RuleEntry):
+    """Lookbehind over SAM (Mordido et al. 2024, arXiv 2307.16704)."""
+
+    name: Literal["lookbehind-sam"] = "lookbehind-sam"
+    rho: NonNegative = 0.05
+    k: AtLeastOne = 5
+    alpha: Alpha = 0.5
+    minibatch_switching: bool = False
+
+    def spans_iterations(self) -> bool:
+        """Only with minibatch switching."""
+        return self.minibatch_switching
+
+    def keeps_weights(self) -> bool:
+        """Likewise, but for k = 1."""
+        return self.minibatch_switching and self.k > 1
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """At w and at each of the k perturbed points; two with minibatch switching."""
+        taken = 2 if self.minibatch_switching else self.k + 1
+        return taken, taken
+
+
+class LookbehindASAM(RuleEntry):
+    """Lookbehind over ASAM (Mordido et al. 2024, arXiv 2307.16704)."""
+
+    name: Literal["lookbehind-asam"] = "lookbehind-asam"
+    rho: NonNegative = 0.5
+    eta: Positive = 0.01
+    k: AtLeastOne = 5
+    alpha: Alpha = 0.5
+    minibatch_switching: bool = False
+
+    def spans_iterations(self) -> bool:
+        """Only with minibatch switching."""
+        return self.minibatch_switching
+
+    def keeps_weights(self) -> bool:
+        """Likewise, but for k = 1."""
+        return self.minibatch_switching and self.k > 1
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """At w and at each of the k perturbed points; two with minibatch switching."""
+        taken = 2 if self.minibatch_switching else self.k + 1
+        return taken, taken
+
+
+class GSAM(RuleEntry):
+    """Surrogate-gap-guided SAM (Zhuang et al. 2022, arXiv 2203.08065)."""
+
+    name: Literal["gsam"] = "gsam"
+    rho: NonNegative = 0.05
+    alpha: NonNegative = 0.4
+
+
+class LookSAM(RuleEntry):
+    """SAM's ascent once in k steps, its direction reused in between (Liu et al. 2022, arXiv 2203.02714)."""
+
+    spans = True
+    name: Literal["looksam"] = "looksam"
+    rho: NonNegative = 0.05
+    k: AtLeastOne = 5
+    alpha: Positive = 0.7
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """Two in one of k steps, one in the others; each epoch begins anew."""
+        taken = 1 if step % self.k else 2
+        return taken, taken
+
+    def most_gradients(self) -> float:
+        """One more in each k steps."""
+        return (self.k + 1) / self.k
+
+
+class FriendlySAM(RuleEntry):
+    """SAM along what a gradient has beyond the running mean of gradients (Li et al. 2024, arXiv 2403.12350)."""
+
+    name: Literal["friendly-sam"] = "friendly-sam"
+    rho: NonNegative = 0.05
+    sigma: NonNegative = 1.0
+    decay: Fraction = 0.9
+    average: Literal["updated", "previous"] = "updated"
+
+
+class GAM(RuleEntry):
+    """First-order flatness from gradients alone (Zhang et al. 2023, arXiv 2303.03108)."""
+
+    name: Literal["gam"] = "gam"
+    rho: NonNegative = 0.2
+    rho_prime: NonNegative = 0.02
+    alpha: Proportion = 0.6
+    beta: Proportion = 0.5
+    gamma: NonNegative = 0.03
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """Four, without those that alpha, beta and gamma leave without a weight."""
+        taken = 4 if self.alpha < 1 else 3 if self.beta < 1 and self.gamma else 2
+        return taken, taken
+
+
+class CFlat(RuleEntry):
+    """Zeroth- and first-order flatness, made for continual learning (Bian et al. 2024, arXiv 2404.00986)."""
+
+    name: Literal["c-flat"] = "c-flat"
+    rho: NonNegative = 0.2
+    lamb: NonNegative = 0.2
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """Four; two without lamb."""
+        taken = 4 if self.lamb else 2
+        return taken, taken
+
+
+class CFlatPlus(RuleEntry):
+    """C-Flat where the gradient is larger than of late, the base step elsewhere (Li et al. 2025, arXiv 2508.18860)."""
+
+    name: Literal["c-flat-plus"] = "c-flat-plus"
+    rho: NonNegative = 0.2
+    lamb: NonNegative = 0.2
+    level: NonNegative = 5.0
+    steepness: NonNegative = 0.1
+    midpoint: NonNegative = 80.0
+    rate: Proportion = 0.8
+
+    def gradients(self, step: int) -> tuple[int, int]:
+        """One, or all of C-Flat's, as the norm of the gradient decides."""
+        return 1, 4 if self.lamb else 2
+
+
+RULE_ENTRIES: dict[str, type[RuleEntry]] = {
+    "none": NoRule,
+    "sam": SAM,
+    "asam": ASAM,
+    "multistep-sam": MultistepSAM,
+    "multistep-asam": MultistepASAM,
+    "lookahead": Lookahead,
+    "lookahead-sam": LookaheadSAM,
+    "lookahead-asam": LookaheadASAM,
+    "lookbehind-sam": LookbehindSAM,
+    "lookbehind-asam": LookbehindASAM,
+    "gsam": GSAM,
+    "looksam": LookSAM,
+    "friendly-sam": FriendlySAM,
+    "gam": GAM,
+    "c-flat": CFlat,
+    "c-flat-plus": CFlatPlus,
+}

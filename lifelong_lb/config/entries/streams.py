@@ -1,0 +1,430 @@
+"""Streams of experiences a study file can name."""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from lifelong_lb.config.entries.fields import (
+    AtLeastOne,
+    Entry,
+    Float,
+    Fraction,
+    Int,
+    NonNegative,
+    PlaceName,
+    Settings,
+    UnitInterval,
+)
+from lifelong_lb.untrusted import quoted
+
+MOST_EXPERIENCES = 1000
+"""Most experiences of a stream; each is evaluated after all those that follow it."""
+
+MOST_GENERATED = 2_000_000
+"""Most images that a generated stream has, and a hundredth of the most pixels."""
+
+Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
+FIVE_DATASETS = ("svhn", "mnist", "cifar10", "notmnist", "fashion-mnist")
+"""The data sets of ``five-datasets``, in the order of their labels."""
+
+
+class StreamEntry(Entry):
+    """A sequence of experiences; ``model`` and ``train`` override the study's own for this stream.
+
+    With ``chunk`` the stream is an online one: the images of an experience arrive that many at a time, in an order that
+    the seed draws, and strategies take each chunk for an experience. ``task_boundaries`` says whether they are told
+    where one experience ends and the next begins. Accuracy is measured after each whole experience in any case.
+
+    ``validation`` holds that share of the images of each class out of the train part; ``evaluate: validation``
+    measures accuracy on them instead of on the test part, for tuning. ``images_per_class`` is the most that is learnt
+    from of each class, after that. Each seed draws which images are meant. The test part stays whole.
+
+    ``first: k`` ends the stream after its first k experiences, which are dealt out, and learnt by a model of the same
+    size, as in the whole stream.
+
+    Class attributes: ``classes`` of the whole data set, None where only the images tell, ``dataset`` its name, None
+    for images that have none, ``may_be_partial`` whether the data found may hold some of its classes only.
+    """
+
+    classes: ClassVar[int | None] = None
+    dataset: ClassVar[str | None] = None
+    may_be_partial: ClassVar[bool] = False
+    experiences: AtLeastOne
+    scenario: Scenario
+    chunk: AtLeastOne | None = None
+    task_boundaries: bool = False
+    images_per_class: AtLeastOne | None = None
+    validation: Fraction = 0.0
+    evaluate: Literal["test", "validation"] = "test"
+    first: AtLeastOne | None = None
+    model: dict[str, Any] | str | None = None
+    train: dict[str, Any] | None = None
+
+    @property
+    def images(self) -> str:
+        """What to call its images in messages."""
+        return self.dataset or self.name
+
+    @property
+    def learnt(self) -> int:
+        """How many of its experiences are learnt."""
+        return self.first or self.experiences
+
+    @model_validator(mode="after")
+    def _within_reach(self) -> "StreamEntry":
+        if self.experiences > MOST_EXPERIENCES:
+            raise ValueError(f"must have at most {MOST_EXPERIENCES:,} experiences; got {self.experiences}")
+        return self
+
+    @model_validator(mode="after")
+    def _boundaries_need_chunks(self) -> "StreamEntry":
+        if self.task_boundaries and self.chunk is None:
+            raise ValueError("needs a chunk, such as 10, where task_boundaries is true; got none")
+        return self
+
+    @model_validator(mode="after")
+    def _first_of_several(self) -> "StreamEntry":
+        if self.first is not None and self.first >= self.experiences:
+            raise ValueError(f"must have more than the first {self.first} experiences; got {self.experiences}")
+        return self
+
+    @model_validator(mode="after")
+    def _validation_needs_images(self) -> "StreamEntry":
+        if self.evaluate == "validation" and self.validation == 0:
+            raise ValueError("needs a validation share, such as 0.1, where evaluate is validation; got 0")
+        return self
+
+
+class OwnImages(Settings):
+    """Images of your own: ``source`` is a folder or an ``.npz`` file, whose form is found out.
+
+    A relative path is looked for beside the study file that names it, then where data sets are (``--data``, else
+    ``$LIFELONG_LB_DATA`` and the platform's cache folder), then in the folder that the command is called from. With
+    ``image_size`` pictures of any size are cut and scaled to a square of so many pixels.
+    """
+
+    source: PlaceName
+    image_size: AtLeastOne | None = None
+    _beside: Path | None = PrivateAttr(default=None)  # no part of what is stored or hashed
+
+    @property
+    def beside(self) -> Path | None:
+        """Folder of the study file that names the source; None where no file does."""
+        return self._beside
+
+    def placed(self, folder: Path | None) -> Self:
+        """The same entry, named by a study file.
+
+        Args:
+            folder: where the file lies.
+
+        Returns:
+            A copy.
+        """
+        copy = self.model_copy()
+        copy._beside = folder
+        return copy
+
+    @property
+    def images(self) -> str:
+        """What to call its images in messages."""
+        return self.source
+
+
+class DealtStream(StreamEntry):
+    """Classes dealt out over experiences, equally many each.
+
+    ``blurry`` is the share of each class's images to learn from that are seen in other experiences than its own,
+    spread evenly over them: the blurry-M of Bang et al. 2021 (arXiv 2103.17230) with M = 100 ``blurry``, counted by
+    class (where classes have equally many images, counting by experience comes to the same). The test part of an
+    experience holds its own classes only.
+    """
+
+    scenario: Scenario = "task-incremental"
+    blurry: Fraction = 0.0
+
+    @model_validator(mode="after")
+    def _blurry_needs_one_label_space(self) -> "DealtStream":
+        if self.blurry and (self.scenario != "class-incremental" or self.experiences == 1):
+            raise ValueError(
+                f"must be class-incremental, with two experiences or more, where blurry is above 0; got "
+                f"{self.scenario} and {self.experiences}"
+            )
+        return self
+
+
+class SplitStream(DealtStream):
+    """A data set whose classes are dealt out, equally many an experience.
+
+    ``class_order`` fixes the order of the data set's own class labels; without it each seed draws its own.
+    """
+
+    scenario: Literal["task-incremental", "class-incremental"] = "task-incremental"
+    class_order: tuple[Int, ...] | None = None
+
+    @model_validator(mode="after")
+    def _classes_divide(self) -> "SplitStream":
+        classes, order = self.classes, self.class_order
+        if classes is None:  # the images will tell
+            return self
+        if classes % self.experiences:
+            divisors = [d for d in range(1, classes + 1) if classes % d == 0]
+            raise ValueError(
+                f"experiences must divide the {classes} classes of {self.images}; got {self.experiences} "
+                f"(allowed: {', '.join(map(str, divisors))})"
+            )
+        if order is not None and not self._orders_classes(order, classes):
+            raise ValueError(
+                f"class_order must name each class of {self.images} once, as labels 0..{classes - 1}; "
+                f"got {quoted(list(order))}"
+            )
+        return self
+
+    def _orders_classes(self, order: tuple[int, ...], classes: int) -> bool:
+        known = set(range(classes))
+        complete = set(order) <= known if self.may_be_partial else set(order) == known
+        return complete and len(set(order)) == len(order) > 0 and len(order) % self.experiences == 0
+
+
+class Split(OwnImages, SplitStream):
+    """Images of your own, their classes dealt out: folders of pictures, .npz, .npy, parquet, and others."""
+
+    name: Literal["split"] = "split"
+    experiences: AtLeastOne = 5
+
+
+class SplitDigits(SplitStream):
+    """Scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, embedded: nothing to download.
+
+    A fixed stratified split that no seed changes: about 80 % to learn from, 20 % to test on.
+    """
+
+    classes = 10
+    dataset = "digits"
+    name: Literal["split-digits"] = "split-digits"
+    experiences: AtLeastOne = 5
+
+
+class SplitCIFAR100(SplitStream):
+    """CIFAR-100 (Krizhevsky 2009): 50,000 + 10,000 colour images of 32 x 32 pixels in 100 classes."""
+
+    classes = 100
+    dataset = "cifar100"
+    may_be_partial = True  # the data found may hold some of the classes only
+    name: Literal["split-cifar100"] = "split-cifar100"
+    experiences: AtLeastOne = 20
+
+
+class SplitMNIST(SplitStream):
+    """MNIST (LeCun et al. 1998): 60,000 + 10,000 grey images of 28 x 28 pixels in 10 classes."""
+
+    classes = 10
+    dataset = "mnist"
+    name: Literal["split-mnist"] = "split-mnist"
+    experiences: AtLeastOne = 5
+
+
+class SplitFashionMNIST(SplitStream):
+    """Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747): as MNIST, with pictures of clothes."""
+
+    classes = 10
+    dataset = "fashion-mnist"
+    name: Literal["split-fashion-mnist"] = "split-fashion-mnist"
+    experiences: AtLeastOne = 5
+
+
+class SplitCIFAR10(SplitStream):
+    """CIFAR-10 (Krizhevsky 2009): 50,000 + 10,000 colour images of 32 x 32 pixels in 10 classes."""
+
+    classes = 10
+    dataset = "cifar10"
+    name: Literal["split-cifar10"] = "split-cifar10"
+    experiences: AtLeastOne = 5
+
+
+class SplitTinyImageNet(SplitStream):
+    """Tiny ImageNet (Le & Yang 2015): 100,000 + 10,000 colour images of 64 x 64 pixels in 200 classes.
+
+    What it calls its validation part is the test part here, since labels of its own test part were never published.
+    """
+
+    classes = 200
+    dataset = "tiny-imagenet"
+    may_be_partial = True
+    name: Literal["split-tiny-imagenet"] = "split-tiny-imagenet"
+    experiences: AtLeastOne = 10
+
+
+class SplitCUB200(SplitStream):
+    """CUB-200-2011 (Wah et al. 2011): 5,994 + 5,794 photographs of 200 kinds of birds, cut and scaled to 224 x 224.
+
+    Experiences as in Chaudhry et al. 2019 (arXiv 1812.00420): 20 of 10 classes.
+    """
+
+    classes = 200
+    dataset = "cub200"
+    may_be_partial = True
+    name: Literal["split-cub200"] = "split-cub200"
+    experiences: AtLeastOne = 20
+
+
+class FiveDatasets(DealtStream):
+    """Five data sets one after the other (Ebrahimi et al. 2020, arXiv 2003.09553), as RGB images of 32 x 32 pixels.
+
+    SVHN, MNIST, CIFAR-10, NotMNIST and Fashion-MNIST, ten classes each; ``order`` fixes their order, without it each
+    seed draws its own. Other than in the authors' code all images are normalised by the same mean and deviation, and
+    train and test parts are the data sets' own.
+    """
+
+    classes = 50
+    dataset = "five-datasets"
+    name: Literal["five-datasets"] = "five-datasets"
+    experiences: Literal[5] = 5
+    scenario: Literal["task-incremental", "class-incremental"] = "task-incremental"
+    order: tuple[Literal["svhn", "mnist", "cifar10", "notmnist", "fashion-mnist"], ...] | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "FiveDatasets":
+        if self.order is not None and sorted(self.order) != sorted(FIVE_DATASETS):
+            raise ValueError(
+                f"must have each of {', '.join(FIVE_DATASETS)} once in its order; got {quoted(list(self.order))}"
+            )
+        return self
+
+
+class Generated(DealtStream):
+    """Noisy copies of random class prototypes, whose tasks are as similar as you like: nothing to download.
+
+    Class k of experience t has the prototype sqrt(similarity) a_k + sqrt(1 - similarity) b_tk, with a and b independent
+    and normal: prototypes at the same place in two experiences have that correlation. At 1 all experiences are the
+    same, at 0 they have nothing in common. ``noise`` is the deviation of pixels around the prototype, in units of the
+    prototypes' own; see :class:`lifelong_lb.data.generated.GeneratedSource`. ``data_seed`` draws the images, the seeds
+    of the study the order of the experiences.
+    """
+
+    name: Literal["generated"] = "generated"
+    experiences: AtLeastOne = 5
+    classes_per_experience: Annotated[Int, Field(ge=2)] = 2
+    similarity: UnitInterval = 0.5
+    noise: NonNegative = 3.0
+    image_size: Annotated[Int, Field(ge=2)] = 8
+    train_images: AtLeastOne = 100
+    test_images: AtLeastOne = 50
+    data_seed: Annotated[Int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> "Generated":
+        images = self.experiences * self.classes_per_experience * (self.train_images + self.test_images)
+        if images > MOST_GENERATED or images * self.image_size**2 > 100 * MOST_GENERATED:
+            raise ValueError(
+                f"must have at most {MOST_GENERATED:,} images and {100 * MOST_GENERATED:,} pixels altogether; got "
+                f"{images:,} images of {self.image_size} x {self.image_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _classes_differ(self) -> "Generated":
+        if self.scenario == "class-incremental" and self.similarity == 1 and self.experiences > 1:
+            raise ValueError("needs a similarity below 1 where it is class-incremental: equal classes; got 1")
+        return self
+
+
+class PermutedStream(StreamEntry):
+    """All images of a data set in every experience, their pixels in another order each time; the labels stay.
+
+    Each seed draws its own permutations. ``permute_first: false`` leaves the images of the first experience as they
+    are, as Goodfellow et al. 2013 (arXiv 1312.6211) have it; the others keep their permutations.
+    """
+
+    scenario: Literal["domain-incremental"] = "domain-incremental"
+    permute_first: bool = True
+
+
+class PermutedDigits(PermutedStream):
+    """The digits of ``split-digits`` with permuted pixels: nothing to download."""
+
+    classes = 10
+    dataset = "digits"
+    name: Literal["permuted-digits"] = "permuted-digits"
+    experiences: AtLeastOne = 10
+
+
+class PermutedMNIST(PermutedStream):
+    """MNIST with permuted pixels (Goodfellow et al. 2013); as in Avalanche, those of the first experience too."""
+
+    classes = 10
+    dataset = "mnist"
+    name: Literal["permuted-mnist"] = "permuted-mnist"
+    experiences: AtLeastOne = 10
+
+
+class Permuted(OwnImages, PermutedStream):
+    """Images of your own with permuted pixels."""
+
+    name: Literal["permuted"] = "permuted"
+    experiences: AtLeastOne = 10
+
+
+class RotatedStream(StreamEntry):
+    """All images of a data set in every experience, turned by another angle each time; the labels stay.
+
+    ``angles`` fixes them, in degrees counter-clockwise. Without it each seed draws one from each of T equal parts of
+    [0, ``max_angle``), ascending, as Lopez-Paz & Ranzato 2017 (arXiv 1706.08840) do. Pixels are interpolated
+    bilinearly; corners that come in from outside are black.
+    """
+
+    scenario: Literal["domain-incremental"] = "domain-incremental"
+    max_angle: Annotated[Float, Field(gt=0, le=360)] = 180.0
+    angles: tuple[Float, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_angle_each(self) -> "RotatedStream":
+        if self.angles is not None and len(self.angles) != self.experiences:
+            raise ValueError(f"needs one of angles for each of {self.experiences} experiences; got {len(self.angles)}")
+        return self
+
+
+class RotatedDigits(RotatedStream):
+    """The digits of ``split-digits``, turned: nothing to download."""
+
+    classes = 10
+    dataset = "digits"
+    name: Literal["rotated-digits"] = "rotated-digits"
+    experiences: AtLeastOne = 10
+
+
+class RotatedMNIST(RotatedStream):
+    """MNIST, turned (Lopez-Paz & Ranzato 2017)."""
+
+    classes = 10
+    dataset = "mnist"
+    name: Literal["rotated-mnist"] = "rotated-mnist"
+    experiences: AtLeastOne = 10
+
+
+class Rotated(OwnImages, RotatedStream):
+    """Images of your own, turned."""
+
+    name: Literal["rotated"] = "rotated"
+    experiences: AtLeastOne = 10
+
+
+STREAM_ENTRIES: dict[str, type[StreamEntry]] = {
+    "split-digits": SplitDigits,
+    "split-mnist": SplitMNIST,
+    "split-fashion-mnist": SplitFashionMNIST,
+    "split-cifar10": SplitCIFAR10,
+    "split-cifar100": SplitCIFAR100,
+    "split-tiny-imagenet": SplitTinyImageNet,
+    "split-cub200": SplitCUB200,
+    "five-datasets": FiveDatasets,
+    "permuted-digits": PermutedDigits,
+    "permuted-mnist": PermutedMNIST,
+    "rotated-digits": RotatedDigits,
+    "rotated-mnist": RotatedMNIST,
+    "generated": Generated,
+    "split": Split,
+    "permuted": Permuted,
+    "rotated": Rotated,
+}

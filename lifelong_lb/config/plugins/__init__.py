@@ -1,0 +1,1 @@
+"""Entries that users add: registration and import."""

@@ -1,0 +1,311 @@
+"""Rules, models, strategies and streams of a user's own, named in a study like ours.
+
+A decorator registers a factory under a name. Its parameters become the settings that a study file may give: a parameter
+needs an annotation, and its default is the setting's.
+"""
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+from pydantic import create_model
+
+from lifelong_lb.config.entries.fields import Settings, is_plain_text
+from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
+from lifelong_lb.config.entries.rules import RULE_ENTRIES, RuleEntry
+from lifelong_lb.config.entries.strategies import NOT_OFFERED, STRATEGY_ENTRIES, StrategyEntry
+from lifelong_lb.config.entries.streams import STREAM_ENTRIES, OwnImages, Scenario, StreamEntry
+from lifelong_lb.config.errors import UserError
+from lifelong_lb.config.plugins.hooks import check_forward, check_hooks
+from lifelong_lb.config.plugins.importing import MAIN, load_origin, origin_of
+from lifelong_lb.config.plugins.signature import settings_of
+from lifelong_lb.untrusted import begins_like_a_formula, quoted
+
+Factory = Callable[..., Any]
+F = TypeVar("F", bound=Factory)
+
+KINDS: dict[str, dict[str, type[Any]]] = {
+    "rule": RULE_ENTRIES,
+    "model": MODEL_ENTRIES,
+    "strategy": STRATEGY_ENTRIES,
+    "stream": STREAM_ENTRIES,
+}
+"""Kinds of things that a user can add, and the entries known of each."""
+
+
+@dataclass(frozen=True)
+class Extension:
+    """Something that a user has added.
+
+    Attributes:
+        kind: a key of :data:`KINDS`.
+        name: what study files call it.
+        entry: the model of its settings.
+        factory: what builds it; None where only its stored settings are known.
+        settings: names of the factory's own settings.
+        origin: module or file that registered it.
+    """
+
+    kind: str
+    name: str
+    entry: type[Settings]
+    factory: Factory | None
+    settings: tuple[str, ...]
+    origin: str
+
+    def own(self, entry: Settings) -> dict[str, Any]:
+        """The factory's own settings.
+
+        Args:
+            entry: what the study file says.
+
+        Returns:
+            Its keyword arguments.
+        """
+        return {key: getattr(entry, key) for key in self.settings}
+
+
+EXTENSIONS: dict[tuple[str, str], Extension] = {}
+"""What has been added in this process, by kind and name."""
+
+
+def rule(name: str, *, gradients: int | tuple[int, int], spans: bool = False) -> Callable[[F], F]:
+    """Register an update rule: a class or function that takes ``passes`` and settings and returns an ``UpdateRule``.
+
+    Args:
+        name: what study files shall call it.
+        gradients: gradient evaluations a minibatch, from which costs are foretold and budgets shared out; the fewest
+            and the most where they depend on the data.
+        spans: whether the rule does something over several minibatches that the end of an epoch cuts short.
+
+    Returns:
+        A decorator.
+
+    Raises:
+        UserError: when the numbers of gradients are not possible.
+    """
+    fewest, most = (gradients, gradients) if isinstance(gradients, int) else gradients
+    if not 1 <= fewest <= most:
+        raise UserError(f"rule {name}: gradients must be at least 1, or a pair of fewest and most; got {gradients}")
+    traits = {"spans": spans, "gradients": lambda entry, step: (fewest, most)}
+    return _register("rule", name, RuleEntry, given=("passes",), traits=traits)
+
+
+def model(name: str) -> Callable[[F], F]:
+    """Register a backbone: a class or function that takes ``image`` and settings and returns a module.
+
+    ``image`` is (channels, height, width). The module maps ``(N, C, H, W)`` to ``(N, feature_size)``, and has
+    ``feature_size`` as an attribute; the head comes from the study.
+
+    Args:
+        name: what study files shall call it.
+
+    Returns:
+        A decorator.
+    """
+    return _register("model", name, ModelEntry, given=("image",))
+
+
+def strategy(
+    name: str,
+    *,
+    scenarios: Sequence[str] = StrategyEntry.scenarios,
+    heads: Sequence[str] = StrategyEntry.heads,
+    online: bool = False,
+) -> Callable[[F], F]:
+    """Register a continual-learning strategy: a function that takes ``common`` and settings and returns a strategy.
+
+    ``common`` holds the arguments that every Avalanche strategy takes: model, optimizer, criterion, plugins and others;
+    plugins of one's own come after those that it holds. A rule's further passes repeat Avalanche's ordinary loop: what
+    a plugin's hook within a pass means for them has to be said in :data:`lifelong_lb.strategies.PARTS`.
+
+    Args:
+        name: what study files shall call it.
+        scenarios: those that it works with.
+        heads: those that it works with.
+        online: whether it can treat each chunk of an online stream as an experience.
+
+    Returns:
+        A decorator.
+    """
+    traits = {"scenarios": tuple(scenarios), "heads": tuple(heads), "online": online}
+    return _register("strategy", name, StrategyEntry, given=("common",), traits=traits)
+
+
+def stream(name: str, *, scenario: Scenario, dataset: str | None = None) -> Callable[[F], F]:
+    """Register a stream: a function that takes ``images``, ``seed`` and settings and returns one pair an experience.
+
+    ``images`` are a whole data set, see :class:`lifelong_lb.data.image_tensors.ImageData`. Each pair holds the images
+    to learn from and those to measure accuracy on, as :class:`~lifelong_lb.data.image_tensors.ImageTensors` whose
+    labels are those that the model is asked for: places within the experience where the scenario is task-incremental,
+    else places among all classes. ``experiences`` must be one of the settings.
+
+    Args:
+        name: what study files shall call it.
+        scenario: what is known of the experience when a model is asked.
+        dataset: the data set, see ``lifelong-lb data list``; without one, a study names it as ``source``.
+
+    Returns:
+        A decorator.
+    """
+    base = StreamEntry if dataset is not None else _OwnStream
+    fixed = {"scenario": (Literal[scenario], scenario)}
+    return _register(
+        "stream",
+        name,
+        base,
+        given=("images", "seed"),
+        needed=("experiences",),
+        fixed=fixed,
+        traits={"dataset": dataset},
+    )
+
+
+class _OwnStream(OwnImages, StreamEntry):
+    """Images of the user's own."""
+
+
+def factory_of(kind: str, name: str, builtin: Mapping[str, Factory]) -> Factory:
+    """What builds a thing of a name, ours or a user's.
+
+    Args:
+        kind: a key of :data:`KINDS`.
+        name: what the study file calls it.
+        builtin: ours.
+
+    Returns:
+        The factory.
+
+    Raises:
+        UserError: when only the stored settings of it are known.
+    """
+    if name in builtin:
+        return builtin[name]
+    factory = EXTENSIONS[kind, name].factory
+    if factory is None:
+        raise UserError(
+            f"the {kind} {name} is registered by {quoted(EXTENSIONS[kind, name].origin)}, which is not imported here: "
+            "nothing that a result folder names is. Name a file that you trust with --imports (imports= in Python)"
+        )
+    return factory
+
+
+def is_stored_only(kind: str, name: str) -> bool:
+    """Whether only the stored settings of something are known.
+
+    Args:
+        kind: a key of :data:`KINDS`.
+        name: its name.
+
+    Returns:
+        True if it is an extension whose module has not been imported.
+    """
+    return (kind, name) in EXTENSIONS and EXTENSIONS[kind, name].factory is None
+
+
+def origins_of(parts: Mapping[str, Any]) -> list[str]:
+    """Modules and files that registered what a run is made of.
+
+    Args:
+        parts: kind to entry.
+
+    Returns:
+        Each of them once, ascending.
+    """
+    keys = [(kind, entry.name) for kind, entry in parts.items()]
+    return sorted({EXTENSIONS[key].origin for key in keys if key in EXTENSIONS})
+
+
+def stored_only(kind: str, name: str, origin: str) -> None:
+    """Let the stored settings of an extension be read without importing it.
+
+    Args:
+        kind: a key of :data:`KINDS`.
+        name: its name. If this process knows that name, nothing changes.
+        origin: the module or file that is said to have registered it.
+
+    Raises:
+        ValueError: if there is no such kind, or the name is none that an extension can have.
+    """
+    if kind not in KINDS or not _is_name(name):
+        raise ValueError(f"no extension can be a {quoted(kind)} called {quoted(name)}")
+    if name in KINDS[kind]:
+        return
+    base: type[Any] = {"rule": RuleEntry, "model": ModelEntry, "strategy": StrategyEntry, "stream": StreamEntry}[kind]
+    namespace = {"__module__": __name__, "model_config": {"extra": "allow"}}
+    entry: type[Any] = types.new_class("Stored", (base,), exec_body=lambda body: body.update(namespace))
+    _add(Extension(kind, name, entry, None, (), origin))
+
+
+def _register(
+    kind: str,
+    name: str,
+    base: type[Any],
+    *,
+    given: Sequence[str],
+    needed: Sequence[str] = (),
+    fixed: Mapping[str, Any] | None = None,
+    traits: Mapping[str, Any] | None = None,
+) -> Callable[[F], F]:
+    def add(factory: F) -> F:
+        origin = origin_of(factory)
+        _check_name(kind, name, origin)
+        if isinstance(factory, type) and kind == "rule":
+            check_hooks(factory, f"rule {name}", must_override=True)
+        elif isinstance(factory, type) and kind == "model":
+            check_forward(factory, f"model {name}")
+        settings = settings_of(factory, f"{kind} {name}", given=given, needed=needed, taken=_taken(base, needed))
+        namespace = {"__module__": __name__, "__reduce__": _reduce, **(traits or {})}
+        traced: Any = types.new_class(f"{name}-base", (base,), exec_body=lambda body: body.update(namespace))
+        fields = {**(fixed or {}), **settings, "name": (Literal[name], name)}
+        made = create_model(name, __base__=traced, __doc__=_first_line(factory), **fields)
+        _add(Extension(kind, name, cast(type[Settings], made), factory, tuple(settings), origin))
+        return factory
+
+    return add
+
+
+def _add(extension: Extension) -> None:
+    EXTENSIONS[extension.kind, extension.name] = extension
+    KINDS[extension.kind][extension.name] = extension.entry
+
+
+def _check_name(kind: str, name: str, origin: str) -> None:
+    if not _is_name(name):
+        raise UserError(f"a {kind} needs a name without blanks and punctuation, such as half-sam; got {quoted(name)}")
+    earlier = EXTENSIONS.get((kind, name))
+    if earlier is not None and (earlier.factory is None or origin in (earlier.origin, MAIN)):
+        return
+    if name in KINDS[kind] or (kind == "strategy" and name in NOT_OFFERED):
+        where = f", registered by {earlier.origin}" if earlier is not None else ""
+        raise UserError(f"there is a {kind} {name} already{where}; choose another name")
+
+
+def _is_name(name: str) -> bool:
+    """Whether study files and tables can hold a name."""
+    punctuation = any(c.isspace() or c in ".,:=[]{}" for c in name)
+    return is_plain_text(name) and not punctuation and not begins_like_a_formula(name)
+
+
+def _taken(base: type[Any], needed: Sequence[str]) -> set[str]:
+    return {*base.model_fields, "name", "label"} - set(needed)
+
+
+def _first_line(factory: Factory) -> str:
+    return next(iter((factory.__doc__ or "").strip().splitlines()), "")
+
+
+def _reduce(entry: Settings) -> tuple[Any, ...]:
+    """How an entry reaches another process: by name, since its class is made anew there."""
+    kind, name = next(key for key, extension in EXTENSIONS.items() if isinstance(entry, extension.entry))
+    beside = entry.beside if isinstance(entry, OwnImages) else None
+    return _again, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), beside)
+
+
+def _again(kind: str, name: str, origin: str, values: dict[str, Any], beside: Path | None = None) -> Settings:
+    if (kind, name) not in EXTENSIONS or is_stored_only(kind, name):
+        load_origin(origin)
+    entry: Settings = KINDS[kind][name].model_validate(values)
+    return entry.placed(beside) if isinstance(entry, OwnImages) else entry

@@ -1,0 +1,1 @@
+"""From a study file, presets and command-line overrides to plain values."""

@@ -1,0 +1,294 @@
+"""Reading a study file: YAML, one document, no key twice, within limits of size, depth and repetition."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lifelong_lb.config.errors import UserError
+from lifelong_lb.config.source_lines import LocatedList, LocatedMapping
+from lifelong_lb.untrusted import printable, quoted, read_bytes, shortened
+
+MOST_BYTES = 4 * 2**20
+"""Largest size of a study file."""
+
+MOST_NODES = 120_000
+"""Most keys, values, mappings and lists in a document."""
+
+MOST_VALUES = 300_000
+"""Most values in a document, counting those that an alias repeats each time."""
+
+MOST_MERGED = 200_000
+"""Most keys that ``<<`` copies into mappings of a document."""
+
+MOST_LEVELS = 40
+"""Most levels of nested lists and mappings, aliases followed."""
+
+MOST_CHARACTERS = 64
+"""Longest number."""
+
+MOST_OF_A_PATH = 300
+"""Most characters of a file's path in a message."""
+
+LARGE = 20_000
+"""Length of a document from which libyaml parses it: some ten times faster than PyYAML, with messages of its own."""
+
+
+class _Constructor(yaml.constructor.SafeConstructor):
+    """Values as PyYAML's safe loader has them, except that they know where they stand, and that there are limits.
+
+    A repeated key is an error, and so is what no study needs: sets, binary data, ordered mappings, very long numbers.
+
+    Args:
+        source: what to call the document.
+        lines: whether places have the number of a line, too.
+    """
+
+    def __init__(self, source: str, lines: bool) -> None:
+        super().__init__()
+        self._source, self._lines = source, lines
+        self._merged, self._flattening = 0, set[int]()
+
+    def place(self, mark: yaml.Mark | None) -> str:
+        """What to call a place in the document."""
+        return f"{self._source}:{mark.line + 1}" if self._lines and mark is not None else self._source
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            mark = key_node.start_mark
+            if isinstance(key, str) and key in seen:
+                name = shortened(key)
+                raise UserError(f"{self.place(mark)}: the key '{name}' stands twice (first in line {seen[key]})")
+            if isinstance(key, str):
+                seen[key] = mark.line + 1
+        return super().construct_mapping(node, deep=deep)
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Copy what ``<<`` names into a mapping, unless the document would copy too much altogether.
+
+        Args:
+            node: the mapping.
+
+        Raises:
+            UserError: when it copies more than the limit.
+        """
+        if id(node) in self._flattening:
+            return
+        self._flattening.add(id(node))
+        for key, value in node.value:
+            if key.tag != "tag:yaml.org,2002:merge":
+                continue
+            for each in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if isinstance(each, yaml.MappingNode):
+                    self.flatten_mapping(each)
+                    self._merged += len(each.value)
+                    if self._merged > MOST_MERGED:
+                        raise UserError(f"{self.place(key.start_mark)}: << copies more than {MOST_MERGED:,} keys")
+        self._flattening.discard(id(node))
+        super().flatten_mapping(node)
+
+    def construct_number(self, node: yaml.ScalarNode) -> Any:
+        """Constructor of numbers of a limited length."""
+        if len(node.value) > MOST_CHARACTERS:
+            said = f"a number has {len(node.value):,} characters; at most {MOST_CHARACTERS} are allowed"
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
+        if node.tag.endswith(":int"):
+            return self.construct_yaml_int(node)
+        return self.construct_yaml_float(node)
+
+    def located_mapping(self, node: yaml.MappingNode) -> Iterator[LocatedMapping]:
+        """Constructor of mappings, in two steps, as PyYAML wants it for what may contain itself."""
+        data = LocatedMapping()
+        yield data
+        data.update(self.construct_mapping(node))  # which puts what is merged in by << into the node, too
+        data.places = {self.construct_object(key): self.place(key.start_mark) for key, _ in node.value}
+
+    def located_list(self, node: yaml.SequenceNode) -> Iterator[LocatedList]:
+        """Constructor of lists, likewise."""
+        data = LocatedList()
+        yield data
+        data.extend(self.construct_sequence(node))
+        data.places = {index: self.place(item.start_mark) for index, item in enumerate(node.value)}
+
+
+_CONSTRUCTORS: dict[str, Any] = {
+    "map": _Constructor.located_mapping,
+    "seq": _Constructor.located_list,
+    "int": _Constructor.construct_number,
+    "float": _Constructor.construct_number,
+    **dict.fromkeys(("binary", "omap", "pairs", "set"), _Constructor.construct_undefined),
+}
+for _tag, _construct in _CONSTRUCTORS.items():
+    _Constructor.add_constructor(f"tag:yaml.org,2002:{_tag}", _construct)
+
+
+class _Loader(
+    yaml.reader.Reader,
+    yaml.scanner.Scanner,
+    yaml.parser.Parser,
+    yaml.composer.Composer,
+    _Constructor,
+    yaml.resolver.Resolver,
+):
+    """The loader in Python, whose messages are the better ones."""
+
+    def __init__(self, text: str, source: str, lines: bool) -> None:
+        yaml.reader.Reader.__init__(self, text)
+        yaml.scanner.Scanner.__init__(self)
+        yaml.parser.Parser.__init__(self)
+        yaml.composer.Composer.__init__(self)
+        _Constructor.__init__(self, source, lines)
+        yaml.resolver.Resolver.__init__(self)
+
+
+def _loader(text: str, source: str, lines: bool) -> Any:
+    """A loader for a document: in C where it is large and libyaml is there."""
+    if len(text) < LARGE or not yaml.__with_libyaml__:
+        return _Loader(text, source, lines)
+
+    parser: Any = yaml.cyaml.CParser  # type: ignore[attr-defined]
+
+    class FastLoader(parser, _Constructor, yaml.resolver.Resolver):  # type: ignore[misc]
+        def __init__(self) -> None:
+            parser.__init__(self, text)
+            _Constructor.__init__(self, source, lines)
+            yaml.resolver.Resolver.__init__(self)
+
+    return FastLoader()
+
+
+def read_yaml(path: Path) -> LocatedMapping:
+    """Read a study file into plain Python values.
+
+    Args:
+        path: a YAML file whose top level is a mapping.
+
+    Returns:
+        The mapping; it and what it holds know their lines.
+
+    Raises:
+        UserError: when the file cannot be read, is not YAML, or is not a mapping.
+    """
+    called = shortened(printable(str(path), lines=False), MOST_OF_A_PATH)
+    try:
+        text = read_bytes(path, MOST_BYTES).decode("utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{called}: no such study file{_siblings(path)}") from None
+    except (OSError, ValueError) as error:  # not UTF-8, too large, or no regular file
+        reason = error.strerror if isinstance(error, OSError) else shortened(str(error), MOST_OF_A_PATH)
+        raise UserError(f"{called}: cannot be read as a study file ({reason})") from None
+    raw = parse_yaml(text, called)
+    if not isinstance(raw, LocatedMapping):
+        raise UserError(f"{called}: a study file is a mapping of keys to values; got {_kind(raw)}")
+    return raw
+
+
+def parse_yaml(text: str, source: str, *, lines: bool = True) -> Any:
+    """Plain Python values from one YAML document.
+
+    Args:
+        text: the document.
+        source: what to call it.
+        lines: whether to name lines, too.
+
+    Returns:
+        Whatever it holds; mappings and lists know where their keys and items stand.
+
+    Raises:
+        UserError: when it is not YAML, or a key stands twice in a mapping.
+    """
+    loader = None
+    try:
+        _check_events(_loader(text, source, lines))
+        loader = _loader(text, source, lines)
+        found = loader.get_single_data()
+        check_values(found, source)
+    except UserError:
+        raise
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError, OverflowError) as error:
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        where = f"{source}:{mark.line + 1}" if lines and mark is not None else source
+        if isinstance(error, yaml.reader.ReaderError) and lines:
+            where = f"{source}:{text.count(chr(10), 0, error.position) + 1}"
+        raise UserError(f"{where}: not YAML: {shortened(_said(error, lines), 400)}") from None
+    return found
+
+
+def _check_events(parser: Any) -> None:
+    """Refuse what is nested too deep or too large, before anything is built from it."""
+    depth = count = 0
+    try:
+        while (event := parser.get_event()) is not None:
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > MOST_LEVELS:
+                    raise UserError(f"{parser.place(event.start_mark)}: nested deeper than {MOST_LEVELS} levels")
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            count += isinstance(event, yaml.NodeEvent)
+            if count > MOST_NODES:
+                raise UserError(f"{parser.place(event.start_mark)}: more than {MOST_NODES:,} keys and values")
+    finally:
+        parser.dispose()
+
+
+def check_values(value: Any, source: str) -> None:
+    """Refuse plain values that are endless, nested too deep, or too many.
+
+    Args:
+        value: what a study file holds.
+        source: what to call it.
+
+    Raises:
+        UserError: when aliases, or whatever made the values, go beyond the limits.
+    """
+    sizes: dict[int, tuple[int, int] | None] = {}
+
+    def measured(one: Any) -> tuple[int, int]:
+        """Values and levels."""
+        if not isinstance(one, dict | list | tuple):
+            return 1, 0
+        if id(one) not in sizes:
+            sizes[id(one)] = None
+            inner = [measured(each) for each in (one.values() if isinstance(one, dict) else one)]
+            sizes[id(one)] = 1 + sum(size for size, _ in inner), 1 + max((deep for _, deep in inner), default=0)
+        found = sizes[id(one)]
+        if found is None:
+            raise UserError(f"{source}: an alias repeats a mapping or list within itself")
+        return found
+
+    try:
+        values, levels = measured(value)
+    except RecursionError:
+        values, levels = 0, MOST_LEVELS + 1
+    if levels > MOST_LEVELS:
+        raise UserError(f"{source}: aliases nest it deeper than {MOST_LEVELS} levels")
+    if values > MOST_VALUES:
+        raise UserError(f"{source}: aliases make more than {MOST_VALUES:,} values of it")
+
+
+def _said(error: Exception, lines: bool) -> str:
+    """What is wrong, without the name of the document, which stands before it."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.context_mark
+        begun = f" that begins in line {mark.line + 1}" if lines and mark is not None and error.context else ""
+        said = ", ".join(filter(None, [f"{error.context}{begun}" if error.context else "", error.problem]))
+    elif isinstance(error, yaml.reader.ReaderError):
+        said = f"the character {ascii(chr(error.character))} cannot stand in it"
+    else:
+        said = "merged or nested too deep" if isinstance(error, RecursionError) else str(error)
+    return " ".join(said.split()) or repr(error)
+
+
+def _kind(raw: Any) -> str:
+    return "a list" if isinstance(raw, list) else "nothing" if raw is None else quoted(raw)
+
+
+def _siblings(path: Path) -> str:
+    names = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+    return f" (in that folder: {', '.join(names[:8])})" if names else ""

@@ -1,0 +1,158 @@
+"""Lookbehind with minibatch switching: the k inner steps on k successive minibatches."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lifelong_lb.optim.ascent import Ascent, first_point
+from lifelong_lb.optim.interpolation import interpolate
+from lifelong_lb.optim.minibatch import Minibatch, Observer, trainable
+from lifelong_lb.optim.weights import copied, hold, holding
+
+
+class Switching:
+    """The state that Lookbehind keeps between iterations when each inner step has a minibatch of its own.
+
+    Mordido et al. 2024 (arXiv 2307.16704): from slow = fast = p = w, inner step i takes minibatch i:
+    p <- p + e(g_i(p)), then fast <- base(fast, g_i(p)); after k minibatches w <- slow + alpha (fast - slow). Data
+    differ from step to step, so that no gradient can be used twice: 2 passes an inner step, and an epoch costs what it
+    costs with SAM.
+
+    Between iterations the parameters hold the slow weights, whoever looks at them; p and the fast weights are kept
+    here (and for an adaptive alpha the first displacement), and held by the parameters, without copying, when their
+    turn comes.
+
+    Args:
+        ascent: the kind of ascent step.
+        k: number of inner steps.
+        alpha: interpolation factor, see :func:`lifelong_lb.optim.interpolation.interpolate`.
+    """
+
+    def __init__(self, ascent: Ascent, k: int, alpha: float | str) -> None:
+        self._ascent, self._k, self._alpha = ascent, k, alpha
+        self._forget()
+        self._slow: list[Tensor] = []  # the parameters' own memory, while they hold something else
+
+    def _forget(self) -> None:
+        self._steps = 0
+        self._params: list[Tensor] = []
+        self._point: list[Tensor] = []
+        self._fast: list[Tensor] = []
+        self._first: list[Tensor] = []
+
+    def load_point(self, params: Sequence[Tensor], observer: Observer | None) -> None:
+        """Let the parameters hold p, where the next first gradient is taken.
+
+        Args:
+            params: the optimizer's trainable parameters; when they are others than before, such as those of a grown
+                head, the span ends here.
+            observer: is told of an interpolation, if there is one.
+        """
+        self.load_slow()
+        if self._steps and not _same(params, self._params):
+            self.synchronise(observer)
+        self._slow = hold(self._params, self._point)
+
+    def load_slow(self) -> None:
+        """Let the parameters hold the slow weights, where they do not."""
+        if self._slow:
+            hold(self._params, self._slow)
+            self._slow = []
+
+    def abandon(self) -> None:
+        """Let the parameters hold the slow weights, and begin anew."""
+        self.load_slow()
+        self._forget()
+
+    def further_pass(self, minibatch: Minibatch, observer: Observer | None) -> Callable[[], None]:
+        """The second pass of an inner step; afterwards the parameters hold the fast weights, for the base step.
+
+        Args:
+            minibatch: its gradient taken at p, which the parameters hold.
+            observer: is told of an interpolation, if there is one.
+
+        Returns:
+            A function to call after the base step.
+        """
+        params = minibatch.params
+        try:
+            point = first_point(minibatch, self._ascent)
+            with holding(params, point):
+                minibatch.gradient(last=True)
+        except BaseException:
+            self.load_slow()
+            raise
+        if not self._steps:
+            self._params, self._fast = params, copied(params)
+        self.load_slow()
+        self._slow = hold(params, self._fast)
+
+        def finish() -> None:
+            self.load_slow()
+            if not self._steps and isinstance(self._alpha, str):
+                self._first = list(torch._foreach_sub(self._fast, [p.detach() for p in params]))
+            self._point = point
+            self._steps += 1
+            if self._steps == self._k:
+                self.synchronise(observer)
+
+        return finish
+
+    def synchronise(self, observer: Observer | None) -> None:
+        """Interpolate now, after fewer than k inner steps if need be; nothing happens without any.
+
+        Args:
+            observer: is told of the interpolation, if there is one.
+        """
+        self.load_slow()
+        if self._steps:
+            slow = [p.detach() for p in self._params]
+            alpha = 1.0 if isinstance(self._alpha, str) and self._steps == 1 else self._alpha
+            used = interpolate(self._fast, slow, alpha, self._first)
+            with torch.no_grad():
+                torch._foreach_copy_(slow, self._fast)
+            if observer is not None:
+                observer.interpolated(used)
+        self._forget()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is kept between steps.
+
+        Returns:
+            ``steps`` since the last interpolation, ``point``, ``fast`` and ``first``.
+        """
+        kept = {"point": self._point, "fast": self._fast, "first": self._first}
+        return {"steps": self._steps, **{name: copied(tensors) for name, tensors in kept.items()}}
+
+    def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:
+        """Go on where another one stopped.
+
+        Args:
+            state: from :meth:`state_dict`.
+            optimizer: the base optimizer, its parameters holding the slow weights of that moment.
+
+        Raises:
+            ValueError: when the state does not fit the optimizer's parameters.
+        """
+        self.load_slow()
+        self._forget()
+        if not state.get("steps"):
+            return
+        params = trainable(optimizer)
+        needed = ("point", "fast", "first") if isinstance(self._alpha, str) else ("point", "fast")
+        for name in needed:
+            if [p.shape for p in params] != [t.shape for t in state[name]]:
+                raise ValueError(
+                    f"{name} must fit the optimizer's {len(params)} parameters; got {len(state[name])} tensors"
+                    f"{' of other shapes' if len(state[name]) == len(params) else ''}"
+                )
+        self._steps, self._params = int(state["steps"]), params
+        self._point, self._fast = copied(state["point"]), copied(state["fast"])
+        self._first = copied(state["first"])
+
+
+def _same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
+    return len(first) == len(second) and all(a is b for a, b in zip(first, second, strict=True))

@@ -1,0 +1,168 @@
+"""Which of a folder's runs can be used: what is damaged, or not comparable with the others, is named and left out."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lifelong_lb.reports.text import plural
+from lifelong_lb.store import COLUMNS, DamagedRunError, ResultFolder, RunRecord, StudyFile
+from lifelong_lb.untrusted import shortened
+
+_NAMED = 3
+"""How many runs with the same trouble are named one by one."""
+_MOST_VERSIONS = 20
+
+
+def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str, RunRecord], list[str]]:
+    """Read the runs of a folder, and leave out those that must not enter a mean.
+
+    Args:
+        folder: the result folder.
+        study: its study.
+
+    Returns:
+        The records by run id, in the order of the study, and sentences about runs that were left out and about
+        versions that are mixed.
+    """
+    records: dict[str, RunRecord] = {}
+    damaged: dict[str, str] = {}
+    seeds = study.seeds()
+    for run, seed in seeds.items():
+        if folder.has_folder(run):
+            try:
+                records[run] = folder.read_run(run, seed, study.asked)
+            except DamagedRunError as error:
+                damaged[run] = str(error)
+    column = COLUMNS["streams"]
+    streams = {run: labels[column] for run, labels in study.labels().items()}
+    others = of_other_streams(records, streams, seeds)
+    kept = {run: record for run, record in records.items() if run not in others}
+    about_kept = [*mixed_versions(list(kept.values())), *_on_validation(list(kept.values()))]
+    return kept, [*study.problems(), *_sentences(damaged), *about_streams(others, streams), *about_kept]
+
+
+_DIFFERENCES = {
+    "sha256": "saw other images",
+    "class_order": "met the classes in another order",
+    "class_names": "had other class names",
+    "label_map": "had another map of labels",
+    "permutations": "permuted pixels in another way",
+    "angles": "turned images by other angles",
+    "arrangement": "dealt the images out in another way",
+}
+"""What is recorded of a stream, and what to say of runs where it is another than in the rest.
+
+Images have to be the same for all seeds of a stream, everything else within a seed.
+"""
+
+
+def of_other_streams(
+    records: Mapping[str, RunRecord], streams: Mapping[str, str], seeds: Mapping[str, int]
+) -> dict[str, str]:
+    """Runs whose stream differs from that of most, else of the first; older runs have recorded less of it.
+
+    Args:
+        records: the records by run id.
+        streams: label of each run's stream.
+        seeds: seed of each run.
+
+    Returns:
+        Run id to how it differs.
+    """
+    found: dict[str, str] = {}
+    for key, what in _DIFFERENCES.items():
+        values = {
+            run: json.dumps(record.data[key], sort_keys=True)
+            for run, record in records.items()
+            if key in record.data and run not in found
+        }
+        groups = {run: (streams[run], None if key == "sha256" else seeds[run]) for run in values}
+        counted: dict[tuple[str, Any], Counter[str]] = {}
+        for run, value in values.items():
+            counted.setdefault(groups[run], Counter())[value] += 1
+        usual = {group: counts.most_common(1)[0][0] for group, counts in counted.items()}
+        found |= {run: what for run, value in values.items() if value != usual[groups[run]]}
+    return found
+
+
+def about_streams(others: Mapping[str, str], streams: Mapping[str, str]) -> list[str]:
+    """Sentences about runs that were left out for their stream.
+
+    Args:
+        others: from :func:`of_other_streams`.
+        streams: label of each run's stream.
+
+    Returns:
+        One sentence a stream and difference.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for run, what in others.items():
+        found.setdefault((streams[run], what), []).append(run)
+    return [
+        f"{stream}: {len(runs)} {plural('run', len(runs))} {what} than the rest and cannot be compared with them: "
+        f"left out ({listed(runs)})"
+        for (stream, what), runs in found.items()
+    ]
+
+
+def _on_validation(records: Sequence[RunRecord]) -> list[str]:
+    """Sentences about streams whose accuracies are not those of the test part."""
+    streams = (record.config["stream"] for record in records if record.accuracy)
+    names = dict.fromkeys(stream["name"] for stream in streams if stream.get("evaluate") == "validation")
+    return [f"accuracies of {name} are those of a validation part held out of its train part" for name in names]
+
+
+def _sentences(damaged: Mapping[str, str]) -> list[str]:
+    """A sentence a damaged run, or one about many with the same trouble."""
+    alike: dict[str, list[str]] = {}
+    for run, reason in damaged.items():
+        alike.setdefault(reason.replace(run, "..."), []).append(run)
+    found = []
+    for reason, runs in alike.items():
+        if len(runs) > _NAMED:
+            found.append(f"{len(runs)} runs left out, their folders are damaged ({reason}): {listed(runs)}")
+        else:
+            found += [f"run {run}: left out, its folder is damaged ({damaged[run]})" for run in runs]
+    return found
+
+
+def listed(runs: Sequence[str]) -> str:
+    """Name a few runs.
+
+    Args:
+        runs: their ids.
+
+    Returns:
+        The first few, and how many more there are.
+    """
+    more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
+    return ", ".join(runs[:_NAMED]) + more
+
+
+def mixed_versions(records: Sequence[RunRecord]) -> list[str]:
+    """Sentences about runs made with different versions of the code.
+
+    Args:
+        records: the runs.
+
+    Returns:
+        One sentence a package that differs.
+    """
+    sentences = []
+    for key in ("lifelong_lb", "commit", "torch", "avalanche"):
+        found = (record.environment.get(key) for record in records)
+        versions = sorted({shortened(str(version)) for version in found if version})
+        if len(versions) > 1:
+            sentences.append(f"runs with different versions of {key} are mixed here: {_some(versions)}")
+    texts: dict[str, set[str]] = {}
+    for record in records:
+        for origin, digest in record.environment.get("extensions", {}).items():
+            texts.setdefault(origin, set()).add(str(digest))
+    changed = [shortened(origin) for origin, digests in texts.items() if len(digests) > 1]
+    return [*sentences, *(f"runs with different versions of {origin} are mixed here" for origin in changed)]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_VERSIONS
+    return ", ".join(names[:_MOST_VERSIONS]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,228 @@
+"""Two rules, or any two choices of labels, against each other: averaged within each seed, tested over seeds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lifelong_lb.config import UserError, unknown_name
+from lifelong_lb.evaluation import TESTS, Comparison, comparisons_verdict
+from lifelong_lb.evaluation import compare as compare_values
+from lifelong_lb.reports.arguments import Runs, checked_metric, checked_test, frame_of, grid_columns, title_of
+from lifelong_lb.reports.summary import GROUP
+from lifelong_lb.reports.tables import HEADINGS, KNOWN
+from lifelong_lb.reports.text import plural
+
+Side = str | Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """Runs of a and b that differ in nothing but the labels that were chosen; differences are a - b.
+
+    Attributes:
+        metric: the column that is compared.
+        test: key of :data:`~lifelong_lb.evaluation.TESTS`.
+        a: column to label, what was chosen.
+        b: likewise.
+        frame: one row a pair of runs: the labels they share, ``seed``, values ``a`` and ``b``, ``difference``, and
+            ``used``, false in an incomplete seed.
+        by_seed: one row a complete seed: the means of ``a``, ``b`` and ``difference`` over its pairs.
+        pairs: number of pairs of runs in complete seeds.
+        statistics: the rows of ``by_seed`` compared; its ``pairs`` are seeds.
+        incomplete: seeds left out, because they lack a pair that other seeds have.
+        problems: sentences about what was left out.
+    """
+
+    metric: str
+    test: str
+    a: Mapping[str, str]
+    b: Mapping[str, str]
+    frame: pd.DataFrame
+    by_seed: pd.DataFrame
+    pairs: int
+    statistics: Comparison
+    incomplete: tuple[int, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def seeds(self) -> int:
+        """Number of seeds behind the test."""
+        return self.statistics.pairs
+
+    @property
+    def difference(self) -> float:
+        """Mean difference over seeds."""
+        return self.statistics.difference
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of the test over seeds."""
+        return self.statistics.p
+
+    @property
+    def verdict(self) -> str:
+        """What so many seeds can decide."""
+        if not self.seeds:
+            return "No seed has all its pairs of done runs, so there is nothing to compare."
+        return comparisons_verdict(self.seeds, 1)
+
+    def __str__(self) -> str:
+        s, digits = self.statistics, "z.3f" if self.metric in KNOWN else "z.4g"
+        lines = [f"{title_of(self.metric)}: {_words(self.a)} minus {_words(self.b)}"]
+        if self.seeds:
+            lines += [
+                f"  difference      {s.difference:{digits}} ± {s.std:{digits}} (mean, standard deviation over seeds)",
+                f"  based on        {_number(self.seeds, 'seed')}, {_number(self.pairs, 'pair')} of runs"
+                + (", averaged within each seed" if self.pairs > self.seeds else ""),
+                f"  95 % interval   {s.low:{digits}} to {s.high:{digits}} (Student's t)",
+                f"                  {s.bootstrap_low:{digits}} to {s.bootstrap_high:{digits}} (bootstrap; too narrow "
+                "for a handful of seeds)",
+                f"  a is larger     under {s.larger} of {_number(self.seeds, 'seed')}, equal under {s.equal}",
+                f"  p               {s.p:.3g} ({TESTS[self.test].title}{self._zeros_and_ties()})",
+                f"  effect sizes    Cohen's d_z {s.cohen_dz:z.2f}, Cliff's delta {s.cliff_delta:z.2f}",
+            ]
+        return "\n".join([*lines, *self.problems, self.verdict])
+
+    def _zeros_and_ties(self) -> str:
+        if self.test != "wilcoxon":
+            return ""
+        sizes = self.by_seed["difference"].abs()
+        sizes = sizes[sizes > 0]
+        told = f", {_number(self.statistics.equal, 'difference')} of 0 left out" if self.statistics.equal else ""
+        return told + (", equal sizes sharing their mean rank" if sizes.duplicated().any() else "")
+
+
+def compare(
+    a: Side, b: Side, metric: str = "average_accuracy", *, results: Runs, test: str = "sign-flip"
+) -> PairedComparison:
+    """Compare two rules, or two choices of labels, under the same seeds.
+
+    Each run of a meets the run of b with the same seed and the same labels in all grid columns that neither side
+    names. Runs of one seed share initialisation and class order, so where a seed has several such pairs (streams,
+    strategies), their differences are averaged first, and seeds are what is tested. A seed that lacks one of the pairs
+    is left out and named.
+
+    Args:
+        a: label of a rule, or column to label, such as ``{"rule": "sam", "strategy": "replay"}``.
+        b: likewise.
+        metric: a column of numbers.
+        results: the frame of :func:`~lifelong_lb.load_results`, or folders to read.
+        test: ``sign-flip``, or ``wilcoxon`` for the signed-rank test, in which zeros are left out, ties share their
+            mean rank, and p is exact all the same.
+
+    Returns:
+        The pairs, their differences a - b, intervals, the test and effect sizes; printed, it is a short report.
+
+    Raises:
+        UserError: when there is no such label, column, metric or test, or a side holds several runs that differ in a
+            column that it does not name.
+    """
+    runs = frame_of(results)
+    sides = {"a": _chosen(runs, "a", a), "b": _chosen(runs, "b", b)}
+    if sides["a"] == sides["b"]:
+        raise UserError(f"a and b must differ; both are {_words(sides['a'])}")
+    named = {*sides["a"], *sides["b"]}
+    key = [column for column in GROUP if column not in named]
+    checked_metric(runs, metric), checked_test(test)
+    values = {name: _values(runs, name, side, [*key, "seed"], metric) for name, side in sides.items()}
+    joint = pd.concat(values, axis=1).reset_index()
+    joint["difference"] = joint["a"] - joint["b"]
+    groups = [tuple(map(str, labels)) for labels in joint[key].to_numpy().tolist()]
+    paired = joint["difference"].notna()
+    lacking, alone = _lacking(groups, joint["seed"].tolist(), paired.tolist())
+    frame = joint[paired].assign(used=lambda pairs: ~pairs["seed"].isin(list(lacking))).reset_index(drop=True)
+    by_seed = frame[frame["used"]].groupby("seed")[["a", "b", "difference"]].mean()
+    return PairedComparison(
+        metric=metric,
+        test=test,
+        a=sides["a"],
+        b=sides["b"],
+        frame=frame,
+        by_seed=by_seed,
+        pairs=int(frame["used"].sum()),
+        statistics=compare_values(by_seed["a"].tolist(), by_seed["b"].tolist(), test=test),
+        incomplete=tuple(lacking),
+        problems=tuple(_problems(lacking, alone, several=len(set(groups)) > 1)),
+    )
+
+
+Group = tuple[str, ...]
+
+
+def _lacking(
+    groups: Sequence[Group], seeds: Sequence[int], paired: Sequence[bool]
+) -> tuple[dict[int, list[Group]], list[Group]]:
+    """Seed to the groups in which it has no pair though another seed has; and the groups in which none has."""
+    found = {(group, seed) for group, seed, both in zip(groups, seeds, paired, strict=True) if both}
+    usable = {group for group, _ in found}
+    order = list(dict.fromkeys(groups))
+    lacking = {
+        seed: missing
+        for seed in sorted(set(seeds))
+        if (missing := [group for group in order if group in usable and (group, seed) not in found])
+    }
+    return lacking, [group for group in order if group not in usable]
+
+
+def _problems(lacking: Mapping[int, Sequence[Group]], alone: Sequence[Group], *, several: bool) -> list[str]:
+    where: dict[tuple[Group, ...], list[str]] = {}
+    for seed, groups in lacking.items():
+        where.setdefault(tuple(groups), []).append(str(seed))
+    sentences = []
+    for missing, seeds in where.items():
+        of = f" of {'; '.join(map(', '.join, missing))}" if several else ""
+        verb = "lacks" if len(seeds) == 1 else "lack"
+        sentences.append(f"Left out: {plural('seed', len(seeds))} {', '.join(seeds)}, which {verb} a pair{of}.")
+    if alone and several:
+        sentences.append(f"Not compared, for no seed has a pair: {'; '.join(map(', '.join, alone))}.")
+    return sentences
+
+
+def _chosen(runs: pd.DataFrame, name: str, side: Side) -> dict[str, str]:
+    chosen = {"rule": side} if isinstance(side, str) else {str(column): str(label) for column, label in side.items()}
+    if not chosen:
+        raise UserError(f"{name} must name a label of one column at least, of {', '.join(grid_columns(runs))}")
+    for column, label in chosen.items():
+        if column not in grid_columns(runs):
+            raise UserError(f"{name}: {unknown_name('column', column, grid_columns(runs))}")
+        known = list(dict.fromkeys(runs[column].astype(str)))
+        if label not in known:
+            raise UserError(f"{name}: {unknown_name(HEADINGS.get(column, column), label, known)}")
+    return chosen
+
+
+def _values(
+    runs: pd.DataFrame, name: str, side: Mapping[str, str], key: Sequence[str], metric: str
+) -> "pd.Series[float]":
+    """The metric of a side's done runs, one for each seed and labels shared with the other side."""
+    rows = runs
+    for column, label in side.items():
+        rows = rows[rows[column].astype(str) == label]
+    if rows.empty:
+        raise UserError(f"{name}: no run is of {_words(side)}")
+    twice = rows[rows.duplicated(list(key), keep=False)]
+    if len(twice):
+        raise UserError(_several(twice, name, side, key))
+    return rows.set_index(list(key))[metric].where((rows["status"] == "done").to_numpy()).astype(float)
+
+
+def _several(twice: pd.DataFrame, name: str, side: Mapping[str, str], key: Sequence[str]) -> str:
+    first = twice.iloc[0]
+    rows = twice[(twice[list(key)] == first[list(key)]).all(axis=1)]
+    where = ", ".join(f"{HEADINGS.get(column, column)} {first[column]}" for column in key)
+    holds = f"{name} ({_words(side)}) must hold one run for {where}, and holds {len(rows)}"
+    differ = {c: list(dict.fromkeys(rows[c].astype(str))) for c in grid_columns(rows) if c not in side}
+    differ = {column: labels for column, labels in differ.items() if len(labels) > 1}
+    if not differ:
+        return f"{holds}, which differ in no label"
+    told = " and ".join(f"{column!r} ({', '.join(labels)})" for column, labels in differ.items())
+    return f"{holds}: add {told} to {name}"
+
+
+def _words(side: Mapping[str, str]) -> str:
+    return ", ".join(f"{HEADINGS.get(column, column)} {label}" for column, label in side.items())
+
+
+def _number(n: int, what: str) -> str:
+    return f"{n} {plural(what, n)}"

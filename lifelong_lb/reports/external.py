@@ -1,0 +1,313 @@
+"""Accuracy matrices that another framework has measured, read from a CSV file."""
+
+import csv
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+
+from lifelong_lb.config import UserError
+from lifelong_lb.config.errors import closest, listed_names
+from lifelong_lb.config.study import MAX_SEED
+from lifelong_lb.evaluation import ADDED_METRICS, AccuracyMatrix
+from lifelong_lb.reports.results import ACCURACY_COLUMNS, KEYS, RESULT_COLUMNS, Results, metrics_of
+from lifelong_lb.reports.text import plural
+from lifelong_lb.untrusted import begins_like_a_formula, quoted, read_bytes, shortened
+
+MARK = " [imported]"
+"""What is added to the rule of an imported run."""
+MOST_EXPERIENCES = 1000
+"""Most experiences of a stream: a matrix of so many takes 8 MB."""
+MOST_RUNS = 10_000
+"""Most runs of a file."""
+MOST_OF_A_LABEL = 200
+"""Most characters of a label or run id."""
+_LABELS = ["stream", "strategy", "rule", "base_optimizer"]
+_NAMED = 3
+"""How many of what is wrong, or missing, a message names."""
+_SHOWN = 20
+"""How many missing experiences a message lists."""
+_MOST_OF_A_HEADER = 500
+"""Most characters of a heading that a message lists."""
+_NUMBERS = ["seed", "trained", "evaluated"]
+_COLUMNS = [*_LABELS, *_NUMBERS, "accuracy"]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One line of a file.
+
+    Attributes:
+        line: its number, from 1.
+        run: id of its run.
+        key: labels and seed of its run, the values of :data:`KEYS` after the id.
+        trained: i.
+        evaluated: j.
+        accuracy: R[i, j].
+    """
+
+    line: int
+    run: str
+    key: tuple[str | int, ...]
+    trained: int
+    evaluated: int
+    accuracy: float
+
+
+def read_matrices(path: str | PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read accuracy matrices that another framework has measured.
+
+    Args:
+        path: a CSV file with the columns of ``accuracy.csv``: stream, strategy, rule, base_optimizer, seed, trained,
+            evaluated, accuracy, and perhaps run. A row holds the accuracy, a fraction, on the test part of experience
+            ``evaluated`` after training on experience ``trained``, both numbered from 0. The last row of each matrix
+            must be complete; further columns are not read.
+
+    Returns:
+        Frames like those of :func:`~lifelong_lb.reports.load_results`: one row a run, with the metrics computed from
+        its matrix and NaN for what it cost, and one row an accuracy.
+
+    Raises:
+        UserError: when the file cannot be read, or its rows do not make up whole accuracy matrices.
+    """
+    place = Path(path)
+    runs: dict[str, list[_Row]] = {}
+    for row in _rows(place):
+        runs.setdefault(row.run, []).append(row)
+        if len(runs) > MOST_RUNS:
+            raise UserError(f"{place}: holds more than {MOST_RUNS:,} runs")
+    if not runs:
+        raise UserError(f"{place}: holds no accuracies")
+    _check_keys(place, runs)
+    _check_entries(place, runs)
+    _check_experiences(place, runs)
+    of_runs, of_entries = [], []
+    for run, rows in runs.items():
+        key = dict(zip(KEYS, (run, *rows[0].key), strict=True))
+        entries = [(row.trained, row.evaluated, row.accuracy) for row in rows]
+        matrix = AccuracyMatrix.from_entries(entries, _experiences(rows))
+        of_runs.append({**key, **metrics_of(matrix), "status": "done"})
+        of_entries += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in matrix.entries()]
+    columns = [*RESULT_COLUMNS, *ADDED_METRICS]
+    return pd.DataFrame(of_runs, columns=columns), pd.DataFrame(of_entries, columns=ACCURACY_COLUMNS)
+
+
+def with_imported(results: Results, paths: Sequence[Path]) -> Results:
+    """Put imported runs beside those of result folders.
+
+    Args:
+        results: what the folders' runs have to say.
+        paths: files for :func:`read_matrices`.
+
+    Returns:
+        The results with the imported runs in them, whose rules are marked with :data:`MARK`. They pair with nothing:
+        :attr:`~lifelong_lb.reports.Results.imported` names them.
+
+    Raises:
+        UserError: when a file cannot be used, holds a run that is there already, or streams of other lengths.
+    """
+    lengths = _lengths(results.accuracy)
+    homes = dict.fromkeys(map(str, results.runs["run"]), "the result folders")
+    frames, problems = [(results.runs, results.accuracy)], []
+    for path in paths:
+        runs, accuracy = (frame.assign(rule=frame["rule"] + MARK) for frame in read_matrices(path))
+        for run in runs["run"]:
+            if run in homes:
+                raise UserError(f"{path}: its run {run} is one of {homes[run]}, too; each run may be given once")
+            homes[run] = str(path)
+        for stream, (run, T) in _lengths(accuracy).items():
+            earlier, expected = lengths.setdefault(stream, (run, T))
+            if expected != T:
+                raise UserError(
+                    f"{path}: run {run} has {T} {plural('experience', T)} of the stream {quoted(stream)}, "
+                    f"run {earlier} of {homes[earlier]} has {expected}; give streams that differ another label"
+                )
+        frames.append((runs, accuracy))
+        problems += _sentences(path, runs, results.runs)
+    joined = [_stacked([pair[which] for pair in frames]) for which in (0, 1)]
+    imported = results.imported.union(run for run, home in homes.items() if home != "the result folders")
+    return replace(
+        results, runs=joined[0], accuracy=joined[1], problems=[*results.problems, *problems], imported=imported
+    )
+
+
+def _sentences(path: Path, runs: pd.DataFrame, ours: pd.DataFrame) -> list[str]:
+    n = len(runs)
+    found = [
+        f"{path}: {n} {plural('run', n)} of another framework, marked{MARK}; their metrics are computed here from the "
+        "accuracies that it measured. Equal seeds of two frameworks share neither initialisation nor data order, so "
+        "comparisons across them are not paired, and these runs are in no paired comparison and in no ranking"
+    ]
+    known = sorted({str(stream) for stream in ours["stream"]})
+    others = [stream for stream in dict.fromkeys(runs["stream"]) if stream not in set(known)]
+    for stream in others[:_NAMED]:
+        near = closest(stream, known)
+        hint = f"; is it {quoted(near)}?" if near else ""
+        found.append(f"{path}: the stream {quoted(stream)} is none of the folders', so it stands by itself{hint}")
+    if len(others) > _NAMED:
+        found.append(f"{path}: {len(others) - _NAMED} more streams are none of the folders'")
+    return found
+
+
+def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Frames one below the other, in the columns of the first; by rows, as columns without a number have no type."""
+    rows = [row for frame in frames for row in frame.to_dict("records")]
+    return pd.DataFrame(rows, columns=frames[0].columns)
+
+
+def _lengths(accuracy: pd.DataFrame) -> dict[str, tuple[str, int]]:
+    """A run of each stream, and its number of experiences."""
+    found: dict[str, tuple[str, int]] = {}
+    last = accuracy.assign(last=accuracy[["trained", "evaluated"]].max(axis=1))
+    longest = last.groupby(["stream", "run"], sort=False)["last"].max().reset_index()
+    for row in longest.to_dict("records"):
+        found.setdefault(str(row["stream"]), (str(row["run"]), 1 + int(row["last"])))
+    return found
+
+
+def _rows(path: Path) -> Iterator[_Row]:
+    keys: dict[tuple[str, ...], tuple[str | int, ...]] = {}  # one tuple per run, however many rows it has
+    try:
+        reader = csv.reader(io.StringIO(read_bytes(path).decode("utf-8-sig"), newline=""))
+        header = next(reader, [])
+        places = _places(path, header)
+        for values in reader:
+            if values:  # not an empty line
+                where = f"{path}, line {reader.line_num}"
+                if len(values) != len(header):
+                    raise UserError(f"{where}: as many values as the file has columns are needed")
+                texts = {column: values[place].strip() for column, place in places.items()}
+                yield _row(where, reader.line_num, texts, keys)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: cannot be read (not UTF-8: byte {error.start})") from None
+    except (OSError, ValueError, csv.Error) as error:
+        if isinstance(error, UserError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(f"{path}: cannot be read ({reason})") from None
+
+
+def _places(path: Path, header: Sequence[str]) -> dict[str, int]:
+    """Place of each column that is read."""
+    for column in _COLUMNS:
+        if column not in header:
+            near = closest(column, [name for name in header if name not in _COLUMNS], cutoff=0.5)
+            hint = f"; is it {quoted(near)}?" if near else ""
+            columns = shortened(listed_names(header) or "none", _MOST_OF_A_HEADER)
+            raise UserError(f"{path}: lacks the column {quoted(column)}{hint} (its columns: {columns})")
+    wanted = [column for column in (*_COLUMNS, "run") if column in header]
+    twice = next((column for column in wanted if header.count(column) > 1), None)
+    if twice is not None:
+        raise UserError(f"{path}: has the column {quoted(twice)} {header.count(twice)} times")
+    return {column: header.index(column) for column in wanted}
+
+
+def _row(where: str, line: int, texts: Mapping[str, str], keys: dict[tuple[str, ...], tuple[str | int, ...]]) -> _Row:
+    named = tuple(texts[column] for column in (*_LABELS, "seed"))
+    if named not in keys:
+        for column in _LABELS:
+            _check_label(where, column, texts[column])
+        keys[named] = (*named[:-1], _whole_number(where, "seed", texts["seed"], MAX_SEED))
+    key = keys[named]
+    trained, evaluated = (
+        _whole_number(where, column, texts[column], MOST_EXPERIENCES - 1) for column in ("trained", "evaluated")
+    )
+    run = texts.get("run") or f"imported-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]}"
+    _check_label(where, "run", run)
+    return _Row(line, run, key, trained, evaluated, _accuracy(where, texts["accuracy"]))
+
+
+def _check_label(where: str, column: str, text: str) -> None:
+    if not text:
+        raise UserError(f"{where}: {column} must not be empty")
+    if len(text) > MOST_OF_A_LABEL or not text.isprintable():
+        allowed = f"at most {MOST_OF_A_LABEL} printable characters"
+        raise UserError(f"{where}: {column} must be {allowed}; got {len(text)}: {quoted(text)}")
+    if begins_like_a_formula(text):
+        raise UserError(f"{where}: {column} must not begin with = + - or @, as formulas do; got {quoted(text)}")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _whole_number(where: str, column: str, text: str, largest: int) -> int:
+    number = _number(text)  # such as 3.0, which pandas makes of columns with gaps
+    if not (number >= 0 and number.is_integer()):
+        raise UserError(f"{where}: {column} must be a whole number >= 0; got {quoted(text)}")
+    if number > largest:
+        raise UserError(f"{where}: {column} must be at most {largest}; got {quoted(text)}")
+    return int(number)
+
+
+def _accuracy(where: str, text: str) -> float:
+    number = _number(text)
+    if not 0 <= number <= 1:
+        hint = "; divide percentages by 100" if 1 < number <= 100 else ""
+        raise UserError(f"{where}: accuracy must be a fraction from 0 to 1; got {quoted(text)}{hint}")
+    return number
+
+
+def _check_keys(path: Path, runs: Mapping[str, Sequence[_Row]]) -> None:
+    """A run has one meaning, and no two runs have the same."""
+    homes: dict[tuple[str | int, ...], str] = {}
+    for run, rows in runs.items():
+        other = next((row for row in rows if row.key != rows[0].key), None)
+        if other is not None:
+            raise UserError(
+                f"{path}, line {other.line}: run {run} is {_called(other.key)} here, but {_called(rows[0].key)} in "
+                f"line {rows[0].line}"
+            )
+        if homes.setdefault(rows[0].key, run) != run:
+            raise UserError(f"{path}: {homes[rows[0].key]} and {run} are both {_called(rows[0].key)}")
+
+
+def _check_entries(path: Path, runs: Mapping[str, Sequence[_Row]]) -> None:
+    """No entry twice, and the last row of each matrix is complete."""
+    for rows in runs.values():
+        lines: dict[tuple[int, int], int] = {}
+        for row in rows:
+            entry = row.trained, row.evaluated
+            if entry in lines:
+                raise UserError(
+                    f"{path}, line {row.line}: {_called(row.key)} has an accuracy for trained {row.trained}, evaluated "
+                    f"{row.evaluated} in line {lines[entry]} already"
+                )
+            lines[entry] = row.line
+        T = _experiences(rows)
+        lacking = [str(j) for j in range(T) if (T - 1, j) not in lines]
+        if lacking:
+            more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
+            raise UserError(
+                f"{path}: {_called(rows[0].key)} lacks accuracies after the last experience, trained {T - 1}: on "
+                f"{', '.join(lacking[:_SHOWN])}{more} (experiences are numbered from 0)"
+            )
+
+
+def _check_experiences(path: Path, runs: Mapping[str, Sequence[_Row]]) -> None:
+    first: dict[str | int, Sequence[_Row]] = {}
+    for rows in runs.values():
+        other = first.setdefault(rows[0].key[0], rows)
+        T, expected = _experiences(rows), _experiences(other)
+        if expected != T:
+            raise UserError(
+                f"{path}: {_called(rows[0].key)} has {T} {plural('experience', T)}, {_called(other[0].key)} has "
+                f"{expected}: those of one stream must have the same number"
+            )
+
+
+def _experiences(rows: Sequence[_Row]) -> int:
+    return 1 + max(max(row.trained, row.evaluated) for row in rows)
+
+
+def _called(key: Sequence[str | int]) -> str:
+    return f"{', '.join(shortened(str(label)) for label in key[:-1])}, seed {key[-1]}"

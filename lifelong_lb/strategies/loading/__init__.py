@@ -1,0 +1,1 @@
+"""Minibatch loaders over tensors in memory."""

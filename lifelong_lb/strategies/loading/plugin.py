@@ -1,0 +1,94 @@
+"""The plugin that has minibatches loaded as rows of tensors, and augmented, wherever a strategy loads them."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from avalanche.core import SupervisedPlugin
+
+from lifelong_lb.strategies.loading.augmentation import Augmentation, Augmented
+from lifelong_lb.strategies.loading.flatten import NotTensorsError
+from lifelong_lb.strategies.loading.loader import Endless, TensorLoader
+from lifelong_lb.strategies.loading.random_draws import RandomDraws
+
+OURS = (TensorLoader, Augmented)
+
+
+class TensorLoading(SupervisedPlugin):
+    """Takes the place of Avalanche's loaders where what they load are rows of tensors, and changes no result.
+
+    Minibatches hold the same images in the same order, and the random numbers drawn are the same, so that a strategy
+    trains to the same weights bit for bit. Loaders are exchanged when a training epoch or the evaluation of an
+    experience begins, after every plugin has had its say: those of the strategy, and every
+    :class:`~lifelong_lb.strategies.loading.loader.Endless` that the strategy or a plugin holds. What a strategy loads
+    once an experience, such as for importances, stays with Avalanche's loaders, and is not augmented.
+
+    Args:
+        augment: augments what is trained on, replayed images included; None for nothing.
+        tensors: False leaves all loading to Avalanche.
+
+    Attributes:
+        refused: why loaders stayed in their place, each reason once; it is also warned of.
+    """
+
+    def __init__(self, augment: Augmentation | None = None, *, tensors: bool = True) -> None:
+        super().__init__()
+        self.augment, self.tensors = augment, tensors
+        self.refused: list[str] = []
+
+    @property
+    def told(self) -> str:
+        """How minibatches are loaded, for the record: ``tensors``, or ``avalanche`` with the reasons there are."""
+        if self.tensors and not self.refused:
+            return "tensors"
+        return ": ".join(["avalanche", *(["; ".join(self.refused)] if self.refused else [])])
+
+    def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Exchange loaders that are new.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        if self.augment is not None:
+            self.augment.start(strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs)
+        strategy.dataloader = self._training(strategy.dataloader)
+        for owner in (strategy, *strategy.plugins):
+            for memory in _memories(owner):
+                memory.loader = self._training(memory.loader)
+
+    def before_eval_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Exchange the loader of a test experience.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        strategy.dataloader = self._fast(strategy.dataloader)
+
+    def _training(self, loader: Any) -> Any:
+        if isinstance(loader, OURS):
+            return loader
+        loader = self._fast(loader)
+        return loader if self.augment is None else Augmented(loader, self.augment)
+
+    def _fast(self, loader: Any) -> Any:
+        if not self.tensors or isinstance(loader, RandomDraws):
+            return loader
+        try:
+            return TensorLoader(loader)
+        except NotTensorsError as error:
+            if str(error) not in self.refused:
+                self.refused.append(str(error))
+                warnings.warn(f"minibatches are loaded sample by sample: {error}", stacklevel=2)
+            return loader
+
+
+def _memories(owner: Any) -> Iterator[Endless]:
+    """Loaders of memories that a strategy or a plugin keeps as attributes, alone or in lists."""
+    for value in list(vars(owner).values()):
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Endless):
+                yield item

@@ -1,0 +1,1 @@
+"""Builders of the continual-learning strategies, their memories, and fixes of avalanche-lib."""

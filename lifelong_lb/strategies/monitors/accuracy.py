@@ -1,0 +1,114 @@
+"""The accuracy matrix, recorded where predictions are made."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from avalanche.core import SupervisedPlugin
+from torch import Tensor
+
+from lifelong_lb.strategies.loading.flatten import NotTensorsError
+from lifelong_lb.strategies.monitors.predictions import TestImages, own_part, show
+
+Told = Callable[[int, Tensor, Tensor], None]
+"""Receives the position of an experience among those asked for, predicted labels ``(B,)`` and labels ``(B,)``."""
+
+
+def _nobody(position: int, predicted: Tensor, labels: Tensor) -> None:
+    pass
+
+
+class AccuracyRecorder(SupervisedPlugin):
+    """Counts correct predictions, one count for each experience, at any point of a strategy's training.
+
+    Test images are looked up once and predicted batch by batch. Where a strategy or a plugin has a part of its own in
+    evaluations, or images are more than rows of tensors, the strategy's own evaluation loop makes the same predictions.
+
+    Args:
+        tensors: False always leaves evaluations to the strategy's own loop.
+    """
+
+    def __init__(self, *, tensors: bool = True) -> None:
+        super().__init__()
+        self.tensors = tensors
+        self._images = TestImages()
+        self._asked: list[Any] = []
+        self._alone = False
+        self._correct: dict[int, int] = {}
+        self._seen: dict[int, int] = {}
+        self._positions: dict[int, int] = {}
+        self._told: Told = _nobody
+
+    def after_eval_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Count one minibatch.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        experience = int(strategy.experience.current_experience)
+        predicted = strategy.mb_output.argmax(dim=1)
+        correct = int((predicted == strategy.mb_y).sum())
+        self._correct[experience] = self._correct.get(experience, 0) + correct
+        self._seen[experience] = self._seen.get(experience, 0) + len(strategy.mb_y)
+        if experience in self._positions:
+            self._told(self._positions[experience], predicted, strategy.mb_y)
+
+    def evaluate(
+        self, strategy: Any, experiences: Sequence[Any], *, unseen: bool = False, told: Told = _nobody
+    ) -> list[float]:
+        """Let a strategy evaluate some experiences.
+
+        Args:
+            strategy: the Avalanche strategy that this plugin belongs to.
+            experiences: test experiences.
+            unseen: whether some of them are still to be learnt. Avalanche lets a growing head grow when it meets a
+                new class even in evaluation; a copy of the model grows then, and training goes on as if nobody had
+                looked.
+            told: called with the labels predicted of each minibatch, those that are counted.
+
+        Returns:
+            The accuracy on each, a fraction.
+        """
+        model = strategy.model
+        if unseen:
+            strategy.model = copy.deepcopy(model)
+        try:
+            with torch.random.fork_rng(devices=[]):
+                if self.tensors and self._nobody_else_takes_part(strategy):
+                    try:
+                        return self._directly(strategy, experiences, told)
+                    except NotTensorsError:
+                        pass
+                return self._in_its_loop(strategy, experiences, told)
+        finally:
+            strategy.model = model
+
+    def _nobody_else_takes_part(self, strategy: Any) -> bool:
+        asked = [type(strategy), *strategy.plugins]
+        if asked != self._asked:
+            self._asked, self._alone = asked, own_part(strategy, [self]) is None
+        return self._alone
+
+    def _directly(self, strategy: Any, experiences: Sequence[Any], told: Told) -> list[float]:
+        hits: list[list[Tensor]] = [[] for _ in experiences]
+
+        def see(position: int, output: Tensor, labels: Tensor) -> None:
+            predicted = output.argmax(dim=1)
+            hits[position].append(predicted == labels)
+            told(position, predicted, labels)
+
+        show(strategy, experiences, self._images, see)
+        return [int(each.sum()) / len(each) for each in map(torch.cat, hits)]
+
+    def _in_its_loop(self, strategy: Any, experiences: Sequence[Any], told: Told) -> list[float]:
+        indices = [int(experience.current_experience) for experience in experiences]
+        self._correct, self._seen = {}, {}
+        self._positions, self._told = {index: i for i, index in enumerate(indices)}, told
+        try:
+            strategy.eval(list(experiences))
+        finally:
+            self._positions, self._told = {}, _nobody
+        return [self._correct[i] / self._seen[i] for i in indices]

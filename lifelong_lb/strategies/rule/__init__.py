@@ -1,0 +1,1 @@
+"""Update rules inside a strategy's training loop."""

@@ -1,0 +1,354 @@
+"""The plugin that applies an update rule inside an Avalanche strategy."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from avalanche.core import SupervisedPlugin
+from torch import Tensor
+
+from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, RebuiltOptimizer, UpdateRule
+from lifelong_lb.optim.rebuilding import show_judged
+from lifelong_lb.optim.rule import Finish
+from lifelong_lb.strategies.monitors.guards import DivergedError, place
+from lifelong_lb.strategies.rule.batch_norm import recompute_statistics
+from lifelong_lb.strategies.rule.further_passes import (
+    FurtherPasses,
+    check_loop,
+    check_optimizer,
+    check_rule,
+    further_passes,
+)
+from lifelong_lb.strategies.schedule.position import experience_number
+
+_EPOCH = "training_epoch"
+
+
+def guard_epoch(strategy: Any, begin: Callable[[Any], None], undo: Callable[[Any], None]) -> None:
+    """Let the next training epoch call a function first, and another one when it ends with an exception.
+
+    The strategy gets a ``training_epoch`` of its own, which takes itself away when it is called: a strategy that is
+    saved or copied is the same with and without.
+
+    Args:
+        strategy: the Avalanche strategy, before its epoch.
+        begin: is given the strategy when the epoch begins, which a strategy that stops before it never does.
+        undo: is given the strategy before the exception is raised again.
+    """
+    leave_alone(strategy)
+    epoch = strategy.training_epoch
+
+    def guarded(**kwargs: Any) -> None:
+        leave_alone(strategy)
+        begin(strategy)
+        try:
+            epoch(**kwargs)
+        except BaseException:
+            undo(strategy)
+            raise
+
+    setattr(strategy, _EPOCH, guarded)
+
+
+def leave_alone(strategy: Any) -> None:
+    """Take the guard away from an epoch that has not begun.
+
+    Args:
+        strategy: the Avalanche strategy.
+    """
+    vars(strategy).pop(_EPOCH, None)
+
+
+class SharpnessAwarePlugin(SupervisedPlugin):
+    """Turns the strategy's optimizer step into the step of an update rule, through hooks alone.
+
+    The strategy's ordinary pass is the rule's first gradient. The further passes are taken in ``before_update`` on the
+    same minibatch, the strategy's own ``optimizer_step()`` is the rule's last base step, and ``after_update`` finishes
+    (for example interpolates). The optimizer stays a plain torch one, and heads may grow and models may be swapped. A
+    rule that spans iterations (Lookahead) finishes early at the end of each epoch, and shows its slow weights to
+    evaluations in between. Metrics see loss and outputs of the first pass, at the weights before the step.
+
+    With the rule :class:`~lifelong_lb.optim.NoRule`, a :class:`~lifelong_lb.optim.ClosureOptimizer` takes its passes in
+    the strategy's ``optimizer_step()``, over the same minibatch and with the same care.
+
+    Every pass of a step is taken on the strategy's full objective, see :data:`lifelong_lb.strategies.rule.further_passes.PARTS`: the
+    same replayed samples, penalties at the weights of the pass, and for strategies that project gradients (A-GEM, GEM)
+    the projection of each gradient that a base step is about to see.
+
+    When anything in an iteration raises, from the first pass to the optimizer's step, the weights are those before the
+    iteration, of a rule that spans iterations the slow ones, and gradients are those of the first pass, or none before
+    it is complete. What the base optimizer has changed of its own state by then stays, and so do weights that it has
+    moved before its only step raised half-way.
+
+    Args:
+        rule: the update rule.
+        penalty: ``"every"``: penalties (EWC, MAS, LwF, SI, RWalk) enter every pass. ``"first"``: only the first, so
+            that with SAM they take part in the ascent alone; for ablations.
+        project: ``"descent"``: ascents follow the raw gradient. A gradient used for both, as in Lookbehind, is used raw
+            for the ascent and projected for the base step. ``"both"``: every gradient is projected as it is taken, and
+            not again after a rule has combined several.
+        from_experience: the experience of the stream with which the rule begins, 0 for the first. Those before it are
+            trained with the rule :class:`~lifelong_lb.optim.NoRule`, its passes as the rule's.
+
+    Attributes:
+        acting: the rule in use now: ``rule``, or before ``from_experience`` none.
+        gradient_evaluations: forward-backward passes over minibatches so far, the ordinary ones included.
+
+    Raises:
+        TypeError: when the rule is not an update rule of :mod:`lifelong_lb.optim`.
+        ValueError: for another word, or an experience that is no whole number >= 0.
+
+    Example:
+        >>> from lifelong_lb.optim import LookbehindSAM
+        >>> SharpnessAwarePlugin(LookbehindSAM(rho=0.05, k=2, alpha=0.5)).gradient_evaluations
+        0
+    """
+
+    def __init__(
+        self,
+        rule: UpdateRule,
+        *,
+        penalty: Literal["every", "first"] = "every",
+        project: Literal["descent", "both"] = "descent",
+        from_experience: int = 0,
+    ) -> None:
+        super().__init__()
+        if not isinstance(rule, UpdateRule):
+            raise TypeError(f"rule must be an update rule, such as SAM(rho=0.05); got {rule!r}")
+        if penalty not in ("every", "first"):
+            raise ValueError(f"penalty must be 'every' or 'first'; got {penalty!r}")
+        if project not in ("descent", "both"):
+            raise ValueError(f"project must be 'descent' or 'both'; got {project!r}")
+        if not isinstance(from_experience, int) or isinstance(from_experience, bool) or from_experience < 0:
+            raise ValueError(f"from_experience must be a whole number >= 0; got {from_experience!r}")
+        self.rule, self.penalty, self.project, self.from_experience = rule, penalty, project, from_experience
+        self.acting = rule if from_experience == 0 else NoRule(passes=rule.passes)
+        self.gradient_evaluations = 0
+        self._finish: Finish | None = None
+        self._hide_slow: Finish | None = None
+        self._further = FurtherPasses()
+        self._held: list[tuple[Any, str, Any]] = []
+        self._raw: list[tuple[Tensor, Tensor | None]] = []
+        self._first: list[tuple[Tensor, Tensor | None]] = []
+
+    def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """See whether the rule's turn has come, and what a further pass has to fire again.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+
+        Raises:
+            TypeError: when the strategy has a training loop of its own, a plugin takes part in the passes in a way
+                that is not known or does not go with the rule, or rule and optimizer both take passes.
+        """
+        leave_alone(strategy)
+        check_loop(strategy)
+        check_rule(strategy, self.rule)
+        check_optimizer(strategy, self.rule)
+        own_passes = isinstance(strategy.optimizer, ClosureOptimizer)
+        if own_passes and not isinstance(self.rule, NoRule):
+            raise TypeError(
+                f"{type(self.rule).__name__} cannot be applied to {type(strategy.optimizer.base).__name__}, which "
+                "takes passes of its own; use NoRule()"
+            )
+        if experience_number(strategy) >= self.from_experience:
+            self.acting = self.rule
+        self.acting.observer = self.rule.observer
+        project = "both" if own_passes else self.project  # whatever such an optimizer sees, it may descend
+        self._further = further_passes(strategy.plugins, self, penalty=self.penalty, project=project)
+
+    def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Stand by to undo an iteration that fails.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        guard_epoch(strategy, self._begin, self._undo)
+
+    def _begin(self, strategy: Any) -> None:
+        if isinstance(strategy.optimizer, RebuiltOptimizer):
+            strategy.optimizer.load_trained()
+
+    def _undo(self, strategy: Any) -> None:
+        """Weights from before the iteration, or the slow ones; gradients of the first pass, or none."""
+        self.acting.abandon()
+        if isinstance(strategy.optimizer, RebuiltOptimizer):
+            strategy.optimizer.load_evaluated()
+        _load_gradients(self._first)
+        self._first, self._raw, self._held = [], [], []
+        self._finish = self._hide_slow = None
+
+    def before_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Let the rule prepare the first pass.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._first = _gradients(strategy, copied=False)  # zeroed by now
+        if self.acting.observer is not None:
+            clock = strategy.clock
+            self.acting.observer.place = {
+                "experience": clock.train_exp_counter,
+                "iteration": clock.train_exp_iterations,
+            }
+        if isinstance(strategy.optimizer, ClosureOptimizer):
+            strategy.optimizer.before_first_pass(self.acting.passes)
+        self.acting.before_first_pass(strategy.optimizer)
+
+    def after_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Note what the loss is going to use up.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._held = [(plugin, name, getattr(plugin, name)) for plugin, name in self._further.held]
+
+    def after_backward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Keep the raw gradient, where it is going to be projected in place and an ascent is to follow it.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        if self._projects_descents:
+            self._raw = _gradients(strategy, copied=True)
+
+    @property
+    def _projects_descents(self) -> bool:
+        """Whether projecting is up to this plugin; without a rule the strategy has done what there is to do."""
+        return bool(self._further.projections) and self.project == "descent" and not isinstance(self.acting, NoRule)
+
+    def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Take the rule's further passes, or let the optimizer take its own.
+
+        Args:
+            strategy: the Avalanche strategy, its gradients at the current weights.
+            args: not used.
+            kwargs: not used.
+
+        Raises:
+            DivergedError: when a gradient is not finite; the weights are those before the step.
+        """
+        self.gradient_evaluations += 1
+        names = {p: name for name, p in strategy.model.named_parameters()} if self.acting.uses_names else None
+        loss, output = strategy.loss, strategy.mb_output
+        self._first = _gradients(strategy, copied=self._further.reads_gradient)
+        raw, self._raw = self._raw, []
+        _load_gradients(raw)
+
+        def closure() -> Tensor:
+            self.gradient_evaluations += 1
+            for plugin, name, value in self._held:
+                setattr(plugin, name, value)
+            try:
+                return _pass_again(strategy, self._further)
+            finally:
+                strategy.loss, strategy.mb_output = loss, output
+
+        def project() -> None:
+            for plugin in self._further.projections:
+                plugin.after_backward(strategy)
+
+        before_descent = project if self._projects_descents else None
+        try:
+            self._finish = self.acting.before_base_step(
+                strategy.optimizer, closure, names, loss, strategy.model, before_descent
+            )
+        except NonFiniteGradientError as error:
+            raise DivergedError(f"{error} ({place(strategy)}, loss {loss.item():g})", strategy) from None
+        if isinstance(strategy.optimizer, ClosureOptimizer):
+            strategy.optimizer.after_first_pass(closure, loss)
+
+    def after_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Finish the rule's step.
+
+        Args:
+            strategy: the Avalanche strategy, after its optimizer step.
+            args: not used.
+            kwargs: not used.
+        """
+        finish, self._finish = self._finish, None
+        if finish is not None:
+            finish()
+        if self._further.reads_gradient:
+            _load_gradients(self._first)
+        self._first = []
+
+    def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Finish early what spans iterations, before memories, importances or evaluations look at the model.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self.acting.synchronise()
+        if isinstance(strategy.optimizer, RebuiltOptimizer):
+            strategy.optimizer.load_evaluated()
+
+    def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Recompute BatchNorm's statistics over the experience's minibatches, where the rule's passes ask for it.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        leave_alone(strategy)
+        if self.acting.passes.batch_norm == "recomputed":
+            recompute_statistics(strategy)
+
+    def before_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Show the slow weights, or those that the optimizer keeps for it, to an evaluation in between.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        self._hide_slow = show_judged(self.acting, strategy.optimizer)
+
+    def after_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Go on with the fast weights.
+
+        Args:
+            strategy: the Avalanche strategy.
+            args: not used.
+            kwargs: not used.
+        """
+        hide, self._hide_slow = self._hide_slow, None
+        if hide is not None:
+            hide()
+
+
+def _gradients(strategy: Any, *, copied: bool) -> list[tuple[Tensor, Tensor | None]]:
+    """Each parameter with its gradient. Further passes leave these tensors alone, but a rule may change the first."""
+    return [(p, p.grad.clone() if copied and p.grad is not None else p.grad) for p in strategy.model.parameters()]
+
+
+def _load_gradients(gradients: list[tuple[Tensor, Tensor | None]]) -> None:
+    for p, grad in gradients:
+        p.grad = grad
+
+
+def _pass_again(strategy: Any, further: FurtherPasses) -> Tensor:
+    """Evaluate the current minibatch at the current weights, as the strategy's training loop does."""
+    strategy.optimizer.zero_grad()
+    strategy.loss = strategy._make_empty_loss()
+    further.fire("before_forward", strategy)
+    strategy.mb_output = strategy.forward()
+    further.fire("after_forward", strategy)
+    strategy.loss += strategy.criterion()
+    further.fire("before_backward", strategy)
+    strategy.backward()
+    further.fire("after_backward", strategy)
+    loss: Tensor = strategy.loss
+    return loss

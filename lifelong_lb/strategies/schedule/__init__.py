@@ -1,0 +1,1 @@
+"""Learning rates, optimizer state and budgets over experiences."""

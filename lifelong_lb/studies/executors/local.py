@@ -1,0 +1,110 @@
+"""The local executor: a process a run, some at a time."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+
+from lifelong_lb.studies.executors.failures import SECONDS_FOR_NEWS, how_it_died, how_it_was_late, record
+from lifelong_lb.studies.executors.processes import (
+    error_of,
+    kill,
+    start,
+    terminate,
+    uninterrupted,
+    warm_up,
+    was_orphaned,
+)
+from lifelong_lb.studies.executors.resources import Limits
+from lifelong_lb.studies.executors.run_queue import SECONDS_BETWEEN_LOOKS, RunQueue
+from lifelong_lb.studies.job import Job
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A run whose process has started.
+
+    Attributes:
+        job: the run.
+        place: its number among those at work, 0 to workers - 1.
+        process: its process.
+        started: when that had started, by the monotonic clock.
+    """
+
+    job: Job
+    place: int
+    process: BaseProcess
+    started: float
+
+
+def run_local(queue: RunQueue, limits: Limits) -> None:
+    """Do the runs in processes of their own, some at a time.
+
+    A server process imports torch and avalanche once and is forked for each run (where the platform cannot fork, each
+    process imports for itself). A process that dies without a result is recorded as a failed run, one that takes too
+    long is killed and recorded as ``timeout``. Should the server die, the runs under way go on from their checkpoints
+    in processes of another one, unless that has died, too, while they are. On an exception, Ctrl-C included, the
+    processes under way are ended and their runs leave nothing.
+
+    Args:
+        queue: the runs.
+        limits: how many at a time, on what, and for how long.
+    """
+    running: dict[int, _Running] = {}
+    orphaned: set[str] = set()
+    try:
+        if queue.has_more:
+            warm_up()  # takes seconds, and may be interrupted
+        while queue.has_more or running:
+            while len(running) < limits.workers and (job := queue.take()) is not None:
+                with uninterrupted():
+                    one = _start(job, running.values(), limits)
+                    running[one.process.sentinel] = one
+            if not running:
+                queue.wait()
+                continue
+            for sentinel in wait(list(running), timeout=SECONDS_BETWEEN_LOOKS):
+                assert isinstance(sentinel, int)
+                _end(running[sentinel], queue, orphaned)
+                running.pop(sentinel).process.close()
+            for sentinel, one in list(running.items()):
+                if not queue.is_ours(one.job):
+                    terminate([one.process])
+                    queue.put_back(one.job)
+                elif limits.seconds is not None and time.monotonic() - one.started >= limits.seconds:
+                    kill(one.process)
+                    _end(one, queue, orphaned, limits.seconds)
+                else:
+                    continue
+                running.pop(sentinel).process.close()
+    finally:
+        terminate([one.process for one in running.values()])
+
+
+def _start(job: Job, running: Collection[_Running], limits: Limits) -> _Running:
+    taken = {one.place for one in running}
+    place = next(i for i in range(limits.workers) if i not in taken)
+    return _Running(job, place, start(replace(job, device=limits.device(place))), time.monotonic())
+
+
+def _end(one: _Running, queue: RunQueue, orphaned: set[str], limit: float | None = None) -> None:
+    """See a run off whose process has ended, by itself or because it had used up its time."""
+    one.process.join()
+    lost = limit is None and was_orphaned(one.process)
+    if lost:
+        terminate([one.process])  # it may be at work still
+    if not queue.was_published(one.job):
+        if limit is None:
+            time.sleep(SECONDS_FOR_NEWS)
+        again = lost and one.job.config.run_id not in orphaned
+        if again or not queue.is_ours(one.job):
+            orphaned.update([one.job.config.run_id] if lost else [])
+            queue.put_back(one.job)
+            return
+        if limit is None:
+            message, trace = error_of(one.process)
+            record(one.job, queue.folder, "failed", how_it_died(one.process.exitcode or 0, lost, message), trace)
+        else:
+            record(one.job, queue.folder, "timeout", how_it_was_late(limit))
+    queue.ended(one.job)

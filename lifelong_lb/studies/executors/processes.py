@@ -1,0 +1,298 @@
+"""Processes of runs: started clean, and ended with all that they have started."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import types
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from unittest.mock import patch
+from weakref import WeakKeyDictionary
+
+from lifelong_lb.descriptors import open_closed_descriptors
+from lifelong_lb.studies.job import Job
+from lifelong_lb.temporary import temporary_folder
+from lifelong_lb.untrusted import encodable, error_message, shortened
+
+SECONDS_FOR_LAST_WORDS = 1.0
+"""How long a run that is to be killed has for saying where it is."""
+SECONDS_TO_UNWIND = 10.0
+"""How long the process of an interrupted run has for ending by itself."""
+SECONDS_TO_BE_SEEN = 1.0
+"""How long after it has closed its pipes a process that dies may still seem to be there."""
+NOT_KNOWN = 255
+"""What multiprocessing takes for the exit code of a process whose server has died and cannot tell it."""
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_SERVERS: WeakKeyDictionary[BaseProcess, int] = WeakKeyDictionary()
+"""Which process had forked a run's."""
+_ERRORS: WeakKeyDictionary[BaseProcess, Connection] = WeakKeyDictionary()
+"""Where a process reports the error that ends it."""
+MESSAGE_CHARACTERS, TRACEBACK_CHARACTERS = 1000, 5000
+"""How much of an error a process reports; it must fit into the pipe's buffer, which nothing empties meanwhile."""
+
+
+def warm_up() -> None:
+    """Start the server that forks the processes of runs, and wait until it has imported what they need.
+
+    Raises:
+        ChildProcessError: when it cannot be started, or what runs need cannot be imported.
+    """
+    if not _can_fork():
+        return
+    process = _started("warm-up", 1)
+    process.join()
+    code, (reason, _) = process.exitcode, error_of(process)
+    process.close()
+    if code:
+        raise ChildProcessError(f"runs cannot be started: {reason or _ended(code)}")
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let what interrupts a study wait for a moment, so that nothing is begun that nobody knows of."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[Callable[[], object]] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number, handler in before.items():
+        signal.signal(number, lambda *came, then=handler: waiting.append(partial(then, *came)))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for act in waiting:
+            act()
+
+
+def start(job: Job) -> BaseProcess:
+    """Start the process of a run.
+
+    Args:
+        job: the run.
+
+    Returns:
+        The process, which does nothing else, and leads a process group where there are such.
+    """
+    return _started(f"run-{job.config.run_id}", job.threads, job)
+
+
+def _can_fork() -> bool:
+    return "forkserver" in multiprocessing.get_all_start_methods()
+
+
+def _started(name: str, threads: int, job: Job | None = None) -> BaseProcess:
+    """Start a process; again with another server if the server dies meanwhile."""
+    context = multiprocessing.get_context("forkserver" if _can_fork() else "spawn")
+    with _clean_start(threads):
+        for attempt in (1, 2):
+            try:
+                _start_server()
+                reader, writer = context.Pipe(duplex=False)
+                process: BaseProcess = context.Process(target=_target, args=(job, writer), name=name)  # type: ignore[attr-defined]
+                with writer:
+                    process.start()
+                break
+            except (ConnectionError, EOFError):
+                if attempt == 2:
+                    raise ChildProcessError(
+                        f"the fork server, which starts the processes of runs, {_how_the_server_ended()} before it was "
+                        "ready, twice"
+                    ) from None
+    _ERRORS[process] = reader
+    if (server := _server()) is not None:
+        _SERVERS[process] = server
+    return process
+
+
+def _start_server() -> None:
+    """Start the fork server if none is running, out of reach of Ctrl-C, which would interrupt its imports."""
+    if not _can_fork():
+        return
+    from multiprocessing import forkserver, resource_tracker, util
+
+    resource_tracker.ensure_running()  # first: it unblocks the signal when it has started
+    forkserver.set_forkserver_preload(["lifelong_lb.studies.executors.preload"])
+    with patch.object(tempfile, "tempdir", str(temporary_folder())):
+        util.get_temp_dir()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by the server and its children
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _how_the_server_ended() -> str:
+    pid, until = _server(), time.monotonic() + SECONDS_TO_BE_SEEN
+    while pid is not None and hasattr(os, "waitid") and time.monotonic() < until:
+        with suppress(ChildProcessError):
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+            if ended is not None:
+                return _ended(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
+        time.sleep(0.05)
+    return "ended"
+
+
+def _ended(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def error_of(process: BaseProcess) -> tuple[str, str]:
+    """What a process has reported about the error that ended it.
+
+    Args:
+        process: one that has ended.
+
+    Returns:
+        Message and traceback; empty when it has reported nothing.
+    """
+    reader = _ERRORS.get(process)
+    try:
+        report = reader.recv_bytes() if reader is not None and reader.poll() else b""
+    except (OSError, EOFError):
+        report = b""
+    message, _, trace = report.decode("utf-8", "replace").partition("\0")
+    return message, trace
+
+
+def _server() -> int | None:
+    """The process that forks those of runs."""
+    module = sys.modules.get("multiprocessing.forkserver")
+    pid: int | None = getattr(getattr(module, "_forkserver", None), "_forkserver_pid", None)
+    return pid
+
+
+def was_orphaned(process: BaseProcess) -> bool:
+    """Whether the server that had forked a process has died, so that nothing is known of the process.
+
+    It may still be there, and is ended by :func:`terminate` then.
+
+    Args:
+        process: one that seems to have ended.
+
+    Returns:
+        True when that is so.
+    """
+    server = _SERVERS.get(process)
+    if server is None or process.exitcode != NOT_KNOWN:
+        return False
+    until = time.monotonic() + SECONDS_TO_BE_SEEN
+    while (there := _is_there(server)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not there
+
+
+def _is_there(pid: int) -> bool:
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def kill(process: BaseProcess) -> None:
+    """Kill a process and what it has started; it first gets a moment to say in its log where it is.
+
+    Args:
+        process: the process.
+    """
+    if hasattr(signal, "SIGUSR1") and process.pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGUSR1)
+        process.join(SECONDS_FOR_LAST_WORDS)
+    _kill_group(process)
+
+
+def terminate(processes: Sequence[BaseProcess]) -> None:
+    """End processes, gently if they let it be; at once if this is interrupted.
+
+    Args:
+        processes: the processes, those that have ended included.
+    """
+    try:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join(SECONDS_TO_UNWIND)
+    finally:
+        for process in processes:
+            _kill_group(process)
+        for process in processes:
+            process.join()
+
+
+def _kill_group(process: BaseProcess) -> None:
+    """Kill a process that is there, and all others of the group that it leads."""
+    if not process.is_alive():
+        if was_orphaned(process):
+            _kill_orphan(process.pid)
+        return
+    if hasattr(os, "killpg") and process.pid is not None:
+        with suppress(ProcessLookupError, PermissionError):  # ended, or not yet the leader of its group
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+
+
+def _kill_orphan(pid: int | None) -> None:
+    """Kill a process that nobody waits for, with its group, and see that it is gone."""
+    if pid is None:
+        return
+    for kill_it in (os.killpg, os.kill):  # it may not lead its group yet
+        with suppress(ProcessLookupError, PermissionError):
+            kill_it(pid, signal.SIGKILL)
+    until = time.monotonic() + SECONDS_TO_UNWIND
+    while _is_there(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _target(job: Job | None, errors: Connection) -> None:
+    """What a process does: import what runs need, and do a run if there is one. Its last error is reported."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    try:
+        from lifelong_lb.studies.run.worker import work_in_process_of_its_own
+
+        if job is not None:
+            work_in_process_of_its_own(job)
+    except Exception as error:  # noqa: BLE001  whatever it is, the launcher records it
+        message = shortened(error_message(error).replace("\0", " "), MESSAGE_CHARACTERS)
+        trace = encodable(traceback.format_exc())[-TRACEBACK_CHARACTERS:]
+        with suppress(OSError):
+            errors.send_bytes(f"{message}\0{trace}".encode())
+        sys.exit(1)
+
+
+@contextmanager
+def _clean_start(threads: int) -> Iterator[None]:
+    """Start a process that knows nothing of the caller's script and takes no more threads than it is given.
+
+    multiprocessing runs the caller's main module again in each child, which a script without a main guard does not
+    survive; a run needs nothing of it.
+    """
+    open_closed_descriptors()
+    wanted = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    hushed = [os.environ.get("PYTHONWARNINGS", ""), "ignore:no QP solver found"]  # told when avalanche is imported
+    wanted["PYTHONWARNINGS"] = ",".join(filter(None, hushed))
+    main, before = sys.modules["__main__"], {name: os.environ.get(name) for name in wanted}
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

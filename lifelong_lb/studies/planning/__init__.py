@@ -1,0 +1,1 @@
+"""Checks and cost estimates before a study runs."""

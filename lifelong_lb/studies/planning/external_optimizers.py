@@ -1,0 +1,78 @@
+"""External optimizers, as far as they can be looked for without importing anything."""
+
+import sys
+from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
+
+from lifelong_lb.config import Study, UserError
+from lifelong_lb.config.entries.optimizers import External
+from lifelong_lb.untrusted import shortened
+
+
+def check_targets(study: Study) -> None:
+    """See that the packages of external optimizers are there.
+
+    Args:
+        study: the study.
+
+    Raises:
+        UserError: when one is not.
+    """
+    for path, target in _targets(study):
+        package = target.partition(".")[0]
+        if not _is_there(package):
+            raise UserError(
+                f"{path}: there is no package {shortened(package)} here, so that {shortened(target)} cannot be imported"
+            )
+
+
+def about_targets(study: Study) -> Iterator[str]:
+    """What to say of external optimizers, whose classes only an import can find.
+
+    Args:
+        study: the study.
+
+    Yields:
+        A line for each.
+    """
+    for path, target in _targets(study):
+        module = missing_module(target)
+        found = f"; no module {shortened(module)} was found" if module is not None else ""
+        shown = shortened(target)
+        yield f"not tried: {shown} ({path}), which run imports, builds and steps before anything else{found}"
+
+
+def missing_module(target: str) -> str | None:
+    """The module of a dotted name that no file holds; nothing is imported.
+
+    Args:
+        target: dotted name of a class.
+
+    Returns:
+        Its name; None where all are found, or something other than a package might hold the rest.
+    """
+    names = target.split(".")[:-1]
+    places = [*sys.path]
+    for count in range(1, len(names) + 1):
+        name = ".".join(names[:count])
+        spec = PathFinder.find_spec(name, places)
+        if spec is None:
+            return None if name in sys.modules or count == 1 else name
+        if spec.submodule_search_locations is None:
+            return None
+        places = list(spec.submodule_search_locations)
+    return None
+
+
+def _targets(study: Study) -> Iterator[tuple[str, str]]:
+    for index, optimizer in enumerate(study.optimizers):
+        if isinstance(optimizer, External):
+            yield f"optimizers[{index}].target", optimizer.target
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return package in sys.modules or find_spec(package) is not None
+    except (ImportError, ValueError):
+        return True  # there, in some way that an import will tell

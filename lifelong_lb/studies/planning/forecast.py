@@ -1,0 +1,194 @@
+"""What a study is going to cost in gradients, before anything runs. No torch here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import ceil
+
+import numpy as np
+
+from lifelong_lb.config import RuleEntry, RunConfig
+from lifelong_lb.config.checks.budgets import allowed, within
+from lifelong_lb.config.entries.rules import NoRule
+from lifelong_lb.config.entries.strategies import (
+    AGEM,
+    EWC,
+    GEM,
+    GSS,
+    MAS,
+    MER,
+    MIR,
+    Cumulative,
+    GDumb,
+    ICaRL,
+    LaMAML,
+    RWalk,
+)
+from lifelong_lb.data.selection import Labels
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number that is known, or that is at least known to be reached.
+
+    Attributes:
+        least: the number, or the least that it can be.
+        exact: whether it is the number.
+    """
+
+    least: int = 0
+    exact: bool = True
+
+    def __add__(self, other: "Count") -> "Count":
+        return Count(self.least + other.least, self.exact and other.exact)
+
+    def __str__(self) -> str:
+        return f"{self.least:,}" if self.exact else f"at least {self.least:,}"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a strategy is handed to train on at a time: an experience, a chunk of one, or the whole stream.
+
+    Attributes:
+        experience: of the stream, 0 for the first.
+        images: of the experience or chunk.
+        minibatches: of an epoch.
+        first: whether nothing has been trained on before.
+    """
+
+    experience: int
+    images: int
+    minibatches: Count
+    first: bool
+
+
+def trainings(config: RunConfig, learnt: Sequence[Labels]) -> list[Training]:
+    """What a run trains on, one after the other.
+
+    Args:
+        config: the run's configuration.
+        learnt: labels of the images of each experience, from :func:`lifelong_lb.data.dealing.learnt_labels`.
+
+    Returns:
+        One element a call of the strategy's training loop.
+    """
+    sizes, batch = [len(labels) for labels in learnt], config.train.batch_size
+    if config.strategy.trained_once:
+        return [Training(0, sum(sizes), _joined(config, sizes), True)]
+    found = []
+    for i, size in enumerate(sizes):
+        chunk = config.stream.chunk or size
+        parts = [min(chunk, size - start) for start in range(0, size, chunk)]
+        for number, images in enumerate(parts):
+            if isinstance(config.strategy, Cumulative):
+                minibatches = _joined(config, sizes[: i + 1])
+            elif isinstance(config.strategy, GDumb):
+                minibatches = Count(ceil(_in_memory(config.strategy.mem_size, learnt[: i + 1]) / batch), exact=False)
+            else:
+                minibatches = Count(ceil(images / batch), exact=i == 0 or not isinstance(config.strategy, ICaRL))
+            found.append(Training(i, images, minibatches, first=i == number == 0))
+    return found
+
+
+def _joined(config: RunConfig, sizes: Sequence[int]) -> Count:
+    """Minibatches over several experiences; where they are tasks, each has a share in every minibatch."""
+    batch, tasks = config.train.batch_size, len(sizes)
+    if config.stream.scenario != "task-incremental":
+        return Count(ceil(sum(sizes) / batch))
+    shares = [batch // tasks + (i < batch % tasks) for i in range(tasks)]
+    if not all(shares):  # such a minibatch cannot be made
+        return Count(exact=False)
+    return Count(max(ceil(size / share) for size, share in zip(sizes, shares, strict=True)))
+
+
+def _in_memory(mem_size: int, seen: Sequence[Labels]) -> int:
+    """The fewest images that a memory with equal shares for all classes seen holds."""
+    _, counts = np.unique(np.concatenate(seen), return_counts=True)
+    return int(np.minimum(counts, mem_size // len(counts)).sum())
+
+
+@cache
+def _of_an_epoch(rule: RuleEntry, minibatches: int) -> Count:
+    spans = [rule.gradients(step) for step in range(minibatches)]
+    return Count(sum(fewest for fewest, _ in spans), all(fewest == most for fewest, most in spans))
+
+
+def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
+    """Gradient evaluations that a run's rule is going to take: what ``gradient_evaluations`` in the results will be.
+
+    Args:
+        config: the run's configuration.
+        parts: what it trains on.
+
+    Returns:
+        The number, or the least where a rule, an optimizer or a strategy decides as it goes.
+    """
+    if not config.strategy.takes_gradients:
+        return Count()
+    if config.train.match == "seconds":
+        return Count(exact=False)
+    if config.train.match == "gradients":
+        return _within_budget(config, parts)
+    total = Count()
+    for part in parts:
+        acting = config.rule if part.experience >= config.rule.from_experience else NoRule()
+        epoch = _of_an_epoch(acting, part.minibatches.least)
+        exact = epoch.exact and part.minibatches.exact and not config.optimizer.takes_passes
+        total += Count(config.train.epochs * epoch.least, exact)
+    return total
+
+
+def _within_budget(config: RunConfig, parts: Sequence[Training]) -> Count:
+    experiences = config.stream.learnt if config.strategy.trained_once else 1
+    total = Count()
+    for experience in dict.fromkeys(part.experience for part in parts):
+        own = [part for part in parts if part.experience == experience]
+        acting = config.rule if experience >= config.rule.from_experience else NoRule()
+        fewest, most = acting.gradients(0)
+        taken = limit = minibatches = 0
+        for number, part in enumerate(own, start=1):
+            minibatches += part.minibatches.least
+            limit = allowed(config.train, minibatches, part=number, parts=len(own), experiences=experiences)
+            if part.minibatches.least:
+                taken += within(acting, part.minibatches.least, limit - taken)[1]
+        if fewest < most or not all(part.minibatches.exact for part in own) or config.optimizer.takes_passes:
+            total += Count(max(0, limit - most + 1), exact=False)
+        else:
+            total += Count(taken)
+    return total
+
+
+def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
+    """Gradients that a run's strategy is going to take beside those, as ``strategy_gradient_evaluations``.
+
+    Args:
+        config: the run's configuration.
+        parts: what it trains on.
+
+    Returns:
+        The number, or the least where the strategy decides as it goes.
+    """
+    strategy, total = config.strategy, Count()
+    for part in parts:
+        known = config.train.match == "steps"
+        iterations = config.train.epochs * part.minibatches.least if known else 0
+        if isinstance(strategy, RWalk) or (isinstance(strategy, AGEM | MIR) and not part.first):
+            total += Count(iterations, known)
+        elif isinstance(strategy, GEM):
+            total += Count(part.experience * iterations, known)
+        elif isinstance(strategy, EWC | MAS):
+            total += Count(ceil(part.images / config.train.batch_size))
+        elif isinstance(strategy, GSS):
+            total += Count(exact=False)
+        elif isinstance(strategy, LaMAML):
+            total += Count(config.train.epochs * _inner_updates(strategy, part, config.train.batch_size) * known, known)
+        elif isinstance(strategy, MER):
+            total += Count((strategy.n_inner_steps - 1) * iterations, known)
+    return total
+
+
+def _inner_updates(strategy: LaMAML, part: Training, batch: int) -> int:
+    """Those of an epoch, whose last minibatch may be smaller."""
+    whole, rest = divmod(part.images, batch)
+    return whole * strategy.inner_updates(batch) + (strategy.inner_updates(rest) if rest else 0)

@@ -1,0 +1,60 @@
+"""What a study takes beside its runs' own work on this machine, measured with one tiny run."""
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lifelong_lb.config import parse_study
+from lifelong_lb.reports import write_report
+from lifelong_lb.store import RunRecord
+from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.study import Options, complete
+
+_STUDY = {"name": "overhead", "streams": {"name": "split-digits", "images_per_class": 10}, "seeds": 1}
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """What a study takes beside the training and evaluation of its runs, in seconds.
+
+    Attributes:
+        start: until the first run begins: importing torch and Avalanche once.
+        run: of each run: starting its process, building what it needs, writing its files.
+        report: tables, figures and page at the end.
+    """
+
+    start: float = 0.0
+    run: float = 0.0
+    report: float = 0.0
+
+
+class _Times(Watcher):
+    """Notes when the run begins and ends."""
+
+    def __init__(self) -> None:
+        self.begin = self.end = self.trained = 0.0
+
+    def begun(self, run: str, title: str) -> None:
+        """Note the time."""
+        self.begin = time.monotonic()
+
+    def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
+        """Note the time, and how much of it was training."""
+        self.end, self.trained = time.monotonic(), record.train_seconds
+
+
+def measure_overhead() -> Overhead:
+    """Do a study of one tiny run on the embedded digits, in a temporary folder.
+
+    Returns:
+        The seconds that it took beside training.
+    """
+    times, began = _Times(), time.monotonic()
+    with tempfile.TemporaryDirectory() as place:
+        options = Options(workers=1, device="cpu", checkpoint_every=None)
+        folder = complete([parse_study(_STUDY)], Path(place), options, times)
+        report = time.monotonic()
+        with folder.locked():
+            write_report(folder)
+        return Overhead(times.begin - began, times.end - times.begin - times.trained, time.monotonic() - report)

@@ -1,0 +1,156 @@
+"""Progress in a terminal: lines for runs that have ended, and below them how it stands."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from lifelong_lb.store import RunRecord
+from lifelong_lb.studies.durations import readable
+from lifelong_lb.studies.progress.lines import LineWatcher
+from lifelong_lb.untrusted import printable
+
+LINES = 16
+"""How many runs under way are shown; a cluster may have hundreds."""
+
+
+@dataclass
+class _UnderWay:
+    """A run under way: what it is, how many experiences it has learnt, of how many, and the accuracy after them."""
+
+    title: str
+    learnt: int = 0
+    experiences: int = 0
+    accuracy: float | None = None
+
+    @property
+    def share(self) -> float:
+        return self.learnt / self.experiences if self.experiences else 0.0
+
+
+class ConsoleWatcher(LineWatcher):
+    """Prints a line for each run that ends; in a terminal a bar, the time left and the runs under way stay below them.
+
+    Args:
+        console: where to print.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True))
+        self._console = console
+        self._live: Live | None = None
+        self._present = self._not_done = 0
+        self._under_way: dict[str, _UnderWay] = {}
+
+    def start(self, total: int, present: Mapping[str, int]) -> None:
+        """Say how much there is to do.
+
+        Args:
+            total: runs in the study.
+            present: status to number of those that are there already.
+        """
+        super().start(total, present)
+        self._present = self._ended
+        self._not_done = self._present - present.get("done", 0)
+        if self._console.is_terminal and self._ended < total:
+            self._live = Live(console=self._console, get_renderable=self.board, refresh_per_second=2, transient=True)
+            self._live.start()
+
+    def begun(self, run: str, title: str) -> None:
+        """Show a run.
+
+        Args:
+            run: its id.
+            title: what it is.
+        """
+        self._under_way[run] = _UnderWay(printable(title, lines=False))
+
+    def learnt(self, run: str, title: str, experience: int, experiences: int, accuracy: float) -> None:
+        """Show how far a run has come.
+
+        Args:
+            run: its id.
+            title: what it is.
+            experience: the one that was learnt, in 0..T-1.
+            experiences: T.
+            accuracy: mean on those seen so far.
+        """
+        self._under_way[run] = _UnderWay(printable(title, lines=False), experience + 1, experiences, accuracy)
+
+    def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
+        """Tell of a run.
+
+        Args:
+            title: what it was.
+            record: what it left behind.
+            elsewhere: whether another launcher has done it.
+        """
+        self._under_way.pop(record.run, None)
+        self._not_done += record.status != "done"
+        super().ended(title, record, elsewhere=elsewhere)
+
+    def given_up(self, run: str) -> None:
+        """Show a run no longer.
+
+        Args:
+            run: its id.
+        """
+        del self._under_way[run]
+
+    def stop(self) -> None:
+        """Take away what stands below the lines."""
+        if self._live is not None:
+            self._live.stop()
+
+    def board(self) -> RenderableType:
+        """How it stands.
+
+        Returns:
+            A line for the study, and one for each run under way, or for those that have come furthest.
+        """
+        elapsed, under_way = time.monotonic() - self._started, list(self._under_way.values())
+        left = seconds_left(
+            elapsed, self._ended - self._present, [one.share for one in under_way], self._total - self._ended
+        )
+        counts = f"{self._ended - self._not_done} done, {self._not_done} failed, {len(under_way)} running"
+        times = readable(round(elapsed)) + ("" if left is None else f", about {readable(round(left))} left")
+        head = Table.grid(padding=(0, 1))
+        head.add_row(
+            ProgressBar(self._total, self._ended, width=30),
+            Text(f"{self._ended}/{self._total}: {counts}; {times}"),
+        )
+        runs = Table.grid(padding=(0, 1))
+        for one in sorted(under_way, key=lambda one: -one.share)[:LINES] if len(under_way) > LINES else under_way:
+            accuracy = "" if one.accuracy is None else f"accuracy {one.accuracy:.3f}"
+            experiences = f"{one.learnt}/{one.experiences}" if one.experiences else ""
+            runs.add_row(
+                ProgressBar(1.0, one.share, width=10),
+                Text(experiences),
+                Text(one.title),
+                Text(accuracy),
+            )
+        return Group(head, runs) if under_way else head
+
+
+def seconds_left(elapsed: float, ended: int, shares: list[float], left: int) -> float | None:
+    """How long a study will go on, if it goes on as it has.
+
+    >>> seconds_left(60.0, ended=1, shares=[0.5, 0.5], left=4)
+    90.0
+
+    Args:
+        elapsed: seconds since it was started.
+        ended: runs that have ended since then.
+        shares: how much of each run under way is done.
+        left: runs that have not ended, those under way included.
+
+    Returns:
+        Seconds; None while there is nothing to go by.
+    """
+    done = ended + sum(shares)
+    return elapsed * (left - sum(shares)) / done if done else None

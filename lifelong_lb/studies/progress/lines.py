@@ -1,0 +1,85 @@
+"""Progress as plain lines, wherever lines can be printed."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy
+from lifelong_lb.store import RunRecord
+from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.untrusted import printable
+
+
+class LineWatcher(Watcher):
+    """Says a line for each run that ends: for notebooks, scripts and log files.
+
+    Args:
+        say: receives the lines.
+    """
+
+    def __init__(self, say: Callable[[str], None] = print) -> None:
+        self._print = say
+        self._total = self._ended = 0
+        self._started = time.monotonic()
+
+    def _say(self, line: str) -> None:
+        self._print(printable(line, lines=False))
+
+    def phase(self, name: str, text: str, numbers: Mapping[str, float]) -> None:
+        """Say what begins.
+
+        Args:
+            name: what kind of part it is.
+            text: in words.
+            numbers: how far it is.
+        """
+        self._say(text)
+
+    def start(self, total: int, present: Mapping[str, int]) -> None:
+        """Say how much there is to do.
+
+        Args:
+            total: runs in the study.
+            present: status to number of those that are there already.
+        """
+        self._total, self._ended, self._started = total, sum(present.values()), time.monotonic()
+        self._say(f"{total} run{'s' * (total != 1)}{f', {self._ended} of them there already' if self._ended else ''}")
+
+    def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
+        """Tell of a run.
+
+        Args:
+            title: what it was.
+            record: what it left behind.
+            elsewhere: whether another launcher has done it.
+        """
+        self._ended += 1
+        accuracy = final_accuracy(record)
+        if accuracy is None:
+            outcome = f"{record.status.upper()}: {record.message}"
+        else:
+            outcome = f"average accuracy {accuracy:.3f}{f' ({record.message})' if record.message else ''}"
+        seconds, where = time.monotonic() - self._started, " (elsewhere)" if elsewhere else ""
+        self._say(f"[{self._ended}/{self._total}, {seconds:.0f} s] {title}{where}: {outcome}")
+
+    def waiting(self, runs: int) -> None:
+        """Say that others are at work on all that is left.
+
+        Args:
+            runs: how many runs are left.
+        """
+        what = f"{runs} runs that are" if runs > 1 else "a run that is"
+        self._say(f"waiting for {what} in progress elsewhere; lifelong-lb status says where")
+
+
+def final_accuracy(record: RunRecord) -> float | None:
+    """Average accuracy of a run.
+
+    Args:
+        record: what it left behind.
+
+    Returns:
+        A fraction; None unless it is done.
+    """
+    if record.status != "done":
+        return None
+    return average_accuracy(AccuracyMatrix.from_entries(record.accuracy, record.experiences))

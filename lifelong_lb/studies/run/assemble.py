@@ -1,0 +1,165 @@
+"""From a run's configuration to a strategy that is ready to learn, with all that looks on."""
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lifelong_lb.config import RunConfig, UserError
+from lifelong_lb.config.plugins.register import factory_of
+from lifelong_lb.models import build_model
+from lifelong_lb.optim import RULES, Diagnostics, Passes, UpdateRule
+from lifelong_lb.seeding import INITIALISATION, seed_all
+from lifelong_lb.strategies import (
+    AccuracyRecorder,
+    Augmentation,
+    Budget,
+    DivergenceGuard,
+    DuringTraining,
+    ForwardPasses,
+    OwnLoop,
+    SamplesSeen,
+    SeparateSeeds,
+    SharpnessAwarePlugin,
+    Stopwatch,
+    StrategyGradients,
+    TensorLoading,
+    boundary_plugins,
+    build_optimizer,
+    build_strategy,
+)
+from lifelong_lb.streams import Stream
+from lifelong_lb.studies.run.landscape import LandscapeMeter
+from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.untrusted import quoted
+
+Log = Callable[[str], None]
+Applied = SharpnessAwarePlugin | OwnLoop
+LOADER_VARIABLE = "LIFELONG_LB_LOADER"
+"""Environment variable: ``avalanche`` leaves all loading to Avalanche. Results are the same, bit for bit."""
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A strategy and what looks on while it learns.
+
+    Attributes:
+        strategy: the Avalanche strategy.
+        rule_plugin: applies the update rule and counts its passes; stands in its place in a training loop of its own.
+        own_gradients: counts the strategy's own.
+        stopwatch: measures training time.
+        samples: counts images.
+        forward: counts forward passes.
+        loading: loads minibatches.
+        recorder: measures accuracies.
+        during: measures them during training, where the study asks for it.
+        meter: measures the loss landscape, where the study asks for it.
+    """
+
+    strategy: Any
+    rule_plugin: Applied
+    own_gradients: StrategyGradients
+    stopwatch: Stopwatch
+    samples: SamplesSeen
+    forward: ForwardPasses
+    loading: TensorLoading
+    recorder: AccuracyRecorder
+    during: DuringTraining | None
+    meter: LandscapeMeter | None
+
+    def account(self, progress: Progress) -> None:
+        """Bring a run's counts up to date.
+
+        Args:
+            progress: receives them.
+        """
+        progress.gradient_evaluations = self.rule_plugin.gradient_evaluations
+        progress.strategy_gradient_evaluations = self.own_gradients.count
+        progress.train_seconds = self.stopwatch.seconds
+        progress.samples_seen = self.samples.count
+        progress.forward_passes = self.forward.count
+        progress.parameters = sum(p.numel() for p in self.strategy.model.parameters())
+        groups = [] if self.strategy.optimizer is None else self.strategy.optimizer.param_groups
+        progress.learning_rate = float(groups[0].get("lr", math.nan)) if groups else math.nan
+        progress.data["loading"] = self.loading.told
+
+
+def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: str, log: Log) -> Assembled:
+    """Build model, rule, base optimizer and strategy, and the plugins of a run.
+
+    Args:
+        config: what to run.
+        stream: what is going to be learnt.
+        progress: its lists are filled while the strategy learns.
+        device: ``"cpu"`` or ``"cuda"``.
+        log: receives what the loss landscape has to say.
+
+    Returns:
+        The strategy, not yet trained.
+
+    Raises:
+        UserError: when an environment variable has a value that means nothing, or the optimizer cannot be built.
+    """
+    seed_all(config.seed, INITIALISATION)
+    model = build_model(config.model, stream.shape, config.train.precision)
+    rule = factory_of("rule", config.rule.name, RULES)(
+        **config.rule.hyper_parameters(), passes=Passes(**config.rule.passes())
+    )
+    evaluation, once = config.evaluation, config.strategy.trained_once
+    if evaluation.diagnostics_every is not None:
+        rule.observer = diagnostics = Diagnostics(evaluation.diagnostics_every)
+        progress.diagnostics = diagnostics.rows
+    applied = _applied(config, rule)
+    loading = _loading(config)
+    own_gradients, stopwatch, samples, forward = StrategyGradients(), Stopwatch(), SamplesSeen(), ForwardPasses(model)
+    recorder = AccuracyRecorder(tensors=loading.tensors)
+    during = meter = None
+    if evaluation.every is not None and not once:
+        during = DuringTraining(evaluation.every, recorder, rule, stopwatch)
+    if evaluation.landscape is not None:
+        meter = LandscapeMeter(evaluation.landscape, stream, config.seed, device, log)
+        progress.landscape = meter.rows
+    budget = _budget(config, applied, stopwatch, len(stream.train) if once else 1)
+    if budget is not None:
+        progress.budgets = budget.rows
+    boundaries = boundary_plugins(
+        config.optimizer, 1 if once else stream.shape.experiences, None if budget is None else budget.behind
+    )
+    onlookers = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, forward, *([during] if during else [])]
+    strategy = build_strategy(
+        config.strategy,
+        model=model,
+        optimizer=build_optimizer(config.optimizer, model.parameters()),
+        train=config.train,
+        evaluation=evaluation,
+        plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *onlookers],
+        device=device,
+    )
+    return Assembled(strategy, applied, own_gradients, stopwatch, samples, forward, loading, recorder, during, meter)
+
+
+def _applied(config: RunConfig, rule: UpdateRule) -> Applied:
+    if config.strategy.own_loop is None:
+        return SharpnessAwarePlugin(rule, from_experience=config.rule.from_experience, **config.strategy.passes())
+    return OwnLoop(takes_gradients=config.strategy.takes_gradients)
+
+
+def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, at_once: int) -> Budget | None:
+    if config.train.match == "steps":
+        return None
+    counts = {
+        "gradients": partial(getattr, applied, "gradient_evaluations"),
+        "seconds": partial(getattr, stopwatch, "seconds"),
+    }  # not lambdas, which no checkpoint can hold
+    return Budget(config.train, config.rule, counts[config.train.match], config.seed, at_once)
+
+
+def _loading(config: RunConfig) -> TensorLoading:
+    wanted = os.environ.get(LOADER_VARIABLE, "")
+    if wanted not in ("", "avalanche"):
+        raise UserError(f"{LOADER_VARIABLE} must be avalanche or empty; got {quoted(wanted)}")
+    crop, flip = config.train.random_crop, config.train.random_flip
+    augment = Augmentation(crop=crop, flip=flip, seed=config.seed) if crop or flip else None
+    return TensorLoading(augment, tensors=not wanted)

@@ -1,0 +1,91 @@
+"""Which code is running, with what, and on what."""
+
+import hashlib
+import platform
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import lifelong_lb
+from lifelong_lb.studies.devices import cores
+
+_PACKAGES = ("torch", "torchvision", "avalanche-lib", "numpy", "pandas")
+_MODEL = r"^model name\s*:\s*(.+)$"
+_DRIVER = r"^NVRM version:.*?\s(\d+\.[\d.]+)\s"
+
+
+def code_version() -> dict[str, str]:
+    """Version of the package and, in a git checkout, its commit.
+
+    Returns:
+        ``lifelong_lb``, ``sources``, a hash of its modules, and, where known, ``commit`` with ``+changes`` when files
+        differ from it.
+    """
+    from importlib.metadata import version
+
+    package = Path(lifelong_lb.__file__).parent
+    known = {"lifelong_lb": version("lifelong_lb"), "sources": _hash_of(package)}
+    commit = _git(package, "rev-parse", "--short=12", "HEAD") if (package.parent / ".git").exists() else ""
+    if commit:
+        changed = _git(package, "status", "--porcelain", "--untracked-files=no", "--", ".")
+        known["commit"] = commit + ("+changes" if changed else "")
+    return known
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on, none of which is imported.
+
+    Returns:
+        Name to version.
+    """
+    from importlib.metadata import version
+
+    packages = {name.removesuffix("-lib"): version(name) for name in _PACKAGES}
+    return {"python": platform.python_version(), **packages}
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """What this machine is.
+
+    Returns:
+        ``platform``, ``processor``, its model as far as it is known, ``cores`` that this process may use,
+        ``memory_gib``, and ``driver``, the version of NVIDIA's, where there is one.
+    """
+    import psutil
+
+    known: dict[str, Any] = {
+        "platform": platform.platform(),
+        "processor": _found(_MODEL, Path("/proc/cpuinfo")) or platform.processor(),
+        "cores": cores(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "driver": _found(_DRIVER, Path("/proc/driver/nvidia/version")),
+    }
+    return {key: value for key, value in known.items() if value}
+
+
+def _found(pattern: str, path: Path) -> str:
+    try:
+        found = re.search(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    except OSError:
+        return ""
+    return found[1].strip() if found else ""
+
+
+def _hash_of(package: Path) -> str:
+    whole = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        content = path.read_bytes()
+        whole.update(f"{path.relative_to(package).as_posix()} {len(content)} ".encode() + content)
+    return whole.hexdigest()[:16]
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,135 @@
+"""One run: a stream learnt by one strategy with one rule from one seed, and the accuracy matrix that comes of it."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lifelong_lb.config import RunConfig
+from lifelong_lb.data import find_images, load_images
+from lifelong_lb.seeding import INITIALISATION, seed_all
+from lifelong_lb.strategies import ConfusionCounts
+from lifelong_lb.streams import Stream, arriving, build_stream
+from lifelong_lb.studies.run.assemble import Assembled, Log, assemble
+from lifelong_lb.studies.run.checkpoints import Checkpoints
+from lifelong_lb.studies.run.landscape import packed
+from lifelong_lb.studies.run.state import Progress
+
+Keep = Callable[[int, bytes], None]
+"""Takes an experience and the weights that the model had after it."""
+
+
+def execute(
+    config: RunConfig,
+    progress: Progress,
+    *,
+    roots: Sequence[Path],
+    device: str,
+    log: Log,
+    keep: Keep | None = None,
+    measured: Callable[[], None] = lambda: None,
+    checkpoints: Checkpoints | None = None,
+) -> None:
+    """Train through the whole stream, measuring after each experience.
+
+    Args:
+        config: what to run.
+        progress: filled as the run goes on.
+        roots: folders of the data sets, see :func:`lifelong_lb.data.data_roots`.
+        device: ``"cpu"`` or ``"cuda"``.
+        log: receives a line an experience.
+        keep: receives the model after each experience, where the study asks for it.
+        measured: called after each experience, once its accuracies are in ``progress``.
+        checkpoints: save the run after experiences, and let it go on where it stopped.
+
+    Raises:
+        DivergedError: when loss or weights are no longer finite.
+        UserError: when the images cannot be read, or an environment variable has a value that means nothing.
+    """
+    stream = load_stream(config, progress, roots)
+    last = len(stream.train) - 1
+    first = last if config.strategy.trained_once else 0
+    loaded = None if checkpoints is None else checkpoints.load(stream, progress)
+    if loaded is None:
+        run = assemble(config, stream, progress, device=device, log=log)
+        if config.evaluation.experiences == "all" and not config.strategy.trained_once:
+            progress.initial_accuracy = run.recorder.evaluate(run.strategy, stream.test, unseen=True)
+    else:
+        run, first = loaded[0], loaded[1] + 1
+    if checkpoints is not None and (last == 0 or config.strategy.trained_once):
+        checkpoints.never("it is saved between two experiences, and learns all images at once")
+    for i in range(first, last + 1):
+        _learn(i, config, stream, run, progress)
+        _measure(i, config, stream, run, progress, log)
+        measured()
+        if config.evaluation.save_models and keep is not None:
+            keep(i, packed(run.strategy.model))
+        if run.meter is not None:
+            run.meter.after(i, run.strategy.model)
+        if checkpoints is not None and i < last:
+            checkpoints.after(i, run, progress, stream)
+
+
+def _learn(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: Progress) -> None:
+    """Train on one experience, or on all of them at once."""
+    seed_all(config.seed, INITIALISATION, i + 1)  # outputs that a growing head adds
+    arrives = stream.train if config.strategy.trained_once else arriving(stream.train, i, config.stream, config.seed)
+    if run.during is not None:
+        run.during.begin(i, stream.test[: i + 1])
+        progress.continual = run.during.rows
+    try:
+        run.strategy.train(arrives, eval_streams=[])
+    finally:
+        run.account(progress)
+
+
+def _measure(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: Progress, log: Log) -> None:
+    """Fill row i of the accuracy matrix."""
+    started = time.perf_counter()
+    everything = config.evaluation.experiences == "all"
+    tested = stream.test if everything else stream.test[: i + 1]
+    if config.evaluation.confusion:
+        counts = ConfusionCounts()
+        row = run.recorder.evaluate(run.strategy, tested, unseen=everything, told=counts)
+        progress.confusion += [(i, *count) for count in counts.rows(stream)]
+    else:
+        row = run.recorder.evaluate(run.strategy, tested, unseen=everything)
+    progress.accuracy += [(i, j, accuracy) for j, accuracy in enumerate(row)]
+    if run.during is not None:
+        run.during.end(row[: i + 1])
+    log(
+        f"experience {i}: accuracy {row[i]:.4f} on it, {sum(row[: i + 1]) / (i + 1):.4f} on all seen "
+        f"({run.stopwatch.seconds:.1f} s trained, evaluated in {time.perf_counter() - started:.1f} s)"
+    )
+
+
+def load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) -> Stream:
+    """Load the images of a run and deal them out.
+
+    Args:
+        config: what to run.
+        progress: is told what the images are.
+        roots: folders of the data sets.
+
+    Returns:
+        The stream.
+
+    Raises:
+        UserError: when the images cannot be read, or dealt out as asked.
+    """
+    limit = config.evaluation.test_images_per_class
+    images = load_images(find_images(config.stream, roots), test_images_per_class=limit)
+    stream = build_stream(config.stream, images, config.seed)
+    progress.experiences = len(stream.train)
+    progress.data = {
+        "source": images.source,
+        "sha256": images.sha256,
+        "train_images": len(images.train.y),
+        "test_images": len(images.test.y),
+        "class_order": list(stream.class_order),
+        "class_names": list(stream.class_names),
+        "label_map": {str(label): list(place) for label, place in stream.label_map.items()},
+        "arrangement": stream.arrangement,
+        "permutations": stream.permutations,
+        "angles": list(stream.angles),
+    }
+    return stream

@@ -1,0 +1,199 @@
+"""The loss landscape of a run, measured while it goes on or later, around the models it has kept."""
+
+import copy
+import io
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lifelong_lb.config import Landscape, RunConfig, UserError
+from lifelong_lb.data import find_images, load_images
+from lifelong_lb.landscape import LandscapeInputs, can_interpolate, fixed_images, measure, measure_line
+from lifelong_lb.models import Classifier, TaskAwareClassifier, build_model
+from lifelong_lb.seeding import INITIALISATION, seed_all
+from lifelong_lb.store import (
+    DamagedRunError,
+    ResultFolder,
+    landscape_settings,
+    model_path,
+    stored_models,
+    write_landscape,
+)
+from lifelong_lb.streams import Stream, build_stream
+from lifelong_lb.untrusted import read_bytes
+
+MOST_MODEL_BYTES = 8 * 2**30
+"""Size limit of a stored model."""
+
+Row = tuple[int, int, str, float, float, float]
+"""Values of :data:`lifelong_lb.store.LANDSCAPE_COLUMNS`."""
+
+
+class LandscapeMeter:
+    """Measures the landscape of a run after each experience. Training is none the wiser: it looks at a copy.
+
+    Args:
+        settings: what to measure.
+        stream: what the run learns.
+        seed: the study's seed.
+        device: where to measure.
+        log: receives a line an experience.
+
+    Attributes:
+        rows: what was measured so far.
+    """
+
+    def __init__(self, settings: Landscape, stream: Stream, seed: int, device: str, log: Callable[[str], None]) -> None:
+        self.rows: list[Row] = []
+        self._settings, self._stream, self._seed, self._device, self._log = settings, stream, seed, device, log
+        self._before: tuple[int, dict[str, Tensor]] | None = None
+
+    def after(self, experience: int, model: nn.Module) -> None:
+        """Measure around a model.
+
+        Args:
+            experience: which it has just learnt.
+            model: it stays as it is.
+        """
+        started = time.perf_counter()
+        looked_at = copy.deepcopy(model).to(self._device)
+        assert isinstance(looked_at, Classifier | TaskAwareClassifier), type(model)
+        looked_at.precision = "float32"  # differences of losses are too small for bfloat16
+        seen = range(experience + 1) if self._settings.experiences == "seen" else [experience]
+        for j in seen:
+            self._add(experience, j, measure(self._inputs(looked_at, j)))
+        if "interpolation" in self._settings.measures:
+            self._draw_line(experience, looked_at)
+        self._log(f"experience {experience}: landscape measured in {time.perf_counter() - started:.1f} s")
+
+    def _draw_line(self, experience: int, model: nn.Module) -> None:
+        before, self._before = self._before, (experience, model.state_dict())
+        if before is None:
+            return
+        earlier, weights = before
+        if not can_interpolate(weights, model):
+            self._log(f"experience {experience}: no line from the weights before, since the head has grown")
+            return
+        for j in (earlier, experience):
+            self._add(experience, j, measure_line(self._inputs(model, j), weights))
+
+    def _inputs(self, model: nn.Module, j: int) -> LandscapeInputs:
+        s = self._settings
+        train, test = (
+            fixed_images(part[j], s.images, self._seed, model, self._device)
+            for part in (self._stream.train, self._stream.test)
+        )
+        return LandscapeInputs(model, train, test, s, self._seed)
+
+    def _add(self, trained: int, measured: int, found: Sequence[tuple[str, float, float, float]]) -> None:
+        self.rows += [(trained, measured, *numbers) for numbers in found]
+
+
+def packed(model: nn.Module) -> bytes:
+    """A model's weights as torch saves them.
+
+    Args:
+        model: the model.
+
+    Returns:
+        Its ``state_dict``, which can be loaded with ``weights_only=True``, on the CPU.
+    """
+    buffer = io.BytesIO()
+    torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, buffer)
+    return buffer.getvalue()
+
+
+def measure_stored(
+    folder: ResultFolder,
+    configs: Mapping[str, RunConfig],
+    settings: Landscape,
+    roots: Sequence[Path],
+    device: str,
+    log: Callable[[str], None],
+) -> list[str]:
+    """Measure the landscape of runs that have kept their models, where it was not measured with these settings yet.
+
+    Args:
+        folder: the result folder.
+        configs: run id to configuration.
+        settings: what to measure.
+        roots: folders of the data sets.
+        device: ``"cpu"`` or ``"cuda"``.
+        log: receives a line a run and experience.
+
+    Returns:
+        A sentence for each run that was left out, because a model or its images cannot be read, or the images are not
+        those of the run.
+    """
+    wanted, left_out = settings.model_dump(mode="json"), []
+    for number, (run, config) in enumerate(configs.items(), start=1):
+        try:
+            if landscape_settings(folder.run_path(run)) == wanted:
+                continue
+            log(f"[{number}/{len(configs)}] run {run}")
+            _measure_run(folder, config, settings, roots, device, log)
+        except (UserError, DamagedRunError) as error:
+            log(f"run {run}: left out, {error}")
+            left_out.append(str(error))
+    return left_out
+
+
+def _measure_run(
+    folder: ResultFolder,
+    config: RunConfig,
+    settings: Landscape,
+    roots: Sequence[Path],
+    device: str,
+    log: Callable[[str], None],
+) -> None:
+    path, record = folder.run_path(config.run_id), folder.read_run(config.run_id)
+    stream = _stream_of(config, roots, record.data)
+    meter = LandscapeMeter(settings, stream, config.seed, device, log)
+    with _as_in_a_run():
+        for i in (i for i in stored_models(path) if i < record.experiences):
+            meter.after(i, _load(model_path(path, i), config, stream, i))
+    write_landscape(path, meter.rows, settings.model_dump(mode="json"))
+
+
+@contextmanager
+def _as_in_a_run() -> Iterator[None]:
+    """One thread, and random numbers that nobody misses."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _stream_of(config: RunConfig, roots: Sequence[Path], data: Mapping[str, Any]) -> Stream:
+    limit = config.evaluation.test_images_per_class
+    images = load_images(find_images(config.stream, roots), test_images_per_class=limit)
+    if data.get("sha256") != images.sha256:
+        raise UserError(
+            f"run {config.run_id}: learnt from images with the hash {data.get('sha256')}; "
+            f"those found ({images.source}) have {images.sha256}"
+        )
+    return build_stream(config.stream, images, config.seed)
+
+
+def _load(path: Path, config: RunConfig, stream: Stream, experience: int) -> nn.Module:
+    """The model as it was; a growing head has grown as far as it had then."""
+    from avalanche.models.dynamic_modules import avalanche_model_adaptation
+
+    seed_all(config.seed, INITIALISATION)
+    model = build_model(config.model, stream.shape)
+    for earlier in stream.train[: experience + 1]:
+        avalanche_model_adaptation(model, earlier)
+    try:
+        content = io.BytesIO(read_bytes(path, MOST_MODEL_BYTES))
+        model.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
+    except Exception as error:  # noqa: BLE001  damaged files raise errors of many kinds
+        raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})") from None
+    return model

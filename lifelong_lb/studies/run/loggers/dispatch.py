@@ -1,0 +1,100 @@
+"""The loggers of one run, whose failures are not the run's."""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+
+from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy, forgetting
+from lifelong_lb.reports.results import numbers_of
+from lifelong_lb.store import RunRecord
+from lifelong_lb.studies.job import Job
+from lifelong_lb.studies.run.loggers.base import About, RunLogger, Say
+from lifelong_lb.studies.run.loggers.registry import LOGGERS
+from lifelong_lb.studies.run.state import Progress
+
+
+def values_of(progress: Progress) -> tuple[int, dict[str, float]]:
+    """What was measured of the experience that was learnt last.
+
+    Args:
+        progress: what the run has measured so far, the accuracies after that experience included.
+
+    Returns:
+        The experience i, and numbers by name: ``accuracy/experience_j``, entry R[i, j] of the accuracy matrix; average
+        accuracy and forgetting of a stream that ends with i; the learning rate at the end of i; and the gradients,
+        images, forward passes and seconds of training that the run has taken so far. Without those that are undefined.
+    """
+    i = max(trained for trained, _, _ in progress.accuracy)
+    R = AccuracyMatrix.from_entries(progress.accuracy, progress.experiences).values
+    return i, known({
+        **{f"accuracy/experience_{j}": float(accuracy) for j, accuracy in enumerate(R[i])},
+        "average_accuracy": average_accuracy(R[: i + 1, : i + 1]),
+        "forgetting": forgetting(R[: i + 1, : i + 1]),
+        "learning_rate": progress.learning_rate,
+        "gradient_evaluations": progress.gradient_evaluations,
+        "strategy_gradient_evaluations": progress.strategy_gradient_evaluations,
+        "samples_seen": progress.samples_seen,
+        "forward_passes": progress.forward_passes,
+        "train_seconds": progress.train_seconds,
+    })
+
+
+def known(values: Mapping[str, float | str]) -> dict[str, float]:
+    """Numbers without those that are undefined.
+
+    Args:
+        values: numbers and texts by name.
+
+    Returns:
+        The finite numbers among them.
+    """
+    return {name: value for name, value in values.items() if not isinstance(value, str) and math.isfinite(value)}
+
+
+class Loggers:
+    """Tells all loggers of a run. One that fails is told no more, which the run's log says once.
+
+    Args:
+        job: the run.
+        say: writes a line into its log.
+    """
+
+    def __init__(self, job: Job, say: Say) -> None:
+        self._say = say
+        self._loggers: dict[str, RunLogger] = {}
+        self._told = 0
+        if job.logged is not None:
+            self._loggers = {name: LOGGERS[name].make() for name in job.logged.loggers}
+            config = job.config
+            about = About(config.run_id, job.title, job.logged.study, job.logged.labels, config.to_json(), job.out)
+            self._each(lambda logger: logger.start(about, say))
+
+    def learnt(self, progress: Progress) -> None:
+        """Tell of the experiences that were learnt; of a run that goes on, of those before, too.
+
+        Args:
+            progress: what the run has measured so far.
+        """
+        for step, values in progress.logged[self._told :]:
+            self._each(lambda logger, step=step, values=values: logger.experience(values, step))  # type: ignore[misc]
+        self._told = len(progress.logged)
+
+    def end(self, record: RunRecord) -> None:
+        """Tell how the run has ended.
+
+        Args:
+            record: what it leaves behind.
+        """
+        metrics = {f"final/{name}": value for name, value in known(numbers_of(record)).items()}
+        self._each(lambda logger: logger.end(metrics, record.status))
+
+    def _each(self, tell: Callable[[RunLogger], None]) -> None:
+        for name, logger in list(self._loggers.items()):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # about their own code
+                    tell(logger)
+            except Exception as error:  # noqa: BLE001  of whatever kind, it is no reason to end the run
+                del self._loggers[name]
+                what = " ".join(f"{type(error).__name__}: {error}".split())
+                self._say(f"the logger {name} has failed and is told no more; the run goes on ({what})")

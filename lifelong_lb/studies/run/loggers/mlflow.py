@@ -1,0 +1,76 @@
+"""MLflow: an experiment a study, in files below the result folder, or on the server that the environment names."""
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lifelong_lb.studies.run.loggers.base import About, Say
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+_MOST = 100
+"""Parameters that MLflow takes at once."""
+
+
+class MLflowLogger:
+    """Logs a run in ``mlruns/``, or where ``MLFLOW_TRACKING_URI`` says."""
+
+    def start(self, about: About, say: Say) -> None:
+        """Begin the run anew: what an earlier process has logged of it is deleted.
+
+        Args:
+            about: the run.
+            say: not used.
+        """
+        from mlflow.entities import Param
+        from mlflow.tracking import MlflowClient
+
+        address = os.environ.get("MLFLOW_TRACKING_URI")
+        if not address:
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # what new versions want to be told
+            address = (about.folder / "mlruns").as_uri()
+        self._client = MlflowClient(tracking_uri=address)
+        experiment = _experiment(self._client, about)
+        ours = {"lifelong_lb.run": about.run, "lifelong_lb.folder": str(about.folder)}
+        for earlier in self._client.search_runs([experiment], f"tags.`lifelong_lb.run` = '{about.run}'"):
+            if earlier.data.tags.get("lifelong_lb.folder") == str(about.folder):
+                self._client.delete_run(earlier.info.run_id)
+        begun = self._client.create_run(experiment, tags={**ours, **about.labels}, run_name=about.title)
+        self._run: str = begun.info.run_id
+        settings = [Param(key, str(value)) for key, value in about.settings().items()]
+        for first in range(0, len(settings), _MOST):
+            self._client.log_batch(self._run, params=settings[first : first + _MOST])
+
+    def experience(self, values: Mapping[str, float], step: int) -> None:
+        """Write a point of each curve.
+
+        Args:
+            values: its numbers.
+            step: its experience.
+        """
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        self._client.log_batch(self._run, metrics=[Metric(name, v, now, step) for name, v in values.items()])
+
+    def end(self, metrics: Mapping[str, float], status: str) -> None:
+        """Write the metrics.
+
+        Args:
+            metrics: its numbers.
+            status: how the run ended.
+        """
+        self.experience(metrics, 0)
+        self._client.set_tag(self._run, "status", status)
+        self._client.set_terminated(self._run, "FINISHED" if status == "done" else "FAILED")
+
+
+def _experiment(client: "MlflowClient", about: About) -> str:
+    """Id of the study's experiment, which one of the runs that begin at the same time makes."""
+    import filelock
+
+    with filelock.FileLock(about.folder / ".mlflow.lock", timeout=60):
+        found = client.get_experiment_by_name(about.study)
+        return str(client.create_experiment(about.study) if found is None else found.experiment_id)

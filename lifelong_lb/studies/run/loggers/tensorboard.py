@@ -1,0 +1,54 @@
+"""TensorBoard: event files below the result folder."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lifelong_lb.studies.run.loggers.base import About, Say
+
+if TYPE_CHECKING:
+    pass
+
+
+class TensorBoardLogger:
+    """Writes ``tensorboard/<title>-<run id>/``; ``tensorboard --logdir DIR/tensorboard`` shows all runs."""
+
+    def start(self, about: About, say: Say) -> None:
+        """Begin the run's folder anew.
+
+        Args:
+            about: the run.
+            say: not used.
+        """
+        from torch.utils.tensorboard import SummaryWriter
+
+        place = about.folder / "tensorboard"
+        for earlier in place.glob(f"*-{about.run}"):
+            shutil.rmtree(earlier)
+        self._settings = about.settings()
+        self._writer: SummaryWriter = SummaryWriter(str(place / about.file_name))
+        configuration = json.dumps(about.config, indent=4)
+        self._writer.add_text("configuration", "\n".join(f"    {line}" for line in configuration.splitlines()))
+        self._writer.flush()
+
+    def experience(self, values: Mapping[str, float], step: int) -> None:
+        """Write a point of each curve.
+
+        Args:
+            values: its numbers.
+            step: its experience.
+        """
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def end(self, metrics: Mapping[str, float], status: str) -> None:
+        """Write the row of the table of hyper-parameters.
+
+        Args:
+            metrics: its numbers.
+            status: how the run ended.
+        """
+        self._writer.add_hparams({**self._settings, "status": status}, dict(metrics), run_name=".")
+        self._writer.close()

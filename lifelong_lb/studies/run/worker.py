@@ -1,0 +1,253 @@
+"""What happens in a run's process. Importing this module imports torch and avalanche, once for all runs."""
+
+import contextlib
+import faulthandler
+import io
+import multiprocessing
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from functools import partial
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+import sklearn.datasets  # noqa: F401  otherwise each run on the embedded digits would spend a quarter of a second on it
+import torch
+
+from lifelong_lb.config import UserError
+from lifelong_lb.config.entries.optimizers import External
+from lifelong_lb.config.plugins.importing import digest_of
+from lifelong_lb.config.plugins.register import origins_of
+from lifelong_lb.store import LOG, HowFar, ResultFolder, RunRecord, Status, write_how_far, write_landscape, write_model
+from lifelong_lb.strategies import DivergedError, MemoryMeter
+from lifelong_lb.studies.job import TERMINATED, Job
+from lifelong_lb.studies.run.checkpoints import Checkpoints
+from lifelong_lb.studies.run.environment import machine, versions
+from lifelong_lb.studies.run.execute import execute
+from lifelong_lb.studies.run.loggers.dispatch import Loggers, values_of
+from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.untrusted import encodable, error_message
+
+
+def work_in_process_of_its_own(job: Job) -> None:
+    """Do a run in a process that has nothing else to do: output goes to the run's log.
+
+    The process ends when the one that started it is gone.
+
+    Args:
+        job: the run.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher says when to end
+    if hasattr(signal, "SIGUSR2"):
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # with it SLURM announces the end of a job to all its processes
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so that the scratch folder goes too
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
+        faulthandler.enable()
+        if hasattr(faulthandler, "register"):
+            faulthandler.register(signal.SIGUSR1)  # comes before a run that has used up its time is killed
+        work(job, scratch, alone=True)
+
+
+def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
+    """Do a run and publish what comes of it, whatever that is.
+
+    Args:
+        job: the run.
+        scratch: folder from :meth:`lifelong_lb.store.ResultFolder.new_run`.
+        alone: whether this process does nothing else, so that its memory is the run's.
+
+    Returns:
+        How the run ended.
+    """
+    torch.set_num_threads(job.threads)
+    device = device_of(job.device)
+    memory = MemoryMeter(device, alone=alone)
+    progress = Progress()
+    status: Status = "done"
+    message = trace = ""
+    _say(f"run {job.config.run_id}: {job.title}")
+    loggers, checkpoints = Loggers(job, _say), None
+    try:
+        checkpoints = _checkpoints(job, scratch, device, memory)
+        with quiet():
+            execute(
+                job.config,
+                progress,
+                roots=job.roots,
+                device=device,
+                log=_say,
+                keep=partial(write_model, scratch),
+                measured=partial(_tell, scratch, progress, loggers),
+                checkpoints=checkpoints,
+            )
+    except DivergedError as error:
+        status, message, trace = "diverged", encodable(str(error)), encodable(traceback.format_exc())
+    except UserError as error:
+        status, message, trace = "failed", encodable(str(error)), encodable(traceback.format_exc())
+    except BaseException as error:  # a run's failure, of whatever kind, must not end the study
+        if not isinstance(error, Exception) and (not alone or _is_the_launchers(error)):
+            raise
+        status, message, trace = "failed", error_message(error), encodable(traceback.format_exc())
+    if status == "done" and checkpoints is not None and checkpoints.given_up:
+        message = f"not saved while it ran: {checkpoints.given_up}"
+    _say(f"{status} {message}\n{trace}".strip())
+    record = RunRecord(
+        run=job.config.run_id,
+        config=job.config.to_json(),
+        status=status,
+        message=message,
+        traceback=trace,
+        environment={**_environment(job, device), "continued": progress.continued},
+        experiences=progress.experiences,
+        accuracy=progress.accuracy,
+        initial_accuracy=progress.initial_accuracy,
+        gradient_evaluations=progress.gradient_evaluations,
+        strategy_gradient_evaluations=progress.strategy_gradient_evaluations,
+        train_seconds=progress.train_seconds,
+        samples_seen=progress.samples_seen,
+        forward_passes=progress.forward_passes,
+        parameters=progress.parameters,
+        peak_memory=progress.peak_of_all(memory.peak()),
+        data=progress.data,
+        budgets=progress.budgets,
+    )
+    if progress.landscape and job.config.evaluation.landscape is not None:
+        write_landscape(scratch, progress.landscape, job.config.evaluation.landscape.model_dump(mode="json"))
+    ResultFolder(job.out).write_run(record, scratch, progress.diagnostics, progress.continual, progress.confusion)
+    loggers.end(record)  # may take its time
+    return status
+
+
+def _is_the_launchers(error: BaseException) -> bool:
+    """Whether an error is the launcher's signal that ends the run, rather than a ``sys.exit`` in the run's own code."""
+    return isinstance(error, SystemExit) and error.code == TERMINATED
+
+
+def _tell(scratch: Path, progress: Progress, loggers: Loggers) -> None:
+    """Let launcher and loggers know how far the run has come; that one cannot be told is no reason to stop."""
+    with contextlib.suppress(OSError):
+        write_how_far(scratch, HowFar.of(progress.experiences, progress.accuracy))
+    progress.logged.append(values_of(progress))
+    loggers.learnt(progress)
+
+
+def _say(line: str) -> None:
+    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}"
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it, in a process that does other things, too
+        try:
+            print(text, flush=True)  # noqa: T201  the run's log
+        except UnicodeError:
+            print(text.encode("ascii", "backslashreplace").decode(), flush=True)  # noqa: T201
+
+
+def device_of(wanted: str) -> str:
+    """Make ready a device, and have torch compute the same numbers on it each time as far as it can.
+
+    Args:
+        wanted: a name as torch knows it, such as ``"cuda:1"``.
+
+    Returns:
+        ``"cpu"``, or ``"cuda"`` with the device that is wanted made the current one.
+    """
+    device = torch.device(wanted)
+    if device.type == "cuda":
+        torch.cuda.set_device(0 if device.index is None else device.index)
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    return device.type
+
+
+def _what_counts(job: Job, device: str) -> dict[str, Any]:
+    """What must be the same for a run to be gone on from where it stopped."""
+    parts = {"rule": job.config.rule, "strategy": job.config.strategy, "stream": job.config.stream}
+    extensions = {origin: digest_of(origin) for origin in origins_of({**parts, "model": job.config.model})}
+    return {
+        **job.environment,
+        **versions(),
+        "machine": platform.machine(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "threads": job.threads,
+        **({"extensions": extensions} if extensions else {}),
+    }
+
+
+def _environment(job: Job, device: str) -> dict[str, Any]:
+    return {
+        **_what_counts(job, device),
+        **machine(),
+        **({"cuda": torch.version.cuda} if device == "cuda" else {}),
+        "torch_threads": torch.get_num_threads(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+    }
+
+
+def _checkpoints(job: Job, scratch: Path, device: str, memory: MemoryMeter) -> Checkpoints | None:
+    """Checkpoints of a run; one that has raised before and is run again finds none, and begins anew."""
+    if job.checkpoint_every is None:
+        return None
+    checkpoint = ResultFolder(job.out).checkpoint(job.config.run_id)
+    environment = {key: value for key, value in _what_counts(job, device).items() if key != "commit"}
+    made_by = {"run": job.config.run_id, **environment, "instructions": torch.backends.cpu.get_cpu_capability()}
+    if isinstance(job.config.optimizer, External):
+        package = job.config.optimizer.target.partition(".")[0]
+        made_by[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
+    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _say, memory.peak, first=job.limited)
+
+
+_AVALANCHES_OWN = (
+    "Call to deprecated function update",  # its memories
+    "Using a non-tuple sequence for multidimensional indexing",  # importances of a head that has grown
+    "__array_wrap__ must accept context",  # synaptic intelligence
+)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without warnings about Avalanche's own code that nobody here can heed, some of them raised past any filter.
+
+    Yields:
+        Nothing.
+    """
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def selective(message: Warning | str, *rest: Any) -> None:
+            if not str(message).startswith(_AVALANCHES_OWN):
+                show(message, *rest)
+
+        warnings.showwarning = selective  # type: ignore[assignment]  # the same arguments, not all named
+        yield
+
+
+@contextlib.contextmanager
+def _logged_to(path: Path) -> Iterator[None]:
+    """Send this process's output, that of native code included, to a file."""
+    with path.open("a", encoding="utf-8") as log:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for text in (sys.stdout, sys.stderr):
+            if isinstance(text, io.TextIOWrapper):  # whatever encoding the launcher's terminal has
+                text.reconfigure(encoding="utf-8", errors="backslashreplace")
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+        yield
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

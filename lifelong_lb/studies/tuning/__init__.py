@@ -1,0 +1,1 @@
+"""Hyper-parameter search, and the study with the chosen settings."""

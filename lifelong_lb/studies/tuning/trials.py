@@ -1,0 +1,130 @@
+"""One trial of each search, done side by side: what is told of it, and what is tried again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import nan
+from pathlib import Path
+from statistics import fmean
+
+import pandas as pd
+
+from lifelong_lb.config import Study, expand
+from lifelong_lb.evaluation import AccuracyMatrix
+from lifelong_lb.store import ResultFolder, RunRecord
+from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.study import Options, complete
+from lifelong_lb.studies.tuning.search import Point, Searching, Trial
+
+
+class TrialWatcher(Watcher):
+    """Hands on what it is told, and says of each run which trial it belongs to.
+
+    Args:
+        watcher: who is told.
+        trial: such as ``"trial 3 of 20"``.
+    """
+
+    def __init__(self, watcher: Watcher, trial: str) -> None:
+        self._watcher, self._trial = watcher, trial
+
+    def start(self, total: int, present: Mapping[str, int]) -> None:
+        """Hand on."""
+        self._watcher.start(total, present)
+
+    def begun(self, run: str, title: str) -> None:
+        """Hand on."""
+        self._watcher.begun(run, self._titled(title))
+
+    def learnt(self, run: str, title: str, experience: int, experiences: int, accuracy: float) -> None:
+        """Hand on."""
+        self._watcher.learnt(run, self._titled(title), experience, experiences, accuracy)
+
+    def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
+        """Hand on."""
+        self._watcher.ended(self._titled(title), record, elsewhere=elsewhere)
+
+    def given_up(self, run: str) -> None:
+        """Hand on."""
+        self._watcher.given_up(run)
+
+    def waiting(self, runs: int) -> None:
+        """Hand on."""
+        self._watcher.waiting(runs)
+
+    def stop(self) -> None:
+        """Hand on."""
+        self._watcher.stop()
+
+    def _titled(self, title: str) -> str:
+        return f"{self._trial}: {title}"
+
+
+@dataclass
+class Rounds:
+    """Rounds of trials, one of each search.
+
+    Attributes:
+        searches: the searches.
+        out: folder of their runs.
+        options: how to run them.
+        tried: ids of the runs of rounds before, which are not tried once more when a point is asked for again.
+    """
+
+    searches: Sequence[Searching]
+    out: Path
+    options: Options
+    tried: set[str] = field(default_factory=set)
+
+    def next(self, watcher: Watcher) -> None:
+        """Do one trial of each search, side by side, and write ``trials.csv``.
+
+        Args:
+            watcher: is told how it goes.
+        """
+        asked = [(search, *search.ask()) for search in self.searches]
+        known = [study for _, _, study in asked if self.options.retry and self.tried & _runs(study)]
+        fresh = [study for _, _, study in asked if study not in known]
+        for studies, retry in ((fresh, self.options.retry), (known, ())):
+            if studies:
+                complete(studies, self.out, replace(self.options, retry=retry), watcher)
+        folder = ResultFolder(self.out)
+        for search, point, study in asked:
+            self.tried |= _runs(study)
+            search.tell(_trial(search, point, study, folder))
+        write_trials(self.out, self.searches)
+
+
+def _runs(study: Study) -> set[str]:
+    return {run.config.run_id for run in expand(study)}
+
+
+def _trial(search: Searching, point: Point, study: Study, folder: ResultFolder) -> Trial:
+    records = [folder.read_run(run.config.run_id, run.config.seed) for run in expand(study)]
+    value = nan
+    if all(record.status == "done" for record in records):
+        matrices = [AccuracyMatrix.from_entries(record.accuracy, record.experiences) for record in records]
+        value = fmean(search.metric[1].function(matrix) for matrix in matrices)
+    gradients = sum(r.gradient_evaluations + r.strategy_gradient_evaluations for r in records)
+    return Trial(len(search.trials), point, [record.run for record in records], value, gradients)
+
+
+def write_trials(folder: Path, searches: Sequence[Searching]) -> None:
+    """Write ``trials.csv``: every trial of every search that has ended.
+
+    Args:
+        folder: the folder of the search.
+        searches: the searches.
+    """
+    rows = [
+        {
+            **dict(zip(("stream", "strategy", "rule", "base_optimizer"), search.at, strict=True)),
+            "trial": trial.number,
+            "settings": "; ".join(f"{label}.{k}={v}" for label, own in trial.point.items() for k, v in own.items()),
+            search.metric[0]: trial.value,
+            "gradient_evaluations": trial.gradient_evaluations,
+            "runs": " ".join(trial.runs),
+        }
+        for search in searches
+        for trial in search.trials
+    ]
+    ResultFolder(folder).write_table("trials", pd.DataFrame(rows))

@@ -1,0 +1,130 @@
+"""Two phases: settings are chosen on what is held out, then the study is run with them and reported."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lifelong_lb.config import Study, UserError, read_study
+from lifelong_lb.evaluation import ADDED_METRICS, METRICS
+from lifelong_lb.reports import Results, collect
+from lifelong_lb.store import ResultFolder, StudyFile
+from lifelong_lb.studies.durations import readable
+from lifelong_lb.studies.executors.cluster_options import Cluster
+from lifelong_lb.studies.own_metrics import store_own_metrics
+from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.study import SECONDS_BETWEEN_CHECKPOINTS, Options, as_study, complete, reported
+from lifelong_lb.studies.tuning.best_settings import chosen_study, chosen_text
+from lifelong_lb.studies.tuning.held_out import searched_combinations
+from lifelong_lb.studies.tuning.search import Searching, imported_optuna
+from lifelong_lb.studies.tuning.trials import Rounds, TrialWatcher
+
+
+def tune_study(
+    config: Study | Mapping[str, Any] | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    trials: int | None = None,
+    workers: int | None = None,
+    executor: str = "local",
+    device: str = "auto",
+    data: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    retry: Sequence[str] = (),
+    timeout: float | None = None,
+    checkpoint_every: float | None = SECONDS_BETWEEN_CHECKPOINTS,
+    slurm: Mapping[str, Any] | None = None,
+    runs_per_job: int = 1,
+    gpus_per_run: float = 0.0,
+    watcher: Watcher | None = None,
+    loggers: Sequence[str] = (),
+) -> Results:
+    """Choose settings on what the study's section ``tuning`` holds out, then run the study with them.
+
+    Args:
+        config: a study with a section ``tuning``, its plain values, or the path of a study file.
+        out: folder; ``tuning`` in it holds the runs of the search, ``chosen.yaml`` the study with what was chosen, and
+            ``report`` its runs and its report. What is there already is not computed again.
+        trials: of each search; None for as many as the study says.
+        workers: as for :func:`~lifelong_lb.run_study`, like the rest.
+        executor: likewise.
+        device: likewise.
+        data: likewise.
+        download: likewise.
+        retry: likewise; each run is tried again once, and its trial counts for what it then comes to.
+        timeout: likewise; a trial whose run takes longer counts as the worst.
+        checkpoint_every: likewise.
+        slurm: likewise.
+        runs_per_job: likewise.
+        gpus_per_run: likewise.
+        watcher: is told how each round of trials goes, and then how the study goes.
+        loggers: likewise; trials tell them, too, below ``tuning``.
+
+    Returns:
+        The results of the runs with the chosen settings.
+
+    Raises:
+        UserError: when study, folder, data or Optuna cannot be used.
+    """
+    imported_optuna()
+    study, place = as_study(config), None if data is None else Path(data)
+    statuses, called = ((one,) if isinstance(one, str) else tuple(dict.fromkeys(one)) for one in (retry, loggers))
+    cluster = Cluster(slurm or {}, runs_per_job, gpus_per_run)
+    options = Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called, cluster)
+    folder, told = Path(out).absolute(), watcher or Watcher()
+    searches = searches_of(study)
+    _search(Rounds(searches, folder / "tuning", options), _trials(study, trials), told)
+    if ADDED_METRICS:
+        store_own_metrics(ResultFolder(folder / "tuning"), collect(ResultFolder(folder / "tuning")))
+    text = chosen_text(chosen_study(study, [search.chosen() for search in searches]))
+    ResultFolder(folder).write_file("chosen.yaml", text)
+    chosen = read_study(folder / "chosen.yaml")
+    report = ResultFolder(folder / "report")
+    report.check_writable()
+    with report.locked():  # a longer search may have chosen other settings than one before
+        report.write_study(StudyFile.of(chosen))
+    complete([chosen], report.path, options, told)
+    return reported(report)
+
+
+def _search(rounds: Rounds, trials: int, watcher: Watcher) -> None:
+    began, searches = time.monotonic(), len(rounds.searches)
+    each = f" of {'each of ' if searches > 1 else ''}{searches} search{'es' * (searches > 1)}"
+    for trial in range(1, trials + 1):
+        seconds = time.monotonic() - began
+        so_far = f"; {readable(round(seconds))} so far" if trial > 1 else ""
+        numbers = {"trial": trial, "trials": trials, "searches": searches, "seconds": seconds}
+        watcher.phase("trial", f"trial {trial} of {trials}{each}{so_far}", numbers)
+        rounds.next(TrialWatcher(watcher, f"trial {trial} of {trials}"))
+    seconds = time.monotonic() - began
+    text = (
+        f"{trials} trial{'s' * (trials > 1)}{each} took {readable(round(seconds))}; now the study with what was chosen"
+    )
+    watcher.phase("chosen", text, {"trials": trials, "searches": searches, "seconds": seconds})
+
+
+def searches_of(study: Study) -> list[Searching]:
+    """The searches of a study, one for each combination in which something is searched.
+
+    Args:
+        study: a study with a section ``tuning``.
+
+    Returns:
+        The searches, in the order of the study.
+
+    Raises:
+        UserError: when there is no such section, or the study cannot be run on what is held out.
+    """
+    if study.tuning is None:
+        raise UserError(f"{study.name}: needs a section tuning, which says what is searched and on what it is chosen")
+    name = study.tuning.metric
+    metric = name, {**METRICS, **ADDED_METRICS}[name]  # parse_study has checked that it is there
+    return [Searching(one.at, one.study, one.space, metric) for one in searched_combinations(study)]
+
+
+def _trials(study: Study, asked: int | None) -> int:
+    assert study.tuning is not None
+    if asked is not None and asked < 1:
+        raise UserError(f"trials must be at least 1; got {asked}")
+    return asked or study.tuning.trials
