@@ -108,7 +108,7 @@ def same_accuracies(out: Path, clean: Path) -> bool:
     return (out / "accuracy.csv").read_bytes() == (clean / "accuracy.csv").read_bytes()
 
 
-def conclude(wrong: Sequence[str]) -> None:
+def print_summary_and_exit(wrong: Sequence[str]) -> None:
     """Say what is wrong, and end with exit code 1 when anything is.
 
     Args:

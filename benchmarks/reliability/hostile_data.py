@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from common import arguments, conclude
+from common import arguments, print_summary_and_exit
 from data_cases import ACCEPTED, CANARY, CLASSES, REFUSED, Case, folders
 from data_cases_more import DAMAGE
 
@@ -241,7 +241,7 @@ def main() -> None:
     kinds = Counter(name.partition(":")[0] for name in found)
     held = Counter(name.partition(":")[0] for name, wrong in found.items() if not wrong)
     print(", ".join(f"{kind}: {held[kind]} of {number} held" for kind, number in kinds.items()))
-    conclude([f"{name}: {'; '.join(wrong)}" for name, wrong in found.items() if wrong])
+    print_summary_and_exit([f"{name}: {'; '.join(wrong)}" for name, wrong in found.items() if wrong])
 
 
 if __name__ == "__main__":

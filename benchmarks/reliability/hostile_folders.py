@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from common import HERE, arguments, conclude
+from common import HERE, arguments, print_summary_and_exit
 from guarded import faults, guarded, numbers_of
 
 sys.path.insert(0, str(HERE.parents[1] / "tests"))
@@ -55,7 +55,7 @@ def main() -> None:
         shutil.rmtree(out, ignore_errors=True)
     print(table(tried, held))
     print(f"slowest: {slowest:.1f} s")
-    conclude(wrong)
+    print_summary_and_exit(wrong)
 
 
 def cases(seeds: int) -> Iterator[tuple[str, str, int]]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from common import arguments, conclude
+from common import arguments, print_summary_and_exit
 
 SECONDS, MEGABYTES, CHARACTERS = 5, 400, 2000
 BASE = "streams: split-digits\n"
@@ -325,4 +325,4 @@ if __name__ == "__main__":
     for kind, number in total.items():
         print(f"{kind}: {held[kind]} of {number} held")
     print(f"{time.monotonic() - began:.0f} s altogether")
-    conclude(faults)
+    print_summary_and_exit(faults)

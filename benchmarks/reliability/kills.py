@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import psutil
-from common import STUDY, arguments, conclude, drawn, finish, launch, leftovers, runs_of, same_accuracies
+from common import STUDY, arguments, drawn, finish, launch, leftovers, print_summary_and_exit, runs_of, same_accuracies
 
 Kill = tuple[int, str, float, int]
 """Number of the study, what was killed, seconds since that study began, runs stored then."""
@@ -35,7 +35,7 @@ def main() -> None:
         print(f"study {rounds}: {workers} workers and {len(killed) - workers} launchers killed so far", flush=True)
     if options.figure:
         draw_kills(killed, rounds, options.figure)
-    conclude(wrong)
+    print_summary_and_exit(wrong)
 
 
 def disturbed(out: Path, kills: int, killed: list[Kill], number: int, draw: random.Random) -> None:

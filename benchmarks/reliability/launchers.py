@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from common import STUDY, arguments, conclude, finish, launch, leftovers, runs_of, same_accuracies
+from common import STUDY, arguments, finish, launch, leftovers, print_summary_and_exit, runs_of, same_accuracies
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
         wrong += [f"{out}: exit codes {codes}"] if any(codes) else []
         wrong += [] if same_accuracies(out, clean) else [f"{out}: other accuracies"]
         wrong += [f"{out}: left behind {', '.join(leftovers(out))}"] if leftovers(out) else []
-    conclude(wrong)
+    print_summary_and_exit(wrong)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from common import HERE, arguments, conclude
+from common import HERE, arguments, print_summary_and_exit
 
 from lifelong_lb.cli import main as command_line
 
@@ -60,7 +60,7 @@ def main() -> None:
         if code not in (0, 2) or "Traceback" in said or (code == 2 and said.count("error:") != 1):
             wrong.append(f"{study.name if study else 'sections'}, {how}: exit code {code}, said {said!r}")
     print(f"{refused} files refused, {valid} others were still valid")
-    conclude(wrong)
+    print_summary_and_exit(wrong)
 
 
 def validated(text: str) -> tuple[int, str]:

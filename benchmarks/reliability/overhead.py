@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from common import HERE, arguments, conclude, drawn
+from common import HERE, arguments, drawn, print_summary_and_exit
 
 from lifelong_lb import load_results, run_study
 from lifelong_lb.config import read_study
-from lifelong_lb.studies import Watcher
+from lifelong_lb.studies import ProgressObserver
 
 TINY = {
     "name": "tiny",
@@ -27,7 +27,7 @@ TINY = {
 DEMO = HERE.parent / "studies" / "split-digits.yaml"
 
 
-class Samples(Watcher):
+class Samples(ProgressObserver):
     """Memory and open files after every so many runs."""
 
     def __init__(self, every: int) -> None:
@@ -54,7 +54,7 @@ def main() -> None:
     ratio = second_worker(options.out)
     print(f"two workers are {ratio:.2f} times as fast as one")
     samples = Samples(max(1, options.runs // 20))
-    run_study({**TINY, "seeds": options.runs}, options.out / "many", workers=2, watcher=samples)
+    run_study({**TINY, "seeds": options.runs}, options.out / "many", workers=2, observer=samples)
     if options.figure:
         draw_growth(samples.rows, options.figure)
     (_, first, files), (_, last, files_last) = samples.rows[1], samples.rows[-1]
@@ -63,7 +63,7 @@ def main() -> None:
     wrong += [] if files_last <= files + 2 else [f"open files grew from {files} to {files_last}"]
     wrong += [] if last < first + 30 else [f"memory grew from {first:.0f} to {last:.0f} MB"]
     wrong += [] if threading.active_count() < 5 else [f"{threading.active_count()} threads are left"]
-    conclude(wrong)
+    print_summary_and_exit(wrong)
 
 
 def a_run(out: Path) -> float:
@@ -95,7 +95,7 @@ def draw_growth(rows: list[tuple[int, float, int]], file: Path) -> None:
 def timed(study: Any, out: Path, workers: int) -> float:
     """Seconds from the first run's end to the last's: the server process is warm then."""
 
-    class Clock(Watcher):
+    class Clock(ProgressObserver):
         def __init__(self) -> None:
             self.ends: list[float] = []
 
@@ -103,7 +103,7 @@ def timed(study: Any, out: Path, workers: int) -> float:
             self.ends.append(time.perf_counter())
 
     clock = Clock()
-    run_study(study, out, workers=workers, watcher=clock)
+    run_study(study, out, workers=workers, observer=clock)
     return clock.ends[-1] - clock.ends[0]
 
 

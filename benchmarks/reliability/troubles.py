@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from common import HERE, STUDY, arguments, conclude, finish, leftovers, same_accuracies
+from common import HERE, STUDY, arguments, finish, leftovers, print_summary_and_exit, same_accuracies
 
 TROUBLES = HERE / "troubles.yaml"
 EXPECTED = {"hangs": "timeout", "killed": "failed", "fails": "failed", "memory": "failed", "diverges": "diverged"}
@@ -26,7 +26,7 @@ def main() -> None:
     options = arguments(__doc__)
     wrong = [*runs_in_trouble(options.out), *not_writable(options.out)]
     wrong += disk_full(options.out, small) if small is not None else ["full disk: left out, no --small DIR"]
-    conclude(wrong)
+    print_summary_and_exit(wrong)
 
 
 def runs_in_trouble(out: Path) -> Iterator[str]:

@@ -19,7 +19,9 @@ MOST_CHARACTERS = 200
 """Longest reason that is shown of each."""
 
 
-def conclude(folder: Path, results: "Results", asked: set[str] | None = None, *, err: bool = False) -> None:
+def print_summary_and_exit(
+    folder: Path, results: "Results", asked: set[str] | None = None, *, err: bool = False
+) -> None:
     """Print the summary; exit with 1 unless all runs asked for (by default, all of the folder) are done.
 
     Args:

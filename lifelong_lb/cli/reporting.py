@@ -7,7 +7,7 @@ import typer
 
 from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, FolderArgument, app
 from lifelong_lb.cli.app import folder as named
-from lifelong_lb.cli.exit_status import conclude
+from lifelong_lb.cli.exit_status import print_summary_and_exit
 from lifelong_lb.cli.options import Imports
 from lifelong_lb.cli.output import show
 
@@ -64,7 +64,7 @@ def report(
     )
     if baseline is not None or metrics or test != "sign-flip":
         show(comparisons_text(comparison_table(results, baseline, metrics, test), test, results))
-    conclude(target, results)
+    print_summary_and_exit(target, results)
 
 
 @app.command()
@@ -112,7 +112,7 @@ def landscape(
     results = measure_landscape(
         folder, overrides=assignments or (), data=data, device=device, log=log, imports=imports or ()
     )
-    conclude(folder, results)
+    print_summary_and_exit(folder, results)
 
 
 def _place_for_a_joint_report(folders: list[Path], out: Path | None) -> Path:

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lifelong_lb.cli.app import Assignments, DataFolder, StudyArgument, app, folder
-from lifelong_lb.cli.exit_status import conclude
+from lifelong_lb.cli.exit_status import print_summary_and_exit
 from lifelong_lb.cli.numbers import number, seconds_or_never, whole_number
 from lifelong_lb.cli.options import (
     AsJson,
@@ -62,8 +62,8 @@ def run(
     from lifelong_lb.studies.durations import seconds
     from lifelong_lb.studies.executors.cluster_options import parsed_settings
     from lifelong_lb.studies.planning.validate import about_unsupported
-    from lifelong_lb.studies.progress.console import ConsoleWatcher
-    from lifelong_lb.studies.progress.json_lines import JsonWatcher
+    from lifelong_lb.studies.progress.console import ConsoleObserver
+    from lifelong_lb.studies.progress.json_lines import JsonObserver
 
     _heed_interrupts()
     with stdout_alone() if as_json else nullcontext() as stream, showing_progress():
@@ -84,11 +84,11 @@ def run(
             slurm=parsed_settings(slurm or []),
             runs_per_job=whole_number("--runs-per-job", runs_per_job) or 0,
             gpus_per_run=number("--gpus-per-run", gpus_per_run),
-            watcher=ConsoleWatcher(Console(stderr=True)) if stream is None else JsonWatcher(stream),
+            observer=ConsoleObserver(Console(stderr=True)) if stream is None else JsonObserver(stream),
             loggers=loggers or (),
         )
     asked = {run.config.run_id for run in expand(checked)}
-    conclude(out, results, asked, err=as_json)
+    print_summary_and_exit(out, results, asked, err=as_json)
 
 
 @app.command()
@@ -125,8 +125,8 @@ def tune(
     from lifelong_lb.config import read_study
     from lifelong_lb.studies.durations import seconds
     from lifelong_lb.studies.executors.cluster_options import parsed_settings
-    from lifelong_lb.studies.progress.console import ConsoleWatcher
-    from lifelong_lb.studies.progress.json_lines import JsonWatcher
+    from lifelong_lb.studies.progress.console import ConsoleObserver
+    from lifelong_lb.studies.progress.json_lines import JsonObserver
     from lifelong_lb.studies.tuning.tune import tune_study
 
     _heed_interrupts()
@@ -146,10 +146,10 @@ def tune(
             slurm=parsed_settings(slurm or []),
             runs_per_job=whole_number("--runs-per-job", runs_per_job) or 0,
             gpus_per_run=number("--gpus-per-run", gpus_per_run),
-            watcher=ConsoleWatcher(Console(stderr=True)) if stream is None else JsonWatcher(stream),
+            observer=ConsoleObserver(Console(stderr=True)) if stream is None else JsonObserver(stream),
             loggers=loggers or (),
         )
-    conclude(out / "report", results, err=as_json)
+    print_summary_and_exit(out / "report", results, err=as_json)
 
 
 def _heed_interrupts() -> None:

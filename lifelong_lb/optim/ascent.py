@@ -110,8 +110,12 @@ def first_point(minibatch: Minibatch, ascent: Ascent) -> list[Tensor]:
         One tensor for each of the minibatch's parameters, sharing no memory with it; a copy of the parameter where
         there is no gradient.
     """
-    graded = minibatch.graded
-    led = dict(zip(graded, moved(graded, *ascent(minibatch, graded)), strict=True)) if graded else {}
+    params_with_grad = minibatch.params_with_grad
+    led = (
+        dict(zip(params_with_grad, moved(params_with_grad, *ascent(minibatch, params_with_grad)), strict=True))
+        if params_with_grad
+        else {}
+    )
     return [led[p] if p in led else p.detach().clone() for p in minibatch.params]
 
 
@@ -122,6 +126,6 @@ def climb_further(minibatch: Minibatch, ascent: Ascent) -> None:
         minibatch: its gradient taken, at the weights that the parameters hold.
         ascent: the kind of step.
     """
-    graded = minibatch.graded
-    if graded:
-        perturb(graded, *ascent(minibatch, graded))
+    params_with_grad = minibatch.params_with_grad
+    if params_with_grad:
+        perturb(params_with_grad, *ascent(minibatch, params_with_grad))

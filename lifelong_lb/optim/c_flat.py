@@ -40,7 +40,7 @@ class CFlat(UpdateRule):
         return 4 if self.lamb else 2
 
     def _further_passes(self, minibatch: Minibatch) -> Finish:
-        params = minibatch.graded
+        params = minibatch.params_with_grad
         towards = [grad.neg() for grad in gradients(params)]  # -g_0
         with holding(params, moved(params, *self._ascent(minibatch, params))):
             minibatch.gradient(last=True)

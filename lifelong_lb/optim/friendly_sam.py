@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from lifelong_lb.optim.ascent import TINY
 from lifelong_lb.optim.checks import fraction, non_negative, one_of
 from lifelong_lb.optim.minibatch import Minibatch
-from lifelong_lb.optim.parameter_state import Kept
+from lifelong_lb.optim.parameter_state import ParameterState
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
 from lifelong_lb.optim.weights import global_norm, gradients, holding
@@ -62,7 +62,7 @@ class FriendlySAM(UpdateRule):
         self.sigma = non_negative("sigma", sigma)
         self.decay = fraction("decay", decay)
         self.average = one_of("average", average, AVERAGES)
-        self._mean = Kept()
+        self._mean = ParameterState()
 
     @property
     def gradient_evaluations(self) -> float:
@@ -90,7 +90,7 @@ class FriendlySAM(UpdateRule):
         self._mean.load("mean", state.get("mean", []), optimizer)
 
     def _further_passes(self, minibatch: Minibatch) -> Finish:
-        params = minibatch.graded
+        params = minibatch.params_with_grad
         noise, mean = self._split(params)
         norm = minibatch.check_norm(global_norm(noise))
         with holding(params, _moved_in_place(params, noise, self.rho / (norm + TINY))):

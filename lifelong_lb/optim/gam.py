@@ -64,7 +64,7 @@ class GAM(UpdateRule):
         return 3 if self.beta < 1 and self.gamma else 2
 
     def _further_passes(self, minibatch: Minibatch) -> Finish:
-        params = minibatch.graded
+        params = minibatch.params_with_grad
         towards = [grad.neg() for grad in gradients(params)]  # -g_0
         minus = list(torch._foreach_mul(gradients(params), self.beta))
         with holding(params, moved(params, *self._ascent(minibatch, params))):

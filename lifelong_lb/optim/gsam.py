@@ -37,7 +37,7 @@ class GSAM(UpdateRule):
         return 2
 
     def _further_passes(self, minibatch: Minibatch) -> Finish:
-        params = minibatch.graded
+        params = minibatch.params_with_grad
         plain = [grad.clone() for grad in gradients(params)]
         with holding(params, moved(params, *self._ascent(minibatch, params))):
             minibatch.gradient(last=True)

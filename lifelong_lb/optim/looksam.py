@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from lifelong_lb.optim.ascent import TINY, SAMAscent
 from lifelong_lb.optim.checks import at_least_one, positive
 from lifelong_lb.optim.minibatch import Minibatch
-from lifelong_lb.optim.parameter_state import Kept
+from lifelong_lb.optim.parameter_state import ParameterState
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
 from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved
@@ -41,7 +41,7 @@ class LookSAM(UpdateRule):
         self.k = at_least_one("k", k)
         self.alpha = positive("alpha", alpha)
         self._steps = 0
-        self._kept = Kept()
+        self._kept = ParameterState()
 
     @property
     def gradient_evaluations(self) -> float:
@@ -57,7 +57,7 @@ class LookSAM(UpdateRule):
 
     def synchronise(self) -> None:
         """Let the next step be a SAM step."""
-        self._steps, self._kept = 0, Kept()
+        self._steps, self._kept = 0, ParameterState()
 
     def state_dict(self) -> dict[str, Any]:
         """What the rule keeps between steps.
@@ -84,7 +84,7 @@ class LookSAM(UpdateRule):
         self._steps += 1
 
     def _ascend(self, minibatch: Minibatch) -> None:
-        params = minibatch.graded
+        params = minibatch.params_with_grad
         plain = [grad.clone() for grad in gradients(params)]
         with holding(params, moved(params, *self._ascent(minibatch, params))):
             minibatch.gradient(last=True)
@@ -97,7 +97,7 @@ class LookSAM(UpdateRule):
 
     @torch.no_grad()
     def _reuse(self, minibatch: Minibatch) -> None:
-        norm = minibatch.check_norm(global_norm(gradients(minibatch.graded)))
-        known, kept = self._kept.among(minibatch.graded)
+        norm = minibatch.check_norm(global_norm(gradients(minibatch.params_with_grad)))
+        known, kept = self._kept.among(minibatch.params_with_grad)
         if known:
             torch._foreach_add_(gradients(known), kept, alpha=self.alpha * norm / (global_norm(kept) + TINY))

@@ -95,7 +95,7 @@ class Minibatch:
         self._closure, self._passes, self._random, self._observer = closure, passes, random, observer
 
     @property
-    def graded(self) -> list[Tensor]:
+    def params_with_grad(self) -> list[Tensor]:
         """Parameters that have a gradient now."""
         return with_gradient(self.params)
 
@@ -143,7 +143,7 @@ class Minibatch:
         Raises:
             NonFiniteGradientError: when it is not, and that is not to be ignored.
         """
-        if self._passes.non_finite == "raise" and (params := self.graded):
+        if self._passes.non_finite == "raise" and (params := self.params_with_grad):
             self.check_norm(global_norm([p.grad for p in params if p.grad is not None]))
 
     def check_norm(self, norm: float) -> float:

@@ -46,7 +46,7 @@ class _Multistep(UpdateRule):
                     climb_further(minibatch, self._ascent)
                 minibatch.gradient(last=i == self.k - 1)
                 if mean:
-                    _add_gradients(sums, minibatch.graded)
+                    _add_gradients(sums, minibatch.params_with_grad)
         for p, total in sums.items():
             p.grad = total.div_(self.k)
         return lambda: None

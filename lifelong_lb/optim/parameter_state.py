@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from lifelong_lb.optim.minibatch import trainable
 
 
-class Kept:
+class ParameterState:
     """Parameter to a tensor of its shape, where there is one.
 
     Parameters are known by themselves, not by their place: one that a model has put in the place of another, as when a

@@ -131,7 +131,7 @@ class UpdateRule(ABC):
         )
         if self.observer is not None:
             self.observer.passed(minibatch.params, loss)
-        if not minibatch.graded:
+        if not minibatch.params_with_grad:
             return self._nothing_to_do()
         finish = self._further_passes(minibatch)
         try:

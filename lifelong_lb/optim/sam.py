@@ -21,7 +21,7 @@ class _OneAscent(UpdateRule):
         return 2
 
     def _further_passes(self, minibatch: Minibatch) -> Finish:
-        params = minibatch.graded
+        params = minibatch.params_with_grad
         with holding(params, moved(params, *self._ascent(minibatch, params))):
             minibatch.gradient(last=True)
         return lambda: None

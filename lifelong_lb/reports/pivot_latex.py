@@ -89,4 +89,4 @@ def _lines(table: Pivot, rows: Sequence[int], columns: Sequence[int]) -> list[st
 
 def _cell(table: Pivot, row: int, column: int) -> str:
     number = latex_number(str(table.text.iloc[row, column]), bold=bool(table.best.iloc[row, column]))
-    return rf"\underline{{{number}}}" if table.untold.iloc[row, column] else number
+    return rf"\underline{{{number}}}" if table.not_significant.iloc[row, column] else number

@@ -86,8 +86,8 @@ def pivot_markdown(table: "Pivot", caption: str = "") -> str:
     names = [HEADINGS.get(str(name), str(name)) for name in table.text.index.names]
     labels = pd.DataFrame(table.labels, columns=names)
     cells = table.text.reset_index(drop=True).map(markdown_escaped)
-    best, untold = (frame.reset_index(drop=True) for frame in (table.best, table.untold))
-    cells = cells.where(~best, "**" + cells + "**").where(~untold, "*" + cells + "*")
+    best, not_significant = (frame.reset_index(drop=True) for frame in (table.best, table.not_significant))
+    cells = cells.where(~best, "**" + cells + "**").where(~not_significant, "*" + cells + "*")
     shown = markdown_table(pd.concat([labels.map(markdown_escaped), cells], axis=1), len(names))
     return "\n\n".join([markdown_escaped(words[0]), shown, markdown_escaped(words[1])]) + "\n"
 
@@ -100,7 +100,7 @@ def pivot_frame(table: "Pivot") -> pd.DataFrame:
 
     Returns:
         The labels of row and column, ``metric``, ``seeds``, ``mean``, ``std``, ``ci_low``, ``ci_high``, ``best`` and
-        ``untold``.
+        ``not_significant``.
     """
     names = list(map(str, table.text.index.names))
     frames = _frames(table)
@@ -116,5 +116,5 @@ def pivot_frame(table: "Pivot") -> pd.DataFrame:
 def _frames(table: "Pivot") -> dict[str, pd.DataFrame]:
     return {
         **{"seeds": table.seeds, "mean": table.mean, "std": table.std, "ci_low": table.low, "ci_high": table.high},
-        **{"best": table.best, "untold": table.untold},
+        **{"best": table.best, "untold": table.not_significant},
     }

@@ -32,7 +32,7 @@ class Pivot:
         seeds: numbers of seeds.
         text: such as ``"0.812 ± 0.013"``.
         best: whether a mean is the best of its row, unrounded; ties included.
-        untold: whether the paired test cannot tell a value that is not the best from the best.
+        not_significant: whether the paired test cannot tell a value that is not the best from the best.
         p: p-values of all pairs of columns in each row, as they are and by Holm's correction for ``family`` of them.
         family: number of pairs that have a p-value.
         test: key of :data:`~lifelong_lb.evaluation.TESTS`.
@@ -49,7 +49,7 @@ class Pivot:
     seeds: pd.DataFrame
     text: pd.DataFrame
     best: pd.DataFrame
-    untold: pd.DataFrame
+    not_significant: pd.DataFrame
     p: pd.DataFrame
     family: int
     test: str
@@ -90,7 +90,7 @@ class Pivot:
 
         Returns:
             The labels of row and column, ``metric``, ``seeds``, ``mean``, ``std``, ``ci_low``, ``ci_high``, ``best``
-            and ``untold``; cells without a value are left out.
+            and ``not_significant``; cells without a value are left out.
         """
         from lifelong_lb.reports.pivot_words import pivot_frame
 
@@ -154,7 +154,7 @@ def pivot(
         columns=columns,
         **table,
         best=best,
-        untold=_untold(table["mean"], best, keys, p, level),
+        not_significant=_not_significant(table["mean"], best, keys, p, level),
         p=p,
         family=family,
         test=test,
@@ -241,17 +241,17 @@ def _tested(cells: Cells, keys: Sequence[tuple[str, ...]], names: Sequence[str],
     return table.assign(p_holm=holm(table["p"].astype(float).tolist()))
 
 
-def _untold(
+def _not_significant(
     mean: pd.DataFrame, best: pd.DataFrame, keys: Sequence[tuple[str, ...]], p: pd.DataFrame, level: float
 ) -> pd.DataFrame:
     """Values beside the best that at least one of the best is not told from; no shared seed tells nothing."""
     apart = p[p["p_holm"] <= level]
     told = {(row, frozenset((a, b))) for row, a, b in apart[["row", "a", "b"]].itertuples(index=False)}
     there = mean.notna()
-    untold = pd.DataFrame(False, index=best.index, columns=best.columns)
+    not_significant = pd.DataFrame(False, index=best.index, columns=best.columns)
     for row in range(len(keys)):
         tops = [str(name) for name in best.columns[best.iloc[row]]]
         for place, name in enumerate(map(str, mean.columns)):
             if tops and name not in tops and there.iloc[row, place]:
-                untold.iloc[row, place] = any((row, frozenset((name, top))) not in told for top in tops)
-    return untold
+                not_significant.iloc[row, place] = any((row, frozenset((name, top))) not in told for top in tops)
+    return not_significant

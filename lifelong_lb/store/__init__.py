@@ -14,7 +14,7 @@ from lifelong_lb.store.landscape import (
 )
 from lifelong_lb.store.own_metrics import OwnMetric, description, read_own_metrics, write_own_metrics
 from lifelong_lb.store.places import Place
-from lifelong_lb.store.progress import HowFar, read_how_far, write_how_far
+from lifelong_lb.store.progress import RunProgress, read_progress, write_progress
 from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
 from lifelong_lb.store.run_files import DamagedRunError
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
@@ -35,7 +35,7 @@ __all__ = [
     "CheckpointFolder",
     "DamagedRunError",
     "FolderStatus",
-    "HowFar",
+    "RunProgress",
     "OwnMetric",
     "Place",
     "ResultFolder",
@@ -51,11 +51,11 @@ __all__ = [
     "living_sessions",
     "model_path",
     "read_claims",
-    "read_how_far",
+    "read_progress",
     "read_landscape",
     "read_own_metrics",
     "stored_models",
-    "write_how_far",
+    "write_progress",
     "write_landscape",
     "write_model",
     "write_own_metrics",

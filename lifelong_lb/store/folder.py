@@ -19,7 +19,7 @@ from lifelong_lb.store.checks import Asked
 from lifelong_lb.store.claims import Claims
 from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_text
 from lifelong_lb.store.owner import Owner
-from lifelong_lb.store.progress import HOW_FAR
+from lifelong_lb.store.progress import PROGRESS
 from lifelong_lb.store.reading import exists, read_frame, read_json, read_mapping, read_tail
 from lifelong_lb.store.recorded import (
     read_confusion,
@@ -311,7 +311,7 @@ class ResultFolder:
             keep_checkpoint: whether the run may be gone on from its checkpoint when it is tried again.
         """
         write_record(scratch, record, diagnostics, continual, confusion)
-        for name in (OWNER, HOW_FAR):
+        for name in (OWNER, PROGRESS):
             (scratch / name).unlink(missing_ok=True)
         scratch.chmod(0o755)
         if not keep_checkpoint and record.status != "done":

@@ -8,12 +8,12 @@ from lifelong_lb.store.files import write_json
 from lifelong_lb.store.reading import read_mapping
 from lifelong_lb.store.values import real, whole
 
-HOW_FAR = "how_far.json"
+PROGRESS = "how_far.json"
 """Its name; it is not kept with the run."""
 
 
 @dataclass(frozen=True)
-class HowFar:
+class RunProgress:
     """How far a run has come.
 
     Attributes:
@@ -26,10 +26,10 @@ class HowFar:
     accuracies: Sequence[tuple[int, float]]
 
     @classmethod
-    def of(cls, experiences: int, entries: Iterable[tuple[int, int, float]]) -> "HowFar":
+    def of(cls, experiences: int, entries: Iterable[tuple[int, int, float]]) -> "RunProgress":
         """What entries of an accuracy matrix say.
 
-        >>> HowFar.of(3, [(0, 0, 0.9), (1, 0, 0.5), (1, 1, 0.8)]).accuracies
+        >>> RunProgress.of(3, [(0, 0, 0.9), (1, 0, 0.5), (1, 1, 0.8)]).accuracies
         [(0, 0.9), (1, 0.65)]
 
         Args:
@@ -46,18 +46,18 @@ class HowFar:
         return cls(experiences, [(trained, sum(row) / len(row)) for trained, row in sorted(rows.items())])
 
 
-def write_how_far(scratch: Path, how_far: HowFar) -> None:
+def write_progress(scratch: Path, progress: RunProgress) -> None:
     """Say how far a run has come.
 
     Args:
         scratch: its scratch folder.
-        how_far: what to say.
+        progress: what to say.
     """
-    said = {"experiences": how_far.experiences, "accuracies": [list(pair) for pair in how_far.accuracies]}
-    write_json(scratch / HOW_FAR, said)
+    said = {"experiences": progress.experiences, "accuracies": [list(pair) for pair in progress.accuracies]}
+    write_json(scratch / PROGRESS, said)
 
 
-def read_how_far(runs_path: Path) -> dict[str, HowFar]:
+def read_progress(runs_path: Path) -> dict[str, RunProgress]:
     """How far the runs in progress have come.
 
     Args:
@@ -66,8 +66,8 @@ def read_how_far(runs_path: Path) -> dict[str, HowFar]:
     Returns:
         Run id to what its process has said last; runs that have not learnt anything yet are left out.
     """
-    found: dict[str, tuple[float, HowFar]] = {}
-    for path in runs_path.glob(f".*.*/{HOW_FAR}"):
+    found: dict[str, tuple[float, RunProgress]] = {}
+    for path in runs_path.glob(f".*.*/{PROGRESS}"):
         run = path.parent.name[1:].rpartition(".")[0]
         try:
             said, raw = path.stat().st_mtime, read_mapping(path)
@@ -76,5 +76,5 @@ def read_how_far(runs_path: Path) -> dict[str, HowFar]:
         except (OSError, ValueError, TypeError, LookupError):
             continue
         if run not in found or said > found[run][0]:
-            found[run] = (said, HowFar(T, pairs))
-    return {run: how_far for run, (_, how_far) in found.items()}
+            found[run] = (said, RunProgress(T, pairs))
+    return {run: progress for run, (_, progress) in found.items()}

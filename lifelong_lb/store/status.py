@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from lifelong_lb.config import UserError
 from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims, remove_left_claims
 from lifelong_lb.store.folder import ResultFolder
-from lifelong_lb.store.progress import HowFar, read_how_far
+from lifelong_lb.store.progress import RunProgress, read_progress
 from lifelong_lb.store.reading import exists
 from lifelong_lb.store.run_files import DamagedRunError
 from lifelong_lb.store.tuned import without_study
@@ -54,7 +54,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     running, troubles = [], file.problems()
     if file.left_out:
         counts["missing"] += len(file.left_out)
-    how_far = read_how_far(folder.runs_path)
+    progress = read_progress(folder.runs_path)
     claims = {run: claim[-1] for run, claim in read_claims(folder.runs_path).items()}
     for run, label in file.labels().items():
         title = f"{' '.join(label.values())} seed {seeds[run]}"
@@ -63,7 +63,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
             counts["running"] += 1
             reason = folder.checkpoint(run).reason()
             unsaved = "" if reason is None else f"; cannot be saved: {reason}"
-            running.append(f"{title}: {_in_progress(claim)}{_come(how_far.get(run))}{unsaved}")
+            running.append(f"{title}: {_in_progress(claim)}{_come(progress.get(run))}{unsaved}")
             continue
         if not folder.has_folder(run):
             counts["missing"] += 1
@@ -80,11 +80,11 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     return FolderStatus(counts, running, troubles)
 
 
-def _come(how_far: HowFar | None) -> str:
-    if how_far is None or not how_far.accuracies:
+def _come(progress: RunProgress | None) -> str:
+    if progress is None or not progress.accuracies:
         return ""
-    experience, accuracy = how_far.accuracies[-1]
-    return f"; {experience + 1} of {how_far.experiences} experiences learnt, average accuracy so far {accuracy:.3f}"
+    experience, accuracy = progress.accuracies[-1]
+    return f"; {experience + 1} of {progress.experiences} experiences learnt, average accuracy so far {accuracy:.3f}"
 
 
 def _in_progress(claim: Claim) -> str:

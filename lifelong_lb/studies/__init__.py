@@ -1,9 +1,9 @@
 """Studies: one run, the grid of runs, executors, and what is done when all have ended."""
 
 from lifelong_lb.studies.landscape import measure_landscape
-from lifelong_lb.studies.progress.lines import LineWatcher
-from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.progress.lines import LineObserver
+from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.studies.study import run_study
 from lifelong_lb.studies.tuning.tune import tune_study
 
-__all__ = ["LineWatcher", "Watcher", "measure_landscape", "run_study", "tune_study"]
+__all__ = ["LineObserver", "ProgressObserver", "measure_landscape", "run_study", "tune_study"]

@@ -30,8 +30,8 @@ from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job, LoggedAs
 from lifelong_lb.studies.own_metrics import store_own_metrics
-from lifelong_lb.studies.progress.dispatch import Relay
-from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.progress.dispatch import EventDispatcher
+from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.studies.run.environment import code_version
 from lifelong_lb.studies.run.loggers.registry import check_loggers
 from lifelong_lb.studies.telemetry import switch_off_telemetry
@@ -90,7 +90,7 @@ def run_study(
     slurm: Mapping[str, Any] | None = None,
     runs_per_job: int = 1,
     gpus_per_run: float = 0.0,
-    watcher: Watcher | None = None,
+    observer: ProgressObserver | None = None,
     loggers: Sequence[str] = (),
 ) -> Results:
     """Run what is missing of a study, and write its tables and report.
@@ -117,7 +117,7 @@ def run_study(
         slurm: settings of SLURM's jobs, such as ``{"partition": "gpu", "gpus_per_node": 1, "mem_gb": 8}``.
         runs_per_job: runs that a job of SLURM does one after the other.
         gpus_per_run: how much of a GPU Ray keeps for a run, 0 to 1.
-        watcher: is told how it goes.
+        observer: is told how it goes.
         loggers: ``"tensorboard"``, ``"wandb"`` or ``"mlflow"``, any of which runs tell how they go, each in its own
             process. One that fails does not fail a run.
 
@@ -141,7 +141,7 @@ def run_study(
             f"{study.name}: has a section tuning, whose settings are not chosen yet: lifelong-lb tune chooses them and "
             "runs the study with them; --set tuning=null runs it with the settings as they stand"
         )
-    return reported(complete([study], Path(out), options, watcher or Watcher()))
+    return reported(complete([study], Path(out), options, observer or ProgressObserver()))
 
 
 def reported(folder: ResultFolder) -> Results:
@@ -159,14 +159,14 @@ def reported(folder: ResultFolder) -> Results:
         return write_report(folder, results)
 
 
-def complete(studies: Sequence[Study], out: Path, options: Options, watcher: Watcher) -> ResultFolder:
+def complete(studies: Sequence[Study], out: Path, options: Options, observer: ProgressObserver) -> ResultFolder:
     """Run what is missing of studies that share a folder, and leave the report to whoever asks.
 
     Args:
         studies: the studies, which share what the runs of a folder share.
         out: result folder.
         options: how to run them.
-        watcher: is told how it goes.
+        observer: is told how it goes.
 
     Returns:
         The folder.
@@ -188,7 +188,7 @@ def complete(studies: Sequence[Study], out: Path, options: Options, watcher: Wat
     roots = _checked_data(studies, options)
     runs = [run for study, own in zip(studies, among, strict=True) for run in runs_of(study, own)]
     with ready(options.executor, limits):
-        _complete(studies, runs, folder, roots, options, limits, watcher)
+        _complete(studies, runs, folder, roots, options, limits, observer)
     return folder
 
 
@@ -199,7 +199,7 @@ def _complete(
     roots: tuple[Path, ...],
     options: Options,
     limits: Limits,
-    watcher: Watcher,
+    observer: ProgressObserver,
 ) -> None:
     """Write what the studies are, and do those of their runs that are missing."""
     folder.check_writable()
@@ -216,7 +216,7 @@ def _complete(
         )
         for job in _jobs(runs, labels, folder, roots, options.checkpoint_every)
     ]
-    _do(jobs, folder, session, partial(EXECUTORS[options.executor], limits=limits), watcher)
+    _do(jobs, folder, session, partial(EXECUTORS[options.executor], limits=limits), observer)
 
 
 def _do(
@@ -224,7 +224,7 @@ def _do(
     folder: ResultFolder,
     session: Session,
     execute: Callable[[RunQueue], None],
-    watcher: Watcher,
+    observer: ProgressObserver,
 ) -> None:
     """Do the runs that are missing, together with whoever else does so."""
     stamps = {job.config.run_id: folder.stamp(job.config.run_id) for job in jobs}
@@ -232,7 +232,10 @@ def _do(
     missing = [job for job in jobs if job.config.run_id not in present]
     update = partial(_bring_up_to_date, folder)
     try:
-        with Relay(watcher, update, folder.runs_path) as told, Claims(folder.runs_path, session=session) as claims:
+        with (
+            EventDispatcher(observer, update, folder.runs_path) as told,
+            Claims(folder.runs_path, session=session) as claims,
+        ):
             told.start(len(jobs), Counter(present.values()))
             claims.tidy()
             folder.remove_leftovers(claims)

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from lifelong_lb import UserError, cli
 from lifelong_lb.cli.output import show
 from lifelong_lb.store import ResultFolder, RunRecord
-from lifelong_lb.studies.progress.console import ConsoleWatcher
-from lifelong_lb.studies.progress.json_lines import JsonWatcher
-from lifelong_lb.studies.progress.lines import LineWatcher
+from lifelong_lb.studies.progress.console import ConsoleObserver
+from lifelong_lb.studies.progress.json_lines import JsonObserver
+from lifelong_lb.studies.progress.lines import LineObserver
 
 HOSTILE = "\x1b[2J\x07\x1b]0;title\x07\x9b31m\u202e[red]done[/red]"
 SHOWN = r"\x1b[2J\x07\x1b]0;title\x07\x9b31m\u202e[red]done[/red]"
@@ -58,13 +58,13 @@ def test_errors_are_escaped(error, monkeypatch, capsys):
 def test_progress_shows_markup_and_escapes_as_text(terminal):
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=200, color_system=None, legacy_windows=False)
-    watcher = ConsoleWatcher(console)
-    watcher._console = console
-    watcher.phase("trial", HOSTILE, {})
-    watcher.begun("a", HOSTILE)
-    watcher.learnt("b", HOSTILE, 0, 5, 0.5)
-    watcher.ended(HOSTILE, RECORD, elsewhere=False)
-    console.print(watcher.board())
+    observer = ConsoleObserver(console)
+    observer._console = console
+    observer.phase("trial", HOSTILE, {})
+    observer.begun("a", HOSTILE)
+    observer.learnt("b", HOSTILE, 0, 5, 0.5)
+    observer.ended(HOSTILE, RECORD, elsewhere=False)
+    console.print(observer.board())
     told = stream.getvalue()
     assert told.count(SHOWN) == 5  # the phase, two runs under way, title and message of the one that has ended
     assert harmless(told)
@@ -72,7 +72,7 @@ def test_progress_shows_markup_and_escapes_as_text(terminal):
 
 def test_plain_lines_are_escaped():
     lines = []
-    LineWatcher(lines.append).ended(f"run\n{HOSTILE}", RECORD, elsewhere=True)
+    LineObserver(lines.append).ended(f"run\n{HOSTILE}", RECORD, elsewhere=True)
     assert SHOWN in lines[0]
     assert "\n" not in lines[0]
     assert harmless(lines[0])
@@ -80,7 +80,7 @@ def test_plain_lines_are_escaped():
 
 def test_json_lines_are_escaped():
     stream = io.StringIO()
-    JsonWatcher(stream).ended(HOSTILE, RECORD, elsewhere=False)
+    JsonObserver(stream).ended(HOSTILE, RECORD, elsewhere=False)
     (line,) = stream.getvalue().splitlines()
     assert line.isascii()
     assert line.isprintable()

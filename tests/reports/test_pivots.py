@@ -55,8 +55,8 @@ def test_best_and_what_is_not_told_from_it():
     assert found.p["p_holm"].tolist()[:2] == [6 / 128] * 2
     assert found.family == 3
     assert found.best.iloc[0].tolist() == [False, False, True]  # by 0.01 / 7, the same as printed but for that
-    assert found.untold.iloc[0].tolist() == [False, True, False]
-    assert pivot(frame(), level=0.04).untold.iloc[0].tolist() == [True, True, False]
+    assert found.not_significant.iloc[0].tolist() == [False, True, False]
+    assert pivot(frame(), level=0.04).not_significant.iloc[0].tolist() == [True, True, False]
 
 
 def test_lower_may_be_better_and_a_tie_is_two_bests():
@@ -64,12 +64,12 @@ def test_lower_may_be_better_and_a_tie_is_two_bests():
     runs.loc[runs["rule"] == "a_sam", "forgetting"] = runs.loc[runs["rule"] == "sam", "forgetting"].to_numpy() + 1e-15
     found = pivot(runs, "forgetting", index="stream")
     assert found.best.iloc[0].tolist() == [False, True, True]
-    assert not found.untold.to_numpy().any()
+    assert not found.not_significant.to_numpy().any()
 
 
 def test_few_seeds_tell_nothing():
     found = pivot(frame()[lambda runs: runs["seed"] < 3])
-    assert found.untold.iloc[0].sum() == 2
+    assert found.not_significant.iloc[0].sum() == 2
     assert "no corrected p-value can fall below 0.75" in found.verdict
     assert found.verdict in found.to_latex()
 

@@ -95,20 +95,20 @@ def test_tidying_removes_what_the_dead_have_left(tmp_path):
 @pytest.mark.parametrize("half_written", [False, True])
 def test_another_machine_is_dead_after_long_silence(tmp_path, half_written):
     clock = Clock()
-    remote, watcher = Claims(tmp_path, ELSEWHERE), Claims(tmp_path, clock=clock)
+    remote, observer = Claims(tmp_path, ELSEWHERE), Claims(tmp_path, clock=clock)
     assert remote.take("abc")
     if half_written:
         (tmp_path / ".abc.claim-1").write_text('{"host": "el')
-    assert not watcher.take("abc")
+    assert not observer.take("abc")
     clock.now += SECONDS_OF_SILENCE - 1
-    assert not watcher.take("abc")
+    assert not observer.take("abc")
     os.utime(tmp_path / ".abc.claim-1", ns=(1, 1))  # a sign of life, whatever time that machine thinks it is
     clock.now += 2
-    assert not watcher.take("abc")
+    assert not observer.take("abc")
     clock.now += SECONDS_OF_SILENCE - 1
-    assert not watcher.take("abc")
+    assert not observer.take("abc")
     clock.now += 1
-    assert watcher.take("abc")
+    assert observer.take("abc")
     assert names(tmp_path) == [".abc.claim-2"]
 
 

@@ -8,7 +8,7 @@ from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, make, train
 from torch import nn
 
 from lifelong_lb.config import RULE_ENTRIES, STRATEGY_ENTRIES
-from lifelong_lb.config.checks.compatibility import why_not_by
+from lifelong_lb.config.checks.compatibility import rule_conflict
 from lifelong_lb.optim import (
     RULES,
     SAM,
@@ -63,7 +63,7 @@ def test_nor_is_any_other_rule_refused(rule):
     train(made, 1)
     for name, p in made.strategy.model.named_parameters():
         assert torch.allclose(moved[name], p.detach() - start[name], rtol=1e-4, atol=1e-6)
-    assert not why_not_by(STRATEGY_ENTRIES["si"](), RULE_ENTRIES["looksam"]())
+    assert not rule_conflict(STRATEGY_ENTRIES["si"](), RULE_ENTRIES["looksam"]())
 
 
 @pytest.mark.parametrize("label", ["mir", "er-ace", "er-aml", "der", "der++"])
@@ -99,7 +99,7 @@ def test_studies_refuse_what_the_plugin_refuses(label):
             refused = False
         except TypeError:
             refused = True
-        assert refused == (why_not_by(strategy, entry) is not None), entry
+        assert refused == (rule_conflict(strategy, entry) is not None), entry
 
 
 class Clipping(SupervisedPlugin):

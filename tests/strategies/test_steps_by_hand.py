@@ -212,7 +212,7 @@ class Shifted(UpdateRule):
         return 1
 
     def _further_passes(self, minibatch):
-        for p in minibatch.graded:
+        for p in minibatch.params_with_grad:
             p.grad.add_(self.shift)
         return lambda: None
 

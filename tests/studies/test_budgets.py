@@ -16,7 +16,7 @@ from lifelong_lb.studies import run_study
 from lifelong_lb.studies.planning.forecast import Count
 from lifelong_lb.studies.planning.validate import gradients_of, plan_of
 from lifelong_lb.studies.run.execute import execute
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -36,7 +36,7 @@ def settings(**changes):
 
 def ran(config):
     """The run's counts, and the weights that it ends with."""
-    progress, kept = Progress(), []
+    progress, kept = RunState(), []
     config = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"save_models": True})})
     execute(config, progress, roots=(), device="cpu", log=lambda line: None, keep=lambda i, model: kept.append(model))
     return progress, kept[-1]

@@ -17,9 +17,9 @@ from lifelong_lb.reports import collect, write_tables
 from lifelong_lb.store import LOG, CheckpointFolder, ResultFolder, folder_status
 from lifelong_lb.studies.executors.failures import record as record_run
 from lifelong_lb.studies.job import Job
-from lifelong_lb.studies.progress.lines import LineWatcher
+from lifelong_lb.studies.progress.lines import LineObserver
 from lifelong_lb.studies.run.checkpoints import Checkpoints
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -145,7 +145,7 @@ WHY = "Hoarding keeps steps where its state dict has nothing of it"
 def test_a_run_that_cannot_save_itself_says_so_in_its_record_and_on_the_console(tmp_path):
     lines = []
     raw = {**HOARDING, "rules": "none"}
-    run_study(raw, tmp_path, executor="in-process", checkpoint_every=0, watcher=LineWatcher(lines.append))
+    run_study(raw, tmp_path, executor="in-process", checkpoint_every=0, observer=LineObserver(lines.append))
     folder = ResultFolder(tmp_path)
     (name,) = (path.name for path in folder.runs_path.iterdir())
     record = folder.read_run(name)
@@ -204,7 +204,7 @@ def test_a_checkpoint_is_written_when_there_was_enough_work(tmp_path):
         folder = CheckpointFolder(tmp_path / f"{every}{first}")
         told = {"log": lambda line: None, "clock": lambda: float(clock())}
         checkpoints = Checkpoints(folder, every, {}, tmp_path, **told, first=first)
-        progress = Progress(data={"sha256": "", "arrangement": ""})
+        progress = RunState(data={"sha256": "", "arrangement": ""})
         stream = SimpleNamespace(train=[], test=[])
         for i in range(40):
             checkpoints.after(i, None, progress, stream)
@@ -290,10 +290,10 @@ def test_the_images_stay_where_they_are(tmp_path):
 
 
 def test_the_peak_is_that_of_all_processes():
-    assert Progress().peak_of_all(5) == 5
-    assert Progress(earlier_peaks=[7, 6]).peak_of_all(5) == 7
-    assert Progress(earlier_peaks=[None]).peak_of_all(5) is None
-    assert Progress(earlier_peaks=[7]).peak_of_all(None) is None
+    assert RunState().peak_of_all(5) == 5
+    assert RunState(earlier_peaks=[7, 6]).peak_of_all(5) == 7
+    assert RunState(earlier_peaks=[None]).peak_of_all(5) is None
+    assert RunState(earlier_peaks=[7]).peak_of_all(None) is None
 
 
 STUDY = {

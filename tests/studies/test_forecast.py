@@ -15,7 +15,7 @@ from lifelong_lb.studies.planning.forecast import Count, rule_gradients, strateg
 from lifelong_lb.studies.planning.overhead import Overhead, measure_overhead
 from lifelong_lb.studies.planning.validate import gradients_of, lines_about, lines_about_time, plan_of
 from lifelong_lb.studies.run.execute import execute
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -34,7 +34,7 @@ def settings(**changes):
 
 
 def counted(run):
-    progress = Progress()
+    progress = RunState()
     execute(run.config, progress, roots=(), device="cpu", log=lambda line: None)
     return progress.gradient_evaluations, progress.strategy_gradient_evaluations
 

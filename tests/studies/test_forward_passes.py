@@ -10,7 +10,7 @@ from lifelong_lb.models.small_cnn import SmallCNN
 from lifelong_lb.strategies import AccuracyRecorder, DivergedError
 from lifelong_lb.studies.run.execute import execute
 from lifelong_lb.studies.run.landscape import LandscapeMeter
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -29,7 +29,7 @@ def run(strategy="naive", rule="none", head="single", **changes):
         "rules": [rule],
         **changes,
     }
-    progress = Progress()
+    progress = RunState()
     execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lambda line: None)
     return progress
 
@@ -96,7 +96,7 @@ def test_precision_and_epochs(settings):
 
 def test_a_run_that_ends_early_says_how_far_it_came():
     raw = {"streams": "split-digits", "optimizers": {"name": "sgd", "lr": 1e30}, "train": {"batch_size": 300}}
-    progress = Progress()
+    progress = RunState()
     with pytest.raises(DivergedError):
         execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lambda line: None)
     assert progress.forward_passes >= progress.gradient_evaluations >= 1

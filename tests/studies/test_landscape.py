@@ -14,7 +14,7 @@ import lifelong_lb
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES
 from lifelong_lb.store import ResultFolder, model_path, read_landscape, stored_models
-from lifelong_lb.studies.run.execute import Progress, execute
+from lifelong_lb.studies.run.execute import RunState, execute
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -42,7 +42,7 @@ STUDY = {
 def executed(landscape=None, save=False, **changes):
     """A run: what it measured, the models it kept, and what stands in the random generators afterwards."""
     raw = {**STUDY, **changes, "evaluation": {"landscape": landscape, "save_models": save}}
-    progress, models = Progress(), {}
+    progress, models = RunState(), {}
     config = expand(parse_study(raw))[0].config
     execute(config, progress, roots=(), device="cpu", log=lambda line: None, keep=models.__setitem__)
     generators = (torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate())  # noqa: NPY002

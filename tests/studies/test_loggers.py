@@ -15,12 +15,12 @@ from lifelong_lb.evaluation import average_accuracy_curve, forgetting_curve
 from lifelong_lb.reports import matrix_of
 from lifelong_lb.studies.job import Job, LoggedAs
 from lifelong_lb.studies.run.checkpoints import Checkpoints
-from lifelong_lb.studies.run.loggers.base import About
+from lifelong_lb.studies.run.loggers.base import RunInfo
 from lifelong_lb.studies.run.loggers.dispatch import Loggers
 from lifelong_lb.studies.run.loggers.mlflow import MLflowLogger
 from lifelong_lb.studies.run.loggers.registry import LOGGERS, Kind
 from lifelong_lb.studies.run.loggers.tensorboard import TensorBoardLogger
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 STUDY = {
     "name": "logged",
@@ -168,7 +168,7 @@ def test_mlflow_keeps_what_is_stored(tmp_path):
     assert (found.data.tags["status"], found.info.status) == ("done", "FINISHED")
     logger = MLflowLogger()
     config = expand(parse_study(STUDY))[0].config
-    logger.start(About(runs["run"][0], "again", "logged", {}, config.to_json(), out), print)
+    logger.start(RunInfo(runs["run"][0], "again", "logged", {}, config.to_json(), out), print)
     (found,) = client.search_runs([experiment.experiment_id])
     assert found.info.run_name == "again"
 
@@ -232,7 +232,7 @@ def job(out, *loggers):
 
 
 def test_a_run_that_goes_on_is_logged_whole(tmp_path, memory):
-    before, first = Progress(logged=[(0, {"average_accuracy": 0.5})]), memory()
+    before, first = RunState(logged=[(0, {"average_accuracy": 0.5})]), memory()
     Loggers(job(tmp_path, "memory "), print).learnt(before)
     assert [told[:2] for told in first.told[1:]] == [("experience", 0)]
     later = memory()
@@ -247,7 +247,7 @@ def test_a_run_that_goes_on_is_logged_whole(tmp_path, memory):
 def test_what_was_logged_before_is_replaced(tmp_path):
     for title, value in (("a/b", 0.25), ("another label", 0.75)):
         logger = TensorBoardLogger()
-        logger.start(About("abc", title, "logged", {}, {"rule": {"name": "sam"}}, tmp_path), print)
+        logger.start(RunInfo("abc", title, "logged", {}, {"rule": {"name": "sam"}}, tmp_path), print)
         logger.experience({"average_accuracy": value}, 0)
         logger.end({}, "failed")
     (tmp_path / "tensorboard" / "other-abcd").mkdir()
@@ -257,10 +257,10 @@ def test_what_was_logged_before_is_replaced(tmp_path):
 
 
 def test_a_run_as_loggers_see_it(tmp_path):
-    about = About("abc", "a/b: c (k = 2)", "s", {"stream": "x", "strategy": "y", "rule": "z"}, {}, tmp_path)
+    about = RunInfo("abc", "a/b: c (k = 2)", "s", {"stream": "x", "strategy": "y", "rule": "z"}, {}, tmp_path)
     assert (about.group, about.file_name) == ("x/y/z", "a_b_c_k_=_2_-abc")
     config = {"rule": {"name": "sam", "rho": 0.5, "alpha": None}, "seed": 1, "order": [1, 2], "flip": True}
-    about = About("abc", "", "", {}, config, tmp_path)
+    about = RunInfo("abc", "", "", {}, config, tmp_path)
     assert about.settings() == {"rule.name": "sam", "rule.rho": 0.5, "seed": 1, "order": "[1, 2]", "flip": True}
 
 

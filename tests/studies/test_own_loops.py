@@ -10,7 +10,7 @@ from lifelong_lb.studies.planning import calibrate as calibration
 from lifelong_lb.studies.planning.overhead import Overhead
 from lifelong_lb.studies.planning.validate import gradients_of, lines_about_time, plan_of
 from lifelong_lb.studies.run.execute import execute
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -47,7 +47,7 @@ def settings(head="single", **changes):
 
 
 def ran(study):
-    progress = Progress()
+    progress = RunState()
     execute(expand(study)[0].config, progress, roots=(), device="cpu", log=lambda line: None)
     return progress
 
@@ -108,7 +108,7 @@ def test_what_is_foretold_is_counted(train):
     )
     foretold = gradients_of(plan_of(study))
     for run in expand(study):
-        found = Progress()
+        found = RunState()
         execute(run.config, found, roots=(), device="cpu", log=lambda line: None)
         rule, own = foretold[run.config.run_id]
         assert rule.exact
@@ -121,7 +121,7 @@ def test_time_is_estimated_where_no_gradient_is_taken(monkeypatch):
     monkeypatch.setattr(calibration, "SECONDS", 0.05)
     monkeypatch.setattr("lifelong_lb.studies.planning.overhead.measure_overhead", Overhead)
     (run,) = expand(settings(strategies="slda"))
-    stream = calibration.load_stream(run.config, Progress(), ())
+    stream = calibration.load_stream(run.config, RunState(), ())
     speed = calibration.measure(run.config, stream, 0.05)
     parts = plan_of(settings(strategies="slda")).parts[run.config.run_id]
     idle = calibration.duration(run.config, [], speed)

@@ -7,28 +7,28 @@ import threading
 import pytest
 from rich.console import Console
 
-from lifelong_lb.store import HowFar, RunRecord, read_how_far, write_how_far
-from lifelong_lb.studies import LineWatcher, Watcher
-from lifelong_lb.studies.progress.console import ConsoleWatcher, seconds_left
-from lifelong_lb.studies.progress.dispatch import Relay
-from lifelong_lb.studies.progress.json_lines import JsonWatcher
+from lifelong_lb.store import RunProgress, RunRecord, read_progress, write_progress
+from lifelong_lb.studies import LineObserver, ProgressObserver
+from lifelong_lb.studies.progress.console import ConsoleObserver, seconds_left
+from lifelong_lb.studies.progress.dispatch import EventDispatcher
+from lifelong_lb.studies.progress.json_lines import JsonObserver
 
 DONE = RunRecord("abc", {}, "done", experiences=2, accuracy=[(0, 0, 0.75), (1, 0, 0.25), (1, 1, 0.5)])
 FAILED = RunRecord("def", {}, "failed", message="no [memory]")
 
 
-def study(watcher):
+def study(observer):
     """Four runs, one of which had failed before; one is done elsewhere, one given up."""
-    watcher.start(4, {"failed": 1})
-    watcher.begun("abc", "naive sam")
-    watcher.begun("def", "naive none")
-    watcher.learnt("abc", "naive sam", 0, 2, 0.75)
-    watcher.given_up("def")
-    watcher.learnt("abc", "naive sam", 1, 2, 0.375)
-    watcher.ended("naive sam", DONE, elsewhere=False)
-    watcher.waiting(1)
-    watcher.ended("naive none", FAILED, elsewhere=True)
-    watcher.stop()
+    observer.start(4, {"failed": 1})
+    observer.begun("abc", "naive sam")
+    observer.begun("def", "naive none")
+    observer.learnt("abc", "naive sam", 0, 2, 0.75)
+    observer.given_up("def")
+    observer.learnt("abc", "naive sam", 1, 2, 0.375)
+    observer.ended("naive sam", DONE, elsewhere=False)
+    observer.waiting(1)
+    observer.ended("naive none", FAILED, elsewhere=True)
+    observer.stop()
 
 
 LINES = [
@@ -40,19 +40,19 @@ LINES = [
 
 
 def test_lines(capsys):
-    study(LineWatcher())
+    study(LineObserver())
     assert capsys.readouterr().out.splitlines() == LINES
 
 
 def test_lines_where_there_is_no_terminal():
     stream = io.StringIO()
-    study(ConsoleWatcher(Console(file=stream, width=30)))
+    study(ConsoleObserver(Console(file=stream, width=30)))
     assert stream.getvalue().splitlines() == LINES
 
 
 def test_json():
     stream = io.StringIO()
-    study(JsonWatcher(stream))
+    study(JsonObserver(stream))
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert all(event.pop("time") > 1e9 for event in events)
     sam, none = {"run": "abc", "title": "naive sam"}, {"run": "def", "title": "naive none"}
@@ -73,44 +73,44 @@ def test_json():
     ]
 
 
-def shown(watcher):
+def shown(observer):
     console = Console(file=io.StringIO(), width=100)
-    console.print(watcher.board())
+    console.print(observer.board())
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
 def test_a_terminal_shows_how_it_stands():
     stream = io.StringIO()
-    watcher = ConsoleWatcher(Console(file=stream, width=100, force_terminal=True))
-    watcher.start(4, {"failed": 1})
+    observer = ConsoleObserver(Console(file=stream, width=100, force_terminal=True))
+    observer.start(4, {"failed": 1})
     try:
-        watcher.begun("abc", "naive [sam]")
-        watcher.begun("def", "naive none")
-        head, *runs = shown(watcher)
+        observer.begun("abc", "naive [sam]")
+        observer.begun("def", "naive none")
+        head, *runs = shown(observer)
         assert head.endswith(" 1/4: 0 done, 1 failed, 2 running; 0 s")
         assert [line.split()[-2:] for line in runs] == [["naive", "[sam]"], ["naive", "none"]]
-        watcher.learnt("abc", "naive [sam]", 0, 2, 0.75)
-        watcher._started -= 60
-        head, *runs = shown(watcher)
+        observer.learnt("abc", "naive [sam]", 0, 2, 0.75)
+        observer._started -= 60
+        head, *runs = shown(observer)
         assert head.endswith(" 1/4: 0 done, 1 failed, 2 running; 60 s, about 5 min left")
         assert runs[0].endswith(" 1/2 naive [sam] accuracy 0.750")
-        watcher.ended("naive [sam]", DONE, elsewhere=False)
-        watcher.given_up("def")
-        head, *runs = shown(watcher)
+        observer.ended("naive [sam]", DONE, elsewhere=False)
+        observer.given_up("def")
+        head, *runs = shown(observer)
         assert head.endswith(" 2/4: 1 done, 1 failed, 0 running; 60 s, about 2 min left")
         assert runs == []
     finally:
-        watcher.stop()
+        observer.stop()
     assert "naive [sam]: average accuracy 0.375" in stream.getvalue()
 
 
 def test_of_many_runs_those_that_have_come_furthest_are_shown():
-    watcher = ConsoleWatcher(Console(file=io.StringIO(), width=100))
-    watcher.start(200, {})
+    observer = ConsoleObserver(Console(file=io.StringIO(), width=100))
+    observer.start(200, {})
     for number in range(100):
-        watcher.begun(str(number), f"run {number}")
-    watcher.learnt("70", "run 70", 0, 2, 0.75)
-    head, first, *others = shown(watcher)
+        observer.begun(str(number), f"run {number}")
+    observer.learnt("70", "run 70", 0, 2, 0.75)
+    head, first, *others = shown(observer)
     assert "100 running" in head
     assert first.endswith(" 1/2 run 70 accuracy 0.750")
     assert [line.split()[-1] for line in others] == [str(number) for number in range(15)]
@@ -123,7 +123,7 @@ def test_time_left():
     assert seconds_left(60.0, 1, [], 0) == 0.0
 
 
-class Noting(Watcher):
+class Noting(ProgressObserver):
     def __init__(self):
         self.lines = []
         self.learnt_one = threading.Event()
@@ -137,24 +137,24 @@ class Noting(Watcher):
 
 
 def test_each_experience_is_told_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.POLL_SECONDS", 0.01)
     for name in (".abc.1", ".def.1"):
         (tmp_path / name).mkdir()
-        write_how_far(tmp_path / name, HowFar.of(2, DONE.accuracy[:1]))
-    watcher = Noting()
-    with Relay(watcher, lambda: None, tmp_path) as relay:
+        write_progress(tmp_path / name, RunProgress.of(2, DONE.accuracy[:1]))
+    observer = Noting()
+    with EventDispatcher(observer, lambda: None, tmp_path) as relay:
         relay.begun("abc", "sam")
-        assert watcher.learnt_one.wait(10)
-        relay.come("abc", HowFar.of(2, DONE.accuracy[:1]))
+        assert observer.learnt_one.wait(10)
+        relay.come("abc", RunProgress.of(2, DONE.accuracy[:1]))
         relay.ended("sam", DONE, elsewhere=False)
-        relay.come("abc", HowFar.of(2, DONE.accuracy))
+        relay.come("abc", RunProgress.of(2, DONE.accuracy))
         relay.ended("none", FAILED, elsewhere=True)
-    assert watcher.lines == [("abc", "sam", 0, 2, 0.75), ("abc", "sam", 1, 2, 0.375), ("abc", False), ("def", True)]
+    assert observer.lines == [("abc", "sam", 0, 2, 0.75), ("abc", "sam", 1, 2, 0.375), ("abc", False), ("def", True)]
 
 
 def test_tables_are_brought_up_to_date_now_and_then(tmp_path, monkeypatch):
     updates = []
-    relay = Relay(Watcher(), lambda: updates.append(1), tmp_path)
+    relay = EventDispatcher(ProgressObserver(), lambda: updates.append(1), tmp_path)
     relay.ended("sam", DONE, elsewhere=True)
     assert not updates
     monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.SECONDS_BETWEEN_TABLES", 0)
@@ -167,9 +167,9 @@ def test_how_far_a_run_has_come(tmp_path, content):
     (tmp_path / ".abc.broken").mkdir()
     (tmp_path / ".abc.broken" / "how_far.json").write_text(content)
     (tmp_path / ".abc.claim-1").write_text("")
-    assert read_how_far(tmp_path) == {}
+    assert read_progress(tmp_path) == {}
     (tmp_path / ".abc.x").mkdir()
-    joint = HowFar.of(3, [(2, 0, 0.5), (2, 1, 0.5), (2, 2, 0.8)])
-    write_how_far(tmp_path / ".abc.x", joint)
-    assert read_how_far(tmp_path) == {"abc": joint}
-    assert joint == HowFar(3, [(2, pytest.approx(0.6))])
+    joint = RunProgress.of(3, [(2, 0, 0.5), (2, 1, 0.5), (2, 2, 0.8)])
+    write_progress(tmp_path / ".abc.x", joint)
+    assert read_progress(tmp_path) == {"abc": joint}
+    assert joint == RunProgress(3, [(2, pytest.approx(0.6))])

@@ -14,7 +14,7 @@ from tiny import TINY, command, write_study
 from lifelong_lb import load_results, run_study
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.store import Claims, ResultFolder
-from lifelong_lb.studies import Watcher
+from lifelong_lb.studies import ProgressObserver
 from lifelong_lb.studies.executors.cluster_options import Cluster
 from lifelong_lb.studies.executors.ray import connected, run_ray
 from lifelong_lb.studies.executors.resources import Limits
@@ -67,7 +67,7 @@ class Ray:
         return {"CPU": 2.0}
 
     def remote(self, function):
-        begin = SimpleNamespace(remote=lambda parcel, *_: parcel.opened()[0].job.title)
+        begin = SimpleNamespace(remote=lambda bundle, *_: bundle.unpack()[0].job.title)
         return SimpleNamespace(options=lambda **_: begin)
 
     def wait(self, tasks, **_):
@@ -98,7 +98,7 @@ def launch(tmp_path, monkeypatch):
         ray = Ray(outcome)
         monkeypatch.setitem(sys.modules, "ray", ray)
         with Claims(folder.runs_path) as claims:
-            queue = RunQueue(folder, jobs, dict.fromkeys(job.config.run_id for job in jobs), claims, Watcher())
+            queue = RunQueue(folder, jobs, dict.fromkeys(job.config.run_id for job in jobs), claims, ProgressObserver())
             try:
                 run_ray(queue, Limits.of_cluster(2, "auto", None, Cluster(gpus_per_run=gpus)))
             finally:

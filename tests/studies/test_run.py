@@ -8,7 +8,7 @@ from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy, forgetting, forward_transfer
 from lifelong_lb.strategies import DivergedError, DivergenceGuard, ResetOptimizerState
 from lifelong_lb.studies.run.execute import execute
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -23,7 +23,7 @@ def run(scenario, head, evaluation="seen", **changes):
         "evaluation": {"experiences": evaluation},
         **changes,
     }
-    progress, lines = Progress(), []
+    progress, lines = RunState(), []
     execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lines.append)
     assert len(lines) == 5
     return progress
@@ -124,7 +124,7 @@ def test_a_schedule_and_a_reset_reach_the_run(strategies, monkeypatch):
         "strategies": strategies,
         "optimizers": {"name": "sgd", "lr": 1, "state": "reset", "schedule": schedule},
     }
-    execute(expand(parse_study(raw))[0].config, Progress(), roots=(), device="cpu", log=lambda line: None)
+    execute(expand(parse_study(raw))[0].config, RunState(), roots=(), device="cpu", log=lambda line: None)
     n = len(rates)
     assert n == 25
     assert rates == pytest.approx([(1 + np.cos(np.pi * i / n)) / 2 for i in range(n)], abs=1e-12)
@@ -146,7 +146,7 @@ def test_divergence_in_an_online_stream_names_experience_and_chunk():
 
 
 def test_what_was_measured_before_divergence_is_kept():
-    progress = Progress()
+    progress = RunState()
     raw = {"streams": "split-digits", "optimizers": {"name": "sgd", "lr": 1e30}, "train": {"batch_size": 300}}
     with pytest.raises(DivergedError, match=r"the gradient is not finite .*\(experience \d, iteration \d+, loss "):
         execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lambda line: None)
@@ -164,7 +164,7 @@ def test_joint_is_trained_once(head, evaluation):
         "strategies": ["joint"],
         "evaluation": {"experiences": evaluation},
     }
-    progress, lines = Progress(), []
+    progress, lines = RunState(), []
     execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lines.append)
     assert len(lines) == 1
     assert [(trained, evaluated) for trained, evaluated, _ in progress.accuracy] == [(4, j) for j in range(5)]

@@ -10,7 +10,7 @@ from lifelong_lb import seeding
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.data import data_roots
 from lifelong_lb.studies.run import execute as one_run
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 STUDY = {
     "streams": {"name": "split-digits", "experiences": 2, "scenario": "class-incremental"},
@@ -32,7 +32,7 @@ def learnt(config, monkeypatch):
         kept.weights = {name: value.clone() for name, value in found.strategy.model.state_dict().items()}
         return found
 
-    real, progress = one_run.assemble, Progress()
+    real, progress = one_run.assemble, RunState()
     with monkeypatch.context() as patch:
         patch.setattr(one_run, "assemble", assembled)
         one_run.execute(config, progress, roots=data_roots(None), device="cpu", log=lambda line: None)

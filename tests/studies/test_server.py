@@ -10,14 +10,14 @@ from tiny import TINY
 from lifelong_lb import run_study
 from lifelong_lb.reports import collect, write_tables
 from lifelong_lb.store import ResultFolder
-from lifelong_lb.studies import Watcher
+from lifelong_lb.studies import ProgressObserver
 from lifelong_lb.studies.executors import local, processes
 
 SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1}
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no such process")
 
 
-class KillsTheServer(Watcher):
+class KillsTheServer(ProgressObserver):
     """Does it once, when a run has learnt an experience; and notes what it is told."""
 
     def __init__(self):
@@ -41,8 +41,8 @@ class KillsTheServer(Watcher):
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.SECONDS_BETWEEN_LOOKS", 0.01)
-    monkeypatch.setattr("lifelong_lb.studies.executors.failures.SECONDS_FOR_NEWS", 0.0)
+    monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("lifelong_lb.studies.executors.failures.STATUS_TIMEOUT_SECONDS", 0.0)
     monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
 
 
@@ -52,13 +52,13 @@ def records(out):
 
 
 def test_runs_go_on_in_processes_of_another_server(tmp_path):
-    watcher = KillsTheServer()
+    observer = KillsTheServer()
     slow = {"name": "external", "target": "slow.SlowSGD", "settings": {"lr": 0.1}}
-    run_study({**SMALL, "optimizers": slow}, tmp_path / "out", workers=1, checkpoint_every=0, watcher=watcher)
+    run_study({**SMALL, "optimizers": slow}, tmp_path / "out", workers=1, checkpoint_every=0, observer=observer)
     run_study({**SMALL, "optimizers": {"name": "sgd", "lr": 0.1}}, tmp_path / "whole", workers=1)
     (record,), (whole,) = records(tmp_path / "out"), records(tmp_path / "whole")
-    assert watcher.told == ["begun", "given up", "begun", "done"]
-    assert not any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in watcher.orphans)
+    assert observer.told == ["begun", "given up", "begun", "done"]
+    assert not any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in observer.orphans)
     assert record.environment["continued"] == 1
     assert list(record.accuracy) == list(whole.accuracy)
     assert len(list((tmp_path / "out" / "runs").iterdir())) == 1

@@ -10,10 +10,19 @@ import pytest
 from tiny import TINY
 
 from lifelong_lb.config import expand, parse_study
-from lifelong_lb.store import Claims, HowFar, ResultFolder, RunRecord, Session, StudyFile, folder_status, write_how_far
+from lifelong_lb.store import (
+    Claims,
+    ResultFolder,
+    RunProgress,
+    RunRecord,
+    Session,
+    StudyFile,
+    folder_status,
+    write_progress,
+)
 from lifelong_lb.store import claims as claims_module
 from lifelong_lb.store.owner import Owner
-from lifelong_lb.studies import Watcher
+from lifelong_lb.studies import ProgressObserver
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.study import _present
@@ -22,11 +31,11 @@ LAUNCHERS = """
 import json, os, signal, sys, time
 from pathlib import Path
 import lifelong_lb.studies.run.worker  # once for all of them
-from lifelong_lb.studies import Watcher, run_study
+from lifelong_lb.studies import ProgressObserver, run_study
 
 out, studies = Path(sys.argv[1]), json.loads(sys.argv[2])
 
-class Notes(Watcher):
+class Notes(ProgressObserver):
     def __init__(self, i):
         self.i, self.told = i, {"begun": [], "ended": [], "elsewhere": []}
     def begun(self, run, title):
@@ -43,7 +52,7 @@ class Notes(Watcher):
 children = []
 for i, study in enumerate(studies):
     if (child := os.fork()) == 0:
-        run_study(study, out, executor="in-process", watcher=Notes(i))
+        run_study(study, out, executor="in-process", observer=Notes(i))
         os._exit(0)
     children.append(child)
 print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
@@ -77,7 +86,7 @@ def job(config, out):
     return Job(config=config, title=config.run_id, out=out, roots=(), threads=1, environment={})
 
 
-class Told(Watcher):
+class Told(ProgressObserver):
     def __init__(self):
         self.lines = []
 
@@ -114,7 +123,7 @@ def publish(queue, job, status="failed"):
 
 
 def test_who_gets_which(launchers, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.executors.run_queue.SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr("lifelong_lb.studies.executors.run_queue.POLL_SECONDS", 0)
     launcher, runs = launchers
     (mine, _, told), (other, _, told_other) = launcher(), launcher()
     first, second = mine.take(), other.take()
@@ -212,7 +221,7 @@ def test_status_says_in_whose_hands_a_run_is(launchers):
     assert found.running[0].endswith(f"process {os.getpid()} on {Owner.here().host}")
     assert found.running[1].endswith("process 7 on far-away")
     with mine.folder.new_run(runs[0]) as scratch:
-        write_how_far(scratch, HowFar(5, [(0, 0.9), (1, 0.8)]))
+        write_progress(scratch, RunProgress(5, [(0, 0.9), (1, 0.8)]))
         (line, _) = folder_status(mine.folder).running
         assert line.endswith("; 2 of 5 experiences learnt, average accuracy so far 0.800")
     os.utime(mine.folder.runs_path / f".{runs[1]}.claim-1", (1, 1))

@@ -17,9 +17,9 @@ from lifelong_lb import load_results
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.store import Claims, ResultFolder, RunRecord, StudyFile, folder_status
 from lifelong_lb.store.owner import Owner
-from lifelong_lb.studies import Watcher
+from lifelong_lb.studies import ProgressObserver
 from lifelong_lb.studies.executors.cluster_options import GENERIC, SETTINGS, Cluster, parsed_settings
-from lifelong_lb.studies.executors.remote_job import Parcel
+from lifelong_lb.studies.executors.remote_job import JobBundle
 from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.executors.slurm import Work, run_slurm
@@ -56,7 +56,7 @@ def test_a_job_does_its_runs_one_after_the_other(tmp_path, finished):
     assert found["accuracy"].tolist() == expected["accuracy"].tolist()
 
 
-class Told(Watcher):
+class Told(ProgressObserver):
     """What was told, with the runs by their numbers."""
 
     def __init__(self, jobs):
@@ -109,7 +109,7 @@ def busy(tmp_path, monkeypatch):
     events = []
     monkeypatch.setenv("PATH", fake_slurm.install(tmp_path / "bin"))
     monkeypatch.setenv("BUSY", "yes")
-    monkeypatch.setattr(submitit.SlurmJob, "watcher", SlurmInfoWatcher(delay_s=0))
+    monkeypatch.setattr(submitit.SlurmJob, "observer", SlurmInfoWatcher(delay_s=0))
     monkeypatch.setattr("lifelong_lb.studies.executors.slurm.SECONDS_FOR_RESULTS", 0.0)
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: events.pop(0)())
     monkeypatch.setattr("lifelong_lb.studies.executors.slurm.time", clock)
@@ -172,7 +172,7 @@ def test_jobs_are_cancelled_when_the_launcher_is_interrupted(busy):
 
 
 def test_a_job_whose_runs_are_another_launchers_is_cancelled(busy, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.executors.run_queue.SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr("lifelong_lb.studies.executors.run_queue.POLL_SECONDS", 0)
 
     def are_taken():
         for run in busy.told.runs[:2]:
@@ -205,15 +205,16 @@ def test_jobs_that_cannot_be_submitted(busy):
 def test_a_job_that_is_requeued_leaves_out_what_is_done_and_what_is_anothers(busy, monkeypatch):
     done = []
     monkeypatch.setattr(
-        "lifelong_lb.studies.executors.remote_worker.do", lambda errand, seconds: done.append((errand.job, seconds))
+        "lifelong_lb.studies.executors.remote_worker.run_job",
+        lambda claimed, seconds: done.append((claimed.job, seconds)),
     )
     with Claims(busy.folder.runs_path) as claims:
         queue = RunQueue(busy.folder, busy.jobs, dict.fromkeys(busy.told.runs), claims, busy.told)
-        parcel = Parcel.of([queue.errand(queue.take()) for _ in busy.jobs])
+        bundle = JobBundle.of([queue.claimed(queue.take()) for _ in busy.jobs])
         busy.publish(0)
         (busy.folder.runs_path / f".{busy.told.runs[1]}.claim-1").unlink()
         assert Claims(busy.folder.runs_path, replace(Owner.here(), host="far-away")).take(busy.told.runs[1])
-        again = pickle.loads(pickle.dumps(Work().checkpoint(parcel, "cpu", 9.0)))
+        again = pickle.loads(pickle.dumps(Work().checkpoint(bundle, "cpu", 9.0)))
         again.result()
         assert done == [(busy.jobs[2], 9.0)]
 

@@ -47,7 +47,7 @@ def take_the_machine_back(out):
 
 def test_a_job_does_two_runs_and_goes_on_with_the_second_when_it_is_requeued(finished, tmp_path, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
-    monkeypatch.setattr("lifelong_lb.studies.executors.slurm.SECONDS_BETWEEN_LOOKS", 0.1)
+    monkeypatch.setattr("lifelong_lb.studies.executors.slurm.POLL_SECONDS", 0.1)
     slow = {"name": "external", "target": "slow.SlowSGD", "settings": {"lr": 0.1, "seconds": 0.15}}
     study = {
         **TINY,

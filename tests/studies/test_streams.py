@@ -15,9 +15,9 @@ from tiny import command, write_study
 
 from lifelong_lb.cli.stdio import patient
 from lifelong_lb.store import ResultFolder, folder_status
-from lifelong_lb.studies import LineWatcher
-from lifelong_lb.studies.progress.console import ConsoleWatcher
-from lifelong_lb.studies.progress.dispatch import Relay
+from lifelong_lb.studies import LineObserver
+from lifelong_lb.studies.progress.console import ConsoleObserver
+from lifelong_lb.studies.progress.dispatch import EventDispatcher
 
 COMMAND = [sys.executable, "-c", "from lifelong_lb.cli import main; main()"]
 
@@ -60,10 +60,10 @@ def test_a_terminal_that_is_gone():
     reader, writer = os.pipe()
     os.close(reader)
     with patient(writer, close=True) as stream:
-        watcher = ConsoleWatcher(Console(file=stream, force_terminal=True))
-        watcher.start(2, {})
-        watcher.waiting(1)
-        watcher.stop()
+        observer = ConsoleObserver(Console(file=stream, force_terminal=True))
+        observer.start(2, {})
+        observer.waiting(1)
+        observer.stop()
 
 
 def test_a_line_is_written_once_however_an_interrupt_comes():
@@ -104,7 +104,7 @@ def test_a_watcher_without_a_reader_is_told_no_more(tmp_path):
         said.append(line)
         raise BrokenPipeError
 
-    with Relay(LineWatcher(say), lambda: None, tmp_path) as relay:
+    with EventDispatcher(LineObserver(say), lambda: None, tmp_path) as relay:
         relay.start(3, {})
         relay.waiting(2)
     assert said == ["3 runs"]

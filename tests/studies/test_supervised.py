@@ -8,7 +8,7 @@ from lifelong_lb.config import expand, parse_study
 from lifelong_lb.store import Claims, ResultFolder, RunRecord
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.studies.executors import remote_worker as supervised
-from lifelong_lb.studies.executors.remote_job import Errand, Parcel
+from lifelong_lb.studies.executors.remote_job import ClaimedJob, JobBundle
 from lifelong_lb.studies.job import Job
 
 LAUNCHER = replace(Owner.here(), host="login-node")
@@ -44,12 +44,12 @@ class Process:
 
 
 @pytest.fixture
-def errand(tmp_path):
+def claimed(tmp_path):
     (run, *_) = expand(parse_study({"streams": "split-digits", "rules": "none", "seeds": 1}))
     folder = ResultFolder(tmp_path)
     folder.check_writable()
     assert Claims(folder.runs_path, LAUNCHER).take(run.config.run_id)
-    return Errand(Job(run.config, "a run", tmp_path, (), 1, {}), None, LAUNCHER)
+    return ClaimedJob(Job(run.config, "a run", tmp_path, (), 1, {}), None, LAUNCHER)
 
 
 @pytest.fixture
@@ -62,12 +62,12 @@ def process(monkeypatch):
     return process
 
 
-def result(errand):
+def result(claimed):
     """What was published: status and message."""
-    run = errand.job.config.run_id
-    if not errand.is_published():
+    run = claimed.job.config.run_id
+    if not claimed.is_published():
         return None
-    record = errand.folder.read_run(run)
+    record = claimed.folder.read_run(run)
     return record.status, record.message
 
 
@@ -80,37 +80,37 @@ def result(errand):
         (255, "the run's process ended with exit code 255", 305),
     ],
 )
-def test_a_run_whose_process_dies_has_failed(errand, process, code, message, end):
+def test_a_run_whose_process_dies_has_failed(claimed, process, code, message, end):
     process.ends, process.code = 5, code
-    supervised.do(errand, None)
-    assert result(errand) == ("failed", message)
+    supervised.run_job(claimed, None)
+    assert result(claimed) == ("failed", message)
     assert process.now == end  # a cluster that ends all processes has had time for it
 
 
-def test_a_run_that_takes_too_long(errand, process):
-    supervised.do(errand, 100)
-    assert result(errand) == ("timeout", "stopped after 100 s, the time a run may take")
+def test_a_run_that_takes_too_long(claimed, process):
+    supervised.run_job(claimed, 100)
+    assert result(claimed) == ("timeout", "stopped after 100 s, the time a run may take")
     assert process.now == 100
 
 
-def test_a_run_that_is_published_is_not_touched(errand, process):
+def test_a_run_that_is_published_is_not_touched(claimed, process):
     def publish():
-        with errand.folder.new_run(errand.job.config.run_id) as scratch:
-            errand.folder.write_run(
-                RunRecord(errand.job.config.run_id, errand.job.config.to_json(), "diverged"), scratch
+        with claimed.folder.new_run(claimed.job.config.run_id) as scratch:
+            claimed.folder.write_run(
+                RunRecord(claimed.job.config.run_id, claimed.job.config.to_json(), "diverged"), scratch
             )
 
     process.events[4] = publish
     process.ends = 5
-    supervised.do(errand, 100)
-    assert result(errand) == ("diverged", "")
+    supervised.run_job(claimed, 100)
+    assert result(claimed) == ("diverged", "")
     assert process.now == 5
 
 
 @pytest.mark.parametrize(("becomes", "end"), [("another's", 60), ("nobody's", 150)])
 @pytest.mark.parametrize("late", [False, True])
-def test_a_run_that_is_not_the_launchers_any_more_is_ended_and_leaves_nothing(errand, process, becomes, end, late):
-    run, runs = errand.job.config.run_id, errand.folder.runs_path
+def test_a_run_that_is_not_the_launchers_any_more_is_ended_and_leaves_nothing(claimed, process, becomes, end, late):
+    run, runs = claimed.job.config.run_id, claimed.folder.runs_path
 
     def lose():
         (runs / f".{run}.claim-1").unlink()
@@ -118,22 +118,22 @@ def test_a_run_that_is_not_the_launchers_any_more_is_ended_and_leaves_nothing(er
             assert Claims(runs, replace(LAUNCHER, host="other-node")).take(run)
 
     process.events[55] = lose
-    supervised.do(errand, 56 if late else None)
-    assert result(errand) is None
+    supervised.run_job(claimed, 56 if late else None)
+    assert result(claimed) is None
     assert process.now == (56 if late else end)
 
 
-def test_a_claim_that_is_seen_again_was_never_lost(errand, process):
-    claim = errand.folder.runs_path / f".{errand.job.config.run_id}.claim-1"
+def test_a_claim_that_is_seen_again_was_never_lost(claimed, process):
+    claim = claimed.folder.runs_path / f".{claimed.job.config.run_id}.claim-1"
     hidden = claim.with_name("hidden")
     process.events = {5: lambda: claim.rename(hidden), 75: lambda: hidden.rename(claim)}
     process.ends, process.code = 300, 1
-    supervised.do(errand, None)
-    assert result(errand) == ("failed", "the run's process ended with exit code 1")
+    supervised.run_job(claimed, None)
+    assert result(claimed) == ("failed", "the run's process ended with exit code 1")
 
 
-def test_a_machine_without_the_device(errand, process):
-    supervised.do_all(Parcel.of([errand]), "cuda:99", None)
-    assert result(errand)[0] == "failed"
-    assert "cuda:99" in result(errand)[1]
+def test_a_machine_without_the_device(claimed, process):
+    supervised.run_jobs(JobBundle.of([claimed]), "cuda:99", None)
+    assert result(claimed)[0] == "failed"
+    assert "cuda:99" in result(claimed)[1]
     assert process.now == 0

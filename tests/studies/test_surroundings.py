@@ -109,7 +109,7 @@ def test_closed_descriptors_are_opened():
 @pytest.fixture
 def _no_page(monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
-    monkeypatch.setattr("lifelong_lb.studies.executors.failures.SECONDS_FOR_NEWS", 0.0)
+    monkeypatch.setattr("lifelong_lb.studies.executors.failures.STATUS_TIMEOUT_SECONDS", 0.0)
 
 
 def failed(how, out, **options):

@@ -9,8 +9,8 @@ from tiny import command
 
 from lifelong_lb import tune_study
 from lifelong_lb.config import UserError
-from lifelong_lb.studies.progress.lines import LineWatcher
-from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.progress.lines import LineObserver
+from lifelong_lb.studies.progress.observer import ProgressObserver
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -26,13 +26,13 @@ STUDY = {
 def test_trials_are_told_and_written_as_they_end(tmp_path):
     lines, written = [], []
 
-    class Looking(LineWatcher):
+    class Looking(LineObserver):
         def phase(self, name, text, numbers):
             super().phase(name, text, numbers)
             path = tmp_path / "tuning" / "trials.csv"
             written.append(len(pd.read_csv(path)) if path.exists() else 0)
 
-    tune_study(STUDY, tmp_path, executor="in-process", watcher=Looking(lines.append))
+    tune_study(STUDY, tmp_path, executor="in-process", observer=Looking(lines.append))
     assert written == [0, 1, 2, 3]
     assert lines[0] == "trial 1 of 3 of 1 search"
     said = [line for line in lines if line.startswith("trial ")]
@@ -77,13 +77,13 @@ def test_options_are_checked_as_those_of_run(tmp_path, options, message):
 def test_a_trial_that_failed_once_counts_for_what_it_comes_to_when_tried_again(tmp_path, monkeypatch):
     began = []
 
-    class Counting(Watcher):
+    class Counting(ProgressObserver):
         def begun(self, run, title):
             began.append(run)
 
     def tuned(**options):
         began.clear()
-        tune_study(STUDY, tmp_path, executor="in-process", watcher=Counting(), **options)
+        tune_study(STUDY, tmp_path, executor="in-process", observer=Counting(), **options)
         return pd.read_csv(tmp_path / "tuning" / "trials.csv")
 
     with monkeypatch.context() as patch:
@@ -100,7 +100,7 @@ def test_a_trial_that_failed_once_counts_for_what_it_comes_to_when_tried_again(t
 def test_a_run_is_tried_again_once_only(tmp_path, monkeypatch):
     began = []
 
-    class Counting(Watcher):
+    class Counting(ProgressObserver):
         def begun(self, run, title):
             began.append(run)
 
@@ -108,7 +108,7 @@ def test_a_run_is_tried_again_once_only(tmp_path, monkeypatch):
     study = {**STUDY, "tuning": {**STUDY["tuning"], "trials": 5}}  # of two points, so that some are asked for again
     for _ in range(2):
         began.clear()
-        tune_study(study, tmp_path, executor="in-process", watcher=Counting(), retry="failed")
+        tune_study(study, tmp_path, executor="in-process", observer=Counting(), retry="failed")
     assert len(began) == len(set(began)) == 3  # two points, and the study
 
 

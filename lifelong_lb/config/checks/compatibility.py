@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lifelong_lb.config.checks.selections import Combinations
 
 
-def why_not(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, train: Train) -> str | None:
+def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, train: Train) -> str | None:
     """Why a strategy cannot learn a stream.
 
     Args:
@@ -65,7 +65,7 @@ def why_not(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, tra
     return _settings_that_do_not_fit(strategy, stream, train)
 
 
-def why_not_by(strategy: StrategyEntry, rule: RuleEntry) -> str | None:
+def rule_conflict(strategy: StrategyEntry, rule: RuleEntry) -> str | None:
     """Why a strategy cannot be trained by a rule.
 
     Args:
@@ -97,7 +97,7 @@ def why_not_by(strategy: StrategyEntry, rule: RuleEntry) -> str | None:
     return None
 
 
-def why_not_on(strategy: StrategyEntry, optimizer: OptimizerEntry) -> str | None:
+def optimizer_conflict(strategy: StrategyEntry, optimizer: OptimizerEntry) -> str | None:
     """Why a strategy cannot be trained on a base optimizer.
 
     Args:
@@ -174,7 +174,7 @@ def clashes(parts: Mapping[str, Any]) -> list[Clash]:
         The pairs.
     """
     found: list[Clash] = []
-    for axis, why in (("rules", why_not_by), ("optimizers", why_not_on)):
+    for axis, why in (("rules", rule_conflict), ("optimizers", optimizer_conflict)):
         of_kind: dict[Any, list[tuple[int, str]]] = {}  # both reasons depend on no other setting of a strategy
         for place, strategy in enumerate(parts["strategies"]):
             kind = (type(strategy), strategy.steps_optimizer())
@@ -189,7 +189,7 @@ def clashes(parts: Mapping[str, Any]) -> list[Clash]:
         assert model is not None, problems.found  # both were checked before
         assert train is not None, problems.found
         for place, strategy in enumerate(parts["strategies"]):
-            reason = why_not(strategy, stream, model, train)
+            reason = stream_conflict(strategy, stream, model, train)
             if reason is not None:
                 found.append(Clash(place, "streams", index, reason))
     return found

@@ -8,7 +8,7 @@ from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.job import TERMINATED, Job
 from lifelong_lb.studies.run.environment import versions
 
-SECONDS_FOR_NEWS = 1.0
+STATUS_TIMEOUT_SECONDS = 1.0
 """How long to wait after a process has died: what has ended it (a cluster's SIGTERM) may be about to end this one too,
 and then the run has not failed."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
-from lifelong_lb.studies.executors.failures import SECONDS_FOR_NEWS, how_it_died, how_it_was_late, record
+from lifelong_lb.studies.executors.failures import STATUS_TIMEOUT_SECONDS, how_it_died, how_it_was_late, record
 from lifelong_lb.studies.executors.processes import (
     error_of,
     kill,
@@ -17,7 +17,7 @@ from lifelong_lb.studies.executors.processes import (
     was_orphaned,
 )
 from lifelong_lb.studies.executors.resources import Limits
-from lifelong_lb.studies.executors.run_queue import SECONDS_BETWEEN_LOOKS, RunQueue
+from lifelong_lb.studies.executors.run_queue import POLL_SECONDS, RunQueue
 from lifelong_lb.studies.job import Job
 
 
@@ -64,7 +64,7 @@ def run_local(queue: RunQueue, limits: Limits) -> None:
             if not running:
                 queue.wait()
                 continue
-            for sentinel in wait(list(running), timeout=SECONDS_BETWEEN_LOOKS):
+            for sentinel in wait(list(running), timeout=POLL_SECONDS):
                 assert isinstance(sentinel, int)
                 _end(running[sentinel], queue, orphaned)
                 running.pop(sentinel).process.close()
@@ -96,7 +96,7 @@ def _end(one: _Running, queue: RunQueue, orphaned: set[str], limit: float | None
         terminate([one.process])  # it may be at work still
     if not queue.was_published(one.job):
         if limit is None:
-            time.sleep(SECONDS_FOR_NEWS)
+            time.sleep(STATUS_TIMEOUT_SECONDS)
         again = lost and one.job.config.run_id not in orphaned
         if again or not queue.is_ours(one.job):
             orphaned.update([one.job.config.run_id] if lost else [])

@@ -22,7 +22,7 @@ from lifelong_lb.studies.job import Job
 from lifelong_lb.temporary import temporary_folder
 from lifelong_lb.untrusted import encodable, error_message, shortened
 
-SECONDS_FOR_LAST_WORDS = 1.0
+SHUTDOWN_SECONDS = 1.0
 """How long a run that is to be killed has for saying where it is."""
 SECONDS_TO_UNWIND = 10.0
 """How long the process of an interrupted run has for ending by itself."""
@@ -210,7 +210,7 @@ def kill(process: BaseProcess) -> None:
     if hasattr(signal, "SIGUSR1") and process.pid is not None:
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGUSR1)
-        process.join(SECONDS_FOR_LAST_WORDS)
+        process.join(SHUTDOWN_SECONDS)
     _kill_group(process)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from lifelong_lb.config import UserError
 from lifelong_lb.studies.devices import cores
 from lifelong_lb.studies.executors.failures import record
-from lifelong_lb.studies.executors.remote_job import Parcel
-from lifelong_lb.studies.executors.remote_worker import do_all
+from lifelong_lb.studies.executors.remote_job import JobBundle
+from lifelong_lb.studies.executors.remote_worker import run_jobs
 from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job
@@ -20,7 +20,7 @@ from lifelong_lb.untrusted import quoted
 if TYPE_CHECKING:
     from ray import ObjectRef
 
-SECONDS_BETWEEN_LOOKS = 1.0
+POLL_SECONDS = 1.0
 """How often to look whether all runs under way are still this launcher's."""
 SECONDS_TO_UNWIND = 15.0
 """How long cancelled tasks have for ending by themselves."""
@@ -43,19 +43,19 @@ def run_ray(queue: RunQueue, limits: Limits) -> None:
     with connected(limits):
         import ray
 
-        begin = ray.remote(do_all).options(
+        begin = ray.remote(run_jobs).options(
             num_cpus=1, num_gpus=limits.cluster.gpus_per_run, max_retries=RETRIES, name="lifelong-lb"
         )
         under_way: dict[ObjectRef, Job] = {}
         try:
             while queue.has_more or under_way:
                 while len(under_way) < limits.workers and (job := queue.take()) is not None:
-                    parcel = Parcel.of([queue.errand(job)])
-                    under_way[begin.remote(parcel, limits.devices[0], limits.seconds)] = job
+                    bundle = JobBundle.of([queue.claimed(job)])
+                    under_way[begin.remote(bundle, limits.devices[0], limits.seconds)] = job
                 if not under_way:
                     queue.wait()
                     continue
-                for task in ray.wait(list(under_way), timeout=SECONDS_BETWEEN_LOOKS)[0]:
+                for task in ray.wait(list(under_way), timeout=POLL_SECONDS)[0]:
                     _end(task, under_way.pop(task), queue)
                 for task, job in list(under_way.items()):
                     if not queue.is_ours(job):

@@ -13,7 +13,7 @@ from lifelong_lb.studies.job import Job
 
 
 @dataclass(frozen=True)
-class Errand:
+class ClaimedJob:
     """A run that a launcher has claimed, for a process on another machine.
 
     Attributes:
@@ -51,35 +51,35 @@ class Errand:
 
 
 @dataclass(frozen=True)
-class Parcel:
+class JobBundle:
     """Errands on their way to another machine, opened where modules are found as they are here.
 
     Attributes:
         path: where Python looks for modules.
-        content: the errands, pickled.
+        content: the claimed_jobs, pickled.
     """
 
     path: tuple[str, ...]
     content: bytes
 
     @classmethod
-    def of(cls, errands: Sequence[Errand]) -> "Parcel":
-        """Pack errands.
+    def of(cls, claimed_jobs: Sequence[ClaimedJob]) -> "JobBundle":
+        """Pack claimed_jobs.
 
         Args:
-            errands: what to pack.
+            claimed_jobs: what to pack.
 
         Returns:
-            The parcel.
+            The bundle.
         """
-        return cls(tuple(entry or os.getcwd() for entry in sys.path), pickle.dumps(list(errands)))  # noqa: PTH109
+        return cls(tuple(entry or os.getcwd() for entry in sys.path), pickle.dumps(list(claimed_jobs)))  # noqa: PTH109
 
-    def opened(self) -> list[Errand]:
-        """Unpack the errands.
+    def unpack(self) -> list[ClaimedJob]:
+        """Unpack the claimed_jobs.
 
         Returns:
             What was packed.
         """
         sys.path.extend(entry for entry in self.path if entry not in sys.path)
-        errands: Any = pickle.loads(self.content)
-        return list(errands)
+        claimed_jobs: Any = pickle.loads(self.content)
+        return list(claimed_jobs)

@@ -8,13 +8,13 @@ from multiprocessing.process import BaseProcess
 from lifelong_lb.config import UserError
 from lifelong_lb.store import Status
 from lifelong_lb.studies.devices import devices
-from lifelong_lb.studies.executors.failures import SECONDS_FOR_NEWS, how_it_died, how_it_was_late, record
+from lifelong_lb.studies.executors.failures import STATUS_TIMEOUT_SECONDS, how_it_died, how_it_was_late, record
 from lifelong_lb.studies.executors.processes import error_of, kill, start, terminate, was_orphaned
-from lifelong_lb.studies.executors.remote_job import Errand, Parcel
+from lifelong_lb.studies.executors.remote_job import ClaimedJob, JobBundle
 from lifelong_lb.studies.job import TERMINATED
 from lifelong_lb.studies.telemetry import switch_off_telemetry
 
-SECONDS_BETWEEN_LOOKS = 1.0
+POLL_SECONDS = 1.0
 """How often to look whether a run has used up its time."""
 SECONDS_BETWEEN_CLAIMS = 10.0
 """How often to look whether a run is still the launcher's."""
@@ -28,72 +28,72 @@ _TOLD_TO_END = (TERMINATED, -signal.SIGTERM, 255)
 """Exit codes of such a run; the last where the server of processes was told as well."""
 
 
-def do_all(parcel: Parcel, device: str, seconds: float | None) -> None:
+def run_jobs(bundle: JobBundle, device: str, seconds: float | None) -> None:
     """Do runs one after the other, those left out that have been published or are another launcher's.
 
     Args:
-        parcel: the runs.
+        bundle: the runs.
         device: what to compute on, see :func:`lifelong_lb.studies.devices.devices`; the first of several.
         seconds: how long each of them may take; None for as long as it likes.
     """
     switch_off_telemetry()  # this machine may have another environment than the launcher's
-    for errand in parcel.opened():
-        if errand.is_published() or errand.holder() not in (None, errand.owner):
+    for claimed in bundle.unpack():
+        if claimed.is_published() or claimed.holder() not in (None, claimed.owner):
             continue
         try:
-            job = replace(errand.job, device=devices(device)[0])
+            job = replace(claimed.job, device=devices(device)[0])
         except UserError as error:
-            _record(errand, "failed", str(error))
+            _record(claimed, "failed", str(error))
             continue
-        do(replace(errand, job=job), seconds)
+        run_job(replace(claimed, job=job), seconds)
 
 
-def do(errand: Errand, seconds: float | None) -> None:
+def run_job(claimed: ClaimedJob, seconds: float | None) -> None:
     """Do a run; whatever ends this process or raises in it ends the run's, too.
 
     A run that another launcher has taken over, or that its launcher has given up, is ended and leaves nothing.
 
     Args:
-        errand: the run.
+        claimed: the run.
         seconds: how long it may take.
     """
-    process = start(errand.job)
+    process = start(claimed.job)
     try:
-        late = _watch(process, errand, time.monotonic(), seconds)
+        late = _watch(process, claimed, time.monotonic(), seconds)
     finally:
         terminate([process])
-    if errand.is_published():
+    if claimed.is_published():
         return
     if late and seconds is not None:
-        _record(errand, "timeout", how_it_was_late(seconds))
+        _record(claimed, "timeout", how_it_was_late(seconds))
         return
     code = process.exitcode or 0
-    until = time.monotonic() + (SECONDS_TO_BE_ENDED if code in _TOLD_TO_END else SECONDS_FOR_NEWS)
-    while time.monotonic() < until and errand.holder() == errand.owner:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+    until = time.monotonic() + (SECONDS_TO_BE_ENDED if code in _TOLD_TO_END else STATUS_TIMEOUT_SECONDS)
+    while time.monotonic() < until and claimed.holder() == claimed.owner:
+        time.sleep(POLL_SECONDS)
     message, trace = error_of(process)
-    _record(errand, "failed", how_it_died(code, was_orphaned(process), message), trace)
+    _record(claimed, "failed", how_it_died(code, was_orphaned(process), message), trace)
 
 
-def _watch(process: BaseProcess, errand: Errand, started: float, seconds: float | None) -> bool:
+def _watch(process: BaseProcess, claimed: ClaimedJob, started: float, seconds: float | None) -> bool:
     """Wait until a run's process has ended, or is not wanted any more; whether it had used up its time."""
     seen = looked = started
     while process.is_alive():
-        process.join(SECONDS_BETWEEN_LOOKS)
+        process.join(POLL_SECONDS)
         now = time.monotonic()
         if seconds is not None and now - started >= seconds and process.is_alive():
             kill(process)
             return True
         if now - looked >= SECONDS_BETWEEN_CLAIMS:
-            looked, holder = now, errand.holder()
-            if holder == errand.owner:
+            looked, holder = now, claimed.holder()
+            if holder == claimed.owner:
                 seen = now
             elif holder is not None or now - seen > SECONDS_WITHOUT_CLAIM:
                 break
     return False
 
 
-def _record(errand: Errand, status: Status, message: str, trace: str = "") -> None:
+def _record(claimed: ClaimedJob, status: Status, message: str, trace: str = "") -> None:
     """Publish a run that is still the launcher's."""
-    if errand.holder() == errand.owner:
-        record(errand.job, errand.folder, status, message, trace)
+    if claimed.holder() == claimed.owner:
+        record(claimed.job, claimed.folder, status, message, trace)

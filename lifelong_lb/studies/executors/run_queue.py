@@ -4,11 +4,11 @@ import time
 from collections.abc import Mapping, Sequence
 
 from lifelong_lb.store import Claims, DamagedRunError, ResultFolder
-from lifelong_lb.studies.executors.remote_job import Errand
+from lifelong_lb.studies.executors.remote_job import ClaimedJob
 from lifelong_lb.studies.job import Job
-from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.progress.observer import ProgressObserver
 
-SECONDS_BETWEEN_LOOKS = 1.0
+POLL_SECONDS = 1.0
 """How often a launcher that could do more looks whether a run that others are at has ended or was left."""
 
 
@@ -24,7 +24,7 @@ class RunQueue:
         stamps: when each of them had been published before it was found missing, by id, see
             :meth:`lifelong_lb.store.ResultFolder.stamp`; another stamp means that somebody has done it since.
         claims: this launcher's claims.
-        watcher: is told of runs that begin and end.
+        observer: is told of runs that begin and end.
 
     Attributes:
         folder: the result folder.
@@ -36,11 +36,11 @@ class RunQueue:
         jobs: Sequence[Job],
         stamps: Mapping[str, int | None],
         claims: Claims,
-        watcher: Watcher,
+        observer: ProgressObserver,
     ) -> None:
         self.folder = folder
         self._open = list(jobs)
-        self._stamps, self._claims, self._watcher = stamps, claims, watcher
+        self._stamps, self._claims, self._observer = stamps, claims, observer
         self._has_waited = False
 
     @property
@@ -64,11 +64,11 @@ class RunQueue:
                 continue
             self.folder.remove_leftovers(self._claims, run)
             self._open.remove(job)
-            self._watcher.begun(run, job.title)
+            self._observer.begun(run, job.title)
             return job
         return None
 
-    def errand(self, job: Job) -> Errand:
+    def claimed(self, job: Job) -> ClaimedJob:
         """What must be known where a run is done on this launcher's behalf.
 
         Args:
@@ -77,7 +77,7 @@ class RunQueue:
         Returns:
             The run with its claim.
         """
-        return Errand(job, self._stamps[job.config.run_id], self._claims.owner)
+        return ClaimedJob(job, self._stamps[job.config.run_id], self._claims.owner)
 
     def is_ours(self, job: Job) -> bool:
         """Whether a run that was handed out is still this launcher's.
@@ -112,7 +112,7 @@ class RunQueue:
         if record.status == "done":  # its process may have been ended just before it did so
             self.folder.checkpoint(job.config.run_id).remove()
         self._claims.release(job.config.run_id)
-        self._watcher.ended(job.title, record, elsewhere=False)
+        self._observer.ended(job.title, record, elsewhere=False)
 
     def put_back(self, job: Job) -> None:
         """Give up a run that was handed out and has not ended.
@@ -122,7 +122,7 @@ class RunQueue:
         """
         self._claims.release(job.config.run_id)
         self._open.append(job)
-        self._watcher.given_up(job.config.run_id)
+        self._observer.given_up(job.config.run_id)
 
     def wait(self) -> None:
         """Let others go on for a moment, where all runs that are left are in their hands."""
@@ -130,8 +130,8 @@ class RunQueue:
             return
         if not self._has_waited:
             self._has_waited = True
-            self._watcher.waiting(len(self._open))
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+            self._observer.waiting(len(self._open))
+        time.sleep(POLL_SECONDS)
 
     def _has_ended_elsewhere(self, job: Job) -> bool:
         if not self.was_published(job):
@@ -141,5 +141,5 @@ class RunQueue:
         except DamagedRunError:
             return False
         self._open.remove(job)
-        self._watcher.ended(job.title, record, elsewhere=True)
+        self._observer.ended(job.title, record, elsewhere=True)
         return True

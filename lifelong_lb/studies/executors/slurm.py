@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lifelong_lb.config import UserError
 from lifelong_lb.studies.executors.cluster_options import GENERIC
 from lifelong_lb.studies.executors.failures import record
-from lifelong_lb.studies.executors.remote_job import Parcel
-from lifelong_lb.studies.executors.remote_worker import do_all
+from lifelong_lb.studies.executors.remote_job import JobBundle
+from lifelong_lb.studies.executors.remote_worker import run_jobs
 from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job
@@ -22,7 +22,7 @@ from lifelong_lb.studies.job import Job
 if TYPE_CHECKING:
     import submitit
 
-SECONDS_BETWEEN_LOOKS = 2.0
+POLL_SECONDS = 2.0
 """How often to look what has become of the jobs; SLURM itself is asked less often."""
 SECONDS_FOR_RESULTS = 5.0
 """How long after the end of a job the results of its runs may take to be seen here."""
@@ -40,21 +40,21 @@ class Work:
     Runs that have been published are left out then, and the one that was under way goes on from its checkpoint.
     """
 
-    def __call__(self, parcel: Parcel, device: str, seconds: float | None) -> None:
+    def __call__(self, bundle: JobBundle, device: str, seconds: float | None) -> None:
         """Do runs.
 
         Args:
-            parcel: the runs.
+            bundle: the runs.
             device: what to compute on.
             seconds: how long each may take.
         """
-        do_all(parcel, device, seconds)
+        run_jobs(bundle, device, seconds)
 
-    def checkpoint(self, parcel: Parcel, device: str, seconds: float | None) -> Any:
+    def checkpoint(self, bundle: JobBundle, device: str, seconds: float | None) -> Any:
         """Called by submitit before it requeues the job.
 
         Args:
-            parcel: the runs.
+            bundle: the runs.
             device: what to compute on.
             seconds: how long each may take.
 
@@ -63,7 +63,7 @@ class Work:
         """
         from submitit.helpers import DelayedSubmission
 
-        return DelayedSubmission(self, parcel, device, seconds)
+        return DelayedSubmission(self, bundle, device, seconds)
 
 
 @dataclass
@@ -104,7 +104,7 @@ def run_slurm(queue: RunQueue, limits: Limits) -> None:
                 continue
             under_way = [one for one in under_way if not _has_ended(one, queue)]
             if under_way:
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+                time.sleep(POLL_SECONDS)
     finally:
         _cancel(under_way)
 
@@ -131,7 +131,7 @@ def _submit(
         bunches.append(bunch)
     if not bunches:
         return []
-    parcels = [Parcel.of([queue.errand(job) for job in bunch]) for bunch in bunches]
+    parcels = [JobBundle.of([queue.claimed(job) for job in bunch]) for bunch in bunches]
     n = len(parcels)
     try:
         with _controllers_log(queue.folder.path / "submitit", limits):

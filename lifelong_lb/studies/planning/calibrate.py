@@ -14,7 +14,7 @@ from lifelong_lb.streams import Stream, arriving
 from lifelong_lb.studies.planning.forecast import Training, rule_gradients
 from lifelong_lb.studies.run.assemble import Assembled, assemble
 from lifelong_lb.studies.run.execute import load_stream
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.studies.run.worker import quiet
 
 SECONDS = 0.3
@@ -102,7 +102,7 @@ def calibrate(runs: Sequence[GridRun], roots: Sequence[Path]) -> tuple[dict[Kind
             try:
                 with quiet():
                     if key not in streams:
-                        streams[key] = load_stream(run.config, Progress(), roots)
+                        streams[key] = load_stream(run.config, RunState(), roots)
                     speeds[kind_of(run)] = measure(run.config, streams[key])
             except Exception as error:  # noqa: BLE001  the run will tell more of it
                 reasons[kind_of(run)] = f"{type(error).__name__}: {error}"
@@ -129,7 +129,7 @@ def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Spee
         config = config.model_copy(update={"train": config.train.model_copy(update=timed)})
     plain = Evaluation(batch_size=config.evaluation.batch_size)
     config = config.model_copy(update={"evaluation": plain})
-    run = assemble(config, stream, Progress(), device="cpu", log=lambda line: None)
+    run = assemble(config, stream, RunState(), device="cpu", log=lambda line: None)
     a_unit, parts, between = [], 0, 0.0
     for i in range(1 if once or config.stream.chunk is not None else min(2, experiences)):
         units, trained, began = _taken(run, config.strategy.takes_gradients), run.stopwatch.seconds, time.perf_counter()

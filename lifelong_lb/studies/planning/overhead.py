@@ -8,7 +8,7 @@ from pathlib import Path
 from lifelong_lb.config import parse_study
 from lifelong_lb.reports import write_report
 from lifelong_lb.store import RunRecord
-from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.studies.study import Options, complete
 
 _STUDY = {"name": "overhead", "streams": {"name": "split-digits", "images_per_class": 10}, "seeds": 1}
@@ -29,7 +29,7 @@ class Overhead:
     report: float = 0.0
 
 
-class _Times(Watcher):
+class _Times(ProgressObserver):
     """Notes when the run begins and ends."""
 
     def __init__(self) -> None:

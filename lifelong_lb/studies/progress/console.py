@@ -12,7 +12,7 @@ from rich.text import Text
 
 from lifelong_lb.store import RunRecord
 from lifelong_lb.studies.durations import readable
-from lifelong_lb.studies.progress.lines import LineWatcher
+from lifelong_lb.studies.progress.lines import LineObserver
 from lifelong_lb.untrusted import printable
 
 LINES = 16
@@ -33,7 +33,7 @@ class _UnderWay:
         return self.learnt / self.experiences if self.experiences else 0.0
 
 
-class ConsoleWatcher(LineWatcher):
+class ConsoleObserver(LineObserver):
     """Prints a line for each run that ends; in a terminal a bar, the time left and the runs under way stay below them.
 
     Args:

@@ -6,36 +6,36 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lifelong_lb.store import HowFar, RunRecord, read_how_far
-from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.store import RunProgress, RunRecord, read_progress
+from lifelong_lb.studies.progress.observer import ProgressObserver
 
 SECONDS_BETWEEN_TABLES = 20.0
 """How often the tables are brought up to date while a study runs."""
-SECONDS_BETWEEN_LOOKS = 2.0
+POLL_SECONDS = 2.0
 """How often to look how far the runs under way have come."""
 
 
-class Relay(Watcher):
-    """Hands on to a watcher, a call at a time whichever thread it comes from, and keeps the tables up to date.
+class EventDispatcher(ProgressObserver):
+    """Hands on to a observer, a call at a time whichever thread it comes from, and keeps the tables up to date.
 
-    Between entering and leaving, a thread looks how far the runs that were begun here have come. A watcher that finds
+    Between entering and leaving, a thread looks how far the runs that were begun here have come. A observer that finds
     its reader gone is told no more; that is no reason to stop.
 
     Args:
-        watcher: is told everything, each experience once.
+        observer: is told everything, each experience once.
         update: brings the tables up to date; called now and then after a run has ended.
         runs_path: folder of the runs.
     """
 
-    def __init__(self, watcher: Watcher, update: Callable[[], None], runs_path: Path) -> None:
-        self._watcher, self._update, self._runs_path = watcher, update, runs_path
+    def __init__(self, observer: ProgressObserver, update: Callable[[], None], runs_path: Path) -> None:
+        self._observer, self._update, self._runs_path = observer, update, runs_path
         self._updated = time.monotonic()
         self._titles: dict[str, str] = {}
         self._told: dict[str, int] = {}
         self._lock, self._left = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
 
-    def __enter__(self) -> "Relay":
+    def __enter__(self) -> "EventDispatcher":
         self._thread.start()
         return self
 
@@ -47,30 +47,30 @@ class Relay(Watcher):
     def start(self, total: int, present: Mapping[str, int]) -> None:
         """Hand it on."""
         with self._alone():
-            self._watcher.start(total, present)
+            self._observer.start(total, present)
 
     def begun(self, run: str, title: str) -> None:
         """Hand it on."""
         with self._alone():
             self._titles[run], self._told[run] = title, 0
-            self._watcher.begun(run, title)
+            self._observer.begun(run, title)
 
-    def come(self, run: str, how_far: HowFar) -> None:
+    def come(self, run: str, progress: RunProgress) -> None:
         """Tell what is new about a run that is under way here, and nothing of others.
 
         Args:
             run: its id.
-            how_far: how far it has come.
+            progress: how far it has come.
         """
         with self._alone():
-            self._tell(run, how_far)
+            self._tell(run, progress)
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
         """Hand it on, with what is new about its experiences; bring the tables up to date if that was long ago."""
         with self._alone():
-            self._tell(record.run, HowFar.of(record.experiences, record.accuracy))
+            self._tell(record.run, RunProgress.of(record.experiences, record.accuracy))
             self._titles.pop(record.run, None)
-            self._watcher.ended(title, record, elsewhere=elsewhere)
+            self._observer.ended(title, record, elsewhere=elsewhere)
         if time.monotonic() - self._updated > SECONDS_BETWEEN_TABLES:
             self._update()
             self._updated = time.monotonic()
@@ -79,17 +79,17 @@ class Relay(Watcher):
         """Hand it on."""
         with self._alone():
             del self._titles[run]
-            self._watcher.given_up(run)
+            self._observer.given_up(run)
 
     def waiting(self, runs: int) -> None:
         """Hand it on."""
         with self._alone():
-            self._watcher.waiting(runs)
+            self._observer.waiting(runs)
 
     def stop(self) -> None:
         """Hand it on."""
         with self._alone():
-            self._watcher.stop()
+            self._observer.stop()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -97,17 +97,17 @@ class Relay(Watcher):
             try:
                 yield
             except BrokenPipeError:
-                self._watcher = Watcher()
+                self._observer = ProgressObserver()
 
-    def _tell(self, run: str, how_far: HowFar) -> None:
+    def _tell(self, run: str, progress: RunProgress) -> None:
         if run not in self._titles:
             return
-        for experience, accuracy in how_far.accuracies[self._told[run] :]:
-            self._watcher.learnt(run, self._titles[run], experience, how_far.experiences, accuracy)
+        for experience, accuracy in progress.accuracies[self._told[run] :]:
+            self._observer.learnt(run, self._titles[run], experience, progress.experiences, accuracy)
             self._told[run] += 1
 
     def _follow(self) -> None:
-        while not self._left.wait(SECONDS_BETWEEN_LOOKS):
+        while not self._left.wait(POLL_SECONDS):
             with suppress(OSError):  # a file system that is away for a moment
-                for run, how_far in read_how_far(self._runs_path).items():
-                    self.come(run, how_far)
+                for run, progress in read_progress(self._runs_path).items():
+                    self.come(run, progress)

@@ -8,10 +8,10 @@ from typing import TextIO
 
 from lifelong_lb.store import RunRecord
 from lifelong_lb.studies.progress.lines import final_accuracy
-from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.progress.observer import ProgressObserver
 
 
-class JsonWatcher(Watcher):
+class JsonObserver(ProgressObserver):
     """Writes an object for each thing that happens, with ``event`` and ``time``, in seconds since 1970.
 
     Events: ``start`` (runs, present: status to number), ``run started`` (run, title), ``experience ended`` (run, title,

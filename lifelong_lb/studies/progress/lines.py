@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 
 from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy
 from lifelong_lb.store import RunRecord
-from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.untrusted import printable
 
 
-class LineWatcher(Watcher):
+class LineObserver(ProgressObserver):
     """Says a line for each run that ends: for notebooks, scripts and log files.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from lifelong_lb.store import RunRecord
 
 
-class Watcher:
+class ProgressObserver:
     """Somebody who is told how a study goes, a call at a time; each method does nothing unless it is overridden."""
 
     def phase(self, name: str, text: str, numbers: Mapping[str, float]) -> None:

@@ -32,7 +32,7 @@ from lifelong_lb.strategies import (
 )
 from lifelong_lb.streams import Stream
 from lifelong_lb.studies.run.landscape import LandscapeMeter
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.untrusted import quoted
 
 Log = Callable[[str], None]
@@ -69,7 +69,7 @@ class Assembled:
     during: DuringTraining | None
     meter: LandscapeMeter | None
 
-    def account(self, progress: Progress) -> None:
+    def account(self, progress: RunState) -> None:
         """Bring a run's counts up to date.
 
         Args:
@@ -86,7 +86,7 @@ class Assembled:
         progress.data["loading"] = self.loading.told
 
 
-def assemble(config: RunConfig, stream: Stream, progress: Progress, *, device: str, log: Log) -> Assembled:
+def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: str, log: Log) -> Assembled:
     """Build model, rule, base optimizer and strategy, and the plugins of a run.
 
     Args:

@@ -14,7 +14,7 @@ from lifelong_lb.store import LOG, CheckpointFolder, UnusableCheckpointError, mo
 from lifelong_lb.strategies import NotCarriedError, load_with, parts_of, save_apart
 from lifelong_lb.streams import Stream
 from lifelong_lb.studies.run.assemble import Assembled, Log
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 OF_THE_TIME = 30
 """Saving takes no more than one part in so many of a run's time, but where a checkpoint after each experience is asked
@@ -33,7 +33,7 @@ class State:
     """
 
     run: Assembled
-    progress: Progress
+    progress: RunState
     random: Mapping[str, Any]
     log: str
 
@@ -78,7 +78,7 @@ class Checkpoints:
         self._last, self._took = clock(), 0.0
         self.given_up, self._at_once = "", first
 
-    def load(self, stream: Stream, progress: Progress) -> tuple[Assembled, int] | None:
+    def load(self, stream: Stream, progress: RunState) -> tuple[Assembled, int] | None:
         """Go on where the run stopped.
 
         Args:
@@ -110,7 +110,7 @@ class Checkpoints:
         )
         return state.run, experience
 
-    def after(self, experience: int, run: Assembled, progress: Progress, stream: Stream) -> None:
+    def after(self, experience: int, run: Assembled, progress: RunState, stream: Stream) -> None:
         """Save the run, where enough time has passed.
 
         Args:
@@ -148,7 +148,7 @@ class Checkpoints:
         """
         self._folder.write_reason(reason)
 
-    def _identity(self, progress: Progress) -> dict[str, Any]:
+    def _identity(self, progress: RunState) -> dict[str, Any]:
         return {**self._made_by, "images": progress.data["sha256"], "stream": progress.data["arrangement"]}
 
     def _shared(self, stream: Stream) -> list[Any]:

@@ -12,7 +12,7 @@ from lifelong_lb.streams import Stream, arriving, build_stream
 from lifelong_lb.studies.run.assemble import Assembled, Log, assemble
 from lifelong_lb.studies.run.checkpoints import Checkpoints
 from lifelong_lb.studies.run.landscape import packed
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 Keep = Callable[[int, bytes], None]
 """Takes an experience and the weights that the model had after it."""
@@ -20,7 +20,7 @@ Keep = Callable[[int, bytes], None]
 
 def execute(
     config: RunConfig,
-    progress: Progress,
+    progress: RunState,
     *,
     roots: Sequence[Path],
     device: str,
@@ -69,7 +69,7 @@ def execute(
             checkpoints.after(i, run, progress, stream)
 
 
-def _learn(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: Progress) -> None:
+def _learn(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: RunState) -> None:
     """Train on one experience, or on all of them at once."""
     seed_all(config.seed, INITIALISATION, i + 1)  # outputs that a growing head adds
     arrives = stream.train if config.strategy.trained_once else arriving(stream.train, i, config.stream, config.seed)
@@ -82,7 +82,7 @@ def _learn(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: 
         run.account(progress)
 
 
-def _measure(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: Progress, log: Log) -> None:
+def _measure(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: RunState, log: Log) -> None:
     """Fill row i of the accuracy matrix."""
     started = time.perf_counter()
     everything = config.evaluation.experiences == "all"
@@ -102,7 +102,7 @@ def _measure(i: int, config: RunConfig, stream: Stream, run: Assembled, progress
     )
 
 
-def load_stream(config: RunConfig, progress: Progress, roots: Sequence[Path]) -> Stream:
+def load_stream(config: RunConfig, progress: RunState, roots: Sequence[Path]) -> Stream:
     """Load the images of a run and deal them out.
 
     Args:

@@ -8,7 +8,7 @@ from lifelong_lb.studies.run.landscape import Row
 
 
 @dataclass
-class Progress:
+class RunState:
     """What a run has measured so far; it is read even when the run ends early.
 
     Attributes:

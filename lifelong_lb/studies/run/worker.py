@@ -25,14 +25,23 @@ from lifelong_lb.config import UserError
 from lifelong_lb.config.entries.optimizers import External
 from lifelong_lb.config.plugins.importing import digest_of
 from lifelong_lb.config.plugins.register import origins_of
-from lifelong_lb.store import LOG, HowFar, ResultFolder, RunRecord, Status, write_how_far, write_landscape, write_model
+from lifelong_lb.store import (
+    LOG,
+    ResultFolder,
+    RunProgress,
+    RunRecord,
+    Status,
+    write_landscape,
+    write_model,
+    write_progress,
+)
 from lifelong_lb.strategies import DivergedError, MemoryMeter
 from lifelong_lb.studies.job import TERMINATED, Job
 from lifelong_lb.studies.run.checkpoints import Checkpoints
 from lifelong_lb.studies.run.environment import machine, versions
 from lifelong_lb.studies.run.execute import execute
 from lifelong_lb.studies.run.loggers.dispatch import Loggers, values_of
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.untrusted import encodable, error_message
 
 
@@ -70,7 +79,7 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     torch.set_num_threads(job.threads)
     device = device_of(job.device)
     memory = MemoryMeter(device, alone=alone)
-    progress = Progress()
+    progress = RunState()
     status: Status = "done"
     message = trace = ""
     _say(f"run {job.config.run_id}: {job.title}")
@@ -131,10 +140,10 @@ def _is_the_launchers(error: BaseException) -> bool:
     return isinstance(error, SystemExit) and error.code == TERMINATED
 
 
-def _tell(scratch: Path, progress: Progress, loggers: Loggers) -> None:
+def _tell(scratch: Path, progress: RunState, loggers: Loggers) -> None:
     """Let launcher and loggers know how far the run has come; that one cannot be told is no reason to stop."""
     with contextlib.suppress(OSError):
-        write_how_far(scratch, HowFar.of(progress.experiences, progress.accuracy))
+        write_progress(scratch, RunProgress.of(progress.experiences, progress.accuracy))
     progress.logged.append(values_of(progress))
     loggers.learnt(progress)
 

@@ -11,49 +11,49 @@ import pandas as pd
 from lifelong_lb.config import Study, expand
 from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.store import ResultFolder, RunRecord
-from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.studies.study import Options, complete
 from lifelong_lb.studies.tuning.search import Point, Searching, Trial
 
 
-class TrialWatcher(Watcher):
+class TrialObserver(ProgressObserver):
     """Hands on what it is told, and says of each run which trial it belongs to.
 
     Args:
-        watcher: who is told.
+        observer: who is told.
         trial: such as ``"trial 3 of 20"``.
     """
 
-    def __init__(self, watcher: Watcher, trial: str) -> None:
-        self._watcher, self._trial = watcher, trial
+    def __init__(self, observer: ProgressObserver, trial: str) -> None:
+        self._observer, self._trial = observer, trial
 
     def start(self, total: int, present: Mapping[str, int]) -> None:
         """Hand on."""
-        self._watcher.start(total, present)
+        self._observer.start(total, present)
 
     def begun(self, run: str, title: str) -> None:
         """Hand on."""
-        self._watcher.begun(run, self._titled(title))
+        self._observer.begun(run, self._titled(title))
 
     def learnt(self, run: str, title: str, experience: int, experiences: int, accuracy: float) -> None:
         """Hand on."""
-        self._watcher.learnt(run, self._titled(title), experience, experiences, accuracy)
+        self._observer.learnt(run, self._titled(title), experience, experiences, accuracy)
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
         """Hand on."""
-        self._watcher.ended(self._titled(title), record, elsewhere=elsewhere)
+        self._observer.ended(self._titled(title), record, elsewhere=elsewhere)
 
     def given_up(self, run: str) -> None:
         """Hand on."""
-        self._watcher.given_up(run)
+        self._observer.given_up(run)
 
     def waiting(self, runs: int) -> None:
         """Hand on."""
-        self._watcher.waiting(runs)
+        self._observer.waiting(runs)
 
     def stop(self) -> None:
         """Hand on."""
-        self._watcher.stop()
+        self._observer.stop()
 
     def _titled(self, title: str) -> str:
         return f"{self._trial}: {title}"
@@ -75,18 +75,18 @@ class Rounds:
     options: Options
     tried: set[str] = field(default_factory=set)
 
-    def next(self, watcher: Watcher) -> None:
+    def next(self, observer: ProgressObserver) -> None:
         """Do one trial of each search, side by side, and write ``trials.csv``.
 
         Args:
-            watcher: is told how it goes.
+            observer: is told how it goes.
         """
         asked = [(search, *search.ask()) for search in self.searches]
         known = [study for _, _, study in asked if self.options.retry and self.tried & _runs(study)]
         fresh = [study for _, _, study in asked if study not in known]
         for studies, retry in ((fresh, self.options.retry), (known, ())):
             if studies:
-                complete(studies, self.out, replace(self.options, retry=retry), watcher)
+                complete(studies, self.out, replace(self.options, retry=retry), observer)
         folder = ResultFolder(self.out)
         for search, point, study in asked:
             self.tried |= _runs(study)

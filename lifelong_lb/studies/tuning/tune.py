@@ -13,12 +13,12 @@ from lifelong_lb.store import ResultFolder, StudyFile
 from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.executors.cluster_options import Cluster
 from lifelong_lb.studies.own_metrics import store_own_metrics
-from lifelong_lb.studies.progress.observer import Watcher
+from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.studies.study import SECONDS_BETWEEN_CHECKPOINTS, Options, as_study, complete, reported
 from lifelong_lb.studies.tuning.best_settings import chosen_study, chosen_text
 from lifelong_lb.studies.tuning.held_out import searched_combinations
 from lifelong_lb.studies.tuning.search import Searching, imported_optuna
-from lifelong_lb.studies.tuning.trials import Rounds, TrialWatcher
+from lifelong_lb.studies.tuning.trials import Rounds, TrialObserver
 
 
 def tune_study(
@@ -37,7 +37,7 @@ def tune_study(
     slurm: Mapping[str, Any] | None = None,
     runs_per_job: int = 1,
     gpus_per_run: float = 0.0,
-    watcher: Watcher | None = None,
+    observer: ProgressObserver | None = None,
     loggers: Sequence[str] = (),
 ) -> Results:
     """Choose settings on what the study's section ``tuning`` holds out, then run the study with them.
@@ -58,7 +58,7 @@ def tune_study(
         slurm: likewise.
         runs_per_job: likewise.
         gpus_per_run: likewise.
-        watcher: is told how each round of trials goes, and then how the study goes.
+        observer: is told how each round of trials goes, and then how the study goes.
         loggers: likewise; trials tell them, too, below ``tuning``.
 
     Returns:
@@ -72,7 +72,7 @@ def tune_study(
     statuses, called = ((one,) if isinstance(one, str) else tuple(dict.fromkeys(one)) for one in (retry, loggers))
     cluster = Cluster(slurm or {}, runs_per_job, gpus_per_run)
     options = Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called, cluster)
-    folder, told = Path(out).absolute(), watcher or Watcher()
+    folder, told = Path(out).absolute(), observer or ProgressObserver()
     searches = searches_of(study)
     _search(Rounds(searches, folder / "tuning", options), _trials(study, trials), told)
     if ADDED_METRICS:
@@ -88,20 +88,20 @@ def tune_study(
     return reported(report)
 
 
-def _search(rounds: Rounds, trials: int, watcher: Watcher) -> None:
+def _search(rounds: Rounds, trials: int, observer: ProgressObserver) -> None:
     began, searches = time.monotonic(), len(rounds.searches)
     each = f" of {'each of ' if searches > 1 else ''}{searches} search{'es' * (searches > 1)}"
     for trial in range(1, trials + 1):
         seconds = time.monotonic() - began
         so_far = f"; {readable(round(seconds))} so far" if trial > 1 else ""
         numbers = {"trial": trial, "trials": trials, "searches": searches, "seconds": seconds}
-        watcher.phase("trial", f"trial {trial} of {trials}{each}{so_far}", numbers)
-        rounds.next(TrialWatcher(watcher, f"trial {trial} of {trials}"))
+        observer.phase("trial", f"trial {trial} of {trials}{each}{so_far}", numbers)
+        rounds.next(TrialObserver(observer, f"trial {trial} of {trials}"))
     seconds = time.monotonic() - began
     text = (
         f"{trials} trial{'s' * (trials > 1)}{each} took {readable(round(seconds))}; now the study with what was chosen"
     )
-    watcher.phase("chosen", text, {"trials": trials, "searches": searches, "seconds": seconds})
+    observer.phase("chosen", text, {"trials": trials, "searches": searches, "seconds": seconds})
 
 
 def searches_of(study: Study) -> list[Searching]:

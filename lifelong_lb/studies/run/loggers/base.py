@@ -10,7 +10,7 @@ Scalar = bool | int | float | str
 
 
 @dataclass(frozen=True)
-class About:
+class RunInfo:
     """A run, as loggers are told of it.
 
     Attributes:
@@ -51,7 +51,7 @@ class About:
 class RunLogger(Protocol):
     """Receives what there is to know of one run. It may raise anything: the run goes on without it."""
 
-    def start(self, about: About, say: "Say") -> None:
+    def start(self, about: RunInfo, say: "LogFn") -> None:
         """The run begins, or goes on. What an earlier process has logged of it is replaced.
 
         Args:
@@ -76,7 +76,7 @@ class RunLogger(Protocol):
         """
 
 
-class Say(Protocol):
+class LogFn(Protocol):
     """Writes a line."""
 
     def __call__(self, line: str, /) -> None:

@@ -8,12 +8,12 @@ from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy, forgetting
 from lifelong_lb.reports.results import numbers_of
 from lifelong_lb.store import RunRecord
 from lifelong_lb.studies.job import Job
-from lifelong_lb.studies.run.loggers.base import About, RunLogger, Say
+from lifelong_lb.studies.run.loggers.base import LogFn, RunInfo, RunLogger
 from lifelong_lb.studies.run.loggers.registry import LOGGERS
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 
-def values_of(progress: Progress) -> tuple[int, dict[str, float]]:
+def values_of(progress: RunState) -> tuple[int, dict[str, float]]:
     """What was measured of the experience that was learnt last.
 
     Args:
@@ -59,17 +59,17 @@ class Loggers:
         say: writes a line into its log.
     """
 
-    def __init__(self, job: Job, say: Say) -> None:
+    def __init__(self, job: Job, say: LogFn) -> None:
         self._say = say
         self._loggers: dict[str, RunLogger] = {}
         self._told = 0
         if job.logged is not None:
             self._loggers = {name: LOGGERS[name].make() for name in job.logged.loggers}
             config = job.config
-            about = About(config.run_id, job.title, job.logged.study, job.logged.labels, config.to_json(), job.out)
+            about = RunInfo(config.run_id, job.title, job.logged.study, job.logged.labels, config.to_json(), job.out)
             self._each(lambda logger: logger.start(about, say))
 
-    def learnt(self, progress: Progress) -> None:
+    def learnt(self, progress: RunState) -> None:
         """Tell of the experiences that were learnt; of a run that goes on, of those before, too.
 
         Args:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lifelong_lb.studies.run.loggers.base import About, Say
+from lifelong_lb.studies.run.loggers.base import LogFn, RunInfo
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -17,7 +17,7 @@ _MOST = 100
 class MLflowLogger:
     """Logs a run in ``mlruns/``, or where ``MLFLOW_TRACKING_URI`` says."""
 
-    def start(self, about: About, say: Say) -> None:
+    def start(self, about: RunInfo, say: LogFn) -> None:
         """Begin the run anew: what an earlier process has logged of it is deleted.
 
         Args:
@@ -67,7 +67,7 @@ class MLflowLogger:
         self._client.set_terminated(self._run, "FINISHED" if status == "done" else "FAILED")
 
 
-def _experiment(client: "MlflowClient", about: About) -> str:
+def _experiment(client: "MlflowClient", about: RunInfo) -> str:
     """Id of the study's experiment, which one of the runs that begin at the same time makes."""
     import filelock
 

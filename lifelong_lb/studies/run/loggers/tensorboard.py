@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lifelong_lb.studies.run.loggers.base import About, Say
+from lifelong_lb.studies.run.loggers.base import LogFn, RunInfo
 
 if TYPE_CHECKING:
     pass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class TensorBoardLogger:
     """Writes ``tensorboard/<title>-<run id>/``; ``tensorboard --logdir DIR/tensorboard`` shows all runs."""
 
-    def start(self, about: About, say: Say) -> None:
+    def start(self, about: RunInfo, say: LogFn) -> None:
         """Begin the run's folder anew.
 
         Args:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from lifelong_lb.studies.run.loggers.base import About, Say
+from lifelong_lb.studies.run.loggers.base import LogFn, RunInfo
 
 _SERVER = "https://api.wandb.ai"
 _LONGEST = 128
@@ -17,7 +17,7 @@ _LONGEST = 128
 class WandbLogger:
     """Logs a run in ``wandb/``: offline, for ``wandb sync``, unless there is a key or ``WANDB_MODE`` says otherwise."""
 
-    def start(self, about: About, say: Say) -> None:
+    def start(self, about: RunInfo, say: LogFn) -> None:
         """Begin the run anew. Its id is always the same, so that a later copy replaces an earlier one.
 
         Args:
