@@ -68,9 +68,9 @@ class Study(Settings):
 
     With ``skip_unsupported`` strategies are left out where they cannot be used, on a stream or with a rule or an
     optimizer; otherwise they are refused. ``only`` and ``exclude`` say which combinations of the grid are meant, where
-    not all of them are, see :mod:`lifelong_lb.config.checks.selections`. ``imports`` are modules, or files, that add to what
-    can be named, see :mod:`lifelong_lb.extend`. ``chosen`` are settings that entries have in single combinations of the
-    grid, ``tuning`` says how such are searched for.
+    not all of them are, see :mod:`lifelong_lb.config.checks.selections`. ``imports`` are modules, or files, that add to
+    what can be named, see :mod:`lifelong_lb.extend`. ``chosen`` are settings that entries have in single combinations
+    of the grid, ``tuning`` says how such are searched for.
     """
 
     name: str

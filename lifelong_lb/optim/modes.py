@@ -1,12 +1,9 @@
 """Optimizers that keep the weights to evaluate apart from those to train, and optimizers that maximise."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch.optim import Optimizer
-
-if TYPE_CHECKING:
-    from lifelong_lb.optim.rule import UpdateRule
 
 PAIRS = (("train", "eval"), ("clear_and_load_backup", "backup_and_load_cache"))
 """Names of the methods that load the weights to train and the weights to evaluate: those of schedule-free optimizers
@@ -132,24 +129,6 @@ def maximising(optimizer: Optimizer) -> str | None:
         if vars(each).get("maximize"):
             return f"{type(each).__name__} has maximize=True"
     return None
-
-
-def rule_conflict(rule: "UpdateRule", optimizer: str) -> str | None:
-    """Why a rule cannot be applied to an optimizer that keeps the weights to evaluate apart from those to train.
-
-    Args:
-        rule: the rule.
-        optimizer: name of the optimizer.
-
-    Returns:
-        A sentence; None for a rule that leaves all steps to the optimizer.
-    """
-    if not (rule.interpolates or rule.keeps_weights):
-        return None
-    return (
-        f"{type(rule).__name__} interpolates between weights, and cannot be applied to {optimizer}, which keeps an "
-        "average of the weights that would not follow; use a rule without slow weights, such as SAM"
-    )
 
 
 def path_conflict(owner: str, optimizer: str) -> str:

@@ -248,6 +248,24 @@ class NoRule(UpdateRule):
         return lambda: None
 
 
+def averaging_conflict(rule: UpdateRule, optimizer: str) -> str | None:
+    """Why a rule cannot be applied to an optimizer that keeps the weights to evaluate apart from those to train.
+
+    Args:
+        rule: the rule.
+        optimizer: name of the optimizer.
+
+    Returns:
+        A sentence; None for a rule that leaves all steps to the optimizer.
+    """
+    if not (rule.interpolates or rule.keeps_weights):
+        return None
+    return (
+        f"{type(rule).__name__} interpolates between weights, and cannot be applied to {optimizer}, which keeps an "
+        "average of the weights that would not follow; use a rule without slow weights, such as SAM"
+    )
+
+
 def optimizer_names(optimizer: Optimizer) -> Names | None:
     """Names an optimizer was built with.
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from lifelong_lb.reports.latex import escape, float_lines, latex_heading, latex_label, latex_number, note_lines, part_of
 from lifelong_lb.reports.latex_layout import MOST_LINES, columns_apart, label_lines, pages
+from lifelong_lb.reports.pivot_values import PivotValues
 from lifelong_lb.reports.pivot_words import caption_of, note_of
-from lifelong_lb.reports.pivots import Pivot
 from lifelong_lb.reports.tables import HEADINGS
 
 _MARKS = "Underlined"
@@ -21,7 +21,7 @@ class _Piece:
     lines: int
 
 
-def pivot_latex(table: Pivot, caption: str = "") -> str:
+def pivot_latex(table: PivotValues, caption: str = "") -> str:
     """Write a pivot in LaTeX.
 
     Args:
@@ -45,7 +45,7 @@ def pivot_latex(table: Pivot, caption: str = "") -> str:
     return "\n".join([r"% needs \usepackage{booktabs}; about 14 cm wide", *lines, ""])
 
 
-def _pieces(table: Pivot) -> list[_Piece]:
+def _pieces(table: PivotValues) -> list[_Piece]:
     labels = table.labels
     columns = columns_apart(list(zip(*labels, strict=True)), list(map(str, table.text.columns)))
     heights = [max(len(label_lines(label)) for label in row) for row in labels]
@@ -58,7 +58,7 @@ def _pieces(table: Pivot) -> list[_Piece]:
     ]
 
 
-def _tabular(table: Pivot, piece: _Piece) -> list[str]:
+def _tabular(table: PivotValues, piece: _Piece) -> list[str]:
     rows = list(map(str, table.text.index.names))
     titles = [escape(HEADINGS.get(name, name)) for name in rows]
     names = list(map(str, table.text.columns))
@@ -73,7 +73,7 @@ def _tabular(table: Pivot, piece: _Piece) -> list[str]:
     ]
 
 
-def _lines(table: Pivot, rows: Sequence[int], columns: Sequence[int]) -> list[str]:
+def _lines(table: PivotValues, rows: Sequence[int], columns: Sequence[int]) -> list[str]:
     lines = []
     before: tuple[str, ...] = ()
     for row in rows:
@@ -87,6 +87,6 @@ def _lines(table: Pivot, rows: Sequence[int], columns: Sequence[int]) -> list[st
     return lines
 
 
-def _cell(table: Pivot, row: int, column: int) -> str:
+def _cell(table: PivotValues, row: int, column: int) -> str:
     number = latex_number(str(table.text.iloc[row, column]), bold=bool(table.best.iloc[row, column]))
     return rf"\underline{{{number}}}" if table.not_significant.iloc[row, column] else number

@@ -1,19 +1,15 @@
 """What a pivot's caption and note say, and the pivot as Markdown and as one row a cell."""
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from lifelong_lb.evaluation import TESTS
 from lifelong_lb.reports.arguments import title_of
+from lifelong_lb.reports.pivot_values import PivotValues
 from lifelong_lb.reports.plain_text import markdown_escaped, markdown_table
 from lifelong_lb.reports.tables import HEADINGS, KNOWN
 
-if TYPE_CHECKING:
-    from lifelong_lb.reports.pivots import Pivot
 
-
-def caption_of(table: "Pivot", marks: str) -> str:
+def caption_of(table: PivotValues, marks: str) -> str:
     """The metric, and what a mark means.
 
     Args:
@@ -27,7 +23,7 @@ def caption_of(table: "Pivot", marks: str) -> str:
     return f"{title_of(table.metric)}.{told}"
 
 
-def note_of(table: "Pivot", marks: str) -> str:
+def note_of(table: PivotValues, marks: str) -> str:
     """What the numbers are, and how the marks came about.
 
     Args:
@@ -57,7 +53,7 @@ def note_of(table: "Pivot", marks: str) -> str:
     return " ".join(parts)
 
 
-def _fewer(table: "Pivot") -> list[str]:
+def _fewer(table: PivotValues) -> list[str]:
     """Which cells have fewer seeds than others."""
     most = int(table.seeds.to_numpy().max())
     cells = [
@@ -69,7 +65,7 @@ def _fewer(table: "Pivot") -> list[str]:
     return [f"Fewer seeds: {'; '.join(cells)}."] if cells else []
 
 
-def pivot_markdown(table: "Pivot", caption: str = "") -> str:
+def pivot_markdown(table: PivotValues, caption: str = "") -> str:
     """Write a pivot in Markdown.
 
     Args:
@@ -92,7 +88,7 @@ def pivot_markdown(table: "Pivot", caption: str = "") -> str:
     return "\n\n".join([markdown_escaped(words[0]), shown, markdown_escaped(words[1])]) + "\n"
 
 
-def pivot_frame(table: "Pivot") -> pd.DataFrame:
+def pivot_frame(table: PivotValues) -> pd.DataFrame:
     """One row a cell that has a value, unrounded.
 
     Args:
@@ -113,7 +109,7 @@ def pivot_frame(table: "Pivot") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*names, table.columns, "metric", *frames])
 
 
-def _frames(table: "Pivot") -> dict[str, pd.DataFrame]:
+def _frames(table: PivotValues) -> dict[str, pd.DataFrame]:
     return {
         **{"seeds": table.seeds, "mean": table.mean, "std": table.std, "ci_low": table.low, "ci_high": table.high},
         **{"best": table.best, "untold": table.not_significant},

@@ -1,7 +1,6 @@
 """One metric as a table of rows and columns: means over seeds, the best of each row, and what is not told from it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import pandas as pd
@@ -10,6 +9,9 @@ from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, comparisons_verdict, holm, spread
 from lifelong_lb.evaluation.comparisons import DIGITS
 from lifelong_lb.reports.arguments import Runs, checked_metric, checked_test, frame_of, grid_columns
+from lifelong_lb.reports.pivot_latex import pivot_latex
+from lifelong_lb.reports.pivot_values import PivotValues
+from lifelong_lb.reports.pivot_words import pivot_frame, pivot_markdown
 from lifelong_lb.reports.summary import GROUP
 from lifelong_lb.reports.tables import DASH, HEADINGS, KNOWN, mean_and_std
 from lifelong_lb.untrusted import quoted
@@ -18,46 +20,8 @@ Cells = dict[tuple[tuple[str, ...], str], dict[int, float]]
 """Labels of a row, and of a column, to the metric of the done runs by seed."""
 
 
-@dataclass(frozen=True)
-class Pivot:
-    """A metric over seeds; every frame has one row a combination of ``index`` and one column a label of ``columns``.
-
-    Attributes:
-        metric: the column of numbers.
-        columns: the grid column whose labels are the columns.
-        mean: means over the seeds of done runs; NaN for none.
-        std: sample standard deviations (divisor n - 1).
-        low: lower ends of the 95 % intervals of the mean (Student's t).
-        high: their upper ends.
-        seeds: numbers of seeds.
-        text: such as ``"0.812 ± 0.013"``.
-        best: whether a mean is the best of its row, unrounded; ties included.
-        not_significant: whether the paired test cannot tell a value that is not the best from the best.
-        p: p-values of all pairs of columns in each row, as they are and by Holm's correction for ``family`` of them.
-        family: number of pairs that have a p-value.
-        test: key of :data:`~lifelong_lb.evaluation.TESTS`.
-        level: the level that the corrected p-values are held against.
-        verdict: what so many seeds can decide; empty where nothing was compared.
-    """
-
-    metric: str
-    columns: str
-    mean: pd.DataFrame
-    std: pd.DataFrame
-    low: pd.DataFrame
-    high: pd.DataFrame
-    seeds: pd.DataFrame
-    text: pd.DataFrame
-    best: pd.DataFrame
-    not_significant: pd.DataFrame
-    p: pd.DataFrame
-    family: int
-    test: str
-    level: float
-    verdict: str
-
-    def __str__(self) -> str:
-        return self.text.to_string()
+class Pivot(PivotValues):
+    """A metric over seeds, with its renderings."""
 
     def to_latex(self, caption: str = "") -> str:
         """The table in LaTeX, for a document that loads booktabs.
@@ -68,8 +32,6 @@ class Pivot:
         Returns:
             A ``table`` environment.
         """
-        from lifelong_lb.reports.pivot_latex import pivot_latex
-
         return pivot_latex(self, caption)
 
     def to_markdown(self, caption: str = "") -> str:
@@ -81,8 +43,6 @@ class Pivot:
         Returns:
             A caption, a table and a note.
         """
-        from lifelong_lb.reports.pivot_words import pivot_markdown
-
         return pivot_markdown(self, caption)
 
     def to_frame(self) -> pd.DataFrame:
@@ -90,16 +50,9 @@ class Pivot:
 
         Returns:
             The labels of row and column, ``metric``, ``seeds``, ``mean``, ``std``, ``ci_low``, ``ci_high``, ``best``
-            and ``not_significant``; cells without a value are left out.
+            and ``untold``; cells without a value are left out.
         """
-        from lifelong_lb.reports.pivot_words import pivot_frame
-
         return pivot_frame(self)
-
-    @property
-    def labels(self) -> list[tuple[str, ...]]:
-        """The labels of each row."""
-        return [tuple(map(str, key)) if isinstance(key, tuple) else (str(key),) for key in self.text.index]
 
 
 def pivot(

@@ -359,7 +359,8 @@ def _try_out_optimizers(study: Study) -> None:
 def _check_averaging(study: Study, index: int, build: Any) -> None:
     """See that an optimizer that keeps the weights to evaluate apart goes with the rules and strategies of its runs."""
     from lifelong_lb.optim import RULES, Passes
-    from lifelong_lb.optim.modes import averages, loop_conflict, path_conflict, rule_conflict
+    from lifelong_lb.optim.modes import averages, loop_conflict, path_conflict
+    from lifelong_lb.optim.rule import averaging_conflict
 
     if not averages(build.kind()):
         return
@@ -368,7 +369,7 @@ def _check_averaging(study: Study, index: int, build: Any) -> None:
     for run in runs_of(study, meant, study.seeds[:1]):
         rule, strategy = run.config.rule, run.config.strategy
         settings = {**rule.hyper_parameters(), "passes": Passes(**rule.passes())}
-        reason = rule_conflict(factory_of("rule", rule.name, RULES)(**settings), called)
+        reason = averaging_conflict(factory_of("rule", rule.name, RULES)(**settings), called)
         if strategy.follows_path:
             reason = path_conflict(strategy.name, called)
         if strategy.own_loop is not None and strategy.takes_gradients:

@@ -70,8 +70,8 @@ class Evaluation(Settings):
     a prediction lies among the classes that the model is asked for: in the task-incremental scenario those of the
     experience itself.
     ``landscape`` holds what is measured of the loss landscape after each experience, see
-    :class:`~lifelong_lb.config.entries.landscape.Landscape`; ``save_models: true`` keeps the model after each experience, from
-    which it can be measured later. None of them changes the training.
+    :class:`~lifelong_lb.config.entries.landscape.Landscape`; ``save_models: true`` keeps the model after each
+    experience, from which it can be measured later. None of them changes the training.
     """
 
     experiences: Literal["seen", "all"] = "seen"

@@ -30,7 +30,8 @@ from avalanche.training.templates import SupervisedTemplate
 from avalanche.training.templates.base_sgd import PeriodicEval
 
 from lifelong_lb.optim import RebuiltOptimizer, UpdateRule
-from lifelong_lb.optim.modes import path_conflict, rule_conflict
+from lifelong_lb.optim.modes import path_conflict
+from lifelong_lb.optim.rule import averaging_conflict
 from lifelong_lb.strategies.hooks import does_something
 from lifelong_lb.strategies.methods.mir import Retrieval
 from lifelong_lb.strategies.methods.patches import GSS
@@ -89,7 +90,8 @@ REFUSED: dict[type, str] = {
     MIRPlugin: "it would retrieve other images in every pass; lifelong_lb.strategies.MIR retrieves once an iteration",
     BiCPlugin: "it fails with current versions of torch, and its second stage has an optimizer of its own",
     GSS_greedyPlugin: (
-        "it leaves gradients behind that are added to the first one; lifelong_lb.strategies.methods.patches.GSS clears them"
+        "it leaves gradients behind that are added to the first one; "
+        "lifelong_lb.strategies.methods.patches.GSS clears them"
     ),
 }
 """Plugins of Avalanche that cannot take part, and why."""
@@ -192,7 +194,7 @@ def check_optimizer(strategy: Any, rule: UpdateRule) -> None:
     optimizer = strategy.optimizer
     if not (isinstance(optimizer, RebuiltOptimizer) and optimizer.keeps_evaluated):
         return
-    if (reason := rule_conflict(rule, type(optimizer.base).__name__)) is not None:
+    if (reason := averaging_conflict(rule, type(optimizer.base).__name__)) is not None:
         raise TypeError(reason)
     for plugin in strategy.plugins:
         if any(part.follows_path for kind, part in PARTS.items() if isinstance(plugin, kind)):

@@ -70,9 +70,10 @@ class SharpnessAwarePlugin(SupervisedPlugin):
     With the rule :class:`~lifelong_lb.optim.NoRule`, a :class:`~lifelong_lb.optim.ClosureOptimizer` takes its passes in
     the strategy's ``optimizer_step()``, over the same minibatch and with the same care.
 
-    Every pass of a step is taken on the strategy's full objective, see :data:`lifelong_lb.strategies.rule.further_passes.PARTS`: the
-    same replayed samples, penalties at the weights of the pass, and for strategies that project gradients (A-GEM, GEM)
-    the projection of each gradient that a base step is about to see.
+    Every pass of a step is taken on the strategy's full objective, see
+    :data:`lifelong_lb.strategies.rule.further_passes.PARTS`: the same replayed samples, penalties at the weights of the
+    pass, and for strategies that project gradients (A-GEM, GEM) the projection of each gradient that a base step is
+    about to see.
 
     When anything in an iteration raises, from the first pass to the optimizer's step, the weights are those before the
     iteration, of a rule that spans iterations the slow ones, and gradients are those of the first pass, or none before

@@ -14,10 +14,10 @@ class Executor(Protocol):
     """Does the runs of a queue.
 
     While ``queue.has_more``: ``queue.take()`` whenever there is room. A run that was taken is done by
-    :func:`lifelong_lb.studies.run.worker.work`, wherever that may be, and given to ``queue.ended(job)`` once it has been
-    published; for one that died without publishing anything, :func:`lifelong_lb.studies.executors.failures.record` does so. Where
-    nothing is free and nothing is under way, ``queue.wait()``. An exception, ``KeyboardInterrupt`` included, ends what
-    is under way.
+    :func:`lifelong_lb.studies.run.worker.work`, wherever that may be, and given to ``queue.ended(job)`` once it has
+    been published; for one that died without publishing anything, :func:`lifelong_lb.studies.executors.failures.record`
+    does so. Where nothing is free and nothing is under way, ``queue.wait()``. An exception, ``KeyboardInterrupt``
+    included, ends what is under way.
     """
 
     def __call__(self, queue: RunQueue, limits: Limits) -> None:

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import lifelong_lb
 from lifelong_lb.studies.devices import cores
 
 _PACKAGES = ("torch", "torchvision", "avalanche-lib", "numpy", "pandas")
@@ -25,7 +24,7 @@ def code_version() -> dict[str, str]:
     """
     from importlib.metadata import version
 
-    package = Path(lifelong_lb.__file__).parent
+    package = Path(__file__).resolve().parents[2]
     known = {"lifelong_lb": version("lifelong_lb"), "sources": _hash_of(package)}
     commit = _git(package, "rev-parse", "--short=12", "HEAD") if (package.parent / ".git").exists() else ""
     if commit:
