@@ -223,7 +223,7 @@ class Repeat(UpdateRule):
     def gradient_evaluations(self):
         return 3
 
-    def _further_passes(self, minibatch):
+    def further_passes(self, minibatch):
         strategy, params = self.made.strategy, minibatch.params
         first, loss = [None if p.grad is None else p.grad.clone() for p in params], strategy.loss.item()
         assert any(g is not None and g.norm() > 0 for g in first)

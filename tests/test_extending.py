@@ -187,10 +187,10 @@ def _rule_with(name):
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
-        ("_further_pases", "_further_passes"),
-        ("further_passes", "_further_passes"),
-        ("_futher_passes", "_further_passes"),
-        ("load_first_point", "_load_first_point"),
+        ("further_pases", "further_passes"),
+        ("_further_passes", "further_passes"),
+        ("futher_passes", "further_passes"),
+        ("_load_first_point", "load_first_point"),
         ("before_fist_pass", "before_first_pass"),
         ("synchronize", "synchronise"),
         ("load_state_dicts", "load_state_dict"),

@@ -41,7 +41,7 @@ class TwoKPasses(UpdateRule):
     def gradient_evaluations(self) -> float:
         return 2 * self.k
 
-    def _further_passes(self, minibatch):
+    def further_passes(self, minibatch):
         params = minibatch.params
         slow = copied(params)
         fast = slow

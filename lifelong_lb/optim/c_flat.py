@@ -39,7 +39,8 @@ class CFlat(UpdateRule):
         """Four passes: g_0 to g_3; two for lamb = 0."""
         return 4 if self.lamb else 2
 
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take g_1 and, unless lamb = 0, g_2 and g_3, and combine them."""
         params = minibatch.params_with_grad
         towards = [grad.neg() for grad in gradients(params)]  # -g_0
         with holding(params, moved(params, *self._ascent(minibatch, params))):

@@ -83,12 +83,13 @@ class CFlatPlus(CFlat):
         """
         self._steps, self._level = int(state.get("steps", 0)), float(state.get("level", self.level))
 
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take C-Flat's passes if the gradient reaches the threshold, and update the threshold."""
         norm = minibatch.check_norm(global_norm(gradients(minibatch.params_with_grad)))
         in_force = (1 + tanh(self.steepness * (self._steps + 1 - self.midpoint) / 2)) / 2  # the logistic function
         excess = norm - self._level * in_force
         if excess >= 0:
-            super()._further_passes(minibatch)
+            super().further_passes(minibatch)
 
         def follow() -> None:
             self._steps += 1

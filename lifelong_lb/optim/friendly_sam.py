@@ -89,7 +89,8 @@ class FriendlySAM(UpdateRule):
         """
         self._mean.load("mean", state.get("mean", []), optimizer)
 
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take the gradient at w + rho d / ||d||, and update the running mean after the base step."""
         params = minibatch.params_with_grad
         noise, mean = self._split(params)
         norm = minibatch.check_norm(global_norm(noise))

@@ -63,7 +63,8 @@ class GAM(UpdateRule):
             return 4
         return 3 if self.beta < 1 and self.gamma else 2
 
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take g_1, and g_2 and g_3 where they count, and combine them."""
         params = minibatch.params_with_grad
         towards = [grad.neg() for grad in gradients(params)]  # -g_0
         minus = list(torch._foreach_mul(gradients(params), self.beta))

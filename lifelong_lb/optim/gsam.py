@@ -36,7 +36,8 @@ class GSAM(UpdateRule):
         """Two passes: at w and at the perturbed point."""
         return 2
 
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take the gradient at the perturbed point, and subtract the orthogonal part of g."""
         params = minibatch.params_with_grad
         plain = [grad.clone() for grad in gradients(params)]
         with holding(params, moved(params, *self._ascent(minibatch, params))):

@@ -56,9 +56,10 @@ class Lookahead(UpdateRule):
         """Fast and slow ones, but for k = 1."""
         return self.k > 1
 
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take the inner rule's passes, and count the step."""
         self._remember(minibatch.params)
-        finish_inner = self._inner._further_passes(minibatch)
+        finish_inner = self._inner.further_passes(minibatch)
 
         def finish() -> None:
             finish_inner()

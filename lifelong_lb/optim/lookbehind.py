@@ -55,7 +55,8 @@ class _Lookbehind(UpdateRule):
         """Only with minibatch switching."""
         return self.minibatch_switching and self.k > 1
 
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take the k inner steps but for the last base step; with switching one of them."""
         if self._switching is not None:
             return self._switching.further_pass(minibatch, self.observer)
         params = minibatch.params
@@ -86,11 +87,13 @@ class _Lookbehind(UpdateRule):
 
         return finish
 
-    def _load_first_point(self, params: list[Tensor]) -> None:
+    def load_first_point(self, params: list[Tensor]) -> None:
+        """With minibatch switching: load the perturbed point p."""
         if self._switching is not None:
             self._switching.load_point(params, self.observer)
 
-    def _abandon(self) -> None:
+    def undo_step(self) -> None:
+        """Restore the weights from before a step that failed."""
         restore, self._restore = self._restore, None
         if restore is not None:
             restore()
@@ -99,12 +102,13 @@ class _Lookbehind(UpdateRule):
 
     def abandon(self) -> None:
         """Undo a step under way; with minibatch switching its span ends at the slow weights."""
-        self._abandon()
+        self.undo_step()
         if self._switching is not None:
             self._switching.abandon()
 
-    def _nothing_to_do(self) -> Finish:
-        self._abandon()
+    def skip_step(self) -> Finish:
+        """End a step without gradients; with minibatch switching at the slow weights."""
+        self.undo_step()
         return lambda: None
 
     def synchronise(self) -> None:

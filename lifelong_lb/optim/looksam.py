@@ -48,7 +48,8 @@ class LookSAM(UpdateRule):
         """Mean over k steps: two passes in one of them, one in the others."""
         return (self.k + 1) / self.k
 
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take a SAM gradient at every k-th step; reuse its direction at the others."""
         if self._steps % self.k == 0:
             self._ascend(minibatch)
         else:

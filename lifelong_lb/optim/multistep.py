@@ -37,7 +37,8 @@ class _Multistep(UpdateRule):
         """Passes at w and at each of the k perturbed points: k + 1."""
         return self.k + 1
 
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take the gradients at the k perturbed points, each on the way to the next."""
         sums: dict[Tensor, Tensor] = {}
         mean = self.gradient == "mean" and self.k > 1
         with holding(minibatch.params, first_point(minibatch, self._ascent)):

@@ -58,15 +58,25 @@ class UpdateRule(ABC):
         return False
 
     @abstractmethod
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
-        """Take the passes after the first, whose gradient is finite or None and stands in ``.grad``.
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take the passes after the first; the method that a new rule implements.
 
-        Afterwards weights and ``.grad`` are such that ``optimizer.step()`` is the rule's last base step. When a pass
-        raises, the weights are w again.
+        On return, weights and ``.grad`` are such that ``optimizer.step()`` is the rule's last base step. If a pass
+        raises, the weights must be w again.
+
+        Args:
+            minibatch: the minibatch, with the first pass's gradient in ``.grad`` (finite, or None).
+
+        Returns:
+            A function that is called after ``optimizer.step()``.
         """
 
-    def _load_first_point(self, params: list[Tensor]) -> None:  # noqa: B027  for most rules it is where the weights are
-        """Let the parameters hold the weights at which the first gradient of a step is taken."""
+    def load_first_point(self, params: list[Tensor]) -> None:  # noqa: B027  most rules take it at the current weights
+        """Load the weights at which the first gradient of a step is taken.
+
+        Args:
+            params: the optimizer's trainable parameters.
+        """
 
     def before_first_pass(self, optimizer: Optimizer) -> None:
         """What comes before the first gradient of a step: to be called before the forward pass.
@@ -83,7 +93,7 @@ class UpdateRule(ABC):
                 "the loss and minimise it"
             )
         params = trainable(optimizer)
-        self._load_first_point(params)
+        self.load_first_point(params)
         if self.passes.dropout == "same" and self.gradient_evaluations > 1:
             self._random = RandomState({p.device for p in params})
         if self.observer is not None:
@@ -132,17 +142,21 @@ class UpdateRule(ABC):
         if self.observer is not None:
             self.observer.passed(minibatch.params, loss)
         if not minibatch.params_with_grad:
-            return self._nothing_to_do()
-        finish = self._further_passes(minibatch)
+            return self.skip_step()
+        finish = self.further_passes(minibatch)
         try:
             minibatch.prepare_descent()
         except BaseException:
-            self._abandon()
+            self.undo_step()
             raise
         return finish
 
-    def _nothing_to_do(self) -> Finish:
-        """No parameter has a gradient: the base optimizer is not going to move anything."""
+    def skip_step(self) -> Finish:
+        """End a step in which no parameter has a gradient, so that the base optimizer moves nothing.
+
+        Returns:
+            A function that is called after ``optimizer.step()``.
+        """
         return lambda: None
 
     def synchronise(self) -> None:  # noqa: B027  for most rules there is nothing to do
@@ -153,7 +167,7 @@ class UpdateRule(ABC):
 
         Afterwards the parameters hold the weights from before it. What spans iterations ends here, at the slow weights.
         """
-        self._abandon()
+        self.undo_step()
 
     def show_slow(self) -> Finish:
         """Let the parameters hold the weights that are to be judged, where a rule keeps them apart between steps.
@@ -216,13 +230,13 @@ class UpdateRule(ABC):
             finish = self.before_base_step(optimizer, closure, names, loss, model)
             optimizer.step()
         except BaseException:
-            self._abandon()
+            self.undo_step()
             raise
         finish()
         return loss
 
-    def _abandon(self) -> None:  # noqa: B027  for most rules there is nothing to do
-        """A step has failed: let the parameters hold the weights from before it."""
+    def undo_step(self) -> None:  # noqa: B027  most rules hold no other weights by then
+        """Restore the weights from before a step that failed."""
 
 
 class NoRule(UpdateRule):
@@ -242,8 +256,8 @@ class NoRule(UpdateRule):
         """One pass."""
         return 1
 
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
-        """None: the gradient at w is the gradient of the base step."""
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take none: the gradient at w is the gradient of the base step."""
         minibatch.check_gradient()
         return lambda: None
 

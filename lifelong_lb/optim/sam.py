@@ -20,7 +20,8 @@ class _OneAscent(UpdateRule):
         """Two passes: at w and at w + e."""
         return 2
 
-    def _further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> Finish:
+        """Take the gradient at w + e."""
         params = minibatch.params_with_grad
         with holding(params, moved(params, *self._ascent(minibatch, params))):
             minibatch.gradient(last=True)

@@ -139,7 +139,7 @@ class Passing(SAM):
         super().__init__(rho=0.5)
         self.tape, self.made, self.replayed = tape, None, 0
 
-    def _further_passes(self, minibatch):
+    def further_passes(self, minibatch):
         still, take = held_still(self.made.strategy), minibatch.gradient
 
         def gradient(*, last=False):
@@ -147,7 +147,7 @@ class Passing(SAM):
             take(last=last)
 
         minibatch.gradient = gradient
-        finish = super()._further_passes(minibatch)
+        finish = super().further_passes(minibatch)
         first, second = self.tape.passes
         assert first
         assert len(first) == len(second)

@@ -211,7 +211,7 @@ class Shifted(UpdateRule):
     def gradient_evaluations(self):
         return 1
 
-    def _further_passes(self, minibatch):
+    def further_passes(self, minibatch):
         for p in minibatch.params_with_grad:
             p.grad.add_(self.shift)
         return lambda: None
