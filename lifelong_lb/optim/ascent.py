@@ -18,9 +18,11 @@ class Ascent(Protocol):
     """A way to perturb weights.
 
     Attributes:
+        rho: radius of the perturbation.
         uses_names: whether names of the parameters matter.
     """
 
+    rho: float
     uses_names: bool
 
     def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
@@ -97,6 +99,36 @@ class ASAMAscent:
         for tg, weight in zip(scaled, weights, strict=True):
             tg.mul_(weight.abs().add_(self.eta))  # T again, one tensor at a time, rather than kept for all of them
         return direction, size
+
+
+class RadiusMixin:
+    """The radius of a rule's ascent steps as an attribute of the rule."""
+
+    _ascent: Ascent
+
+    @property
+    def rho(self) -> float:
+        """Radius of the perturbation, >= 0; may be set between two steps."""
+        return self._ascent.rho
+
+    @rho.setter
+    def rho(self, value: float) -> None:
+        self._ascent.rho = non_negative("rho", value)
+
+
+class AdaptiveMixin(RadiusMixin):
+    """Radius and eta of a rule's ASAM ascent steps as attributes of the rule."""
+
+    @property
+    def eta(self) -> float:
+        """Added to the absolute weights, > 0; may be set between two steps."""
+        assert isinstance(self._ascent, ASAMAscent)
+        return self._ascent.eta
+
+    @eta.setter
+    def eta(self, value: float) -> None:
+        assert isinstance(self._ascent, ASAMAscent)
+        self._ascent.eta = positive("eta", value)
 
 
 def first_point(minibatch: Minibatch, ascent: Ascent) -> list[Tensor]:

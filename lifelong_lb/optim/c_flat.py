@@ -2,7 +2,7 @@
 
 import torch
 
-from lifelong_lb.optim.ascent import TINY, SAMAscent, climb_further
+from lifelong_lb.optim.ascent import TINY, RadiusMixin, SAMAscent, climb_further
 from lifelong_lb.optim.checks import non_negative
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
@@ -10,7 +10,7 @@ from lifelong_lb.optim.rule import Finish, UpdateRule
 from lifelong_lb.optim.weights import global_norm, gradients, gradients_or_zero, holding, moved
 
 
-class CFlat(UpdateRule):
+class CFlat(RadiusMixin, UpdateRule):
     """C-Flat, the sharpness-aware rule made for continual learning: w <- base(w, g_1 + lamb (g_3 - g_2)).
 
     Bian et al. 2024, "Make Continual Learning Stronger via C-Flat", arXiv 2404.00986, algorithm 1, in the form of the
@@ -31,7 +31,6 @@ class CFlat(UpdateRule):
     def __init__(self, *, rho: float = 0.2, lamb: float = 0.2, passes: Passes | None = None) -> None:
         super().__init__(passes)
         self._ascent = SAMAscent(rho)
-        self.rho = self._ascent.rho
         self.lamb = non_negative("lamb", lamb)
 
     @property

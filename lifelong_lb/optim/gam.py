@@ -57,6 +57,15 @@ class GAM(UpdateRule):
         self.gamma = non_negative("gamma", gamma)
 
     @property
+    def rho_prime(self) -> float:
+        """Radius of the two SAM steps, >= 0; may be set between two steps."""
+        return self._ascent.rho
+
+    @rho_prime.setter
+    def rho_prime(self, value: float) -> None:
+        self._ascent.rho = non_negative("rho_prime", value)
+
+    @property
     def gradient_evaluations(self) -> float:
         """Four passes: g_0 to g_3; without g_3 for alpha = 1, and then without g_2 for beta = 1 or gamma = 0."""
         if self.alpha < 1:

@@ -1,6 +1,6 @@
 """Surrogate-gap-guided SAM: SAM's gradient, less the part of the plain gradient that it does not agree with."""
 
-from lifelong_lb.optim.ascent import SAMAscent
+from lifelong_lb.optim.ascent import RadiusMixin, SAMAscent
 from lifelong_lb.optim.checks import non_negative
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.orthogonal import subtract_orthogonal
@@ -9,7 +9,7 @@ from lifelong_lb.optim.rule import Finish, UpdateRule
 from lifelong_lb.optim.weights import gradients, holding, moved
 
 
-class GSAM(UpdateRule):
+class GSAM(RadiusMixin, UpdateRule):
     """GSAM: w <- base(w, g_p - alpha v), g_p the gradient at w + rho g / ||g||, v the part of g orthogonal to g_p.
 
     Zhuang et al. 2022, "Surrogate Gap Minimization Improves Sharpness-Aware Training", arXiv 2203.08065, algorithm 1:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lifelong_lb.optim.ascent import AdaptiveMixin, RadiusMixin
 from lifelong_lb.optim.checks import at_least_one, share
 from lifelong_lb.optim.minibatch import Minibatch, trainable
 from lifelong_lb.optim.passes import Passes
@@ -136,7 +137,7 @@ class Lookahead(UpdateRule):
         self._params = list(params)
 
 
-class LookaheadSAM(Lookahead):
+class LookaheadSAM(RadiusMixin, Lookahead):
     """Lookahead whose steps are SAM steps.
 
     Zhang et al. 2019 (arXiv 1907.08610) over Foret et al. 2021 (arXiv 2010.01412), as compared in Mordido et al. 2024
@@ -154,10 +155,11 @@ class LookaheadSAM(Lookahead):
 
     def __init__(self, *, rho: float = 0.05, k: int = 5, alpha: float = 0.5, passes: Passes | None = None) -> None:
         super().__init__(k=k, alpha=alpha, passes=passes)
-        self._use(SAM(rho=rho))
+        self._use(inner := SAM(rho=rho))
+        self._ascent = inner._ascent
 
 
-class LookaheadASAM(Lookahead):
+class LookaheadASAM(AdaptiveMixin, Lookahead):
     """Lookahead whose steps are ASAM steps.
 
     Zhang et al. 2019 (arXiv 1907.08610) over Kwon et al. 2021 (arXiv 2102.11600), as compared in Mordido et al. 2024
@@ -178,7 +180,8 @@ class LookaheadASAM(Lookahead):
         self, *, rho: float = 0.5, eta: float = 0.01, k: int = 5, alpha: float = 0.5, passes: Passes | None = None
     ) -> None:
         super().__init__(k=k, alpha=alpha, passes=passes)
-        self._use(ASAM(rho=rho, eta=eta))
+        self._use(inner := ASAM(rho=rho, eta=eta))
+        self._ascent = inner._ascent
 
 
 def _same(first: Tensor, second: Tensor) -> bool:

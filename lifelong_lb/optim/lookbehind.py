@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent, climb_further, first_point
+from lifelong_lb.optim.ascent import (
+    AdaptiveMixin,
+    ASAMAscent,
+    Ascent,
+    RadiusMixin,
+    SAMAscent,
+    climb_further,
+    first_point,
+)
 from lifelong_lb.optim.checks import at_least_one, interpolation, yes_or_no
 from lifelong_lb.optim.interpolation import interpolate
 from lifelong_lb.optim.minibatch import Minibatch
@@ -139,7 +147,7 @@ class _Lookbehind(UpdateRule):
             self._switching.load_state_dict(state, optimizer)
 
 
-class LookbehindSAM(_Lookbehind):
+class LookbehindSAM(RadiusMixin, _Lookbehind):
     """Lookbehind-SAM: k SAM ascent steps behind, one interpolated step forward.
 
     Mordido et al. 2024, "Lookbehind-SAM: k steps back, 1 step forward", arXiv 2307.16704, algorithm 1. k = 1 with
@@ -184,7 +192,7 @@ class LookbehindSAM(_Lookbehind):
         super().__init__(SAMAscent(rho), k, alpha, minibatch_switching, passes)
 
 
-class LookbehindASAM(_Lookbehind):
+class LookbehindASAM(AdaptiveMixin, _Lookbehind):
     """Lookbehind-ASAM: :class:`LookbehindSAM` with ASAM's ascent, scaled at the weights where each gradient is taken.
 
     Mordido et al. 2024, arXiv 2307.16704, algorithm 1 over Kwon et al. 2021, arXiv 2102.11600.

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from lifelong_lb.optim.ascent import TINY, SAMAscent
+from lifelong_lb.optim.ascent import TINY, RadiusMixin, SAMAscent
 from lifelong_lb.optim.checks import at_least_one, positive
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.parameter_state import ParameterState
@@ -15,7 +15,7 @@ from lifelong_lb.optim.rule import Finish, UpdateRule
 from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved
 
 
-class LookSAM(UpdateRule):
+class LookSAM(RadiusMixin, UpdateRule):
     """LookSAM: every k-th step is a SAM step; the others add the part of its gradient that plain gradients lack.
 
     Liu et al. 2022, "Towards Efficient and Scalable Sharpness-Aware Minimization", arXiv 2203.02714, algorithm 1. At

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent, climb_further, first_point
+from lifelong_lb.optim.ascent import (
+    AdaptiveMixin,
+    ASAMAscent,
+    Ascent,
+    RadiusMixin,
+    SAMAscent,
+    climb_further,
+    first_point,
+)
 from lifelong_lb.optim.checks import at_least_one, one_of
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
@@ -63,7 +71,7 @@ def _add_gradients(sums: dict[Tensor, Tensor], params: Sequence[Tensor]) -> None
             sums[p] = p.grad.detach().clone()
 
 
-class MultistepSAM(_Multistep):
+class MultistepSAM(RadiusMixin, _Multistep):
     """Multistep-SAM: w <- base(w, g(w + e_1 + ... + e_k)), each e taken where the ones before it lead.
 
     The multistep variant of SAM (Foret et al. 2021, arXiv 2010.01412) that Mordido et al. 2024 (arXiv 2307.16704)
@@ -83,7 +91,7 @@ class MultistepSAM(_Multistep):
         super().__init__(SAMAscent(rho), k, gradient, passes)
 
 
-class MultistepASAM(_Multistep):
+class MultistepASAM(AdaptiveMixin, _Multistep):
     """Multistep-ASAM: as :class:`MultistepSAM`, with ASAM's ascent, scaled at the weights where each gradient is taken.
 
     Mordido et al. 2024, arXiv 2307.16704, over Kwon et al. 2021, arXiv 2102.11600; k = 1 is ASAM.

@@ -1,6 +1,6 @@
 """SAM and ASAM: one ascent step, then the base step with the gradient found there."""
 
-from lifelong_lb.optim.ascent import ASAMAscent, Ascent, SAMAscent
+from lifelong_lb.optim.ascent import AdaptiveMixin, ASAMAscent, Ascent, RadiusMixin, SAMAscent
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
@@ -28,7 +28,7 @@ class _OneAscent(UpdateRule):
         return lambda: None
 
 
-class SAM(_OneAscent):
+class SAM(RadiusMixin, _OneAscent):
     """Sharpness-aware minimization: w <- base(w, g(w + rho g / ||g||)).
 
     Foret et al. 2021, "Sharpness-Aware Minimization for Efficiently Improving Generalization", arXiv 2010.01412,
@@ -46,7 +46,7 @@ class SAM(_OneAscent):
         super().__init__(SAMAscent(rho), passes)
 
 
-class ASAM(_OneAscent):
+class ASAM(AdaptiveMixin, _OneAscent):
     """Adaptive SAM: the ball is scaled by the weights' own size, so that rescaling a network leaves it as it is.
 
     Kwon et al. 2021, "ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning of Deep Neural

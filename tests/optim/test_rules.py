@@ -367,3 +367,42 @@ def test_hyper_parameters_outside_their_range_are_refused(make, message):
 def test_hyper_parameters_are_keywords():
     with pytest.raises(TypeError):
         SAM(0.05)
+
+
+OTHER_VALUES = {"k": 3, "minibatch_switching": True, "gradient": "mean", "average": "previous"}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_hyper_parameters_are_attributes(name):
+    """Of the values that the rule was built with, other than its defaults."""
+    settings = {
+        key: OTHER_VALUES.get(key, 0.75) for key, value in signature(RULES[name]).parameters.items() if key != "passes"
+    }
+    assert settings or name == "none"
+    rule = RULES[name](**settings)
+    assert {key: getattr(rule, key) for key in settings} == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute"),
+    [
+        (name, attribute)
+        for name, factory in RULES.items()
+        for attribute in ("rho", "rho_prime", "eta")
+        if attribute in signature(factory).parameters
+    ],
+)
+def test_a_radius_may_be_set_between_steps(name, attribute):
+    changed, built = classifier(), classifier()
+    rule, expected = RULES[name](), RULES[name](**{attribute: 0.3})
+    setattr(rule, attribute, 0.3)
+    trained(rule, changed, SGD(changed.parameters(), lr=0.1))
+    trained(expected, built, SGD(built.parameters(), lr=0.1))
+    for p, q in zip(changed.parameters(), built.parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
+@pytest.mark.parametrize("name", ["sam", "lookbehind-asam", "gsam", "c-flat"])
+def test_a_radius_below_zero_is_refused_when_it_is_set(name):
+    with pytest.raises(ValueError, match=r"rho must be a finite number >= 0; got -1"):
+        RULES[name]().rho = -1
