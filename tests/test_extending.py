@@ -214,6 +214,63 @@ def test_models_without_forward_are_refused():
         extend.model("mine")(_class(nn.Module, **body))
 
 
+PLUGIN = """
+from avalanche.core import SupervisedPlugin
+from avalanche.training.supervised import Naive
+
+from lifelong_lb import extend
+from lifelong_lb.strategies import register_plugin
+
+
+class Scaled(SupervisedPlugin):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def before_backward(self, strategy, **kwargs):
+        strategy.loss = self.factor * strategy.loss
+
+
+{register}
+
+
+@extend.strategy("scaled")
+def scaled(common: dict, *, factor: float = 1.0):
+    return Naive(**{{**common, "plugins": [*common["plugins"], Scaled(factor)]}})
+"""
+
+
+def plugin_study(folder, register):
+    (folder / "mine.py").write_text(PLUGIN.format(register=register), encoding="utf-8")
+    study = {"streams": {"name": "split-digits", "experiences": 2}, "model": {"name": "mlp", "hidden": [8]}}
+    strategies = ["naive", {"name": "scaled", "factor": 1}]
+    return {**study, "imports": [str(folder / "mine.py")], "strategies": strategies, "rules": "sam", "seeds": 1}
+
+
+def test_a_registered_plugin_takes_part_in_worker_processes(tmp_path):
+    study = plugin_study(tmp_path, 'register_plugin(Scaled, again=["before_backward"])')
+    runs = run_study(study, tmp_path / "out", workers=1).runs
+    assert runs["status"].tolist() == ["done", "done"]
+    assert runs["average_accuracy"].nunique() == 1
+
+
+def test_a_plugin_that_is_not_registered_fails_its_runs(tmp_path):
+    runs = run_study(plugin_study(tmp_path, ""), tmp_path / "out", workers=1).runs
+    assert runs.set_index("strategy")["status"].to_dict() == {"naive": "done", "scaled": "failed"}
+    folder = ResultFolder(tmp_path / "out")
+    record = folder.read_run(runs.set_index("strategy")["run"]["scaled"])
+    assert "unsupported hook Scaled.before_backward" in record.error
+    assert "register the plugin with register_plugin(...)" in record.error
+
+
+def test_a_misspelt_hook_is_refused_at_registration(tmp_path):
+    study = plugin_study(tmp_path, 'register_plugin(Scaled, again=["before_backwards"])')
+    with pytest.raises(
+        UserError, match="plugin Scaled: unknown hook 'before_backwards'; did you mean 'before_backward'"
+    ):
+        parse_study(study)
+
+
 def test_misspelt_hooks_of_plugins_are_refused():
     hook = {"before_trainig_iteration": lambda self, strategy, **kwargs: None}
     with pytest.raises(UserError, match="nothing calls the method before_trainig_iteration; did you mean before_train"):

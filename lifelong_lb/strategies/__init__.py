@@ -15,7 +15,7 @@ from lifelong_lb.strategies.monitors.costs import ForwardPasses, MemoryMeter, Sa
 from lifelong_lb.strategies.monitors.during_training import DuringTraining
 from lifelong_lb.strategies.monitors.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
 from lifelong_lb.strategies.monitors.strategy_gradients import StrategyGradients
-from lifelong_lb.strategies.rule.further_passes import PARTS, Part
+from lifelong_lb.strategies.rule.further_passes import PARTS, Part, register_plugin
 from lifelong_lb.strategies.rule.own_loop import OwnLoop
 from lifelong_lb.strategies.rule.plugin import SharpnessAwarePlugin
 from lifelong_lb.strategies.schedule.budget import Budget
@@ -58,6 +58,7 @@ __all__ = [
     "load_checkpoint",
     "load_with",
     "parts_of",
+    "register_plugin",
     "save_apart",
     "save_checkpoint",
 ]

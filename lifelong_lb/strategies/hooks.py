@@ -1,4 +1,4 @@
-"""Hooks of plugins."""
+"""Hooks that plugins override."""
 
 from typing import Any
 
@@ -8,12 +8,23 @@ def does_something(plugin: Any, hook: str) -> bool:
 
     Args:
         plugin: any plugin.
-        hook: its name.
+        hook: name of the hook.
 
     Returns:
-        True or false.
+        True if the plugin or its class defines it.
     """
-    if hook in vars(plugin):
-        return True
-    owner = next((kind for kind in type(plugin).__mro__ if hook in vars(kind)), None)
+    return hook in vars(plugin) or overrides(type(plugin), hook)
+
+
+def overrides(kind: type, hook: str) -> bool:
+    """Whether a plugin class has a hook other than the empty ones of Avalanche's base classes.
+
+    Args:
+        kind: any class.
+        hook: name of the hook.
+
+    Returns:
+        True if the class, or a base class outside ``avalanche.core``, defines it.
+    """
+    owner = next((each for each in kind.__mro__ if hook in vars(each)), None)
     return owner is not None and not owner.__module__.startswith("avalanche.core")

@@ -9,4 +9,4 @@ from lifelong_lb.strategies.rule import further_passes as passes
 @pytest.fixture(autouse=True)
 def _onlookers(monkeypatch):
     """The plugin refuses hooks that it does not know."""
-    monkeypatch.setattr(passes, "ONLOOKERS", (*passes.ONLOOKERS, Onlooker))
+    monkeypatch.setattr(passes, "OBSERVERS", (*passes.OBSERVERS, Onlooker))

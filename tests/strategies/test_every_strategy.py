@@ -125,11 +125,11 @@ class Watch(SupervisedPlugin):
 def watched(monkeypatch):
     """The plugin refuses hooks it does not know; the watch only looks on."""
     watch = Watch()
-    monkeypatch.setattr("lifelong_lb.strategies.rule.further_passes.ONLOOKERS", (*ONLOOKERS, Watch, InputTape))
+    monkeypatch.setattr("lifelong_lb.strategies.rule.further_passes.OBSERVERS", (*OBSERVERS, Watch, InputTape))
     return watch
 
 
-from lifelong_lb.strategies.rule.further_passes import ONLOOKERS  # noqa: E402
+from lifelong_lb.strategies.rule.further_passes import OBSERVERS  # noqa: E402
 
 
 class Passing(SAM):

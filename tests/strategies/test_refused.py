@@ -3,11 +3,12 @@
 import pytest
 import torch
 from avalanche.core import SupervisedPlugin
+from avalanche.training.plugins import EWCPlugin
 from avalanche.training.supervised import Naive
 from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, make, train
 from torch import nn
 
-from lifelong_lb.config import RULE_ENTRIES, STRATEGY_ENTRIES
+from lifelong_lb.config import RULE_ENTRIES, STRATEGY_ENTRIES, UserError
 from lifelong_lb.config.checks.compatibility import rule_conflict
 from lifelong_lb.optim import (
     RULES,
@@ -21,6 +22,7 @@ from lifelong_lb.optim import (
     NoRule,
     Passes,
 )
+from lifelong_lb.strategies import register_plugin
 from lifelong_lb.strategies.rule import further_passes as passes
 
 pytestmark = AVALANCHES_OWN_WARNINGS
@@ -38,7 +40,7 @@ WITHIN_A_STEP = [LookSAM, lambda: Lookahead(k=1), lambda: LookbehindSAM(k=1, min
 @pytest.mark.parametrize("label", ["si", "rwalk"])
 @pytest.mark.parametrize("rule", FAST_AND_SLOW)
 def test_a_path_that_weights_do_not_take_is_not_measured(label, rule):
-    with pytest.raises(TypeError, match=r"which adds up how far the weights move .* keeps fast and slow weights"):
+    with pytest.raises(TypeError, match=r"which sums the movement of the weights .* keeps fast and slow weights"):
         train(make(label, "single", rule()), 1)
 
 
@@ -70,7 +72,7 @@ def test_nor_is_any_other_rule_refused(rule):
 def test_statistics_are_not_recomputed_without_what_is_replayed(label):
     for rule in (SAM, NoRule):
         made = make(label, "single", rule(passes=Passes(batch_norm="recomputed")))
-        with pytest.raises(TypeError, match=r"with batch_norm='recomputed' cannot be applied to \w+, which draws"):
+        with pytest.raises(TypeError, match=r"with batch_norm='recomputed' cannot be combined with \w+, which draws"):
             train(made, 1)
 
 
@@ -111,13 +113,99 @@ class Clipping(SupervisedPlugin):
 @pytest.mark.parametrize("where", ["before", "after"])
 def test_a_plugin_that_changes_one_of_several_gradients_is_refused(rule, where):
     made = make("naive", "single", rule(), **{where: [Clipping()]})
-    with pytest.raises(TypeError, match=r"does not know what Clipping\.before_update means .* drop it silently"):
+    with pytest.raises(TypeError, match=r"unsupported hook Clipping\.before_update: its effect .* register_plugin"):
         train(made, 1)
 
 
-def test_but_a_row_of_the_table_may_say_what_it_means(monkeypatch):
-    monkeypatch.setitem(passes.PARTS, Clipping, passes.Part(once=("before_update",)))
+@pytest.fixture
+def registered(monkeypatch):
+    monkeypatch.setattr(passes, "PARTS", dict(passes.PARTS))
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_registered_plugin_is_used():
+    register_plugin(Clipping, once=["before_update"])
     train(make("naive", "single", SAM(), after=[Clipping()]), 1)
+
+
+class Doubled(SupervisedPlugin):
+    """Doubles the loss of every pass, and counts them."""
+
+    calls = 0
+
+    def before_backward(self, strategy, **kwargs):
+        self.calls += 1
+        strategy.loss = 2 * strategy.loss
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(
+    ("settings", "penalty", "every"),
+    [
+        ({"again": ["before_backward"]}, "every", True),
+        ({"again": ["before_backward"], "penalty": True}, "every", True),
+        ({"again": ["before_backward"], "penalty": True}, "first", False),
+        ({"once": ["before_backward"]}, "every", False),
+    ],
+)
+def test_registered_hooks_are_called_in_the_declared_passes(settings, penalty, every):
+    register_plugin(Doubled, **settings)
+    plugin = Doubled()
+    made = make("naive", "single", SAM(), after=[plugin])
+    made.plugin.penalty = penalty
+    train(made, 1)
+    ordinary = made.plugin.gradient_evaluations // 2
+    assert ordinary
+    assert plugin.calls == (2 * ordinary if every else ordinary)
+
+
+def _plugin(base=SupervisedPlugin, **hooks):
+    body = {"__module__": "mine", **{name: lambda self, strategy, **kwargs: None for name in hooks}}
+    return type("Mine", (base,), body)
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (Clipping(), {}, "register_plugin needs a class, such as MyPlugin; got <"),
+        (EWCPlugin, {"again": ["before_backward"]}, "plugin EWCPlugin: built in, and cannot be registered"),
+        (Clipping, {"once": "before_update"}, "again, once and held must be lists"),
+        (
+            _plugin(before_backwards=1),
+            {},
+            "plugin Mine: nothing calls the method before_backwards; did you mean before_b",
+        ),
+        (
+            _plugin(object, before_upd=1),
+            {},
+            "plugin Mine: nothing calls the method before_upd; did you mean before_update",
+        ),
+        (
+            Doubled,
+            {"again": ["before_backwards"]},
+            "plugin Doubled: unknown hook 'before_backwards'; did you mean 'before_b",
+        ),
+        (
+            Clipping,
+            {"again": ["before_update"]},
+            "before_update belongs to the iteration, not to a pass; add it to once",
+        ),
+        (
+            Doubled,
+            {"again": ["before_backward"], "once": ["before_forward"]},
+            "does not override the hook before_forward",
+        ),
+        (Doubled, {"again": ["before_backward"], "once": ["before_backward"]}, "before_backward is covered twice"),
+        (Doubled, {"projects": True}, "the class does not override the hook after_backward"),
+        (Doubled, {}, r"overrides before_backward; add each to again \(every pass\) or once \(first pass\)"),
+    ],
+)
+def test_wrong_registrations_are_refused(kind, settings, message):
+    before = dict(passes.PARTS)
+    with pytest.raises(UserError, match=message):
+        register_plugin(kind, **settings)
+    assert before == passes.PARTS
 
 
 class OwnStep(Naive):
@@ -133,5 +221,5 @@ def test_a_step_of_a_strategys_own_is_refused(on_the_class):
         made.strategy.__class__ = OwnStep
     else:
         made.strategy.optimizer_step = lambda: made.strategy.optimizer.step()
-    with pytest.raises(TypeError, match=r"cannot repeat the passes of \w+, which has an optimizer_step of its own"):
+    with pytest.raises(TypeError, match=r"cannot repeat the passes of \w+, which overrides optimizer_step"):
         train(made, 1)

@@ -134,7 +134,7 @@ class ByHand(SupervisedPlugin):
 def onlooking(monkeypatch):
     from lifelong_lb.strategies.rule import further_passes as passes
 
-    monkeypatch.setattr(passes, "ONLOOKERS", (*passes.ONLOOKERS, ByHand))
+    monkeypatch.setattr(passes, "OBSERVERS", (*passes.OBSERVERS, ByHand))
 
 
 def ball(g):

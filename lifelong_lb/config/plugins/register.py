@@ -118,8 +118,8 @@ def strategy(
     """Register a continual-learning strategy: a function that takes ``common`` and settings and returns a strategy.
 
     ``common`` holds the arguments that every Avalanche strategy takes: model, optimizer, criterion, plugins and others;
-    plugins of one's own come after those that it holds. A rule's further passes repeat Avalanche's ordinary loop: what
-    a plugin's hook within a pass means for them has to be said in :data:`lifelong_lb.strategies.PARTS`.
+    plugins of one's own come after those that it holds. A rule's further passes repeat Avalanche's ordinary loop: a
+    plugin with hooks within a pass is declared with :func:`lifelong_lb.strategies.register_plugin`.
 
     Args:
         name: what study files shall call it.

@@ -1,15 +1,16 @@
-"""What a pass at other weights has to fire again inside an Avalanche strategy, as a visible table.
+"""Table of the plugin hooks that an extra pass at other weights calls again inside an Avalanche strategy.
 
-The plugin repeats forward, criterion and backward on the same minibatch. A plugin that takes part in the loss or the
-gradient through a forward or backward hook must either be fired again or held still; what is not in the table and has
-such a hook is refused, and so is a strategy with a training loop of its own, so that no part of an objective is ever
-dropped silently.
+SharpnessAwarePlugin repeats forward, criterion and backward on the same minibatch. A plugin that changes the loss or
+the gradient through a forward or backward hook must be called again or held constant. A plugin with such a hook that is
+not in the table is refused, and so is a strategy with its own training loop: no term of an objective is dropped
+silently.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from avalanche.core import BasePlugin, SupervisedPlugin
 from avalanche.training.losses import ICaRLLossPlugin
 from avalanche.training.plugins import (
     AGEMPlugin,
@@ -29,10 +30,13 @@ from avalanche.training.supervised.icarl import _ICaRLPlugin
 from avalanche.training.templates import SupervisedTemplate
 from avalanche.training.templates.base_sgd import PeriodicEval
 
+from lifelong_lb.config import UserError
+from lifelong_lb.config.errors import unknown_name
+from lifelong_lb.config.plugins.hooks import check_hooks
 from lifelong_lb.optim import RebuiltOptimizer, UpdateRule
 from lifelong_lb.optim.modes import path_conflict
 from lifelong_lb.optim.rule import averaging_conflict
-from lifelong_lb.strategies.hooks import does_something
+from lifelong_lb.strategies.hooks import does_something, overrides
 from lifelong_lb.strategies.methods.mir import Retrieval
 from lifelong_lb.strategies.methods.patches import GSS
 
@@ -40,21 +44,21 @@ HOOKS = ("before_forward", "after_forward", "before_backward", "after_backward")
 """Hooks through which a plugin can change the loss or the gradient of a pass."""
 
 ACCOUNTED = (*HOOKS, "before_update")
-"""Hooks that the table must know. What a plugin does to the gradient in the last would reach one of several only."""
+"""Hooks that a row must cover. A change of the gradient in ``before_update`` would reach only one of several passes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What a plugin's part in a step means for the passes after the first.
+    """How a plugin takes part in the passes after the first; the arguments of :func:`register_plugin`.
 
     Attributes:
-        again: hooks fired again in every further pass.
-        once: hooks that belong to the iteration, not to a pass: fired by the first pass only.
-        held: attributes that a pass uses up; what they were in the first pass is put back before each further one.
-        penalty: whether what is fired again is a penalty, which ``penalty="first"`` leaves to the first pass.
+        again: hooks called again in every extra pass.
+        once: hooks that belong to the iteration, not to a pass: called in the first pass only.
+        held: attributes that a pass consumes; their values from the first pass are restored before each extra one.
+        penalty: whether ``again`` adds a penalty, which ``penalty="first"`` restricts to the first pass.
         projects: whether ``after_backward`` projects the gradient, see ``project``.
-        reads_gradient: whether the plugin reads ``.grad`` after the step and means g(w), the first pass's.
-        follows_path: whether it measures how the weights move from the beginning of an iteration to its end.
+        reads_gradient: whether the plugin reads ``.grad`` after the step and expects g(w), the first pass's.
+        follows_path: whether it measures how the weights move from the start of an iteration to its end.
     """
 
     again: tuple[str, ...] = ()
@@ -67,7 +71,7 @@ class Part:
 
     @property
     def hooks(self) -> tuple[str, ...]:
-        """All hooks that are accounted for."""
+        """All hooks that the row covers."""
         return (*self.again, *self.once, *(("after_backward",) if self.projects else ()))
 
 
@@ -79,43 +83,45 @@ PARTS: dict[type, Part] = {
     RWalkPlugin: Part(again=("before_backward",), penalty=True, follows_path=True),
     AGEMPlugin: Part(projects=True),
     GEMPlugin: Part(projects=True),
-    Retrieval: Part(again=("before_backward",)),  # it chooses in the first pass, and replays the same in the others
+    Retrieval: Part(again=("before_backward",)),  # retrieves in the first pass, replays the same in the others
     ICaRLLossPlugin: Part(once=("before_forward",), held=("old_logits",)),
-    _ICaRLPlugin: Part(once=("before_forward",)),  # looks at sizes
-    GSS: Part(once=("after_forward",)),  # changes its memory
+    _ICaRLPlugin: Part(once=("before_forward",)),  # reads sizes
+    GSS: Part(once=("after_forward",)),  # updates its memory
 }
-"""Plugins that take part in the passes. Those without such a hook (replay, GDumb) need no row."""
+"""Plugins that take part in the passes. Plugins without such a hook (replay, GDumb) need no row."""
 
 REFUSED: dict[type, str] = {
     MIRPlugin: "it would retrieve other images in every pass; lifelong_lb.strategies.MIR retrieves once an iteration",
-    BiCPlugin: "it fails with current versions of torch, and its second stage has an optimizer of its own",
+    BiCPlugin: "it fails with current versions of torch, and its second stage has its own optimizer",
     GSS_greedyPlugin: (
-        "it leaves gradients behind that are added to the first one; "
-        "lifelong_lb.strategies.methods.patches.GSS clears them"
+        "it leaves gradients that are added to the first pass's; lifelong_lb.strategies.methods.patches.GSS clears them"
     ),
 }
-"""Plugins of Avalanche that cannot take part, and why."""
+"""Avalanche plugins that cannot take part, and the reason."""
 
-ONLOOKERS: tuple[type, ...] = (EvaluationPlugin, Clock, PeriodicEval)
-"""Plugins that change nothing; they see the first pass only."""
+OBSERVERS: tuple[type, ...] = (EvaluationPlugin, Clock, PeriodicEval)
+"""Plugins that only observe; their hooks are called in the first pass only."""
+
+BUILT_IN = frozenset((*PARTS, *REFUSED, *OBSERVERS))
+"""Plugin classes whose treatment is fixed."""
 
 LOOP = (
     "training_epoch",
     *(f"_{hook}" for hook in HOOKS),
     *("_before_training_iteration", "_after_training_iteration", "_before_update", "optimizer_step", "_after_update"),
 )
-"""Methods of a strategy that make up its training loop; forward, criterion and backward are called and may differ."""
+"""Methods that make up a strategy's training loop; forward, criterion and backward are called and may be overridden."""
 
 
 @dataclass
 class FurtherPasses:
-    """What the passes after the first do with a strategy's plugins.
+    """What an extra pass does with a strategy's plugins.
 
     Attributes:
-        hooks: pairs of hook name and plugin to fire again, in the strategy's order.
-        held: pairs of plugin and attribute to put back.
+        hooks: pairs of hook name and plugin to call again, in the strategy's order.
+        held: pairs of plugin and attribute to restore.
         projections: plugins whose ``after_backward`` projects the gradient.
-        reads_gradient: whether ``.grad`` has to hold g(w) again after the step.
+        reads_gradient: whether ``.grad`` must hold g(w) again after the step.
     """
 
     hooks: list[tuple[str, Any]] = field(default_factory=list)
@@ -124,10 +130,10 @@ class FurtherPasses:
     reads_gradient: bool = False
 
     def fire(self, hook: str, strategy: Any) -> None:
-        """Fire one hook of those to fire again.
+        """Call one hook of all plugins that have to be called again.
 
         Args:
-            hook: its name.
+            hook: name of the hook.
             strategy: the Avalanche strategy.
         """
         for name, plugin in self.hooks:
@@ -136,60 +142,59 @@ class FurtherPasses:
 
 
 def check_loop(strategy: Any) -> None:
-    """See that a strategy trains with Avalanche's ordinary loop, whose passes can be repeated.
+    """Check that a strategy uses Avalanche's ordinary training loop, whose passes can be repeated.
 
     Args:
         strategy: the Avalanche strategy.
 
     Raises:
-        TypeError: when it has a loop of its own.
+        TypeError: if it overrides a method of the loop.
     """
     for name in LOOP:
         if name in vars(strategy) or getattr(type(strategy), name, None) is not getattr(SupervisedTemplate, name):
             raise TypeError(
-                f"SharpnessAwarePlugin cannot repeat the passes of {type(strategy).__name__}, which has "
-                f"{'an' if name[0] in 'aeiou' else 'a'} {name} of its own; it works with strategies that train with "
-                "Avalanche's ordinary loop (of those that do not, lifelong_lb.strategies has ERACE, ERAML and DER, "
-                "which do)"
+                f"SharpnessAwarePlugin cannot repeat the passes of {type(strategy).__name__}, which overrides {name}; "
+                "it needs Avalanche's ordinary training loop (lifelong_lb.strategies has ERACE, ERAML and DER, "
+                "which use it)"
             )
 
 
 def check_rule(strategy: Any, rule: UpdateRule) -> None:
-    """See that a strategy's plugins measure and replay what a rule lets them.
+    """Check that a strategy's plugins are compatible with a rule.
 
     Args:
         strategy: the Avalanche strategy.
         rule: the rule.
 
     Raises:
-        TypeError: when they would measure another path than the weights take, or statistics would be recomputed over a
-            part of what is trained on.
+        TypeError: if a plugin would measure a path that the weights do not take, or BatchNorm statistics would be
+            recomputed without the replayed images.
     """
     name = type(rule).__name__
     for plugin in strategy.plugins:
         if rule.keeps_weights and any(part.follows_path for kind, part in PARTS.items() if isinstance(plugin, kind)):
             raise TypeError(
-                f"{name} cannot be applied to {type(plugin).__name__}, which adds up how far the weights move in each "
-                f"iteration: {name} keeps fast and slow weights over several minibatches, so that what they move "
-                "within one is another path"
+                f"{name} cannot be combined with {type(plugin).__name__}, which sums the movement of the weights per "
+                f"iteration: {name} keeps fast and slow weights over several minibatches, whose path within one "
+                "minibatch is another"
             )
     aside = next((one for one in (strategy, *strategy.plugins) if getattr(one, "replays_aside", False)), None)
     if rule.passes.batch_norm == "recomputed" and aside is not None:
         raise TypeError(
-            f"{name} with batch_norm='recomputed' cannot be applied to {type(aside).__name__}, which draws replayed "
-            "images beside the minibatches over which statistics would be recomputed; use 'first' or 'all'"
+            f"{name} with batch_norm='recomputed' cannot be combined with {type(aside).__name__}, which draws replayed "
+            "images outside the minibatches over which statistics are recomputed; use 'first' or 'all'"
         )
 
 
 def check_optimizer(strategy: Any, rule: UpdateRule) -> None:
-    """See that rule and plugins bear an optimizer that keeps the weights to evaluate apart from those to train.
+    """Check rule and plugins against an optimizer that evaluates other weights than it trains.
 
     Args:
         strategy: the Avalanche strategy.
         rule: the rule.
 
     Raises:
-        TypeError: when the rule moves weights that the optimizer has averaged, or a plugin measures their path.
+        TypeError: if the rule moves weights that the optimizer averages, or a plugin measures their path.
     """
     optimizer = strategy.optimizer
     if not (isinstance(optimizer, RebuiltOptimizer) and optimizer.keeps_evaluated):
@@ -201,49 +206,119 @@ def check_optimizer(strategy: Any, rule: UpdateRule) -> None:
             raise TypeError(path_conflict(type(plugin).__name__, type(optimizer.base).__name__))
 
 
+def register_plugin(
+    kind: type,
+    *,
+    again: Collection[str] = (),
+    once: Collection[str] = (),
+    held: Collection[str] = (),
+    penalty: bool = False,
+    projects: bool = False,
+    reads_gradient: bool = False,
+    follows_path: bool = False,
+) -> None:
+    """Declare how a plugin class takes part in the extra passes of an update rule.
+
+    Needed for a plugin with one of the hooks ``before_forward``, ``after_forward``, ``before_backward``,
+    ``after_backward`` or ``before_update``. Each hook that it overrides must be in ``again`` or ``once``, or be covered
+    by ``projects``. Subclasses inherit the declaration.
+
+    Args:
+        kind: the plugin class.
+        again: hooks called again in every extra pass, e.g. one that adds a penalty to the loss.
+        once: hooks called in the first pass only, e.g. one that only observes.
+        held: attributes that a pass consumes; restored before each extra pass.
+        penalty: whether ``again`` adds a penalty, which ``penalty="first"`` restricts to the first pass.
+        projects: whether ``after_backward`` projects the gradient in place.
+        reads_gradient: whether it reads ``.grad`` after the step and expects the gradient at w.
+        follows_path: whether it measures how the weights move within an iteration.
+
+    Raises:
+        UserError: for a built-in class, or a hook that is unknown, misspelt, not overridden, missing or covered twice.
+
+    Example:
+        >>> class Doubled(SupervisedPlugin):
+        ...     def before_backward(self, strategy, **kwargs):
+        ...         strategy.loss = 2 * strategy.loss
+        >>> register_plugin(Doubled, again=["before_backward"])
+    """
+    if not isinstance(kind, type):
+        raise UserError(f"register_plugin needs a class, such as MyPlugin; got {kind!r}")
+    name = f"plugin {kind.__name__}"
+    if kind in BUILT_IN:
+        raise UserError(f"{name}: built in, and cannot be registered; derive a class from it")
+    if isinstance(again, str) or isinstance(once, str) or isinstance(held, str):
+        raise UserError(f"{name}: again, once and held must be lists, such as ['before_backward']")
+    # a class without a base of Avalanche's is compared with the hooks of one
+    check_hooks(kind if issubclass(kind, BasePlugin) else type(kind.__name__, (kind, SupervisedPlugin), {}), name)
+    part = Part(
+        again=tuple(again),
+        once=tuple(once),
+        held=tuple(held),
+        penalty=penalty,
+        projects=projects,
+        reads_gradient=reads_gradient,
+        follows_path=follows_path,
+    )
+    for hook in part.hooks:
+        if hook not in ACCOUNTED:
+            raise UserError(f"{name}: {unknown_name('hook', hook, ACCOUNTED)}")
+        if hook in part.again and hook not in HOOKS:
+            raise UserError(f"{name}: {hook} belongs to the iteration, not to a pass; add it to once")
+        if not overrides(kind, hook):
+            raise UserError(f"{name}: the class does not override the hook {hook}")
+        if part.hooks.count(hook) > 1:
+            raise UserError(f"{name}: the hook {hook} is covered twice; use one of again, once and projects")
+    missing = [hook for hook in ACCOUNTED if overrides(kind, hook) and hook not in part.hooks]
+    if missing:
+        raise UserError(
+            f"{name}: the class overrides {', '.join(missing)}; add each to again (every pass) or once (first pass)"
+        )
+    PARTS[kind] = part
+
+
 def further_passes(
-    plugins: Sequence[Any], own: Any, *, penalty: str = "every", project: str = "descent"
+    plugins: Sequence[Any], rule_plugin: Any, *, penalty: str = "every", project: str = "descent"
 ) -> FurtherPasses:
-    """Find out what the passes after the first have to do.
+    """Collect what the passes after the first have to do.
 
     Args:
         plugins: the strategy's plugins.
-        own: the plugin that takes the passes.
+        rule_plugin: the plugin that takes the passes.
         penalty: ``"every"`` or ``"first"``, see :class:`lifelong_lb.strategies.SharpnessAwarePlugin`.
-        project: ``"descent"`` or ``"both"``, likewise.
+        project: ``"descent"`` or ``"both"``, see there.
 
     Returns:
-        The hooks to fire again, and what else is to be done.
+        Hooks to call again, attributes to restore and projections.
 
     Raises:
-        TypeError: when a plugin takes part in the passes in a way the table does not know, or before ``own`` sees the
-            raw gradient.
+        TypeError: if a plugin has a hook that no row covers, or projects the gradient before ``rule_plugin`` reads it.
     """
-    found, before_own = FurtherPasses(), True
+    passes, before_rule = FurtherPasses(), True
     for plugin in plugins:
-        if plugin is own:
-            before_own = False
-        if plugin is own or isinstance(plugin, ONLOOKERS):
+        if plugin is rule_plugin:
+            before_rule = False
+        if plugin is rule_plugin or isinstance(plugin, OBSERVERS):
             continue
         part, hooks = _part(plugin), [hook for hook in HOOKS if does_something(plugin, hook)]
-        if part.projects and before_own and project == "descent" and own is not None:
+        if part.projects and before_rule and project == "descent" and rule_plugin is not None:
             raise TypeError(
-                f"SharpnessAwarePlugin must come before {type(plugin).__name__} in the list of plugins, to see the "
-                "gradient before it is projected"
+                f"SharpnessAwarePlugin must come before {type(plugin).__name__} in the list of plugins, to "
+                "read the gradient before it is projected"
             )
         if not (part.penalty and penalty == "first"):
-            found.hooks += [(hook, plugin) for hook in hooks if hook in part.again]
-        found.held += [(plugin, name) for name in part.held]
-        found.reads_gradient |= part.reads_gradient
+            passes.hooks += [(hook, plugin) for hook in hooks if hook in part.again]
+        passes.held += [(plugin, name) for name in part.held]
+        passes.reads_gradient |= part.reads_gradient
         if part.projects:
-            found.projections.append(plugin)
+            passes.projections.append(plugin)
             if project == "both":
-                found.hooks.append(("after_backward", plugin))
-    return found
+                passes.hooks.append(("after_backward", plugin))
+    return passes
 
 
 def _part(plugin: Any) -> Part:
-    """The plugin's row, after seeing that it accounts for all of its hooks."""
+    """Row of a plugin; raises TypeError if it does not cover all of the plugin's hooks."""
     kind = next((kind for kind in type(plugin).__mro__ if kind in PARTS or kind in REFUSED), None)
     if kind in REFUSED:
         raise TypeError(f"SharpnessAwarePlugin cannot work with {kind.__name__}: {REFUSED[kind]}")
@@ -251,8 +326,7 @@ def _part(plugin: Any) -> Part:
     unknown = [hook for hook in ACCOUNTED if does_something(plugin, hook) and hook not in part.hooks]
     if unknown:
         raise TypeError(
-            f"SharpnessAwarePlugin does not know what {type(plugin).__name__}.{unknown[0]} means for a pass at "
-            f"other weights, and would rather stop than drop it silently "
-            f"(known: {', '.join(kind.__name__ for kind in PARTS)})"
+            f"unsupported hook {type(plugin).__name__}.{unknown[0]}: its effect on the extra passes is unknown; "
+            "register the plugin with register_plugin(...)"
         )
     return part
