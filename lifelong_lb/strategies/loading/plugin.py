@@ -44,13 +44,7 @@ class TensorLoading(SupervisedPlugin):
         return ": ".join(["avalanche", *(["; ".join(self.refused)] if self.refused else [])])
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Exchange loaders that are new.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Exchange loaders that are new."""
         if self.augment is not None:
             self.augment.start(strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs)
         strategy.dataloader = self._training(strategy.dataloader)
@@ -59,13 +53,7 @@ class TensorLoading(SupervisedPlugin):
                 memory.loader = self._training(memory.loader)
 
     def before_eval_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Exchange the loader of a test experience.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Exchange the loader of a test experience."""
         strategy.dataloader = self._fast(strategy.dataloader)
 
     def _training(self, loader: Any) -> Any:

@@ -82,11 +82,6 @@ class Retrieval(SupervisedPlugin):
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Refuse an optimizer that maximises: the step that is tried is one downhill.
 
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-
         Raises:
             ValueError: when it maximises.
         """
@@ -94,13 +89,7 @@ class Retrieval(SupervisedPlugin):
             raise ValueError(f"MIR tries a step downhill, and {where}: negate the loss and minimise it")
 
     def before_backward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Add the loss on the retrieved images, which the first pass chooses.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Add the loss on the retrieved images, which the first pass chooses."""
         if self._candidates is None:
             return
         if self.retrieved is None:
@@ -112,13 +101,7 @@ class Retrieval(SupervisedPlugin):
         strategy.loss += strategy._criterion(avalanche_forward(strategy.model, x, task), y)
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Fill the memory.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Fill the memory."""
         self.storage_policy.post_adapt(strategy, strategy.experience)
         self._loader = shuffled(self.storage_policy.buffer, self.subsample)
 

@@ -26,13 +26,7 @@ class SamplesSeen(SupervisedPlugin):
         self.count = 0
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count one minibatch.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Count one minibatch."""
         self.count += len(strategy.mb_y)
 
 
@@ -56,43 +50,19 @@ class ForwardPasses(SupervisedPlugin):
         return self._passes.count
 
     def before_training(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Begin.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Begin."""
         self._passes.on = self._training = True
 
     def after_training(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Stop.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Stop."""
         self._passes.on = self._training = False
 
     def before_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Look away.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Look away."""
         self._passes.on = False
 
     def after_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Go on, where training does.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Go on, where training does."""
         self._passes.on = self._training
 
 

@@ -55,13 +55,7 @@ class DuringTraining(SupervisedPlugin):
         self._record(accuracies)
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count, and measure when it is time.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Count, and measure when it is time."""
         self._iteration, self._within = self._iteration + 1, self._within + 1
         if self._within % self._every == 0:
             with self._stopwatch.stopped(strategy):

@@ -59,13 +59,7 @@ class SeparateSeeds(SupervisedPlugin):
         self._other = torch.get_rng_state()  # of the stream that is not in use now
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Start both streams; that of the minibatches is in use.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Start both streams; that of the minibatches is in use."""
         at = (strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs)
         for plugin in strategy.plugins:
             if isinstance(plugin, AverageGEM):
@@ -75,33 +69,15 @@ class SeparateSeeds(SupervisedPlugin):
         seed_all(self._seed, DATA_ORDER, *at)
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """The minibatch is there: change to the stream that training uses.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """The minibatch is there: change to the stream that training uses."""
         self._change()
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Change back before the next minibatch is made.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Change back before the next minibatch is made."""
         self._change()
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Seed for what follows the epoch, such as filling a memory.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Seed for what follows the epoch, such as filling a memory."""
         seed_all(self._seed, MEMORY, strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs)
 
     def _change(self) -> None:
@@ -143,33 +119,15 @@ class Stopwatch(SupervisedPlugin):
                 self._started += time.perf_counter() - left
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Start.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Start."""
         self._started = time.perf_counter()
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Stop.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Stop."""
         self._seconds, self._started = self.seconds, None
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Stand still, too, where an epoch was stopped before it began.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Stand still, too, where an epoch was stopped before it began."""
         self._started = None
 
 
@@ -193,11 +151,6 @@ class DivergenceGuard(SupervisedPlugin):
     def after_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Look at the loss of the minibatch.
 
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-
         Raises:
             DivergedError: when it is not finite.
         """
@@ -205,11 +158,6 @@ class DivergenceGuard(SupervisedPlugin):
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Look at the weights.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
 
         Raises:
             DivergedError: when one of them is not finite.

@@ -47,34 +47,16 @@ class StrategyGradients(SupervisedPlugin):
         self._iteration: list[Callable[[Any], int]] = []
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """See who takes gradients in each iteration.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """See who takes gradients in each iteration."""
         self._iteration = _takers(AN_ITERATION, strategy)
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count those of the iteration.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Count those of the iteration."""
         for taken in self._iteration:
             self.count += taken(strategy)
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count those of the experience's end.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Count those of the experience's end."""
         self.count += sum(taken(strategy) for taken in _takers(AN_EXPERIENCE, strategy))
         self._iteration = []  # until the next experience, so that what is saved holds no functions
 

@@ -31,11 +31,6 @@ class OwnLoop(SupervisedMetaLearningPlugin):
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Refuse an optimizer that keeps the weights to evaluate apart: such a loop moves weights past it.
 
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-
         Raises:
             TypeError: when the optimizer is one.
         """
@@ -46,22 +41,11 @@ class OwnLoop(SupervisedMetaLearningPlugin):
     def after_outer_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Look at the loss.
 
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-
         Raises:
             DivergedError: when it is not finite.
         """
         check_loss(strategy)
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count the minibatch.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Count the minibatch."""
         self.gradient_evaluations += self._takes_gradients

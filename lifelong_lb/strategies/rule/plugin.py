@@ -134,11 +134,6 @@ class SharpnessAwarePlugin(SupervisedPlugin):
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """See whether the rule's turn has come, and what a further pass has to fire again.
 
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-
         Raises:
             TypeError: when the strategy has a training loop of its own, a plugin takes part in the passes in a way
                 that is not known or does not go with the rule, or rule and optimizer both take passes.
@@ -160,13 +155,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self._further = further_passes(strategy.plugins, self, penalty=self.penalty, project=project)
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Stand by to undo an iteration that fails.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Stand by to undo an iteration that fails."""
         guard_epoch(strategy, self._begin, self._undo)
 
     def _begin(self, strategy: Any) -> None:
@@ -183,13 +172,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self._finish = self._hide_slow = None
 
     def before_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Let the rule prepare the first pass.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Let the rule prepare the first pass."""
         self._first = _gradients(strategy, copied=False)  # zeroed by now
         if self.acting.observer is not None:
             clock = strategy.clock
@@ -202,23 +185,11 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self.acting.before_first_pass(strategy.optimizer)
 
     def after_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Note what the loss is going to use up.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Note what the loss is going to use up."""
         self._held = [(plugin, name, getattr(plugin, name)) for plugin, name in self._further.held]
 
     def after_backward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Keep the raw gradient, where it is going to be projected in place and an ascent is to follow it.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Keep the raw gradient, where it is going to be projected in place and an ascent is to follow it."""
         if self._projects_descents:
             self._raw = _gradients(strategy, copied=True)
 
@@ -232,8 +203,6 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
         Args:
             strategy: the Avalanche strategy, its gradients at the current weights.
-            args: not used.
-            kwargs: not used.
 
         Raises:
             DivergedError: when a gradient is not finite; the weights are those before the step.
@@ -273,8 +242,6 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
         Args:
             strategy: the Avalanche strategy, after its optimizer step.
-            args: not used.
-            kwargs: not used.
         """
         finish, self._finish = self._finish, None
         if finish is not None:
@@ -284,47 +251,23 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self._first = []
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Finish early what spans iterations, before memories, importances or evaluations look at the model.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Finish early what spans iterations, before memories, importances or evaluations look at the model."""
         self.acting.synchronise()
         if isinstance(strategy.optimizer, RebuiltOptimizer):
             strategy.optimizer.load_evaluated()
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Recompute BatchNorm's statistics over the experience's minibatches, where the rule's passes ask for it.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Recompute BatchNorm's statistics over the experience's minibatches, where the rule's passes ask for it."""
         leave_alone(strategy)
         if self.acting.passes.batch_norm == "recomputed":
             recompute_statistics(strategy)
 
     def before_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Show the slow weights, or those that the optimizer keeps for it, to an evaluation in between.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Show the slow weights, or those that the optimizer keeps for it, to an evaluation in between."""
         self._hide_slow = show_judged(self.acting, strategy.optimizer)
 
     def after_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Go on with the fast weights.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Go on with the fast weights."""
         hide, self._hide_slow = self._hide_slow, None
         if hide is not None:
             hide()

@@ -75,8 +75,6 @@ class Budget(SupervisedPlugin):
 
         Args:
             strategy: the Avalanche strategy, its data loader made.
-            args: not used.
-            kwargs: not used.
 
         Raises:
             UserError: when the budget of an experience does not last for one step.
@@ -134,13 +132,7 @@ class Budget(SupervisedPlugin):
         return (self._part - 1 + min(1.0, max(0.0, of_part))) / self._parts
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Let the loader end when there is no more room, or stop here.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Let the loader end when there is no more room, or stop here."""
         if self._room(0):
             strategy.dataloader = WithinBudget(strategy.dataloader, self._room)
         else:
@@ -149,23 +141,11 @@ class Budget(SupervisedPlugin):
             self._seed_memory(strategy)
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count it.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Count it."""
         self.rows[-1]["iterations"] += 1
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Give the strategy its loader back, and note what was spent.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Give the strategy its loader back, and note what was spent."""
         strategy.dataloader = strategy.dataloader.loader
         self.rows[-1]["spent"] = self._used()
         self._seed_memory(strategy)

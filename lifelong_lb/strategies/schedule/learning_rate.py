@@ -119,13 +119,7 @@ class ScheduledLearningRate(SupervisedPlugin):
         self._count = self._chunk = self._epoch = self._iteration = 0
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Start counting, or go on.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Start counting, or go on."""
         self._epoch = 0
         if not begins_experience(strategy):
             self._chunk += 1
@@ -135,47 +129,23 @@ class ScheduledLearningRate(SupervisedPlugin):
             self._count = 0
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Start counting the epoch's iterations.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Start counting the epoch's iterations."""
         self._iteration = 0
         self._before_epoch = 0.0 if self._behind is None else self._behind()
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Set the rate.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Set the rate."""
         factor = self.schedule(Moment(experience_number(strategy), self._count, self._share(strategy)))
         for group in strategy.optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count it.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Count it."""
         self._iteration += 1
         self._count += self.by == "iteration"
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count it.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Count it."""
         self._epoch += 1
         self._count += self.by == "epoch"
 

@@ -16,12 +16,6 @@ class ResetOptimizerState(SupervisedPlugin):
     """
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Empty the state.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Empty the state."""
         if begins_experience(strategy):
             strategy.optimizer.state = defaultdict(dict)

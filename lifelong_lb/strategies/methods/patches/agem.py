@@ -56,13 +56,7 @@ class AverageGEM(AGEMPlugin):
         self.buffer_dliter = Endless(RandomDraws(concat_datasets(self.buffers), self.sample_size, self.generator))
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Take the reference gradient on a minibatch of the memory.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Take the reference gradient on a minibatch of the memory."""
         if not self.buffers:
             return
         strategy.model.train()
@@ -75,13 +69,7 @@ class AverageGEM(AGEMPlugin):
 
     @torch.no_grad()
     def after_backward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Take away from the gradient what would raise the loss on the memory.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Take away from the gradient what would raise the loss on the memory."""
         if not self.buffers:
             return
         gradient, reference = flat_gradient(strategy.model), self.reference_gradients

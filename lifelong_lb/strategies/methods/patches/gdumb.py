@@ -22,10 +22,4 @@ class GDumb(GDumbPlugin):
         super().__init__(mem_size)
 
     def before_eval_dataset_adaptation(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: training adapts the initial model when the experience's turn comes.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Nothing: training adapts the initial model when the experience's turn comes."""

@@ -88,26 +88,14 @@ class GSS(GSS_greedyPlugin):
         )
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Begin a stream of random numbers that follows from the strategy's.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Begin a stream of random numbers that follows from the strategy's."""
         self._seen = 0
         with torch.random.fork_rng(devices=[]):
             seed = int(torch.randint(2**31, ()))
         self._random = torch.Generator().manual_seed(seed).get_state()
 
     def after_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Let the minibatch's new images compete for the memory.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Let the minibatch's new images compete for the memory."""
         new = min(int(strategy.train_mb_size), len(strategy.adapted_dataset) - self._seen)  # they come first
         self._seen += new
         if not self.filled:

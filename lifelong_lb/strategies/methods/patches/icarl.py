@@ -36,13 +36,7 @@ class ICaRLLoss(ICaRLLossPlugin):
         super().__init__()
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Keep the model as teacher.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Keep the model as teacher."""
         self.old_model = copy.deepcopy(strategy.model)
         for layer in self.old_model.children():
             layer.eval()
@@ -113,13 +107,7 @@ class Exemplars(_ICaRLPlugin):
         self._classes: list[list[int]] = []
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Meet the classes of the experience.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Meet the classes of the experience."""
         self._classes.append(sorted(strategy.experience.classes_in_this_experience))
         strategy.experience.benchmark = SimpleNamespace(
             n_classes_per_exp=[len(classes) for classes in self._classes],
@@ -128,25 +116,13 @@ class Exemplars(_ICaRLPlugin):
         super().before_training_exp(strategy)
 
     def before_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """See sizes, once.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """See sizes, once."""
         if self.input_size is None:
             with drawn_again(RandomState({strategy.device})), _layers_in_eval_mode(strategy.model):
                 super().before_forward(strategy)
 
     def after_train_dataset_adaptation(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Train on the experience and the exemplars together.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Train on the experience and the exemplars together."""
         labels = [label for of_class in self.y_memory for label in of_class]
         if labels:
             attributes = [

@@ -23,12 +23,6 @@ class LearningWithoutForgetting(LwFPlugin):
         super().__init__(alpha, temperature)
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Keep the model as teacher.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Keep the model as teacher."""
         super().after_training_exp(strategy)
         self.lwf.prev_model.eval()

@@ -23,13 +23,7 @@ class MemoryAwareSynapses(MASPlugin):
         super().__init__(lambda_reg, alpha)
 
     def before_backward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Add the penalty.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Add the penalty."""
         if strategy.loss or strategy.clock.train_exp_counter == 0:
             super().before_backward(strategy)
             return

@@ -33,11 +33,6 @@ class RiemannianWalk(RWalkPlugin):
     def before_training(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Start the scores.
 
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-
         Raises:
             TypeError: for a model with a head an experience.
         """
@@ -51,8 +46,6 @@ class RiemannianWalk(RWalkPlugin):
 
         Args:
             strategy: the Avalanche strategy, its model adapted to the experience.
-            args: not used.
-            kwargs: not used.
         """
         for name, p in strategy.model.named_parameters():
             start = p.detach().clone()
@@ -64,24 +57,12 @@ class RiemannianWalk(RWalkPlugin):
             self.checkpoint_scores.setdefault(name, _zeros(name, start))
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Update importances, and go back to train mode.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Update importances, and go back to train mode."""
         super().before_training_iteration(strategy)
         strategy.model.train()
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Compute the penalties of the next experience.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Compute the penalties of the next experience."""
         super().after_training_exp(strategy)
         if all(bool((score.data <= 0).all()) for score in self.exp_scores.values()):
             largest = max(importance.data.max() for importance in self.exp_importance.values())

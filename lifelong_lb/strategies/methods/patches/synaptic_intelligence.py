@@ -25,35 +25,17 @@ class SynapticIntelligence(SynapticIntelligencePlugin):
         super().__init__(si_lambda=si_lambda, eps=eps)
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Keep the anchor.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Keep the anchor."""
         super().before_training_exp(strategy)
         _own(self.ewc_data[0])
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Keep the weights before the step.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Keep the weights before the step."""
         super().before_training_iteration(strategy)
         _own(self.syn_data["old_theta"])
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Compute importances, none of them negative.
-
-        Args:
-            strategy: the Avalanche strategy.
-            args: not used.
-            kwargs: not used.
-        """
+        """Compute importances, none of them negative."""
         super().after_training_exp(strategy)
         for importance in self.ewc_data[1].values():
             importance.data = importance.data.clamp(min=0)
