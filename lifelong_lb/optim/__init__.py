@@ -1,4 +1,4 @@
-"""Update rules: how the gradient at w becomes a step of a base optimizer. Pure torch, for any training loop.
+"""Update rules, which turn gradients into a step of a base optimizer. Pure torch, for any training loop.
 
 rule = LookbehindSAM(rho=0.05, k=2, alpha=0.5)
 loss = rule.step(optimizer, closure)  # closure: zero grads, forward, backward, return the loss
@@ -41,7 +41,7 @@ RULES: dict[str, Callable[..., UpdateRule]] = {
     "c-flat": CFlat,
     "c-flat-plus": CFlatPlus,
 }
-"""Names that a study file knows, and the rules they build."""
+"""Update rules by their name in a study file."""
 
 __all__ = [
     "ASAM",

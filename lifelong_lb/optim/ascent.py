@@ -1,4 +1,4 @@
-"""Ascent steps: from a gradient to the perturbation that raises the loss most within a ball of radius rho."""
+"""Ascent steps: the perturbation within a ball of radius rho that raises the linearized loss most."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -15,26 +15,26 @@ TINY = 1e-16
 
 
 class Ascent(Protocol):
-    """A way to perturb weights.
+    """Perturbation of the weights, computed from a gradient.
 
     Attributes:
         rho: radius of the perturbation.
-        uses_names: whether names of the parameters matter.
+        uses_names: whether it depends on the names of the parameters.
     """
 
     rho: float
     uses_names: bool
 
     def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
-        """Perturbation for the gradients in ``.grad``, as a direction and a size.
+        """Compute the perturbation for the gradients in ``.grad``, as a direction and a size.
 
         Args:
-            minibatch: whose gradients they are.
+            minibatch: the minibatch whose gradient was taken.
             params: its parameters that have a gradient.
 
         Returns:
-            A direction, one tensor a parameter, of its shape, perhaps the gradients themselves, not to be changed; and
-            its size: the perturbation is size times direction. Parameters and gradients are left as they are.
+            A direction, one tensor per parameter (possibly the gradients themselves, not to be changed), and its size;
+            the perturbation is size times direction. Parameters and gradients are not changed.
         """
 
 
@@ -65,12 +65,12 @@ class ASAMAscent:
     """e = rho T^2 g / ||T g|| with T = diag(|w| + eta), w the weights at which g was taken.
 
     Kwon et al. 2021 (arXiv 2102.11600), eq. 7, with the element-wise normalisation operator. As in the authors' code,
-    only parameters whose name contains "weight" are scaled where names are known (T = 1 for the others, mostly
-    biases); without names every parameter is, as in the formula.
+    only parameters whose name contains "weight" are scaled if names are known (T = 1 for the others, mostly biases);
+    without names every parameter is scaled, as in the formula.
 
     Args:
         rho: radius of the ball, >= 0.
-        eta: added to the weights' size, > 0.
+        eta: added to the absolute weights, > 0.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
@@ -97,7 +97,7 @@ class ASAMAscent:
             direction[i] = tg
         size = self.rho / (minibatch.check_norm(global_norm(direction)) + TINY)
         for tg, weight in zip(scaled, weights, strict=True):
-            tg.mul_(weight.abs().add_(self.eta))  # T again, one tensor at a time, rather than kept for all of them
+            tg.mul_(weight.abs().add_(self.eta))  # recompute T per tensor instead of storing it
         return direction, size
 
 
@@ -132,30 +132,29 @@ class AdaptiveMixin(RadiusMixin):
 
 
 def first_point(minibatch: Minibatch, ascent: Ascent) -> list[Tensor]:
-    """Where an ascent step leads, from the weights that the parameters hold.
+    """Weights after one ascent step from the current weights, as new tensors.
 
     Args:
-        minibatch: its gradient taken.
+        minibatch: the minibatch, with its gradient in ``.grad``.
         ascent: the kind of step.
 
     Returns:
-        One tensor for each of the minibatch's parameters, sharing no memory with it; a copy of the parameter where
-        there is no gradient.
+        One new tensor per parameter of the minibatch; a copy of the parameter if it has no gradient.
     """
     params_with_grad = minibatch.params_with_grad
-    led = (
+    perturbed = (
         dict(zip(params_with_grad, moved(params_with_grad, *ascent(minibatch, params_with_grad)), strict=True))
         if params_with_grad
         else {}
     )
-    return [led[p] if p in led else p.detach().clone() for p in minibatch.params]
+    return [perturbed[p] if p in perturbed else p.detach().clone() for p in minibatch.params]
 
 
 def climb_further(minibatch: Minibatch, ascent: Ascent) -> None:
     """Take an ascent step in place.
 
     Args:
-        minibatch: its gradient taken, at the weights that the parameters hold.
+        minibatch: the minibatch, with the gradient at the current weights in ``.grad``.
         ascent: the kind of step.
     """
     params_with_grad = minibatch.params_with_grad

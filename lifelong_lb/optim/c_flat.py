@@ -1,4 +1,4 @@
-"""C-Flat: zeroth-order and first-order flatness together."""
+"""C-Flat: zeroth-order and first-order flatness combined."""
 
 import torch
 
@@ -17,12 +17,12 @@ class CFlat(RadiusMixin, UpdateRule):
     authors' code. With N(v) = v / ||v||, g_0 = g(w), and g_1 = g(w + rho N(g_0)) is SAM's gradient. The gradient's norm
     grows towards u = w + rho N(g_1 - g_0); with g_2 = g(u) and g_3 = g(u + rho N(g_2)), the gradient of the first-order
     flatness is g_3 - g_2. lamb = 0 is SAM.
-    Three copies of the weights' size are held.
+    Memory: three copies of the weights.
 
     Args:
         rho: radius of each perturbation, >= 0.
         lamb: weight of the first-order flatness (lambda in the paper), >= 0.
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.

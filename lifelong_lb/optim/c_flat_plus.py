@@ -1,4 +1,4 @@
-"""C-Flat++: C-Flat where the gradient is larger than it has been of late, the base step elsewhere."""
+"""C-Flat++: a C-Flat step if the gradient norm exceeds its running mean, a plain base step otherwise."""
 
 from collections.abc import Mapping
 from math import isfinite, tanh
@@ -15,25 +15,25 @@ from lifelong_lb.optim.weights import global_norm, gradients
 
 
 class CFlatPlus(CFlat):
-    """C-Flat++: a C-Flat step where ||g(w)|| has reached a moving threshold, the base optimizer's own step elsewhere.
+    """C-Flat++: a C-Flat step if ||g(w)|| reaches a moving threshold, a plain base step otherwise.
 
     Li et al. 2025, "C-Flat++: Towards a More Efficient and Powerful Framework for Continual Learning", arXiv
-    2508.18860, as the authors' toolbox has it (INFTY, ``c_flat_plus``). At step t = 1, 2, ... the threshold is A s with
+    2508.18860, as in the authors' toolbox (INFTY, ``c_flat_plus``). At step t = 1, 2, ... the threshold is A s with
     s = 1 / (1 + exp(-steepness (t - midpoint))); after it A <- A + rate (||g(w)|| - A s). While s is small nearly every
     step is a C-Flat step; once s is near 1, A is the running mean of the gradient's norm, and those steps are C-Flat
     steps whose gradient is at least as large.
 
-    A and t are kept between steps. :meth:`synchronise` leaves them alone, since it comes at the end of every epoch; the
-    toolbox starts them anew with each experience, which here takes a new rule.
+    A and t are kept between steps. :meth:`synchronise`, called after every epoch, does not change them; the toolbox
+    resets them for each experience, which here takes a new rule.
 
     Args:
         rho: radius of each perturbation, >= 0.
         lamb: weight of the first-order flatness (lambda in the paper), >= 0.
-        level: A at the start, >= 0 (``A`` in the toolbox, from whose settings the defaults are).
-        steepness: how quickly the threshold comes into force, >= 0 (``k``).
-        midpoint: the step at which half of it is in force, >= 0 (``t0``).
-        rate: how quickly A follows the norm, in [0, 1] (``cof``).
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        level: initial A, >= 0 (``A`` in the toolbox, whose defaults are used).
+        steepness: slope of the logistic function s, >= 0 (``k``).
+        midpoint: step at which s = 1/2, >= 0 (``t0``).
+        rate: weight of the newest norm in A, in [0, 1] (``cof``).
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
@@ -59,15 +59,15 @@ class CFlatPlus(CFlat):
 
     @property
     def gradient_evaluations(self) -> float:
-        """Midway between C-Flat's passes and one, as in the long run if norms lie above their mean as often as below.
+        """Mean of C-Flat's passes and one: the long-run value if half of the norms exceed their mean.
 
-        It depends on the data, and up to about the midpoint nearly every step takes all of C-Flat's. Where passes are
-        counted, as the Avalanche plugin does, they are counted as they are taken.
+        The true value depends on the data; before the midpoint nearly every step takes all of C-Flat's passes. The
+        Avalanche plugin counts the passes that are taken.
         """
         return (super().gradient_evaluations + 1) / 2
 
     def state_dict(self) -> dict[str, Any]:
-        """What the rule keeps between steps.
+        """State that the rule keeps between steps.
 
         Returns:
             ``steps`` since the start, and the ``level`` A.
@@ -75,7 +75,7 @@ class CFlatPlus(CFlat):
         return {"steps": self._steps, "level": self._level}
 
     def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:
-        """Go on where another rule stopped.
+        """Restore a state from :meth:`state_dict`.
 
         Args:
             state: from :meth:`state_dict`.
@@ -86,14 +86,14 @@ class CFlatPlus(CFlat):
     def further_passes(self, minibatch: Minibatch) -> Finish:
         """Take C-Flat's passes if the gradient reaches the threshold, and update the threshold."""
         norm = minibatch.check_norm(global_norm(gradients(minibatch.params_with_grad)))
-        in_force = (1 + tanh(self.steepness * (self._steps + 1 - self.midpoint) / 2)) / 2  # the logistic function
-        excess = norm - self._level * in_force
+        active = (1 + tanh(self.steepness * (self._steps + 1 - self.midpoint) / 2)) / 2  # the logistic function
+        excess = norm - self._level * active
         if excess >= 0:
             super().further_passes(minibatch)
 
-        def follow() -> None:
+        def update() -> None:
             self._steps += 1
-            if isfinite(norm):  # one infinity would stay in the level for ever
+            if isfinite(norm):  # an infinity would never leave the level
                 self._level += self.rate * excess
 
-        return follow
+        return update

@@ -1,10 +1,10 @@
-"""Ranges of hyper-parameters, refused at construction."""
+"""Range checks of hyper-parameters, made at construction."""
 
 import math
 from collections.abc import Callable, Sequence
 
 ADAPTIVE = ("adaptive", "adaptive-global")
-"""Words for an interpolation factor that follows from the steps: for each tensor, or one for all of them."""
+"""Interpolation factors computed from the steps: per tensor, or one for all tensors."""
 
 
 def non_negative(name: str, value: float) -> float:
@@ -12,13 +12,13 @@ def non_negative(name: str, value: float) -> float:
 
     Args:
         name: the hyper-parameter's name.
-        value: what came.
+        value: the value given.
 
     Returns:
         The value as a float.
 
     Raises:
-        ValueError: when it is not one.
+        ValueError: if it is not one.
     """
     return _number(name, value, lambda number: 0 <= number < math.inf, "a finite number >= 0")
 
@@ -28,13 +28,13 @@ def positive(name: str, value: float) -> float:
 
     Args:
         name: the hyper-parameter's name.
-        value: what came.
+        value: the value given.
 
     Returns:
         The value as a float.
 
     Raises:
-        ValueError: when it is not one.
+        ValueError: if it is not one.
     """
     return _number(name, value, lambda number: 0 < number < math.inf, "a finite number > 0")
 
@@ -44,13 +44,13 @@ def share(name: str, value: float) -> float:
 
     Args:
         name: the hyper-parameter's name.
-        value: what came.
+        value: the value given.
 
     Returns:
         The value as a float.
 
     Raises:
-        ValueError: when it is not one.
+        ValueError: if it is not one.
     """
     return _number(name, value, lambda number: 0 < number <= 1, "a number in (0, 1]")
 
@@ -60,13 +60,13 @@ def fraction(name: str, value: float) -> float:
 
     Args:
         name: the hyper-parameter's name.
-        value: what came.
+        value: the value given.
 
     Returns:
         The value as a float.
 
     Raises:
-        ValueError: when it is not one.
+        ValueError: if it is not one.
     """
     return _number(name, value, lambda number: 0 <= number < 1, "a number in [0, 1)")
 
@@ -76,13 +76,13 @@ def proportion(name: str, value: float) -> float:
 
     Args:
         name: the hyper-parameter's name.
-        value: what came.
+        value: the value given.
 
     Returns:
         The value as a float.
 
     Raises:
-        ValueError: when it is not one.
+        ValueError: if it is not one.
     """
     return _number(name, value, lambda number: 0 <= number <= 1, "a number in [0, 1]")
 
@@ -92,13 +92,13 @@ def at_least_one(name: str, value: int) -> int:
 
     Args:
         name: the hyper-parameter's name.
-        value: what came.
+        value: the value given.
 
     Returns:
         The value.
 
     Raises:
-        ValueError: when it is not one.
+        ValueError: if it is not one.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name} must be a whole number >= 1; got {value!r}")
@@ -106,18 +106,18 @@ def at_least_one(name: str, value: int) -> int:
 
 
 def one_of(name: str, value: str, allowed: Sequence[str]) -> str:
-    """Check a word.
+    """Check a choice.
 
     Args:
         name: the hyper-parameter's name.
-        value: what came.
-        allowed: the words that are allowed.
+        value: the value given.
+        allowed: the allowed values.
 
     Returns:
         The value.
 
     Raises:
-        ValueError: when it is none of them.
+        ValueError: if it is none of them.
     """
     if value not in allowed:
         raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}; got {value!r}")
@@ -129,13 +129,13 @@ def interpolation(name: str, value: float | str) -> float | str:
 
     Args:
         name: the hyper-parameter's name.
-        value: what came.
+        value: the value given.
 
     Returns:
-        A float, or the word.
+        A float, or the string.
 
     Raises:
-        ValueError: when it is neither.
+        ValueError: if it is neither.
     """
     if isinstance(value, str) and value in ADAPTIVE:
         return value
@@ -143,17 +143,17 @@ def interpolation(name: str, value: float | str) -> float | str:
 
 
 def yes_or_no(name: str, value: bool) -> bool:
-    """Check a truth value.
+    """Check a boolean.
 
     Args:
         name: the hyper-parameter's name.
-        value: what came.
+        value: the value given.
 
     Returns:
         The value.
 
     Raises:
-        ValueError: when it is not True or False.
+        ValueError: if it is not True or False.
     """
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be True or False; got {value!r}")

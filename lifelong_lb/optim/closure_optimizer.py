@@ -1,4 +1,4 @@
-"""Optimizers that take passes of their own: L-BFGS, and the sharpness-aware optimizers of other packages."""
+"""Optimizers whose ``step`` evaluates a closure: L-BFGS, and sharpness-aware optimizers of other packages."""
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
@@ -18,18 +18,18 @@ from lifelong_lb.optim.weights import copied, load
 class ClosureOptimizer(RebuiltOptimizer):
     """An optimizer whose ``step`` takes a closure, for training loops that call ``step()`` without one.
 
-    The loop takes its ordinary pass between :meth:`before_first_pass` and :meth:`after_first_pass`; what the optimizer
-    evaluates during the ``step()`` that follows are further passes over the same minibatch. The ordinary pass stands
-    for the optimizer's first evaluation where that finds weights and gradients as the pass left them (L-BFGS begins
-    so). An optimizer that expects gradients to be there and evaluates at other weights (SAM) gets a new pass. A pass
-    that raises leaves the weights as they were before the step. Inside Avalanche,
-    :class:`lifelong_lb.strategies.SharpnessAwarePlugin` with :class:`lifelong_lb.optim.NoRule` does all of that.
+    The loop takes its ordinary pass between :meth:`before_first_pass` and :meth:`after_first_pass`; the evaluations
+    during the following ``step()`` are further passes over the same minibatch. The ordinary pass counts as the
+    optimizer's first evaluation if weights and gradients are unchanged since (L-BFGS starts this way). An optimizer
+    that uses the existing gradients and evaluates at other weights (SAM) gets a new pass. If a pass raises, the weights
+    from before the step are restored. Inside Avalanche, :class:`lifelong_lb.strategies.SharpnessAwarePlugin` with
+    :class:`lifelong_lb.optim.NoRule` makes these calls.
 
     Args:
         build: builds the optimizer over a list of parameters.
-        params: the parameters to begin with.
-        restart: whether to begin anew when parameters change. L-BFGS needs that: its history is one of vectors over all
-            of them.
+        params: the initial parameters.
+        restart: whether to reset the state when parameters change. L-BFGS needs it: its history holds vectors over
+            all parameters.
 
     Raises:
         ValueError: for an optimizer that maximises.
@@ -39,7 +39,7 @@ class ClosureOptimizer(RebuiltOptimizer):
         >>> optimizer = ClosureOptimizer(lambda params: torch.optim.LBFGS(params, max_iter=1), [w], restart=True)
         >>> w.grad = torch.tensor([0.5])
         >>> optimizer.after_first_pass(lambda: torch.tensor(2.0), torch.tensor(1.0))
-        >>> optimizer.step().item(), w.item()  # the first pass's loss, and w - 0.5: nothing was evaluated again
+        >>> optimizer.step().item(), w.item()  # the first pass's loss, and w - 0.5: no new evaluation
         (1.0, 2.5)
     """
 
@@ -54,10 +54,10 @@ class ClosureOptimizer(RebuiltOptimizer):
         self._again: _FurtherPasses | None = None
 
     def before_first_pass(self, passes: Passes | None = None) -> None:
-        """What comes before the ordinary pass of a step.
+        """Prepare a step; to be called before its ordinary pass.
 
         Args:
-            passes: how the passes of the step treat BatchNorm and dropout; None for the defaults.
+            passes: treatment of BatchNorm and dropout in the passes of the step; None for the defaults.
         """
         self.adapt()
         self._passes = Passes() if passes is None else passes
@@ -65,25 +65,25 @@ class ClosureOptimizer(RebuiltOptimizer):
         self._random = RandomState(devices) if self._passes.dropout == "same" else None
 
     def after_first_pass(self, closure: Closure, loss: Tensor) -> None:
-        """Tell of the ordinary pass, whose gradient stands in ``.grad``, and how to take another one.
+        """Register the ordinary pass, whose gradient is in ``.grad``, and the closure for further passes.
 
         Args:
             closure: zeroes the gradients, runs forward and backward, returns the loss.
-            loss: the ordinary pass's.
+            loss: loss of the ordinary pass.
         """
         self._again = _FurtherPasses(trainable(self), closure, loss, self._passes, self._random)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step of the optimizer.
+        """Take one step of the optimizer.
 
         Args:
-            closure: only for a loop that has one; the ordinary pass plays no part then.
+            closure: for a loop that has one; the ordinary pass is ignored then.
 
         Returns:
             What the optimizer returns.
 
         Raises:
-            ValueError: when there is neither a closure nor an ordinary pass to repeat.
+            ValueError: if there is neither a closure nor an ordinary pass.
         """
         again, self._again = self._again, None
         if closure is not None:
@@ -106,17 +106,17 @@ class ClosureOptimizer(RebuiltOptimizer):
 
 @dataclass
 class _FurtherPasses:
-    """The closure that the optimizer gets.
+    """Closure that is passed to the optimizer.
 
     Attributes:
         params: parameters that the step may move.
         closure: evaluates the minibatch.
-        loss: the first pass's.
-        passes: how passes treat BatchNorm and dropout.
-        random: where the random numbers of the first pass begin, to draw them again.
+        loss: loss of the first pass.
+        passes: treatment of BatchNorm and dropout.
+        random: random state before the first pass, to repeat its draws.
         weights: the parameters' values at the first pass.
-        gradients: the first pass's.
-        fresh: whether nothing has been evaluated since.
+        gradients: gradients of the first pass.
+        fresh: whether nothing has been evaluated since the first pass.
     """
 
     params: list[Tensor]
@@ -135,7 +135,7 @@ class _FurtherPasses:
     def __call__(self) -> Tensor:
         fresh, self.fresh = self.fresh, False
         if fresh and self._untouched():
-            return self.loss.detach()  # it is a number for the optimizer; torch warns of one that has a graph
+            return self.loss.detach()  # detached: torch warns if a loss with a graph is converted to a number
         statistics = nullcontext() if self.passes.batch_norm == "all" else statistics_kept()
         with torch.enable_grad(), statistics, nullcontext() if self.random is None else drawn_again(self.random):
             return self.closure().detach()

@@ -1,4 +1,4 @@
-"""What happens along the passes of a step, for who wants to see it."""
+"""Records of the passes of a step: losses, gradient norms, distances, interpolation factors."""
 
 from collections.abc import Sequence
 
@@ -14,29 +14,28 @@ NAN = float("nan")
 class Diagnostics:
     """Records every pass of every n-th step of an update rule. Set it as a rule's ``observer``.
 
-    A row a pass, for ``pandas.DataFrame(diagnostics.rows)``:
+    One row per pass, for ``pandas.DataFrame(diagnostics.rows)``:
 
     - ``step``: number of the step, from 0; ``pass``: number of the pass within it, from 0.
-    - ``loss``: the minibatch's loss at the weights of the pass; the loss of pass 0 taken from it is the rise in the
+    - ``loss``: the minibatch's loss at the weights of the pass; minus the loss of pass 0 it is the rise within the
       rho ball.
     - ``gradient_norm``: Euclidean norm of the gradient there, over all parameters together.
     - ``distance``: Euclidean distance of these weights from those of pass 0.
-    - ``cosine``: between this gradient and that of the pass before; NaN for pass 0 and where a gradient is zero.
-    - ``alpha``, ``alpha_min``, ``alpha_max``: the interpolation factor that ended the step, its mean and range where
-      each tensor has its own; NaN where nothing was interpolated.
+    - ``cosine``: between this gradient and that of the pass before; NaN for pass 0 or a zero gradient.
+    - ``alpha``, ``alpha_min``, ``alpha_max``: mean and range of the interpolation factors that ended the step; NaN
+      without interpolation.
 
-    A recorded step costs a copy of the weights, one of the gradients and some passes over them; the others nothing
-    worth mentioning, and a rule without an observer nothing at all.
+    A recorded step costs a copy of the weights, a copy of the gradients and a few operations on them.
 
     Args:
         every: record steps 0, every, 2 every, ...; >= 1.
 
     Attributes:
-        rows: what was recorded so far.
-        place: entries that are added to each row recorded from now on, such as the experience.
+        rows: rows recorded so far.
+        place: entries added to each following row, such as the experience.
 
     Raises:
-        ValueError: when ``every`` is not a whole number >= 1.
+        ValueError: if ``every`` is not a whole number >= 1.
 
     Example:
         SAM on f(w) = w^2 / 2 from w = 1 climbs from 1 to 1.5, where the gradient is 1.5:
@@ -66,7 +65,7 @@ class Diagnostics:
         self._gradient: list[Tensor] = []
 
     def begin(self, params: Sequence[Tensor]) -> None:
-        """A step begins; the parameters hold the weights of its first pass.
+        """Start a step; the parameters hold the weights of its first pass.
 
         Args:
             params: trainable parameters.
@@ -77,11 +76,11 @@ class Diagnostics:
 
     @torch.no_grad()
     def passed(self, params: Sequence[Tensor], loss: Tensor | float | None) -> None:
-        """A pass has been taken; the gradient is in ``.grad``.
+        """Record a pass, whose gradient is in ``.grad``.
 
         Args:
             params: trainable parameters, at the weights of the pass.
-            loss: the loss there, where known.
+            loss: the loss there, if known.
         """
         if not self._start:
             return
@@ -104,17 +103,17 @@ class Diagnostics:
         self._passes += 1
 
     def interpolated(self, alphas: Sequence[Tensor | float]) -> None:
-        """Slow and fast weights have been interpolated.
+        """Record an interpolation between slow and fast weights.
 
         Args:
-            alphas: factors that were used, one for all or one a tensor.
+            alphas: interpolation factors, one for all tensors or one per tensor.
         """
         if not self._start:
             return
         used = [float(alpha) for alpha in alphas]
-        found = {"alpha": sum(used) / len(used), "alpha_min": min(used), "alpha_max": max(used)}
+        factors = {"alpha": sum(used) / len(used), "alpha_min": min(used), "alpha_max": max(used)}
         for row in self.rows[len(self.rows) - self._passes :]:
-            row.update(found)
+            row.update(factors)
 
 
 def _cosine(first: Sequence[Tensor], second: Sequence[Tensor], second_norm: float) -> float:

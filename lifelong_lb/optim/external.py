@@ -1,4 +1,4 @@
-"""Optimizers from anywhere: a class found by its dotted name, with the keywords that it takes."""
+"""External optimizers: any importable torch optimizer class, with its keyword arguments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from lifelong_lb.optim.modes import check_downhill, check_held, expect_training, modes_of
 
 TINY_RATE = 1e-9
-"""A learning rate at which an optimizer that heeds it stays where it is."""
+"""Learning rate for testing whether an optimizer uses the rate in its parameter groups."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ExternalOptimizer:
     Args:
         target: dotted name of the class, such as ``"torch.optim.Adagrad"``.
         settings: keywords and their plain values.
-        classes: keywords whose value is a class, and its dotted name.
+        classes: keywords whose value is a class, given by its dotted name.
 
     Example:
         >>> build = ExternalOptimizer("torch.optim.Adagrad", {"lr": 0.1})
@@ -42,7 +42,7 @@ class ExternalOptimizer:
             The optimizer's class.
 
         Raises:
-            ValueError: when it cannot be imported, or is no torch optimizer.
+            ValueError: if it cannot be imported or is not a torch optimizer.
         """
         kind = import_class(self.target)
         if not issubclass(kind, Optimizer):
@@ -59,8 +59,8 @@ class ExternalOptimizer:
             The optimizer.
 
         Raises:
-            ValueError: when the class cannot be imported or does not take the keywords, or holds an optimizer that
-                keeps weights to evaluate.
+            ValueError: if the class cannot be imported or rejects the keywords, or a nested optimizer evaluates other
+                weights than it trains.
         """
         optimizer = self._built(params)
         check_held(optimizer)
@@ -72,21 +72,20 @@ class ExternalOptimizer:
         classes: dict[str, Any] = {key: import_class(name) for key, name in self.classes.items()}
         try:
             return kind(params, **self.settings, **classes)
-        except Exception as error:  # noqa: BLE001  whatever a foreign class thinks of its keywords
+        except Exception as error:  # noqa: BLE001  an external class may raise anything
             shown = ", ".join(f"{key}={value!r}" for key, value in self.settings.items())
             shown = ", ".join(filter(None, [shown, *(f"{key}={name}" for key, name in self.classes.items())]))
-            raise ValueError(f"{self.target} cannot be built with ({shown}): {_said(error)}") from None
+            raise ValueError(f"{self.target} cannot be built with ({shown}): {_one_line(error)}") from None
 
     def try_out(self, *, closure: bool, scheduled: bool = False) -> None:
         """Build the optimizer over a small layer's weights and take one step.
 
         Args:
-            closure: whether its ``step`` shall be given a closure.
-            scheduled: whether its learning rate is going to be changed from outside: then a second step is taken, with
-                a rate of almost nothing.
+            closure: whether ``step`` gets a closure.
+            scheduled: whether a schedule will change its learning rate; a second step with a tiny rate tests this.
 
         Raises:
-            ValueError: when any of it fails, or the second step moves the weights.
+            ValueError: if a step fails, or the second step moves the weights.
         """
         params = [nn.Parameter(torch.linspace(-1, 1, 12).reshape(3, 4)), nn.Parameter(torch.linspace(-1, 1, 3))]
         optimizer = self(list(params))
@@ -101,25 +100,25 @@ class ExternalOptimizer:
 
         evaluate()
         try:
-            optimizer.step(evaluate) if closure else optimizer.step()  # type: ignore[arg-type]  # a tensor is as good
-        except Exception as error:  # noqa: BLE001  likewise
+            optimizer.step(evaluate) if closure else optimizer.step()  # type: ignore[arg-type]  # returns a tensor
+        except Exception as error:  # noqa: BLE001  an external class may raise anything
             if closure:
-                raise ValueError(f"a trial step of {self.target} with a closure failed: {_said(error)}") from None
+                raise ValueError(f"a trial step of {self.target} with a closure failed: {_one_line(error)}") from None
             raise ValueError(
-                f"a trial step of {self.target} without a closure failed: {_said(error)}; {_remedy(error)}"
+                f"a trial step of {self.target} without a closure failed: {_one_line(error)}; {_remedy(error)}"
             ) from None
         self._check_modes(optimizer)
         if scheduled:
             self._check_rate(optimizer, params, evaluate if closure else None)
 
     def _check_modes(self, optimizer: Optimizer) -> None:
-        """Load the weights to evaluate and those to train, where the two differ."""
+        """Load the weights to evaluate and those to train, if the two differ."""
         modes = modes_of(optimizer)
         try:
             for load in reversed(modes or ()):
                 load()
-        except Exception as error:  # noqa: BLE001  likewise
-            raise ValueError(f"{self.target} cannot load the weights to evaluate: {_said(error)}") from None
+        except Exception as error:  # noqa: BLE001  an external class may raise anything
+            raise ValueError(f"{self.target} cannot load the weights to evaluate: {_one_line(error)}") from None
 
     def _check_rate(self, optimizer: Optimizer, params: list[nn.Parameter], evaluate: Any) -> None:
         before = [p.detach().clone() for p in params]
@@ -143,20 +142,20 @@ def import_class(target: str) -> type:
         The class.
 
     Raises:
-        ValueError: when the module cannot be imported, or has no such class.
+        ValueError: if the module cannot be imported, or has no such class.
     """
     module_name, _, name = target.rpartition(".")
     try:
         module = import_module(module_name)
-    except Exception as error:  # noqa: BLE001  whatever a foreign module does when it is imported
-        raise ValueError(f"{target} cannot be imported: {_said(error)}") from None
-    found = getattr(module, name, None)
-    if not isinstance(found, type):
-        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+    except Exception as error:  # noqa: BLE001  an import may raise anything
+        raise ValueError(f"{target} cannot be imported: {_one_line(error)}") from None
+    value = getattr(module, name, None)
+    if not isinstance(value, type):
+        classes = [key for key, other in vars(module).items() if isinstance(other, type)]
         near = get_close_matches(name, classes, n=1, cutoff=0.5)
         hint = f"; did you mean '{module_name}.{near[0]}'?" if near else ""
         raise ValueError(f"{module_name} has no class {name!r}{hint}")
-    return found
+    return value
 
 
 def _remedy(error: Exception) -> str:
@@ -165,5 +164,5 @@ def _remedy(error: Exception) -> str:
     return "an optimizer that evaluates the loss itself needs closure: true"
 
 
-def _said(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())

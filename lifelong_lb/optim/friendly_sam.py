@@ -1,4 +1,4 @@
-"""Friendly-SAM: SAM that ascends along what a minibatch's gradient has beyond the running mean of gradients."""
+"""Friendly-SAM: SAM that ascends along the gradient minus a running mean of gradients."""
 
 from collections.abc import Mapping
 from math import isfinite
@@ -22,27 +22,25 @@ AVERAGES = ("updated", "previous")
 class FriendlySAM(UpdateRule):
     """Friendly-SAM: w <- base(w, g(w + rho d / ||d||)), d = g - sigma m, m a running mean of the gradients g at w.
 
-    Li et al. 2024, "Friendly Sharpness-Aware Minimization", arXiv 2403.12350: m stands for the gradient over all data,
-    which SAM had better not ascend, and d for the minibatch's own noise. First m <- decay m + (1 - decay) g, then d.
-    Here m starts at 0, so that the first step ascends along g, as SAM does, where sigma (1 - decay) < 1. sigma = 0 is
-    SAM.
+    Li et al. 2024, "Friendly Sharpness-Aware Minimization", arXiv 2403.12350: m estimates the gradient over all data,
+    d the minibatch noise. First m <- decay m + (1 - decay) g, then d. m starts at 0, so the first step ascends along g,
+    as SAM does, if sigma (1 - decay) < 1. sigma = 0 is SAM.
 
     The authors' code takes d before it updates m, starts m at the first gradient, and takes that first step along g:
-    ``average="previous"``. For sigma = 1 both give the same direction from the same m, since then
-    g - (decay m + (1 - decay) g) = decay (g - m); they differ by how m starts.
+    ``average="previous"``. For sigma = 1 both give the same direction from the same m, because
+    g - (decay m + (1 - decay) g) = decay (g - m); they differ in the initial m.
 
-    The mean is kept between steps. :meth:`synchronise` leaves it alone: it comes at the end of every epoch, where the
-    training goes on, and in a new experience the old gradients fade within about 1 / (1 - decay) steps, during which
-    they are what the new ones differ from. A parameter that is new, such as that of a head that has grown, starts as
-    every parameter does at the first step; one without a gradient in a step keeps its mean as it is. Three copies of
-    the weights' size are held: the mean, its next value and the perturbed weights.
+    The mean is kept between steps, also at the end of an epoch (:meth:`synchronise`); in a new experience the old
+    gradients fade within about 1 / (1 - decay) steps. A new parameter, such as that of a grown head, starts like every
+    parameter at the first step; a parameter without a gradient keeps its mean. Memory: three copies of the weights (the
+    mean, its next value and the perturbed weights).
 
     Args:
         rho: radius of the perturbation, >= 0.
-        sigma: how much of the mean is taken off, >= 0.
+        sigma: multiple of the mean that is subtracted, >= 0.
         decay: weight of the past in the mean (lambda in the paper), in [0, 1).
         average: ``"updated"`` as in the paper, ``"previous"`` as in the authors' code.
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
@@ -70,7 +68,7 @@ class FriendlySAM(UpdateRule):
         return 2
 
     def state_dict(self) -> dict[str, Any]:
-        """What the rule keeps between steps.
+        """State that the rule keeps between steps.
 
         Returns:
             The ``mean`` of the gradients, a tensor or None for each parameter of the optimizer.
@@ -78,14 +76,14 @@ class FriendlySAM(UpdateRule):
         return {"mean": self._mean.saved()}
 
     def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:
-        """Go on where another rule stopped.
+        """Restore a state from :meth:`state_dict`.
 
         Args:
             state: from :meth:`state_dict`.
             optimizer: the base optimizer.
 
         Raises:
-            ValueError: when the mean does not fit the optimizer's parameters.
+            ValueError: if the mean does not fit the optimizer's parameters.
         """
         self._mean.load("mean", state.get("mean", []), optimizer)
 
@@ -97,15 +95,15 @@ class FriendlySAM(UpdateRule):
         with holding(params, _moved_in_place(params, noise, self.rho / (norm + TINY))):
             minibatch.gradient(last=True)
 
-        def keep() -> None:
-            if isfinite(norm):  # one infinity would stay in the mean for ever
+        def update() -> None:
+            if isfinite(norm):  # an infinity would never leave the mean
                 self._mean.merge(minibatch.params, dict(zip(params, mean, strict=True)))
 
-        return keep
+        return update
 
     @torch.no_grad()
     def _split(self, params: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Direction d and the mean with this gradient in it."""
+        """Direction d, and the mean updated with this gradient."""
         grads, old = gradients(params), [self._mean.get(p) for p in params]
         from_zero = [torch.zeros_like(g) if m is None else m for g, m in zip(grads, old, strict=True)]
         if self.average == "updated":
@@ -118,7 +116,7 @@ class FriendlySAM(UpdateRule):
 
 @torch.no_grad()
 def _moved_in_place(params: list[Tensor], direction: list[Tensor], size: float) -> list[Tensor]:
-    """Where size times direction leads; the direction's own memory holds it."""
+    """Parameters plus size times direction, stored in the memory of the direction."""
     for p, d in zip(params, direction, strict=True):
         torch.add(p, d, alpha=size, out=d)
     return direction

@@ -1,4 +1,4 @@
-"""GAM: first-order flatness, that is the largest gradient norm nearby, from gradients alone."""
+"""GAM: first-order flatness (the largest gradient norm nearby), from first derivatives only."""
 
 import torch
 from torch import Tensor
@@ -17,23 +17,23 @@ class GAM(UpdateRule):
 
     Zhang et al. 2023, "Gradient Norm Aware Minimization Seeks First-Order Flatness and Improves Generalization",
     arXiv 2303.03108, in the accelerated form of its appendix D (algorithm 2), which takes no second derivatives and is
-    the one that the authors' code has. With N(v) = v / ||v||, g_0 = g(w) and g_1 = g(w + rho' N(g_0)), the gradient's
+    the form of the authors' code. With N(v) = v / ||v||, g_0 = g(w) and g_1 = g(w + rho' N(g_0)), the gradient's
     norm grows towards u = w + rho N(g_1 - g_0); there g_2 = g(u) and g_3 = g(u + rho' N(g_2)). Then
     h_+ = alpha g_1 + (1 - alpha) g_3 and h_- = beta g_0 + (1 - beta) g_2.
 
-    The authors' code leaves beta out of the first term, h_- = g_0 + (1 - beta) g_2; that is this rule with
+    The authors' code omits beta in the first term, h_- = g_0 + (1 - beta) g_2; this equals this rule with
     1 / (2 - beta) for beta and (2 - beta) gamma for gamma. rho and rho' are constant here; there they may follow the
     learning rate. alpha = beta = 1 is GSAM with rho' and gamma, alpha = 1 with gamma = 0 is SAM with rho', and g_2 and
-    g_3 are taken only where they count. Four copies of the weights' size are held.
+    g_3 are taken only if their weight is not zero. Memory: four copies of the weights.
 
     Args:
-        rho: radius within which the gradient's norm is to be small, >= 0; the defaults are those of the authors' code
-            for a ResNet on CIFAR-100.
-        rho_prime: radius of the two SAM steps that stand for the derivatives (rho' in the paper), >= 0.
+        rho: radius within which the gradient norm is minimised, >= 0; the defaults are those of the authors' code for
+            a ResNet on CIFAR-100.
+        rho_prime: radius of the two SAM steps that approximate the derivatives (rho' in the paper), >= 0.
         alpha: weight of g_1 against g_3, in [0, 1].
         beta: weight of g_0 against g_2, in [0, 1].
         gamma: weight of the orthogonal part, >= 0.
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
@@ -82,14 +82,14 @@ class GAM(UpdateRule):
         plus = list(torch._foreach_mul(gradients_or_zero(params), self.alpha))
         if self.gradient_evaluations > 2:
             torch._foreach_add_(towards, gradients_or_zero(params))  # g_1 - g_0
-            self._look_around(minibatch, params, towards, plus, minus)
+            self._add_distant_gradients(minibatch, params, towards, plus, minus)
         if self.gamma:
             subtract_orthogonal(plus, minus, self.gamma)
         for p, grad in zip(params, plus, strict=True):
             p.grad = grad
         return lambda: None
 
-    def _look_around(
+    def _add_distant_gradients(
         self, minibatch: Minibatch, params: list[Tensor], towards: list[Tensor], plus: list[Tensor], minus: list[Tensor]
     ) -> None:
         """Add (1 - beta) g_2 to h_-, and (1 - alpha) g_3 to h_+."""

@@ -1,4 +1,4 @@
-"""Surrogate-gap-guided SAM: SAM's gradient, less the part of the plain gradient that it does not agree with."""
+"""GSAM: SAM's gradient minus the orthogonal part of the plain gradient."""
 
 from lifelong_lb.optim.ascent import RadiusMixin, SAMAscent
 from lifelong_lb.optim.checks import non_negative
@@ -15,12 +15,12 @@ class GSAM(RadiusMixin, UpdateRule):
     Zhuang et al. 2022, "Surrogate Gap Minimization Improves Sharpness-Aware Training", arXiv 2203.08065, algorithm 1:
     descending along g_p lowers the perturbed loss, ascending along v lowers the gap to the plain loss without touching
     the perturbed loss to first order. rho is constant here; in the paper it may follow the learning rate. alpha = 0 is
-    SAM. Two copies of the weights' size are held: the perturbed weights and g.
+    SAM. Memory: two copies of the weights (the perturbed weights and g).
 
     Args:
-        rho: radius of the perturbation, >= 0; by default SAM's.
-        alpha: weight of the gap, >= 0; by default that of the authors' example.
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        rho: radius of the perturbation, >= 0; SAM's default.
+        alpha: weight of the gap, >= 0; the default of the authors' example.
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.

@@ -1,4 +1,4 @@
-"""Between slow and fast weights: a fixed share of the way, or one that follows from the steps taken."""
+"""Interpolation between slow and fast weights, with a fixed or an adaptive factor."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,16 @@ from torch import Tensor
 def interpolate(
     params: Sequence[Tensor], slow: Sequence[Tensor], alpha: float | str, first: Sequence[Tensor]
 ) -> list[Tensor | float]:
-    """From fast weights, which the parameters hold, to slow + alpha (fast - slow), in place.
+    """Replace the fast weights, held by the parameters, by slow + alpha (fast - slow), in place.
 
     Args:
         params: parameters, holding the fast weights.
-        slow: one tensor a parameter, of its shape.
+        slow: one tensor per parameter, of its shape.
         alpha: a number in (0, 1], ``"adaptive"`` (for each tensor) or ``"adaptive-global"`` (one for all).
         first: for an adaptive alpha, the displacement of the fast weights after the first inner step.
 
     Returns:
-        The factors used: one, or with ``"adaptive"`` one a tensor.
+        The factors used: one, or one per tensor with ``"adaptive"``.
     """
     if not isinstance(alpha, str):
         if alpha != 1:
@@ -40,24 +40,26 @@ def adaptive_alpha(first: Tensor, last: Tensor) -> Tensor:
     """Interpolation factor (cos + 1) / 2, cos the cosine between two displacements of the fast weights.
 
     Mordido et al. 2024 (arXiv 2307.16704). With ``"adaptive"`` it is taken tensor by tensor, as in the authors' code,
-    with ``"adaptive-global"`` once over all parameters together. Their code bounds both norms from below at 1e-8 within
-    the cosine, which bends it for very small steps; here the length of the steps does not matter.
+    with ``"adaptive-global"`` once over all parameters together. Their code bounds both norms from below at 1e-8,
+    which distorts the cosine of very small steps; here the cosine does not depend on the length of the steps.
 
     Args:
         first: displacement from the slow weights after the first inner step.
         last: the same after the k-th inner step.
 
     Returns:
-        A scalar tensor in [0, 1]; 1/2 where a displacement is zero.
+        A scalar tensor in [0, 1]; 1/2 if a displacement is zero.
     """
     return (_cosine([first], [last]) + 1) / 2
 
 
 def _cosine(first: Sequence[Tensor], last: Sequence[Tensor]) -> Tensor:
-    """Cosine between two lists of tensors as two long vectors, however short these are; 0 where one is zero."""
+    """Cosine between two lists of tensors as two long vectors of any length; 0 if one is zero."""
     device, tiny = first[0].device, torch.finfo(first[0].dtype).tiny
     sizes = [torch.stack([t.abs().amax().to(device) for t in ts if t.numel()]).amax() for ts in (first, last)]
-    a, b = (1 / size.clamp_min(tiny) for size in sizes)  # squares of what is at most 1 do not vanish all together
+    a, b = (
+        1 / size.clamp_min(tiny) for size in sizes
+    )  # scaled to a largest entry of 1, so that not all squares underflow
     products = torch.zeros(3, device=device, dtype=first[0].dtype)
     for f, g in zip(first, last, strict=True):
         f, g = f.flatten() * a.to(f.device), g.flatten() * b.to(g.device)

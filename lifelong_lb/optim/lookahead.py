@@ -1,4 +1,4 @@
-"""Lookahead: k steps on k minibatches with fast weights, then one step back towards the slow ones."""
+"""Lookahead: k steps on k minibatches with fast weights, then an interpolation with the slow weights."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,14 +20,14 @@ class Lookahead(UpdateRule):
     """Lookahead over the base optimizer: after every k steps, slow <- slow + alpha (fast - slow) and fast <- slow.
 
     Zhang et al. 2019, "Lookahead Optimizer: k steps forward, 1 step back", arXiv 1907.08610, algorithm 1; the base
-    optimizer's momentum is kept over the step back. The parameters hold the fast weights, the rule keeps the slow ones
-    between steps: call :meth:`synchronise` where an epoch ends, and :meth:`show_slow` around an evaluation in between.
+    optimizer's momentum is kept across the interpolation. Between steps the parameters hold the fast weights and the
+    rule the slow ones: call :meth:`synchronise` at the end of an epoch, and :meth:`show_slow` around an evaluation.
     alpha = 1 is the base optimizer.
 
     Args:
         k: number of steps, >= 1.
-        alpha: how far the slow weights follow, in (0, 1].
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        alpha: interpolation factor, in (0, 1].
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
@@ -49,17 +49,17 @@ class Lookahead(UpdateRule):
 
     @property
     def gradient_evaluations(self) -> float:
-        """Passes of the inner rule."""
+        """Passes of the inner rule per step."""
         return self._inner.gradient_evaluations
 
     @property
     def keeps_weights(self) -> bool:
-        """Fast and slow ones, but for k = 1."""
+        """True unless k = 1."""
         return self.k > 1
 
     def further_passes(self, minibatch: Minibatch) -> Finish:
         """Take the inner rule's passes, and count the step."""
-        self._remember(minibatch.params)
+        self._track(minibatch.params)
         finish_inner = self._inner.further_passes(minibatch)
 
         def finish() -> None:
@@ -72,7 +72,7 @@ class Lookahead(UpdateRule):
 
     @torch.no_grad()
     def synchronise(self) -> None:
-        """Take the step back now, after fewer than k steps if need be; nothing happens without any."""
+        """Interpolate now, even after fewer than k steps; a no-op before the first one."""
         if self._steps:
             if self.alpha != 1:
                 torch._foreach_lerp_(self._params, self._slow, 1 - self.alpha)
@@ -82,17 +82,17 @@ class Lookahead(UpdateRule):
         self._params, self._slow = [], []
 
     def abandon(self) -> None:
-        """Training has ended with an exception: let the parameters hold the slow weights, and begin anew."""
+        """Load the slow weights and reset, after training ended with an exception."""
         if self._params:
             load(self._params, self._slow)
         self._steps = 0
         self._params, self._slow = [], []
 
     def show_slow(self) -> Finish:
-        """Let the parameters hold the slow weights for a while.
+        """Load the slow weights temporarily.
 
         Returns:
-            A function that brings the fast weights back.
+            A function that restores the fast weights.
         """
         if not self._steps:
             return lambda: None
@@ -101,35 +101,35 @@ class Lookahead(UpdateRule):
         return lambda: load(params, fast)
 
     def state_dict(self) -> dict[str, Any]:
-        """What the rule keeps between steps.
+        """State that the rule keeps between steps.
 
         Returns:
-            ``steps`` since the last step back, and the ``slow`` weights in the order of the optimizer's parameters.
+            ``steps`` since the last interpolation, and the ``slow`` weights in the order of the optimizer's parameters.
         """
         return {"steps": self._steps, "slow": copied(self._slow)}
 
     def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:
-        """Go on where another rule stopped.
+        """Restore a state from :meth:`state_dict`.
 
         Args:
             state: from :meth:`state_dict`.
-            optimizer: the base optimizer, its parameters holding the fast weights of that moment.
+            optimizer: the base optimizer; its parameters hold the fast weights.
 
         Raises:
-            ValueError: when the slow weights do not fit the optimizer's parameters.
+            ValueError: if the slow weights do not fit the optimizer's parameters.
         """
         steps = int(state.get("steps", 0))
         params, slow = trainable(optimizer), [tensor.clone() for tensor in state.get("slow", [])]
         if steps and [p.shape for p in params] != [s.shape for s in slow]:
             raise ValueError(
-                f"the slow weights must fit the optimizer's parameters; got {len(slow)} tensors of shapes "
+                f"the slow weights must match the optimizer's parameters; got {len(slow)} tensors of shapes "
                 f"{_shapes(slow)} for {len(params)} of shapes {_shapes(params)}"
             )
         self._steps = steps
         self._params, self._slow = (params, slow) if self._steps else ([], [])
 
-    def _remember(self, params: Sequence[Tensor]) -> None:
-        """Slow weights for all current parameters; those that are new, such as a grown head, start where they are."""
+    def _track(self, params: Sequence[Tensor]) -> None:
+        """Keep slow weights for all current parameters; those of new ones start at their values."""
         if self._steps and len(params) == len(self._params) and all(map(_same, params, self._params)):
             return
         known = dict(zip(self._params, self._slow, strict=True)) if self._steps else {}
@@ -146,8 +146,8 @@ class LookaheadSAM(RadiusMixin, Lookahead):
     Args:
         rho: radius of the perturbation, >= 0.
         k: number of steps, >= 1.
-        alpha: how far the slow weights follow, in (0, 1].
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        alpha: interpolation factor, in (0, 1].
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
@@ -167,10 +167,10 @@ class LookaheadASAM(AdaptiveMixin, Lookahead):
 
     Args:
         rho: radius of the perturbation, >= 0.
-        eta: added to the weights' size, > 0.
+        eta: added to the absolute weights, > 0.
         k: number of steps, >= 1.
-        alpha: how far the slow weights follow, in (0, 1].
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        alpha: interpolation factor, in (0, 1].
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.

@@ -1,4 +1,4 @@
-"""Lookbehind: k ascent steps behind, a descent step with each gradient met on the way, then one interpolation."""
+"""Lookbehind: k ascent steps, a descent step with each of their gradients, then one interpolation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,14 +30,14 @@ class _Lookbehind(UpdateRule):
 
     From slow = fast = p = w, for i = 1..k on one minibatch: p <- p + e(g(p)), then fast <- base(fast, g(p)); at the
     end w <- slow + alpha (fast - slow). The ascent gradient of step i + 1 is the descent gradient of step i, taken at
-    the same weights on the same data, so k + 1 passes do the work of 2k. (With fresh dropout masks the two would
-    differ; running BatchNorm statistics see one pass, or k + 1 of them, instead of 2k.)
+    the same weights on the same data, so k + 1 passes do the work of 2k. (With fresh dropout masks the two
+    differ; running BatchNorm statistics are updated in one pass, or k + 1, instead of 2k.)
 
-    During a step two copies are held beside the weights themselves, which are the fast ones: the slow weights and p;
-    for an adaptive alpha with k > 1 the first displacement too, and over ASAM one more while it climbs. When a pass
-    raises, the weights are restored; inner steps that the base optimizer has taken by then stay in its momentum.
+    Memory: two copies besides the weights, which are the fast ones: the slow weights and p; for an adaptive alpha with
+    k > 1 the first displacement, and with ASAM one more during an ascent. If a pass raises, the weights are restored;
+    inner steps taken by then stay in the momentum of the base optimizer.
 
-    With minibatch switching a step takes one inner step, see :class:`lifelong_lb.optim.minibatch_switching.Switching`.
+    With minibatch switching a step is one inner step, see :class:`lifelong_lb.optim.minibatch_switching.Switching`.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class _Lookbehind(UpdateRule):
 
     @property
     def keeps_weights(self) -> bool:
-        """Only with minibatch switching."""
+        """True with minibatch switching and k > 1."""
         return self.minibatch_switching and self.k > 1
 
     def further_passes(self, minibatch: Minibatch) -> Finish:
-        """Take the k inner steps but for the last base step; with switching one of them."""
+        """Take the k inner steps except the last base step; with minibatch switching one inner step."""
         if self._switching is not None:
             return self._switching.further_pass(minibatch, self.observer)
         params = minibatch.params
@@ -88,7 +88,7 @@ class _Lookbehind(UpdateRule):
 
         def finish() -> None:
             self._restore = None
-            alpha = self.alpha if first or not isinstance(self.alpha, str) else 1.0  # one step: its own direction
+            alpha = self.alpha if first or not isinstance(self.alpha, str) else 1.0  # with one step the cosine is 1
             alphas = interpolate(params, slow, alpha, first)
             if self.observer is not None:
                 self.observer.interpolated(alphas)
@@ -109,7 +109,7 @@ class _Lookbehind(UpdateRule):
             self._switching.load_slow()
 
     def abandon(self) -> None:
-        """Undo a step under way; with minibatch switching its span ends at the slow weights."""
+        """Undo an unfinished step; with minibatch switching, load the slow weights and reset."""
         self.undo_step()
         if self._switching is not None:
             self._switching.abandon()
@@ -120,28 +120,28 @@ class _Lookbehind(UpdateRule):
         return lambda: None
 
     def synchronise(self) -> None:
-        """With minibatch switching: interpolate now, after fewer than k minibatches if need be."""
+        """With minibatch switching: interpolate now, even after fewer than k minibatches."""
         if self._switching is not None:
             self._switching.synchronise(self.observer)
 
     def state_dict(self) -> dict[str, Any]:
-        """What the rule keeps between steps.
+        """State that the rule keeps between steps.
 
         Returns:
-            Empty, and with minibatch switching: ``steps`` since the last interpolation, the ``point`` p, the ``fast``
+            Empty; with minibatch switching ``steps`` since the last interpolation, the ``point`` p, the ``fast``
             weights and the ``first`` displacement, each in the order of the optimizer's parameters.
         """
         return {} if self._switching is None else self._switching.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:
-        """Go on where another rule stopped.
+        """Restore a state from :meth:`state_dict`.
 
         Args:
             state: from :meth:`state_dict`.
-            optimizer: the base optimizer, its parameters holding the slow weights of that moment.
+            optimizer: the base optimizer; its parameters hold the slow weights.
 
         Raises:
-            ValueError: when the state does not fit the optimizer's parameters.
+            ValueError: if the state does not fit the optimizer's parameters.
         """
         if self._switching is not None:
             self._switching.load_state_dict(state, optimizer)
@@ -156,10 +156,10 @@ class LookbehindSAM(RadiusMixin, _Lookbehind):
     Args:
         rho: radius of each ascent step, >= 0.
         k: number of inner steps, >= 1.
-        alpha: interpolation factor in (0, 1], ``"adaptive"`` (for each tensor) or ``"adaptive-global"`` (one for all):
+        alpha: interpolation factor in (0, 1], ``"adaptive"`` (per tensor) or ``"adaptive-global"`` (one for all):
             see :func:`adaptive_alpha`.
         minibatch_switching: whether the k inner steps use k successive minibatches instead of one, at 2 passes each.
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
@@ -199,12 +199,12 @@ class LookbehindASAM(AdaptiveMixin, _Lookbehind):
 
     Args:
         rho: radius of each ascent step, >= 0.
-        eta: added to the weights' size, > 0.
+        eta: added to the absolute weights, > 0.
         k: number of inner steps, >= 1.
-        alpha: interpolation factor in (0, 1], ``"adaptive"`` (for each tensor) or ``"adaptive-global"`` (one for all):
+        alpha: interpolation factor in (0, 1], ``"adaptive"`` (per tensor) or ``"adaptive-global"`` (one for all):
             see :func:`adaptive_alpha`.
         minibatch_switching: whether the k inner steps use k successive minibatches instead of one, at 2 passes each.
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.

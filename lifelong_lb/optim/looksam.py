@@ -1,4 +1,4 @@
-"""LookSAM: SAM's ascent once in k steps, its direction reused in between."""
+"""LookSAM: a SAM step every k steps, its direction reused in between."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,20 +16,20 @@ from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, move
 
 
 class LookSAM(RadiusMixin, UpdateRule):
-    """LookSAM: every k-th step is a SAM step; the others add the part of its gradient that plain gradients lack.
+    """LookSAM: every k-th step is a SAM step; the others add its orthogonal part to the plain gradient.
 
     Liu et al. 2022, "Towards Efficient and Scalable Sharpness-Aware Minimization", arXiv 2203.02714, algorithm 1. At
     steps 0, k, 2k, ... the base step takes g_s = g(w + rho g / ||g||), and v, the part of g_s orthogonal to g, is kept;
     at the others it takes g + alpha ||g|| / ||v|| v. Norms are over all parameters together. k = 1 is SAM.
 
-    The rule keeps v between steps. :meth:`synchronise` makes the next step a SAM step: a direction found on one
-    experience is not carried over to the next.
+    The rule keeps v between steps. :meth:`synchronise` makes the next step a SAM step: a direction from one
+    experience is not used in the next.
 
     Args:
         rho: radius of the perturbation, >= 0.
-        k: steps from one ascent to the next, >= 1.
+        k: steps per ascent, >= 1.
         alpha: weight of the kept direction, > 0.
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
@@ -57,11 +57,11 @@ class LookSAM(RadiusMixin, UpdateRule):
         return self._count
 
     def synchronise(self) -> None:
-        """Let the next step be a SAM step."""
+        """Make the next step a SAM step."""
         self._steps, self._kept = 0, ParameterState()
 
     def state_dict(self) -> dict[str, Any]:
-        """What the rule keeps between steps.
+        """State that the rule keeps between steps.
 
         Returns:
             ``steps`` since the start, and the ``direction`` kept, a tensor or None for each parameter of the optimizer.
@@ -69,14 +69,14 @@ class LookSAM(RadiusMixin, UpdateRule):
         return {"steps": self._steps, "direction": self._kept.saved()}
 
     def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:
-        """Go on where another rule stopped.
+        """Restore a state from :meth:`state_dict`.
 
         Args:
             state: from :meth:`state_dict`.
             optimizer: the base optimizer.
 
         Raises:
-            ValueError: when the direction does not fit the optimizer's parameters.
+            ValueError: if the direction does not match the optimizer's parameters.
         """
         self._kept.load("direction", state.get("direction", []), optimizer)
         self._steps = int(state.get("steps", 0))
@@ -90,10 +90,10 @@ class LookSAM(RadiusMixin, UpdateRule):
         with holding(params, moved(params, *self._ascent(minibatch, params))):
             minibatch.gradient(last=True)
         triples = [(p, p.grad, g) for p, g in zip(params, plain, strict=True) if p.grad is not None]
-        found, plain = [triple[1] for triple in triples], [triple[2] for triple in triples]
-        share = dot(found, plain) / (global_norm(plain) ** 2 + TINY)
+        perturbed, plain = [triple[1] for triple in triples], [triple[2] for triple in triples]
+        share = dot(perturbed, plain) / (global_norm(plain) ** 2 + TINY)
         with torch.no_grad():
-            kept = torch._foreach_add(found, plain, alpha=-share)
+            kept = torch._foreach_add(perturbed, plain, alpha=-share)
         self._kept.keep(minibatch.params, {triple[0]: v for triple, v in zip(triples, kept, strict=True)})
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""One minibatch as a rule sees it: a way to take the gradient of its loss wherever the parameters are."""
+"""One minibatch for a rule: gradients of its loss at the current weights, and base steps."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -21,59 +21,59 @@ Closure = Callable[[], Tensor]
 """Zeroes the gradients, runs forward and backward, returns the loss; leaves the gradient in ``.grad``."""
 
 BeforeDescent = Callable[[], None]
-"""Changes, in place, the gradient that a base step is about to see (a projection, say); ascents see it as it was."""
+"""Changes the gradient of a base step in place, e.g. projects it; ascents use the unchanged gradient."""
 
 Names = Mapping[Tensor, str]
 """Parameter to its name in the model."""
 
 
 class Observer(Protocol):
-    """Whoever looks on at the passes of a step, see :class:`lifelong_lb.optim.Diagnostics`.
+    """Observer of the passes of a step, see :class:`lifelong_lb.optim.Diagnostics`.
 
     Attributes:
-        place: where training is, set by the owner of the loop.
+        place: position in training, set by the training loop.
     """
 
     place: dict[str, float]
 
     def begin(self, params: list[Tensor]) -> None:
-        """A step begins; the parameters hold the weights of its first pass.
+        """Start a step; the parameters hold the weights of its first pass.
 
         Args:
             params: trainable parameters.
         """
 
     def passed(self, params: list[Tensor], loss: Tensor | float | None) -> None:
-        """A pass has been taken; the gradient is in ``.grad``.
+        """Record a pass, whose gradient is in ``.grad``.
 
         Args:
             params: trainable parameters, at the weights of the pass.
-            loss: the loss there, where known.
+            loss: the loss there, if known.
         """
 
     def interpolated(self, alphas: list[Tensor | float]) -> None:
-        """Slow and fast weights have been interpolated.
+        """Record an interpolation between slow and fast weights.
 
         Args:
-            alphas: factors that were used, one for all or one a tensor.
+            alphas: interpolation factors, one for all tensors or one per tensor.
         """
 
 
 class Minibatch:
-    """One minibatch, its first gradient taken.
+    """One minibatch whose first gradient has been taken.
 
     Args:
         optimizer: the base optimizer.
         closure: evaluates the minibatch at the current weights.
-        passes: how the passes treat running statistics, random numbers and gradients that are not finite.
-        names: names of the parameters, where known.
-        model: whose normalisation layers are meant by ``passes``; without it they are found as they are called.
-        random: where the random numbers of the first pass begin, to draw them again.
-        observer: is told of each pass.
+        passes: treatment of running statistics, random numbers and non-finite gradients.
+        names: names of the parameters, if known.
+        model: the model; without it, normalisation layers are detected when they are called.
+        random: random state before the first pass, to repeat its draws.
+        observer: called after each pass.
         before_descent: see :meth:`base_step`.
 
     Attributes:
-        params: parameters that a step may move, each once.
+        params: trainable parameters, each once.
     """
 
     def __init__(
@@ -100,10 +100,10 @@ class Minibatch:
         return with_gradient(self.params)
 
     def gradient(self, *, last: bool = False) -> None:
-        """Take the gradient at the weights that the parameters hold now, whether or not gradients are switched off.
+        """Take the gradient at the current weights, also inside ``torch.no_grad()``.
 
         Args:
-            last: whether the base optimizer is going to see it as it is, without an ascent that would look at it first.
+            last: whether the base optimizer uses it directly, so that no ascent step checks it first.
 
         Raises:
             NonFiniteGradientError: for the last gradient, when it is not finite and that is not to be ignored.
@@ -120,34 +120,34 @@ class Minibatch:
     def _statistics(self) -> AbstractContextManager[None]:
         if self._passes.batch_norm == "all":
             return nullcontext()
-        if self._layers is None and self._model is not None:  # found once a step, and only where there is a second pass
+        if self._layers is None and self._model is not None:  # once per step, and only if there is a second pass
             self._layers = layers_with_statistics(self._model)
         return statistics_kept(self._layers)
 
     def base_step(self) -> None:
-        """Let the base optimizer step with the gradient in ``.grad``, changed by ``before_descent`` where there is one.
+        """Take a base step with the gradient in ``.grad``, after ``before_descent`` has changed it.
 
-        For base steps within a rule's step; the last one belongs to whoever owns the training loop.
+        For base steps within a rule's step; the training loop takes the last one.
         """
         self.prepare_descent()
         self.optimizer.step()
 
     def prepare_descent(self) -> None:
-        """Change the gradient for a base step."""
+        """Apply ``before_descent`` to the gradient."""
         if self._before_descent is not None:
             self._before_descent()
 
     def check_gradient(self) -> None:
-        """See that the gradient is finite.
+        """Check that the gradient is finite.
 
         Raises:
-            NonFiniteGradientError: when it is not, and that is not to be ignored.
+            NonFiniteGradientError: if it is not, unless ``passes`` ignores that.
         """
         if self._passes.non_finite == "raise" and (params := self.params_with_grad):
             self.check_norm(global_norm([p.grad for p in params if p.grad is not None]))
 
     def check_norm(self, norm: float) -> float:
-        """See that a norm over all gradients is finite.
+        """Check that a norm over all gradients is finite.
 
         Args:
             norm: the norm.
@@ -156,7 +156,7 @@ class Minibatch:
             The norm.
 
         Raises:
-            NonFiniteGradientError: when it is not, and that is not to be ignored.
+            NonFiniteGradientError: if it is not, unless ``passes`` ignores that.
         """
         if self._passes.non_finite == "raise" and not norm < float("inf"):
             raise NonFiniteGradientError(norm)
@@ -164,13 +164,13 @@ class Minibatch:
 
 
 def trainable(optimizer: Optimizer) -> list[Tensor]:
-    """Parameters that a step may move.
+    """Trainable parameters of an optimizer.
 
     Args:
         optimizer: any torch optimizer.
 
     Returns:
-        The parameters of all groups that are not frozen, each once.
+        Parameters of all groups that require a gradient, each once.
     """
-    found = {p: None for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
-    return list(found)
+    params = {p: None for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
+    return list(params)

@@ -14,16 +14,15 @@ from lifelong_lb.optim.weights import copied, hold, holding
 
 
 class Switching:
-    """The state that Lookbehind keeps between iterations when each inner step has a minibatch of its own.
+    """State of Lookbehind between iterations if each inner step takes another minibatch.
 
     Mordido et al. 2024 (arXiv 2307.16704): from slow = fast = p = w, inner step i takes minibatch i:
     p <- p + e(g_i(p)), then fast <- base(fast, g_i(p)); after k minibatches w <- slow + alpha (fast - slow). Data
-    differ from step to step, so that no gradient can be used twice: 2 passes an inner step, and an epoch costs what it
-    costs with SAM.
+    differ from step to step, so no gradient can be used twice: an inner step takes 2 passes, and an epoch costs the
+    same as with SAM.
 
-    Between iterations the parameters hold the slow weights, whoever looks at them; p and the fast weights are kept
-    here (and for an adaptive alpha the first displacement), and held by the parameters, without copying, when their
-    turn comes.
+    Between iterations the parameters hold the slow weights; p, the fast weights and, for an adaptive alpha, the first
+    displacement are kept here. They are swapped into the parameters without copying.
 
     Args:
         ascent: the kind of ascent step.
@@ -33,10 +32,10 @@ class Switching:
 
     def __init__(self, ascent: Ascent, k: int, alpha: float | str) -> None:
         self._ascent, self._k, self._alpha = ascent, k, alpha
-        self._forget()
-        self._slow: list[Tensor] = []  # the parameters' own memory, while they hold something else
+        self._reset()
+        self._slow: list[Tensor] = []  # memory of the parameters while they hold other weights
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._steps = 0
         self._params: list[Tensor] = []
         self._point: list[Tensor] = []
@@ -44,12 +43,12 @@ class Switching:
         self._first: list[Tensor] = []
 
     def load_point(self, params: Sequence[Tensor], observer: Observer | None) -> None:
-        """Let the parameters hold p, where the next first gradient is taken.
+        """Load p, where the next first gradient is taken.
 
         Args:
-            params: the optimizer's trainable parameters; when they are others than before, such as those of a grown
-                head, the span ends here.
-            observer: is told of an interpolation, if there is one.
+            params: the optimizer's trainable parameters; if they have changed, e.g. a head has grown, interpolate
+                first.
+            observer: called after an interpolation; or None.
         """
         self.load_slow()
         if self._steps and not _same(params, self._params):
@@ -57,22 +56,22 @@ class Switching:
         self._slow = hold(self._params, self._point)
 
     def load_slow(self) -> None:
-        """Let the parameters hold the slow weights, where they do not."""
+        """Load the slow weights, if other weights are loaded."""
         if self._slow:
             hold(self._params, self._slow)
             self._slow = []
 
     def abandon(self) -> None:
-        """Let the parameters hold the slow weights, and begin anew."""
+        """Load the slow weights and reset."""
         self.load_slow()
-        self._forget()
+        self._reset()
 
     def further_pass(self, minibatch: Minibatch, observer: Observer | None) -> Callable[[], None]:
-        """The second pass of an inner step; afterwards the parameters hold the fast weights, for the base step.
+        """Take the second pass of an inner step, then load the fast weights for the base step.
 
         Args:
-            minibatch: its gradient taken at p, which the parameters hold.
-            observer: is told of an interpolation, if there is one.
+            minibatch: the minibatch, with the gradient at p in ``.grad``; the parameters hold p.
+            observer: called after an interpolation; or None.
 
         Returns:
             A function to call after the base step.
@@ -102,10 +101,10 @@ class Switching:
         return finish
 
     def synchronise(self, observer: Observer | None) -> None:
-        """Interpolate now, after fewer than k inner steps if need be; nothing happens without any.
+        """Interpolate now, even after fewer than k inner steps; a no-op before the first one.
 
         Args:
-            observer: is told of the interpolation, if there is one.
+            observer: called after the interpolation; or None.
         """
         self.load_slow()
         if self._steps:
@@ -116,10 +115,10 @@ class Switching:
                 torch._foreach_copy_(slow, self._fast)
             if observer is not None:
                 observer.interpolated(used)
-        self._forget()
+        self._reset()
 
     def state_dict(self) -> dict[str, Any]:
-        """What is kept between steps.
+        """State that is kept between steps.
 
         Returns:
             ``steps`` since the last interpolation, ``point``, ``fast`` and ``first``.
@@ -128,17 +127,17 @@ class Switching:
         return {"steps": self._steps, **{name: copied(tensors) for name, tensors in kept.items()}}
 
     def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:
-        """Go on where another one stopped.
+        """Restore a state from :meth:`state_dict`.
 
         Args:
             state: from :meth:`state_dict`.
-            optimizer: the base optimizer, its parameters holding the slow weights of that moment.
+            optimizer: the base optimizer; its parameters hold the slow weights.
 
         Raises:
-            ValueError: when the state does not fit the optimizer's parameters.
+            ValueError: if the state does not fit the optimizer's parameters.
         """
         self.load_slow()
-        self._forget()
+        self._reset()
         if not state.get("steps"):
             return
         params = trainable(optimizer)
@@ -146,7 +145,7 @@ class Switching:
         for name in needed:
             if [p.shape for p in params] != [t.shape for t in state[name]]:
                 raise ValueError(
-                    f"{name} must fit the optimizer's {len(params)} parameters; got {len(state[name])} tensors"
+                    f"{name} must match the optimizer's {len(params)} parameters; got {len(state[name])} tensors"
                     f"{' of other shapes' if len(state[name]) == len(params) else ''}"
                 )
         self._steps, self._params = int(state["steps"]), params

@@ -1,4 +1,4 @@
-"""Optimizers that keep the weights to evaluate apart from those to train, and optimizers that maximise."""
+"""Detection of optimizers that evaluate other weights than they train, and of optimizers that maximise."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 from torch.optim import Optimizer
 
 PAIRS = (("train", "eval"), ("clear_and_load_backup", "backup_and_load_cache"))
-"""Names of the methods that load the weights to train and the weights to evaluate: those of schedule-free optimizers
-(Defazio et al. 2024, arXiv 2405.15682), and those of pytorch_optimizer's Lookahead."""
+"""Names of the methods that load the weights to train and the weights to evaluate: of schedule-free optimizers
+(Defazio et al. 2024, arXiv 2405.15682), and of pytorch_optimizer's Lookahead."""
 
 Mode = Callable[[], Any]
 
 
 def modes_of(optimizer: Optimizer) -> tuple[Mode, Mode] | None:
-    """The methods with which an optimizer changes between weights to train and weights to evaluate.
+    """Methods that switch an optimizer between the weights to train and those to evaluate.
 
     Args:
         optimizer: any torch optimizer.
 
     Returns:
-        The methods that load the weights to train and those to evaluate; None where they are the same.
+        The methods that load the weights to train and those to evaluate; None if the weights are the same.
 
     Example:
         >>> import torch
@@ -34,19 +34,19 @@ def modes_of(optimizer: Optimizer) -> tuple[Mode, Mode] | None:
 
 
 def averages(kind: type[Optimizer]) -> bool:
-    """Whether an optimizer averages the weights to evaluate over its steps, by a count that all parameters share.
+    """Whether an optimizer averages the weights over its steps, with one step count for all parameters.
 
     Args:
         kind: the optimizer's class.
 
     Returns:
-        True for schedule-free ones: a tensor that joins later would be averaged as if it had been there before.
+        True for schedule-free ones: a tensor added later would be averaged as if it had been there from the start.
     """
     return all(callable(getattr(kind, name, None)) for name in PAIRS[0])
 
 
 def expect_training(optimizer: Optimizer) -> None:
-    """Switch an optimizer that has just been built to training, which some expect before their first step.
+    """Switch a new optimizer to train mode, which some require before their first step.
 
     Args:
         optimizer: any torch optimizer.
@@ -63,7 +63,7 @@ def held_in(optimizer: Optimizer) -> Iterator[Optimizer]:
         optimizer: any torch optimizer.
 
     Yields:
-        Those that it holds as attributes, and those that they hold.
+        Optimizers held as attributes, recursively.
     """
     todo, seen = [optimizer], {id(optimizer)}
     while todo:
@@ -75,13 +75,13 @@ def held_in(optimizer: Optimizer) -> Iterator[Optimizer]:
 
 
 def check_held(optimizer: Optimizer) -> None:
-    """See that no optimizer within an optimizer keeps weights to evaluate, which the outer one would not load.
+    """Check that no nested optimizer evaluates other weights than it trains; the outer one would not load them.
 
     Args:
         optimizer: any torch optimizer.
 
     Raises:
-        ValueError: when one does.
+        ValueError: if one does.
     """
     for inner in held_in(optimizer):
         if modes_of(inner) is not None:
@@ -92,13 +92,13 @@ def check_held(optimizer: Optimizer) -> None:
 
 
 def check_downhill(optimizer: Optimizer) -> None:
-    """See that an optimizer that takes passes minimises: whether its ascents would turn round is unknown.
+    """Check that an optimizer that takes its own passes minimises; its ascents might not change direction.
 
     Args:
         optimizer: any torch optimizer.
 
     Raises:
-        ValueError: when it maximises.
+        ValueError: if it maximises.
     """
     if (where := maximising(optimizer)) is not None:
         raise ValueError(
@@ -108,13 +108,13 @@ def check_downhill(optimizer: Optimizer) -> None:
 
 
 def maximising(optimizer: Optimizer) -> str | None:
-    """Where an optimizer is asked to maximise.
+    """Where an optimizer is set to maximise.
 
     Args:
         optimizer: any torch optimizer.
 
     Returns:
-        Such as ``"SGD has maximize=True in parameter group 1"``; None where it minimises.
+        For example ``"SGD has maximize=True in parameter group 1"``; None if it minimises.
 
     Example:
         >>> import torch
@@ -132,11 +132,11 @@ def maximising(optimizer: Optimizer) -> str | None:
 
 
 def path_conflict(owner: str, optimizer: str) -> str:
-    """Why a strategy that measures the path of the weights cannot use such an optimizer.
+    """Reason why a strategy that measures the path of the weights cannot use such an optimizer.
 
     Args:
         owner: the strategy or plugin.
-        optimizer: name of the optimizer.
+        optimizer: name of an optimizer that evaluates other weights than it trains.
 
     Returns:
         A sentence.
@@ -148,11 +148,11 @@ def path_conflict(owner: str, optimizer: str) -> str:
 
 
 def loop_conflict(strategy: str, optimizer: str) -> str:
-    """Why a strategy with a loop of its own cannot use an optimizer that keeps the weights to evaluate apart.
+    """Reason why a strategy with its own training loop cannot use such an optimizer.
 
     Args:
         strategy: name of the strategy.
-        optimizer: name of the optimizer.
+        optimizer: name of an optimizer that evaluates other weights than it trains.
 
     Returns:
         A sentence.

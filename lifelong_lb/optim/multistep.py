@@ -28,9 +28,8 @@ class _Multistep(UpdateRule):
     """Multistep ascent over any ascent step.
 
     From p = w, for i = 1..k on one minibatch: p <- p + e(g(p)); then w <- base(w, g), with g the gradient at the k-th
-    perturbed point, or the mean of the gradients at all k of them. The ascent gradient of step i + 1 is the one met
-    after step i, so either takes k + 1 passes. One copy of the weights is held during a step, and for the mean one
-    sum of gradients.
+    perturbed point, or the mean of the gradients at all k of them. The ascent gradient of step i + 1 is the one taken
+    after step i, so both take k + 1 passes. Memory: one copy of the weights, and for the mean one sum of gradients.
     """
 
     def __init__(self, ascent: Ascent, k: int, gradient: str, passes: Passes | None) -> None:
@@ -72,7 +71,7 @@ def _add_gradients(sums: dict[Tensor, Tensor], params: Sequence[Tensor]) -> None
 
 
 class MultistepSAM(RadiusMixin, _Multistep):
-    """Multistep-SAM: w <- base(w, g(w + e_1 + ... + e_k)), each e taken where the ones before it lead.
+    """Multistep-SAM: w <- base(w, g(w + e_1 + ... + e_k)), each e taken at the weights perturbed so far.
 
     The multistep variant of SAM (Foret et al. 2021, arXiv 2010.01412) that Mordido et al. 2024 (arXiv 2307.16704)
     compare with; k = 1 is SAM.
@@ -81,7 +80,7 @@ class MultistepSAM(RadiusMixin, _Multistep):
         rho: radius of each ascent step, >= 0.
         k: number of ascent steps, >= 1.
         gradient: ``"last"``, the gradient at the k-th perturbed point, or ``"mean"``, the mean over all k of them.
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.
@@ -98,10 +97,10 @@ class MultistepASAM(AdaptiveMixin, _Multistep):
 
     Args:
         rho: radius of each ascent step, >= 0.
-        eta: added to the weights' size, > 0.
+        eta: added to the absolute weights, > 0.
         k: number of ascent steps, >= 1.
         gradient: ``"last"``, the gradient at the k-th perturbed point, or ``"mean"``, the mean over all k of them.
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.

@@ -1,4 +1,4 @@
-"""Whether two optimizers hold the same, whatever they are made of."""
+"""Comparison of two optimizers, attribute by attribute."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,22 +9,22 @@ from torch.optim import Optimizer
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type, torch.dtype, torch.device)
 
-_OF_TORCH = ("_optimizer_", "_zero_grad", "_patched_for_profiling", "defaults")
-"""Beginnings of attributes that torch's base class adds: hooks, and what new parameter groups begin with."""
+_TORCH_PREFIXES = ("_optimizer_", "_zero_grad", "_patched_for_profiling", "defaults")
+"""Prefixes of attributes that torch's base class adds: hooks, and defaults of new parameter groups."""
 
 
 def difference(first: Optimizer, second: Optimizer) -> str | None:
     """The first attribute in which two optimizers over the same parameters differ.
 
-    Optimizers that they hold are compared likewise, and what a value of an unknown kind holds counts as different. Of
-    torch's own optimizers only groups and state are compared: the rest follows from these.
+    Nested optimizers are compared in the same way; values of an unknown type count as different. Of torch's own
+    optimizers only groups and state are compared, which determine the rest.
 
     Args:
         first: an optimizer.
-        second: one that was built alike.
+        second: an optimizer built in the same way.
 
     Returns:
-        Its name; None when they hold the same.
+        Name of the attribute; None if there is no difference.
 
     Example:
         >>> w = torch.nn.Parameter(torch.ones(2))
@@ -39,7 +39,7 @@ def difference(first: Optimizer, second: Optimizer) -> str | None:
     if type(first).__module__.startswith("torch.optim."):
         names = ["param_groups", "state"]
     else:
-        names = [name for name in {**vars(first), **vars(second)} if not name.startswith(_OF_TORCH)]
+        names = [name for name in {**vars(first), **vars(second)} if not name.startswith(_TORCH_PREFIXES)]
     seen: set[tuple[int, int]] = set()
     missing = object()
     for name in names:

@@ -1,4 +1,4 @@
-"""Gradients as one long vector: taking the orthogonal part of one from another."""
+"""Subtraction of the orthogonal part of one gradient from another."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from lifelong_lb.optim.weights import dot, global_norm
 
 @torch.no_grad()
 def subtract_orthogonal(target: Sequence[Tensor], other: Sequence[Tensor], weight: float) -> None:
-    """From t to t - weight (o - (o . t / ||t||^2) t), in place: o's part orthogonal to t is taken off.
+    """Replace t by t - weight (o - (o . t / ||t||^2) t), in place.
 
     Args:
-        target: t, one tensor a parameter.
-        other: o, likewise.
+        target: t, one tensor per parameter.
+        other: o, one tensor per parameter.
         weight: any number.
     """
     target, other = list(target), list(other)

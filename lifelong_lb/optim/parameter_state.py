@@ -1,4 +1,4 @@
-"""Tensors that a rule keeps between steps, one for a parameter."""
+"""Tensors that a rule keeps between steps, one per parameter."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,10 +9,10 @@ from lifelong_lb.optim.minibatch import trainable
 
 
 class ParameterState:
-    """Parameter to a tensor of its shape, where there is one.
+    """Map from parameters to tensors of their shapes.
 
-    Parameters are known by themselves, not by their place: one that a model has put in the place of another, as when a
-    head grows, has no tensor yet.
+    Keyed by the parameter itself, not by its position: a parameter that replaces another one, e.g. in a grown head, has
+    no tensor yet.
     """
 
     def __init__(self) -> None:
@@ -26,38 +26,38 @@ class ParameterState:
             param: any parameter.
 
         Returns:
-            What is kept for it, or None.
+            Its tensor, or None.
         """
         return self._tensors.get(param)
 
     def among(self, params: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Those of some parameters that have a tensor.
+        """Select the parameters that have a tensor.
 
         Args:
             params: parameters.
 
         Returns:
-            The parameters, and a tensor for each.
+            These parameters, and their tensors.
         """
         known = [p for p in params if p in self._tensors]
         return known, [self._tensors[p] for p in known]
 
     def keep(self, params: Sequence[Tensor], tensors: Mapping[Tensor, Tensor]) -> None:
-        """Keep these, and forget what was kept before.
+        """Replace all tensors.
 
         Args:
             params: all parameters of the optimizer, in its order.
-            tensors: parameter to what to keep for it.
+            tensors: parameter to its tensor.
         """
         self._order = list(params)
         self._tensors = {p: tensors[p] for p in params if p in tensors}
 
     def merge(self, params: Sequence[Tensor], tensors: Mapping[Tensor, Tensor]) -> None:
-        """Keep these, and what was kept for the optimizer's other parameters.
+        """Add or replace tensors; those of the optimizer's other parameters stay.
 
         Args:
             params: all parameters of the optimizer, in its order.
-            tensors: parameter to what to keep for it.
+            tensors: parameter to its tensor.
         """
         self.keep(params, {**self._tensors, **tensors})
 
@@ -71,21 +71,21 @@ class ParameterState:
         return [None if tensor is None else tensor.clone() for tensor in kept]
 
     def load(self, what: str, saved: Sequence[Tensor | None], optimizer: Optimizer) -> None:
-        """Keep copies of what :meth:`saved` gave.
+        """Load copies of tensors from :meth:`saved`.
 
         Args:
-            what: the rule's word for it.
-            saved: a tensor or None for each parameter; may be empty.
+            what: name of the tensors, for messages.
+            saved: a tensor or None per parameter; may be empty.
             optimizer: the base optimizer.
 
         Raises:
-            ValueError: when it does not fit the optimizer's parameters.
+            ValueError: if they do not match the optimizer's parameters.
         """
         params = trainable(optimizer)
         fits = len(params) == len(saved) and all(
             tensor is None or tensor.shape == p.shape for p, tensor in zip(params, saved, strict=True)
         )
         if saved and not fits:
-            raise ValueError(f"the {what} kept must fit the optimizer's {len(params)} parameters; got {len(saved)}")
+            raise ValueError(f"the {what} must match the optimizer's {len(params)} parameters; got {len(saved)}")
         pairs = zip(params, saved, strict=True) if saved else []
         self.keep(params if saved else [], {p: tensor.clone() for p, tensor in pairs if tensor is not None})

@@ -1,4 +1,4 @@
-"""What the passes of a step have in common: BatchNorm's statistics, dropout's masks, gradients that are not finite."""
+"""Treatment of BatchNorm statistics, dropout masks and non-finite gradients in the passes of a step."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,25 +21,24 @@ NON_FINITE = ("raise", "ignore")
 
 @dataclass(frozen=True, kw_only=True)
 class Passes:
-    """How the passes of one step treat what a model keeps or draws beside its weights; an option of every rule.
+    """Treatment of BatchNorm, dropout and non-finite gradients in the passes of a step; an option of every rule.
 
     Args:
         batch_norm: which passes update BatchNorm's running statistics. ``"first"``: only the first, which most rules
-            take at the weights that are kept; so the statistics average over as many minibatches as without a rule, and
-            stem from weights near those that are evaluated. ``"all"``: every pass, those at perturbed weights too, as
-            in the code that accompanies most papers. ``"recomputed"``: as ``"first"``, and whoever owns the training
-            loop takes them anew at the end, see :func:`recomputed_statistics`; inside Avalanche
-            :class:`lifelong_lb.strategies.SharpnessAwarePlugin` does, after each experience. Training itself is the
-            same with all three, since a layer in train mode normalises by the minibatch.
-        dropout: ``"same"``: every pass draws the random numbers of the first one, so that the loss that is descended
-            from is the loss that was ascended, and one step uses up as many random numbers as without a rule.
-            ``"fresh"``: each pass draws its own, as in the code that accompanies most papers.
-        non_finite: ``"raise"``: a gradient whose norm is not a finite number raises :class:`NonFiniteGradientError`,
-            the weights as before the step and the base optimizer not having seen it. ``"ignore"``: not looked at, for
-            who handles it elsewhere.
+            take at unperturbed weights, so the statistics average over as many minibatches as without a rule, at
+            weights near those that are evaluated. ``"all"``: every pass, also at perturbed weights, as in the code of
+            most papers. ``"recomputed"``: as ``"first"``, and the training loop recomputes them at the end, see
+            :func:`recomputed_statistics`; inside Avalanche :class:`lifelong_lb.strategies.SharpnessAwarePlugin` does so
+            after each experience. Training is the same with all three, because a layer in train mode normalises by the
+            minibatch.
+        dropout: ``"same"``: every pass repeats the random numbers of the first one, so that ascent and descent use the
+            same loss, and a step consumes as many random numbers as without a rule. ``"fresh"``: each pass draws new
+            ones, as in the code of most papers.
+        non_finite: ``"raise"``: a gradient with a non-finite norm raises :class:`NonFiniteGradientError` before the
+            base optimizer uses it, and the weights from before the step are restored. ``"ignore"``: no check.
 
     Raises:
-        ValueError: for any other word.
+        ValueError: for any other value.
     """
 
     batch_norm: str = "first"
@@ -47,7 +46,7 @@ class Passes:
     non_finite: str = "raise"
 
     def __post_init__(self) -> None:
-        """Check the words."""
+        """Check the values."""
         one_of("batch_norm", self.batch_norm, BATCH_NORM)
         one_of("dropout", self.dropout, DROPOUT)
         one_of("non_finite", self.non_finite, NON_FINITE)
@@ -61,7 +60,7 @@ class NonFiniteGradientError(ArithmeticError):
 
 
 class RandomState:
-    """State of the generators that a pass may draw from: the CPU's, and that of each device named.
+    """State of the random generators that a pass may use: of the CPU, and of each given device.
 
     Args:
         devices: devices of the parameters.
@@ -74,7 +73,7 @@ class RandomState:
         self._others = [(device, torch.get_device_module(device).get_rng_state(device)) for device in others]
 
     def restore(self) -> None:
-        """Let the generators go on from here."""
+        """Restore the state of the generators."""
         torch.set_rng_state(self._cpu)
         for device, state in self._others:
             torch.get_device_module(device).set_rng_state(state, device)
@@ -82,10 +81,10 @@ class RandomState:
 
 @contextmanager
 def drawn_again(random: RandomState) -> Iterator[None]:
-    """Draw within the block what was drawn from a state on, and go on afterwards as if the block had drawn nothing.
+    """Use a random state within the block, then restore the generators.
 
     Args:
-        random: where the numbers begin.
+        random: the state to start from.
 
     Yields:
         None.
@@ -100,13 +99,13 @@ def drawn_again(random: RandomState) -> Iterator[None]:
 
 @contextmanager
 def statistics_kept(layers: Sequence[nn.Module] | None = None) -> Iterator[None]:
-    """Leave the running statistics of normalisation layers as they are within the block.
+    """Freeze the running statistics of normalisation layers within the block.
 
-    Layers in train mode go on normalising by the minibatch.
+    Layers in train mode still normalise by the minibatch.
 
     Args:
-        layers: the layers meant, from :func:`layers_with_statistics`. Without them it is every layer that this thread
-            calls; they are then found as they are called, which makes each call of a module a little slower.
+        layers: the layers, from :func:`layers_with_statistics`. None for every layer that this thread calls; they
+            are detected by a hook, which makes each call of a module a little slower.
 
     Yields:
         None.
@@ -116,11 +115,11 @@ def statistics_kept(layers: Sequence[nn.Module] | None = None) -> Iterator[None]
     if layers is None:
         thread = threading.get_ident()
 
-        def found(module: nn.Module, inputs: Any) -> None:
+        def freeze(module: nn.Module, inputs: Any) -> None:
             if isinstance(module, _KEEPS_STATISTICS) and threading.get_ident() == thread:
                 _keep(module, changed)
 
-        hook = register_module_forward_pre_hook(found)
+        hook = register_module_forward_pre_hook(freeze)
     else:
         for layer in layers:
             _keep(layer, changed)
@@ -150,7 +149,7 @@ def layers_with_statistics(model: nn.Module) -> list[nn.Module]:
 
 def _keep(module: nn.Module, changed: list[tuple[nn.Module, str, Any]]) -> None:
     if module.training and module.track_running_stats:
-        # BatchNorm passes its statistics on only where it tracks them; InstanceNorm always does
+        # BatchNorm updates its statistics only if it tracks them; InstanceNorm always does
         name, value = ("track_running_stats", False) if isinstance(module, _BatchNorm) else ("momentum", 0.0)
         if getattr(module, name) != value:
             changed.append((module, name, getattr(module, name)))
@@ -159,17 +158,17 @@ def _keep(module: nn.Module, changed: list[tuple[nn.Module, str, Any]]) -> None:
 
 @contextmanager
 def recomputed_statistics(model: nn.Module) -> Iterator[None]:
-    """Take a model's BatchNorm statistics anew: the mean over the forward passes within the block.
+    """Recompute a model's BatchNorm statistics as the mean over the forward passes within the block.
 
-    For layers in train mode, without gradients; their momenta are put back afterwards. What
-    ``torch.optim.swa_utils.update_bn`` does, for any way to call the model::
+    For layers in train mode, without gradients; their momenta are restored afterwards. Like
+    ``torch.optim.swa_utils.update_bn``, for any way to call the model::
 
         with recomputed_statistics(model):
             for x, _ in loader:
                 model(x)
 
     Args:
-        model: any module; nothing happens to one without BatchNorm.
+        model: any module; one without BatchNorm is not changed.
 
     Yields:
         None.

@@ -1,4 +1,4 @@
-"""Any torch optimizer, kept in step with a model whose parameters come, go and are replaced."""
+"""Any torch optimizer, kept consistent with a model whose parameters are added, removed and replaced."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,31 +15,30 @@ from lifelong_lb.optim.weights import copied, load
 from lifelong_lb.optim.wrapper import DelegatingOptimizer
 
 Build = Callable[[list[Tensor]], Optimizer]
-"""Builds an optimizer over parameters, the same one each time but for them."""
+"""Builds an optimizer with fixed settings over given parameters."""
 
 _KEPT_OPTIONS = ("lr", "initial_lr")
-"""Options of a group that a learning rate scheduler has changed, and a rebuilt optimizer goes on with."""
+"""Group options that a scheduler may have changed, and a rebuilt optimizer keeps."""
 
 
 class RebuiltOptimizer(DelegatingOptimizer):
-    """A torch optimizer that may keep whatever it likes, and is built anew where that no longer fits.
+    """Wrapper that rebuilds or extends any torch optimizer when the model's parameters change.
 
-    Continual-learning code changes an optimizer from outside: it puts other tensors into the parameter groups where a
-    head grows, and empties ``state``. torch's SGD and Adam do not mind, since they look everything up at each step.
-    Others do: Adagrad makes its state when it is built, L-BFGS keeps vectors over all parameters, and optimizers around
-    an optimizer have a state within. So this one follows:
+    Continual-learning code changes an optimizer from outside: it replaces tensors in the parameter groups when a head
+    grows, and empties ``state``. torch's SGD and Adam look everything up at each step and allow that. Others do not:
+    Adagrad creates its state at construction, L-BFGS keeps vectors over all parameters, and wrapping optimizers have
+    nested state. This wrapper handles the cases:
 
-    - Where ``state`` is replaced by an empty one, the optimizer is built anew over the present parameters.
-    - Where parameters have changed before a step, those that stay keep their state, and new ones get what a newly built
-      optimizer holds for them; with ``restart`` the optimizer is built anew.
-    - Where an optimizer keeps the weights to evaluate apart from those to train, as schedule-free ones do,
-      :meth:`load_evaluated` and :meth:`load_trained` change between them; steps are taken from the latter.
+    - If ``state`` is replaced by an empty one, the optimizer is rebuilt over the current parameters.
+    - If parameters have changed before a step, those that remain keep their state, and new ones get the initial state
+      of a newly built optimizer; with ``restart`` the optimizer is rebuilt.
+    - If an optimizer evaluates other weights than it trains, as schedule-free ones do, :meth:`load_evaluated` and
+      :meth:`load_trained` switch between them; steps start from the latter.
 
     Args:
         build: builds the optimizer over a list of parameters.
-        params: the parameters to begin with.
-        restart: whether to begin anew when parameters change, for optimizers whose state belongs to all parameters
-            together.
+        params: the initial parameters.
+        restart: whether to rebuild when parameters change, for optimizers whose state spans all parameters.
 
     Example:
         >>> import torch
@@ -48,7 +47,7 @@ class RebuiltOptimizer(DelegatingOptimizer):
         0.1
 
     Raises:
-        ValueError: for an optimizer around one that keeps weights to evaluate.
+        ValueError: for an optimizer around one that evaluates other weights than it trains.
     """
 
     def __init__(self, build: Build, params: Iterable[Tensor], *, restart: bool = False) -> None:
@@ -56,20 +55,20 @@ class RebuiltOptimizer(DelegatingOptimizer):
         super().__init__(build(list(params)))
         check_held(self.base)
         self._covered = _parameters(self.base)
-        self._evaluated = self._stepped = False  # which weights the parameters hold, and whether the two differ yet
+        self._evaluated = self._stepped = False  # whether evaluated weights are loaded; differ yet
         expect_training(self.base)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step of the base optimizer.
+        """Take one step of the base optimizer.
 
         Args:
-            closure: what the base optimizer takes.
+            closure: passed to the base optimizer.
 
         Returns:
-            What the base optimizer returns.
+            The result of the base optimizer.
 
         Raises:
-            ValueError: when the parameters hold the weights to evaluate.
+            ValueError: if the parameters hold the weights to evaluate.
         """
         if self._evaluated:
             raise ValueError(f"{type(self.base).__name__} holds the weights to evaluate: call load_trained() before")
@@ -78,10 +77,10 @@ class RebuiltOptimizer(DelegatingOptimizer):
         return self.base.step() if closure is None else self.base.step(closure)
 
     def adapt(self) -> None:
-        """See whether parameters were changed from outside, and follow.
+        """Adapt the base optimizer to parameters that were changed from outside.
 
         Raises:
-            ValueError: when an optimizer within the base optimizer does not see the new parameters.
+            ValueError: if a nested optimizer does not have the new parameters.
         """
         params = _parameters(self.base)
         changed = len(params) != len(self._covered) or any(
@@ -95,28 +94,28 @@ class RebuiltOptimizer(DelegatingOptimizer):
 
     @property
     def keeps_evaluated(self) -> bool:
-        """Whether the base optimizer keeps the weights to evaluate apart from those to train."""
+        """Whether the base optimizer evaluates other weights than it trains."""
         return modes_of(self.base) is not None
 
     def load_evaluated(self) -> None:
-        """Let the parameters hold the weights to evaluate; nothing happens where they are those to train."""
+        """Load the weights to evaluate; a no-op if they are those to train."""
         if self.keeps_evaluated and self._stepped and not self._evaluated:
             self._change(1)
             self._evaluated = True
 
     def load_trained(self) -> None:
-        """Let the parameters hold the weights to train again, those that are new by now included."""
+        """Load the weights to train, including those of new parameters."""
         if self._evaluated and self.restart:
-            self.adapt()  # while the parameters hold the weights that a rebuilt optimizer is to start from
+            self.adapt()  # a rebuilt optimizer starts from the weights to evaluate
         if self._evaluated:
             self._change(0)
             self._evaluated = False
 
     def show_evaluated(self) -> Callable[[], None]:
-        """Let the parameters hold the weights to evaluate for a while.
+        """Load the weights to evaluate temporarily.
 
         Returns:
-            A function that brings back the weights from before, bit for bit.
+            A function that restores the previous weights, bit for bit.
         """
         if not (self.keeps_evaluated and self._stepped) or self._evaluated:
             return lambda: None
@@ -124,14 +123,14 @@ class RebuiltOptimizer(DelegatingOptimizer):
         trained = copied(params)
         self.load_evaluated()
 
-        def back() -> None:
+        def restore() -> None:
             self.load_trained()
             load(params, trained)
 
-        return back
+        return restore
 
     def _change(self, to: int) -> None:
-        """Call the base optimizer's method, which may not bear parameters that it has no state for."""
+        """Switch weights, leaving out parameters without state, on which some optimizers fail."""
         modes = modes_of(self.base)
         assert modes is not None
         groups = [(group, group["params"]) for group in self.base.param_groups]
@@ -153,7 +152,7 @@ class RebuiltOptimizer(DelegatingOptimizer):
         return self.base.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where another one stopped.
+        """Restore a state from :meth:`state_dict`.
 
         Args:
             state_dict: from :meth:`state_dict`.
@@ -162,10 +161,10 @@ class RebuiltOptimizer(DelegatingOptimizer):
         self.base.load_state_dict(state_dict)
 
     def lost_when_saved(self) -> str | None:
-        """What another optimizer, built alike and given :meth:`state_dict`, would lack: saving this one would lose it.
+        """First attribute of the base optimizer that its state dict does not restore.
 
         Returns:
-            Name of the first such attribute of the base optimizer; None when nothing is lost.
+            Name of the attribute; None if nothing is lost.
         """
         other = self.build(_parameters(self.base))
         other.load_state_dict(self.base.state_dict())
@@ -188,17 +187,17 @@ class RebuiltOptimizer(DelegatingOptimizer):
 
     def _follow(self, params: list[Tensor]) -> None:
         gone = set(self._covered) - set(params)
-        for mine, new in _pairs(self.base, self.build(params)):
-            if set(_parameters(mine)) != set(_parameters(new)):
+        for current, new in _pairs(self.base, self.build(params)):
+            if set(_parameters(current)) != set(_parameters(new)):
                 raise ValueError(
-                    f"the {type(mine).__name__} within {type(self.base).__name__} does not see that the model's "
-                    "parameters have changed; with restart: true the optimizer begins anew each time they do"
+                    f"the {type(current).__name__} within {type(self.base).__name__} does not see that the model's "
+                    "parameters have changed; with restart: true the optimizer is rebuilt whenever they change"
                 )
             for p in gone:
-                mine.state.pop(p, None)
+                current.state.pop(p, None)
             for p in params:
-                if not mine.state.get(p) and new.state.get(p):
-                    mine.state[p] = new.state[p]
+                if not current.state.get(p) and new.state.get(p):
+                    current.state[p] = new.state[p]
 
     def __getstate__(self) -> dict[str, Any]:
         params = _parameters(self.base)
@@ -215,24 +214,24 @@ class RebuiltOptimizer(DelegatingOptimizer):
 
 
 def show_judged(rule: Any, optimizer: Optimizer) -> Callable[[], None]:
-    """Let the parameters hold the weights that rule and optimizer want evaluated: slow ones, or averaged ones.
+    """Load the weights to evaluate of rule and optimizer (slow or averaged ones) temporarily.
 
     Args:
         rule: an update rule.
         optimizer: the base optimizer.
 
     Returns:
-        A function that brings back the weights from before.
+        A function that restores the previous weights.
     """
     hide_slow = rule.show_slow()
     hide_evaluated = optimizer.show_evaluated() if isinstance(optimizer, RebuiltOptimizer) else None
 
-    def back() -> None:
+    def restore() -> None:
         if hide_evaluated is not None:
             hide_evaluated()
         hide_slow()
 
-    return back
+    return restore
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:
@@ -240,7 +239,7 @@ def _parameters(optimizer: Optimizer) -> list[Tensor]:
 
 
 def _pairs(first: Optimizer, second: Optimizer) -> Iterator[tuple[Optimizer, Optimizer]]:
-    """Two optimizers built alike, and the optimizers that they hold as attributes, side by side."""
+    """Pairs of two equally built optimizers and of their nested optimizers."""
     todo, seen = [(first, second)], set[int]()
     while todo:
         pair = todo.pop()

@@ -1,4 +1,4 @@
-"""What an update rule is: the passes between a gradient at w and a step of the base optimizer."""
+"""Base class of update rules: the passes between a gradient at w and a step of the base optimizer."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -14,28 +14,27 @@ from lifelong_lb.optim.passes import Passes, RandomState
 from lifelong_lb.optim.wrapper import DelegatingOptimizer
 
 Finish = Callable[[], None]
-"""What is left to do after the rule's last base step."""
+"""Called after the last base step of a rule's step."""
 
 
 class UpdateRule(ABC):
     """An update rule over any torch base optimizer.
 
-    A step is split where a training loop needs it split: :meth:`before_first_pass`, then the loop takes the first
-    gradient, :meth:`before_base_step` takes the others, then ``optimizer.step()`` is the rule's last base step, then
-    the returned function finishes. :meth:`step` does all of it for a plain PyTorch loop. All that a step needs lives
-    inside it; only rules that span iterations keep something between steps, never in the optimizer's state. A pass that
-    raises leaves the weights as they were before the step; what the base optimizer itself does when its last step
-    raises is left to it.
+    A training loop calls :meth:`before_first_pass`, takes the first gradient, calls :meth:`before_base_step` for the
+    other passes, then ``optimizer.step()`` for the last base step, then the returned function. :meth:`step` does all of
+    it for a plain PyTorch loop. Only rules that span iterations keep state between steps, never in the optimizer's
+    state. If a pass raises, the weights from before the step are restored; if the last base step raises, they are left
+    to the base optimizer.
 
     Args:
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite; None for the
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step; None for the
             defaults of :class:`lifelong_lb.optim.Passes`.
 
     Attributes:
-        uses_names: whether the rule treats parameters by their names, so that a caller who knows them should pass them.
-        ascends: whether the rule follows gradients uphill, which an optimizer that maximises would go, too.
-        interpolates: whether the rule itself moves weights from one step to the next, beside the base optimizer.
-        observer: is told of every pass when it is not None, see :class:`lifelong_lb.optim.Diagnostics`.
+        uses_names: whether the rule depends on the names of the parameters; a caller that has them should pass them.
+        ascends: whether the rule takes ascent steps, which need an optimizer that minimises.
+        interpolates: whether the rule itself moves the weights, besides the base optimizer.
+        observer: called after every pass unless None, see :class:`lifelong_lb.optim.Diagnostics`.
     """
 
     uses_names = False
@@ -50,11 +49,11 @@ class UpdateRule(ABC):
     @property
     @abstractmethod
     def gradient_evaluations(self) -> float:
-        """Forward-backward passes a step, the first one included (the mean where it varies)."""
+        """Forward-backward passes per step, including the first one (the mean if it varies)."""
 
     @property
     def keeps_weights(self) -> bool:
-        """Whether the weights before and after a step lie on no one path: fast and slow ones outlive a minibatch."""
+        """Whether fast and slow weights are kept over several minibatches."""
         return False
 
     @abstractmethod
@@ -79,13 +78,13 @@ class UpdateRule(ABC):
         """
 
     def before_first_pass(self, optimizer: Optimizer) -> None:
-        """What comes before the first gradient of a step: to be called before the forward pass.
+        """Prepare the first gradient of a step; to be called before the forward pass.
 
         Args:
             optimizer: the base optimizer.
 
         Raises:
-            ValueError: when it maximises and the rule's ascents would go the same way.
+            ValueError: if it maximises and the rule takes ascent steps.
         """
         if self.ascends and (where := maximising(optimizer)) is not None:
             raise ValueError(
@@ -108,25 +107,25 @@ class UpdateRule(ABC):
         model: nn.Module | None = None,
         before_descent: BeforeDescent | None = None,
     ) -> Finish:
-        """Take the further passes of a step whose first gradient g(w) stands in ``.grad``.
+        """Take the further passes of a step whose first gradient g(w) is in ``.grad``.
 
-        Afterwards weights and ``.grad`` are such that ``optimizer.step()`` is the rule's last base step. When a pass
+        On return, weights and ``.grad`` are such that ``optimizer.step()`` is the rule's last base step. If a pass
         raises, the weights are w again.
 
         Args:
             optimizer: the base optimizer.
             closure: evaluates the same minibatch at the current weights.
-            names: names of the parameters; needed only by rules that treat parameters by name.
-            loss: the first pass's, for an observer.
-            model: the model; saves looking for its normalisation layers in each pass.
-            before_descent: changes, in place, each gradient that a base step is about to see, the last one included;
-                ascent steps see gradients as they were taken.
+            names: names of the parameters, for rules with ``uses_names``.
+            loss: loss of the first pass, for an observer.
+            model: the model; without it, normalisation layers are detected in each pass.
+            before_descent: changes the gradient of each base step in place, including the last one; ascent steps use
+                unchanged gradients.
 
         Returns:
             A function to call after ``optimizer.step()``.
 
         Raises:
-            NonFiniteGradientError: when a gradient is not finite, unless ``passes`` says to ignore that.
+            NonFiniteGradientError: if a gradient is not finite, unless ``passes`` ignores that.
         """
         random, self._random = self._random, None
         minibatch = Minibatch(
@@ -159,42 +158,43 @@ class UpdateRule(ABC):
         """
         return lambda: None
 
-    def synchronise(self) -> None:  # noqa: B027  for most rules there is nothing to do
-        """Finish early what spans iterations, where an epoch or experience ends."""
+    def synchronise(self) -> None:  # noqa: B027  most rules do not span iterations
+        """Finish early what spans iterations, at the end of an epoch or experience."""
 
     def abandon(self) -> None:
-        """Training has ended with an exception, in whatever pass: undo a step under way.
+        """Undo an unfinished step after training ended with an exception.
 
-        Afterwards the parameters hold the weights from before it. What spans iterations ends here, at the slow weights.
+        The weights from before the step are restored; a rule that spans iterations restores its slow weights and
+        resets.
         """
         self.undo_step()
 
     def show_slow(self) -> Finish:
-        """Let the parameters hold the weights that are to be judged, where a rule keeps them apart between steps.
+        """Load the weights to evaluate temporarily, if the rule keeps other ones between steps.
 
         Returns:
-            A function that puts things back.
+            A function that restores the previous weights.
         """
         return lambda: None
 
     def state_dict(self) -> dict[str, Any]:
-        """What the rule keeps between steps.
+        """State that the rule keeps between steps.
 
         Returns:
             Plain values and tensors; empty for most rules.
         """
         return {}
 
-    def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:  # noqa: B027  likewise
-        """Go on where another rule stopped.
+    def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None:  # noqa: B027  most rules have no state
+        """Restore a state from :meth:`state_dict`.
 
         Args:
             state: from :meth:`state_dict`.
-            optimizer: the base optimizer, its parameters holding the weights of that moment.
+            optimizer: the base optimizer; its parameters hold the weights at the time of saving.
         """
 
     def wrap(self, optimizer: Optimizer, model: nn.Module | None = None) -> "RuleOptimizer":
-        """This rule and a base optimizer as one torch optimizer, for schedulers and training loops that expect one.
+        """Wrap this rule and a base optimizer as one torch optimizer, for code that expects one.
 
         Args:
             optimizer: the base optimizer.
@@ -206,20 +206,20 @@ class UpdateRule(ABC):
         return RuleOptimizer(self, optimizer, model)
 
     def step(self, optimizer: Optimizer, closure: Closure, model: nn.Module | None = None) -> Tensor:
-        """One whole step: first pass, further passes, last base step, finish.
+        """Take one step: first pass, further passes, last base step.
 
         Args:
-            optimizer: the base optimizer. When it was built from ``named_parameters()``, rules that treat parameters
-                by name read the names from it.
+            optimizer: the base optimizer; rules with ``uses_names`` read the names from it if it was built from
+                ``named_parameters()``.
             closure: zeroes the gradients, runs forward and backward, returns the loss.
-            model: the model, when it has BatchNorm layers or may have: naming it saves looking for them in each pass.
+            model: the model; without it, normalisation layers are detected in each pass.
 
         Returns:
             The loss of the first pass.
 
         Raises:
-            ValueError: when the closure returns no loss or leaves no gradient.
-            NonFiniteGradientError: when a gradient is not finite, unless ``passes`` says to ignore that.
+            ValueError: if the closure returns no loss or leaves no gradient.
+            NonFiniteGradientError: if a gradient is not finite, unless ``passes`` ignores that.
         """
         self.before_first_pass(optimizer)
         try:
@@ -243,7 +243,7 @@ class NoRule(UpdateRule):
     """The base optimizer alone: one gradient, one base step.
 
     Args:
-        passes: what to do with a gradient that is not finite; the rest does not matter with a single pass.
+        passes: treatment of non-finite gradients; the other settings have no effect with a single pass.
     """
 
     ascends = False
@@ -263,14 +263,14 @@ class NoRule(UpdateRule):
 
 
 def averaging_conflict(rule: UpdateRule, optimizer: str) -> str | None:
-    """Why a rule cannot be applied to an optimizer that keeps the weights to evaluate apart from those to train.
+    """Reason why a rule cannot be applied to an optimizer that evaluates other weights than it trains.
 
     Args:
         rule: the rule.
         optimizer: name of the optimizer.
 
     Returns:
-        A sentence; None for a rule that leaves all steps to the optimizer.
+        A sentence; None if there is no conflict.
     """
     if not (rule.interpolates or rule.keeps_weights):
         return None
@@ -281,7 +281,7 @@ def averaging_conflict(rule: UpdateRule, optimizer: str) -> str | None:
 
 
 def optimizer_names(optimizer: Optimizer) -> Names | None:
-    """Names an optimizer was built with.
+    """Parameter names that an optimizer was built with.
 
     Args:
         optimizer: any torch optimizer.
@@ -307,10 +307,10 @@ def _check_first_pass(optimizer: Optimizer, loss: Tensor | float | None) -> None
 
 
 class RuleOptimizer(DelegatingOptimizer):
-    """A true ``torch.optim.Optimizer`` whose ``step(closure)`` is the step of an update rule.
+    """A ``torch.optim.Optimizer`` whose ``step(closure)`` is the step of an update rule.
 
     Parameter groups and state are those of the base optimizer, so that learning rate schedulers, gradient scalers and
-    whoever exchanges parameters act on it. Build one with :meth:`lifelong_lb.optim.UpdateRule.wrap`. Inside Avalanche
+    code that replaces parameters act on it. Build one with :meth:`lifelong_lb.optim.UpdateRule.wrap`. Inside Avalanche
     use :class:`lifelong_lb.strategies.SharpnessAwarePlugin` instead: a strategy calls ``step()`` without a closure.
 
     Args:
@@ -324,7 +324,7 @@ class RuleOptimizer(DelegatingOptimizer):
         super().__init__(base)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step of the rule.
+        """Take one step of the rule.
 
         Args:
             closure: zeroes the gradients, runs forward and backward, returns the loss.
@@ -343,7 +343,7 @@ class RuleOptimizer(DelegatingOptimizer):
         return self.rule.step(self.base, closure, self.model)
 
     def state_dict(self) -> dict[str, Any]:
-        """State of the base optimizer, and under ``rule`` what the rule keeps between steps.
+        """State of the base optimizer, with the state of the rule under ``rule``.
 
         Returns:
             Plain values and tensors.
@@ -351,7 +351,7 @@ class RuleOptimizer(DelegatingOptimizer):
         return {**self.base.state_dict(), "rule": self.rule.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where another one stopped.
+        """Restore a state from :meth:`state_dict`.
 
         Args:
             state_dict: from :meth:`state_dict`, or the state of a bare base optimizer.

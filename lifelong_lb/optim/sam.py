@@ -1,4 +1,4 @@
-"""SAM and ASAM: one ascent step, then the base step with the gradient found there."""
+"""SAM and ASAM: one ascent step, then a base step with the gradient at the perturbed weights."""
 
 from lifelong_lb.optim.ascent import AdaptiveMixin, ASAMAscent, Ascent, RadiusMixin, SAMAscent
 from lifelong_lb.optim.minibatch import Minibatch
@@ -8,7 +8,7 @@ from lifelong_lb.optim.weights import holding, moved
 
 
 class _OneAscent(UpdateRule):
-    """w <- base(w, g(w + e)), e from an ascent step at w. The perturbed weights are the one copy that is held."""
+    """w <- base(w, g(w + e)), e from an ascent step at w. Memory: one copy of the weights."""
 
     def __init__(self, ascent: Ascent, passes: Passes | None) -> None:
         super().__init__(passes)
@@ -36,7 +36,7 @@ class SAM(RadiusMixin, _OneAscent):
 
     Args:
         rho: radius of the perturbation, >= 0.
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a radius below 0.
@@ -47,15 +47,15 @@ class SAM(RadiusMixin, _OneAscent):
 
 
 class ASAM(AdaptiveMixin, _OneAscent):
-    """Adaptive SAM: the ball is scaled by the weights' own size, so that rescaling a network leaves it as it is.
+    """Adaptive SAM: the ball is scaled by the absolute weights, so that it is invariant to rescaling a network.
 
     Kwon et al. 2021, "ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning of Deep Neural
     Networks", arXiv 2102.11600, algorithm 1. See :class:`~lifelong_lb.optim.ascent.ASAMAscent`.
 
     Args:
         rho: radius of the perturbation, >= 0.
-        eta: added to the weights' size, > 0.
-        passes: how the passes of a step treat BatchNorm, dropout and gradients that are not finite.
+        eta: added to the absolute weights, > 0.
+        passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step.
 
     Raises:
         ValueError: for a hyper-parameter outside its range.

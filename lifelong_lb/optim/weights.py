@@ -1,4 +1,4 @@
-"""Weights and gradients as lists of tensors: norms, moving about within a step, holding other values for a while."""
+"""Operations on lists of weights and gradients: norms, copies, moves, temporary values."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def with_gradient(params: Sequence[Tensor]) -> list[Tensor]:
-    """Parameters that have a gradient now.
+    """Parameters that have a gradient.
 
     Args:
         params: parameters.
@@ -40,7 +40,7 @@ def gradients_or_zero(params: Sequence[Tensor]) -> list[Tensor]:
         params: parameters.
 
     Returns:
-        Their ``.grad``; zero where a pass left none.
+        Their ``.grad``; zeros for parameters without one.
     """
     return [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
 
@@ -49,10 +49,10 @@ def global_norm(tensors: Sequence[Tensor]) -> float:
     """Euclidean norm over all tensors together.
 
     Args:
-        tensors: they may lie on several devices.
+        tensors: tensors, possibly on several devices.
 
     Returns:
-        The norm, in the tensors' own precision.
+        The norm, in the precision of the tensors.
     """
     norms = torch._foreach_norm(list(tensors))
     device = norms[0].device
@@ -64,10 +64,10 @@ def dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
 
     Args:
         first: tensors.
-        second: as many, of the same shapes.
+        second: tensors of the same shapes.
 
     Returns:
-        The inner product, in the tensors' own precision.
+        The inner product, in the precision of the tensors.
     """
     device = first[0].device
     return float(torch.stack([torch.sum(a * b).to(device) for a, b in zip(first, second, strict=True)]).sum())
@@ -80,7 +80,7 @@ def copied(params: Sequence[Tensor]) -> list[Tensor]:
         params: parameters.
 
     Returns:
-        One detached tensor a parameter, sharing no memory with it.
+        One detached copy per parameter.
     """
     return [p.detach().clone() for p in params]
 
@@ -91,7 +91,7 @@ def load(params: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 
     Args:
         params: parameters.
-        values: one tensor a parameter, of its shape.
+        values: one tensor per parameter, of its shape.
     """
     torch._foreach_copy_(list(params), list(values))
 
@@ -102,7 +102,7 @@ def perturb(params: Sequence[Tensor], direction: Sequence[Tensor], size: float) 
 
     Args:
         params: parameters.
-        direction: one tensor a parameter, of its shape.
+        direction: one tensor per parameter, of its shape.
         size: any number.
     """
     torch._foreach_add_(list(params), list(direction), alpha=size)
@@ -110,50 +110,50 @@ def perturb(params: Sequence[Tensor], direction: Sequence[Tensor], size: float) 
 
 @torch.no_grad()
 def moved(params: Sequence[Tensor], direction: Sequence[Tensor], size: float) -> list[Tensor]:
-    """Where size times direction leads from parameters, which stay where they are.
+    """Parameters plus size times direction, as new tensors.
 
     Args:
         params: parameters.
-        direction: one tensor a parameter, of its shape.
+        direction: one tensor per parameter, of its shape.
         size: any number.
 
     Returns:
-        One tensor a parameter, sharing no memory with it.
+        One new tensor per parameter.
     """
     return list(torch._foreach_add([p.detach() for p in params], list(direction), alpha=size))
 
 
 def hold(params: Sequence[Tensor], values: Sequence[Tensor]) -> list[Tensor]:
-    """Let parameters hold other values, without copying: they change their memory.
+    """Replace the memory of parameters, without copying.
 
     Args:
         params: parameters.
-        values: one tensor a parameter, of its shape; from now on these are the parameters' memory.
+        values: one tensor per parameter, of its shape, used as the memory of the parameter.
 
     Returns:
-        The memory they had, to be held again later.
+        The previous memory.
     """
-    own = [p.data for p in params]
+    previous = [p.data for p in params]
     for p, value in zip(params, values, strict=True):
         p.data = value
-    return own
+    return previous
 
 
 @contextmanager
 def holding(params: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[None]:
-    """Let parameters hold other values for a while, without copying: they change their memory, and change it back.
+    """Replace the memory of parameters within the block, without copying.
 
-    Their own memory is not touched, so that nothing has to be restored when the block raises.
+    The original memory is not changed and is put back at the end, also if the block raises.
 
     Args:
         params: parameters.
-        values: one tensor a parameter, of its shape; the parameters are these tensors within the block.
+        values: one tensor per parameter, of its shape; used as the memory of the parameter within the block.
 
     Yields:
         None.
     """
-    own = hold(params, values)
+    previous = hold(params, values)
     try:
         yield
     finally:
-        hold(params, own)
+        hold(params, previous)

@@ -1,4 +1,4 @@
-"""An optimizer around another one: whoever changes groups or state of the outer one changes those of the inner one."""
+"""An optimizer around another one, whose parameter groups and state are those of the inner one."""
 
 from collections import defaultdict
 from typing import Any
@@ -8,9 +8,9 @@ from torch.optim import Optimizer
 
 
 class DelegatingOptimizer(Optimizer):
-    """A true ``torch.optim.Optimizer`` whose parameter groups and state are those of a base optimizer.
+    """A ``torch.optim.Optimizer`` whose parameter groups and state are those of a base optimizer.
 
-    So learning rate schedulers, gradient scalers and whoever exchanges parameters act on the base optimizer.
+    Learning rate schedulers, gradient scalers and code that replaces parameters therefore act on the base optimizer.
 
     Args:
         base: the base optimizer.
@@ -18,7 +18,7 @@ class DelegatingOptimizer(Optimizer):
 
     def __init__(self, base: Optimizer) -> None:
         self.base = base
-        self._ready = False  # until then the base class must not touch groups and state
+        self._ready = False  # the base class must not set groups and state before
         super().__init__(base.param_groups, base.defaults)
         self._ready = True
 

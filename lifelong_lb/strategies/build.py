@@ -60,21 +60,21 @@ OPTIMIZERS: dict[str, Callable[[OptimizerEntry, list[nn.Parameter]], Optimizer]]
     "lbfgs": _lbfgs,
     "external": _external,
 }
-"""Names that a study file knows, and the functions that build them."""
+"""Builders by the name in a study file."""
 
 
 def build_optimizer(entry: OptimizerEntry, parameters: Iterable[nn.Parameter]) -> Optimizer:
     """Build a base optimizer.
 
     Args:
-        entry: what the study file says.
+        entry: entry of the study file.
         parameters: the model's.
 
     Returns:
         A torch optimizer: a plain one, or one that keeps a foreign optimizer in step with the model.
 
     Raises:
-        UserError: when an external optimizer cannot be imported or built.
+        UserError: if an external optimizer cannot be imported or built.
     """
     return OPTIMIZERS[entry.name](entry, list(parameters))
 
@@ -83,7 +83,7 @@ def boundary_plugins(entry: OptimizerEntry, experiences: int, behind: Callable[[
     """What an optimizer's entry says of the boundaries of experiences, as plugins.
 
     Args:
-        entry: what the study file says.
+        entry: entry of the study file.
         experiences: how often the strategy is going to be trained.
         behind: see :class:`~lifelong_lb.strategies.ScheduledLearningRate`.
 
@@ -112,7 +112,7 @@ def build_strategy(
     """Build an Avalanche strategy that prints nothing and computes no metrics of its own.
 
     Args:
-        entry: what the study file says.
+        entry: entry of the study file.
         model: the model.
         optimizer: a plain torch optimizer over its parameters.
         train: epochs and batch size.

@@ -32,7 +32,7 @@ def save_apart(value: Any, path: Path, shared: Sequence[Any]) -> None:
         shared: objects, and tensors whose memory is meant, that are not saved: :func:`load_with` is handed their likes.
 
     Raises:
-        NotCarriedError: when something in it cannot be pickled, or would not be the same after loading.
+        NotCarriedError: if something in it cannot be pickled, or would not be the same after loading.
     """
     module = SimpleNamespace(__name__="pickle", Pickler=_pickler_of(shared))
     try:
@@ -66,7 +66,7 @@ def parts_of(datasets: Iterable[Any]) -> list[Any]:
     """All that data sets are made of, to be shared.
 
     Args:
-        datasets: data sets of Avalanche's.
+        datasets: Avalanche data sets.
 
     Returns:
         The data sets, what they are subsets of, their columns and their tensors, each once, in an order that depends

@@ -127,7 +127,7 @@ def test_state_that_does_not_fit_is_refused():
     rule = FriendlySAM()
     train(rule, model, SGD(model.parameters(), lr=0.1), batches(2))
     other = SGD(nn.Linear(2, 2).parameters(), lr=0.1)
-    with pytest.raises(ValueError, match="the mean kept must fit the optimizer's 2 parameters; got 5"):
+    with pytest.raises(ValueError, match="the mean must match the optimizer's 2 parameters; got 5"):
         FriendlySAM().load_state_dict(rule.state_dict(), other)
 
 

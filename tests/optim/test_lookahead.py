@@ -96,7 +96,7 @@ def test_state_that_does_not_fit_is_refused():
     rule, optimizer = Lookahead(), SGD(model.parameters(), lr=0.1)
     train(rule, model, optimizer, batches(2))
     other = SGD(nn.Linear(2, 2).parameters(), lr=0.1)
-    with pytest.raises(ValueError, match=r"must fit the optimizer's parameters; got 5 tensors of shapes \(8, 4\)"):
+    with pytest.raises(ValueError, match=r"must match the optimizer's parameters; got 5 tensors of shapes \(8, 4\)"):
         Lookahead().load_state_dict(rule.state_dict(), other)
 
 

@@ -103,7 +103,7 @@ def test_state_that_does_not_fit_is_refused():
     rule, optimizer = LookSAM(), SGD(model.parameters(), lr=0.1)
     train(rule, model, optimizer, batches(2))
     other = SGD(torch.nn.Linear(2, 2).parameters(), lr=0.1)
-    with pytest.raises(ValueError, match="must fit the optimizer's 2 parameters; got 5"):
+    with pytest.raises(ValueError, match="must match the optimizer's 2 parameters; got 5"):
         LookSAM().load_state_dict(rule.state_dict(), other)
 
 

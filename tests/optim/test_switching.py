@@ -160,7 +160,7 @@ def test_a_state_that_does_not_fit_is_refused():
     rule = LookbehindSAM(k=3, minibatch_switching=True)
     train(rule, model, optimizer, batches(1))
     other = nn.Linear(2, 2)
-    with pytest.raises(ValueError, match="point must fit the optimizer's 2 parameters; got 5 tensors"):
+    with pytest.raises(ValueError, match="point must match the optimizer's 2 parameters; got 5 tensors"):
         LookbehindSAM(k=3, minibatch_switching=True).load_state_dict(rule.state_dict(), SGD(other.parameters(), lr=0.1))
 
 

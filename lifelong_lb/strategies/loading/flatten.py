@@ -1,4 +1,4 @@
-"""What a data set of Avalanche's comes to: rows of a few tensors that hold all images, and a column a label.
+"""What an Avalanche data set comes to: rows of a few tensors that hold all images, and a column a label.
 
 A data set there is a tree of concatenations and subsets, walked anew for every sample. Here it is walked once, for all
 samples together. Images stay where they are; a data set becomes the numbers of its images.
@@ -84,13 +84,13 @@ def resolved(dataset: Any) -> Samples:
     """Find the rows that a data set stands for.
 
     Args:
-        dataset: a data set of Avalanche's; labels and whatever else it gives with an image are looked up here.
+        dataset: an Avalanche data set; labels and whatever else it gives with an image are looked up here.
 
     Returns:
         Its samples, in order: collating those of some indices gives what ``default_collate`` makes of them.
 
     Raises:
-        NotTensorsError: when it is more than rows of tensors.
+        NotTensorsError: if it is more than rows of tensors.
     """
     if not isinstance(dataset, AvalancheDataset) or type(dataset).__getitem__ is not AvalancheDataset.__getitem__:
         raise NotTensorsError(f"{type(dataset).__name__} is not a plain data set of Avalanche's")
@@ -115,7 +115,7 @@ def joined(parts: Sequence[Samples]) -> Samples:
         All of them.
 
     Raises:
-        NotTensorsError: when a minibatch cannot hold samples of all of them.
+        NotTensorsError: if a minibatch cannot hold samples of all of them.
     """
     if len(parts) == 1:
         return parts[0]

@@ -35,13 +35,13 @@ class TensorLoader:
     """Gives the minibatches that a loader of Avalanche's or torch's would give, and draws the same random numbers.
 
     Orders come from that loader's own samplers, when it would ask them. Only the samples themselves are fetched in
-    another way: all images of a minibatch at once, as rows of a tensor.
+    another way: all images per minibatch at once, as rows of a tensor.
 
     Args:
         loader: a loader of :data:`JOINT` or a plain ``DataLoader``, over data sets that are rows of tensors.
 
     Raises:
-        NotTensorsError: when it is anything else; the message says what stands in the way.
+        NotTensorsError: if it is anything else; the message says what stands in the way.
     """
 
     def __init__(self, loader: Any) -> None:

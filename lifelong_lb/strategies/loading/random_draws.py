@@ -18,7 +18,7 @@ class RandomDraws:
 
     Args:
         dataset: an Avalanche data set.
-        size: images of a minibatch, or all where there are fewer.
+        size: images per minibatch, or all where there are fewer.
         generator: draws them; None for torch's global one.
     """
 

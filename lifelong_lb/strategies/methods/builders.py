@@ -158,4 +158,4 @@ STRATEGIES: dict[str, Callable[[Any, Common], Any]] = {
     "mer": _mer,
     "slda": _slda,
 }
-"""Names that a study file knows, and the functions that build them."""
+"""Builders by the name in a study file."""

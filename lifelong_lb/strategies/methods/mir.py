@@ -83,7 +83,7 @@ class Retrieval(SupervisedPlugin):
         """Refuse an optimizer that maximises: the step that is tried is one downhill.
 
         Raises:
-            ValueError: when it maximises.
+            ValueError: if it maximises.
         """
         if (where := maximising(strategy.optimizer)) is not None:
             raise ValueError(f"MIR tries a step downhill, and {where}: negate the loss and minimise it")

@@ -41,7 +41,7 @@ class AccuracyRecorder(SupervisedPlugin):
         self._told: Told = _nobody
 
     def after_eval_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count one minibatch."""
+        """Count a minibatch."""
         experience = int(strategy.experience.current_experience)
         predicted = strategy.mb_output.argmax(dim=1)
         correct = int((predicted == strategy.mb_y).sum())

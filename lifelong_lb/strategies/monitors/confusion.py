@@ -47,7 +47,7 @@ class ConfusionCounts:
             Counts by experience, class and predicted class, each ascending.
 
         Raises:
-            UserError: when the model has predicted an output that stands for no class.
+            UserError: if the model has predicted an output that stands for no class.
         """
         for position, seen in sorted(self._seen.items()):
             own = stream.own_labels(position)

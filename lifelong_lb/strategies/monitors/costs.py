@@ -26,7 +26,7 @@ class SamplesSeen(SupervisedPlugin):
         self.count = 0
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count one minibatch."""
+        """Count a minibatch."""
         self.count += len(strategy.mb_y)
 
 

@@ -138,7 +138,7 @@ def check_loss(strategy: Any) -> None:
         strategy: the Avalanche strategy.
 
     Raises:
-        DivergedError: when it is not finite.
+        DivergedError: if it is not finite.
     """
     loss = strategy.loss.item()
     if loss != loss or loss in (float("inf"), float("-inf")):
@@ -152,7 +152,7 @@ class DivergenceGuard(SupervisedPlugin):
         """Look at the loss of the minibatch.
 
         Raises:
-            DivergedError: when it is not finite.
+            DivergedError: if it is not finite.
         """
         check_loss(strategy)
 
@@ -160,7 +160,7 @@ class DivergenceGuard(SupervisedPlugin):
         """Look at the weights.
 
         Raises:
-            DivergedError: when one of them is not finite.
+            DivergedError: if one of them is not finite.
         """
         for name, parameter in strategy.model.named_parameters():
             if not torch.isfinite(parameter).all():

@@ -66,7 +66,7 @@ class TestImages:
             Its samples.
 
         Raises:
-            NotTensorsError: when they are more than rows of tensors.
+            NotTensorsError: if they are more than rows of tensors.
         """
         of, samples = self._found.get(id(experience), (None, None))
         if of is not experience or samples is None:

@@ -29,10 +29,10 @@ class OwnLoop(SupervisedMetaLearningPlugin):
         self._takes_gradients = takes_gradients
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Refuse an optimizer that keeps the weights to evaluate apart: such a loop moves weights past it.
+        """Refuse an optimizer that evaluates other weights than it trains: such a loop moves weights past it.
 
         Raises:
-            TypeError: when the optimizer is one.
+            TypeError: if the optimizer is one.
         """
         optimizer = strategy.optimizer
         if isinstance(optimizer, RebuiltOptimizer) and optimizer.keeps_evaluated:
@@ -42,7 +42,7 @@ class OwnLoop(SupervisedMetaLearningPlugin):
         """Look at the loss.
 
         Raises:
-            DivergedError: when it is not finite.
+            DivergedError: if it is not finite.
         """
         check_loss(strategy)
 

@@ -95,7 +95,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         gradient_evaluations: forward-backward passes over minibatches so far, the ordinary ones included.
 
     Raises:
-        TypeError: when the rule is not an update rule of :mod:`lifelong_lb.optim`.
+        TypeError: if the rule is not an update rule of :mod:`lifelong_lb.optim`.
         ValueError: for another word, or an experience that is no whole number >= 0.
 
     Example:
@@ -135,7 +135,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         """See whether the rule's turn has come, and what a further pass has to fire again.
 
         Raises:
-            TypeError: when the strategy has a training loop of its own, a plugin takes part in the passes in a way
+            TypeError: if the strategy has a training loop of its own, a plugin takes part in the passes in a way
                 that is not known or does not go with the rule, or rule and optimizer both take passes.
         """
         leave_alone(strategy)
@@ -205,7 +205,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             strategy: the Avalanche strategy, its gradients at the current weights.
 
         Raises:
-            DivergedError: when a gradient is not finite; the weights are those before the step.
+            DivergedError: if a gradient is not finite; the weights are those before the step.
         """
         self.gradient_evaluations += 1
         names = {p: name for name, p in strategy.model.named_parameters()} if self.acting.uses_names else None

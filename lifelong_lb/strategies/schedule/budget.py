@@ -77,7 +77,7 @@ class Budget(SupervisedPlugin):
             strategy: the Avalanche strategy, its data loader made.
 
         Raises:
-            UserError: when the budget of an experience does not last for one step.
+            UserError: if the budget of an experience does not last for one step.
         """
         if begins_experience(strategy):
             self._start, self._limit, self._minibatches, self._part = self._spent(), 0.0, 0, 0

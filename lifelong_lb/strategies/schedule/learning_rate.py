@@ -57,7 +57,7 @@ def rate_factor(entry: entries.ScheduleEntry, moment: Moment) -> float:
     """What a schedule multiplies an optimizer's own learning rate by.
 
     Args:
-        entry: what the study file says.
+        entry: entry of the study file.
         moment: where training is.
 
     Returns:

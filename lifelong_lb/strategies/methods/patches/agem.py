@@ -28,7 +28,7 @@ class AverageGEM(AGEMPlugin):
 
     Args:
         patterns_per_exp: images kept of each experience.
-        sample_size: images of a minibatch of the memory, or all where there are fewer.
+        sample_size: images per minibatch of the memory, or all where there are fewer.
 
     Attributes:
         generator: draws the minibatches.

@@ -50,7 +50,7 @@ def load_checkpoint(strategy: Any, path: str | PathLike[str], device: str | None
         The number of experiences that it has been trained on: where to go on.
 
     Raises:
-        TypeError: when the file holds an optimizer that is not torch's.
+        TypeError: if the file holds an optimizer that is not torch's.
     """
     check_version("maybe_load_checkpoint")
     with redirect_stdout(StringIO()):  # it prints where each device goes

@@ -20,7 +20,7 @@ class GSS(GSS_greedyPlugin):
     """Avalanche's plugin, which clears the gradients that it has taken.
 
     In avalanche-lib 0.6.0 they stay in ``.grad``, where the backward pass that follows adds the minibatch's own: every
-    step is taken along the sum of both. More faults are set right. Replayed images compete for the memory again,
+    step is taken along the sum of both. More faults are fixed. Replayed images compete for the memory again,
     which fills up with copies of them. Places of the memory that are still empty are replayed as black images of class
     0. Images are kept as floating-point numbers, which models take for normalised ones. And training ends with an error
     where the memory holds fewer images than a minibatch, or fewer with a chance to be replaced than there are

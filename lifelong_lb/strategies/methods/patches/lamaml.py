@@ -18,7 +18,7 @@ Weights = dict[str, Tensor]
 
 
 class LaMAML(AvalanchesLaMAML):
-    """Avalanche's strategy (Gupta et al. 2020, arXiv 2007.13904), with its faults in avalanche-lib 0.6.0 set right.
+    """Avalanche's strategy (Gupta et al. 2020, arXiv 2007.13904), with its faults in avalanche-lib 0.6.0 fixed.
 
     There a minibatch that does not divide into ``n_inner_updates`` parts has empty ones: an error where heads or
     BatchNorm need an image, and elsewhere the last loss counts again. Images that do not fill a minibatch are dropped,

@@ -10,7 +10,7 @@ from lifelong_lb.strategies.methods.patches.version import check_version
 
 
 class StreamingLDA(AvalanchesStreamingLDA):
-    """Avalanche's strategy (Hayes & Kanan 2020, arXiv 1909.01520), with its faults in avalanche-lib 0.6.0 set right.
+    """Avalanche's strategy (Hayes & Kanan 2020, arXiv 1909.01520), with its faults in avalanche-lib 0.6.0 fixed.
 
     There a class that is still to come has a mean of zero and a score of zero, which is the highest where those of all
     classes seen are negative; each training minibatch is predicted for nobody, which inverts the covariance; and every

@@ -7,13 +7,13 @@ MADE_FOR = ("0.6.0",)
 
 
 def check_version(what: str) -> None:
-    """See that a patch meets the code it was made for.
+    """Check that a patch meets the code it was made for.
 
     Args:
         what: the patched part, for the message.
 
     Raises:
-        RuntimeError: when another version of Avalanche is installed.
+        RuntimeError: if another version of Avalanche is installed.
     """
     found = version("avalanche-lib")
     if found not in MADE_FOR:
