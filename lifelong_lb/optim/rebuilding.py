@@ -213,7 +213,7 @@ class RebuiltOptimizer(DelegatingOptimizer):
         return f"{type(self).__name__} over {self.base!r}"
 
 
-def show_judged(rule: Any, optimizer: Optimizer) -> Callable[[], None]:
+def load_evaluation_weights(rule: Any, optimizer: Optimizer) -> Callable[[], None]:
     """Load the weights to evaluate of rule and optimizer (slow or averaged ones) temporarily.
 
     Args:

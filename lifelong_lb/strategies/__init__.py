@@ -1,6 +1,6 @@
-"""The Avalanche side: the plugin that applies a rule, the strategies, and what every run measures."""
+"""Avalanche side: the plugin that applies a rule, strategies, and the monitors of a run."""
 
-import lifelong_lb.avalanche_import  # noqa: F401  first: Avalanche creates a folder when it is imported
+import lifelong_lb.avalanche_import  # noqa: F401  first, because importing Avalanche creates a folder
 from lifelong_lb.strategies.build import OPTIMIZERS, boundary_plugins, build_optimizer, build_strategy
 from lifelong_lb.strategies.checkpoint import NotCarriedError, load_with, parts_of, save_apart
 from lifelong_lb.strategies.loading.augmentation import Augmentation

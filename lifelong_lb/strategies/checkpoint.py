@@ -1,6 +1,6 @@
-"""Saving whatever training keeps in memory, but for the images: these are there when it is loaded, and are shared.
+"""Checkpoints of a training process without its images, which are shared with the loading process.
 
-The files are pickles, as torch saves them. Loading one can run any code, so that only files of one's own may be loaded.
+The files are pickles written by torch. Loading one can run any code: load only files that you have written.
 """
 
 import pickle
@@ -20,19 +20,19 @@ from lifelong_lb.optim import RebuiltOptimizer
 
 
 class NotCarriedError(TypeError):
-    """Something would not be the same after saving and loading; the message says what."""
+    """An object cannot be saved, or would differ after loading; the message names it."""
 
 
 def save_apart(value: Any, path: Path, shared: Sequence[Any]) -> None:
-    """Save a value without what it shares with others.
+    """Save a value without its shared parts.
 
     Args:
-        value: anything that can be pickled; tensors that share memory go on sharing it.
+        value: anything that can be pickled; tensors that share memory still share it after loading.
         path: the file to write.
-        shared: objects, and tensors whose memory is meant, that are not saved: :func:`load_with` is handed their likes.
+        shared: objects and tensors (their memory) that are not saved; :func:`load_with` gets their counterparts.
 
     Raises:
-        NotCarriedError: if something in it cannot be pickled, or would not be the same after loading.
+        NotCarriedError: if a part of it cannot be pickled or would differ after loading.
     """
     module = SimpleNamespace(__name__="pickle", Pickler=_pickler_of(shared))
     try:
@@ -42,11 +42,11 @@ def save_apart(value: Any, path: Path, shared: Sequence[Any]) -> None:
 
 
 def load_with(path: Path, shared: Sequence[Any]) -> Any:
-    """Load what :func:`save_apart` has saved.
+    """Load a value saved by :func:`save_apart`.
 
     Args:
-        path: a file of one's own.
-        shared: what was shared then, or its like, in the same order.
+        path: a trusted file.
+        shared: counterparts of the shared parts, in the same order.
 
     Returns:
         The value.
@@ -63,20 +63,19 @@ def load_with(path: Path, shared: Sequence[Any]) -> Any:
 
 
 def parts_of(datasets: Iterable[Any]) -> list[Any]:
-    """All that data sets are made of, to be shared.
+    """Shareable parts of data sets.
 
     Args:
         datasets: Avalanche data sets.
 
     Returns:
-        The data sets, what they are subsets of, their columns and their tensors, each once, in an order that depends
-        on nothing else.
+        The data sets, those they are subsets of, their columns and tensors, each once, in a deterministic order.
     """
-    found: dict[int, Any] = {}
+    parts: dict[int, Any] = {}
     for dataset in datasets:
         for part in _parts(dataset):
-            found.setdefault(id(part), part)
-    return list(found.values())
+            parts.setdefault(id(part), part)
+    return list(parts.values())
 
 
 def _parts(node: Any) -> Iterator[Any]:
@@ -96,12 +95,12 @@ def _parts(node: Any) -> Iterator[Any]:
 
 
 def _shared(index: int) -> Any:
-    """Stands in a pickle for a shared object; loading puts the object's like in its place."""
-    raise NotCarriedError("this was saved without what it shares with others; load it with load_with")
+    """Placeholder of a shared object in a pickle, replaced by its counterpart on loading."""
+    raise NotCarriedError("this file was saved without its shared parts; load it with load_with")
 
 
 class _Shared:
-    """Stands in the place of a shared list, whose own pickling cannot be changed."""
+    """Placeholder of a shared list, whose pickling cannot be overridden."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -137,19 +136,19 @@ def _pickler_of(shared: Sequence[Any]) -> type[pickle.Pickler]:
 
 
 def _flat(data: FlatData[Any], numbers: dict[int, int]) -> tuple[Any, ...]:
-    """A data set with its shared parts left out, lists too."""
+    """Reduce a data set without its shared parts."""
     parts = [_Shared(numbers[id(part)]) if id(part) in numbers else part for part in data._datasets]
     return _blank, (type(data),), {**vars(data), "_datasets": parts}
 
 
 def _check(value: Any) -> None:
-    """Refuse what pickling would change without a word."""
+    """Refuse values that pickling would change silently."""
     if isinstance(value, RebuiltOptimizer) and (lost := value.lost_when_saved()) is not None:
-        raise NotCarriedError(f"{type(value.base).__name__} keeps {lost} where its state dict has nothing of it")
+        raise NotCarriedError(f"{type(value.base).__name__} keeps {lost}, which its state dict does not restore")
     for name, held in _attributes(value).items():
         order = list(held) if type(held) is set and all(type(each) is int for each in held) else []
-        if order != list(set(order)):  # numbers come in an order that is the same in every process, else
-            raise NotCarriedError(f"the order of {type(value).__name__}.{name}, a set, would not be the same")
+        if order != list(set(order)):  # an order that every process reproduces
+            raise NotCarriedError(f"the order of the set {type(value).__name__}.{name} would change")
 
 
 def _attributes(value: Any) -> dict[str, Any]:

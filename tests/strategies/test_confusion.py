@@ -66,7 +66,7 @@ def test_positions_are_those_of_the_experiences_asked_for(tensors):
     recorder, told = AccuracyRecorder(tensors=tensors), []
     made = make("naive", "single", NoRule(), after=[recorder])
     tests = [made.stream.test[3], made.stream.test[1]]
-    recorder.evaluate(made.strategy, tests, told=lambda position, said, y: told.append((position, set(y.tolist()))))
+    recorder.evaluate(made.strategy, tests, on_batch=lambda position, said, y: told.append((position, set(y.tolist()))))
     seen = SimpleNamespace(first=set(), second=set())
     for position, labels in told:
         (seen.first if position == 0 else seen.second).update(labels)

@@ -310,7 +310,7 @@ def test_divergence_is_seen(label, changes):
 def test_a_rule_is_refused_in_python_too(label):
     made = make(label, "single", NoRule())
     made.strategy.plugins.insert(0, SharpnessAwarePlugin(SAM()))
-    with pytest.raises(TypeError, match="which has a training_epoch of its own"):
+    with pytest.raises(TypeError, match="which overrides training_epoch"):
         train(made, 1)
 
 

@@ -230,7 +230,7 @@ def test_a_rule_over_an_optimizer_with_passes_of_its_own_is_refused():
     parts = parts_of("naive", "class-incremental", "single")
     optimizer = ClosureOptimizer(LBFGS, parts.model.parameters())
     strategy = make_strategy(parts, parts.model, optimizer, [SharpnessAwarePlugin(SAMRule())])
-    with pytest.raises(TypeError, match=r"SAM cannot be applied to LBFGS, which takes passes of its own; use NoRule"):
+    with pytest.raises(TypeError, match=r"SAM cannot be applied to LBFGS, which takes its own passes; use NoRule"):
         strategy.train(parts.stream.train[0])
 
 

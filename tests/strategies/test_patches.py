@@ -270,7 +270,7 @@ def test_patches_know_what_they_are_for(patch, monkeypatch):
     ("plugin", "reason"),
     [
         (lambda: MIRPlugin(batch_size_mem=4), "lifelong_lb.strategies.MIR retrieves once an iteration"),
-        (lambda: BiCPlugin(mem_size=10), "its second stage has an optimizer of its own"),
+        (lambda: BiCPlugin(mem_size=10), "its second stage has its own optimizer"),
         (
             lambda: GSS_greedyPlugin(mem_size=10, input_size=[1]),
             "lifelong_lb.strategies.methods.patches.GSS clears them",

@@ -7,7 +7,7 @@ from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, OWN_LOOP_CAS
 from lifelong_lb.config import STRATEGY_ENTRIES
 from lifelong_lb.optim import SAM, LookaheadSAM, NoRule
 from lifelong_lb.strategies import AccuracyRecorder, ConfusionCounts
-from lifelong_lb.strategies.monitors.predictions import own_part
+from lifelong_lb.strategies.monitors.predictions import custom_evaluation
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -44,7 +44,7 @@ def test_same_accuracies_as_in_its_own_loop(label, head):
         states.append(train(made, 2))
         if tensors is not None:
             confusion = ConfusionCounts()
-            last = probe.evaluate(made.strategy, made.stream.test[:2], told=confusion)
+            last = probe.evaluate(made.strategy, made.stream.test[:2], on_batch=confusion)
             assert last == probe.evaluate(made.strategy, made.stream.test[:2])
             confusions.append(list(confusion.rows(made.stream)))
             for j, accuracy in enumerate(last):
@@ -52,7 +52,7 @@ def test_same_accuracies_as_in_its_own_loop(label, head):
                 right = sum(count for _, label, predicted, count in own if label == predicted)
                 assert accuracy == right / sum(count for *_, count in own)
             found.append([*probe.seen_accuracies, last])
-            assert own_part(made.strategy, [probe]) is None
+            assert custom_evaluation(made.strategy, [probe]) is None
     assert len(found[0]) >= 2
     assert found[0] == found[1]
     assert confusions[0] == confusions[1]

@@ -14,7 +14,7 @@ from lifelong_lb.config import expand, parse_study
 from lifelong_lb.optim import SAM, NoRule, RebuiltOptimizer
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import DivergedError, DivergenceGuard
-from lifelong_lb.strategies.monitors.stiffness import about_stiffness, limit_of
+from lifelong_lb.strategies.monitors.stiffness import limit_of, stiffness_hint
 from lifelong_lb.studies.run.execute import execute
 from lifelong_lb.studies.run.state import Progress
 
@@ -53,7 +53,7 @@ def test_the_product_is_the_rate_times_the_largest_curvature(label, head):
     train(made, 2)
     plugin = next(plugin for plugin in made.strategy.plugins if isinstance(plugin, kind))
     strategy = second_experience(made, lr=1e9)
-    said = about_stiffness(strategy)
+    said = stiffness_hint(strategy)
     product = float(re.search(r"= (\S+), and above 2 each", said).group(1))
     curvatures = []
     for p in strategy.model.parameters():
@@ -134,19 +134,19 @@ def test_below_the_limit_the_run_does_not_diverge(below):
 def test_nothing_is_said_where_it_does_not_apply():
     made = make("mas", "single", NoRule(), lambda_reg=1e9)
     seed_all(0, INITIALISATION, 1)
-    assert about_stiffness(made.strategy) == ""  # nothing is penalised yet
+    assert stiffness_hint(made.strategy) == ""  # nothing is penalised yet
     made.strategy.optimizer.param_groups[0]["lr"] = 1e-9
     train(made, 2)
     strategy = second_experience(made, lr=1.0)
-    assert "too stiff" in about_stiffness(strategy)
+    assert "too stiff" in stiffness_hint(strategy)
     sgd = strategy.optimizer
     strategy.optimizer = RebuiltOptimizer(lambda params: SGD(params, lr=1.0), strategy.model.parameters())
-    assert "too stiff" in about_stiffness(strategy)
+    assert "too stiff" in stiffness_hint(strategy)
     for other in (Adam(strategy.model.parameters()), None):  # steps of another kind, and none
         strategy.optimizer = other
-        assert about_stiffness(strategy) == ""
+        assert stiffness_hint(strategy) == ""
     strategy.optimizer = ScheduleFreeSGD(strategy.model.parameters())
-    assert about_stiffness(strategy) == ""
+    assert stiffness_hint(strategy) == ""
     strategy.optimizer = sgd
     sgd.param_groups[0]["lr"] = 1e-12
-    assert about_stiffness(strategy) == ""
+    assert stiffness_hint(strategy) == ""

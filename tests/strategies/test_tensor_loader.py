@@ -19,7 +19,7 @@ from avalanche.benchmarks.utils.flat_data import FlatData
 from avalanche.training.storage_policy import ClassBalancedBuffer, ExperienceBalancedBuffer, ReservoirSamplingBuffer
 from torch.utils.data import DataLoader, TensorDataset, default_collate
 
-from lifelong_lb.strategies.loading.flatten import NotTensorsError, joined, resolved
+from lifelong_lb.strategies.loading.flatten import NotTensorsError, flattened, joined
 from lifelong_lb.strategies.loading.loader import Endless, TensorLoader
 from lifelong_lb.streams.stream import avalanche_streams, labelled_dataset
 
@@ -116,7 +116,7 @@ def check(loader, count=None):
 @pytest.mark.parametrize("data", DATA)
 def test_a_data_set_is_what_collating_gives(parts, data):
     dataset = DATA[data](parts)
-    samples = resolved(dataset)
+    samples = flattened(dataset)
     same(
         [[samples.images(samples.rows), *samples.columns]], [default_collate([dataset[i] for i in range(len(dataset))])]
     )
@@ -171,7 +171,7 @@ def test_a_loader_that_never_ends(parts):
 
 def test_images_are_shared_and_those_of_one_tensor_are_one_base():
     parts = one_base()
-    samples = joined([resolved(part) for part in parts])
+    samples = joined([flattened(part) for part in parts])
     base = parts[0]._flat_data._datasets[0].tensors[0]
     assert len(samples.bases) == 1
     assert samples.bases[0] is base
@@ -215,7 +215,7 @@ def transformed(part, group):
             lambda p: make_avalanche_dataset(
                 p[0], data_attributes=[DataAttribute(["word"] * len(p[0]), "words", use_in_getitem=True)]
             ),
-            "words is not a number or tensor a sample",
+            "words is not one number or tensor per sample",
         ),
     ],
 )
@@ -237,9 +237,9 @@ class Own(TaskBalancedDataLoader):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda p: Own(p[0], batch_size=2), "Own is not a loader that is known here"),
-        (lambda p: DataLoader(p[0], num_workers=1), "worker processes are asked for"),
-        (lambda p: DataLoader(p[0], collate_fn=list), "put together by a function of their own"),
+        (lambda p: Own(p[0], batch_size=2), "Own is not a supported loader"),
+        (lambda p: DataLoader(p[0], num_workers=1), "worker processes are requested"),
+        (lambda p: DataLoader(p[0], collate_fn=list), "collated by a custom function"),
         (lambda p: DataLoader(p[0], sampler=[0, 1]), "the order is neither random nor that of the data set"),
         (lambda p: DataLoader(p[0], batch_size=None, collate_fn=default_collate), "the order is neither random"),
         (lambda p: TaskBalancedDataLoader(p[0], batch_size=2, timeout=0), "the loader has an argument timeout"),

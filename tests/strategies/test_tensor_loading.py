@@ -15,7 +15,7 @@ from lifelong_lb.optim import SAM
 from lifelong_lb.strategies import AccuracyRecorder, TensorLoading
 from lifelong_lb.strategies.loading.loader import Endless, TensorLoader
 from lifelong_lb.strategies.loading.random_draws import RandomDraws
-from lifelong_lb.strategies.monitors.predictions import own_part
+from lifelong_lb.strategies.monitors.predictions import custom_evaluation
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -69,7 +69,7 @@ def test_what_is_not_recognised_is_left_to_avalanche_and_told_once():
     with pytest.warns(UserWarning, match=re.escape(f"minibatches are loaded sample by sample: {told}")) as warned:
         ours = train(made)
     assert len(warned) == 1
-    assert loading.told == f"avalanche: {told}"
+    assert loading.loaded_by == f"avalanche: {told}"
     assert TensorLoader not in loading.seen
     plain = train(make("naive", "single", SAM(rho=0.05)))
     assert all(torch.equal(value, ours[name]) for name, value in plain.items())
@@ -88,15 +88,15 @@ class OwnForward(Naive):
 def test_evaluations_that_others_have_a_part_in_are_left_to_the_strategy():
     recorder = AccuracyRecorder()
     made = make("naive", "single", SAM(rho=0.05), before=[recorder])
-    assert own_part(made.strategy, [recorder]) is None
+    assert custom_evaluation(made.strategy, [recorder]) is None
     made.strategy.plugins.append(SeesOutputs())
-    assert own_part(made.strategy, [recorder]) == "SeesOutputs.after_eval_forward"
+    assert custom_evaluation(made.strategy, [recorder]) == "SeesOutputs.after_eval_forward"
     made.strategy.plugins[-1] = EvaluationPlugin(accuracy_metrics(epoch=True), loggers=[])
-    assert own_part(made.strategy, [recorder]) == "its metrics and loggers"
+    assert custom_evaluation(made.strategy, [recorder]) == "its metrics and loggers"
     with torch.random.fork_rng():
         accuracies = recorder.evaluate(made.strategy, made.stream.test[:2])
     del made.strategy.plugins[-1]
     assert recorder.evaluate(made.strategy, made.stream.test[:2]) == accuracies
-    assert own_part(OwnForward(model=made.strategy.model, optimizer=made.strategy.optimizer, evaluator=None)) == (
-        "OwnForward.eval_epoch"
-    )
+    assert custom_evaluation(
+        OwnForward(model=made.strategy.model, optimizer=made.strategy.optimizer, evaluator=None)
+    ) == ("OwnForward.eval_epoch")

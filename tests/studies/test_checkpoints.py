@@ -126,7 +126,7 @@ def test_what_cannot_be_saved_is_told_and_the_run_goes_on(tmp_path):
     config = study(optimizers=[optimizer])
     found = run(config, tmp_path)
     told = [line for line in found.lines if "no checkpoint" in line]
-    assert told == ["no checkpoint, and none later: Hoarding keeps steps where its state dict has nothing of it"]
+    assert told == ["no checkpoint, and none later: Hoarding keeps steps, which its state dict does not restore"]
     assert len(found.progress.accuracy) == 15
     assert not (tmp_path / "saved" / "checkpoint.json").exists()
     assert CheckpointFolder(tmp_path / "saved").reason() == WHY
@@ -139,7 +139,7 @@ HOARDING = {
     "model": {"name": "mlp", "hidden": [16]},
     "optimizers": [{"name": "external", "target": "hoarding.Hoarding", "settings": {"lr": 0.05}}],
 }
-WHY = "Hoarding keeps steps where its state dict has nothing of it"
+WHY = "Hoarding keeps steps, which its state dict does not restore"
 
 
 def test_a_run_that_cannot_save_itself_says_so_in_its_record_and_on_the_console(tmp_path):

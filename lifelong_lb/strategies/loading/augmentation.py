@@ -1,4 +1,4 @@
-"""Random crops and flips of whole minibatches, drawn for each image on its own."""
+"""Random crops and flips of whole minibatches, drawn per image."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,9 +12,9 @@ from lifelong_lb.seeding import AUGMENTATION, derive
 
 
 def random_crop(x: Tensor, padding: int, generator: Generator) -> Tensor:
-    """Surround each image with zeros and cut an image of the old size out of it, anywhere with the same probability.
+    """Pad each image with zeros and crop it to its size at a uniformly random position, on the CPU.
 
-    What torchvision's ``RandomCrop(size, padding)`` does to one image, on the CPU.
+    Like torchvision's ``RandomCrop(size, padding)`` for one image.
 
     Args:
         x: ``(B, C, H, W)``.
@@ -33,11 +33,11 @@ def random_crop(x: Tensor, padding: int, generator: Generator) -> Tensor:
 
 
 def random_flip(x: Tensor, generator: Generator) -> Tensor:
-    """Mirror each image left to right with probability one half, as torchvision's ``RandomHorizontalFlip`` does.
+    """Mirror each image left to right with probability 1/2, like torchvision's ``RandomHorizontalFlip``.
 
     Args:
         x: ``(B, C, H, W)``.
-        generator: draws which.
+        generator: draws which images are mirrored.
 
     Returns:
         ``(B, C, H, W)``, a copy.
@@ -47,11 +47,11 @@ def random_flip(x: Tensor, generator: Generator) -> Tensor:
 
 
 class Augmentation:
-    """Crops, then flips, from a random stream of its own: nothing else is drawn from it, and it draws from no other.
+    """Random crops, then flips, drawn from a separate random stream.
 
     Args:
         crop: padding of random crops; 0 for none.
-        flip: whether images are mirrored half of the time.
+        flip: whether images are mirrored with probability 1/2.
         seed: the study's seed.
     """
 
@@ -60,11 +60,11 @@ class Augmentation:
         self._generator = Generator()
 
     def start(self, experience: int, epoch: int) -> None:
-        """Begin the random stream of an epoch.
+        """Seed the random stream for an epoch.
 
         Args:
-            experience: which experience is being trained on, counted in the order of training.
-            epoch: which epoch of it.
+            experience: number of the experience, in the order of training.
+            epoch: number of the epoch within it.
         """
         self._generator.manual_seed(derive(self._seed, AUGMENTATION, experience, epoch))
 
@@ -83,11 +83,11 @@ class Augmentation:
 
 
 class Augmented:
-    """A loader whose images are augmented, anew each time they are loaded.
+    """A loader that augments its images each time they are loaded.
 
     Args:
         loader: gives minibatches as lists that begin with the images.
-        augment: what to do to these.
+        augment: the augmentation.
     """
 
     def __init__(self, loader: Any, augment: Augmentation) -> None:

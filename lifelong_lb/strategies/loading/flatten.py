@@ -1,7 +1,7 @@
-"""What an Avalanche data set comes to: rows of a few tensors that hold all images, and a column a label.
+"""Flatten an Avalanche data set to row numbers of the tensors that hold its images, and columns of labels.
 
-A data set there is a tree of concatenations and subsets, walked anew for every sample. Here it is walked once, for all
-samples together. Images stay where they are; a data set becomes the numbers of its images.
+An Avalanche data set is a tree of concatenations and subsets that is walked for every sample. Here it is walked once
+for all samples. Images are not copied.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,23 +19,23 @@ from torch import Tensor
 from torch.utils.data import TensorDataset, default_collate
 
 LEAVES = (TensorDataset, _TensorClassificationDataset)
-"""Data sets that are nothing but tensors, one row a sample."""
+"""Data sets that consist of tensors with one row per sample."""
 
 Numbers = NDArray[np.int64]
 
 
 class NotTensorsError(TypeError):
-    """What is to be loaded is more than rows of tensors; the message says what stands in the way."""
+    """The data are more than rows of tensors; the message gives the obstacle."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Labelled images, as rows of tensors that are shared and not copied.
+    """Labelled images, as rows of shared tensors.
 
     Attributes:
-        bases: tensors of images, each ``(M, C, H, W)``; no two are the same one.
+        bases: distinct tensors of images, each ``(M, C, H, W)``.
         rows: int64 ``(N,)``, the row of each sample's image among those of all bases, one base after the other.
-        columns: what else a minibatch holds, each ``(N, ...)``: labels, task labels, perhaps logits.
+        columns: the other parts of a minibatch, each ``(N, ...)``: labels, task labels, possibly logits.
     """
 
     bases: tuple[Tensor, ...]
@@ -46,11 +46,11 @@ class Samples:
         return len(self.rows)
 
     def split(self, size: int, order: Tensor | None = None) -> Iterator[list[Tensor]]:
-        """Deal samples out to minibatches.
+        """Split samples into minibatches.
 
         Args:
-            size: samples a minibatch, the last one perhaps less.
-            order: int64 ``(M,)``, which samples; None for all as they stand.
+            size: samples per minibatch; the last one may be smaller.
+            order: int64 ``(M,)``, indices of samples; None for all in order.
 
         Yields:
             Rows, see :meth:`images`, and columns of each minibatch.
@@ -63,31 +63,31 @@ class Samples:
         """Look up images.
 
         Args:
-            rows: int64 ``(B,)``, numbers such as ``self.rows`` holds.
+            rows: int64 ``(B,)``, row numbers as in ``self.rows``.
 
         Returns:
             The images, ``(B, C, H, W)``, a copy.
         """
         if len(self.bases) == 1:
             return torch.index_select(self.bases[0], 0, rows)
-        found = self.bases[0].new_empty((len(rows), *self.bases[0].shape[1:]))
+        images = self.bases[0].new_empty((len(rows), *self.bases[0].shape[1:]))
         start = 0
         for base in self.bases:
-            mine = torch.nonzero((rows >= start) & (rows < start + len(base))).flatten()
-            if len(mine):
-                found[mine] = torch.index_select(base, 0, rows[mine] - start)
+            inside = torch.nonzero((rows >= start) & (rows < start + len(base))).flatten()
+            if len(inside):
+                images[inside] = torch.index_select(base, 0, rows[inside] - start)
             start += len(base)
-        return found
+        return images
 
 
-def resolved(dataset: Any) -> Samples:
-    """Find the rows that a data set stands for.
+def flattened(dataset: Any) -> Samples:
+    """Flatten a data set to rows of tensors.
 
     Args:
-        dataset: an Avalanche data set; labels and whatever else it gives with an image are looked up here.
+        dataset: an Avalanche data set; labels and other attributes are looked up here.
 
     Returns:
-        Its samples, in order: collating those of some indices gives what ``default_collate`` makes of them.
+        Its samples, in order; minibatches are the same as with ``default_collate``.
 
     Raises:
         NotTensorsError: if it is more than rows of tensors.
@@ -106,7 +106,7 @@ def resolved(dataset: Any) -> Samples:
 
 
 def joined(parts: Sequence[Samples]) -> Samples:
-    """Samples one after the other.
+    """Concatenate samples.
 
     Args:
         parts: at least one.
@@ -115,7 +115,7 @@ def joined(parts: Sequence[Samples]) -> Samples:
         All of them.
 
     Raises:
-        NotTensorsError: if a minibatch cannot hold samples of all of them.
+        NotTensorsError: if shapes or types differ.
     """
     if len(parts) == 1:
         return parts[0]
@@ -138,11 +138,11 @@ def joined(parts: Sequence[Samples]) -> Samples:
 
 
 Part = tuple[Any, Numbers, Numbers]
-"""A leaf, which of its rows are meant, and where in the whole they belong."""
+"""A leaf, the numbers of its rows, and their places in the whole."""
 
 
 def _walk(node: Any, numbers: Numbers, places: Numbers, group: str | None = None) -> Iterator[Part]:
-    """Follow some samples down a tree of subsets and concatenations."""
+    """Resolve samples through a tree of subsets and concatenations to its leaves."""
     if not isinstance(node, FlatData):
         yield node, numbers, places
         return
@@ -175,7 +175,7 @@ def _check_transforms(node: Any, group: str | None) -> None:
 
 
 def _images_and_labels(parts: Sequence[Part], length: int) -> Samples:
-    """Images and the leaves' own labels."""
+    """Images and the labels of the leaves."""
     if not parts:
         raise NotTensorsError("there are no samples")
     bases = _distinct([leaf.tensors[0] for leaf, _, _ in parts])
@@ -194,15 +194,15 @@ def _images_and_labels(parts: Sequence[Part], length: int) -> Samples:
 
 
 def _values(attribute: Any) -> Tensor:
-    """An attribute that comes with each image, as ``default_collate`` would stack it."""
-    found: list[Any] = [None] * len(attribute)
-    everything = np.arange(len(found))
+    """A per-image attribute, stacked as by ``default_collate``."""
+    values: list[Any] = [None] * len(attribute)
+    everything = np.arange(len(values))
     for leaf, numbers, places in _walk(attribute.data, everything, everything):
         for number, place in zip(numbers.tolist(), places.tolist(), strict=True):
-            found[place] = leaf[number]
-    column = default_collate(found)
+            values[place] = leaf[number]
+    column = default_collate(values)
     if not isinstance(column, Tensor):
-        raise NotTensorsError(f"{attribute.name} is not a number or tensor a sample")
+        raise NotTensorsError(f"{attribute.name} is not one number or tensor per sample")
     return column
 
 

@@ -1,4 +1,4 @@
-"""Loading whole minibatches by index, in the order and composition that Avalanche's and torch's loaders give them."""
+"""Loader of whole minibatches by index, with the order and composition of Avalanche's and torch's loaders."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from avalanche.benchmarks.utils.data_loader import (
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, default_collate
 
-from lifelong_lb.strategies.loading.flatten import NotTensorsError, joined, resolved
+from lifelong_lb.strategies.loading.flatten import NotTensorsError, flattened, joined
 
 JOINT = (
     GroupBalancedDataLoader,
@@ -25,10 +25,10 @@ JOINT = (
     SingleDatasetDataLoader,
     TaskBalancedDataLoader,
 )
-"""Avalanche's loaders, which put minibatches together from several data sets."""
+"""Avalanche loaders that compose minibatches from several data sets."""
 
 IGNORED = {"batch_size", "drop_last", "shuffle", "ffcv_args", "persistent_workers", "prefetch_factor"}
-"""Arguments of a joint loader that its samplers know, or that mean nothing without worker processes."""
+"""Arguments of a joint loader that its samplers contain, or that have no effect without worker processes."""
 
 
 class TensorLoader:
@@ -41,7 +41,7 @@ class TensorLoader:
         loader: a loader of :data:`JOINT` or a plain ``DataLoader``, over data sets that are rows of tensors.
 
     Raises:
-        NotTensorsError: if it is anything else; the message says what stands in the way.
+        NotTensorsError: if it is anything else; the message gives the obstacle.
     """
 
     def __init__(self, loader: Any) -> None:
@@ -50,7 +50,7 @@ class TensorLoader:
         elif type(loader) is DataLoader:
             self._adopt_plain(loader)
         else:
-            raise NotTensorsError(f"{type(loader).__name__} is not a loader that is known here")
+            raise NotTensorsError(f"{type(loader).__name__} is not a supported loader")
         self._length = len(loader)
 
     def _adopt_plain(self, loader: DataLoader[Any]) -> None:
@@ -68,16 +68,16 @@ class TensorLoader:
 
     def _adopt(self, datasets: Sequence[Any], samplers: Sequence[Any], arguments: dict[str, Any]) -> None:
         if arguments.get("num_workers", 0) > 0:
-            raise NotTensorsError("worker processes are asked for")
+            raise NotTensorsError("worker processes are requested")
         if arguments.get("collate_fn", default_collate) is not default_collate:
-            raise NotTensorsError("minibatches are put together by a function of their own")
+            raise NotTensorsError("minibatches are collated by a custom function")
         unknown = set(arguments) - IGNORED - {"num_workers", "collate_fn", "pin_memory", "generator"}
         if unknown:
             raise NotTensorsError(f"the loader has an argument {min(unknown)}")
         for sampler in samplers:
             if type(sampler) is not BatchSampler or type(sampler.sampler) not in (RandomSampler, SequentialSampler):
                 raise NotTensorsError("the order is neither random nor that of the data set")
-        parts = [resolved(dataset) for dataset in datasets]
+        parts = [flattened(dataset) for dataset in datasets]
         self._samples = joined(parts)
         self._samplers, self._generator = list(samplers), arguments.get("generator")
         self._pin = bool(arguments.get("pin_memory", False)) and torch.cuda.is_available()
@@ -87,15 +87,15 @@ class TensorLoader:
         return self._length
 
     def __iter__(self) -> Iterator[list[Tensor]]:
-        torch.empty((), dtype=torch.int64).random_(generator=self._generator)  # a seed for workers, drawn by DataLoader
+        torch.empty((), dtype=torch.int64).random_(generator=self._generator)  # DataLoader draws a seed for workers
         parts = [self._rounds(i) for i in range(len(self._samplers))]
-        for drawn in parts[0] if len(parts) == 1 and not self._endless else self._composed(parts):
-            rows, *columns = drawn
+        for minibatch_parts in parts[0] if len(parts) == 1 and not self._endless else self._composed(parts):
+            rows, *columns = minibatch_parts
             minibatch = [self._samples.images(rows), *columns]
             yield [part.pin_memory() for part in minibatch] if self._pin else minibatch
 
     def _rounds(self, i: int) -> Iterator[list[Tensor]]:
-        """Rows and labels of minibatches of one data set: one round, its order drawn when it is first asked for."""
+        """Rows and labels of the minibatches of one data set, for one round whose order is drawn lazily."""
         sampler = self._samplers[i]
         order = torch.tensor(list(sampler.sampler), dtype=torch.int64) + self._starts[i]
         for minibatch in self._samples.split(sampler.batch_size, order):
@@ -103,12 +103,12 @@ class TensorLoader:
                 yield minibatch
 
     def _composed(self, parts: list[Iterator[list[Tensor]]]) -> Iterator[list[Tensor]]:
-        """Minibatches with a share of each data set, until the data set that ends the epoch has given its last one.
+        """Minibatches with a share of each data set, until the data set that ends the epoch is exhausted.
 
-        The others start anew when they have nothing left and are to be oversampled, and else are left out from there.
+        Other exhausted data sets restart if they are oversampled, and are left out otherwise.
 
         Yields:
-            Rows, labels and whatever else of each minibatch.
+            Rows, labels and other columns of each minibatch.
         """
         others = [i for i in range(len(parts)) if self._endless or i != self._ends]
         order = others if self._endless else [self._ends, *others]
@@ -134,7 +134,7 @@ class Endless:
     """Minibatches of a loader, round after round.
 
     Attributes:
-        loader: what gives them; another one may be put in its place, from the next round on.
+        loader: the loader; may be replaced, with effect from the next round.
     """
 
     def __init__(self, loader: Any) -> None:

@@ -1,4 +1,4 @@
-"""The plugin that has minibatches loaded as rows of tensors, and augmented, wherever a strategy loads them."""
+"""Plugin that loads a strategy's minibatches as rows of tensors, and augments them."""
 
 import warnings
 from collections.abc import Iterator
@@ -15,20 +15,20 @@ OURS = (TensorLoader, Augmented)
 
 
 class TensorLoading(SupervisedPlugin):
-    """Takes the place of Avalanche's loaders where what they load are rows of tensors, and changes no result.
+    """Replaces Avalanche's loaders of rows of tensors by faster ones, without changing results.
 
-    Minibatches hold the same images in the same order, and the random numbers drawn are the same, so that a strategy
-    trains to the same weights bit for bit. Loaders are exchanged when a training epoch or the evaluation of an
-    experience begins, after every plugin has had its say: those of the strategy, and every
-    :class:`~lifelong_lb.strategies.loading.loader.Endless` that the strategy or a plugin holds. What a strategy loads
-    once an experience, such as for importances, stays with Avalanche's loaders, and is not augmented.
+    Images, their order and random draws are the same, so a strategy trains to the same weights bit for bit. Loaders are
+    replaced at the start of a training epoch and of the evaluation of an experience, after the hooks of other plugins:
+    that of the strategy, and every :class:`~lifelong_lb.strategies.loading.loader.Endless` that the strategy or a
+    plugin holds. Data that a strategy loads once per experience, e.g. for importances, are loaded by Avalanche and not
+    augmented.
 
     Args:
-        augment: augments what is trained on, replayed images included; None for nothing.
+        augment: augmentation of training images, including replayed ones; None for none.
         tensors: False leaves all loading to Avalanche.
 
     Attributes:
-        refused: why loaders stayed in their place, each reason once; it is also warned of.
+        refused: distinct reasons why loaders were not replaced; each is also a warning.
     """
 
     def __init__(self, augment: Augmentation | None = None, *, tensors: bool = True) -> None:
@@ -37,14 +37,14 @@ class TensorLoading(SupervisedPlugin):
         self.refused: list[str] = []
 
     @property
-    def told(self) -> str:
-        """How minibatches are loaded, for the record: ``tensors``, or ``avalanche`` with the reasons there are."""
+    def loaded_by(self) -> str:
+        """How minibatches are loaded, for the record: ``tensors``, or ``avalanche`` with reasons."""
         if self.tensors and not self.refused:
             return "tensors"
         return ": ".join(["avalanche", *(["; ".join(self.refused)] if self.refused else [])])
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Exchange loaders that are new."""
+        """Replace new loaders."""
         if self.augment is not None:
             self.augment.start(strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs)
         strategy.dataloader = self._training(strategy.dataloader)
@@ -53,7 +53,7 @@ class TensorLoading(SupervisedPlugin):
                 memory.loader = self._training(memory.loader)
 
     def before_eval_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Exchange the loader of a test experience."""
+        """Replace the loader of a test experience."""
         strategy.dataloader = self._fast(strategy.dataloader)
 
     def _training(self, loader: Any) -> Any:

@@ -8,25 +8,25 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from lifelong_lb.strategies.loading.flatten import NotTensorsError, Samples, resolved
+from lifelong_lb.strategies.loading.flatten import NotTensorsError, Samples, flattened
 
 
 class RandomDraws:
-    """Minibatches without end, each a draw of its own from all images, without replacement.
+    """Endless minibatches, each an independent draw from all images without replacement.
 
-    Images are looked up all at once where they are rows of tensors, else one after the other.
+    Images are looked up in one operation if they are rows of tensors, else one by one.
 
     Args:
         dataset: an Avalanche data set.
-        size: images per minibatch, or all where there are fewer.
-        generator: draws them; None for torch's global one.
+        size: images per minibatch, or all if there are fewer.
+        generator: random generator; None for torch's global one.
     """
 
     def __init__(self, dataset: Any, size: int, generator: torch.Generator | None = None) -> None:
         self._dataset, self._size, self._generator = dataset, size, generator
         self._samples: Samples | None = None
         with suppress(NotTensorsError):
-            self._samples = resolved(dataset)
+            self._samples = flattened(dataset)
 
     def __iter__(self) -> Iterator[list[Tensor]]:
         while True:

@@ -1,6 +1,6 @@
-"""One function a strategy: from its entry in a study file to an Avalanche strategy.
+"""Builders of Avalanche strategies from the entries of a study file, one function per strategy.
 
-Avalanche's own classes wherever they work; its plugins with a patch, or a strategy of ours, where they do not.
+They use Avalanche's classes if these work, else patched plugins or the strategies of this package.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from lifelong_lb.strategies.methods.mir import MIR
 from lifelong_lb.strategies.methods.replay import DER, ERACE, ERAML
 
 Common = dict[str, Any]
-"""Arguments that every strategy takes: model, optimizer, criterion, plugins and the like."""
+"""Arguments of every strategy, such as model, optimizer, criterion and plugins."""
 
 
 def _naive(entry: entries.Naive, common: Common) -> Any:
@@ -109,7 +109,7 @@ def _icarl(entry: entries.ICaRL, common: Common) -> Any:
     mirrored = any(augment is not None and augment.flip for augment in augments)
     common = {**common, "model": TrainEvalModel(features, model.head, means), "criterion": loss}
     common["plugins"] = [*common["plugins"], patches.Exemplars(entry.mem_size, entry.fixed_memory, mirrored=mirrored)]
-    return supervised.Naive(**common)  # which takes the criterion among its plugins
+    return supervised.Naive(**common)  # the criterion is added to its plugins
 
 
 def _lamaml(entry: entries.LaMAML, common: Common) -> Any:

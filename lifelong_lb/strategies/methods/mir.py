@@ -1,4 +1,4 @@
-"""Maximally interfered retrieval, the retrieved images held still for all passes of a step."""
+"""Maximally interfered retrieval, with the same retrieved images in all passes of a step."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,21 +17,21 @@ from lifelong_lb.optim.modes import maximising
 from lifelong_lb.optim.passes import RandomState, drawn_again
 from lifelong_lb.strategies.loading.loader import Endless
 from lifelong_lb.strategies.methods.patches.version import check_version
-from lifelong_lb.strategies.methods.replay import drawn
+from lifelong_lb.strategies.methods.replay import next_batch
 
 
 class MIR(SupervisedTemplate):
-    """A strategy that replays the images that a plain step would forget most.
+    """Replay of the images whose loss a plain step would raise most.
 
     Aljundi et al. 2019, arXiv 1908.04742: of ``subsample`` images drawn from the memory, those ``batch_size_mem`` whose
     loss rises most by a step on the minibatch alone. They are retrieved in the first pass of a step, at w, and replayed
-    in every pass. The memory is balanced over classes and filled after each experience. As in Avalanche's MIRPlugin,
-    but for what is replayed: there, images of the latest classes are left out for the whole next experience.
+    in every pass. The memory is balanced over classes and filled after each experience. Differs from
+    Avalanche's MIRPlugin, which leaves images of the latest classes out for the whole next experience.
 
     Args:
-        mem_size: images kept.
-        batch_size_mem: images replayed.
-        subsample: images among which to choose.
+        mem_size: number of images kept.
+        batch_size_mem: number of images replayed.
+        subsample: number of candidates to choose from.
         common: arguments of Avalanche's SupervisedTemplate.
     """
 
@@ -50,12 +50,12 @@ class Retrieval(SupervisedPlugin):
     """The memory of :class:`MIR`, and the loss on what it retrieves.
 
     Args:
-        mem_size: images kept.
-        batch_size_mem: images replayed.
-        subsample: images among which to choose.
+        mem_size: number of images kept.
+        batch_size_mem: number of images replayed.
+        subsample: number of candidates to choose from.
     """
 
-    replays_aside = True  # of the minibatches that the strategy's data loader gives
+    replays_aside = True  # outside the minibatches of the strategy's data loader
 
     def __init__(self, mem_size: int, batch_size_mem: int, subsample: int) -> None:
         check_version("MIRPlugin")
@@ -68,19 +68,19 @@ class Retrieval(SupervisedPlugin):
 
     @property
     def active(self) -> bool:
-        """Whether there is anything to retrieve."""
+        """Whether the memory holds images."""
         return self._loader is not None
 
     def draw(self, device: torch.device) -> None:
-        """Draw the images to choose from in this iteration.
+        """Draw the candidates of this iteration.
 
         Args:
-            device: where to put them.
+            device: device of the candidates.
         """
-        self._candidates, self.retrieved = drawn(self._loader, device), None
+        self._candidates, self.retrieved = next_batch(self._loader, device), None
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Refuse an optimizer that maximises: the step that is tried is one downhill.
+        """Refuse an optimizer that maximises, because the trial step descends.
 
         Raises:
             ValueError: if it maximises.
@@ -93,7 +93,7 @@ class Retrieval(SupervisedPlugin):
         if self._candidates is None:
             return
         if self.retrieved is None:
-            with drawn_again(RandomState({strategy.device})):  # further passes do not choose, and draw the same masks
+            with drawn_again(RandomState({strategy.device})):  # extra passes skip this, and must draw the same masks
                 order = torch.argsort(_interference(strategy, self._candidates))
             chosen = order[max(0, len(order) - self.batch_size_mem) :]
             self.retrieved = [part[chosen] for part in self._candidates]
@@ -107,11 +107,11 @@ class Retrieval(SupervisedPlugin):
 
 
 def shuffled(memory: Any, batch_size: int) -> Endless:
-    """Minibatches of a memory in random order, the last of each round perhaps a smaller one, over and over.
+    """Endless minibatches of a memory in random order; the last one of a round may be smaller.
 
     Args:
         memory: a data set, not empty.
-        batch_size: of a minibatch.
+        batch_size: images per minibatch.
 
     Returns:
         An iterator over minibatches.
@@ -120,7 +120,7 @@ def shuffled(memory: Any, batch_size: int) -> Endless:
 
 
 def _interference(strategy: Any, candidates: list[Tensor]) -> Tensor:
-    """By how much a plain step on the loss so far would raise the loss of each candidate, ``(n,)``."""
+    """Increase of the loss of each candidate by a plain step on the loss so far, ``(n,)``."""
     model, parameters = strategy.model, list(strategy.model.parameters())
     grads = torch.autograd.grad(strategy.loss, parameters, retain_graph=True, allow_unused=True)
     stepped = update_temp(model, grads, strategy.optimizer.param_groups[0]["lr"])

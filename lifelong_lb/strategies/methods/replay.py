@@ -1,9 +1,9 @@
-"""Strategies whose replayed minibatch is drawn once an iteration, with Avalanche's ordinary training loop.
+"""ER-ACE, ER-AML and DER with Avalanche's ordinary training loop and one replayed minibatch per iteration.
 
-Avalanche's own classes draw inside their loop or their passes; these state the same loss as ``criterion``, on what
-``_unpack_minibatch`` has drawn, so that every pass of a step sees the same samples. Without an update rule they train
-bit for bit like Avalanche's classes. ``replays_aside`` says that replayed images do not come with the minibatches that
-the strategy's data loader gives.
+Avalanche's classes draw inside their own loop or passes. These draw in ``_unpack_minibatch`` and compute the same loss
+as ``criterion``, so that every pass of a step uses the same samples. Without an update rule they train bit for bit like
+Avalanche's classes. ``replays_aside`` marks strategies whose replayed images are not part of the minibatches of their
+data loader.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from lifelong_lb.strategies.methods.patches.version import check_version
 class ERACE(AvalancheERACE):
     """ER-ACE: cross-entropy over the minibatch's own classes, and plain cross-entropy on replayed images.
 
-    Caccia et al. 2022, arXiv 2104.05025. Arguments are those of Avalanche's class.
+    Caccia et al. 2022, arXiv 2104.05025. Takes the arguments of Avalanche's class.
     """
 
     training_epoch = SupervisedTemplate.training_epoch
@@ -48,7 +48,7 @@ class ERACE(AvalancheERACE):
     def _unpack_minibatch(self) -> None:
         super()._unpack_minibatch()
         if self.is_training:
-            self._replayed = drawn(self.replay_loader, self.device)
+            self._replayed = next_batch(self.replay_loader, self.device)
 
     def criterion(self) -> Tensor:
         """The loss of the minibatch, replayed images included.
@@ -66,8 +66,8 @@ class ERACE(AvalancheERACE):
 class ERAML(AvalancheERAML):
     """ER-AML: a supervised contrastive loss on the minibatch, and cross-entropy on replayed images.
 
-    Caccia et al. 2022, arXiv 2104.05025. Arguments are those of Avalanche's class. Positive and negative
-    images are drawn before the forward pass, there after it: with dropout, random numbers are others.
+    Caccia et al. 2022, arXiv 2104.05025. Takes the arguments of Avalanche's class. Positive and
+    negative images are drawn before the forward pass instead of after it, which changes the random numbers of dropout.
     """
 
     training_epoch = SupervisedTemplate.training_epoch
@@ -80,7 +80,7 @@ class ERAML(AvalancheERAML):
         self.aml_criterion = FrozenAML(feature_extractor, temp=temp, base_temp=base_temp, device=device)
 
     def _before_training_exp(self, **kwargs: Any) -> None:
-        """Draw from each class what there is: loaders that drop a last minibatch would never yield from a small one."""
+        """Limit minibatches to the size of each class: a loader that drops the last one would yield none."""
         super()._before_training_exp(**kwargs)
         if self.replay_loader is not None:
             self.replay_loader = endless(self.storage_policy.buffer, self.batch_size_mem)
@@ -88,14 +88,14 @@ class ERAML(AvalancheERAML):
             self.pos_neg_loaders = [endless(group, min(self.train_mb_size, len(group))) for group in groups]
 
     def _after_training_exp(self, **kwargs: Any) -> None:
-        """Let go of the loaders, which begin anew with the next experience and cannot be saved half-way."""
+        """Drop the loaders, which restart with the next experience and cannot be pickled."""
         super()._after_training_exp(**kwargs)
         self.pos_neg_loaders = []
 
     def _unpack_minibatch(self) -> None:
         super()._unpack_minibatch()
         if self.is_training:
-            self._replayed = drawn(self.replay_loader, self.device)
+            self._replayed = next_batch(self.replay_loader, self.device)
             if self._replayed is not None:
                 memory = [torch.cat(parts) for parts in zip(*map(next, self.pos_neg_loaders), strict=True)]
                 self.aml_criterion.draw(self.mb_y, self.mb_task_id, [part.to(self.device) for part in memory])
@@ -115,7 +115,7 @@ class ERAML(AvalancheERAML):
 
 
 class FrozenAML(AMLCriterion):
-    """Avalanche's criterion with its loss as published, positive and negative images drawn once for all passes.
+    """Avalanche's criterion with the published loss, and one draw of positive and negative images for all passes.
 
     In avalanche-lib 0.6.0 the contrastive loss subtracts and divides along the wrong axis: the similarity of anchor i
     and image j is normalised by the maximum and the sum of anchor j. Here each anchor is normalised by its own, as in
@@ -125,7 +125,7 @@ class FrozenAML(AMLCriterion):
         feature_extractor: images to features.
         temp: temperature.
         base_temp: base temperature.
-        device: of the images.
+        device: device of the images.
     """
 
     def __init__(self, feature_extractor: Any, *, temp: float, base_temp: float, device: Any) -> None:
@@ -156,10 +156,10 @@ class FrozenAML(AMLCriterion):
 
 
 class DER(AvalancheDER):
-    """DER and DER++: replayed images keep their logits, and for beta > 0 their labels.
+    """DER and DER++: replayed images are stored with logits, which are matched, and for beta > 0 labels.
 
-    Buzzega et al. 2020, arXiv 2004.07211. Arguments are those of Avalanche's class, which stores logits without asking
-    for a task, and so fails on models with a head an experience; this one works on them too.
+    Buzzega et al. 2020, arXiv 2004.07211. Arguments are those of Avalanche's class, which computes stored logits
+    without a task and so fails on multi-head models; this one supports them.
     """
 
     training_epoch = SupervisedTemplate.training_epoch
@@ -180,16 +180,16 @@ class DER(AvalancheDER):
             self.replay_loader = endless(self.storage_policy.buffer, self.batch_size_mem)
 
     def _unpack_minibatch(self) -> None:
-        """Put the replayed images in front of the minibatch."""
+        """Prepend the replayed images to the minibatch."""
         super()._unpack_minibatch()
         if self.is_training:
-            replayed = drawn(self.replay_loader, self.device)
+            replayed = next_batch(self.replay_loader, self.device)
             self._logits = None if replayed is None else replayed.pop()
             if replayed is not None:
                 self.mbatch = [torch.cat(parts) for parts in zip(replayed, self.mbatch, strict=True)]
 
     def _after_training_exp(self, **kwargs: Any) -> None:
-        """Fill the memory, with the logits of the experience's own task."""
+        """Fill the memory, with logits of the experience's task."""
         self.replay_loader = None
         teacher = OneTask(self.model, self.experience.task_labels[0])
         view = {"model": teacher, "train_mb_size": self.train_mb_size, "device": self.device}
@@ -212,11 +212,11 @@ class DER(AvalancheDER):
 
 
 class OneTask(nn.Module):
-    """A model asked for one task, whatever its heads.
+    """A model with a fixed task label.
 
     Args:
-        model: any model of Avalanche's.
-        task: the task's label.
+        model: any Avalanche model.
+        task: the task label.
     """
 
     def __init__(self, model: nn.Module, task: int) -> None:
@@ -249,12 +249,12 @@ def plain_criterion(strategy: Any) -> Tensor:
     return loss
 
 
-def drawn(loader: Iterator[Any] | None, device: torch.device) -> list[Tensor] | None:
-    """The next minibatch of a memory.
+def next_batch(loader: Iterator[Any] | None, device: torch.device) -> list[Tensor] | None:
+    """Take the next minibatch of a memory.
 
     Args:
-        loader: endless; None while there is nothing to replay.
-        device: where to put it.
+        loader: endless; None if there is nothing to replay.
+        device: device of the minibatch.
 
     Returns:
         Its parts; None without a loader.
@@ -263,11 +263,11 @@ def drawn(loader: Iterator[Any] | None, device: torch.device) -> list[Tensor] | 
 
 
 def endless(memory: Any, batch_size: int) -> Endless:
-    """Minibatches of a memory in random order, full ones only, over and over.
+    """Endless minibatches of a memory in random order, full ones only.
 
     Args:
         memory: a data set of at least ``batch_size`` samples.
-        batch_size: of each minibatch.
+        batch_size: images per minibatch.
 
     Returns:
         An iterator over minibatches.

@@ -1,4 +1,4 @@
-"""Random minibatches of a memory, and the memory of La-MAML and MER: a reservoir that each iteration draws from."""
+"""Memory of La-MAML and MER: a reservoir from which each iteration draws."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from lifelong_lb.strategies.methods.memories import Reservoir
 class DrawnMemory(Endless):
     """A reservoir of all images seen, filled after each experience.
 
-    It stands in the place of two buffers of Avalanche's and draws what they draw, with the same random numbers. As an
-    :class:`~lifelong_lb.strategies.loading.loader.Endless` it has its images augmented where the minibatches are.
+    Replaces two Avalanche buffers, with the same draws. As an :class:`~lifelong_lb.strategies.loading.loader.Endless`
+    its images are augmented like those of the minibatches.
 
     Args:
-        mem_size: images kept.
-        batch_size_mem: images drawn at a time.
-        device: where they are wanted.
+        mem_size: number of images kept.
+        batch_size_mem: number of images per draw.
+        device: device of the drawn images.
     """
 
     def __init__(self, mem_size: int, batch_size_mem: int, device: torch.device) -> None:
@@ -30,7 +30,7 @@ class DrawnMemory(Endless):
         return len(self._reservoir.buffer)
 
     def update(self, strategy: Any) -> None:
-        """Let the images of an experience take part in the draw of those that are kept.
+        """Add the images of an experience to the reservoir.
 
         Args:
             strategy: the Avalanche strategy, after it has trained on the experience.
@@ -39,7 +39,7 @@ class DrawnMemory(Endless):
         super().__init__(RandomDraws(self._reservoir.buffer, self._size))
 
     def get_buffer_batch(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw a minibatch, under the name that La-MAML asks for.
+        """Draw a minibatch; the method that La-MAML calls.
 
         Returns:
             Images ``(M, C, H, W)``, labels and task labels ``(M,)``.
@@ -48,7 +48,7 @@ class DrawnMemory(Endless):
         return x, y, t
 
     def get_batch(self, x: Tensor, y: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw a minibatch and join it to another one, as MER does.
+        """Append a drawn minibatch to another one; the method that MER calls.
 
         Args:
             x: images ``(B, C, H, W)``.
@@ -56,7 +56,7 @@ class DrawnMemory(Endless):
             t: task labels ``(B,)``.
 
         Returns:
-            The same with the drawn ones behind; as they came while nothing is kept.
+            The joined images, labels and task labels; unchanged if the memory is empty.
         """
         if not len(self):
             return x, y, t

@@ -9,13 +9,13 @@ from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from lifelong_lb.strategies.loading.flatten import NotTensorsError
-from lifelong_lb.strategies.monitors.predictions import TestImages, own_part, show
+from lifelong_lb.strategies.monitors.predictions import TestImages, custom_evaluation, show
 
-Told = Callable[[int, Tensor, Tensor], None]
+OnBatch = Callable[[int, Tensor, Tensor], None]
 """Receives the position of an experience among those asked for, predicted labels ``(B,)`` and labels ``(B,)``."""
 
 
-def _nobody(position: int, predicted: Tensor, labels: Tensor) -> None:
+def _ignore(position: int, predicted: Tensor, labels: Tensor) -> None:
     pass
 
 
@@ -33,12 +33,12 @@ class AccuracyRecorder(SupervisedPlugin):
         super().__init__()
         self.tensors = tensors
         self._images = TestImages()
-        self._asked: list[Any] = []
-        self._alone = False
+        self._checked: list[Any] = []
+        self._direct = False
         self._correct: dict[int, int] = {}
         self._seen: dict[int, int] = {}
         self._positions: dict[int, int] = {}
-        self._told: Told = _nobody
+        self._on_batch: OnBatch = _ignore
 
     def after_eval_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Count a minibatch."""
@@ -48,10 +48,10 @@ class AccuracyRecorder(SupervisedPlugin):
         self._correct[experience] = self._correct.get(experience, 0) + correct
         self._seen[experience] = self._seen.get(experience, 0) + len(strategy.mb_y)
         if experience in self._positions:
-            self._told(self._positions[experience], predicted, strategy.mb_y)
+            self._on_batch(self._positions[experience], predicted, strategy.mb_y)
 
     def evaluate(
-        self, strategy: Any, experiences: Sequence[Any], *, unseen: bool = False, told: Told = _nobody
+        self, strategy: Any, experiences: Sequence[Any], *, unseen: bool = False, on_batch: OnBatch = _ignore
     ) -> list[float]:
         """Let a strategy evaluate some experiences.
 
@@ -61,7 +61,7 @@ class AccuracyRecorder(SupervisedPlugin):
             unseen: whether some of them are still to be learnt. Avalanche lets a growing head grow when it meets a
                 new class even in evaluation; a copy of the model grows then, and training goes on as if nobody had
                 looked.
-            told: called with the labels predicted of each minibatch, those that are counted.
+            on_batch: called with the labels predicted of each minibatch, those that are counted.
 
         Returns:
             The accuracy on each, a fraction.
@@ -71,38 +71,38 @@ class AccuracyRecorder(SupervisedPlugin):
             strategy.model = copy.deepcopy(model)
         try:
             with torch.random.fork_rng(devices=[]):
-                if self.tensors and self._nobody_else_takes_part(strategy):
+                if self.tensors and self._predicts_only(strategy):
                     try:
-                        return self._directly(strategy, experiences, told)
+                        return self._directly(strategy, experiences, on_batch)
                     except NotTensorsError:
                         pass
-                return self._in_its_loop(strategy, experiences, told)
+                return self._in_eval_loop(strategy, experiences, on_batch)
         finally:
             strategy.model = model
 
-    def _nobody_else_takes_part(self, strategy: Any) -> bool:
-        asked = [type(strategy), *strategy.plugins]
-        if asked != self._asked:
-            self._asked, self._alone = asked, own_part(strategy, [self]) is None
-        return self._alone
+    def _predicts_only(self, strategy: Any) -> bool:
+        kinds = [type(strategy), *strategy.plugins]
+        if kinds != self._checked:
+            self._checked, self._direct = kinds, custom_evaluation(strategy, [self]) is None
+        return self._direct
 
-    def _directly(self, strategy: Any, experiences: Sequence[Any], told: Told) -> list[float]:
+    def _directly(self, strategy: Any, experiences: Sequence[Any], on_batch: OnBatch) -> list[float]:
         hits: list[list[Tensor]] = [[] for _ in experiences]
 
         def see(position: int, output: Tensor, labels: Tensor) -> None:
             predicted = output.argmax(dim=1)
             hits[position].append(predicted == labels)
-            told(position, predicted, labels)
+            on_batch(position, predicted, labels)
 
         show(strategy, experiences, self._images, see)
         return [int(each.sum()) / len(each) for each in map(torch.cat, hits)]
 
-    def _in_its_loop(self, strategy: Any, experiences: Sequence[Any], told: Told) -> list[float]:
+    def _in_eval_loop(self, strategy: Any, experiences: Sequence[Any], on_batch: OnBatch) -> list[float]:
         indices = [int(experience.current_experience) for experience in experiences]
         self._correct, self._seen = {}, {}
-        self._positions, self._told = {index: i for i, index in enumerate(indices)}, told
+        self._positions, self._on_batch = {index: i for i, index in enumerate(indices)}, on_batch
         try:
             strategy.eval(list(experiences))
         finally:
-            self._positions, self._told = {}, _nobody
+            self._positions, self._on_batch = {}, _ignore
         return [self._correct[i] / self._seen[i] for i in indices]

@@ -15,7 +15,7 @@ Count = tuple[int, int, int, int]
 class ConfusionCounts:
     """How often an image of each class was predicted as each class, in one evaluation of the recorder's.
 
-    An instance is the ``told`` of :meth:`~lifelong_lb.strategies.AccuracyRecorder.evaluate`, and sees the very
+    An instance is the ``on_batch`` of :meth:`~lifelong_lb.strategies.AccuracyRecorder.evaluate`, and sees the very
     predictions that accuracies are made of.
     """
 
@@ -27,7 +27,7 @@ class ConfusionCounts:
 
         Args:
             position: of its experience among those evaluated.
-            predicted: ``(B,)``, labels that the model said.
+            predicted: ``(B,)``, labels that the model guess.
             labels: ``(B,)``, labels that it was asked for.
         """
         self._seen.setdefault(position, []).append(torch.stack([labels, predicted]))
@@ -53,8 +53,8 @@ class ConfusionCounts:
             own = stream.own_labels(position)
             pairs, counts = torch.unique(torch.cat(seen, dim=1), dim=1, return_counts=True)
             labels, predicted = (_translated(row, own) for row in pairs.tolist())
-            for label, said, count in sorted(zip(labels, predicted, counts.tolist(), strict=True)):
-                yield position, label, said, count
+            for label, guess, count in sorted(zip(labels, predicted, counts.tolist(), strict=True)):
+                yield position, label, guess, count
 
 
 def _translated(labels: Sequence[int], own: Mapping[int, int]) -> list[int]:

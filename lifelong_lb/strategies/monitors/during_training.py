@@ -6,7 +6,7 @@ from typing import Any
 from avalanche.core import SupervisedPlugin
 
 from lifelong_lb.optim import UpdateRule
-from lifelong_lb.optim.rebuilding import show_judged
+from lifelong_lb.optim.rebuilding import load_evaluation_weights
 from lifelong_lb.strategies.monitors.accuracy import AccuracyRecorder
 from lifelong_lb.strategies.monitors.guards import Stopwatch
 
@@ -63,7 +63,7 @@ class DuringTraining(SupervisedPlugin):
 
     def _look(self, strategy: Any) -> list[float]:
         kept = strategy.mbatch, strategy.mb_output, strategy.loss
-        hide_slow = show_judged(self._rule, strategy.optimizer)
+        hide_slow = load_evaluation_weights(self._rule, strategy.optimizer)
         try:
             return self._recorder.evaluate(strategy, self._tested, unseen=True)
         finally:

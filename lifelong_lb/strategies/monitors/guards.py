@@ -11,7 +11,7 @@ from avalanche.core import SupervisedPlugin
 
 from lifelong_lb.seeding import DATA_ORDER, MEMORY, NOISE, REFERENCE, derive, seed_all
 from lifelong_lb.strategies.methods.patches.agem import AverageGEM
-from lifelong_lb.strategies.monitors.stiffness import about_stiffness
+from lifelong_lb.strategies.monitors.stiffness import stiffness_hint
 from lifelong_lb.strategies.schedule.position import experience_number
 
 
@@ -24,7 +24,7 @@ class DivergedError(ArithmeticError):
     """
 
     def __init__(self, what: str, strategy: Any = None) -> None:
-        super().__init__(what if strategy is None else what + about_stiffness(strategy))
+        super().__init__(what if strategy is None else what + stiffness_hint(strategy))
 
 
 def place(strategy: Any) -> str:

@@ -11,7 +11,7 @@ from avalanche.training.templates import SupervisedTemplate
 from torch import Tensor
 
 from lifelong_lb.strategies.hooks import does_something
-from lifelong_lb.strategies.loading.flatten import Samples, resolved
+from lifelong_lb.strategies.loading.flatten import Samples, flattened
 from lifelong_lb.strategies.loading.plugin import TensorLoading
 from lifelong_lb.strategies.methods.patches import GDumb
 
@@ -70,7 +70,7 @@ class TestImages:
         """
         of, samples = self._found.get(id(experience), (None, None))
         if of is not experience or samples is None:
-            samples = resolved(experience.dataset.eval())
+            samples = flattened(experience.dataset.eval())
             self._found[id(experience)] = experience, samples
         return samples
 
@@ -86,7 +86,7 @@ def show(strategy: Any, experiences: Sequence[Any], images: TestImages, see: See
     by outputs that a model adds.
 
     Args:
-        strategy: an Avalanche strategy for which :func:`own_part` names nothing.
+        strategy: an Avalanche strategy for which :func:`custom_evaluation` names nothing.
         experiences: test experiences.
         images: where their images are kept.
         see: called with each minibatch's outputs.
@@ -121,7 +121,7 @@ def _show_one(strategy: Any, samples: Samples, see: Callable[[Tensor, Tensor], N
         see(strategy.forward(), strategy.mb_y)
 
 
-def own_part(strategy: Any, onlookers: Sequence[Any] = ()) -> str | None:
+def custom_evaluation(strategy: Any, onlookers: Sequence[Any] = ()) -> str | None:
     """What a strategy or its plugins do in an evaluation beside predicting.
 
     Args:

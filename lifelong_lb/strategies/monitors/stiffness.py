@@ -69,7 +69,7 @@ QUADRATIC: dict[type, Callable[[Any, Any], Quadratic]] = {
 """Plugins that add a quadratic penalty, and how to read it from plugin and strategy."""
 
 
-def about_stiffness(strategy: Any) -> str:
+def stiffness_hint(strategy: Any) -> str:
     """Numbers about a quadratic penalty on which steps of SGD diverge.
 
     Along a weight with the curvature c = factor * weight * importance, a step multiplies the distance from the minimum

@@ -1,4 +1,4 @@
-"""BatchNorm's running statistics, taken anew over what a strategy has just trained on."""
+"""Recomputation of BatchNorm's running statistics over the experience just trained on."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from lifelong_lb.optim import recomputed_statistics
 
 
 def recompute_statistics(strategy: Any) -> None:
-    """One forward pass over the minibatches of the experience, replayed samples included.
+    """Recompute statistics in one forward pass over the minibatches of the experience, replayed samples included.
 
     Args:
         strategy: the Avalanche strategy, after it has trained on the experience.

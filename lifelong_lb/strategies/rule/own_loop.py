@@ -1,4 +1,4 @@
-"""What stands in the place of a rule where a strategy trains in a loop of its own."""
+"""Substitute of the rule plugin for strategies with their own training loop."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from lifelong_lb.strategies.monitors.guards import check_loss
 
 
 class OwnLoop(SupervisedMetaLearningPlugin):
-    """Counts what :class:`~lifelong_lb.strategies.SharpnessAwarePlugin` counts without a rule: a pass a minibatch.
+    """Counts one pass per minibatch, as :class:`~lifelong_lb.strategies.SharpnessAwarePlugin` does without a rule.
 
-    A strategy with a loop of its own (La-MAML, MER) goes over each minibatch once at least, in parts; what it takes
-    beside that is counted by :class:`~lifelong_lb.strategies.StrategyGradients`. The loss that its meta-update leaves
-    is looked at, too, since such a loop has no other update after which it could be.
+    La-MAML and MER pass over each minibatch at least once, in parts; their other gradients are counted by
+    :class:`~lifelong_lb.strategies.StrategyGradients`. The loss is checked after the meta-update, the only update of
+    such a loop.
 
     Args:
-        takes_gradients: False for a strategy that takes none, of which nothing is counted.
+        takes_gradients: False for a strategy without gradients; nothing is counted then.
 
     Attributes:
         gradient_evaluations: passes over training minibatches so far.
@@ -29,17 +29,17 @@ class OwnLoop(SupervisedMetaLearningPlugin):
         self._takes_gradients = takes_gradients
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Refuse an optimizer that evaluates other weights than it trains: such a loop moves weights past it.
+        """Refuse an optimizer that evaluates other weights than it trains: such a loop bypasses it.
 
         Raises:
-            TypeError: if the optimizer is one.
+            TypeError: if the optimizer is such an optimizer.
         """
         optimizer = strategy.optimizer
         if isinstance(optimizer, RebuiltOptimizer) and optimizer.keeps_evaluated:
             raise TypeError(loop_conflict(type(strategy).__name__, type(optimizer.base).__name__))
 
     def after_outer_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Look at the loss.
+        """Check the loss.
 
         Raises:
             DivergedError: if it is not finite.

@@ -1,4 +1,4 @@
-"""The plugin that applies an update rule inside an Avalanche strategy."""
+"""Plugin that applies an update rule inside an Avalanche strategy."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -7,7 +7,7 @@ from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, RebuiltOptimizer, UpdateRule
-from lifelong_lb.optim.rebuilding import show_judged
+from lifelong_lb.optim.rebuilding import load_evaluation_weights
 from lifelong_lb.optim.rule import Finish
 from lifelong_lb.strategies.monitors.guards import DivergedError, place
 from lifelong_lb.strategies.rule.batch_norm import recompute_statistics
@@ -24,21 +24,21 @@ _EPOCH = "training_epoch"
 
 
 def guard_epoch(strategy: Any, begin: Callable[[Any], None], undo: Callable[[Any], None]) -> None:
-    """Let the next training epoch call a function first, and another one when it ends with an exception.
+    """Call a function before the next training epoch, and another one if the epoch raises.
 
-    The strategy gets a ``training_epoch`` of its own, which takes itself away when it is called: a strategy that is
-    saved or copied is the same with and without.
+    Overrides ``training_epoch`` on the instance; the override removes itself when it is called, so that a saved or
+    copied strategy does not contain it.
 
     Args:
         strategy: the Avalanche strategy, before its epoch.
-        begin: is given the strategy when the epoch begins, which a strategy that stops before it never does.
-        undo: is given the strategy before the exception is raised again.
+        begin: called with the strategy when the epoch begins; not called if training stops before.
+        undo: called with the strategy before the exception is raised again.
     """
-    leave_alone(strategy)
+    remove_guard(strategy)
     epoch = strategy.training_epoch
 
     def guarded(**kwargs: Any) -> None:
-        leave_alone(strategy)
+        remove_guard(strategy)
         begin(strategy)
         try:
             epoch(**kwargs)
@@ -49,8 +49,8 @@ def guard_epoch(strategy: Any, begin: Callable[[Any], None], undo: Callable[[Any
     setattr(strategy, _EPOCH, guarded)
 
 
-def leave_alone(strategy: Any) -> None:
-    """Take the guard away from an epoch that has not begun.
+def remove_guard(strategy: Any) -> None:
+    """Remove the guard of an epoch that has not begun.
 
     Args:
         strategy: the Avalanche strategy.
@@ -59,44 +59,43 @@ def leave_alone(strategy: Any) -> None:
 
 
 class SharpnessAwarePlugin(SupervisedPlugin):
-    """Turns the strategy's optimizer step into the step of an update rule, through hooks alone.
+    """Turns the strategy's optimizer step into a step of an update rule, using hooks only.
 
     The strategy's ordinary pass is the rule's first gradient. The further passes are taken in ``before_update`` on the
     same minibatch, the strategy's own ``optimizer_step()`` is the rule's last base step, and ``after_update`` finishes
     (for example interpolates). The optimizer stays a plain torch one, and heads may grow and models may be swapped. A
-    rule that spans iterations (Lookahead) finishes early at the end of each epoch, and shows its slow weights to
-    evaluations in between. Metrics see loss and outputs of the first pass, at the weights before the step.
+    rule that spans iterations (Lookahead) finishes early at the end of each epoch, and evaluations in between use its
+    slow weights. Metrics get loss and outputs of the first pass, at the weights before the step.
 
     With the rule :class:`~lifelong_lb.optim.NoRule`, a :class:`~lifelong_lb.optim.ClosureOptimizer` takes its passes in
-    the strategy's ``optimizer_step()``, over the same minibatch and with the same care.
+    the strategy's ``optimizer_step()``, over the same minibatch.
 
-    Every pass of a step is taken on the strategy's full objective, see
-    :data:`lifelong_lb.strategies.rule.further_passes.PARTS`: the same replayed samples, penalties at the weights of the
-    pass, and for strategies that project gradients (A-GEM, GEM) the projection of each gradient that a base step is
-    about to see.
+    Every pass of a step uses the strategy's full objective, see :func:`lifelong_lb.strategies.register_plugin`: the
+    same replayed samples, penalties at the weights of the pass, and for strategies that project gradients (A-GEM, GEM)
+    the projection of the gradient of each base step.
 
-    When anything in an iteration raises, from the first pass to the optimizer's step, the weights are those before the
-    iteration, of a rule that spans iterations the slow ones, and gradients are those of the first pass, or none before
-    it is complete. What the base optimizer has changed of its own state by then stays, and so do weights that it has
-    moved before its only step raised half-way.
+    If an iteration raises, from the first pass to the optimizer's step, the weights from before the iteration are
+    restored (the slow ones of a rule that spans iterations), and the gradients are those of the first pass, or None
+    before it is complete. Changes of the base optimizer's state stay, and so do weights that it moved before its only
+    step raised.
 
     Args:
         rule: the update rule.
         penalty: ``"every"``: penalties (EWC, MAS, LwF, SI, RWalk) enter every pass. ``"first"``: only the first, so
-            that with SAM they take part in the ascent alone; for ablations.
+            that with SAM they affect the ascent only; for ablations.
         project: ``"descent"``: ascents follow the raw gradient. A gradient used for both, as in Lookbehind, is used raw
             for the ascent and projected for the base step. ``"both"``: every gradient is projected as it is taken, and
             not again after a rule has combined several.
-        from_experience: the experience of the stream with which the rule begins, 0 for the first. Those before it are
-            trained with the rule :class:`~lifelong_lb.optim.NoRule`, its passes as the rule's.
+        from_experience: first experience that the rule is applied to, counted from 0. Earlier ones are trained with
+            :class:`~lifelong_lb.optim.NoRule` and the rule's ``passes``.
 
     Attributes:
-        acting: the rule in use now: ``rule``, or before ``from_experience`` none.
-        gradient_evaluations: forward-backward passes over minibatches so far, the ordinary ones included.
+        acting: the rule in use: ``rule``, or ``NoRule`` before ``from_experience``.
+        gradient_evaluations: forward-backward passes over minibatches so far, including the ordinary ones.
 
     Raises:
-        TypeError: if the rule is not an update rule of :mod:`lifelong_lb.optim`.
-        ValueError: for another word, or an experience that is no whole number >= 0.
+        TypeError: if the rule is not an update rule.
+        ValueError: for another value, or if the experience is not a whole number >= 0.
 
     Example:
         >>> from lifelong_lb.optim import LookbehindSAM
@@ -132,13 +131,13 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self._first: list[tuple[Tensor, Tensor | None]] = []
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """See whether the rule's turn has come, and what a further pass has to fire again.
+        """Select the acting rule, and collect the hooks that extra passes call.
 
         Raises:
-            TypeError: if the strategy has a training loop of its own, a plugin takes part in the passes in a way
-                that is not known or does not go with the rule, or rule and optimizer both take passes.
+            TypeError: if the strategy has its own training loop, a plugin has an unsupported hook or conflicts with the
+                rule, or rule and optimizer both take passes.
         """
-        leave_alone(strategy)
+        remove_guard(strategy)
         check_loop(strategy)
         check_rule(strategy, self.rule)
         check_optimizer(strategy, self.rule)
@@ -146,16 +145,16 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         if own_passes and not isinstance(self.rule, NoRule):
             raise TypeError(
                 f"{type(self.rule).__name__} cannot be applied to {type(strategy.optimizer.base).__name__}, which "
-                "takes passes of its own; use NoRule()"
+                "takes its own passes; use NoRule()"
             )
         if experience_number(strategy) >= self.from_experience:
             self.acting = self.rule
         self.acting.observer = self.rule.observer
-        project = "both" if own_passes else self.project  # whatever such an optimizer sees, it may descend
+        project = "both" if own_passes else self.project  # such an optimizer may descend along any gradient
         self._further = further_passes(strategy.plugins, self, penalty=self.penalty, project=project)
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Stand by to undo an iteration that fails."""
+        """Guard the epoch, to undo an iteration that fails."""
         guard_epoch(strategy, self._begin, self._undo)
 
     def _begin(self, strategy: Any) -> None:
@@ -163,7 +162,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             strategy.optimizer.load_trained()
 
     def _undo(self, strategy: Any) -> None:
-        """Weights from before the iteration, or the slow ones; gradients of the first pass, or none."""
+        """Restore the weights from before the iteration (or the slow ones) and the gradients of the first pass."""
         self.acting.abandon()
         if isinstance(strategy.optimizer, RebuiltOptimizer):
             strategy.optimizer.load_evaluated()
@@ -172,7 +171,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self._finish = self._hide_slow = None
 
     def before_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Let the rule prepare the first pass."""
+        """Prepare the first pass of the rule."""
         self._first = _gradients(strategy, copied=False)  # zeroed by now
         if self.acting.observer is not None:
             clock = strategy.clock
@@ -185,21 +184,21 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self.acting.before_first_pass(strategy.optimizer)
 
     def after_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Note what the loss is going to use up."""
+        """Store attributes that the loss consumes."""
         self._held = [(plugin, name, getattr(plugin, name)) for plugin, name in self._further.held]
 
     def after_backward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Keep the raw gradient, where it is going to be projected in place and an ascent is to follow it."""
+        """Store the raw gradient for ascents, if it will be projected in place."""
         if self._projects_descents:
             self._raw = _gradients(strategy, copied=True)
 
     @property
     def _projects_descents(self) -> bool:
-        """Whether projecting is up to this plugin; without a rule the strategy has done what there is to do."""
+        """Whether this plugin projects; without a rule the strategy has already done so."""
         return bool(self._further.projections) and self.project == "descent" and not isinstance(self.acting, NoRule)
 
     def before_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Take the rule's further passes, or let the optimizer take its own.
+        """Take the rule's further passes, or prepare those of the optimizer.
 
         Args:
             strategy: the Avalanche strategy, its gradients at the current weights.
@@ -251,30 +250,30 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self._first = []
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Finish early what spans iterations, before memories, importances or evaluations look at the model."""
+        """Finish early what spans iterations, before memories, importances or evaluations use the model."""
         self.acting.synchronise()
         if isinstance(strategy.optimizer, RebuiltOptimizer):
             strategy.optimizer.load_evaluated()
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Recompute BatchNorm's statistics over the experience's minibatches, where the rule's passes ask for it."""
-        leave_alone(strategy)
+        """Recompute BatchNorm statistics over the experience, with ``batch_norm='recomputed'``."""
+        remove_guard(strategy)
         if self.acting.passes.batch_norm == "recomputed":
             recompute_statistics(strategy)
 
     def before_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Show the slow weights, or those that the optimizer keeps for it, to an evaluation in between."""
-        self._hide_slow = show_judged(self.acting, strategy.optimizer)
+        """Load the weights to evaluate of rule and optimizer."""
+        self._hide_slow = load_evaluation_weights(self.acting, strategy.optimizer)
 
     def after_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Go on with the fast weights."""
+        """Restore the weights to train."""
         hide, self._hide_slow = self._hide_slow, None
         if hide is not None:
             hide()
 
 
 def _gradients(strategy: Any, *, copied: bool) -> list[tuple[Tensor, Tensor | None]]:
-    """Each parameter with its gradient. Further passes leave these tensors alone, but a rule may change the first."""
+    """Parameters with their gradients; copied if a rule may change the first gradient in place."""
     return [(p, p.grad.clone() if copied and p.grad is not None else p.grad) for p in strategy.model.parameters()]
 
 

@@ -1,4 +1,4 @@
-"""Experiences trained for as long as a budget lasts, instead of a number of epochs."""
+"""Training of experiences for a budget of gradients or seconds instead of a number of epochs."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -17,11 +17,11 @@ from lifelong_lb.strategies.schedule.position import begins_experience, experien
 
 
 class WithinBudget:
-    """Minibatches of a loader while there is room for them.
+    """Loader that ends when the budget is spent.
 
     Args:
         loader: gives the minibatches.
-        room: whether the step over a minibatch may be taken, from its number in the epoch; asked before it is drawn.
+        room: called with the number of a minibatch in the epoch before it is drawn; whether its step is affordable.
     """
 
     def __init__(self, loader: Any, room: Callable[[int], bool]) -> None:
@@ -40,24 +40,24 @@ class WithinBudget:
 
 
 class Budget(SupervisedPlugin):
-    """Ends the training of each experience when its budget is spent, and lets it begin as many epochs as that takes.
+    """Ends the training of each experience when its budget is spent, after as many epochs as it allows.
 
-    The training loop stays Avalanche's. Where passes are known beforehand, the strategy gets the right number of
-    epochs, the last of them a loader that ends early; where they are not, or seconds are counted, training is stopped
-    before the first epoch without room, since a stop asked for in the last epoch would end the next experience. No
-    step is begun that might exceed a budget of gradients; one of an optimizer that takes passes of its own, and the
-    last one of a budget of seconds, is finished. What a chunk of an online experience leaves is for the next one. A
-    memory is filled from the same random numbers whatever the number of epochs.
+    The training loop is Avalanche's. If the number of passes is known beforehand, the strategy gets the right number of
+    epochs, and the loader of the last one ends early. Otherwise, and for seconds, training is stopped before the first
+    epoch without budget, because a stop requested in the last epoch would end the next experience. No step begins that
+    could exceed a budget of gradients; a step of an optimizer with its own passes, and the last step of a budget of
+    seconds, is finished. The next chunk of an online experience gets what the previous one leaves. A memory is filled
+    with the same random numbers for any number of epochs.
 
     Args:
-        train: training settings that match gradients or seconds, resolved.
+        train: resolved training settings with a budget of gradients or seconds.
         rule: the rule.
-        spent: gives what has been spent so far, in all.
+        spent: returns the total spent so far.
         seed: the study's seed.
-        experiences: how many of the stream are trained on at once.
+        experiences: number of experiences that are trained on together.
 
     Attributes:
-        rows: a mapping an experience: its ``budget``, what was ``spent`` of it, and in how many ``iterations``.
+        rows: one mapping per experience: its ``budget``, the amount ``spent``, and ``iterations``.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class Budget(SupervisedPlugin):
         self._parts = 1
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """See how much there is to spend, and for how many epochs it lasts.
+        """Compute the budget and the number of epochs that it allows.
 
         Args:
-            strategy: the Avalanche strategy, its data loader made.
+            strategy: the Avalanche strategy, with its data loader.
 
         Raises:
-            UserError: if the budget of an experience does not last for one step.
+            UserError: if the budget is too small for one step.
         """
         if begins_experience(strategy):
             self._start, self._limit, self._minibatches, self._part = self._spent(), 0.0, 0, 0
@@ -98,7 +98,7 @@ class Budget(SupervisedPlugin):
             if self._parts == 1:
                 raise UserError(
                     f"train: {self._limit:g} gradient evaluations in experience {experience_number(strategy)} are less "
-                    f"than one step of {self._rule.name} takes; give it a larger budget, or more passes"
+                    f"than one step of {self._rule.name} takes; use a larger budget, or more passes"
                 )
             self._seed_memory(strategy)
 
@@ -122,17 +122,17 @@ class Budget(SupervisedPlugin):
             return self._used() < self._limit
         return self._used() + self._acting.gradients(step)[1] <= self._limit
 
-    def behind(self) -> float:
-        """The share of the experience's budget that is spent.
+    def spent_share(self) -> float:
+        """Share of the experience's budget that is spent.
 
         Returns:
             A number in [0, 1].
         """
-        of_part = (self._used() - self._before) / (self._limit - self._before) if self._limit > self._before else 1.0
-        return (self._part - 1 + min(1.0, max(0.0, of_part))) / self._parts
+        part_share = (self._used() - self._before) / (self._limit - self._before) if self._limit > self._before else 1.0
+        return (self._part - 1 + min(1.0, max(0.0, part_share))) / self._parts
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Let the loader end when there is no more room, or stop here."""
+        """Wrap the loader so that it ends with the budget, or stop training."""
         if self._room(0):
             strategy.dataloader = WithinBudget(strategy.dataloader, self._room)
         else:
@@ -141,11 +141,11 @@ class Budget(SupervisedPlugin):
             self._seed_memory(strategy)
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count it."""
+        """Count the iteration."""
         self.rows[-1]["iterations"] += 1
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Give the strategy its loader back, and note what was spent."""
+        """Restore the strategy's loader, and record the amount spent."""
         strategy.dataloader = strategy.dataloader.loader
         self.rows[-1]["spent"] = self._used()
         self._seed_memory(strategy)
@@ -155,7 +155,7 @@ class Budget(SupervisedPlugin):
 
 
 def _parts(experience: Any) -> int:
-    """In how many chunks an experience of the stream arrives."""
+    """Number of chunks of an experience of the stream."""
     if not isinstance(experience, OnlineCLExperience):
         return 1
     with experience.no_attribute_masking():

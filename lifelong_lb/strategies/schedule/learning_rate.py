@@ -1,4 +1,4 @@
-"""Learning rates that change while a strategy trains, counted in its own epochs or iterations."""
+"""Learning rate schedules over the epochs or iterations of a strategy."""
 
 from bisect import bisect_right
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from lifelong_lb.strategies.schedule.position import begins_experience, experien
 
 @dataclass(frozen=True)
 class Moment:
-    """Where training is when a minibatch is about to be trained on.
+    """Position in training before a minibatch.
 
     Attributes:
-        experience: of the stream, 0 for the first.
-        count: epochs or iterations that lie behind, in this experience or in the stream.
-        share: of this experience, or of the stream, that lies behind, in [0, 1).
+        experience: number of the experience in the stream, from 0.
+        count: epochs or iterations completed, in this experience or in the stream.
+        share: completed share of this experience, or of the stream, in [0, 1).
     """
 
     experience: int
@@ -50,15 +50,15 @@ SCHEDULES: dict[str, Callable[[Any, Moment], float]] = {
     "multistep": _multistep,
     "cosine": _cosine,
 }
-"""Names that a study file knows, and what they multiply a learning rate by."""
+"""Factors of the learning rate, by schedule name in a study file."""
 
 
 def rate_factor(entry: entries.ScheduleEntry, moment: Moment) -> float:
-    """What a schedule multiplies an optimizer's own learning rate by.
+    """Factor by which a schedule multiplies the optimizer's learning rate.
 
     Args:
         entry: entry of the study file.
-        moment: where training is.
+        moment: position in training.
 
     Returns:
         The product of schedule, warm-up and factor by experience.
@@ -75,23 +75,22 @@ def rate_factor(entry: entries.ScheduleEntry, moment: Moment) -> float:
 class ScheduledLearningRate(SupervisedPlugin):
     """Sets each parameter group's learning rate before each minibatch: its initial one times a schedule's factor.
 
-    All gradients and base steps that an update rule takes over a minibatch see one rate, and so does a strategy that
-    reads it. A schedule is a plain function of where training is, so that restarting it at an experience, going on with
-    a checkpoint, a head that grows and an optimizer that is built anew all leave it as it is. The schedulers of
-    ``torch.optim.lr_scheduler`` change the rate that they find, and know of no experiences; Avalanche's
-    ``LRSchedulerPlugin`` restarts them by setting their counter to zero, which leaves a warm-up out and starts one made
-    of several in the middle, and takes each chunk of an online stream for an experience.
+    All gradients and base steps of an update rule over a minibatch use one rate. A schedule is a function of the
+    position in training, so it is independent of resuming from a checkpoint, growing heads and rebuilt optimizers. The
+    schedulers of ``torch.optim.lr_scheduler`` modify the current rate and do not handle experiences; Avalanche's
+    ``LRSchedulerPlugin`` restarts them by setting their counter to zero, which omits a warm-up and starts a composed one
+    in the middle, and treats each chunk of an online stream as an experience.
 
     Args:
-        schedule: gives the factor.
-        by: whether epochs or iterations are counted. By epoch, the rate stays the same throughout an epoch.
-        over: whether counting starts anew in each experience, or goes on through the stream.
-        experiences: of the stream, of which each has an equal share; needed for ``over="stream"``.
-        behind: gives the share of the experience's training that lies behind, where a budget ends it; None for what
-            epochs say.
+        schedule: returns the factor.
+        by: whether epochs or iterations are counted; by epoch, the rate is constant within an epoch.
+        over: whether counting restarts with each experience, or continues through the stream.
+        experiences: number of experiences in the stream, with equal shares; needed for ``over="stream"``.
+        spent_share: returns the completed share of the experience's training, if a budget ends it; None to compute
+            it from epochs.
 
     Raises:
-        ValueError: for another word, or a stream without a number of experiences.
+        ValueError: for another value, or a stream without a number of experiences.
 
     Example:
         >>> ScheduledLearningRate(lambda moment: 0.5**moment.count).over
@@ -105,7 +104,7 @@ class ScheduledLearningRate(SupervisedPlugin):
         by: Literal["epoch", "iteration"] = "epoch",
         over: Literal["experience", "stream"] = "experience",
         experiences: int | None = None,
-        behind: Callable[[], float] | None = None,
+        spent_share: Callable[[], float] | None = None,
     ) -> None:
         super().__init__()
         if by not in ("epoch", "iteration"):
@@ -115,11 +114,11 @@ class ScheduledLearningRate(SupervisedPlugin):
         if over == "stream" and experiences is None:
             raise ValueError("over='stream' needs experiences, their number; got None")
         self.schedule, self.by, self.over, self.experiences = schedule, by, over, experiences
-        self._behind, self._before_epoch = behind, 0.0
+        self._spent_share, self._before_epoch = spent_share, 0.0
         self._count = self._chunk = self._epoch = self._iteration = 0
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Start counting, or go on."""
+        """Restart or continue counting."""
         self._epoch = 0
         if not begins_experience(strategy):
             self._chunk += 1
@@ -131,27 +130,27 @@ class ScheduledLearningRate(SupervisedPlugin):
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Start counting the epoch's iterations."""
         self._iteration = 0
-        self._before_epoch = 0.0 if self._behind is None else self._behind()
+        self._before_epoch = 0.0 if self._spent_share is None else self._spent_share()
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Set the rate."""
+        """Set the learning rate."""
         factor = self.schedule(Moment(experience_number(strategy), self._count, self._share(strategy)))
         for group in strategy.optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count it."""
+        """Update the count."""
         self._iteration += 1
         self._count += self.by == "iteration"
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count it."""
+        """Update the count."""
         self._epoch += 1
         self._count += self.by == "epoch"
 
     def _share(self, strategy: Any) -> float:
-        if self._behind is not None:
-            done = self._behind() if self.by == "iteration" else self._before_epoch
+        if self._spent_share is not None:
+            done = self._spent_share() if self.by == "iteration" else self._before_epoch
             if self.over == "experience":
                 return done
             assert self.experiences is not None
@@ -166,7 +165,7 @@ class ScheduledLearningRate(SupervisedPlugin):
 
 
 def _arrivals(experience: Any) -> int:
-    """In how many parts an experience of the stream is trained on."""
+    """Number of chunks of an experience of the stream."""
     if not isinstance(experience, OnlineCLExperience):
         return 1
     with experience.no_attribute_masking():

@@ -1,4 +1,4 @@
-"""What an optimizer keeps from one experience to the next."""
+"""Reset of the optimizer state between experiences."""
 
 from collections import defaultdict
 from typing import Any
@@ -9,13 +9,13 @@ from lifelong_lb.strategies.schedule.position import begins_experience
 
 
 class ResetOptimizerState(SupervisedPlugin):
-    """Empties the optimizer's state (momentum, moments, L-BFGS's history) where an experience of the stream begins.
+    """Empties the optimizer's state (momentum, moments, L-BFGS history) at the start of each experience.
 
-    Without it the state goes on: Avalanche empties it once, before a strategy's first experience, and later takes away
-    only that of tensors that a growing head has replaced. What an update rule keeps between steps is not touched.
+    Without it the state is kept: Avalanche empties it once, before a strategy's first experience, and later removes
+    only that of tensors replaced by a growing head. State of an update rule is not changed.
     """
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Empty the state."""
+        """Empty the state at the start of an experience."""
         if begins_experience(strategy):
             strategy.optimizer.state = defaultdict(dict)

@@ -1,4 +1,4 @@
-"""Where a strategy is in its stream, counted in the stream's own experiences, whatever chunks they arrive in."""
+"""Position of a strategy in its stream, in experiences of the stream, not chunks of an online stream."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from avalanche.benchmarks import OnlineCLExperience
 
 
 def experience_number(strategy: Any) -> int:
-    """Which experience of the stream is being trained on.
+    """Number of the experience being trained on.
 
     Args:
         strategy: the Avalanche strategy, while it trains.
 
     Returns:
-        0 for the first. In an online stream, that of the experience which the chunk belongs to.
+        The number from 0; in an online stream, that of the experience that the chunk belongs to.
     """
     experience = strategy.experience
     if isinstance(experience, OnlineCLExperience):
@@ -22,13 +22,13 @@ def experience_number(strategy: Any) -> int:
 
 
 def begins_experience(strategy: Any) -> bool:
-    """Whether what is being trained on is the beginning of an experience of the stream.
+    """Whether training is at the start of an experience of the stream.
 
     Args:
         strategy: the Avalanche strategy, while it trains.
 
     Returns:
-        False for the later chunks of an online experience only.
+        False only for later chunks of an online experience.
     """
     experience = strategy.experience
     if isinstance(experience, OnlineCLExperience):

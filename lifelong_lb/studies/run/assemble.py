@@ -83,7 +83,7 @@ class Assembled:
         progress.parameters = sum(p.numel() for p in self.strategy.model.parameters())
         groups = [] if self.strategy.optimizer is None else self.strategy.optimizer.param_groups
         progress.learning_rate = float(groups[0].get("lr", math.nan)) if groups else math.nan
-        progress.data["loading"] = self.loading.told
+        progress.data["loading"] = self.loading.loaded_by
 
 
 def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: str, log: Log) -> Assembled:
@@ -125,7 +125,7 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     if budget is not None:
         progress.budgets = budget.rows
     boundaries = boundary_plugins(
-        config.optimizer, 1 if once else stream.shape.experiences, None if budget is None else budget.behind
+        config.optimizer, 1 if once else stream.shape.experiences, None if budget is None else budget.spent_share
     )
     onlookers = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, forward, *([during] if during else [])]
     strategy = build_strategy(

@@ -89,7 +89,7 @@ def _measure(i: int, config: RunConfig, stream: Stream, run: Assembled, progress
     tested = stream.test if everything else stream.test[: i + 1]
     if config.evaluation.confusion:
         counts = ConfusionCounts()
-        row = run.recorder.evaluate(run.strategy, tested, unseen=everything, told=counts)
+        row = run.recorder.evaluate(run.strategy, tested, unseen=everything, on_batch=counts)
         progress.confusion += [(i, *count) for count in counts.rows(stream)]
     else:
         row = run.recorder.evaluate(run.strategy, tested, unseen=everything)

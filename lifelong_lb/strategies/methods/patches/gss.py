@@ -43,7 +43,7 @@ class GSS(GSS_greedyPlugin):
         super().__init__(mem_size, mem_strength, [])
         self.ext_mem_list_x: Tensor
         self.ext_mem_list_y: Tensor
-        self.gradients = self._told = self._seen = 0
+        self.gradients = self._counted = self._seen = 0
         self._random = torch.get_rng_state()
 
     @property
@@ -57,7 +57,7 @@ class GSS(GSS_greedyPlugin):
         Returns:
             A number of minibatches.
         """
-        before, self._told = self._told, self.gradients
+        before, self._counted = self._counted, self.gradients
         return self.gradients - before
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
