@@ -102,7 +102,7 @@ def check_downhill(optimizer: Optimizer) -> None:
     """
     if (where := maximising(optimizer)) is not None:
         raise ValueError(
-            f"{where}, and takes passes of its own, which must not go uphill as well as its steps: negate the loss and "
+            f"{where}, and takes its own passes, which must not ascend together with its steps: negate the loss and "
             "minimise it"
         )
 

@@ -277,7 +277,7 @@ def test_what_would_have_happened():
 
 
 def test_maximising_is_refused_where_an_optimizer_takes_passes():
-    match = "SGD has maximize=True in parameter group 0, and takes passes of its own"
+    match = "SGD has maximize=True in parameter group 0, and takes its own passes"
     with pytest.raises(ValueError, match=match):
         ClosureOptimizer(partial(SGD, lr=LR, maximize=True), start())
     with pytest.raises(ValueError, match=match):

@@ -262,7 +262,7 @@ def test_icarls_teacher_and_the_classes_still_to_come():
 def test_patches_know_what_they_are_for(patch, monkeypatch):
     patch()
     monkeypatch.setattr(version, "version", lambda name: "0.7.0")
-    with pytest.raises(RuntimeError, match=r"is patched for avalanche-lib 0\.6\.0, where it is at fault; got 0\.7\.0"):
+    with pytest.raises(RuntimeError, match=r"is patched for avalanche-lib 0\.6\.0; got 0\.7\.0"):
         patch()
 
 

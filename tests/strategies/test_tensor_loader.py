@@ -198,7 +198,7 @@ def transformed(part, group):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda p: TensorDataset(torch.zeros(3, 1)), "TensorDataset is not a plain data set of Avalanche's"),
+        (lambda p: TensorDataset(torch.zeros(3, 1)), "TensorDataset is not a plain Avalanche data set"),
         (
             lambda p: Flipping([TensorDataset(torch.zeros(3, 1), torch.zeros(3))], data_attributes=attributes(3)),
             "Flipping is not a plain data set",

@@ -93,7 +93,7 @@ def flattened(dataset: Any) -> Samples:
         NotTensorsError: if it is more than rows of tensors.
     """
     if not isinstance(dataset, AvalancheDataset) or type(dataset).__getitem__ is not AvalancheDataset.__getitem__:
-        raise NotTensorsError(f"{type(dataset).__name__} is not a plain data set of Avalanche's")
+        raise NotTensorsError(f"{type(dataset).__name__} is not a plain Avalanche data set")
     everything = np.arange(len(dataset))
     group = dataset._flat_data._transform_groups.current_group
     parts = list(_walk(dataset._flat_data, everything, everything, group))

@@ -32,10 +32,10 @@ IGNORED = {"batch_size", "drop_last", "shuffle", "ffcv_args", "persistent_worker
 
 
 class TensorLoader:
-    """Gives the minibatches that a loader of Avalanche's or torch's would give, and draws the same random numbers.
+    """Replacement of an Avalanche or torch loader, with the same minibatches and random draws.
 
-    Orders come from that loader's own samplers, when it would ask them. Only the samples themselves are fetched in
-    another way: all images per minibatch at once, as rows of a tensor.
+    Orders come from the samplers of the original loader. Only the samples are fetched in another way: all images of a
+    minibatch in one indexing operation.
 
     Args:
         loader: a loader of :data:`JOINT` or a plain ``DataLoader``, over data sets that are rows of tensors.

@@ -1,4 +1,4 @@
-"""The accuracy matrix, recorded where predictions are made."""
+"""Recorder of the accuracy matrix."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from lifelong_lb.strategies.loading.flatten import NotTensorsError
 from lifelong_lb.strategies.monitors.predictions import TestImages, custom_evaluation, show
 
 OnBatch = Callable[[int, Tensor, Tensor], None]
-"""Receives the position of an experience among those asked for, predicted labels ``(B,)`` and labels ``(B,)``."""
+"""Called with the position of an experience among those evaluated, predicted labels and labels ``(B,)``."""
 
 
 def _ignore(position: int, predicted: Tensor, labels: Tensor) -> None:
@@ -20,13 +20,13 @@ def _ignore(position: int, predicted: Tensor, labels: Tensor) -> None:
 
 
 class AccuracyRecorder(SupervisedPlugin):
-    """Counts correct predictions, one count for each experience, at any point of a strategy's training.
+    """Counts correct predictions per experience, at any point of a strategy's training.
 
-    Test images are looked up once and predicted batch by batch. Where a strategy or a plugin has a part of its own in
-    evaluations, or images are more than rows of tensors, the strategy's own evaluation loop makes the same predictions.
+    Test images are looked up once and predicted batch by batch. If a strategy or a plugin overrides a part of the
+    evaluation, or images are more than rows of tensors, the strategy's evaluation loop makes the predictions.
 
     Args:
-        tensors: False always leaves evaluations to the strategy's own loop.
+        tensors: False to use the strategy's evaluation loop always.
     """
 
     def __init__(self, *, tensors: bool = True) -> None:
@@ -53,15 +53,14 @@ class AccuracyRecorder(SupervisedPlugin):
     def evaluate(
         self, strategy: Any, experiences: Sequence[Any], *, unseen: bool = False, on_batch: OnBatch = _ignore
     ) -> list[float]:
-        """Let a strategy evaluate some experiences.
+        """Evaluate a strategy on some experiences.
 
         Args:
             strategy: the Avalanche strategy that this plugin belongs to.
             experiences: test experiences.
-            unseen: whether some of them are still to be learnt. Avalanche lets a growing head grow when it meets a
-                new class even in evaluation; a copy of the model grows then, and training goes on as if nobody had
-                looked.
-            on_batch: called with the labels predicted of each minibatch, those that are counted.
+            unseen: whether some of them have not been learnt yet. A growing head grows at a new class even in
+                evaluation; a copy of the model is evaluated then, so that training is not affected.
+            on_batch: called for each minibatch with the predicted labels that are counted.
 
         Returns:
             The accuracy on each, a fraction.
@@ -89,12 +88,12 @@ class AccuracyRecorder(SupervisedPlugin):
     def _directly(self, strategy: Any, experiences: Sequence[Any], on_batch: OnBatch) -> list[float]:
         hits: list[list[Tensor]] = [[] for _ in experiences]
 
-        def see(position: int, output: Tensor, labels: Tensor) -> None:
+        def count(position: int, output: Tensor, labels: Tensor) -> None:
             predicted = output.argmax(dim=1)
             hits[position].append(predicted == labels)
             on_batch(position, predicted, labels)
 
-        show(strategy, experiences, self._images, see)
+        show(strategy, experiences, self._images, count)
         return [int(each.sum()) / len(each) for each in map(torch.cat, hits)]
 
     def _in_eval_loop(self, strategy: Any, experiences: Sequence[Any], on_batch: OnBatch) -> list[float]:

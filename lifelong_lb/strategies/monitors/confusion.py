@@ -1,4 +1,4 @@
-"""Which class images were predicted as, counted while they are evaluated."""
+"""Confusion counts of an evaluation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,61 +9,61 @@ from lifelong_lb.config import UserError
 from lifelong_lb.streams import Stream
 
 Count = tuple[int, int, int, int]
-"""Experience evaluated, class, class it was predicted as, and number of images."""
+"""Evaluated experience, class, predicted class, and number of images."""
 
 
 class ConfusionCounts:
-    """How often an image of each class was predicted as each class, in one evaluation of the recorder's.
+    """Number of images of each class predicted as each class, in one evaluation.
 
-    An instance is the ``on_batch`` of :meth:`~lifelong_lb.strategies.AccuracyRecorder.evaluate`, and sees the very
-    predictions that accuracies are made of.
+    An instance is passed as ``on_batch`` to :meth:`~lifelong_lb.strategies.AccuracyRecorder.evaluate`, and counts the
+    predictions that accuracies are computed from.
     """
 
     def __init__(self) -> None:
         self._seen: dict[int, list[Tensor]] = {}
 
     def __call__(self, position: int, predicted: Tensor, labels: Tensor) -> None:
-        """Take one minibatch.
+        """Count a minibatch.
 
         Args:
-            position: of its experience among those evaluated.
-            predicted: ``(B,)``, labels that the model guess.
-            labels: ``(B,)``, labels that it was asked for.
+            position: position of its experience among those evaluated.
+            predicted: ``(B,)``, predicted labels.
+            labels: ``(B,)``, true labels.
         """
         self._seen.setdefault(position, []).append(torch.stack([labels, predicted]))
 
     def rows(self, stream: Stream) -> Iterator[Count]:
         """The counts that are not zero, in the data set's own labels.
 
-        In the task-incremental scenario predictions lie among the experience's own classes, in the class-incremental
-        one among all. In the domain-incremental scenario of permuted and rotated streams all classes occur in every
-        experience; where classes are dealt out, labels stand for those of the experience. A stream that a user has
-        added knows no labels of its data set: there they are those that the model is asked for.
+        Predictions are among the experience's classes in the task-incremental scenario, and among all classes in the
+        class-incremental one. In the domain-incremental scenario, permuted and rotated streams have all classes in
+        every experience; otherwise labels refer to the classes of the experience. For a custom stream without labels of
+        a data set they are the model's.
 
         Args:
-            stream: whose test experiences, from the first on, were evaluated.
+            stream: the stream; its first test experiences were evaluated.
 
         Yields:
             Counts by experience, class and predicted class, each ascending.
 
         Raises:
-            UserError: if the model has predicted an output that stands for no class.
+            UserError: if the model has predicted an output without a class.
         """
         for position, seen in sorted(self._seen.items()):
-            own = stream.own_labels(position)
+            names = stream.own_labels(position)
             pairs, counts = torch.unique(torch.cat(seen, dim=1), dim=1, return_counts=True)
-            labels, predicted = (_translated(row, own) for row in pairs.tolist())
+            labels, predicted = (_translated(row, names) for row in pairs.tolist())
             for label, guess, count in sorted(zip(labels, predicted, counts.tolist(), strict=True)):
                 yield position, label, guess, count
 
 
-def _translated(labels: Sequence[int], own: Mapping[int, int]) -> list[int]:
-    if not own:
+def _translated(labels: Sequence[int], names: Mapping[int, int]) -> list[int]:
+    if not names:
         return list(labels)
     for label in labels:
-        if label not in own:
+        if label not in names:
             raise UserError(
                 f"confusion: outputs of the model must stand for classes of the stream; it predicted output {label}, "
-                f"and there are classes for {len(own)} of them"
+                f"and there are classes for {len(names)} of them"
             )
-    return [own[label] for label in labels]
+    return [names[label] for label in labels]

@@ -1,4 +1,4 @@
-"""What a run costs beside its gradients and its time."""
+"""Costs of a run: images, forward passes and memory."""
 
 import re
 from contextlib import suppress
@@ -13,9 +13,9 @@ from lifelong_lb.models.normalise import Normalise
 
 
 class SamplesSeen(SupervisedPlugin):
-    """Counts the images of the training minibatches, once each iteration, however many passes a rule takes over them.
+    """Counts the images of the training minibatches, once per iteration for any number of passes.
 
-    Replayed images count where they are part of the minibatch, and not where a strategy draws them beside it.
+    Replayed images count if they are part of the minibatch, not if a strategy draws them separately.
 
     Attributes:
         count: images so far.
@@ -31,12 +31,12 @@ class SamplesSeen(SupervisedPlugin):
 
 
 class ForwardPasses(SupervisedPlugin):
-    """Counts the forward passes over minibatches while a strategy trains, with or without a gradient, but evaluations.
+    """Counts the forward passes over minibatches in training, with or without gradient, excluding evaluations.
 
-    Those of copies of the model count, such as teachers, and those between its epochs, such as importances.
+    Includes passes of copies of the model, such as teachers, and passes between epochs, such as for importances.
 
     Args:
-        model: from :func:`~lifelong_lb.models.build_model`, whatever the strategy makes of it.
+        model: from :func:`~lifelong_lb.models.build_model`.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -50,32 +50,32 @@ class ForwardPasses(SupervisedPlugin):
         return self._passes.count
 
     def before_training(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Begin."""
+        """Start counting."""
         self._passes.on = self._training = True
 
     def after_training(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Stop."""
+        """Stop counting."""
         self._passes.on = self._training = False
 
     def before_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Look away."""
+        """Stop counting during an evaluation."""
         self._passes.on = False
 
     def after_eval(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Go on, where training does."""
+        """Continue counting if training continues."""
         self._passes.on = self._training
 
 
 class MemoryMeter:
-    """Measures the memory that a run takes beside what its process takes anyway.
+    """Measures the memory of a run, excluding that of its process before.
 
-    On CUDA it is the most that torch has allocated. On the CPU it is the most anonymous memory of the process in use
-    at a time, minus that in use when the meter is made: libraries and the images of a prepared data set are files that
-    processes share, and how much of them is resident depends on what else the machine does.
+    On CUDA: the peak allocation of torch. On the CPU: the peak anonymous memory of the process, minus that at
+    construction. Files are excluded: libraries and images of prepared data sets are shared between processes, and how
+    much of them is resident depends on the load of the machine.
 
     Args:
         device: ``"cpu"`` or ``"cuda"``.
-        alone: whether this process does nothing but one run.
+        alone: whether this process executes a single run.
     """
 
     def __init__(self, device: str, *, alone: bool) -> None:
@@ -83,18 +83,18 @@ class MemoryMeter:
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
         elif alone and (before := _resident()) is not None:
-            with suppress(OSError):  # not allowed in some containers, where a process is new anyway
+            with suppress(OSError):  # forbidden in some containers, where the process is new
                 Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets VmHWM
             self._before = before["RssAnon"]
 
     def peak(self) -> int | None:
-        """The most memory so far.
+        """Peak memory so far.
 
-        Linux only keeps the largest resident set, files included. What files take now is subtracted: it only grows
-        while a run repeats the same kind of steps.
+        Linux records only the peak resident set including files. The current size of files is subtracted, because it
+        only grows during a run.
 
         Returns:
-            Bytes; None where that cannot be measured, as for one of several runs in a process.
+            Bytes; None if it cannot be measured, e.g. for one of several runs in a process.
         """
         if self._device == "cuda":
             return int(torch.cuda.max_memory_allocated())
@@ -104,11 +104,11 @@ class MemoryMeter:
 
 
 def _resident() -> dict[str, int] | None:
-    """Bytes of this process by kind, as Linux counts them; None elsewhere."""
+    """Memory of this process by kind, in bytes; None if not on Linux."""
     try:
         status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    found = re.findall(r"^(VmHWM|Rss\w+):\s+(\d+) kB$", status, re.MULTILINE)
-    sizes = {name: int(size) * 1024 for name, size in found}
+    lines = re.findall(r"^(VmHWM|Rss\w+):\s+(\d+) kB$", status, re.MULTILINE)
+    sizes = {name: int(size) * 1024 for name, size in lines}
     return sizes if {"VmHWM", "RssAnon", "RssFile", "RssShmem"} <= set(sizes) else None

@@ -1,4 +1,4 @@
-"""Accuracies measured while training goes on, which must not notice."""
+"""Accuracies measured during training, without affecting it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,15 +14,14 @@ from lifelong_lb.strategies.monitors.guards import Stopwatch
 class DuringTraining(SupervisedPlugin):
     """Measures the accuracy on all experiences seen so far, every n training iterations of an experience.
 
-    A copy of the model is evaluated, holding the weights that rule and optimizer would have judged (slow or averaged
-    ones), with the random generators set aside; training goes on as if nobody had looked, and its stopwatch stands
-    still meanwhile.
+    A copy of the model is evaluated, with the weights to evaluate of rule and optimizer (slow or averaged ones) and a
+    fork of the random generators; training is not affected, and the stopwatch is paused.
 
     Args:
         every: n.
-        recorder: the recorder of the strategy.
+        recorder: recorder of the strategy.
         rule: the update rule that the strategy trains with.
-        stopwatch: the strategy's.
+        stopwatch: stopwatch of the strategy.
 
     Attributes:
         rows: ``(iteration, experience, evaluated, accuracy)``: iterations taken over the whole stream, the experience
@@ -37,7 +36,7 @@ class DuringTraining(SupervisedPlugin):
         self._tested: Sequence[Any] = ()
 
     def begin(self, experience: int, tested: Sequence[Any]) -> None:
-        """Note that an experience, with all of its chunks, is about to be learnt.
+        """Start an experience, with all of its chunks.
 
         Args:
             experience: its number.
@@ -46,7 +45,7 @@ class DuringTraining(SupervisedPlugin):
         self._experience, self._tested, self._within = experience, tested, 0
 
     def end(self, accuracies: Sequence[float]) -> None:
-        """Note that the experience was learnt and evaluated.
+        """Record the accuracies at the end of an experience.
 
         Args:
             accuracies: those on the test experiences seen so far; they replace any taken at the same iteration.
@@ -55,13 +54,13 @@ class DuringTraining(SupervisedPlugin):
         self._record(accuracies)
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count, and measure when it is time."""
+        """Count the iteration, and measure every n-th one."""
         self._iteration, self._within = self._iteration + 1, self._within + 1
         if self._within % self._every == 0:
             with self._stopwatch.stopped(strategy):
-                self._record(self._look(strategy))
+                self._record(self._measure(strategy))
 
-    def _look(self, strategy: Any) -> list[float]:
+    def _measure(self, strategy: Any) -> list[float]:
         kept = strategy.mbatch, strategy.mb_output, strategy.loss
         hide_slow = load_evaluation_weights(self._rule, strategy.optimizer)
         try:

@@ -1,4 +1,4 @@
-"""Small plugins every run has: separate random streams, training time, and an eye on the loss."""
+"""Plugins of every run: separate random streams, training time, and checks of the loss."""
 
 import time
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from lifelong_lb.strategies.schedule.position import experience_number
 
 
 class DivergedError(ArithmeticError):
-    """Training has left the finite numbers.
+    """Loss or weights are not finite.
 
     Args:
-        what: what is not finite, and where.
-        strategy: the Avalanche strategy; a quadratic penalty that is too stiff for its learning rate is named.
+        what: which value is not finite, and where.
+        strategy: the Avalanche strategy, to append a hint about a penalty that is too stiff for the learning rate.
     """
 
     def __init__(self, what: str, strategy: Any = None) -> None:
@@ -28,13 +28,13 @@ class DivergedError(ArithmeticError):
 
 
 def place(strategy: Any) -> str:
-    """Where a strategy is in its training.
+    """Describe the position of a strategy in training.
 
     Args:
         strategy: the Avalanche strategy.
 
     Returns:
-        Experience, chunk in an online stream, and iteration, in words.
+        Experience, chunk (in an online stream) and iteration, as text.
     """
     where = f"experience {experience_number(strategy)}"
     if isinstance(strategy.experience, OnlineCLExperience):
@@ -43,11 +43,10 @@ def place(strategy: Any) -> str:
 
 
 class SeparateSeeds(SupervisedPlugin):
-    """Keeps two random streams apart: one that orders minibatches and fills memories, one that training itself uses.
+    """Separates two random streams: one for the order of minibatches and memories, one for training itself.
 
-    Both start anew at each epoch, from the seed alone, and so does the generator of A-GEM's reference minibatches.
-    Whatever random numbers a rule's passes or a model draw (for dropout, say), the minibatches that follow, and what a
-    memory keeps, are those that every other rule gets.
+    Both are seeded at each epoch from the seed, and so is the generator of A-GEM's reference minibatches. Minibatches
+    and memories are therefore the same for all rules, independent of random numbers drawn in passes (e.g. dropout).
 
     Args:
         seed: the study's seed.
@@ -56,10 +55,10 @@ class SeparateSeeds(SupervisedPlugin):
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._seed = seed
-        self._other = torch.get_rng_state()  # of the stream that is not in use now
+        self._other = torch.get_rng_state()  # state of the inactive stream
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Start both streams; that of the minibatches is in use."""
+        """Seed both streams, and activate that of the minibatches."""
         at = (strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs)
         for plugin in strategy.plugins:
             if isinstance(plugin, AverageGEM):
@@ -69,25 +68,25 @@ class SeparateSeeds(SupervisedPlugin):
         seed_all(self._seed, DATA_ORDER, *at)
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """The minibatch is there: change to the stream that training uses."""
-        self._change()
+        """Switch to the stream of training, after the minibatch is loaded."""
+        self._switch()
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Change back before the next minibatch is made."""
-        self._change()
+        """Switch back before the next minibatch is loaded."""
+        self._switch()
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Seed for what follows the epoch, such as filling a memory."""
+        """Seed for operations after the epoch, such as filling a memory."""
         seed_all(self._seed, MEMORY, strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs)
 
-    def _change(self) -> None:
-        mine = torch.get_rng_state()
+    def _switch(self) -> None:
+        active = torch.get_rng_state()
         torch.set_rng_state(self._other)
-        self._other = mine
+        self._other = active
 
 
 class Stopwatch(SupervisedPlugin):
-    """Adds up the wall-clock seconds of the training epochs, without set-up and evaluation."""
+    """Wall-clock seconds of the training epochs, without set-up and evaluation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,18 +95,18 @@ class Stopwatch(SupervisedPlugin):
 
     @property
     def seconds(self) -> float:
-        """Seconds so far, those of an epoch under way included."""
+        """Seconds so far, including the current epoch."""
         return self._seconds + (0.0 if self._started is None else time.perf_counter() - self._started)
 
     @contextmanager
     def stopped(self, strategy: Any) -> Iterator[None]:
-        """Stand still while something other than training goes on within an epoch.
+        """Pause within an epoch.
 
         Args:
-            strategy: the Avalanche strategy; what its device still has to do for training counts.
+            strategy: the Avalanche strategy; pending work of its device counts as training.
 
         Yields:
-            Nothing.
+            None.
         """
         if strategy.device.type == "cuda":
             torch.cuda.synchronize(strategy.device)
@@ -119,20 +118,20 @@ class Stopwatch(SupervisedPlugin):
                 self._started += time.perf_counter() - left
 
     def before_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Start."""
+        """Start the epoch."""
         self._started = time.perf_counter()
 
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Stop."""
+        """Stop at the end of the epoch."""
         self._seconds, self._started = self.seconds, None
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Stand still, too, where an epoch was stopped before it began."""
+        """Stop after an epoch that was stopped before it began."""
         self._started = None
 
 
 def check_loss(strategy: Any) -> None:
-    """Look at the loss of a minibatch.
+    """Check the loss of a minibatch.
 
     Args:
         strategy: the Avalanche strategy.
@@ -146,10 +145,10 @@ def check_loss(strategy: Any) -> None:
 
 
 class DivergenceGuard(SupervisedPlugin):
-    """Stops a run whose loss, or whose weights after an experience, are no longer finite numbers."""
+    """Stops a run whose loss, or weights after an experience, are not finite."""
 
     def after_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Look at the loss of the minibatch.
+        """Check the loss of the minibatch.
 
         Raises:
             DivergedError: if it is not finite.
@@ -157,7 +156,7 @@ class DivergenceGuard(SupervisedPlugin):
         check_loss(strategy)
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Look at the weights.
+        """Check the weights.
 
         Raises:
             DivergedError: if one of them is not finite.

@@ -1,4 +1,4 @@
-"""A strategy's outputs on test experiences, each image seen once, without the cost of its evaluation loop."""
+"""Outputs of a strategy on test experiences, without the cost of its evaluation loop."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,10 +16,10 @@ from lifelong_lb.strategies.loading.plugin import TensorLoading
 from lifelong_lb.strategies.methods.patches import GDumb
 
 DOES_NOTHING = {"before_eval_dataset_adaptation": GDumb.before_eval_dataset_adaptation}
-"""Hooks that are written down in order to be empty."""
+"""Hooks that are overridden by empty ones."""
 
 See = Callable[[int, Tensor, Tensor], None]
-"""Receives the position of an experience among those asked for, outputs ``(B, classes)`` and labels ``(B,)``."""
+"""Called with the position of an experience among those given, outputs ``(B, classes)`` and labels ``(B,)``."""
 
 HOOKS = (
     "before_eval_exp",
@@ -31,7 +31,7 @@ HOOKS = (
     "before_eval_forward",
     "after_eval_forward",
 )
-"""Hooks through which a plugin can change what an evaluation shows, or look at it; before_eval and after_eval apart."""
+"""Hooks through which a plugin can change or observe an evaluation, except before_eval and after_eval."""
 
 LOOP = (
     "eval_epoch",
@@ -41,23 +41,23 @@ LOOP = (
     "_before_eval_exp",
     *(f"_{hook}" for hook in HOOKS),
 )
-"""Methods of a strategy that make up its evaluation; forward and model_adaptation are called and may differ."""
+"""Methods that make up a strategy's evaluation; forward and model_adaptation are called and may be overridden."""
 
 
 class TestImages:
-    """The images of test experiences, looked up once and kept for every evaluation.
+    """Cache of the images of test experiences.
 
     Attributes:
-        __test__: tells pytest that this is no test.
+        __test__: False, so that pytest does not collect it.
     """
 
     __test__ = False
 
     def __init__(self) -> None:
-        self._found: dict[int, tuple[Any, Samples]] = {}
+        self._samples: dict[int, tuple[Any, Samples]] = {}
 
     def of(self, experience: Any) -> Samples:
-        """The images of an experience.
+        """Images of an experience.
 
         Args:
             experience: an Avalanche experience.
@@ -66,35 +66,34 @@ class TestImages:
             Its samples.
 
         Raises:
-            NotTensorsError: if they are more than rows of tensors.
+            NotTensorsError: if the images are more than rows of tensors.
         """
-        of, samples = self._found.get(id(experience), (None, None))
-        if of is not experience or samples is None:
+        known, samples = self._samples.get(id(experience), (None, None))
+        if known is not experience or samples is None:
             samples = flattened(experience.dataset.eval())
-            self._found[id(experience)] = experience, samples
+            self._samples[id(experience)] = experience, samples
         return samples
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_found": {}}  # a checkpoint needs none of them
+        return {"_samples": {}}  # not part of checkpoints
 
 
 def show(strategy: Any, experiences: Sequence[Any], images: TestImages, see: See) -> None:
-    """Let a strategy predict the labels of some experiences, as its ``eval`` would, at any point of its training.
+    """Predict the labels of some experiences, like the strategy's ``eval``, at any point of training.
 
-    Minibatches, the model's adaptation to each experience, and what plugins do before and after an evaluation are as
-    there: a rule that spans iterations shows its slow weights. No loss is computed, and no random number is drawn but
-    by outputs that a model adds.
+    Minibatches, the adaptation of the model, and the hooks ``before_eval`` and ``after_eval`` are the same: a rule that
+    spans iterations loads its slow weights. No loss is computed, and random numbers are drawn only for new outputs.
 
     Args:
-        strategy: an Avalanche strategy for which :func:`custom_evaluation` names nothing.
+        strategy: an Avalanche strategy for which :func:`custom_evaluation` returns None.
         experiences: test experiences.
-        images: where their images are kept.
-        see: called with each minibatch's outputs.
+        images: cache of their images.
+        see: called with the outputs of each minibatch.
 
     Raises:
         NotTensorsError: before anything else is done, when images are more than rows of tensors.
     """
-    found = [images.of(experience) for experience in experiences]
+    samples_of = [images.of(experience) for experience in experiences]
     state = strategy._save_train_state()
     kept = {name: getattr(strategy, name) for name in ("mbatch", "mb_output", "loss", "current_eval_stream")}
     strategy.is_training = False
@@ -103,7 +102,7 @@ def show(strategy: Any, experiences: Sequence[Any], images: TestImages, see: See
     try:
         with torch.no_grad():
             strategy._before_eval()
-            for i, (experience, samples) in enumerate(zip(experiences, found, strict=True)):
+            for i, (experience, samples) in enumerate(zip(experiences, samples_of, strict=True)):
                 strategy.experience = experience
                 strategy.model = strategy.model_adaptation()
                 _show_one(strategy, samples, partial(see, i))
@@ -121,21 +120,21 @@ def _show_one(strategy: Any, samples: Samples, see: Callable[[Tensor, Tensor], N
         see(strategy.forward(), strategy.mb_y)
 
 
-def custom_evaluation(strategy: Any, onlookers: Sequence[Any] = ()) -> str | None:
-    """What a strategy or its plugins do in an evaluation beside predicting.
+def custom_evaluation(strategy: Any, ignored: Sequence[Any] = ()) -> str | None:
+    """First method of a strategy or its plugins that changes or observes an evaluation.
 
     Args:
         strategy: the Avalanche strategy.
-        onlookers: plugins that need not be asked.
+        ignored: plugins that are not checked.
 
     Returns:
-        Name of the first such method; None when there is none.
+        Name of the method; None if there is none.
     """
     for name in LOOP:
         if getattr(type(strategy), name) is not getattr(SupervisedTemplate, name):
             return f"{type(strategy).__name__}.{name}"
     for plugin in strategy.plugins:
-        if plugin in onlookers or isinstance(plugin, (Clock, TensorLoading)):
+        if plugin in ignored or isinstance(plugin, (Clock, TensorLoading)):
             continue
         if isinstance(plugin, EvaluationPlugin) and (plugin.metrics or plugin.loggers):
             return "its metrics and loggers"

@@ -1,4 +1,4 @@
-"""Quadratic penalties that are too stiff for a learning rate: numbers for the message of a run that diverges."""
+"""Hint for the message of a diverging run: a quadratic penalty too stiff for the learning rate."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Quadratic:
         setting: name of the weight in a study file.
         weight: its value.
         factor: 2, or 1 for a penalty that is halved.
-        importances: F_e by parameter name, one mapping for each past experience that has a term of its own.
+        importances: F_e by parameter name, one mapping per past experience with a separate term.
     """
 
     setting: str
@@ -29,10 +29,10 @@ class Quadratic:
     importances: tuple[Mapping[str, Any], ...]
 
     def largest(self) -> float:
-        """The largest sum of importances of any weight.
+        """Largest sum of importances of any weight.
 
         Returns:
-            A number, >= 0; 0 where there are no importances yet.
+            A number, >= 0; 0 without importances.
         """
         by_name: dict[str, list[Tensor]] = {}
         for each in self.importances:
@@ -66,11 +66,11 @@ QUADRATIC: dict[type, Callable[[Any, Any], Quadratic]] = {
     SynapticIntelligencePlugin: _si,
     RWalkPlugin: _rwalk,
 }
-"""Plugins that add a quadratic penalty, and how to read it from plugin and strategy."""
+"""Plugins that add a quadratic penalty, and functions that read it from plugin and strategy."""
 
 
 def stiffness_hint(strategy: Any) -> str:
-    """Numbers about a quadratic penalty on which steps of SGD diverge.
+    """Describe a quadratic penalty on which SGD diverges.
 
     Along a weight with the curvature c = factor * weight * importance, a step multiplies the distance from the minimum
     by 1 - lr c, which grows without bound when lr c is above 2; see :func:`limit_of` for momentum.
@@ -79,7 +79,7 @@ def stiffness_hint(strategy: Any) -> str:
         strategy: the Avalanche strategy, in training.
 
     Returns:
-        Text to append to a message; empty where the base optimizer is not SGD or no penalty is too stiff.
+        Text to append to a message; empty if the base optimizer is not SGD or no penalty is too stiff.
     """
     optimizer = strategy.optimizer
     while isinstance(optimizer, DelegatingOptimizer):
@@ -105,11 +105,11 @@ def stiffness_hint(strategy: Any) -> str:
 
 
 def limit_of(momentum: float, *, nesterov: bool = False) -> float:
-    """The largest rate x curvature with which SGD converges on a quadratic.
+    """Largest product of rate and curvature for which SGD converges on a quadratic.
 
     Args:
         momentum: in [0, 1).
-        nesterov: whether it is Nesterov's.
+        nesterov: whether it is Nesterov momentum.
 
     Returns:
         2 (1 + momentum), divided by 1 + 2 momentum for Nesterov's.
@@ -122,7 +122,7 @@ def limit_of(momentum: float, *, nesterov: bool = False) -> float:
 
 
 def _sum(values: Iterable[Tensor]) -> Tensor:
-    """Sum of tensors that may have grown; what a smaller one lacks counts as zero."""
+    """Sum of tensors that may have grown; missing elements of smaller ones count as zero."""
     values = list(values)
     shape = [max(sizes) for sizes in zip(*(value.shape for value in values), strict=True)]
     total = torch.zeros(shape, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Gradients that a strategy takes beside those of its minibatches."""
+"""Count of the gradients that a strategy takes besides those of its minibatches."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,26 +16,26 @@ def _minibatches(plugin: Any, strategy: Any) -> int:
     return ceil(len(strategy.experience.dataset) / int(strategy.train_mb_size))
 
 
-AN_ITERATION: dict[type, Callable[[Any, Any], int]] = {
+PER_ITERATION: dict[type, Callable[[Any, Any], int]] = {
     AGEMPlugin: lambda plugin, strategy: int(len(plugin.buffers) > 0),  # the reference gradient
     GEMPlugin: lambda plugin, strategy: int(strategy.clock.train_exp_counter),  # one for each past experience
-    Retrieval: lambda plugin, strategy: int(plugin.active),  # the step that would be taken
+    Retrieval: lambda plugin, strategy: int(plugin.active),  # the virtual step
     RWalkPlugin: lambda plugin, strategy: 1,  # the gradient without penalty
     LaMAML: lambda strategy, _: strategy.parts_of(len(strategy.mb_y)),  # the meta-losses, one after each inner update
     MER: lambda strategy, _: int(strategy.n_inner_steps) - 1,  # passes over the minibatch after the first
 }
-"""Gradients that a plugin, or a strategy as such, takes in each iteration, from it and the strategy."""
+"""Functions from (owner, strategy) to the gradients that a plugin or strategy takes per iteration."""
 
-AN_EXPERIENCE: dict[type, Callable[[Any, Any], int]] = {
+PER_EXPERIENCE: dict[type, Callable[[Any, Any], int]] = {
     EWCPlugin: _minibatches,  # importances
     MASPlugin: _minibatches,
-    GSS: lambda plugin, strategy: int(plugin.newly_taken()),  # what it compares, a number that varies
+    GSS: lambda plugin, strategy: int(plugin.newly_taken()),  # gradients of compared images, a varying number
 }
-"""Gradients that a plugin takes after or, counted by itself, within each experience."""
+"""Functions from (plugin, strategy) to the gradients that a plugin takes per experience."""
 
 
 class StrategyGradients(SupervisedPlugin):
-    """Counts the gradients over minibatches that a strategy takes on its own account.
+    """Counts the extra gradients over minibatches that a strategy takes.
 
     Attributes:
         count: gradients so far.
@@ -47,18 +47,18 @@ class StrategyGradients(SupervisedPlugin):
         self._iteration: list[Callable[[Any], int]] = []
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """See who takes gradients in each iteration."""
-        self._iteration = _takers(AN_ITERATION, strategy)
+        """Collect the plugins that take gradients per iteration."""
+        self._iteration = _takers(PER_ITERATION, strategy)
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count those of the iteration."""
+        """Count the gradients of the iteration."""
         for taken in self._iteration:
             self.count += taken(strategy)
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Count those of the experience's end."""
-        self.count += sum(taken(strategy) for taken in _takers(AN_EXPERIENCE, strategy))
-        self._iteration = []  # until the next experience, so that what is saved holds no functions
+        """Count the gradients of the experience."""
+        self.count += sum(taken(strategy) for taken in _takers(PER_EXPERIENCE, strategy))
+        self._iteration = []  # so that checkpoints hold no functions
 
 
 def _takers(table: dict[type, Callable[[Any, Any], int]], strategy: Any) -> list[Callable[[Any], int]]:

@@ -78,8 +78,8 @@ class ScheduledLearningRate(SupervisedPlugin):
     All gradients and base steps of an update rule over a minibatch use one rate. A schedule is a function of the
     position in training, so it is independent of resuming from a checkpoint, growing heads and rebuilt optimizers. The
     schedulers of ``torch.optim.lr_scheduler`` modify the current rate and do not handle experiences; Avalanche's
-    ``LRSchedulerPlugin`` restarts them by setting their counter to zero, which omits a warm-up and starts a composed one
-    in the middle, and treats each chunk of an online stream as an experience.
+    ``LRSchedulerPlugin`` restarts them by setting their counter to zero, which omits a warm-up, starts a composed
+    one in the middle, and treats each chunk of an online stream as an experience.
 
     Args:
         schedule: returns the factor.

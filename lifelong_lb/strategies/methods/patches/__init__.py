@@ -1,4 +1,4 @@
-"""Parts of Avalanche that are at fault in the version they name, fixed; one file each."""
+"""Fixes of faults in Avalanche, one file per class, each for the version it names."""
 
 from lifelong_lb.strategies.methods.patches.agem import AverageGEM
 from lifelong_lb.strategies.methods.patches.checkpoints import load_checkpoint, save_checkpoint

@@ -1,4 +1,4 @@
-"""A-GEM whose reference minibatch is drawn at random, for models in any memory layout, and for checkpoints."""
+"""A-GEM with a randomly drawn reference minibatch, any memory layout, and checkpoints."""
 
 import random
 from typing import Any
@@ -20,15 +20,15 @@ class AverageGEM(AGEMPlugin):
     Chaudhry et al. 2019 (arXiv 1812.00420), algorithm 2: (x_ref, y_ref) ~ M, without replacement within a minibatch. In
     avalanche-lib 0.6.0 the minibatch takes an equal share of each experience, in the order in which images are stored,
     and starts from the first again after the last. Two more faults are fixed: the first gradient of a convolution in
-    channels-last layout ends training with an error, and a strategy that has a memory cannot be pickled, because it
-    keeps a Python generator.
+    channels-last layout raises an error, and a strategy with a memory cannot be pickled, because it holds a Python
+    generator.
 
     Draws come from a separate generator, so that they change no other random number. In a study it is seeded at each
     epoch from the study's seed (:class:`lifelong_lb.strategies.SeparateSeeds`), elsewhere from torch's initial seed.
 
     Args:
         patterns_per_exp: images kept of each experience.
-        sample_size: images per minibatch of the memory, or all where there are fewer.
+        sample_size: images per minibatch of the memory, or all if there are fewer.
 
     Attributes:
         generator: draws the minibatches.
@@ -44,7 +44,7 @@ class AverageGEM(AGEMPlugin):
         """Keep images of an experience.
 
         Args:
-            dataset: the experience's, an Avalanche data set.
+            dataset: the Avalanche data set of the experience.
             num_workers: not used.
             kwargs: not used.
         """
@@ -69,7 +69,7 @@ class AverageGEM(AGEMPlugin):
 
     @torch.no_grad()
     def after_backward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Take away from the gradient what would raise the loss on the memory."""
+        """Project the gradient if a step along it would raise the loss on the memory."""
         if not self.buffers:
             return
         gradient, reference = flat_gradient(strategy.model), self.reference_gradients
@@ -84,13 +84,13 @@ class AverageGEM(AGEMPlugin):
 
 
 def flat_gradient(model: nn.Module) -> Tensor:
-    """A model's gradient as one vector, in the order of its parameters and of their indices.
+    """Gradient of a model as one vector, in the order of its parameters and their indices.
 
     Args:
         model: any model.
 
     Returns:
-        ``(P,)``, zeros where a parameter has no gradient.
+        ``(P,)``, zeros for parameters without a gradient.
     """
     parameters = list(model.parameters())
     return torch.cat([p.new_zeros(p.numel()) if p.grad is None else p.grad.reshape(-1) for p in parameters])

@@ -1,4 +1,4 @@
-"""Checkpoints of strategies whose optimizer is one of torch's."""
+"""Checkpoints of strategies with torch optimizers."""
 
 import sys
 from collections.abc import Iterator
@@ -19,11 +19,9 @@ from lifelong_lb.strategies.methods.patches.version import check_version
 def save_checkpoint(strategy: Any, path: str | PathLike[str]) -> None:
     """Save a strategy between two experiences, with model, optimizer, plugins, memories and random numbers.
 
-    Avalanche's function, which in avalanche-lib 0.6.0 fails with a PicklingError: torch takes the modules of its
-    optimizers out of ``torch.optim``, so that dill does not find their classes there and tries to store their code.
-    Here they are put back while saving.
-
-    An update rule is stored with the plugin that applies it, and what it keeps between steps with the rule.
+    Avalanche's function, which in avalanche-lib 0.6.0 fails with a PicklingError: torch removes the modules of its
+    optimizers from ``torch.optim``, so that dill does not find their classes and tries to store their code. Here they
+    are added while saving. The plugin is stored with its update rule and the rule's state.
 
     Args:
         strategy: the Avalanche strategy, not in the middle of training or evaluation.
@@ -35,25 +33,24 @@ def save_checkpoint(strategy: Any, path: str | PathLike[str]) -> None:
 
 
 def load_checkpoint(strategy: Any, path: str | PathLike[str], device: str | None = None) -> int:
-    """Let a strategy go on where a saved one stopped.
+    """Restore a strategy from a checkpoint.
 
-    Everything that it was built with is replaced, its plugins too: read ``strategy.plugins`` for the plugin that counts
-    gradients from now on, and ``strategy.model`` for the model. Only files that you trust may be loaded: they can run
-    any code.
+    All its parts are replaced, including plugins: read the plugin that counts gradients from ``strategy.plugins``, and
+    the model from ``strategy.model``. Load only trusted files: they can run any code.
 
     Args:
         strategy: a strategy of the same class.
-        path: a file from :func:`save_checkpoint`. Nothing happens when it is not there.
-        device: where the tensors go; None for where they were.
+        path: a file from :func:`save_checkpoint`. A missing file changes nothing.
+        device: device of the tensors; None for their original one.
 
     Returns:
-        The number of experiences that it has been trained on: where to go on.
+        The number of experiences that it has been trained on.
 
     Raises:
-        TypeError: if the file holds an optimizer that is not torch's.
+        TypeError: if the optimizer in the file is not a torch optimizer.
     """
     check_version("maybe_load_checkpoint")
-    with redirect_stdout(StringIO()):  # it prints where each device goes
+    with redirect_stdout(StringIO()):  # it prints the device map
         _, trained = maybe_load_checkpoint(strategy, Path(path), map_location=device)
     if not isinstance(strategy.optimizer, torch.optim.Optimizer | NoneType):  # SLDA has none
         raise TypeError(f"{path} must hold a torch optimizer; got {type(strategy.optimizer).__name__}")
@@ -62,7 +59,7 @@ def load_checkpoint(strategy: Any, path: str | PathLike[str], device: str | None
 
 @contextmanager
 def _optimizers_found() -> Iterator[None]:
-    """Let the modules of ``torch.optim`` be its attributes, as those of any package are."""
+    """Make the modules of ``torch.optim`` its attributes, as in any package."""
     prefix = torch.optim.__name__ + "."
     missing: dict[str, ModuleType] = {
         name.removeprefix(prefix): module

@@ -1,4 +1,4 @@
-"""GDumb that an evaluation leaves alone."""
+"""GDumb whose model is not changed by evaluations."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from lifelong_lb.strategies.methods.patches.version import check_version
 
 
 class GDumb(GDumbPlugin):
-    """Avalanche's plugin, whose initial model grows with what is learnt, not with what is evaluated.
+    """Avalanche's plugin, whose initial model grows with learnt experiences only.
 
-    In avalanche-lib 0.6.0 evaluating an experience that is still to be learnt adds its outputs to the model that every
-    training starts from, so that looking changes what is trained afterwards.
+    In avalanche-lib 0.6.0 evaluating a future experience adds its outputs to the model that every training starts from,
+    so that an evaluation changes later training.
 
     Args:
         mem_size: images kept.
@@ -22,4 +22,4 @@ class GDumb(GDumbPlugin):
         super().__init__(mem_size)
 
     def before_eval_dataset_adaptation(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: training adapts the initial model when the experience's turn comes."""
+        """Do nothing: training adapts the initial model to its experience."""

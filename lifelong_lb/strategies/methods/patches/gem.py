@@ -1,4 +1,4 @@
-"""Gradient episodic memory that needs no further solver."""
+"""Gradient episodic memory without an additional solver."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from lifelong_lb.strategies.methods.patches.version import check_version
 class GEM(GEMPlugin):
     """Avalanche's plugin, its quadratic program solved by SciPy.
 
-    avalanche-lib 0.6.0 asks qpsolvers for the solver quadprog, which nothing installs: the first gradient that would
-    have to be projected ends training with an error.
+    avalanche-lib 0.6.0 uses the solver quadprog of qpsolvers, which is not a dependency: the first projection
+    raises an error.
 
     Args:
         patterns_per_experience: images kept of each experience.

@@ -1,4 +1,4 @@
-"""iCaRL for any stream with classes that do not come back, its teacher in eval mode."""
+"""iCaRL for streams whose classes do not recur, with its teacher in eval mode."""
 
 import copy
 from collections.abc import Iterator
@@ -23,12 +23,11 @@ MOST_ROUNDS = 1000
 
 
 class ICaRLLoss(ICaRLLossPlugin):
-    """Avalanche's loss, the layers of its teacher in eval mode.
+    """Avalanche's loss, with the layers of its teacher in eval mode.
 
-    In avalanche-lib 0.6.0 the teacher stays in train mode, since that is what chooses its training head; so it
-    normalises by the statistics of each minibatch, and draws dropout masks. Here only the layers below are in eval
-    mode. The teacher is a copy of the model, where Avalanche loads its values into the first copy, which fails when
-    the head has grown.
+    In avalanche-lib 0.6.0 the teacher stays in train mode, which selects its training head; so it normalises by the
+    statistics of each minibatch and draws dropout masks. Here only its layers are in eval mode. The teacher is a new
+    copy of the model; Avalanche loads values into the first copy, which fails after the head has grown.
     """
 
     def __init__(self) -> None:
@@ -36,7 +35,7 @@ class ICaRLLoss(ICaRLLossPlugin):
         super().__init__()
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Keep the model as teacher."""
+        """Copy the model as teacher."""
         self.old_model = copy.deepcopy(strategy.model)
         for layer in self.old_model.children():
             layer.eval()
@@ -44,11 +43,11 @@ class ICaRLLoss(ICaRLLossPlugin):
 
 
 class NearestClassMean(NCMClassifier):
-    """Avalanche's classifier by the nearest class mean, for features that may be zero and classes still to come.
+    """Avalanche's nearest-class-mean classifier, for zero features and future classes.
 
     In avalanche-lib 0.6.0 the scores of an image whose features are all zero are NaN, and a class without a mean is
-    scored by a mean of zero, to which features may be nearest. Here zero features stay zero, at the same distance of 1
-    from every mean of unit length, and a class without a mean scores minus infinity.
+    scored by a mean of zero, which may be the nearest. Here zero features stay zero, at distance 1 from every mean of
+    unit length, and a class without a mean scores minus infinity.
     """
 
     def __init__(self) -> None:
@@ -56,12 +55,12 @@ class NearestClassMean(NCMClassifier):
         super().__init__(normalize=True)
 
     def init_missing_classes(self, classes: Any, class_size: int, device: Any) -> None:
-        """Make room for classes without a mean.
+        """Do nothing for classes without a mean but update the tensor of means.
 
         Args:
-            classes: not used: their number is known by now.
-            class_size: not used.
-            device: not used.
+            classes: ignored.
+            class_size: ignored.
+            device: ignored.
         """
         self._vectorize_means_dict()
 
@@ -84,18 +83,17 @@ class NearestClassMean(NCMClassifier):
 
 
 class Exemplars(_ICaRLPlugin):
-    """Avalanche's plugin, with the classes seen so far, and class means of the images that are trained on.
+    """Avalanche's plugin, with the classes seen so far, and class means of the training images.
 
-    In avalanche-lib 0.6.0 it reads the classes from an attribute that only benchmarks of its older kind have, gives
-    classes still to come a mean of zero, which images of the classes seen may be nearest to, and builds its memory such
-    that it cannot be joined to a data set whose task labels are a list. To see sizes it runs the model once before the
-    first pass, in train mode: BatchNorm's statistics move, and dropout's masks are drawn that belong to the pass. Class
-    means average the features of the exemplars and of their mirror images on every data set, as suits the natural
-    images of the paper; here only where training mirrors images. Features that are all zero are divided by a norm of
-    zero, and one such exemplar makes its class's mean NaN; here they stay zero.
+    Faults of avalanche-lib 0.6.0: it reads the classes from an attribute of its older benchmarks only, gives future
+    classes a mean of zero, which may be the nearest, and builds a memory that cannot be joined to a data set whose task
+    labels are a list. To get sizes it runs the model in train mode before the first pass, which changes BatchNorm
+    statistics and dropout masks. Class means include mirror images on every data set, as suits the natural images of
+    the paper; here only if training mirrors images. Zero features are divided by a norm of zero, and one such exemplar
+    makes its class mean NaN; here they stay zero.
 
     Args:
-        mem_size: images kept, in total or of each class.
+        mem_size: number of images kept, in total or per class.
         fixed_memory: whether ``mem_size`` is the total.
         mirrored: whether training mirrors images at random, so that class means are to include mirror images.
     """
@@ -107,7 +105,7 @@ class Exemplars(_ICaRLPlugin):
         self._classes: list[list[int]] = []
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Meet the classes of the experience."""
+        """Register the classes of the experience."""
         self._classes.append(sorted(strategy.experience.classes_in_this_experience))
         strategy.experience.benchmark = SimpleNamespace(
             n_classes_per_exp=[len(classes) for classes in self._classes],
@@ -116,7 +114,7 @@ class Exemplars(_ICaRLPlugin):
         super().before_training_exp(strategy)
 
     def before_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """See sizes, once."""
+        """Determine sizes, once."""
         if self.input_size is None:
             with drawn_again(RandomState({strategy.device})), _layers_in_eval_mode(strategy.model):
                 super().before_forward(strategy)
@@ -157,7 +155,7 @@ class Exemplars(_ICaRLPlugin):
 
     @torch.no_grad()
     def compute_class_means(self, strategy: Any) -> None:
-        """Average the features of each class's exemplars.
+        """Average the features of the exemplars of each class.
 
         Args:
             strategy: the Avalanche strategy, its model in eval mode.
@@ -170,7 +168,7 @@ class Exemplars(_ICaRLPlugin):
 
 
 def unit(features: Tensor) -> Tensor:
-    """Features divided by their Euclidean norm; zero where they are all zero.
+    """Features divided by their Euclidean norm; zero features stay zero.
 
     Args:
         features: ``(..., F)``.
@@ -187,21 +185,21 @@ def unit(features: Tensor) -> Tensor:
 
 
 def herded(features: Tensor, kept: int) -> Tensor:
-    """Choose exemplars whose running mean follows the mean of a class, as the published code of iCaRL does.
+    """Choose exemplars whose running mean approximates the class mean, as in the published code of iCaRL.
 
     Rebuffi et al. 2017 (arXiv 1611.07725), algorithm 4, on features of unit length. As in that code an image is chosen
-    once: a round that finds an image again chooses none, but moves on, and after 1000 rounds fewer may be kept. (The
-    paper's formula does not exclude images that have been chosen.)
+    once: a round that selects it again chooses none, and after 1000 rounds fewer may be kept. (The paper's formula does
+    not exclude chosen images.)
 
     Args:
-        features: of the images of a class, ``(N, F)``.
-        kept: how many images to choose, at most.
+        features: features of the images of a class, ``(N, F)``.
+        kept: largest number of images to choose.
 
     Returns:
         ``(N,)``: 1 for the image chosen first, 2 for the next, 0 for those not chosen.
 
     Example:
-        The mean is (1/3, 2/3), nearest to the second image; what is missing then, (2/3, 1/3), to the first.
+        The mean is (1/3, 2/3), nearest to the second image; the remainder, (2/3, 1/3), to the first.
 
         >>> herded(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]), 2).tolist()
         [2.0, 1.0, 0.0]
@@ -223,7 +221,7 @@ def herded(features: Tensor, kept: int) -> Tensor:
 
 @contextmanager
 def _layers_in_eval_mode(model: nn.Module) -> Iterator[None]:
-    """The layers below, so that the model itself goes on answering with its training head."""
+    """Set the child layers to eval mode; the model itself still uses its training head."""
     modes = {layer: layer.training for layer in model.modules()}
     for layer in model.children():
         layer.eval()

@@ -1,4 +1,4 @@
-"""La-MAML for any model, minibatch and head, from the model's own initial weights."""
+"""La-MAML for any model, minibatch and head, from the given initial weights."""
 
 import warnings
 from copy import deepcopy
@@ -18,21 +18,20 @@ Weights = dict[str, Tensor]
 
 
 class LaMAML(AvalanchesLaMAML):
-    """Avalanche's strategy (Gupta et al. 2020, arXiv 2007.13904), with its faults in avalanche-lib 0.6.0 fixed.
+    """Avalanche's strategy (Gupta et al. 2020, arXiv 2007.13904), with faults of avalanche-lib 0.6.0 fixed.
 
-    There a minibatch that does not divide into ``n_inner_updates`` parts has empty ones: an error where heads or
-    BatchNorm need an image, and elsewhere the last loss counts again. Images that do not fill a minibatch are dropped,
-    which may be all of an experience; models without task labels are handed some, and fail; and the weights that the
-    strategy is given are overwritten with others, pretrained ones too. Here only parts with an image count, all images
-    are trained on, and training starts from the model's own weights.
+    There a minibatch that does not divide into ``n_inner_updates`` parts has empty ones: an error if heads or BatchNorm
+    need an image, otherwise the last loss counts twice. Images that do not fill a minibatch are dropped, possibly all
+    of an experience; models without task labels get some and fail; and the given weights, even pretrained ones, are
+    replaced. Here only parts with images count, all images are trained on, and training starts from the given weights.
 
     Args:
-        mem_size: images kept.
-        batch_size_mem: images drawn for each minibatch.
-        settings: the other arguments of Avalanche's class.
+        mem_size: number of images kept.
+        batch_size_mem: images drawn per minibatch.
+        settings: other arguments of Avalanche's class.
     """
 
-    PLUGIN_CLASS = SupervisedMetaLearningPlugin  # what its loop fires; the template names one without those hooks
+    PLUGIN_CLASS = SupervisedMetaLearningPlugin  # has the hooks that its loop calls
     initial_fast_params: Weights
     loss: Tensor
 
@@ -49,17 +48,17 @@ class LaMAML(AvalanchesLaMAML):
         """Load all images of the experience.
 
         Args:
-            args: handed on.
-            kwargs: handed on, but for ``drop_last``.
+            args: passed to Avalanche's method.
+            kwargs: passed to Avalanche's method, except ``drop_last``.
         """
         super().make_train_dataloader(*args, **{**kwargs, "drop_last": False})
 
     def check_model_and_optimizer(self, *args: Any, **kwargs: Any) -> None:
-        """Adapt the model, and let learning rates grow with it: those of new weights begin at ``alpha_init``.
+        """Adapt the model, and its learning rates: those of new weights start at ``alpha_init``.
 
         Args:
-            args: handed on.
-            kwargs: handed on.
+            args: passed to Avalanche's method.
+            kwargs: passed to Avalanche's method.
         """
         super().check_model_and_optimizer(*args, **kwargs)
         for name, p in self.model.named_parameters():
@@ -71,10 +70,10 @@ class LaMAML(AvalanchesLaMAML):
                 self.alpha_params[key] = nn.Parameter(grown)
 
     def parts_of(self, images: int) -> int:
-        """Parts of a minibatch that have an image: its inner updates.
+        """Number of parts of a minibatch with images, i.e. of inner updates.
 
         Args:
-            images: of the minibatch, one at least.
+            images: images of the minibatch, >= 1.
 
         Returns:
             Their number.
@@ -85,7 +84,7 @@ class LaMAML(AvalanchesLaMAML):
         return int(ceil(images / self.n_inner_updates))
 
     def _logits(self, weights: Weights, x: Tensor, t: Tensor) -> Tensor:
-        """Outputs of the model with other weights."""
+        """Outputs of the model with given weights."""
         arguments = (x, t) if isinstance(self.model, MultiTaskModule) else (x,)
         logits: Tensor = torch.func.functional_call(self.model, weights, arguments)
         return logits
@@ -117,8 +116,8 @@ class LaMAML(AvalanchesLaMAML):
         minibatch: tuple[Tensor, ...] = (self.mb_x, self.mb_y, self.mb_task_id)
         mixed = minibatch
         if self.clock.train_exp_counter > 0:
-            drawn = self.buffer.get_buffer_batch()
-            mixed = tuple(torch.cat(pair) for pair in zip(minibatch, drawn, strict=True))
+            replayed = self.buffer.get_buffer_batch()
+            mixed = tuple(torch.cat(pair) for pair in zip(minibatch, replayed, strict=True))
         self.meta_losses = []
         size = self._part_size(len(self.mb_y))
         for part in zip(*(torch.split(column, size) for column in minibatch), strict=True):
@@ -128,4 +127,4 @@ class LaMAML(AvalanchesLaMAML):
     def _outer_update(self, **kwargs: Any) -> None:
         super()._outer_update(**kwargs)
         self.loss = self.loss.detach()
-        self.meta_losses, self.initial_fast_params = [], {}  # which hold all that led to them
+        self.meta_losses, self.initial_fast_params = [], {}  # which hold their graphs

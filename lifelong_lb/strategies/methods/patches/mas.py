@@ -1,4 +1,4 @@
-"""Memory-aware synapses that bear a loss of zero."""
+"""Memory-aware synapses that accept a loss of zero."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from lifelong_lb.strategies.methods.patches.version import check_version
 
 
 class MemoryAwareSynapses(MASPlugin):
-    """Avalanche's plugin, which adds its penalty to a loss of zero too.
+    """Avalanche's plugin, which also adds its penalty to a loss of zero.
 
-    In avalanche-lib 0.6.0 a loss of exactly zero, which cross-entropy reaches in single precision, is taken for a
-    loss that is not there: training ends with "Loss is not available".
+    In avalanche-lib 0.6.0 a loss of exactly zero, which cross-entropy reaches in single precision, is treated as
+    missing: training fails with "Loss is not available".
 
     Args:
         lambda_reg: weight of the penalty.

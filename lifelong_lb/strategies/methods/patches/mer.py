@@ -1,4 +1,4 @@
-"""Meta-experience replay whose memory is read as one."""
+"""Meta-experience replay with its memory in tensors."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from lifelong_lb.strategies.methods.reservoir import DrawnMemory
 
 
 class MER(AvalanchesMER):
-    """Avalanche's strategy (Riemer et al. 2019, arXiv 1810.11910), its memory in tensors, its own hooks known to it.
+    """Avalanche's strategy (Riemer et al. 2019, arXiv 1810.11910), with its memory in tensors.
 
-    avalanche-lib 0.6.0 looks each drawn image up three times, and warns of every plugin that uses the hooks which its
-    loop fires.
+    avalanche-lib 0.6.0 looks up each drawn image three times, and warns of every plugin that uses the hooks of this
+    loop.
 
     Args:
-        mem_size: images kept.
-        batch_size_mem: images that join each minibatch.
-        settings: the other arguments of Avalanche's class.
+        mem_size: number of images kept.
+        batch_size_mem: images appended to each minibatch.
+        settings: other arguments of Avalanche's class.
     """
 
     PLUGIN_CLASS = SupervisedMetaLearningPlugin

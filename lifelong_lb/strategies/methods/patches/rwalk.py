@@ -1,4 +1,4 @@
-"""Riemannian walk that trains in train mode, and whose first experiences may be short."""
+"""Riemannian walk that trains in train mode and accepts short experiences."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from lifelong_lb.strategies.methods.patches.version import check_version
 
 
 class RiemannianWalk(RWalkPlugin):
-    """Avalanche's plugin, which leaves the model in train mode.
+    """Avalanche's plugin, with the model in train mode.
 
-    In avalanche-lib 0.6.0 it puts the model in eval mode at each iteration, to take a gradient of its own, and leaves
-    it there: BatchNorm trains on frozen statistics, dropout does not act. Scores are divided by the largest of them,
-    0 / 0 where an experience had fewer than ``delta_t`` iterations; they count as zero then. Weights are copied before
-    the model is adapted to an experience, so that outputs that a growing head adds are scored as if they had started at
-    zero; here from their initial weights. With several heads it looks for importances of parameters that have none.
+    In avalanche-lib 0.6.0 it puts the model in eval mode at each iteration, to take a gradient, and leaves it
+    there: BatchNorm trains on frozen statistics, dropout has no effect. Scores are divided by their maximum, 0 / 0
+    after an experience with fewer than ``delta_t`` iterations; here they are zero then. Weights are copied before the
+    model is adapted to an experience, so that new outputs of a growing head are scored as if they had started at zero;
+    here from their initial weights. With several heads it reads importances of parameters that have none.
 
     Args:
         ewc_lambda: weight of the penalty.
@@ -31,10 +31,10 @@ class RiemannianWalk(RWalkPlugin):
         super().__init__(ewc_lambda, ewc_alpha, delta_t)
 
     def before_training(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Start the scores.
+        """Initialize the scores.
 
         Raises:
-            TypeError: for a model with a head an experience.
+            TypeError: for a model with one head per experience.
         """
         if isinstance(strategy.model, MultiTaskModule):
             raise TypeError("RWalk needs a model with one head for all experiences: it cannot score heads not in use")
@@ -42,7 +42,7 @@ class RiemannianWalk(RWalkPlugin):
 
     @torch.no_grad()
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Let new outputs be scored from their initial weights; old ones from the last update of the scores.
+        """Set the starting weights of scores: initial weights of new outputs, those at the last update of others.
 
         Args:
             strategy: the Avalanche strategy, its model adapted to the experience.
@@ -57,7 +57,7 @@ class RiemannianWalk(RWalkPlugin):
             self.checkpoint_scores.setdefault(name, _zeros(name, start))
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Update importances, and go back to train mode."""
+        """Update importances, and switch back to train mode."""
         super().before_training_iteration(strategy)
         strategy.model.train()
 

@@ -1,4 +1,4 @@
-"""Streaming linear discriminant analysis that answers with classes it has seen."""
+"""Streaming linear discriminant analysis that predicts only classes it has seen."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from lifelong_lb.strategies.methods.patches.version import check_version
 
 
 class StreamingLDA(AvalanchesStreamingLDA):
-    """Avalanche's strategy (Hayes & Kanan 2020, arXiv 1909.01520), with its faults in avalanche-lib 0.6.0 fixed.
+    """Avalanche's strategy (Hayes & Kanan 2020, arXiv 1909.01520), with faults of avalanche-lib 0.6.0 fixed.
 
-    There a class that is still to come has a mean of zero and a score of zero, which is the highest where those of all
-    classes seen are negative; each training minibatch is predicted for nobody, which inverts the covariance; and every
-    plugin there is draws a warning. Here a class that has not been seen scores minus infinity in evaluations, and in
-    training every class scores zero, or NaN where a feature is not finite.
+    There a future class has a mean and a score of zero, the highest score if those of all classes seen are negative;
+    each training minibatch is predicted although the result is not used, which inverts the covariance; and every plugin
+    causes a warning. Here a class that has not been seen scores minus infinity in evaluations, and in training every
+    class scores zero, or NaN if a feature is not finite.
 
     Args:
-        features: from images to features ``(B, F)``; it is left as it is, in eval mode.
+        features: module from images to features ``(B, F)``; not trained, in eval mode.
         feature_size: F.
-        classes: of the stream.
+        classes: number of classes of the stream.
         shrinkage: share of the identity in the covariance that is inverted.
-        settings: the other arguments of Avalanche's class.
+        settings: other arguments of Avalanche's class.
     """
 
     def __init__(
@@ -34,17 +34,17 @@ class StreamingLDA(AvalanchesStreamingLDA):
         )
 
     def _check_plugin_compatibility(self) -> None:
-        """Nothing: Avalanche's looks for hooks that its plugins are all born with."""
+        """Do nothing: Avalanche's check warns of hooks that every plugin inherits."""
 
     @torch.no_grad()
     def forward(self, return_features: bool = False) -> Any:
         """Scores of the classes.
 
         Args:
-            return_features: whether the features are wanted, too.
+            return_features: whether to return the features as well.
 
         Returns:
-            Scores ``(B, classes)``, and features ``(B, F)`` where they are wanted.
+            Scores ``(B, classes)``, and features ``(B, F)`` if requested.
         """
         return super().forward(return_features)
 
