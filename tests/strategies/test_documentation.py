@@ -50,6 +50,6 @@ def test_what_is_refused_is_named():
 
 
 def test_faults_belong_to_strategies():
-    assert {row[0].strip("`") for row in rows("## Faults of avalanche-lib 0.6.0 that are set right")} <= set(
+    assert {row[0].strip("`") for row in rows("## Faults of avalanche-lib 0.6.0 that are fixed")} <= set(
         STRATEGY_ENTRIES
     )
