@@ -2,6 +2,7 @@
 
 import reprlib
 import sys
+from itertools import islice
 from os import PathLike
 from typing import Any
 
@@ -190,7 +191,8 @@ class _Short(reprlib.Repr):
     def repr_dict(self, x: dict[Any, Any], level: int) -> str:
         if level <= 0:
             return "{...}"
-        pairs = [f"{self.repr1(k, level - 1)}: {self.repr1(v, level - 1)}" for k, v in list(x.items())[: self.maxdict]]
+        items = islice(x.items(), self.maxdict)
+        pairs = [f"{self.repr1(k, level - 1)}: {self.repr1(v, level - 1)}" for k, v in items]
         return "{" + ", ".join(pairs + ["..."] * (len(x) > self.maxdict)) + "}"
 
 
