@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -57,18 +55,6 @@ def test_whose_a_run_is(tmp_path):
     (claim,) = read_claims(tmp_path)["abc"]
     assert (claim.run, claim.number, claim.owner) == ("abc", 1, HERE)
     assert read_claims(tmp_path / "none") == {}
-
-
-def test_a_process_is_told_from_a_later_one_with_its_number():
-    code = "import time; time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code]) as process:
-        there = replace(HERE, pid=process.pid)
-        assert there.is_known_to_be_gone()  # it started later than this process
-        process.kill()
-    assert not HERE.is_known_to_be_gone()
-    assert not replace(ELSEWHERE, pid=2**22 + 1).is_known_to_be_gone()
-    assert not replace(HERE, space="pid:[1]", pid=2**22 + 1).is_known_to_be_gone()
-    assert Owner.from_json(HERE.to_json()) == HERE
 
 
 @pytest.mark.parametrize("gone", GONE)
