@@ -8,7 +8,7 @@ import typer
 
 from lifelong_lb.cli.app import INTERRUPTED, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, app
 from lifelong_lb.cli.output import show
-from lifelong_lb.cli.stdio import make_patient
+from lifelong_lb.cli.stdio import make_stdio_tolerant
 from lifelong_lb.descriptors import open_closed_descriptors
 from lifelong_lb.untrusted import shortened
 
@@ -21,7 +21,7 @@ def main() -> None:
     from lifelong_lb.config import UserError
 
     open_closed_descriptors()
-    make_patient()
+    make_stdio_tolerant()
     try:
         code = app(standalone_mode=False)
     except UserError as error:

@@ -13,7 +13,7 @@ LINE_SECONDS = 10.0
 """Seconds between two lines where there is no terminal."""
 
 
-class _Shown:
+class _ProgressDisplay:
     """Shows progress, and prints notes once each."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ def showing_progress() -> Iterator[None]:
     """
     from lifelong_lb.data.progress import reporting
 
-    shown = _Shown()
+    shown = _ProgressDisplay()
     try:
         with reporting(shown):
             yield

@@ -65,7 +65,7 @@ def run(
     from lifelong_lb.studies.progress.console import ConsoleObserver
     from lifelong_lb.studies.progress.json_lines import JsonObserver
 
-    _heed_interrupts()
+    _handle_interrupts()
     with stdout_alone() if as_json else nullcontext() as stream, showing_progress():
         checked = read_study(study, assignments or ())
         for line in about_unsupported(checked):
@@ -87,8 +87,8 @@ def run(
             observer=ConsoleObserver(Console(stderr=True)) if stream is None else JsonObserver(stream),
             loggers=loggers or (),
         )
-    asked = {run.config.run_id for run in expand(checked)}
-    print_summary_and_exit(out, results, asked, err=as_json)
+    run_ids = {run.config.run_id for run in expand(checked)}
+    print_summary_and_exit(out, results, run_ids, err=as_json)
 
 
 @app.command()
@@ -129,7 +129,7 @@ def tune(
     from lifelong_lb.studies.progress.json_lines import JsonObserver
     from lifelong_lb.studies.tuning.tune import tune_study
 
-    _heed_interrupts()
+    _handle_interrupts()
     with stdout_alone() if as_json else nullcontext() as stream, showing_progress():
         results = tune_study(
             read_study(study, assignments or ()),
@@ -152,7 +152,7 @@ def tune(
     print_summary_and_exit(out / "report", results, err=as_json)
 
 
-def _heed_interrupts() -> None:
+def _handle_interrupts() -> None:
     """Let SIGTERM, which clusters send, end a study like Ctrl-C, and say what a second one does."""
     signals = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
 

@@ -11,7 +11,7 @@ from typing import TextIO
 from lifelong_lb.config import UserError
 
 
-class _Patient(io.TextIOWrapper):
+class _TolerantStream(io.TextIOWrapper):
     """A stream whose reader may go away: what is written afterwards is lost, and nothing is raised.
 
     It is this layer that notices: an interrupt in a layer below that is written in Python, after its write, would have
@@ -27,17 +27,17 @@ class _Patient(io.TextIOWrapper):
         Returns:
             How many characters were written, or are lost.
         """
-        with self._heard_or_not():
+        with self._ignoring_closed_reader():
             return super().write(text)
         return len(text)
 
     def flush(self) -> None:
         """Write what is buffered."""
-        with self._heard_or_not():
+        with self._ignoring_closed_reader():
             super().flush()
 
     @contextmanager
-    def _heard_or_not(self) -> Iterator[None]:
+    def _ignoring_closed_reader(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -48,7 +48,7 @@ class _Patient(io.TextIOWrapper):
             os.close(nowhere)
 
 
-def patient(descriptor: int, encoding: str = "utf-8", *, close: bool = False) -> TextIO:
+def tolerant_stream(descriptor: int, encoding: str = "utf-8", *, close: bool = False) -> TextIO:
     """A stream that escapes what it cannot encode, and goes on when nobody reads it any more.
 
     Args:
@@ -60,15 +60,15 @@ def patient(descriptor: int, encoding: str = "utf-8", *, close: bool = False) ->
         A stream of lines.
     """
     raw = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=close))
-    return _Patient(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
+    return _TolerantStream(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
 
 
-def make_patient() -> None:
+def make_stdio_tolerant() -> None:
     """Make Python's own stdout and stderr such streams, unless somebody has put others in their place."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # was closed when Python started
-            setattr(sys, name, patient({"stdout": 1, "stderr": 2}[name]))
+            setattr(sys, name, tolerant_stream({"stdout": 1, "stderr": 2}[name]))
             continue
         if stream is not getattr(sys, f"__{name}__"):
             continue
@@ -76,7 +76,7 @@ def make_patient() -> None:
         if sys.platform == "win32":  # whose terminals are no files
             stream.reconfigure(errors="backslashreplace")
         else:
-            setattr(sys, name, patient(stream.fileno(), stream.encoding))
+            setattr(sys, name, tolerant_stream(stream.fileno(), stream.encoding))
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def stdout_alone() -> Iterator[TextIO]:
     kept = os.dup(1)
     try:
         os.dup2(2, 1)
-        with patient(os.dup(kept), close=True) as stream:
+        with tolerant_stream(os.dup(kept), close=True) as stream:
             yield stream
     finally:
         sys.stdout.flush()

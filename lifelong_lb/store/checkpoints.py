@@ -11,11 +11,11 @@ from typing import Any
 
 from lifelong_lb.store.files import write_json, write_text
 from lifelong_lb.store.reading import read_mapping
-from lifelong_lb.store.values import whole
+from lifelong_lb.store.values import whole_number
 from lifelong_lb.untrusted import encodable, printable, read_text, shortened
 
-_WHICH = "checkpoint.json"
-_WHY_NOT = "not_saved.txt"
+_INDEX = "checkpoint.json"
+_REASON = "not_saved.txt"
 
 
 class UnusableCheckpointError(Exception):
@@ -63,9 +63,9 @@ class CheckpointFolder:
             kept = self.path / model.name
             new = _share(model, kept)
             files[kept.name] = _digest(kept) if new or kept.name not in before else before[kept.name]
-        write_json(self.path / _WHICH, {"experience": experience, "made_by": dict(made_by), "files": files})
+        write_json(self.path / _INDEX, {"experience": experience, "made_by": dict(made_by), "files": files})
         for path in self.path.iterdir():
-            if path.name not in (_WHICH, *files):
+            if path.name not in (_INDEX, *files):
                 path.unlink(missing_ok=True)
         return state.stat().st_size
 
@@ -82,13 +82,13 @@ class CheckpointFolder:
             UnusableCheckpointError: when it is damaged, or was made by something else.
         """
         try:
-            found = read_mapping(self.path / _WHICH)
+            found = read_mapping(self.path / _INDEX)
             experience, others, files = found["experience"], dict(found["made_by"]), dict(found["files"])
-            whole(experience, "experience")
+            whole_number(experience, "experience")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, LookupError) as error:
-            raise UnusableCheckpointError(f"{_WHICH} cannot be read ({' '.join(str(error).split())})") from None
+            raise UnusableCheckpointError(f"{_INDEX} cannot be read ({' '.join(str(error).split())})") from None
         for key in sorted({*made_by, *others}):
             if others.get(key) != made_by.get(key):
                 raise UnusableCheckpointError(
@@ -99,7 +99,7 @@ class CheckpointFolder:
                 raise UnusableCheckpointError(f"{shortened(name)} is damaged")
         return experience, self.path / f"after-{experience}.state"
 
-    def give_back(self, folder: Path) -> None:
+    def restore_models(self, folder: Path) -> None:
         """Put the models kept so far where a run keeps them.
 
         Args:
@@ -117,12 +117,12 @@ class CheckpointFolder:
         """
         with suppress(OSError):
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(self.path / _WHY_NOT, encodable(reason))
+            write_text(self.path / _REASON, encodable(reason))
 
     def clear_reason(self) -> None:
         """Forget why the run could not be saved."""
         with suppress(OSError):
-            (self.path / _WHY_NOT).unlink(missing_ok=True)
+            (self.path / _REASON).unlink(missing_ok=True)
 
     def reason(self) -> str | None:
         """Why the run cannot be saved.
@@ -131,7 +131,7 @@ class CheckpointFolder:
             One line; None where nothing is known against it.
         """
         try:
-            return " ".join(printable(read_text(self.path / _WHY_NOT, 10_000)).split()) or None
+            return " ".join(printable(read_text(self.path / _REASON, 10_000)).split()) or None
         except (OSError, ValueError):
             return None
 
@@ -141,7 +141,7 @@ class CheckpointFolder:
 
     def _digests(self) -> dict[str, str]:
         try:
-            return dict(read_mapping(self.path / _WHICH)["files"])
+            return dict(read_mapping(self.path / _INDEX)["files"])
         except (OSError, ValueError, TypeError, LookupError):
             return {}
 

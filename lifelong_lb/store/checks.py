@@ -11,10 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.runs import run_id_of, without_later
 from lifelong_lb.store.run_record import RunRecord
-from lifelong_lb.store.values import MOST_EXPERIENCES, name_of, real, whole
+from lifelong_lb.store.values import MOST_EXPERIENCES, real_number, short_text, whole_number
 from lifelong_lb.untrusted import quoted, shortened
 
-Asked = Callable[[str], Mapping[str, Any] | None]
+ConfigLookup = Callable[[str], Mapping[str, Any] | None]
 """A run's id to the configuration that it must have, in plain JSON values; None where that is not known."""
 
 _COUNTS = (
@@ -45,7 +45,7 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
     try:
         record = _records().validate_python(dict(raw))
     except ValidationError as error:
-        raise ValueError(_in_words(error)) from None
+        raise ValueError(_describe(error)) from None
     record = replace(record, message=shortened(record.message, _LONGEST_MESSAGE))
     for part in ("stream", "strategy", "rule", "optimizer", "model"):
         if not isinstance(record.config.get(part), Mapping) or not isinstance(record.config[part].get("name"), str):
@@ -53,18 +53,18 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
     for part in ("train", "evaluation"):
         if not isinstance(record.config.get(part, {}), Mapping):
             raise ValueError(f"its configuration holds no settings of {part}")
-    _check_told(record)
+    _check_environment_and_data(record)
     _check_matrix(record)
     return record
 
 
-def check_place(record: RunRecord, seed: int | None = None, asked: Asked | None = None) -> None:
+def check_identity(record: RunRecord, seed: int | None = None, expected: ConfigLookup | None = None) -> None:
     """See that a record is of the run that its folder is named after.
 
     Args:
         record: what was stored there.
         seed: seed of the run asked for; None where it is not known.
-        asked: knows its configuration. It is asked where the one stored is not that which the run is named after, as
+        expected: knows its configuration. It is asked where the one stored is not that which the run is named after, as
             when another version has written it.
 
     Raises:
@@ -80,8 +80,8 @@ def check_place(record: RunRecord, seed: int | None = None, asked: Asked | None 
         raise ValueError(f"it holds {record.experiences} experiences, not {quoted(length)}")
     if record.status == "done" and record.initial_accuracy and len(record.initial_accuracy) != record.experiences:
         raise ValueError(f"it holds {len(record.initial_accuracy)} initial accuracies, not {record.experiences}")
-    if asked is not None and run_id_of(record.config) != record.run:
-        wanted = asked(record.run) or {}
+    if expected is not None and run_id_of(record.config) != record.run:
+        wanted = expected(record.run) or {}
         _check_settings(record.config, wanted, complete=bool(wanted) and run_id_of(wanted) == record.run)
 
 
@@ -115,15 +115,15 @@ def _check_numbers(raw: Mapping[str, Any]) -> None:
     """Check numbers while they are as they were stored: ``true`` and ``"3"`` are none."""
     for name in _COUNTS:
         if raw.get(name) is not None:
-            whole(raw[name], name)
-    for name, check in (("train_seconds", real), ("experiences", whole)):
+            whole_number(raw[name], name)
+    for name, check in (("train_seconds", real_number), ("experiences", whole_number)):
         if raw.get(name) is not None:
             check(raw[name], name)
     for accuracy in _short(raw, "initial_accuracy"):
-        real(accuracy, "an initial accuracy", 1)
+        real_number(accuracy, "an initial accuracy", 1)
     for budget in _short(raw, "budgets"):
         for number in budget.values() if isinstance(budget, Mapping) else ():
-            real(number, "a number of its budgets")
+            real_number(number, "a number of its budgets")
 
 
 def _short(raw: Mapping[str, Any], key: str) -> Sequence[Any]:
@@ -133,11 +133,11 @@ def _short(raw: Mapping[str, Any], key: str) -> Sequence[Any]:
     return found
 
 
-def _check_told(record: RunRecord) -> None:
+def _check_environment_and_data(record: RunRecord) -> None:
     """See that what is read of its environment and of its images has the form in which it is read."""
     if not isinstance(record.environment.get("extensions", {}), Mapping):
         raise ValueError("extensions of its environment must be a mapping")
-    for key, check, what in (("class_order", whole, "numbers"), ("class_names", name_of, "names")):
+    for key, check, what in (("class_order", whole_number, "numbers"), ("class_names", short_text, "names")):
         found = record.data.get(key, [])
         if not isinstance(found, list) or len(found) > _MOST_CLASSES:
             raise ValueError(f"{key} of its data must be a list of {what}")
@@ -157,7 +157,7 @@ def _check_matrix(record: RunRecord) -> None:
     found = Counter((i, j) for i, j, _ in record.accuracy)
     if T < 1 or len(found) < T or any((T - 1, j) not in found for j in range(T)):
         raise ValueError("it is done, but accuracies after the last experience are missing")
-    whole(T, "experiences", MOST_EXPERIENCES)  # the matrix has T x T entries, however few are stored
+    whole_number(T, "experiences", MOST_EXPERIENCES)  # the matrix has T x T entries, however few are stored
     (i, j), times = found.most_common(1)[0]
     if times > 1:
         raise ValueError(f"the accuracy on experience {j} after experience {i} is there {times} times")
@@ -212,7 +212,7 @@ def _shapes(config: Mapping[str, Any]) -> Sequence[_Shape]:
     return [_LAST] if strategy.trained_once else rows
 
 
-def _in_words(error: ValidationError) -> str:
+def _describe(error: ValidationError) -> str:
     """What pydantic found, without its own vocabulary of links."""
     items = error.errors(include_url=False)
     first = items[0]

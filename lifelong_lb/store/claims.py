@@ -18,11 +18,11 @@ from lifelong_lb.store.files import named_in_errors
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.reading import read_mapping
 from lifelong_lb.store.run_record import STATUSES
-from lifelong_lb.store.values import real, whole
+from lifelong_lb.store.values import real_number, whole_number
 
-SECONDS_BETWEEN_SIGNS = 15.0
+RENEW_SECONDS = 15.0
 """How often a launcher renews its claims."""
-SECONDS_OF_SILENCE = 180.0
+STALE_SECONDS = 180.0
 """How long a claim of another machine must have been left alone for its launcher to be taken for dead. A file system
 that machines share may show a change a minute late."""
 _NAME = re.compile(r"\.(?P<run>.+)\.claim-(?P<number>[1-9][0-9]{0,8})")
@@ -42,7 +42,7 @@ class Session:
     began: int = 0
     retry: tuple[str, ...] = ()
 
-    def has_tried(self, status: str, published: int) -> bool:
+    def has_retried(self, status: str, published: int) -> bool:
         """Whether a run has ended since the launcher began that it would have tried again otherwise.
 
         Args:
@@ -75,13 +75,13 @@ class Claim:
     since: float
     session: Session
 
-    def is_known_to_be_left(self) -> bool:
+    def is_abandoned(self) -> bool:
         """Whether the owner has ended, as far as can be seen at once from here.
 
         Returns:
             True when it has.
         """
-        return self.owner is not None and self.owner.is_known_to_be_gone()
+        return self.owner is not None and self.owner.is_known_dead()
 
 
 def read_claims(runs_path: Path, run: str | None = None) -> dict[str, list[Claim]]:
@@ -127,13 +127,13 @@ def _read(path: Path, run: str, number: int) -> Claim:
     try:
         raw = read_mapping(path)
         retry = tuple(status for status in STATUSES if status in raw["retry"])
-        session = Session(whole(raw["began"], "began", _LATEST_NS), retry)
-        return Claim(path, run, number, Owner.from_json(raw), real(raw["since"], "since", _LATEST), session)
+        session = Session(whole_number(raw["began"], "began", _LATEST_NS), retry)
+        return Claim(path, run, number, Owner.from_json(raw), real_number(raw["since"], "since", _LATEST), session)
     except (OSError, ValueError, TypeError, LookupError):
         return Claim(path, run, number, None, 0.0, Session())
 
 
-def living_sessions(runs_path: Path) -> set[Session]:
+def active_sessions(runs_path: Path) -> set[Session]:
     """What the launchers that have claims have come for, those left out that are known to be gone.
 
     Args:
@@ -143,17 +143,17 @@ def living_sessions(runs_path: Path) -> set[Session]:
         Each once.
     """
     last = [claims[-1] for claims in read_claims(runs_path).values()]
-    return {claim.session for claim in last if not claim.is_known_to_be_left()}
+    return {claim.session for claim in last if not claim.is_abandoned()}
 
 
-def remove_left_claims(runs_path: Path) -> None:
+def remove_abandoned_claims(runs_path: Path) -> None:
     """Remove the claims of launchers of this machine that have died; nothing happens where that is not permitted.
 
     Args:
         runs_path: the folder of the runs; it need not exist.
     """
     for run, claims in read_claims(runs_path).items():
-        if claims[-1].is_known_to_be_left():
+        if claims[-1].is_abandoned():
             with suppress(OSError):
                 mine = Claims(runs_path)
                 if mine.take(run):
@@ -218,7 +218,7 @@ class Claims:
             False when it is in other hands, or in these.
         """
         before = _read_all(self._runs_path, run, (self.listed() if known is None else known).get(run, []))
-        if before and not self._is_left(before[-1]):
+        if before and not self._is_abandoned(before[-1]):
             return False
         claim = self._create(run, before[-1].number + 1 if before else 1)
         if claim is None:
@@ -254,7 +254,7 @@ class Claims:
         claim = self._held.get(run)
         return claim is not None and claim.path.exists()
 
-    def are_elsewhere(self, run: str) -> bool:
+    def is_claimed_elsewhere(self, run: str) -> bool:
         """Whether a run is another launcher's.
 
         Args:
@@ -264,9 +264,9 @@ class Claims:
             True when its claim is not one of these, nor left by a process that is known to be gone.
         """
         found = read_claims(self._runs_path, run).get(run, [])
-        return bool(found) and run not in self._held and not self._is_left(found[-1])
+        return bool(found) and run not in self._held and not self._is_abandoned(found[-1])
 
-    def tidy(self) -> None:
+    def remove_abandoned(self) -> None:
         """Remove claims of processes that are gone, whatever has become of their runs."""
         for run in read_claims(self._runs_path):
             if self.take(run):
@@ -281,7 +281,7 @@ class Claims:
                 continue
 
     def _keep_renewing(self) -> None:
-        while not self._left.wait(SECONDS_BETWEEN_SIGNS):
+        while not self._left.wait(RENEW_SECONDS):
             self.renew()
 
     def _create(self, run: str, number: int) -> Claim | None:
@@ -299,10 +299,10 @@ class Claims:
             raise
         return Claim(path, run, number, self._owner, since, self._session)
 
-    def _is_left(self, claim: Claim) -> bool:
+    def _is_abandoned(self, claim: Claim) -> bool:
         """Whether a claim's owner is gone; from another machine it takes some watching to know."""
-        if claim.owner is not None and claim.owner.can_be_seen():
-            return claim.owner.is_known_to_be_gone()
+        if claim.owner is not None and claim.owner.is_observable():
+            return claim.owner.is_known_dead()
         try:
             sign = claim.path.stat().st_mtime_ns
         except FileNotFoundError:
@@ -311,4 +311,4 @@ class Claims:
         if before is None or before[0] != sign:
             self._watched[claim] = (sign, self._clock())
             return False
-        return self._clock() - before[1] >= SECONDS_OF_SILENCE
+        return self._clock() - before[1] >= STALE_SECONDS

@@ -15,7 +15,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.checkpoints import CheckpointFolder
-from lifelong_lb.store.checks import Asked
+from lifelong_lb.store.checks import ConfigLookup
 from lifelong_lb.store.claims import Claims
 from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_text
 from lifelong_lb.store.owner import Owner
@@ -36,7 +36,7 @@ LOG = "log.txt"
 """A run's log, in its folder."""
 OWNER = "owner.json"
 """Which process a scratch folder belongs to."""
-SECONDS_TO_WAIT = 600.0
+LOCK_TIMEOUT_SECONDS = 600.0
 """How long to wait for another process that writes into the folder; a report takes seconds."""
 _SAFE = re.compile(r"[\w-]{1,80}", re.ASCII)
 CHECKPOINT = ".checkpoint"
@@ -196,13 +196,13 @@ class ResultFolder:
         except OSError:
             return None
 
-    def read_run(self, run: str, seed: int | None = None, asked: Asked | None = None) -> RunRecord:
+    def read_run(self, run: str, seed: int | None = None, expected: ConfigLookup | None = None) -> RunRecord:
         """What a run left behind.
 
         Args:
             run: the run's id.
             seed: the seed it must have; None for any.
-            asked: knows the configuration that it must have, such as :meth:`StudyFile.asked`; None for any.
+            expected: knows the configuration that it must have, such as :meth:`StudyFile.expected_config`; None for any.
 
         Returns:
             Its record.
@@ -210,7 +210,7 @@ class ResultFolder:
         Raises:
             DamagedRunError: when a file of it is missing or broken, or holds another run.
         """
-        return read_record(self.run_path(run), run, seed, asked)
+        return read_record(self.run_path(run), run, seed, expected)
 
     def read_diagnostics(self, run: str) -> pd.DataFrame | None:
         """Read what was recorded along the passes of a run, see :func:`~lifelong_lb.store.recorded.read_diagnostics`.
@@ -420,13 +420,13 @@ class ResultFolder:
             its_run = scratch.name[1:].rpartition(".")[0]
             try:
                 owner = Owner.from_json(read_mapping(scratch / OWNER))
-                restarted = owner.has_this_name() and not owner.can_be_seen()
-                gone = owner.is_known_to_be_gone() or (restarted and claims.holds(its_run))
+                restarted = owner.shares_host_name() and not owner.is_observable()
+                gone = owner.is_known_dead() or (restarted and claims.holds(its_run))
             except FileNotFoundError:
                 gone = True  # killed before it could say whose it is
             except (OSError, ValueError, TypeError, LookupError):
                 continue
-            if gone and not claims.are_elsewhere(its_run):
+            if gone and not claims.is_claimed_elsewhere(its_run):
                 shutil.rmtree(scratch, ignore_errors=True)
 
     def remove_scratch(self, run: str) -> None:
@@ -440,7 +440,7 @@ class ResultFolder:
                 shutil.rmtree(scratch, ignore_errors=True)
 
     @contextmanager
-    def locked(self, seconds: float = SECONDS_TO_WAIT) -> Iterator[None]:
+    def locked(self, seconds: float = LOCK_TIMEOUT_SECONDS) -> Iterator[None]:
         """Be alone in writing ``study.json`` or the tables, which takes moments; the folder must exist.
 
         Args:

@@ -10,7 +10,7 @@ import pandas as pd
 from lifelong_lb.config import UserError
 from lifelong_lb.store.files import write_bytes, write_json, write_text
 from lifelong_lb.store.reading import exists, read_mapping, read_rows
-from lifelong_lb.store.values import MOST_EXPERIENCES, whole
+from lifelong_lb.store.values import MOST_EXPERIENCES, whole_number
 
 LANDSCAPE_COLUMNS = ("trained", "measured", "measure", "at", "value", "std")
 """Columns of ``landscape.csv``: after which experience, on the images of which, what, at which radius (noise scale,
@@ -28,7 +28,7 @@ def _number(cell: str) -> float:
 
 
 def _experience(cell: str) -> int:
-    return whole(int(cell), "an experience", MOST_EXPERIENCES - 1)
+    return whole_number(int(cell), "an experience", MOST_EXPERIENCES - 1)
 
 
 _READ: dict[str, Callable[[str], Any]] = {

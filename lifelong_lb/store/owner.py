@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lifelong_lb.store.values import name_of, real, whole
+from lifelong_lb.store.values import real_number, short_text, whole_number
 
 _LARGEST_PID = 2**31 - 1
 
@@ -60,8 +60,10 @@ class Owner:
             TypeError: when one is of no use.
             ValueError: likewise.
         """
-        host, space, boot = (name_of(value, "a name") for value in (raw["host"], raw["space"], raw.get("boot", "")))
-        return cls(host, space, whole(raw["pid"], "pid", _LARGEST_PID), real(raw["started"], "started"), boot)
+        host, space, boot = (short_text(value, "a name") for value in (raw["host"], raw["space"], raw.get("boot", "")))
+        return cls(
+            host, space, whole_number(raw["pid"], "pid", _LARGEST_PID), real_number(raw["started"], "started"), boot
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values.
@@ -71,15 +73,15 @@ class Owner:
         """
         return asdict(self)
 
-    def can_be_seen(self) -> bool:
+    def is_observable(self) -> bool:
         """Whether it can be known from here if the process is still there.
 
         Returns:
             True for the processes of this machine, since it was started.
         """
-        return self.has_this_name() and self.boot in ("", _boot())
+        return self.shares_host_name() and self.boot in ("", _boot())
 
-    def has_this_name(self) -> bool:
+    def shares_host_name(self) -> bool:
         """Whether the process was of a machine called as this one: another, or this one before it was restarted.
 
         Returns:
@@ -87,13 +89,13 @@ class Owner:
         """
         return (self.host, self.space) == (platform.node(), _space())
 
-    def is_known_to_be_gone(self) -> bool:
+    def is_known_dead(self) -> bool:
         """Whether the process has ended, as far as can be seen from here.
 
         Returns:
             True when it has; False when it is there, and for processes of other machines.
         """
-        return self.can_be_seen() and _started(self.pid) != self.started
+        return self.is_observable() and _started(self.pid) != self.started
 
 
 def _space() -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lifelong_lb.config import AXES
 from lifelong_lb.config.study import MAX_SEED
-from lifelong_lb.store.values import is_run_id, whole
+from lifelong_lb.store.values import is_run_id, whole_number
 from lifelong_lb.untrusted import quoted
 
 Key = tuple[int, ...]
@@ -64,8 +64,8 @@ def _place(raw: Any, lengths: Mapping[str, int]) -> Place:
         raise ValueError(f"{missing[0]} is missing")
     if not is_run_id(raw["run"]):
         raise ValueError(f"a run id has 12 hexadecimal digits; got {quoted(raw['run'])}")
-    entries = {axis: whole(raw[axis], axis) for axis in AXES}
+    entries = {axis: whole_number(raw[axis], axis) for axis in AXES}
     for axis, index in entries.items():
         if index >= lengths[axis]:
             raise ValueError(f"it points to {axis}[{index}], an entry that is not there; there are {lengths[axis]}")
-    return Place(raw["run"], whole(raw["seed"], "seed", MAX_SEED), entries)
+    return Place(raw["run"], whole_number(raw["seed"], "seed", MAX_SEED), entries)

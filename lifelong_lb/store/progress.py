@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lifelong_lb.store.files import write_json
 from lifelong_lb.store.reading import read_mapping
-from lifelong_lb.store.values import real, whole
+from lifelong_lb.store.values import real_number, whole_number
 
 PROGRESS = "how_far.json"
 """Its name; it is not kept with the run."""
@@ -71,8 +71,8 @@ def read_progress(runs_path: Path) -> dict[str, RunProgress]:
         run = path.parent.name[1:].rpartition(".")[0]
         try:
             said, raw = path.stat().st_mtime, read_mapping(path)
-            T = whole(raw["experiences"], "experiences")
-            pairs = [(whole(i, "an experience"), real(a, "an accuracy", 1)) for i, a in raw["accuracies"]]
+            T = whole_number(raw["experiences"], "experiences")
+            pairs = [(whole_number(i, "an experience"), real_number(a, "an accuracy", 1)) for i, a in raw["accuracies"]]
         except (OSError, ValueError, TypeError, LookupError):
             continue
         if run not in found or said > found[run][0]:

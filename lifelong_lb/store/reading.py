@@ -120,7 +120,7 @@ def read_rows(
         OSError: if it is missing or cannot be read.
         ValueError: if it is not a regular file, too large, or no such table.
     """
-    lines = csv.reader(io.TextIOWrapper(io.BytesIO(_content(path)), "utf-8", "backslashreplace", newline=""))
+    lines = csv.reader(io.TextIOWrapper(io.BytesIO(_csv_bytes(path)), "utf-8", "backslashreplace", newline=""))
     try:
         heading = next(lines, [])
         missing = [column for column in columns if column not in heading]
@@ -151,7 +151,7 @@ def read_frame(path: Path, **options: Any) -> pd.DataFrame:
         OSError: if it is missing or cannot be read.
         ValueError: if it is not a regular file, too large, or no table.
     """
-    content = _content(path)
+    content = _csv_bytes(path)
     how = {"encoding_errors": "backslashreplace", "low_memory": False, **_EXACT, **options}
     try:
         frame: pd.DataFrame = pd.read_csv(io.BytesIO(content), **how)
@@ -162,7 +162,7 @@ def read_frame(path: Path, **options: Any) -> pd.DataFrame:
     return frame
 
 
-def _content(path: Path) -> bytes:
+def _csv_bytes(path: Path) -> bytes:
     """The bytes of a CSV file whose rows and columns are of a number that can be read."""
     content = read_bytes(path, MOST_BYTES)
     if b"\0" in content:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lifelong_lb.store.checks import Asked, check_place, checked_record
+from lifelong_lb.store.checks import ConfigLookup, check_identity, checked_record
 from lifelong_lb.store.files import write_json, write_text
 from lifelong_lb.store.reading import exists, read_mapping, read_rows, read_tail
 from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
@@ -26,14 +26,14 @@ class DamagedRunError(Exception):
     """A run's folder that cannot be read; the message names the file."""
 
 
-def read_record(folder: Path, run: str, seed: int | None = None, asked: Asked | None = None) -> RunRecord:
+def read_record(folder: Path, run: str, seed: int | None = None, expected: ConfigLookup | None = None) -> RunRecord:
     """Read a run's files.
 
     Args:
         folder: the run's folder.
         run: the run's id.
         seed: the seed it must have; None for any.
-        asked: knows the configuration that it must have; None for any.
+        expected: knows the configuration that it must have; None for any.
 
     Returns:
         Its record.
@@ -53,7 +53,7 @@ def read_record(folder: Path, run: str, seed: int | None = None, asked: Asked | 
             "accuracy": list(read_rows(folder / "accuracy.csv", _ENTRIES, MOST_EXPERIENCES**2)),
             "traceback": read_tail(trace, _MOST_TRACEBACK) if exists(trace) else "",
         })
-        check_place(record, seed, asked)
+        check_identity(record, seed, expected)
         return record
     except (OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         reason = printable(" ".join(str(error).split()), lines=False)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lifelong_lb.config import UserError
-from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims, remove_left_claims
+from lifelong_lb.store.claims import STALE_SECONDS, Claim, read_claims, remove_abandoned_claims
 from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.progress import RunProgress, read_progress
 from lifelong_lb.store.reading import exists
@@ -48,7 +48,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
         raise UserError(without_study(folder.path, "no study here (study.json is missing)"))
     if exists(folder.runs_path) and not os.path.isdir(folder.runs_path):  # noqa: PTH112  False where it cannot be known
         raise UserError(f"{folder.runs_path}: must be the folder of the runs; it is a file")
-    remove_left_claims(folder.runs_path)
+    remove_abandoned_claims(folder.runs_path)
     counts: Counter[str] = Counter()
     seeds = file.seeds()
     running, troubles = [], file.problems()
@@ -59,17 +59,17 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     for run, label in file.labels().items():
         title = f"{' '.join(label.values())} seed {seeds[run]}"
         claim = claims.get(run)
-        if claim is not None and not claim.is_known_to_be_left():
+        if claim is not None and not claim.is_abandoned():
             counts["running"] += 1
             reason = folder.checkpoint(run).reason()
             unsaved = "" if reason is None else f"; cannot be saved: {reason}"
-            running.append(f"{title}: {_in_progress(claim)}{_come(progress.get(run))}{unsaved}")
+            running.append(f"{title}: {_in_progress(claim)}{_learnt(progress.get(run))}{unsaved}")
             continue
         if not folder.has_folder(run):
             counts["missing"] += 1
             continue
         try:
-            record = folder.read_run(run, seeds[run], file.asked)
+            record = folder.read_run(run, seeds[run], file.expected_config)
         except DamagedRunError as error:
             counts["missing"] += 1
             troubles.append(f"{title}: damaged ({error})")
@@ -80,7 +80,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     return FolderStatus(counts, running, troubles)
 
 
-def _come(progress: RunProgress | None) -> str:
+def _learnt(progress: RunProgress | None) -> str:
     if progress is None or not progress.accuracies:
         return ""
     experience, accuracy = progress.accuracies[-1]
@@ -96,6 +96,6 @@ def _in_progress(claim: Claim) -> str:
         silent = time.time() - claim.path.stat().st_mtime
     except OSError:
         return f"{line}, just ended"
-    if claim.owner.can_be_seen() or silent < SECONDS_OF_SILENCE:
+    if claim.owner.is_observable() or silent < STALE_SECONDS:
         return line
     return f"{line}, which has given no sign of life for {silent:.0f} s"

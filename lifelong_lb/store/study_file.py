@@ -87,7 +87,7 @@ class StudyFile:
         found = ((place.run, self._configuration(place)) for place in self.places)
         return {run: config for run, config in found if config is not None and config.run_id == run}
 
-    def asked(self, run: str) -> dict[str, Any] | None:
+    def expected_config(self, run: str) -> dict[str, Any] | None:
         """The configuration that a run must have: by where it stands in the grid, whatever it is named after.
 
         Args:
@@ -122,7 +122,7 @@ class StudyFile:
         Raises:
             UserError: when a shared setting differs, or two entries would carry the same label.
         """
-        union, moved = united(self.study, study)
+        union, moved = merge_studies(self.study, study)
         newest = StudyFile.of(study).places
         known = {place.run for place in newest}
         older = tuple(
@@ -171,7 +171,7 @@ class StudyFile:
             stored = {key: value for key, value in raw["study"].items() if key not in ("seeds", "imports")}
             imports = tuple(map(str, raw["study"].get("imports", ())))
             seeds, skip = list(raw["study"]["seeds"]), bool(stored.get("skip_unsupported", False))
-            _know_extensions(raw.get("extensions", {}))
+            _register_stored(raw.get("extensions", {}))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{source}: damaged ({shortened(repr(error), 200)})") from None
         # the places say which pairs are meant: two studies may have met in this folder
@@ -180,9 +180,9 @@ class StudyFile:
         if left_out and not places:
             raise UserError(f"{source}: damaged ({left_out[0]})")
         study = study.model_copy(update={"skip_unsupported": skip, "imports": imports})
-        return cls(study, tuple(places), tuple(left_out))._without_rivals()
+        return cls(study, tuple(places), tuple(left_out))._without_duplicates()
 
-    def _without_rivals(self) -> "StudyFile":
+    def _without_duplicates(self) -> "StudyFile":
         """The file with one run per place of the grid: the one named as this version names it, else the first."""
         rivals: dict[Key, list[Place]] = {}
         for place in self.places:
@@ -201,7 +201,7 @@ class StudyFile:
         return replace(self, places=tuple(same[0] for same in rivals.values()), left_out=(*self.left_out, *sentences))
 
 
-def united(earlier: Study, study: Study) -> tuple[Study, dict[str, list[int]]]:
+def merge_studies(earlier: Study, study: Study) -> tuple[Study, dict[str, list[int]]]:
     """The union of two studies that share a folder.
 
     Args:
@@ -256,7 +256,7 @@ def _extensions(study: Study) -> dict[str, dict[str, dict[str, str]]]:
     return {"extensions": found} if found else {}
 
 
-def _know_extensions(extensions: Mapping[str, Mapping[str, str]]) -> None:
+def _register_stored(extensions: Mapping[str, Mapping[str, str]]) -> None:
     """Let the settings of extensions be read. Nothing that a folder names is imported."""
     for kind, names in extensions.items():
         for name, origin in names.items():

@@ -30,7 +30,7 @@ def is_run_id(value: Any) -> bool:
     return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
 
 
-def whole(value: Any, name: str, most: int = LARGEST) -> int:
+def whole_number(value: Any, name: str, most: int = LARGEST) -> int:
     """Check a count, an index or a seed.
 
     Args:
@@ -45,9 +45,9 @@ def whole(value: Any, name: str, most: int = LARGEST) -> int:
         ValueError: if it is not a whole number from 0 to ``most``.
 
     Example:
-        >>> whole(3.0, "seed")
+        >>> whole_number(3.0, "seed")
         3
-        >>> whole(float("inf"), "seed", 10)
+        >>> whole_number(float("inf"), "seed", 10)
         Traceback (most recent call last):
         ValueError: seed cannot be inf: it must be a whole number from 0 to 10
     """
@@ -56,7 +56,7 @@ def whole(value: Any, name: str, most: int = LARGEST) -> int:
     return int(value)
 
 
-def real(value: Any, name: str, most: float = LARGEST) -> float:
+def real_number(value: Any, name: str, most: float = LARGEST) -> float:
     """Check a time or a fraction.
 
     Args:
@@ -75,7 +75,7 @@ def real(value: Any, name: str, most: float = LARGEST) -> float:
     return float(value)
 
 
-def name_of(value: Any, name: str) -> str:
+def short_text(value: Any, name: str) -> str:
     """Check a short text.
 
     Args:

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from tiny import command, write_study
 
-from lifelong_lb.cli.stdio import patient
+from lifelong_lb.cli.stdio import tolerant_stream
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.studies import LineObserver
 from lifelong_lb.studies.progress.console import ConsoleObserver
@@ -59,7 +59,7 @@ def test_a_study_goes_on_when_nobody_reads_its_progress_any_more(tmp_path):
 def test_a_terminal_that_is_gone():
     reader, writer = os.pipe()
     os.close(reader)
-    with patient(writer, close=True) as stream:
+    with tolerant_stream(writer, close=True) as stream:
         observer = ConsoleObserver(Console(file=stream, force_terminal=True))
         observer.start(2, {})
         observer.waiting(1)
@@ -82,7 +82,7 @@ def test_a_line_is_written_once_however_an_interrupt_comes():
     listener.start()
     interrupts = 0
     try:
-        stream = patient(writer, close=True)
+        stream = tolerant_stream(writer, close=True)
         for number in range(100):
             try:
                 print(number, file=stream)
@@ -112,14 +112,14 @@ def test_a_watcher_without_a_reader_is_told_no_more(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_what_cannot_be_encoded_is_escaped(encoding, tmp_path):
-    with (tmp_path / "text").open("wb") as file, patient(file.fileno(), encoding) as stream:
+    with (tmp_path / "text").open("wb") as file, tolerant_stream(file.fileno(), encoding) as stream:
         print("ρ = 1", file=stream)
     assert (tmp_path / "text").read_text() == "\\u03c1 = 1\n"
 
 
 def test_a_full_disk_is_still_told():
     with open("/dev/full", "wb") as full, pytest.raises(OSError, match="No space left"):  # noqa: PTH123
-        print("x", file=patient(full.fileno()))
+        print("x", file=tolerant_stream(full.fileno()))
 
 
 @pytest.mark.parametrize("words", [["run", "{study}"], ["tune", "{study}"], ["report", "{study}"]])

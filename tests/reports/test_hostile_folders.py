@@ -180,7 +180,7 @@ def test_what_a_study_lists_is_read_in_linear_time(base, out):
     study["strategies"] += [{"name": "replay", "mem_size": 20 + n, "label": f"replay {n}"} for n in range(80)]
     (out / "study.json").write_text(json.dumps(raw))
     begun = time.monotonic()
-    assert ResultFolder(out).read_study().asked(base.done[0])["seed"] in (0, 1)
+    assert ResultFolder(out).read_study().expected_config(base.done[0])["seed"] in (0, 1)
     assert len(ResultFolder(out).read_study().configurations()) == 6
     assert time.monotonic() - begun < 20
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lifelong_lb.store import Claims, ResultFolder, read_claims
-from lifelong_lb.store.claims import SECONDS_OF_SILENCE
+from lifelong_lb.store.claims import STALE_SECONDS
 from lifelong_lb.store.owner import Owner
 
 HERE = Owner.here()
@@ -36,7 +36,11 @@ def test_one_of_two(tmp_path):
     assert not first.take("abc")
     assert second.take("ab")
     assert (first.holds("abc"), second.holds("abc")) == (True, False)
-    assert (first.are_elsewhere("abc"), second.are_elsewhere("abc"), second.are_elsewhere("x")) == (False, True, False)
+    assert (
+        first.is_claimed_elsewhere("abc"),
+        second.is_claimed_elsewhere("abc"),
+        second.is_claimed_elsewhere("x"),
+    ) == (False, True, False)
     assert names(tmp_path) == [".ab.claim-1", ".abc.claim-1"]
     first.release("abc")
     assert second.take("abc")
@@ -61,7 +65,7 @@ def test_whose_a_run_is(tmp_path):
 def test_a_claim_of_a_dead_process_is_taken_over_at_once(tmp_path, gone):
     dead, heir, other = Claims(tmp_path, GONE[gone]), Claims(tmp_path), Claims(tmp_path)
     assert dead.take("abc")
-    assert not heir.are_elsewhere("abc")
+    assert not heir.is_claimed_elsewhere("abc")
     assert heir.take("abc")
     assert not other.take("abc")
     assert names(tmp_path) == [".abc.claim-2"]
@@ -74,7 +78,7 @@ def test_tidying_removes_what_the_dead_have_left(tmp_path):
     dead, remote, claims = Claims(tmp_path, GONE["no process"]), Claims(tmp_path, ELSEWHERE), Claims(tmp_path)
     assert dead.take("abc")
     assert remote.take("def")
-    claims.tidy()
+    claims.remove_abandoned()
     assert names(tmp_path) == [".def.claim-1"]
 
 
@@ -86,12 +90,12 @@ def test_another_machine_is_dead_after_long_silence(tmp_path, half_written):
     if half_written:
         (tmp_path / ".abc.claim-1").write_text('{"host": "el')
     assert not observer.take("abc")
-    clock.now += SECONDS_OF_SILENCE - 1
+    clock.now += STALE_SECONDS - 1
     assert not observer.take("abc")
     os.utime(tmp_path / ".abc.claim-1", ns=(1, 1))  # a sign of life, whatever time that machine thinks it is
     clock.now += 2
     assert not observer.take("abc")
-    clock.now += SECONDS_OF_SILENCE - 1
+    clock.now += STALE_SECONDS - 1
     assert not observer.take("abc")
     clock.now += 1
     assert observer.take("abc")
@@ -99,7 +103,7 @@ def test_another_machine_is_dead_after_long_silence(tmp_path, half_written):
 
 
 def test_signs_of_life(tmp_path, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.store.claims.SECONDS_BETWEEN_SIGNS", 0.01)
+    monkeypatch.setattr("lifelong_lb.store.claims.RENEW_SECONDS", 0.01)
     with Claims(tmp_path) as claims:
         claims.take("abc")
         claims.take("def")
@@ -154,11 +158,11 @@ def test_a_machine_of_the_same_name_is_another(tmp_path):
     """What tells them apart is what their kernels call the time since they were started."""
     other, clock = replace(HERE, boot="another", pid=2**22 + 1), Clock()
     assert HERE.boot or not Path("/proc/sys/kernel/random/boot_id").exists()
-    assert not other.can_be_seen()
+    assert not other.is_observable()
     assert Claims(tmp_path, other).take("abc")
     claims = Claims(tmp_path, HERE, clock)
     assert not claims.take("abc")
-    clock.now += SECONDS_OF_SILENCE
+    clock.now += STALE_SECONDS
     assert claims.take("abc")
 
 

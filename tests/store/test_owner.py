@@ -14,9 +14,9 @@ def test_a_process_is_told_from_a_later_one_with_its_number():
     code = "import time; time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         there = replace(HERE, pid=process.pid)
-        assert there.is_known_to_be_gone()  # it started later than this process
+        assert there.is_known_dead()  # it started later than this process
         process.kill()
-    assert not HERE.is_known_to_be_gone()
-    assert not replace(ELSEWHERE, pid=2**22 + 1).is_known_to_be_gone()
-    assert not replace(HERE, space="pid:[1]", pid=2**22 + 1).is_known_to_be_gone()
+    assert not HERE.is_known_dead()
+    assert not replace(ELSEWHERE, pid=2**22 + 1).is_known_dead()
+    assert not replace(HERE, space="pid:[1]", pid=2**22 + 1).is_known_dead()
     assert Owner.from_json(HERE.to_json()) == HERE

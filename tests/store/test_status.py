@@ -12,9 +12,9 @@ def test_a_run_that_is_another_than_its_folder_says_is_missing_and_replaced(tmp_
     folder, file = ResultFolder(tmp_path), StudyFile.of(parse_study({**STUDY, "rules": "none"}))
     folder.write_study(file)
     first, second = file.places
-    right = replace(RECORD, run=first.run, config=file.asked(first.run), initial_accuracy=[], **FULL)
+    right = replace(RECORD, run=first.run, config=file.expected_config(first.run), initial_accuracy=[], **FULL)
     write(folder, replace(right, config={**right.config, "seed": 7}))
-    write(folder, replace(RECORD, run=second.run, config=file.asked(second.run)))
+    write(folder, replace(RECORD, run=second.run, config=file.expected_config(second.run)))
     found = folder_status(folder)
     assert found.counts == {"missing": 2}
     for line, reason in zip(found.troubles, ("a run with seed 7, not 0", "2 experiences, not 5"), strict=True):
