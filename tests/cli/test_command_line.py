@@ -398,7 +398,7 @@ def test_an_output_folder_that_is_read_only(tmp_path):
     (tmp_path / "out").mkdir(mode=0o500)
     done = command("run", write_study(tmp_path / "s.yaml"), "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert "not a folder that can be written to" in done.stderr
+    assert "not a writable folder" in done.stderr
 
 
 def test_validate_counts_runs(tmp_path):

@@ -59,7 +59,7 @@ def test_one_writer_and_one_measurer_at_a_time(tmp_path):
     folder = ResultFolder(tmp_path)
     with folder.locked(), pytest.raises(TimeoutError, match="another lifelong-lb is writing into this folder"):
         folder.locked(seconds=0).__enter__()
-    with folder.measuring(), pytest.raises(UserError, match="another lifelong-lb landscape is at work in this folder"):
+    with folder.measuring(), pytest.raises(UserError, match="another lifelong-lb landscape is running in this folder"):
         folder.measuring().__enter__()
     with folder.locked(), folder.measuring():
         pass
@@ -116,5 +116,5 @@ def test_leftovers_of_dead_processes_are_removed_and_those_of_living_ones_kept(f
 
 def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="not a folder that can be written to"):
+    with pytest.raises(UserError, match="not a writable folder"):
         ResultFolder(tmp_path / "file").check_writable()

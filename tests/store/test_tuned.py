@@ -45,7 +45,5 @@ def test_what_is_no_folder_of_tune_is_left_as_it_is(copied, tmp_path):
 
 
 def test_python_points_to_the_folders_of_tune(tuned):
-    with pytest.raises(
-        UserError, match="no study.json.; lifelong-lb tune has put its studies into .*tuning and .*report"
-    ):
+    with pytest.raises(UserError, match="no study.json.; the studies of lifelong-lb tune are in .*tuning and .*report"):
         load_diagnostics(tuned)
