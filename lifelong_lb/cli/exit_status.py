@@ -1,4 +1,4 @@
-"""How commands that run or report something end."""
+"""Final output and exit status of commands that run or report."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 MOST_LISTED = 10
-"""How many runs that are not done are named one by one."""
+"""Most unfinished runs that are listed individually."""
 MOST_CHARACTERS = 200
-"""Longest reason that is shown of each."""
+"""Most characters shown of the message of each."""
 
 
 def print_summary_and_exit(
     folder: Path, results: "Results", run_ids: set[str] | None = None, *, err: bool = False
 ) -> None:
-    """Print the summary; exit with 1 unless all runs asked for (by default, all of the folder) are done.
+    """Print the summary; exit with 1 unless all requested runs (default: all of the folder) are done.
 
     Args:
-        folder: where the report is.
-        results: what the runs have to say.
+        folder: folder of the report.
+        results: the results of the runs.
         run_ids: ids of the runs asked for.
         err: whether to print to stderr.
 
@@ -45,11 +45,11 @@ def print_summary_and_exit(
 
 
 def unfinished_run_lines(folder: Path, results: "Results", run_ids: set[str] | None) -> Iterator[str]:
-    """Say which runs ended otherwise than done and why, which are left out, and how to compute them again.
+    """List runs that are not done, with the reason, runs left out, and how to compute them again.
 
     Args:
         folder: the result folder.
-        results: what its runs have to say.
+        results: its results.
         run_ids: ids of the runs asked for; None for all.
 
     Yields:
@@ -68,14 +68,14 @@ def unfinished_run_lines(folder: Path, results: "Results", run_ids: set[str] | N
     ])
     if failed:
         options = " ".join(f"--retry {status}" for status in sorted({record.status for record in failed.values()}))
-        yield f"not done: {len(failed)} run{'s' * (len(failed) != 1)}, as listed; {options} runs them again"
+        yield f"not done: {len(failed)} run{'s' * (len(failed) != 1)}; {options} runs them again"
     left_out = [run for run in sorted(results.left_out) if run_ids is None or run in run_ids]
     if left_out:
         homes = {run: results.homes[run].path if run in results.homes else folder for run in left_out}
         yield from _listed([f"  {homes[run] / 'runs' / run}" for run in left_out])
         yield (
-            f"left out: {len(left_out)} run{'s' * (len(left_out) != 1)}, for the reason given above; once the folders "
-            "listed are removed, lifelong-lb run computes these runs again"
+            f"left out: {len(left_out)} run{'s' * (len(left_out) != 1)}, for the reason given above; remove the folders "
+            "listed, and lifelong-lb run computes these runs again"
         )
 
 

@@ -16,12 +16,12 @@ def test_data_sets_are_listed_prepared_and_verified(tmp_path, monkeypatch):
     assert f"cifar100      parquet files in {tmp_path / 'data' / 'cifar100'}\n" in listed.stdout
     assert "mnist         not found\n" in listed.stdout
     assert f"prepared      {tmp_path / 'cache'}" in listed.stdout
-    assert "as it was made" in command("data", "verify").stdout
+    assert "intact" in command("data", "verify").stdout
     (image,) = (tmp_path / "cache").glob("*/train-x.npy")
     image.write_bytes(image.read_bytes()[:-1] + b"\x07")
     found = command("data", "verify")
     assert found.returncode == 1
-    assert "broken, removed" in found.stdout
+    assert "damaged, removed" in found.stdout
     assert not image.exists()
 
 

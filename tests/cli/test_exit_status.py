@@ -30,7 +30,7 @@ def test_a_second_call_repeats_what_failed_and_how_to_retry(copied):
     first, second, last = sorted(messages(copied), key=lambda line: ("not done" in line, line))
     assert any("failed: RuntimeError: no luck at all!!!" in line and len(line) < 300 for line in (first, second))
     assert any(line.endswith("timeout: stopped after 8 s") for line in (first, second))
-    assert last == "not done: 2 runs, as listed; --retry failed --retry timeout runs them again"
+    assert last == "not done: 2 runs; --retry failed --retry timeout runs them again"
     assert messages(copied, run_ids={copied.runs[2].name}) == []
     again = command("run", copied.study, "--out", copied.out)
     assert again.returncode == 1
@@ -50,7 +50,7 @@ def test_many_failed_runs_are_counted(copied):
         unfinished_run_lines(copied.out, SimpleNamespace(runs=labels, records=results.records, left_out=()), None)
     )
     assert len(lines) == MOST_LISTED + 2
-    assert lines[-2:] == ["  and 20 more", "not done: 30 runs, as listed; --retry failed runs them again"]
+    assert lines[-2:] == ["  and 20 more", "not done: 30 runs; --retry failed runs them again"]
 
 
 def test_what_is_left_out_can_be_computed_again(copied):
@@ -58,7 +58,7 @@ def test_what_is_left_out_can_be_computed_again(copied):
     changed(copied.runs[0], data={**data, "sha256": "0" * 64})
     place, advice = messages(copied)
     assert place == f"  {copied.runs[0]}"
-    assert advice.startswith("left out: 1 run, for the reason given above; once the folders listed are removed")
+    assert advice.startswith("left out: 1 run, for the reason given above; remove the folders listed")
     shutil.rmtree(copied.runs[0])
     again = command("run", copied.study, "--out", copied.out)
     assert again.returncode == 0
