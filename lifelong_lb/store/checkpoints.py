@@ -26,8 +26,8 @@ class UnusableCheckpointError(Exception):
 class CheckpointFolder:
     """A folder with the latest checkpoint of one run, and the models kept so far.
 
-    An index, written atomically after the other files, lists the valid files with their hashes. A process that is killed
-    at any moment therefore leaves a complete checkpoint, an earlier one, or none.
+    An index, written atomically after the other files, lists the valid files with their hashes: a process that is
+    killed at any moment leaves a complete checkpoint, an earlier one, or none.
 
     Attributes:
         path: the folder; it need not exist yet.

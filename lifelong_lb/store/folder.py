@@ -202,7 +202,7 @@ class ResultFolder:
         Args:
             run: the run's id.
             seed: the seed it must have; None for any.
-            expected: maps a run id to the configuration it must have, e.g. :meth:`StudyFile.expected_config`; None for any.
+            expected: maps a run id to its required configuration, e.g. :meth:`StudyFile.expected_config`; None for any.
 
         Returns:
             The record.

@@ -13,8 +13,8 @@ from lifelong_lb.store.reading import exists, read_mapping, read_rows
 from lifelong_lb.store.values import MOST_EXPERIENCES, whole_number
 
 LANDSCAPE_COLUMNS = ("trained", "measured", "measure", "at", "value", "std")
-"""Columns of ``landscape.csv``: experience after which, and experience on whose images, it was measured; the measure; the
-radius, noise scale, rank or position on the line; the value and its standard deviation."""
+"""Columns of ``landscape.csv``: the experience trained last, the experience whose images are used, the measure, its
+radius, noise scale, rank or position on the line, the value and its standard deviation."""
 _MOST_ROWS, _LONGEST_NUMBER = 1_000_000, 9
 _LARGEST = 3.5e38
 """Larger numbers, which float32 cannot hold, are read as infinite."""

@@ -82,7 +82,7 @@ class Owner:
         return self.shares_host_name() and self.boot in ("", _boot())
 
     def shares_host_name(self) -> bool:
-        """Whether host name and PID namespace are those of this process, whatever the boot id.
+        """Whether host name and PID namespace are those of this process; ignores the boot id.
 
         Returns:
             True for processes of this machine, before or after a restart, and of machines of the same name.
