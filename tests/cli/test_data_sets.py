@@ -25,13 +25,13 @@ def test_data_sets_are_listed_prepared_and_verified(tmp_path, monkeypatch):
     assert not image.exists()
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_a_missing_folder_is_refused(tmp_path):
     done = command("data", "list", "--data", tmp_path / "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no such folder" in done.stderr
 
 
-def test_a_misspelt_data_set_is_told():
+def test_a_misspelt_data_set_is_refused():
     done = command("data", "prepare", "cifar1000")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: unknown data set 'cifar1000'; did you mean 'cifar100'?")

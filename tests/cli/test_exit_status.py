@@ -1,4 +1,4 @@
-"""What commands say of runs that are not done, and of folders of tune."""
+"""Messages about runs that are not done."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ def messages(copied, run_ids=None):
     return list(unfinished_run_lines(copied.out, collect(ResultFolder(copied.out)), run_ids))
 
 
-def test_nothing_is_said_where_all_runs_are_done(copied):
+def test_no_messages_if_all_runs_are_done(copied):
     assert messages(copied) == []
 
 

@@ -7,14 +7,14 @@ from lifelong_lb.data import own_source, prepared
 from lifelong_lb.data.progress import note, report
 
 
-def test_what_is_quick_is_not_shown(tmp_path, capsys):
+def test_short_tasks_are_not_shown(tmp_path, capsys):
     write_folders(tmp_path / "mine")
     with showing_progress():
         prepared(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
     assert capsys.readouterr() == ("", "")
 
 
-def test_what_takes_time_is_shown_on_stderr_in_lines(capsys, monkeypatch):
+def test_long_tasks_are_shown_on_stderr_in_lines(capsys, monkeypatch):
     now = iter(range(1000))
     monkeypatch.setattr("lifelong_lb.cli.preparing.time.monotonic", lambda: next(now))
     with showing_progress():
@@ -23,9 +23,9 @@ def test_what_takes_time_is_shown_on_stderr_in_lines(capsys, monkeypatch):
         report("decoding it", 25, 25)
         note("one thing")
         note("one thing")
-    printed, said = capsys.readouterr()
+    printed, text = capsys.readouterr()
     assert printed == ""
-    lines = said.splitlines()
+    lines = text.splitlines()
     assert lines[0].startswith("decoding it: ")
     assert 2 <= len(lines) - 1 <= 6
     assert lines[-1] == "note: one thing"

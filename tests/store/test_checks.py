@@ -8,7 +8,7 @@ from store.records import CONFIG
 from lifelong_lb.store.checks import checked_record
 
 
-def test_a_number_of_experiences_that_no_run_has_takes_no_memory():
+def test_a_huge_number_of_experiences_takes_no_memory():
     """A set of that many numbers would take two hundred megabytes."""
     T = 3_000_000
     raw = {"run": "abc", "config": CONFIG, "status": "done", "experiences": T, "accuracy": [(T - 1, 0, 0.5)]}

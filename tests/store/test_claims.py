@@ -1,4 +1,4 @@
-"""Claims: a run is in one launcher's hands at a time, and in none that is dead."""
+"""Claims: at most one launcher claims a run, and claims of dead launchers are taken over."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def test_leaving_gives_up_everything(tmp_path):
     assert names(tmp_path) == []
 
 
-def test_whose_a_run_is(tmp_path):
+def test_claims_name_their_owner(tmp_path):
     Claims(tmp_path).take("abc")
     (claim,) = read_claims(tmp_path)["abc"]
     assert (claim.run, claim.number, claim.owner) == ("abc", 1, HERE)
@@ -60,7 +60,7 @@ def test_whose_a_run_is(tmp_path):
 
 
 @pytest.mark.parametrize("gone", GONE)
-def test_a_claim_of_a_dead_process_is_taken_over_at_once(tmp_path, gone):
+def test_a_claim_of_a_dead_process_is_taken_over(tmp_path, gone):
     dead, heir, other = Claims(tmp_path, GONE[gone]), Claims(tmp_path), Claims(tmp_path)
     assert dead.take("abc")
     assert not heir.is_claimed_elsewhere("abc")
@@ -68,11 +68,11 @@ def test_a_claim_of_a_dead_process_is_taken_over_at_once(tmp_path, gone):
     assert not other.take("abc")
     assert names(tmp_path) == [".abc.claim-2"]
     assert not dead.holds("abc")
-    dead.release("abc")  # as it was not dead but frozen: what has become of its claim is not its business
+    dead.release("abc")  # it was suspended, not dead: releasing must leave the new claim alone
     assert heir.holds("abc")
 
 
-def test_tidying_removes_what_the_dead_have_left(tmp_path):
+def test_claims_of_dead_processes_are_removed(tmp_path):
     dead, remote, claims = Claims(tmp_path, GONE["no process"]), Claims(tmp_path, ELSEWHERE), Claims(tmp_path)
     assert dead.take("abc")
     assert remote.take("def")
@@ -90,7 +90,7 @@ def test_another_machine_is_dead_after_long_silence(tmp_path, half_written):
     assert not observer.take("abc")
     clock.now += STALE_SECONDS - 1
     assert not observer.take("abc")
-    os.utime(tmp_path / ".abc.claim-1", ns=(1, 1))  # a sign of life, whatever time that machine thinks it is
+    os.utime(tmp_path / ".abc.claim-1", ns=(1, 1))  # a renewal, by whatever clock
     clock.now += 2
     assert not observer.take("abc")
     clock.now += STALE_SECONDS - 1
@@ -100,7 +100,7 @@ def test_another_machine_is_dead_after_long_silence(tmp_path, half_written):
     assert names(tmp_path) == [".abc.claim-2"]
 
 
-def test_signs_of_life(tmp_path, monkeypatch):
+def test_claims_are_renewed(tmp_path, monkeypatch):
     monkeypatch.setattr("lifelong_lb.store.claims.RENEW_SECONDS", 0.01)
     with Claims(tmp_path) as claims:
         claims.take("abc")
@@ -112,8 +112,8 @@ def test_signs_of_life(tmp_path, monkeypatch):
         assert (claims.holds("abc"), claims.holds("def")) == (True, False)
 
 
-def test_whoever_looked_before_others_came_and_went_does_not_get_it_too(tmp_path, monkeypatch):
-    """One launcher has seen claim 1 of a dead process; before it makes claim 2, the run goes from hand to hand."""
+def test_a_launcher_with_an_outdated_listing_gets_no_claim(tmp_path, monkeypatch):
+    """A launcher has listed claim 1 of a dead process; before it creates claim 2, others claim and release the run."""
     dead, heir, third = Claims(tmp_path, GONE["no process"]), Claims(tmp_path), Claims(tmp_path)
     late = Claims(tmp_path)
     assert dead.take("abc")
@@ -140,7 +140,7 @@ def test_a_race_has_one_winner(tmp_path, left):
             racers = [Claims(tmp_path) for _ in range(4)]
             won = list(pool.map(lambda claims, run=run: claims.take(run), racers))
         assert sum(won) <= 1
-        if not any(won):  # all have stood back for each other
+        if not any(won):  # all have withdrawn for each other
             assert racers[0].take(run)
 
 
@@ -153,7 +153,7 @@ def test_a_full_disk_leaves_no_claim(tmp_path, monkeypatch):
 
 
 def test_a_machine_of_the_same_name_is_another(tmp_path):
-    """What tells them apart is what their kernels call the time since they were started."""
+    """They differ in the boot id."""
     other, clock = replace(HERE, boot="another", pid=2**22 + 1), Clock()
     assert HERE.boot or not Path("/proc/sys/kernel/random/boot_id").exists()
     assert not other.is_observable()
@@ -164,7 +164,7 @@ def test_a_machine_of_the_same_name_is_another(tmp_path):
     assert claims.take("abc")
 
 
-def test_claims_that_say_nothing_of_that_are_read_as_before(tmp_path):
+def test_claims_without_boot_id_are_read(tmp_path):
     earlier = replace(HERE, boot="", pid=2**22 + 1)
     claim = tmp_path / ".abc.claim-1"
     claim.write_text(json.dumps({"since": 1.0, "began": 0, "retry": [], **earlier.to_json()}))
@@ -175,7 +175,7 @@ def test_claims_that_say_nothing_of_that_are_read_as_before(tmp_path):
     assert Claims(tmp_path).take("abc")
 
 
-def test_what_a_machine_left_before_a_restart_goes_with_its_claim(tmp_path):
+def test_scratch_folders_from_before_a_restart_are_removed_with_the_claim(tmp_path):
     folder, before = ResultFolder(tmp_path), replace(HERE, boot="before")
     scratches = [folder.runs_path / f".{run}.xyz" for run in ("abc", "def")]
     for scratch in scratches:

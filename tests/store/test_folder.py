@@ -1,4 +1,4 @@
-"""Result folders: whole or absent, readable again, in folders of any name."""
+"""Result folders: runs are published atomically, in folders of any name."""
 
 import errno
 import json
@@ -41,7 +41,7 @@ def test_a_run_that_is_done_is_never_replaced(folder):
     assert [p.name for p in folder.runs_path.iterdir()] == ["abc"]
 
 
-def test_many_may_publish_the_same_run_at_once(tmp_path):
+def test_concurrent_publications_of_one_run(tmp_path):
     folder = ResultFolder(tmp_path)
 
     def publish(record):
@@ -78,7 +78,7 @@ def test_a_run_that_is_interrupted_leaves_nothing(folder):
 
 
 def test_a_scratch_folder_without_owner_is_a_leftover_and_a_checkpoint_is_none(folder):
-    """Its process was killed before it could say whose the folder is."""
+    """Its process was killed before it wrote owner.json."""
     bare, checkpoint = folder.runs_path / ".0123456789ab.abcdefgh", folder.runs_path / ".0123456789ab.checkpoint"
     for path in (bare, checkpoint):
         path.mkdir(parents=True)
@@ -89,7 +89,7 @@ def test_a_scratch_folder_without_owner_is_a_leftover_and_a_checkpoint_is_none(f
 
 
 def test_a_full_disk_leaves_no_scratch_folder(folder, monkeypatch):
-    def full(*told):
+    def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("lifelong_lb.store.folder.write_json", full)
@@ -108,7 +108,7 @@ def test_leftovers_of_dead_processes_are_removed_and_those_of_living_ones_kept(f
             (folder.runs_path / f".{odd}.x" / "owner.json").write_text(content)
         claims, launcher = (Claims(folder.runs_path) for _ in range(2))
         assert launcher.take("dead")
-        folder.remove_leftovers(claims)  # its launcher may still want to read the log
+        folder.remove_leftovers(claims)  # its launcher may still read the log
         assert (mine.exists(), dead.exists(), remote.exists()) == (True, True, True)
         folder.remove_leftovers(launcher)
         assert (mine.exists(), dead.exists(), remote.exists()) == (True, False, True)

@@ -10,7 +10,7 @@ HERE = Owner.here()
 ELSEWHERE = replace(HERE, host="elsewhere")
 
 
-def test_a_process_is_told_from_a_later_one_with_its_number():
+def test_a_later_process_with_the_same_pid_is_another():
     code = "import time; time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         there = replace(HERE, pid=process.pid)

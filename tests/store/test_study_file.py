@@ -32,7 +32,7 @@ def test_a_damaged_study_file_is_named(tmp_path, content, message):
         ResultFolder(tmp_path).read_study()
 
 
-def test_widening_keeps_every_run_and_names_it_anew():
+def test_widening_keeps_every_run_and_updates_labels():
     first = StudyFile.of(parse_study(STUDY))
     wider = parse_study({**STUDY, "rules": [{"name": "sam", "rho": 0.1}, "sam"], "seeds": [1, 2]})
     merged = first.widened(wider)
@@ -58,7 +58,7 @@ def test_other_shared_settings_are_refused(change, message):
         StudyFile.of(parse_study(STUDY)).widened(parse_study({**STUDY, **change}))
 
 
-def test_streams_that_differ_only_in_training_are_told_apart():
+def test_streams_that_differ_only_in_training_get_different_labels():
     study = parse_study({
         "streams": ["split-digits", {"name": "split-digits", "train": {"epochs": 2}}],
         "rules": "none",

@@ -12,7 +12,7 @@ from lifelong_lb.store.tuned import folder_to_report, tuned_folders, without_stu
 
 @pytest.fixture
 def tuned(copied, tmp_path):
-    """A folder as tune leaves it."""
+    """A folder of tune."""
     folder = tmp_path / "tuned"
     for name in ("tuning", "report"):
         shutil.copytree(copied.out, folder / name)
@@ -31,14 +31,14 @@ def test_commands_find_the_report_of_a_tuned_study(tuned):
     assert f"{tuned / 'report'}: no run has kept its models" in landscape.stderr
 
 
-def test_a_search_under_way_has_no_report(tuned):
+def test_an_unfinished_search_has_no_report(tuned):
     shutil.rmtree(tuned / "report")
     assert tuned_folders(tuned) == [tuned / "tuning"]
     with pytest.raises(UserError, match="tune has not finished its search; its runs are in .*tuning$"):
         folder_to_report(tuned)
 
 
-def test_what_is_no_folder_of_tune_is_left_as_it_is(copied, tmp_path):
+def test_other_folders_are_returned_unchanged(copied, tmp_path):
     assert folder_to_report(copied.out) == copied.out
     assert folder_to_report(tmp_path / "missing") == tmp_path / "missing"
     assert without_study(tmp_path, "nothing here") == f"{tmp_path}: nothing here"
