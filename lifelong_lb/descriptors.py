@@ -1,4 +1,4 @@
-"""Standard descriptors that the caller has closed."""
+"""Standard file descriptors that the caller has closed."""
 
 import os
 
@@ -6,7 +6,7 @@ import os
 def open_closed_descriptors() -> None:
     """Open the null device on those of the descriptors 0, 1 and 2 that are closed.
 
-    Otherwise the next files and pipes that are opened get these numbers, and whatever is printed goes into them.
+    Otherwise the next files and pipes to be opened get these numbers, and output is written into them.
     """
     for descriptor in (0, 1, 2):
         try:

@@ -77,7 +77,7 @@ def _write_run(folder: ResultFolder, file: StudyFile, run: str, status: str) -> 
     done = status == "done"
     record = RunRecord(
         run,
-        file.asked(run),
+        file.expected_config(run),
         status,
         experiences=2,
         accuracy=MATRIX if done else [],

@@ -1,4 +1,4 @@
-"""A tiny study, and the command line in a process of its own."""
+"""A tiny study, and the command line in a subprocess."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def write_study(path, **changes):
 
 
 def command(*arguments, **options):
-    """The command line in a process of its own."""
+    """Run the command line in a subprocess."""
     code = "from lifelong_lb.cli import main; main()"
     words = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, **options)

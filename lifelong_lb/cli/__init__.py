@@ -1,4 +1,4 @@
-"""The command line: it parses, calls and prints."""
+"""The command line: parse arguments, call the package, print."""
 
 import sys
 import traceback
@@ -8,27 +8,27 @@ import typer
 
 from lifelong_lb.cli.app import INTERRUPTED, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, app
 from lifelong_lb.cli.output import show
-from lifelong_lb.cli.stdio import make_patient
+from lifelong_lb.cli.stdio import make_stdio_tolerant
 from lifelong_lb.descriptors import open_closed_descriptors
 from lifelong_lb.untrusted import shortened
 
-for _name in ("running", "reporting", "study_files", "data_sets"):  # the order in which help lists their commands
+for _name in ("running", "reporting", "study_files", "data_sets"):  # in the order of the commands in the help
     import_module(f"{__name__}.{_name}")
 
 
 def main() -> None:
-    """Entry point of ``lifelong-lb``: a user's mistake ends in one message and exit code 2."""
+    """Entry point of ``lifelong-lb``; a user error ends with one message and exit code 2."""
     from lifelong_lb.config import UserError
 
     open_closed_descriptors()
-    make_patient()
+    make_stdio_tolerant()
     try:
         code = app(standalone_mode=False)
     except UserError as error:
         show(f"error: {error}", err=True)
         code = UNUSABLE_INPUT
     except (KeyboardInterrupt, typer.Abort) as stop:
-        if isinstance(stop.__cause__, EOFError):  # typer takes it for Ctrl-D at a prompt, of which there are none
+        if isinstance(stop.__cause__, EOFError):  # typer takes it for Ctrl-D at a prompt; there are no prompts
             raise stop.__cause__ from None
         code = INTERRUPTED
     except OSError as error:
@@ -37,13 +37,13 @@ def main() -> None:
         code = SOME_RUNS_NOT_DONE
     except typer.Exit as stop:
         code = stop.exit_code
-    except Exception as error:  # noqa: BLE001  typer's own complaints about the command line, and faults of ours
+    except Exception as error:  # noqa: BLE001  usage errors raised by typer, and internal errors
         if hasattr(error, "format_message"):
             message = error.format_message()
-            if message:  # empty where the help has been shown instead
+            if message:  # empty if the help was shown instead
                 show(f"error: {message}", err=True)
             code = UNUSABLE_INPUT
-        else:  # a fault of ours, whose message may hold anything
+        else:  # an internal error, whose message may contain anything
             show("".join(traceback.format_exception(error)), err=True)
             code = SOME_RUNS_NOT_DONE
     if code == INTERRUPTED:

@@ -1,4 +1,4 @@
-"""The command line's one application, options that several commands have, and exit codes."""
+"""The Typer application, options shared by several commands, and exit codes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,21 +13,21 @@ app = typer.Typer(
     help="Compare optimizers across continual-learning task sequences.",
 )
 
-data_app = typer.Typer(no_args_is_help=True, help="Look for data sets, and keep them decoded.")
+data_app = typer.Typer(no_args_is_help=True, help="List, prepare and verify data sets.")
 app.add_typer(data_app, name="data")
 
 
-def folder(text: str) -> Path:
-    """A folder that is named to be written into; an empty name, as of a variable not set, would be the current one.
+def output_folder(text: str) -> Path:
+    """Parse the path of an output folder; an empty text, e.g. of an unset variable, is refused.
 
     Args:
-        text: what was given.
+        text: the argument.
 
     Returns:
-        Its path.
+        The path.
 
     Raises:
-        BadParameter: when it is empty.
+        BadParameter: if it is empty.
     """
     if not text:
         raise typer.BadParameter("must name a folder, such as . for the current one; got an empty text")
@@ -39,7 +39,7 @@ FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A result fo
 DataFolder = Annotated[
     Path | None,
     typer.Option(
-        "--data", metavar="DIR", help="Where the data sets are; default: LIFELONG_LB_DATA, then the cache folder."
+        "--data", metavar="DIR", help="Folder of the data sets; default: LIFELONG_LB_DATA, then the cache folder."
     ),
 ]
 Assignments = Annotated[

@@ -1,4 +1,4 @@
-"""Commands about data sets: ``data list``, ``data prepare`` and ``data verify``."""
+"""Commands for data sets: ``data list``, ``data prepare`` and ``data verify``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from lifelong_lb.cli.preparing import showing_progress
 
 @data_app.command(name="list")
 def list_data(data: DataFolder = None) -> None:
-    """Say where each data set is found, and what is prepared."""
+    """List where each data set is found, and which are prepared."""
     from lifelong_lb.config import UserError
     from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset
     from lifelong_lb.data.prepared import description, entries
@@ -32,12 +32,13 @@ def list_data(data: DataFolder = None) -> None:
 @data_app.command(name="prepare")
 def prepare_data(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="Data sets, see lifelong-lb data list, or paths of your own.")
+        list[str],
+        typer.Argument(metavar="NAME...", help="Data sets, see lifelong-lb data list, or paths to your own data."),
     ],
     data: DataFolder = None,
-    download: Annotated[bool, typer.Option("--download", help="Let torchvision fetch a data set not found.")] = False,
+    download: Annotated[bool, typer.Option("--download", help="Download missing data sets with torchvision.")] = False,
 ) -> None:
-    """Decode data sets into the cache, so that runs only open them. Studies do it by themselves."""
+    """Decode data sets into the cache, from which runs read them. Studies do this automatically."""
     from lifelong_lb.config import UserError, unknown_name
     from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, own_source, prepared
 
@@ -48,29 +49,29 @@ def prepare_data(
     for name in names:
         with showing_progress():
             source = find_dataset(name, roots, download) if name in DATASETS else own_source(name, roots)
-            found = prepared(source, cache_folder())
+            images = prepared(source, cache_folder())
             for note in source.notes():
                 show(f"note: {note}", err=True)
-        show(f"{name:<13} {len(found.train.y)} + {len(found.test.y)} images, digest {found.digest}")
+        show(f"{name:<13} {len(images.train.y)} + {len(images.test.y)} images, digest {images.digest}")
 
 
 @data_app.command(name="verify")
 def verify_data() -> None:
-    """Read all that is prepared and compare it with the hashes taken when it was made.
+    """Compare all prepared data sets with their stored hashes; remove damaged ones.
 
-    Exit code 0 when all is as it was, 1 when something is broken (it is made anew when it is needed).
+    Exit code 0 if all are intact, 1 if some were damaged (they are prepared again when needed).
     """
     import shutil
 
     from lifelong_lb.data import cache_folder
     from lifelong_lb.data.prepared import description, entries, verify
 
-    broken = False
+    damaged = False
     for entry in entries(cache_folder()):
-        whole = verify(entry)
-        show(f"{entry}: {'as it was made' if whole else 'broken, removed'}, from {description(entry)}")
-        if not whole:
-            broken = True
+        intact = verify(entry)
+        show(f"{entry}: {'intact' if intact else 'damaged, removed'}, from {description(entry)}")
+        if not intact:
+            damaged = True
             shutil.rmtree(entry)
-    if broken:
+    if damaged:
         raise typer.Exit(SOME_RUNS_NOT_DONE)

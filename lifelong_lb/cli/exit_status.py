@@ -1,4 +1,4 @@
-"""How commands that run or report something end."""
+"""Final output and exit status of commands that run or report."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 MOST_LISTED = 10
-"""How many runs that are not done are named one by one."""
+"""Most unfinished runs that are listed individually."""
 MOST_CHARACTERS = 200
-"""Longest reason that is shown of each."""
+"""Most characters shown of the message of each."""
 
 
 def print_summary_and_exit(
-    folder: Path, results: "Results", asked: set[str] | None = None, *, err: bool = False
+    folder: Path, results: "Results", run_ids: set[str] | None = None, *, err: bool = False
 ) -> None:
-    """Print the summary; exit with 1 unless all runs asked for (by default, all of the folder) are done.
+    """Print the summary; exit with 1 unless all requested runs (default: all of the folder) are done.
 
     Args:
-        folder: where the report is.
-        results: what the runs have to say.
-        asked: ids of the runs asked for.
+        folder: folder of the report.
+        results: the results of the runs.
+        run_ids: ids of the runs asked for.
         err: whether to print to stderr.
 
     Raises:
@@ -37,20 +37,20 @@ def print_summary_and_exit(
 
     show(summary_text(results), err=err)
     show(f"report: {folder / 'report.html'}", err=err)
-    for line in about_runs_not_done(folder, results, asked):
+    for line in unfinished_run_lines(folder, results, run_ids):
         show(line, err=err)
     done = set(results.runs.loc[results.runs["status"] == "done", "run"])
-    if (asked - done) if asked is not None else (results.missing or len(done) < len(results.runs)):
+    if (run_ids - done) if run_ids is not None else (results.missing or len(done) < len(results.runs)):
         raise typer.Exit(SOME_RUNS_NOT_DONE)
 
 
-def about_runs_not_done(folder: Path, results: "Results", asked: set[str] | None) -> Iterator[str]:
-    """Say which runs ended otherwise than done and why, which are left out, and how to compute them again.
+def unfinished_run_lines(folder: Path, results: "Results", run_ids: set[str] | None) -> Iterator[str]:
+    """List runs that are not done, with the reason, runs left out, and how to compute them again.
 
     Args:
         folder: the result folder.
-        results: what its runs have to say.
-        asked: ids of the runs asked for; None for all.
+        results: its results.
+        run_ids: ids of the runs asked for; None for all.
 
     Yields:
         Lines.
@@ -59,7 +59,7 @@ def about_runs_not_done(folder: Path, results: "Results", asked: set[str] | None
 
     columns = ["stream", "strategy", "rule", "base_optimizer"]
     labels = {run: " ".join(map(str, row)) for run, *row in results.runs[["run", *columns]].itertuples(index=False)}
-    records = {run: record for run, record in results.records.items() if asked is None or run in asked}
+    records = {run: record for run, record in results.records.items() if run_ids is None or run in run_ids}
     failed = {run: record for run, record in records.items() if record.status != "done"}
     reasons = {run: shortened(" ".join(record.message.split()), MOST_CHARACTERS) for run, record in failed.items()}
     yield from _listed([
@@ -68,14 +68,14 @@ def about_runs_not_done(folder: Path, results: "Results", asked: set[str] | None
     ])
     if failed:
         options = " ".join(f"--retry {status}" for status in sorted({record.status for record in failed.values()}))
-        yield f"not done: {len(failed)} run{'s' * (len(failed) != 1)}, as listed; {options} runs them again"
-    left_out = [run for run in sorted(results.left_out) if asked is None or run in asked]
+        yield f"not done: {len(failed)} run{'s' * (len(failed) != 1)}; {options} runs them again"
+    left_out = [run for run in sorted(results.left_out) if run_ids is None or run in run_ids]
     if left_out:
         homes = {run: results.homes[run].path if run in results.homes else folder for run in left_out}
         yield from _listed([f"  {homes[run] / 'runs' / run}" for run in left_out])
         yield (
-            f"left out: {len(left_out)} run{'s' * (len(left_out) != 1)}, for the reason given above; once the folders "
-            "listed are removed, lifelong-lb run computes these runs again"
+            f"left out: {len(left_out)} run{'s' * (len(left_out) != 1)}, for the reason given above; remove the "
+            "folders listed, and lifelong-lb run computes these runs again"
         )
 
 

@@ -1,44 +1,44 @@
-"""Numbers on the command line: a user's mistake is told in our words."""
+"""Parsing of numbers on the command line, with messages that name the option."""
 
 from lifelong_lb.untrusted import quoted
 
 
 def whole_number(option: str, text: str | None) -> int | None:
-    """A whole number, at least 1.
+    """Parse a whole number, at least 1.
 
     Args:
-        option: where it stood, for messages.
-        text: what the user wrote; None for nothing.
+        option: name of the option, for messages.
+        text: its argument; None if absent.
 
     Returns:
-        The number; None for nothing.
+        The number; None if absent.
 
     Raises:
-        UserError: when it is none.
+        UserError: if it is not such a number.
     """
     from lifelong_lb.config import UserError
 
     try:
-        found = None if text is None else int(text)
+        value = None if text is None else int(text)
     except ValueError:
         raise UserError(f"{option} must be a whole number, at least 1; got {quoted(text)}") from None
-    if found is not None and found < 1:
-        raise UserError(f"{option} must be at least 1; got {found}")
-    return found
+    if value is not None and value < 1:
+        raise UserError(f"{option} must be at least 1; got {value}")
+    return value
 
 
 def number(option: str, text: str) -> float:
-    """A number.
+    """Parse a number.
 
     Args:
-        option: where it stood, for messages.
-        text: what the user wrote.
+        option: name of the option, for messages.
+        text: its argument.
 
     Returns:
         The number.
 
     Raises:
-        UserError: when it is none.
+        UserError: if it is not such a number.
     """
     from lifelong_lb.config import UserError
 
@@ -49,17 +49,17 @@ def number(option: str, text: str) -> float:
 
 
 def seconds_or_never(option: str, text: str) -> float | None:
-    """A number of seconds, or ``never``.
+    """Parse a number of seconds, or ``never``.
 
     Args:
-        option: where it stood, for messages.
-        text: what the user wrote.
+        option: name of the option, for messages.
+        text: its argument.
 
     Returns:
         The number; None for never.
 
     Raises:
-        UserError: when it is neither.
+        UserError: if it is neither.
     """
     from lifelong_lb.config import UserError
 

@@ -1,4 +1,4 @@
-"""The one place from which the command line prints."""
+"""Printing; all output of the command line goes through here."""
 
 import typer
 
@@ -6,7 +6,7 @@ from lifelong_lb.untrusted import printable
 
 
 def show(text: object, *, err: bool = False) -> None:
-    """Print a text, with whatever a terminal would act on shown escaped.
+    """Print a text with control characters escaped.
 
     Args:
         text: lines of text; line breaks and tabs stay.

@@ -1,4 +1,4 @@
-"""Progress of preparing images, on stderr: a bar in a terminal, lines elsewhere, nothing for what is quick."""
+"""Progress of preparing images on stderr: a bar in a terminal, else lines; nothing for short tasks."""
 
 import time
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from typing import Any
 from lifelong_lb.cli.output import show
 
 QUIET_SECONDS = 1.0
-"""How long something takes before it is shown."""
+"""Duration after which a task is shown."""
 LINE_SECONDS = 10.0
-"""Seconds between two lines where there is no terminal."""
+"""Interval of lines outside a terminal."""
 
 
-class _Shown:
+class _ProgressDisplay:
     """Shows progress, and prints notes once each."""
 
     def __init__(self) -> None:
@@ -24,12 +24,12 @@ class _Shown:
         self._notes: set[str] = set()
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Show how far something is.
+        """Show the progress of a task.
 
         Args:
-            what: what is being done.
-            done: items done.
-            total: all items.
+            what: description of the task.
+            done: number of items done.
+            total: number of all items.
         """
         if what != self._what:
             self.stop()
@@ -64,7 +64,7 @@ class _Shown:
             self._bar.start()
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
         self._bar, self._what = None, ""
@@ -83,16 +83,16 @@ class _Shown:
 
 @contextmanager
 def showing_progress() -> Iterator[None]:
-    """Show on stderr how images are prepared in this block.
+    """Show on stderr the progress of preparing images in this block.
 
     Yields:
         Nothing.
     """
     from lifelong_lb.data.progress import reporting
 
-    shown = _Shown()
+    display = _ProgressDisplay()
     try:
-        with reporting(shown):
+        with reporting(display):
             yield
     finally:
-        shown.stop()
+        display.stop()

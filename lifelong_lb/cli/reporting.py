@@ -1,12 +1,11 @@
-"""Commands that look at results: ``report``, ``status`` and ``landscape``."""
+"""Commands for results: ``report``, ``status`` and ``landscape``."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, FolderArgument, app
-from lifelong_lb.cli.app import folder as named
+from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, FolderArgument, app, output_folder
 from lifelong_lb.cli.exit_status import print_summary_and_exit
 from lifelong_lb.cli.options import Imports
 from lifelong_lb.cli.output import show
@@ -16,30 +15,30 @@ from lifelong_lb.cli.output import show
 def report(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Result folders; several need --out.")],
     baseline: Annotated[
-        str | None, typer.Option(metavar="RULE", help="Rule that the others are compared with; default: none.")
+        str | None, typer.Option(metavar="RULE", help="Rule to compare the others with; default: none.")
     ] = None,
     metrics: Annotated[
         list[str] | None,
         typer.Option("--metric", metavar="COLUMN", help="Column of results.csv to compare."),
     ] = None,
     test: Annotated[
-        str, typer.Option(metavar="TEST", help="Test of paired seeds: sign-flip, or wilcoxon for signed ranks.")
+        str, typer.Option(metavar="TEST", help="Paired test over seeds: sign-flip, or wilcoxon (signed ranks).")
     ] = "sign-flip",
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", parser=named, help="Where the report of several folders is written."),
+        typer.Option("--out", metavar="DIR", parser=output_folder, help="Folder for the report of several folders."),
     ] = None,
     every_figure: Annotated[
-        bool, typer.Option("--all-figures", help="Draw single strategies in large reports, too: all of them.")
+        bool, typer.Option("--all-figures", help="Draw all figures, also those of single strategies in large reports.")
     ] = False,
-    parquet: Annotated[bool, typer.Option("--parquet", help="Write tables as Parquet, too.")] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Also write tables as Parquet.")] = False,
     others: Annotated[
         list[Path] | None,
-        typer.Option("--with", metavar="CSV", help="Accuracies that another framework has measured; needs --out."),
+        typer.Option("--with", metavar="CSV", help="Accuracies measured by another framework; needs --out."),
     ] = None,
     imports: Imports = None,
 ) -> None:
-    """Make tables, figures and report anew from the stored runs of DIR, or one report of several folders."""
+    """Rebuild tables, figures and report from the stored runs of DIR, or write one report of several folders."""
     from lifelong_lb.config.plugins.importing import import_named
     from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, with_imported, write_report
     from lifelong_lb.store import ResultFolder
@@ -50,7 +49,7 @@ def report(
     target = out or folders[0]
     results = None
     if len(folders) > 1 or out is not None or others:
-        target = _place_for_a_joint_report(folders, out)
+        target = _joint_report_folder(folders, out)
         results = with_imported(collect_all([ResultFolder(folder) for folder in folders]), others or ())
     folder = ResultFolder(target)
     results = write_report(
@@ -69,21 +68,21 @@ def report(
 
 @app.command()
 def status(folder: FolderArgument) -> None:
-    """Say how far the study in DIR has come: runs done, failed, diverged, missing, running and in whose hands.
+    """Show the status of the study in DIR: number of runs per status, running ones with their launcher.
 
-    Exit code 0 when all runs are done, 1 when some are not.
+    Exit code 0 if all runs are done, 1 if some are not.
     """
     from lifelong_lb.store import ResultFolder, folder_status
     from lifelong_lb.store.tuned import tuned_folders
 
     tuned = tuned_folders(folder)
-    found = {path: folder_status(ResultFolder(path)) for path in tuned or [folder]}
-    for path, one in found.items():
+    statuses = {path: folder_status(ResultFolder(path)) for path in tuned or [folder]}
+    for path, one in statuses.items():
         heading = f"{path}: " if tuned else ""
         show(heading + ", ".join(f"{count} {name}" for name, count in sorted(one.counts.items())))
         for line in (*one.running, *one.troubles):
             show(line)
-    if any(set(one.counts) - {"done"} for one in found.values()):
+    if any(set(one.counts) - {"done"} for one in statuses.values()):
         raise typer.Exit(SOME_RUNS_NOT_DONE)
 
 
@@ -97,9 +96,9 @@ def landscape(
     ] = None,
     imports: Imports = None,
 ) -> None:
-    """Measure flatness and robustness of the done runs in DIR, around the models they have kept.
+    """Measure flatness and robustness of the finished runs in DIR, around their stored models.
 
-    What is measured is what the study says under evaluation.landscape, else everything. Exit codes are those of run.
+    The study's evaluation.landscape selects the measures; default: all. Exit codes as for run.
     """
     from lifelong_lb.store.tuned import folder_to_report
     from lifelong_lb.studies import measure_landscape
@@ -115,15 +114,15 @@ def landscape(
     print_summary_and_exit(folder, results)
 
 
-def _place_for_a_joint_report(folders: list[Path], out: Path | None) -> Path:
-    """The folder it goes to; a UserError where that would be one that holds runs."""
+def _joint_report_folder(folders: list[Path], out: Path | None) -> Path:
+    """Folder of the joint report; a UserError if it holds runs."""
     from lifelong_lb.config import UserError
 
     if out is None:
-        raise UserError("a report of several folders, or with other matrices, needs --out DIR, a folder of its own")
+        raise UserError("a report of several folders, or with --with, needs --out DIR, a separate folder")
     taken = {folder.resolve() for folder in folders}
     if (out / "runs").exists() or (out / "study.json").exists() or out.resolve() in taken:
         raise UserError(
-            f"--out {out}: holds runs of its own, or is one of the folders; a joint report needs another folder"
+            f"--out {out}: holds runs, or is one of the reported folders; a joint report needs another folder"
         )
     return out

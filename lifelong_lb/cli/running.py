@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lifelong_lb.cli.app import Assignments, DataFolder, StudyArgument, app, folder
+from lifelong_lb.cli.app import Assignments, DataFolder, StudyArgument, app, output_folder
 from lifelong_lb.cli.exit_status import print_summary_and_exit
 from lifelong_lb.cli.numbers import number, seconds_or_never, whole_number
 from lifelong_lb.cli.options import (
@@ -34,7 +34,8 @@ from lifelong_lb.cli.stdio import stdout_alone
 def run(
     study: StudyArgument,
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", parser=folder, help="Result folder; runs found there are kept.")
+        Path,
+        typer.Option("--out", metavar="DIR", parser=output_folder, help="Result folder; finished runs in it are kept."),
     ],
     workers: Workers = None,
     executor: Executor = "local",
@@ -51,9 +52,9 @@ def run(
     runs_per_job: RunsPerJob = "1",
     gpus_per_run: GpusPerRun = "0",
 ) -> None:
-    """Run what is missing of a study; write tables and report into DIR. Several may do so at once, and share the runs.
+    """Run the missing runs of a study; write tables and report to DIR. Concurrent calls share the runs.
 
-    Exit code 0 when all runs are done, 1 when some are not, 2 when the input cannot be used.
+    Exit code 0 if all runs are done, 1 if some are not, 2 if the input is invalid.
     """
     from rich.console import Console
 
@@ -65,7 +66,7 @@ def run(
     from lifelong_lb.studies.progress.console import ConsoleObserver
     from lifelong_lb.studies.progress.json_lines import JsonObserver
 
-    _heed_interrupts()
+    _handle_interrupts()
     with stdout_alone() if as_json else nullcontext() as stream, showing_progress():
         checked = read_study(study, assignments or ())
         for line in about_unsupported(checked):
@@ -87,19 +88,17 @@ def run(
             observer=ConsoleObserver(Console(stderr=True)) if stream is None else JsonObserver(stream),
             loggers=loggers or (),
         )
-    asked = {run.config.run_id for run in expand(checked)}
-    print_summary_and_exit(out, results, asked, err=as_json)
+    run_ids = {run.config.run_id for run in expand(checked)}
+    print_summary_and_exit(out, results, run_ids, err=as_json)
 
 
 @app.command()
 def tune(
     study: StudyArgument,
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", parser=folder, help="Folder; what is there already is kept.")
+        Path, typer.Option("--out", metavar="DIR", parser=output_folder, help="Folder; finished runs in it are kept.")
     ],
-    trials: Annotated[
-        str | None, typer.Option(metavar="N", help="Trials of each search; default: the study's.")
-    ] = None,
+    trials: Annotated[str | None, typer.Option(metavar="N", help="Trials per search; default: from the study.")] = None,
     workers: Workers = None,
     executor: Executor = "local",
     device: Device = "auto",
@@ -115,9 +114,9 @@ def tune(
     runs_per_job: RunsPerJob = "1",
     gpus_per_run: GpusPerRun = "0",
 ) -> None:
-    """Choose what the study's section tuning searches on data and seeds that are not reported; then run the study.
+    """Tune the hyper-parameters in the study's section tuning on separate data and seeds; then run the study.
 
-    DIR/tuning holds the search, DIR/chosen.yaml what was chosen, DIR/report the runs with it. Exit codes are those of
+    DIR/tuning holds the search, DIR/chosen.yaml the chosen settings, DIR/report the runs with them. Exit codes as for
     run.
     """
     from rich.console import Console
@@ -129,7 +128,7 @@ def tune(
     from lifelong_lb.studies.progress.json_lines import JsonObserver
     from lifelong_lb.studies.tuning.tune import tune_study
 
-    _heed_interrupts()
+    _handle_interrupts()
     with stdout_alone() if as_json else nullcontext() as stream, showing_progress():
         results = tune_study(
             read_study(study, assignments or ()),
@@ -152,15 +151,15 @@ def tune(
     print_summary_and_exit(out / "report", results, err=as_json)
 
 
-def _heed_interrupts() -> None:
-    """Let SIGTERM, which clusters send, end a study like Ctrl-C, and say what a second one does."""
+def _handle_interrupts() -> None:
+    """Treat SIGTERM, which clusters send, like Ctrl-C; the first interrupt prints what a second one does."""
     signals = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
 
     def interrupt(*_: object) -> NoReturn:
         for one in signals:
             signal.signal(one, signal.default_int_handler)
-        with suppress(OSError):  # nobody reads it any more
-            os.write(2, b"stopping the runs under way; once more stops at once\n")  # safe in the midst of another print
+        with suppress(OSError):  # stderr has no reader
+            os.write(2, b"stopping active runs; press Ctrl-C again to stop at once\n")  # safe during another print
         raise KeyboardInterrupt
 
     for one in signals:

@@ -1,4 +1,4 @@
-"""stdout and stderr of the command line: what cannot be encoded is escaped, and nobody need stay to read them."""
+"""stdout and stderr of the command line: unencodable text is escaped, a closed reader is no error."""
 
 import errno
 import io
@@ -11,93 +11,93 @@ from typing import TextIO
 from lifelong_lb.config import UserError
 
 
-class _Patient(io.TextIOWrapper):
-    """A stream whose reader may go away: what is written afterwards is lost, and nothing is raised.
+class _TolerantStream(io.TextIOWrapper):
+    """A stream that discards its output, without an error, once its reader has disconnected.
 
-    It is this layer that notices: an interrupt in a layer below that is written in Python, after its write, would have
-    the buffer above it write the same once more.
+    The error is handled in this layer: with a raw stream written in Python, an interrupt after its write would make the
+    buffer above write the same text twice.
     """
 
     def write(self, text: str, /) -> int:
-        """Write it.
+        """Write a text.
 
         Args:
-            text: what to write.
+            text: the text.
 
         Returns:
-            How many characters were written, or are lost.
+            Number of characters written or discarded.
         """
-        with self._heard_or_not():
+        with self._ignoring_closed_reader():
             return super().write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Write what is buffered."""
-        with self._heard_or_not():
+        """Write the buffered text."""
+        with self._ignoring_closed_reader():
             super().flush()
 
     @contextmanager
-    def _heard_or_not(self) -> Iterator[None]:
+    def _ignoring_closed_reader(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EIO):  # a pipe and a terminal
                 raise
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())  # what is in the buffer still, too
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fileno())  # also discards the rest of the buffer
+            os.close(null)
 
 
-def patient(descriptor: int, encoding: str = "utf-8", *, close: bool = False) -> TextIO:
-    """A stream that escapes what it cannot encode, and goes on when nobody reads it any more.
+def tolerant_stream(descriptor: int, encoding: str = "utf-8", *, close: bool = False) -> TextIO:
+    """Open a text stream that escapes unencodable characters and ignores a closed reader.
 
     Args:
-        descriptor: where to.
-        encoding: what it is written in.
-        close: whether closing it closes the descriptor.
+        descriptor: the file descriptor.
+        encoding: the encoding.
+        close: whether closing the stream closes the descriptor.
 
     Returns:
-        A stream of lines.
+        A line-buffered stream.
     """
     raw = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=close))
-    return _Patient(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
+    return _TolerantStream(raw, encoding=encoding, errors="backslashreplace", line_buffering=True)
 
 
-def make_patient() -> None:
-    """Make Python's own stdout and stderr such streams, unless somebody has put others in their place."""
+def make_stdio_tolerant() -> None:
+    """Replace stdout and stderr by tolerant streams, unless they have been replaced already."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # was closed when Python started
-            setattr(sys, name, patient({"stdout": 1, "stderr": 2}[name]))
+            setattr(sys, name, tolerant_stream({"stdout": 1, "stderr": 2}[name]))
             continue
         if stream is not getattr(sys, f"__{name}__"):
             continue
         stream.flush()
-        if sys.platform == "win32":  # whose terminals are no files
+        if sys.platform == "win32":  # terminals are not files there
             stream.reconfigure(errors="backslashreplace")
         else:
-            setattr(sys, name, patient(stream.fileno(), stream.encoding))
+            setattr(sys, name, tolerant_stream(stream.fileno(), stream.encoding))
 
 
 @contextmanager
 def stdout_alone() -> Iterator[TextIO]:
-    """Keep stdout for one purpose: whatever else this process or those that it starts print there goes to stderr.
+    """Reserve stdout: other output to it, of this process and its children, is redirected to stderr.
 
     Yields:
-        What writes to stdout.
+        A stream that writes to stdout.
 
     Raises:
-        UserError: when there is none.
+        UserError: if stdout is closed.
     """
     if sys.__stdout__ is None:
-        raise UserError("--json tells of progress on stdout, which is closed")
+        raise UserError("--json prints progress on stdout, which is closed")
     sys.stdout.flush()
-    kept = os.dup(1)
+    stdout = os.dup(1)
     try:
         os.dup2(2, 1)
-        with patient(os.dup(kept), close=True) as stream:
+        with tolerant_stream(os.dup(stdout), close=True) as stream:
             yield stream
     finally:
         sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(stdout, 1)
+        os.close(stdout)

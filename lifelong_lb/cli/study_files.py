@@ -1,4 +1,4 @@
-"""Commands about study files: ``validate``, ``list``, ``init`` and ``schema``."""
+"""Commands for study files: ``validate``, ``list``, ``init`` and ``schema``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +16,13 @@ from lifelong_lb.cli.preparing import showing_progress
 def validate(
     study: StudyArgument,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Measure a few steps of each kind of run, and say how long all take.")
+        bool, typer.Option("--estimate", help="Measure a few steps of each kind of run, and estimate the total time.")
     ] = False,
-    workers: Annotated[str | None, typer.Option(metavar="N", help="Runs at a time, for --estimate.")] = None,
+    workers: Annotated[str | None, typer.Option(metavar="N", help="Number of parallel runs, for --estimate.")] = None,
     data: DataFolder = None,
     assignments: Assignments = None,
 ) -> None:
-    """Check a study file without running it; count its runs and the gradients that they take."""
+    """Check a study file without running it; count its runs and their gradient evaluations."""
     from lifelong_lb.config import read_study
     from lifelong_lb.studies.planning.validate import (
         lines_about,
@@ -32,19 +32,19 @@ def validate(
         without_images,
     )
 
-    at_a_time = whole_number("--workers", workers)
+    parallel = whole_number("--workers", workers)
     with showing_progress():
         plan = plan_of(read_study(study, assignments or ()), data, prepare=estimate)
-    for line in list(lines_about(plan)):  # a complaint comes before any of them
+    for line in list(lines_about(plan)):  # all lines first, so that an error precedes them
         show(line)
     for line in warnings_about(plan):
         show(line, err=True)
     if estimate:
-        for line in lines_about_time(plan, at_a_time):
+        for line in lines_about_time(plan, parallel):
             show(line)
     missing = without_images(plan)
-    but = f"; but the images of {', '.join(missing)} were not found, without which run refuses it" if missing else ""
-    show(f"{study}: a valid study of {plan.total:,} run{'s' * (plan.total != 1)}{but}")
+    note = f"; the images of {', '.join(missing)} were not found, and run needs them" if missing else ""
+    show(f"{study}: a valid study of {plan.total:,} run{'s' * (plan.total != 1)}{note}")
 
 
 @app.command(name="list")
@@ -54,7 +54,7 @@ def list_names(
     ] = None,
     imports: Imports = None,
 ) -> None:
-    """List what a study file can name, with defaults."""
+    """List the names that a study file can use, with their defaults."""
     from lifelong_lb.config.describe import listing
     from lifelong_lb.config.plugins.importing import import_named
 
@@ -72,7 +72,7 @@ def list_names(
 @app.command()
 def init(
     file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write.")] = Path("study.yaml"),
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a commented study file to start from."""
     from lifelong_lb.config.reading.presets import write_starter
@@ -83,10 +83,10 @@ def init(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of study files, with which editors complete and check them.
+    """Print the JSON Schema of study files, for completion and checks in editors.
 
-    lifelong-lb schema > study.schema.json, and "# yaml-language-server: $schema=study.schema.json" as a file's first
-    line.
+    Run lifelong-lb schema > study.schema.json, and make "# yaml-language-server: $schema=study.schema.json" the first
+    line of a study file.
     """
     import json
 

@@ -31,7 +31,7 @@ def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str
     for run, seed in seeds.items():
         if folder.has_folder(run):
             try:
-                records[run] = folder.read_run(run, seed, study.asked)
+                records[run] = folder.read_run(run, seed, study.expected_config)
             except DamagedRunError as error:
                 damaged[run] = str(error)
     column = COLUMNS["streams"]

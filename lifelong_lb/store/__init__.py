@@ -1,7 +1,7 @@
 """Result files: names, layout, atomic writes, reading. Nothing else in the package knows a file name."""
 
 from lifelong_lb.store.checkpoints import CheckpointFolder, UnusableCheckpointError
-from lifelong_lb.store.claims import Claim, Claims, Session, living_sessions, read_claims
+from lifelong_lb.store.claims import Claim, Claims, Session, active_sessions, read_claims
 from lifelong_lb.store.folder import LOG, ResultFolder
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
@@ -48,7 +48,7 @@ __all__ = [
     "folder_status",
     "is_run_id",
     "landscape_settings",
-    "living_sessions",
+    "active_sessions",
     "model_path",
     "read_claims",
     "read_progress",

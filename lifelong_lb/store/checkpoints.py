@@ -1,4 +1,4 @@
-"""What a run in progress has saved of itself, to be gone on from should its process be killed."""
+"""Checkpoints of a run in progress, from which it resumes if its process is killed."""
 
 import hashlib
 import os
@@ -11,23 +11,23 @@ from typing import Any
 
 from lifelong_lb.store.files import write_json, write_text
 from lifelong_lb.store.reading import read_mapping
-from lifelong_lb.store.values import whole
+from lifelong_lb.store.values import whole_number
 from lifelong_lb.untrusted import encodable, printable, read_text, shortened
 
-_WHICH = "checkpoint.json"
-_WHY_NOT = "not_saved.txt"
+_INDEX = "checkpoint.json"
+_REASON = "not_saved.txt"
 
 
 class UnusableCheckpointError(Exception):
-    """A checkpoint that cannot be gone on from; the message says why."""
+    """A checkpoint from which the run cannot resume; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class CheckpointFolder:
-    """A folder with the latest checkpoint of one run, and the models that the run has kept so far.
+    """A folder with the latest checkpoint of one run, and the models kept so far.
 
-    A file of its own, written last and put in place at once, says which of the other files count, with their hashes: a
-    process may be killed at any moment, and what it leaves behind is a whole checkpoint, an earlier one, or none.
+    An index, written atomically after the other files, lists the valid files with their hashes: a process that is
+    killed at any moment leaves a complete checkpoint, an earlier one, or none.
 
     Attributes:
         path: the folder; it need not exist yet.
@@ -42,16 +42,16 @@ class CheckpointFolder:
         save: Callable[[Path], None],
         models: Iterable[Path] = (),
     ) -> int:
-        """Write a checkpoint in place of the one that is there.
+        """Replace the checkpoint.
 
         Args:
-            experience: the last that the run has finished.
-            made_by: which run, code, packages and machine, as plain JSON values.
+            experience: the last finished experience.
+            made_by: run, code, packages and machine, as plain JSON values.
             save: writes the state to a path.
-            models: files of the models kept so far; they are shared, or copied where the file system cannot.
+            models: files of the models kept so far; they are hard-linked, or copied if the file system has no links.
 
         Returns:
-            Bytes of the state.
+            Size of the state in bytes.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         state = self.path / f"after-{experience}.state"
@@ -60,94 +60,94 @@ class CheckpointFolder:
         _flush(state)
         before, files = self._digests(), {state.name: _digest(state)}
         for model in models:
-            kept = self.path / model.name
-            new = _share(model, kept)
-            files[kept.name] = _digest(kept) if new or kept.name not in before else before[kept.name]
-        write_json(self.path / _WHICH, {"experience": experience, "made_by": dict(made_by), "files": files})
+            copy = self.path / model.name
+            new = _link(model, copy)
+            files[copy.name] = _digest(copy) if new or copy.name not in before else before[copy.name]
+        write_json(self.path / _INDEX, {"experience": experience, "made_by": dict(made_by), "files": files})
         for path in self.path.iterdir():
-            if path.name not in (_WHICH, *files):
+            if path.name not in (_INDEX, *files):
                 path.unlink(missing_ok=True)
         return state.stat().st_size
 
     def read(self, made_by: Mapping[str, Any]) -> tuple[int, Path] | None:
-        """Look for a checkpoint to go on from.
+        """Find the checkpoint to resume from.
 
         Args:
-            made_by: what it must have been made by.
+            made_by: the values that it must have been written with.
 
         Returns:
-            The last experience finished, and the path of the state; None where there is no checkpoint.
+            The last finished experience, and the path of the state; None if there is no checkpoint.
 
         Raises:
-            UnusableCheckpointError: when it is damaged, or was made by something else.
+            UnusableCheckpointError: if it is damaged, or ``made_by`` differs.
         """
         try:
-            found = read_mapping(self.path / _WHICH)
-            experience, others, files = found["experience"], dict(found["made_by"]), dict(found["files"])
-            whole(experience, "experience")
+            raw = read_mapping(self.path / _INDEX)
+            experience, stored, files = raw["experience"], dict(raw["made_by"]), dict(raw["files"])
+            whole_number(experience, "experience")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, LookupError) as error:
-            raise UnusableCheckpointError(f"{_WHICH} cannot be read ({' '.join(str(error).split())})") from None
-        for key in sorted({*made_by, *others}):
-            if others.get(key) != made_by.get(key):
+            raise UnusableCheckpointError(f"{_INDEX} cannot be read ({' '.join(str(error).split())})") from None
+        for key in sorted({*made_by, *stored}):
+            if stored.get(key) != made_by.get(key):
                 raise UnusableCheckpointError(
-                    f"it was made with {key} {shortened(str(others.get(key)))}, not {made_by.get(key)}"
+                    f"it was made with {key} {shortened(str(stored.get(key)))}, not {made_by.get(key)}"
                 )
         for name, digest in files.items():
             if Path(name).name != name or not (self.path / name).is_file() or _digest(self.path / name) != digest:
                 raise UnusableCheckpointError(f"{shortened(name)} is damaged")
         return experience, self.path / f"after-{experience}.state"
 
-    def give_back(self, folder: Path) -> None:
-        """Put the models kept so far where a run keeps them.
+    def restore_models(self, folder: Path) -> None:
+        """Link the models kept so far into a folder.
 
         Args:
-            folder: the folder of the models.
+            folder: the run's folder of models.
         """
         for model in filter(Path.is_file, sorted(self.path.glob("*.pt"))):
             folder.mkdir(parents=True, exist_ok=True)
-            _share(model, folder / model.name)
+            _link(model, folder / model.name)
 
     def write_reason(self, reason: str) -> None:
-        """Note why the run cannot be saved, where there is a place to.
+        """Record why checkpoints cannot be written; ignore errors.
 
         Args:
             reason: one line.
         """
         with suppress(OSError):
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(self.path / _WHY_NOT, encodable(reason))
+            write_text(self.path / _REASON, encodable(reason))
 
     def clear_reason(self) -> None:
-        """Forget why the run could not be saved."""
+        """Remove the recorded reason."""
         with suppress(OSError):
-            (self.path / _WHY_NOT).unlink(missing_ok=True)
+            (self.path / _REASON).unlink(missing_ok=True)
 
     def reason(self) -> str | None:
-        """Why the run cannot be saved.
+        """Reason why checkpoints cannot be written.
 
         Returns:
-            One line; None where nothing is known against it.
+            One line; None if no reason is recorded.
         """
         try:
-            return " ".join(printable(read_text(self.path / _WHY_NOT, 10_000)).split()) or None
+            return " ".join(printable(read_text(self.path / _REASON, 10_000)).split()) or None
         except (OSError, ValueError):
             return None
 
     def remove(self) -> None:
-        """Remove the folder, if it is there."""
+        """Remove the folder if it exists."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _digests(self) -> dict[str, str]:
         try:
-            return dict(read_mapping(self.path / _WHICH)["files"])
+            return dict(read_mapping(self.path / _INDEX)["files"])
         except (OSError, ValueError, TypeError, LookupError):
             return {}
 
 
-def _share(source: Path, target: Path) -> bool:
-    """Whether there was anything to do."""
+def _link(source: Path, target: Path) -> bool:
+    """Link or copy a file; False if the target is the same file already."""
     if target.exists() and target.samefile(source):
         return False
     target.unlink(missing_ok=True)
@@ -164,5 +164,5 @@ def _digest(path: Path) -> str:
 
 
 def _flush(path: Path) -> None:
-    with path.open("rb") as file, suppress(OSError):  # not every file system can
+    with path.open("rb") as file, suppress(OSError):  # unsupported by some file systems
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""What must hold of a stored run for its numbers to count."""
+"""Consistency checks of stored run records."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,11 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.runs import run_id_of, without_later
 from lifelong_lb.store.run_record import RunRecord
-from lifelong_lb.store.values import MOST_EXPERIENCES, name_of, real, whole
+from lifelong_lb.store.values import MOST_EXPERIENCES, real_number, short_text, whole_number
 from lifelong_lb.untrusted import quoted, shortened
 
-Asked = Callable[[str], Mapping[str, Any] | None]
-"""A run's id to the configuration that it must have, in plain JSON values; None where that is not known."""
+ConfigLookup = Callable[[str], Mapping[str, Any] | None]
+"""Maps a run id to the configuration it must have, in plain JSON values; None if unknown."""
 
 _COUNTS = (
     "gradient_evaluations",
@@ -30,7 +30,7 @@ _LONGEST_MESSAGE = 2000
 
 
 def checked_record(raw: Mapping[str, Any]) -> RunRecord:
-    """Build a record from what was stored, seeing that it holds together.
+    """Build a record from stored values and check that they are consistent.
 
     Args:
         raw: the record's attributes.
@@ -39,13 +39,13 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
         The record.
 
     Raises:
-        ValueError: when an attribute is missing, of another type, or contradicts another.
+        ValueError: if an attribute is missing, of the wrong type, or contradicts another.
     """
     _check_numbers(raw)
     try:
         record = _records().validate_python(dict(raw))
     except ValidationError as error:
-        raise ValueError(_in_words(error)) from None
+        raise ValueError(_describe(error)) from None
     record = replace(record, message=shortened(record.message, _LONGEST_MESSAGE))
     for part in ("stream", "strategy", "rule", "optimizer", "model"):
         if not isinstance(record.config.get(part), Mapping) or not isinstance(record.config[part].get("name"), str):
@@ -53,23 +53,22 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
     for part in ("train", "evaluation"):
         if not isinstance(record.config.get(part, {}), Mapping):
             raise ValueError(f"its configuration holds no settings of {part}")
-    _check_told(record)
+    _check_environment_and_data(record)
     _check_matrix(record)
     return record
 
 
-def check_place(record: RunRecord, seed: int | None = None, asked: Asked | None = None) -> None:
-    """See that a record is of the run that its folder is named after.
+def check_identity(record: RunRecord, seed: int | None = None, expected: ConfigLookup | None = None) -> None:
+    """Check that a record belongs to the run its folder is named after.
 
     Args:
-        record: what was stored there.
-        seed: seed of the run asked for; None where it is not known.
-        asked: knows its configuration. It is asked where the one stored is not that which the run is named after, as
-            when another version has written it.
+        record: the stored record.
+        seed: the required seed; None for any.
+        expected: maps a run id to its configuration. It is used if the stored configuration does not hash to the run
+            id, e.g. because another version wrote it.
 
     Raises:
-        ValueError: when it has another seed or other settings, or another number of experiences than its own
-            configuration.
+        ValueError: if the seed or a setting differs, or the number of experiences contradicts the configuration.
     """
     stored = record.config.get("seed", seed)
     if seed is not None and stored != seed:
@@ -80,68 +79,68 @@ def check_place(record: RunRecord, seed: int | None = None, asked: Asked | None 
         raise ValueError(f"it holds {record.experiences} experiences, not {quoted(length)}")
     if record.status == "done" and record.initial_accuracy and len(record.initial_accuracy) != record.experiences:
         raise ValueError(f"it holds {len(record.initial_accuracy)} initial accuracies, not {record.experiences}")
-    if asked is not None and run_id_of(record.config) != record.run:
-        wanted = asked(record.run) or {}
-        _check_settings(record.config, wanted, complete=bool(wanted) and run_id_of(wanted) == record.run)
+    if expected is not None and run_id_of(record.config) != record.run:
+        required = expected(record.run) or {}
+        _check_settings(record.config, required, complete=bool(required) and run_id_of(required) == record.run)
 
 
-def _check_settings(config: Mapping[str, Any], asked: Mapping[str, Any], *, complete: bool) -> None:
-    """See that settings are those asked for.
+def _check_settings(config: Mapping[str, Any], required: Mapping[str, Any], *, complete: bool) -> None:
+    """Check that stored settings equal the required ones.
 
-    A later version may have stored more of them; an earlier one, whose runs are named in another way, fewer.
+    A later version may have stored more settings; an earlier one, with other run ids, fewer.
 
     Args:
-        config: what was stored.
-        asked: what it must be.
-        complete: whether what is not there tells of another run.
+        config: the stored settings.
+        required: the required settings.
+        complete: whether a missing setting counts as a difference.
 
     Raises:
-        ValueError: when a setting differs.
+        ValueError: if a setting differs.
     """
-    stored, expected = without_later(config), without_later(asked)
-    for part, settings in asked.items():
+    stored, expected = without_later(config), without_later(required)
+    for part, settings in required.items():
         if not isinstance(settings, Mapping):
             if stored.get(part) != settings:
                 raise ValueError(f"it holds another run: {part} is {quoted(stored.get(part))}, not {quoted(settings)}")
             continue
-        found = stored.get(part, {})
+        values = stored.get(part, {})
         for key in settings:
-            if found.get(key) != expected[part].get(key) and (key in found or complete):
-                came, wanted = quoted(found.get(key)), quoted(settings[key])
-                raise ValueError(f"it holds another run: {part}.{key} is {came}, not {wanted}")
+            if values.get(key) != expected[part].get(key) and (key in values or complete):
+                actual, needed = quoted(values.get(key)), quoted(settings[key])
+                raise ValueError(f"it holds another run: {part}.{key} is {actual}, not {needed}")
 
 
 def _check_numbers(raw: Mapping[str, Any]) -> None:
-    """Check numbers while they are as they were stored: ``true`` and ``"3"`` are none."""
+    """Check numbers before pydantic converts them: ``true`` and ``"3"`` are not numbers."""
     for name in _COUNTS:
         if raw.get(name) is not None:
-            whole(raw[name], name)
-    for name, check in (("train_seconds", real), ("experiences", whole)):
+            whole_number(raw[name], name)
+    for name, check in (("train_seconds", real_number), ("experiences", whole_number)):
         if raw.get(name) is not None:
             check(raw[name], name)
     for accuracy in _short(raw, "initial_accuracy"):
-        real(accuracy, "an initial accuracy", 1)
+        real_number(accuracy, "an initial accuracy", 1)
     for budget in _short(raw, "budgets"):
         for number in budget.values() if isinstance(budget, Mapping) else ():
-            real(number, "a number of its budgets")
+            real_number(number, "a number of its budgets")
 
 
 def _short(raw: Mapping[str, Any], key: str) -> Sequence[Any]:
-    found = raw.get(key, [])
-    if not isinstance(found, list) or len(found) > MOST_EXPERIENCES:
-        raise ValueError(f"{key} must be a list of at most {MOST_EXPERIENCES}; got {quoted(found)}")
-    return found
+    items = raw.get(key, [])
+    if not isinstance(items, list) or len(items) > MOST_EXPERIENCES:
+        raise ValueError(f"{key} must be a list of at most {MOST_EXPERIENCES}; got {quoted(items)}")
+    return items
 
 
-def _check_told(record: RunRecord) -> None:
-    """See that what is read of its environment and of its images has the form in which it is read."""
+def _check_environment_and_data(record: RunRecord) -> None:
+    """Check the types of the fields of environment and data that are read later."""
     if not isinstance(record.environment.get("extensions", {}), Mapping):
         raise ValueError("extensions of its environment must be a mapping")
-    for key, check, what in (("class_order", whole, "numbers"), ("class_names", name_of, "names")):
-        found = record.data.get(key, [])
-        if not isinstance(found, list) or len(found) > _MOST_CLASSES:
+    for key, check, what in (("class_order", whole_number, "numbers"), ("class_names", short_text, "names")):
+        items = record.data.get(key, [])
+        if not isinstance(items, list) or len(items) > _MOST_CLASSES:
             raise ValueError(f"{key} of its data must be a list of {what}")
-        for item in found:
+        for item in items:
             check(item, f"an item of {key}")
 
 
@@ -154,41 +153,41 @@ def _check_matrix(record: RunRecord) -> None:
             raise ValueError(f"accuracy entry {entry} is not possible with {T} experiences")
     if record.status != "done":
         return
-    found = Counter((i, j) for i, j, _ in record.accuracy)
-    if T < 1 or len(found) < T or any((T - 1, j) not in found for j in range(T)):
+    entries = Counter((i, j) for i, j, _ in record.accuracy)
+    if T < 1 or len(entries) < T or any((T - 1, j) not in entries for j in range(T)):
         raise ValueError("it is done, but accuracies after the last experience are missing")
-    whole(T, "experiences", MOST_EXPERIENCES)  # the matrix has T x T entries, however few are stored
-    (i, j), times = found.most_common(1)[0]
+    whole_number(T, "experiences", MOST_EXPERIENCES)  # bounds the T x T matrix, however few entries are stored
+    (i, j), times = entries.most_common(1)[0]
     if times > 1:
-        raise ValueError(f"the accuracy on experience {j} after experience {i} is there {times} times")
-    wanted = _shapes(record.config)
-    if not any(shape.is_whole(found, T) for shape in wanted):
-        raise ValueError(f"it is done, but {wanted[0].what_differs(found, T)}")
+        raise ValueError(f"the accuracy on experience {j} after experience {i} occurs {times} times")
+    shapes = _shapes(record.config)
+    if not any(shape.is_complete(entries, T) for shape in shapes):
+        raise ValueError(f"it is done, but {shapes[0].difference(entries, T)}")
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """Which entries a whole accuracy matrix has.
+    """Shape of a complete accuracy matrix.
 
     Attributes:
-        first: first row that has entries, for T experiences.
-        columns: number of entries of row i, for T experiences.
+        first: T to the first row with entries.
+        columns: i, T to the number of entries of row i.
     """
 
     first: Callable[[int], int]
     columns: Callable[[int, int], int]
 
-    def is_whole(self, found: Collection[tuple[int, int]], T: int) -> bool:
-        return len(found) == self._size(T) and all(self._has(entry, T) for entry in found)
+    def is_complete(self, entries: Collection[tuple[int, int]], T: int) -> bool:
+        return len(entries) == self._size(T) and all(self._has(entry, T) for entry in entries)
 
-    def what_differs(self, found: Collection[tuple[int, int]], T: int) -> str:
-        further = [entry for entry in found if not self._has(entry, T)]
-        lacking = self._size(T) - len(found) + len(further)
-        entries = ((i, j) for i in range(self.first(T), T) for j in range(self.columns(i, T)))
-        i, j = next(entry for entry in entries if entry not in found) if lacking else min(further)
-        more = (lacking or len(further)) - 1
+    def difference(self, entries: Collection[tuple[int, int]], T: int) -> str:
+        extra = [entry for entry in entries if not self._has(entry, T)]
+        missing = self._size(T) - len(entries) + len(extra)
+        required = ((i, j) for i in range(self.first(T), T) for j in range(self.columns(i, T)))
+        i, j = next(entry for entry in required if entry not in entries) if missing else min(extra)
+        more = (missing or len(extra)) - 1
         where = f"the accuracy on experience {j} after experience {i}" + (f" (and {more} more)" if more else "")
-        return f"{where} is {'missing' if lacking else 'there, which nobody asked for'}"
+        return f"{where} is {'missing' if missing else 'unexpected'}"
 
     def _size(self, T: int) -> int:
         return sum(self.columns(i, T) for i in range(self.first(T), T))
@@ -203,26 +202,26 @@ _LAST = _Shape(lambda T: T - 1, lambda i, T: T)
 
 
 def _shapes(config: Mapping[str, Any]) -> Sequence[_Shape]:
-    """The possible shapes of the accuracy matrix; several if the configuration does not decide."""
-    asked = config.get("evaluation", {}).get("experiences")
-    rows = {"seen": [_SEEN], "all": [_EVERY]}.get(asked, [_SEEN, _EVERY])
+    """Possible shapes of the accuracy matrix; several if the configuration is ambiguous."""
+    evaluated = config.get("evaluation", {}).get("experiences")
+    rows = {"seen": [_SEEN], "all": [_EVERY]}.get(evaluated, [_SEEN, _EVERY])
     strategy = STRATEGY_ENTRIES.get(config["strategy"]["name"])
-    if strategy is None:  # of an extension that is not known here
+    if strategy is None:  # of an extension that is not registered
         return [*rows, _LAST]
     return [_LAST] if strategy.trained_once else rows
 
 
-def _in_words(error: ValidationError) -> str:
-    """What pydantic found, without its own vocabulary of links."""
+def _describe(error: ValidationError) -> str:
+    """Describe the first of pydantic's errors, without its links."""
     items = error.errors(include_url=False)
     first = items[0]
     where = ".".join(map(str, first["loc"]))
-    came = quoted(first["input"], 60)
+    value = quoted(first["input"], 60)
     more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
     message = first["msg"][:1].lower() + first["msg"][1:]
     if first["type"] == "missing":
         return f"{where} is missing{more}"
-    return f"{where}: {message}; got {came}{more}"
+    return f"{where}: {message}; got {value}{more}"
 
 
 @cache

@@ -1,7 +1,7 @@
-"""Claims on runs: how several launchers that are at work in one folder share it.
+"""Claims on runs, by which several launchers share one result folder.
 
-A claim is a file ``.<run>.claim-N`` that only one process can create. Its owner renews it now and then. That of a
-process which is gone is taken over by creating the one with the next number, which again only one process can do.
+A claim is a file ``.<run>.claim-N``, created exclusively by one process and renewed by it periodically. The claim of a
+dead process is taken over by creating the file with the next number, again exclusively.
 """
 
 import json
@@ -18,39 +18,39 @@ from lifelong_lb.store.files import named_in_errors
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.reading import read_mapping
 from lifelong_lb.store.run_record import STATUSES
-from lifelong_lb.store.values import real, whole
+from lifelong_lb.store.values import real_number, whole_number
 
-SECONDS_BETWEEN_SIGNS = 15.0
-"""How often a launcher renews its claims."""
-SECONDS_OF_SILENCE = 180.0
-"""How long a claim of another machine must have been left alone for its launcher to be taken for dead. A file system
-that machines share may show a change a minute late."""
+RENEW_SECONDS = 15.0
+"""Interval at which a launcher renews its claims."""
+STALE_SECONDS = 180.0
+"""Time without renewal after which a launcher on another machine counts as dead. A shared file system may show changes
+a minute late."""
 _NAME = re.compile(r"\.(?P<run>.+)\.claim-(?P<number>[1-9][0-9]{0,8})")
 _LATEST, _LATEST_NS = 2.0**34, 2**63 - 1
-"""Times after these, some centuries from now, cannot be written as a date."""
+"""Latest accepted times, in seconds and nanoseconds; later ones cannot be formatted as a date."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """What a launcher has come for, as far as it concerns others.
+    """A launcher's start time and retry options, stored in its claims for other launchers.
 
     Attributes:
-        began: when it began, in nanoseconds by the clock of the file system.
-        retry: statuses of ended runs that it tries again.
+        began: start time in nanoseconds, by the clock of the file system.
+        retry: statuses of ended runs that it retries.
     """
 
     began: int = 0
     retry: tuple[str, ...] = ()
 
-    def has_tried(self, status: str, published: int) -> bool:
-        """Whether a run has ended since the launcher began that it would have tried again otherwise.
+    def has_retried(self, status: str, published: int) -> bool:
+        """Whether a run with a status to retry ended after the launcher started.
 
         Args:
             status: how the run ended.
             published: when, in nanoseconds by the clock of the file system.
 
         Returns:
-            True when whoever comes later need not try it again, too.
+            True if later launchers need not retry the run.
         """
         return status in self.retry and published > self.began
 
@@ -62,10 +62,10 @@ class Claim:
     Attributes:
         path: its file.
         run: the run's id.
-        number: 1, and one more for each time that it was taken over.
-        owner: the launcher; None while it is just being written, or was left half written.
-        since: when it was made, by the owner's clock.
-        session: what the owner has come for.
+        number: 1 plus the number of times it was taken over.
+        owner: the launcher; None if the file is incomplete.
+        since: creation time, by the owner's clock.
+        session: the owner's session.
     """
 
     path: Path
@@ -75,24 +75,24 @@ class Claim:
     since: float
     session: Session
 
-    def is_known_to_be_left(self) -> bool:
-        """Whether the owner has ended, as far as can be seen at once from here.
+    def is_abandoned(self) -> bool:
+        """Whether the owner is known to be dead, without waiting.
 
         Returns:
-            True when it has.
+            False also if that cannot be determined from this machine.
         """
-        return self.owner is not None and self.owner.is_known_to_be_gone()
+        return self.owner is not None and self.owner.is_known_dead()
 
 
 def read_claims(runs_path: Path, run: str | None = None) -> dict[str, list[Claim]]:
-    """All claims of a folder.
+    """Read the claims of a folder.
 
     Args:
         runs_path: the folder of the runs; it need not exist.
-        run: the run whose claims are wanted; None for all runs.
+        run: id of the run; None for all runs.
 
     Returns:
-        Run id to its claims, the one that counts last.
+        Run id to its claims; the last one is in force.
     """
     listed = list_claims(runs_path)
     wanted = listed if run is None else {run: listed[run]} if run in listed else {}
@@ -100,23 +100,23 @@ def read_claims(runs_path: Path, run: str | None = None) -> dict[str, list[Claim
 
 
 def list_claims(runs_path: Path) -> dict[str, list[int]]:
-    """Which claims a folder holds, none of which is opened.
+    """List the claims of a folder without opening any.
 
     Args:
         runs_path: the folder of the runs; it need not exist.
 
     Returns:
-        Run id to the numbers of its claims, rising.
+        Run id to the numbers of its claims, ascending.
     """
     try:
-        names = os.listdir(runs_path)  # noqa: PTH208  one quick look at what may be many thousands
+        names = os.listdir(runs_path)  # noqa: PTH208  faster for many thousands of files
     except OSError:
         return {}
-    found: dict[str, list[int]] = {}
+    claims: dict[str, list[int]] = {}
     for name in names:
         if (matched := _NAME.fullmatch(name)) is not None:
-            found.setdefault(matched["run"], []).append(int(matched["number"]))
-    return {run: sorted(numbers) for run, numbers in found.items()}
+            claims.setdefault(matched["run"], []).append(int(matched["number"]))
+    return {run: sorted(numbers) for run, numbers in claims.items()}
 
 
 def _read_all(runs_path: Path, run: str, numbers: Iterable[int]) -> list[Claim]:
@@ -127,33 +127,33 @@ def _read(path: Path, run: str, number: int) -> Claim:
     try:
         raw = read_mapping(path)
         retry = tuple(status for status in STATUSES if status in raw["retry"])
-        session = Session(whole(raw["began"], "began", _LATEST_NS), retry)
-        return Claim(path, run, number, Owner.from_json(raw), real(raw["since"], "since", _LATEST), session)
+        session = Session(whole_number(raw["began"], "began", _LATEST_NS), retry)
+        return Claim(path, run, number, Owner.from_json(raw), real_number(raw["since"], "since", _LATEST), session)
     except (OSError, ValueError, TypeError, LookupError):
         return Claim(path, run, number, None, 0.0, Session())
 
 
-def living_sessions(runs_path: Path) -> set[Session]:
-    """What the launchers that have claims have come for, those left out that are known to be gone.
+def active_sessions(runs_path: Path) -> set[Session]:
+    """Read the sessions of launchers that hold claims and are not known to be dead.
 
     Args:
         runs_path: the folder of the runs; it need not exist.
 
     Returns:
-        Each once.
+        The sessions.
     """
     last = [claims[-1] for claims in read_claims(runs_path).values()]
-    return {claim.session for claim in last if not claim.is_known_to_be_left()}
+    return {claim.session for claim in last if not claim.is_abandoned()}
 
 
-def remove_left_claims(runs_path: Path) -> None:
-    """Remove the claims of launchers of this machine that have died; nothing happens where that is not permitted.
+def remove_abandoned_claims(runs_path: Path) -> None:
+    """Remove the claims of dead launchers of this machine; ignore missing permissions.
 
     Args:
         runs_path: the folder of the runs; it need not exist.
     """
     for run, claims in read_claims(runs_path).items():
-        if claims[-1].is_known_to_be_left():
+        if claims[-1].is_abandoned():
             with suppress(OSError):
                 mine = Claims(runs_path)
                 if mine.take(run):
@@ -161,13 +161,13 @@ def remove_left_claims(runs_path: Path) -> None:
 
 
 class Claims:
-    """The claims of a launcher, renewed by a thread between entering and leaving; leaving gives them up.
+    """The claims of a launcher; as a context manager, a thread renews them, and exiting releases them.
 
     Args:
         runs_path: the folder of the runs; it must exist.
-        owner: who claims; None for this process.
-        clock: seconds by a clock that is never set.
-        session: what the owner has come for; None for nothing that concerns others.
+        owner: the claiming process; None for this one.
+        clock: a monotonic clock, in seconds.
+        session: the launcher's session; None for one that retries nothing.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class Claims:
         self._runs_path, self._owner, self._clock = runs_path, owner or Owner.here(), clock
         self._held: dict[str, Claim] = {}
         self._watched: dict[Claim, tuple[int, float]] = {}
-        self._left = threading.Event()
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_renewing, name="claims", daemon=True)
 
     def __enter__(self) -> "Claims":
@@ -189,18 +189,18 @@ class Claims:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._left.set()
+        self._stop.set()
         self._thread.join()
         for run in list(self._held):
             self.release(run)
 
     @property
     def owner(self) -> Owner:
-        """Who claims."""
+        """The claiming process."""
         return self._owner
 
     def listed(self) -> dict[str, list[int]]:
-        """Which claims the folder holds, as :func:`list_claims` finds them.
+        """List the claims of the folder, see :func:`list_claims`.
 
         Returns:
             Run id to the numbers of its claims.
@@ -208,23 +208,23 @@ class Claims:
         return list_claims(self._runs_path)
 
     def take(self, run: str, known: Mapping[str, Sequence[int]] | None = None) -> bool:
-        """Claim a run. Whoever has got it must look whether it was published in the meantime.
+        """Claim a run; afterwards check whether it has been published in the meantime.
 
         Args:
             run: the run's id.
-            known: what :meth:`listed` has found a moment ago; None to look here.
+            known: a recent result of :meth:`listed`; None to list the claims again.
 
         Returns:
-            False when it is in other hands, or in these.
+            False if the run is claimed already, by another launcher or this one.
         """
         before = _read_all(self._runs_path, run, (self.listed() if known is None else known).get(run, []))
-        if before and not self._is_left(before[-1]):
+        if before and not self._is_abandoned(before[-1]):
             return False
         claim = self._create(run, before[-1].number + 1 if before else 1)
         if claim is None:
             return False
         others = [other for other in read_claims(self._runs_path, run).get(run, []) if other != claim]
-        if any(other not in before for other in others):  # made by somebody who had looked at another time
+        if any(other not in before for other in others):  # made by a launcher that listed the claims at another time
             claim.path.unlink(missing_ok=True)
             return False
         for other in others:
@@ -233,7 +233,7 @@ class Claims:
         return True
 
     def release(self, run: str) -> None:
-        """Give up a claim.
+        """Release a claim.
 
         Args:
             run: the run's id.
@@ -243,49 +243,49 @@ class Claims:
             claim.path.unlink(missing_ok=True)
 
     def holds(self, run: str) -> bool:
-        """Whether a run is this launcher's.
+        """Whether this launcher has claimed a run.
 
         Args:
             run: the run's id.
 
         Returns:
-            False also when others have taken it over because this launcher, frozen, gave no sign of life.
+            False also if another launcher took the claim over because this one was suspended and did not renew it.
         """
         claim = self._held.get(run)
         return claim is not None and claim.path.exists()
 
-    def are_elsewhere(self, run: str) -> bool:
-        """Whether a run is another launcher's.
+    def is_claimed_elsewhere(self, run: str) -> bool:
+        """Whether another launcher has claimed a run.
 
         Args:
             run: the run's id.
 
         Returns:
-            True when its claim is not one of these, nor left by a process that is known to be gone.
+            False if that launcher is known to be dead.
         """
-        found = read_claims(self._runs_path, run).get(run, [])
-        return bool(found) and run not in self._held and not self._is_left(found[-1])
+        claims = read_claims(self._runs_path, run).get(run, [])
+        return bool(claims) and run not in self._held and not self._is_abandoned(claims[-1])
 
-    def tidy(self) -> None:
-        """Remove claims of processes that are gone, whatever has become of their runs."""
+    def remove_abandoned(self) -> None:
+        """Remove the claims of dead processes."""
         for run in read_claims(self._runs_path):
             if self.take(run):
                 self.release(run)
 
     def renew(self) -> None:
-        """Give a sign of life for all that is held; the thread does so."""
+        """Renew all claims held, by updating their modification time; called by the thread."""
         for claim in list(self._held.values()):
             try:
                 os.utime(claim.path)
-            except OSError:  # gone, see holds(), or a file system that is away for a moment
+            except OSError:  # taken over, see holds(), or the file system is unavailable for a moment
                 continue
 
     def _keep_renewing(self) -> None:
-        while not self._left.wait(SECONDS_BETWEEN_SIGNS):
+        while not self._stop.wait(RENEW_SECONDS):
             self.renew()
 
     def _create(self, run: str, number: int) -> Claim | None:
-        """Make a claim's file; None when somebody else has."""
+        """Create the file of a claim; None if it exists."""
         path, since = self._runs_path / f".{run}.claim-{number}", time.time()
         try:
             file = path.open("x", encoding="utf-8")
@@ -299,16 +299,16 @@ class Claims:
             raise
         return Claim(path, run, number, self._owner, since, self._session)
 
-    def _is_left(self, claim: Claim) -> bool:
-        """Whether a claim's owner is gone; from another machine it takes some watching to know."""
-        if claim.owner is not None and claim.owner.can_be_seen():
-            return claim.owner.is_known_to_be_gone()
+    def _is_abandoned(self, claim: Claim) -> bool:
+        """Whether the owner of a claim is dead; for other machines, judged by missing renewals between calls."""
+        if claim.owner is not None and claim.owner.is_observable():
+            return claim.owner.is_known_dead()
         try:
-            sign = claim.path.stat().st_mtime_ns
+            renewed = claim.path.stat().st_mtime_ns
         except FileNotFoundError:
             return False
         before = self._watched.get(claim)
-        if before is None or before[0] != sign:
-            self._watched[claim] = (sign, self._clock())
+        if before is None or before[0] != renewed:
+            self._watched[claim] = (renewed, self._clock())
             return False
-        return self._clock() - before[1] >= SECONDS_OF_SILENCE
+        return self._clock() - before[1] >= STALE_SECONDS

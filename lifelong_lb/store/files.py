@@ -1,4 +1,4 @@
-"""Atomic files: written beside their place, then renamed into it, so that no reader ever sees half of one."""
+"""Atomic writes: to a temporary file in the same folder, which is then renamed."""
 
 import json
 import os
@@ -10,14 +10,14 @@ from typing import Any
 
 
 def write_text(path: Path, text: str) -> None:
-    r"""Write a file atomically, creating its folder. Any text can be written: lone surrogates become ``\\udxxx``.
+    r"""Write a file atomically, creating its folder. Lone surrogates become ``\\udxxx``.
 
     Args:
-        path: where it shall lie.
+        path: the file.
         text: its content.
 
     Raises:
-        OSError: when it cannot be written; ``filename`` is the path.
+        OSError: if it cannot be written; ``filename`` is the path.
     """
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
@@ -26,11 +26,11 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically, creating its folder.
 
     Args:
-        path: where it shall lie.
+        path: the file.
         content: its content.
 
     Raises:
-        OSError: when it cannot be written; ``filename`` is the path.
+        OSError: if it cannot be written; ``filename`` is the path.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with named_in_errors(path):
@@ -50,10 +50,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def named_in_errors(path: Path) -> Iterator[None]:
-    """Name a path in the OSErrors of a block, which name a temporary file otherwise, or none, such as a full disk.
+    """Set ``filename`` in the OSErrors of a block; it would name a temporary file, or nothing.
 
     Args:
-        path: the file that is written.
+        path: the file being written.
 
     Yields:
         None.
@@ -70,14 +70,14 @@ def named_in_errors(path: Path) -> Iterator[None]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file atomically, readable by people too.
+    """Write an indented JSON file atomically.
 
     Args:
-        path: where it shall lie.
+        path: the file.
         value: plain JSON values.
 
     Raises:
-        OSError: when it cannot be written; ``filename`` is the path.
+        OSError: if it cannot be written; ``filename`` is the path.
     """
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 

@@ -1,4 +1,4 @@
-"""A result folder: the only place that knows what its files are called."""
+"""Result folders: paths, publication of runs, tables and locks."""
 
 import os
 import re
@@ -15,7 +15,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.checkpoints import CheckpointFolder
-from lifelong_lb.store.checks import Asked
+from lifelong_lb.store.checks import ConfigLookup
 from lifelong_lb.store.claims import Claims
 from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_text
 from lifelong_lb.store.owner import Owner
@@ -35,25 +35,25 @@ from lifelong_lb.untrusted import quoted, shortened
 LOG = "log.txt"
 """A run's log, in its folder."""
 OWNER = "owner.json"
-"""Which process a scratch folder belongs to."""
-SECONDS_TO_WAIT = 600.0
-"""How long to wait for another process that writes into the folder; a report takes seconds."""
+"""File in a scratch folder that names the process it belongs to."""
+LOCK_TIMEOUT_SECONDS = 600.0
+"""Default timeout of the write lock; writing a report takes seconds."""
 _SAFE = re.compile(r"[\w-]{1,80}", re.ASCII)
 CHECKPOINT = ".checkpoint"
-"""Suffix of the folder in which a run in progress saves itself."""
+"""Suffix of the checkpoint folder of a run in progress."""
 MOST_STUDY_BYTES = 256 * 2**20
 """Size limit of ``study.json``: a million runs fit."""
 _MOST_LOG = 2**24
-"""Most characters of the log of a run whose process died that are kept, from its end."""
+"""Most characters kept from the end of the log of a run whose process died."""
 
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """A folder with ``study.json``, one folder a run under ``runs/``, and the tables made from them.
+    """A folder with ``study.json``, one folder per run under ``runs/``, and the tables made from them.
 
     Attributes:
         path: the folder; it need not exist yet.
-        parquet: whether tables are written as Parquet, too.
+        parquet: whether tables are also written as Parquet.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class ResultFolder:
 
     @property
     def study_path(self) -> Path:
-        """Where ``study.json`` lies."""
+        """Path of ``study.json``."""
         return self.path / "study.json"
 
     @property
@@ -76,7 +76,7 @@ class ResultFolder:
 
     @property
     def report_path(self) -> Path:
-        """The page."""
+        """Path of the HTML report."""
         return self.path / "report.html"
 
     def run_path(self, run: str) -> Path:
@@ -89,17 +89,17 @@ class ResultFolder:
             A path that exists once the run has ended.
 
         Raises:
-            UserError: if the id could lead out of the folder of the runs.
+            UserError: if the id could point outside the folder of the runs.
         """
         if not _SAFE.fullmatch(run):
             raise UserError(f"a run id must be letters, digits, - and _; got {quoted(run)}")
         return self.runs_path / run
 
     def check_writable(self) -> None:
-        """Make sure that results can be written, before anything is computed.
+        """Check that results can be written, before anything is computed.
 
         Raises:
-            UserError: when they cannot.
+            UserError: if they cannot.
         """
         try:
             self.runs_path.mkdir(parents=True, exist_ok=True)
@@ -107,16 +107,16 @@ class ResultFolder:
                 with tempfile.TemporaryFile(dir=folder):
                     pass
         except OSError as error:
-            raise UserError(f"{self.path}: not a folder that can be written to ({error.strerror})") from None
+            raise UserError(f"{self.path}: not a writable folder ({error.strerror})") from None
 
     def read_study(self) -> StudyFile | None:
-        """The study of this folder.
+        """Read ``study.json``.
 
         Returns:
-            The study, or None when the folder holds none.
+            Its content; None if the folder holds no study.
 
         Raises:
-            UserError: when ``study.json`` is damaged or of another version.
+            UserError: if the file is damaged or of another version.
         """
         try:
             raw = read_json(self.study_path, MOST_STUDY_BYTES)
@@ -142,40 +142,40 @@ class ResultFolder:
         write_json(self.study_path, file.to_json())
 
     def study_stamp(self) -> int:
-        """When ``study.json`` was written; it must be there.
+        """Modification time of ``study.json``, which must exist.
 
         Returns:
-            Nanoseconds by the clock that :meth:`stamp` goes by.
+            Nanoseconds, by the same clock as :meth:`stamp`.
         """
         return self.study_path.stat().st_mtime_ns
 
     def has_run(self, run: str) -> bool:
-        """Whether a run has ended, in whatever way.
+        """Whether a run has ended, with any status.
 
         Args:
             run: the run's id.
 
         Returns:
-            True when its folder holds a result.
+            True if its folder holds a result.
         """
-        return os.path.isfile(self.run_path(run) / "result.json")  # noqa: PTH113  False where it may not be looked at
+        return os.path.isfile(self.run_path(run) / "result.json")  # noqa: PTH113  False without permission
 
     def has_folder(self, run: str) -> bool:
-        """Whether anything lies where a run's folder belongs.
+        """Whether the path of a run's folder exists.
 
         Args:
             run: the run's id.
 
         Returns:
-            True also for something other than a folder.
+            True also if it is something other than a folder.
         """
         return exists(self.run_path(run))
 
     def has_runs(self) -> bool:
-        """Whether the folder of the runs holds anything but files of runs in progress.
+        """Whether the folder of the runs holds anything besides files of runs in progress.
 
         Returns:
-            False also where it may not be looked into.
+            False also if the folder cannot be read.
         """
         try:
             return any(not name.startswith(".") for name in os.listdir(self.runs_path))  # noqa: PTH208
@@ -183,37 +183,37 @@ class ResultFolder:
             return False
 
     def stamp(self, run: str) -> int | None:
-        """When a run was published, to tell one publication from the next.
+        """Time at which a run was published; it distinguishes successive publications.
 
         Args:
             run: the run's id.
 
         Returns:
-            Nanoseconds of some clock; None for a run that has not ended.
+            Nanoseconds, by the clock of the file system; None for a run that has not ended.
         """
         try:
             return (self.run_path(run) / "result.json").stat().st_mtime_ns
         except OSError:
             return None
 
-    def read_run(self, run: str, seed: int | None = None, asked: Asked | None = None) -> RunRecord:
-        """What a run left behind.
+    def read_run(self, run: str, seed: int | None = None, expected: ConfigLookup | None = None) -> RunRecord:
+        """Read the record of a run.
 
         Args:
             run: the run's id.
             seed: the seed it must have; None for any.
-            asked: knows the configuration that it must have, such as :meth:`StudyFile.asked`; None for any.
+            expected: maps a run id to its required configuration, e.g. :meth:`StudyFile.expected_config`; None for any.
 
         Returns:
-            Its record.
+            The record.
 
         Raises:
-            DamagedRunError: when a file of it is missing or broken, or holds another run.
+            DamagedRunError: if a file is missing or damaged, or belongs to another run.
         """
-        return read_record(self.run_path(run), run, seed, asked)
+        return read_record(self.run_path(run), run, seed, expected)
 
     def read_diagnostics(self, run: str) -> pd.DataFrame | None:
-        """Read what was recorded along the passes of a run, see :func:`~lifelong_lb.store.recorded.read_diagnostics`.
+        """Read the diagnostics of a run, see :func:`~lifelong_lb.store.recorded.read_diagnostics`.
 
         Args:
             run: the run's id.
@@ -224,7 +224,7 @@ class ResultFolder:
         return read_diagnostics(self.run_path(run))
 
     def read_continual(self, run: str) -> pd.DataFrame | None:
-        """Read the accuracies during training, see :func:`~lifelong_lb.store.recorded.read_continual`.
+        """Read the accuracies measured during training, see :func:`~lifelong_lb.store.recorded.read_continual`.
 
         Args:
             run: the run's id.
@@ -247,13 +247,13 @@ class ResultFolder:
 
     @contextmanager
     def new_run(self, run: str) -> Iterator[Path]:
-        """A scratch folder for a run in progress, gone when the block ends.
+        """Create a scratch folder for a run in progress; it is removed when the block ends.
 
         Args:
             run: the run's id.
 
         Yields:
-            The scratch folder; what lies there when :meth:`write_run` is called is kept with the run.
+            The scratch folder; files in it when :meth:`write_run` is called are kept with the run.
         """
         self.runs_path.mkdir(parents=True, exist_ok=True)
         with named_in_errors(self.runs_path):
@@ -265,30 +265,30 @@ class ResultFolder:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def checkpoint(self, run: str) -> CheckpointFolder:
-        """Where a run in progress saves what it would need to go on.
+        """Checkpoint folder of a run in progress.
 
         Args:
             run: the run's id.
 
         Returns:
-            A folder that nothing but the run touches.
+            A folder used by this run only.
         """
         return CheckpointFolder(self.runs_path / f".{run}{CHECKPOINT}")
 
     def salvaged_log(self, run: str) -> str:
-        """The log of a run whose process died before it could publish anything.
+        """Read the log of a run whose process died before publishing.
 
         Args:
             run: the run's id.
 
         Returns:
-            Its text; empty when none is found.
+            Its text; empty if there is none.
         """
-        found: dict[float, str] = {}
+        logs: dict[float, str] = {}
         for path in self.runs_path.glob(f".{run}.*/{LOG}"):
-            with suppress(OSError, ValueError):  # it may go while it is looked at
-                found[path.stat().st_mtime] = read_tail(path, _MOST_LOG)
-        return found[max(found)] if found else ""
+            with suppress(OSError, ValueError):  # it may be removed meanwhile
+                logs[path.stat().st_mtime] = read_tail(path, _MOST_LOG)
+        return logs[max(logs)] if logs else ""
 
     def write_run(
         self,
@@ -300,28 +300,28 @@ class ResultFolder:
         *,
         keep_checkpoint: bool = False,
     ) -> None:
-        """Publish a run: its files are completed in the scratch folder, which then takes its final name.
+        """Publish a run: complete its files in the scratch folder, then rename the folder.
 
         Args:
-            record: what the run left behind.
+            record: the run's record.
             scratch: folder from :meth:`new_run`.
-            diagnostics: one mapping a recorded pass.
+            diagnostics: one mapping per recorded pass.
             continual: accuracies measured during training, the values of :data:`CONTINUAL_COLUMNS`.
-            confusion: which classes were predicted, the values of :data:`CONFUSION_COLUMNS`.
-            keep_checkpoint: whether the run may be gone on from its checkpoint when it is tried again.
+            confusion: confusion counts, the values of :data:`CONFUSION_COLUMNS`.
+            keep_checkpoint: whether a later attempt may resume from the checkpoint.
         """
         write_record(scratch, record, diagnostics, continual, confusion)
         for name in (OWNER, PROGRESS):
             (scratch / name).unlink(missing_ok=True)
         scratch.chmod(0o755)
         if not keep_checkpoint and record.status != "done":
-            self.checkpoint(record.run).remove()  # first: whoever tries it again must not find one
+            self.checkpoint(record.run).remove()  # before publishing: a retry must not find it
         self._publish(record, scratch)
         if not keep_checkpoint:
             self.checkpoint(record.run).remove()
 
     def _publish(self, record: RunRecord, scratch: Path) -> None:
-        """Give a complete scratch folder its final name. A run that is done is never replaced by another."""
+        """Rename a complete scratch folder to its final name; a run that is done is never replaced."""
         final = self.run_path(record.run)
         for attempt in range(100):
             try:
@@ -333,7 +333,7 @@ class ResultFolder:
             if self._is_done(record):
                 return
             old = scratch.with_name(f"{scratch.name}.old{attempt}")
-            with suppress(FileNotFoundError):  # somebody else was faster
+            with suppress(FileNotFoundError):  # another process was faster
                 final.rename(old)
             shutil.rmtree(old, ignore_errors=True)
 
@@ -344,22 +344,22 @@ class ResultFolder:
             return False
 
     def write_table(self, name: str, frame: pd.DataFrame) -> None:
-        """Write a table as CSV with unrounded numbers, and as Parquet where that is wanted or lies there already.
+        """Write a table as CSV with unrounded numbers, and as Parquet if requested or present already.
 
-        Texts that a spreadsheet would take for formulas get an apostrophe in front, see :func:`without_formulas`.
+        Texts that a spreadsheet would take for formulas are prefixed with an apostrophe, see :func:`without_formulas`.
 
         Args:
-            name: file name without ending, such as ``"results"``.
+            name: file name without suffix, e.g. ``"results"``.
             frame: the table.
         """
         write_text(self.path / f"{name}.csv", without_formulas(frame).to_csv(index=False))
         self.write_parquet(name, frame)
 
     def write_parquet(self, name: str, frame: pd.DataFrame) -> None:
-        """Write a table as Parquet alone, where that is wanted or lies there already, so that no file is out of date.
+        """Write a table as Parquet only, if requested or if the file exists, so that none is out of date.
 
         Args:
-            name: file name without ending.
+            name: file name without suffix.
             frame: the table.
         """
         if self.wants_parquet(name):
@@ -369,10 +369,10 @@ class ResultFolder:
         """Whether a table is written as Parquet.
 
         Args:
-            name: file name without ending.
+            name: file name without suffix.
 
         Returns:
-            True where that is wanted or has been done before.
+            True if it is requested, or if the file exists already.
         """
         return self.parquet or (self.path / f"{name}.parquet").exists()
 
@@ -380,13 +380,13 @@ class ResultFolder:
         """Read a table written by :meth:`write_table`.
 
         Args:
-            name: file name without ending.
+            name: file name without suffix.
 
         Returns:
             The table.
 
         Raises:
-            UserError: when it is not there or cannot be read.
+            UserError: if it is missing or cannot be read.
         """
         path = self.path / f"{name}.csv"
         try:
@@ -396,41 +396,41 @@ class ResultFolder:
         return table
 
     def write_file(self, name: str, content: str | bytes) -> None:
-        """Write any other file of the report.
+        """Write another file of the report.
 
         Args:
-            name: path below the folder, such as ``"report.html"``.
+            name: path relative to the folder, e.g. ``"report.html"``.
             content: text or bytes.
         """
         write = write_text if isinstance(content, str) else write_bytes
         write(self.path / name, content)  # type: ignore[arg-type]
 
     def remove_leftovers(self, claims: Claims, run: str = "*") -> None:
-        """Remove scratch folders of processes that are gone (of this machine; another machine's are left alone).
+        """Remove scratch folders of dead processes of this machine.
 
-        What this machine may have left before it was restarted goes when the run's claim has been taken over.
+        Folders from before a restart of this machine are removed only while the launcher holds the run's claim.
 
         Args:
-            claims: the launcher's; what belongs to runs of other launchers is left to them.
-            run: the run whose folders they are; ``"*"`` for all.
+            claims: the launcher's claims; folders of runs that other launchers have claimed are kept.
+            run: id of the run; ``"*"`` for all.
         """
         for scratch in self.runs_path.glob(f".{run}.*"):
             if not scratch.is_dir() or scratch.suffix == CHECKPOINT:
                 continue
-            its_run = scratch.name[1:].rpartition(".")[0]
+            run_id = scratch.name[1:].rpartition(".")[0]
             try:
                 owner = Owner.from_json(read_mapping(scratch / OWNER))
-                restarted = owner.has_this_name() and not owner.can_be_seen()
-                gone = owner.is_known_to_be_gone() or (restarted and claims.holds(its_run))
+                restarted = owner.shares_host_name() and not owner.is_observable()
+                dead = owner.is_known_dead() or (restarted and claims.holds(run_id))
             except FileNotFoundError:
-                gone = True  # killed before it could say whose it is
+                dead = True  # killed before it wrote the file
             except (OSError, ValueError, TypeError, LookupError):
                 continue
-            if gone and not claims.are_elsewhere(its_run):
+            if dead and not claims.is_claimed_elsewhere(run_id):
                 shutil.rmtree(scratch, ignore_errors=True)
 
     def remove_scratch(self, run: str) -> None:
-        """Remove what processes on any machine have left of a run; for who knows that none is at it any more.
+        """Remove the scratch folders of a run, whichever machine made them; no process may be computing it.
 
         Args:
             run: the run's id.
@@ -440,45 +440,49 @@ class ResultFolder:
                 shutil.rmtree(scratch, ignore_errors=True)
 
     @contextmanager
-    def locked(self, seconds: float = SECONDS_TO_WAIT) -> Iterator[None]:
-        """Be alone in writing ``study.json`` or the tables, which takes moments; the folder must exist.
+    def locked(self, seconds: float = LOCK_TIMEOUT_SECONDS) -> Iterator[None]:
+        """Hold the lock for writing ``study.json`` and the tables; the folder must exist.
 
         Args:
-            seconds: how long to wait for another process that does so.
+            seconds: how long to wait for another process.
 
         Yields:
             None.
 
         Raises:
-            TimeoutError: when that takes longer.
+            TimeoutError: if another process holds the lock for longer.
         """
         if (lock := _lock(self.path / ".lock", seconds)) is None:
-            raise TimeoutError(f"{self.path}: another lifelong-lb is writing into this folder and does not end")
+            raise TimeoutError(
+                f"{self.path}: another lifelong-lb is writing into this folder and has not finished after {seconds:g} s"
+            )
         with lock:
             yield
 
     @contextmanager
     def measuring(self) -> Iterator[None]:
-        """Be alone in measuring the landscapes of runs that are done; the folder must exist.
+        """Hold the lock for measuring the landscapes of finished runs; the folder must exist.
 
         Yields:
             None.
 
         Raises:
-            UserError: when another process does so.
+            UserError: if another process holds it.
         """
         if (lock := _lock(self.path / ".landscape.lock", 0)) is None:
-            raise UserError(f"{self.path}: another lifelong-lb landscape is at work in this folder; wait for it")
+            raise UserError(
+                f"{self.path}: another lifelong-lb landscape is running in this folder; wait until it has finished"
+            )
         with lock:
             yield
 
 
 def _lock(path: Path, seconds: float) -> AbstractContextManager[Any] | None:
-    """A lock that the operating system lets go of when this process dies; None when another keeps it for so long."""
+    """Acquire a lock that the operating system releases when this process dies; None after the timeout."""
     import filelock
 
     if exists(path) and not stat.S_ISREG(path.lstat().st_mode):
-        raise UserError(f"{path}: must be a regular file, as a lock; remove it")
+        raise UserError(f"{path}: the lock must be a regular file; remove it")
     try:
         return filelock.FileLock(path).acquire(timeout=seconds)
     except filelock.Timeout:

@@ -1,4 +1,4 @@
-"""Files of a run's landscape: its models after each experience, and what was measured around them."""
+"""Files of a run's loss landscape: models after each experience, and measurements around them."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -10,16 +10,14 @@ import pandas as pd
 from lifelong_lb.config import UserError
 from lifelong_lb.store.files import write_bytes, write_json, write_text
 from lifelong_lb.store.reading import exists, read_mapping, read_rows
-from lifelong_lb.store.values import MOST_EXPERIENCES, whole
+from lifelong_lb.store.values import MOST_EXPERIENCES, whole_number
 
 LANDSCAPE_COLUMNS = ("trained", "measured", "measure", "at", "value", "std")
-"""Columns of ``landscape.csv``: after which experience, on the images of which, what, at which radius (noise scale,
-rank, place on the line), the number, and its spread."""
-
-
+"""Columns of ``landscape.csv``: the experience trained last, the experience whose images are used, the measure, its
+radius, noise scale, rank or position on the line, the value and its standard deviation."""
 _MOST_ROWS, _LONGEST_NUMBER = 1_000_000, 9
 _LARGEST = 3.5e38
-"""Larger numbers than float32 can hold are not measured: they are undefined, as infinity is."""
+"""Larger numbers, which float32 cannot hold, are read as infinite."""
 
 
 def _number(cell: str) -> float:
@@ -28,18 +26,18 @@ def _number(cell: str) -> float:
 
 
 def _experience(cell: str) -> int:
-    return whole(int(cell), "an experience", MOST_EXPERIENCES - 1)
+    return whole_number(int(cell), "an experience", MOST_EXPERIENCES - 1)
 
 
 _READ: dict[str, Callable[[str], Any]] = {
     **{"trained": _experience, "measured": _experience, "measure": str},
     **dict.fromkeys(["at", "value", "std"], _number),
 }
-"""Column to what makes a value of its text: for so few rows quicker than pandas' reader, and as exact."""
+"""Column to parser; faster than pandas for few rows, and as exact."""
 
 
 def write_landscape(run: Path, rows: Sequence[Sequence[Any]], settings: Mapping[str, Any]) -> None:
-    """Write what was measured, and then with which settings: it counts once both are there.
+    """Write measurements, then their settings; both files must exist for the measurements to count.
 
     Args:
         run: the run's folder, or the scratch folder of a run in progress.
@@ -52,16 +50,16 @@ def write_landscape(run: Path, rows: Sequence[Sequence[Any]], settings: Mapping[
 
 
 def landscape_settings(run: Path) -> dict[str, Any] | None:
-    """With which settings a run's landscape was measured.
+    """Read the settings with which a run's landscape was measured.
 
     Args:
         run: the run's folder.
 
     Returns:
-        The settings; None when it was not measured.
+        The settings; None if it was not measured.
 
     Raises:
-        UserError: when the file cannot be read.
+        UserError: if the file cannot be read.
     """
     path = run / "landscape.json"
     try:
@@ -73,21 +71,21 @@ def landscape_settings(run: Path) -> dict[str, Any] | None:
 
 
 def read_landscape(run: Path) -> pd.DataFrame | None:
-    """What was measured.
+    """Read the measurements of a run's landscape.
 
     Args:
         run: the run's folder.
 
     Returns:
-        A frame with :data:`LANDSCAPE_COLUMNS`; None when nothing was measured.
+        A frame with :data:`LANDSCAPE_COLUMNS`; None if nothing was measured.
 
     Raises:
-        UserError: when a file cannot be read.
+        UserError: if a file cannot be read.
     """
     path = run / "landscape.csv"
     if landscape_settings(run) is None:
         if exists(path):
-            raise UserError(f"{path}: nobody knows how it was measured, landscape.json is missing")
+            raise UserError(f"{path}: the settings of the measurement are unknown because landscape.json is missing")
         return None
     try:
         rows = list(read_rows(path, _READ, _MOST_ROWS))
@@ -97,31 +95,31 @@ def read_landscape(run: Path) -> pd.DataFrame | None:
 
 
 def model_path(run: Path, experience: int) -> Path:
-    """Where a run's model lies.
+    """Path of the model after an experience.
 
     Args:
         run: the run's folder.
-        experience: after which experience.
+        experience: index of the experience.
 
     Returns:
-        The path of a ``state_dict`` as torch saves it; it exists where the study asked for it.
+        The path of a ``state_dict`` saved by torch; it exists if the study keeps models.
     """
     return run / "models" / f"after-{experience}.pt"
 
 
 def write_model(run: Path, experience: int, content: bytes) -> None:
-    """Keep a model.
+    """Write the model after an experience.
 
     Args:
         run: the run's folder, or the scratch folder of a run in progress.
-        experience: after which experience.
-        content: what torch made of its ``state_dict``.
+        experience: index of the experience.
+        content: its ``state_dict``, serialized by torch.
     """
     write_bytes(model_path(run, experience), content)
 
 
 def stored_models(run: Path) -> list[int]:
-    """After which experiences a run's model was kept.
+    """List the experiences after which the model was kept.
 
     Args:
         run: the run's folder.

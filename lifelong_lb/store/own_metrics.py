@@ -1,4 +1,4 @@
-"""Values of a user's own metrics, stored with each run when it is made: ``metrics.json`` in the run's folder."""
+"""Values of custom metrics, stored in ``metrics.json`` in the run's folder."""
 
 import math
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ FILE = "metrics.json"
 MOST = 200
 """Most metrics of one run."""
 MOST_CHARACTERS = 500
-"""Most characters of a text that describes one."""
+"""Most characters of a text that describes a metric."""
 LARGEST = 2.0**53
-"""Values of this size and beyond cannot be averaged."""
+"""Bound on the magnitude of values; larger ones cannot be averaged."""
 
 
 def _line(text: str) -> str:
@@ -34,8 +34,7 @@ Name = Annotated[str, Field(max_length=80), AfterValidator(_line)]
 class OwnMetric(Settings):
     """Value and description of one metric for one run.
 
-    ``value`` is None where it is undefined, for the ``reason`` that is given; ``failed`` says that the metric's
-    function is at fault.
+    ``value`` is None if it is undefined, for the given ``reason``; ``failed`` means that the metric's function raised.
     """
 
     value: Annotated[float, Field(gt=-LARGEST, lt=LARGEST, allow_inf_nan=False)] | None
@@ -48,7 +47,7 @@ class OwnMetric(Settings):
 
     @property
     def number(self) -> float:
-        """The value, NaN where it is undefined."""
+        """The value, NaN if it is undefined."""
         return math.nan if self.value is None else self.value
 
 
@@ -75,16 +74,16 @@ def read_own_metrics(run: Path) -> dict[str, OwnMetric] | None:
         Metrics by name; None if none were stored.
 
     Raises:
-        UserError: if the file cannot be read, or holds something else.
+        UserError: if the file cannot be read, or its content is invalid.
     """
     try:
-        found = parse_json(read_text(run / FILE))
+        raw = parse_json(read_text(run / FILE))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise UserError(f"{run / FILE}: cannot be read ({error})") from None
     try:
-        return _METRICS.validate_python(found, strict=True)
+        return _METRICS.validate_python(raw, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(quoted(part, 40) for part in first["loc"])
@@ -92,12 +91,12 @@ def read_own_metrics(run: Path) -> dict[str, OwnMetric] | None:
 
 
 def description(text: str) -> str:
-    """A text as it can be stored: one line, of limited length.
+    """Reduce a text to one line of limited length, as it is stored.
 
     Args:
         text: any text.
 
     Returns:
-        The text, cut where it is too long.
+        The text, cut if it is too long.
     """
     return shortened(printable(" ".join(text.split()), lines=False), MOST_CHARACTERS)

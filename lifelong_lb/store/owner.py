@@ -1,4 +1,4 @@
-"""Which process something belongs to, and whether it is still there."""
+"""Identity of a process across machines and restarts, and whether it is still alive."""
 
 import os
 import platform
@@ -9,23 +9,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lifelong_lb.store.values import name_of, real, whole
+from lifelong_lb.store.values import real_number, short_text, whole_number
 
 _LARGEST_PID = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A process, known to whoever shares the file system.
+    """A process, identified among all machines that share a file system.
 
     Attributes:
-        host: its machine's name.
-        space: where its number counts: containers of one name count for themselves.
-        pid: its number.
-        started: when it has started, to tell it from a later process with its number: by a clock that nobody sets where
+        host: name of its machine.
+        space: PID namespace; containers may share a host name.
+        pid: process id.
+        started: start time, which distinguishes it from a later process with the same id; by a monotonic clock where
             the platform has one.
-        boot: what its machine, or rather its kernel, was called when that started, to tell machines of one name apart;
-            empty where that is not known, as in what earlier versions have written.
+        boot: boot id of its kernel, which distinguishes machines of the same name; empty if unknown, as in files of
+            earlier versions.
     """
 
     host: str
@@ -36,10 +36,10 @@ class Owner:
 
     @classmethod
     def here(cls) -> "Owner":
-        """This process.
+        """The current process.
 
         Returns:
-            It.
+            Its identity.
         """
         started = _started(os.getpid())
         assert started is not None
@@ -47,7 +47,7 @@ class Owner:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "Owner":
-        """Read what :meth:`to_json` has made.
+        """Restore from :meth:`to_json`.
 
         Args:
             raw: plain values.
@@ -56,48 +56,50 @@ class Owner:
             The process.
 
         Raises:
-            LookupError: when a value is missing.
-            TypeError: when one is of no use.
-            ValueError: likewise.
+            LookupError: if a value is missing.
+            TypeError: if ``raw`` is not a mapping.
+            ValueError: if a value is invalid.
         """
-        host, space, boot = (name_of(value, "a name") for value in (raw["host"], raw["space"], raw.get("boot", "")))
-        return cls(host, space, whole(raw["pid"], "pid", _LARGEST_PID), real(raw["started"], "started"), boot)
+        host, space, boot = (short_text(value, "a name") for value in (raw["host"], raw["space"], raw.get("boot", "")))
+        return cls(
+            host, space, whole_number(raw["pid"], "pid", _LARGEST_PID), real_number(raw["started"], "started"), boot
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values.
+        """Convert to plain JSON values.
 
         Returns:
-            A mapping for JSON.
+            A mapping.
         """
         return asdict(self)
 
-    def can_be_seen(self) -> bool:
-        """Whether it can be known from here if the process is still there.
+    def is_observable(self) -> bool:
+        """Whether this process can determine if the process is alive.
 
         Returns:
-            True for the processes of this machine, since it was started.
+            True for processes of this machine since it was booted.
         """
-        return self.has_this_name() and self.boot in ("", _boot())
+        return self.shares_host_name() and self.boot in ("", _boot())
 
-    def has_this_name(self) -> bool:
-        """Whether the process was of a machine called as this one: another, or this one before it was restarted.
+    def shares_host_name(self) -> bool:
+        """Whether host name and PID namespace are those of this process; ignores the boot id.
 
         Returns:
-            True also for the processes that can be seen.
+            True for processes of this machine, before or after a restart, and of machines of the same name.
         """
         return (self.host, self.space) == (platform.node(), _space())
 
-    def is_known_to_be_gone(self) -> bool:
-        """Whether the process has ended, as far as can be seen from here.
+    def is_known_dead(self) -> bool:
+        """Whether the process is known to have ended.
 
         Returns:
-            True when it has; False when it is there, and for processes of other machines.
+            False if it is alive, and for processes of other machines.
         """
-        return self.can_be_seen() and _started(self.pid) != self.started
+        return self.is_observable() and _started(self.pid) != self.started
 
 
 def _space() -> str:
-    """The namespace that process numbers belong to, on Linux."""
+    """PID namespace; empty except on Linux."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
@@ -106,7 +108,7 @@ def _space() -> str:
 
 @cache
 def _boot() -> str:
-    """What Linux calls the time since it was started."""
+    """Boot id of the kernel; empty except on Linux."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -114,14 +116,15 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> float | None:
-    """When a process has started; None when there is none."""
+    """Start time of a process; None if it does not exist."""
     import psutil
 
     try:
         process = psutil.Process(pid)
         if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
             return None
-        if sys.platform == "linux":  # in ticks since the machine was: what psutil makes of them shifts with the clock
+        if sys.platform == "linux":
+            # ticks since boot: the time that psutil computes from them changes when the clock is set
             return float(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
         return process.create_time()
     except (psutil.NoSuchProcess, OSError):

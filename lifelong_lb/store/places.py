@@ -1,4 +1,4 @@
-"""Where runs are in the grid, as ``study.json`` lists them."""
+"""Places of runs in the grid, as listed in ``study.json``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from lifelong_lb.config import AXES
 from lifelong_lb.config.study import MAX_SEED
-from lifelong_lb.store.values import is_run_id, whole
+from lifelong_lb.store.values import is_run_id, whole_number
 from lifelong_lb.untrusted import quoted
 
 Key = tuple[int, ...]
@@ -14,7 +14,7 @@ Key = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run stands in the grid.
+    """Place of a run in the grid.
 
     Attributes:
         run: the run's id.
@@ -28,19 +28,19 @@ class Place:
 
     @property
     def key(self) -> Key:
-        """Index on each axis and seed: the same for two runs at one place of the grid."""
+        """Index on each axis, and seed; equal for two runs at the same place."""
         return (*(self.entries[axis] for axis in AXES), self.seed)
 
 
 def read_places(raw: list[Any], lengths: Mapping[str, int]) -> tuple[list[Place], list[str]]:
-    """Check the runs that ``study.json`` lists, one by one.
+    """Check the runs listed in ``study.json`` one by one.
 
     Args:
         raw: its list of runs.
         lengths: number of entries on each grid axis.
 
     Returns:
-        The places of those that can be used, and a sentence about each of the others.
+        Places of the valid runs, and a message about each of the others.
     """
     places: dict[str, Place] = {}
     left_out = []
@@ -51,7 +51,7 @@ def read_places(raw: list[Any], lengths: Mapping[str, int]) -> tuple[list[Place]
             left_out.append(f"runs[{index}]: left out, {error}")
             continue
         if place.run in places:
-            left_out.append(f"runs[{index}]: left out, the run {place.run} is listed before")
+            left_out.append(f"runs[{index}]: left out, run {place.run} is already listed")
         places.setdefault(place.run, place)
     return list(places.values()), left_out
 
@@ -64,8 +64,10 @@ def _place(raw: Any, lengths: Mapping[str, int]) -> Place:
         raise ValueError(f"{missing[0]} is missing")
     if not is_run_id(raw["run"]):
         raise ValueError(f"a run id has 12 hexadecimal digits; got {quoted(raw['run'])}")
-    entries = {axis: whole(raw[axis], axis) for axis in AXES}
+    entries = {axis: whole_number(raw[axis], axis) for axis in AXES}
     for axis, index in entries.items():
         if index >= lengths[axis]:
-            raise ValueError(f"it points to {axis}[{index}], an entry that is not there; there are {lengths[axis]}")
-    return Place(raw["run"], whole(raw["seed"], "seed", MAX_SEED), entries)
+            raise ValueError(
+                f"it refers to {axis}[{index}], which does not exist; the number of {axis} is {lengths[axis]}"
+            )
+    return Place(raw["run"], whole_number(raw["seed"], "seed", MAX_SEED), entries)

@@ -1,4 +1,4 @@
-"""How far runs in progress have come: a small file in each scratch folder."""
+"""Progress of unfinished runs: a small file in each scratch folder."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from pathlib import Path
 
 from lifelong_lb.store.files import write_json
 from lifelong_lb.store.reading import read_mapping
-from lifelong_lb.store.values import real, whole
+from lifelong_lb.store.values import real_number, whole_number
 
 PROGRESS = "how_far.json"
-"""Its name; it is not kept with the run."""
+"""Name of the file; it is not kept with the run."""
 
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far a run has come.
+    """Progress of a run.
 
     Attributes:
-        experiences: how many its stream has, T.
-        accuracies: ``(trained, accuracy)``: each experience that was measured after, in 0..T-1, and the mean accuracy
-            then on those seen so far, a fraction.
+        experiences: T, number of experiences of its stream.
+        accuracies: ``(trained, accuracy)``: index of each experience after which accuracy was measured, in 0..T-1, and
+            the mean accuracy on the experiences seen so far, a fraction.
     """
 
     experiences: int
@@ -27,7 +27,7 @@ class RunProgress:
 
     @classmethod
     def of(cls, experiences: int, entries: Iterable[tuple[int, int, float]]) -> "RunProgress":
-        """What entries of an accuracy matrix say.
+        """Average entries of an accuracy matrix.
 
         >>> RunProgress.of(3, [(0, 0, 0.9), (1, 0, 0.5), (1, 1, 0.8)]).accuracies
         [(0, 0.9), (1, 0.65)]
@@ -47,34 +47,34 @@ class RunProgress:
 
 
 def write_progress(scratch: Path, progress: RunProgress) -> None:
-    """Say how far a run has come.
+    """Write the progress of a run.
 
     Args:
         scratch: its scratch folder.
-        progress: what to say.
+        progress: its progress.
     """
-    said = {"experiences": progress.experiences, "accuracies": [list(pair) for pair in progress.accuracies]}
-    write_json(scratch / PROGRESS, said)
+    raw = {"experiences": progress.experiences, "accuracies": [list(pair) for pair in progress.accuracies]}
+    write_json(scratch / PROGRESS, raw)
 
 
 def read_progress(runs_path: Path) -> dict[str, RunProgress]:
-    """How far the runs in progress have come.
+    """Read the progress of unfinished runs.
 
     Args:
         runs_path: folder of the runs.
 
     Returns:
-        Run id to what its process has said last; runs that have not learnt anything yet are left out.
+        Run id to the latest progress written; runs that have not finished an experience are left out.
     """
-    found: dict[str, tuple[float, RunProgress]] = {}
+    latest: dict[str, tuple[float, RunProgress]] = {}
     for path in runs_path.glob(f".*.*/{PROGRESS}"):
         run = path.parent.name[1:].rpartition(".")[0]
         try:
-            said, raw = path.stat().st_mtime, read_mapping(path)
-            T = whole(raw["experiences"], "experiences")
-            pairs = [(whole(i, "an experience"), real(a, "an accuracy", 1)) for i, a in raw["accuracies"]]
+            written, raw = path.stat().st_mtime, read_mapping(path)
+            T = whole_number(raw["experiences"], "experiences")
+            pairs = [(whole_number(i, "an experience"), real_number(a, "an accuracy", 1)) for i, a in raw["accuracies"]]
         except (OSError, ValueError, TypeError, LookupError):
             continue
-        if run not in found or said > found[run][0]:
-            found[run] = (said, RunProgress(T, pairs))
-    return {run: progress for run, (_, progress) in found.items()}
+        if run not in latest or written > latest[run][0]:
+            latest[run] = (written, RunProgress(T, pairs))
+    return {run: progress for run, (_, progress) in latest.items()}

@@ -1,8 +1,7 @@
 """Guarded reading of a result folder: every stored JSON, CSV and text file is opened here.
 
-A result folder may come from anyone. Only regular files of a limited size are read, their nesting, rows and columns are
-limited, and whatever is refused raises OSError or ValueError with one short line, so that the run it belongs to can be
-left out while the others are reported.
+A result folder may come from anyone. Only regular files are read; their size, nesting, rows and columns are limited.
+Anything else raises OSError or ValueError with one short line, so that one damaged run does not affect the others.
 """
 
 import csv
@@ -31,13 +30,13 @@ _EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round
 
 
 def exists(path: Path) -> bool:
-    """Whether a name is taken, by whatever kind of file; a dangling symbolic link counts.
+    """Whether a path exists, as any kind of file; a dangling symbolic link counts.
 
     Args:
         path: a path below a result folder.
 
     Returns:
-        False also where the folder may not be looked into.
+        False also if the folder cannot be read.
     """
     return os.path.lexists(path)
 
@@ -92,7 +91,7 @@ def read_tail(path: Path, characters: int) -> str:
         characters: most characters of the result.
 
     Returns:
-        The text; the beginning of a longer one is replaced by a line that says so.
+        The text; the beginning of a longer one is replaced by a note.
 
     Raises:
         OSError: if it is missing or cannot be read.
@@ -110,7 +109,7 @@ def read_rows(
 
     Args:
         path: the file.
-        columns: the columns that are needed, and what makes a value of their text.
+        columns: required columns, and the parser of each.
         most: most rows.
 
     Yields:
@@ -118,9 +117,9 @@ def read_rows(
 
     Raises:
         OSError: if it is missing or cannot be read.
-        ValueError: if it is not a regular file, too large, or no such table.
+        ValueError: if it is not a regular file, too large, or not such a table.
     """
-    lines = csv.reader(io.TextIOWrapper(io.BytesIO(_content(path)), "utf-8", "backslashreplace", newline=""))
+    lines = csv.reader(io.TextIOWrapper(io.BytesIO(_csv_bytes(path)), "utf-8", "backslashreplace", newline=""))
     try:
         heading = next(lines, [])
         missing = [column for column in columns if column not in heading]
@@ -145,16 +144,16 @@ def read_frame(path: Path, **options: Any) -> pd.DataFrame:
         options: of :func:`pandas.read_csv`.
 
     Returns:
-        The table, with numbers as they were written.
+        The table, with floats read exactly.
 
     Raises:
         OSError: if it is missing or cannot be read.
-        ValueError: if it is not a regular file, too large, or no table.
+        ValueError: if it is not a regular file, too large, or not a table.
     """
-    content = _content(path)
-    how = {"encoding_errors": "backslashreplace", "low_memory": False, **_EXACT, **options}
+    content = _csv_bytes(path)
+    settings = {"encoding_errors": "backslashreplace", "low_memory": False, **_EXACT, **options}
     try:
-        frame: pd.DataFrame = pd.read_csv(io.BytesIO(content), **how)
+        frame: pd.DataFrame = pd.read_csv(io.BytesIO(content), **settings)
     except (ValueError, OverflowError, csv.Error) as error:
         raise ValueError(f"{path.name}: {shortened(' '.join(str(error).split()), 200)}") from None
     if not isinstance(frame.index, pd.RangeIndex):
@@ -162,8 +161,8 @@ def read_frame(path: Path, **options: Any) -> pd.DataFrame:
     return frame
 
 
-def _content(path: Path) -> bytes:
-    """The bytes of a CSV file whose rows and columns are of a number that can be read."""
+def _csv_bytes(path: Path) -> bytes:
+    """Bytes of a CSV file with a limited number of rows and columns."""
     content = read_bytes(path, MOST_BYTES)
     if b"\0" in content:
         raise ValueError(f"{path.name}: holds NUL bytes")

@@ -1,4 +1,4 @@
-"""Tables that a run has recorded beside its accuracy matrix: during training, of classes, along its passes."""
+"""Further tables of a run: accuracies during training, confusion counts, diagnostics."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,58 +11,58 @@ from lifelong_lb.store.reading import exists, read_frame
 from lifelong_lb.store.values import LARGEST, MOST_EXPERIENCES
 
 CONTINUAL_COLUMNS = ["iteration", "experience", "evaluated", "accuracy"]
-"""Columns of the accuracies measured during training: training iterations taken over the whole stream, the experience
-that was being learnt, the one that was evaluated, and the accuracy on it, a fraction."""
+"""Columns of the accuracies measured during training: training iterations since the start of the stream, the experience
+being learnt, the experience evaluated, and the accuracy on it, a fraction."""
 CONFUSION_COLUMNS = ["trained", "evaluated", "class", "predicted", "count"]
-"""Columns of the confusion counts: the experience trained on last, the one evaluated, a class and what its images were
-predicted as (the data set's own labels), and how many of them; combinations that did not occur are left out."""
+"""Columns of the confusion counts: the experience trained on last, the one evaluated, the true and the
+predicted class (labels of the data set), and the number of images; zero counts are left out."""
 MOST_CLASSES = 2000
-"""Most classes of a run whose confusion counts are read: its confusion matrix has the square of it entries."""
+"""Most classes in confusion counts: the confusion matrix has the square of that many entries."""
 MOST_MEASUREMENTS = 2**24
-"""Most measurements during training times experiences: the numbers that are kept of a run."""
+"""Most measurements during training times number of experiences."""
 
 
 def read_continual(run: Path) -> pd.DataFrame | None:
-    """Read the accuracies that were measured during the training of a run.
+    """Read the accuracies measured during the training of a run.
 
     Args:
         run: the run's folder.
 
     Returns:
-        One row per measurement and experience, columns :data:`CONTINUAL_COLUMNS`; None when nothing was measured.
+        One row per measurement and experience, columns :data:`CONTINUAL_COLUMNS`; None if nothing was measured.
 
     Raises:
-        UserError: when the file cannot be read, or holds something else.
+        UserError: if the file cannot be read, or its content is invalid.
     """
     return _read(run / "continual.csv", _check_continual)
 
 
 def read_confusion(run: Path) -> pd.DataFrame | None:
-    """Read which class the test images of each class were predicted as, after each experience of a run.
+    """Read the confusion counts on the test images after each experience of a run.
 
     Args:
         run: the run's folder.
 
     Returns:
-        One row per combination that occurred, columns :data:`CONFUSION_COLUMNS`; None when nothing was counted.
+        One row per combination that occurred, columns :data:`CONFUSION_COLUMNS`; None if nothing was counted.
 
     Raises:
-        UserError: when the file cannot be read, or holds something else.
+        UserError: if the file cannot be read, or its content is invalid.
     """
     return _read(run / "confusion.csv", _check_confusion)
 
 
 def read_diagnostics(run: Path) -> pd.DataFrame | None:
-    """Read what was recorded along the passes of a run.
+    """Read the quantities recorded at the passes of a run.
 
     Args:
         run: the run's folder.
 
     Returns:
-        One row per recorded pass; None when nothing was recorded.
+        One row per recorded pass; None if nothing was recorded.
 
     Raises:
-        UserError: when the file cannot be read, or holds something other than numbers.
+        UserError: if the file cannot be read, or a column is not numeric.
     """
     return _read(run / "diagnostics.csv", _check_diagnostics)
 

@@ -1,11 +1,11 @@
-"""The files that hold what one run has left behind."""
+"""Files of one run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from lifelong_lb.store.checks import Asked, check_place, checked_record
+from lifelong_lb.store.checks import ConfigLookup, check_identity, checked_record
 from lifelong_lb.store.files import write_json, write_text
 from lifelong_lb.store.reading import exists, read_mapping, read_rows, read_tail
 from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
@@ -14,11 +14,11 @@ from lifelong_lb.store.values import MOST_EXPERIENCES
 from lifelong_lb.untrusted import printable, shortened
 
 _MOST_TRACEBACK = 100_000
-"""Most characters of a traceback that are read, from its end."""
+"""Most characters read from the end of a traceback."""
 _MOST_ENVIRONMENT = 2**18
-"""Size limit of ``environment.json``, which the report shows, in bytes."""
+"""Size limit of ``environment.json`` in bytes; the report shows its content."""
 _MOST_REASON = 300
-"""Most characters of the reason why a run cannot be read."""
+"""Most characters of the reason in DamagedRunError."""
 _ENTRIES = {"trained": int, "evaluated": int, "accuracy": float}
 
 
@@ -26,34 +26,34 @@ class DamagedRunError(Exception):
     """A run's folder that cannot be read; the message names the file."""
 
 
-def read_record(folder: Path, run: str, seed: int | None = None, asked: Asked | None = None) -> RunRecord:
+def read_record(folder: Path, run: str, seed: int | None = None, expected: ConfigLookup | None = None) -> RunRecord:
     """Read a run's files.
 
     Args:
         folder: the run's folder.
         run: the run's id.
         seed: the seed it must have; None for any.
-        asked: knows the configuration that it must have; None for any.
+        expected: maps a run id to the configuration it must have; None for any.
 
     Returns:
-        Its record.
+        The record.
 
     Raises:
-        DamagedRunError: when a file of it is missing or broken, or holds another run.
+        DamagedRunError: if a file is missing or damaged, or belongs to another run.
     """
     if not exists(folder / "result.json"):
         raise DamagedRunError(f"{folder}: no result.json")
     try:
         trace = folder / "traceback.txt"
         record = checked_record({
-            **read_mapping(folder / "result.json"),  # first, so that it replaces nothing below
+            **read_mapping(folder / "result.json"),  # first: the entries below take precedence
             "run": run,
             "config": read_mapping(folder / "config.json"),
             "environment": read_mapping(folder / "environment.json", _MOST_ENVIRONMENT),
             "accuracy": list(read_rows(folder / "accuracy.csv", _ENTRIES, MOST_EXPERIENCES**2)),
             "traceback": read_tail(trace, _MOST_TRACEBACK) if exists(trace) else "",
         })
-        check_place(record, seed, asked)
+        check_identity(record, seed, expected)
         return record
     except (OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         reason = printable(" ".join(str(error).split()), lines=False)
@@ -70,11 +70,11 @@ def write_record(
     """Write a run's files, ``result.json`` last.
 
     Args:
-        folder: where to.
-        record: what the run left behind.
-        diagnostics: one mapping a recorded pass.
+        folder: the destination.
+        record: the run's record.
+        diagnostics: one mapping per recorded pass.
         continual: accuracies measured during training, the values of :data:`CONTINUAL_COLUMNS`.
-        confusion: which classes were predicted, the values of :data:`CONFUSION_COLUMNS`.
+        confusion: confusion counts, the values of :data:`CONFUSION_COLUMNS`.
     """
     if diagnostics:
         write_text(folder / "diagnostics.csv", pd.DataFrame(diagnostics).to_csv(index=False))

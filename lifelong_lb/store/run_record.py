@@ -1,4 +1,4 @@
-"""What a run leaves behind, as one value."""
+"""Result of a run as one value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,29 +10,29 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A finished run, whether it went well or not.
+    """Result of a run that has ended, with any status.
 
     Attributes:
         run: the run's id.
         config: its configuration as plain JSON values.
         status: how it ended.
-        experiences: T, the number of experiences of its stream; 0 when it did not get so far.
+        experiences: T, the number of experiences of its stream; 0 if unknown.
         accuracy: entries ``(trained, evaluated, accuracy)`` of the accuracy matrix measured so far.
-        initial_accuracy: accuracy on each experience at initialisation, where the study asks for it.
+        initial_accuracy: accuracy on each experience at initialisation, if the study requests it.
         gradient_evaluations: forward-backward passes over training minibatches, in total.
-        strategy_gradient_evaluations: further passes that the strategy itself takes, in total.
+        strategy_gradient_evaluations: additional passes of the strategy, in total.
         train_seconds: wall-clock seconds spent training, without set-up and evaluation.
-        samples_seen: images of training minibatches, in total; None for a run of a version that did not count them.
-        forward_passes: passes over minibatches while training, with or without a gradient; None likewise.
-        parameters: numbers that the model is made of in the end; None likewise.
-        peak_memory: most bytes in use at a time, see :class:`lifelong_lb.strategies.MemoryMeter`; None where not known.
-        message: one line about what went wrong; empty when nothing did. Of a run that is done: why it was not saved
-            while it ran, where that was tried.
-        traceback: the traceback of what went wrong; empty when there is none.
-        environment: versions and hardware the run saw.
-        data: what the images were: their source, number and hash, the class order, and how they were loaded.
-        budgets: what each experience was given, what was spent of it and in how many iterations, where the study
-            matches gradients or seconds.
+        samples_seen: images of training minibatches, in total; None if an earlier version did not count them.
+        forward_passes: passes over training minibatches, with or without a gradient; None as above.
+        parameters: number of parameters of the final model; None as above.
+        peak_memory: peak memory in bytes, see :class:`lifelong_lb.strategies.MemoryMeter`; None if unknown.
+        message: one line about what went wrong; empty if nothing did. For a run that is done: why checkpoints could
+            not be written.
+        traceback: traceback of the error; empty if there was none.
+        environment: versions and hardware.
+        data: source, number and hash of the images, class order, and how they were loaded.
+        budgets: budget, amount spent and number of iterations per experience, if the study matches gradients or
+            seconds.
     """
 
     run: str

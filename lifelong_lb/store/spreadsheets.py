@@ -1,4 +1,4 @@
-"""Tables that spreadsheets can open without running formulas that somebody else has put into a label."""
+"""Escaping of texts that spreadsheets would run as formulas."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from lifelong_lb.untrusted import begins_like_a_formula
 
 
 def without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put an apostrophe in front of texts that a spreadsheet would take for formulas.
+    """Prefix texts that a spreadsheet would take for formulas with an apostrophe.
 
     Args:
         frame: a table.
 
     Returns:
-        The table: headings and texts that begin with ``= + - @``, a tab or a line break are changed, and nothing else;
-        a text that is a number, such as ``-0.5``, stays.
+        The table; only headings and texts that begin with ``= + - @``, a tab or a line break change. A text that is a
+        number, e.g. ``-0.5``, stays.
 
     Example:
         >>> without_formulas(pd.DataFrame({"label": ["=1+1", "-0.5", "a-b"], "x": [-1.0, 2.0, 3.0]}))

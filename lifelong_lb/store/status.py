@@ -1,4 +1,4 @@
-"""How far a result folder has come."""
+"""Status of a result folder."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lifelong_lb.config import UserError
-from lifelong_lb.store.claims import SECONDS_OF_SILENCE, Claim, read_claims, remove_left_claims
+from lifelong_lb.store.claims import STALE_SECONDS, Claim, read_claims, remove_abandoned_claims
 from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.progress import RunProgress, read_progress
 from lifelong_lb.store.reading import exists
@@ -17,13 +17,13 @@ from lifelong_lb.store.tuned import without_study
 
 @dataclass(frozen=True)
 class FolderStatus:
-    """How far a result folder has come.
+    """Status of a result folder.
 
     Attributes:
-        counts: number of runs by status; ``running`` are those in a launcher's hands, ``missing`` all others asked for
-            that have not ended.
-        running: a line for each run in a launcher's hands: whose, and how far it has come.
-        troubles: a line for each run that ended otherwise than done, or whose folder is damaged.
+        counts: number of runs by status; ``running`` are those claimed by a launcher, ``missing`` all others that have
+            not ended.
+        running: a line for each claimed run, with its launcher and progress.
+        troubles: a line for each run that ended but is not done, or whose folder is damaged.
     """
 
     counts: Counter[str]
@@ -32,23 +32,23 @@ class FolderStatus:
 
 
 def folder_status(folder: ResultFolder) -> FolderStatus:
-    """Count the runs of a folder by how they ended.
+    """Determine the status of every run of a result folder.
 
     Args:
         folder: a result folder.
 
     Returns:
-        The counts.
+        The status.
 
     Raises:
-        UserError: when the folder holds no study.
+        UserError: if the folder holds no study.
     """
     file = folder.read_study()
     if file is None:
         raise UserError(without_study(folder.path, "no study here (study.json is missing)"))
-    if exists(folder.runs_path) and not os.path.isdir(folder.runs_path):  # noqa: PTH112  False where it cannot be known
+    if exists(folder.runs_path) and not os.path.isdir(folder.runs_path):  # noqa: PTH112  False without permission
         raise UserError(f"{folder.runs_path}: must be the folder of the runs; it is a file")
-    remove_left_claims(folder.runs_path)
+    remove_abandoned_claims(folder.runs_path)
     counts: Counter[str] = Counter()
     seeds = file.seeds()
     running, troubles = [], file.problems()
@@ -59,17 +59,17 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     for run, label in file.labels().items():
         title = f"{' '.join(label.values())} seed {seeds[run]}"
         claim = claims.get(run)
-        if claim is not None and not claim.is_known_to_be_left():
+        if claim is not None and not claim.is_abandoned():
             counts["running"] += 1
             reason = folder.checkpoint(run).reason()
-            unsaved = "" if reason is None else f"; cannot be saved: {reason}"
-            running.append(f"{title}: {_in_progress(claim)}{_come(progress.get(run))}{unsaved}")
+            unsaved = "" if reason is None else f"; no checkpoints: {reason}"
+            running.append(f"{title}: {_in_progress(claim)}{_learnt(progress.get(run))}{unsaved}")
             continue
         if not folder.has_folder(run):
             counts["missing"] += 1
             continue
         try:
-            record = folder.read_run(run, seeds[run], file.asked)
+            record = folder.read_run(run, seeds[run], file.expected_config)
         except DamagedRunError as error:
             counts["missing"] += 1
             troubles.append(f"{title}: damaged ({error})")
@@ -80,7 +80,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     return FolderStatus(counts, running, troubles)
 
 
-def _come(progress: RunProgress | None) -> str:
+def _learnt(progress: RunProgress | None) -> str:
     if progress is None or not progress.accuracies:
         return ""
     experience, accuracy = progress.accuracies[-1]
@@ -89,13 +89,13 @@ def _come(progress: RunProgress | None) -> str:
 
 def _in_progress(claim: Claim) -> str:
     if claim.owner is None:
-        return "claimed by a launcher that has not yet said who it is"
+        return "claimed by an unknown launcher"
     line = f"running since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(claim.since))}, "
     line += f"process {claim.owner.pid} on {claim.owner.host}"
     try:
-        silent = time.time() - claim.path.stat().st_mtime
+        seconds = time.time() - claim.path.stat().st_mtime
     except OSError:
         return f"{line}, just ended"
-    if claim.owner.can_be_seen() or silent < SECONDS_OF_SILENCE:
+    if claim.owner.is_observable() or seconds < STALE_SECONDS:
         return line
-    return f"{line}, which has given no sign of life for {silent:.0f} s"
+    return f"{line}, not renewed for {seconds:.0f} s"

@@ -1,4 +1,4 @@
-"""``study.json``: the shared settings of a result folder, its grid axes, and the runs asked for so far."""
+"""``study.json``: the shared settings of a result folder, its grid axes and its runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,12 +28,12 @@ SHARED = ("model", "train", "evaluation", "chosen")
 
 @dataclass(frozen=True)
 class StudyFile:
-    """Content of ``study.json``: one study, or several that share their settings, merged.
+    """Content of ``study.json``: one study, or the union of several that share their settings.
 
     Attributes:
         study: the union of all entries on each axis, with the shared settings.
-        places: the runs asked for, the newest study's first.
-        left_out: a sentence about each run that the stored file lists in a way that cannot be used.
+        places: the runs, those of the newest study first.
+        left_out: a message for each invalid run in the stored file.
     """
 
     study: Study
@@ -41,25 +41,25 @@ class StudyFile:
     left_out: tuple[str, ...] = field(default=(), compare=False)
 
     def problems(self) -> list[str]:
-        """Sentences about runs that the stored file lists in a way that cannot be used: the first few, and a number."""
+        """Messages about invalid runs in the stored file: the first few, and the number of others."""
         more = len(self.left_out) - _MOST_SENTENCES
         first = [f"study.json: {sentence}" for sentence in self.left_out[:_MOST_SENTENCES]]
         return [*first, f"study.json: {more} more of its runs left out"] if more > 0 else first
 
     @classmethod
     def of(cls, study: Study) -> "StudyFile":
-        """The file of one study alone.
+        """Create the content for a single study.
 
         Args:
             study: a checked study.
 
         Returns:
-            Its file.
+            The content of ``study.json``.
         """
         return cls(study, tuple(_place(run) for run in runs_of(study, combinations(study))))
 
     def labels(self) -> dict[str, dict[str, str]]:
-        """What the result files call each run.
+        """Labels of each run in the result files.
 
         Returns:
             Run id to column (stream, strategy, rule, base_optimizer) to label, in the order of the places.
@@ -79,22 +79,22 @@ class StudyFile:
         return {place.run: place.seed for place in self.places}
 
     def configurations(self) -> dict[str, RunConfig]:
-        """Configuration of each run, as this version of the code spells it out.
+        """Configuration of each run, as built by this version.
 
         Returns:
-            Run id to configuration, without runs that an earlier version has named in another way.
+            Run id to configuration, without runs whose id an earlier version computed differently.
         """
-        found = ((place.run, self._configuration(place)) for place in self.places)
-        return {run: config for run, config in found if config is not None and config.run_id == run}
+        configs = ((place.run, self._configuration(place)) for place in self.places)
+        return {run: config for run, config in configs if config is not None and config.run_id == run}
 
-    def asked(self, run: str) -> dict[str, Any] | None:
-        """The configuration that a run must have: by where it stands in the grid, whatever it is named after.
+    def expected_config(self, run: str) -> dict[str, Any] | None:
+        """Configuration that a run must have by its place in the grid, regardless of its id.
 
         Args:
             run: its id.
 
         Returns:
-            Plain JSON values; None where this version cannot spell it out.
+            Plain JSON values; None if this version cannot build it.
         """
         place = self._by_run.get(run)
         config = None if place is None else self._configuration(place)
@@ -111,18 +111,18 @@ class StudyFile:
             return None
 
     def widened(self, study: Study) -> "StudyFile":
-        """This file after another study was run into the same folder.
+        """Merge with another study that runs in the same folder.
 
         Args:
-            study: the newer study. Its runs come first, its labels win.
+            study: the newer study. Its runs come first, and its labels take precedence.
 
         Returns:
-            The merged file.
+            The merged content.
 
         Raises:
-            UserError: when a shared setting differs, or two entries would carry the same label.
+            UserError: if a shared setting differs, or two entries have the same label.
         """
-        union, moved = united(self.study, study)
+        union, moved = merge_studies(self.study, study)
         newest = StudyFile.of(study).places
         known = {place.run for place in newest}
         older = tuple(
@@ -133,7 +133,7 @@ class StudyFile:
         return StudyFile(union, newest + older)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values, from which :meth:`from_json` builds an equal file.
+        """Convert to plain JSON values; the inverse of :meth:`from_json`.
 
         Returns:
             A mapping.
@@ -144,84 +144,82 @@ class StudyFile:
             study[key] = [selection.named() for selection in getattr(self.study, key)]
         for key in ("imports", "chosen", "only", "exclude"):
             if not getattr(self.study, key):
-                del study[key]  # as earlier versions wrote it
+                del study[key]  # as in earlier versions
         return {"schema": SCHEMA, "study": study, **_extensions(self.study), "runs": runs}
 
     @classmethod
     def from_json(cls, raw: Any, source: str) -> "StudyFile":
-        """Rebuild the file.
+        """Restore from :meth:`to_json`.
 
         Args:
-            raw: what :meth:`to_json` gave.
+            raw: plain JSON values.
             source: the file's name, for messages.
 
         Returns:
-            An equal file.
+            The content.
 
         Raises:
-            UserError: when it is damaged, or of another version.
+            UserError: if it is damaged, or of another version.
         """
         if not isinstance(raw, dict) or "study" not in raw or "runs" not in raw:
             raise UserError(f"{source}: not a study file of lifelong_lb")
         if raw.get("schema") != SCHEMA:
             raise UserError(f"{source}: written with layout {quoted(raw.get('schema'))}; this version reads {SCHEMA}")
-        load_installed()  # a person's own packages; nothing that the folder names
+        load_installed()  # installed plugins only; nothing named by the folder is imported
         try:
             listed = list(raw["runs"])
             stored = {key: value for key, value in raw["study"].items() if key not in ("seeds", "imports")}
             imports = tuple(map(str, raw["study"].get("imports", ())))
             seeds, skip = list(raw["study"]["seeds"]), bool(stored.get("skip_unsupported", False))
-            _know_extensions(raw.get("extensions", {}))
+            _register_stored(raw.get("extensions", {}))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{source}: damaged ({shortened(repr(error), 200)})") from None
-        # the places say which pairs are meant: two studies may have met in this folder
+        # the places determine which pairs are run: the grid of a union may contain unsupported ones
         study = parse_study({**stored, "seeds": seeds, "skip_unsupported": True}, source, merged=True)
         places, left_out = read_places(listed, {axis: len(getattr(study, axis)) for axis in AXES})
         if left_out and not places:
             raise UserError(f"{source}: damaged ({left_out[0]})")
         study = study.model_copy(update={"skip_unsupported": skip, "imports": imports})
-        return cls(study, tuple(places), tuple(left_out))._without_rivals()
+        return cls(study, tuple(places), tuple(left_out))._without_duplicates()
 
-    def _without_rivals(self) -> "StudyFile":
-        """The file with one run per place of the grid: the one named as this version names it, else the first."""
-        rivals: dict[Key, list[Place]] = {}
+    def _without_duplicates(self) -> "StudyFile":
+        """Keep one run per place of the grid: the one with the id of this version, else the first."""
+        runs_at: dict[Key, list[Place]] = {}
         for place in self.places:
-            rivals.setdefault(place.key, []).append(place)
+            runs_at.setdefault(place.key, []).append(place)
         sentences = []
-        for same in (same for same in rivals.values() if len(same) > 1):
+        for same in (same for same in runs_at.values() if len(same) > 1):
             config = self._configuration(same[0])
             kept = next((place for place in same if config is not None and place.run == config.run_id), same[0])
             same.remove(kept)
-            sentences += [
-                f"run {place.run}: left out, it is at the place of run {kept.run} in the grid" for place in same
-            ]
+            sentences += [f"run {place.run}: left out, run {kept.run} has the same place in the grid" for place in same]
             same[:] = [kept]
         if not sentences:
             return self
-        return replace(self, places=tuple(same[0] for same in rivals.values()), left_out=(*self.left_out, *sentences))
+        return replace(self, places=tuple(same[0] for same in runs_at.values()), left_out=(*self.left_out, *sentences))
 
 
-def united(earlier: Study, study: Study) -> tuple[Study, dict[str, list[int]]]:
-    """The union of two studies that share a folder.
+def merge_studies(earlier: Study, study: Study) -> tuple[Study, dict[str, list[int]]]:
+    """Merge two studies that share a folder.
 
     Args:
         earlier: the study whose runs the folder holds.
-        study: the newer one, whose labels win.
+        study: the newer one, whose labels take precedence.
 
     Returns:
-        The union, and on each axis the indices that entries of the earlier study have in it.
+        The union, and for each axis the indices in it of the entries of the earlier study.
 
     Raises:
-        UserError: when a shared setting differs, or two entries would carry the same label.
+        UserError: if a shared setting differs, or two entries have the same label.
     """
     for key in SHARED:
-        stored, asked = getattr(earlier, key), getattr(study, key)
-        if key == "chosen" and stored != asked:
-            raise UserError("the folder holds a study with other chosen settings; choose another --out")
-        if stored != asked:
+        stored, new = getattr(earlier, key), getattr(study, key)
+        if key == "chosen" and stored != new:
+            raise UserError("the folder holds a study with other chosen settings; use another --out")
+        if stored != new:
             raise UserError(
-                f"the folder holds a study with another {key}: {_difference(stored, asked)}; "
-                "runs of one folder share it, so choose another --out"
+                f"the folder holds a study with another {key}: {_difference(stored, new)}; "
+                "all runs of a folder share it; use another --out"
             )
     merged: dict[str, list[Entry]] = {}
     moved: dict[str, list[int]] = {}
@@ -241,23 +239,23 @@ def united(earlier: Study, study: Study) -> tuple[Study, dict[str, list[int]]]:
 
 
 def _extensions(study: Study) -> dict[str, dict[str, dict[str, str]]]:
-    """Names of the study that users have added, and where they came from, by kind."""
+    """Custom names used by the study, with their origin, by kind."""
     entries = {
         "stream": study.streams,
         "strategy": study.strategies,
         "rule": study.rules,
         "model": (study.model, *(s.model if isinstance(s.model, str) else (s.model or {}) for s in study.streams)),
     }
-    found: dict[str, dict[str, str]] = {}
+    origins: dict[str, dict[str, str]] = {}
     for (kind, name), extension in EXTENSIONS.items():
         names = [e.get("name") if isinstance(e, Mapping) else getattr(e, "name", e) for e in entries[kind]]
         if name in names:
-            found.setdefault(kind, {})[name] = extension.origin
-    return {"extensions": found} if found else {}
+            origins.setdefault(kind, {})[name] = extension.origin
+    return {"extensions": origins} if origins else {}
 
 
-def _know_extensions(extensions: Mapping[str, Mapping[str, str]]) -> None:
-    """Let the settings of extensions be read. Nothing that a folder names is imported."""
+def _register_stored(extensions: Mapping[str, Mapping[str, str]]) -> None:
+    """Register the names of extensions so that their settings can be read, without importing them."""
     for kind, names in extensions.items():
         for name, origin in names.items():
             stored_only(kind, name, str(origin))
@@ -267,7 +265,7 @@ def _place(run: GridRun) -> Place:
     return Place(run.config.run_id, run.config.seed, run.entries)
 
 
-def _difference(stored: Any, asked: Any) -> str:
-    old, new = stored.model_dump(mode="json"), asked.model_dump(mode="json")
+def _difference(earlier: Any, later: Any) -> str:
+    old, new = earlier.model_dump(mode="json"), later.model_dump(mode="json")
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     return ", ".join(f"{key} is {quoted(old.get(key))} there and {quoted(new.get(key))} here" for key in keys)

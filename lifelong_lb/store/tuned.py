@@ -1,4 +1,4 @@
-"""Folders of ``lifelong-lb tune``, which hold two result folders."""
+"""Folders of ``lifelong-lb tune``, each with two result folders."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def tuned_folders(path: Path) -> list[Path]:
         path: any folder.
 
     Returns:
-        The folders with a study, that of the search first; none where ``path`` is a result folder itself.
+        The folders with a study, the search first; empty if ``path`` is a result folder itself.
     """
     if (path / "study.json").exists() or (path / "results.csv").exists() or not (path / SEARCH).is_dir():
         return []
@@ -23,25 +23,25 @@ def tuned_folders(path: Path) -> list[Path]:
 
 
 def folder_to_report(path: Path) -> Path:
-    """Choose the result folder that a command about results means.
+    """Resolve a folder argument to the result folder to report.
 
     Args:
         path: a result folder, or a folder of ``lifelong-lb tune``.
 
     Returns:
-        The result folder; the path itself where it is neither.
+        The result folder; the path itself if it is neither.
 
     Raises:
-        UserError: when settings are still being searched, so that there are no results yet.
+        UserError: if the search has not finished, so that there are no results yet.
     """
-    found = tuned_folders(path)
-    if found and found[-1].name != REPORT:
-        raise UserError(f"{path}: lifelong-lb tune has not finished its search; its runs are in {found[-1]}")
-    return found[-1] if found else path
+    inner = tuned_folders(path)
+    if inner and inner[-1].name != REPORT:
+        raise UserError(f"{path}: lifelong-lb tune has not finished its search; its runs are in {inner[-1]}")
+    return inner[-1] if inner else path
 
 
 def without_study(path: Path, reason: str) -> str:
-    """Describe a folder without a study; point to the folders in it if ``lifelong-lb tune`` has made it.
+    """Message for a folder without a study; it names the inner folders of a ``lifelong-lb tune`` folder.
 
     Args:
         path: the folder.
@@ -51,4 +51,4 @@ def without_study(path: Path, reason: str) -> str:
         A message.
     """
     inner = " and ".join(map(str, tuned_folders(path)))
-    return f"{path}: {reason}" + (f"; lifelong-lb tune has put its studies into {inner}" if inner else "")
+    return f"{path}: {reason}" + (f"; the studies of lifelong-lb tune are in {inner}" if inner else "")

@@ -1,4 +1,4 @@
-"""Values from stored JSON files, checked before they are used or shown."""
+"""Checks of values from stored JSON files."""
 
 import re
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from lifelong_lb.untrusted import quoted
 
 LARGEST = 2**53
-"""Largest accepted count: floats, of which means are made, represent every whole number up to it."""
+"""Largest accepted count: floats represent every whole number up to it exactly."""
 MOST_EXPERIENCES = 1000
-"""Most experiences of a stored run: an accuracy matrix of them has a million entries."""
+"""Most experiences of a stored run; its accuracy matrix has a million entries."""
 LONGEST_NAME = 1000
-"""Most characters of a name, such as that of a host."""
+"""Most characters of a name, e.g. of a host."""
 _RUN_ID = re.compile(r"[0-9a-f]{12}")
 
 
 def is_run_id(value: Any) -> bool:
-    """Whether a value has the form of a run id, so that it may become a path.
+    """Whether a value has the form of a run id, so that it can be used in a path.
 
     Args:
         value: anything.
@@ -30,7 +30,7 @@ def is_run_id(value: Any) -> bool:
     return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
 
 
-def whole(value: Any, name: str, most: int = LARGEST) -> int:
+def whole_number(value: Any, name: str, most: int = LARGEST) -> int:
     """Check a count, an index or a seed.
 
     Args:
@@ -45,9 +45,9 @@ def whole(value: Any, name: str, most: int = LARGEST) -> int:
         ValueError: if it is not a whole number from 0 to ``most``.
 
     Example:
-        >>> whole(3.0, "seed")
+        >>> whole_number(3.0, "seed")
         3
-        >>> whole(float("inf"), "seed", 10)
+        >>> whole_number(float("inf"), "seed", 10)
         Traceback (most recent call last):
         ValueError: seed cannot be inf: it must be a whole number from 0 to 10
     """
@@ -56,7 +56,7 @@ def whole(value: Any, name: str, most: int = LARGEST) -> int:
     return int(value)
 
 
-def real(value: Any, name: str, most: float = LARGEST) -> float:
+def real_number(value: Any, name: str, most: float = LARGEST) -> float:
     """Check a time or a fraction.
 
     Args:
@@ -75,7 +75,7 @@ def real(value: Any, name: str, most: float = LARGEST) -> float:
     return float(value)
 
 
-def name_of(value: Any, name: str) -> str:
+def short_text(value: Any, name: str) -> str:
     """Check a short text.
 
     Args:
@@ -86,7 +86,7 @@ def name_of(value: Any, name: str) -> str:
         The text.
 
     Raises:
-        ValueError: if it is not a text, or too long.
+        ValueError: if it is not a text, or is too long.
     """
     if not isinstance(value, str) or len(value) > LONGEST_NAME:
         raise ValueError(f"{name} cannot be {quoted(value)}: it must be a text of at most {LONGEST_NAME} characters")

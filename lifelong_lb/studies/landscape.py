@@ -122,6 +122,6 @@ def _check_parts(configs: Iterable[RunConfig]) -> None:
 def _is_done(folder: ResultFolder, file: StudyFile, run: str) -> bool:
     """Whether a run has ended well and can be read; the report tells of those that cannot."""
     try:
-        return folder.read_run(run, file.seeds()[run], file.asked).status == "done"
+        return folder.read_run(run, file.seeds()[run], file.expected_config).status == "done"
     except DamagedRunError:
         return False

@@ -21,8 +21,8 @@ from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.progress import note
 from lifelong_lb.data.selection import check_images
 from lifelong_lb.reports import Results, collect, write_report, write_tables
-from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, Session, StudyFile, living_sessions
-from lifelong_lb.store.study_file import united
+from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, Session, StudyFile, active_sessions
+from lifelong_lb.store.study_file import merge_studies
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.executors.cluster_options import PACKAGES, Cluster
 from lifelong_lb.studies.executors.registry import EXECUTORS, ready
@@ -237,7 +237,7 @@ def _do(
             Claims(folder.runs_path, session=session) as claims,
         ):
             told.start(len(jobs), Counter(present.values()))
-            claims.tidy()
+            claims.remove_abandoned()
             folder.remove_leftovers(claims)
             try:
                 execute(RunQueue(folder, missing, stamps, claims, told))
@@ -255,7 +255,7 @@ def _check_folder(folder: ResultFolder, studies: Sequence[Study]) -> None:
     file = folder.read_study()
     whole = None if file is None else file.study
     for study in studies:
-        whole = study if whole is None else united(whole, study)[0]
+        whole = study if whole is None else merge_studies(whole, study)[0]
 
 
 def _merged(folder: ResultFolder, studies: Sequence[Study]) -> StudyFile:
@@ -394,7 +394,7 @@ def _present(
     folder: ResultFolder, jobs: Sequence[Job], stamps: Mapping[str, int | None], session: Session
 ) -> dict[str, str]:
     """Run id to status of the runs that have ended and stay as they are."""
-    others = living_sessions(folder.runs_path)
+    others = active_sessions(folder.runs_path)
     present: dict[str, str] = {}
     for job in jobs:
         name = job.config.run_id
@@ -406,7 +406,7 @@ def _present(
         except DamagedRunError:
             continue
         # what another launcher, still at work, has just tried again is not tried a third time
-        if status not in session.retry or any(other.has_tried(status, published) for other in others):
+        if status not in session.retry or any(other.has_retried(status, published) for other in others):
             present[name] = status
     return present
 

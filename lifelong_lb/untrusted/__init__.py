@@ -1,4 +1,4 @@
-"""What others have written: files read within limits, and texts shown without their control characters."""
+"""Untrusted input: files read within limits, and texts shown without control characters."""
 
 from lifelong_lb.untrusted.files import MOST_BYTES, open_regular, read_bytes, read_text
 from lifelong_lb.untrusted.json_text import DEEPEST, parse_json

@@ -1,7 +1,8 @@
-"""Texts of unknown origin, made fit to be printed, stored and quoted."""
+"""Escaping and shortening of texts of unknown origin."""
 
 import reprlib
 import sys
+from itertools import islice
 from os import PathLike
 from typing import Any
 
@@ -19,7 +20,7 @@ def encodable(text: str) -> str:
         text: any text.
 
     Returns:
-        The text; the same where there is none.
+        The text, unchanged if it has none.
 
     Example:
         >>> encodable("caf\udce9")
@@ -87,7 +88,7 @@ def begins_like_a_formula(text: str) -> bool:
 
 
 def path_text(path: "PathLike[str] | str") -> str:
-    r"""A path for a message: on one line, without what a terminal would act on.
+    r"""Format a path for a message: one line, control characters escaped.
 
     Args:
         path: any path.
@@ -103,7 +104,7 @@ def path_text(path: "PathLike[str] | str") -> str:
 
 
 def reason_text(reason: object, limit: int = 300) -> str:
-    r"""What a library says of a file, which may repeat the file's content, for a message.
+    r"""Reduce a library's error about a file, which may repeat its content, to one line.
 
     Args:
         reason: an error or a text.
@@ -124,7 +125,7 @@ def quoted(value: Any, limit: int = QUOTED_CHARACTERS) -> str:
     """Quote a value in a message: its ``repr``, cut to a limited length.
 
     Args:
-        value: anything; of what is long, only the beginning is looked at.
+        value: anything; only the beginning of long values is read.
         limit: most characters of the result.
 
     Returns:
@@ -176,7 +177,7 @@ def _digits(value: int) -> int:
 
 
 class _Short(reprlib.Repr):
-    """``repr`` that looks at a limited number of items, characters and levels."""
+    """``repr`` that reads a limited number of items, characters and levels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -190,7 +191,8 @@ class _Short(reprlib.Repr):
     def repr_dict(self, x: dict[Any, Any], level: int) -> str:
         if level <= 0:
             return "{...}"
-        pairs = [f"{self.repr1(k, level - 1)}: {self.repr1(v, level - 1)}" for k, v in list(x.items())[: self.maxdict]]
+        items = islice(x.items(), self.maxdict)
+        pairs = [f"{self.repr1(k, level - 1)}: {self.repr1(v, level - 1)}" for k, v in items]
         return "{" + ", ".join(pairs + ["..."] * (len(x) > self.maxdict)) + "}"
 
 

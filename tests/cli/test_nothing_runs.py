@@ -1,4 +1,4 @@
-"""Reading results runs nothing that a result folder names, whichever field names it."""
+"""Reading results imports no code that a result folder names, in whichever field."""
 
 import json
 import os

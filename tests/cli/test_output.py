@@ -1,4 +1,4 @@
-"""What the command line prints moves no cursor, sets no title and rings no bell, wherever the text comes from."""
+"""Output of the command line contains no control characters, whatever the source of the text."""
 
 import io
 import json
@@ -49,9 +49,9 @@ def test_errors_are_escaped(error, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert stop.value.code == {"UserError": 2, "UsageError": 2}.get(error, 1)
-    told = capsys.readouterr().err
-    assert SHOWN in told
-    assert harmless(told)
+    text = capsys.readouterr().err
+    assert SHOWN in text
+    assert harmless(text)
 
 
 @pytest.mark.parametrize("terminal", [False, True])
@@ -65,9 +65,9 @@ def test_progress_shows_markup_and_escapes_as_text(terminal):
     observer.learnt("b", HOSTILE, 0, 5, 0.5)
     observer.ended(HOSTILE, RECORD, elsewhere=False)
     console.print(observer.board())
-    told = stream.getvalue()
-    assert told.count(SHOWN) == 5  # the phase, two runs under way, title and message of the one that has ended
-    assert harmless(told)
+    text = stream.getvalue()
+    assert text.count(SHOWN) == 5  # the phase, two active runs, title and message of the ended one
+    assert harmless(text)
 
 
 def test_plain_lines_are_escaped():

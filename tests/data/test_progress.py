@@ -34,30 +34,6 @@ def test_every_image_is_reported_and_the_end(tmp_path, write):
     assert "outside" not in [step[0] for step in seen.steps]
 
 
-def test_what_is_quick_is_not_shown(tmp_path, capsys):
-    write_folders(tmp_path / "mine")
-    with showing_progress():
-        prepared(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
-    assert capsys.readouterr() == ("", "")
-
-
-def test_what_takes_time_is_shown_on_stderr_in_lines(capsys, monkeypatch):
-    now = iter(range(1000))
-    monkeypatch.setattr("lifelong_lb.cli.preparing.time.monotonic", lambda: next(now))
-    with showing_progress():
-        for done in range(25):
-            report("decoding it", done, 25)
-        report("decoding it", 25, 25)
-        note("one thing")
-        note("one thing")
-    printed, said = capsys.readouterr()
-    assert printed == ""
-    lines = said.splitlines()
-    assert lines[0].startswith("decoding it: ")
-    assert 2 <= len(lines) - 1 <= 6
-    assert lines[-1] == "note: one thing"
-
-
 def test_a_terminal_has_a_bar_that_is_taken_away(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")

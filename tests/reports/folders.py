@@ -61,7 +61,7 @@ def write(folder: ResultFolder, run: str, outcome: str | Sequence[Any], T: int, 
     done = not isinstance(outcome, str)
     file = folder.read_study()
     given = {k: part for k, part in parts.get("config", {}).items() if part != CONFIG.get(k)}
-    parts["config"] = {**((file.asked(run) if file else None) or CONFIG), **given}
+    parts["config"] = {**((file.expected_config(run) if file else None) or CONFIG), **given}
     values: dict[str, Any] = {
         "run": run,
         "status": "done" if done else outcome,

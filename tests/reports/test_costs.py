@@ -23,7 +23,7 @@ def results(tmp_path_factory):
     labels = folder.read_study().labels()
     for run, label in labels.items():
         rule = label["rule"]
-        config = folder.read_study().asked(run)
+        config = folder.read_study().expected_config(run)
         record = RunRecord(
             run, config, "done", 2, two_experiences(0.9, LEARNT[rule], LEARNT[rule]),
             gradient_evaluations=PASSES[rule], train_seconds=SECONDS[rule], samples_seen=1000,

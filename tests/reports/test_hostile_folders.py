@@ -139,7 +139,7 @@ def test_a_folder_with_odd_places_runs_and_claims(base, out, mutation):
     ("change", "reason"),
     [
         ({"run": "../../etc/passwd"}, "a run id has 12 hexadecimal digits; got '../../etc/passwd'"),
-        ({"rules": 7}, "it points to rules[7], an entry that is not there; there are 2"),
+        ({"rules": 7}, "it refers to rules[7], which does not exist; the number of rules is 2"),
         ({"seed": 2**40}, f"seed cannot be {2**40}: it must be a whole number from 0 to {2**32 - 1}"),
         ({"seed": True}, "seed cannot be True"),
         ({"streams": "0"}, "streams cannot be '0'"),
@@ -167,7 +167,7 @@ def test_two_runs_at_one_place_of_the_grid(base, out):
     results, problems, _ = all_of(out)
     assert set(accuracies(results)) == set(base.done)
     assert problems == [
-        f"study.json: run {other * 12}: left out, it is at the place of run {run} in the grid" for other in "01"
+        f"study.json: run {other * 12}: left out, run {run} has the same place in the grid" for other in "01"
     ]
 
 
@@ -180,7 +180,7 @@ def test_what_a_study_lists_is_read_in_linear_time(base, out):
     study["strategies"] += [{"name": "replay", "mem_size": 20 + n, "label": f"replay {n}"} for n in range(80)]
     (out / "study.json").write_text(json.dumps(raw))
     begun = time.monotonic()
-    assert ResultFolder(out).read_study().asked(base.done[0])["seed"] in (0, 1)
+    assert ResultFolder(out).read_study().expected_config(base.done[0])["seed"] in (0, 1)
     assert len(ResultFolder(out).read_study().configurations()) == 6
     assert time.monotonic() - begun < 20
 

@@ -43,11 +43,11 @@ def folder(tmp_path):
         (lambda f, run: lines(f, run, lambda rows: [rows[0], *rows[2:]]), "experience 0 after experience 0 is missing"),
         (
             lambda f, run: lines(f, run, lambda rows: [*rows, "0,0,0.1"]),
-            "experience 0 after experience 0 is there 2 times",
+            "experience 0 after experience 0 occurs 2 times",
         ),
         (
             lambda f, run: lines(f, run, lambda rows: [*rows, "0,1,0.1"]),
-            "experience 1 after experience 0 is there, which nobody asked for",
+            "experience 1 after experience 0 is unexpected",
         ),
         (lambda f, run: change(f, run, "result.json", gradient_evaluations=1e300), "gradient_evaluations"),
         (lambda f, run: change(f, run, "result.json", train_seconds=float("nan")), "train_seconds cannot be nan"),

@@ -1,4 +1,4 @@
-"""Tables are opened in spreadsheets: no label in them is a formula, and numbers stay numbers."""
+"""Tables for spreadsheets: no label is a formula, and numbers stay numbers."""
 
 import json
 
@@ -55,9 +55,9 @@ def test_all_else_stays_byte_for_byte():
 def test_such_labels_are_refused_in_studies(axis, label):
     names = {"streams": "split-digits", "strategies": "naive", "rules": "none", "optimizers": "sgd"}
     study = {"streams": "split-digits", axis: [{"name": names[axis], "label": label}]}
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         parse_study(study)
-    assert f"{axis}[0].label: must not begin with = + - or @, since spreadsheets" in str(told.value)
+    assert f"{axis}[0].label: must not begin with = + - or @, since spreadsheets" in str(error.value)
 
 
 def test_labels_that_we_make_are_none():

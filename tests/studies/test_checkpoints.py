@@ -192,7 +192,7 @@ def test_status_says_that_a_running_run_cannot_be_saved(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Checkpoints, "after", look)
     run_study(raw, tmp_path, executor="in-process", checkpoint_every=0)
-    assert all(f"; cannot be saved: {WHY}" in line for running in seen for line in running)
+    assert all(f"; no checkpoints: {WHY}" in line for running in seen for line in running)
     assert any(seen)
 
 

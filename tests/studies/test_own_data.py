@@ -206,7 +206,7 @@ def test_validate_of_images_that_are_not_there_warns(tmp_path):
         assert f"warning: {label}: run refuses this study until its images are there. " in done.stderr
     assert str(tmp_path / "absent") in done.stderr
     last = done.stdout.splitlines()[-1]
-    assert last.endswith("but the images of split, split-cifar100 were not found, without which run refuses it")
+    assert last.endswith("the images of split, split-cifar100 were not found, and run needs them")
 
 
 def test_validate_opens_what_is_prepared_and_notices_changes(tmp_path):

@@ -225,7 +225,7 @@ def test_status_says_in_whose_hands_a_run_is(launchers):
         (line, _) = folder_status(mine.folder).running
         assert line.endswith("; 2 of 5 experiences learnt, average accuracy so far 0.800")
     os.utime(mine.folder.runs_path / f".{runs[1]}.claim-1", (1, 1))
-    assert "process 7 on far-away, which has given no sign of life for " in folder_status(mine.folder).running[1]
+    assert "process 7 on far-away, not renewed for " in folder_status(mine.folder).running[1]
 
 
 def test_claims_are_read_once_however_many_are_others(tmp_path, monkeypatch):

@@ -61,7 +61,7 @@ def test_a_run_that_hangs_is_stopped_and_one_that_is_terminated_leaves_nothing(t
     assert "TIMEOUT: stopped after 8 s" in errors
     assert "2 runs, 1 of them there already" in errors
     assert errors.endswith(
-        "stopping the runs under way; once more stops at once\n"
+        "stopping active runs; press Ctrl-C again to stop at once\n"
         "interrupted: finished runs are kept; the same command continues the study\n"
     )
     assert len(list(folder.runs_path.iterdir())) == 2  # no claim, nothing half done

@@ -94,7 +94,7 @@ def test_json_needs_stdout(tmp_path):
     study = write_study(tmp_path / "s.yaml", **SMALL)
     words = [sys.executable, "-c", MAIN, "run", str(study), "--out", str(tmp_path / "out"), "--json"]
     done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *words], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (2, "error: --json tells of progress on stdout, which is closed\n")
+    assert (done.returncode, done.stderr) == (2, "error: --json prints progress on stdout, which is closed\n")
 
 
 @posix
@@ -262,7 +262,7 @@ def test_an_interrupt_while_workers_start_says_two_lines(tmp_path, place):
         _, errors = launcher.communicate(timeout=240)
     assert launcher.returncode == 130
     assert [line for line in errors.splitlines() if line] == [
-        "stopping the runs under way; once more stops at once",
+        "stopping active runs; press Ctrl-C again to stop at once",
         "interrupted: finished runs are kept; the same command continues the study",
     ]
 

@@ -96,7 +96,7 @@ class Checkpoints:
             experience, path = found
             state = load_with(path, self._shared(stream))
             assert isinstance(state, State)
-            self._folder.give_back(model_path(self._scratch, 0).parent)
+            self._folder.restore_models(model_path(self._scratch, 0).parent)
         except Exception as error:  # noqa: BLE001  whatever is wrong with it, the run can begin anew
             why = str(error) if isinstance(error, UnusableCheckpointError) else f"{type(error).__name__}: {error}"
             self._log(f"the checkpoint of an earlier process is left, and the run begins anew: {why}")

@@ -1,4 +1,4 @@
-"""Run ids from a file look like ours, or they become no path."""
+"""Run ids from files are used in paths only if they are valid."""
 
 import json
 
@@ -31,8 +31,8 @@ def folder(tmp_path):
     return make(tmp_path / "out", TWO, lambda labels, seed: two_experiences(0.9, 0.8, 0.5 + 0.1 * seed))
 
 
-def told_by(read):
-    """What is said of a folder, and the runs that are read of it."""
+def messages_and_runs(read):
+    """Messages about a folder, and the ids of its runs."""
     try:
         results = read()
     except UserError as error:
@@ -48,7 +48,7 @@ def test_a_run_of_another_name_is_never_looked_for(folder, run, monkeypatch):
     paths = set()
     run_path = ResultFolder.run_path
     monkeypatch.setattr(ResultFolder, "run_path", lambda self, run: paths.add(run) or run_path(self, run))
-    sentence, runs = told_by(lambda: collect(folder))
+    sentence, runs = messages_and_runs(lambda: collect(folder))
     assert "a run id has 12 hexadecimal digits; got" in sentence
     assert str(run) not in runs
     assert paths <= {place["run"] for place in raw["runs"][1:]}
@@ -88,7 +88,7 @@ def test_tables_without_runs_may_name_ours_and_imported_ones_alone(folder, tmp_p
         frame = pd.read_csv(folder.path / f"{name}.csv")
         frame["run"] = frame["run"].replace(frame["run"].iloc[0], "../../x")
         frame.to_csv(tables / f"{name}.csv", index=False)
-    with pytest.raises(UserError, match=r"results\.csv: a run id has 12 hexadecimal digits; got '\.\./\.\./x'"):
+    with pytest.raises(UserError, match=r"csv, line 2: run must be an id of 12 hexadecimal digits; got '\.\./\.\./x'"):
         load_results(tables)
     row = {"run": "../../x", "stream": "split-digits", "strategy": "n", "rule": "r", "base_optimizer": "o", "seed": 0}
     entries = [{**row, "trained": i, "evaluated": j, "accuracy": 0.5} for i, j in ((0, 0), (1, 0), (1, 1))]
@@ -96,4 +96,4 @@ def test_tables_without_runs_may_name_ours_and_imported_ones_alone(folder, tmp_p
     assert read_matrices(tmp_path / "other.csv")[0]["run"].tolist() == ["../../x"]
     both = ResultFolder(tmp_path / "both")
     write_report(both, with_imported(collect(folder), [tmp_path / "other.csv"]))
-    assert "../../x" in set(write_report(both).runs["run"])  # which no file is looked for by
+    assert "../../x" in set(write_report(both).runs["run"])  # no path is made from it

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: exit codes, files, messages."""
+"""The command line as a subprocess: exit codes, files, messages."""
 
 import json
 import os
@@ -114,12 +114,12 @@ def test_report_rebuilds_every_table(finished, tmp_path):
     assert kept == {name: (tmp_path / "out" / name).read_bytes() for name in kept}
 
 
-def test_the_same_bytes_whatever_the_number_of_workers(finished, tmp_path):
+def test_results_do_not_depend_on_the_number_of_workers(finished, tmp_path):
     done = command("run", finished.study, "--out", tmp_path / "one", "--executor", "in-process", "--json")
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    told = Counter(event["event"] for event in events)
-    assert told == {"start": 1, "run started": 8, "experience ended": 40, "run ended": 8, "end": 1}
+    counts = Counter(event["event"] for event in events)
+    assert counts == {"start": 1, "run started": 8, "experience ended": 40, "run ended": 8, "end": 1}
     assert "8 of 8 runs done" in done.stderr
     assert "Warning" not in done.stderr
     assert (tmp_path / "one" / "accuracy.csv").read_bytes() == (finished.out / "accuracy.csv").read_bytes()
@@ -153,7 +153,7 @@ def test_other_shared_settings_are_refused_and_nothing_is_touched(finished, tmp_
     assert before == {p: p.stat().st_mtime_ns for p in finished.out.rglob("*")}
 
 
-def test_a_run_that_diverges_is_recorded_and_the_others_go_on(tmp_path):
+def test_a_run_that_diverges_is_recorded_and_the_others_continue(tmp_path):
     optimizers = [{"name": "sgd", "lr": 0.1}, {"name": "sgd", "lr": 1e30, "label": "wild"}]
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", optimizers=optimizers, seeds=1)
     done = command("run", study, "--out", tmp_path / "out")
@@ -172,8 +172,8 @@ def test_a_run_that_diverges_is_recorded_and_the_others_go_on(tmp_path):
     assert "2 runs, 1 of them there already" in retried.stderr
 
 
-def test_runs_that_crash_are_recorded_and_the_others_go_on(tmp_path):
-    """One run asks for more memory than there are addresses."""
+def test_runs_that_crash_are_recorded_and_the_others_continue(tmp_path):
+    """One run needs more memory than the address space holds."""
     huge = {"name": "split-digits", "label": "huge", "model": {"hidden": [10**15]}}
     study = write_study(
         tmp_path / "s.yaml",
@@ -263,7 +263,7 @@ def test_status_counts_runs(finished, tmp_path):
     assert "no study here" in nothing.stderr
 
 
-def test_data_is_looked_for_where_the_launcher_looked(tmp_path):
+def test_runs_search_data_in_the_folders_of_the_launcher(tmp_path):
     """The process that starts the runs may be older than the variable that names the data."""
     write_cifar_parquet(tmp_path / "data", classes=range(20))
     script = f"""
@@ -280,18 +280,18 @@ print(list(lifelong_lb.run_study(second, "second").runs["status"]))
     assert done.stdout.strip() == "['done']", done.stderr
 
 
-def heed_interrupts():
+def enable_interrupts():
     """Processes that a shell starts in the background ignore interrupts, and so do their children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
+def test_ctrl_c_keeps_finished_runs_and_names_the_command_that_continues(tmp_path):
     long = {"name": "split-digits", "label": "long", "train": {"epochs": 1000}}
     study = write_study(tmp_path / "s.yaml", streams=["split-digits", long], strategies="naive", rules="none", seeds=1)
     code = "from lifelong_lb.cli import main; main()"
     words = [sys.executable, "-c", code, "run", study, "--out", tmp_path / "out", "--workers", "1"]
     lines = []
-    options = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": heed_interrupts}
+    options = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": enable_interrupts}
     with subprocess.Popen(words, **options) as process:
         for line in process.stderr:
             lines.append(line)
@@ -341,7 +341,7 @@ USELESS = {
     "retry": ({}, ["--retry", "fail"], "unknown status to retry 'fail'; did you mean 'failed'?"),
     "timeout": ({}, ["--timeout", "soon"], "--timeout must be a positive number of seconds, or such as 90s, 30m, 2h"),
     "timeout 0": ({}, ["--timeout", "0"], "got '0'"),
-    "timeout of nobody": ({}, ["--timeout", "9", "--executor", "in-process"], "timeout needs the executor local"),
+    "timeout in-process": ({}, ["--timeout", "9", "--executor", "in-process"], "timeout needs the executor local"),
     "slurm": ({}, ["--slurm", "qos=x"], "settings of slurm need the executor slurm; got 'local'"),
     "gpus": ({}, ["--gpus-per-run", "some"], "--gpus-per-run must be a number; got 'some'"),
     "set": ({}, ["--set", "train.batchsize=3"], "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
@@ -398,7 +398,7 @@ def test_an_output_folder_that_is_read_only(tmp_path):
     (tmp_path / "out").mkdir(mode=0o500)
     done = command("run", write_study(tmp_path / "s.yaml"), "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert "not a folder that can be written to" in done.stderr
+    assert "not a writable folder" in done.stderr
 
 
 def test_validate_counts_runs(tmp_path):
@@ -416,7 +416,7 @@ COUNTS_IMAGES = {"pandas", "scipy", "sklearn"}
     [(["--help"], set()), (["list"], set()), (["list", "rules"], set()), (["validate", "{study}"], COUNTS_IMAGES)],
 )
 def test_answers_come_without_torch(tmp_path, arguments, may):
-    """What answers at once imports neither torch nor avalanche; measured as modules, not as time."""
+    """Light commands import neither torch nor avalanche; checks modules, not time."""
     study = write_study(tmp_path / "s.yaml")
     code = (
         "import sys\nsys.argv = ['lifelong-lb', *{words!r}]\n"

@@ -1,4 +1,4 @@
-"""stdout and stderr of a study: progress for programs is alone on stdout, and nobody need stay to read it."""
+"""stdout and stderr: only JSON Lines on stdout with --json, and a closed reader is no error."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from tiny import command, write_study
 
-from lifelong_lb.cli.stdio import patient
+from lifelong_lb.cli.stdio import tolerant_stream
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.studies import LineObserver
 from lifelong_lb.studies.progress.console import ConsoleObserver
@@ -22,7 +22,7 @@ from lifelong_lb.studies.progress.dispatch import EventDispatcher
 COMMAND = [sys.executable, "-c", "from lifelong_lb.cli import main; main()"]
 
 
-def test_json_is_alone_on_stdout_and_labels_are_told_in_any_encoding(tmp_path):
+def test_only_json_on_stdout_and_labels_in_any_encoding(tmp_path):
     """A module that a study imports prints in the launcher and in the process of each run."""
     (tmp_path / "mine.py").write_text("import os\nprint('by python', flush=True)\nos.system('echo by another')\n")
     rules = [{"name": "none", "label": "ρ→0"}, {"name": "sam", "label": "ρ→1"}]
@@ -32,8 +32,8 @@ def test_json_is_alone_on_stdout_and_labels_are_told_in_any_encoding(tmp_path):
     done = command("run", study, "--out", out, "--json", env=environment)
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    told = Counter(event["event"] for event in events)
-    assert told == {"start": 1, "run started": 2, "experience ended": 10, "run ended": 2, "end": 1}
+    counts = Counter(event["event"] for event in events)
+    assert counts == {"start": 1, "run started": 2, "experience ended": 10, "run ended": 2, "end": 1}
     assert {event.get("title") for event in events} >= {"split-digits naive ρ→0 sgd seed 0"}
     assert "by python\nby another\n" in done.stderr
     assert "2 of 2 runs done" in done.stderr
@@ -43,7 +43,7 @@ def test_json_is_alone_on_stdout_and_labels_are_told_in_any_encoding(tmp_path):
     assert "\\u03c1\\u21920" in report.stdout
 
 
-def test_a_study_goes_on_when_nobody_reads_its_progress_any_more(tmp_path):
+def test_a_study_continues_when_the_reader_of_its_progress_disconnects(tmp_path):
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=3)
     words = [*COMMAND, "run", study, "--out", tmp_path / "out", "--executor", "in-process", "--json"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -59,7 +59,7 @@ def test_a_study_goes_on_when_nobody_reads_its_progress_any_more(tmp_path):
 def test_a_terminal_that_is_gone():
     reader, writer = os.pipe()
     os.close(reader)
-    with patient(writer, close=True) as stream:
+    with tolerant_stream(writer, close=True) as stream:
         observer = ConsoleObserver(Console(file=stream, force_terminal=True))
         observer.start(2, {})
         observer.waiting(1)
@@ -67,7 +67,7 @@ def test_a_terminal_that_is_gone():
 
 
 def test_a_line_is_written_once_however_an_interrupt_comes():
-    """A thread reads each line and interrupts at once, as often in the midst of the write as after it."""
+    """A thread interrupts as soon as it has read a line, during or after the write."""
     reader, writer = os.pipe()
     read = []
 
@@ -82,7 +82,7 @@ def test_a_line_is_written_once_however_an_interrupt_comes():
     listener.start()
     interrupts = 0
     try:
-        stream = patient(writer, close=True)
+        stream = tolerant_stream(writer, close=True)
         for number in range(100):
             try:
                 print(number, file=stream)
@@ -97,29 +97,29 @@ def test_a_line_is_written_once_however_an_interrupt_comes():
     assert read == [f"{number}\n" for number in range(100)]
 
 
-def test_a_watcher_without_a_reader_is_told_no_more(tmp_path):
-    said = []
+def test_an_observer_without_a_reader_gets_no_more_events(tmp_path):
+    lines = []
 
     def say(line):
-        said.append(line)
+        lines.append(line)
         raise BrokenPipeError
 
-    with EventDispatcher(LineObserver(say), lambda: None, tmp_path) as relay:
-        relay.start(3, {})
-        relay.waiting(2)
-    assert said == ["3 runs"]
+    with EventDispatcher(LineObserver(say), lambda: None, tmp_path) as dispatcher:
+        dispatcher.start(3, {})
+        dispatcher.waiting(2)
+    assert lines == ["3 runs"]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_what_cannot_be_encoded_is_escaped(encoding, tmp_path):
-    with (tmp_path / "text").open("wb") as file, patient(file.fileno(), encoding) as stream:
+    with (tmp_path / "text").open("wb") as file, tolerant_stream(file.fileno(), encoding) as stream:
         print("ρ = 1", file=stream)
     assert (tmp_path / "text").read_text() == "\\u03c1 = 1\n"
 
 
-def test_a_full_disk_is_still_told():
+def test_a_full_disk_is_an_error():
     with open("/dev/full", "wb") as full, pytest.raises(OSError, match="No space left"):  # noqa: PTH123
-        print("x", file=patient(full.fileno()))
+        print("x", file=tolerant_stream(full.fileno()))
 
 
 @pytest.mark.parametrize("words", [["run", "{study}"], ["tune", "{study}"], ["report", "{study}"]])

@@ -1,0 +1,65 @@
+"""Messages about runs that are not done."""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+from tiny import command
+
+from lifelong_lb.cli.exit_status import MOST_LISTED, unfinished_run_lines
+from lifelong_lb.reports import collect
+from lifelong_lb.store import ResultFolder
+
+
+def changed(run, **changes):
+    path = run / "result.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def messages(copied, run_ids=None):
+    return list(unfinished_run_lines(copied.out, collect(ResultFolder(copied.out)), run_ids))
+
+
+def test_no_messages_if_all_runs_are_done(copied):
+    assert messages(copied) == []
+
+
+def test_a_second_call_repeats_what_failed_and_how_to_retry(copied):
+    changed(copied.runs[0], status="failed", message="RuntimeError: no luck\nat all" + 300 * "!")
+    changed(copied.runs[1], status="timeout", message="stopped after 8 s")
+    first, second, last = sorted(messages(copied), key=lambda line: ("not done" in line, line))
+    assert any("failed: RuntimeError: no luck at all!!!" in line and len(line) < 300 for line in (first, second))
+    assert any(line.endswith("timeout: stopped after 8 s") for line in (first, second))
+    assert last == "not done: 2 runs; --retry failed --retry timeout runs them again"
+    assert messages(copied, run_ids={copied.runs[2].name}) == []
+    again = command("run", copied.study, "--out", copied.out)
+    assert again.returncode == 1
+    assert "RuntimeError: no luck" in again.stdout
+    assert "--retry failed --retry timeout runs them again" in again.stdout
+
+
+def test_many_failed_runs_are_counted(copied):
+    for run in copied.runs:
+        changed(run, status="failed", message="x")
+    results = collect(ResultFolder(copied.out))
+    record = next(iter(results.records.values()))
+    results.records.clear()
+    results.records.update({f"{i}": record for i in range(30)})
+    labels = results.runs.iloc[[0] * 30].assign(run=[f"{i}" for i in range(30)])
+    lines = list(
+        unfinished_run_lines(copied.out, SimpleNamespace(runs=labels, records=results.records, left_out=()), None)
+    )
+    assert len(lines) == MOST_LISTED + 2
+    assert lines[-2:] == ["  and 20 more", "not done: 30 runs; --retry failed runs them again"]
+
+
+def test_what_is_left_out_can_be_computed_again(copied):
+    data = json.loads((copied.runs[0] / "result.json").read_text())["data"]
+    changed(copied.runs[0], data={**data, "sha256": "0" * 64})
+    place, advice = messages(copied)
+    assert place == f"  {copied.runs[0]}"
+    assert advice.startswith("left out: 1 run, for the reason given above; remove the folders listed")
+    shutil.rmtree(copied.runs[0])
+    again = command("run", copied.study, "--out", copied.out)
+    assert again.returncode == 0
+    assert "left out" not in again.stdout
