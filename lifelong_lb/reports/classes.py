@@ -1,4 +1,4 @@
-"""The part of a report about single classes: what each was predicted as in the end, and how accurately."""
+"""Section of the report about single classes: confusion matrices and accuracies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ from lifelong_lb.reports.tables import mean_and_std
 from lifelong_lb.store.recorded import MOST_CLASSES
 
 NOTE = (
-    "After the last experience, over the test images of all experiences: the fraction of a class's images that were "
-    "predicted as what they are, mean over seeds ± the sample standard deviation. The experience is the one whose test "
-    "part holds the class; it varies where seeds have class orders of their own, and is not told where it does "
-    "for all classes. In the task-incremental scenario a prediction lies within the experience's own classes, and "
+    "After the last experience, over the test images of all experiences: the fraction of the images of a class that "
+    "were classified correctly, mean over seeds ± the sample standard deviation. The experience is the one whose test "
+    "part contains the class; it varies if seeds have different class orders, and is not shown if it does for all "
+    "classes. In the task-incremental scenario, predictions are restricted to the classes of the experience, so "
     "classes of different experiences cannot be confused."
 )
 
 
 @dataclass(frozen=True)
 class BlockOfClasses:
-    """What is shown of one stream, strategy and base optimizer.
+    """Table and figure of one stream, strategy and base optimizer.
 
     Attributes:
         title: their labels.
-        rules: those with done runs, headings of the columns.
-        rows: a class's name, the experience that has it, and its accuracy under each rule, as text.
-        values: the unrounded numbers behind a row, from the experience on; NaN for none.
+        rules: rules with done runs, the column headings.
+        rows: class name, its experience, and its accuracy under each rule, as text.
+        values: the unrounded numbers behind each row, starting with the experience; NaN for none.
         figure: the confusion matrices.
     """
 
@@ -45,11 +45,11 @@ class BlockOfClasses:
 
 @dataclass(frozen=True)
 class Classes:
-    """The part of a report about single classes.
+    """Section of the report about single classes.
 
     Attributes:
         blocks: in the order of the study.
-        note: how the numbers are to be read.
+        note: how to read the numbers.
         problems: sentences about counts that were left out.
     """
 
@@ -59,15 +59,15 @@ class Classes:
 
 
 def show_classes(results: Results, found: FoundConfusion, *, every: bool = False) -> Classes:
-    """Make what the page shows of classes.
+    """Build the section about single classes.
 
     Args:
-        results: what its runs have to say.
-        found: the confusion counts of its runs.
-        every: show all strategies, not the first few that get figures of their own.
+        results: its results.
+        found: confusion counts of its runs.
+        every: show all strategies instead of the first few.
 
     Returns:
-        The part of the report; without blocks where nothing was counted.
+        The section; without blocks if nothing was counted.
     """
     if found.frame.empty:
         return Classes((), "", found.problems)
@@ -81,14 +81,14 @@ def show_classes(results: Results, found: FoundConfusion, *, every: bool = False
 
 
 def confusion_matrices(counts: pd.DataFrame, order: Sequence[int]) -> dict[str, Array]:
-    """Row-normalised confusion matrices of one stream, strategy and base optimizer, over all experiences.
+    """Compute row-normalised confusion matrices of one stream, strategy and base optimizer, over all experiences.
 
     Args:
         counts: class, predicted and count of each rule and seed.
         order: the K classes.
 
     Returns:
-        Rule to ``(K, K)``, the mean over seeds: row c, column d is the fraction of the images of class c that were
+        ``(K, K)`` by rule, mean over seeds: row c, column d is the fraction of the images of class c that were
         predicted as class d; NaN in the row of a class without images.
     """
     place = {label: k for k, label in enumerate(order)}
@@ -108,7 +108,7 @@ def _of(table: pd.DataFrame, block: Block) -> pd.DataFrame:
 
 
 def _order(counts: pd.DataFrame, orders: Sequence[Sequence[int]]) -> list[int]:
-    """The classes in the order in which they are met where all runs have the same one, else ascending."""
+    """The classes in class order if all runs have the same, else ascending."""
     classes = {int(label) for column in ("class", "predicted") for label in counts[column].unique()}
     same = all(list(order) == list(orders[0]) for order in orders)
     if same and len(orders[0]) <= MOST_CLASSES and classes <= set(orders[0]):
@@ -124,7 +124,7 @@ def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: 
         file_name("confusion-matrix", block.stream, block.strategy, block.base_optimizer),
         f"Confusion matrices: {title}",
         "Confusion matrix of each rule after the last experience, over the test images of all experiences, mean over "
-        "seeds. Row c, column d: fraction of the images of class c that were predicted as class d. Classes are called "
+        "seeds. Row c, column d: fraction of the images of class c that were predicted as class d. Classes are given "
         f"by their labels in the data set, in the order of the table.{numbers}",
         matrices,
         Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order]),
@@ -145,7 +145,7 @@ def _row(label: int, own: pd.DataFrame, rules: Sequence[str]) -> tuple[str, str,
 
 
 def _values(own: pd.DataFrame, rules: Sequence[str]) -> list[float]:
-    """The experience, where it is one, and the mean accuracies."""
+    """The experience, NaN unless it is the same in all runs, and the mean accuracies."""
     met = set(own["experience"].dropna()) if own["experience"].notna().all() else set()
     means = [float(own.loc[own["rule"] == rule, "accuracy"].mean()) for rule in rules]
     return [float(met.pop()) if len(met) == 1 else float("nan"), *means]

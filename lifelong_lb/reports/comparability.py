@@ -1,4 +1,4 @@
-"""Which of a folder's runs can be used: what is damaged, or not comparable with the others, is named and left out."""
+"""Selection of a folder's usable runs: damaged and incomparable runs are reported and left out."""
 
 import json
 from collections import Counter
@@ -10,20 +10,20 @@ from lifelong_lb.store import COLUMNS, DamagedRunError, ResultFolder, RunRecord,
 from lifelong_lb.untrusted import shortened
 
 _NAMED = 3
-"""How many runs with the same trouble are named one by one."""
+"""Number of runs with the same problem that a message names."""
 _MOST_VERSIONS = 20
 
 
 def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str, RunRecord], list[str]]:
-    """Read the runs of a folder, and leave out those that must not enter a mean.
+    """Read the runs of a folder that may be averaged with each other.
 
     Args:
         folder: the result folder.
         study: its study.
 
     Returns:
-        The records by run id, in the order of the study, and sentences about runs that were left out and about
-        versions that are mixed.
+        The records by run id, in the order of the study, and sentences about runs that were left out and about mixed
+        versions.
     """
     records: dict[str, RunRecord] = {}
     damaged: dict[str, str] = {}
@@ -43,32 +43,29 @@ def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str
 
 
 _DIFFERENCES = {
-    "sha256": "saw other images",
-    "class_order": "met the classes in another order",
-    "class_names": "had other class names",
-    "label_map": "had another map of labels",
-    "permutations": "permuted pixels in another way",
-    "angles": "turned images by other angles",
-    "arrangement": "dealt the images out in another way",
+    "sha256": "images",
+    "class_order": "class order",
+    "class_names": "class names",
+    "label_map": "label map",
+    "permutations": "pixel permutations",
+    "angles": "rotation angles",
+    "arrangement": "assignment of images to experiences",
 }
-"""What is recorded of a stream, and what to say of runs where it is another than in the rest.
-
-Images have to be the same for all seeds of a stream, everything else within a seed.
-"""
+"""Recorded properties of a stream, and their names. Images must agree over all seeds, the others within a seed."""
 
 
 def of_other_streams(
     records: Mapping[str, RunRecord], streams: Mapping[str, str], seeds: Mapping[str, int]
 ) -> dict[str, str]:
-    """Runs whose stream differs from that of most, else of the first; older runs have recorded less of it.
+    """Find runs whose stream differs from that of the majority, or of the first run if there is no majority.
 
     Args:
         records: the records by run id.
-        streams: label of each run's stream.
+        streams: stream label of each run.
         seeds: seed of each run.
 
     Returns:
-        Run id to how it differs.
+        Name of the differing property by run id. Properties that a run did not record are not compared.
     """
     found: dict[str, str] = {}
     for key, what in _DIFFERENCES.items():
@@ -87,34 +84,36 @@ def of_other_streams(
 
 
 def about_streams(others: Mapping[str, str], streams: Mapping[str, str]) -> list[str]:
-    """Sentences about runs that were left out for their stream.
+    """Report runs that were left out because of their stream.
 
     Args:
         others: from :func:`of_other_streams`.
-        streams: label of each run's stream.
+        streams: stream label of each run.
 
     Returns:
-        One sentence a stream and difference.
+        One sentence per stream and differing property.
     """
     found: dict[tuple[str, str], list[str]] = {}
     for run, what in others.items():
         found.setdefault((streams[run], what), []).append(run)
     return [
-        f"{stream}: {len(runs)} {plural('run', len(runs))} {what} than the rest and cannot be compared with them: "
-        f"left out ({listed(runs)})"
+        f"{stream}: {len(runs)} {plural('run', len(runs))} left out, not comparable with the others "
+        f"(different {what}): {listed(runs)}"
         for (stream, what), runs in found.items()
     ]
 
 
 def _on_validation(records: Sequence[RunRecord]) -> list[str]:
-    """Sentences about streams whose accuracies are not those of the test part."""
+    """Sentences about streams whose accuracies were not measured on the test part."""
     streams = (record.config["stream"] for record in records if record.accuracy)
     names = dict.fromkeys(stream["name"] for stream in streams if stream.get("evaluate") == "validation")
-    return [f"accuracies of {name} are those of a validation part held out of its train part" for name in names]
+    return [
+        f"accuracies of {name} were measured on a validation part, held out from its training part" for name in names
+    ]
 
 
 def _sentences(damaged: Mapping[str, str]) -> list[str]:
-    """A sentence a damaged run, or one about many with the same trouble."""
+    """One sentence per damaged run, or one about many with the same problem."""
     alike: dict[str, list[str]] = {}
     for run, reason in damaged.items():
         alike.setdefault(reason.replace(run, "..."), []).append(run)
@@ -128,26 +127,26 @@ def _sentences(damaged: Mapping[str, str]) -> list[str]:
 
 
 def listed(runs: Sequence[str]) -> str:
-    """Name a few runs.
+    """List a few run ids.
 
     Args:
-        runs: their ids.
+        runs: run ids.
 
     Returns:
-        The first few, and how many more there are.
+        The first few, and the number of others.
     """
     more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
     return ", ".join(runs[:_NAMED]) + more
 
 
 def mixed_versions(records: Sequence[RunRecord]) -> list[str]:
-    """Sentences about runs made with different versions of the code.
+    """Report mixed versions of the code.
 
     Args:
         records: the runs.
 
     Returns:
-        One sentence a package that differs.
+        One sentence per package whose version differs.
     """
     sentences = []
     for key in ("lifelong_lb", "commit", "torch", "avalanche"):

@@ -1,4 +1,4 @@
-"""The part of a report about the loss landscape: tables to be read, figures, definitions."""
+"""Section of the report about the loss landscape: tables, figures, definitions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from lifelong_lb.reports.tables import DASH, Definition
 from lifelong_lb.store import ResultFolder
 
 _MOST_DRAWN = 3
-"""Strategies, over all streams, of which figures are drawn where not all are asked for: they have many panels."""
+"""Number of strategies, over all streams, with figures by default; few, because the figures have many panels."""
 CORRELATION_HEADINGS = ("entries", "seeds", "Spearman", "Pearson", "Spearman within experiences")
 _COEFFICIENTS = ("spearman", "pearson", "spearman_within")
 
 
 @dataclass(frozen=True)
 class BlockOfFlatness:
-    """What is shown of one stream, strategy and base optimizer.
+    """Table and figures of one stream, strategy and base optimizer.
 
     Attributes:
         title: their labels.
-        rows: a measure in words, and its cells under :data:`CORRELATION_HEADINGS`.
+        rows: title of a measure, and its cells under :data:`CORRELATION_HEADINGS`.
         values: the unrounded numbers behind the cells of a row; NaN for none.
         figures: its figures.
     """
@@ -42,13 +42,13 @@ class BlockOfFlatness:
 
 @dataclass(frozen=True)
 class Flatness:
-    """The part of a report about the loss landscape.
+    """Section of the report about the loss landscape.
 
     Attributes:
         blocks: in the order of the study.
-        definitions: of the measures that occur.
-        note: how the correlations are to be read.
-        problems: sentences about landscapes that were left out or do not belong together.
+        definitions: definitions of the measures that occur.
+        note: how to read the correlations.
+        problems: sentences about landscapes that were left out or are not comparable.
     """
 
     blocks: Sequence[BlockOfFlatness]
@@ -58,29 +58,30 @@ class Flatness:
 
 
 NOTE = (
-    "An entry is one experience i < T-1 of one run: its flatness right after it was learnt, on its own train images "
-    "(accuracy lost to noise: on its test images), and what is forgotten of it, R[i, i] - R[T-1, i]. A positive "
-    "coefficient says that sharper minima are forgotten more. In brackets a 95 % interval from a bootstrap over seeds: "
-    "the experiences of a run are not independent, nor are runs of one seed under different rules, so whole seeds are "
-    f"drawn; it is given from {MIN_CLUSTERS} seeds on, and too narrow for a handful of seeds. Early experiences "
-    "have more time to be forgotten, whatever their flatness; within experiences, each is compared with itself alone, "
-    "between rules and seeds. A correlation is no proof that flatness is the cause: rules differ in more than that."
+    "An entry is one experience i < T-1 of one run: its flatness directly after it was learnt, on its training images "
+    "(accuracy lost to noise: on its test images), and its forgetting, R[i, i] - R[T-1, i]. A positive "
+    "coefficient means that sharper minima are forgotten more. In brackets: 95 % interval from a bootstrap over seeds. "
+    "The experiences of a run are not independent, nor are runs of one seed under different rules, so whole seeds are "
+    f"resampled; intervals require {MIN_CLUSTERS} seeds and are too narrow with few seeds. Early experiences have more "
+    "time to be forgotten regardless of flatness; the coefficient within experiences compares each experience only "
+    "with itself, between rules and seeds. A correlation does not prove that flatness is the cause: rules differ in "
+    "more than flatness."
 )
 
 
 def write_flatness(
     folder: ResultFolder, results: Results, found: FoundLandscape, *, every: bool = False
 ) -> Flatness | None:
-    """Write ``landscape.csv``, ``flatness.csv`` and ``flatness_correlation.csv``, and make what the page shows of them.
+    """Write ``landscape.csv``, ``flatness.csv`` and ``flatness_correlation.csv``, and build their section.
 
     Args:
         folder: the result folder.
-        results: what its runs have to say.
-        found: the landscapes of its runs.
-        every: draw figures of all strategies, not of the first few that get figures of their own.
+        results: its results.
+        found: landscapes of its runs.
+        every: draw figures of all strategies instead of the first few.
 
     Returns:
-        The part of the report; None where no landscape was measured.
+        The section; None if no landscape was measured.
     """
     if found.frame.empty:
         return Flatness((), (), "", found.problems) if found.problems else None

@@ -1,4 +1,4 @@
-"""What was measured of the runs' loss landscapes, as one tidy frame, and how it goes with what is forgotten."""
+"""Loss landscapes of runs as one tidy frame, and the correlation of flatness with forgetting."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ CORRELATION_COLUMNS = [
 
 @dataclass(frozen=True)
 class FoundLandscape:
-    """The landscapes of a folder's done runs.
+    """Landscapes of a folder's done runs.
 
     Attributes:
-        frame: one row a number, columns ``KEYS`` and :data:`~lifelong_lb.store.LANDSCAPE_COLUMNS`; empty for none.
-        problems: sentences about files that cannot be read, and about settings that differ between runs.
-        gaps: sentences about what was asked for and is not there.
+        frame: one row per number, columns ``KEYS`` and :data:`~lifelong_lb.store.LANDSCAPE_COLUMNS`.
+        problems: sentences about unreadable files, and about settings that differ between runs.
+        gaps: sentences about missing measurements.
     """
 
     frame: pd.DataFrame
@@ -43,40 +43,40 @@ class FoundLandscape:
 
 
 def load_landscape(out: str | PathLike[str]) -> pd.DataFrame:
-    """Read what was measured of the loss landscapes of a result folder.
+    """Read the loss-landscape measurements of a result folder.
 
     Args:
-        out: the folder. Its study asks for it with ``evaluation: {landscape: {}}``, or
-            :func:`lifelong_lb.measure_landscape` has measured it later.
+        out: the folder. A study measures landscapes with ``evaluation: {landscape: {}}``;
+            :func:`lifelong_lb.measure_landscape` measures them later.
 
     Returns:
-        One row a number: run, stream, strategy, rule, base_optimizer and seed as in ``results.csv``; ``trained``, after
-        which experience, and ``measured``, on whose images; ``measure``, ``at``, ``value`` and ``std``, see
-        :data:`lifelong_lb.evaluation.LANDSCAPE_MEASURES`.
+        One row per number: run, stream, strategy, rule, base_optimizer and seed as in ``results.csv``; ``trained``, the
+        experience trained on last; ``measured``, the experience whose images were used; ``measure``, ``at``, ``value``
+        and ``std``, see :data:`lifelong_lb.evaluation.LANDSCAPE_MEASURES`.
 
     Raises:
-        UserError: when the folder holds none, or a file is damaged.
+        UserError: if the folder contains none, or a file is damaged.
     """
     found = collect_landscape(ResultFolder(Path(out)))
     if found.problems:
         raise UserError("; ".join(found.problems))
     if found.frame.empty:
-        raise UserError(f"{out}: no landscape here; a study asks for it with evaluation: {{landscape: {{}}}}")
+        raise UserError(f"{out}: no landscape here; a study measures it with evaluation: {{landscape: {{}}}}")
     return found.frame
 
 
 def collect_landscape(folder: ResultFolder, results: Results | None = None) -> FoundLandscape:
-    """Read what was measured of the landscapes of all done runs.
+    """Read the loss-landscape measurements of all done runs.
 
     Args:
         folder: the result folder.
-        results: what its runs have to say, where that was read already.
+        results: its results; None to read them.
 
     Returns:
-        What was found.
+        Measurements and problems.
 
     Raises:
-        UserError: when the folder holds no results.
+        UserError: if the folder contains no results.
     """
     results = (results or collect(folder)).own()
     frames, problems, gaps, settings, unmeasured = {}, [], [], {}, []
@@ -103,7 +103,7 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
 
 
 def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
-    """Sentences about numbers that are not there; a UserError for what is no landscape."""
+    """Sentences about undefined values; raises a UserError if the frame is not a landscape."""
     if frame is None:
         return []
     path = run / "landscape.csv"
@@ -120,7 +120,7 @@ def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
 
 
 def _named_frame(frames: dict[tuple[Any, ...], pd.DataFrame]) -> pd.DataFrame:
-    """The frames of all runs as one, which says in its first columns what each row belongs to."""
+    """Concatenate the frames of all runs, with the columns that identify the run first."""
     if not frames:
         return pd.DataFrame(columns=[*KEYS, *LANDSCAPE_COLUMNS])
     keys = pd.DataFrame(list(frames), columns=KEYS)
@@ -130,15 +130,15 @@ def _named_frame(frames: dict[tuple[Any, ...], pd.DataFrame]) -> pd.DataFrame:
 
 
 def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Flatness at the end of each experience beside what is forgotten of it later.
+    """Tabulate flatness at the end of each experience with its later forgetting.
 
     Args:
         landscape: from :func:`load_landscape`.
         accuracy: the frame of ``accuracy.csv``.
 
     Returns:
-        One row a run, experience i < T-1, measure and ``at``, columns :data:`FLATNESS_COLUMNS`: ``flatness`` measured
-        after experience i on its own images (higher is sharper), and ``forgotten``, R[i, i] - R[T-1, i].
+        One row per run, experience i < T-1, measure and ``at``, columns :data:`FLATNESS_COLUMNS`: ``flatness``,
+        measured after experience i on its images (higher is sharper), and ``forgotten``, R[i, i] - R[T-1, i].
     """
     kinds = [name for name, measure in LANDSCAPE_MEASURES.items() if measure.flatness]
     own = landscape[(landscape["trained"] == landscape["measured"]) & landscape["measure"].isin(kinds)]
@@ -153,19 +153,19 @@ def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFr
 
 
 def correlation_table(flatness: pd.DataFrame) -> pd.DataFrame:
-    """How flatness goes with forgetting, over all rules, seeds and experiences of a stream and strategy.
+    """Correlate flatness with forgetting, over all rules, seeds and experiences of a stream and strategy.
 
     Experiences of one run are not independent, nor are runs of one seed under different rules, which share initial
-    weights, class order and minibatches: the intervals come from a bootstrap that draws whole seeds, with all their
-    runs. Early experiences have more time to be forgotten, whatever their flatness: the coefficients ``within`` compare
-    each experience with itself alone, between rules and seeds.
+    weights, class order and minibatches: the bootstrap for the intervals resamples whole seeds with all their runs.
+    Early experiences have more time to be forgotten regardless of flatness: the coefficients ``within`` compare each
+    experience only with itself, between rules and seeds.
 
     Args:
         flatness: from :func:`flatness_table`.
 
     Returns:
-        One row a stream, strategy, base optimizer, measure and ``at``, columns :data:`CORRELATION_COLUMNS`: Spearman's
-        and Pearson's coefficients with 95 % intervals; NaN intervals for fewer than six seeds.
+        One row per stream, strategy, base optimizer, measure and ``at``, columns :data:`CORRELATION_COLUMNS`:
+        Spearman's and Pearson's coefficients with 95 % intervals; NaN intervals for fewer than six seeds.
     """
     groups = flatness.groupby([*_BLOCK, "measure", "at"], sort=False, dropna=False)
     rows = [

@@ -1,4 +1,4 @@
-"""Several result folders as one, where their runs can stand side by side."""
+"""Merge several result folders into one set of comparable runs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,25 +22,26 @@ PARTS = {
     "rule": ("rule",),
     "base_optimizer": ("optimizer",),
 }
-"""Column of the result files to the parts of a run's configuration that its label stands for."""
+"""Column of the result files to the parts of a run's configuration that its labels denote."""
 
 
 def collect_all(folders: Sequence[ResultFolder]) -> Results:
-    """Read several result folders into one.
+    """Read several result folders and merge their results.
+
+    A run in several folders counts once, from the first folder in which it is done. If a label stands for other
+    settings than in an earlier folder, or its settings are unknown, the folder's path is appended to it, so that
+    different settings are never averaged. Settings that have another label in an earlier folder get that label. Runs
+    whose stream differs from that of other runs with the same label and seed are left out, and so are damaged folders
+    and folders of an unsupported version. Joint runs serve as references for runs of all folders.
 
     Args:
-        folders: the folders. A run that several of them hold counts once, from the first where it is done. Where a
-            label means other settings than it does in an earlier folder, or nobody knows which, the folder's name is
-            added to it, so that nothing is averaged that differs; settings that have another label in an earlier folder
-            are called as they are there. Runs whose stream differs from that of the rest of their label and seed are
-            left out, and so is a folder that is damaged or of another version. Joint runs are references for runs of
-            all folders.
+        folders: the folders.
 
     Returns:
-        The frames, in the order of the folders, without a study of their own.
+        The merged results, in the order of the folders, without a study.
 
     Raises:
-        UserError: when a folder holds no results, none can be read, or a run cannot be told from another.
+        UserError: if a folder contains no results, no folder can be read, or different runs have the same labels.
     """
     folders, found, problems = _readable(folders)
     homes, asked = _homes(found), set[str]()
@@ -79,7 +80,7 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
 
 
 def _readable(folders: Sequence[ResultFolder]) -> tuple[list[ResultFolder], list[Results], list[str]]:
-    """The folders that can be read, what they hold, and sentences about those that are left out."""
+    """Readable folders, their results, and sentences about the others."""
     kept, found, problems = [], [], []
     for folder in folders:
         try:
@@ -87,7 +88,7 @@ def _readable(folders: Sequence[ResultFolder]) -> tuple[list[ResultFolder], list
             kept.append(folder)
         except UserError as error:
             if not folder.study_path.exists() and not (folder.path / "results.csv").exists():
-                raise  # no result folder at all
+                raise  # not a result folder
             problems.append(f"{folder.path}: left out, its results cannot be used ({error})")
             last = error
     if not kept:
@@ -96,7 +97,7 @@ def _readable(folders: Sequence[ResultFolder]) -> tuple[list[ResultFolder], list
 
 
 def _homes(found: Sequence[Results]) -> dict[str, int]:
-    """Which folder's copy of a run counts: the first where it is done, else the first where it has ended."""
+    """Index of the folder whose copy of a run counts: the first where it is done, else the first where it ended."""
     homes: dict[str, int] = {}
     done = set()
     for place, results in enumerate(found):
@@ -111,40 +112,38 @@ def _homes(found: Sequence[Results]) -> dict[str, int]:
 def _about(
     results: Results, folder: ResultFolder, place: int, homes: Mapping[str, int], names: Mapping[tuple[str, str], str]
 ) -> list[str]:
-    """What there is to say of one folder."""
+    """Problems of one folder."""
     sentences = list(results.problems)
     earlier, later = (sum(compare(homes[run], place) for run in results.runs["run"]) for compare in (lt, gt))
     if earlier:
-        sentences.append(f"{earlier} of its runs are in an earlier folder and count once")
+        sentences.append(f"{earlier} of its runs are also in an earlier folder and counted once")
     if later:
-        sentences.append(f"{later} of its runs are done in a later folder and count there")
+        sentences.append(f"{later} of its runs are done in a later folder and counted there")
     if not results.records and len(results.runs):
-        sentences.append("holds tables alone, so that nobody knows whether its runs saw the images of the others")
+        sentences.append("contains only tables; whether its runs used the same images as the others is unknown")
     for (_, label), name in names.items():
         if name == _elsewhere(label, folder):
-            sentences.append(
-                f"{quoted(label)} means other settings here than in an earlier folder, so it is called {quoted(name)}"
-            )
+            sentences.append(f"{quoted(label)} has other settings than in an earlier folder; relabelled {quoted(name)}")
         elif name != label:
             sentences.append(
-                f"{quoted(label)} means the settings that an earlier folder calls {quoted(name)}, and is called so"
+                f"{quoted(label)} has the settings of {quoted(name)} in an earlier folder; relabelled {quoted(name)}"
             )
     return sentences
 
 
 def _comparable(joint: Results, asked: int) -> Results:
-    """The results without runs that learnt something other than the rest of their stream and seed."""
+    """The results without runs whose stream differs from that of other runs with the same label and seed."""
     streams = dict(zip(joint.runs["run"], joint.runs["stream"], strict=True))
     seeds = dict(zip(joint.runs["run"], joint.runs["seed"], strict=True))
     others = of_other_streams(joint.records, streams, seeds)
     records = {run: record for run, record in joint.records.items() if run not in others}
     mixed = mixed_versions(list(records.values()))
-    told = [sentence for sentence in mixed if not any(sentence in problem for problem in joint.problems)]
+    new = [sentence for sentence in mixed if not any(sentence in problem for problem in joint.problems)]
     runs, accuracy = (
         frame[~frame["run"].isin(list(others))].reset_index(drop=True) for frame in (joint.runs, joint.accuracy)
     )
     runs = with_joint_runs(runs, records)
-    problems = [*joint.problems, *about_streams(others, streams), *told]
+    problems = [*joint.problems, *about_streams(others, streams), *new]
     left_out = joint.left_out.union(others).difference(runs["run"])
     return replace(
         joint,
@@ -160,12 +159,14 @@ def _comparable(joint: Results, asked: int) -> Results:
 def _check_distinct(runs: pd.DataFrame) -> None:
     twice = runs[runs.duplicated([*PARTS, "seed"])]
     if len(twice):
-        called = ", ".join(str(twice.iloc[0][column]) for column in [*PARTS, "seed"])
-        raise UserError(f"the folders hold different runs that are called the same ({called}): give one another label")
+        labels = ", ".join(str(twice.iloc[0][column]) for column in [*PARTS, "seed"])
+        raise UserError(
+            f"different runs have the same labels and seed ({labels}): change a label in one of the folders"
+        )
 
 
 def _names(found: Results, folder: ResultFolder, meanings: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
-    """What each label of a folder is to be called, ``(column, label)`` to text; ``meanings`` grows by the new ones."""
+    """New label by ``(column, label)`` of a folder; adds the settings of new labels to ``meanings``."""
     configs: dict[str, Mapping[str, Any]] = {run: record.config for run, record in found.records.items()}
     if found.study is not None and not configs:
         configs = {run: config.to_json() for run, config in found.study.configurations().items()}

@@ -1,4 +1,4 @@
-"""The HTML page: one file that needs nothing but itself."""
+"""The HTML page: one self-contained file."""
 
 import base64
 import hashlib
@@ -40,9 +40,9 @@ from lifelong_lb.store import COLUMNS
 
 _COST = "gradient evaluations"
 _LONG = 24
-"""Rows beyond which a table scrolls in a box of its own."""
+"""Number of rows beyond which a table scrolls in a box."""
 _WITH_INTERVAL = ["average_accuracy"]
-"""Metrics whose mean has its interval in the summary."""
+"""Metrics whose interval is shown in the summary."""
 _INTERVAL = "The 95 % interval is that of the mean, by Student's t with n - 1 degrees of freedom."
 
 
@@ -56,21 +56,21 @@ def render_page(
     test: str = "sign-flip",
     classes: Classes | None = None,
 ) -> str:
-    """Write the page.
+    """Render the page.
 
     Args:
-        results: what a folder's runs have to say.
-        summary: the table made of them.
-        compared: the comparisons made of them.
-        figures: label of a stream to its figures.
-        flatness: what is shown of the loss landscape, where it was measured.
+        results: results of a folder.
+        summary: their summary table.
+        compared: their comparisons.
+        figures: figures by stream label.
+        flatness: section about the loss landscape, if it was measured.
         note: a sentence about figures that were not drawn.
-        test: the test that the comparisons were made by.
-        classes: what is shown of single classes, where they were counted.
+        test: the test of the comparisons.
+        classes: section about single classes, if predictions were counted.
 
     Returns:
-        An HTML document that loads nothing, and is complete without its script, which sorts tables; the same arguments
-        give the same text.
+        A self-contained HTML document; it is complete without its script, which sorts tables. Equal arguments give the
+        same text.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -102,7 +102,7 @@ def render_page(
     further = [problem for part in (classes, flatness) if part for problem in part.problems]
     context["problems"] = list(dict.fromkeys([*context["problems"], *further]))
     script = (files(__package__) / "templates/report.js").read_text(encoding="utf-8")
-    context |= {"script": Markup(script), "script_hash": _hash(script)}  # our own file
+    context |= {"script": Markup(script), "script_hash": _hash(script)}  # a file of the package
     return environment.get_template("report.html.j2").render(context)
 
 
@@ -122,7 +122,7 @@ def link_papers(text: str) -> Any:
 
 
 def breakable(label: str) -> Any:
-    """Escape a label and let lines break where its hyper-parameters begin.
+    """Escape a label and allow a line break before its hyper-parameters.
 
     Args:
         label: any text.
@@ -183,7 +183,7 @@ def _context(
 
 
 def _during(own: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> dict[str, list[Section]]:
-    """Stream to what was measured while it was learnt; streams that were not measured are left out."""
+    """Tables of metrics during training by stream; streams without measurements are omitted."""
     measured = {
         stream: rows for stream, rows in own.items() if rows[[f"{m}_mean" for m in metrics]].notna().to_numpy().any()
     }
@@ -193,7 +193,7 @@ def _during(own: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> dict[str
 
 
 def _compared(table: pd.DataFrame, results: Results) -> list[dict[str, Any]]:
-    """What there is to say of each metric that is compared."""
+    """Template values of each compared metric."""
     found = []
     for metric, rows in table.groupby("metric", sort=False):
         known = KNOWN[str(metric)]
@@ -223,7 +223,7 @@ def _facts(results: Results) -> dict[str, str]:
 
 
 def _columns(summary: pd.DataFrame, metrics: Sequence[str], intervals: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Titles of the columns beside the rule's, and whether higher or lower is better."""
+    """Titles of the columns after the rule, and whether higher or lower is better."""
     groups = {HEADINGS.get(column, column) for column in GROUP}
     directions = {KNOWN[m].title: "higher" if KNOWN[m].higher_is_better else "lower" for m in metrics}
     titles = [str(column) for column in readable_table(summary, metrics, intervals).columns if column not in groups]
@@ -231,7 +231,7 @@ def _columns(summary: pd.DataFrame, metrics: Sequence[str], intervals: Sequence[
 
 
 def _without_controls(value: Any) -> Any:
-    """Text without the control characters that HTML forbids; markup stays markup."""
+    """Remove the control characters that HTML forbids; markup stays markup."""
     return value.translate(_CONTROLS) if isinstance(value, str) else value
 
 
@@ -239,7 +239,7 @@ _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr
 
 
 def _hash(script: str) -> str:
-    """What the page's policy calls a script that it lets run: its SHA-256 in base 64."""
+    """Hash of a script for the Content-Security-Policy: SHA-256 in base 64."""
     return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""What was chosen before the runs of a report: from what, how, and at what cost."""
+"""Hyper-parameter searches before the runs of a report: search space, choice and cost."""
 
 from lifelong_lb.config.tuning import Chosen, Range, Search, Space, at_the_edge
 from lifelong_lb.reports.results import Results
@@ -9,33 +9,33 @@ TUNING_HEADINGS = (
     *("best", "median", "worst", "gradient evaluations"),
 )
 TUNING_NOTE = (
-    "Chosen for each combination by itself on a validation part held out of the train part, under seeds that are not "
-    "reported: nothing here was measured on the test part. Best, median and worst are values of the trials that were "
-    "done to their end, means over the tuning seeds; the others count as worse than all of them. The gradient "
-    "evaluations are those of all trials, the strategy's own included, and are not part of what the runs cost."
+    "Settings were chosen separately for each combination on a validation part held out from the training part, under "
+    "seeds that are not reported; the test part was not used. Best, median and worst are values of the completed "
+    "trials, means over the tuning seeds; the other trials rank below all of them. The gradient evaluations are those "
+    "of all trials, the strategy's own included, and are not part of the cost of the runs."
 )
 
 
 def tuning_table(results: Results) -> list[dict[str, str]]:
-    """The searches whose choice the runs of a folder have.
+    """Tabulate the searches that chose the settings of a folder's runs.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        One row a combination, :data:`TUNING_HEADINGS` to text; none where nothing was searched.
+        One row per combination, text by heading, see :data:`TUNING_HEADINGS`; none without a search.
     """
     return [_row(one, one.search) for one in _searched(results)]
 
 
 def tuning_values(results: Results) -> list[dict[str, float]]:
-    """The numbers behind the texts of :func:`tuning_table`.
+    """Collect the numbers behind the cells of :func:`tuning_table`.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        One row a combination, heading to unrounded number, NaN for none.
+        One row per combination, unrounded number by heading; NaN for none.
     """
     found = [
         (one.trials, one.best, one.median, one.worst, one.gradient_evaluations)
@@ -47,13 +47,13 @@ def tuning_values(results: Results) -> list[dict[str, float]]:
 
 
 def tuning_sentences(results: Results) -> list[str]:
-    """What to keep in mind about what was chosen.
+    """Comment on the chosen settings.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        Sentences: the metric and the whole cost, values at an end of their range, searches without a trial that ended.
+        Sentences: the metric and the total cost, values at an end of their range, searches without a completed trial.
     """
     searched = list(_searched(results))
     if not searched:
@@ -65,11 +65,11 @@ def tuning_sentences(results: Results) -> list[str]:
     for one in searched:
         at = ", ".join(one.at)
         found += [
-            f"{at}: {place} lies at an end of what was searched; a wider range may hold a better value."
+            f"{at}: {place} is at an end of the searched range; a wider range may contain a better value."
             for place in at_the_edge(one)
         ]
         if one.search is not None and one.search.best is None:
-            found.append(f"{at}: no trial was done to its end, so that nothing was chosen.")
+            found.append(f"{at}: no trial completed, so no setting was chosen.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a report says of costs: which rules are worth theirs."""
+"""Costs in a report, and the rules on the Pareto front."""
 
 import numpy as np
 import pytest
@@ -59,12 +59,13 @@ def test_table(results):
 def test_figure(results):
     (drawing,) = [d for d in draw_figures(results)["split-digits"] if d.name.startswith("cost--")]
     assert b"gradient evaluations" in drawing.svg
-    assert "no other one beats" in drawing.caption
+    assert "no other rule beats" in drawing.caption
 
 
 def test_runs_of_a_version_that_counted_less(tmp_path):
     folder = make(tmp_path, TWO, lambda labels, seed: two_experiences(0.9, 0.8, 0.5))
     runs = collect(folder).runs
+    assert len(runs) == 4
     assert runs[["samples_seen", "forward_passes", "parameters", "peak_memory"]].isna().all(axis=None)
     table = cost_table(summary_table(collect(folder)))
     assert not {"forward passes", "parameters"} & set(table)

@@ -1,4 +1,4 @@
-"""Flatness beside forgetting: tables with numbers chosen by hand, the page, folders that lack something."""
+"""Flatness and forgetting: tables with numbers chosen by hand, the page, incomplete folders."""
 
 import json
 import math
@@ -85,7 +85,7 @@ def test_the_page_and_the_files(folder):
     page = folder.report_path.read_text()
     assert '<h2 id="flatness">Flatness and forgetting</h2>' in page
     assert "rise in the ball, rho 0.1" in page
-    assert "so whole seeds are drawn; it is given from 6 seeds on, and too narrow for a handful of seeds" in page
+    assert "so whole seeds are resampled; intervals require 6 seeds and are too narrow with few seeds" in page
     for name in ("landscape", "flatness", "flatness_correlation"):
         assert len(pd.read_csv(folder.path / f"{name}.csv"))
     drawn = sorted(path.name for path in folder.figures_path.glob("*.svg"))
@@ -118,7 +118,7 @@ def test_without_landscapes_the_page_does_not_speak_of_them(tmp_path):
         load_landscape(folder.path)
 
 
-def test_damaged_landscapes_are_left_out_and_told(folder):
+def test_damaged_landscapes_are_left_out_and_reported(folder):
     runs = list(folder.read_study().labels())
     (folder.run_path(runs[0]) / "landscape.csv").write_text("trained,measured\n1,2\n")
     (folder.run_path(runs[1]) / "landscape.json").write_text("[")
@@ -130,7 +130,7 @@ def test_damaged_landscapes_are_left_out_and_told(folder):
     assert pd.read_csv(folder.path / "landscape.csv")["run"].nunique() == 14 - 3
 
 
-def test_landscapes_measured_in_different_ways_are_told(folder):
+def test_landscapes_with_different_settings_are_reported(folder):
     run = next(iter(folder.read_study().labels()))
     write_landscape(folder.run_path(run), rows_of({"rule": "none"}, 0), {**SETTINGS, "images": 5})
     write_report(folder)
