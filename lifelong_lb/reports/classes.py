@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lifelong_lb.reports.confusion import FoundConfusion
+from lifelong_lb.reports.confusion import CollectedConfusion
 from lifelong_lb.reports.figures import singled_out
 from lifelong_lb.reports.heat_maps import MOST_ANNOTATED, Meaning, draw_squares
 from lifelong_lb.reports.matrices import Array, Block, mean_over_seeds
@@ -58,26 +58,26 @@ class Classes:
     problems: Sequence[str]
 
 
-def show_classes(results: Results, found: FoundConfusion, *, every: bool = False) -> Classes:
+def show_classes(results: Results, confusion: CollectedConfusion, *, every: bool = False) -> Classes:
     """Build the section about single classes.
 
     Args:
         results: its results.
-        found: confusion counts of its runs.
+        confusion: confusion counts of its runs.
         every: show all strategies instead of the first few.
 
     Returns:
         The section; without blocks if nothing was counted.
     """
-    if found.frame.empty:
-        return Classes((), "", found.problems)
+    if confusion.frame.empty:
+        return Classes((), "", confusion.problems)
     blocks = []
     for block in singled_out(results, every=every):
-        counts, accuracies = _of(found.frame, block), _of(found.classes, block)
+        counts, accuracies = _of_block(confusion.frame, block), _of_block(confusion.classes, block)
         if len(counts):
             order = _order(counts, [results.records[run].data.get("class_order", []) for run in set(counts["run"])])
             blocks.append(_block(block, counts, accuracies, order))
-    return Classes(blocks, NOTE, found.problems)
+    return Classes(blocks, NOTE, confusion.problems)
 
 
 def confusion_matrices(counts: pd.DataFrame, order: Sequence[int]) -> dict[str, Array]:
@@ -91,18 +91,18 @@ def confusion_matrices(counts: pd.DataFrame, order: Sequence[int]) -> dict[str, 
         ``(K, K)`` by rule, mean over seeds: row c, column d is the fraction of the images of class c that were
         predicted as class d; NaN in the row of a class without images.
     """
-    place = {label: k for k, label in enumerate(order)}
+    index = {label: k for k, label in enumerate(order)}
     matrices = {}
-    for rule, of_rule in counts.groupby("rule", sort=False):
-        stack = np.zeros((of_rule["seed"].nunique(), len(order), len(order)))
-        for matrix, (_, run) in zip(stack, of_rule.groupby("seed"), strict=True):
-            np.add.at(matrix, (run["class"].map(place), run["predicted"].map(place)), run["count"])
+    for rule, rule_counts in counts.groupby("rule", sort=False):
+        stack = np.zeros((rule_counts["seed"].nunique(), len(order), len(order)))
+        for matrix, (_, run) in zip(stack, rule_counts.groupby("seed"), strict=True):
+            np.add.at(matrix, (run["class"].map(index), run["predicted"].map(index)), run["count"])
         total = stack.sum(axis=2, keepdims=True)
         matrices[str(rule)] = mean_over_seeds(np.where(total > 0, stack / np.maximum(total, 1), np.nan))
     return matrices
 
 
-def _of(table: pd.DataFrame, block: Block) -> pd.DataFrame:
+def _of_block(table: pd.DataFrame, block: Block) -> pd.DataFrame:
     same = (table["stream"] == block.stream) & (table["strategy"] == block.strategy)
     return table[same & (table["base_optimizer"] == block.base_optimizer)]
 
@@ -136,16 +136,16 @@ def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: 
     return BlockOfClasses(title, list(matrices), rows, values, figure)
 
 
-def _row(label: int, own: pd.DataFrame, rules: Sequence[str]) -> tuple[str, str, list[str]]:
-    name = str(own["class_name"].iloc[0])
-    met = {"several" if pd.isna(experience) else str(experience) for experience in own["experience"]}
-    accuracies = [own.loc[own["rule"] == rule, "accuracy"] for rule in rules]
+def _row(label: int, of_class: pd.DataFrame, rules: Sequence[str]) -> tuple[str, str, list[str]]:
+    name = str(of_class["class_name"].iloc[0])
+    met = {"several" if pd.isna(experience) else str(experience) for experience in of_class["experience"]}
+    accuracies = [of_class.loc[of_class["rule"] == rule, "accuracy"] for rule in rules]
     cells = [mean_and_std(float(values.mean()), float(values.std())) for values in accuracies]
     return name if name == str(label) else f"{name} ({label})", met.pop() if len(met) == 1 else "varies", cells
 
 
-def _values(own: pd.DataFrame, rules: Sequence[str]) -> list[float]:
+def _values(of_class: pd.DataFrame, rules: Sequence[str]) -> list[float]:
     """The experience, NaN unless it is the same in all runs, and the mean accuracies."""
-    met = set(own["experience"].dropna()) if own["experience"].notna().all() else set()
-    means = [float(own.loc[own["rule"] == rule, "accuracy"].mean()) for rule in rules]
+    met = set(of_class["experience"].dropna()) if of_class["experience"].notna().all() else set()
+    means = [float(of_class.loc[of_class["rule"] == rule, "accuracy"].mean()) for rule in rules]
     return [float(met.pop()) if len(met) == 1 else float("nan"), *means]

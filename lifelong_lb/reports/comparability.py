@@ -37,9 +37,9 @@ def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str
     column = COLUMNS["streams"]
     streams = {run: labels[column] for run, labels in study.labels().items()}
     others = of_other_streams(records, streams, seeds)
-    kept = {run: record for run, record in records.items() if run not in others}
-    about_kept = [*mixed_versions(list(kept.values())), *_on_validation(list(kept.values()))]
-    return kept, [*study.problems(), *_sentences(damaged), *about_streams(others, streams), *about_kept]
+    usable = {run: record for run, record in records.items() if run not in others}
+    notes = [*mixed_versions(list(usable.values())), *_on_validation(list(usable.values()))]
+    return usable, [*study.problems(), *_sentences(damaged), *about_streams(others, streams), *notes]
 
 
 _DIFFERENCES = {
@@ -67,20 +67,20 @@ def of_other_streams(
     Returns:
         Name of the differing property by run id. Properties that a run did not record are not compared.
     """
-    found: dict[str, str] = {}
+    different: dict[str, str] = {}
     for key, what in _DIFFERENCES.items():
         values = {
             run: json.dumps(record.data[key], sort_keys=True)
             for run, record in records.items()
-            if key in record.data and run not in found
+            if key in record.data and run not in different
         }
         groups = {run: (streams[run], None if key == "sha256" else seeds[run]) for run in values}
         counted: dict[tuple[str, Any], Counter[str]] = {}
         for run, value in values.items():
             counted.setdefault(groups[run], Counter())[value] += 1
         usual = {group: counts.most_common(1)[0][0] for group, counts in counted.items()}
-        found |= {run: what for run, value in values.items() if value != usual[groups[run]]}
-    return found
+        different |= {run: what for run, value in values.items() if value != usual[groups[run]]}
+    return different
 
 
 def about_streams(others: Mapping[str, str], streams: Mapping[str, str]) -> list[str]:
@@ -93,13 +93,13 @@ def about_streams(others: Mapping[str, str], streams: Mapping[str, str]) -> list
     Returns:
         One sentence per stream and differing property.
     """
-    found: dict[tuple[str, str], list[str]] = {}
+    by_difference: dict[tuple[str, str], list[str]] = {}
     for run, what in others.items():
-        found.setdefault((streams[run], what), []).append(run)
+        by_difference.setdefault((streams[run], what), []).append(run)
     return [
         f"{stream}: {len(runs)} {plural('run', len(runs))} left out, not comparable with the others "
         f"(different {what}): {listed(runs)}"
-        for (stream, what), runs in found.items()
+        for (stream, what), runs in by_difference.items()
     ]
 
 
@@ -114,16 +114,16 @@ def _on_validation(records: Sequence[RunRecord]) -> list[str]:
 
 def _sentences(damaged: Mapping[str, str]) -> list[str]:
     """One sentence per damaged run, or one about many with the same problem."""
-    alike: dict[str, list[str]] = {}
+    by_reason: dict[str, list[str]] = {}
     for run, reason in damaged.items():
-        alike.setdefault(reason.replace(run, "..."), []).append(run)
-    found = []
-    for reason, runs in alike.items():
+        by_reason.setdefault(reason.replace(run, "..."), []).append(run)
+    sentences = []
+    for reason, runs in by_reason.items():
         if len(runs) > _NAMED:
-            found.append(f"{len(runs)} runs left out, their folders are damaged ({reason}): {listed(runs)}")
+            sentences.append(f"{len(runs)} runs left out, their folders are damaged ({reason}): {listed(runs)}")
         else:
-            found += [f"run {run}: left out, its folder is damaged ({damaged[run]})" for run in runs]
-    return found
+            sentences += [f"run {run}: left out, its folder is damaged ({damaged[run]})" for run in runs]
+    return sentences
 
 
 def listed(runs: Sequence[str]) -> str:
@@ -150,8 +150,8 @@ def mixed_versions(records: Sequence[RunRecord]) -> list[str]:
     """
     sentences = []
     for key in ("lifelong_lb", "commit", "torch", "avalanche"):
-        found = (record.environment.get(key) for record in records)
-        versions = sorted({shortened(str(version)) for version in found if version})
+        values = (record.environment.get(key) for record in records)
+        versions = sorted({shortened(str(version)) for version in values if version})
         if len(versions) > 1:
             sentences.append(f"runs with different versions of {key} are mixed here: {_some(versions)}")
     texts: dict[str, set[str]] = {}

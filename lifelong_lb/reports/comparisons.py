@@ -8,7 +8,7 @@ import pandas as pd
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, Comparison, compare, comparisons_verdict, holm
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of
+from lifelong_lb.reports.summary import GROUP, labels_of, planned_runs
 from lifelong_lb.reports.tables import DASH, KNOWN, Definition, interval, mean_and_std
 
 COMPARED = ("average_accuracy", "learning_accuracy", "forgetting")
@@ -92,7 +92,7 @@ def comparison_table(
     Raises:
         UserError: for an unknown rule, metric or test.
     """
-    results = results.own()
+    results = results.without_imported()
     rules = labels_of(results, "rule")
     wanted = _checked(results, metrics)
     if baseline is not None and baseline not in rules:
@@ -105,18 +105,18 @@ def comparison_table(
     empty = done.iloc[:0].set_index("seed")
     rows = []
     for metric in wanted:
-        for key in asked_runs(results):
+        for key in planned_runs(results):
             stream, strategy, rule, optimizer = key
             if rule != base:
                 other = frames.get((stream, strategy, base, optimizer), empty)
-                found = _compare(frames.get(key, empty)[metric], other[metric], test)
-                values = {_STATISTICS[name]: value for name, value in asdict(found).items()}
+                comparison = _compare(frames.get(key, empty)[metric], other[metric], test)
+                values = {_STATISTICS[name]: value for name, value in asdict(comparison).items()}
                 rows.append({**dict(zip(GROUP, key, strict=True)), "baseline": base, "metric": metric, **values})
     table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
     for metric in wanted:
-        own = table["metric"] == metric
-        table.loc[own, "p_holm"] = holm(table.loc[own, "p"].astype(float).tolist())
-        table.loc[own, "family"] = int(table.loc[own, "p"].notna().sum())
+        of_metric = table["metric"] == metric
+        table.loc[of_metric, "p_holm"] = holm(table.loc[of_metric, "p"].astype(float).tolist())
+        table.loc[of_metric, "family"] = int(table.loc[of_metric, "p"].notna().sum())
     return table
 
 

@@ -19,7 +19,7 @@ CLASS_COLUMNS = [*KEYS, "class", "class_name", "experience", "images", "accuracy
 
 
 @dataclass(frozen=True)
-class FoundConfusion:
+class CollectedConfusion:
     """Confusion counts of a folder's done runs after their last experience.
 
     Attributes:
@@ -58,8 +58,8 @@ def load_confusion(out: str | PathLike[str]) -> pd.DataFrame:
     for run in labels:
         frame = folder.read_confusion(run)
         if frame is not None:
-            own = [*frame.columns]
-            frames.append(frame.assign(run=run, seed=seeds[run], **labels[run])[[*KEYS, *own]])
+            count_columns = [*frame.columns]
+            frames.append(frame.assign(run=run, seed=seeds[run], **labels[run])[[*KEYS, *count_columns]])
     if not frames:
         raise UserError(f"{out}: no confusion counts here; a study records them with evaluation: {{confusion: true}}")
     return pd.concat(frames, ignore_index=True)
@@ -91,7 +91,7 @@ def per_class_accuracy(confusion: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="right")
 
 
-def collect_confusion(folder: ResultFolder, results: Results) -> FoundConfusion:
+def collect_confusion(folder: ResultFolder, results: Results) -> CollectedConfusion:
     """Read the confusion counts of all done runs after their last experience.
 
     Args:
@@ -123,16 +123,16 @@ def collect_confusion(folder: ResultFolder, results: Results) -> FoundConfusion:
         problems.append(f"{n} {plural('run', n)} without confusion counts (no confusion.csv): {listed(uncounted)}")
     if not frames:
         nothing = pd.DataFrame(columns=[*KEYS, "evaluated", "class", "predicted", "count"])
-        return FoundConfusion(nothing, pd.DataFrame(columns=CLASS_COLUMNS), problems)
+        return CollectedConfusion(nothing, pd.DataFrame(columns=CLASS_COLUMNS), problems)
     whole = pd.concat(frames, ignore_index=True)
-    return FoundConfusion(whole, class_table(whole, results.records), problems)
+    return CollectedConfusion(whole, class_table(whole, results.records), problems)
 
 
 def _check(frame: pd.DataFrame, record: RunRecord) -> None:
     right = frame["count"].where(frame["class"] == frame["predicted"], 0)
     sums = frame.assign(right=right).groupby(["trained", "evaluated"])[["right", "count"]].sum()
-    found = dict(zip(sums.index, sums["right"] / sums["count"], strict=True))
-    if found != {(i, j): accuracy for i, j, accuracy in record.accuracy}:
+    accuracies = dict(zip(sums.index, sums["right"] / sums["count"], strict=True))
+    if accuracies != {(i, j): accuracy for i, j, accuracy in record.accuracy}:
         raise ValueError("they contradict its accuracy matrix")
 
 
@@ -140,7 +140,7 @@ def class_table(confusion: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd
     """Compute the accuracy on each class after the last experience.
 
     Args:
-        confusion: the counts, see :class:`FoundConfusion`.
+        confusion: the counts, see :class:`CollectedConfusion`.
         records: records of the runs, with the names of classes.
 
     Returns:

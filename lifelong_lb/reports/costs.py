@@ -51,11 +51,11 @@ def fronts(summary: pd.DataFrame) -> pd.DataFrame:
         Booleans for the average accuracy, with the summary's index, one column for each of :data:`PRICES`.
     """
     priced = summary.assign(gradients=summary["gradient_evaluations"] + summary["strategy_gradient_evaluations"])
-    found = pd.DataFrame(False, index=summary.index, columns=list(PRICES))
+    marks = pd.DataFrame(False, index=summary.index, columns=list(PRICES))
     for _, rows in priced.groupby(BLOCK, sort=False):
         for price in PRICES:
-            found.loc[rows.index, price] = pareto_front(rows[price], rows["average_accuracy_mean"])
-    return found
+            marks.loc[rows.index, price] = pareto_front(rows[price], rows["average_accuracy_mean"])
+    return marks
 
 
 def budget_sentence(train: Train) -> str:
@@ -171,10 +171,10 @@ def _draw_panel(
 ) -> "dict[str, Line2D]":
     handles, points = {}, []
     for rule in rules:
-        own = runs[runs["rule"] == rule]
-        if own.empty:
+        of_rule = runs[runs["rule"] == rule]
+        if of_rule.empty:
             continue
-        x, y, look = spread(own[price].tolist()), spread(own["average_accuracy"].tolist()), looks[rule]
+        x, y, look = spread(of_rule[price].tolist()), spread(of_rule["average_accuracy"].tolist()), looks[rule]
         points.append((x.mean, y.mean))
         if y.seeds > 1:
             axes.plot([x.mean - x.std, x.mean + x.std], [y.mean] * 2, color=look.colour, linewidth=1.1, alpha=0.8)

@@ -40,11 +40,11 @@ def courses_of(results: Results, block: Block) -> dict[str, list[ContinualAccura
     """
     runs = results.runs[(results.runs["stream"] == block.stream) & (results.runs["strategy"] == block.strategy)]
     runs = runs[runs["base_optimizer"] == block.base_optimizer].sort_values("seed")
-    found: dict[str, list[ContinualAccuracy]] = {}
+    courses: dict[str, list[ContinualAccuracy]] = {}
     for run, rule in zip(runs["run"], runs["rule"], strict=True):
         if run in results.during:
-            found.setdefault(str(rule), []).append(results.during[run])
-    return found
+            courses.setdefault(str(rule), []).append(results.during[run])
+    return courses
 
 
 def draw_course(block: Block, courses: Courses, looks: Mapping[str, Look]) -> Drawing | None:
@@ -60,21 +60,21 @@ def draw_course(block: Block, courses: Courses, looks: Mapping[str, Look]) -> Dr
     """
     if not courses:
         return None
-    every = [C for own in courses.values() for C in own]
+    all_runs = [C for of_rule in courses.values() for C in of_rule]
     panels = ["experiences so far", "experiences learnt before"][: 1 if block.experiences == 1 else 2]
     rules = [rule for rule in looks if rule in courses]
     name = file_name("during-training", block.stream, block.strategy, block.base_optimizer)
     title = f"Accuracy during training: {block.stream}, {block.strategy}, {block.base_optimizer}"
     layout = Layout(panels, 1, 1.9, WIDTH, "all", "lowest", rules)
-    differ = any(not np.array_equal(C.boundaries, every[0].boundaries) for C in every)
+    differ = any(not np.array_equal(C.boundaries, all_runs[0].boundaries) for C in all_runs)
     with style(name):
         figure, grid = set_out(layout, ["training iterations"], "average accuracy")
         handles: dict[str, Line2D] = {}
         for first, axes in enumerate(grid):
-            spans = [_Span(every, i, before=first > 0) for i in range(first, block.experiences)]
+            spans = [_Span(all_runs, i, before=first > 0) for i in range(first, block.experiences)]
             for rule in rules:
                 handles[rule] = _line(axes, spans, courses[rule], looks[rule])
-            ends = np.mean([C.boundaries for C in every], axis=0)
+            ends = np.mean([C.boundaries for C in all_runs], axis=0)
             axes.vlines(ends, 0, 1, transform=axes.get_xaxis_transform(), colors="#888888", linewidth=0.7, zorder=1)
         grid[0].set_xlim(0, ends[-1])  # all panels share it
         legend(figure, handles)

@@ -42,21 +42,21 @@ def describe_entries(results: Results) -> dict[str, list[Described]]:
     """
     if results.study is None:
         return {}
-    found: dict[str, list[Described]] = {}
+    descriptions: dict[str, list[Described]] = {}
     for axis in AXES:
         entries: tuple[Entry, ...] = getattr(results.study.study, axis)
         described = zip(axis_labels(entries), entries, strict=True)
-        found[AXIS_TITLES[axis]] = [
+        descriptions[AXIS_TITLES[axis]] = [
             Described(label, settings_text(_plain(entry)) + _tuned(label, results), _first_paragraph(type(entry)))
             for label, entry in described
         ]
-    return found
+    return descriptions
 
 
 def _tuned(label: str, results: Results) -> str:
     """Hyper-parameters of an entry that were chosen per combination."""
     chosen = results.study.study.chosen if results.study else ()
-    keys = dict.fromkeys(key for one in chosen for key in one.settings.get(label, {}))
+    keys = dict.fromkeys(key for choice in chosen for key in choice.settings.get(label, {}))
     return f"; {', '.join(keys)} chosen for each combination" if keys else ""
 
 
@@ -77,13 +77,13 @@ def models_of(results: Results) -> dict[str, tuple[str, str]]:
     first: dict[str, RunRecord] = {}
     for run, record in results.records.items():
         first.setdefault(labels[run][COLUMNS["streams"]], record)
-    found = {}
+    settings = {}
     for label in axis_labels(study.streams):
         config: Mapping[str, Any] = first[label].config if label in first else shared
         model, train = (config.get(part, shared[part]) for part in ("model", "train"))
-        found[label] = (settings_text(model), settings_text(train))
-    values = list(found.values())
-    return {"": values[0]} if len(set(values)) == 1 else found
+        settings[label] = (settings_text(model), settings_text(train))
+    values = list(settings.values())
+    return {"": values[0]} if len(set(values)) == 1 else settings
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
@@ -111,8 +111,8 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 def _plain(entry: Entry) -> dict[str, Any]:
     """Hyper-parameters of an entry that are set; without the overrides of a stream, which are shown elsewhere."""
-    own = entry.identity()
-    return {k: v for k, v in own.items() if v is not None and not (k in {"model", "train"} and isinstance(v, dict))}
+    values = entry.identity()
+    return {k: v for k, v in values.items() if v is not None and not (k in {"model", "train"} and isinstance(v, dict))}
 
 
 def _value(value: Any) -> str:

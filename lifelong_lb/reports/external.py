@@ -76,26 +76,26 @@ def read_matrices(path: str | PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame
     Raises:
         UserError: if the file cannot be read, or its rows do not form valid accuracy matrices.
     """
-    place = Path(path)
+    file = Path(path)
     runs: dict[str, list[_Row]] = {}
-    for row in _rows(place):
+    for row in _rows(file):
         runs.setdefault(row.run, []).append(row)
         if len(runs) > MOST_RUNS:
-            raise UserError(f"{place}: contains more than {MOST_RUNS:,} runs")
+            raise UserError(f"{file}: contains more than {MOST_RUNS:,} runs")
     if not runs:
-        raise UserError(f"{place}: contains no accuracies")
-    _check_keys(place, runs)
-    _check_entries(place, runs)
-    _check_experiences(place, runs)
-    of_runs, of_entries = [], []
+        raise UserError(f"{file}: contains no accuracies")
+    _check_keys(file, runs)
+    _check_entries(file, runs)
+    _check_experiences(file, runs)
+    run_rows, accuracy_rows = [], []
     for run, rows in runs.items():
         key = dict(zip(KEYS, (run, *rows[0].key), strict=True))
         entries = [(row.trained, row.evaluated, row.accuracy) for row in rows]
         matrix = AccuracyMatrix.from_entries(entries, _experiences(rows))
-        of_runs.append({**key, **metrics_of(matrix), "status": "done"})
-        of_entries += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in matrix.entries()]
+        run_rows.append({**key, **metrics_of(matrix), "status": "done"})
+        accuracy_rows += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in matrix.entries()]
     columns = [*RESULT_COLUMNS, *ADDED_METRICS]
-    return pd.DataFrame(of_runs, columns=columns), pd.DataFrame(of_entries, columns=ACCURACY_COLUMNS)
+    return pd.DataFrame(run_rows, columns=columns), pd.DataFrame(accuracy_rows, columns=ACCURACY_COLUMNS)
 
 
 def with_imported(results: Results, paths: Sequence[Path]) -> Results:
@@ -113,49 +113,49 @@ def with_imported(results: Results, paths: Sequence[Path]) -> Results:
         UserError: if a file is invalid, contains a known run, or a stream has another number of experiences.
     """
     lengths = _lengths(results.accuracy)
-    homes = dict.fromkeys(map(str, results.runs["run"]), "the result folders")
+    sources = dict.fromkeys(map(str, results.runs["run"]), "the result folders")
     frames, problems = [(results.runs, results.accuracy)], []
     for path in paths:
         runs, accuracy = (frame.assign(rule=frame["rule"] + MARK) for frame in read_matrices(path))
         for run in runs["run"]:
-            if run in homes:
-                raise UserError(f"{path}: run {run} is also in {homes[run]}; each run may be given once")
-            homes[run] = str(path)
+            if run in sources:
+                raise UserError(f"{path}: run {run} is also in {sources[run]}; each run may be given once")
+            sources[run] = str(path)
         for stream, (run, T) in _lengths(accuracy).items():
             earlier, expected = lengths.setdefault(stream, (run, T))
             if expected != T:
                 raise UserError(
                     f"{path}: run {run} has {T} {plural('experience', T)} of the stream {quoted(stream)}, "
-                    f"run {earlier} of {homes[earlier]} has {expected}; different streams need different labels"
+                    f"run {earlier} of {sources[earlier]} has {expected}; different streams need different labels"
                 )
         frames.append((runs, accuracy))
         problems += _sentences(path, runs, results.runs)
-    joined = [_stacked([pair[which] for pair in frames]) for which in (0, 1)]
-    imported = results.imported.union(run for run, home in homes.items() if home != "the result folders")
+    merged = [_concatenated([pair[which] for pair in frames]) for which in (0, 1)]
+    imported = results.imported.union(run for run, home in sources.items() if home != "the result folders")
     return replace(
-        results, runs=joined[0], accuracy=joined[1], problems=[*results.problems, *problems], imported=imported
+        results, runs=merged[0], accuracy=merged[1], problems=[*results.problems, *problems], imported=imported
     )
 
 
-def _sentences(path: Path, runs: pd.DataFrame, ours: pd.DataFrame) -> list[str]:
+def _sentences(path: Path, runs: pd.DataFrame, local_runs: pd.DataFrame) -> list[str]:
     n = len(runs)
-    found = [
+    sentences = [
         f"{path}: {n} {plural('run', n)} of another framework, marked{MARK}; metrics are computed from its "
         "accuracies. Equal seeds of two frameworks share neither initialisation nor data order, so these runs are in "
         "no paired comparison and no ranking"
     ]
-    known = sorted({str(stream) for stream in ours["stream"]})
+    known = sorted({str(stream) for stream in local_runs["stream"]})
     others = [stream for stream in dict.fromkeys(runs["stream"]) if stream not in set(known)]
     for stream in others[:_NAMED]:
         near = closest(stream, known)
         hint = f"; did you mean {quoted(near)}?" if near else ""
-        found.append(f"{path}: the stream {quoted(stream)} is in none of the folders{hint}")
+        sentences.append(f"{path}: the stream {quoted(stream)} is in none of the folders{hint}")
     if len(others) > _NAMED:
-        found.append(f"{path}: {len(others) - _NAMED} more streams are in none of the folders")
-    return found
+        sentences.append(f"{path}: {len(others) - _NAMED} more streams are in none of the folders")
+    return sentences
 
 
-def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _concatenated(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Concatenate frames, in the columns of the first; row by row, because all-empty columns have no dtype."""
     rows = [row for frame in frames for row in frame.to_dict("records")]
     return pd.DataFrame(rows, columns=frames[0].columns)
@@ -163,12 +163,12 @@ def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _lengths(accuracy: pd.DataFrame) -> dict[str, tuple[str, int]]:
     """First run of each stream, and its number of experiences."""
-    found: dict[str, tuple[str, int]] = {}
+    lengths: dict[str, tuple[str, int]] = {}
     last = accuracy.assign(last=accuracy[["trained", "evaluated"]].max(axis=1))
     longest = last.groupby(["stream", "run"], sort=False)["last"].max().reset_index()
     for row in longest.to_dict("records"):
-        found.setdefault(str(row["stream"]), (str(row["run"]), 1 + int(row["last"])))
-    return found
+        lengths.setdefault(str(row["stream"]), (str(row["run"]), 1 + int(row["last"])))
+    return lengths
 
 
 def _rows(path: Path) -> Iterator[_Row]:

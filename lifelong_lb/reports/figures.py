@@ -32,25 +32,25 @@ def draw_figures(results: Results, *, every: bool = False) -> dict[str, list[Dra
         Figures by stream label, those that compare strategies first; only streams with a done run. Ranks over several
         streams have the key :data:`ACROSS`.
     """
-    look = looks(labels_of(results, "rule"))
+    styles = looks(labels_of(results, "rule"))
     blocks = blocks_of(results)
     optimizers = labels_of(results, "base_optimizer")
-    own_runs = results.own().runs  # costs of imported runs are unknown
-    done = own_runs[own_runs["status"] == "done"]
+    local_runs = results.without_imported().runs  # costs of imported runs are unknown
+    done = local_runs[local_runs["status"] == "done"]
     quota = _quota(blocks)
     figures: dict[str, list[Drawing]] = {}
     for stream, group in groupby(blocks, key=lambda block: block.stream):
-        own = list(group)
+        stream_blocks = list(group)
         drawn: list[Drawing | None] = []
         for optimizer in optimizers:
-            same = [block for block in own if block.base_optimizer == optimizer]
+            same = [block for block in stream_blocks if block.base_optimizer == optimizer]
             if same:
                 runs = done[(done["stream"] == stream) & (done["base_optimizer"] == optimizer)]
-                drawn += [draw_averages(same, look), draw_trade_off(same, look), draw_costs(runs, look)]
-        drawn += draw_sensitivity(results, stream, look)
-        for block in own if every else own[:quota]:
-            drawn += [draw_course(block, courses_of(results, block), look)]
-            drawn += [draw_experiences(block, look), draw_matrices(block)]
+                drawn += [draw_averages(same, styles), draw_trade_off(same, styles), draw_costs(runs, styles)]
+        drawn += draw_sensitivity(results, stream, styles)
+        for block in stream_blocks if every else stream_blocks[:quota]:
+            drawn += [draw_course(block, courses_of(results, block), styles)]
+            drawn += [draw_experiences(block, styles), draw_matrices(block)]
         figures[stream] = [drawing for drawing in drawn if drawing is not None]
     ranks = draw_ranks(results)
     return {**figures, ACROSS: ranks} if ranks else figures

@@ -9,8 +9,15 @@ import pandas as pd
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, MIN_CLUSTERS
 from lifelong_lb.reports.figures import singled_out
-from lifelong_lb.reports.landscape import FoundLandscape, correlation_table, flatness_table
-from lifelong_lb.reports.landscape_figures import Block, at_place, draw_away, draw_flatness, shown, titled
+from lifelong_lb.reports.landscape import CollectedLandscape, correlation_table, flatness_table
+from lifelong_lb.reports.landscape_figures import (
+    Block,
+    draw_away,
+    draw_flatness,
+    measure_title,
+    rows_at,
+    select_measures,
+)
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.style import Drawing, looks
 from lifelong_lb.reports.summary import labels_of
@@ -70,39 +77,39 @@ NOTE = (
 
 
 def write_flatness(
-    folder: ResultFolder, results: Results, found: FoundLandscape, *, every: bool = False
+    folder: ResultFolder, results: Results, collected: CollectedLandscape, *, every: bool = False
 ) -> Flatness | None:
     """Write ``landscape.csv``, ``flatness.csv`` and ``flatness_correlation.csv``, and build their section.
 
     Args:
         folder: the result folder.
         results: its results.
-        found: landscapes of its runs.
+        collected: landscapes of its runs.
         every: draw figures of all strategies instead of the first few.
 
     Returns:
         The section; None if no landscape was measured.
     """
-    if found.frame.empty:
-        return Flatness((), (), "", found.problems) if found.problems else None
-    flatness = flatness_table(found.frame, results.accuracy)
+    if collected.frame.empty:
+        return Flatness((), (), "", collected.problems) if collected.problems else None
+    flatness = flatness_table(collected.frame, results.accuracy)
     correlations = correlation_table(flatness)
-    tables = {"landscape": found.frame, "flatness": flatness, "flatness_correlation": correlations}
+    tables = {"landscape": collected.frame, "flatness": flatness, "flatness_correlation": correlations}
     for name, table in tables.items():
         folder.write_table(name, table)
-    keys = _keys(found.frame, results)
+    keys = _keys(collected.frame, results)
     singled = singled_out(results, every=every, most=_MOST_DRAWN)
     alone = [(block.stream, block.strategy, block.base_optimizer) for block in singled]
     drawn = [key for key in keys if key in alone]
     blocks = [_block(key, tables, results, draw=key in drawn) for key in keys]
-    measured = set(found.frame["measure"])
+    measured = set(collected.frame["measure"])
     definitions = [
         Definition(measure.title, measure.formula, measure.source)
         for name, measure in LANDSCAPE_MEASURES.items()
         if name in measured
     ]
     note = NOTE if drawn == keys else f"{NOTE} {_left_out(len(drawn), len(keys))}"
-    return Flatness(blocks, definitions, note, found.problems)
+    return Flatness(blocks, definitions, note, collected.problems)
 
 
 def _left_out(drawn: int, of: int) -> str:
@@ -121,20 +128,20 @@ def _keys(landscape: pd.DataFrame, results: Results) -> list[Block]:
 
 
 def _block(key: Block, tables: dict[str, pd.DataFrame], results: Results, *, draw: bool) -> BlockOfFlatness:
-    landscape, flatness, correlations = (_of(table, key) for table in tables.values())
-    look = looks(labels_of(results, "rule"))
-    drawn = (draw_flatness(key, flatness, look), draw_away(key, landscape, look)) if draw else ()
-    found = [
-        (titled(*place), row)
-        for place in shown(correlations)
-        for row in at_place(correlations, *place).to_dict("records")
+    landscape, flatness, correlations = (_of_block(table, key) for table in tables.values())
+    styles = looks(labels_of(results, "rule"))
+    drawn = (draw_flatness(key, flatness, styles), draw_away(key, landscape, styles)) if draw else ()
+    rows_by_title = [
+        (measure_title(*place), row)
+        for place in select_measures(correlations)
+        for row in rows_at(correlations, *place).to_dict("records")
     ]
-    rows = [(title, _cells(row)) for title, row in found]
-    values = [[float(row[name]) for name in ("pairs", "seeds", *_COEFFICIENTS)] for _, row in found]
+    rows = [(title, _cells(row)) for title, row in rows_by_title]
+    values = [[float(row[name]) for name in ("pairs", "seeds", *_COEFFICIENTS)] for _, row in rows_by_title]
     return BlockOfFlatness(", ".join(key), rows, values, [drawing for drawing in drawn if drawing is not None])
 
 
-def _of(table: pd.DataFrame, key: Block) -> pd.DataFrame:
+def _of_block(table: pd.DataFrame, key: Block) -> pd.DataFrame:
     stream, strategy, optimizer = key
     same = (table["stream"] == stream) & (table["strategy"] == strategy) & (table["base_optimizer"] == optimizer)
     return table[same]

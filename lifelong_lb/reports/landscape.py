@@ -28,7 +28,7 @@ CORRELATION_COLUMNS = [
 
 
 @dataclass(frozen=True)
-class FoundLandscape:
+class CollectedLandscape:
     """Landscapes of a folder's done runs.
 
     Attributes:
@@ -57,15 +57,15 @@ def load_landscape(out: str | PathLike[str]) -> pd.DataFrame:
     Raises:
         UserError: if the folder contains none, or a file is damaged.
     """
-    found = collect_landscape(ResultFolder(Path(out)))
-    if found.problems:
-        raise UserError("; ".join(found.problems))
-    if found.frame.empty:
+    collected = collect_landscape(ResultFolder(Path(out)))
+    if collected.problems:
+        raise UserError("; ".join(collected.problems))
+    if collected.frame.empty:
         raise UserError(f"{out}: no landscape here; a study measures it with evaluation: {{landscape: {{}}}}")
-    return found.frame
+    return collected.frame
 
 
-def collect_landscape(folder: ResultFolder, results: Results | None = None) -> FoundLandscape:
+def collect_landscape(folder: ResultFolder, results: Results | None = None) -> CollectedLandscape:
     """Read the loss-landscape measurements of all done runs.
 
     Args:
@@ -78,7 +78,7 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
     Raises:
         UserError: if the folder contains no results.
     """
-    results = (results or collect(folder)).own()
+    results = (results or collect(folder)).without_imported()
     frames, problems, gaps, settings, unmeasured = {}, [], [], {}, []
     for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
         run = str(key["run"])
@@ -99,7 +99,7 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
         gaps.append(f"{n} {plural('run', n)} without a landscape (no landscape.json): {listed(unmeasured)}")
     if len(settings) > 1:
         problems.append(f"landscapes measured with different settings are mixed here: {_differ(settings)}")
-    return FoundLandscape(_named_frame(frames), tuple(problems), tuple(gaps))
+    return CollectedLandscape(_named_frame(frames), tuple(problems), tuple(gaps))
 
 
 def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
@@ -141,14 +141,14 @@ def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFr
         measured after experience i on its images (higher is sharper), and ``forgotten``, R[i, i] - R[T-1, i].
     """
     kinds = [name for name, measure in LANDSCAPE_MEASURES.items() if measure.flatness]
-    own = landscape[(landscape["trained"] == landscape["measured"]) & landscape["measure"].isin(kinds)]
-    own = own.rename(columns={"trained": "experience", "value": "flatness"})
+    measured_at_end = landscape[(landscape["trained"] == landscape["measured"]) & landscape["measure"].isin(kinds)]
+    measured_at_end = measured_at_end.rename(columns={"trained": "experience", "value": "flatness"})
     last = accuracy.groupby("run")["trained"].transform("max")
     diagonal, end = accuracy["trained"] == accuracy["evaluated"], accuracy["trained"] == last
     learnt = accuracy[diagonal & ~end].set_index(["run", "evaluated"])["accuracy"]
-    kept = accuracy[end].set_index(["run", "evaluated"])["accuracy"]
-    forgotten = (learnt - kept.reindex(learnt.index)).rename("forgotten").rename_axis(["run", "experience"])
-    table = own.merge(forgotten.reset_index(), on=["run", "experience"], how="inner")
+    final = accuracy[end].set_index(["run", "evaluated"])["accuracy"]
+    forgotten = (learnt - final.reindex(learnt.index)).rename("forgotten").rename_axis(["run", "experience"])
+    table = measured_at_end.merge(forgotten.reset_index(), on=["run", "experience"], how="inner")
     return table[FLATNESS_COLUMNS].reset_index(drop=True)
 
 
@@ -180,17 +180,17 @@ def _coefficients(group: pd.DataFrame) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, kind in (("spearman", spearman), ("pearson", pearson)):
         for ending, strata in (("", None), ("_within", experiences)):
-            found = kind(x, y, seeds, strata=strata)
-            row |= {"pairs": found.pairs, "seeds": found.clusters, **dict(_named(name + ending, found))}
+            result = kind(x, y, seeds, strata=strata)
+            row |= {"pairs": result.pairs, "seeds": result.clusters, **dict(_named(name + ending, result))}
     return row
 
 
-def _named(name: str, found: Correlation) -> Iterator[tuple[str, float]]:
-    yield from ((name, found.value), (f"{name}_low", found.low), (f"{name}_high", found.high))
+def _named(name: str, correlation: Correlation) -> Iterator[tuple[str, float]]:
+    yield from ((name, correlation.value), (f"{name}_low", correlation.low), (f"{name}_high", correlation.high))
 
 
 def _differ(settings: dict[str, dict[str, Any]]) -> str:
     kinds = list(settings.values())
     keys = [key for key in {**kinds[0], **kinds[1]} if any(kind.get(key) != kinds[0].get(key) for kind in kinds)]
-    found = {key: dict.fromkeys(shortened(str(kind.get(key))) for kind in kinds) for key in keys[:_MOST_KEYS]}
-    return ", ".join(f"{shortened(key)} is {' or '.join([*texts][:_MOST_KEYS])}" for key, texts in found.items())
+    values = {key: dict.fromkeys(shortened(str(kind.get(key))) for kind in kinds) for key in keys[:_MOST_KEYS]}
+    return ", ".join(f"{shortened(key)} is {' or '.join([*texts][:_MOST_KEYS])}" for key, texts in values.items())

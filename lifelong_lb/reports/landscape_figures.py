@@ -24,7 +24,9 @@ Block = tuple[str, str, str]
 Draw = Callable[["Axes", pd.DataFrame, Look], "Line2D"]
 
 
-def shown(table: pd.DataFrame, measures: Sequence[str] = tuple(LANDSCAPE_MEASURES)) -> list[tuple[str, float]]:
+def select_measures(
+    table: pd.DataFrame, measures: Sequence[str] = tuple(LANDSCAPE_MEASURES)
+) -> list[tuple[str, float]]:
     """Select one ``at`` (radius, noise scale or rank) per measure: the middle one, or the first eigenvalue.
 
     Args:
@@ -34,16 +36,16 @@ def shown(table: pd.DataFrame, measures: Sequence[str] = tuple(LANDSCAPE_MEASURE
     Returns:
         Pairs of measure and ``at``, NaN if it has none; only measures in the table, in the given order.
     """
-    found = []
+    selected = []
     for measure in measures:
-        places = sorted(set(table.loc[table["measure"] == measure, "at"].dropna()))
-        if places or (table["measure"] == measure).any():
-            middle = places[0] if measure == "hessian_eigenvalue" else places[len(places) // 2] if places else np.nan
-            found.append((measure, float(middle)))
-    return found
+        values = sorted(set(table.loc[table["measure"] == measure, "at"].dropna()))
+        if values or (table["measure"] == measure).any():
+            middle = values[0] if measure == "hessian_eigenvalue" else values[len(values) // 2] if values else np.nan
+            selected.append((measure, float(middle)))
+    return selected
 
 
-def titled(measure: str, at: float) -> str:
+def measure_title(measure: str, at: float) -> str:
     """Return the title of a measure with its radius, noise scale or rank.
 
     Args:
@@ -57,7 +59,7 @@ def titled(measure: str, at: float) -> str:
     return title if np.isnan(at) else f"{title}, {what} {at:g}"
 
 
-def at_place(table: pd.DataFrame, measure: str, at: float) -> pd.DataFrame:
+def rows_at(table: pd.DataFrame, measure: str, at: float) -> pd.DataFrame:
     """Select the rows of one measure at one radius, noise scale or rank.
 
     Args:
@@ -83,8 +85,8 @@ def draw_flatness(block: Block, flatness: pd.DataFrame, looks: Mapping[str, Look
     Returns:
         The figure; None if there is nothing to draw.
     """
-    places = shown(flatness, _AGAINST)
-    panels = {titled(*place): at_place(flatness, *place).dropna(subset=["flatness", "forgotten"]) for place in places}
+    places = select_measures(flatness, _AGAINST)
+    panels = {measure_title(*at): rows_at(flatness, *at).dropna(subset=["flatness", "forgotten"]) for at in places}
     panels = {title: rows for title, rows in panels.items() if len(rows)}
     caption = (
         "Each point is one experience i < T-1 of one run. x axis: sharpness of the loss on its training images, or "
@@ -106,11 +108,11 @@ def draw_away(block: Block, landscape: pd.DataFrame, looks: Mapping[str, Look]) 
     Returns:
         The figure; None if there is nothing to draw.
     """
-    own = landscape["trained"] == landscape["measured"]
+    same_experience = landscape["trained"] == landscape["measured"]
     panels = {}
     for measure in _AWAY:
         lines = landscape["measure"] == measure
-        rows = landscape[lines & (~own if measure == "path_loss" else own)]
+        rows = landscape[lines & (~same_experience if measure == "path_loss" else same_experience)]
         kind = LANDSCAPE_MEASURES[measure]
         title = f"{kind.title}, previous experience" if measure == "path_loss" else kind.title
         if len(rows):

@@ -116,14 +116,14 @@ def _on_pages(name: str, summary: pd.DataFrame, table: pd.DataFrame) -> list[tup
         blocks = [summary]
     else:
         blocks = [rows for _, rows in summary.groupby("stream", sort=False)]
-    found: list[tuple[str, Sequence[Section]]] = []
+    tables: list[tuple[str, Sequence[Section]]] = []
     for rows in blocks:
         constant = constants(rows)
         caption = f"{name} ({constant})." if constant else f"{name}."
         cut = [part for section in sections(rows, table.loc[rows.index]) for part in _cut(section)]
-        own = pages(cut, _height)
-        found += [(caption + part_of(i, len(own)), parts) for i, parts in enumerate(own)]
-    return found
+        page_parts = pages(cut, _height)
+        tables += [(caption + part_of(i, len(page_parts)), parts) for i, parts in enumerate(page_parts)]
+    return tables
 
 
 def _height(section: Section) -> int:

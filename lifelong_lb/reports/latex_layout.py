@@ -93,15 +93,15 @@ def pages(parts: Sequence[Part], lines: Callable[[Part], int]) -> list[list[Part
         >>> pages([30, 10, 1], lambda part: part)
         [[30, 10], [1]]
     """
-    found: list[list[Part]] = []
+    filled: list[list[Part]] = []
     room = 0
     for part in parts:
-        if not found or lines(part) > room:
-            found.append([])
+        if not filled or lines(part) > room:
+            filled.append([])
             room = MOST_LINES
-        found[-1].append(part)
+        filled[-1].append(part)
         room -= lines(part)
-    return found
+    return filled
 
 
 def _longest(texts: "map[list[str]]") -> int:

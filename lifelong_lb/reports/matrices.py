@@ -51,8 +51,8 @@ def blocks_of(results: Results) -> list[Block]:
     blocks = []
     for key, frame in results.accuracy.groupby(keys, sort=False):
         T = int(frame[["trained", "evaluated"]].to_numpy().max()) + 1
-        found = dict(list(frame.groupby("rule", sort=False)))
-        matrices = {rule: _stack(found[rule], T) for rule in rules if rule in found}
+        by_rule = dict(list(frame.groupby("rule", sort=False)))
+        matrices = {rule: _stack(by_rule[rule], T) for rule in rules if rule in by_rule}
         stream, strategy, optimizer = map(str, key)
         blocks.append(Block(stream, strategy, optimizer, matrices))
     blocks.sort(key=lambda b: [ranks[column][getattr(b, column)] for column in keys])

@@ -46,10 +46,10 @@ def evaluated(record: RunRecord) -> dict[str, OwnMetric]:
         Metrics by name.
     """
     matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
-    found = {}
+    metrics = {}
     for name, metric in ADDED_METRICS.items():
         outcome = metric.outcome(matrix)
-        found[name] = OwnMetric(
+        metrics[name] = OwnMetric(
             value=None if outcome.reason else outcome.value,
             title=description(metric.title),
             formula=description(metric.formula),
@@ -58,7 +58,7 @@ def evaluated(record: RunRecord) -> dict[str, OwnMetric]:
             reason=description(outcome.reason),
             failed=outcome.failed,
         )
-    return found
+    return metrics
 
 
 def collect_own_metrics(folder: ResultFolder, study: StudyFile, records: Mapping[str, RunRecord]) -> OwnMetrics:
@@ -72,7 +72,7 @@ def collect_own_metrics(folder: ResultFolder, study: StudyFile, records: Mapping
     Returns:
         Values, reasons and problems.
     """
-    found, unstored = OwnMetrics(), []
+    result, unstored = OwnMetrics(), []
     faults: dict[str, list[str]] = {}
     for run, record in records.items():
         if record.status != "done":
@@ -80,28 +80,28 @@ def collect_own_metrics(folder: ResultFolder, study: StudyFile, records: Mapping
         try:
             stored = read_own_metrics(folder.run_path(run))
         except UserError as error:
-            found.problems.append(f"run {run}: its custom metrics are left out, they are damaged ({error})")
+            result.problems.append(f"run {run}: its custom metrics are left out, they are damaged ({error})")
             stored = {}
         unstored += [run] if stored is None else []
         others = {name: metric for name, metric in (stored or {}).items() if is_free_name(name)}
         metrics = {**others, **evaluated(record)}
-        found.values[run] = {name: metric.number for name, metric in metrics.items()}
+        result.values[run] = {name: metric.number for name, metric in metrics.items()}
         reasons = {name: metric.reason for name, metric in metrics.items() if metric.reason}
-        found.reasons.update({run: reasons} if reasons else {})
+        result.reasons.update({run: reasons} if reasons else {})
         for name, metric in metrics.items():
             if metric.failed:
                 faults.setdefault(metric.reason, []).append(run)
             if name not in ADDED_METRICS:
                 STORED_METRICS[name] = described(metric)
     for reason, runs in faults.items():
-        found.problems.append(f"{reason} ({len(runs)} {plural('run', len(runs))}: {listed(runs)})")
+        result.problems.append(f"{reason} ({len(runs)} {plural('run', len(runs))}: {listed(runs)})")
     unknown = [origin for origin in study.study.imports if not is_imported(origin)]
     if unstored and unknown:
-        found.problems.append(
+        result.problems.append(
             f"custom metrics are not stored with {len(unstored)} {plural('run', len(unstored))}; if "
             f"{listed_names(unknown)} defines some, lifelong-lb report --imports FILE executes it and computes them"
         )
-    return found
+    return result
 
 
 def described(metric: OwnMetric) -> Described:

@@ -15,11 +15,11 @@ from lifelong_lb.reports.comparisons import comparison_definitions, readable_com
 from lifelong_lb.reports.costs import budget_sentence, cost_table
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.flatness import CORRELATION_HEADINGS, Flatness
-from lifelong_lb.reports.provenance import ended_otherwise, environment_rows
+from lifelong_lb.reports.provenance import environment_rows, unsuccessful_runs
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.sort_keys import comparison_values, cost_values, summary_values
 from lifelong_lb.reports.style import Drawing
-from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of, state_sentence, status_counts, verdict
+from lifelong_lb.reports.summary import GROUP, labels_of, planned_runs, state_sentence, status_counts, verdict
 from lifelong_lb.reports.tables import (
     BOLD,
     HEADINGS,
@@ -140,7 +140,7 @@ def _context(
 ) -> dict[str, Any]:
     study = results.study.study if results.study else None
     streams = [stream for stream in labels_of(results, "stream") if (summary["stream"] == stream).any()]
-    own = {stream: summary[summary["stream"] == stream] for stream in streams}
+    by_stream = {stream: summary[summary["stream"] == stream] for stream in streams}
     costs = cost_table(summary)
     during = [metric for metric in CONTINUAL_METRICS if f"{metric}_mean" in summary]
     intervals = [metric for metric in _WITH_INTERVAL if summary[f"{metric}_ci_low"].notna().any()]
@@ -154,12 +154,14 @@ def _context(
         "settings": models_of(results),
         "streams": streams,
         "columns": _columns(summary, MAIN_METRICS, intervals),
-        "during": _during(own, during),
+        "during": _during(by_stream, during),
         "during_columns": [column for column in _columns(summary, during) if column[0] != _COST],
         "during_definitions": zip(definitions(during)[:-1], [KNOWN[m].paper for m in during], strict=True),
-        "tables": {stream: sections(rows, readable_table(rows, intervals=intervals)) for stream, rows in own.items()},
+        "tables": {
+            stream: sections(rows, readable_table(rows, intervals=intervals)) for stream, rows in by_stream.items()
+        },
         "figures": figures,
-        "costs": {stream: sections(rows, costs.loc[rows.index]) for stream, rows in own.items()},
+        "costs": {stream: sections(rows, costs.loc[rows.index]) for stream, rows in by_stream.items()},
         "budget": budget_sentence(study.train) if study else "",
         "cost_columns": [(title, "") for title in costs.columns],
         "definitions": zip(definitions(), [*(KNOWN[m].paper for m in MAIN_METRICS), ""], strict=True),
@@ -172,20 +174,22 @@ def _context(
         "comparison_values": comparison_values(compared),
         "long": _LONG,
         "bold": BOLD,
-        "captions": {stream: constants(rows) for stream, rows in own.items()},
+        "captions": {stream: constants(rows) for stream, rows in by_stream.items()},
         "baseline": compared["baseline"].iloc[0] if len(compared) else "",
         "compared": _compared(compared, results),
-        "endings": ended_otherwise(results),
+        "endings": unsuccessful_runs(results),
         "entries": describe_entries(results),
         "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
         "environment": environment_rows(results.records.values()),
     }
 
 
-def _during(own: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> dict[str, list[Section]]:
+def _during(by_stream: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> dict[str, list[Section]]:
     """Tables of metrics during training by stream; streams without measurements are omitted."""
     measured = {
-        stream: rows for stream, rows in own.items() if rows[[f"{m}_mean" for m in metrics]].notna().to_numpy().any()
+        stream: rows
+        for stream, rows in by_stream.items()
+        if rows[[f"{m}_mean" for m in metrics]].notna().to_numpy().any()
     }
     return {
         stream: sections(rows, readable_table(rows, metrics).drop(columns=_COST)) for stream, rows in measured.items()
@@ -194,10 +198,10 @@ def _during(own: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> dict[str
 
 def _compared(table: pd.DataFrame, results: Results) -> list[dict[str, Any]]:
     """Template values of each compared metric."""
-    found = []
+    blocks = []
     for metric, rows in table.groupby("metric", sort=False):
         known = KNOWN[str(metric)]
-        found.append({
+        blocks.append({
             "title": known.title,
             "formula": known.formula,
             "direction": "higher" if known.higher_is_better else "lower",
@@ -205,17 +209,17 @@ def _compared(table: pd.DataFrame, results: Results) -> list[dict[str, Any]]:
             "sections": sections(rows, readable_comparisons(rows)),
             "verdict": why_undefined(results, str(metric)) or verdict_on(rows),
         })
-    return found
+    return blocks
 
 
 def _facts(results: Results) -> dict[str, str]:
     seeds = sorted({int(seed) for seed in results.runs["seed"]})
     if results.study:
         seeds = sorted({*seeds, *results.study.seeds().values()})
-    asked = list(asked_runs(results))
+    planned = list(planned_runs(results))
     axes = {
         AXIS_TITLES[axis]: " · ".join(
-            label for label in labels_of(results, column) if any(key[GROUP.index(column)] == label for key in asked)
+            label for label in labels_of(results, column) if any(key[GROUP.index(column)] == label for key in planned)
         )
         for axis, column in COLUMNS.items()
     }

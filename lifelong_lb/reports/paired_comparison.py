@@ -154,13 +154,13 @@ def _lacking(
     groups: Sequence[Group], seeds: Sequence[int], paired: Sequence[bool]
 ) -> tuple[dict[int, list[Group]], list[Group]]:
     """Groups in which a seed lacks a pair that another seed has, by seed; and groups in which no seed has a pair."""
-    found = {(group, seed) for group, seed, both in zip(groups, seeds, paired, strict=True) if both}
-    usable = {group for group, _ in found}
+    pairs = {(group, seed) for group, seed, both in zip(groups, seeds, paired, strict=True) if both}
+    usable = {group for group, _ in pairs}
     order = list(dict.fromkeys(groups))
     lacking = {
         seed: missing
         for seed in sorted(set(seeds))
-        if (missing := [group for group in order if group in usable and (group, seed) not in found])
+        if (missing := [group for group in order if group in usable and (group, seed) not in pairs])
     }
     return lacking, [group for group in order if group not in usable]
 

@@ -52,9 +52,9 @@ def _pieces(table: PivotValues) -> list[_Piece]:
     size = len(labels) if sum(heights) <= MOST_LINES - 2 else MOST_LINES // 2
     starts = range(0, len(labels), size)
     return [
-        _Piece(slice(start, start + size), own, 2 + sum(heights[start : start + size]))
+        _Piece(slice(start, start + size), column_slice, 2 + sum(heights[start : start + size]))
         for start in starts
-        for own in columns
+        for column_slice in columns
     ]
 
 

@@ -150,9 +150,9 @@ def _cells(runs: pd.DataFrame, rows: list[str], columns: str, metric: str) -> tu
         raise UserError(f"results contain two runs of {where}, seed {twice.iloc[0]['seed']}, with the same labels")
     cells: Cells = {}
     for key, block in frame.groupby([*rows, columns], sort=False):
-        there = values.loc[block.index].dropna()
-        seeds = map(int, block.loc[there.index, "seed"])
-        cells[tuple(map(str, key[:-1])), str(key[-1])] = dict(zip(seeds, map(float, there), strict=True))
+        present = values.loc[block.index].dropna()
+        seeds = map(int, block.loc[present.index, "seed"])
+        cells[tuple(map(str, key[:-1])), str(key[-1])] = dict(zip(seeds, map(float, present), strict=True))
     return cells, list(dict.fromkeys(frame[columns]))
 
 
@@ -167,30 +167,30 @@ def _frame(
     index = (
         pd.MultiIndex.from_tuples(keys, names=rows) if len(rows) > 1 else pd.Index([k for (k,) in keys], name=rows[0])
     )
-    found = [[values.get((key, name), empty) for name in names] for key in keys]
-    return pd.DataFrame(found, index=index, columns=pd.Index(names, name=columns))
+    cells = [[values.get((key, name), empty) for name in names] for key in keys]
+    return pd.DataFrame(cells, index=index, columns=pd.Index(names, name=columns))
 
 
 def _best(mean: pd.DataFrame, higher_is_better: bool) -> pd.DataFrame:
     """Whether a value is the best of its row, for rows with at least two values; rounding errors are ignored."""
     exact = mean.round(DIGITS)
     top = exact.max(axis=1) if higher_is_better else exact.min(axis=1)
-    found = exact.eq(top, axis=0)
-    found.loc[exact.notna().sum(axis=1) < 2] = False
-    return found
+    best = exact.eq(top, axis=0)
+    best.loc[exact.notna().sum(axis=1) < 2] = False
+    return best
 
 
 def _tested(cells: Cells, keys: Sequence[tuple[str, ...]], names: Sequence[str], test: str) -> pd.DataFrame:
     """p-values, one row per pair of columns that both have a value."""
-    found = []
+    tests = []
     for row, key in enumerate(keys):
-        there = [name for name in names if len(cells.get((key, name), ()))]
-        for a, b in combinations(there, 2):
+        present = [name for name in names if len(cells.get((key, name), ()))]
+        for a, b in combinations(present, 2):
             first, second = cells[key, a], cells[key, b]
             differences = [round(first[seed] - second[seed], DIGITS) for seed in first if seed in second]
             p = TESTS[test].function(differences, None)
-            found.append({"row": row, "a": a, "b": b, "pairs": len(differences), "p": p})
-    table = pd.DataFrame(found, columns=["row", "a", "b", "pairs", "p"])
+            tests.append({"row": row, "a": a, "b": b, "pairs": len(differences), "p": p})
+    table = pd.DataFrame(tests, columns=["row", "a", "b", "pairs", "p"])
     return table.assign(p_holm=holm(table["p"].astype(float).tolist()))
 
 
@@ -200,11 +200,11 @@ def _not_significant(
     """Values that do not differ significantly from at least one of the best values of their row."""
     significant = p[p["p_holm"] <= level]
     pairs = {(row, frozenset((a, b))) for row, a, b in significant[["row", "a", "b"]].itertuples(index=False)}
-    there = mean.notna()
+    present = mean.notna()
     not_significant = pd.DataFrame(False, index=best.index, columns=best.columns)
     for row in range(len(keys)):
         tops = [str(name) for name in best.columns[best.iloc[row]]]
         for place, name in enumerate(map(str, mean.columns)):
-            if tops and name not in tops and there.iloc[row, place]:
+            if tops and name not in tops and present.iloc[row, place]:
                 not_significant.iloc[row, place] = any((row, frozenset((name, top))) not in pairs for top in tops)
     return not_significant

@@ -27,7 +27,7 @@ class Ending:
     traceback: str
 
 
-def ended_otherwise(results: Results) -> list[Ending]:
+def unsuccessful_runs(results: Results) -> list[Ending]:
     """Group the runs that ended without being done.
 
     Args:
@@ -36,17 +36,17 @@ def ended_otherwise(results: Results) -> list[Ending]:
     Returns:
         One item per status and message, in the order of the runs.
     """
-    found: dict[tuple[str, str], list[str]] = {}
-    traces: dict[tuple[str, str], str] = {}
+    lines: dict[tuple[str, str], list[str]] = {}
+    tracebacks: dict[tuple[str, str], str] = {}
     columns = ["run", "stream", "strategy", "rule", "base_optimizer", "seed", "status"]
     for run, *labels, seed, status in results.runs[columns].itertuples(index=False):
         if status == "done":
             continue
         record = results.records.get(str(run))
         key = (str(status), record.message if record else "")
-        found.setdefault(key, []).append(f"{run}: {', '.join(map(str, labels))}, seed {seed}")
-        traces.setdefault(key, record.traceback if record else "")
-    return [Ending(*key, runs=tuple(runs), traceback=traces[key]) for key, runs in found.items()]
+        lines.setdefault(key, []).append(f"{run}: {', '.join(map(str, labels))}, seed {seed}")
+        tracebacks.setdefault(key, record.traceback if record else "")
+    return [Ending(*key, runs=tuple(runs), traceback=tracebacks[key]) for key, runs in lines.items()]
 
 
 def environment_rows(records: Iterable[RunRecord]) -> list[tuple[str, str]]:
@@ -59,14 +59,14 @@ def environment_rows(records: Iterable[RunRecord]) -> list[tuple[str, str]]:
         Pairs of key and value; if runs differ, each value with its number of runs. Keys of nested mappings are joined
         by dots.
     """
-    found: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     total = 0
     for record in records:
         total += bool(record.environment)
         for key, value in _flat(record.environment):
-            found.setdefault(key, Counter())[value] += 1
+            counts.setdefault(key, Counter())[value] += 1
     rows = []
-    for key, values in found.items():
+    for key, values in counts.items():
         if len(values) == 1 and values.total() == total:
             rows.append((key, next(iter(values))))
         else:

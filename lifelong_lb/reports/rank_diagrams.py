@@ -29,10 +29,10 @@ def draw_ranks(results: Results) -> list[Drawing]:
     Returns:
         The figures; streams on which a rule has no value are left out, and so are imported runs.
     """
-    results = results.own()
+    results = results.without_imported()
     done = results.runs[results.runs["status"] == "done"]
     rules = labels_of(results, "rule")
-    found = []
+    drawings = []
     for (strategy, optimizer), runs in done.groupby(["strategy", "base_optimizer"], sort=False):
         for metric in RANKED:
             means = _means(runs, metric, [rule for rule in rules if (runs["rule"] == rule).any()])
@@ -40,10 +40,10 @@ def draw_ranks(results: Results) -> list[Drawing]:
             if min(scores.shape) >= 2:
                 ranking = rank(scores.to_numpy(), higher_is_better=METRICS[metric].higher_is_better)
                 caption = _caption(ranking, metric, means)
-                found.append(
+                drawings.append(
                     _draw(ranking, list(map(str, scores.columns)), metric, (str(strategy), str(optimizer)), caption)
                 )
-    return found
+    return drawings
 
 
 def _means(runs: pd.DataFrame, metric: str, rules: list[str]) -> pd.DataFrame:

@@ -72,7 +72,7 @@ class Results:
     during: Mapping[str, ContinualAccuracy] = field(default_factory=dict)
     reasons: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def own(self) -> "Results":
+    def without_imported(self) -> "Results":
         """Return the results without imported runs."""
         runs, accuracy = (frame[~frame["run"].isin(list(self.imported))] for frame in (self.runs, self.accuracy))
         return replace(self, runs=runs, accuracy=accuracy, imported=frozenset())
@@ -99,14 +99,14 @@ def collect(folder: ResultFolder) -> Results:
     if study is None or (not folder.has_runs() and (folder.path / "results.csv").is_file()):
         return _from_tables(folder, study)
     records, problems = comparable_records(folder, study)
-    own = collect_own_metrics(folder, study, records)
-    problems += own.problems
+    custom = collect_own_metrics(folder, study, records)
+    problems += custom.problems
     labels, seeds = study.labels(), study.seeds()
     rows, entries, unmeasured, during = [], [], [], {}
     measured = study.study.evaluation.every is not None
     for run, record in records.items():
         key = {"run": run, **labels[run], "seed": seeds[run]}
-        numbers = {**_numbers(record), **own.values.get(run, {})}
+        numbers = {**_numbers(record), **custom.values.get(run, {})}
         if measured and record.status == "done":
             try:
                 C = _measured_during(folder, record)
@@ -125,13 +125,13 @@ def collect(folder: ResultFolder) -> Results:
         problems.append(
             f"{n} {plural('run', n)} without accuracies during training (no continual.csv): {listed(unmeasured)}"
         )
-    further = dict.fromkeys([*ADDED_METRICS, *own.names(), *(CONTINUAL_METRICS if measured else ())])
+    further = dict.fromkeys([*ADDED_METRICS, *custom.names(), *(CONTINUAL_METRICS if measured else ())])
     runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *further])
     _add_intransigence(runs, study, records)
     accuracy = pd.DataFrame(entries, columns=ACCURACY_COLUMNS)
     left_out = frozenset(run for run in labels if run not in records and folder.has_folder(run))
     missing = len(labels) + len(study.left_out) - len(records)
-    return Results(runs, accuracy, study, records, problems, missing, left_out, during=during, reasons=own.reasons)
+    return Results(runs, accuracy, study, records, problems, missing, left_out, during=during, reasons=custom.reasons)
 
 
 def numbers_of(record: RunRecord) -> dict[str, float | int | str]:
@@ -219,12 +219,12 @@ def _add_intransigence(runs: pd.DataFrame, study: StudyFile, records: dict[str, 
                 joint.setdefault(key, [last[j] for j in range(record.experiences)])
             else:
                 others[place.run] = key
-    found = {
+    values = {
         run: intransigence(AccuracyMatrix.from_entries(records[run].accuracy, records[run].experiences), joint[key])
         for run, key in others.items()
         if key in joint
     }
-    runs["intransigence"] = runs["run"].map(found).astype(float)
+    runs["intransigence"] = runs["run"].map(values).astype(float)
 
 
 def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
@@ -247,9 +247,9 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
         path, runs, [name for name in (*METRICS, *REFERENCED, *CONTINUAL_METRICS) if name in runs], costs, imported
     )
     check_accuracy(folder.path / "accuracy.csv", accuracy, runs)
-    strange = [run for run in runs["run"] if run not in imported and not is_run_id(run)]
-    if strange:
-        raise UserError(f"{path}: a run id has 12 hexadecimal digits; got {quoted(strange[0])}")
+    invalid = [run for run in runs["run"] if run not in imported and not is_run_id(run)]
+    if invalid:
+        raise UserError(f"{path}: a run id has 12 hexadecimal digits; got {quoted(invalid[0])}")
     for name, metric in ADDED_METRICS.items():
         matrices = {run: matrix_of(rows) for run, rows in accuracy.groupby("run", sort=False)}
         runs[name] = runs["run"].map({run: metric.function(matrix) for run, matrix in matrices.items()}).astype(float)

@@ -67,16 +67,16 @@ def draw_sensitivity(results: Results, stream: str, looks: Mapping[str, Look]) -
     if not configs or tuned:  # values of a tuned rule were chosen per strategy
         return []
     runs = runs[runs["run"].isin(list(configs))]
-    found: list[Drawing] = []
+    drawings: list[Drawing] = []
     for parameter, part in PARAMETERS.items():
         fixed = "base_optimizer" if part == "rule" else None
-        for optimizer, own in runs.groupby(fixed, sort=False) if fixed else [("", runs)]:
-            families = _families(own, configs, parameter, looks)
+        for optimizer, of_optimizer in runs.groupby(fixed, sort=False) if fixed else [("", runs)]:
+            families = _families(of_optimizer, configs, parameter, looks)
             if families:
-                baseline = own[[configs[run]["rule"]["name"] == "none" for run in own["run"]]]
+                baseline = of_optimizer[[configs[run]["rule"]["name"] == "none" for run in of_optimizer["run"]]]
                 name = [stream, str(optimizer)] if fixed else [stream]
-                found.append(_draw(name, parameter, families, baseline if part == "rule" else baseline.iloc[:0]))
-    return found
+                drawings.append(_draw(name, parameter, families, baseline if part == "rule" else baseline.iloc[:0]))
+    return drawings
 
 
 def _families(
@@ -85,19 +85,22 @@ def _families(
     """Runs with enough values of a hyper-parameter, in the order of the rules."""
     part = PARAMETERS[parameter]
     settings = [configs[run].get(part, {}) for run in runs["run"]]
-    values = [one.get(parameter) for one in settings]
+    values = [settings_of.get(parameter) for settings_of in settings]
     numeric = [isinstance(value, int | float) and not isinstance(value, bool) for value in values]
-    rest = [{k: v for k, v in one.items() if k not in {parameter, "label"}} for one in settings]
+    rest = [{k: v for k, v in settings_of.items() if k not in {parameter, "label"}} for settings_of in settings]
     keys = [json.dumps(each, sort_keys=True) for each in rest]
-    kept = runs.assign(value=values, family=keys)[numeric]
+    numeric_runs = runs.assign(value=values, family=keys)[numeric]
     by = ["family"] if part == "rule" else ["rule", "family"]
-    groups = [own for _, own in kept.groupby(by, sort=False) if own["value"].nunique() >= FEWEST_VALUES]
-    known = [json.loads(own["family"].iloc[0]) for own in groups]
+    groups = [
+        members for _, members in numeric_runs.groupby(by, sort=False) if members["value"].nunique() >= FEWEST_VALUES
+    ]
+    known = [json.loads(members["family"].iloc[0]) for members in groups]
     order = list(looks)
     families = []
-    for own, one in zip(groups, known, strict=True):
-        look = looks[str(own["rule"].iloc[0])]
-        families.append(Family(_family_label(own, one, known, part), look, own.astype({"value": float})))
+    for members, settings_of in zip(groups, known, strict=True):
+        look = looks[str(members["rule"].iloc[0])]
+        label = _family_label(members, settings_of, known, part)
+        families.append(Family(label, look, members.astype({"value": float})))
     return sorted(families, key=lambda family: order.index(str(family.runs["rule"].iloc[0])))
 
 
@@ -134,10 +137,10 @@ def _draw(labels: Sequence[str], parameter: str, families: Sequence[Family], bas
         handles: dict[str, Line2D] = {}
         for axes, (strategy, metric) in zip(grid, product(shown, _METRICS), strict=True):
             for family in families:
-                own = family.runs[family.runs["strategy"] == strategy]
-                handles |= zip([family.label], _line(axes, own, metric, family.look), strict=False)
-            own = baseline[baseline["strategy"] == strategy]
-            handles |= zip(names, _level(axes, own, metric), strict=False)
+                of_strategy = family.runs[family.runs["strategy"] == strategy]
+                handles |= zip([family.label], _line(axes, of_strategy, metric, family.look), strict=False)
+            of_strategy = baseline[baseline["strategy"] == strategy]
+            handles |= zip(names, _level(axes, of_strategy, metric), strict=False)
             _scale(axes, ticks)
         legend(figure, handles)
         caption = _caption(parameter, names, len(shown), len(strategies))
@@ -146,31 +149,31 @@ def _draw(labels: Sequence[str], parameter: str, families: Sequence[Family], bas
 
 def _line(axes: "Axes", runs: pd.DataFrame, metric: str, look: Look) -> "list[Line2D]":
     """Draw the line of a family, with a bar per point; nothing without runs."""
-    points = [(float(str(v)), spread(own[metric].tolist())) for v, own in runs.groupby("value", sort=True)]
-    for value, found in points:
-        if found.seeds > 1:
-            axes.plot([value, value], _ends(found, metric), color=look.colour, linewidth=1.1, alpha=0.6)
+    points = [(float(str(v)), spread(of_value[metric].tolist())) for v, of_value in runs.groupby("value", sort=True)]
+    for value, statistics in points:
+        if statistics.seeds > 1:
+            axes.plot([value, value], _ends(statistics, metric), color=look.colour, linewidth=1.1, alpha=0.6)
     if not points:
         return []
-    x, y = [value for value, _ in points], [found.mean for _, found in points]
+    x, y = [value for value, _ in points], [statistics.mean for _, statistics in points]
     return axes.plot(x, y, color=look.colour, marker=look.marker, linestyle=look.dashes, mew=0)
 
 
-def _ends(found: Spread, metric: str) -> tuple[float, float]:
+def _ends(statistics: Spread, metric: str) -> tuple[float, float]:
     """The interval of a mean, clipped to [0, 1] for accuracies."""
     if metric != "average_accuracy":
-        return found.low, found.high
-    return max(found.low, 0.0), min(found.high, 1.0)
+        return statistics.low, statistics.high
+    return max(statistics.low, 0.0), min(statistics.high, 1.0)
 
 
 def _level(axes: "Axes", runs: pd.DataFrame, metric: str) -> "list[Line2D]":
     """Draw the line of the baseline and its band; nothing without runs."""
-    found = spread(runs[metric].tolist())
-    if found.seeds > 1:
-        axes.axhspan(*_ends(found, metric), color="#777777", alpha=0.12, linewidth=0, zorder=0)
-    if not found.seeds:
+    statistics = spread(runs[metric].tolist())
+    if statistics.seeds > 1:
+        axes.axhspan(*_ends(statistics, metric), color="#777777", alpha=0.12, linewidth=0, zorder=0)
+    if not statistics.seeds:
         return []
-    return [axes.axhline(found.mean, color="#777777", linestyle=(0, (4, 2)), linewidth=1.2, zorder=1)]
+    return [axes.axhline(statistics.mean, color="#777777", linestyle=(0, (4, 2)), linewidth=1.2, zorder=1)]
 
 
 def _scale(axes: "Axes", ticks: Sequence[float]) -> None:

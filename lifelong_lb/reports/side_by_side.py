@@ -49,7 +49,7 @@ def rules_side_by_side(results: Results, metrics: Sequence[str], test: str = "si
     Returns:
         One pivot per metric; none if there is nothing to compare.
     """
-    runs = results.own().runs  # seeds of another framework are paired with none
+    runs = results.without_imported().runs  # seeds of another framework are paired with none
     if runs["rule"].nunique() < 2:
         return []
     index = [column for column in GROUP if column != "rule" and runs[column].nunique() > 1] or ["stream"]
@@ -77,7 +77,7 @@ def _caption(results: Results) -> str:
 def _frame(results: Results, tables: Sequence[Pivot]) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame(columns=SIDE_BY_SIDE_COLUMNS)
-    runs = results.own().runs
+    runs = results.without_imported().runs
     frame = pd.concat([each.to_frame() for each in tables], ignore_index=True)
     same = {column: str(runs[column].iloc[0]) for column in GROUP if column not in frame}
     return frame.assign(**same)[SIDE_BY_SIDE_COLUMNS]

@@ -71,17 +71,17 @@ def cost_values(summary: pd.DataFrame) -> Values:
     """
     front = fronts(summary)
     best = {"best for its gradients": front["gradients"], "best for its seconds": front["train_seconds"]}
-    found = _values(summary, _COSTS) | _numbers("relative to the fewest", relative_costs(summary).items())
+    numbers = _values(summary, _COSTS) | _numbers("relative to the fewest", relative_costs(summary).items())
     for title, column in best.items():
-        found |= {(int(index), title): 1.0 for index in summary.index[column]}
-    return found
+        numbers |= {(int(index), title): 1.0 for index in summary.index[column]}
+    return numbers
 
 
 def _values(table: pd.DataFrame, columns: Mapping[str, str]) -> Values:
-    found: Values = {}
+    numbers: Values = {}
     for title, column in columns.items():
-        found |= _numbers(title, table[column].items())
-    return found
+        numbers |= _numbers(title, table[column].items())
+    return numbers
 
 
 def _numbers(title: str, cells: Iterable[tuple[object, float]]) -> Values:

@@ -55,24 +55,24 @@ def summary_table(results: Results) -> pd.DataFrame:
     """
     done = results.runs[results.runs["status"] == "done"]
     frames = {tuple(map(str, key)): frame for key, frame in done.groupby(GROUP, sort=False)}
-    during = [metric for metric in (*own_metrics(), *CONTINUAL_METRICS) if metric in done]
-    metrics, rows = [*METRICS, *REFERENCED, *during], []
-    for key, asked in asked_runs(results).items():
+    extra_metrics = [metric for metric in (*own_metrics(), *CONTINUAL_METRICS) if metric in done]
+    metrics, rows = [*METRICS, *REFERENCED, *extra_metrics], []
+    for key, planned in planned_runs(results).items():
         frame = frames.get(key, done.iloc[:0])
         row: dict[str, object] = {**dict(zip(GROUP, key, strict=True)), "seeds": len(frame)}
-        row["not_done"] = asked - len(frame)
+        row["not_done"] = planned - len(frame)
         values = frame[metrics].to_numpy(dtype=float)
-        for metric, own, ends in zip(metrics, values.T, bootstrap_intervals(values).T, strict=True):
-            s = spread(own.tolist())
+        for metric, column, ends in zip(metrics, values.T, bootstrap_intervals(values).T, strict=True):
+            s = spread(column.tolist())
             names = (f"{metric}_{statistic}" for statistic in STATISTICS)
             row |= zip(names, (s.mean, s.std, s.low, s.high, *ends), strict=True)
         row |= {cost: spread([float(value) for value in frame[cost]]).mean for cost in COSTS}
         rows.append(row)
-    further = [f"{metric}_{statistic}" for metric in during for statistic in STATISTICS]
-    return pd.DataFrame(rows, columns=[*SUMMARY_COLUMNS, *further])
+    extra_columns = [f"{metric}_{statistic}" for metric in extra_metrics for statistic in STATISTICS]
+    return pd.DataFrame(rows, columns=[*SUMMARY_COLUMNS, *extra_columns])
 
 
-def asked_runs(results: Results) -> dict[Key, int]:
+def planned_runs(results: Results) -> dict[Key, int]:
     """Count the planned runs of each combination.
 
     Args:
@@ -102,11 +102,11 @@ def labels_of(results: Results, column: str) -> list[str]:
     Returns:
         Labels in the order of the study; without a study, in the order of the table.
     """
-    found = list(map(str, results.runs[column]))
+    labels = list(map(str, results.runs[column]))
     if results.study is not None:
         axis = next(axis for axis in AXES if COLUMNS[axis] == column)
-        found = axis_labels(getattr(results.study.study, axis)) + found
-    return list(dict.fromkeys(found))
+        labels = axis_labels(getattr(results.study.study, axis)) + labels
+    return list(dict.fromkeys(labels))
 
 
 def shared_seeds(results: Results) -> int:
@@ -135,7 +135,7 @@ def verdict(results: Results) -> str:
     Returns:
         One or two sentences; imported runs are ignored.
     """
-    results = results.own()
+    results = results.without_imported()
     done = results.runs[results.runs["status"] == "done"]
     if done.empty:
         return "No run is done yet, so there is nothing to compare."
@@ -158,9 +158,9 @@ def status_counts(results: Results) -> dict[str, int]:
         Number of runs by status: always ``done``; if they occur, the other statuses, ``left out`` (unusable runs) and
         ``not run yet``. Imported runs are not counted.
     """
-    results = results.own()
-    found = Counter(map(str, results.runs["status"]))
-    counts = {status: found[status] for status in STATUSES if found[status] or status == "done"}
+    results = results.without_imported()
+    by_status = Counter(map(str, results.runs["status"]))
+    counts = {status: by_status[status] for status in STATUSES if by_status[status] or status == "done"}
     others = {"left out": len(results.left_out), "not run yet": results.missing - len(results.left_out)}
     return counts | {words: number for words, number in others.items() if number}
 
@@ -190,5 +190,5 @@ def varying(summary: pd.DataFrame, keep: Iterable[str] = ("rule",)) -> list[str]
     Returns:
         A subset of :data:`GROUP`.
     """
-    kept = set(keep)
-    return [column for column in GROUP if column in kept or summary[column].nunique() > 1]
+    always = set(keep)
+    return [column for column in GROUP if column in always or summary[column].nunique() > 1]

@@ -70,8 +70,8 @@ def units(results: Results) -> str:
     Returns:
         Sentences.
     """
-    some = some_test_images(results)
-    return f"{UNITS} Accuracies were measured on {some}, the same in all runs." if some else UNITS
+    images = some_test_images(results)
+    return f"{UNITS} Accuracies were measured on {images}, the same in all runs." if images else UNITS
 
 
 def some_test_images(results: Results) -> str:
@@ -84,8 +84,8 @@ def some_test_images(results: Results) -> str:
         E.g. ``"at most 50 test images per class"``; empty if all were used.
     """
     configs = [record.config for record in results.records.values()]
-    found = {(config.get("evaluation") or {}).get("test_images_per_class") for config in configs}
-    numbers = sorted(number for number in found if isinstance(number, int))
+    limits = {(config.get("evaluation") or {}).get("test_images_per_class") for config in configs}
+    numbers = sorted(number for number in limits if isinstance(number, int))
     return f"at most {' or '.join(map(str, numbers))} test images per class" if numbers else ""
 
 
@@ -98,8 +98,8 @@ def definitions(metrics: Sequence[str] = MAIN_METRICS) -> list[Definition]:
     Returns:
         One definition per metric, and that of the gradient evaluations.
     """
-    found = [Definition(KNOWN[m].title, KNOWN[m].formula, KNOWN[m].source) for m in metrics]
-    return [*found, Definition("gradient evaluations", "forward-backward passes of a run, mean over seeds")]
+    of_metrics = [Definition(KNOWN[m].title, KNOWN[m].formula, KNOWN[m].source) for m in metrics]
+    return [*of_metrics, Definition("gradient evaluations", "forward-backward passes of a run, mean over seeds")]
 
 
 def readable_table(
@@ -157,12 +157,12 @@ def sections(summary: pd.DataFrame, table: pd.DataFrame) -> list[Section]:
     cells = table.drop(columns=[HEADINGS.get(c, c) for c in GROUP], errors="ignore")
     texts = dict(zip(cells.index, cells.to_dict("records"), strict=True))
     outer = [column for column in varying(summary) if column != "rule"]
-    found: dict[tuple[str, ...], list[tuple[int, str, dict[str, str]]]] = {}
+    by_labels: dict[tuple[str, ...], list[tuple[int, str, dict[str, str]]]] = {}
     keys = zip(*(summary[column] for column in outer), strict=True) if outer else [()] * len(summary)
     for key, index, rule in zip(keys, summary.index, summary["rule"], strict=True):
         row = {str(column): str(text) for column, text in texts[index].items()}
-        found.setdefault(tuple(map(str, key)), []).append((int(index), str(rule), row))
-    return [Section(", ".join(key), rows) for key, rows in found.items()]
+        by_labels.setdefault(tuple(map(str, key)), []).append((int(index), str(rule), row))
+    return [Section(", ".join(key), rows) for key, rows in by_labels.items()]
 
 
 def seeds_cells(summary: pd.DataFrame) -> list[str]:

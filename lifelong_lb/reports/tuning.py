@@ -37,12 +37,12 @@ def tuning_values(results: Results) -> list[dict[str, float]]:
     Returns:
         One row per combination, unrounded number by heading; NaN for none.
     """
-    found = [
-        (one.trials, one.best, one.median, one.worst, one.gradient_evaluations)
-        for one in (chosen.search for chosen in _searched(results))
-        if one is not None
+    rows = [
+        (search.trials, search.best, search.median, search.worst, search.gradient_evaluations)
+        for search in (chosen.search for chosen in _searched(results))
+        if search is not None
     ]
-    numbers = [[float("nan") if value is None else float(value) for value in row] for row in found]
+    numbers = [[float("nan") if value is None else float(value) for value in row] for row in rows]
     return [dict(zip(TUNING_HEADINGS[-5:], row, strict=True)) for row in numbers]
 
 
@@ -58,32 +58,32 @@ def tuning_sentences(results: Results) -> list[str]:
     searched = list(_searched(results))
     if not searched:
         return []
-    names = dict.fromkeys(one.search.metric for one in searched if one.search)
+    names = dict.fromkeys(choice.search.metric for choice in searched if choice.search)
     titles = [KNOWN[name].title if name in KNOWN else name for name in names]
-    total = sum(one.search.gradient_evaluations for one in searched if one.search)
-    found = [f"Chosen by {', '.join(titles)}; all searches together took {count(total)} gradient evaluations."]
-    for one in searched:
-        at = ", ".join(one.at)
-        found += [
+    total = sum(choice.search.gradient_evaluations for choice in searched if choice.search)
+    sentences = [f"Chosen by {', '.join(titles)}; all searches together took {count(total)} gradient evaluations."]
+    for choice in searched:
+        at = ", ".join(choice.at)
+        sentences += [
             f"{at}: {place} is at an end of the searched range; a wider range may contain a better value."
-            for place in at_the_edge(one)
+            for place in at_the_edge(choice)
         ]
-        if one.search is not None and one.search.best is None:
-            found.append(f"{at}: no trial completed, so no setting was chosen.")
-    return found
+        if choice.search is not None and choice.search.best is None:
+            sentences.append(f"{at}: no trial completed, so no setting was chosen.")
+    return sentences
 
 
 def _searched(results: Results) -> list[Chosen]:
     chosen = results.study.study.chosen if results.study else ()
-    return [one for one in chosen if one.search is not None]
+    return [choice for choice in chosen if choice.search is not None]
 
 
-def _row(one: Chosen, search: Search | None) -> dict[str, str]:
+def _row(choice: Chosen, search: Search | None) -> dict[str, str]:
     assert search is not None
     values = (search.best, search.median, search.worst)
     not_done = f" ({search.not_done} not done)" if search.not_done else ""
     spaces = [f"{name}.{key}: {_space(space)}" for name, own in search.space.items() for key, space in own.items()]
-    cells = [*one.at, one.told() or DASH, "; ".join(spaces), f"{search.trials}{not_done}"]
+    cells = [*choice.at, choice.told() or DASH, "; ".join(spaces), f"{search.trials}{not_done}"]
     cells += [DASH if value is None else f"{value:.3f}" for value in values]
     return dict(zip(TUNING_HEADINGS, [*cells, count(search.gradient_evaluations)], strict=True))
 

@@ -55,16 +55,16 @@ def partly_undefined(results: Results) -> list[str]:
     groups = done.groupby(GROUP, sort=False)
     counts, sizes = groups[metrics].count(), groups.size()
     partly = (counts > 0) & counts.lt(sizes, axis=0)
-    found = []
+    sentences = []
     for place, column in zip(*np.nonzero(partly.to_numpy()), strict=True):
         key, metric = partly.index[place], str(metrics[column])
         rows = groups.get_group(key)
         undefined = rows.loc[rows[metric].isna(), "run"]
-        found.append(
+        sentences.append(
             f"{', '.join(map(str, key))}: the mean of {KNOWN[metric].title} is over {len(rows) - len(undefined)} of "
             f"{len(rows)} seeds, it is undefined for the others ({_reason(results, metric, [str(undefined.iloc[0])])})"
         )
-    return found
+    return sentences
 
 
 def _reason(results: Results, metric: str, runs: list[str]) -> str:

@@ -81,9 +81,9 @@ def check_accuracy(path: Path, accuracy: pd.DataFrame, runs: pd.DataFrame) -> No
         what = f"lacks the done run {run}" if lacking else f"contains {run}, which is not a done run"
         raise UserError(f"{path}: must contain exactly the done runs of results.csv; it {what}")
     lengths: dict[str, tuple[str, int]] = {}
-    found = dict(list(accuracy.groupby("run", sort=False)))
+    by_run = dict(list(accuracy.groupby("run", sort=False)))
     for row in done.to_dict("records"):
-        run, rows = str(row["run"]), found[str(row["run"])]
+        run, rows = str(row["run"]), by_run[str(row["run"])]
         if any((rows[column] != row[column]).any() for column in (*_LABELS, "seed")):
             raise UserError(f"{path}: labels and seed of run {run} must be the same as in results.csv")
         matrix = _matrix(path, run, rows)

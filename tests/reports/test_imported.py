@@ -171,7 +171,7 @@ def test_imported_runs_are_marked_and_paired_with_nothing(beside):
     assert summary_table(found)["average_accuracy_mean"].tolist()[2] == pytest.approx(0.65)
     assert comparison_table(found).equals(comparison_table(alone))
     assert (status_counts(found), verdict(found)) == (status_counts(alone), verdict(alone))
-    assert shared_seeds(found.own()) == 2
+    assert shared_seeds(found.without_imported()) == 2
     with pytest.raises(UserError, match="unknown rule to compare with"):
         comparison_table(found, baseline="none [imported]")
     assert "these runs are in no paired comparison and no ranking" in found.problems[-1]
