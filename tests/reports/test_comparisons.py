@@ -20,7 +20,7 @@ SIX = {**TWO, "rules": ["none", "sam", "asam"], "seeds": 6}
 
 
 def by_seed(labels, seed):
-    """SAM forgets 0.01 (seed + 1) less than no rule, ASAM as much; ASAM's last two seeds are missing."""
+    """SAM forgets 0.01 (seed + 1) less than none, ASAM the same as none; ASAM's last two seeds are missing."""
     if labels["rule"] == "asam" and seed > 3:
         return "diverged" if seed == 4 else None
     less = 0.01 * (seed + 1) if labels["rule"] == "sam" else 0.0
@@ -177,7 +177,7 @@ def test_by_signed_ranks(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "two-sided signed-rank test" in done.stdout
     table = folder.read_table("comparisons").set_index("metric")
-    # ranks 1.5, 1.5, -3, 4, 5, sum 9 of at most 15: as far out with minus at none, 1.5, 1.5, both, 3, or all but these
+    # ranks 1.5, 1.5, -3, 4, 5, sum 9 of 15; as extreme: minus at none, 1.5, 1.5, both, 3, and their negatives
     assert table.loc["forgetting", "p"] == 10 / 32
     definitions = folder.read_table("columns").set_index(["file", "column"])["definition"]
     assert definitions["comparisons.csv", "p"].startswith("two-sided signed-rank test (Wilcoxon 1945)")

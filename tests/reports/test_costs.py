@@ -82,10 +82,10 @@ def test_what_a_run_records(tmp_path):
     }
     lifelong_lb.run_study(study, tmp_path / "in", executor="in-process")
     runs = collect(ResultFolder(tmp_path / "in")).runs
-    assert runs["samples_seen"].tolist() == [2 * 1442] * 2  # once each epoch, whatever the passes
+    assert runs["samples_seen"].tolist() == [2 * 1442] * 2  # once per epoch, regardless of the passes
     assert runs["forward_passes"].tolist() == [2 * 15, 2 * 2 * 15]
     assert runs["parameters"].tolist() == [64 * 10 + 10 + 10 * 10 + 10] * 2
-    assert runs["peak_memory"].isna().all()  # the tests' own process has done other things
+    assert runs["peak_memory"].isna().all()  # not recorded in this process, which ran other tests before
     lifelong_lb.run_study({**study, "rules": "none"}, tmp_path / "own", workers=1)
     (memory,) = collect(ResultFolder(tmp_path / "own")).runs["peak_memory"]
     assert 1e5 < memory < 1e9

@@ -38,7 +38,7 @@ def test_differences_are_averaged_within_each_seed():
     assert sorted(found.frame["difference"].round(9)) == [0.0, 0.1, 0.1, 0.2, 0.3, 0.3]
 
 
-def test_it_reads_as_a_report():
+def test_printed_report():
     assert str(compare("sam", "none", results=frame())).splitlines() == [
         "average accuracy (higher is better): rule sam minus rule none",
         "  difference      0.167 ± 0.058 (mean, standard deviation over seeds)",
@@ -77,7 +77,7 @@ def test_seeds_that_lack_a_pair_are_left_out_and_named():
         "Left out: seed 3, which lacks a pair of digits, replay, sgd.",
     )
     cost = compare("sam", "none", "train_seconds", results=runs)
-    assert cost.incomplete == (1, 3)  # a run that diverged has a time, and does not count
+    assert cost.incomplete == (1, 3)  # a diverged run has a time but is not compared
 
 
 def test_what_only_one_side_has_is_named():
@@ -87,7 +87,7 @@ def test_what_only_one_side_has_is_named():
     assert (found.seeds, found.incomplete) == (3, ())
 
 
-def test_seeds_that_do_not_meet():
+def test_no_common_seeds():
     runs = frame()
     runs.loc[runs["rule"] == "sam", "seed"] += 10
     found = compare("sam", "none", results=runs)
@@ -95,16 +95,15 @@ def test_seeds_that_do_not_meet():
     assert str(found).splitlines()[-1] == ("No seed has all its pairs of done runs, so there is nothing to compare.")
 
 
-def test_signed_ranks_say_what_they_did_with_zeros_and_ties():
+def test_signed_ranks_report_zeros_and_ties():
     gains = {"naive": [0.1, 0.1, -0.2, 0.3, 0.0]}
     found = compare("sam", "none", results=frame(gains), test="wilcoxon")
-    # ranks 1.5, 1.5, -3, 4, sum 4 of at most 10: as far out with minus at none, at 1.5, at 1.5, at both, at 3 alone, or
-    # at all but these
+    # ranks 1.5, 1.5, -3, 4 with sum 4 of at most 10; as extreme: minus at none, 1.5, 1.5, both, 3, and their negatives
     assert found.p == 10 / 16
     assert "(Wilcoxon's signed-rank test, 1 difference of 0 left out, ties share their mean rank)" in str(found)
 
 
-def test_a_folder_will_do(tmp_path):
+def test_results_from_a_folder(tmp_path):
     folder = make(tmp_path, TWO, lambda labels, seed: two_experiences(0.9, 0.8, 0.5 + 0.1 * (labels["rule"] == "sam")))
     runs, accuracy = load_results(folder.path)
     for results in (folder.path, [str(folder.path)], runs, (runs, accuracy)):

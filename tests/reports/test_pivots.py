@@ -19,7 +19,7 @@ NEAR = [0.01, -0.01, 0.02, -0.02, 0.01, 0.0, 0.0]
 
 
 def frame(base_optimizer="sgd"):
-    """Seven seeds: SAM and ASAM alike, no rule 0.1 below under every seed."""
+    """Seven seeds: SAM and ASAM about equal, none 0.1 lower under every seed."""
     values = {"none": [0.6 + 0.01 * s for s in SEEDS], "sam": [0.7 + 0.01 * s for s in SEEDS]}
     values["a_sam"] = [sam + near for sam, near in zip(values["sam"], NEAR, strict=True)]
     rows = [
@@ -54,7 +54,7 @@ def test_best_and_not_significant_values():
     assert found.p["p"].tolist()[:2] == [2 / 128] * 2
     assert found.p["p_holm"].tolist()[:2] == [6 / 128] * 2
     assert found.family == 3
-    assert found.best.iloc[0].tolist() == [False, False, True]  # by 0.01 / 7, the same as printed but for that
+    assert found.best.iloc[0].tolist() == [False, False, True]  # by 0.01 / 7, less than printed
     assert found.not_significant.iloc[0].tolist() == [False, True, False]
     assert pivot(frame(), level=0.04).not_significant.iloc[0].tolist() == [True, True, False]
 

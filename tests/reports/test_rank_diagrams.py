@@ -36,7 +36,7 @@ def test_ranks_are_those_of_the_means(tmp_path):
     assert f"p = {expected.friedman_p:.2g}" in drawings[0].caption
     assert "averaged over 3 streams" in drawings[0].caption
     assert "3 streams are few for these tests" in drawings[0].caption
-    assert "Friedman" not in drawings[1].caption  # all forget alike
+    assert "Friedman" not in drawings[1].caption  # equal forgetting
     assert "left out" not in drawings[0].caption
     assert f">critical difference {expected.critical_difference:.2f}<" in drawings[0].svg.decode()
     names = re.findall(r">(none|sam|asam)<", drawings[0].svg.decode())

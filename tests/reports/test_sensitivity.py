@@ -43,7 +43,7 @@ def sams(*values):
         ("none", [{"name": "sgd", "lr": 0.1}, {"name": "sgd", "lr": 1}, {"name": "adam", "lr": 0.01}], []),
     ],
 )
-def test_only_where_three_values_differ_in_nothing_else(tmp_path, rules, optimizers, kinds):
+def test_only_for_three_values_that_differ_in_nothing_else(tmp_path, rules, optimizers, kinds):
     names = [drawing.name.split("--")[0] for drawing in drawn(tmp_path, rules, optimizers, seeds=1)]
     assert names == [f"sensitivity-{kind}" for kind in kinds]
 

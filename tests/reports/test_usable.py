@@ -186,7 +186,7 @@ OTHER = {"sha256": "00", "class_order": [0, 1], "arrangement": "cd"}
 
 
 def recorded(tmp_path, *data, **stream):
-    """A folder of four runs, two rules with two seeds each, that recorded so much of their stream; its sentences."""
+    """Ids and problems of a folder of four runs, two rules with two seeds each, with the given stream records."""
     study = {**TWO, "streams": [{**TWO["streams"][0], **stream}]}
     folder = make(tmp_path, study, lambda labels, seed: None)
     for (run, seed), part in zip(folder.read_study().seeds().items(), data, strict=True):
