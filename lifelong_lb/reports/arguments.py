@@ -22,8 +22,7 @@ def frame_of(results: Runs) -> pd.DataFrame:
     """Return the frame of runs that an argument denotes.
 
     Args:
-        results: a frame with one row per run, both frames of :func:`~lifelong_lb.load_results`, or one or several
-            folders.
+        results: a frame of runs, both frames of :func:`~lifelong_lb.load_results`, or one or several folders.
 
     Returns:
         The frame, with labels as text.

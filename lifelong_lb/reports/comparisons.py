@@ -127,8 +127,7 @@ def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
         table: from :func:`comparison_table`, or rows of it.
 
     Returns:
-        Strings, with the table's index and the headings of :func:`comparison_definitions`. A dash for missing
-        numbers.
+        Strings, with the table's index and the headings of :func:`comparison_definitions`; a dash for none.
     """
     texts = {
         "pairs": [str(int(n)) for n in table["pairs"]],

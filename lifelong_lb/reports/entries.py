@@ -67,8 +67,8 @@ def models_of(results: Results) -> dict[str, tuple[str, str]]:
         results: results of a folder.
 
     Returns:
-        Model and training settings by stream label, as recorded by its runs; the study's settings for streams without a
-        run. One item with an empty label if all streams have the same settings.
+        Model and training settings by stream label, from its runs or else the study. One item with an empty label if
+        all streams have the same settings.
     """
     if results.study is None:
         return {}

@@ -15,8 +15,8 @@ from lifelong_lb.reports.landscape_figures import (
     draw_away,
     draw_flatness,
     measure_title,
+    pick_measures,
     rows_at,
-    select_measures,
 )
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.style import Drawing, looks
@@ -133,7 +133,7 @@ def _block(key: Block, tables: dict[str, pd.DataFrame], results: Results, *, dra
     drawn = (draw_flatness(key, flatness, styles), draw_away(key, landscape, styles)) if draw else ()
     rows_by_title = [
         (measure_title(*place), row)
-        for place in select_measures(correlations)
+        for place in pick_measures(correlations)
         for row in rows_at(correlations, *place).to_dict("records")
     ]
     rows = [(title, _cells(row)) for title, row in rows_by_title]

@@ -24,9 +24,7 @@ Block = tuple[str, str, str]
 Draw = Callable[["Axes", pd.DataFrame, Look], "Line2D"]
 
 
-def select_measures(
-    table: pd.DataFrame, measures: Sequence[str] = tuple(LANDSCAPE_MEASURES)
-) -> list[tuple[str, float]]:
+def pick_measures(table: pd.DataFrame, measures: Sequence[str] = tuple(LANDSCAPE_MEASURES)) -> list[tuple[str, float]]:
     """Select one ``at`` (radius, noise scale or rank) per measure: the middle one, or the first eigenvalue.
 
     Args:
@@ -85,7 +83,7 @@ def draw_flatness(block: Block, flatness: pd.DataFrame, looks: Mapping[str, Look
     Returns:
         The figure; None if there is nothing to draw.
     """
-    places = select_measures(flatness, _AGAINST)
+    places = pick_measures(flatness, _AGAINST)
     panels = {measure_title(*at): rows_at(flatness, *at).dropna(subset=["flatness", "forgotten"]) for at in places}
     panels = {title: rows for title, rows in panels.items() if len(rows)}
     caption = (

@@ -89,8 +89,7 @@ def summary_latex(results: Results, summary: pd.DataFrame) -> str:
         summary: their summary table.
 
     Returns:
-        One ``table`` environment; one or several per stream if the rows do not fit a page; a comment if there are no
-        rows.
+        One ``table`` environment; one or several per stream if the rows do not fit a page; a comment without rows.
     """
     if summary.empty:
         return "% no runs\n"
