@@ -1,4 +1,4 @@
-"""Reports: tidy frames, tables, figures and the HTML page, made from a result folder. Never torch.
+"""Reports on result folders: tidy frames, tables, figures and the HTML page (no torch).
 
 Names are imported on first use; ``__init__.pyi`` lists them.
 """

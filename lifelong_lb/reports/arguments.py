@@ -1,4 +1,4 @@
-"""Result frames as a user hands them over: which runs, labels and metrics they hold."""
+"""Arguments of the comparison functions: result frames, and checks of metrics, tests and columns."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -15,20 +15,20 @@ from lifelong_lb.reports.tables import KNOWN
 
 Folder = str | PathLike[str]
 Runs = pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame] | Folder | Sequence[Folder]
-"""The frame of runs, both frames of :func:`~lifelong_lb.load_results`, or the folders to read them from."""
+"""The frame of runs, both frames of :func:`~lifelong_lb.load_results`, or result folders."""
 
 
 def frame_of(results: Runs) -> pd.DataFrame:
-    """The runs that a user names.
+    """Return the frame of runs that an argument denotes.
 
     Args:
-        results: a frame with one row a run, both frames of :func:`~lifelong_lb.load_results`, a folder or several.
+        results: a frame of runs, both frames of :func:`~lifelong_lb.load_results`, or one or several folders.
 
     Returns:
-        The frame, its labels as text.
+        The frame, with labels as text.
 
     Raises:
-        UserError: when it lacks a column.
+        UserError: if a column is missing.
     """
     if isinstance(results, pd.DataFrame):
         frame = results
@@ -38,34 +38,34 @@ def frame_of(results: Runs) -> pd.DataFrame:
         frame = load_results(results)[0]  # type: ignore[arg-type]
     for column in (*GROUP, "seed", "status"):
         if column not in frame:
-            raise UserError(f"results: one row a run, as load_results gives them, must hold the column {column!r}")
+            raise UserError(f"results must have one row per run, as from load_results; column {column!r} is missing")
     return frame.assign(**{column: frame[column].astype(str) for column in GROUP}).reset_index(drop=True)
 
 
 def grid_columns(runs: pd.DataFrame) -> list[str]:
-    """Columns that say what a run is, beside its seed: those of the grid, and those that a user added.
+    """List the columns that identify a run apart from its seed: the grid columns and columns added by the user.
 
     Args:
-        runs: one row a run.
+        runs: one row per run.
 
     Returns:
-        Names.
+        Column names.
     """
     return [*GROUP, *(str(c) for c in runs if c not in RESULT_COLUMNS and c not in KNOWN)]
 
 
 def checked_metric(runs: pd.DataFrame, metric: str) -> str:
-    """A column of numbers.
+    """Check that a metric is a column of numbers.
 
     Args:
-        runs: one row a run.
-        metric: its name.
+        runs: one row per run.
+        metric: name of the metric.
 
     Returns:
         The name.
 
     Raises:
-        UserError: when there is no such column of numbers.
+        UserError: if there is no such column.
     """
     known = [str(column) for column in runs if column not in KEYS and is_numeric_dtype(runs[column])]
     if metric not in known:
@@ -74,16 +74,16 @@ def checked_metric(runs: pd.DataFrame, metric: str) -> str:
 
 
 def checked_test(test: str) -> str:
-    """A test of paired differences.
+    """Check the name of a paired test.
 
     Args:
-        test: its name.
+        test: name of the test.
 
     Returns:
         The name.
 
     Raises:
-        UserError: when there is no such test.
+        UserError: for an unknown test.
     """
     if test not in TESTS:
         raise UserError(unknown_name("test", test, TESTS))
@@ -91,13 +91,13 @@ def checked_test(test: str) -> str:
 
 
 def title_of(metric: str) -> str:
-    """A metric in words, with its direction where that is known.
+    """Return the title of a metric, with its direction if known.
 
     Args:
         metric: a column of numbers.
 
     Returns:
-        Such as ``"average accuracy (higher is better)"``.
+        E.g. ``"average accuracy (higher is better)"``.
     """
     if metric not in KNOWN:
         return metric

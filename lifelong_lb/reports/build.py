@@ -1,4 +1,4 @@
-"""Writing a report: every file that is made from the runs."""
+"""Write a report: tables, texts, figures and the HTML page."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,8 @@ from lifelong_lb.reports.summary import summary_table
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.temporary import redirect_matplotlib
 
-_BETWEEN_COLLECTIONS = 100_000
-"""Objects made between two looks for garbage, while a report is written."""
+_GC_THRESHOLD = 100_000
+"""Allocations between two garbage collections while a report is written."""
 
 
 def write_report(
@@ -27,28 +27,28 @@ def write_report(
     every_figure: bool = False,
     parquet: bool = False,
 ) -> Results:
-    """Write the tables, the figures and the page.
+    """Write the tables, the texts, the figures and the page.
 
     Args:
         folder: the result folder.
-        results: what its runs have to say, where that was read already.
+        results: its results; None to read them.
         baseline: label of the rule that the others are compared with, see
             :func:`~lifelong_lb.reports.comparison_table`.
-        metrics: columns of ``results.csv`` that are compared, likewise.
-        test: test by which they are compared, ``sign-flip`` or ``wilcoxon``.
-        every_figure: draw what is left out of large reports, too.
-        parquet: write tables as Parquet, too, and what was measured during training, counted and recorded, as one file
-            each. Such files are written anew by every later report.
+        metrics: columns of ``results.csv`` to compare, see the same function.
+        test: test of the comparisons, ``sign-flip`` or ``wilcoxon``.
+        every_figure: also draw the figures that large reports omit.
+        parquet: also write the tables as Parquet, and one Parquet file each for accuracies during training, confusion
+            counts and diagnostics. Later reports update Parquet files that exist.
 
     Returns:
-        What its runs have to say.
+        The results, with problems found while the report was written.
 
     Raises:
-        UserError: when the folder holds no results, or there is no such rule, metric or test.
+        UserError: if the folder contains no results, or for an unknown rule, metric or test.
     """
     from lifelong_lb.reports.recorded import write_recorded
 
-    with _seldom_collected():
+    with _rare_garbage_collection():
         results = results or collect(folder)
         folder = replace(folder, parquet=parquet)
         results = _write_report(folder, results, baseline, metrics, test, every_figure)
@@ -80,8 +80,8 @@ def _write_report(
     redirect_matplotlib()
     compared = comparison_table(results, baseline, metrics, test)
     counted, measured = collect_confusion(folder, results), collect_landscape(folder, results)
-    told = [*counted.problems, *measured.problems, *measured.gaps, *partly_undefined(results)]
-    results = replace(results, problems=list(dict.fromkeys([*results.problems, *told])))
+    problems = [*results.problems, *counted.problems, *measured.problems, *measured.gaps, *partly_undefined(results)]
+    results = replace(results, problems=list(dict.fromkeys(problems)))
     summary = _write_tables(folder, results)
     folder.write_table("comparisons", compared)
     tables = {"results": results.table(), "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
@@ -107,14 +107,10 @@ def _write_report(
 
 
 @contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Let Python look for garbage less often: figures are made of many small parts that stay until they are saved.
-
-    Yields:
-        Nothing.
-    """
+def _rare_garbage_collection() -> Iterator[None]:
+    """Collect garbage less often: figures consist of many small objects that live until they are saved."""
     before = gc.get_threshold()
-    gc.set_threshold(max(before[0], _BETWEEN_COLLECTIONS), *before[1:])
+    gc.set_threshold(max(before[0], _GC_THRESHOLD), *before[1:])
     try:
         yield
     finally:
@@ -122,11 +118,11 @@ def _seldom_collected() -> Iterator[None]:
 
 
 def write_tables(folder: ResultFolder, results: Results) -> None:
-    """Write ``results.csv``, ``accuracy.csv`` and ``summary.csv``: cheap enough to be done as runs end.
+    """Write ``results.csv``, ``accuracy.csv`` and ``summary.csv``; cheap enough to call whenever a run ends.
 
     Args:
         folder: the result folder.
-        results: what its runs have to say.
+        results: its results.
     """
     _write_tables(folder, results)
 

@@ -1,4 +1,4 @@
-"""The part of a report about single classes: what each was predicted as in the end, and how accurately."""
+"""Section of the report about single classes: confusion matrices and accuracies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lifelong_lb.reports.confusion import FoundConfusion
+from lifelong_lb.reports.confusion import CollectedConfusion
 from lifelong_lb.reports.figures import singled_out
 from lifelong_lb.reports.heat_maps import MOST_ANNOTATED, Meaning, draw_squares
 from lifelong_lb.reports.matrices import Array, Block, mean_over_seeds
@@ -16,23 +16,23 @@ from lifelong_lb.reports.tables import mean_and_std
 from lifelong_lb.store.recorded import MOST_CLASSES
 
 NOTE = (
-    "After the last experience, over the test images of all experiences: the fraction of a class's images that were "
-    "predicted as what they are, mean over seeds ± the sample standard deviation. The experience is the one whose test "
-    "part holds the class; it varies where seeds have class orders of their own, and is not told where it does "
-    "for all classes. In the task-incremental scenario a prediction lies within the experience's own classes, and "
+    "After the last experience, over the test images of all experiences: the fraction of the images of a class that "
+    "were classified correctly, mean over seeds ± the sample standard deviation. The experience is the one whose test "
+    "part contains the class; it varies if seeds have different class orders, and is not shown if it does for all "
+    "classes. In the task-incremental scenario, predictions are restricted to the classes of the experience, so "
     "classes of different experiences cannot be confused."
 )
 
 
 @dataclass(frozen=True)
 class BlockOfClasses:
-    """What is shown of one stream, strategy and base optimizer.
+    """Table and figure of one stream, strategy and base optimizer.
 
     Attributes:
         title: their labels.
-        rules: those with done runs, headings of the columns.
-        rows: a class's name, the experience that has it, and its accuracy under each rule, as text.
-        values: the unrounded numbers behind a row, from the experience on; NaN for none.
+        rules: rules with done runs, the column headings.
+        rows: class name, its experience, and its accuracy under each rule, as text.
+        values: the unrounded numbers behind each row, starting with the experience; NaN for none.
         figure: the confusion matrices.
     """
 
@@ -45,11 +45,11 @@ class BlockOfClasses:
 
 @dataclass(frozen=True)
 class Classes:
-    """The part of a report about single classes.
+    """Section of the report about single classes.
 
     Attributes:
         blocks: in the order of the study.
-        note: how the numbers are to be read.
+        note: how to read the numbers.
         problems: sentences about counts that were left out.
     """
 
@@ -58,57 +58,57 @@ class Classes:
     problems: Sequence[str]
 
 
-def show_classes(results: Results, found: FoundConfusion, *, every: bool = False) -> Classes:
-    """Make what the page shows of classes.
+def show_classes(results: Results, confusion: CollectedConfusion, *, every: bool = False) -> Classes:
+    """Build the section about single classes.
 
     Args:
-        results: what its runs have to say.
-        found: the confusion counts of its runs.
-        every: show all strategies, not the first few that get figures of their own.
+        results: its results.
+        confusion: confusion counts of its runs.
+        every: show all strategies instead of the first few.
 
     Returns:
-        The part of the report; without blocks where nothing was counted.
+        The section; without blocks if nothing was counted.
     """
-    if found.frame.empty:
-        return Classes((), "", found.problems)
+    if confusion.frame.empty:
+        return Classes((), "", confusion.problems)
     blocks = []
     for block in singled_out(results, every=every):
-        counts, accuracies = _of(found.frame, block), _of(found.classes, block)
+        counts, accuracies = _of_block(confusion.frame, block), _of_block(confusion.classes, block)
         if len(counts):
             order = _order(counts, [results.records[run].data.get("class_order", []) for run in set(counts["run"])])
             blocks.append(_block(block, counts, accuracies, order))
-    return Classes(blocks, NOTE, found.problems)
+    return Classes(blocks, NOTE, confusion.problems)
 
 
 def confusion_matrices(counts: pd.DataFrame, order: Sequence[int]) -> dict[str, Array]:
-    """Row-normalised confusion matrices of one stream, strategy and base optimizer, over all experiences.
+    """Compute row-normalised confusion matrices of one stream, strategy and base optimizer, over all experiences.
 
     Args:
         counts: class, predicted and count of each rule and seed.
         order: the K classes.
 
     Returns:
-        Rule to ``(K, K)``, the mean over seeds: row c, column d is the fraction of the images of class c that were
+        ``(K, K)`` by rule, mean over seeds: row c, column d is the fraction of the images of class c that were
         predicted as class d; NaN in the row of a class without images.
     """
-    place = {label: k for k, label in enumerate(order)}
+    index = {label: k for k, label in enumerate(order)}
     matrices = {}
-    for rule, of_rule in counts.groupby("rule", sort=False):
-        stack = np.zeros((of_rule["seed"].nunique(), len(order), len(order)))
-        for matrix, (_, run) in zip(stack, of_rule.groupby("seed"), strict=True):
-            np.add.at(matrix, (run["class"].map(place), run["predicted"].map(place)), run["count"])
+    for rule, rule_counts in counts.groupby("rule", sort=False):
+        stack = np.zeros((rule_counts["seed"].nunique(), len(order), len(order)))
+        for matrix, (_, run) in zip(stack, rule_counts.groupby("seed"), strict=True):
+            np.add.at(matrix, (run["class"].map(index), run["predicted"].map(index)), run["count"])
         total = stack.sum(axis=2, keepdims=True)
         matrices[str(rule)] = mean_over_seeds(np.where(total > 0, stack / np.maximum(total, 1), np.nan))
     return matrices
 
 
-def _of(table: pd.DataFrame, block: Block) -> pd.DataFrame:
+def _of_block(table: pd.DataFrame, block: Block) -> pd.DataFrame:
     same = (table["stream"] == block.stream) & (table["strategy"] == block.strategy)
     return table[same & (table["base_optimizer"] == block.base_optimizer)]
 
 
 def _order(counts: pd.DataFrame, orders: Sequence[Sequence[int]]) -> list[int]:
-    """The classes in the order in which they are met where all runs have the same one, else ascending."""
+    """The classes in class order if all runs have the same, else ascending."""
     classes = {int(label) for column in ("class", "predicted") for label in counts[column].unique()}
     same = all(list(order) == list(orders[0]) for order in orders)
     if same and len(orders[0]) <= MOST_CLASSES and classes <= set(orders[0]):
@@ -124,7 +124,7 @@ def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: 
         file_name("confusion-matrix", block.stream, block.strategy, block.base_optimizer),
         f"Confusion matrices: {title}",
         "Confusion matrix of each rule after the last experience, over the test images of all experiences, mean over "
-        "seeds. Row c, column d: fraction of the images of class c that were predicted as class d. Classes are called "
+        "seeds. Row c, column d: fraction of the images of class c that were predicted as class d. Classes are given "
         f"by their labels in the data set, in the order of the table.{numbers}",
         matrices,
         Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order]),
@@ -136,16 +136,16 @@ def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: 
     return BlockOfClasses(title, list(matrices), rows, values, figure)
 
 
-def _row(label: int, own: pd.DataFrame, rules: Sequence[str]) -> tuple[str, str, list[str]]:
-    name = str(own["class_name"].iloc[0])
-    met = {"several" if pd.isna(experience) else str(experience) for experience in own["experience"]}
-    accuracies = [own.loc[own["rule"] == rule, "accuracy"] for rule in rules]
+def _row(label: int, of_class: pd.DataFrame, rules: Sequence[str]) -> tuple[str, str, list[str]]:
+    name = str(of_class["class_name"].iloc[0])
+    met = {"several" if pd.isna(experience) else str(experience) for experience in of_class["experience"]}
+    accuracies = [of_class.loc[of_class["rule"] == rule, "accuracy"] for rule in rules]
     cells = [mean_and_std(float(values.mean()), float(values.std())) for values in accuracies]
     return name if name == str(label) else f"{name} ({label})", met.pop() if len(met) == 1 else "varies", cells
 
 
-def _values(own: pd.DataFrame, rules: Sequence[str]) -> list[float]:
-    """The experience, where it is one, and the mean accuracies."""
-    met = set(own["experience"].dropna()) if own["experience"].notna().all() else set()
-    means = [float(own.loc[own["rule"] == rule, "accuracy"].mean()) for rule in rules]
+def _values(of_class: pd.DataFrame, rules: Sequence[str]) -> list[float]:
+    """The experience, NaN unless it is the same in all runs, and the mean accuracies."""
+    met = set(of_class["experience"].dropna()) if of_class["experience"].notna().all() else set()
+    means = [float(of_class.loc[of_class["rule"] == rule, "accuracy"].mean()) for rule in rules]
     return [float(met.pop()) if len(met) == 1 else float("nan"), *means]

@@ -1,4 +1,4 @@
-"""What every column of the result files is: definitions that lie beside the numbers."""
+"""Definitions of the columns of the result files, for ``columns.csv``."""
 
 from collections.abc import Mapping
 
@@ -16,45 +16,45 @@ _RUN = {
 }
 _COSTS = {
     "gradient_evaluations": "forward-backward passes over training minibatches, of the whole run",
-    "strategy_gradient_evaluations": "gradients that the strategy takes beside those, of the whole run",
+    "strategy_gradient_evaluations": "additional gradient evaluations taken by the strategy, of the whole run",
     "train_seconds": "wall-clock seconds of training, without set-up and evaluation",
-    "samples_seen": "images of the training minibatches, once each however many passes are taken",
-    "forward_passes": "passes over minibatches while training, with or without a gradient, of the whole run",
-    "parameters": "numbers that the model is made of at the end",
-    "peak_memory": "most bytes in use at a time beside what the run's process had before it, libraries and images in "
-    "shared files not counted; on CUDA those that torch had allocated",
+    "samples_seen": "images of the training minibatches, counted once per minibatch regardless of the number of passes",
+    "forward_passes": "forward passes over training minibatches, with or without a gradient, of the whole run",
+    "parameters": "number of model parameters at the end",
+    "peak_memory": "peak memory of the run in bytes, above what its process used before, without libraries and images "
+    "in shared files; on CUDA, the peak of the memory allocated by torch",
 }
 _P = {
-    "sign-flip": "two-sided sign-flip test: share of the 2^n choices of signs (for more than 20 seeds, of 32,768 "
-    "drawn) whose mean difference is at least as far from 0",
-    "wilcoxon": "two-sided signed-rank test (Wilcoxon 1945): share of the 2^n choices of signs (for more than 20 "
-    "seeds, of 32,768 drawn) whose sum of signed ranks is at least as far from 0; differences of 0 are left out, "
+    "sign-flip": "two-sided sign-flip test: fraction of the 2^n sign assignments (for more than 20 seeds, of 32,768 "
+    "random ones) whose mean difference is at least as far from 0",
+    "wilcoxon": "two-sided signed-rank test (Wilcoxon 1945): fraction of the 2^n sign assignments (for more than 20 "
+    "seeds, of 32,768 random ones) whose sum of signed ranks is at least as far from 0; differences of 0 are left out, "
     "ties share their mean rank",
 }
-"""What a p-value is, by test."""
-_OWN = {
+"""Definition of the p-value, by test."""
+_BY_FILE = {
     "accuracy": {
         "trained": "index i of the experience trained on last, from 0",
         "evaluated": "index j, from 0, of the experience evaluated, on its test part or the stream's validation part",
         "accuracy": "R[i, j], the fraction of its images that are classified correctly",
     },
     "class_accuracy": {
-        "class": "the data set's own label of a class; in a stream of your own, the label that the model is asked for",
-        "class_name": "its name, else the label",
-        "experience": "index, from 0, of the experience whose test part holds the class; empty where several do",
+        "class": "label of the class in the data set; in a custom stream, the target label of the model",
+        "class_name": "name of the class, or its label if it has no name",
+        "experience": "index, from 0, of the experience whose test part contains the class; empty if several do",
         "images": "evaluated images of the class, over all experiences",
         "accuracy": "the fraction of them that are classified correctly after the last experience",
     },
     "results": {
         "status": "how the run ended: done, failed, diverged or timeout; metrics are empty unless done",
-        "imported": "whether another framework has measured the run, which then pairs with no other",
+        "imported": "whether the run is of another framework; its seed is then paired with none",
     },
     "summary": {
-        "seeds": "done runs, over which the row is taken",
-        "not_done": "runs that were asked for and are not done",
+        "seeds": "number of done runs, over which the row is computed",
+        "not_done": "number of planned runs that are not done",
     },
     "comparisons": {
-        "baseline": "label of the rule that the row's is compared with",
+        "baseline": "label of the rule that the rule is compared with",
         "metric": "column of results.csv that is compared",
         "pairs": "n, seeds under which both rules are done and have a value",
         "difference_mean": "mean over these seeds of the rule's value minus the baseline's",
@@ -63,22 +63,22 @@ _OWN = {
         "ci_high": "upper end of that interval",
         "bootstrap_low": "lower end of the 95 % percentile bootstrap interval of the mean difference",
         "bootstrap_high": "upper end of that interval",
-        "larger": "seeds under which the rule's value is the larger one",
-        "equal": "seeds under which the two are equal",
+        "larger": "number of seeds under which the rule's value is larger",
+        "equal": "number of seeds under which the values are equal",
         "cohen_dz": "Cohen's d of paired values: difference_mean / difference_std",
-        "cliff_delta": "Cliff's delta: share of all pairs of values in which the rule's is larger, minus smaller",
-        "p_holm": "p by Holm's step-down correction for the family",
+        "cliff_delta": "Cliff's delta: fraction of all pairs of values in which the rule's is larger, minus smaller",
+        "p_holm": "p after Holm's step-down correction for the family",
         "family": "number of comparisons of this metric in the file that have a p-value",
     },
     "comparison": {
-        "metric": "column of results.csv that the row is about",
-        "seeds": "done runs that have a value, over which the row is taken",
+        "metric": "column of results.csv that the row summarises",
+        "seeds": "number of done runs with a value, over which the row is computed",
         "mean": "mean over these seeds",
         "std": "sample standard deviation over them (divisor n - 1)",
         "ci_low": "lower end of the 95 % confidence interval of the mean (Student's t, n - 1 degrees of freedom)",
         "ci_high": "upper end of that interval",
         "best": "whether no other rule has a better mean under the same stream, strategy and base optimizer",
-        "untold": "whether the paired test, corrected by Holm for all pairs of rules, does not tell it from the best",
+        "untold": "whether it does not differ significantly from the best (paired test, Holm-corrected for all pairs)",
     },
 }
 _STATISTICS = {
@@ -86,22 +86,22 @@ _STATISTICS = {
     "std": "sample standard deviation over seeds (divisor n - 1) of",
     "ci_low": "lower end of the 95 % confidence interval of the mean over seeds (Student's t, n - 1 degrees) of",
     "ci_high": "upper end of the 95 % confidence interval of the mean over seeds (Student's t, n - 1 degrees) of",
-    "bootstrap_low": "lower end of the 95 % percentile bootstrap interval of the mean over seeds, too narrow for a "
-    "handful of seeds, of",
-    "bootstrap_high": "upper end of the 95 % percentile bootstrap interval of the mean over seeds, too narrow for a "
-    "handful of seeds, of",
+    "bootstrap_low": "lower end of the 95 % percentile bootstrap interval of the mean over seeds, too narrow with few "
+    "seeds, of",
+    "bootstrap_high": "upper end of the 95 % percentile bootstrap interval of the mean over seeds, too narrow with few "
+    "seeds, of",
 }
 
 
 def column_definitions(tables: Mapping[str, pd.DataFrame], test: str = "sign-flip") -> pd.DataFrame:
-    """Say what the columns of tables are.
+    """Define the columns of tables.
 
     Args:
-        tables: name of a file, without ending, to its table.
-        test: key of :data:`~lifelong_lb.evaluation.TESTS`, by which the comparisons were made.
+        tables: file name, without suffix, to table.
+        test: key of :data:`~lifelong_lb.evaluation.TESTS`, the test of the comparisons.
 
     Returns:
-        One row a column: ``file``, ``column`` and ``definition``.
+        One row per column: ``file``, ``column`` and ``definition``.
     """
     columns = [(name, str(column)) for name, table in tables.items() for column in table]
     rows = [(f"{name}.csv", column, _definition(name, column, test)) for name, column in columns]
@@ -111,22 +111,22 @@ def column_definitions(tables: Mapping[str, pd.DataFrame], test: str = "sign-fli
 def _definition(name: str, column: str, test: str) -> str:
     if (name, column) == ("comparisons", "p"):
         return _P[test]
-    if column in _OWN[name]:
-        return _OWN[name][column]
+    if column in _BY_FILE[name]:
+        return _BY_FILE[name][column]
     if column in _RUN:
         return _RUN[column]
     if column in _COSTS:
         return f"mean over done runs of {_COSTS[column]}" if name == "summary" else _COSTS[column]
     if column in KNOWN:
-        return _of_metric(column)
+        return _metric_definition(column)
     for statistic, what in _STATISTICS.items():
         metric = column.removesuffix(f"_{statistic}")
         if metric in KNOWN and metric != column:
-            return f"{what} {metric}: {_of_metric(metric)}"
+            return f"{what} {metric}: {_metric_definition(metric)}"
     return "not a column of this version"
 
 
-def _of_metric(name: str) -> str:
+def _metric_definition(name: str) -> str:
     metric = KNOWN[name]
     better = "higher" if metric.higher_is_better else "lower"
     return f"{metric.formula} ({metric.paper}; {better} is better)"

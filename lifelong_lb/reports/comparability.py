@@ -1,4 +1,4 @@
-"""Which of a folder's runs can be used: what is damaged, or not comparable with the others, is named and left out."""
+"""Selection of a folder's usable runs: damaged and incomparable runs are reported and left out."""
 
 import json
 from collections import Counter
@@ -10,20 +10,20 @@ from lifelong_lb.store import COLUMNS, DamagedRunError, ResultFolder, RunRecord,
 from lifelong_lb.untrusted import shortened
 
 _NAMED = 3
-"""How many runs with the same trouble are named one by one."""
+"""Number of runs with the same problem that a message names."""
 _MOST_VERSIONS = 20
 
 
 def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str, RunRecord], list[str]]:
-    """Read the runs of a folder, and leave out those that must not enter a mean.
+    """Read the runs of a folder that may be averaged with each other.
 
     Args:
         folder: the result folder.
         study: its study.
 
     Returns:
-        The records by run id, in the order of the study, and sentences about runs that were left out and about
-        versions that are mixed.
+        The records by run id, in the order of the study, and sentences about runs that were left out and about mixed
+        versions.
     """
     records: dict[str, RunRecord] = {}
     damaged: dict[str, str] = {}
@@ -37,122 +37,121 @@ def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str
     column = COLUMNS["streams"]
     streams = {run: labels[column] for run, labels in study.labels().items()}
     others = of_other_streams(records, streams, seeds)
-    kept = {run: record for run, record in records.items() if run not in others}
-    about_kept = [*mixed_versions(list(kept.values())), *_on_validation(list(kept.values()))]
-    return kept, [*study.problems(), *_sentences(damaged), *about_streams(others, streams), *about_kept]
+    usable = {run: record for run, record in records.items() if run not in others}
+    notes = [*mixed_versions(list(usable.values())), *_on_validation(list(usable.values()))]
+    return usable, [*study.problems(), *_sentences(damaged), *about_streams(others, streams), *notes]
 
 
 _DIFFERENCES = {
-    "sha256": "saw other images",
-    "class_order": "met the classes in another order",
-    "class_names": "had other class names",
-    "label_map": "had another map of labels",
-    "permutations": "permuted pixels in another way",
-    "angles": "turned images by other angles",
-    "arrangement": "dealt the images out in another way",
+    "sha256": "images",
+    "class_order": "class order",
+    "class_names": "class names",
+    "label_map": "label map",
+    "permutations": "pixel permutations",
+    "angles": "rotation angles",
+    "arrangement": "assignment of images to experiences",
 }
-"""What is recorded of a stream, and what to say of runs where it is another than in the rest.
-
-Images have to be the same for all seeds of a stream, everything else within a seed.
-"""
+"""Recorded properties of a stream, and their names. Images must agree over all seeds, the others within a seed."""
 
 
 def of_other_streams(
     records: Mapping[str, RunRecord], streams: Mapping[str, str], seeds: Mapping[str, int]
 ) -> dict[str, str]:
-    """Runs whose stream differs from that of most, else of the first; older runs have recorded less of it.
+    """Find runs whose stream differs from that of the majority, or of the first run if there is no majority.
 
     Args:
         records: the records by run id.
-        streams: label of each run's stream.
+        streams: stream label of each run.
         seeds: seed of each run.
 
     Returns:
-        Run id to how it differs.
+        Name of the differing property by run id. Properties that a run did not record are not compared.
     """
-    found: dict[str, str] = {}
+    different: dict[str, str] = {}
     for key, what in _DIFFERENCES.items():
         values = {
             run: json.dumps(record.data[key], sort_keys=True)
             for run, record in records.items()
-            if key in record.data and run not in found
+            if key in record.data and run not in different
         }
         groups = {run: (streams[run], None if key == "sha256" else seeds[run]) for run in values}
         counted: dict[tuple[str, Any], Counter[str]] = {}
         for run, value in values.items():
             counted.setdefault(groups[run], Counter())[value] += 1
         usual = {group: counts.most_common(1)[0][0] for group, counts in counted.items()}
-        found |= {run: what for run, value in values.items() if value != usual[groups[run]]}
-    return found
+        different |= {run: what for run, value in values.items() if value != usual[groups[run]]}
+    return different
 
 
 def about_streams(others: Mapping[str, str], streams: Mapping[str, str]) -> list[str]:
-    """Sentences about runs that were left out for their stream.
+    """Report runs that were left out because of their stream.
 
     Args:
         others: from :func:`of_other_streams`.
-        streams: label of each run's stream.
+        streams: stream label of each run.
 
     Returns:
-        One sentence a stream and difference.
+        One sentence per stream and differing property.
     """
-    found: dict[tuple[str, str], list[str]] = {}
+    by_difference: dict[tuple[str, str], list[str]] = {}
     for run, what in others.items():
-        found.setdefault((streams[run], what), []).append(run)
+        by_difference.setdefault((streams[run], what), []).append(run)
     return [
-        f"{stream}: {len(runs)} {plural('run', len(runs))} {what} than the rest and cannot be compared with them: "
-        f"left out ({listed(runs)})"
-        for (stream, what), runs in found.items()
+        f"{stream}: {len(runs)} {plural('run', len(runs))} left out, not comparable with the others "
+        f"(different {what}): {listed(runs)}"
+        for (stream, what), runs in by_difference.items()
     ]
 
 
 def _on_validation(records: Sequence[RunRecord]) -> list[str]:
-    """Sentences about streams whose accuracies are not those of the test part."""
+    """Sentences about streams whose accuracies were not measured on the test part."""
     streams = (record.config["stream"] for record in records if record.accuracy)
     names = dict.fromkeys(stream["name"] for stream in streams if stream.get("evaluate") == "validation")
-    return [f"accuracies of {name} are those of a validation part held out of its train part" for name in names]
+    return [
+        f"accuracies of {name} were measured on a validation part, held out from its training part" for name in names
+    ]
 
 
 def _sentences(damaged: Mapping[str, str]) -> list[str]:
-    """A sentence a damaged run, or one about many with the same trouble."""
-    alike: dict[str, list[str]] = {}
+    """One sentence per damaged run, or one about many with the same problem."""
+    by_reason: dict[str, list[str]] = {}
     for run, reason in damaged.items():
-        alike.setdefault(reason.replace(run, "..."), []).append(run)
-    found = []
-    for reason, runs in alike.items():
+        by_reason.setdefault(reason.replace(run, "..."), []).append(run)
+    sentences = []
+    for reason, runs in by_reason.items():
         if len(runs) > _NAMED:
-            found.append(f"{len(runs)} runs left out, their folders are damaged ({reason}): {listed(runs)}")
+            sentences.append(f"{len(runs)} runs left out, their folders are damaged ({reason}): {listed(runs)}")
         else:
-            found += [f"run {run}: left out, its folder is damaged ({damaged[run]})" for run in runs]
-    return found
+            sentences += [f"run {run}: left out, its folder is damaged ({damaged[run]})" for run in runs]
+    return sentences
 
 
 def listed(runs: Sequence[str]) -> str:
-    """Name a few runs.
+    """List a few run ids.
 
     Args:
-        runs: their ids.
+        runs: run ids.
 
     Returns:
-        The first few, and how many more there are.
+        The first few, and the number of others.
     """
     more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
     return ", ".join(runs[:_NAMED]) + more
 
 
 def mixed_versions(records: Sequence[RunRecord]) -> list[str]:
-    """Sentences about runs made with different versions of the code.
+    """Report mixed versions of the code.
 
     Args:
         records: the runs.
 
     Returns:
-        One sentence a package that differs.
+        One sentence per package whose version differs.
     """
     sentences = []
     for key in ("lifelong_lb", "commit", "torch", "avalanche"):
-        found = (record.environment.get(key) for record in records)
-        versions = sorted({shortened(str(version)) for version in found if version})
+        values = (record.environment.get(key) for record in records)
+        versions = sorted({shortened(str(version)) for version in values if version})
         if len(versions) > 1:
             sentences.append(f"runs with different versions of {key} are mixed here: {_some(versions)}")
     texts: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""Each rule against a named one, seed by seed."""
+"""Paired comparisons of each rule with a baseline rule, seed by seed."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,11 +8,11 @@ import pandas as pd
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, Comparison, compare, comparisons_verdict, holm
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of
+from lifelong_lb.reports.summary import GROUP, labels_of, planned_runs
 from lifelong_lb.reports.tables import DASH, KNOWN, Definition, interval, mean_and_std
 
 COMPARED = ("average_accuracy", "learning_accuracy", "forgetting")
-"""Metrics that are compared where none is named."""
+"""Metrics compared by default."""
 
 _STATISTICS = {
     "pairs": "pairs",
@@ -47,27 +47,27 @@ _BEFORE = [
         "differences (divisor n - 1)",
     ),
     Definition("95 % interval", "of the mean difference, by Student's t with n - 1 degrees of freedom"),
-    Definition("larger", "seeds under which the rule's value is the larger one"),
+    Definition("larger", "number of seeds under which the rule's value is larger"),
 ]
 _AFTER = [
     Definition("p, Holm", "p corrected for all comparisons of this metric in the table", "Holm 1979"),
     Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences", "Cohen 1988"),
     Definition(
         "Cliff's delta",
-        "share of all pairs of a rule's and a baseline's value in which the rule's is larger, minus smaller",
+        "fraction of all pairs of a rule's and a baseline's value in which the rule's is larger, minus smaller",
         "Cliff 1993",
     ),
 ]
 
 
 def comparison_definitions(test: str = "sign-flip") -> list[Definition]:
-    """What the columns of a table of comparisons are.
+    """Define the columns of a table of comparisons.
 
     Args:
         test: key of :data:`~lifelong_lb.evaluation.TESTS`.
 
     Returns:
-        One definition a column.
+        One definition per column.
     """
     return [*_BEFORE, Definition("p", TESTS[test].formula, TESTS[test].source), *_AFTER]
 
@@ -75,24 +75,24 @@ def comparison_definitions(test: str = "sign-flip") -> list[Definition]:
 def comparison_table(
     results: Results, baseline: str | None = None, metrics: Sequence[str] | None = None, test: str = "sign-flip"
 ) -> pd.DataFrame:
-    """Compare each rule with one of them, within each stream, strategy and base optimizer.
+    """Compare each rule with a baseline, within each stream, strategy and base optimizer.
 
     Args:
-        results: what a folder's runs have to say.
-        baseline: label of a rule; None for ``none``, or the first rule where there is no such label.
+        results: results of a folder.
+        baseline: label of a rule; None for the rule ``none``, or the first rule if there is no ``none``.
         metrics: columns of ``results.csv`` to compare; None for :data:`COMPARED`.
         test: key of :data:`~lifelong_lb.evaluation.TESTS`.
 
     Returns:
-        One row a comparison, columns :data:`COMPARISON_COLUMNS`: ``pairs`` seeds under which both are done and defined;
-        the statistics of :class:`~lifelong_lb.evaluation.Comparison`, differences being the rule's value minus the
-        baseline's; ``p_holm`` corrected for the ``family`` comparisons of the metric that have a p-value. Imported
-        runs, whose seeds pair with nothing, are left out.
+        One row per comparison, columns :data:`COMPARISON_COLUMNS`: ``pairs``, the number of seeds under which both
+        rules have a value; the statistics of :class:`~lifelong_lb.evaluation.Comparison`, where differences are the
+        rule's value minus the baseline's; ``p_holm``, corrected for the ``family`` comparisons of the metric that have
+        a p-value. Imported runs are left out.
 
     Raises:
-        UserError: when there is no such rule, metric or test.
+        UserError: for an unknown rule, metric or test.
     """
-    results = results.own()
+    results = results.without_imported()
     rules = labels_of(results, "rule")
     wanted = _checked(results, metrics)
     if baseline is not None and baseline not in rules:
@@ -105,18 +105,18 @@ def comparison_table(
     empty = done.iloc[:0].set_index("seed")
     rows = []
     for metric in wanted:
-        for key in asked_runs(results):
+        for key in planned_runs(results):
             stream, strategy, rule, optimizer = key
             if rule != base:
                 other = frames.get((stream, strategy, base, optimizer), empty)
-                found = _compare(frames.get(key, empty)[metric], other[metric], test)
-                values = {_STATISTICS[name]: value for name, value in asdict(found).items()}
+                comparison = _compare(frames.get(key, empty)[metric], other[metric], test)
+                values = {_STATISTICS[name]: value for name, value in asdict(comparison).items()}
                 rows.append({**dict(zip(GROUP, key, strict=True)), "baseline": base, "metric": metric, **values})
     table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
     for metric in wanted:
-        own = table["metric"] == metric
-        table.loc[own, "p_holm"] = holm(table.loc[own, "p"].astype(float).tolist())
-        table.loc[own, "family"] = int(table.loc[own, "p"].notna().sum())
+        of_metric = table["metric"] == metric
+        table.loc[of_metric, "p_holm"] = holm(table.loc[of_metric, "p"].astype(float).tolist())
+        table.loc[of_metric, "family"] = int(table.loc[of_metric, "p"].notna().sum())
     return table
 
 
@@ -127,8 +127,7 @@ def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
         table: from :func:`comparison_table`, or rows of it.
 
     Returns:
-        Strings, with the table's index and the headings of :func:`comparison_definitions`. A dash where there
-        is no number.
+        Strings, with the table's index and the headings of :func:`comparison_definitions`; a dash for none.
     """
     texts = {
         "pairs": [str(int(n)) for n in table["pairs"]],
@@ -146,13 +145,13 @@ def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict_on(table: pd.DataFrame) -> str:
-    """What the seeds behind the comparisons of one metric can decide.
+    """State which conclusions the seeds behind the comparisons of one metric allow.
 
     Args:
         table: rows of one metric.
 
     Returns:
-        One sentence; empty where no pair of runs is done.
+        One sentence; empty if no pair of runs is done.
     """
     pairs = table.loc[table["pairs"] > 0, "pairs"]
     return comparisons_verdict(int(pairs.max()), int(table["family"].max())) if len(pairs) else ""

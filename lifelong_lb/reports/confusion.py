@@ -1,4 +1,4 @@
-"""Which class test images were predicted as: as one tidy frame, and as accuracies of single classes."""
+"""Confusion counts: as one tidy frame, and as accuracies of single classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ CLASS_COLUMNS = [*KEYS, "class", "class_name", "experience", "images", "accuracy
 
 
 @dataclass(frozen=True)
-class FoundConfusion:
-    """The confusion counts of a folder's done runs after their last experience.
+class CollectedConfusion:
+    """Confusion counts of a folder's done runs after their last experience.
 
     Attributes:
-        frame: one row a combination that occurred: ``KEYS``, evaluated, class, predicted and count; empty for none.
-        classes: accuracy on each class, columns :data:`CLASS_COLUMNS`; likewise.
+        frame: one row per combination that occurred: ``KEYS``, evaluated, class, predicted and count.
+        classes: accuracy on each class, columns :data:`CLASS_COLUMNS`.
         problems: sentences about counts that were left out.
     """
 
@@ -37,18 +37,17 @@ def load_confusion(out: str | PathLike[str]) -> pd.DataFrame:
     """Read the confusion counts of all runs of a result folder.
 
     Args:
-        out: the folder. Its study asks for them with ``evaluation: {confusion: true}``.
+        out: the folder. A study counts predictions with ``evaluation: {confusion: true}``.
 
     Returns:
-        One row a combination that occurred: run, stream, strategy, rule, base_optimizer and seed as in
-        ``results.csv``; ``trained``, the experience trained on last; ``evaluated``, the one whose test images were
-        shown; ``class`` and ``predicted``, the data set's own labels; and ``count``, the number of images. In the
-        task-incremental scenario predictions lie within the experience's own classes; in permuted and rotated streams
-        all classes occur in every experience. For a stream that you have added, labels are those that the model is
-        asked for.
+        One row per combination that occurred: run, stream, strategy, rule, base_optimizer and seed as in
+        ``results.csv``; ``trained``, the experience trained on last; ``evaluated``, the experience whose test images
+        were classified; ``class`` and ``predicted``, labels of the data set; and ``count``, the number of images. In
+        the task-incremental scenario, predictions are restricted to the classes of the experience; in permuted and
+        rotated streams, every experience contains all classes. For custom streams, labels are the targets of the model.
 
     Raises:
-        UserError: when the folder holds none, or a file is damaged.
+        UserError: if the folder contains none, or a file is damaged.
     """
     folder = ResultFolder(Path(out))
     study = folder.read_study()
@@ -59,24 +58,23 @@ def load_confusion(out: str | PathLike[str]) -> pd.DataFrame:
     for run in labels:
         frame = folder.read_confusion(run)
         if frame is not None:
-            own = [*frame.columns]
-            frames.append(frame.assign(run=run, seed=seeds[run], **labels[run])[[*KEYS, *own]])
+            count_columns = [*frame.columns]
+            frames.append(frame.assign(run=run, seed=seeds[run], **labels[run])[[*KEYS, *count_columns]])
     if not frames:
-        raise UserError(f"{out}: no confusion counts here; a study asks for them with evaluation: {{confusion: true}}")
+        raise UserError(f"{out}: no confusion counts here; a study records them with evaluation: {{confusion: true}}")
     return pd.concat(frames, ignore_index=True)
 
 
 def per_class_accuracy(confusion: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy on the images of each class.
+    """Compute the accuracy on the images of each class.
 
     Args:
-        confusion: from :func:`load_confusion`, or some of its rows or columns: ``class``, ``predicted`` and ``count``,
-            and further ones that say what is told apart.
+        confusion: from :func:`load_confusion`, or a selection of its rows and columns: ``class``, ``predicted``,
+            ``count``, and any columns to group by. Drop ``evaluated`` for accuracies over all experiences.
 
     Returns:
-        One row a class and combination of the further columns, in which ``images`` is the number of its images and
-        ``accuracy`` the fraction of them that were predicted as what they are. Leave the column ``evaluated`` out for
-        a class's accuracy over all experiences.
+        One row per class and combination of the grouping columns: ``images``, the number of its images, and
+        ``accuracy``, the fraction classified correctly.
 
     Example:
         >>> counts = [(0, 0, 6), (0, 1, 2), (1, 1, 5)]
@@ -93,21 +91,21 @@ def per_class_accuracy(confusion: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="right")
 
 
-def collect_confusion(folder: ResultFolder, results: Results) -> FoundConfusion:
-    """Read the confusion counts of all done runs, as they are after the last experience.
+def collect_confusion(folder: ResultFolder, results: Results) -> CollectedConfusion:
+    """Read the confusion counts of all done runs after their last experience.
 
     Args:
         folder: the result folder.
-        results: what its runs have to say.
+        results: its results.
 
     Returns:
-        What was found. Counts that contradict a run's accuracy matrix are left out.
+        The counts. Counts that contradict a run's accuracy matrix are left out.
     """
     frames, problems, uncounted = [], [], []
     for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
         run = str(key["run"])
         record = results.records.get(run)
-        if record is None:  # tables alone, with nothing that the counts could be checked against
+        if record is None:  # tables without runs
             continue
         try:
             frame = results.homes.get(run, folder).read_confusion(run)
@@ -125,29 +123,29 @@ def collect_confusion(folder: ResultFolder, results: Results) -> FoundConfusion:
         problems.append(f"{n} {plural('run', n)} without confusion counts (no confusion.csv): {listed(uncounted)}")
     if not frames:
         nothing = pd.DataFrame(columns=[*KEYS, "evaluated", "class", "predicted", "count"])
-        return FoundConfusion(nothing, pd.DataFrame(columns=CLASS_COLUMNS), problems)
+        return CollectedConfusion(nothing, pd.DataFrame(columns=CLASS_COLUMNS), problems)
     whole = pd.concat(frames, ignore_index=True)
-    return FoundConfusion(whole, class_table(whole, results.records), problems)
+    return CollectedConfusion(whole, class_table(whole, results.records), problems)
 
 
 def _check(frame: pd.DataFrame, record: RunRecord) -> None:
     right = frame["count"].where(frame["class"] == frame["predicted"], 0)
     sums = frame.assign(right=right).groupby(["trained", "evaluated"])[["right", "count"]].sum()
-    found = dict(zip(sums.index, sums["right"] / sums["count"], strict=True))
-    if found != {(i, j): accuracy for i, j, accuracy in record.accuracy}:
+    accuracies = dict(zip(sums.index, sums["right"] / sums["count"], strict=True))
+    if accuracies != {(i, j): accuracy for i, j, accuracy in record.accuracy}:
         raise ValueError("they contradict its accuracy matrix")
 
 
 def class_table(confusion: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd.DataFrame:
-    """Accuracy on each class after the last experience.
+    """Compute the accuracy on each class after the last experience.
 
     Args:
-        confusion: the counts, see :class:`FoundConfusion`.
-        records: the runs' records, which know the names of classes.
+        confusion: the counts, see :class:`CollectedConfusion`.
+        records: records of the runs, with the names of classes.
 
     Returns:
-        One row a run and class, columns :data:`CLASS_COLUMNS`; the experience is that whose test part holds the class,
-        empty where several do.
+        One row per run and class, columns :data:`CLASS_COLUMNS`; the experience is the one whose test part contains the
+        class, empty if several do.
     """
     table = per_class_accuracy(confusion.drop(columns="evaluated"))
     where = confusion.groupby(["run", "class"])["evaluated"].agg(["min", "max"])
@@ -160,12 +158,12 @@ def class_table(confusion: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd
 
 
 def names_of_classes(record: RunRecord) -> dict[int, str]:
-    """Names of a run's classes.
+    """Return the class names of a run.
 
     Args:
-        record: of the run.
+        record: the run's record.
 
     Returns:
-        The data set's own label to the class's name, in the order in which classes are met; empty where none are known.
+        Class name by label of the data set, in class order; empty if unknown.
     """
     return dict(zip(record.data.get("class_order", ()), record.data.get("class_names", ()), strict=False))

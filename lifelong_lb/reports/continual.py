@@ -1,4 +1,4 @@
-"""What was measured during the training of a study's runs: as one tidy frame, and as metrics of each run."""
+"""Accuracies measured during training: as one tidy frame, and as metrics of each run."""
 
 from os import PathLike
 from pathlib import Path
@@ -13,19 +13,19 @@ from lifelong_lb.store.tuned import without_study
 
 
 def load_continual(out: str | PathLike[str]) -> pd.DataFrame:
-    """Read the accuracies that were measured during the training of all runs of a result folder.
+    """Read the accuracies measured during training of all runs of a result folder.
 
     Args:
-        out: the folder. Its study asks for them with ``evaluation: {every: 10}``.
+        out: the folder. A study measures them with ``evaluation: {every: 10}``.
 
     Returns:
-        One row a measurement and experience: run, stream, strategy, rule, base_optimizer and seed as in
-        ``results.csv``; ``iteration``, the training iterations taken over the whole stream; ``experience``, the one
-        that was being learnt; ``evaluated``, the one that was evaluated, and ``accuracy`` on it, a fraction. The last
-        rows of an experience are those of the accuracy matrix.
+        One row per measurement and evaluated experience: run, stream, strategy, rule, base_optimizer and seed as in
+        ``results.csv``; ``iteration``, the number of training iterations since the start of the stream; ``experience``,
+        the one being learnt; ``evaluated``, the one evaluated, and ``accuracy`` on it, a fraction. The last rows of an
+        experience are those of the accuracy matrix.
 
     Raises:
-        UserError: when the folder holds none, or a file is damaged.
+        UserError: if the folder contains none, or a file is damaged.
     """
     folder = ResultFolder(Path(out))
     study = folder.read_study()
@@ -34,23 +34,23 @@ def load_continual(out: str | PathLike[str]) -> pd.DataFrame:
     frames = _frames(folder, study)
     if not frames:
         raise UserError(
-            f"{out}: no accuracies during training here; a study asks for them with evaluation: {{every: 10}}"
+            f"{out}: no accuracies during training here; a study measures them with evaluation: {{every: 10}}"
         )
     return pd.concat(frames.values(), ignore_index=True)
 
 
 def continual_metrics(frame: pd.DataFrame) -> pd.DataFrame:
-    """Metrics of accuracies measured during training.
+    """Compute the metrics of accuracies measured during training.
 
     Args:
-        frame: from :func:`load_continual`, or the rows of some of its runs that are done.
+        frame: from :func:`load_continual`, or the rows of some of its done runs.
 
     Returns:
-        One row a run: run, stream, strategy, rule, base_optimizer and seed, then the columns of
+        One row per run: run, stream, strategy, rule, base_optimizer and seed, then the columns of
         :data:`~lifelong_lb.evaluation.CONTINUAL_METRICS`; NaN where a metric is undefined.
 
     Raises:
-        ValueError: when a run did not reach the end of its stream.
+        ValueError: if a run did not reach the end of its stream.
     """
     rows = []
     for key, run in frame.groupby(KEYS, sort=False, dropna=False):
@@ -61,7 +61,7 @@ def continual_metrics(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _frames(folder: ResultFolder, study: StudyFile) -> dict[str, pd.DataFrame]:
-    """The measurements of each run that has some, with the columns that name it."""
+    """Measurements by run, with the columns that identify the run."""
     labels, seeds = study.labels(), study.seeds()
     frames = {}
     for run in labels:

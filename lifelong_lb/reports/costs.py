@@ -1,4 +1,4 @@
-"""What rules cost, and which are worth it: accuracy at a price."""
+"""Costs of rules, and average accuracy against cost."""
 
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -22,7 +22,7 @@ BLOCK = ["stream", "strategy", "base_optimizer"]
 """Columns within which rules are compared by cost."""
 
 PRICES = {"gradients": "gradient evaluations", "train_seconds": "training time in seconds"}
-"""Column that a price is read from, and the words for it; ``gradients`` are the rule's and the strategy's own."""
+"""Cost column to axis label; ``gradients`` are those of the rule and of the strategy."""
 
 _COUNTED_LATER = {
     "images seen": "samples_seen",
@@ -30,48 +30,47 @@ _COUNTED_LATER = {
     "parameters": "parameters",
     "peak memory in MB": "peak_memory",
 }
-"""Titles and columns of costs that are not known of every run."""
+"""Titles and columns of costs that runs of earlier versions did not record."""
 
 _CAPTION = (
-    "Average accuracy ({formula}) against what it cost, a row a strategy: gradient evaluations of a run, with those "
-    "that the strategy itself takes, and seconds of training. Up and to the left is better. Points are means over "
-    "seeds, bars reach one sample standard deviation to either side, those of accuracies "
-    "at most to 0 and 1 (none for one seed). The line joins the rules that "
-    "no other one beats at no higher cost, by these means: no test. Seconds compare only between runs made on the same "
-    "hardware."
+    "Average accuracy ({formula}) against cost, one row per strategy: gradient evaluations of a run, including those "
+    "taken by the strategy, and seconds of training. Up and to the left is better. Points are means over seeds; bars "
+    "show one sample standard deviation on either side (none for one seed), clipped to [0, 1] for accuracies. The line "
+    "joins the rules that no other rule beats at the same or lower cost, by these means; this is not a test. Compare "
+    "seconds only between runs made on the same hardware."
 )
 
 
 def fronts(summary: pd.DataFrame) -> pd.DataFrame:
-    """Which rows of a summary no other rule of their block beats at no higher cost, by the means over seeds.
+    """Mark the rows of a summary that no other rule of their block beats at the same or lower cost, by mean.
 
     Args:
         summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
 
     Returns:
-        Booleans with the summary's index, a column for each of :data:`PRICES`, for the average accuracy.
+        Booleans for the average accuracy, with the summary's index, one column for each of :data:`PRICES`.
     """
     priced = summary.assign(gradients=summary["gradient_evaluations"] + summary["strategy_gradient_evaluations"])
-    found = pd.DataFrame(False, index=summary.index, columns=list(PRICES))
+    marks = pd.DataFrame(False, index=summary.index, columns=list(PRICES))
     for _, rows in priced.groupby(BLOCK, sort=False):
         for price in PRICES:
-            found.loc[rows.index, price] = pareto_front(rows[price], rows["average_accuracy_mean"])
-    return found
+            marks.loc[rows.index, price] = pareto_front(rows[price], rows["average_accuracy_mean"])
+    return marks
 
 
 def budget_sentence(train: Train) -> str:
-    """What all rules of a study got equally much of.
+    """Describe the training budget that all rules of a study share.
 
     Args:
         train: the study's training settings.
 
     Returns:
-        A sentence for the top of what a report says about costs.
+        One or two sentences.
     """
     if train.match == "seconds":
         return (
-            f"All rules trained for at most {train.budget:g} seconds in each experience: how far it got depends on the "
-            "machine and on what else ran there, and another run gives other numbers."
+            f"All rules trained for at most {train.budget:g} seconds in each experience. The number of steps depends "
+            "on the machine and its load, so results are not reproducible."
         )
     if train.match == "gradients" and train.budget is not None:
         return f"Every rule got {count(train.budget)} gradient evaluations in each experience."
@@ -79,19 +78,19 @@ def budget_sentence(train: Train) -> str:
         epochs = f"{train.epochs} epoch{'s' * (train.epochs != 1)}"
         return (
             f"Every rule got {train.passes:g} gradient evaluations for each minibatch of {epochs} in each experience, "
-            "so that rules whose steps take fewer trained for more epochs."
+            "so rules with cheaper steps trained for more epochs."
         )
-    return "Every rule took the same number of steps, whatever gradient evaluations and time they took."
+    return "Every rule took the same number of steps; gradient evaluations and time differ."
 
 
 def relative_costs(summary: pd.DataFrame) -> "pd.Series[float]":
-    """Gradient evaluations over the fewest within a stream, strategy and base optimizer.
+    """Compute gradient evaluations relative to the fewest within a stream, strategy and base optimizer.
 
     Args:
         summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
 
     Returns:
-        Ratios with the summary's index; NaN where one of the two is not known, or 0.
+        Ratios with the summary's index; NaN where one of the two is unknown or 0.
     """
     passes = summary["gradient_evaluations"]
     fewest = summary.groupby(BLOCK)["gradient_evaluations"].transform("min")
@@ -99,13 +98,13 @@ def relative_costs(summary: pd.DataFrame) -> "pd.Series[float]":
 
 
 def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Mean costs of a run, for reading; the cheapest row of each strategy and base optimizer counts 1.
+    """Format the mean costs of a run; relative costs are 1 for the cheapest rule of each block.
 
     Args:
         summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
 
     Returns:
-        Strings with the summary's index. Columns of what was not recorded, or does not occur, are left out.
+        Strings with the summary's index. Columns without a value are left out.
     """
     passes = summary["gradient_evaluations"]
     front = fronts(summary)
@@ -130,14 +129,14 @@ def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
-    """Draw average accuracy against gradient evaluations and against seconds, a row of panels a strategy.
+    """Draw average accuracy against gradient evaluations and against seconds, one row of panels per strategy.
 
     Args:
         runs: done runs of one stream and base optimizer, rows of ``results.csv``.
-        looks: rule to looks.
+        looks: looks by rule.
 
     Returns:
-        The figure; None where no run has an average accuracy.
+        The figure; None if no run has an average accuracy.
     """
     known = runs[runs["average_accuracy"].notna()]
     if known.empty:
@@ -172,10 +171,10 @@ def _draw_panel(
 ) -> "dict[str, Line2D]":
     handles, points = {}, []
     for rule in rules:
-        own = runs[runs["rule"] == rule]
-        if own.empty:
+        of_rule = runs[runs["rule"] == rule]
+        if of_rule.empty:
             continue
-        x, y, look = spread(own[price].tolist()), spread(own["average_accuracy"].tolist()), looks[rule]
+        x, y, look = spread(of_rule[price].tolist()), spread(of_rule["average_accuracy"].tolist()), looks[rule]
         points.append((x.mean, y.mean))
         if y.seeds > 1:
             axes.plot([x.mean - x.std, x.mean + x.std], [y.mean] * 2, color=look.colour, linewidth=1.1, alpha=0.8)

@@ -1,4 +1,4 @@
-"""Accuracy over the course of training: a line a rule, a band over the seeds."""
+"""Figures of accuracy against experiences: one line per rule, a band over the seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
 
 _MOST_PANELS = 6
 _BAND = (
-    "Lines are means over seeds; bands reach one sample standard deviation to either side, at most to 0 "
-    "and 1 (none for one seed)."
+    "Lines are means over seeds; bands show one sample standard deviation on either side (none for one seed), clipped "
+    "to [0, 1]."
 )
 
 Panel = tuple[str, Callable[[str], Array]]
-"""A panel's title, and rule to ``(S, T)`` values."""
+"""A panel's title, and a function from rule to ``(S, T)`` values."""
 
 
 def draw_experiences(block: Block, looks: Mapping[str, Look]) -> Drawing:
-    """Draw how the accuracy on single experiences goes on after they were learnt.
+    """Draw the accuracy on single experiences over the stream.
 
     Args:
         block: one stream, strategy and base optimizer.
-        looks: rule to looks.
+        looks: looks by rule.
 
     Returns:
-        The figure: a panel an experience, or where there are many, for the first, the last and two between.
+        The figure: one panel per experience, or if there are many, for the first, the last and two between.
     """
     T = block.experiences
     shown = range(T) if T <= _MOST_PANELS else (0, T // 3, 2 * T // 3, T - 1)
     panels: list[Panel] = [(f"experience {j}", partial(_experience_of(block), j)) for j in shown]
     selection = "" if T <= _MOST_PANELS else f" Shown are {len(shown)} of {T} experiences."
     caption = (
-        "Accuracy on the test part of each experience, a fraction, after training on each experience in turn; "
+        "Accuracy on the test part of each experience, a fraction, after training on each experience of the stream; "
         f"experiences are numbered from 0.{selection} {_BAND}"
     )
     name = file_name("experiences", block.stream, block.strategy, block.base_optimizer)
@@ -49,14 +49,14 @@ def draw_experiences(block: Block, looks: Mapping[str, Look]) -> Drawing:
 
 
 def draw_averages(blocks: Sequence[Block], looks: Mapping[str, Look]) -> Drawing | None:
-    """Draw the average accuracy over the experiences seen so far, a panel a strategy.
+    """Draw the average accuracy over the experiences seen so far, one panel per strategy.
 
     Args:
-        blocks: one stream and base optimizer, one block a strategy.
-        looks: rule to looks.
+        blocks: one stream and base optimizer, one block per strategy.
+        looks: looks by rule.
 
     Returns:
-        The figure; None when no row of a matrix was evaluated in full but the last.
+        The figure; None if only the last row of the matrices was evaluated in full.
     """
     panels: list[Panel] = [(block.strategy, _average_of(block)) for block in blocks]
     rules = [rule for rule in looks if any(rule in block.matrices for block in blocks)]
@@ -67,7 +67,7 @@ def draw_averages(blocks: Sequence[Block], looks: Mapping[str, Look]) -> Drawing
     first = blocks[0]
     caption = (
         "Average accuracy over the experiences seen so far: after experience i, the mean over j <= i of R[i, j], a "
-        f"fraction; its last value is the average accuracy of the table. One panel a strategy. {_BAND}"
+        f"fraction; its last value is the average accuracy of the table. One panel per strategy. {_BAND}"
     )
     name = file_name("average-accuracy", first.stream, first.base_optimizer)
     title = f"Average accuracy so far: {first.stream}, {first.base_optimizer}"
@@ -127,7 +127,7 @@ def _draw(
 
 
 def _line(axes: "Axes", values: Array, look: Look) -> "Line2D":
-    """A mean over seeds and its band; values are ``(S, T)``."""
+    """Draw the mean over seeds and its band; values are ``(S, T)``."""
     x, mean, std = np.arange(values.shape[1], dtype=float), mean_over_seeds(values), std_over_seeds(values)
     size = 4.5 if len(x) <= 10 else 3.2
     (line,) = axes.plot(x, mean, color=look.colour, marker=look.marker, linestyle=look.dashes, markersize=size, mew=0)

@@ -1,4 +1,4 @@
-"""What was recorded along the passes of a study's runs, as one tidy frame."""
+"""Diagnostics of the gradient passes of a study's runs, as one tidy frame."""
 
 from os import PathLike
 from pathlib import Path
@@ -15,15 +15,15 @@ def load_diagnostics(out: str | PathLike[str]) -> pd.DataFrame:
     """Read the diagnostics of all runs of a result folder.
 
     Args:
-        out: the folder. Its study asks for diagnostics with ``evaluation: {diagnostics_every: 10}``.
+        out: the folder. A study records diagnostics with ``evaluation: {diagnostics_every: 10}``.
 
     Returns:
-        One row a recorded pass: run, stream, strategy, rule, base_optimizer and seed as in ``results.csv``; ``step``
+        One row per recorded pass: run, stream, strategy, rule, base_optimizer and seed as in ``results.csv``; ``step``
         from 0 over the whole run, ``experience``, and ``iteration`` from 0 within it; then pass, loss, gradient_norm,
         distance, cosine, alpha, alpha_min and alpha_max, see :class:`lifelong_lb.optim.Diagnostics`.
 
     Raises:
-        UserError: when the folder holds none, or a file is damaged.
+        UserError: if the folder contains none, or a file is damaged.
     """
     folder = ResultFolder(Path(out))
     study = folder.read_study()
@@ -39,5 +39,5 @@ def load_diagnostics(out: str | PathLike[str]) -> pd.DataFrame:
                 frame.insert(place, column, key[column])
             frames.append(frame)
     if not frames:
-        raise UserError(f"{out}: no diagnostics here; a study asks for them with evaluation: {{diagnostics_every: 10}}")
+        raise UserError(f"{out}: no diagnostics here; a study records them with evaluation: {{diagnostics_every: 10}}")
     return pd.concat(frames, ignore_index=True)

@@ -1,4 +1,4 @@
-"""Accuracy in the course of training, between the ends of experiences: where it falls, and how it comes back."""
+"""Figure of accuracy against training iterations, within and across experiences."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 Courses = Mapping[str, Sequence[ContinualAccuracy]]
-"""Rule to what was measured during the training of its runs, a seed each."""
+"""Accuracies measured during training, by rule, one item per seed."""
 
 _CAPTION = (
-    "Accuracy measured while training goes on, a fraction of test images, against the training iterations taken; "
-    "upright lines are the ends of experiences. Above: mean over j <= k of A[n, j], the accuracy on experience j at "
-    "measurement n, while experience k is learnt: each experience counts from its first measurement. Below: mean over "
-    "j < k alone, which begins at what it was when k began; that it falls there and comes back is the stability gap. "
-    "Lines are means over seeds; bands reach one sample standard deviation to either side (none for one seed)."
+    "Accuracy measured during training, a fraction of test images, against training iterations; vertical lines mark "
+    "the ends of experiences. Top: mean over j <= k of A[n, j], the accuracy on experience j at measurement n while "
+    "experience k is learnt; each experience counts from its first measurement. Bottom: mean over j < k only, starting "
+    "with the last measurement before k; a drop with recovery is the stability gap. "
+    "Lines are means over seeds; bands show one sample standard deviation on either side (none for one seed)."
 )
-_STRETCHED = " Runs differ in iterations, so each experience is stretched to its mean length over runs."
+_STRETCHED = " Runs differ in iterations; each experience is stretched to its mean length over runs."
 
 
 def courses_of(results: Results, block: Block) -> dict[str, list[ContinualAccuracy]]:
-    """What was measured during the training of a block's runs.
+    """Collect the accuracies measured during training of a block's runs.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
         block: one stream, strategy and base optimizer.
 
     Returns:
-        Rule to measurements, in the order of the seeds; only rules with some.
+        Measurements by rule, in the order of the seeds; only rules with measurements.
     """
     runs = results.runs[(results.runs["stream"] == block.stream) & (results.runs["strategy"] == block.strategy)]
     runs = runs[runs["base_optimizer"] == block.base_optimizer].sort_values("seed")
-    found: dict[str, list[ContinualAccuracy]] = {}
+    courses: dict[str, list[ContinualAccuracy]] = {}
     for run, rule in zip(runs["run"], runs["rule"], strict=True):
         if run in results.during:
-            found.setdefault(str(rule), []).append(results.during[run])
-    return found
+            courses.setdefault(str(rule), []).append(results.during[run])
+    return courses
 
 
 def draw_course(block: Block, courses: Courses, looks: Mapping[str, Look]) -> Drawing | None:
@@ -52,29 +52,29 @@ def draw_course(block: Block, courses: Courses, looks: Mapping[str, Look]) -> Dr
 
     Args:
         block: one stream, strategy and base optimizer.
-        courses: what was measured, see :func:`courses_of`.
-        looks: rule to looks.
+        courses: measurements, see :func:`courses_of`.
+        looks: looks by rule.
 
     Returns:
-        The figure; None where nothing was measured.
+        The figure; None without measurements.
     """
     if not courses:
         return None
-    every = [C for own in courses.values() for C in own]
+    all_runs = [C for of_rule in courses.values() for C in of_rule]
     panels = ["experiences so far", "experiences learnt before"][: 1 if block.experiences == 1 else 2]
     rules = [rule for rule in looks if rule in courses]
     name = file_name("during-training", block.stream, block.strategy, block.base_optimizer)
     title = f"Accuracy during training: {block.stream}, {block.strategy}, {block.base_optimizer}"
     layout = Layout(panels, 1, 1.9, WIDTH, "all", "lowest", rules)
-    differ = any(not np.array_equal(C.boundaries, every[0].boundaries) for C in every)
+    differ = any(not np.array_equal(C.boundaries, all_runs[0].boundaries) for C in all_runs)
     with style(name):
         figure, grid = set_out(layout, ["training iterations"], "average accuracy")
         handles: dict[str, Line2D] = {}
         for first, axes in enumerate(grid):
-            spans = [_Span(every, i, before=first > 0) for i in range(first, block.experiences)]
+            spans = [_Span(all_runs, i, before=first > 0) for i in range(first, block.experiences)]
             for rule in rules:
                 handles[rule] = _line(axes, spans, courses[rule], looks[rule])
-            ends = np.mean([C.boundaries for C in every], axis=0)
+            ends = np.mean([C.boundaries for C in all_runs], axis=0)
             axes.vlines(ends, 0, 1, transform=axes.get_xaxis_transform(), colors="#888888", linewidth=0.7, zorder=1)
         grid[0].set_xlim(0, ends[-1])  # all panels share it
         legend(figure, handles)
@@ -82,23 +82,23 @@ def draw_course(block: Block, courses: Courses, looks: Mapping[str, Look]) -> Dr
 
 
 class _Span:
-    """One experience's share of the x axis, and where on it runs are compared."""
+    """Interval of the x axis that shows one experience, and the positions at which runs are compared."""
 
     def __init__(self, runs: Sequence[ContinualAccuracy], i: int, *, before: bool) -> None:
         self._i, self._before = i, before
         start, end = (np.mean([_start(C, k) for C in runs]) for k in (i, i + 1))
-        self._places = max((self._measured(C)[0] for C in runs), key=len)
-        self.x = start + self._places * (end - start)
+        self._positions = max((self._measured(C)[0] for C in runs), key=len)
+        self.x = start + self._positions * (end - start)
 
     def values(self, runs: Sequence[ContinualAccuracy]) -> Array:
-        """Average accuracies of each run, ``(S, places)``."""
-        return np.stack([np.interp(self._places, *self._measured(C)) for C in runs])
+        """Average accuracies of each run, ``(S, positions)``."""
+        return np.stack([np.interp(self._positions, *self._measured(C)) for C in runs])
 
     def _measured(self, C: ContinualAccuracy) -> tuple[Array, Array]:
-        """Shares of the experience at which a run was measured, and its average accuracies there."""
+        """Relative positions in the experience at which a run was measured, and its average accuracies there."""
         start, end = _start(C, self._i), _start(C, self._i + 1)
         inside = (C.iterations > start) & (C.iterations <= end)
-        if self._before:  # from the last measurement of the experience before
+        if self._before:  # starting with the last measurement of the previous experience
             inside |= C.iterations == start
         experiences = self._i if self._before else self._i + 1
         return (C.iterations[inside] - start) / (end - start), C.accuracy[inside, :experiences].mean(axis=1)
@@ -120,5 +120,5 @@ def _line(axes: "Axes", spans: Sequence[_Span], runs: Sequence[ContinualAccuracy
 
 
 def _apart(parts: Sequence[Array]) -> Array:
-    """Parts one after another, with a gap after each."""
+    """Concatenate parts, with a NaN after each."""
     return np.concatenate([np.append(part, np.nan) for part in parts])

@@ -1,4 +1,4 @@
-"""What was compared, in words: the entries of a study's axes with their hyper-parameters and their papers."""
+"""Descriptions of the entries of a study's axes: hyper-parameters and papers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ AXIS_TITLES = {
 
 @dataclass(frozen=True)
 class Described:
-    """An entry of a study, described.
+    """Description of an entry of a study.
 
     Attributes:
-        label: what tables call it.
+        label: its label in tables.
         settings: its name and hyper-parameters.
-        about: what it is, with the paper's arXiv number where there is one.
+        about: first paragraph of its docstring, with the arXiv number of the paper if there is one.
     """
 
     label: str
@@ -35,40 +35,40 @@ def describe_entries(results: Results) -> dict[str, list[Described]]:
     """Describe all entries of the study's axes.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        Title of an axis to its entries; empty when the folder holds no study.
+        Entries by title of their axis; empty without a study.
     """
     if results.study is None:
         return {}
-    found: dict[str, list[Described]] = {}
+    descriptions: dict[str, list[Described]] = {}
     for axis in AXES:
         entries: tuple[Entry, ...] = getattr(results.study.study, axis)
         described = zip(axis_labels(entries), entries, strict=True)
-        found[AXIS_TITLES[axis]] = [
+        descriptions[AXIS_TITLES[axis]] = [
             Described(label, settings_text(_plain(entry)) + _tuned(label, results), _first_paragraph(type(entry)))
             for label, entry in described
         ]
-    return found
+    return descriptions
 
 
 def _tuned(label: str, results: Results) -> str:
-    """Which of an entry's settings are others in some combinations."""
+    """Hyper-parameters of an entry that were chosen per combination."""
     chosen = results.study.study.chosen if results.study else ()
-    keys = dict.fromkeys(key for one in chosen for key in one.settings.get(label, {}))
-    return f", but {', '.join(keys)} as chosen for each combination" if keys else ""
+    keys = dict.fromkeys(key for choice in chosen for key in choice.settings.get(label, {}))
+    return f"; {', '.join(keys)} chosen for each combination" if keys else ""
 
 
 def models_of(results: Results) -> dict[str, tuple[str, str]]:
-    """Model and training settings of each stream, as its runs had them.
+    """List the model and training settings of each stream.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        Label of a stream to its model and its training settings; the study's own for streams without a run. Under the
-        empty label where all streams have the same.
+        Model and training settings by stream label, from its runs or else the study. One item with an empty label if
+        all streams have the same settings.
     """
     if results.study is None:
         return {}
@@ -77,23 +77,23 @@ def models_of(results: Results) -> dict[str, tuple[str, str]]:
     first: dict[str, RunRecord] = {}
     for run, record in results.records.items():
         first.setdefault(labels[run][COLUMNS["streams"]], record)
-    found = {}
+    settings = {}
     for label in axis_labels(study.streams):
         config: Mapping[str, Any] = first[label].config if label in first else shared
         model, train = (config.get(part, shared[part]) for part in ("model", "train"))
-        found[label] = (settings_text(model), settings_text(train))
-    values = list(found.values())
-    return {"": values[0]} if len(set(values)) == 1 else found
+        settings[label] = (settings_text(model), settings_text(train))
+    values = list(settings.values())
+    return {"": values[0]} if len(set(values)) == 1 else settings
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
-    """Settings as one line, without those that are not set.
+    """Format settings as one line, without those that are None.
 
     Args:
-        settings: plain values, perhaps with a ``name``.
+        settings: plain values, with or without a ``name``.
 
     Returns:
-        Such as ``"sam (rho = 0.05)"``, or ``"epochs = 1, batch_size = 10"`` where there is no name.
+        E.g. ``"sam (rho = 0.05)"``, or ``"epochs = 1, batch_size = 10"`` without a name.
 
     Example:
         >>> settings_text({"name": "mlp", "head": "multi", "hidden": [256, 256]})
@@ -110,9 +110,9 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 
 def _plain(entry: Entry) -> dict[str, Any]:
-    """Hyper-parameters of an entry, without those that are not set and a stream's overrides (shown elsewhere)."""
-    own = entry.identity()
-    return {k: v for k, v in own.items() if v is not None and not (k in {"model", "train"} and isinstance(v, dict))}
+    """Hyper-parameters of an entry that are set; without the overrides of a stream, which are shown elsewhere."""
+    values = entry.identity()
+    return {k: v for k, v in values.items() if v is not None and not (k in {"model", "train"} and isinstance(v, dict))}
 
 
 def _value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Accuracy matrices that another framework has measured, read from a CSV file."""
+"""Import of accuracy matrices of other frameworks from CSV files."""
 
 import csv
 import hashlib
@@ -21,32 +21,32 @@ from lifelong_lb.reports.text import plural
 from lifelong_lb.untrusted import begins_like_a_formula, quoted, read_bytes, shortened
 
 MARK = " [imported]"
-"""What is added to the rule of an imported run."""
+"""Suffix of the rule labels of imported runs."""
 MOST_EXPERIENCES = 1000
-"""Most experiences of a stream: a matrix of so many takes 8 MB."""
+"""Maximum number of experiences of a stream; its matrix takes 8 MB."""
 MOST_RUNS = 10_000
-"""Most runs of a file."""
+"""Maximum number of runs in a file."""
 MOST_OF_A_LABEL = 200
-"""Most characters of a label or run id."""
+"""Maximum length of a label or run id."""
 _LABELS = ["stream", "strategy", "rule", "base_optimizer"]
 _NAMED = 3
-"""How many of what is wrong, or missing, a message names."""
+"""Number of unknown streams that get a message each."""
 _SHOWN = 20
-"""How many missing experiences a message lists."""
+"""Number of missing experiences that a message lists."""
 _MOST_OF_A_HEADER = 500
-"""Most characters of a heading that a message lists."""
+"""Number of characters of the header that a message quotes."""
 _NUMBERS = ["seed", "trained", "evaluated"]
 _COLUMNS = [*_LABELS, *_NUMBERS, "accuracy"]
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One line of a file.
+    """One line of a file: R[trained, evaluated] of a run.
 
     Attributes:
-        line: its number, from 1.
-        run: id of its run.
-        key: labels and seed of its run, the values of :data:`KEYS` after the id.
+        line: line number, from 1.
+        run: run id.
+        key: labels and seed of the run, the values of :data:`KEYS` after the id.
         trained: i.
         evaluated: j.
         accuracy: R[i, j].
@@ -61,114 +61,114 @@ class _Row:
 
 
 def read_matrices(path: str | PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read accuracy matrices that another framework has measured.
+    """Read accuracy matrices measured by another framework.
 
     Args:
         path: a CSV file with the columns of ``accuracy.csv``: stream, strategy, rule, base_optimizer, seed, trained,
-            evaluated, accuracy, and perhaps run. A row holds the accuracy, a fraction, on the test part of experience
-            ``evaluated`` after training on experience ``trained``, both numbered from 0. The last row of each matrix
-            must be complete; further columns are not read.
+            evaluated, accuracy, and optionally run. Each row contains the accuracy, a fraction, on the test part of
+            experience ``evaluated`` after training on experience ``trained``, both numbered from 0. The last row of
+            each matrix must be complete; further columns are ignored.
 
     Returns:
-        Frames like those of :func:`~lifelong_lb.reports.load_results`: one row a run, with the metrics computed from
-        its matrix and NaN for what it cost, and one row an accuracy.
+        Frames like those of :func:`~lifelong_lb.reports.load_results`: one row per run, with metrics computed from its
+        matrix and NaN costs, and one row per accuracy.
 
     Raises:
-        UserError: when the file cannot be read, or its rows do not make up whole accuracy matrices.
+        UserError: if the file cannot be read, or its rows do not form valid accuracy matrices.
     """
-    place = Path(path)
+    file = Path(path)
     runs: dict[str, list[_Row]] = {}
-    for row in _rows(place):
+    for row in _rows(file):
         runs.setdefault(row.run, []).append(row)
         if len(runs) > MOST_RUNS:
-            raise UserError(f"{place}: holds more than {MOST_RUNS:,} runs")
+            raise UserError(f"{file}: contains more than {MOST_RUNS:,} runs")
     if not runs:
-        raise UserError(f"{place}: holds no accuracies")
-    _check_keys(place, runs)
-    _check_entries(place, runs)
-    _check_experiences(place, runs)
-    of_runs, of_entries = [], []
+        raise UserError(f"{file}: contains no accuracies")
+    _check_keys(file, runs)
+    _check_entries(file, runs)
+    _check_experiences(file, runs)
+    run_rows, accuracy_rows = [], []
     for run, rows in runs.items():
         key = dict(zip(KEYS, (run, *rows[0].key), strict=True))
         entries = [(row.trained, row.evaluated, row.accuracy) for row in rows]
         matrix = AccuracyMatrix.from_entries(entries, _experiences(rows))
-        of_runs.append({**key, **metrics_of(matrix), "status": "done"})
-        of_entries += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in matrix.entries()]
+        run_rows.append({**key, **metrics_of(matrix), "status": "done"})
+        accuracy_rows += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in matrix.entries()]
     columns = [*RESULT_COLUMNS, *ADDED_METRICS]
-    return pd.DataFrame(of_runs, columns=columns), pd.DataFrame(of_entries, columns=ACCURACY_COLUMNS)
+    return pd.DataFrame(run_rows, columns=columns), pd.DataFrame(accuracy_rows, columns=ACCURACY_COLUMNS)
 
 
 def with_imported(results: Results, paths: Sequence[Path]) -> Results:
-    """Put imported runs beside those of result folders.
+    """Add imported runs to the results of folders.
 
     Args:
-        results: what the folders' runs have to say.
+        results: results of the folders.
         paths: files for :func:`read_matrices`.
 
     Returns:
-        The results with the imported runs in them, whose rules are marked with :data:`MARK`. They pair with nothing:
-        :attr:`~lifelong_lb.reports.Results.imported` names them.
+        The results including the imported runs, whose rule labels end with :data:`MARK` and whose ids are in
+        :attr:`~lifelong_lb.reports.Results.imported`. Their seeds are paired with none.
 
     Raises:
-        UserError: when a file cannot be used, holds a run that is there already, or streams of other lengths.
+        UserError: if a file is invalid, contains a known run, or a stream has another number of experiences.
     """
     lengths = _lengths(results.accuracy)
-    homes = dict.fromkeys(map(str, results.runs["run"]), "the result folders")
+    sources = dict.fromkeys(map(str, results.runs["run"]), "the result folders")
     frames, problems = [(results.runs, results.accuracy)], []
     for path in paths:
         runs, accuracy = (frame.assign(rule=frame["rule"] + MARK) for frame in read_matrices(path))
         for run in runs["run"]:
-            if run in homes:
-                raise UserError(f"{path}: its run {run} is one of {homes[run]}, too; each run may be given once")
-            homes[run] = str(path)
+            if run in sources:
+                raise UserError(f"{path}: run {run} is also in {sources[run]}; each run may be given once")
+            sources[run] = str(path)
         for stream, (run, T) in _lengths(accuracy).items():
             earlier, expected = lengths.setdefault(stream, (run, T))
             if expected != T:
                 raise UserError(
                     f"{path}: run {run} has {T} {plural('experience', T)} of the stream {quoted(stream)}, "
-                    f"run {earlier} of {homes[earlier]} has {expected}; give streams that differ another label"
+                    f"run {earlier} of {sources[earlier]} has {expected}; different streams need different labels"
                 )
         frames.append((runs, accuracy))
         problems += _sentences(path, runs, results.runs)
-    joined = [_stacked([pair[which] for pair in frames]) for which in (0, 1)]
-    imported = results.imported.union(run for run, home in homes.items() if home != "the result folders")
+    merged = [_concatenated([pair[which] for pair in frames]) for which in (0, 1)]
+    imported = results.imported.union(run for run, home in sources.items() if home != "the result folders")
     return replace(
-        results, runs=joined[0], accuracy=joined[1], problems=[*results.problems, *problems], imported=imported
+        results, runs=merged[0], accuracy=merged[1], problems=[*results.problems, *problems], imported=imported
     )
 
 
-def _sentences(path: Path, runs: pd.DataFrame, ours: pd.DataFrame) -> list[str]:
+def _sentences(path: Path, runs: pd.DataFrame, local_runs: pd.DataFrame) -> list[str]:
     n = len(runs)
-    found = [
-        f"{path}: {n} {plural('run', n)} of another framework, marked{MARK}; their metrics are computed here from the "
-        "accuracies that it measured. Equal seeds of two frameworks share neither initialisation nor data order, so "
-        "comparisons across them are not paired, and these runs are in no paired comparison and in no ranking"
+    sentences = [
+        f"{path}: {n} {plural('run', n)} of another framework, marked{MARK}; metrics are computed from its "
+        "accuracies. Equal seeds of two frameworks share neither initialisation nor data order, so these runs are in "
+        "no paired comparison and no ranking"
     ]
-    known = sorted({str(stream) for stream in ours["stream"]})
+    known = sorted({str(stream) for stream in local_runs["stream"]})
     others = [stream for stream in dict.fromkeys(runs["stream"]) if stream not in set(known)]
     for stream in others[:_NAMED]:
         near = closest(stream, known)
-        hint = f"; is it {quoted(near)}?" if near else ""
-        found.append(f"{path}: the stream {quoted(stream)} is none of the folders', so it stands by itself{hint}")
+        hint = f"; did you mean {quoted(near)}?" if near else ""
+        sentences.append(f"{path}: the stream {quoted(stream)} is in none of the folders{hint}")
     if len(others) > _NAMED:
-        found.append(f"{path}: {len(others) - _NAMED} more streams are none of the folders'")
-    return found
+        sentences.append(f"{path}: {len(others) - _NAMED} more streams are in none of the folders")
+    return sentences
 
 
-def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Frames one below the other, in the columns of the first; by rows, as columns without a number have no type."""
+def _concatenated(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Concatenate frames, in the columns of the first; row by row, because all-empty columns have no dtype."""
     rows = [row for frame in frames for row in frame.to_dict("records")]
     return pd.DataFrame(rows, columns=frames[0].columns)
 
 
 def _lengths(accuracy: pd.DataFrame) -> dict[str, tuple[str, int]]:
-    """A run of each stream, and its number of experiences."""
-    found: dict[str, tuple[str, int]] = {}
+    """First run of each stream, and its number of experiences."""
+    lengths: dict[str, tuple[str, int]] = {}
     last = accuracy.assign(last=accuracy[["trained", "evaluated"]].max(axis=1))
     longest = last.groupby(["stream", "run"], sort=False)["last"].max().reset_index()
     for row in longest.to_dict("records"):
-        found.setdefault(str(row["stream"]), (str(row["run"]), 1 + int(row["last"])))
-    return found
+        lengths.setdefault(str(row["stream"]), (str(row["run"]), 1 + int(row["last"])))
+    return lengths
 
 
 def _rows(path: Path) -> Iterator[_Row]:
@@ -181,7 +181,7 @@ def _rows(path: Path) -> Iterator[_Row]:
             if values:  # not an empty line
                 where = f"{path}, line {reader.line_num}"
                 if len(values) != len(header):
-                    raise UserError(f"{where}: as many values as the file has columns are needed")
+                    raise UserError(f"{where}: must have {len(header)} values, one per column; got {len(values)}")
                 texts = {column: values[place].strip() for column, place in places.items()}
                 yield _row(where, reader.line_num, texts, keys)
     except UnicodeDecodeError as error:
@@ -194,11 +194,11 @@ def _rows(path: Path) -> Iterator[_Row]:
 
 
 def _places(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """Place of each column that is read."""
+    """Index of each column that is read."""
     for column in _COLUMNS:
         if column not in header:
             near = closest(column, [name for name in header if name not in _COLUMNS], cutoff=0.5)
-            hint = f"; is it {quoted(near)}?" if near else ""
+            hint = f"; did you mean {quoted(near)}?" if near else ""
             columns = shortened(listed_names(header) or "none", _MOST_OF_A_HEADER)
             raise UserError(f"{path}: lacks the column {quoted(column)}{hint} (its columns: {columns})")
     wanted = [column for column in (*_COLUMNS, "run") if column in header]
@@ -241,7 +241,7 @@ def _number(text: str) -> float:
 
 
 def _whole_number(where: str, column: str, text: str, largest: int) -> int:
-    number = _number(text)  # such as 3.0, which pandas makes of columns with gaps
+    number = _number(text)  # may be 3.0: pandas converts integer columns with gaps to floats
     if not (number >= 0 and number.is_integer()):
         raise UserError(f"{where}: {column} must be a whole number >= 0; got {quoted(text)}")
     if number > largest:
@@ -258,29 +258,29 @@ def _accuracy(where: str, text: str) -> float:
 
 
 def _check_keys(path: Path, runs: Mapping[str, Sequence[_Row]]) -> None:
-    """A run has one meaning, and no two runs have the same."""
+    """Check that run ids and combinations of labels and seed correspond one to one."""
     homes: dict[tuple[str | int, ...], str] = {}
     for run, rows in runs.items():
         other = next((row for row in rows if row.key != rows[0].key), None)
         if other is not None:
             raise UserError(
-                f"{path}, line {other.line}: run {run} is {_called(other.key)} here, but {_called(rows[0].key)} in "
+                f"{path}, line {other.line}: run {run} is {_run_name(other.key)} here, but {_run_name(rows[0].key)} in "
                 f"line {rows[0].line}"
             )
         if homes.setdefault(rows[0].key, run) != run:
-            raise UserError(f"{path}: {homes[rows[0].key]} and {run} are both {_called(rows[0].key)}")
+            raise UserError(f"{path}: {homes[rows[0].key]} and {run} are both {_run_name(rows[0].key)}")
 
 
 def _check_entries(path: Path, runs: Mapping[str, Sequence[_Row]]) -> None:
-    """No entry twice, and the last row of each matrix is complete."""
+    """Check that no entry is duplicated and that the last row of each matrix is complete."""
     for rows in runs.values():
         lines: dict[tuple[int, int], int] = {}
         for row in rows:
             entry = row.trained, row.evaluated
             if entry in lines:
                 raise UserError(
-                    f"{path}, line {row.line}: {_called(row.key)} has an accuracy for trained {row.trained}, evaluated "
-                    f"{row.evaluated} in line {lines[entry]} already"
+                    f"{path}, line {row.line}: duplicate accuracy of {_run_name(row.key)} for trained {row.trained}, "
+                    f"evaluated {row.evaluated} (first in line {lines[entry]})"
                 )
             lines[entry] = row.line
         T = _experiences(rows)
@@ -288,7 +288,7 @@ def _check_entries(path: Path, runs: Mapping[str, Sequence[_Row]]) -> None:
         if lacking:
             more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
             raise UserError(
-                f"{path}: {_called(rows[0].key)} lacks accuracies after the last experience, trained {T - 1}: on "
+                f"{path}: {_run_name(rows[0].key)} lacks accuracies after the last experience, trained {T - 1}: on "
                 f"{', '.join(lacking[:_SHOWN])}{more} (experiences are numbered from 0)"
             )
 
@@ -300,8 +300,8 @@ def _check_experiences(path: Path, runs: Mapping[str, Sequence[_Row]]) -> None:
         T, expected = _experiences(rows), _experiences(other)
         if expected != T:
             raise UserError(
-                f"{path}: {_called(rows[0].key)} has {T} {plural('experience', T)}, {_called(other[0].key)} has "
-                f"{expected}: those of one stream must have the same number"
+                f"{path}: {_run_name(rows[0].key)} has {T} {plural('experience', T)}, {_run_name(other[0].key)} has "
+                f"{expected}: runs of one stream must have the same number"
             )
 
 
@@ -309,5 +309,5 @@ def _experiences(rows: Sequence[_Row]) -> int:
     return 1 + max(max(row.trained, row.evaluated) for row in rows)
 
 
-def _called(key: Sequence[str | int]) -> str:
+def _run_name(key: Sequence[str | int]) -> str:
     return f"{', '.join(shortened(str(label)) for label in key[:-1])}, seed {key[-1]}"

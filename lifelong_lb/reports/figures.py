@@ -16,53 +16,53 @@ from lifelong_lb.reports.summary import labels_of
 from lifelong_lb.reports.trade_off import draw_trade_off
 
 ACROSS = "Across streams"
-"""What figures that span streams stand under."""
+"""Heading of figures that span several streams."""
 MOST_SINGLE = 6
-"""Strategies, over all streams, that get figures of their own where not all are asked for."""
+"""Number of strategies, over all streams, with separate figures by default."""
 
 
 def draw_figures(results: Results, *, every: bool = False) -> dict[str, list[Drawing]]:
     """Draw all figures.
 
     Args:
-        results: what a folder's runs have to say.
-        every: draw the figures of single strategies for all of them, not for the first :data:`MOST_SINGLE` alone.
+        results: results of a folder.
+        every: draw the figures of single strategies for all strategies instead of the first :data:`MOST_SINGLE`.
 
     Returns:
-        Label of a stream to its figures, those that compare strategies first; only streams with a done run. Ranks over
-        several streams stand under :data:`ACROSS`.
+        Figures by stream label, those that compare strategies first; only streams with a done run. Ranks over several
+        streams have the key :data:`ACROSS`.
     """
-    look = looks(labels_of(results, "rule"))
+    styles = looks(labels_of(results, "rule"))
     blocks = blocks_of(results)
     optimizers = labels_of(results, "base_optimizer")
-    own_runs = results.own().runs  # nobody knows what the others cost
-    done = own_runs[own_runs["status"] == "done"]
+    local_runs = results.without_imported().runs  # costs of imported runs are unknown
+    done = local_runs[local_runs["status"] == "done"]
     quota = _quota(blocks)
     figures: dict[str, list[Drawing]] = {}
     for stream, group in groupby(blocks, key=lambda block: block.stream):
-        own = list(group)
+        stream_blocks = list(group)
         drawn: list[Drawing | None] = []
         for optimizer in optimizers:
-            same = [block for block in own if block.base_optimizer == optimizer]
+            same = [block for block in stream_blocks if block.base_optimizer == optimizer]
             if same:
                 runs = done[(done["stream"] == stream) & (done["base_optimizer"] == optimizer)]
-                drawn += [draw_averages(same, look), draw_trade_off(same, look), draw_costs(runs, look)]
-        drawn += draw_sensitivity(results, stream, look)
-        for block in own if every else own[:quota]:
-            drawn += [draw_course(block, courses_of(results, block), look)]
-            drawn += [draw_experiences(block, look), draw_matrices(block)]
+                drawn += [draw_averages(same, styles), draw_trade_off(same, styles), draw_costs(runs, styles)]
+        drawn += draw_sensitivity(results, stream, styles)
+        for block in stream_blocks if every else stream_blocks[:quota]:
+            drawn += [draw_course(block, courses_of(results, block), styles)]
+            drawn += [draw_experiences(block, styles), draw_matrices(block)]
         figures[stream] = [drawing for drawing in drawn if drawing is not None]
     ranks = draw_ranks(results)
     return {**figures, ACROSS: ranks} if ranks else figures
 
 
 def singled_out(results: Results, *, every: bool = False, most: int = MOST_SINGLE) -> list[Block]:
-    """What gets figures of its own.
+    """Select the blocks with separate figures.
 
     Args:
-        results: what a folder's runs have to say.
-        every: all of them, not the first few alone.
-        most: how many these are, over all streams; at least one of each stream.
+        results: results of a folder.
+        every: select all blocks.
+        most: number of blocks over all streams, unless every is set; at least one per stream.
 
     Returns:
         The blocks, in the order of the study.
@@ -73,13 +73,13 @@ def singled_out(results: Results, *, every: bool = False, most: int = MOST_SINGL
 
 
 def left_out(results: Results) -> str:
-    """What :func:`draw_figures` does not draw unless every figure is asked for.
+    """Describe which figures :func:`draw_figures` omits by default.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        A sentence or two; empty where nothing is left out.
+        Sentences; empty if nothing is omitted.
     """
     blocks = blocks_of(results)
     quota = _quota(blocks)
@@ -89,11 +89,11 @@ def left_out(results: Results) -> str:
     more = ", accuracy during training" if results.during else ""
     return (
         f"Single experiences{more} and accuracy matrices are drawn for {drawn} of {len(blocks)} combinations of "
-        "stream, strategy and base optimizer, the first of each stream. accuracy.csv holds the entries of all; "
+        "stream, strategy and base optimizer, the first of each stream. accuracy.csv contains the entries of all; "
         "lifelong-lb report DIR --all-figures draws them."
     )
 
 
 def _quota(blocks: Sequence[Block], most: int = MOST_SINGLE) -> int:
-    """Blocks of each stream that get figures of their own."""
+    """Number of blocks per stream with separate figures."""
     return max(1, most // max(1, len({block.stream for block in blocks})))

@@ -1,4 +1,4 @@
-"""The part of a report about the loss landscape: tables to be read, figures, definitions."""
+"""Section of the report about the loss landscape: tables, figures, definitions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,15 @@ import pandas as pd
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, MIN_CLUSTERS
 from lifelong_lb.reports.figures import singled_out
-from lifelong_lb.reports.landscape import FoundLandscape, correlation_table, flatness_table
-from lifelong_lb.reports.landscape_figures import Block, at_place, draw_away, draw_flatness, shown, titled
+from lifelong_lb.reports.landscape import CollectedLandscape, correlation_table, flatness_table
+from lifelong_lb.reports.landscape_figures import (
+    Block,
+    draw_away,
+    draw_flatness,
+    measure_title,
+    pick_measures,
+    rows_at,
+)
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.style import Drawing, looks
 from lifelong_lb.reports.summary import labels_of
@@ -18,18 +25,18 @@ from lifelong_lb.reports.tables import DASH, Definition
 from lifelong_lb.store import ResultFolder
 
 _MOST_DRAWN = 3
-"""Strategies, over all streams, of which figures are drawn where not all are asked for: they have many panels."""
+"""Number of strategies, over all streams, with figures by default; few, because the figures have many panels."""
 CORRELATION_HEADINGS = ("entries", "seeds", "Spearman", "Pearson", "Spearman within experiences")
 _COEFFICIENTS = ("spearman", "pearson", "spearman_within")
 
 
 @dataclass(frozen=True)
 class BlockOfFlatness:
-    """What is shown of one stream, strategy and base optimizer.
+    """Table and figures of one stream, strategy and base optimizer.
 
     Attributes:
         title: their labels.
-        rows: a measure in words, and its cells under :data:`CORRELATION_HEADINGS`.
+        rows: title of a measure, and its cells under :data:`CORRELATION_HEADINGS`.
         values: the unrounded numbers behind the cells of a row; NaN for none.
         figures: its figures.
     """
@@ -42,13 +49,13 @@ class BlockOfFlatness:
 
 @dataclass(frozen=True)
 class Flatness:
-    """The part of a report about the loss landscape.
+    """Section of the report about the loss landscape.
 
     Attributes:
         blocks: in the order of the study.
-        definitions: of the measures that occur.
-        note: how the correlations are to be read.
-        problems: sentences about landscapes that were left out or do not belong together.
+        definitions: definitions of the measures that occur.
+        note: how to read the correlations.
+        problems: sentences about landscapes that were left out or are not comparable.
     """
 
     blocks: Sequence[BlockOfFlatness]
@@ -58,50 +65,51 @@ class Flatness:
 
 
 NOTE = (
-    "An entry is one experience i < T-1 of one run: its flatness right after it was learnt, on its own train images "
-    "(accuracy lost to noise: on its test images), and what is forgotten of it, R[i, i] - R[T-1, i]. A positive "
-    "coefficient says that sharper minima are forgotten more. In brackets a 95 % interval from a bootstrap over seeds: "
-    "the experiences of a run are not independent, nor are runs of one seed under different rules, so whole seeds are "
-    f"drawn; it is given from {MIN_CLUSTERS} seeds on, and too narrow for a handful of seeds. Early experiences "
-    "have more time to be forgotten, whatever their flatness; within experiences, each is compared with itself alone, "
-    "between rules and seeds. A correlation is no proof that flatness is the cause: rules differ in more than that."
+    "An entry is one experience i < T-1 of one run: its flatness directly after it was learnt, on its training images "
+    "(accuracy lost to noise: on its test images), and its forgetting, R[i, i] - R[T-1, i]. A positive "
+    "coefficient means that sharper minima are forgotten more. In brackets: 95 % interval from a bootstrap over seeds. "
+    "The experiences of a run are not independent, nor are runs of one seed under different rules, so whole seeds are "
+    f"resampled; intervals require {MIN_CLUSTERS} seeds and are too narrow with few seeds. Early experiences have more "
+    "time to be forgotten regardless of flatness; the coefficient within experiences compares each experience only "
+    "with itself, between rules and seeds. A correlation does not prove that flatness is the cause: rules differ in "
+    "more than flatness."
 )
 
 
 def write_flatness(
-    folder: ResultFolder, results: Results, found: FoundLandscape, *, every: bool = False
+    folder: ResultFolder, results: Results, collected: CollectedLandscape, *, every: bool = False
 ) -> Flatness | None:
-    """Write ``landscape.csv``, ``flatness.csv`` and ``flatness_correlation.csv``, and make what the page shows of them.
+    """Write ``landscape.csv``, ``flatness.csv`` and ``flatness_correlation.csv``, and build their section.
 
     Args:
         folder: the result folder.
-        results: what its runs have to say.
-        found: the landscapes of its runs.
-        every: draw figures of all strategies, not of the first few that get figures of their own.
+        results: its results.
+        collected: landscapes of its runs.
+        every: draw figures of all strategies instead of the first few.
 
     Returns:
-        The part of the report; None where no landscape was measured.
+        The section; None if no landscape was measured.
     """
-    if found.frame.empty:
-        return Flatness((), (), "", found.problems) if found.problems else None
-    flatness = flatness_table(found.frame, results.accuracy)
+    if collected.frame.empty:
+        return Flatness((), (), "", collected.problems) if collected.problems else None
+    flatness = flatness_table(collected.frame, results.accuracy)
     correlations = correlation_table(flatness)
-    tables = {"landscape": found.frame, "flatness": flatness, "flatness_correlation": correlations}
+    tables = {"landscape": collected.frame, "flatness": flatness, "flatness_correlation": correlations}
     for name, table in tables.items():
         folder.write_table(name, table)
-    keys = _keys(found.frame, results)
+    keys = _keys(collected.frame, results)
     singled = singled_out(results, every=every, most=_MOST_DRAWN)
     alone = [(block.stream, block.strategy, block.base_optimizer) for block in singled]
     drawn = [key for key in keys if key in alone]
     blocks = [_block(key, tables, results, draw=key in drawn) for key in keys]
-    measured = set(found.frame["measure"])
+    measured = set(collected.frame["measure"])
     definitions = [
         Definition(measure.title, measure.formula, measure.source)
         for name, measure in LANDSCAPE_MEASURES.items()
         if name in measured
     ]
     note = NOTE if drawn == keys else f"{NOTE} {_left_out(len(drawn), len(keys))}"
-    return Flatness(blocks, definitions, note, found.problems)
+    return Flatness(blocks, definitions, note, collected.problems)
 
 
 def _left_out(drawn: int, of: int) -> str:
@@ -120,20 +128,20 @@ def _keys(landscape: pd.DataFrame, results: Results) -> list[Block]:
 
 
 def _block(key: Block, tables: dict[str, pd.DataFrame], results: Results, *, draw: bool) -> BlockOfFlatness:
-    landscape, flatness, correlations = (_of(table, key) for table in tables.values())
-    look = looks(labels_of(results, "rule"))
-    drawn = (draw_flatness(key, flatness, look), draw_away(key, landscape, look)) if draw else ()
-    found = [
-        (titled(*place), row)
-        for place in shown(correlations)
-        for row in at_place(correlations, *place).to_dict("records")
+    landscape, flatness, correlations = (_of_block(table, key) for table in tables.values())
+    styles = looks(labels_of(results, "rule"))
+    drawn = (draw_flatness(key, flatness, styles), draw_away(key, landscape, styles)) if draw else ()
+    rows_by_title = [
+        (measure_title(*place), row)
+        for place in pick_measures(correlations)
+        for row in rows_at(correlations, *place).to_dict("records")
     ]
-    rows = [(title, _cells(row)) for title, row in found]
-    values = [[float(row[name]) for name in ("pairs", "seeds", *_COEFFICIENTS)] for _, row in found]
+    rows = [(title, _cells(row)) for title, row in rows_by_title]
+    values = [[float(row[name]) for name in ("pairs", "seeds", *_COEFFICIENTS)] for _, row in rows_by_title]
     return BlockOfFlatness(", ".join(key), rows, values, [drawing for drawing in drawn if drawing is not None])
 
 
-def _of(table: pd.DataFrame, key: Block) -> pd.DataFrame:
+def _of_block(table: pd.DataFrame, key: Block) -> pd.DataFrame:
     stream, strategy, optimizer = key
     same = (table["stream"] == stream) & (table["strategy"] == strategy) & (table["base_optimizer"] == optimizer)
     return table[same]

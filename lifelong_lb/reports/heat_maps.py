@@ -1,4 +1,4 @@
-"""Accuracy matrices, and other square ones, as heat maps, one panel a rule."""
+"""Heat maps of accuracy matrices and other square matrices, one panel per rule."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_ANNOTATED = 10
-"""Rows up to which numbers are written into the squares."""
+"""Maximum number of rows with numbers in the cells."""
 _MOST_DRAWN = 20
-"""Rows beyond which a panel is a picture, not so many squares."""
+"""Maximum number of rows drawn as vector graphics; larger matrices are rasterized."""
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What square matrices of fractions show.
+    """Labels of square matrices of fractions.
 
     Attributes:
-        columns: name of their columns.
-        rows: name of their rows.
-        scale: of the colours.
-        labels: of rows and columns, one each.
+        columns: label of the columns.
+        rows: label of the rows.
+        scale: label of the colour bar.
+        labels: tick labels, shared by rows and columns.
     """
 
     columns: str
@@ -45,7 +45,7 @@ def draw_matrices(block: Block) -> Drawing:
         block: one stream, strategy and base optimizer.
 
     Returns:
-        The figure: colours from 0 to 1 in all panels, blank where nothing was evaluated.
+        The figure: colours from 0 to 1 in all panels, blank where not evaluated.
     """
     name = file_name("accuracy-matrix", block.stream, block.strategy, block.base_optimizer)
     means = {rule: mean_over_seeds(stack) for rule, stack in block.matrices.items()}
@@ -55,14 +55,14 @@ def draw_matrices(block: Block) -> Drawing:
 
 
 def draw_squares(name: str, title: str, caption: str, matrices: Mapping[str, Array], meaning: Meaning) -> Drawing:
-    """Draw a matrix of each rule.
+    """Draw a matrix per rule.
 
     Args:
-        name: file name without ending.
-        title: a few words.
-        caption: what is shown.
-        matrices: rule to fractions ``(T, T)``, all of one size; NaN is left blank.
-        meaning: what they show.
+        name: file name without suffix.
+        title: title of the figure.
+        caption: caption of the figure.
+        matrices: fractions ``(T, T)`` by rule, all of one size; NaN is left blank.
+        meaning: labels of the matrices.
 
     Returns:
         The figure.
@@ -87,7 +87,7 @@ def draw_squares(name: str, title: str, caption: str, matrices: Mapping[str, Arr
 
 
 def _bar(figure: "Figure", mesh: "QuadMesh", layout: Layout, scale: str) -> None:
-    """The scale of colours, beside the panels of the first row."""
+    """Draw the colour bar, beside the first row of panels."""
     (_, bottom, *_), width, height = next(iter(layout.boxes())), layout.width, layout.figure_height
     place = figure.add_axes((1 - 0.8 / width, bottom / height, 0.12 / width, layout.height / height))
     bar = figure.colorbar(mesh, cax=place)
@@ -107,7 +107,7 @@ def _panel(axes: "Axes", values: Array) -> "QuadMesh":
     )
     mesh.set_rasterized(T > _MOST_DRAWN)
     axes.grid(visible=False)
-    axes.set_ylim(T - 0.5, -0.5)  # row 0 on top; the axes are shared, so that inverting each would undo the last
+    axes.set_ylim(T - 0.5, -0.5)  # row 0 on top; invert_yaxis would toggle the shared axis once per panel
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)

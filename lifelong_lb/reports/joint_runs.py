@@ -1,4 +1,4 @@
-"""Joint runs as references for runs of other folders."""
+"""Intransigence of runs whose joint run is in another folder."""
 
 import json
 from collections.abc import Mapping
@@ -12,21 +12,21 @@ from lifelong_lb.evaluation import AccuracyMatrix, intransigence
 from lifelong_lb.store import RunRecord
 
 _SAME = ("stream", "rule", "optimizer", "model", "train", "seed")
-"""Parts of the configuration that a run has in common with its joint run."""
-_SEEN = ("sha256", "class_order")
-"""What is recorded of its images that has to be the same, too."""
+"""Parts of the configuration that a run shares with its joint run."""
+_SAME_DATA = ("sha256", "class_order")
+"""Recorded properties of the data that must agree as well."""
 
 
 def with_joint_runs(runs: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd.DataFrame:
-    """Compare done runs that have no joint run in their own folder with that of another.
+    """Compute missing intransigence from joint runs of other folders.
 
     Args:
-        runs: one row a run of all folders.
-        records: their records, where they are known.
+        runs: one row per run of all folders.
+        records: their records, if known.
 
     Returns:
-        The runs, their intransigence filled in where it was not known and a joint run was found: the first on the same
-        stream, images and class order, with the same rule, base optimizer, model, training settings and seed.
+        The runs. Missing intransigence is filled in from the first joint run with the same stream, images, class order,
+        rule, base optimizer, model, training settings and seed.
     """
     done = {run: record for run, record in records.items() if record.status == "done"}
     joint: dict[str, RunRecord] = {}
@@ -55,5 +55,5 @@ def _is_joint(record: RunRecord) -> bool:
 
 def _key(record: RunRecord) -> str:
     settings: dict[str, Any] = without_later(record.config)
-    told = {key: record.data.get(key) for key in _SEEN}
-    return json.dumps([{key: settings.get(key) for key in _SAME}, told, record.experiences], sort_keys=True)
+    data = {key: record.data.get(key) for key in _SAME_DATA}
+    return json.dumps([{key: settings.get(key) for key in _SAME}, data, record.experiences], sort_keys=True)

@@ -1,4 +1,4 @@
-"""What was measured of the runs' loss landscapes, as one tidy frame, and how it goes with what is forgotten."""
+"""Loss landscapes of runs as one tidy frame, and the correlation of flatness with forgetting."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ CORRELATION_COLUMNS = [
 
 
 @dataclass(frozen=True)
-class FoundLandscape:
-    """The landscapes of a folder's done runs.
+class CollectedLandscape:
+    """Landscapes of a folder's done runs.
 
     Attributes:
-        frame: one row a number, columns ``KEYS`` and :data:`~lifelong_lb.store.LANDSCAPE_COLUMNS`; empty for none.
-        problems: sentences about files that cannot be read, and about settings that differ between runs.
-        gaps: sentences about what was asked for and is not there.
+        frame: one row per number, columns ``KEYS`` and :data:`~lifelong_lb.store.LANDSCAPE_COLUMNS`.
+        problems: sentences about unreadable files, and about settings that differ between runs.
+        gaps: sentences about missing measurements.
     """
 
     frame: pd.DataFrame
@@ -43,42 +43,42 @@ class FoundLandscape:
 
 
 def load_landscape(out: str | PathLike[str]) -> pd.DataFrame:
-    """Read what was measured of the loss landscapes of a result folder.
+    """Read the loss-landscape measurements of a result folder.
 
     Args:
-        out: the folder. Its study asks for it with ``evaluation: {landscape: {}}``, or
-            :func:`lifelong_lb.measure_landscape` has measured it later.
+        out: the folder. A study measures landscapes with ``evaluation: {landscape: {}}``;
+            :func:`lifelong_lb.measure_landscape` measures them later.
 
     Returns:
-        One row a number: run, stream, strategy, rule, base_optimizer and seed as in ``results.csv``; ``trained``, after
-        which experience, and ``measured``, on whose images; ``measure``, ``at``, ``value`` and ``std``, see
-        :data:`lifelong_lb.evaluation.LANDSCAPE_MEASURES`.
+        One row per number: run, stream, strategy, rule, base_optimizer and seed as in ``results.csv``; ``trained``, the
+        experience trained on last; ``measured``, the experience whose images were used; ``measure``, ``at``, ``value``
+        and ``std``, see :data:`lifelong_lb.evaluation.LANDSCAPE_MEASURES`.
 
     Raises:
-        UserError: when the folder holds none, or a file is damaged.
+        UserError: if the folder contains none, or a file is damaged.
     """
-    found = collect_landscape(ResultFolder(Path(out)))
-    if found.problems:
-        raise UserError("; ".join(found.problems))
-    if found.frame.empty:
-        raise UserError(f"{out}: no landscape here; a study asks for it with evaluation: {{landscape: {{}}}}")
-    return found.frame
+    collected = collect_landscape(ResultFolder(Path(out)))
+    if collected.problems:
+        raise UserError("; ".join(collected.problems))
+    if collected.frame.empty:
+        raise UserError(f"{out}: no landscape here; a study measures it with evaluation: {{landscape: {{}}}}")
+    return collected.frame
 
 
-def collect_landscape(folder: ResultFolder, results: Results | None = None) -> FoundLandscape:
-    """Read what was measured of the landscapes of all done runs.
+def collect_landscape(folder: ResultFolder, results: Results | None = None) -> CollectedLandscape:
+    """Read the loss-landscape measurements of all done runs.
 
     Args:
         folder: the result folder.
-        results: what its runs have to say, where that was read already.
+        results: its results; None to read them.
 
     Returns:
-        What was found.
+        Measurements and problems.
 
     Raises:
-        UserError: when the folder holds no results.
+        UserError: if the folder contains no results.
     """
-    results = (results or collect(folder)).own()
+    results = (results or collect(folder)).without_imported()
     frames, problems, gaps, settings, unmeasured = {}, [], [], {}, []
     for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
         run = str(key["run"])
@@ -99,11 +99,11 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
         gaps.append(f"{n} {plural('run', n)} without a landscape (no landscape.json): {listed(unmeasured)}")
     if len(settings) > 1:
         problems.append(f"landscapes measured with different settings are mixed here: {_differ(settings)}")
-    return FoundLandscape(_named_frame(frames), tuple(problems), tuple(gaps))
+    return CollectedLandscape(_named_frame(frames), tuple(problems), tuple(gaps))
 
 
 def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
-    """Sentences about numbers that are not there; a UserError for what is no landscape."""
+    """Sentences about undefined values; raises a UserError if the frame is not a landscape."""
     if frame is None:
         return []
     path = run / "landscape.csv"
@@ -120,7 +120,7 @@ def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
 
 
 def _named_frame(frames: dict[tuple[Any, ...], pd.DataFrame]) -> pd.DataFrame:
-    """The frames of all runs as one, which says in its first columns what each row belongs to."""
+    """Concatenate the frames of all runs, with the columns that identify the run first."""
     if not frames:
         return pd.DataFrame(columns=[*KEYS, *LANDSCAPE_COLUMNS])
     keys = pd.DataFrame(list(frames), columns=KEYS)
@@ -130,42 +130,42 @@ def _named_frame(frames: dict[tuple[Any, ...], pd.DataFrame]) -> pd.DataFrame:
 
 
 def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Flatness at the end of each experience beside what is forgotten of it later.
+    """Tabulate flatness at the end of each experience with its later forgetting.
 
     Args:
         landscape: from :func:`load_landscape`.
         accuracy: the frame of ``accuracy.csv``.
 
     Returns:
-        One row a run, experience i < T-1, measure and ``at``, columns :data:`FLATNESS_COLUMNS`: ``flatness`` measured
-        after experience i on its own images (higher is sharper), and ``forgotten``, R[i, i] - R[T-1, i].
+        One row per run, experience i < T-1, measure and ``at``, columns :data:`FLATNESS_COLUMNS`: ``flatness``,
+        measured after experience i on its images (higher is sharper), and ``forgotten``, R[i, i] - R[T-1, i].
     """
     kinds = [name for name, measure in LANDSCAPE_MEASURES.items() if measure.flatness]
-    own = landscape[(landscape["trained"] == landscape["measured"]) & landscape["measure"].isin(kinds)]
-    own = own.rename(columns={"trained": "experience", "value": "flatness"})
+    measured_at_end = landscape[(landscape["trained"] == landscape["measured"]) & landscape["measure"].isin(kinds)]
+    measured_at_end = measured_at_end.rename(columns={"trained": "experience", "value": "flatness"})
     last = accuracy.groupby("run")["trained"].transform("max")
     diagonal, end = accuracy["trained"] == accuracy["evaluated"], accuracy["trained"] == last
     learnt = accuracy[diagonal & ~end].set_index(["run", "evaluated"])["accuracy"]
-    kept = accuracy[end].set_index(["run", "evaluated"])["accuracy"]
-    forgotten = (learnt - kept.reindex(learnt.index)).rename("forgotten").rename_axis(["run", "experience"])
-    table = own.merge(forgotten.reset_index(), on=["run", "experience"], how="inner")
+    final = accuracy[end].set_index(["run", "evaluated"])["accuracy"]
+    forgotten = (learnt - final.reindex(learnt.index)).rename("forgotten").rename_axis(["run", "experience"])
+    table = measured_at_end.merge(forgotten.reset_index(), on=["run", "experience"], how="inner")
     return table[FLATNESS_COLUMNS].reset_index(drop=True)
 
 
 def correlation_table(flatness: pd.DataFrame) -> pd.DataFrame:
-    """How flatness goes with forgetting, over all rules, seeds and experiences of a stream and strategy.
+    """Correlate flatness with forgetting, over all rules, seeds and experiences of a stream and strategy.
 
     Experiences of one run are not independent, nor are runs of one seed under different rules, which share initial
-    weights, class order and minibatches: the intervals come from a bootstrap that draws whole seeds, with all their
-    runs. Early experiences have more time to be forgotten, whatever their flatness: the coefficients ``within`` compare
-    each experience with itself alone, between rules and seeds.
+    weights, class order and minibatches: the bootstrap for the intervals resamples whole seeds with all their runs.
+    Early experiences have more time to be forgotten regardless of flatness: the coefficients ``within`` compare each
+    experience only with itself, between rules and seeds.
 
     Args:
         flatness: from :func:`flatness_table`.
 
     Returns:
-        One row a stream, strategy, base optimizer, measure and ``at``, columns :data:`CORRELATION_COLUMNS`: Spearman's
-        and Pearson's coefficients with 95 % intervals; NaN intervals for fewer than six seeds.
+        One row per stream, strategy, base optimizer, measure and ``at``, columns :data:`CORRELATION_COLUMNS`:
+        Spearman's and Pearson's coefficients with 95 % intervals; NaN intervals for fewer than six seeds.
     """
     groups = flatness.groupby([*_BLOCK, "measure", "at"], sort=False, dropna=False)
     rows = [
@@ -180,17 +180,17 @@ def _coefficients(group: pd.DataFrame) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, kind in (("spearman", spearman), ("pearson", pearson)):
         for ending, strata in (("", None), ("_within", experiences)):
-            found = kind(x, y, seeds, strata=strata)
-            row |= {"pairs": found.pairs, "seeds": found.clusters, **dict(_named(name + ending, found))}
+            result = kind(x, y, seeds, strata=strata)
+            row |= {"pairs": result.pairs, "seeds": result.clusters, **dict(_named(name + ending, result))}
     return row
 
 
-def _named(name: str, found: Correlation) -> Iterator[tuple[str, float]]:
-    yield from ((name, found.value), (f"{name}_low", found.low), (f"{name}_high", found.high))
+def _named(name: str, correlation: Correlation) -> Iterator[tuple[str, float]]:
+    yield from ((name, correlation.value), (f"{name}_low", correlation.low), (f"{name}_high", correlation.high))
 
 
 def _differ(settings: dict[str, dict[str, Any]]) -> str:
     kinds = list(settings.values())
     keys = [key for key in {**kinds[0], **kinds[1]} if any(kind.get(key) != kinds[0].get(key) for kind in kinds)]
-    found = {key: dict.fromkeys(shortened(str(kind.get(key))) for kind in kinds) for key in keys[:_MOST_KEYS]}
-    return ", ".join(f"{shortened(key)} is {' or '.join([*texts][:_MOST_KEYS])}" for key, texts in found.items())
+    values = {key: dict.fromkeys(shortened(str(kind.get(key))) for kind in kinds) for key in keys[:_MOST_KEYS]}
+    return ", ".join(f"{shortened(key)} is {' or '.join([*texts][:_MOST_KEYS])}" for key, texts in values.items())

@@ -1,4 +1,4 @@
-"""Figures of the loss landscape: flatness against forgetting, and what happens away from the weights."""
+"""Figures of the loss landscape: flatness against forgetting, and values at a distance from the weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -24,102 +24,102 @@ Block = tuple[str, str, str]
 Draw = Callable[["Axes", pd.DataFrame, Look], "Line2D"]
 
 
-def shown(table: pd.DataFrame, measures: Sequence[str] = tuple(LANDSCAPE_MEASURES)) -> list[tuple[str, float]]:
-    """Measures of a table, each at one place: the middle one of those measured.
+def pick_measures(table: pd.DataFrame, measures: Sequence[str] = tuple(LANDSCAPE_MEASURES)) -> list[tuple[str, float]]:
+    """Select one ``at`` (radius, noise scale or rank) per measure: the middle one, or the first eigenvalue.
 
     Args:
         table: with columns measure and at.
-        measures: which to look for.
+        measures: measures to look for.
 
     Returns:
-        Measures that are there, in the order given, with their ``at``, NaN for those that have none.
+        Pairs of measure and ``at``, NaN if it has none; only measures in the table, in the given order.
     """
-    found = []
+    selected = []
     for measure in measures:
-        places = sorted(set(table.loc[table["measure"] == measure, "at"].dropna()))
-        if places or (table["measure"] == measure).any():
-            middle = places[0] if measure == "hessian_eigenvalue" else places[len(places) // 2] if places else np.nan
-            found.append((measure, float(middle)))
-    return found
+        values = sorted(set(table.loc[table["measure"] == measure, "at"].dropna()))
+        if values or (table["measure"] == measure).any():
+            middle = values[0] if measure == "hessian_eigenvalue" else values[len(values) // 2] if values else np.nan
+            selected.append((measure, float(middle)))
+    return selected
 
 
-def titled(measure: str, at: float) -> str:
-    """A measure and where it was taken, in words.
+def measure_title(measure: str, at: float) -> str:
+    """Return the title of a measure with its radius, noise scale or rank.
 
     Args:
-        measure: its name.
+        measure: name of the measure.
         at: radius, noise scale or rank; NaN for none.
 
     Returns:
-        Such as ``"rise in the ball, rho 0.1"``.
+        E.g. ``"rise in the ball, rho 0.1"``.
     """
     title, what = LANDSCAPE_MEASURES[measure].title, LANDSCAPE_MEASURES[measure].at.split(",")[0]
     return title if np.isnan(at) else f"{title}, {what} {at:g}"
 
 
-def at_place(table: pd.DataFrame, measure: str, at: float) -> pd.DataFrame:
-    """Rows of one measure at one place.
+def rows_at(table: pd.DataFrame, measure: str, at: float) -> pd.DataFrame:
+    """Select the rows of one measure at one radius, noise scale or rank.
 
     Args:
         table: with columns measure and at.
-        measure: its name.
+        measure: name of the measure.
         at: radius, noise scale or rank; NaN for none.
 
     Returns:
-        A part of the table.
+        Rows of the table.
     """
     place = table["at"].isna() if np.isnan(at) else table["at"] == at
     return table[(table["measure"] == measure) & place]
 
 
 def draw_flatness(block: Block, flatness: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
-    """Draw flatness after each experience against what is forgotten of it later, a panel a measure.
+    """Draw flatness after each experience against its later forgetting, one panel per measure.
 
     Args:
-        block: what the rows belong to.
+        block: the block of the rows.
         flatness: rows of a flatness table of this block.
-        looks: rule to looks.
+        looks: looks by rule.
 
     Returns:
-        The figure; None where there is nothing to draw.
+        The figure; None if there is nothing to draw.
     """
-    places = shown(flatness, _AGAINST)
-    panels = {titled(*place): at_place(flatness, *place).dropna(subset=["flatness", "forgotten"]) for place in places}
+    places = pick_measures(flatness, _AGAINST)
+    panels = {measure_title(*at): rows_at(flatness, *at).dropna(subset=["flatness", "forgotten"]) for at in places}
     panels = {title: rows for title, rows in panels.items() if len(rows)}
     caption = (
-        "Each point is one experience i < T-1 of one run: across, how sharp the loss on its train images is right "
-        "after it was learnt, or how much accuracy on its test images is lost to noise (further right is sharper; "
-        "logarithmic where all values are positive); upwards, the accuracy lost on its test part by the end, "
+        "Each point is one experience i < T-1 of one run. x axis: sharpness of the loss on its training images, or "
+        "accuracy on its test images lost to noise, directly after it was learnt (further right is sharper; "
+        "logarithmic if all values are positive). y axis: accuracy lost on its test part by the end, "
         "R[i, i] - R[T-1, i], a fraction."
     )
     return _draw("flatness", "Flatness and forgetting", block, panels, looks, caption, _scatter, "forgotten, fraction")
 
 
 def draw_away(block: Block, landscape: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
-    """Draw m-sharpness over radii, loss along the line from the minimum before, accuracy over noise scales.
+    """Draw m-sharpness over radii, loss on the line to the next minimum, and accuracy over noise scales.
 
     Args:
-        block: what the rows belong to.
+        block: the block of the rows.
         landscape: rows of a landscape of this block.
-        looks: rule to looks.
+        looks: looks by rule.
 
     Returns:
-        The figure; None where there is nothing to draw.
+        The figure; None if there is nothing to draw.
     """
-    own = landscape["trained"] == landscape["measured"]
+    same_experience = landscape["trained"] == landscape["measured"]
     panels = {}
     for measure in _AWAY:
         lines = landscape["measure"] == measure
-        rows = landscape[lines & (~own if measure == "path_loss" else own)]
+        rows = landscape[lines & (~same_experience if measure == "path_loss" else same_experience)]
         kind = LANDSCAPE_MEASURES[measure]
-        title = f"{kind.title}, experience before" if measure == "path_loss" else kind.title
+        title = f"{kind.title}, previous experience" if measure == "path_loss" else kind.title
         if len(rows):
             panels[f"{title}\nover {kind.at}"] = rows
     caption = (
-        "Means over experiences, each right after it was learnt and on its own images, and over seeds; bands reach one "
-        "sample standard deviation over seeds to either side, those of accuracies at "
-        "most to 0 and 1 (none for one seed). The loss on the line is that of the "
-        "experience before, from the weights after it (t = 0) to those after the next (t = 1)."
+        "Means over experiences, each measured directly after it was learnt and on its own images, and over seeds; "
+        "bands show one sample standard deviation over seeds on either side (none for one seed), clipped to [0, 1] for "
+        "accuracies. The loss on the line is that of the previous experience, from the weights after it (t = 0) to "
+        "those after the next one (t = 1)."
     )
     return _draw("landscape", "Away from the weights", block, panels, looks, caption, _curve, "")
 
@@ -163,7 +163,7 @@ def _draw(
 
 
 def _logarithmic(axes: "Axes", values: NDArray[np.float64]) -> None:
-    """A logarithmic x axis with plain numbers on it, at 1, 2 and 5 where there are few powers of ten."""
+    """Make the x axis logarithmic with plain tick labels, at 1, 2 and 5 if there are few powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axes.set_xscale("log")

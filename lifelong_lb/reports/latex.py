@@ -1,4 +1,4 @@
-"""The summary as a LaTeX table, to be used with an input command in a document that loads booktabs."""
+"""The summary as LaTeX tables, to be included in a document that loads booktabs."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ _SPECIAL = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': "''",
-    "[": "{[}",  # after a row's end, LaTeX would take these two for an option of it
+    "[": "{[}",  # at the start of a row, [ and * would be read as arguments of the preceding \\
     "*": "{*}",
     "±": r"\ensuremath{\pm}",
     "ß": r"\ss{}",
@@ -65,14 +65,14 @@ _GREEK["lamda"] = "lambda"  # as Unicode spells it
 
 
 def escape(text: str) -> str:
-    r"""Make LaTeX print a text as it is.
+    r"""Escape a text for LaTeX.
 
     Args:
         text: any text.
 
     Returns:
-        ASCII that every LaTeX can print: accents as commands, small Greek letters as mathematics, any other
-        character as its code point.
+        ASCII text for any LaTeX engine: accents as commands, small Greek letters as mathematics, other characters as
+        their code points.
 
     Example:
         >>> print(escape("sam_50% <b> ρ"))
@@ -82,15 +82,14 @@ def escape(text: str) -> str:
 
 
 def summary_latex(results: Results, summary: pd.DataFrame) -> str:
-    """The summary as a LaTeX table with caption, definitions and verdict.
+    """Format the summary as LaTeX tables with caption, definitions and verdict.
 
     Args:
-        results: what a folder's runs have to say.
-        summary: the table made of them.
+        results: results of a folder.
+        summary: their summary table.
 
     Returns:
-        A ``table`` environment, or where there are more rows than fit a page, one or several a stream; a comment when
-        there are no rows.
+        One ``table`` environment; one or several per stream if the rows do not fit a page; a comment without rows.
     """
     if summary.empty:
         return "% no runs\n"
@@ -111,19 +110,19 @@ def summary_latex(results: Results, summary: pd.DataFrame) -> str:
 
 
 def _on_pages(name: str, summary: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, Sequence[Section]]]:
-    """Caption and sections of each table: one for all, or where that is too long, those that each stream takes."""
+    """Caption and sections of each table: one table if it fits a page, else one or several per stream."""
     if sum(map(_height, sections(summary, table))) <= MOST_LINES:
         blocks = [summary]
     else:
         blocks = [rows for _, rows in summary.groupby("stream", sort=False)]
-    found: list[tuple[str, Sequence[Section]]] = []
+    tables: list[tuple[str, Sequence[Section]]] = []
     for rows in blocks:
         constant = constants(rows)
         caption = f"{name} ({constant})." if constant else f"{name}."
         cut = [part for section in sections(rows, table.loc[rows.index]) for part in _cut(section)]
-        own = pages(cut, _height)
-        found += [(caption + part_of(i, len(own)), parts) for i, parts in enumerate(own)]
-    return found
+        page_parts = pages(cut, _height)
+        tables += [(caption + part_of(i, len(page_parts)), parts) for i, parts in enumerate(page_parts)]
+    return tables
 
 
 def _height(section: Section) -> int:
@@ -131,7 +130,7 @@ def _height(section: Section) -> int:
 
 
 def _cut(section: Section) -> list[Section]:
-    """A section in pieces none of which is longer than a page."""
+    """Split a section into pieces that fit a page."""
     size = MOST_LINES // 2
     starts = range(0, len(section.rows), size) if _height(section) > MOST_LINES else [0]
     last = size if len(starts) > 1 else len(section.rows)
@@ -139,14 +138,14 @@ def _cut(section: Section) -> list[Section]:
 
 
 def float_lines(caption: str, tabulars: Sequence[Sequence[str]]) -> list[str]:
-    """A ``table`` environment.
+    """Write a ``table`` environment.
 
     Args:
         caption: plain text.
-        tabulars: lines of the tables in it, one below the other.
+        tabulars: lines of its tables, from top to bottom.
 
     Returns:
-        Its lines, the last of which ends it.
+        Lines; the last one ends the environment.
     """
     apart = [[r"\par\medskip", *lines] if number else list(lines) for number, lines in enumerate(tabulars)]
     return [
@@ -161,10 +160,10 @@ def float_lines(caption: str, tabulars: Sequence[Sequence[str]]) -> list[str]:
 
 
 def note_lines(text: str) -> list[str]:
-    """What stands below a table.
+    """Write the notes below a table.
 
     Args:
-        text: plain.
+        text: plain text.
 
     Returns:
         Lines.
@@ -173,14 +172,14 @@ def note_lines(text: str) -> list[str]:
 
 
 def part_of(index: int, count: int) -> str:
-    """Which part of a table a caption belongs to.
+    """Number a part of a table, for the end of its caption.
 
     Args:
-        index: from 0.
-        count: of the parts.
+        index: index of the part, from 0.
+        count: number of parts.
 
     Returns:
-        Words for the end of the caption; empty where there is but one.
+        E.g. ``" Part 1 of 3."``; empty if there is only one part.
     """
     return f" Part {index + 1} of {count}." if count > 1 else ""
 
@@ -209,7 +208,7 @@ def _section_lines(section: Section, best: set[tuple[int, str]]) -> list[str]:
 
 
 def latex_heading(title: str) -> str:
-    """A column's heading, broken into lines where it is long.
+    """Format a column heading, broken into lines if it is long.
 
     Args:
         title: plain text.
@@ -221,7 +220,7 @@ def latex_heading(title: str) -> str:
 
 
 def latex_label(label: str) -> str:
-    """A row's label, broken into lines where it is long.
+    """Format a row label, broken into lines if it is long.
 
     Args:
         label: plain text.
@@ -238,11 +237,11 @@ def _stacked(lines: Sequence[str], side: str) -> str:
 
 
 def latex_number(text: str, *, bold: bool) -> str:
-    """A cell of a readable table.
+    """Format a cell of a readable table.
 
     Args:
-        text: such as ``"0.812 ± 0.013"``.
-        bold: whether the mean is to be bold.
+        text: e.g. ``"0.812 ± 0.013"``.
+        bold: whether to print the mean in bold.
 
     Returns:
         LaTeX.

@@ -1,33 +1,33 @@
-"""LaTeX tables that fit a page: headings and labels broken into lines, columns and rows set out in parts."""
+"""Layout of LaTeX tables: line breaks in headings and labels, and splits into parts that fit a page."""
 
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 TEXT_WIDTH = 398
-"""Points that a table may be wide: 14 cm, as in many a conference's style."""
+"""Maximum width of a table in points: 14 cm, the text width of many conference styles."""
 MOST_LINES = 40
-"""Lines of numbers that leave room on a page for a caption and the notes below."""
+"""Maximum number of lines of a table, so that caption and notes fit the same page."""
 
 _CHARACTER = 3.9
-"""Points of an average character in \\scriptsize."""
+"""Average width of a character in \\scriptsize, in points."""
 _NUMBER = 44
-"""Points of a mean with its deviation."""
+"""Width of a mean with its standard deviation, in points."""
 _GAP = 6
 _HEADING, _LABEL, _LONGEST = 12, 22, 20
-"""Characters of a line of a heading, of a row's label, and of a word in a heading."""
+"""Maximum number of characters in a line of a heading, in a line of a row label, and in an unbroken word."""
 
 Part = TypeVar("Part")
 
 
 def heading_lines(title: str) -> list[str]:
-    """Break a heading where it is long.
+    """Break a long column heading into lines.
 
     Args:
         title: plain text.
 
     Returns:
-        Its lines; hyper-parameters begin a line of their own.
+        Lines; hyper-parameters start on a new line.
 
     Example:
         >>> heading_lines("sam(rho=0.05)"), heading_lines("lookbehind-sam(k=2, alpha=0.5)")
@@ -37,13 +37,13 @@ def heading_lines(title: str) -> list[str]:
 
 
 def label_lines(label: str) -> list[str]:
-    """Break the label of a row where it is long.
+    """Break a long row label into lines.
 
     Args:
         label: plain text.
 
     Returns:
-        Its lines.
+        Lines.
 
     Example:
         >>> label_lines("sam(rho=0.05)"), label_lines("lookbehind-sam(k=2, alpha=0.5)")
@@ -62,14 +62,14 @@ def _lines(text: str, width: int) -> list[str]:
 
 
 def columns_apart(labels: Sequence[Sequence[str]], titles: Sequence[str]) -> list[slice]:
-    """Deal columns of numbers out to tables that are narrow enough.
+    """Split columns of numbers into tables that fit the text width.
 
     Args:
-        labels: the columns of labels before them, which each table repeats.
-        titles: of the columns of numbers.
+        labels: label columns, which each table repeats.
+        titles: headings of the columns of numbers.
 
     Returns:
-        The columns of each table, about as many in each.
+        The columns of each table, split as evenly as possible.
     """
     before = sum(_CHARACTER * _longest(map(label_lines, column)) + _GAP for column in labels)
     each = max(_NUMBER, _CHARACTER * _longest(map(heading_lines, titles))) + _GAP
@@ -80,28 +80,28 @@ def columns_apart(labels: Sequence[Sequence[str]], titles: Sequence[str]) -> lis
 
 
 def pages(parts: Sequence[Part], lines: Callable[[Part], int]) -> list[list[Part]]:
-    """Gather parts of a table on pages, as many as there is room for.
+    """Distribute parts of a table over pages.
 
     Args:
-        parts: in their order.
-        lines: how many lines a part takes.
+        parts: the parts, in order.
+        lines: number of lines of a part.
 
     Returns:
-        The parts of each page, one at least.
+        The parts of each page, at least one per page.
 
     Example:
         >>> pages([30, 10, 1], lambda part: part)
         [[30, 10], [1]]
     """
-    found: list[list[Part]] = []
+    filled: list[list[Part]] = []
     room = 0
     for part in parts:
-        if not found or lines(part) > room:
-            found.append([])
+        if not filled or lines(part) > room:
+            filled.append([])
             room = MOST_LINES
-        found[-1].append(part)
+        filled[-1].append(part)
         room -= lines(part)
-    return found
+    return filled
 
 
 def _longest(texts: "map[list[str]]") -> int:

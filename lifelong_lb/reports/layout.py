@@ -1,4 +1,4 @@
-"""A figure's panels, laid out by plain sums: matplotlib's own layout measures every text of a figure, several times."""
+"""Layout of a figure's panels by arithmetic, which is faster than matplotlib's layout engines: no text is measured."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ Box = tuple[float, float, float, float]
 """Left, bottom, width and height."""
 
 _LEFT, _RIGHT = 0.8, 0.16
-"""Inches beside the panels; numbers and a label stand to the left."""
+"""Left and right margins in inches; the left one contains tick labels and an axis label."""
 _NUMBERS_WIDTH, _NUMBERS_HEIGHT = 0.55, 0.26
-"""Inches of the numbers on an axis, marks included."""
+"""Size of tick labels with their ticks, in inches."""
 _LABEL = 0.2
 _NARROW = 0.16
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How panels are set out. Inches, unless said otherwise.
+    """Layout of panels; lengths in inches.
 
     Attributes:
-        headings: one a panel, row by row; lines are broken already.
-        columns: panels a row.
-        height: of a panel.
-        width: of the figure.
-        shared: which axes are the same for the panels: ``all``, ``row`` (the y axis of a row), or ``none``.
-        labelled: panels whose x axis is named: the ``lowest`` of each column, or ``all``.
-        rules: what the legend names; empty for no legend.
-        right: room beside the panels.
+        headings: panel titles, row by row, with line breaks.
+        columns: panels per row.
+        height: height of a panel.
+        width: width of the figure.
+        shared: shared axes: ``all``, ``row`` (y axis within a row), or ``none``.
+        labelled: panels with a label on the x axis: the ``lowest`` of each column, or ``all``.
+        rules: rules in the legend; empty for no legend.
+        right: right margin.
     """
 
     headings: Sequence[str]
@@ -47,13 +47,13 @@ class Layout:
 
     @classmethod
     def of_squares(cls, headings: Sequence[str], columns: int, side: float, right: float) -> "Layout":
-        """Square panels with the same axes, without a legend.
+        """Lay out square panels with shared axes, without a legend.
 
         Args:
-            headings: one a panel, row by row.
-            columns: panels a row.
+            headings: panel titles, row by row.
+            columns: panels per row.
             side: width and height of a panel.
-            right: room beside the panels.
+            right: right margin.
 
         Returns:
             The layout.
@@ -68,14 +68,14 @@ class Layout:
 
     @property
     def figure_height(self) -> float:
-        """Height of the figure, with its legend."""
+        """Height of the figure, including its legend."""
         return sum(self._head(row) + self.height + self._foot(row) for row in range(self._rows)) + self._below
 
     def boxes(self) -> Iterator[Box]:
-        """Where the panels lie.
+        """Compute the positions of the panels.
 
         Yields:
-            The box of each, from the figure's lower left corner.
+            The box of each panel, relative to the lower left corner of the figure.
         """
         top = self.figure_height
         for row in range(self._rows):
@@ -86,13 +86,13 @@ class Layout:
             top = bottom - self._foot(row)
 
     def names_x(self, index: int) -> bool:
-        """Whether a panel's x axis is named.
+        """Return whether the x axis of a panel has a label.
 
         Args:
-            index: of the panel.
+            index: index of the panel.
 
         Returns:
-            True when it is.
+            True if it has.
         """
         return self.labelled == "all" or index + self.columns >= len(self.headings)
 
@@ -120,15 +120,15 @@ class Layout:
 
 
 def set_out(layout: Layout, xlabels: Sequence[str], ylabel: str) -> "tuple[Figure, list[Axes]]":
-    """Make a figure and its panels. To be called within :func:`~lifelong_lb.reports.style.style`.
+    """Create a figure and its panels. Call it within :func:`~lifelong_lb.reports.style.style`.
 
     Args:
-        layout: how they are set out.
-        xlabels: what the panels have on their x axes, one a column.
-        ylabel: what the first panel of each row has on its y axis.
+        layout: the layout of the panels.
+        xlabels: labels of the x axes, one per column.
+        ylabel: label of the y axis of the first panel of each row.
 
     Returns:
-        The figure and its panels, titled and named.
+        The figure and its panels, with titles and axis labels.
     """
     from matplotlib.figure import Figure
 
@@ -150,13 +150,13 @@ def set_out(layout: Layout, xlabels: Sequence[str], ylabel: str) -> "tuple[Figur
 
 
 def name_axes(axes: "Axes", size: tuple[float, float], xlabel: str, ylabel: str) -> None:
-    """Name the axes of a panel, at a fixed distance.
+    """Label the axes of a panel, at a fixed distance.
 
     Args:
         axes: the panel.
         size: its width and height in inches.
-        xlabel: what its x axis shows; empty for nothing.
-        ylabel: what its y axis shows; likewise.
+        xlabel: label of the x axis; empty for none.
+        ylabel: label of the y axis; empty for none.
     """
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)

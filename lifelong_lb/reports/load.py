@@ -1,4 +1,4 @@
-"""Reading result folders into frames."""
+"""Load result folders as frames."""
 
 import warnings
 from collections.abc import Sequence
@@ -20,21 +20,23 @@ def load_results(
     *more: str | PathLike[str],
     imports: str | Sequence[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read one or several result folders. Nothing that a folder names is imported.
+    """Load the runs and accuracies of one or several result folders.
+
+    Modules named in a folder's study are not imported.
 
     Args:
         out: a folder, or several.
-        more: further folders, whose runs are joined to those of the first as in a report of several folders, see
-            :func:`~lifelong_lb.reports.collect_all`: each run counts once, runs that cannot be compared with the rest
-            are left out, and a label has one meaning. A warning says what was left out or is called otherwise.
-        imports: modules, or files, that register metrics of your own, which are then computed from the accuracies
-            instead of read as the runs have stored them. They are run: name only what you trust.
+        more: further folders. Runs are merged as in a report of several folders, see
+            :func:`~lifelong_lb.reports.collect_all`: each run counts once, incomparable runs are left out, and each
+            label stands for one setting. Warnings report what was left out or relabelled.
+        imports: modules, or files, that register custom metrics. These metrics are then computed from the accuracies
+            instead of read from the runs. The modules are executed: name only trusted ones.
 
     Returns:
-        The frames of ``results.csv`` and ``accuracy.csv``, computed anew from the runs where the folders hold them.
+        The frames of ``results.csv`` and ``accuracy.csv``, recomputed from the runs if the folders contain them.
 
     Raises:
-        UserError: when a folder holds no results, none is named, or a module cannot be imported.
+        UserError: if no folder is given, a folder contains no results, or a module cannot be imported.
     """
     import_named(imports)
     first = [out] if isinstance(out, (str, PathLike)) else list(out)
@@ -42,7 +44,7 @@ def load_results(
     if len(folders) == 1:
         results = collect(folders[0])
     elif not folders:
-        raise UserError("no result folder is named")
+        raise UserError("no result folder given")
     else:
         results = collect_all(folders)
         for problem in results.problems:

@@ -1,4 +1,4 @@
-"""What the figures draw: the accuracy matrices of each block of runs that may be compared, rule by rule."""
+"""Accuracy matrices of comparable runs, by rule, and statistics over seeds for figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Block:
         stream: label of the stream.
         strategy: label of the strategy.
         base_optimizer: label of the base optimizer.
-        matrices: rule to ``(S, T, T)``, the accuracy matrix R of each of its S seeds; NaN where not evaluated.
+        matrices: ``(S, T, T)`` by rule: the accuracy matrices of its S seeds; NaN where not evaluated.
     """
 
     stream: str
@@ -37,10 +37,10 @@ class Block:
 
 
 def blocks_of(results: Results) -> list[Block]:
-    """Sort the accuracies of the done runs into blocks.
+    """Group the accuracies of the done runs into blocks.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
         The blocks that have a done run, in the order of the study: streams outermost, base optimizers innermost.
@@ -51,8 +51,8 @@ def blocks_of(results: Results) -> list[Block]:
     blocks = []
     for key, frame in results.accuracy.groupby(keys, sort=False):
         T = int(frame[["trained", "evaluated"]].to_numpy().max()) + 1
-        found = dict(list(frame.groupby("rule", sort=False)))
-        matrices = {rule: _stack(found[rule], T) for rule in rules if rule in found}
+        by_rule = dict(list(frame.groupby("rule", sort=False)))
+        matrices = {rule: _stack(by_rule[rule], T) for rule in rules if rule in by_rule}
         stream, strategy, optimizer = map(str, key)
         blocks.append(Block(stream, strategy, optimizer, matrices))
     blocks.sort(key=lambda b: [ranks[column][getattr(b, column)] for column in keys])
@@ -68,10 +68,10 @@ def _stack(frame: pd.DataFrame, T: int) -> Array:
 
 
 def mean_over_seeds(values: Array) -> Array:
-    """Mean over the seeds that have a value.
+    """Compute the mean over the seeds that have a value.
 
     Args:
-        values: ``(S, ...)``, one entry a seed, NaN for none.
+        values: ``(S, ...)``, one entry per seed, NaN for none.
 
     Returns:
         ``(...)``; NaN where no seed has a value.
@@ -83,10 +83,10 @@ def mean_over_seeds(values: Array) -> Array:
 
 
 def std_over_seeds(values: Array) -> Array:
-    """Sample standard deviation (divisor n - 1) over the seeds that have a value.
+    """Compute the sample standard deviation (divisor n - 1) over the seeds that have a value.
 
     Args:
-        values: ``(S, ...)``, one entry a seed, NaN for none.
+        values: ``(S, ...)``, one entry per seed, NaN for none.
 
     Returns:
         ``(...)``; NaN where fewer than two seeds have a value.
@@ -97,26 +97,26 @@ def std_over_seeds(values: Array) -> Array:
 
 
 def band(mean: Array, std: Array) -> tuple[Array, Array]:
-    """Where accuracies lie within one standard deviation of their mean.
+    """Compute the interval of one standard deviation around mean accuracies.
 
     Args:
         mean: the means.
         std: the standard deviations, of the same shape.
 
     Returns:
-        Lower and upper ends, cut off where no accuracy lies: at 0 and 1.
+        Lower and upper ends, clipped to [0, 1].
     """
     return np.clip(mean - std, 0, 1), np.clip(mean + std, 0, 1)
 
 
 def average_accuracy_so_far(matrices: Array) -> Array:
-    """Average accuracy over the experiences seen so far: a_i = mean over j <= i of R[i, j].
+    """Compute the average accuracy over the experiences seen so far: a_i = mean over j <= i of R[i, j].
 
     Args:
         matrices: ``(S, T, T)``, R of each seed.
 
     Returns:
-        ``(S, T)``; NaN where an entry it needs was not evaluated.
+        ``(S, T)``; NaN where a required entry was not evaluated.
 
     Example:
         >>> average_accuracy_so_far(np.array([[[0.9, np.nan], [0.5, 0.8]]]))

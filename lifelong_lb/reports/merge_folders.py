@@ -1,4 +1,4 @@
-"""Several result folders as one, where their runs can stand side by side."""
+"""Merge several result folders into one set of comparable runs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,84 +22,75 @@ PARTS = {
     "rule": ("rule",),
     "base_optimizer": ("optimizer",),
 }
-"""Column of the result files to the parts of a run's configuration that its label stands for."""
+"""Column of the result files to the parts of a run's configuration that its labels denote."""
 
 
 def collect_all(folders: Sequence[ResultFolder]) -> Results:
-    """Read several result folders into one.
+    """Read several result folders and merge their results.
+
+    A run in several folders counts once, from the first folder in which it is done. If a label stands for other
+    settings than in an earlier folder, or its settings are unknown, the folder's path is appended to it, so that
+    different settings are never averaged. Settings that have another label in an earlier folder get that label. Runs
+    whose stream differs from that of other runs with the same label and seed are left out, and so are damaged folders
+    and folders of an unsupported version. Joint runs serve as references for runs of all folders.
 
     Args:
-        folders: the folders. A run that several of them hold counts once, from the first where it is done. Where a
-            label means other settings than it does in an earlier folder, or nobody knows which, the folder's name is
-            added to it, so that nothing is averaged that differs; settings that have another label in an earlier folder
-            are called as they are there. Runs whose stream differs from that of the rest of their label and seed are
-            left out, and so is a folder that is damaged or of another version. Joint runs are references for runs of
-            all folders.
+        folders: the folders.
 
     Returns:
-        The frames, in the order of the folders, without a study of their own.
+        The merged results, in the order of the folders, without a study.
 
     Raises:
-        UserError: when a folder holds no results, none can be read, or a run cannot be told from another.
+        UserError: if a folder contains no results, no folder can be read, or different runs have the same labels.
     """
-    folders, found, problems = _readable(folders)
-    homes, asked = _homes(found), set[str]()
+    folders, collected, problems = _readable(folders)
+    homes, planned = _homes(collected), set[str]()
     runs, accuracy = [], []
     records: dict[str, RunRecord] = {}
     meanings: dict[tuple[str, str], str] = {}
-    for place, (folder, results) in enumerate(zip(folders, found, strict=True)):
-        mine = [run for run in results.runs["run"] if homes[run] == place]
-        asked |= {*results.runs["run"], *(results.study.labels() if results.study else ())}
-        names = _names(results, folder, meanings)
-        runs.append(_renamed(results.runs[results.runs["run"].isin(mine)], names))
-        accuracy.append(_renamed(results.accuracy[results.accuracy["run"].isin(mine)], names))
-        records |= {run: results.records[run] for run in mine if run in results.records}
-        problems += [f"{folder.path}: {problem}" for problem in _about(results, folder, place, homes, names)]
+    for place, (folder, results) in enumerate(zip(folders, collected, strict=True)):
+        counted = [run for run in results.runs["run"] if homes[run] == place]
+        planned |= {*results.runs["run"], *(results.study.labels() if results.study else ())}
+        names = _labels(results, folder, meanings)
+        runs.append(_renamed(results.runs[results.runs["run"].isin(counted)], names))
+        accuracy.append(_renamed(results.accuracy[results.accuracy["run"].isin(counted)], names))
+        records |= {run: results.records[run] for run in counted if run in results.records}
+        problems += [f"{folder.path}: {problem}" for problem in _folder_problems(results, folder, place, homes, names)]
     frames = pd.concat(runs, ignore_index=True), pd.concat(accuracy, ignore_index=True)
-    left_out = frozenset(run for results in found for run in results.left_out)
+    left_out = frozenset(run for results in collected for run in results.left_out)
     homes_of_runs = {run: folders[place] for run, place in homes.items()}
-    imported = frozenset(run for results in found for run in results.imported)
-    during = {run: C for place, results in enumerate(found) for run, C in results.during.items() if homes[run] == place}
-    reasons = {
-        run: own for place, results in enumerate(found) for run, own in results.reasons.items() if homes[run] == place
-    }
+    imported = frozenset(run for results in collected for run in results.imported)
+    during = {run: C for i, results in enumerate(collected) for run, C in results.during.items() if homes[run] == i}
+    reasons = {run: r for i, results in enumerate(collected) for run, r in results.reasons.items() if homes[run] == i}
     joint = Results(
-        *frames,
-        None,
-        records,
-        problems,
-        left_out=left_out,
-        homes=homes_of_runs,
-        imported=imported,
-        during=during,
-        reasons=reasons,
+        *(*frames, None, records, problems, 0, left_out, homes_of_runs, imported), during=during, reasons=reasons
     )
     _check_distinct(joint.runs)
-    return _comparable(joint, len(asked))
+    return _comparable(joint, len(planned))
 
 
 def _readable(folders: Sequence[ResultFolder]) -> tuple[list[ResultFolder], list[Results], list[str]]:
-    """The folders that can be read, what they hold, and sentences about those that are left out."""
-    kept, found, problems = [], [], []
+    """Readable folders, their results, and sentences about the others."""
+    readable, collected, problems = [], [], []
     for folder in folders:
         try:
-            found.append(collect(folder))
-            kept.append(folder)
+            collected.append(collect(folder))
+            readable.append(folder)
         except UserError as error:
             if not folder.study_path.exists() and not (folder.path / "results.csv").exists():
-                raise  # no result folder at all
+                raise  # not a result folder
             problems.append(f"{folder.path}: left out, its results cannot be used ({error})")
             last = error
-    if not kept:
+    if not readable:
         raise last
-    return kept, found, problems
+    return readable, collected, problems
 
 
-def _homes(found: Sequence[Results]) -> dict[str, int]:
-    """Which folder's copy of a run counts: the first where it is done, else the first where it has ended."""
+def _homes(collected: Sequence[Results]) -> dict[str, int]:
+    """Index of the folder whose copy of a run counts: the first where it is done, else the first where it ended."""
     homes: dict[str, int] = {}
     done = set()
-    for place, results in enumerate(found):
+    for place, results in enumerate(collected):
         for run, status in zip(results.runs["run"], results.runs["status"], strict=True):
             if run not in homes or (status == "done" and run not in done):
                 homes[run] = place
@@ -108,43 +99,41 @@ def _homes(found: Sequence[Results]) -> dict[str, int]:
     return homes
 
 
-def _about(
+def _folder_problems(
     results: Results, folder: ResultFolder, place: int, homes: Mapping[str, int], names: Mapping[tuple[str, str], str]
 ) -> list[str]:
-    """What there is to say of one folder."""
+    """Problems of one folder."""
     sentences = list(results.problems)
     earlier, later = (sum(compare(homes[run], place) for run in results.runs["run"]) for compare in (lt, gt))
     if earlier:
-        sentences.append(f"{earlier} of its runs are in an earlier folder and count once")
+        sentences.append(f"{earlier} of its runs are also in an earlier folder and counted once")
     if later:
-        sentences.append(f"{later} of its runs are done in a later folder and count there")
+        sentences.append(f"{later} of its runs are done in a later folder and counted there")
     if not results.records and len(results.runs):
-        sentences.append("holds tables alone, so that nobody knows whether its runs saw the images of the others")
+        sentences.append("contains only tables; whether its runs used the same images as the others is unknown")
     for (_, label), name in names.items():
-        if name == _elsewhere(label, folder):
-            sentences.append(
-                f"{quoted(label)} means other settings here than in an earlier folder, so it is called {quoted(name)}"
-            )
+        if name == _with_folder(label, folder):
+            sentences.append(f"{quoted(label)} has other settings than in an earlier folder; relabelled {quoted(name)}")
         elif name != label:
             sentences.append(
-                f"{quoted(label)} means the settings that an earlier folder calls {quoted(name)}, and is called so"
+                f"{quoted(label)} has the settings of {quoted(name)} in an earlier folder; relabelled {quoted(name)}"
             )
     return sentences
 
 
-def _comparable(joint: Results, asked: int) -> Results:
-    """The results without runs that learnt something other than the rest of their stream and seed."""
+def _comparable(joint: Results, planned: int) -> Results:
+    """The results without runs whose stream differs from that of other runs with the same label and seed."""
     streams = dict(zip(joint.runs["run"], joint.runs["stream"], strict=True))
     seeds = dict(zip(joint.runs["run"], joint.runs["seed"], strict=True))
     others = of_other_streams(joint.records, streams, seeds)
     records = {run: record for run, record in joint.records.items() if run not in others}
     mixed = mixed_versions(list(records.values()))
-    told = [sentence for sentence in mixed if not any(sentence in problem for problem in joint.problems)]
+    new = [sentence for sentence in mixed if not any(sentence in problem for problem in joint.problems)]
     runs, accuracy = (
         frame[~frame["run"].isin(list(others))].reset_index(drop=True) for frame in (joint.runs, joint.accuracy)
     )
     runs = with_joint_runs(runs, records)
-    problems = [*joint.problems, *about_streams(others, streams), *told]
+    problems = [*joint.problems, *about_streams(others, streams), *new]
     left_out = joint.left_out.union(others).difference(runs["run"])
     return replace(
         joint,
@@ -152,7 +141,7 @@ def _comparable(joint: Results, asked: int) -> Results:
         accuracy=accuracy,
         records=records,
         problems=problems,
-        missing=asked - len(runs),
+        missing=planned - len(runs),
         left_out=left_out,
     )
 
@@ -160,36 +149,39 @@ def _comparable(joint: Results, asked: int) -> Results:
 def _check_distinct(runs: pd.DataFrame) -> None:
     twice = runs[runs.duplicated([*PARTS, "seed"])]
     if len(twice):
-        called = ", ".join(str(twice.iloc[0][column]) for column in [*PARTS, "seed"])
-        raise UserError(f"the folders hold different runs that are called the same ({called}): give one another label")
+        labels = ", ".join(str(twice.iloc[0][column]) for column in [*PARTS, "seed"])
+        raise UserError(
+            f"different runs have the same labels and seed ({labels}): change a label in one of the folders"
+        )
 
 
-def _names(found: Results, folder: ResultFolder, meanings: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
-    """What each label of a folder is to be called, ``(column, label)`` to text; ``meanings`` grows by the new ones."""
-    configs: dict[str, Mapping[str, Any]] = {run: record.config for run, record in found.records.items()}
-    if found.study is not None and not configs:
-        configs = {run: config.to_json() for run, config in found.study.configurations().items()}
+def _labels(results: Results, folder: ResultFolder, meanings: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
+    """New label by ``(column, label)`` of a folder; adds the settings of new labels to ``meanings``."""
+    configs: dict[str, Mapping[str, Any]] = {run: record.config for run, record in results.records.items()}
+    if results.study is not None and not configs:
+        configs = {run: config.to_json() for run, config in results.study.configurations().items()}
     names = {}
     for column in PARTS:
-        own: dict[str, str | None] = {}
-        for run, label in zip(found.runs["run"], found.runs[column].astype(str), strict=True):
-            own.setdefault(label, _meaning(configs[run], column) if run in configs else None)
-        if found.study is not None and found.study.study.chosen and column != "stream":  # a label has several meanings
-            chosen = [one.model_dump_json(exclude={"search"}) for one in found.study.study.chosen]
-            own = {label: None if known is None else f"{known}, {chosen}" for label, known in own.items()}
-        earlier = {meaning: label for (of, label), meaning in reversed(meanings.items()) if of == column}
-        for label, known in own.items():
+        meaning_of: dict[str, str | None] = {}
+        for run, label in zip(results.runs["run"], results.runs[column].astype(str), strict=True):
+            meaning_of.setdefault(label, _meaning(configs[run], column) if run in configs else None)
+        if results.study is not None and results.study.study.chosen and column != "stream":
+            # settings were chosen per combination, so a label has several meanings
+            chosen = [one.model_dump_json(exclude={"search"}) for one in results.study.study.chosen]
+            meaning_of = {label: None if known is None else f"{known}, {chosen}" for label, known in meaning_of.items()}
+        earlier_labels = {meaning: label for (of, label), meaning in reversed(meanings.items()) if of == column}
+        for label, known in meaning_of.items():
             meaning = known or f"unknown in {folder.path}"
-            called = label if meanings.get((column, label), meaning) == meaning else _elsewhere(label, folder)
-            if known in earlier and list(own.values()).count(known) == 1:
-                called = earlier[known]
-            names[column, label] = called
-        for label, called in ((label, names[column, label]) for label in own):
-            meanings.setdefault((column, called), own[label] or f"unknown in {folder.path}")
+            new_label = label if meanings.get((column, label), meaning) == meaning else _with_folder(label, folder)
+            if known in earlier_labels and list(meaning_of.values()).count(known) == 1:
+                new_label = earlier_labels[known]
+            names[column, label] = new_label
+        for label, new_label in ((label, names[column, label]) for label in meaning_of):
+            meanings.setdefault((column, new_label), meaning_of[label] or f"unknown in {folder.path}")
     return names
 
 
-def _elsewhere(label: str, folder: ResultFolder) -> str:
+def _with_folder(label: str, folder: ResultFolder) -> str:
     return f"{label} [{folder.path}]"
 
 

@@ -1,4 +1,4 @@
-"""Metrics of a user's own: those stored with runs, and those registered in this process. Nothing is imported."""
+"""Custom metrics: those stored with runs, and those registered in this process. Nothing is imported."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ from lifelong_lb.store import OwnMetric, ResultFolder, RunRecord, StudyFile, des
 
 @dataclass(frozen=True)
 class OwnMetrics:
-    """Metrics of a user's own, of all done runs of a folder.
+    """Custom metrics of all done runs of a folder.
 
     Attributes:
-        values: run id to metric to number, NaN where undefined.
-        reasons: run id to metric to why it is undefined.
-        problems: sentences about what is undefined by a fault of the metric, and about what is not stored.
+        values: number by run id and metric; NaN where undefined.
+        reasons: reason why it is undefined, by run id and metric.
+        problems: sentences about metrics whose function failed, and about metrics that are not stored.
     """
 
     values: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -28,28 +28,28 @@ class OwnMetrics:
     problems: list[str] = field(default_factory=list)
 
     def names(self) -> list[str]:
-        """Metrics of any run, in the order of the runs.
+        """List the metrics of any run, in the order of the runs.
 
         Returns:
-            Names, each once.
+            Unique names.
         """
         return list(dict.fromkeys(name for own in self.values.values() for name in own))
 
 
 def evaluated(record: RunRecord) -> dict[str, OwnMetric]:
-    """The metrics registered in this process, for a done run.
+    """Evaluate the metrics registered in this process for a done run.
 
     Args:
-        record: what the run left behind.
+        record: the run's record.
 
     Returns:
         Metrics by name.
     """
     matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
-    found = {}
+    metrics = {}
     for name, metric in ADDED_METRICS.items():
         outcome = metric.outcome(matrix)
-        found[name] = OwnMetric(
+        metrics[name] = OwnMetric(
             value=None if outcome.reason else outcome.value,
             title=description(metric.title),
             formula=description(metric.formula),
@@ -58,11 +58,11 @@ def evaluated(record: RunRecord) -> dict[str, OwnMetric]:
             reason=description(outcome.reason),
             failed=outcome.failed,
         )
-    return found
+    return metrics
 
 
 def collect_own_metrics(folder: ResultFolder, study: StudyFile, records: Mapping[str, RunRecord]) -> OwnMetrics:
-    """Evaluate the metrics registered in this process; read the others as they were stored when the runs were made.
+    """Evaluate the metrics registered in this process, and read the other stored ones.
 
     Args:
         folder: the result folder.
@@ -70,9 +70,9 @@ def collect_own_metrics(folder: ResultFolder, study: StudyFile, records: Mapping
         records: the records by run id.
 
     Returns:
-        What was found.
+        Values, reasons and problems.
     """
-    found, unstored = OwnMetrics(), []
+    result, unstored = OwnMetrics(), []
     faults: dict[str, list[str]] = {}
     for run, record in records.items():
         if record.status != "done":
@@ -80,35 +80,35 @@ def collect_own_metrics(folder: ResultFolder, study: StudyFile, records: Mapping
         try:
             stored = read_own_metrics(folder.run_path(run))
         except UserError as error:
-            found.problems.append(f"run {run}: its own metrics are left out, they are damaged ({error})")
+            result.problems.append(f"run {run}: its custom metrics are left out, they are damaged ({error})")
             stored = {}
         unstored += [run] if stored is None else []
         others = {name: metric for name, metric in (stored or {}).items() if is_free_name(name)}
         metrics = {**others, **evaluated(record)}
-        found.values[run] = {name: metric.number for name, metric in metrics.items()}
+        result.values[run] = {name: metric.number for name, metric in metrics.items()}
         reasons = {name: metric.reason for name, metric in metrics.items() if metric.reason}
-        found.reasons.update({run: reasons} if reasons else {})
+        result.reasons.update({run: reasons} if reasons else {})
         for name, metric in metrics.items():
             if metric.failed:
                 faults.setdefault(metric.reason, []).append(run)
             if name not in ADDED_METRICS:
                 STORED_METRICS[name] = described(metric)
     for reason, runs in faults.items():
-        found.problems.append(f"{reason} ({len(runs)} {plural('run', len(runs))}: {listed(runs)})")
+        result.problems.append(f"{reason} ({len(runs)} {plural('run', len(runs))}: {listed(runs)})")
     unknown = [origin for origin in study.study.imports if not is_imported(origin)]
     if unstored and unknown:
-        found.problems.append(
-            f"metrics of your own are not stored with {len(unstored)} {plural('run', len(unstored))}; if "
-            f"{listed_names(unknown)} has some, lifelong-lb report --imports FILE runs that file and computes them"
+        result.problems.append(
+            f"custom metrics are not stored with {len(unstored)} {plural('run', len(unstored))}; if "
+            f"{listed_names(unknown)} defines some, lifelong-lb report --imports FILE executes it and computes them"
         )
-    return found
+    return result
 
 
 def described(metric: OwnMetric) -> Described:
-    """What tables say of a metric whose function is not known here.
+    """Return the description of a stored metric.
 
     Args:
-        metric: as stored.
+        metric: the stored metric.
 
     Returns:
         Its description.

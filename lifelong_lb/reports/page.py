@@ -1,4 +1,4 @@
-"""The HTML page: one file that needs nothing but itself."""
+"""The HTML page: one self-contained file."""
 
 import base64
 import hashlib
@@ -15,11 +15,11 @@ from lifelong_lb.reports.comparisons import comparison_definitions, readable_com
 from lifelong_lb.reports.costs import budget_sentence, cost_table
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.flatness import CORRELATION_HEADINGS, Flatness
-from lifelong_lb.reports.provenance import ended_otherwise, environment_rows
+from lifelong_lb.reports.provenance import environment_rows, unsuccessful_runs
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.sort_keys import comparison_values, cost_values, summary_values
 from lifelong_lb.reports.style import Drawing
-from lifelong_lb.reports.summary import GROUP, asked_runs, labels_of, state_sentence, status_counts, verdict
+from lifelong_lb.reports.summary import GROUP, labels_of, planned_runs, state_sentence, status_counts, verdict
 from lifelong_lb.reports.tables import (
     BOLD,
     HEADINGS,
@@ -40,9 +40,9 @@ from lifelong_lb.store import COLUMNS
 
 _COST = "gradient evaluations"
 _LONG = 24
-"""Rows beyond which a table scrolls in a box of its own."""
+"""Number of rows beyond which a table scrolls in a box."""
 _WITH_INTERVAL = ["average_accuracy"]
-"""Metrics whose mean has its interval in the summary."""
+"""Metrics whose interval is shown in the summary."""
 _INTERVAL = "The 95 % interval is that of the mean, by Student's t with n - 1 degrees of freedom."
 
 
@@ -56,21 +56,21 @@ def render_page(
     test: str = "sign-flip",
     classes: Classes | None = None,
 ) -> str:
-    """Write the page.
+    """Render the page.
 
     Args:
-        results: what a folder's runs have to say.
-        summary: the table made of them.
-        compared: the comparisons made of them.
-        figures: label of a stream to its figures.
-        flatness: what is shown of the loss landscape, where it was measured.
+        results: results of a folder.
+        summary: their summary table.
+        compared: their comparisons.
+        figures: figures by stream label.
+        flatness: section about the loss landscape, if it was measured.
         note: a sentence about figures that were not drawn.
-        test: the test that the comparisons were made by.
-        classes: what is shown of single classes, where they were counted.
+        test: the test of the comparisons.
+        classes: section about single classes, if predictions were counted.
 
     Returns:
-        An HTML document that loads nothing, and is complete without its script, which sorts tables; the same arguments
-        give the same text.
+        A self-contained HTML document; it is complete without its script, which sorts tables. Equal arguments give the
+        same text.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -102,7 +102,7 @@ def render_page(
     further = [problem for part in (classes, flatness) if part for problem in part.problems]
     context["problems"] = list(dict.fromkeys([*context["problems"], *further]))
     script = (files(__package__) / "templates/report.js").read_text(encoding="utf-8")
-    context |= {"script": Markup(script), "script_hash": _hash(script)}  # our own file
+    context |= {"script": Markup(script), "script_hash": _hash(script)}  # a file of the package
     return environment.get_template("report.html.j2").render(context)
 
 
@@ -122,7 +122,7 @@ def link_papers(text: str) -> Any:
 
 
 def breakable(label: str) -> Any:
-    """Escape a label and let lines break where its hyper-parameters begin.
+    """Escape a label and allow a line break before its hyper-parameters.
 
     Args:
         label: any text.
@@ -140,7 +140,7 @@ def _context(
 ) -> dict[str, Any]:
     study = results.study.study if results.study else None
     streams = [stream for stream in labels_of(results, "stream") if (summary["stream"] == stream).any()]
-    own = {stream: summary[summary["stream"] == stream] for stream in streams}
+    by_stream = {stream: summary[summary["stream"] == stream] for stream in streams}
     costs = cost_table(summary)
     during = [metric for metric in CONTINUAL_METRICS if f"{metric}_mean" in summary]
     intervals = [metric for metric in _WITH_INTERVAL if summary[f"{metric}_ci_low"].notna().any()]
@@ -154,12 +154,14 @@ def _context(
         "settings": models_of(results),
         "streams": streams,
         "columns": _columns(summary, MAIN_METRICS, intervals),
-        "during": _during(own, during),
+        "during": _during(by_stream, during),
         "during_columns": [column for column in _columns(summary, during) if column[0] != _COST],
         "during_definitions": zip(definitions(during)[:-1], [KNOWN[m].paper for m in during], strict=True),
-        "tables": {stream: sections(rows, readable_table(rows, intervals=intervals)) for stream, rows in own.items()},
+        "tables": {
+            stream: sections(rows, readable_table(rows, intervals=intervals)) for stream, rows in by_stream.items()
+        },
         "figures": figures,
-        "costs": {stream: sections(rows, costs.loc[rows.index]) for stream, rows in own.items()},
+        "costs": {stream: sections(rows, costs.loc[rows.index]) for stream, rows in by_stream.items()},
         "budget": budget_sentence(study.train) if study else "",
         "cost_columns": [(title, "") for title in costs.columns],
         "definitions": zip(definitions(), [*(KNOWN[m].paper for m in MAIN_METRICS), ""], strict=True),
@@ -172,20 +174,22 @@ def _context(
         "comparison_values": comparison_values(compared),
         "long": _LONG,
         "bold": BOLD,
-        "captions": {stream: constants(rows) for stream, rows in own.items()},
+        "captions": {stream: constants(rows) for stream, rows in by_stream.items()},
         "baseline": compared["baseline"].iloc[0] if len(compared) else "",
         "compared": _compared(compared, results),
-        "endings": ended_otherwise(results),
+        "endings": unsuccessful_runs(results),
         "entries": describe_entries(results),
         "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
         "environment": environment_rows(results.records.values()),
     }
 
 
-def _during(own: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> dict[str, list[Section]]:
-    """Stream to what was measured while it was learnt; streams that were not measured are left out."""
+def _during(by_stream: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> dict[str, list[Section]]:
+    """Tables of metrics during training by stream; streams without measurements are omitted."""
     measured = {
-        stream: rows for stream, rows in own.items() if rows[[f"{m}_mean" for m in metrics]].notna().to_numpy().any()
+        stream: rows
+        for stream, rows in by_stream.items()
+        if rows[[f"{m}_mean" for m in metrics]].notna().to_numpy().any()
     }
     return {
         stream: sections(rows, readable_table(rows, metrics).drop(columns=_COST)) for stream, rows in measured.items()
@@ -193,11 +197,11 @@ def _during(own: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> dict[str
 
 
 def _compared(table: pd.DataFrame, results: Results) -> list[dict[str, Any]]:
-    """What there is to say of each metric that is compared."""
-    found = []
+    """Template values of each compared metric."""
+    blocks = []
     for metric, rows in table.groupby("metric", sort=False):
         known = KNOWN[str(metric)]
-        found.append({
+        blocks.append({
             "title": known.title,
             "formula": known.formula,
             "direction": "higher" if known.higher_is_better else "lower",
@@ -205,17 +209,17 @@ def _compared(table: pd.DataFrame, results: Results) -> list[dict[str, Any]]:
             "sections": sections(rows, readable_comparisons(rows)),
             "verdict": why_undefined(results, str(metric)) or verdict_on(rows),
         })
-    return found
+    return blocks
 
 
 def _facts(results: Results) -> dict[str, str]:
     seeds = sorted({int(seed) for seed in results.runs["seed"]})
     if results.study:
         seeds = sorted({*seeds, *results.study.seeds().values()})
-    asked = list(asked_runs(results))
+    planned = list(planned_runs(results))
     axes = {
         AXIS_TITLES[axis]: " · ".join(
-            label for label in labels_of(results, column) if any(key[GROUP.index(column)] == label for key in asked)
+            label for label in labels_of(results, column) if any(key[GROUP.index(column)] == label for key in planned)
         )
         for axis, column in COLUMNS.items()
     }
@@ -223,7 +227,7 @@ def _facts(results: Results) -> dict[str, str]:
 
 
 def _columns(summary: pd.DataFrame, metrics: Sequence[str], intervals: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Titles of the columns beside the rule's, and whether higher or lower is better."""
+    """Titles of the columns after the rule, and whether higher or lower is better."""
     groups = {HEADINGS.get(column, column) for column in GROUP}
     directions = {KNOWN[m].title: "higher" if KNOWN[m].higher_is_better else "lower" for m in metrics}
     titles = [str(column) for column in readable_table(summary, metrics, intervals).columns if column not in groups]
@@ -231,7 +235,7 @@ def _columns(summary: pd.DataFrame, metrics: Sequence[str], intervals: Sequence[
 
 
 def _without_controls(value: Any) -> Any:
-    """Text without the control characters that HTML forbids; markup stays markup."""
+    """Remove the control characters that HTML forbids; markup stays markup."""
     return value.translate(_CONTROLS) if isinstance(value, str) else value
 
 
@@ -239,7 +243,7 @@ _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr
 
 
 def _hash(script: str) -> str:
-    """What the page's policy calls a script that it lets run: its SHA-256 in base 64."""
+    """Hash of a script for the Content-Security-Policy: SHA-256 in base 64."""
     return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""Two rules, or any two choices of labels, against each other: averaged within each seed, tested over seeds."""
+"""Paired comparison of two rules, or of two choices of labels: averaged within each seed, tested over seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ Side = str | Mapping[str, str]
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Runs of a and b that differ in nothing but the labels that were chosen; differences are a - b.
+    """Paired comparison of runs that differ only in the chosen labels; differences are a - b.
 
     Attributes:
-        metric: the column that is compared.
+        metric: the compared column.
         test: key of :data:`~lifelong_lb.evaluation.TESTS`.
-        a: column to label, what was chosen.
-        b: likewise.
-        frame: one row a pair of runs: the labels they share, ``seed``, values ``a`` and ``b``, ``difference``, and
-            ``used``, false in an incomplete seed.
-        by_seed: one row a complete seed: the means of ``a``, ``b`` and ``difference`` over its pairs.
+        a: chosen labels by column.
+        b: chosen labels by column.
+        frame: one row per pair of runs: the labels they share, ``seed``, values ``a`` and ``b``, ``difference``, and
+            ``used``, false for incomplete seeds.
+        by_seed: one row per complete seed: the means of ``a``, ``b`` and ``difference`` over its pairs.
         pairs: number of pairs of runs in complete seeds.
-        statistics: the rows of ``by_seed`` compared; its ``pairs`` are seeds.
-        incomplete: seeds left out, because they lack a pair that other seeds have.
+        statistics: comparison of the rows of ``by_seed``; its ``pairs`` are seeds.
+        incomplete: seeds left out because they lack a pair that other seeds have.
         problems: sentences about what was left out.
     """
 
@@ -62,7 +62,7 @@ class PairedComparison:
 
     @property
     def verdict(self) -> str:
-        """What so many seeds can decide."""
+        """Conclusions that the number of seeds allows."""
         if not self.seeds:
             return "No seed has all its pairs of done runs, so there is nothing to compare."
         return comparisons_verdict(self.seeds, 1)
@@ -77,7 +77,7 @@ class PairedComparison:
                 + (", averaged within each seed" if self.pairs > self.seeds else ""),
                 f"  95 % interval   {s.low:{digits}} to {s.high:{digits}} (Student's t)",
                 f"                  {s.bootstrap_low:{digits}} to {s.bootstrap_high:{digits}} (bootstrap; too narrow "
-                "for a handful of seeds)",
+                "with few seeds)",
                 f"  a is larger     under {s.larger} of {_number(self.seeds, 'seed')}, equal under {s.equal}",
                 f"  p               {s.p:.3g} ({TESTS[self.test].title}{self._zeros_and_ties()})",
                 f"  effect sizes    Cohen's d_z {s.cohen_dz:z.2f}, Cliff's delta {s.cliff_delta:z.2f}",
@@ -89,8 +89,8 @@ class PairedComparison:
             return ""
         sizes = self.by_seed["difference"].abs()
         sizes = sizes[sizes > 0]
-        told = f", {_number(self.statistics.equal, 'difference')} of 0 left out" if self.statistics.equal else ""
-        return told + (", equal sizes sharing their mean rank" if sizes.duplicated().any() else "")
+        zeros = f", {_number(self.statistics.equal, 'difference')} of 0 left out" if self.statistics.equal else ""
+        return zeros + (", ties share their mean rank" if sizes.duplicated().any() else "")
 
 
 def compare(
@@ -98,25 +98,25 @@ def compare(
 ) -> PairedComparison:
     """Compare two rules, or two choices of labels, under the same seeds.
 
-    Each run of a meets the run of b with the same seed and the same labels in all grid columns that neither side
-    names. Runs of one seed share initialisation and class order, so where a seed has several such pairs (streams,
-    strategies), their differences are averaged first, and seeds are what is tested. A seed that lacks one of the pairs
-    is left out and named.
+    Each run of a is paired with the run of b that has the same seed and the same labels in all grid columns that
+    neither side names. Runs of one seed share initialisation and class order; if a seed has several pairs (streams,
+    strategies), their differences are averaged first, and the test is over seeds. Seeds that lack a pair are left out
+    and reported.
 
     Args:
-        a: label of a rule, or column to label, such as ``{"rule": "sam", "strategy": "replay"}``.
-        b: likewise.
+        a: label of a rule, or labels by column, e.g. ``{"rule": "sam", "strategy": "replay"}``.
+        b: label of a rule, or labels by column.
         metric: a column of numbers.
         results: the frame of :func:`~lifelong_lb.load_results`, or folders to read.
-        test: ``sign-flip``, or ``wilcoxon`` for the signed-rank test, in which zeros are left out, ties share their
-            mean rank, and p is exact all the same.
+        test: ``sign-flip``, or ``wilcoxon`` for the signed-rank test, in which zeros are left out and ties share their
+            mean rank; p is exact.
 
     Returns:
-        The pairs, their differences a - b, intervals, the test and effect sizes; printed, it is a short report.
+        The pairs, their differences a - b, intervals, the test and effect sizes; ``print`` shows a short report.
 
     Raises:
-        UserError: when there is no such label, column, metric or test, or a side holds several runs that differ in a
-            column that it does not name.
+        UserError: for an unknown label, column, metric or test, or if a side contains several runs per seed that differ
+            in a column it does not name.
     """
     runs = frame_of(results)
     sides = {"a": _chosen(runs, "a", a), "b": _chosen(runs, "b", b)}
@@ -153,14 +153,14 @@ Group = tuple[str, ...]
 def _lacking(
     groups: Sequence[Group], seeds: Sequence[int], paired: Sequence[bool]
 ) -> tuple[dict[int, list[Group]], list[Group]]:
-    """Seed to the groups in which it has no pair though another seed has; and the groups in which none has."""
-    found = {(group, seed) for group, seed, both in zip(groups, seeds, paired, strict=True) if both}
-    usable = {group for group, _ in found}
+    """Groups in which a seed lacks a pair that another seed has, by seed; and groups in which no seed has a pair."""
+    pairs = {(group, seed) for group, seed, both in zip(groups, seeds, paired, strict=True) if both}
+    usable = {group for group, _ in pairs}
     order = list(dict.fromkeys(groups))
     lacking = {
         seed: missing
         for seed in sorted(set(seeds))
-        if (missing := [group for group in order if group in usable and (group, seed) not in found])
+        if (missing := [group for group in order if group in usable and (group, seed) not in pairs])
     }
     return lacking, [group for group in order if group not in usable]
 
@@ -175,14 +175,14 @@ def _problems(lacking: Mapping[int, Sequence[Group]], alone: Sequence[Group], *,
         verb = "lacks" if len(seeds) == 1 else "lack"
         sentences.append(f"Left out: {plural('seed', len(seeds))} {', '.join(seeds)}, which {verb} a pair{of}.")
     if alone and several:
-        sentences.append(f"Not compared, for no seed has a pair: {'; '.join(map(', '.join, alone))}.")
+        sentences.append(f"Not compared because no seed has a pair: {'; '.join(map(', '.join, alone))}.")
     return sentences
 
 
 def _chosen(runs: pd.DataFrame, name: str, side: Side) -> dict[str, str]:
     chosen = {"rule": side} if isinstance(side, str) else {str(column): str(label) for column, label in side.items()}
     if not chosen:
-        raise UserError(f"{name} must name a label of one column at least, of {', '.join(grid_columns(runs))}")
+        raise UserError(f"{name} must name a label of at least one column: {', '.join(grid_columns(runs))}")
     for column, label in chosen.items():
         if column not in grid_columns(runs):
             raise UserError(f"{name}: {unknown_name('column', column, grid_columns(runs))}")
@@ -195,12 +195,12 @@ def _chosen(runs: pd.DataFrame, name: str, side: Side) -> dict[str, str]:
 def _values(
     runs: pd.DataFrame, name: str, side: Mapping[str, str], key: Sequence[str], metric: str
 ) -> "pd.Series[float]":
-    """The metric of a side's done runs, one for each seed and labels shared with the other side."""
+    """The metric of a side's done runs, indexed by the labels shared with the other side and the seed."""
     rows = runs
     for column, label in side.items():
         rows = rows[rows[column].astype(str) == label]
     if rows.empty:
-        raise UserError(f"{name}: no run is of {_words(side)}")
+        raise UserError(f"{name}: no run has {_words(side)}")
     twice = rows[rows.duplicated(list(key), keep=False)]
     if len(twice):
         raise UserError(_several(twice, name, side, key))
@@ -211,13 +211,13 @@ def _several(twice: pd.DataFrame, name: str, side: Mapping[str, str], key: Seque
     first = twice.iloc[0]
     rows = twice[(twice[list(key)] == first[list(key)]).all(axis=1)]
     where = ", ".join(f"{HEADINGS.get(column, column)} {first[column]}" for column in key)
-    holds = f"{name} ({_words(side)}) must hold one run for {where}, and holds {len(rows)}"
+    problem = f"{name} ({_words(side)}) must have one run for {where}; got {len(rows)}"
     differ = {c: list(dict.fromkeys(rows[c].astype(str))) for c in grid_columns(rows) if c not in side}
     differ = {column: labels for column, labels in differ.items() if len(labels) > 1}
     if not differ:
-        return f"{holds}, which differ in no label"
-    told = " and ".join(f"{column!r} ({', '.join(labels)})" for column, labels in differ.items())
-    return f"{holds}: add {told} to {name}"
+        return f"{problem} with the same labels"
+    choices = " and ".join(f"{column!r} ({', '.join(labels)})" for column, labels in differ.items())
+    return f"{problem}: add {choices} to {name}"
 
 
 def _words(side: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""A pivot as LaTeX tables: the best in bold, what is not told from it underlined."""
+"""A pivot as LaTeX tables: the best in bold, values not significantly different from it underlined."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _MARKS = "Underlined"
 
 @dataclass(frozen=True)
 class _Piece:
-    """Some rows and columns of a pivot, which make a table of their own."""
+    """Rows and columns of a pivot that form one table, and its height in lines."""
 
     rows: slice
     columns: slice
@@ -26,11 +26,11 @@ def pivot_latex(table: PivotValues, caption: str = "") -> str:
 
     Args:
         table: the pivot.
-        caption: the words before the metric's and the test's; none where empty.
+        caption: text to prepend to the caption.
 
     Returns:
-        A ``table`` environment, with columns that do not fit one below the other, or several where they do not fit a
-        page; a comment when there are no rows.
+        A ``table`` environment, in which columns that do not fit the width continue below; several environments if they
+        do not fit a page; a comment if there are no rows.
     """
     if table.text.empty:
         return "% no runs\n"
@@ -52,9 +52,9 @@ def _pieces(table: PivotValues) -> list[_Piece]:
     size = len(labels) if sum(heights) <= MOST_LINES - 2 else MOST_LINES // 2
     starts = range(0, len(labels), size)
     return [
-        _Piece(slice(start, start + size), own, 2 + sum(heights[start : start + size]))
+        _Piece(slice(start, start + size), column_slice, 2 + sum(heights[start : start + size]))
         for start in starts
-        for own in columns
+        for column_slice in columns
     ]
 
 

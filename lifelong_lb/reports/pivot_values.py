@@ -7,7 +7,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class PivotValues:
-    """A metric over seeds; every frame has one row a combination of ``index`` and one column a label of ``columns``.
+    """A metric over seeds. Frames have one row per combination of ``index`` and one column per label of ``columns``.
 
     Attributes:
         metric: the column of numbers.
@@ -17,14 +17,14 @@ class PivotValues:
         low: lower ends of the 95 % intervals of the mean (Student's t).
         high: their upper ends.
         seeds: numbers of seeds.
-        text: such as ``"0.812 ± 0.013"``.
-        best: whether a mean is the best of its row, unrounded; ties included.
-        not_significant: whether the paired test cannot tell a value that is not the best from the best.
-        p: p-values of all pairs of columns in each row, as they are and by Holm's correction for ``family`` of them.
+        text: cells, e.g. ``"0.812 ± 0.013"``.
+        best: whether a mean is the best of its row before rounding; ties included.
+        not_significant: whether a value is not the best but does not differ significantly from the best.
+        p: p-values of all pairs of columns in each row, uncorrected and Holm-corrected for ``family`` pairs.
         family: number of pairs that have a p-value.
         test: key of :data:`~lifelong_lb.evaluation.TESTS`.
-        level: the level that the corrected p-values are held against.
-        verdict: what so many seeds can decide; empty where nothing was compared.
+        level: significance level for corrected p-values.
+        verdict: conclusions that the number of seeds allows; empty if nothing was compared.
     """
 
     metric: str

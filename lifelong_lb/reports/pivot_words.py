@@ -1,4 +1,4 @@
-"""What a pivot's caption and note say, and the pivot as Markdown and as one row a cell."""
+"""Captions and notes of pivots, and pivots as Markdown and as a frame with one row per cell."""
 
 import pandas as pd
 
@@ -10,25 +10,25 @@ from lifelong_lb.reports.tables import HEADINGS, KNOWN
 
 
 def caption_of(table: PivotValues, marks: str) -> str:
-    """The metric, and what a mark means.
+    """Caption a pivot: the metric, and the meaning of the marks.
 
     Args:
         table: the pivot.
-        marks: what marks the values that are not told from the best.
+        marks: how values that do not differ significantly from the best are marked, e.g. ``Underlined``.
 
     Returns:
-        A sentence or two.
+        One or two sentences.
     """
-    told = f" {marks}: not told from the best in bold at level {table.level:g}." if table.family else ""
-    return f"{title_of(table.metric)}.{told}"
+    legend = f" {marks}: not significantly different from the best (bold) at level {table.level:g}."
+    return f"{title_of(table.metric)}.{legend if table.family else ''}"
 
 
 def note_of(table: PivotValues, marks: str) -> str:
-    """What the numbers are, and how the marks came about.
+    """Define the numbers and the marks of a pivot.
 
     Args:
         table: the pivot.
-        marks: what marks the values that are not told from the best.
+        marks: how values that do not differ significantly from the best are marked.
 
     Returns:
         Sentences.
@@ -44,17 +44,17 @@ def note_of(table: PivotValues, marks: str) -> str:
     if table.family:
         parts += [
             "Bold: best mean of a row, before rounding.",
-            f"{marks}: the {TESTS[table.test].title} over the seeds that both share gives p > {table.level:g} "
-            "against it, or they share none.",
-            f"p is corrected by Holm for all {table.family} pairs of values within a row of the table, since the best "
-            "is picked by the same values.",
+            f"{marks}: the {TESTS[table.test].title} against the best over shared seeds gives p > {table.level:g}, or "
+            "no seed is shared.",
+            f"p is Holm-corrected for all {table.family} pairs of values within rows of the table, because the best is "
+            "selected from the same values.",
             table.verdict,
         ]
     return " ".join(parts)
 
 
 def _fewer(table: PivotValues) -> list[str]:
-    """Which cells have fewer seeds than others."""
+    """Name the cells with fewer seeds than others."""
     most = int(table.seeds.to_numpy().max())
     cells = [
         f"{', '.join([*(map(str, key) if isinstance(key, tuple) else [str(key)]), str(name)])}: {int(n)}"
@@ -70,10 +70,10 @@ def pivot_markdown(table: PivotValues, caption: str = "") -> str:
 
     Args:
         table: the pivot.
-        caption: the words before the metric's and the test's; none where empty.
+        caption: text to prepend to the caption.
 
     Returns:
-        A caption, a table and a note, with a newline at the end.
+        A caption, a table and a note, ending with a newline.
     """
     if table.text.empty:
         return "No runs.\n"
@@ -89,14 +89,14 @@ def pivot_markdown(table: PivotValues, caption: str = "") -> str:
 
 
 def pivot_frame(table: PivotValues) -> pd.DataFrame:
-    """One row a cell that has a value, unrounded.
+    """Return the unrounded values of a pivot, one row per cell that has a value.
 
     Args:
         table: the pivot.
 
     Returns:
         The labels of row and column, ``metric``, ``seeds``, ``mean``, ``std``, ``ci_low``, ``ci_high``, ``best`` and
-        ``not_significant``.
+        ``untold``.
     """
     names = list(map(str, table.text.index.names))
     frames = _frames(table)

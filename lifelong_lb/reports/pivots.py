@@ -1,4 +1,4 @@
-"""One metric as a table of rows and columns: means over seeds, the best of each row, and what is not told from it."""
+"""Pivot tables of one metric: means over seeds, the best of each row, and values not significantly different."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -17,17 +17,17 @@ from lifelong_lb.reports.tables import DASH, HEADINGS, KNOWN, mean_and_std
 from lifelong_lb.untrusted import quoted
 
 Cells = dict[tuple[tuple[str, ...], str], dict[int, float]]
-"""Labels of a row, and of a column, to the metric of the done runs by seed."""
+"""Metric of the done runs by seed, by row labels and column label."""
 
 
 class Pivot(PivotValues):
-    """A metric over seeds, with its renderings."""
+    """A pivot table of a metric over seeds."""
 
     def to_latex(self, caption: str = "") -> str:
-        """The table in LaTeX, for a document that loads booktabs.
+        """Format the table in LaTeX, for a document that loads booktabs.
 
         Args:
-            caption: the words before the metric's and the test's; none where empty.
+            caption: text to prepend to the caption.
 
         Returns:
             A ``table`` environment.
@@ -35,10 +35,10 @@ class Pivot(PivotValues):
         return pivot_latex(self, caption)
 
     def to_markdown(self, caption: str = "") -> str:
-        """The table in Markdown.
+        """Format the table in Markdown.
 
         Args:
-            caption: the words before the metric's and the test's; none where empty.
+            caption: text to prepend to the caption.
 
         Returns:
             A caption, a table and a note.
@@ -46,11 +46,11 @@ class Pivot(PivotValues):
         return pivot_markdown(self, caption)
 
     def to_frame(self) -> pd.DataFrame:
-        """The table with one row a cell, unrounded.
+        """Return the unrounded values, one row per cell.
 
         Returns:
             The labels of row and column, ``metric``, ``seeds``, ``mean``, ``std``, ``ci_low``, ``ci_high``, ``best``
-            and ``untold``; cells without a value are left out.
+            and ``untold`` (not significantly different from the best); cells without a value are left out.
         """
         return pivot_frame(self)
 
@@ -64,26 +64,26 @@ def pivot(
     test: str = "sign-flip",
     level: float = 0.05,
 ) -> Pivot:
-    """Lay a metric out in rows and columns.
+    """Tabulate a metric by rows and columns.
 
-    Within each row, every pair of columns is compared seed by seed. Holm's correction is for all pairs of all rows,
-    those without the best value included: the best is picked by the same values.
+    Within each row, every pair of columns is compared seed by seed. Holm's correction includes all pairs of all rows,
+    also those without the best value, because the best is selected from the same values.
 
     Args:
         results: the frame of :func:`~lifelong_lb.load_results`, or folders to read.
-        metric: a metric that :data:`~lifelong_lb.reports.tables.KNOWN` has the direction of.
-        index: the grid columns that make a row.
-        columns: the grid column that makes the columns.
+        metric: key of :data:`~lifelong_lb.reports.tables.KNOWN`.
+        index: the grid columns of the rows.
+        columns: the grid column of the columns.
         test: ``sign-flip`` or ``wilcoxon``.
-        level: what counts as told apart: a corrected p-value of at most so much.
+        level: significance level for corrected p-values.
 
     Returns:
         The table; it prints as text and has :meth:`Pivot.to_latex`, :meth:`Pivot.to_markdown` and
         :meth:`Pivot.to_frame`.
 
     Raises:
-        UserError: when there is no such column, metric or test, the level is no fraction, or runs that differ in a
-            column of the grid would fall into one cell.
+        UserError: for an unknown column, metric or test, for a level outside (0, 1), or if runs that differ in a grid
+            column would share a cell.
     """
     runs = frame_of(results)
     rows = [index] if isinstance(index, str) else list(index)
@@ -123,36 +123,36 @@ def _check(runs: pd.DataFrame, rows: Sequence[str], columns: str, metric: str, l
             raise UserError(unknown_name("column", column, known))
     if not rows or len({*rows, columns}) <= len(rows):
         raise UserError(
-            f"rows and columns must be made of different columns; got index {rows} and columns {quoted(columns)}"
+            f"index and columns must name different columns; got index {rows} and columns {quoted(columns)}"
         )
     checked_metric(runs, metric)
     if metric not in KNOWN:
         raise UserError(unknown_name("metric", metric, [name for name in KNOWN if name in runs]))
     if not 0 < level < 1:
-        raise UserError(f"level must lie between 0 and 1, got {level}")
+        raise UserError(f"level must be between 0 and 1; got {level}")
 
 
 def _cells(runs: pd.DataFrame, rows: list[str], columns: str, metric: str) -> tuple[Cells, list[str]]:
-    again = runs.duplicated([*rows, columns, "seed"])
-    for column in grid_columns(runs) if again.any() else GROUP:
+    duplicated = runs.duplicated([*rows, columns, "seed"])
+    for column in grid_columns(runs) if duplicated.any() else GROUP:
         labels = list(dict.fromkeys(runs[column].astype(str)))
         if column not in (*rows, columns) and len(labels) > 1:
             named = HEADINGS.get(column, column)
             raise UserError(
-                f"runs of several kinds of {named} ({', '.join(labels)}) would fall into one cell: "
-                f"add {quoted(column)} to index, or keep one of them"
+                f"runs with different {named} ({', '.join(labels)}) would share a cell: "
+                f"add {quoted(column)} to index, or select one of them"
             )
     values = runs[metric].where(runs["status"] == "done").astype(float)
     frame = runs.assign(**{c: runs[c].astype(str) for c in (*rows, columns)})
-    twice = frame[again]
+    twice = frame[duplicated]
     if len(twice):
         where = ", ".join(str(twice.iloc[0][column]) for column in (*rows, columns))
-        raise UserError(f"results hold two runs of {where} for seed {twice.iloc[0]['seed']}, which differ in no label")
+        raise UserError(f"results contain two runs of {where}, seed {twice.iloc[0]['seed']}, with the same labels")
     cells: Cells = {}
     for key, block in frame.groupby([*rows, columns], sort=False):
-        there = values.loc[block.index].dropna()
-        seeds = map(int, block.loc[there.index, "seed"])
-        cells[tuple(map(str, key[:-1])), str(key[-1])] = dict(zip(seeds, map(float, there), strict=True))
+        present = values.loc[block.index].dropna()
+        seeds = map(int, block.loc[present.index, "seed"])
+        cells[tuple(map(str, key[:-1])), str(key[-1])] = dict(zip(seeds, map(float, present), strict=True))
     return cells, list(dict.fromkeys(frame[columns]))
 
 
@@ -167,44 +167,44 @@ def _frame(
     index = (
         pd.MultiIndex.from_tuples(keys, names=rows) if len(rows) > 1 else pd.Index([k for (k,) in keys], name=rows[0])
     )
-    found = [[values.get((key, name), empty) for name in names] for key in keys]
-    return pd.DataFrame(found, index=index, columns=pd.Index(names, name=columns))
+    cells = [[values.get((key, name), empty) for name in names] for key in keys]
+    return pd.DataFrame(cells, index=index, columns=pd.Index(names, name=columns))
 
 
 def _best(mean: pd.DataFrame, higher_is_better: bool) -> pd.DataFrame:
-    """The best of each row that has two values or more; equal but for rounding is equal."""
+    """Whether a value is the best of its row, for rows with at least two values; rounding errors are ignored."""
     exact = mean.round(DIGITS)
     top = exact.max(axis=1) if higher_is_better else exact.min(axis=1)
-    found = exact.eq(top, axis=0)
-    found.loc[exact.notna().sum(axis=1) < 2] = False
-    return found
+    best = exact.eq(top, axis=0)
+    best.loc[exact.notna().sum(axis=1) < 2] = False
+    return best
 
 
 def _tested(cells: Cells, keys: Sequence[tuple[str, ...]], names: Sequence[str], test: str) -> pd.DataFrame:
-    """One row a pair of columns in a row that both have a value."""
-    found = []
+    """p-values, one row per pair of columns that both have a value."""
+    tests = []
     for row, key in enumerate(keys):
-        there = [name for name in names if len(cells.get((key, name), ()))]
-        for a, b in combinations(there, 2):
+        present = [name for name in names if len(cells.get((key, name), ()))]
+        for a, b in combinations(present, 2):
             first, second = cells[key, a], cells[key, b]
             differences = [round(first[seed] - second[seed], DIGITS) for seed in first if seed in second]
             p = TESTS[test].function(differences, None)
-            found.append({"row": row, "a": a, "b": b, "pairs": len(differences), "p": p})
-    table = pd.DataFrame(found, columns=["row", "a", "b", "pairs", "p"])
+            tests.append({"row": row, "a": a, "b": b, "pairs": len(differences), "p": p})
+    table = pd.DataFrame(tests, columns=["row", "a", "b", "pairs", "p"])
     return table.assign(p_holm=holm(table["p"].astype(float).tolist()))
 
 
 def _not_significant(
     mean: pd.DataFrame, best: pd.DataFrame, keys: Sequence[tuple[str, ...]], p: pd.DataFrame, level: float
 ) -> pd.DataFrame:
-    """Values beside the best that at least one of the best is not told from; no shared seed tells nothing."""
-    apart = p[p["p_holm"] <= level]
-    told = {(row, frozenset((a, b))) for row, a, b in apart[["row", "a", "b"]].itertuples(index=False)}
-    there = mean.notna()
+    """Values that do not differ significantly from at least one of the best values of their row."""
+    significant = p[p["p_holm"] <= level]
+    pairs = {(row, frozenset((a, b))) for row, a, b in significant[["row", "a", "b"]].itertuples(index=False)}
+    present = mean.notna()
     not_significant = pd.DataFrame(False, index=best.index, columns=best.columns)
     for row in range(len(keys)):
         tops = [str(name) for name in best.columns[best.iloc[row]]]
         for place, name in enumerate(map(str, mean.columns)):
-            if tops and name not in tops and there.iloc[row, place]:
-                not_significant.iloc[row, place] = any((row, frozenset((name, top))) not in told for top in tops)
+            if tops and name not in tops and present.iloc[row, place]:
+                not_significant.iloc[row, place] = any((row, frozenset((name, top))) not in pairs for top in tops)
     return not_significant

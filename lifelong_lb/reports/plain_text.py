@@ -29,13 +29,13 @@ _PAGE_WIDTH = 108
 
 
 def summary_text(results: Results) -> str:
-    """The summary for a terminal: one table, what its numbers are, and what the seeds can decide.
+    """Format the summary for a terminal: one table, definitions, and what the seeds can decide.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        Lines of at most about 110 columns, with a newline at the end.
+        Lines of at most about 110 characters, ending with a newline.
     """
     summary = summary_table(results)
     parts = [state_sentence(results), *(f"Note: {problem}" for problem in results.problems)]
@@ -55,15 +55,15 @@ def summary_text(results: Results) -> str:
 
 
 def comparisons_text(compared: pd.DataFrame, test: str = "sign-flip", results: Results | None = None) -> str:
-    """Comparisons for a terminal: a table a metric, what its numbers are, and what the seeds can decide.
+    """Format comparisons for a terminal: one table per metric, definitions, and what the seeds can decide.
 
     Args:
         compared: from :func:`~lifelong_lb.reports.comparison_table`.
-        test: the test that they were made by.
-        results: what the runs have to say, from which follows why a metric is undefined.
+        test: the test of the comparisons.
+        results: results of the runs; needed to explain why a metric is undefined.
 
     Returns:
-        Lines, with a newline at the end; empty when there is nothing to compare.
+        Lines, ending with a newline; empty if there is nothing to compare.
     """
     lines: list[str] = []
     for metric, rows in compared.groupby("metric", sort=False):
@@ -79,16 +79,16 @@ def comparisons_text(compared: pd.DataFrame, test: str = "sign-flip", results: R
 def summary_markdown(
     results: Results, summary: pd.DataFrame, compared: pd.DataFrame | None = None, test: str = "sign-flip"
 ) -> str:
-    """The summary as a Markdown document.
+    """Format the summary as a Markdown document.
 
     Args:
-        results: what a folder's runs have to say.
-        summary: the table made of them.
-        compared: the comparisons made of them.
-        test: the test that they were made by.
+        results: results of a folder.
+        summary: their summary table.
+        compared: their comparisons.
+        test: the test of the comparisons.
 
     Returns:
-        Its text.
+        Markdown.
     """
     name = results.study.study.name if results.study else "Results"
     parts = [f"# {markdown_escaped(name)}", markdown_escaped(state_sentence(results))]
@@ -120,7 +120,7 @@ def summary_markdown(
 
 
 def _table_lines(parts: Sequence[Section]) -> list[str]:
-    """The table, with a line before each stream, strategy and base optimizer where there are several."""
+    """Lines of the table, with a heading per section."""
     titles = list(parts[0].rows[0][2])
     head = [["rule"], *(textwrap.wrap(title, _HEADING_WIDTH) for title in titles)]
     body = [
@@ -146,7 +146,7 @@ def _row_cells(rule: str, cells: Sequence[str], indented: bool) -> list[list[str
 
 
 def _aligned(cells: list[list[str]], widths: list[int], *, bottom: bool = False) -> list[str]:
-    """Lines of one row: its first cell to the left, the others to the right."""
+    """Lines of one row: first cell left-aligned, the others right-aligned."""
     height = max(map(len, cells))
     blank = [""]
     full = [blank * (height - len(cell)) + cell if bottom else cell + blank * (height - len(cell)) for cell in cells]
@@ -166,7 +166,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    """Text on one line, with the characters that a terminal would act on shown escaped."""
+    """Text on one line, with control characters escaped."""
     return printable(" ".join(text.split("\n")), lines=False)
 
 
@@ -176,11 +176,11 @@ def _markdown_table(table: pd.DataFrame) -> str:
 
 
 def markdown_table(cells: pd.DataFrame, labels: int) -> str:
-    """A table in Markdown.
+    """Format a table in Markdown.
 
     Args:
         cells: Markdown; the names of the columns are plain text.
-        labels: number of columns, from the first, that are no numbers.
+        labels: number of leading columns that contain labels instead of numbers.
 
     Returns:
         Lines.
@@ -191,7 +191,7 @@ def markdown_table(cells: pd.DataFrame, labels: int) -> str:
 
 
 def markdown_escaped(text: str) -> str:
-    """Escape what Markdown, or HTML in it, would take for more than text.
+    """Escape the special characters of Markdown and HTML.
 
     Args:
         text: plain text.

@@ -1,4 +1,4 @@
-"""Where numbers come from: the environment that runs saw, and what became of those that are not done."""
+"""Provenance of results: environments of runs, and runs that ended without being done."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,13 +12,13 @@ from lifelong_lb.untrusted import shortened
 
 @dataclass(frozen=True)
 class Ending:
-    """Runs that ended in the same way, other than done.
+    """Runs that ended with the same status, not done, and the same message.
 
     Attributes:
-        status: how.
-        message: the line they left behind.
-        runs: one line a run: its id, labels and seed.
-        traceback: that of the first of them; empty when there is none.
+        status: the status.
+        message: the message.
+        runs: one line per run: its id, labels and seed.
+        traceback: traceback of the first run; empty if there is none.
     """
 
     status: str
@@ -27,46 +27,46 @@ class Ending:
     traceback: str
 
 
-def ended_otherwise(results: Results) -> list[Ending]:
-    """Gather the runs that ended but are not done.
+def unsuccessful_runs(results: Results) -> list[Ending]:
+    """Group the runs that ended without being done.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        One value for each status and message, in the order of the runs.
+        One item per status and message, in the order of the runs.
     """
-    found: dict[tuple[str, str], list[str]] = {}
-    traces: dict[tuple[str, str], str] = {}
+    lines: dict[tuple[str, str], list[str]] = {}
+    tracebacks: dict[tuple[str, str], str] = {}
     columns = ["run", "stream", "strategy", "rule", "base_optimizer", "seed", "status"]
     for run, *labels, seed, status in results.runs[columns].itertuples(index=False):
         if status == "done":
             continue
         record = results.records.get(str(run))
         key = (str(status), record.message if record else "")
-        found.setdefault(key, []).append(f"{run}: {', '.join(map(str, labels))}, seed {seed}")
-        traces.setdefault(key, record.traceback if record else "")
-    return [Ending(*key, runs=tuple(runs), traceback=traces[key]) for key, runs in found.items()]
+        lines.setdefault(key, []).append(f"{run}: {', '.join(map(str, labels))}, seed {seed}")
+        tracebacks.setdefault(key, record.traceback if record else "")
+    return [Ending(*key, runs=tuple(runs), traceback=tracebacks[key]) for key, runs in lines.items()]
 
 
 def environment_rows(records: Iterable[RunRecord]) -> list[tuple[str, str]]:
-    """What the runs saw, key by key.
+    """List the environment of runs, key by key.
 
     Args:
         records: the runs.
 
     Returns:
-        Pairs of a key and its value; where runs differ, each value with the number of its runs. Keys of nested
-        mappings are joined by dots.
+        Pairs of key and value; if runs differ, each value with its number of runs. Keys of nested mappings are joined
+        by dots.
     """
-    found: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     total = 0
     for record in records:
         total += bool(record.environment)
         for key, value in _flat(record.environment):
-            found.setdefault(key, Counter())[value] += 1
+            counts.setdefault(key, Counter())[value] += 1
     rows = []
-    for key, values in found.items():
+    for key, values in counts.items():
         if len(values) == 1 and values.total() == total:
             rows.append((key, next(iter(values))))
         else:

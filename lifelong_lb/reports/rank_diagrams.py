@@ -1,4 +1,4 @@
-"""Ranks of the rules over several streams, with what a critical difference does not tell apart."""
+"""Critical-difference diagrams: average ranks of the rules over several streams."""
 
 import pandas as pd
 
@@ -13,27 +13,26 @@ RANKED = ("average_accuracy", "forgetting")
 _FEW = 5
 _CAPTION = (
     "Ranks of the rules by {title} ({formula}; {better} is better), averaged over {streams} streams; 1 is the best, "
-    "ties share a rank. On each stream a rule counts with its mean over its seeds. Bars join rules whose average ranks "
-    "lie within the critical difference of {difference:.2f}, the length of the bar on top "
-    "(Nemenyi's test at 0.05, Demsar 2006): the streams do "
-    "not tell them apart.{friedman}{few}{left_out} "
-    "Streams of one data set are not independent, as the test takes them to be."
+    "ties share a rank. On each stream, the value of a rule is its mean over seeds. Bars join rules whose average "
+    "ranks differ by at most the critical difference of {difference:.2f}, the length of the bar on top "
+    "(Nemenyi's test at 0.05, Demsar 2006): their ranks do not differ significantly.{friedman}{few}{left_out} "
+    "The test assumes independent streams; streams of one data set are not independent."
 )
 
 
 def draw_ranks(results: Results) -> list[Drawing]:
-    """Draw a diagram for each strategy, base optimizer and metric with two rules or more on two streams or more.
+    """Draw a diagram per strategy, base optimizer and metric with at least two rules on at least two streams.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        The figures; a stream on which a rule has no value does not count. Imported runs are left out.
+        The figures; streams on which a rule has no value are left out, and so are imported runs.
     """
-    results = results.own()
+    results = results.without_imported()
     done = results.runs[results.runs["status"] == "done"]
     rules = labels_of(results, "rule")
-    found = []
+    drawings = []
     for (strategy, optimizer), runs in done.groupby(["strategy", "base_optimizer"], sort=False):
         for metric in RANKED:
             means = _means(runs, metric, [rule for rule in rules if (runs["rule"] == rule).any()])
@@ -41,16 +40,16 @@ def draw_ranks(results: Results) -> list[Drawing]:
             if min(scores.shape) >= 2:
                 ranking = rank(scores.to_numpy(), higher_is_better=METRICS[metric].higher_is_better)
                 caption = _caption(ranking, metric, means)
-                found.append(
+                drawings.append(
                     _draw(ranking, list(map(str, scores.columns)), metric, (str(strategy), str(optimizer)), caption)
                 )
-    return found
+    return drawings
 
 
 def _means(runs: pd.DataFrame, metric: str, rules: list[str]) -> pd.DataFrame:
-    """Means over seeds, a row a stream, a column a rule."""
+    """Means over seeds, one row per stream, one column per rule."""
     means = runs.groupby(["stream", "rule"], sort=False)[metric].mean().unstack()
-    return means.reindex(columns=rules).round(12)  # equal but for rounding is equal
+    return means.reindex(columns=rules).round(12)  # ignores rounding errors
 
 
 def _draw(ranking: Ranking, rules: list[str], metric: str, where: tuple[str, str], caption: str) -> Drawing:
@@ -94,7 +93,7 @@ def _caption(ranking: Ranking, metric: str, means: pd.DataFrame) -> str:
         better="higher" if known.higher_is_better else "lower",
         streams=ranking.streams,
         difference=ranking.critical_difference,
-        friedman=f" Friedman's test that all are alike: p = {ranking.friedman_p:.2g}." if tested else "",
-        few=f" {ranking.streams} streams are few for either test." if ranking.streams < _FEW else "",
-        left_out=f" Left out are streams on which a rule has no value: {'; '.join(missing)}." if missing else "",
+        friedman=f" Friedman's test of equal ranks: p = {ranking.friedman_p:.2g}." if tested else "",
+        few=f" {ranking.streams} streams are few for these tests." if ranking.streams < _FEW else "",
+        left_out=f" Streams on which a rule has no value are left out: {'; '.join(missing)}." if missing else "",
     )

@@ -1,4 +1,4 @@
-"""What runs have recorded, each in a file of its own, as one Parquet file for all of them."""
+"""Files recorded per run, concatenated over all runs as Parquet."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,15 +14,15 @@ RECORDED: dict[str, Read] = {
     "confusion": ResultFolder.read_confusion,
     "diagnostics": ResultFolder.read_diagnostics,
 }
-"""Name of a file to what reads a run's part of it. The CSV files in the runs' folders are what counts."""
+"""File name to the function that reads a run's part of it. The CSV files of the runs are authoritative."""
 
 
 def write_recorded(folder: ResultFolder, results: Results) -> None:
-    """Write ``continual.parquet``, ``confusion.parquet`` and ``diagnostics.parquet``, where Parquet is wanted.
+    """Write ``continual.parquet``, ``confusion.parquet`` and ``diagnostics.parquet``, if Parquet is requested.
 
     Args:
         folder: the result folder.
-        results: what its runs have to say; files that cannot be read are left out.
+        results: its results; unreadable files are skipped.
     """
     for name, read in RECORDED.items():
         if folder.wants_parquet(name):

@@ -1,4 +1,4 @@
-"""From the stored runs to the two tidy frames that everything else is made from."""
+"""Results of a folder: a frame of runs and a frame of accuracies, read from the stored runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ from lifelong_lb.store.tuned import without_study
 from lifelong_lb.untrusted import quoted
 
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
-"""Columns that say which run a row belongs to."""
+"""Columns that identify the run of a row."""
 
 _LEADING = ["average_accuracy", "learning_accuracy", "forgetting", "backward_transfer"]
 _COSTS = ["gradient_evaluations", "train_seconds", "status"]
@@ -36,28 +36,28 @@ _FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradi
 RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
 ACCURACY_COLUMNS = [*KEYS, "trained", "evaluated", "accuracy"]
 IMPORTED = "imported"
-"""Column of ``results.csv`` that says which runs another framework has done, where there are such."""
+"""Column of ``results.csv`` that marks runs of another framework; present only if there are any."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """All that a folder's runs have to say.
+    """Results of the runs of one or several folders.
 
     Attributes:
-        runs: one row a run that has ended, columns :data:`RESULT_COLUMNS`, those of
+        runs: one row per run that has ended, columns :data:`RESULT_COLUMNS`, those of
             :data:`~lifelong_lb.evaluation.ADDED_METRICS`, and those of
-            :data:`~lifelong_lb.evaluation.CONTINUAL_METRICS` where accuracies were measured during training; metrics
-            are NaN unless it is done.
-        accuracy: one row an entry of a done run's accuracy matrix, columns :data:`ACCURACY_COLUMNS`.
-        study: the folder's study, None when only tables were found.
+            :data:`~lifelong_lb.evaluation.CONTINUAL_METRICS` if accuracies were measured during training; metrics
+            are NaN unless the run is done.
+        accuracy: one row per entry of a done run's accuracy matrix, columns :data:`ACCURACY_COLUMNS`.
+        study: the folder's study; None if only tables were found, or if folders were merged.
         records: the stored records by run id.
-        problems: sentences about runs that were left out, and about runs that do not belong together.
-        missing: number of runs that were asked for and have not ended yet, or were left out.
-        left_out: ids of those that were left out, for a reason told in the problems.
-        homes: where runs lie that several folders were read for, by run id.
-        imported: ids of runs that another framework has done, whose seeds pair with nothing.
+        problems: sentences about runs that were left out or are not comparable.
+        missing: number of planned runs that have not ended yet or were left out.
+        left_out: ids of runs that were left out; the problems give the reasons.
+        homes: folder of each run, by run id, if several folders were read.
+        imported: ids of runs of another framework; their seeds are paired with none.
         during: accuracies measured during training, by run id, of done runs that have some.
-        reasons: why metrics of a user's own are undefined, by run id and metric.
+        reasons: why custom metrics are undefined, by run id and metric.
     """
 
     runs: pd.DataFrame
@@ -72,41 +72,41 @@ class Results:
     during: Mapping[str, ContinualAccuracy] = field(default_factory=dict)
     reasons: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def own(self) -> "Results":
-        """The results without the runs of other frameworks."""
+    def without_imported(self) -> "Results":
+        """Return the results without imported runs."""
         runs, accuracy = (frame[~frame["run"].isin(list(self.imported))] for frame in (self.runs, self.accuracy))
         return replace(self, runs=runs, accuracy=accuracy, imported=frozenset())
 
     def table(self) -> pd.DataFrame:
-        """The runs as ``results.csv`` holds them, with a column :data:`IMPORTED` where some are."""
+        """Return the table of ``results.csv``: the runs, and a column :data:`IMPORTED` if some are."""
         marks = self.runs["run"].isin(list(self.imported))
         return self.runs.assign(**{IMPORTED: marks}) if self.imported else self.runs
 
 
 def collect(folder: ResultFolder) -> Results:
-    """Read every run of a folder and compute its metrics anew from the accuracy matrix.
+    """Read every run of a folder and recompute its metrics from the accuracy matrix.
 
     Args:
-        folder: a result folder. Where it holds no runs but the tables made from them, those are read.
+        folder: a result folder. If it contains tables but no runs, the tables are read.
 
     Returns:
-        The frames, in the order of the study.
+        The results, in the order of the study.
 
     Raises:
-        UserError: when the folder holds no results.
+        UserError: if the folder contains no results.
     """
     study = folder.read_study()
     if study is None or (not folder.has_runs() and (folder.path / "results.csv").is_file()):
         return _from_tables(folder, study)
     records, problems = comparable_records(folder, study)
-    own = collect_own_metrics(folder, study, records)
-    problems += own.problems
+    custom = collect_own_metrics(folder, study, records)
+    problems += custom.problems
     labels, seeds = study.labels(), study.seeds()
     rows, entries, unmeasured, during = [], [], [], {}
     measured = study.study.evaluation.every is not None
     for run, record in records.items():
         key = {"run": run, **labels[run], "seed": seeds[run]}
-        numbers = {**_numbers(record), **own.values.get(run, {})}
+        numbers = {**_numbers(record), **custom.values.get(run, {})}
         if measured and record.status == "done":
             try:
                 C = _measured_during(folder, record)
@@ -125,23 +125,23 @@ def collect(folder: ResultFolder) -> Results:
         problems.append(
             f"{n} {plural('run', n)} without accuracies during training (no continual.csv): {listed(unmeasured)}"
         )
-    further = dict.fromkeys([*ADDED_METRICS, *own.names(), *(CONTINUAL_METRICS if measured else ())])
+    further = dict.fromkeys([*ADDED_METRICS, *custom.names(), *(CONTINUAL_METRICS if measured else ())])
     runs = pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *further])
     _add_intransigence(runs, study, records)
     accuracy = pd.DataFrame(entries, columns=ACCURACY_COLUMNS)
     left_out = frozenset(run for run in labels if run not in records and folder.has_folder(run))
     missing = len(labels) + len(study.left_out) - len(records)
-    return Results(runs, accuracy, study, records, problems, missing, left_out, during=during, reasons=own.reasons)
+    return Results(runs, accuracy, study, records, problems, missing, left_out, during=during, reasons=custom.reasons)
 
 
 def numbers_of(record: RunRecord) -> dict[str, float | int | str]:
-    """What there is to say of a run in numbers.
+    """Compute the row of a run in ``results.csv``.
 
     Args:
-        record: what it has left behind.
+        record: the run's record.
 
     Returns:
-        Columns of ``results.csv``: its metrics, what it cost, and its status; NaN where undefined.
+        Column to value: metrics, costs and status; NaN where undefined.
     """
     numbers = _numbers(record)
     if record.status == "done":
@@ -151,7 +151,7 @@ def numbers_of(record: RunRecord) -> dict[str, float | int | str]:
 
 
 def _numbers(record: RunRecord) -> dict[str, float | int | str]:
-    """All of them but a user's own metrics."""
+    """As numbers_of; custom metrics are NaN."""
     numbers: dict[str, float | int | str] = {name: float("nan") for name in (*METRICS, *ADDED_METRICS, *REFERENCED)}
     if record.status == "done":
         matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
@@ -172,13 +172,13 @@ def _numbers(record: RunRecord) -> dict[str, float | int | str]:
 
 
 def metrics_of(matrix: AccuracyMatrix) -> dict[str, float]:
-    """The metrics of an accuracy matrix.
+    """Compute the metrics of an accuracy matrix.
 
     Args:
         matrix: the matrix.
 
     Returns:
-        The columns of ``results.csv`` that need nothing else; NaN where undefined.
+        Metrics of ``results.csv`` that need no reference, by name; NaN where undefined.
     """
     return {name: metric.function(matrix) for name, metric in {**METRICS, **ADDED_METRICS}.items()}
 
@@ -188,7 +188,7 @@ def _or_nan(number: int | None) -> float:
 
 
 def _measured_during(folder: ResultFolder, record: RunRecord) -> ContinualAccuracy | None:
-    """The accuracies measured during training; None where none were, as for a strategy trained once."""
+    """Accuracies measured during training; None if there are none, as for a strategy trained once."""
     frame = folder.read_continual(record.run)
     if frame is None:
         return None
@@ -201,12 +201,12 @@ def _measured_during(folder: ResultFolder, record: RunRecord) -> ContinualAccura
 
 
 def _is_trained_once(record: RunRecord) -> bool:
-    """Whether a done run has but the last row of its accuracy matrix, while there are others."""
+    """Whether a done run has only the last row of its accuracy matrix."""
     return all(trained == record.experiences - 1 for trained, _, _ in record.accuracy)
 
 
 def _add_intransigence(runs: pd.DataFrame, study: StudyFile, records: dict[str, RunRecord]) -> None:
-    """Compare each done run with the joint run of its stream, rule, base optimizer and seed, where there is one."""
+    """Compute the intransigence of done runs that have a joint run of the same stream, rule, optimizer and seed."""
     once = [index for index, entry in enumerate(study.study.strategies) if entry.trained_once]
     joint: dict[tuple[Any, ...], list[float]] = {}
     others = {}
@@ -219,12 +219,12 @@ def _add_intransigence(runs: pd.DataFrame, study: StudyFile, records: dict[str, 
                 joint.setdefault(key, [last[j] for j in range(record.experiences)])
             else:
                 others[place.run] = key
-    found = {
+    values = {
         run: intransigence(AccuracyMatrix.from_entries(records[run].accuracy, records[run].experiences), joint[key])
         for run, key in others.items()
         if key in joint
     }
-    runs["intransigence"] = runs["run"].map(found).astype(float)
+    runs["intransigence"] = runs["run"].map(values).astype(float)
 
 
 def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
@@ -239,7 +239,7 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
         lacking = [column for column in columns if column not in frame and column not in _FURTHER]
         if lacking:
             raise UserError(f"{folder.path / name}.csv: lacks the column {lacking[0]!r}")
-        for column in columns:  # what earlier versions did not write
+        for column in columns:  # missing in files of earlier versions
             if column not in frame:
                 frame[column] = float("nan")
     costs = [*_COSTS[:-1], "strategy_gradient_evaluations", *_SIZES]
@@ -247,37 +247,37 @@ def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
         path, runs, [name for name in (*METRICS, *REFERENCED, *CONTINUAL_METRICS) if name in runs], costs, imported
     )
     check_accuracy(folder.path / "accuracy.csv", accuracy, runs)
-    strange = [run for run in runs["run"] if run not in imported and not is_run_id(run)]
-    if strange:
-        raise UserError(f"{path}: a run id has 12 hexadecimal digits; got {quoted(strange[0])}")
+    invalid = [run for run in runs["run"] if run not in imported and not is_run_id(run)]
+    if invalid:
+        raise UserError(f"{path}: a run id has 12 hexadecimal digits; got {quoted(invalid[0])}")
     for name, metric in ADDED_METRICS.items():
         matrices = {run: matrix_of(rows) for run, rows in accuracy.groupby("run", sort=False)}
         runs[name] = runs["run"].map({run: metric.function(matrix) for run, matrix in matrices.items()}).astype(float)
     missing = len(set(study.labels()) - set(runs["run"])) if study else 0
-    problems = ["the numbers are those of results.csv and accuracy.csv, not computed anew from runs"]
+    problems = ["the numbers are read from results.csv and accuracy.csv, not recomputed from runs"]
     if study is None and folder.has_runs():
-        problems[0] += ": what lies in runs/ cannot be read without study.json"
+        problems[0] += ": runs/ cannot be read without study.json"
     return Results(runs, accuracy, study, problems=problems, missing=missing, imported=imported)
 
 
 def continual_accuracy(run: pd.DataFrame) -> ContinualAccuracy:
-    """The accuracies measured during the training of one run.
+    """Build the accuracies measured during the training of one run.
 
     Args:
-        run: its rows, with columns iteration, experience, evaluated and accuracy.
+        run: rows of the run, with columns iteration, experience, evaluated and accuracy.
 
     Returns:
         The accuracies as one value.
 
     Raises:
-        ValueError: when an experience was not learnt to its end.
+        ValueError: if the training of an experience is incomplete.
     """
     rows = run[CONTINUAL_COLUMNS].to_numpy(dtype=np.float64)
     return ContinualAccuracy.from_rows(rows, 1 + int(np.max(rows[:, 1:3], initial=-1)))
 
 
 def matrix_of(accuracy: pd.DataFrame) -> AccuracyMatrix:
-    """The accuracy matrix of one run.
+    """Build the accuracy matrix of one run.
 
     Args:
         accuracy: the rows of one run, with columns trained, evaluated and accuracy.

@@ -1,4 +1,4 @@
-"""Metrics against one hyper-parameter, where rules of one name, or base optimizers, differ in that alone."""
+"""Figures of metrics against one hyper-parameter, for rules or base optimizers that differ only in it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 PARAMETERS = {"rho": "rule", "k": "rule", "alpha": "rule", "lr": "optimizer"}
-"""Hyper-parameter to the part of a run's configuration that it stands in."""
+"""Hyper-parameter to the part of a run's configuration that contains it."""
 FEWEST_VALUES = 3
-"""Values without which there is no figure."""
+"""Minimum number of values for a figure."""
 
 _METRICS = ("average_accuracy", "forgetting")
 _MOST_STRATEGIES = 6
 _LOGARITHMIC = 8
-"""Ratio of the largest to the smallest value from which the axis is logarithmic."""
+"""Minimum ratio of the largest to the smallest value for a logarithmic axis."""
 _CAPTION = (
-    "{metrics}, against {parameter}, a row a strategy: each line joins {what} that differ in {parameter} alone. Points "
-    "are means over seeds, bars their 95 % intervals (Student's t; none for one seed; accuracies end at 0 and 1)."
-    "{baseline}{few}"
+    "{metrics}, against {parameter}, one row per strategy: each line joins {what} that differ only in {parameter}. "
+    "Points are means over seeds, bars their 95 % intervals (Student's t; none for one seed; clipped to [0, 1] for "
+    "accuracies).{baseline}{few}"
 )
 
 
 @dataclass(frozen=True)
 class Family:
-    """Runs that differ in the value of one hyper-parameter, and in strategy and seed.
+    """Runs that differ in one hyper-parameter, in strategy and in seed.
 
     Attributes:
-        label: what its line is called.
-        look: of its line.
+        label: label of its line.
+        look: looks of its line.
         runs: rows of ``results.csv``, with a column ``value``.
     """
 
@@ -53,30 +53,30 @@ def draw_sensitivity(results: Results, stream: str, looks: Mapping[str, Look]) -
     """Draw average accuracy and forgetting against each hyper-parameter that has enough values.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
         stream: label of the stream.
-        looks: rule to looks.
+        looks: looks by rule.
 
     Returns:
-        A figure for each of :data:`PARAMETERS` that rules of one base optimizer differ in, or base optimizers under one
-        rule; none where runs are known from tables alone.
+        A figure for each of :data:`PARAMETERS` in which rules of one base optimizer, or base optimizers under one rule,
+        differ; none if only tables were found.
     """
     runs = results.runs[(results.runs["status"] == "done") & (results.runs["stream"] == stream)]
     configs = {run: results.records[run].config for run in runs["run"] if run in results.records}
     tuned = results.study is not None and bool(results.study.study.chosen)
-    if not configs or tuned:  # where one rule has several values, each was chosen for its strategy
+    if not configs or tuned:  # values of a tuned rule were chosen per strategy
         return []
     runs = runs[runs["run"].isin(list(configs))]
-    found: list[Drawing] = []
+    drawings: list[Drawing] = []
     for parameter, part in PARAMETERS.items():
         fixed = "base_optimizer" if part == "rule" else None
-        for optimizer, own in runs.groupby(fixed, sort=False) if fixed else [("", runs)]:
-            families = _families(own, configs, parameter, looks)
+        for optimizer, of_optimizer in runs.groupby(fixed, sort=False) if fixed else [("", runs)]:
+            families = _families(of_optimizer, configs, parameter, looks)
             if families:
-                baseline = own[[configs[run]["rule"]["name"] == "none" for run in own["run"]]]
+                baseline = of_optimizer[[configs[run]["rule"]["name"] == "none" for run in of_optimizer["run"]]]
                 name = [stream, str(optimizer)] if fixed else [stream]
-                found.append(_draw(name, parameter, families, baseline if part == "rule" else baseline.iloc[:0]))
-    return found
+                drawings.append(_draw(name, parameter, families, baseline if part == "rule" else baseline.iloc[:0]))
+    return drawings
 
 
 def _families(
@@ -85,24 +85,29 @@ def _families(
     """Runs with enough values of a hyper-parameter, in the order of the rules."""
     part = PARAMETERS[parameter]
     settings = [configs[run].get(part, {}) for run in runs["run"]]
-    values = [one.get(parameter) for one in settings]
+    values = [settings_of.get(parameter) for settings_of in settings]
     numeric = [isinstance(value, int | float) and not isinstance(value, bool) for value in values]
-    rest = [{k: v for k, v in one.items() if k not in {parameter, "label"}} for one in settings]
+    rest = [{k: v for k, v in settings_of.items() if k not in {parameter, "label"}} for settings_of in settings]
     keys = [json.dumps(each, sort_keys=True) for each in rest]
-    kept = runs.assign(value=values, family=keys)[numeric]
+    numeric_runs = runs.assign(value=values, family=keys)[numeric]
     by = ["family"] if part == "rule" else ["rule", "family"]
-    groups = [own for _, own in kept.groupby(by, sort=False) if own["value"].nunique() >= FEWEST_VALUES]
-    known = [json.loads(own["family"].iloc[0]) for own in groups]
+    groups = [
+        members for _, members in numeric_runs.groupby(by, sort=False) if members["value"].nunique() >= FEWEST_VALUES
+    ]
+    known = [json.loads(members["family"].iloc[0]) for members in groups]
     order = list(looks)
     families = []
-    for own, one in zip(groups, known, strict=True):
-        look = looks[str(own["rule"].iloc[0])]
-        families.append(Family(_called(own, one, known, part), look, own.astype({"value": float})))
+    for members, settings_of in zip(groups, known, strict=True):
+        look = looks[str(members["rule"].iloc[0])]
+        label = _family_label(members, settings_of, known, part)
+        families.append(Family(label, look, members.astype({"value": float})))
     return sorted(families, key=lambda family: order.index(str(family.runs["rule"].iloc[0])))
 
 
-def _called(runs: pd.DataFrame, settings: Mapping[str, Any], others: Sequence[Mapping[str, Any]], part: str) -> str:
-    """A family's name, with the settings that tell it from others of the name."""
+def _family_label(
+    runs: pd.DataFrame, settings: Mapping[str, Any], others: Sequence[Mapping[str, Any]], part: str
+) -> str:
+    """Label of a family: its name, and the settings in which it differs from others of that name."""
     alike = [other for other in others if other["name"] == settings["name"]]
     differing = {k: v for k, v in settings.items() if any(other.get(k) != v for other in alike)}
     text = settings_text({"name": settings["name"], **differing})
@@ -132,10 +137,10 @@ def _draw(labels: Sequence[str], parameter: str, families: Sequence[Family], bas
         handles: dict[str, Line2D] = {}
         for axes, (strategy, metric) in zip(grid, product(shown, _METRICS), strict=True):
             for family in families:
-                own = family.runs[family.runs["strategy"] == strategy]
-                handles |= zip([family.label], _line(axes, own, metric, family.look), strict=False)
-            own = baseline[baseline["strategy"] == strategy]
-            handles |= zip(names, _level(axes, own, metric), strict=False)
+                of_strategy = family.runs[family.runs["strategy"] == strategy]
+                handles |= zip([family.label], _line(axes, of_strategy, metric, family.look), strict=False)
+            of_strategy = baseline[baseline["strategy"] == strategy]
+            handles |= zip(names, _level(axes, of_strategy, metric), strict=False)
             _scale(axes, ticks)
         legend(figure, handles)
         caption = _caption(parameter, names, len(shown), len(strategies))
@@ -143,32 +148,32 @@ def _draw(labels: Sequence[str], parameter: str, families: Sequence[Family], bas
 
 
 def _line(axes: "Axes", runs: pd.DataFrame, metric: str, look: Look) -> "list[Line2D]":
-    """The line of a family, and a bar a point; nothing where it has no runs."""
-    points = [(float(str(v)), spread(own[metric].tolist())) for v, own in runs.groupby("value", sort=True)]
-    for value, found in points:
-        if found.seeds > 1:
-            axes.plot([value, value], _ends(found, metric), color=look.colour, linewidth=1.1, alpha=0.6)
+    """Draw the line of a family, with a bar per point; nothing without runs."""
+    points = [(float(str(v)), spread(of_value[metric].tolist())) for v, of_value in runs.groupby("value", sort=True)]
+    for value, statistics in points:
+        if statistics.seeds > 1:
+            axes.plot([value, value], _ends(statistics, metric), color=look.colour, linewidth=1.1, alpha=0.6)
     if not points:
         return []
-    x, y = [value for value, _ in points], [found.mean for _, found in points]
+    x, y = [value for value, _ in points], [statistics.mean for _, statistics in points]
     return axes.plot(x, y, color=look.colour, marker=look.marker, linestyle=look.dashes, mew=0)
 
 
-def _ends(found: Spread, metric: str) -> tuple[float, float]:
-    """The interval of a mean, cut off where no accuracy lies."""
+def _ends(statistics: Spread, metric: str) -> tuple[float, float]:
+    """The interval of a mean, clipped to [0, 1] for accuracies."""
     if metric != "average_accuracy":
-        return found.low, found.high
-    return max(found.low, 0.0), min(found.high, 1.0)
+        return statistics.low, statistics.high
+    return max(statistics.low, 0.0), min(statistics.high, 1.0)
 
 
 def _level(axes: "Axes", runs: pd.DataFrame, metric: str) -> "list[Line2D]":
-    """The line of the baseline, and its band; nothing where it has no runs."""
-    found = spread(runs[metric].tolist())
-    if found.seeds > 1:
-        axes.axhspan(*_ends(found, metric), color="#777777", alpha=0.12, linewidth=0, zorder=0)
-    if not found.seeds:
+    """Draw the line of the baseline and its band; nothing without runs."""
+    statistics = spread(runs[metric].tolist())
+    if statistics.seeds > 1:
+        axes.axhspan(*_ends(statistics, metric), color="#777777", alpha=0.12, linewidth=0, zorder=0)
+    if not statistics.seeds:
         return []
-    return [axes.axhline(found.mean, color="#777777", linestyle=(0, (4, 2)), linewidth=1.2, zorder=1)]
+    return [axes.axhline(statistics.mean, color="#777777", linestyle=(0, (4, 2)), linewidth=1.2, zorder=1)]
 
 
 def _scale(axes: "Axes", ticks: Sequence[float]) -> None:
@@ -188,6 +193,6 @@ def _caption(parameter: str, names: Sequence[str], shown: int, strategies: int) 
         metrics=metrics[0].upper() + metrics[1:],
         parameter=parameter,
         what="rules of one name" if PARAMETERS[parameter] == "rule" else "base optimizers of one name, under one rule,",
-        baseline=f" The broken line is {names[0]}, its band the interval likewise." if names else "",
-        few=f" Shown are {shown} of {strategies} strategies; results.csv holds all." if shown < strategies else "",
+        baseline=f" The dashed line is {names[0]}, with its 95 % interval as a band." if names else "",
+        few=f" Shown are {shown} of {strategies} strategies; results.csv contains all." if shown < strategies else "",
     )

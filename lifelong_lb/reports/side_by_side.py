@@ -1,4 +1,4 @@
-"""The rules of a study side by side: LaTeX, Markdown, and one row a cell."""
+"""Comparison tables with one column per rule: LaTeX, Markdown and CSV."""
 
 from collections.abc import Sequence
 
@@ -22,12 +22,12 @@ def write_side_by_side(
 
     Args:
         folder: the result folder.
-        results: what its runs have to say.
-        metrics: those to write.
+        results: its results.
+        metrics: metrics to write.
         test: key of :data:`~lifelong_lb.evaluation.TESTS`.
 
     Returns:
-        What ``comparison.csv`` holds.
+        The content of ``comparison.csv``.
     """
     tables = rules_side_by_side(results, metrics, test)
     caption = _caption(results)
@@ -39,17 +39,17 @@ def write_side_by_side(
 
 
 def rules_side_by_side(results: Results, metrics: Sequence[str], test: str = "sign-flip") -> list[Pivot]:
-    """Metrics with the rules side by side, a row each stream, strategy and base optimizer.
+    """Build tables with one column per rule and one row per stream, strategy and base optimizer.
 
     Args:
-        results: what a folder's runs have to say.
-        metrics: those to write.
+        results: results of a folder.
+        metrics: metrics to tabulate.
         test: key of :data:`~lifelong_lb.evaluation.TESTS`.
 
     Returns:
-        A pivot a metric; none when there is nothing to compare.
+        One pivot per metric; none if there is nothing to compare.
     """
-    runs = results.own().runs  # seeds of another framework pair with none of ours
+    runs = results.without_imported().runs  # seeds of another framework are paired with none
     if runs["rule"].nunique() < 2:
         return []
     index = [column for column in GROUP if column != "rule" and runs[column].nunique() > 1] or ["stream"]
@@ -57,14 +57,14 @@ def rules_side_by_side(results: Results, metrics: Sequence[str], test: str = "si
 
 
 def rules_latex(results: Results, tables: Sequence[Pivot]) -> str:
-    """Rules side by side in LaTeX.
+    """Format the tables in LaTeX.
 
     Args:
-        results: what a folder's runs have to say.
-        tables: the pivots made of them.
+        results: results of a folder.
+        tables: their pivots.
 
     Returns:
-        ``table`` environments; a comment when there is nothing to compare.
+        ``table`` environments; a comment if there is nothing to compare.
     """
     return "\n".join(each.to_latex(_caption(results)) for each in tables) or f"% {NOTHING}\n"
 
@@ -77,7 +77,7 @@ def _caption(results: Results) -> str:
 def _frame(results: Results, tables: Sequence[Pivot]) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame(columns=SIDE_BY_SIDE_COLUMNS)
-    runs = results.own().runs
+    runs = results.without_imported().runs
     frame = pd.concat([each.to_frame() for each in tables], ignore_index=True)
     same = {column: str(runs[column].iloc[0]) for column in GROUP if column not in frame}
     return frame.assign(**same)[SIDE_BY_SIDE_COLUMNS]

@@ -1,4 +1,4 @@
-"""What the columns of the page's tables are sorted by: the unrounded numbers behind the texts."""
+"""Sort keys of the page's tables: the unrounded numbers behind the cells."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,7 +8,7 @@ from lifelong_lb.reports.costs import fronts, relative_costs
 from lifelong_lb.reports.tables import KNOWN, interval_title
 
 Values = dict[tuple[int, str], float]
-"""Index of a row and title of a column to a number; none where the cell has a dash."""
+"""Number by row index and column title; absent if the cell has a dash."""
 
 _COUNTS = {"seeds": "seeds", "gradient evaluations": "gradient_evaluations"}
 _COMPARISONS = {
@@ -34,14 +34,14 @@ _COSTS = {
 
 
 def summary_values(summary: pd.DataFrame, metrics: Sequence[str]) -> Values:
-    """Numbers behind a readable summary.
+    """Collect the numbers behind a readable summary.
 
     Args:
         summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
-        metrics: those of the table.
+        metrics: metrics of the table.
 
     Returns:
-        Means of the metrics and lower ends of their intervals, and counts.
+        Means, lower ends of intervals, and counts.
     """
     means = {KNOWN[metric].title: f"{metric}_mean" for metric in metrics}
     lows = {interval_title(metric): f"{metric}_ci_low" for metric in metrics}
@@ -49,7 +49,7 @@ def summary_values(summary: pd.DataFrame, metrics: Sequence[str]) -> Values:
 
 
 def comparison_values(compared: pd.DataFrame) -> Values:
-    """Numbers behind readable comparisons; an interval is sorted by its lower end.
+    """Collect the numbers behind readable comparisons; an interval is sorted by its lower end.
 
     Args:
         compared: from :func:`~lifelong_lb.reports.comparison_table`.
@@ -61,27 +61,27 @@ def comparison_values(compared: pd.DataFrame) -> Values:
 
 
 def cost_values(summary: pd.DataFrame) -> Values:
-    """Numbers behind the table of costs.
+    """Collect the numbers behind the table of costs.
 
     Args:
         summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
 
     Returns:
-        The numbers; 1 where a rule is best for its price.
+        The numbers; 1 for rules that are best for their price.
     """
     front = fronts(summary)
     best = {"best for its gradients": front["gradients"], "best for its seconds": front["train_seconds"]}
-    found = _values(summary, _COSTS) | _numbers("relative to the fewest", relative_costs(summary).items())
+    numbers = _values(summary, _COSTS) | _numbers("relative to the fewest", relative_costs(summary).items())
     for title, column in best.items():
-        found |= {(int(index), title): 1.0 for index in summary.index[column]}
-    return found
+        numbers |= {(int(index), title): 1.0 for index in summary.index[column]}
+    return numbers
 
 
 def _values(table: pd.DataFrame, columns: Mapping[str, str]) -> Values:
-    found: Values = {}
+    numbers: Values = {}
     for title, column in columns.items():
-        found |= _numbers(title, table[column].items())
-    return found
+        numbers |= _numbers(title, table[column].items())
+    return numbers
 
 
 def _numbers(title: str, cells: Iterable[tuple[object, float]]) -> Values:

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it becomes a file: one style, one colour a rule, the same bytes each time."""
+"""Style of all figures: matplotlib settings, one colour per rule, and reproducible SVG and PNG files."""
 
 import hashlib
 import io
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 WIDTH = 9.4
-"""Inches of a figure as wide as the page's column."""
+"""Width of a figure that fills the page's column, in inches."""
 LINE = 0.2
-"""Inches of a line of a legend."""
+"""Height of a line of a legend, in inches."""
 
 _COLOURS = ["#3d3d3d", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A"]
 """Okabe & Ito's palette for the colour-blind, its yellow (too light for lines) replaced by a dark violet."""
@@ -48,8 +48,8 @@ _SETTINGS: dict[str, object] = {
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
     "savefig.dpi": 180,
-    "svg.fonttype": "none",  # text stays text: small, searchable, read aloud
-    "text.parse_math": False,  # a dollar sign in a label is a dollar sign
+    "svg.fonttype": "none",  # small files, searchable text, readable by screen readers
+    "text.parse_math": False,  # labels may contain dollar signs
     "xtick.color": "#444444",
     "ytick.color": "#444444",
     "xtick.labelsize": 8.5,
@@ -59,12 +59,12 @@ _SETTINGS: dict[str, object] = {
 
 @dataclass(frozen=True)
 class Look:
-    """How a rule is drawn, the same in all figures of a report.
+    """Style of a rule, the same in all figures of a report.
 
     Attributes:
-        colour: of its line, band and points.
-        marker: of its points.
-        dashes: matplotlib's line style.
+        colour: colour of its line, band and points.
+        marker: marker of its points.
+        dashes: matplotlib line style.
     """
 
     colour: str
@@ -77,9 +77,9 @@ class Drawing:
     """A finished figure.
 
     Attributes:
-        name: file name without ending, safe on every system.
-        title: a few words.
-        caption: what is shown, with its definition.
+        name: file name without suffix, safe on every system.
+        title: title of the figure.
+        caption: what is shown, with definitions.
         svg: the SVG file.
         png: the PNG file.
     """
@@ -91,29 +91,29 @@ class Drawing:
     png: bytes
 
     def inline(self) -> str:
-        """The figure as an element of an HTML page.
+        """Return the figure as an element of an HTML page.
 
         Returns:
-            An ``<svg>`` whose ids begin with the figure's name, so that several can share a page.
+            An ``<svg>`` whose ids start with the figure's name, so that several figures can share a page.
         """
         text = self.svg.decode("utf-8")
         text = text[text.index("<svg") :]
         head = f'<svg role="img" aria-labelledby="{self.name}-caption"'
-        return re.sub(r"<[^>]+>", self._own_ids, text).replace("<svg", head, 1)
+        return re.sub(r"<[^>]+>", self._with_prefixed_ids, text).replace("<svg", head, 1)
 
-    def _own_ids(self, tag: re.Match[str]) -> str:
-        """One tag with its ids, and what points to ids, made the figure's own."""
+    def _with_prefixed_ids(self, tag: re.Match[str]) -> str:
+        """One tag with the figure's name in front of its ids and references to ids."""
         return re.sub(r'(\sid="|"#|url\(#)', lambda m: f"{m[1]}{self.name}-", tag[0])
 
 
 def looks(rules: Sequence[str]) -> dict[str, Look]:
-    """Give each rule its looks.
+    """Assign a style to each rule.
 
     Args:
         rules: all rules of the study, in its order.
 
     Returns:
-        Rule to looks: eight colours with a marker each, then the same colours with other markers and dashes.
+        Style by rule: eight colours with a marker each, then the same colours with other markers and dashes.
     """
     n = len(_COLOURS)
     return {
@@ -124,10 +124,10 @@ def looks(rules: Sequence[str]) -> dict[str, Look]:
 
 @contextmanager
 def style(name: str) -> Iterator[None]:
-    """Matplotlib's settings while a figure is drawn and saved; the caller's own are back afterwards.
+    """Set matplotlib's settings while a figure is drawn and saved, and restore the caller's afterwards.
 
     Args:
-        name: the figure's name; ids within its SVG are hashed with it.
+        name: the figure's name, the salt of the ids in its SVG.
 
     Yields:
         Nothing.
@@ -139,33 +139,33 @@ def style(name: str) -> Iterator[None]:
 
 
 def finish(figure: "Figure", name: str, title: str, caption: str) -> Drawing:
-    """Save a figure. To be called within :func:`style`.
+    """Save a figure. Call it within :func:`style`.
 
     Args:
         figure: the figure.
-        name: file name without ending.
-        title: a few words.
-        caption: what is shown.
+        name: file name without suffix.
+        title: title of the figure.
+        caption: caption of the figure.
 
     Returns:
-        The drawing; the same figure gives the same bytes.
+        The drawing; equal figures give the same bytes.
     """
     svg, png = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata=dict.fromkeys(["Date", "Creator", "Format", "Type"]))
-    quickly = {"compress_level": 1}  # a fifth larger, and a tenth of the time a report takes
+    quickly = {"compress_level": 1}  # files are a fifth larger, but a report takes a tenth less time
     figure.savefig(png, format="png", metadata=dict.fromkeys(["Software"]), pil_kwargs=quickly)
     return Drawing(name, title, caption, svg.getvalue(), png.getvalue())
 
 
 def shade(axes: "Axes", x: Array, low: Array, high: Array, colour: str) -> None:
-    """Shade what lies between two lines, as ``fill_between`` does, without finding the limits of the axes each time.
+    """Shade the area between two lines, as ``fill_between``, without updating the axis limits each time.
 
     Args:
-        axes: a panel in which the line between was drawn just now, so that its limits are found anew in the end.
+        axes: a panel in which a line was just drawn, so that its limits will be updated.
         x: ``(n,)``.
         low: ``(n,)``, NaN for a gap.
-        high: ``(n,)``, likewise.
-        colour: of the band.
+        high: ``(n,)``, NaN for a gap.
+        colour: colour of the band.
     """
     from matplotlib.collections import PolyCollection
 
@@ -182,11 +182,11 @@ def shade(axes: "Axes", x: Array, low: Array, high: Array, colour: str) -> None:
 
 
 def file_name(kind: str, *labels: str) -> str:
-    """A name that every file system and every HTML id can bear.
+    """Build a name that is valid on every file system and as an HTML id.
 
     Args:
-        kind: what the figure shows.
-        labels: labels that tell figures of a kind apart; any text.
+        kind: kind of the figure.
+        labels: labels that distinguish figures of a kind; any text.
 
     Returns:
         Lower-case ASCII letters, digits and hyphens; different for different labels.
@@ -204,11 +204,11 @@ def file_name(kind: str, *labels: str) -> str:
 
 @lru_cache(maxsize=1000)
 def short(label: str, length: int = 44) -> str:
-    """A label fit for a figure: one line, not too long, in characters that the font has.
+    """Shorten a label for a figure: one line of limited length, in characters of the font.
 
     Args:
         label: any text.
-        length: most characters to keep; a longer label loses its middle.
+        length: maximum number of characters; longer labels lose their middle.
 
     Returns:
         Text.
@@ -221,18 +221,18 @@ def short(label: str, length: int = 44) -> str:
     if len(text) > length:
         half = (length - 1) // 2
         text = f"{text[:half]}…{text[-half:]}"
-    return f" {text}" if text.startswith("_") else text  # matplotlib hides what begins with an underscore
+    return f" {text}" if text.startswith("_") else text  # matplotlib hides labels that start with an underscore
 
 
 def lines_of(label: str, width: int) -> str:
-    """A label for a panel, broken into lines.
+    """Break a label for a panel into lines.
 
     Args:
         label: any text.
-        width: characters a line.
+        width: characters per line.
 
     Returns:
-        Text with at most three lines; one that has more is shortened first.
+        Text of at most three lines, shortened if necessary.
     """
     import textwrap
 
@@ -243,17 +243,17 @@ def lines_of(label: str, width: int) -> str:
 
 
 def legend(figure: "Figure", handles: Mapping[str, "Line2D"]) -> None:
-    """Name the rules below a figure, in as many columns as fit.
+    """Draw the legend below a figure, in as many columns as fit.
 
     Args:
         figure: the figure.
-        handles: rule to what stands for it.
+        handles: legend handle by rule.
     """
     rows = legend_rows(list(handles), figure.get_figwidth())
     figure.legend(
         list(handles.values()),
         [short(rule) for rule in handles],
-        loc="lower left",  # in sight where a small screen shows the left of a figure alone
+        loc="lower left",  # visible on small screens, which show the left part of a figure
         borderaxespad=0.2,
         ncols=-(-len(handles) // rows),
         handlelength=2.4,
@@ -262,14 +262,14 @@ def legend(figure: "Figure", handles: Mapping[str, "Line2D"]) -> None:
 
 
 def legend_rows(rules: Sequence[str], width: float) -> int:
-    """Rows of the legend below a figure.
+    """Compute the number of rows of the legend below a figure.
 
     Args:
-        rules: what it names.
+        rules: rules in the legend.
         width: the figure's width in inches.
 
     Returns:
-        Their number, each about :data:`LINE` inches high.
+        Number of rows, each about :data:`LINE` inches high.
     """
     column = 0.55 + 0.075 * max(len(short(rule)) for rule in rules)
     columns = max(1, min(len(rules), int(width / column)))
@@ -277,11 +277,11 @@ def legend_rows(rules: Sequence[str], width: float) -> int:
 
 
 def settle(figure: "Figure", rules: Sequence[str] = ()) -> None:
-    """Let matplotlib find the layout of a figure whose texts may be long, once for both of its files.
+    """Run matplotlib's constrained layout once, for figures with long texts.
 
     Args:
-        figure: the figure, without a layout engine of its own.
-        rules: what its legend names, for which room is left below.
+        figure: the figure, without a layout engine.
+        rules: rules in its legend, for which space is reserved below.
     """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 

@@ -1,4 +1,4 @@
-"""The summary over seeds: unrounded numbers, one row for each combination that was asked for."""
+"""The summary over seeds: unrounded numbers, one row per combination of the study."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -20,13 +20,13 @@ from lifelong_lb.reports.text import plural
 from lifelong_lb.store import COLUMNS, STATUSES
 
 GROUP = ["stream", "strategy", "rule", "base_optimizer"]
-"""Columns that say which combination a row of the summary belongs to; its runs differ in the seed alone."""
+"""Columns that identify the combination of a summary row; its runs differ only in the seed."""
 
 COSTS = [
     *("gradient_evaluations", "strategy_gradient_evaluations", "train_seconds"),
     *("samples_seen", "forward_passes", "parameters", "peak_memory"),
 ]
-"""Columns of what a run costs, of which the summary holds the mean over done runs."""
+"""Cost columns; the summary contains their means over done runs."""
 
 STATISTICS = ["mean", "std", "ci_low", "ci_high", "bootstrap_low", "bootstrap_high"]
 SUMMARY_COLUMNS = [
@@ -36,8 +36,8 @@ SUMMARY_COLUMNS = [
     *(f"{metric}_{statistic}" for metric in (*METRICS, *REFERENCED) for statistic in STATISTICS),
     *COSTS,
 ]
-"""Columns of the summary; the statistics of a user's own metrics follow, and those of
-:data:`~lifelong_lb.evaluation.CONTINUAL_METRICS` where a study measures accuracies during training."""
+"""Columns of the summary. Statistics of custom metrics follow, then those of
+:data:`~lifelong_lb.evaluation.CONTINUAL_METRICS` if the study measures accuracies during training."""
 
 Key = tuple[str, ...]
 
@@ -46,41 +46,40 @@ def summary_table(results: Results) -> pd.DataFrame:
     """Summarise the done runs of each combination of stream, strategy, rule and base optimizer.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        One row a combination, in the order of the study, columns :data:`SUMMARY_COLUMNS`: ``seeds`` done runs and
-        ``not_done`` others; each metric's mean, sample standard deviation and 95 % intervals of the mean over the
-        seeds, by Student's t and by the bootstrap; the mean costs of a done run. NaN where there is nothing to
-        summarise.
+        One row per combination, in the order of the study, columns :data:`SUMMARY_COLUMNS`: the numbers of done runs
+        (``seeds``) and of others (``not_done``); the mean, the sample standard deviation and 95 % intervals of the mean
+        (Student's t and bootstrap) of each metric over seeds; the mean costs of a done run. NaN if undefined.
     """
     done = results.runs[results.runs["status"] == "done"]
     frames = {tuple(map(str, key)): frame for key, frame in done.groupby(GROUP, sort=False)}
-    during = [metric for metric in (*own_metrics(), *CONTINUAL_METRICS) if metric in done]
-    metrics, rows = [*METRICS, *REFERENCED, *during], []
-    for key, asked in asked_runs(results).items():
+    extra_metrics = [metric for metric in (*own_metrics(), *CONTINUAL_METRICS) if metric in done]
+    metrics, rows = [*METRICS, *REFERENCED, *extra_metrics], []
+    for key, planned in planned_runs(results).items():
         frame = frames.get(key, done.iloc[:0])
         row: dict[str, object] = {**dict(zip(GROUP, key, strict=True)), "seeds": len(frame)}
-        row["not_done"] = asked - len(frame)
+        row["not_done"] = planned - len(frame)
         values = frame[metrics].to_numpy(dtype=float)
-        for metric, own, ends in zip(metrics, values.T, bootstrap_intervals(values).T, strict=True):
-            s = spread(own.tolist())
+        for metric, column, ends in zip(metrics, values.T, bootstrap_intervals(values).T, strict=True):
+            s = spread(column.tolist())
             names = (f"{metric}_{statistic}" for statistic in STATISTICS)
             row |= zip(names, (s.mean, s.std, s.low, s.high, *ends), strict=True)
         row |= {cost: spread([float(value) for value in frame[cost]]).mean for cost in COSTS}
         rows.append(row)
-    further = [f"{metric}_{statistic}" for metric in during for statistic in STATISTICS]
-    return pd.DataFrame(rows, columns=[*SUMMARY_COLUMNS, *further])
+    extra_columns = [f"{metric}_{statistic}" for metric in extra_metrics for statistic in STATISTICS]
+    return pd.DataFrame(rows, columns=[*SUMMARY_COLUMNS, *extra_columns])
 
 
-def asked_runs(results: Results) -> dict[Key, int]:
-    """Number of runs that were asked for, of each combination.
+def planned_runs(results: Results) -> dict[Key, int]:
+    """Count the planned runs of each combination.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        ``(stream, strategy, rule, base_optimizer)`` to a number, in the order of the study.
+        ``(stream, strategy, rule, base_optimizer)`` to number of runs, in the order of the study.
     """
     ended = (tuple(map(str, key)) for key in results.runs[GROUP].itertuples(index=False))
     if results.study is None:
@@ -94,30 +93,30 @@ def asked_runs(results: Results) -> dict[Key, int]:
 
 
 def labels_of(results: Results, column: str) -> list[str]:
-    """All labels of one grid axis.
+    """List the labels of one grid axis.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
         column: stream, strategy, rule or base_optimizer.
 
     Returns:
-        Labels, in the order of the study, else of the table.
+        Labels in the order of the study; without a study, in the order of the table.
     """
-    found = list(map(str, results.runs[column]))
+    labels = list(map(str, results.runs[column]))
     if results.study is not None:
         axis = next(axis for axis in AXES if COLUMNS[axis] == column)
-        found = axis_labels(getattr(results.study.study, axis)) + found
-    return list(dict.fromkeys(found))
+        labels = axis_labels(getattr(results.study.study, axis)) + labels
+    return list(dict.fromkeys(labels))
 
 
 def shared_seeds(results: Results) -> int:
-    """Seeds that the rules to be compared have in common.
+    """Count the seeds that the compared rules have in common.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        The smallest such number over all (stream, strategy, base optimizer); rules without a done run are left out.
+        The minimum over all (stream, strategy, base optimizer); rules without a done run are ignored.
     """
     done = results.runs[results.runs["status"] == "done"]
     numbers = [
@@ -128,15 +127,15 @@ def shared_seeds(results: Results) -> int:
 
 
 def verdict(results: Results) -> str:
-    """What the number of seeds can decide, in a sentence.
+    """State which conclusions the number of seeds allows.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        One or two sentences, about the runs that are not imported.
+        One or two sentences; imported runs are ignored.
     """
-    results = results.own()
+    results = results.without_imported()
     done = results.runs[results.runs["status"] == "done"]
     if done.empty:
         return "No run is done yet, so there is nothing to compare."
@@ -145,34 +144,32 @@ def verdict(results: Results) -> str:
         return "The rules have no seed in common, so they cannot be compared pair by pair."
     most = int(done.groupby(GROUP).size().max())
     rules = done.groupby(["stream", "strategy", "base_optimizer"])["rule"].nunique()
-    comparisons = max(1, int((rules - 1).sum()))  # with one rule of each block, as comparison_table makes them
-    return seeds_verdict(seeds, comparisons) + (
-        f" Some rules share no more than these {seeds}." if seeds < most else ""
-    )
+    comparisons = max(1, int((rules - 1).sum()))  # all rules of a block with its baseline, as in comparison_table
+    return seeds_verdict(seeds, comparisons) + (f" Some rules share only these {seeds}." if seeds < most else "")
 
 
 def status_counts(results: Results) -> dict[str, int]:
-    """How many runs ended in which way.
+    """Count runs by status.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        ``done``, the other ways to end that occur, ``left out`` where runs cannot be used, and ``not run yet`` where
-        they have not ended. Imported runs are not counted.
+        Number of runs by status: always ``done``; if they occur, the other statuses, ``left out`` (unusable runs) and
+        ``not run yet``. Imported runs are not counted.
     """
-    results = results.own()
-    found = Counter(map(str, results.runs["status"]))
-    counts = {status: found[status] for status in STATUSES if found[status] or status == "done"}
+    results = results.without_imported()
+    by_status = Counter(map(str, results.runs["status"]))
+    counts = {status: by_status[status] for status in STATUSES if by_status[status] or status == "done"}
     others = {"left out": len(results.left_out), "not run yet": results.missing - len(results.left_out)}
     return counts | {words: number for words, number in others.items() if number}
 
 
 def state_sentence(results: Results) -> str:
-    """How many runs are done, and what became of the others.
+    """State how many runs are done, and the status of the others.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
         One sentence.
@@ -184,14 +181,14 @@ def state_sentence(results: Results) -> str:
 
 
 def varying(summary: pd.DataFrame, keep: Iterable[str] = ("rule",)) -> list[str]:
-    """Grouping columns that tell rows apart.
+    """List the grouping columns in which rows differ.
 
     Args:
         summary: from :func:`summary_table`, or rows of it.
-        keep: columns to keep although they are the same in all rows.
+        keep: columns to include even if they are constant.
 
     Returns:
-        A part of :data:`GROUP`.
+        A subset of :data:`GROUP`.
     """
-    kept = set(keep)
-    return [column for column in GROUP if column in kept or summary[column].nunique() > 1]
+    always = set(keep)
+    return [column for column in GROUP if column in always or summary[column].nunique() > 1]

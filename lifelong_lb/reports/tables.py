@@ -1,4 +1,4 @@
-"""Tables to be read: rounded numbers as text, with the words that define them."""
+"""Tables for reading: rounded numbers as text, and their definitions."""
 
 import math
 from collections import ChainMap
@@ -20,7 +20,7 @@ MAIN_METRICS = [
     "backward_transfer",
     "forgetting_last_row_included",
 ]
-"""Metrics of the tables to be read; ``summary.csv`` holds all."""
+"""Metrics of the tables for reading; ``summary.csv`` contains all."""
 
 KNOWN: Mapping[str, Described] = ChainMap(
     *(
@@ -28,27 +28,27 @@ KNOWN: Mapping[str, Described] = ChainMap(
         for known in (CONTINUAL_METRICS, REFERENCED, METRICS, ADDED_METRICS, STORED_METRICS)
     )
 )
-"""All metrics that a column can hold."""
+"""All metrics, by name."""
 
 DASH = "-"
 HEADINGS = {"base_optimizer": "base optimizer"}
 UNITS = (
-    "Accuracies are fractions in [0, 1]. R[i, j] is the accuracy on the test part of experience j (a validation part "
-    "where a stream says evaluate: validation) after training on experience i, both numbered 0 to T-1."
+    "Accuracies are fractions in [0, 1]. R[i, j] is the accuracy on the test part of experience j (the validation part "
+    "if a stream sets evaluate: validation) after training on experience i; experiences are numbered 0 to T-1."
 )
 SPREAD = "Numbers are the mean over seeds ± the sample standard deviation (divisor n - 1; none for one seed)."
 BOLD = (
     "Bold marks the best mean of a column within one stream and strategy, before rounding (the lowest where lower "
-    "is better). It is no test: a bold number need not differ from its neighbours by more than chance."
+    "is better). This is not a test: the difference to other rules may be due to chance."
 )
 
 
 @dataclass(frozen=True)
 class Definition:
-    """What a printed number is.
+    """Definition of a printed number.
 
     Attributes:
-        title: the heading it stands under.
+        title: column heading.
         formula: how it is computed.
         source: authors and year; empty for a plain count.
     """
@@ -62,44 +62,44 @@ class Definition:
 
 
 def units(results: Results) -> str:
-    """What accuracies are, and on which test images they were measured where that is not all.
+    """Define accuracies, and name the test images if they were measured on a part of them.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
         Sentences.
     """
-    some = some_test_images(results)
-    return f"{UNITS} Accuracies were measured on {some}, the same in all runs." if some else UNITS
+    images = some_test_images(results)
+    return f"{UNITS} Accuracies were measured on {images}, the same in all runs." if images else UNITS
 
 
 def some_test_images(results: Results) -> str:
-    """On which part of the test images runs were measured.
+    """Describe the part of the test images on which accuracies were measured.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        Such as ``"at most 50 test images per class"``; empty for all of them.
+        E.g. ``"at most 50 test images per class"``; empty if all were used.
     """
     configs = [record.config for record in results.records.values()]
-    found = {(config.get("evaluation") or {}).get("test_images_per_class") for config in configs}
-    numbers = sorted(number for number in found if isinstance(number, int))
+    limits = {(config.get("evaluation") or {}).get("test_images_per_class") for config in configs}
+    numbers = sorted(number for number in limits if isinstance(number, int))
     return f"at most {' or '.join(map(str, numbers))} test images per class" if numbers else ""
 
 
 def definitions(metrics: Sequence[str] = MAIN_METRICS) -> list[Definition]:
-    """What the numbers of a table are.
+    """Define the numbers of a table.
 
     Args:
         metrics: keys of :data:`KNOWN`.
 
     Returns:
-        One definition a metric, and that of the gradient evaluations.
+        One definition per metric, and that of the gradient evaluations.
     """
-    found = [Definition(KNOWN[m].title, KNOWN[m].formula, KNOWN[m].source) for m in metrics]
-    return [*found, Definition("gradient evaluations", "forward-backward passes of a run, mean over seeds")]
+    of_metrics = [Definition(KNOWN[m].title, KNOWN[m].formula, KNOWN[m].source) for m in metrics]
+    return [*of_metrics, Definition("gradient evaluations", "forward-backward passes of a run, mean over seeds")]
 
 
 def readable_table(
@@ -110,12 +110,12 @@ def readable_table(
     Args:
         summary: from :func:`~lifelong_lb.reports.summary.summary_table`, or rows of it.
         metrics: keys of :data:`KNOWN`.
-        intervals: those of them after which a column has the 95 % interval of the mean by Student's t.
+        intervals: metrics followed by a column with the 95 % interval of the mean (Student's t).
 
     Returns:
-        Strings, one row a row of the summary: the grouping columns that tell rows apart (always the rule), the
+        Strings, one row per row of the summary: the grouping columns in which rows differ (always the rule), the
         number of seeds, ``mean ± std`` of each metric with three decimals, and the mean number of gradient
-        evaluations. A dash where there is no number.
+        evaluations. A dash for missing numbers.
     """
     table = pd.DataFrame(index=summary.index)
     for column in varying(summary):
@@ -133,11 +133,11 @@ def readable_table(
 
 @dataclass(frozen=True)
 class Section:
-    """Rows of a readable table that have all but the rule in common.
+    """Rows of a readable table that differ only in the rule.
 
     Attributes:
-        heading: what they have in common; empty where the table has but one section.
-        rows: row's index in the summary, its rule, and its cells by column.
+        heading: their common labels; empty if the table has one section only.
+        rows: for each row, its index in the summary, its rule, and its cells by column.
     """
 
     heading: str
@@ -145,11 +145,11 @@ class Section:
 
 
 def sections(summary: pd.DataFrame, table: pd.DataFrame) -> list[Section]:
-    """Cut a table where stream, strategy or base optimizer change, so that a row needs no label but its rule.
+    """Split a table by stream, strategy and base optimizer, so that rows are labelled by the rule alone.
 
     Args:
         summary: the rows of the table.
-        table: texts with the summary's index; its grouping columns are left out.
+        table: texts with the summary's index; its grouping columns are dropped.
 
     Returns:
         The sections, in the order of the summary.
@@ -157,35 +157,35 @@ def sections(summary: pd.DataFrame, table: pd.DataFrame) -> list[Section]:
     cells = table.drop(columns=[HEADINGS.get(c, c) for c in GROUP], errors="ignore")
     texts = dict(zip(cells.index, cells.to_dict("records"), strict=True))
     outer = [column for column in varying(summary) if column != "rule"]
-    found: dict[tuple[str, ...], list[tuple[int, str, dict[str, str]]]] = {}
+    by_labels: dict[tuple[str, ...], list[tuple[int, str, dict[str, str]]]] = {}
     keys = zip(*(summary[column] for column in outer), strict=True) if outer else [()] * len(summary)
     for key, index, rule in zip(keys, summary.index, summary["rule"], strict=True):
         row = {str(column): str(text) for column, text in texts[index].items()}
-        found.setdefault(tuple(map(str, key)), []).append((int(index), str(rule), row))
-    return [Section(", ".join(key), rows) for key, rows in found.items()]
+        by_labels.setdefault(tuple(map(str, key)), []).append((int(index), str(rule), row))
+    return [Section(", ".join(key), rows) for key, rows in by_labels.items()]
 
 
 def seeds_cells(summary: pd.DataFrame) -> list[str]:
-    """The number of seeds behind each row.
+    """Format the number of seeds of each row.
 
     Args:
         summary: the rows of a table.
 
     Returns:
-        Such as ``"6"``, or ``"4 of 6"`` where not all runs that were asked for are done.
+        E.g. ``"6"``, or ``"4 of 6"`` if not all planned runs are done.
     """
     pairs = zip(summary["seeds"], summary["not_done"], strict=True)
     return [f"{done} of {done + others}" if others else str(done) for done, others in pairs]
 
 
 def constants(summary: pd.DataFrame) -> str:
-    """The grouping columns that a readable table leaves out, in words.
+    """Name the constant grouping columns, which a readable table omits.
 
     Args:
         summary: the rows of the table.
 
     Returns:
-        Such as ``"strategy: naive; base optimizer: sgd"``; empty when nothing was left out.
+        E.g. ``"strategy: naive; base optimizer: sgd"``; empty if no column is constant.
     """
     if summary.empty:
         return ""
@@ -195,20 +195,20 @@ def constants(summary: pd.DataFrame) -> str:
 
 
 def best_means(summary: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> set[tuple[int, str]]:
-    """Where the best means stand, for a reader's eye and no more.
+    """Locate the best means, to print them in bold.
 
     Args:
         summary: the rows of a table.
         metrics: keys of :data:`KNOWN`.
 
     Returns:
-        Pairs of a row's index and a column of the readable table: for each stream and strategy with at least two
-        rows to compare, the best mean before rounding, ties included.
+        Pairs of a row's index and a column of the readable table: the best mean before rounding, ties included, of each
+        stream and strategy with at least two rows.
     """
     best = set()
     for _, block in summary.groupby(["stream", "strategy"], sort=False):
         for name in metrics:
-            means = block[f"{name}_mean"].dropna().round(DIGITS)  # equal but for rounding is equal
+            means = block[f"{name}_mean"].dropna().round(DIGITS)  # ignores rounding errors
             if len(means) > 1:
                 top = means.max() if KNOWN[name].higher_is_better else means.min()
                 best |= {(int(index), KNOWN[name].title) for index in means.index[means == top]}
@@ -216,23 +216,23 @@ def best_means(summary: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> 
 
 
 def interval_title(metric: str) -> str:
-    """Heading of the interval of a metric's mean.
+    """Column heading of the interval of a metric's mean.
 
     Args:
         metric: key of :data:`KNOWN`.
 
     Returns:
-        Such as ``"average accuracy, 95 % interval"``.
+        E.g. ``"average accuracy, 95 % interval"``.
     """
     return f"{KNOWN[metric].title}, 95 % interval"
 
 
 def interval(low: float, high: float) -> str:
-    """Print an interval of fractions.
+    """Format an interval of fractions.
 
     Args:
-        low: its lower end; NaN for none.
-        high: its upper end.
+        low: lower end; NaN for none.
+        high: upper end.
 
     Returns:
         Text.
@@ -245,11 +245,11 @@ def interval(low: float, high: float) -> str:
 
 
 def mean_and_std(mean: float, std: float) -> str:
-    """Print a fraction over seeds.
+    """Format the mean and standard deviation of fractions.
 
     Args:
-        mean: its mean; NaN for none.
-        std: its standard deviation; NaN for none.
+        mean: mean; NaN for none.
+        std: standard deviation; NaN for none.
 
     Returns:
         Text.
@@ -264,10 +264,10 @@ def mean_and_std(mean: float, std: float) -> str:
 
 
 def count(number: float) -> str:
-    """Print a number of things.
+    """Format a count.
 
     Args:
-        number: how many, perhaps a mean; NaN for none.
+        number: a count or a mean of counts; NaN for none.
 
     Returns:
         Text.
@@ -280,10 +280,10 @@ def count(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Print a number of seconds with three digits that count.
+    """Format a duration with three significant digits.
 
     Args:
-        seconds: how many; NaN for none.
+        seconds: duration; NaN for none.
 
     Returns:
         Text, without the unit.

@@ -1,14 +1,14 @@
-"""Small words."""
+"""Grammar of messages."""
 
 
 def plural(word: str, number: int) -> str:
-    """A noun for a number of things.
+    """Return a noun in the singular or plural.
 
     Args:
-        word: the noun, whose plural takes an s.
-        number: how many.
+        word: the noun in the singular; its plural ends in s.
+        number: the count.
 
     Returns:
-        The noun.
+        The noun, without the number.
     """
     return word if number == 1 else f"{word}s"

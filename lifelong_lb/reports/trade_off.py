@@ -1,4 +1,4 @@
-"""Learning accuracy against forgetting: what a rule pays for what it keeps."""
+"""Figure of learning accuracy against forgetting."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 _CAPTION = (
-    "Learning accuracy ({learning}) against forgetting ({forgetting}), one panel a strategy; up and to the left is "
-    "better. Large points are means over seeds, bars reach one sample standard deviation to either side, those of "
-    "accuracies at most to 0 and 1 (none for one seed), small points are the single seeds."
+    "Learning accuracy ({learning}) against forgetting ({forgetting}), one panel per strategy; up and to the left is "
+    "better. Large points are means over seeds; bars show one sample standard deviation on either side (none for one "
+    "seed), clipped to [0, 1] for accuracies; small points are single seeds."
 )
 
 
 def draw_trade_off(blocks: Sequence[Block], looks: Mapping[str, Look]) -> Drawing | None:
-    """Draw learning accuracy against forgetting, a point a rule, a panel a strategy.
+    """Draw learning accuracy against forgetting, one point per rule, one panel per strategy.
 
     Args:
-        blocks: one stream and base optimizer, one block a strategy.
-        looks: rule to looks.
+        blocks: one stream and base optimizer, one block per strategy.
+        looks: looks by rule.
 
     Returns:
-        The figure; None where either number is undefined for all runs.
+        The figure; None if either metric is undefined for all runs.
     """
     points = [{rule: _points(stack) for rule, stack in block.matrices.items()} for block in blocks]
     if not any(len(p) for panel in points for p in panel.values()):

@@ -1,4 +1,4 @@
-"""What was chosen before the runs of a report: from what, how, and at what cost."""
+"""Hyper-parameter searches before the runs of a report: search space, choice and cost."""
 
 from lifelong_lb.config.tuning import Chosen, Range, Search, Space, at_the_edge
 from lifelong_lb.reports.results import Results
@@ -9,81 +9,81 @@ TUNING_HEADINGS = (
     *("best", "median", "worst", "gradient evaluations"),
 )
 TUNING_NOTE = (
-    "Chosen for each combination by itself on a validation part held out of the train part, under seeds that are not "
-    "reported: nothing here was measured on the test part. Best, median and worst are values of the trials that were "
-    "done to their end, means over the tuning seeds; the others count as worse than all of them. The gradient "
-    "evaluations are those of all trials, the strategy's own included, and are not part of what the runs cost."
+    "Settings were chosen separately for each combination on a validation part held out from the training part, under "
+    "seeds that are not reported; the test part was not used. Best, median and worst are values of the completed "
+    "trials, means over the tuning seeds; the other trials rank below all of them. The gradient evaluations are those "
+    "of all trials, the strategy's own included, and are not part of the cost of the runs."
 )
 
 
 def tuning_table(results: Results) -> list[dict[str, str]]:
-    """The searches whose choice the runs of a folder have.
+    """Tabulate the searches that chose the settings of a folder's runs.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        One row a combination, :data:`TUNING_HEADINGS` to text; none where nothing was searched.
+        One row per combination, text by heading, see :data:`TUNING_HEADINGS`; none without a search.
     """
     return [_row(one, one.search) for one in _searched(results)]
 
 
 def tuning_values(results: Results) -> list[dict[str, float]]:
-    """The numbers behind the texts of :func:`tuning_table`.
+    """Collect the numbers behind the cells of :func:`tuning_table`.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        One row a combination, heading to unrounded number, NaN for none.
+        One row per combination, unrounded number by heading; NaN for none.
     """
-    found = [
-        (one.trials, one.best, one.median, one.worst, one.gradient_evaluations)
-        for one in (chosen.search for chosen in _searched(results))
-        if one is not None
+    rows = [
+        (search.trials, search.best, search.median, search.worst, search.gradient_evaluations)
+        for search in (chosen.search for chosen in _searched(results))
+        if search is not None
     ]
-    numbers = [[float("nan") if value is None else float(value) for value in row] for row in found]
+    numbers = [[float("nan") if value is None else float(value) for value in row] for row in rows]
     return [dict(zip(TUNING_HEADINGS[-5:], row, strict=True)) for row in numbers]
 
 
 def tuning_sentences(results: Results) -> list[str]:
-    """What to keep in mind about what was chosen.
+    """Comment on the chosen settings.
 
     Args:
-        results: what a folder's runs have to say.
+        results: results of a folder.
 
     Returns:
-        Sentences: the metric and the whole cost, values at an end of their range, searches without a trial that ended.
+        Sentences: the metric and the total cost, values at an end of their range, searches without a completed trial.
     """
     searched = list(_searched(results))
     if not searched:
         return []
-    names = dict.fromkeys(one.search.metric for one in searched if one.search)
+    names = dict.fromkeys(choice.search.metric for choice in searched if choice.search)
     titles = [KNOWN[name].title if name in KNOWN else name for name in names]
-    total = sum(one.search.gradient_evaluations for one in searched if one.search)
-    found = [f"Chosen by {', '.join(titles)}; all searches together took {count(total)} gradient evaluations."]
-    for one in searched:
-        at = ", ".join(one.at)
-        found += [
-            f"{at}: {place} lies at an end of what was searched; a wider range may hold a better value."
-            for place in at_the_edge(one)
+    total = sum(choice.search.gradient_evaluations for choice in searched if choice.search)
+    sentences = [f"Chosen by {', '.join(titles)}; all searches together took {count(total)} gradient evaluations."]
+    for choice in searched:
+        at = ", ".join(choice.at)
+        sentences += [
+            f"{at}: {place} is at an end of the searched range; a wider range may contain a better value."
+            for place in at_the_edge(choice)
         ]
-        if one.search is not None and one.search.best is None:
-            found.append(f"{at}: no trial was done to its end, so that nothing was chosen.")
-    return found
+        if choice.search is not None and choice.search.best is None:
+            sentences.append(f"{at}: no trial completed, so no setting was chosen.")
+    return sentences
 
 
 def _searched(results: Results) -> list[Chosen]:
     chosen = results.study.study.chosen if results.study else ()
-    return [one for one in chosen if one.search is not None]
+    return [choice for choice in chosen if choice.search is not None]
 
 
-def _row(one: Chosen, search: Search | None) -> dict[str, str]:
+def _row(choice: Chosen, search: Search | None) -> dict[str, str]:
     assert search is not None
     values = (search.best, search.median, search.worst)
     not_done = f" ({search.not_done} not done)" if search.not_done else ""
     spaces = [f"{name}.{key}: {_space(space)}" for name, own in search.space.items() for key, space in own.items()]
-    cells = [*one.at, one.told() or DASH, "; ".join(spaces), f"{search.trials}{not_done}"]
+    cells = [*choice.at, choice.told() or DASH, "; ".join(spaces), f"{search.trials}{not_done}"]
     cells += [DASH if value is None else f"{value:.3f}" for value in values]
     return dict(zip(TUNING_HEADINGS, [*cells, count(search.gradient_evaluations)], strict=True))
 

@@ -1,4 +1,4 @@
-"""What there is to say of metrics that have no number: for all runs, or for some of the seeds behind a mean."""
+"""Explanations of undefined metrics: for all runs, or for some of the seeds behind a mean."""
 
 import numpy as np
 import pandas as pd
@@ -22,18 +22,18 @@ _REFERENCES = {
     "intransigence": "needs done runs of the strategy joint on the same stream, with the same rule, base optimizer "
     "and seed",
 }
-"""What a metric needs beside the accuracy matrix."""
+"""Requirements of metrics in addition to the accuracy matrix."""
 
 
 def why_undefined(results: Results, metric: str) -> str:
-    """Why no done run has a value of a metric.
+    """Explain why no done run has a value of a metric.
 
     Args:
-        results: what the runs have to say.
+        results: results of the runs.
         metric: a column of ``results.csv``.
 
     Returns:
-        One sentence; empty where a run has one, or none is done.
+        One sentence; empty if a run has a value, or no run is done.
     """
     done = results.runs[results.runs["status"] == "done"]
     if done.empty or metric not in done or done[metric].notna().any():
@@ -42,29 +42,29 @@ def why_undefined(results: Results, metric: str) -> str:
 
 
 def partly_undefined(results: Results) -> list[str]:
-    """Where a mean over seeds leaves some of them out, because a metric is undefined for them.
+    """Report means over only some of the seeds, because the metric is undefined for the others.
 
     Args:
-        results: what the runs have to say.
+        results: results of the runs.
 
     Returns:
-        One sentence a metric, and stream, strategy, rule and base optimizer.
+        One sentence per metric, stream, strategy, rule and base optimizer.
     """
     done = results.runs[results.runs["status"] == "done"]
     metrics = [name for name in (*METRICS, *REFERENCED, *own_metrics(), *CONTINUAL_METRICS) if name in done]
     groups = done.groupby(GROUP, sort=False)
     counts, sizes = groups[metrics].count(), groups.size()
     partly = (counts > 0) & counts.lt(sizes, axis=0)
-    found = []
+    sentences = []
     for place, column in zip(*np.nonzero(partly.to_numpy()), strict=True):
         key, metric = partly.index[place], str(metrics[column])
         rows = groups.get_group(key)
         undefined = rows.loc[rows[metric].isna(), "run"]
-        found.append(
+        sentences.append(
             f"{', '.join(map(str, key))}: the mean of {KNOWN[metric].title} is over {len(rows) - len(undefined)} of "
             f"{len(rows)} seeds, it is undefined for the others ({_reason(results, metric, [str(undefined.iloc[0])])})"
         )
-    return found
+    return sentences
 
 
 def _reason(results: Results, metric: str, runs: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Tables that have outlived their runs: what must hold of ``results.csv`` and ``accuracy.csv`` to be read again."""
+"""Validation of ``results.csv`` and ``accuracy.csv`` that are read without their runs."""
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ _LARGEST = 2**53
 _UNBOUNDED = ("relative_forgetting",)
 """Metrics that may lie outside [-1, 1]."""
 _ALWAYS = ("average_accuracy", "learning_accuracy", "forgetting", "backward_transfer")
-"""Metrics that every version has written."""
+"""Metrics that every version writes."""
 
 
 def check_runs(
@@ -28,21 +28,21 @@ def check_runs(
     costs: Sequence[str],
     imported: Collection[str] = (),
 ) -> None:
-    """See that a table holds runs: each once, with a status that is known, and numbers where numbers belong.
+    """Check a table of runs: unique runs, known statuses, numbers in range.
 
     Args:
         path: ``results.csv``, for messages.
-        runs: its content; columns of numbers are made such in place.
+        runs: its content; columns of numbers are converted in place.
         numbers: columns of metrics.
-        costs: columns of what runs cost.
+        costs: cost columns.
         imported: ids of runs of another framework, which may have any form.
 
     Raises:
-        UserError: when it does not.
+        UserError: if the table is invalid.
     """
     _check_labels(path, runs)
-    own = ~runs["run"].isin(list(imported))
-    _refuse(path, runs, "run", own & ~runs["run"].map(is_run_id), "an id of 12 hexadecimal digits")
+    local = ~runs["run"].isin(list(imported))
+    _refuse(path, runs, "run", local & ~runs["run"].map(is_run_id), "an id of 12 hexadecimal digits")
     _numbers(path, runs, "seed", "a whole number >= 0", _is_index)
     for column in numbers:
         if column in _UNBOUNDED:
@@ -52,21 +52,21 @@ def check_runs(
     for column in costs:
         _numbers(path, runs, column, "a number >= 0", lambda n: (n >= 0) & (n < _LARGEST), empty=True)
     _refuse(path, runs, "status", ~runs["status"].isin(STATUSES), f"one of {', '.join(STATUSES)}")
-    _refuse(path, runs, "run", runs["run"].duplicated(), "given once for each run")
+    _refuse(path, runs, "run", runs["run"].duplicated(), "unique")
     twice = runs.duplicated([*_LABELS[1:], "seed"])
-    _refuse(path, runs, "run", twice, "the only one of its labels and seed")
+    _refuse(path, runs, "run", twice, "the only one with its labels and seed")
 
 
 def check_accuracy(path: Path, accuracy: pd.DataFrame, runs: pd.DataFrame) -> None:
-    """See that a table holds the accuracies of exactly the done runs, and that their metrics follow from them.
+    """Check that a table contains the accuracies of exactly the done runs, and that they give the stored metrics.
 
     Args:
         path: ``accuracy.csv``, for messages.
-        accuracy: its content; columns of numbers are made such in place.
-        runs: that of ``results.csv``, which has been checked.
+        accuracy: its content; columns of numbers are converted in place.
+        runs: checked content of ``results.csv``.
 
     Raises:
-        UserError: when it does not.
+        UserError: if the table is invalid.
     """
     _check_labels(path, accuracy)
     _numbers(path, accuracy, "seed", "a whole number >= 0", _is_index)
@@ -78,43 +78,43 @@ def check_accuracy(path: Path, accuracy: pd.DataFrame, runs: pd.DataFrame) -> No
     lacking, further = (sorted(a - b) for a, b in _both_ways(set(done["run"]), set(accuracy["run"])))
     if lacking or further:
         run = shortened((lacking or further)[0])
-        what = f"lacks the done run {run}" if lacking else f"holds {run}, which is no done run"
-        raise UserError(f"{path}: must hold the runs that are done in results.csv, and no others; it {what}")
+        what = f"lacks the done run {run}" if lacking else f"contains {run}, which is not a done run"
+        raise UserError(f"{path}: must contain exactly the done runs of results.csv; it {what}")
     lengths: dict[str, tuple[str, int]] = {}
-    found = dict(list(accuracy.groupby("run", sort=False)))
+    by_run = dict(list(accuracy.groupby("run", sort=False)))
     for row in done.to_dict("records"):
-        run, rows = str(row["run"]), found[str(row["run"])]
+        run, rows = str(row["run"]), by_run[str(row["run"])]
         if any((rows[column] != row[column]).any() for column in (*_LABELS, "seed")):
-            raise UserError(f"{path}: labels and seed of a run must be those of results.csv; run {run} has others")
+            raise UserError(f"{path}: labels and seed of run {run} must be the same as in results.csv")
         matrix = _matrix(path, run, rows)
         other, T = lengths.setdefault(str(row["stream"]), (run, matrix.experiences))
         if matrix.experiences != T:
             raise UserError(
-                f"{path}: runs of a stream must have as many experiences as each other; "
+                f"{path}: runs of a stream must have the same number of experiences; "
                 f"{other} has {T}, {run} has {matrix.experiences}"
             )
         _check_metrics(path, run, matrix, {name: float(row[name]) for name in METRICS})
 
 
-def _check_metrics(path: Path, run: str, matrix: AccuracyMatrix, told: dict[str, float]) -> None:
-    for name, number in told.items():
+def _check_metrics(path: Path, run: str, matrix: AccuracyMatrix, stored: dict[str, float]) -> None:
+    for name, number in stored.items():
         expected = METRICS[name].function(matrix)
-        if np.isnan(number) and name not in _ALWAYS:  # what an earlier version did not write
+        if np.isnan(number) and name not in _ALWAYS:  # not written by an earlier version
             continue
         if not np.isclose(number, expected, rtol=0, atol=_TOLERANCE, equal_nan=True):
             raise UserError(
-                f"{path}: must give the metrics in results.csv; {name} of run {run} is {number:g} there, and "
-                f"{expected:g} by its accuracies"
+                f"{path}: must agree with the metrics in results.csv; {name} of run {run} is {number:g} there, "
+                f"{expected:g} from its accuracies"
             )
 
 
 def _matrix(path: Path, run: str, rows: pd.DataFrame) -> AccuracyMatrix:
     if rows.duplicated(["trained", "evaluated"]).any():
-        raise UserError(f"{path}: each accuracy must be given once; run {run} has one several times")
+        raise UserError(f"{path}: each accuracy must be given once; run {run} has duplicates")
     T = 1 + int(rows[["trained", "evaluated"]].to_numpy().max())
     last = set(rows.loc[rows["trained"] == T - 1, "evaluated"])
     if len(last) != T:
-        raise UserError(f"{path}: must hold the accuracies after the last experience; run {run} lacks some")
+        raise UserError(f"{path}: must contain all accuracies after the last experience; run {run} lacks some")
     entries = rows[["trained", "evaluated", "accuracy"]].itertuples(index=False)
     return AccuracyMatrix.from_entries(((int(i), int(j), float(a)) for i, j, a in entries), T)
 
@@ -143,7 +143,7 @@ def _numbers(
     *,
     empty: bool = False,
 ) -> None:
-    """Make a column one of numbers, seeing that they are allowed."""
+    """Convert a column to numbers and check them."""
     numbers = pd.to_numeric(frame[column], errors="coerce")
     missing = frame[column].isna()
     wrong = ~missing & (numbers.isna() | ~allowed(numbers.astype(float)))
@@ -154,6 +154,6 @@ def _numbers(
 def _refuse(path: Path, frame: pd.DataFrame, column: str, wrong: "pd.Series[bool]", what: str) -> None:
     if wrong.any():
         line = int(np.argmax(wrong.to_numpy())) + 2
-        came = frame[column].iloc[line - 2]
-        told = "nothing" if pd.isna(came) else quoted(came) if isinstance(came, str) else shortened(str(came))
-        raise UserError(f"{path}, line {line}: {column} must be {what}; got {told}")
+        value = frame[column].iloc[line - 2]
+        shown = "nothing" if pd.isna(value) else quoted(value) if isinstance(value, str) else shortened(str(value))
+        raise UserError(f"{path}, line {line}: {column} must be {what}; got {shown}")

@@ -103,7 +103,7 @@ class Browser:
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Browser]:
-    """A browser with a profile of its own, gone when the block ends."""
+    """A browser with a temporary profile, closed when the block ends."""
     path = executable()
     assert path is not None
     to_read, its_writing = os.pipe()

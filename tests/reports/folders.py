@@ -1,4 +1,4 @@
-"""Result folders made through the store, with accuracies that a test chooses."""
+"""Result folders written through the store, with accuracies chosen by a test."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,16 +28,16 @@ def two_experiences(first: float, second: float, first_at_end: float) -> Entries
 
 
 def wave(T: int, seed: int = 0) -> Entries:
-    """A full lower triangle of accuracies that differ from seed to seed."""
+    """A full lower triangle of accuracies that differ between seeds."""
     return [(i, j, round(0.5 + 0.04 * ((3 * i + 5 * j + 7 * seed) % 11), 6)) for i in range(T) for j in range(i + 1)]
 
 
 Fill = Callable[[Mapping[str, str], int], Any]
-"""Labels and seed to a run's accuracy entries, to the status it ended with, or to None for one that has not ended."""
+"""From labels and seed to the accuracy entries of a done run, its status if not done, or None if it has not ended."""
 
 
 def make(path: Path, raw: Mapping[str, Any], fill: Fill, T: int = 2, **parts: Any) -> ResultFolder:
-    """Write a folder; further arguments replace parts of every record, and of a configuration what is not CONFIG's."""
+    """Write a folder; further arguments replace parts of every record and of its configuration."""
     folder, file = ResultFolder(path), StudyFile.of(parse_study({**raw, "streams": _of_length(raw["streams"], T)}))
     folder.write_study(file)
     labels = file.labels()
@@ -49,7 +49,7 @@ def make(path: Path, raw: Mapping[str, Any], fill: Fill, T: int = 2, **parts: An
 
 
 def _of_length(streams: Any, T: int) -> list[Any]:
-    """Streams of T experiences, where they do not say how many they have."""
+    """Streams with T experiences unless they specify a number."""
     listed = [streams] if isinstance(streams, str | Mapping) else streams
     entries = [{"name": entry} if isinstance(entry, str) else entry for entry in listed]
     part = {"experiences": T} if 10 % T == 0 else {"experiences": 5 if T < 5 else 10, "first": T}
@@ -57,7 +57,7 @@ def _of_length(streams: Any, T: int) -> list[Any]:
 
 
 def write(folder: ResultFolder, run: str, outcome: str | Sequence[Any], T: int, **parts: Any) -> None:
-    """Write one run: that which the folder's study asks for, but for what is said otherwise."""
+    """Write one run as planned by the folder's study, with given parts replaced."""
     done = not isinstance(outcome, str)
     file = folder.read_study()
     given = {k: part for k, part in parts.get("config", {}).items() if part != CONFIG.get(k)}

@@ -1,4 +1,4 @@
-"""The page in a real browser: quiet, self-contained, sortable, and no wider than a phone."""
+"""The page in a real browser: no console messages, self-contained, sortable, and no wider than a phone."""
 
 import base64
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 ACCURACIES = {"none": 0.95, "sam": 0.1, "asam": 1.0, "gsam": 0.1004, "looksam": None}
-"""Accuracy of each rule: as texts 0.100 twice, and 1.000 after 0.950; the last one is not done."""
+"""Accuracy of each rule: two are printed as 0.100, and 1.000 must sort before 0.950; the last run is not done."""
 
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 FIRST = "document.querySelector('table.sortable')"
@@ -31,7 +31,7 @@ RULES = f"[...{FIRST}.tBodies[0].rows].map(row => row.cells[0].innerText)"
 PRESS = f"{FIRST}.tHead.rows[0].cells[2].querySelector('button').click()"
 BESIDE = """[...document.body.querySelectorAll('*')].filter(each => !each.closest('.scroll, pre, .skip'))
     .filter(each => each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 200))"""
-"""What reaches out of the window, but for what scrolls in a box."""
+"""Elements that extend beyond the window, except in boxes that scroll."""
 SORTED = """[...document.querySelectorAll('table.sortable')].flatMap(table => {
     const rows = () => [...table.tBodies].map(body => [...body.rows].filter(row => !row.matches('.section')));
     const column = i => rows().map(body => body.map(row => row.cells[i].innerText));
@@ -40,7 +40,7 @@ SORTED = """[...document.querySelectorAll('table.sortable')].flatMap(table => {
         return [table.parentElement.ariaLabel, heading.innerText, column(i), press(), press(), press()];
     });
 })"""
-"""Of each column of each table: where it stands, its texts, and state and texts after each of three clicks."""
+"""For each column of each table: table, heading, texts, and state and texts after each of three clicks."""
 STATE = f"{FIRST}.tHead.rows[0].cells[2].getAttribute('aria-sort')"
 
 
@@ -132,7 +132,7 @@ def test_every_section_is_there(chromium, whole):
 
 
 def number_of(text):
-    """What a cell begins with; None for a dash and words."""
+    """The number at the start of a cell; None for a dash or words."""
     found = re.match(r"−?[\d,.]+", text)
     return float(found[0].replace("−", "-").replace(",", "")) if found else None
 
@@ -140,7 +140,7 @@ def number_of(text):
 def test_every_column_of_every_table_sorts(chromium, whole):
     chromium.open(whole)
     columns = chromium.run(SORTED)
-    assert {where for where, *_ in columns} >= {"What was chosen", "Cost on in order", "Summary of as drawn"}
+    assert {where for where, *_ in columns} >= {"Chosen settings", "Cost on in order", "Summary of as drawn"}
     moved = set()
     for where, heading, before, *clicks, last in columns:
         assert last == [None, before]
@@ -152,7 +152,7 @@ def test_every_column_of_every_table_sorts(chromium, whole):
                 if len(values) == len(texts) and len({text[:3] for text in texts}) > 1:
                     assert values == sorted(values, reverse=state == "descending"), (where, heading, texts)
                 moved |= {where.split(" of ")[0]} if texts != original else set()
-    assert moved >= {"What was chosen", "Summary", "Accuracy on classes", "Flatness and forgetting"}
+    assert moved >= {"Chosen settings", "Summary", "Accuracy on classes", "Flatness and forgetting"}
 
 
 @pytest.mark.parametrize("width", [390, 1200])
@@ -161,9 +161,9 @@ def test_boxes_that_scroll_sideways_say_so(chromium, whole, width):
     hint = "getComputedStyle(box, '::before').content.includes('scroll sideways')"
     state = f"[box.scrollWidth > box.clientWidth, {hint}, getComputedStyle(box).maskImage !== 'none']"
     states = chromium.run(f"[...document.querySelectorAll('.scroll')].map(box => {state})")
-    assert [wider for wider, _, _ in states] == [said for _, said, _ in states] == [faded for *_, faded in states]
+    assert [wider for wider, _, _ in states] == [hinted for _, hinted, _ in states] == [faded for *_, faded in states]
     assert any(wider for wider, *_ in states) == (width == 390)
-    if width == 390:  # at its end nothing is left to point at
+    if width == 390:  # no hint at the right end
         box = "document.querySelector('.scroll')"
         chromium.run(f"{box}.scrollLeft = 5000")
         chromium.run("new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)))")

@@ -1,4 +1,4 @@
-"""Comparisons in a report: which seeds meet, which rule is the baseline, and several folders as one."""
+"""Comparisons in a report: pairs of seeds, the baseline, and several merged folders."""
 
 import json
 import math
@@ -20,7 +20,7 @@ SIX = {**TWO, "rules": ["none", "sam", "asam"], "seeds": 6}
 
 
 def by_seed(labels, seed):
-    """SAM forgets 0.01 (seed + 1) less than no rule, ASAM as much; ASAM's last two seeds are missing."""
+    """SAM forgets 0.01 (seed + 1) less than none, ASAM the same as none; ASAM's last two seeds are missing."""
     if labels["rule"] == "asam" and seed > 3:
         return "diverged" if seed == 4 else None
     less = 0.01 * (seed + 1) if labels["rule"] == "sam" else 0.0
@@ -122,7 +122,7 @@ def test_several_folders_are_one(tmp_path):
         *(("none", 0), ("none", 1), ("sam", 0), ("sam", 1))
     ]
     assert len(found.accuracy) == 4 * 3
-    assert list(found.problems) == [f"{second.path}: 2 of its runs are in an earlier folder and count once"]
+    assert list(found.problems) == [f"{second.path}: 2 of its runs are also in an earlier folder and counted once"]
     assert comparison_table(found)["pairs"].tolist() == [2, 2, 2]
 
 
@@ -136,7 +136,7 @@ def test_what_differs_is_not_pooled_under_one_label(tmp_path):
     names = found.runs[["stream", "rule"]].drop_duplicates().to_numpy().tolist()
     stream = names[0][0]
     assert names == [[stream, "sam"], [stream, f"sam [{second.path}]"], [f"{stream} [{third.path}]", "sam"]]
-    assert any("means other settings here than in an earlier folder" in problem for problem in found.problems)
+    assert any("has other settings than in an earlier folder" in problem for problem in found.problems)
     write_report(ResultFolder(tmp_path / "joint"), found)
     assert len(ResultFolder(tmp_path / "joint").read_table("summary")) == 3
 
@@ -161,7 +161,7 @@ def test_on_the_command_line(folder, tmp_path):
     assert "needs --out DIR" in command("report", folder.path, folder.path).stderr
     assert "holds runs, or is one of" in command("report", folder.path, "--out", folder.path).stderr
     joint = command("report", folder.path, folder.path, "--out", tmp_path / "joint")
-    assert "count once" in joint.stdout
+    assert "counted once" in joint.stdout
     runs, _ = load_results(tmp_path / "joint")
     assert len(runs) == 17
 
@@ -177,10 +177,10 @@ def test_by_signed_ranks(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "two-sided signed-rank test" in done.stdout
     table = folder.read_table("comparisons").set_index("metric")
-    # ranks 1.5, 1.5, -3, 4, 5, sum 9 of at most 15: as far out with minus at none, 1.5, 1.5, both, 3, or all but these
+    # ranks 1.5, 1.5, -3, 4, 5, sum 9 of 15; as extreme: minus at none, 1.5, 1.5, both, 3, and their negatives
     assert table.loc["forgetting", "p"] == 10 / 32
-    told = folder.read_table("columns").set_index(["file", "column"])["definition"]
-    assert told["comparisons.csv", "p"].startswith("two-sided signed-rank test (Wilcoxon 1945)")
+    definitions = folder.read_table("columns").set_index(["file", "column"])["definition"]
+    assert definitions["comparisons.csv", "p"].startswith("two-sided signed-rank test (Wilcoxon 1945)")
     for name in ("report.html", "summary.md"):
         text = (folder.path / name).read_text()
         assert "signed-rank" in text

@@ -1,4 +1,4 @@
-"""Confusion counts of a study: asked for, recorded, read back, and turned into accuracies of classes."""
+"""Confusion counts of a study: recorded, read back, and converted to accuracies of classes."""
 
 import re
 
@@ -52,10 +52,12 @@ def test_the_trace_over_the_sum_is_the_accuracy(counted):
 
 def test_labels_are_those_of_the_data_set(counted):
     frame = lifelong_lb.load_confusion(counted)
+    assert set(frame["evaluated"]) == set(range(5))
     for experience, rows in frame.groupby("evaluated"):
         assert set(rows["class"]) == set(ORDER[2 * experience : 2 * experience + 2])
     seen = frame[frame["strategy"] == "naive"]
-    for experience, rows in seen.groupby("trained"):  # plain SGD says what it has learnt last
+    assert set(seen["trained"]) == set(range(5))
+    for experience, rows in seen.groupby("trained"):  # never a class that has not occurred yet
         assert set(rows["predicted"]) <= set(ORDER[: 2 * experience + 2])
 
 
@@ -72,7 +74,7 @@ def test_numbers_are_those_of_a_run_without_counts(counted, tmp_path):
         lifelong_lb.load_confusion(tmp_path / "none")
 
 
-def test_what_predictions_lie_within(tmp_path):
+def test_predictions_are_classes_of_the_experience_or_of_the_stream(tmp_path):
     split, permuted = (
         {**STUDY["streams"], "scenario": "task-incremental"},
         {"name": "permuted-digits", "experiences": 2},
@@ -80,10 +82,12 @@ def test_what_predictions_lie_within(tmp_path):
     raw = {**COUNTED, "strategies": "naive", "streams": [split, permuted]}
     lifelong_lb.run_study(raw, tmp_path, executor="in-process")
     frame = lifelong_lb.load_confusion(tmp_path)
-    for experience, rows in frame[frame["stream"] == "split-digits"].groupby("evaluated"):
+    of_split, of_permuted = (frame[frame["stream"] == name] for name in ("split-digits", "permuted-digits"))
+    assert (set(of_split["evaluated"]), set(of_permuted["evaluated"])) == ({0, 1, 2, 3, 4}, {0, 1})
+    for experience, rows in of_split.groupby("evaluated"):
         assert set(rows["class"]) == set(ORDER[2 * experience : 2 * experience + 2])
         assert set(rows["predicted"]) <= set(rows["class"])
-    for _, rows in frame[frame["stream"] == "permuted-digits"].groupby("evaluated"):
+    for _, rows in of_permuted.groupby("evaluated"):
         assert set(rows["class"]) == set(range(10))
 
 
@@ -148,8 +152,8 @@ def test_the_report_by_hand(tmp_path):
     results = collect(folder := by_hand(tmp_path, data=NAMES))
     found = collect_confusion(folder, results)
     assert not found.problems
-    own = found.classes[found.classes["rule"] == "sam"]
-    assert own[["seed", "class", "class_name", "experience", "images", "accuracy"]].to_numpy().tolist() == [
+    of_sam = found.classes[found.classes["rule"] == "sam"]
+    assert of_sam[["seed", "class", "class_name", "experience", "images", "accuracy"]].to_numpy().tolist() == [
         [0, 7, "seven", 0, 4, 0.5],
         [0, 5, "five", 1, 2, 1.0],
         [1, 7, "seven", 0, 4, 0.0],
@@ -172,9 +176,9 @@ def test_files_of_the_report(tmp_path):
     assert list(table.columns) == CLASS_COLUMNS
     assert table["class_name"].tolist() == ["seven", "five"] * 4
     columns = folder.read_table("columns")
-    told = columns[columns["file"] == "class_accuracy.csv"]
-    assert told["column"].tolist() == CLASS_COLUMNS
-    assert not told["definition"].str.contains("not a column").any()
+    defined = columns[columns["file"] == "class_accuracy.csv"]
+    assert defined["column"].tolist() == CLASS_COLUMNS
+    assert not defined["definition"].str.contains("not a column").any()
     page = folder.report_path.read_text()
     assert '<h2 id="classes">Classes</h2>' in page
     mean = '<td data-sort="0.25">0.250 <span class="sd">± 0.354</span></td>'

@@ -1,4 +1,4 @@
-"""Accuracies during training of a study: asked for, recorded, read back, and turned into columns."""
+"""Accuracies during training of a study: recorded, read back, and converted to metrics."""
 
 import re
 
@@ -38,20 +38,21 @@ def test_a_frame_of_all_runs(measured):
         *("run", "stream", "strategy", "rule", "base_optimizer", "seed"),
         *("iteration", "experience", "evaluated", "accuracy"),
     ]
-    assert set(frame["strategy"]) == {"naive"}  # joint knows no experiences
+    assert set(frame["strategy"]) == {"naive"}  # joint has a single training phase
     _, accuracy = load_results(measured)
     for run, rows in frame.groupby("run"):
         C = continual_accuracy(rows)
         within = C.iterations - np.where(C.learning > 0, C.boundaries[C.learning - 1], 0)
         assert all(n % 3 == 0 or n in (C.boundaries[0], C.boundaries[1] - C.boundaries[0]) for n in within)
         entries = {(i, j): a for i, j, a in C.matrix.entries()}
-        own = accuracy[accuracy["run"] == run]
-        assert entries == {(i, j): a for i, j, a in own[["trained", "evaluated", "accuracy"]].itertuples(index=False)}
+        of_run = accuracy.loc[accuracy["run"] == run, ["trained", "evaluated", "accuracy"]]
+        assert entries == {(i, j): a for i, j, a in of_run.itertuples(index=False)}
 
 
 def test_metrics_of_each_run_are_columns(measured):
     frame = continual_metrics(lifelong_lb.load_continual(measured)).set_index("run")
     runs, _ = load_results(measured)
+    assert set(runs["strategy"]) == {"naive", "joint"}
     for row in runs.to_dict("records"):
         for name in CONTINUAL_METRICS:
             if row["strategy"] == "naive":

@@ -1,4 +1,4 @@
-"""What a report says of costs: which rules are worth theirs."""
+"""Costs in a report, and the rules on the Pareto front."""
 
 import numpy as np
 import pytest
@@ -59,12 +59,13 @@ def test_table(results):
 def test_figure(results):
     (drawing,) = [d for d in draw_figures(results)["split-digits"] if d.name.startswith("cost--")]
     assert b"gradient evaluations" in drawing.svg
-    assert "no other one beats" in drawing.caption
+    assert "no other rule beats" in drawing.caption
 
 
 def test_runs_of_a_version_that_counted_less(tmp_path):
     folder = make(tmp_path, TWO, lambda labels, seed: two_experiences(0.9, 0.8, 0.5))
     runs = collect(folder).runs
+    assert len(runs) == 4
     assert runs[["samples_seen", "forward_passes", "parameters", "peak_memory"]].isna().all(axis=None)
     table = cost_table(summary_table(collect(folder)))
     assert not {"forward passes", "parameters"} & set(table)
@@ -81,10 +82,10 @@ def test_what_a_run_records(tmp_path):
     }
     lifelong_lb.run_study(study, tmp_path / "in", executor="in-process")
     runs = collect(ResultFolder(tmp_path / "in")).runs
-    assert runs["samples_seen"].tolist() == [2 * 1442] * 2  # once each epoch, whatever the passes
+    assert runs["samples_seen"].tolist() == [2 * 1442] * 2  # once per epoch, regardless of the passes
     assert runs["forward_passes"].tolist() == [2 * 15, 2 * 2 * 15]
     assert runs["parameters"].tolist() == [64 * 10 + 10 + 10 * 10 + 10] * 2
-    assert runs["peak_memory"].isna().all()  # the tests' own process has done other things
+    assert runs["peak_memory"].isna().all()  # not recorded in this process, which ran other tests before
     lifelong_lb.run_study({**study, "rules": "none"}, tmp_path / "own", workers=1)
     (memory,) = collect(ResultFolder(tmp_path / "own")).runs["peak_memory"]
     assert 1e5 < memory < 1e9

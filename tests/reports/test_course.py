@@ -23,7 +23,7 @@ STUDY = {
 
 
 def measured(seed, longer=0):
-    """Experience 0 ends at iteration 4; its accuracy falls from 0.9 by 0.4, and by 0.1 more a seed, and comes back."""
+    """Experience 0 ends at iteration 4; its accuracy drops from 0.9 by 0.4 (0.1 more per seed) and recovers."""
     end = 10 + longer * seed
     dip = 0.5 - 0.1 * seed
     return [
@@ -56,7 +56,7 @@ def invent(path, raw=STUDY, longer=0):
 
 @pytest.fixture
 def panels(monkeypatch):
-    """The panels of the figures that are drawn."""
+    """The panels of the figure saved last."""
     found = []
     save = matplotlib.figure.Figure.savefig
 
@@ -92,7 +92,7 @@ def test_lines_bands_and_boundaries(tmp_path, panels):
     assert "stretched" not in drawing.caption
 
 
-def test_runs_of_other_lengths_are_laid_over_each_other(tmp_path, panels):
+def test_runs_of_different_lengths_are_stretched(tmp_path, panels):
     drawing = draw(collect(invent(tmp_path / "out", longer=4)))
     assert "each experience is stretched to its mean length" in drawing.caption
     x, y = panels[1].lines[0].get_data()
@@ -112,7 +112,7 @@ def test_the_report_draws_it_for_the_first_strategies_alone(tmp_path):
     assert all((folder.figures_path / name).read_bytes() == content for name, content in first.items())
 
 
-def test_folders_that_are_joined(tmp_path):
+def test_merged_folders(tmp_path):
     other = {**STUDY, "rules": ["asam"]}
     joint = collect_all([invent(tmp_path / "a"), invent(tmp_path / "b", other)])
     (block,) = blocks_of(joint)

@@ -1,4 +1,4 @@
-"""Result folders in which something is broken: named and left out, or refused in one sentence; never a traceback."""
+"""Broken result folders: bad files are named and left out, or refused in one sentence; never a traceback."""
 
 import json
 import random
@@ -37,11 +37,11 @@ METRICS = ["average_accuracy", "learning_accuracy", "forgetting", "backward_tran
 
 
 def without_figures(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.reports.figures.draw_figures", lambda *told, **how: {})
-    monkeypatch.setattr("lifelong_lb.reports.flatness.draw_flatness", lambda *told: None)
-    monkeypatch.setattr("lifelong_lb.reports.flatness.draw_away", lambda *told: None)
+    monkeypatch.setattr("lifelong_lb.reports.figures.draw_figures", lambda *args, **options: {})
+    monkeypatch.setattr("lifelong_lb.reports.flatness.draw_flatness", lambda *args: None)
+    monkeypatch.setattr("lifelong_lb.reports.flatness.draw_away", lambda *args: None)
     blank = Drawing("blank", "", "", b"<svg></svg>", b"")
-    monkeypatch.setattr("lifelong_lb.reports.classes.draw_squares", lambda *told: blank)
+    monkeypatch.setattr("lifelong_lb.reports.classes.draw_squares", lambda *args: blank)
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def report(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["lifelong-lb", "report", *map(str, arguments)])
     with pytest.raises(SystemExit) as stop:
         main()
-    told = capsys.readouterr()
-    return stop.value.code or 0, told.out, told.err
+    captured = capsys.readouterr()
+    return stop.value.code or 0, captured.out, captured.err
 
 
 def a_leaf(value, chance):
@@ -123,11 +123,11 @@ def test_broken_files_of_a_run(whole, tmp_path, monkeypatch, capsys, seed):
         shutil.copytree(whole, out, ignore=shutil.ignore_patterns("figures"))
         run = chance.choice(list(expected.records))
         how = f"{name}: {broken(out / 'runs' / run / name, chance)}"
-        code, told, error = report(monkeypatch, capsys, out)
+        code, printed, error = report(monkeypatch, capsys, out)
         assert code in (0, 1), (how, error)
         assert error == "", how
-        assert run in told or same_metrics(collect(ResultFolder(out)), expected), how
-        assert "pydantic" not in told, how
+        assert run in printed or same_metrics(collect(ResultFolder(out)), expected), how
+        assert "pydantic" not in printed, how
 
 
 @pytest.mark.parametrize("seed", range(14))
@@ -135,10 +135,10 @@ def test_a_broken_study_file(whole, tmp_path, monkeypatch, capsys, seed):
     without_figures(monkeypatch)
     shutil.copytree(whole, tmp_path / "out", ignore=shutil.ignore_patterns("figures"))
     how = broken(tmp_path / "out" / "study.json", random.Random(seed))
-    code, told, error = report(monkeypatch, capsys, tmp_path / "out")
+    code, printed, error = report(monkeypatch, capsys, tmp_path / "out")
     assert code in (0, 1, 2), how
     assert (code == 2) == error.startswith("error: "), how
-    assert "pydantic" not in told + error, how
+    assert "pydantic" not in printed + error, how
 
 
 @pytest.mark.parametrize("seed", range(26))
@@ -149,25 +149,25 @@ def test_broken_tables_without_runs(whole, tmp_path, monkeypatch, capsys, seed):
     expected, chance = collect(ResultFolder(tmp_path)), random.Random(seed)
     name = chance.choice(["results.csv", "accuracy.csv"])
     how = f"{name}: {broken(tmp_path / name, chance)}"
-    code, told, error = report(monkeypatch, capsys, tmp_path)
+    code, printed, error = report(monkeypatch, capsys, tmp_path)
     assert code in (0, 2), how
     if code == 2:
         assert error.startswith(f"error: {tmp_path}"), how
         assert len(error) < 600, how
     else:
-        assert "not computed anew from runs" in " ".join(told.split())
+        assert "not recomputed from runs" in " ".join(printed.split())
         assert same_metrics(collect(ResultFolder(tmp_path)), expected), how
 
 
-def test_what_is_told_of_what_is_missing(whole, tmp_path, monkeypatch, capsys):
+def test_missing_files_are_reported(whole, tmp_path, monkeypatch, capsys):
     without_figures(monkeypatch)
     shutil.copytree(whole, tmp_path / "out", ignore=shutil.ignore_patterns("figures"))
     run = next(iter(collect(ResultFolder(whole)).records))
     for name in ("continual.csv", "confusion.csv", "landscape.json", "landscape.csv"):
         (tmp_path / "out" / "runs" / run / name).unlink()
-    code, told, _ = report(monkeypatch, capsys, tmp_path / "out")
+    code, printed, _ = report(monkeypatch, capsys, tmp_path / "out")
     assert code == 0
-    told = " ".join(told.split())
+    text = " ".join(printed.split())
     page = (tmp_path / "out" / "report.html").read_text()
     for sentence in (
         f"1 run without accuracies during training (no continual.csv): {run}",
@@ -175,7 +175,7 @@ def test_what_is_told_of_what_is_missing(whole, tmp_path, monkeypatch, capsys):
         f"1 run without a landscape (no landscape.json): {run}",
         "split-digits, naive, none, sgd: the mean of anytime average accuracy is over 1 of 2 seeds",
     ):
-        assert sentence in told
+        assert sentence in text
         assert sentence in page
 
 
@@ -188,23 +188,23 @@ def test_what_is_told_of_what_is_missing(whole, tmp_path, monkeypatch, capsys):
         ("continual.csv", lambda rows: rows.assign(accuracy=0.5), "they contradict its accuracy matrix"),
     ],
 )
-def test_what_is_told_of_impossible_values(whole, tmp_path, monkeypatch, capsys, name, change, sentence):
+def test_impossible_values_are_reported(whole, tmp_path, monkeypatch, capsys, name, change, sentence):
     without_figures(monkeypatch)
     shutil.copytree(whole, tmp_path / "out", ignore=shutil.ignore_patterns("figures"))
     run = next(iter(collect(ResultFolder(whole)).records))
     path = tmp_path / "out" / "runs" / run / name
     change(pd.read_csv(path)).to_csv(path, index=False)
-    code, told, _ = report(monkeypatch, capsys, tmp_path / "out")
+    code, printed, _ = report(monkeypatch, capsys, tmp_path / "out")
     assert code == 0
-    assert run in told
-    assert sentence in " ".join(told.split())
+    assert run in printed
+    assert sentence in " ".join(printed.split())
     assert sentence in (tmp_path / "out" / "report.html").read_text().replace("&#39;", "'")
 
 
-def test_runs_that_nobody_has_a_study_for(whole, tmp_path, monkeypatch, capsys):
+def test_runs_without_a_study(whole, tmp_path, monkeypatch, capsys):
     without_figures(monkeypatch)
     shutil.copytree(whole, tmp_path / "out", ignore=shutil.ignore_patterns("figures"))
     (tmp_path / "out" / "study.json").unlink()
-    code, told, _ = report(monkeypatch, capsys, tmp_path / "out")
+    code, printed, _ = report(monkeypatch, capsys, tmp_path / "out")
     assert code == 0
-    assert "what lies in runs/ cannot be read without study.json" in " ".join(told.split())
+    assert "runs/ cannot be read without study.json" in " ".join(printed.split())

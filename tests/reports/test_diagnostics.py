@@ -1,4 +1,4 @@
-"""Diagnostics of a study: asked for, recorded, read back as one frame."""
+"""Diagnostics of a study: recorded, and read back as one frame."""
 
 import pytest
 
@@ -23,6 +23,7 @@ def test_a_frame_of_all_runs(tmp_path):
         *("run", "stream", "strategy", "rule", "base_optimizer", "seed", "step", "experience", "iteration", "pass")
     ]
     assert set(frame["run"]) == set(results["run"])
+    assert frame["run"].nunique() == 4
     assert set(frame["step"]) == set(range(0, frame["step"].max() + 1, 3))
     for (rule, _), run in frame.groupby(["rule", "seed"]):
         assert run.groupby("step").size().eq(1 if rule == "none" else 3).all()
@@ -34,7 +35,7 @@ def test_a_frame_of_all_runs(tmp_path):
 def test_without_asking_there_are_none(tmp_path):
     lifelong_lb.run_study({**STUDY, "rules": "none", "seeds": 1}, tmp_path / "out", executor="in-process")
     with pytest.raises(
-        UserError, match=r"no diagnostics here; a study asks for them with evaluation: \{diagnostics_every"
+        UserError, match=r"no diagnostics here; a study records them with evaluation: \{diagnostics_every"
     ):
         lifelong_lb.load_diagnostics(tmp_path / "out")
     with pytest.raises(UserError, match="no results here"):

@@ -1,18 +1,35 @@
-"""What the figures draw, and that they draw sensibly for few and for many."""
+"""The figures of a report, with few and with many rules, seeds and experiences."""
 
 import numpy as np
 import pytest
 from reports.folders import TWO, make, wave
 
 from lifelong_lb.reports import blocks_of, draw_figures
+from lifelong_lb.reports.curves import draw_experiences
 from lifelong_lb.reports.figures import MOST_SINGLE, left_out
-from lifelong_lb.reports.heat_maps import draw_matrices
+from lifelong_lb.reports.heat_maps import Meaning, draw_matrices, draw_squares
 from lifelong_lb.reports.layout import Layout
-from lifelong_lb.reports.matrices import average_accuracy_so_far, band, mean_over_seeds, std_over_seeds
+from lifelong_lb.reports.matrices import Block, average_accuracy_so_far, band, mean_over_seeds, std_over_seeds
 from lifelong_lb.reports.results import collect
 from lifelong_lb.reports.style import WIDTH, file_name, looks, short
 
 NAN = float("nan")
+
+
+@pytest.fixture
+def panels(monkeypatch):
+    """The panels of the figure saved last."""
+    from matplotlib.figure import Figure
+
+    axes = []
+    save = Figure.savefig
+
+    def spy(figure, *args, **kwargs):
+        axes[:] = figure.axes
+        save(figure, *args, **kwargs)
+
+    monkeypatch.setattr(Figure, "savefig", spy)
+    return axes
 
 
 def test_blocks_hold_the_matrices_of_each_rule(tmp_path):
@@ -33,14 +50,11 @@ def test_statistics_over_seeds_leave_nan_out():
     np.testing.assert_allclose(std_over_seeds(values), [np.sqrt(0.02), NAN, NAN])
 
 
-def test_bands_of_accuracies_end_where_accuracies_end():
-    from matplotlib.figure import Figure
-
-    from lifelong_lb.reports.curves import _line
-
-    axes = Figure().subplots()
-    _line(axes, np.array([[0.0, 0.5, 1.0], [0.1, 0.6, 0.9]]), looks(["none"])["none"])
-    heights = axes.collections[0].get_paths()[0].vertices[:, 1]
+def test_bands_of_accuracies_end_at_0_and_1(panels):
+    R = np.full((2, 3, 3), NAN)
+    R[:, :, 0] = [[0.0, 0.5, 1.0], [0.1, 0.6, 0.9]]
+    draw_experiences(Block("split-digits", "naive", "sgd", {"none": R}), looks(["none"]))
+    heights = panels[0].collections[0].get_paths()[0].vertices[:, 1]
     half = np.sqrt(0.005)
     assert (heights.min(), heights.max()) == (0, 1)
     assert np.isclose(heights, 0.55 + half).any()
@@ -93,16 +107,11 @@ def test_numbers_in_the_heat_map_and_the_callers_settings_left_alone(tmp_path):
     assert dict(matplotlib.rcParams) == before
 
 
-@pytest.mark.parametrize("panels", [1, 2, 3])
-def test_the_first_row_of_a_matrix_is_on_top(panels):
-    from matplotlib.figure import Figure
-
-    from lifelong_lb.reports.heat_maps import _panel
-
-    axes = Figure().subplots(1, panels, squeeze=False, sharex=True, sharey=True).flat
-    for one in axes:
-        _panel(one, np.eye(3))
-    assert all(one.get_ylim() == (2.5, -0.5) for one in axes)
+@pytest.mark.parametrize("rules", [1, 2, 3])
+def test_the_first_row_of_a_matrix_is_on_top(panels, rules):
+    matrices = {f"rule {i}": np.eye(3) for i in range(rules)}
+    draw_squares("matrices", "Matrices", "", matrices, Meaning("column", "row", "fraction", ["0", "1", "2"]))
+    assert [axes.get_ylim() for axes in panels[:rules]] == [(2.5, -0.5)] * rules
 
 
 def test_a_rule_looks_the_same_in_every_figure_and_like_no_other():

@@ -1,4 +1,4 @@
-"""Result folders that may come from anyone: what cannot be used is left out with a reason, the rest is reported."""
+"""Untrusted result folders: unusable parts are left out with a reason, the rest is reported."""
 
 import json
 import os
@@ -77,7 +77,7 @@ def test_the_folder_is_valid(base):
 
 @pytest.mark.parametrize("name", [*hostile.RUN_FILES, *hostile.OTHER_FILES[1:]])
 def test_one_bad_file_leaves_out_no_other_run(base, tmp_path, name):
-    """What is read of the run itself must be as it was, or absent; benchmarks/reliability/ tries all mutations."""
+    """Accuracies of the run must be unchanged or absent; benchmarks/reliability/ tries all mutations."""
     expected = accuracies(collect(ResultFolder(base.path)))
     chosen = random.Random(name).sample(hostile.mutations_of(name), 6)
     for number, (mutation, mutate) in enumerate(chosen):
@@ -101,7 +101,7 @@ def test_one_bad_file_leaves_out_no_other_run(base, tmp_path, name):
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("mutate", [hostile.mutate_value, hostile.mutate_key], ids=["value", "key"])
 def test_odd_values_of_a_result(base, tmp_path, mutate, seed):
-    """Where they are refused, the run is left out; else its numbers are as they were."""
+    """The run is left out if they are refused, and its numbers are unchanged otherwise."""
     draw = random.Random(seed)
     for number, name in enumerate(["result.json", "result.json", "result.json", "config.json", "landscape.json"]):
         out, run = tmp_path / str(number), draw.choice(base.done)
@@ -158,7 +158,7 @@ def test_a_place_that_cannot_be_used_is_named(base, out, change, reason):
 
 
 def test_two_runs_at_one_place_of_the_grid(base, out):
-    """The one that this version would name so counts, wherever it is listed."""
+    """The run with the id of this version counts, regardless of the order."""
     raw = json.loads((out / "study.json").read_text())
     run = raw["runs"][0]["run"]
     raw["runs"].insert(0, {**raw["runs"][0], "run": "0" * 12})
@@ -172,7 +172,7 @@ def test_two_runs_at_one_place_of_the_grid(base, out):
 
 
 def test_what_a_study_lists_is_read_in_linear_time(base, out):
-    """A grid of 2 x 10^8 places, of which six are meant: the others are never spelled out."""
+    """A grid of 2 x 10^8 places with six runs: the others are never enumerated."""
     raw = json.loads((out / "study.json").read_text())
     study = raw["study"]
     study["seeds"] = list(range(50_000))
@@ -187,7 +187,7 @@ def test_what_a_study_lists_is_read_in_linear_time(base, out):
 
 @pytest.mark.parametrize("T", [1000, 3000, 10**6, 10**30])
 def test_a_run_of_many_experiences_takes_neither_time_nor_memory(base, out, T):
-    """The checks are linear in what is stored, and an accuracy matrix is only made of what can be one."""
+    """Checks are linear in the size of the files, and only valid entries become an accuracy matrix."""
     run = base.done[0]
     hostile._result(experiences=T)(base, out, run, random.Random(0))
     rows = "".join(f"{T - 1},{j},0.5\n" for j in range(min(T, 3000)))
@@ -244,7 +244,7 @@ def test_a_surrogate_in_a_message_can_be_written_and_printed(base, out, monkeypa
 
 @pytest.mark.parametrize("command", ["report", "status", "load_results"])
 def test_no_pickle_is_opened_to_read_results(base, out, command, monkeypatch, capsys):
-    """Checkpoints and models are left alone; neither torch nor a pickle is needed to look at results."""
+    """Reading results opens neither checkpoints nor models."""
 
     class Evil:
         def __reduce__(self):
@@ -266,7 +266,7 @@ def test_no_pickle_is_opened_to_read_results(base, out, command, monkeypatch, ca
 
 
 @pytest.mark.parametrize("name", hostile.TABLES)
-def test_odd_tables_without_runs_are_read_or_refused_in_one_sentence(base, tmp_path, name):
+def test_invalid_tables_without_runs_are_read_or_refused_in_one_sentence(base, tmp_path, name):
     folder = ResultFolder(base.path)
     results = collect(folder)
     for number, (mutation, mutate) in enumerate(random.Random(name).sample(hostile.mutations_of(name) * 2, 12)):

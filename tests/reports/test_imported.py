@@ -1,4 +1,4 @@
-"""Accuracies of other frameworks: read strictly, shown beside our runs, and paired with nothing."""
+"""Accuracies of other frameworks: read strictly, shown with our runs, and never paired."""
 
 import csv
 import os
@@ -72,7 +72,7 @@ def test_our_own_accuracies_come_back(tmp_path):
         runs[["run", "rule", "seed", "forgetting", "average_accuracy"]]
     )
     assert entries.equals(accuracy)
-    with pytest.raises(UserError, match="is one of the result folders, too; each run may be given once"):
+    with pytest.raises(UserError, match="is also in the result folders; each run may be given once"):
         with_imported(collect(folder), [folder.path / "accuracy.csv"])
 
 
@@ -93,9 +93,12 @@ def changed(line, column, value):
         (changed(2, "evaluated", -1), "line 2: evaluated must be a whole number >= 0; got '-1'"),
         (changed(2, "seed", "first"), "line 2: seed must be a whole number >= 0; got 'first'"),
         (changed(2, "rule", " "), "line 2: rule must not be empty"),
-        ([row[:-1] for row in matrix()], "line 2: as many values as the file has columns"),
-        ([[*row, 1] for row in matrix()], "line 2: as many values as the file has columns"),
-        (matrix() + matrix(), "line 5: split-digits, naive, none, sgd, seed 0 has an accuracy for trained 0.* line 2"),
+        ([row[:-1] for row in matrix()], "line 2: must have 8 values, one per column; got 7"),
+        ([[*row, 1] for row in matrix()], "line 2: must have 8 values, one per column; got 9"),
+        (
+            matrix() + matrix(),
+            "line 5: duplicate accuracy of split-digits, naive, none, sgd, seed 0 for trained 0.* line 2",
+        ),
         (matrix()[:-1], "lacks accuracies after the last experience, trained 1: on 1 "),
         (
             matrix(entries=((1, 1, 0.9), (2, 1, 0.5), (2, 2, 0.8))),
@@ -103,12 +106,12 @@ def changed(line, column, value):
         ),
         (
             matrix() + matrix(seed=1, entries=((0, 0, 0.9),)),
-            "seed 1 has 1 experience, .* seed 0 has 2: those of one stream must have the same number",
+            "seed 1 has 1 experience, .* seed 0 has 2: runs of one stream must have the same number",
         ),
-        ([], "holds no accuracies"),
+        ([], "contains no accuracies"),
     ],
 )
-def test_what_cannot_be_a_matrix_is_told(tmp_path, rows, message):
+def test_invalid_matrices_are_refused(tmp_path, rows, message):
     with pytest.raises(UserError, match=message):
         read_matrices(written(tmp_path / "other.csv", rows))
 
@@ -116,7 +119,7 @@ def test_what_cannot_be_a_matrix_is_told(tmp_path, rows, message):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        (["acc" if name == "accuracy" else name for name in HEADER], "lacks the column 'accuracy'; is it 'acc'"),
+        (["acc" if name == "accuracy" else name for name in HEADER], "lacks the column 'accuracy'; did you mean 'acc'"),
         (["task" if name == "stream" else name for name in HEADER], r"lacks the column 'stream' \(its columns: task"),
     ],
 )
@@ -168,10 +171,10 @@ def test_imported_runs_are_marked_and_paired_with_nothing(beside):
     assert summary_table(found)["average_accuracy_mean"].tolist()[2] == pytest.approx(0.65)
     assert comparison_table(found).equals(comparison_table(alone))
     assert (status_counts(found), verdict(found)) == (status_counts(alone), verdict(alone))
-    assert shared_seeds(found.own()) == 2
+    assert shared_seeds(found.without_imported()) == 2
     with pytest.raises(UserError, match="unknown rule to compare with"):
         comparison_table(found, baseline="none [imported]")
-    assert "comparisons across them are not paired" in found.problems[-1]
+    assert "these runs are in no paired comparison and no ranking" in found.problems[-1]
 
 
 def test_imported_runs_are_in_no_ranking(tmp_path):
@@ -194,14 +197,12 @@ def test_a_stream_has_one_length(beside, tmp_path):
         with_imported(collect_all([folder]), [longer])
     elsewhere = written(tmp_path / "elsewhere.csv", matrix(labels=("split-digit", *LABELS[1:]), entries=entries))
     found = with_imported(collect_all([folder]), [elsewhere])
-    assert "the stream 'split-digit' is none of the folders', so it stands by itself; is it 'split-digits'?" in str(
-        found.problems[-1]
-    )
+    assert "the stream 'split-digit' is in none of the folders; did you mean 'split-digits'?" in str(found.problems[-1])
 
 
 def test_the_same_file_twice_is_refused(beside):
     folder, other = beside
-    with pytest.raises(UserError, match=r"its run imported-\w+ is one of .*other.csv, too"):
+    with pytest.raises(UserError, match=r"run imported-\w+ is also in .*other.csv; each run may be given once"):
         with_imported(collect_all([folder]), [other, other])
 
 
@@ -215,13 +216,13 @@ def test_the_report_shows_them(beside, tmp_path):
     assert len(target.read_table("accuracy")) == 18
     page = target.report_path.read_text()
     assert "none [imported]" in page
-    assert "comparisons across them are not paired" in page
+    assert "these runs are in no paired comparison and no ranking" in page
     assert "nan" not in re.sub(r"<svg.*?</svg>|data:[^\"]*", "", page, flags=re.S).lower()
     assert set(target.read_table("comparisons")["rule"]) == {"sam"}
     columns = target.read_table("columns")
     assert columns.loc[columns["column"] == "imported", "file"].tolist() == ["results.csv"]
     assert columns["definition"].notna().all()
-    again = collect_all([target])  # tables alone, which still know what pairs with nothing
+    again = collect_all([target])  # from tables alone
     assert again.imported == collect(target).imported == set(target.read_table("results")["run"][4:])
     assert list(again.runs.columns) == list(collect(folder).runs.columns)
     assert set(comparison_table(again)["rule"]) == {"sam"}
@@ -243,14 +244,14 @@ def refused(path, message):
     """A short message, within a few seconds and megabytes."""
     began = time.process_time()
     tracemalloc.start()
-    with pytest.raises(UserError, match=message) as told:
+    with pytest.raises(UserError, match=message) as caught:
         read_matrices(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert time.process_time() - began < 20
     assert peak < 300e6
-    assert len(str(told.value)) < 1000 + len(str(path))
-    assert str(told.value).isprintable()
+    assert len(str(caught.value)) < 1000 + len(str(path))
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("number", ["300000000", "1e300", "1000000", "1000", "9" * 5000, "1e400", "inf"])
@@ -319,9 +320,9 @@ def test_many_streams_of_other_names_take_no_time(tmp_path, beside):
     found = with_imported(collect_all([folder]), [written(tmp_path / "many.csv", rows)])
     assert time.process_time() - began < 30
     assert len(found.problems) < 10
-    assert found.problems[-1].endswith("997 more streams are none of the folders'")
+    assert found.problems[-1].endswith("997 more streams are in none of the folders")
 
 
 def test_more_runs_than_a_report_can_take_are_refused(tmp_path):
     rows = [[*LABELS, seed, 0, 0, 0.5] for seed in range(10_001)]
-    refused(written(tmp_path / "other.csv", rows), "holds more than 10,000 runs")
+    refused(written(tmp_path / "other.csv", rows), "contains more than 10,000 runs")

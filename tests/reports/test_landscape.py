@@ -1,4 +1,4 @@
-"""Flatness beside forgetting: tables with numbers chosen by hand, the page, folders that lack something."""
+"""Flatness and forgetting: tables with numbers chosen by hand, the page, incomplete folders."""
 
 import json
 import math
@@ -21,13 +21,13 @@ THREE = {
 
 
 def accuracy_of(labels, seed):
-    """R[0, 0] = 0.9 falls by 0.1 a seed under none, half as much under sam; R[1, 1] = 0.8 to 0.7 for all."""
+    """R[0, 0] = 0.9 falls by 0.1 per seed under none, by half as much under sam; R[1, 1] falls from 0.8 to 0.7."""
     lost = 0.1 * seed * (1 if labels["rule"] == "none" else 0.5)
     return [(0, 0, 0.9), (1, 0, 0.85), (1, 1, 0.8), (2, 0, 0.9 - lost), (2, 1, 0.7), (2, 2, 0.6)]
 
 
 def rows_of(labels, seed):
-    """The rise on experience 0 goes with what is lost; a trace without ``at``; what is no flatness; the last row."""
+    """Rise on experience 0 proportional to forgetting, a trace without ``at``, other measures, and the last row."""
     rise = 0.01 * (seed + 1) * (1 if labels["rule"] == "none" else 0.5)
     return [
         (0, 0, "rise", 0.1, rise, math.nan),
@@ -85,7 +85,7 @@ def test_the_page_and_the_files(folder):
     page = folder.report_path.read_text()
     assert '<h2 id="flatness">Flatness and forgetting</h2>' in page
     assert "rise in the ball, rho 0.1" in page
-    assert "so whole seeds are drawn; it is given from 6 seeds on, and too narrow for a handful of seeds" in page
+    assert "so whole seeds are resampled; intervals require 6 seeds and are too narrow with few seeds" in page
     for name in ("landscape", "flatness", "flatness_correlation"):
         assert len(pd.read_csv(folder.path / f"{name}.csv"))
     drawn = sorted(path.name for path in folder.figures_path.glob("*.svg"))
@@ -93,7 +93,7 @@ def test_the_page_and_the_files(folder):
     assert "mathdefault" not in page
 
 
-def test_large_reports_draw_the_first_strategies_alone(tmp_path):
+def test_large_reports_draw_only_the_first_strategies(tmp_path):
     strategies = ["naive", "replay", "ewc", "si", "lwf", "agem", "der"]
     raw = {**THREE, "strategies": strategies, "rules": ["none"], "seeds": 1}
     folder = make(tmp_path / "out", raw, accuracy_of, T=3)
@@ -109,7 +109,7 @@ def test_large_reports_draw_the_first_strategies_alone(tmp_path):
     assert "Figures are drawn for" not in folder.report_path.read_text()
 
 
-def test_without_landscapes_the_page_does_not_speak_of_them(tmp_path):
+def test_without_landscapes_the_page_has_no_section(tmp_path):
     folder = make(tmp_path / "out", THREE, accuracy_of, T=3)
     write_report(folder)
     assert 'id="flatness"' not in folder.report_path.read_text()
@@ -118,7 +118,7 @@ def test_without_landscapes_the_page_does_not_speak_of_them(tmp_path):
         load_landscape(folder.path)
 
 
-def test_damaged_landscapes_are_left_out_and_told(folder):
+def test_damaged_landscapes_are_left_out_and_reported(folder):
     runs = list(folder.read_study().labels())
     (folder.run_path(runs[0]) / "landscape.csv").write_text("trained,measured\n1,2\n")
     (folder.run_path(runs[1]) / "landscape.json").write_text("[")
@@ -130,7 +130,7 @@ def test_damaged_landscapes_are_left_out_and_told(folder):
     assert pd.read_csv(folder.path / "landscape.csv")["run"].nunique() == 14 - 3
 
 
-def test_landscapes_measured_in_different_ways_are_told(folder):
+def test_landscapes_with_different_settings_are_reported(folder):
     run = next(iter(folder.read_study().labels()))
     write_landscape(folder.run_path(run), rows_of({"rule": "none"}, 0), {**SETTINGS, "images": 5})
     write_report(folder)

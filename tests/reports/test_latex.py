@@ -1,4 +1,4 @@
-"""Tables of large studies in LaTeX: no heading is torn, nothing is wider or higher than a page."""
+"""Tables of large studies in LaTeX: line breaks in headings, and tables that fit a page."""
 
 import re
 import shutil
@@ -51,7 +51,7 @@ def test_headings_break_before_their_settings(texts):
     assert not re.findall(r"[{ ]\)", texts["comparison"])  # a bracket alone on its line
 
 
-def test_many_rules_are_dealt_out_to_tables_of_a_few(texts):
+def test_many_rules_are_split_into_several_tables(texts):
     widths = [len(columns) for columns in re.findall(r"\{@\{\}l+(r+)@\{\}\}", texts["comparison"])]
     assert sum(widths) == 2 * len(LARGE["rules"])
     assert max(widths) <= 6

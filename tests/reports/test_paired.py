@@ -1,4 +1,4 @@
-"""Comparing results: which runs meet, seeds before pairs, and mistakes that are named."""
+"""Paired comparisons: pairs of runs, averages within seeds, and error messages."""
 
 import pandas as pd
 import pytest
@@ -38,13 +38,13 @@ def test_differences_are_averaged_within_each_seed():
     assert sorted(found.frame["difference"].round(9)) == [0.0, 0.1, 0.1, 0.2, 0.3, 0.3]
 
 
-def test_it_reads_as_a_report():
+def test_printed_report():
     assert str(compare("sam", "none", results=frame())).splitlines() == [
         "average accuracy (higher is better): rule sam minus rule none",
         "  difference      0.167 ± 0.058 (mean, standard deviation over seeds)",
         "  based on        3 seeds, 6 pairs of runs, averaged within each seed",
         "  95 % interval   0.023 to 0.310 (Student's t)",
-        "                  0.100 to 0.200 (bootstrap; too narrow for a handful of seeds)",
+        "                  0.100 to 0.200 (bootstrap; too narrow with few seeds)",
         "  a is larger     under 3 of 3 seeds, equal under 0",
         "  p               0.25 (sign-flip test)",
         "  effect sizes    Cohen's d_z 2.89, Cliff's delta 1.00",
@@ -77,17 +77,17 @@ def test_seeds_that_lack_a_pair_are_left_out_and_named():
         "Left out: seed 3, which lacks a pair of digits, replay, sgd.",
     )
     cost = compare("sam", "none", "train_seconds", results=runs)
-    assert cost.incomplete == (1, 3)  # a run that diverged has a time, and does not count
+    assert cost.incomplete == (1, 3)  # a diverged run has a time but is not compared
 
 
 def test_what_only_one_side_has_is_named():
     runs = pd.concat([frame(), frame({"ewc": [0.1] * 3}).query("rule == 'sam'")])
     found = compare("sam", "none", results=runs)
-    assert found.problems == ("Not compared, for no seed has a pair: digits, ewc, sgd.",)
+    assert found.problems == ("Not compared because no seed has a pair: digits, ewc, sgd.",)
     assert (found.seeds, found.incomplete) == (3, ())
 
 
-def test_seeds_that_do_not_meet():
+def test_no_common_seeds():
     runs = frame()
     runs.loc[runs["rule"] == "sam", "seed"] += 10
     found = compare("sam", "none", results=runs)
@@ -95,18 +95,15 @@ def test_seeds_that_do_not_meet():
     assert str(found).splitlines()[-1] == ("No seed has all its pairs of done runs, so there is nothing to compare.")
 
 
-def test_signed_ranks_say_what_they_did_with_zeros_and_ties():
+def test_signed_ranks_report_zeros_and_ties():
     gains = {"naive": [0.1, 0.1, -0.2, 0.3, 0.0]}
     found = compare("sam", "none", results=frame(gains), test="wilcoxon")
-    # ranks 1.5, 1.5, -3, 4, sum 4 of at most 10: as far out with minus at none, at 1.5, at 1.5, at both, at 3 alone, or
-    # at all but these
+    # ranks 1.5, 1.5, -3, 4 with sum 4 of at most 10; as extreme: minus at none, 1.5, 1.5, both, 3, and their negatives
     assert found.p == 10 / 16
-    assert "(Wilcoxon's signed-rank test, 1 difference of 0 left out, equal sizes sharing their mean rank)" in str(
-        found
-    )
+    assert "(Wilcoxon's signed-rank test, 1 difference of 0 left out, ties share their mean rank)" in str(found)
 
 
-def test_a_folder_will_do(tmp_path):
+def test_results_from_a_folder(tmp_path):
     folder = make(tmp_path, TWO, lambda labels, seed: two_experiences(0.9, 0.8, 0.5 + 0.1 * (labels["rule"] == "sam")))
     runs, accuracy = load_results(folder.path)
     for results in (folder.path, [str(folder.path)], runs, (runs, accuracy)):
@@ -114,9 +111,9 @@ def test_a_folder_will_do(tmp_path):
         assert (found.seeds, found.difference) == (2, pytest.approx(-0.1))
 
 
-def test_a_column_of_ones_own_can_be_named():
+def test_a_custom_column_can_be_named():
     runs = pd.concat([frame(size="small"), frame({"naive": [0.3, 0.4, 0.5], "replay": [0.5, 0.2, 0.3]}, size="large")])
-    with pytest.raises(UserError, match=r"holds 2: add 'size' \(small, large\) to a"):
+    with pytest.raises(UserError, match=r"got 2: add 'size' \(small, large\) to a"):
         compare("sam", "none", results=runs)
     found = compare({"rule": "sam", "size": "large"}, {"rule": "sam", "size": "small"}, results=runs)
     assert found.by_seed["difference"].tolist() == pytest.approx([0.2] * 3)
@@ -130,11 +127,11 @@ def test_a_column_of_ones_own_can_be_named():
         ((("sam"), {"strateg": "naive"}), "b: unknown column 'strateg'; did you mean 'strategy'"),
         (("sam", "none", "average_acuracy"), "unknown metric 'average_acuracy'"),
         (("sam", "none", "status"), "unknown metric 'status'"),
-        (("sam", {}), "b must name a label of one column at least, of stream, strategy, rule, base_optimizer"),
+        (("sam", {}), "b must name a label of at least one column: stream, strategy, rule, base_optimizer"),
         (("sam", {"rule": "sam"}), "a and b must differ; both are rule sam"),
         (
             ("sam", {"rule": "none", "strategy": "naive"}),
-            r"a .rule sam. must hold one run for stream digits, base optimizer sgd, seed 0, and holds 2: "
+            r"a .rule sam. must have one run for stream digits, base optimizer sgd, seed 0; got 2: "
             r"add 'strategy' .naive, replay. to a",
         ),
     ],
@@ -147,10 +144,10 @@ def test_mistakes_are_named(arguments, message):
 def test_further_mistakes():
     with pytest.raises(UserError, match="unknown test 'wilcox'; did you mean 'wilcoxon'"):
         compare("sam", "none", results=frame(), test="wilcox")
-    with pytest.raises(UserError, match="must hold the column 'status'"):
+    with pytest.raises(UserError, match="column 'status' is missing"):
         compare("sam", "none", results=frame().drop(columns="status"))
-    with pytest.raises(UserError, match="which differ in no label"):
+    with pytest.raises(UserError, match="must have one run for .*; got 2 with the same labels"):
         compare("sam", "none", results=pd.concat([frame(), frame()]))
     apart = frame()[lambda runs: (runs["rule"] == "sam") == (runs["strategy"] == "naive")]
-    with pytest.raises(UserError, match="a: no run is of rule sam, strategy replay"):
+    with pytest.raises(UserError, match="a: no run has rule sam, strategy replay"):
         compare({"rule": "sam", "strategy": "replay"}, "none", results=apart)

@@ -1,4 +1,4 @@
-"""Tables as Parquet beside the CSV files, which stay what counts."""
+"""Tables as Parquet in addition to the CSV files."""
 
 import pandas as pd
 import pytest
@@ -43,7 +43,7 @@ def test_the_command_writes_them(folder):
 
 
 def test_none_goes_out_of_date(folder):
-    """What lies there is written anew by whoever writes the table; what does not is not begun."""
+    """Writing a table updates its Parquet file if there is one, and does not create it."""
     write_report(folder, parquet=True)
     (folder.path / "comparisons.parquet").unlink()
     runs = load_results(folder.path)[0]["run"]

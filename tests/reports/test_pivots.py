@@ -1,4 +1,4 @@
-"""One metric in rows and columns: cells by hand, what is bold, what is underlined, and LaTeX."""
+"""Pivot tables: cells by hand, bold and underlined values, Markdown and LaTeX."""
 
 import pandas as pd
 import pytest
@@ -15,11 +15,11 @@ from lifelong_lb.reports.side_by_side import (
 
 SEEDS = range(7)
 NEAR = [0.01, -0.01, 0.02, -0.02, 0.01, 0.0, 0.0]
-"""What ASAM adds to SAM: nothing that could be told."""
+"""What ASAM adds to SAM: no significant difference."""
 
 
 def frame(base_optimizer="sgd"):
-    """Seven seeds: SAM and ASAM alike, no rule 0.1 below under every seed."""
+    """Seven seeds: SAM and ASAM about equal, none 0.1 lower under every seed."""
     values = {"none": [0.6 + 0.01 * s for s in SEEDS], "sam": [0.7 + 0.01 * s for s in SEEDS]}
     values["a_sam"] = [sam + near for sam, near in zip(values["sam"], NEAR, strict=True)]
     rows = [
@@ -47,14 +47,14 @@ def test_cells_by_hand():
     assert r"Fewer seeds: digits, 50\% replay, a\_sam: 2." in found.to_latex()
 
 
-def test_best_and_what_is_not_told_from_it():
+def test_best_and_not_significant_values():
     found = pivot(frame())
     # seven seeds: 2 / 2^7 for each of the two pairs with no rule, times three pairs, is 0.047
     assert found.p[["a", "b"]].to_numpy().tolist() == [["none", "sam"], ["none", "a_sam"], ["sam", "a_sam"]]
     assert found.p["p"].tolist()[:2] == [2 / 128] * 2
     assert found.p["p_holm"].tolist()[:2] == [6 / 128] * 2
     assert found.family == 3
-    assert found.best.iloc[0].tolist() == [False, False, True]  # by 0.01 / 7, the same as printed but for that
+    assert found.best.iloc[0].tolist() == [False, False, True]  # by 0.01 / 7, less than printed
     assert found.not_significant.iloc[0].tolist() == [False, True, False]
     assert pivot(frame(), level=0.04).not_significant.iloc[0].tolist() == [True, True, False]
 
@@ -67,7 +67,7 @@ def test_lower_may_be_better_and_a_tie_is_two_bests():
     assert not found.not_significant.to_numpy().any()
 
 
-def test_few_seeds_tell_nothing():
+def test_few_seeds_give_no_significant_difference():
     found = pivot(frame()[lambda runs: runs["seed"] < 3])
     assert found.not_significant.iloc[0].sum() == 2
     assert "no corrected p-value can fall below 0.75" in found.verdict
@@ -92,14 +92,15 @@ def test_a_row_of_one_value_has_no_best():
 def test_markdown():
     lines = pivot(frame()).to_markdown("My study: 50%.").splitlines()
     assert lines[0] == (
-        "My study: 50%. average accuracy (higher is better). In italics: not told from the best in bold at level 0.05."
+        "My study: 50%. average accuracy (higher is better). In italics: not significantly different from the best "
+        "(bold) at level 0.05."
     )
     assert lines[2:5] == [
         "| stream | strategy | none | sam | a\\_sam |",
         "| :--- | :--- | ---: | ---: | ---: |",
         "| digits | 50% replay | 0.630 ± 0.022 | *0.730 ± 0.022* | **0.731 ± 0.024** |",
     ]
-    assert "In italics: the sign-flip test over the seeds" in lines[-1]
+    assert "In italics: the sign-flip test against the best over shared seeds" in lines[-1]
     assert pivot(frame()[:0]).to_markdown() == "No runs.\n"
 
 
@@ -118,14 +119,14 @@ def test_one_row_a_cell():
 def test_latex():
     lines = pivot(frame()).to_latex("My study: 50%.").splitlines()
     assert lines[3] == (
-        r"\caption{My study: 50\%. average accuracy (higher is better). Underlined: not told from the best in bold at "
-        r"level 0.05.}"
+        r"\caption{My study: 50\%. average accuracy (higher is better). Underlined: not significantly different from "
+        r"the best (bold) at level 0.05.}"
     )
     assert r"stream & strategy & none & sam & a\_sam \\" in lines
     numbers = r"$0.630_{\pm 0.022}$ & \underline{$0.730_{\pm 0.022}$} & $\mathbf{0.731}_{\pm 0.024}$"
     assert rf"digits & 50\% replay & {numbers} \\" in lines
     note = lines[-2]
-    assert r"gives p \textgreater{} 0.05 against it, or they share none. p is corrected by Holm for all 3 pairs" in note
+    assert r"gives p \textgreater{} 0.05, or no seed is shared. p is Holm-corrected for all 3 pairs" in note
     assert note.endswith("With 7 seeds and 3 comparisons a corrected p-value can be as small as 0.047.}")
 
 
@@ -134,14 +135,14 @@ def test_latex():
     [
         (
             {"index": "strategy"},
-            r"several kinds of stream .digits, faces. would fall into one cell: add 'stream' to index",
+            r"runs with different stream .digits, faces. would share a cell: add 'stream' to index",
         ),
         ({"index": ("stream", "strategi")}, "unknown column 'strategi'; did you mean 'strategy'"),
-        ({"index": ("stream", "rule")}, "rows and columns must be made of different columns"),
+        ({"index": ("stream", "rule")}, "index and columns must name different columns"),
         ({"metric": "forgeting"}, "unknown metric 'forgeting'; did you mean 'forgetting'"),
         ({"metric": "seconds"}, "unknown metric 'seconds'"),
         ({"test": "wilcox"}, "unknown test 'wilcox'"),
-        ({"level": 5}, "level must lie between 0 and 1, got 5"),
+        ({"level": 5}, "level must be between 0 and 1; got 5"),
     ],
 )
 def test_mistakes_are_named(arguments, message):
@@ -151,9 +152,9 @@ def test_mistakes_are_named(arguments, message):
 
 
 def test_runs_that_would_share_a_cell():
-    with pytest.raises(UserError, match=r"several kinds of size .1, 2. would fall into one cell"):
+    with pytest.raises(UserError, match=r"runs with different size .1, 2. would share a cell"):
         pivot(pd.concat([frame().assign(size=1), frame().assign(size=2)]))
-    with pytest.raises(UserError, match="two runs of digits, 50% replay, none for seed 0, which differ in no label"):
+    with pytest.raises(UserError, match="two runs of digits, 50% replay, none, seed 0, with the same labels"):
         pivot(pd.concat([frame(), frame()]))
 
 
@@ -185,6 +186,7 @@ def test_files_of_the_rules_side_by_side(tmp_path):
     assert list(frame.columns) == SIDE_BY_SIDE_COLUMNS
     assert len(frame) == 2 * 2 * 2
     assert set(frame["stream"]) == {"split-digits"}
+    assert frame["metric"].value_counts().to_dict() == {"average_accuracy": 4, "forgetting": 4}
     means = results.runs.groupby(["strategy", "rule"])["forgetting"].mean()
     for row in frame[frame["metric"] == "forgetting"].to_dict("records"):
         assert row["mean"] == pytest.approx(means[row["strategy"], row["rule"]])

@@ -1,13 +1,12 @@
-"""Figures of a metric against one hyper-parameter: where they appear, and what their lines join."""
+"""Figures of a metric against one hyper-parameter: when they are drawn, and the runs their lines join."""
 
 import re
 
 import pytest
 from reports.folders import TWO, make, two_experiences, write
 
-from lifelong_lb.evaluation import spread
 from lifelong_lb.reports.results import collect
-from lifelong_lb.reports.sensitivity import _ends, draw_sensitivity
+from lifelong_lb.reports.sensitivity import draw_sensitivity
 from lifelong_lb.reports.style import looks
 from lifelong_lb.reports.summary import labels_of
 
@@ -44,17 +43,23 @@ def sams(*values):
         ("none", [{"name": "sgd", "lr": 0.1}, {"name": "sgd", "lr": 1}, {"name": "adam", "lr": 0.01}], []),
     ],
 )
-def test_only_where_three_values_differ_in_nothing_else(tmp_path, rules, optimizers, kinds):
+def test_only_for_three_values_that_differ_in_nothing_else(tmp_path, rules, optimizers, kinds):
     names = [drawing.name.split("--")[0] for drawing in drawn(tmp_path, rules, optimizers, seeds=1)]
     assert names == [f"sensitivity-{kind}" for kind in kinds]
 
 
-def test_lines_axes_and_caption(tmp_path, monkeypatch):
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures created during the test."""
     from matplotlib.figure import Figure
 
-    figures = []
-    kept = Figure.__init__
-    monkeypatch.setattr(Figure, "__init__", lambda self, *a, **k: (figures.append(self), kept(self, *a, **k))[1])
+    created = []
+    init = Figure.__init__
+    monkeypatch.setattr(Figure, "__init__", lambda self, *a, **k: (created.append(self), init(self, *a, **k))[1])
+    return created
+
+
+def test_lines_axes_and_caption(tmp_path, figures):
     (drawing,) = drawn(tmp_path, ["none", *sams(0.4, 0.05, 0.1)], strategies=["naive", "replay"])
     panels = figures[0].axes
     assert [axes.get_title() for axes in panels] == [
@@ -69,11 +74,16 @@ def test_lines_axes_and_caption(tmp_path, monkeypatch):
     shown = " ".join(re.findall(r">([^<]+)</text>", drawing.svg.decode()))
     for word in ("sam", "none", "0.05", "0.4", "rho"):
         assert word in shown
-    assert "each line joins rules of one name that differ in rho alone" in drawing.caption
-    assert "The broken line is none" in drawing.caption
+    assert "each line joins rules of one name that differ only in rho" in drawing.caption
+    assert "The dashed line is none" in drawing.caption
 
 
-def test_intervals_of_accuracies_end_at_0_and_1():
-    assert _ends(spread([0.9, 1.0]), "average_accuracy")[1] == 1
-    assert _ends(spread([0.0, 0.1]), "average_accuracy")[0] == 0
-    assert _ends(spread([0.0, 0.1]), "forgetting")[0] < 0
+def test_intervals_of_accuracies_end_at_0_and_1(tmp_path, figures):
+    drawn(tmp_path, sams(0.05, 0.4, 0.9))
+    accuracy, forgetting = (
+        [line.get_ydata() for line in axes.lines if len(set(line.get_xdata())) == 1] for axes in figures[0].axes
+    )
+    assert (len(accuracy), len(forgetting)) == (3, 3)
+    assert min(low for low, _ in accuracy) == 0
+    assert max(high for _, high in accuracy) == 1
+    assert min(low for low, _ in forgetting) < 0

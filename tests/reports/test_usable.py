@@ -1,4 +1,4 @@
-"""What is damaged or not comparable is named, left out of every mean, and said in the report."""
+"""Damaged or incomparable runs are left out of every mean and reported."""
 
 import json
 import shutil
@@ -142,8 +142,7 @@ def test_runs_that_saw_other_images_are_left_out(folder):
         change(folder, run, "result.json", data={"sha256": "11"})
     results = collect(folder)
     assert list(results.problems) == [
-        "split-digits: 2 runs saw other images than the rest and cannot be compared with them: "
-        f"left out ({other}, {last})"
+        f"split-digits: 2 runs left out, not comparable with the others (different images): {other}, {last}"
     ]
     assert len(results.runs) == 6
     assert results.missing == 2
@@ -167,7 +166,9 @@ def test_runs_of_an_earlier_version_lack_what_came_later(folder):
             del stored[key]
         path.write_text(json.dumps(stored))
     write_report(folder)
-    assert folder.read_table("results")[["samples_seen", "forward_passes"]].isna().all(axis=None)
+    results = folder.read_table("results")
+    assert len(results) == 8
+    assert results[["samples_seen", "forward_passes"]].isna().all(axis=None)
     assert len(collect(folder).runs) == 8
 
 
@@ -185,7 +186,7 @@ OTHER = {"sha256": "00", "class_order": [0, 1], "arrangement": "cd"}
 
 
 def recorded(tmp_path, *data, **stream):
-    """A folder of four runs, two rules with two seeds each, that recorded so much of their stream; its sentences."""
+    """Ids and problems of a folder of four runs, two rules with two seeds each, with the given stream records."""
     study = {**TWO, "streams": [{**TWO["streams"][0], **stream}]}
     folder = make(tmp_path, study, lambda labels, seed: None)
     for (run, seed), part in zip(folder.read_study().seeds().items(), data, strict=True):
@@ -197,13 +198,12 @@ def test_other_orders_are_left_out_where_the_seed_is_the_same(tmp_path):
     assert recorded(tmp_path / "same", SAME, OTHER, SAME, OTHER)[1] == []  # another seed, another order
     runs, problems = recorded(tmp_path / "orders", SAME, SAME, OTHER, SAME)
     assert problems == [
-        "split-digits: 1 run met the classes in another order than the rest and cannot be compared with them: "
-        f"left out ({runs[2]})"
+        f"split-digits: 1 run left out, not comparable with the others (different class order): {runs[2]}"
     ]
     runs, problems = recorded(tmp_path / "angles", *[{"angles": [0, 1]}] * 2, *[{"angles": [0, 2]}] * 2)
     assert problems == [
-        "split-digits: 2 runs turned images by other angles than the rest and cannot be compared with them: "
-        f"left out ({runs[2]}, {runs[3]})"
+        "split-digits: 2 runs left out, not comparable with the others (different rotation angles): "
+        f"{runs[2]}, {runs[3]}"
     ]
 
 
@@ -215,7 +215,7 @@ def test_older_runs_are_compared_in_what_they_have_recorded(tmp_path):
 
 def test_accuracies_of_a_validation_part_are_announced(tmp_path):
     assert recorded(tmp_path, *[SAME] * 4, validation=0.1, evaluate="validation")[1] == [
-        "accuracies of split-digits are those of a validation part held out of its train part"
+        "accuracies of split-digits were measured on a validation part, held out from its training part"
     ]
 
 

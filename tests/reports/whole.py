@@ -1,4 +1,4 @@
-"""A real small study whose page has every section."""
+"""A small study whose page has every section."""
 
 import lifelong_lb
 from lifelong_lb.reports import write_report
@@ -50,7 +50,7 @@ STUDY = {
 
 
 def write_whole(path):
-    """Run the study and write its report; the path of the page."""
+    """Run the study, write its report, and return the path of the page."""
     lifelong_lb.run_study(STUDY, path, executor="in-process")
     folder = ResultFolder(path)
     write_report(folder, collect(folder))

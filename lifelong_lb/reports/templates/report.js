@@ -1,7 +1,7 @@
 "use strict";
-// Tables are complete as they stand; this lets their columns be sorted, section by section, says which boxes scroll
-// sideways, and opens what is folded for print. Columns of words are sorted by them, others by numbers; rows without a
-// number come last in either direction; a third click restores the study's order.
+// Tables are complete without this script. It sorts their columns section by section, marks boxes that scroll sideways,
+// and opens folded details for print. Label columns are sorted as text, all others by number; rows without a number come
+// last in either direction; a third click restores the study's order.
 (() => {
   const other = {ascending: "descending", descending: "ascending"};
 
@@ -11,11 +11,11 @@
     typeof a === "string" ? a.localeCompare(b, "en", {numeric: true}) : a - b;
 
   const sorted = (rows, column, words, direction) => {
-    const of = (row) => key(row.cells[column], words);
-    const known = rows.filter((row) => of(row) !== null);
-    const unknown = rows.filter((row) => of(row) === null);
+    const keyOf = (row) => key(row.cells[column], words);
+    const known = rows.filter((row) => keyOf(row) !== null);
+    const unknown = rows.filter((row) => keyOf(row) === null);
     const sign = direction === "descending" ? -1 : 1;
-    known.sort((a, b) => sign * compare(of(a), of(b)));
+    known.sort((a, b) => sign * compare(keyOf(a), keyOf(b)));
     return [...known, ...unknown];
   };
 
