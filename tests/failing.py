@@ -47,5 +47,5 @@ def unwritable(job, errors):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/result.json")
 
     if job is not None:
-        worker.work_in_process_of_its_own = full
+        worker.work_in_own_process = full
     _TARGET(job, errors)

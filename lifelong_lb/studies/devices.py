@@ -23,23 +23,23 @@ def devices(wanted: str) -> list[str]:
     Raises:
         UserError: when there is no such device.
     """
-    named = [name.strip() for name in wanted.split(",")]
-    one_by_one = all(re.fullmatch(r"cuda:[0-9]+", name) for name in named)
+    names = [name.strip() for name in wanted.split(",")]
+    one_by_one = all(re.fullmatch(r"cuda:[0-9]+", name) for name in names)
     if wanted not in KINDS and not one_by_one:
         raise UserError(f"{unknown_name('device', wanted, KINDS)}, or CUDA devices such as cuda:0,cuda:1")
     if wanted == "cpu" or (wanted == "auto" and not _has_driver()):
         return ["cpu"]
     import torch
 
-    found = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    available = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     if wanted == "auto":
-        return found or ["cpu"]
-    if not found:
+        return available or ["cpu"]
+    if not available:
         raise UserError(f"device {wanted}: torch finds no CUDA device on this machine; use cpu or auto")
-    for name in named if one_by_one else ():
-        if name not in found:
-            raise UserError(unknown_name("device", name, found))
-    return named if one_by_one else found
+    for name in names if one_by_one else ():
+        if name not in available:
+            raise UserError(unknown_name("device", name, available))
+    return names if one_by_one else available
 
 
 def _has_driver() -> bool:

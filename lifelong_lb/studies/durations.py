@@ -26,12 +26,12 @@ def seconds(what: str, text: str) -> float:
         UserError: when it is no duration.
     """
     matched = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+) *([smhd]?)", text.strip())
-    found = float(matched[1]) * _SECONDS[matched[2]] if matched else 0.0
-    if not 0 < found < math.inf:
+    value = float(matched[1]) * _SECONDS[matched[2]] if matched else 0.0
+    if not 0 < value < math.inf:
         raise UserError(
             f"{what} must be a positive number of seconds, or such as 90s, 30m, 2h or 1d; got {quoted(text)}"
         )
-    return found
+    return value
 
 
 def readable(seconds: float) -> str:

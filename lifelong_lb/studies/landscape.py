@@ -57,24 +57,24 @@ def measure_landscape(
     file = folder.read_study()
     if file is None:
         raise UserError(without_study(Path(out), "no results here (no study.json)"))
-    what = _settings(settings, file, overrides)
-    place = devices(device)[0]
+    landscape = _settings(settings, file, overrides)
+    target_device = devices(device)[0]
     configs = _measurable(folder, file)
     if not configs:
         raise UserError(f"{out}: no run has kept its models; a study keeps them with evaluation: {{save_models: true}}")
-    _check_parts(configs.values())
+    _check_sources(configs.values())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
         from lifelong_lb.studies.run.landscape import measure_stored
         from lifelong_lb.studies.run.worker import device_of
     with folder.measuring():
         roots = data_roots(None if data is None else Path(data))
-        left_out = measure_stored(folder, configs, what, roots, device_of(place), log)
-        if len(left_out) < len(configs):
+        failures = measure_stored(folder, configs, landscape, roots, device_of(target_device), log)
+        if len(failures) < len(configs):
             with folder.locked():
                 results = write_report(folder)
-    if left_out:  # the others have been measured and reported
-        raise UserError("\n".join(dict.fromkeys(left_out)))
+    if failures:  # the others have been measured and reported
+        raise UserError("\n".join(dict.fromkeys(failures)))
     return results
 
 
@@ -104,17 +104,17 @@ TIMM_FILES = ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "ca
 """Settings of timm that name files or addresses to load weights from."""
 
 
-def _check_parts(configs: Iterable[RunConfig]) -> None:
+def _check_sources(configs: Iterable[RunConfig]) -> None:
     """See that models and streams can be built without importing or loading anything that the folder names."""
     for config in configs:
         for kind, entry in (("stream", config.stream), ("model", config.model)):
             if is_stored_only(kind, entry.name):
                 factory_of(kind, entry.name, {})
         settings = config.model.settings if isinstance(config.model, Timm) else {}
-        named = [key for key in TIMM_FILES if key in settings]
-        if named:
+        present = [key for key in TIMM_FILES if key in settings]
+        if present:
             raise UserError(
-                f"the stored model timm has {named[0]}: {quoted(settings[named[0]])}, a source of weights; "
+                f"the stored model timm has {present[0]}: {quoted(settings[present[0]])}, a source of weights; "
                 "files that a result folder names are not loaded"
             )
 

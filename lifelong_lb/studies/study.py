@@ -129,10 +129,12 @@ def run_study(
             run or written then.
     """
     statuses = (retry,) if isinstance(retry, str) else tuple(retry)
-    called = (loggers,) if isinstance(loggers, str) else tuple(dict.fromkeys(loggers))
-    place = None if data is None else Path(data)
+    logger_names = (loggers,) if isinstance(loggers, str) else tuple(dict.fromkeys(loggers))
+    data_folder = None if data is None else Path(data)
     cluster = Cluster(slurm or {}, runs_per_job, gpus_per_run)
-    options = Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called, cluster)
+    options = Options(
+        workers, executor, device, data_folder, download, statuses, timeout, checkpoint_every, logger_names, cluster
+    )
     if not os.fspath(out):
         raise UserError("out must name a folder, such as . for the current one; got an empty text")
     study = as_study(config)
@@ -177,16 +179,16 @@ def complete(studies: Sequence[Study], out: Path, options: Options, observer: Pr
     switch_off_telemetry()
     _check_options(options)
     limits = options.limits()
-    among = [combinations(study) for study in studies]
+    grids = [combinations(study) for study in studies]
     for study in studies:
         _check_extensions(study, options)
     folder = ResultFolder(out.absolute())
     _check_folder(folder, studies)
-    for study, own in zip(studies, among, strict=True):
-        _try_out_optimizers(study)
-        _try_out_models([*runs_of(study, {one[0]: one for one in own}.values(), study.seeds[:1])])
+    for study, grid in zip(studies, grids, strict=True):
+        _check_optimizers(study)
+        _check_models([*runs_of(study, {entries[0]: entries for entries in grid}.values(), study.seeds[:1])])
     roots = _checked_data(studies, options)
-    runs = [run for study, own in zip(studies, among, strict=True) for run in runs_of(study, own)]
+    runs = [run for study, grid in zip(studies, grids, strict=True) for run in runs_of(study, grid)]
     with ready(options.executor, limits):
         _complete(studies, runs, folder, roots, options, limits, observer)
     return folder
@@ -216,10 +218,10 @@ def _complete(
         )
         for job in _jobs(runs, labels, folder, roots, options.checkpoint_every)
     ]
-    _do(jobs, folder, session, partial(EXECUTORS[options.executor], limits=limits), observer)
+    _run_missing(jobs, folder, session, partial(EXECUTORS[options.executor], limits=limits), observer)
 
 
-def _do(
+def _run_missing(
     jobs: Sequence[Job],
     folder: ResultFolder,
     session: Session,
@@ -230,21 +232,21 @@ def _do(
     stamps = {job.config.run_id: folder.stamp(job.config.run_id) for job in jobs}
     present = _present(folder, jobs, stamps, session)
     missing = [job for job in jobs if job.config.run_id not in present]
-    update = partial(_bring_up_to_date, folder)
+    update = partial(_update_tables, folder)
     try:
         with (
-            EventDispatcher(observer, update, folder.runs_path) as told,
+            EventDispatcher(observer, update, folder.runs_path) as dispatcher,
             Claims(folder.runs_path, session=session) as claims,
         ):
-            told.start(len(jobs), Counter(present.values()))
+            dispatcher.start(len(jobs), Counter(present.values()))
             claims.tidy()
             folder.remove_leftovers(claims)
             try:
-                execute(RunQueue(folder, missing, stamps, claims, told))
+                execute(RunQueue(folder, missing, stamps, claims, dispatcher))
             finally:
                 folder.remove_leftovers(claims)
-    except BaseException as trouble:
-        if not isinstance(trouble.__context__, KeyboardInterrupt):  # a second Ctrl-C wants nothing more
+    except BaseException as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):  # a second Ctrl-C wants nothing more
             with suppress(OSError):  # the first trouble is the one to tell
                 update()
         raise
@@ -342,7 +344,7 @@ def _checked_data(studies: Sequence[Study], options: Options) -> tuple[Path, ...
     return roots
 
 
-def _try_out_optimizers(study: Study) -> None:
+def _check_optimizers(study: Study) -> None:
     """See that external optimizers can be imported, built and stepped, which takes torch: only where there are any."""
     for index, entry in enumerate(study.optimizers):
         if isinstance(entry, External):
@@ -364,21 +366,21 @@ def _check_averaging(study: Study, index: int, build: Any) -> None:
 
     if not averages(build.kind()):
         return
-    called = build.kind().__name__
-    meant = [one for one in combinations(study) if one[3] == index]
-    for run in runs_of(study, meant, study.seeds[:1]):
+    class_name = build.kind().__name__
+    affected = [entries for entries in combinations(study) if entries[3] == index]
+    for run in runs_of(study, affected, study.seeds[:1]):
         rule, strategy = run.config.rule, run.config.strategy
         settings = {**rule.hyper_parameters(), "passes": Passes(**rule.passes())}
-        reason = averaging_conflict(factory_of("rule", rule.name, RULES)(**settings), called)
+        reason = averaging_conflict(factory_of("rule", rule.name, RULES)(**settings), class_name)
         if strategy.follows_path:
-            reason = path_conflict(strategy.name, called)
+            reason = path_conflict(strategy.name, class_name)
         if strategy.own_loop is not None and strategy.takes_gradients:
-            reason = loop_conflict(strategy.name, called)
+            reason = loop_conflict(strategy.name, class_name)
         if reason is not None:
             raise UserError(f"optimizers[{index}] with {strategy.name} and {rule.name}: {reason}")
 
 
-def _try_out_models(runs: Sequence[GridRun]) -> None:
+def _check_models(runs: Sequence[GridRun]) -> None:
     """See that models of timm can be built, which also fetches pretrained weights once for all runs."""
     for model in {repr(run.config.model): run.config.model for run in runs}.values():
         if isinstance(model, Timm):
@@ -433,7 +435,7 @@ def _jobs(
     ]
 
 
-def _bring_up_to_date(folder: ResultFolder) -> None:
+def _update_tables(folder: ResultFolder) -> None:
     """Write the tables, unless another launcher is just doing so."""
     with suppress(TimeoutError), folder.locked(seconds=0):
         results = collect(folder)

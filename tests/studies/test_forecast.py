@@ -146,7 +146,7 @@ def test_estimates(monkeypatch, tmp_path):
     lines = list(lines_about_time(plan, workers=2))
     assert sorted(measured) == ["c-flat", "c-flat", "none", "none"]  # each kind once, whatever the seeds
     assert re.match(r"time on this machine: [\d.]+ s to [\d.]+ s with 2 workers, from 4 of 4 kinds of runs", lines[0])
-    monkeypatch.setattr(calibration, "ALTOGETHER", -1.0)
+    monkeypatch.setattr(calibration, "TOTAL_SECONDS", -1.0)
     lines = list(lines_about_time(plan, workers=1))
     assert lines[0] == "time: not known, since nothing could be measured: -1 seconds of measuring were over"
 

@@ -142,23 +142,23 @@ def test_each_experience_is_told_once(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
         write_progress(tmp_path / name, RunProgress.of(2, DONE.accuracy[:1]))
     observer = Noting()
-    with EventDispatcher(observer, lambda: None, tmp_path) as relay:
-        relay.begun("abc", "sam")
+    with EventDispatcher(observer, lambda: None, tmp_path) as dispatcher:
+        dispatcher.begun("abc", "sam")
         assert observer.learnt_one.wait(10)
-        relay.come("abc", RunProgress.of(2, DONE.accuracy[:1]))
-        relay.ended("sam", DONE, elsewhere=False)
-        relay.come("abc", RunProgress.of(2, DONE.accuracy))
-        relay.ended("none", FAILED, elsewhere=True)
+        dispatcher.update_progress("abc", RunProgress.of(2, DONE.accuracy[:1]))
+        dispatcher.ended("sam", DONE, elsewhere=False)
+        dispatcher.update_progress("abc", RunProgress.of(2, DONE.accuracy))
+        dispatcher.ended("none", FAILED, elsewhere=True)
     assert observer.lines == [("abc", "sam", 0, 2, 0.75), ("abc", "sam", 1, 2, 0.375), ("abc", False), ("def", True)]
 
 
 def test_tables_are_brought_up_to_date_now_and_then(tmp_path, monkeypatch):
     updates = []
-    relay = EventDispatcher(ProgressObserver(), lambda: updates.append(1), tmp_path)
-    relay.ended("sam", DONE, elsewhere=True)
+    dispatcher = EventDispatcher(ProgressObserver(), lambda: updates.append(1), tmp_path)
+    dispatcher.ended("sam", DONE, elsewhere=True)
     assert not updates
     monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.SECONDS_BETWEEN_TABLES", 0)
-    relay.ended("sam", DONE, elsewhere=True)
+    dispatcher.ended("sam", DONE, elsewhere=True)
     assert len(updates) == 1
 
 

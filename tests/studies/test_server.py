@@ -92,9 +92,9 @@ def test_a_run_whose_server_dies_again_has_failed(monkeypatch):
     monkeypatch.setattr(local, "record", lambda job, folder, status, message, _: queue.told.append((status, message)))
     job = SimpleNamespace(config=SimpleNamespace(run_id="abc"))
     one = SimpleNamespace(job=job, process=Ends(255))
-    local._end(one, queue, orphaned)
+    local._finalize(one, queue, orphaned)
     assert queue.told == ["killed", "put back"]
-    local._end(one, queue, orphaned)
+    local._finalize(one, queue, orphaned)
     why = "the server of processes, which starts those of runs, has died while the run was under way"
     assert queue.told[2:] == ["killed", ("failed", why), "ended"]
 

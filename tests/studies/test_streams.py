@@ -104,9 +104,9 @@ def test_a_watcher_without_a_reader_is_told_no_more(tmp_path):
         said.append(line)
         raise BrokenPipeError
 
-    with EventDispatcher(LineObserver(say), lambda: None, tmp_path) as relay:
-        relay.start(3, {})
-        relay.waiting(2)
+    with EventDispatcher(LineObserver(say), lambda: None, tmp_path) as dispatcher:
+        dispatcher.start(3, {})
+        dispatcher.waiting(2)
     assert said == ["3 runs"]
 
 

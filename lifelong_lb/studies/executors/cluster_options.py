@@ -9,11 +9,11 @@ from typing import Any
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.untrusted import quoted
 
-AT_A_TIME = 256
+DEFAULT_WORKERS = 256
 """Runs, or jobs of several, that a launcher has a cluster do at a time unless told otherwise."""
 PACKAGES = {"ray": "ray", "slurm": "submitit"}
 """Executors of clusters, and what they need; the extras are called as the executors are."""
-PLACES = ("slurm", "local", "debug")
+SLURM_TARGETS = ("slurm", "local", "debug")
 """Where submitit's jobs may go: to SLURM, to processes of this machine, or into this process."""
 SETTINGS: dict[str, type] = {
     "cluster": str,
@@ -45,10 +45,10 @@ SETTINGS: dict[str, type] = {
     "srun_args": list,
     "additional_parameters": dict,
 }
-"""Settings of SLURM's jobs: ``cluster``, one of :data:`PLACES`; the others as submitit's ``AutoExecutor`` has them."""
+"""Settings of SLURM jobs: ``cluster`` is one of :data:`SLURM_TARGETS`; the rest are those of submitit's ``AutoExecutor``."""
 GENERIC = ("timeout_min", "name", "mem_gb", "cpus_per_task", "gpus_per_node")
 """Those that are not SLURM's alone; the others have the prefix ``slurm_`` in submitit."""
-_WORDS: dict[type, str] = {
+_TYPE_NAMES: dict[type, str] = {
     str: "a text",
     int: "a whole number",
     float: "a number",
@@ -126,10 +126,10 @@ class Cluster:
         for name, value in self.slurm.items():
             if name not in SETTINGS:
                 raise UserError(unknown_name("setting of slurm", name, SETTINGS))
-            if not _is_a(SETTINGS[name], value):
-                raise UserError(f"slurm: {name} must be {_WORDS[SETTINGS[name]]}; got {quoted(value)}")
-        if (place := self.slurm.get("cluster", "slurm")) not in PLACES:
-            raise UserError(f"slurm: {unknown_name('cluster', place, PLACES)}")
+            if not _has_type(SETTINGS[name], value):
+                raise UserError(f"slurm: {name} must be {_TYPE_NAMES[SETTINGS[name]]}; got {quoted(value)}")
+        if (target := self.slurm.get("cluster", "slurm")) not in SLURM_TARGETS:
+            raise UserError(f"slurm: {unknown_name('cluster', target, SLURM_TARGETS)}")
         if self.slurm.get("timeout_min", 1) < 1:
             raise UserError(f"slurm: timeout_min must be at least 1; got {self.slurm['timeout_min']}")
 
@@ -147,7 +147,7 @@ class Cluster:
             )
 
 
-def _is_a(kind: type, value: Any) -> bool:
+def _has_type(kind: type, value: Any) -> bool:
     if kind is list:
         return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
     if kind is float:

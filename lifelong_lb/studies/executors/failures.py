@@ -33,7 +33,7 @@ def record(job: Job, folder: ResultFolder, status: Status, message: str, trace: 
         folder.write_run(result, scratch, keep_checkpoint=True)
 
 
-def how_it_died(code: int, orphaned: bool = False, error: str = "") -> str:
+def exit_message(code: int, orphaned: bool = False, error: str = "") -> str:
     """Why there is nothing of a run whose process has ended.
 
     Args:
@@ -53,7 +53,7 @@ def how_it_died(code: int, orphaned: bool = False, error: str = "") -> str:
     return f"the run's process {how}{' (out of memory?)' if code == -9 else ''}"
 
 
-def how_it_was_late(limit: float) -> str:
+def timeout_message(limit: float) -> str:
     """Why a run was stopped that had used up its time.
 
     Args:

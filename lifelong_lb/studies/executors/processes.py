@@ -24,11 +24,11 @@ from lifelong_lb.untrusted import encodable, error_message, shortened
 
 SHUTDOWN_SECONDS = 1.0
 """How long a run that is to be killed has for saying where it is."""
-SECONDS_TO_UNWIND = 10.0
+TERMINATE_TIMEOUT_SECONDS = 10.0
 """How long the process of an interrupted run has for ending by itself."""
-SECONDS_TO_BE_SEEN = 1.0
+REAP_SECONDS = 1.0
 """How long after it has closed its pipes a process that dies may still seem to be there."""
-NOT_KNOWN = 255
+UNKNOWN_EXIT_CODE = 255
 """What multiprocessing takes for the exit code of a process whose server has died and cannot tell it."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _SERVERS: WeakKeyDictionary[BaseProcess, int] = WeakKeyDictionary()
@@ -47,12 +47,12 @@ def warm_up() -> None:
     """
     if not _can_fork():
         return
-    process = _started("warm-up", 1)
+    process = _start_process("warm-up", 1)
     process.join()
     code, (reason, _) = process.exitcode, error_of(process)
     process.close()
     if code:
-        raise ChildProcessError(f"runs cannot be started: {reason or _ended(code)}")
+        raise ChildProcessError(f"runs cannot be started: {reason or _exit_text(code)}")
 
 
 @contextmanager
@@ -65,14 +65,14 @@ def uninterrupted() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     before = {number: handler for number, handler in handlers.items() if callable(handler)}
     for number, handler in before.items():
-        signal.signal(number, lambda *came, then=handler: waiting.append(partial(then, *came)))
+        signal.signal(number, lambda *arguments, handler=handler: waiting.append(partial(handler, *arguments)))
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for act in waiting:
-            act()
+        for handle in waiting:
+            handle()
 
 
 def start(job: Job) -> BaseProcess:
@@ -84,14 +84,14 @@ def start(job: Job) -> BaseProcess:
     Returns:
         The process, which does nothing else, and leads a process group where there are such.
     """
-    return _started(f"run-{job.config.run_id}", job.threads, job)
+    return _start_process(f"run-{job.config.run_id}", job.threads, job)
 
 
 def _can_fork() -> bool:
     return "forkserver" in multiprocessing.get_all_start_methods()
 
 
-def _started(name: str, threads: int, job: Job | None = None) -> BaseProcess:
+def _start_process(name: str, threads: int, job: Job | None = None) -> BaseProcess:
     """Start a process; again with another server if the server dies meanwhile."""
     context = multiprocessing.get_context("forkserver" if _can_fork() else "spawn")
     with _clean_start(threads):
@@ -106,7 +106,7 @@ def _started(name: str, threads: int, job: Job | None = None) -> BaseProcess:
             except (ConnectionError, EOFError):
                 if attempt == 2:
                     raise ChildProcessError(
-                        f"the fork server, which starts the processes of runs, {_how_the_server_ended()} before it was "
+                        f"the fork server, which starts the processes of runs, {_server_exit_text()} before it was "
                         "ready, twice"
                     ) from None
     _ERRORS[process] = reader
@@ -132,18 +132,18 @@ def _start_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _how_the_server_ended() -> str:
-    pid, until = _server(), time.monotonic() + SECONDS_TO_BE_SEEN
+def _server_exit_text() -> str:
+    pid, until = _server(), time.monotonic() + REAP_SECONDS
     while pid is not None and hasattr(os, "waitid") and time.monotonic() < until:
         with suppress(ChildProcessError):
-            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-            if ended is not None:
-                return _ended(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
+            exited = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+            if exited is not None:
+                return _exit_text(exited.si_status if exited.si_code == os.CLD_EXITED else -exited.si_status)
         time.sleep(0.05)
     return "ended"
 
 
-def _ended(code: int) -> str:
+def _exit_text(code: int) -> str:
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
@@ -184,15 +184,15 @@ def was_orphaned(process: BaseProcess) -> bool:
         True when that is so.
     """
     server = _SERVERS.get(process)
-    if server is None or process.exitcode != NOT_KNOWN:
+    if server is None or process.exitcode != UNKNOWN_EXIT_CODE:
         return False
-    until = time.monotonic() + SECONDS_TO_BE_SEEN
-    while (there := _is_there(server)) and time.monotonic() < until:
+    until = time.monotonic() + REAP_SECONDS
+    while (running := _is_running(server)) and time.monotonic() < until:
         time.sleep(0.05)
-    return not there
+    return not running
 
 
-def _is_there(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     import psutil
 
     try:
@@ -224,7 +224,7 @@ def terminate(processes: Sequence[BaseProcess]) -> None:
         for process in processes:
             process.terminate()
         for process in processes:
-            process.join(SECONDS_TO_UNWIND)
+            process.join(TERMINATE_TIMEOUT_SECONDS)
     finally:
         for process in processes:
             _kill_group(process)
@@ -248,11 +248,11 @@ def _kill_orphan(pid: int | None) -> None:
     """Kill a process that nobody waits for, with its group, and see that it is gone."""
     if pid is None:
         return
-    for kill_it in (os.killpg, os.kill):  # it may not lead its group yet
+    for send in (os.killpg, os.kill):  # it may not lead its group yet
         with suppress(ProcessLookupError, PermissionError):
-            kill_it(pid, signal.SIGKILL)
-    until = time.monotonic() + SECONDS_TO_UNWIND
-    while _is_there(pid) and time.monotonic() < until:
+            send(pid, signal.SIGKILL)
+    until = time.monotonic() + TERMINATE_TIMEOUT_SECONDS
+    while _is_running(pid) and time.monotonic() < until:
         time.sleep(0.05)
 
 
@@ -261,10 +261,10 @@ def _target(job: Job | None, errors: Connection) -> None:
     if hasattr(os, "setsid"):
         os.setsid()
     try:
-        from lifelong_lb.studies.run.worker import work_in_process_of_its_own
+        from lifelong_lb.studies.run.worker import work_in_own_process
 
         if job is not None:
-            work_in_process_of_its_own(job)
+            work_in_own_process(job)
     except Exception as error:  # noqa: BLE001  whatever it is, the launcher records it
         message = shortened(error_message(error).replace("\0", " "), MESSAGE_CHARACTERS)
         trace = encodable(traceback.format_exc())[-TRACEBACK_CHARACTERS:]

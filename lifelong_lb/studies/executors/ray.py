@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 1.0
 """How often to look whether all runs under way are still this launcher's."""
-SECONDS_TO_UNWIND = 15.0
+CANCEL_TIMEOUT_SECONDS = 15.0
 """How long cancelled tasks have for ending by themselves."""
-SECONDS_TO_ANSWER = 5.0
+CONNECT_TIMEOUT_SECONDS = 5.0
 """How long the machine that ``$RAY_ADDRESS`` names may take for accepting a connection; Ray would try for minutes."""
 RETRIES = 3
 """How often a task is begun again whose process, or machine, has died."""
@@ -43,26 +43,26 @@ def run_ray(queue: RunQueue, limits: Limits) -> None:
     with connected(limits):
         import ray
 
-        begin = ray.remote(run_jobs).options(
+        submit = ray.remote(run_jobs).options(
             num_cpus=1, num_gpus=limits.cluster.gpus_per_run, max_retries=RETRIES, name="lifelong-lb"
         )
-        under_way: dict[ObjectRef, Job] = {}
+        active: dict[ObjectRef, Job] = {}
         try:
-            while queue.has_more or under_way:
-                while len(under_way) < limits.workers and (job := queue.take()) is not None:
+            while queue.has_more or active:
+                while len(active) < limits.workers and (job := queue.take()) is not None:
                     bundle = JobBundle.of([queue.claimed(job)])
-                    under_way[begin.remote(bundle, limits.devices[0], limits.seconds)] = job
-                if not under_way:
+                    active[submit.remote(bundle, limits.devices[0], limits.seconds)] = job
+                if not active:
                     queue.wait()
                     continue
-                for task in ray.wait(list(under_way), timeout=POLL_SECONDS)[0]:
-                    _end(task, under_way.pop(task), queue)
-                for task, job in list(under_way.items()):
+                for task in ray.wait(list(active), timeout=POLL_SECONDS)[0]:
+                    _end(task, active.pop(task), queue)
+                for task, job in list(active.items()):
                     if not queue.is_ours(job):
                         ray.cancel(task)
-                        queue.put_back(under_way.pop(task))
+                        queue.put_back(active.pop(task))
         finally:
-            _cancel(list(under_way))
+            _cancel(list(active))
 
 
 @contextmanager
@@ -80,18 +80,18 @@ def connected(limits: Limits) -> Iterator[None]:
     """
     address = os.environ.get("RAY_ADDRESS", "")
     if address:
-        _check(address)
+        _check_address(address)
     import ray
 
     if ray.is_initialized():
         yield
         return
-    told = {"log_to_driver": False, "logging_level": "ERROR"}
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     if address:
-        _begin(f"RAY_ADDRESS {address}: Ray cannot be reached there", address="auto", **told)
+        _init(f"RAY_ADDRESS {address}: Ray cannot be reached there", address="auto", **quiet)
     else:
-        here = {"address": "local", "num_cpus": min(limits.workers, cores()), "include_dashboard": False}
-        _begin("Ray cannot be started on this machine", **here, **told)
+        local = {"address": "local", "num_cpus": min(limits.workers, cores()), "include_dashboard": False}
+        _init("Ray cannot be started on this machine", **local, **quiet)
     try:
         if not address and ray.cluster_resources().get("GPU", 0) < limits.cluster.gpus_per_run:
             raise UserError(
@@ -103,7 +103,7 @@ def connected(limits: Limits) -> Iterator[None]:
         ray.shutdown()
 
 
-def _check(address: str) -> None:
+def _check_address(address: str) -> None:
     """See that somebody answers at an address that has a host and a port."""
     if address in ("auto", "local"):
         return
@@ -111,12 +111,12 @@ def _check(address: str) -> None:
     if parts is None or not 0 < int(parts[3]) < 2**16:
         raise UserError(f"RAY_ADDRESS must be HOST:PORT, such as head:6379; got {quoted(address)}")
     try:
-        socket.create_connection((parts[1] or parts[2], int(parts[3])), timeout=SECONDS_TO_ANSWER).close()
+        socket.create_connection((parts[1] or parts[2], int(parts[3])), timeout=CONNECT_TIMEOUT_SECONDS).close()
     except OSError as error:
         raise UserError(f"RAY_ADDRESS {address}: nobody answers there ({error.strerror or error})") from None
 
 
-def _begin(trouble: str, **settings: Any) -> None:
+def _init(problem: str, **settings: Any) -> None:
     """``ray.init``, whose errors are of many kinds: no such cluster, another version, a token that is wrong."""
     import ray
 
@@ -124,8 +124,8 @@ def _begin(trouble: str, **settings: Any) -> None:
         ray.init(**settings)
     except Exception as error:  # noqa: BLE001
         ray.shutdown()
-        said = str(error).strip() or type(error).__name__
-        raise UserError(f"{trouble}: {said.splitlines()[0]}") from None
+        text = str(error).strip() or type(error).__name__
+        raise UserError(f"{problem}: {text.splitlines()[0]}") from None
 
 
 def _end(task: "ObjectRef", job: Job, queue: RunQueue) -> None:
@@ -153,6 +153,6 @@ def _cancel(tasks: "list[ObjectRef]") -> None:
     for task in tasks:
         ray.cancel(task)
     if tasks:
-        _, left = ray.wait(tasks, num_returns=len(tasks), timeout=SECONDS_TO_UNWIND)
+        _, left = ray.wait(tasks, num_returns=len(tasks), timeout=CANCEL_TIMEOUT_SECONDS)
         for task in left:
             ray.cancel(task, force=True)

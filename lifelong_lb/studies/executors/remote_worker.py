@@ -8,7 +8,7 @@ from multiprocessing.process import BaseProcess
 from lifelong_lb.config import UserError
 from lifelong_lb.store import Status
 from lifelong_lb.studies.devices import devices
-from lifelong_lb.studies.executors.failures import STATUS_TIMEOUT_SECONDS, how_it_died, how_it_was_late, record
+from lifelong_lb.studies.executors.failures import STATUS_TIMEOUT_SECONDS, exit_message, record, timeout_message
 from lifelong_lb.studies.executors.processes import error_of, kill, start, terminate, was_orphaned
 from lifelong_lb.studies.executors.remote_job import ClaimedJob, JobBundle
 from lifelong_lb.studies.job import TERMINATED
@@ -16,15 +16,15 @@ from lifelong_lb.studies.telemetry import switch_off_telemetry
 
 POLL_SECONDS = 1.0
 """How often to look whether a run has used up its time."""
-SECONDS_BETWEEN_CLAIMS = 10.0
+CLAIM_CHECK_SECONDS = 10.0
 """How often to look whether a run is still the launcher's."""
-SECONDS_WITHOUT_CLAIM = 90.0
+CLAIM_GRACE_SECONDS = 90.0
 """How long no claim may be seen before the launcher has given the run up: file systems that machines share may show a
 file a minute late."""
-SECONDS_TO_BE_ENDED = 300.0
+TERMINATION_WAIT_SECONDS = 300.0
 """How long to wait, after a run was told to end, for what has told it to end this process, too: a cluster that takes
 back a machine may give its processes minutes."""
-_TOLD_TO_END = (TERMINATED, -signal.SIGTERM, 255)
+_TERMINATION_CODES = (TERMINATED, -signal.SIGTERM, 255)
 """Exit codes of such a run; the last where the server of processes was told as well."""
 
 
@@ -59,36 +59,36 @@ def run_job(claimed: ClaimedJob, seconds: float | None) -> None:
     """
     process = start(claimed.job)
     try:
-        late = _watch(process, claimed, time.monotonic(), seconds)
+        timed_out = _watch(process, claimed, time.monotonic(), seconds)
     finally:
         terminate([process])
     if claimed.is_published():
         return
-    if late and seconds is not None:
-        _record(claimed, "timeout", how_it_was_late(seconds))
+    if timed_out and seconds is not None:
+        _record(claimed, "timeout", timeout_message(seconds))
         return
     code = process.exitcode or 0
-    until = time.monotonic() + (SECONDS_TO_BE_ENDED if code in _TOLD_TO_END else STATUS_TIMEOUT_SECONDS)
+    until = time.monotonic() + (TERMINATION_WAIT_SECONDS if code in _TERMINATION_CODES else STATUS_TIMEOUT_SECONDS)
     while time.monotonic() < until and claimed.holder() == claimed.owner:
         time.sleep(POLL_SECONDS)
     message, trace = error_of(process)
-    _record(claimed, "failed", how_it_died(code, was_orphaned(process), message), trace)
+    _record(claimed, "failed", exit_message(code, was_orphaned(process), message), trace)
 
 
 def _watch(process: BaseProcess, claimed: ClaimedJob, started: float, seconds: float | None) -> bool:
     """Wait until a run's process has ended, or is not wanted any more; whether it had used up its time."""
-    seen = looked = started
+    last_held = last_check = started
     while process.is_alive():
         process.join(POLL_SECONDS)
         now = time.monotonic()
         if seconds is not None and now - started >= seconds and process.is_alive():
             kill(process)
             return True
-        if now - looked >= SECONDS_BETWEEN_CLAIMS:
-            looked, holder = now, claimed.holder()
+        if now - last_check >= CLAIM_CHECK_SECONDS:
+            last_check, holder = now, claimed.holder()
             if holder == claimed.owner:
-                seen = now
-            elif holder is not None or now - seen > SECONDS_WITHOUT_CLAIM:
+                last_held = now
+            elif holder is not None or now - last_held > CLAIM_GRACE_SECONDS:
                 break
     return False
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lifelong_lb.studies.devices import cores
-from lifelong_lb.studies.executors.cluster_options import AT_A_TIME, Cluster
+from lifelong_lb.studies.executors.cluster_options import DEFAULT_WORKERS, Cluster
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Limits:
             The limits; auto is cuda where GPUs were asked for.
         """
         word = "cuda" if cluster.wants_gpus else device
-        return cls(workers or AT_A_TIME, [word], seconds, cluster)
+        return cls(workers or DEFAULT_WORKERS, [word], seconds, cluster)
 
     @classmethod
     def of(cls, workers: int | None, devices: Sequence[str], seconds: float | None) -> "Limits":
@@ -55,13 +55,13 @@ class Limits:
         usual = cores() if list(devices) == ["cpu"] else min(cores(), len(devices))
         return cls(workers or usual, devices, seconds)
 
-    def device(self, place: int) -> str:
+    def device(self, worker: int) -> str:
         """The device of one of the workers.
 
         Args:
-            place: its number, 0 to workers - 1.
+            worker: its number, 0 to workers - 1.
 
         Returns:
             A name as torch knows it.
         """
-        return self.devices[place % len(self.devices)]
+        return self.devices[worker % len(self.devices)]

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 2.0
 """How often to look what has become of the jobs; SLURM itself is asked less often."""
-SECONDS_FOR_RESULTS = 5.0
+RESULTS_TIMEOUT_SECONDS = 5.0
 """How long after the end of a job the results of its runs may take to be seen here."""
-SECONDS_TO_UNWIND = 15.0
+CANCEL_TIMEOUT_SECONDS = 15.0
 """How long cancelled jobs have for ending, where that can be seen at once."""
-SECONDS_AFTER_REFUSAL = 30.0
+RETRY_SUBMIT_SECONDS = 30.0
 """How long to wait after jobs could not be submitted."""
-MINUTES_TO_SPARE = 5
+EXTRA_MINUTES = 5
 """How much longer than its runs may take a job is asked for: for starting, and for being announced its end."""
 
 
@@ -94,31 +94,31 @@ def run_slurm(queue: RunQueue, limits: Limits) -> None:
         limits: how many jobs at a time, on what, how long a run may take, and how jobs are submitted.
     """
     executor = _executor(queue, limits)
-    under_way: list[_Submitted] = []
+    active: list[_Submitted] = []
     try:
-        while queue.has_more or under_way:
-            if len(under_way) < limits.workers:
-                under_way += _submit(executor, queue, limits, limits.workers - len(under_way), bool(under_way))
-            if not under_way:
+        while queue.has_more or active:
+            if len(active) < limits.workers:
+                active += _submit(executor, queue, limits, limits.workers - len(active), bool(active))
+            if not active:
                 queue.wait()
                 continue
-            under_way = [one for one in under_way if not _has_ended(one, queue)]
-            if under_way:
+            active = [submitted for submitted in active if not _has_ended(submitted, queue)]
+            if active:
                 time.sleep(POLL_SECONDS)
     finally:
-        _cancel(under_way)
+        _cancel(active)
 
 
 def _executor(queue: RunQueue, limits: Limits) -> "submitit.AutoExecutor":
     import submitit
 
     settings = {"name": "lifelong-lb", "cpus_per_task": 1, **limits.cluster.slurm}
-    place = settings.pop("cluster", "slurm")
+    target = settings.pop("cluster", "slurm")
     if "timeout_min" not in settings and limits.seconds is not None:
-        settings["timeout_min"] = math.ceil(limits.seconds * limits.cluster.runs_per_job / 60) + MINUTES_TO_SPARE
-    executor = submitit.AutoExecutor(queue.folder.path / "submitit", cluster=place)
-    named = {name if name in GENERIC else f"slurm_{name}": value for name, value in settings.items()}
-    executor.update_parameters(**named, slurm_array_parallelism=limits.workers)
+        settings["timeout_min"] = math.ceil(limits.seconds * limits.cluster.runs_per_job / 60) + EXTRA_MINUTES
+    executor = submitit.AutoExecutor(queue.folder.path / "submitit", cluster=target)
+    parameters = {name if name in GENERIC else f"slurm_{name}": value for name, value in settings.items()}
+    executor.update_parameters(**parameters, slurm_array_parallelism=limits.workers)
     return executor
 
 
@@ -126,42 +126,42 @@ def _submit(
     executor: "submitit.AutoExecutor", queue: RunQueue, limits: Limits, room: int, others: bool
 ) -> list[_Submitted]:
     """Submit what is free, as one array; where that fails, later, unless there are no others that could end."""
-    bunches: list[list[Job]] = []
-    while len(bunches) < room and (bunch := _take(queue, limits.cluster.runs_per_job)):
-        bunches.append(bunch)
-    if not bunches:
+    groups: list[list[Job]] = []
+    while len(groups) < room and (group := _take(queue, limits.cluster.runs_per_job)):
+        groups.append(group)
+    if not groups:
         return []
-    parcels = [JobBundle.of([queue.claimed(job) for job in bunch]) for bunch in bunches]
-    n = len(parcels)
+    bundles = [JobBundle.of([queue.claimed(job) for job in group]) for group in groups]
+    n = len(bundles)
     try:
-        with _controllers_log(queue.folder.path / "submitit", limits):
-            jobs = executor.map_array(Work(), parcels, [limits.devices[0]] * n, [limits.seconds] * n)
+        with _stderr_to_log(queue.folder.path / "submitit", limits):
+            jobs = executor.map_array(Work(), bundles, [limits.devices[0]] * n, [limits.seconds] * n)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        for bunch in bunches:
-            for job in bunch:
+        for group in groups:
+            for job in group:
                 queue.put_back(job)
         if not others:
             raise UserError(f"slurm: the jobs cannot be submitted: {str(error).strip()}") from None
-        time.sleep(SECONDS_AFTER_REFUSAL)
+        time.sleep(RETRY_SUBMIT_SECONDS)
         return []
-    return [_Submitted(job, list(bunch)) for job, bunch in zip(jobs, bunches, strict=True)]
+    return [_Submitted(job, list(group)) for job, group in zip(jobs, groups, strict=True)]
 
 
 @contextmanager
-def _controllers_log(folder: Path, limits: Limits) -> Iterator[None]:
+def _stderr_to_log(folder: Path, limits: Limits) -> Iterator[None]:
     """Keep from the terminal what submitit's processes on this machine say of being cancelled; they inherit stderr."""
     if limits.cluster.slurm.get("cluster") != "local":
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    kept = os.dup(2)
+    stderr = os.dup(2)
     try:
         with (folder / "controllers.log").open("ab") as log:
             os.dup2(log.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _take(queue: RunQueue, runs: int) -> list[Job]:
@@ -171,58 +171,58 @@ def _take(queue: RunQueue, runs: int) -> list[Job]:
     return taken
 
 
-def _has_ended(one: _Submitted, queue: RunQueue) -> bool:
+def _has_ended(submitted: _Submitted, queue: RunQueue) -> bool:
     """Tell what has ended of a job's runs; whether the job has, too, and nothing is left of it."""
-    ended = one.job.done()
-    for job in list(one.runs):
+    ended = submitted.job.done()
+    for job in list(submitted.runs):
         if queue.was_published(job):
             queue.folder.remove_scratch(job.config.run_id)
             queue.ended(job)
         elif not queue.is_ours(job):
             queue.put_back(job)
-            one.lost = True
+            submitted.lost = True
         elif ended:
             continue
         else:
             break  # the others come after it
-        one.runs.remove(job)
-    if not one.runs and not ended and one.lost:
-        one.job.cancel(check=False)
-    if not one.runs or not ended:
-        return ended or (not one.runs and one.lost)
-    if one.dead_since is None:
-        one.dead_since = time.monotonic()
-    if time.monotonic() - one.dead_since < SECONDS_FOR_RESULTS:
+        submitted.runs.remove(job)
+    if not submitted.runs and not ended and submitted.lost:
+        submitted.job.cancel(check=False)
+    if not submitted.runs or not ended:
+        return ended or (not submitted.runs and submitted.lost)
+    if submitted.dead_since is None:
+        submitted.dead_since = time.monotonic()
+    if time.monotonic() - submitted.dead_since < RESULTS_TIMEOUT_SECONDS:
         return False
-    _fail(one, queue)
+    _fail(submitted, queue)
     return True
 
 
-def _fail(one: _Submitted, queue: RunQueue) -> None:
+def _fail(submitted: _Submitted, queue: RunQueue) -> None:
     """Record the run that a dead job was at, and put back those that it had not begun."""
-    first, *others = one.runs
-    record(first, queue.folder, "failed", *_how_it_died(one.job))
+    first, *others = submitted.runs
+    record(first, queue.folder, "failed", *_failure_of(submitted.job))
     queue.folder.remove_scratch(first.config.run_id)
     queue.ended(first)
     for job in others:
         queue.put_back(job)
 
 
-def _how_it_died(job: "submitit.Job[None]") -> tuple[str, str]:
+def _failure_of(job: "submitit.Job[None]") -> tuple[str, str]:
     """A message about a job that has ended, and all that submitit says of it."""
     if job.paths.result_pickle.exists():
-        said = str(job.exception() or "it has not done the run")
-        last = said.strip(" \n-").partition("\n---")[2].partition("\n---")[0].strip().rpartition("\n")[2]
-        return f"the job {job.job_id} has failed: {last or said.splitlines()[0]}", said
+        text = str(job.exception() or "it has not done the run")
+        last = text.strip(" \n-").partition("\n---")[2].partition("\n---")[0].strip().rpartition("\n")[2]
+        return f"the job {job.job_id} has failed: {last or text.splitlines()[0]}", text
     return f"the job {job.job_id} has ended without a result (state: {job.state})", job.stderr() or ""
 
 
-def _cancel(under_way: Sequence[_Submitted]) -> None:
+def _cancel(active: Sequence[_Submitted]) -> None:
     """Cancel jobs, and wait a little for those whose end can be seen."""
-    for one in under_way:
-        one.job.cancel(check=False)
-    until = time.monotonic() + SECONDS_TO_UNWIND
-    while time.monotonic() < until and not all(_is_over(one.job) for one in under_way):
+    for submitted in active:
+        submitted.job.cancel(check=False)
+    until = time.monotonic() + CANCEL_TIMEOUT_SECONDS
+    while time.monotonic() < until and not all(_is_over(submitted.job) for submitted in active):
         time.sleep(0.2)
 
 

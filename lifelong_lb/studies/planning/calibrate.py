@@ -23,7 +23,7 @@ SECONDS = 0.3
 CHUNKS = 12
 """How many chunks of an online stream are trained on, for as long as they take."""
 
-ALTOGETHER = 90.0
+TOTAL_SECONDS = 90.0
 """Seconds after which no further kind of run is measured."""
 
 
@@ -91,12 +91,12 @@ def calibrate(runs: Sequence[GridRun], roots: Sequence[Path]) -> tuple[dict[Kind
     speeds: dict[Kind, Speed] = {}
     reasons: dict[Kind, str] = {}
     streams: dict[tuple[int, int], Stream] = {}
-    began, threads = time.monotonic(), torch.get_num_threads()
+    started, threads = time.monotonic(), torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         for run in {kind_of(run): run for run in reversed(runs)}.values():
-            if time.monotonic() - began > ALTOGETHER:
-                reasons[kind_of(run)] = f"{ALTOGETHER:.0f} seconds of measuring were over"
+            if time.monotonic() - started > TOTAL_SECONDS:
+                reasons[kind_of(run)] = f"{TOTAL_SECONDS:.0f} seconds of measuring were over"
                 continue
             key = (run.entries["streams"], run.config.seed)
             try:
@@ -130,31 +130,35 @@ def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Spee
     plain = Evaluation(batch_size=config.evaluation.batch_size)
     config = config.model_copy(update={"evaluation": plain})
     run = assemble(config, stream, RunState(), device="cpu", log=lambda line: None)
-    a_unit, parts, between = [], 0, 0.0
+    unit_seconds, parts, between = [], 0, 0.0
     for i in range(1 if once or config.stream.chunk is not None else min(2, experiences)):
-        units, trained, began = _taken(run, config.strategy.takes_gradients), run.stopwatch.seconds, time.perf_counter()
+        units, trained, started = (
+            _units_done(run, config.strategy.takes_gradients),
+            run.stopwatch.seconds,
+            time.perf_counter(),
+        )
         arrives = (
             [stream.train] if once else list(islice(arriving(stream.train, i, config.stream, config.seed), CHUNKS))
         )
         for part in arrives:
             run.strategy.train(part, eval_streams=[])
         trained = run.stopwatch.seconds - trained
-        a_unit.append(trained / max(1, _taken(run, config.strategy.takes_gradients) - units))
-        between, parts = between + time.perf_counter() - began - trained, parts + len(arrives)
+        unit_seconds.append(trained / max(1, _units_done(run, config.strategy.takes_gradients) - units))
+        between, parts = between + time.perf_counter() - started - trained, parts + len(arrives)
     run.recorder.evaluate(run.strategy, stream.test[:1])  # looks images up
-    began = time.perf_counter()
+    started = time.perf_counter()
     run.recorder.evaluate(run.strategy, stream.test[:1])
     tested = [len(experience.dataset) for experience in stream.test]
-    image = (time.perf_counter() - began) / tested[0]
-    return Speed(a_unit[0], a_unit[-1], between / parts, image, tested)
+    image = (time.perf_counter() - started) / tested[0]
+    return Speed(unit_seconds[0], unit_seconds[-1], between / parts, image, tested)
 
 
-def _taken(run: Assembled, takes_gradients: bool) -> int:
+def _units_done(run: Assembled, takes_gradients: bool) -> int:
     """What a run has done so far, in the units of :class:`Speed`."""
     return run.rule_plugin.gradient_evaluations if takes_gradients else run.samples.count
 
 
-def _units(config: RunConfig, parts: Sequence[Training]) -> int:
+def _units_total(config: RunConfig, parts: Sequence[Training]) -> int:
     """What a run is going to do, likewise."""
     if config.strategy.takes_gradients:
         return rule_gradients(config, parts).least
@@ -201,11 +205,11 @@ def duration(config: RunConfig, parts: Sequence[Training], speed: Speed) -> Dura
     if config.train.match == "seconds":
         assert config.train.budget is not None
         return Duration(rest, rest) + Duration(config.train.budget * T, config.train.budget * T)
-    first = _units(config, [part for part in parts if part.experience == 0])
-    later = _units(config, [part for part in parts if part.experience > 0])
-    told = first * speed.first + later * speed.later
-    low = min(told, (first + later) * min(speed.first, speed.later))
-    return Duration(rest + low, rest + max(told, (first + later) * max(speed.first, speed.later)))
+    first = _units_total(config, [part for part in parts if part.experience == 0])
+    later = _units_total(config, [part for part in parts if part.experience > 0])
+    expected = first * speed.first + later * speed.later
+    low = min(expected, (first + later) * min(speed.first, speed.later))
+    return Duration(rest + low, rest + max(expected, (first + later) * max(speed.first, speed.later)))
 
 
 def with_workers(durations: Mapping[str, Duration], workers: int) -> Duration:

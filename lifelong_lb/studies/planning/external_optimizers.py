@@ -21,7 +21,7 @@ def check_targets(study: Study) -> None:
     """
     for path, target in _targets(study):
         package = target.partition(".")[0]
-        if not _is_there(package):
+        if not _is_installed(package):
             raise UserError(
                 f"{path}: there is no package {shortened(package)} here, so that {shortened(target)} cannot be imported"
             )
@@ -38,9 +38,9 @@ def about_targets(study: Study) -> Iterator[str]:
     """
     for path, target in _targets(study):
         module = missing_module(target)
-        found = f"; no module {shortened(module)} was found" if module is not None else ""
-        shown = shortened(target)
-        yield f"not tried: {shown} ({path}), which run imports, builds and steps before anything else{found}"
+        missing = f"; no module {shortened(module)} was found" if module is not None else ""
+        text = shortened(target)
+        yield f"not tried: {text} ({path}), which run imports, builds and steps before anything else{missing}"
 
 
 def missing_module(target: str) -> str | None:
@@ -53,15 +53,15 @@ def missing_module(target: str) -> str | None:
         Its name; None where all are found, or something other than a package might hold the rest.
     """
     names = target.split(".")[:-1]
-    places = [*sys.path]
+    search_path = [*sys.path]
     for count in range(1, len(names) + 1):
         name = ".".join(names[:count])
-        spec = PathFinder.find_spec(name, places)
+        spec = PathFinder.find_spec(name, search_path)
         if spec is None:
             return None if name in sys.modules or count == 1 else name
         if spec.submodule_search_locations is None:
             return None
-        places = list(spec.submodule_search_locations)
+        search_path = list(spec.submodule_search_locations)
     return None
 
 
@@ -71,7 +71,7 @@ def _targets(study: Study) -> Iterator[tuple[str, str]]:
             yield f"optimizers[{index}].target", optimizer.target
 
 
-def _is_there(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     try:
         return package in sys.modules or find_spec(package) is not None
     except (ImportError, ValueError):

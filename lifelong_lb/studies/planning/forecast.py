@@ -76,7 +76,7 @@ def trainings(config: RunConfig, learnt: Sequence[Labels]) -> list[Training]:
     sizes, batch = [len(labels) for labels in learnt], config.train.batch_size
     if config.strategy.trained_once:
         return [Training(0, sum(sizes), _joined(config, sizes), True)]
-    found = []
+    result = []
     for i, size in enumerate(sizes):
         chunk = config.stream.chunk or size
         parts = [min(chunk, size - start) for start in range(0, size, chunk)]
@@ -87,8 +87,8 @@ def trainings(config: RunConfig, learnt: Sequence[Labels]) -> list[Training]:
                 minibatches = Count(ceil(_in_memory(config.strategy.mem_size, learnt[: i + 1]) / batch), exact=False)
             else:
                 minibatches = Count(ceil(images / batch), exact=i == 0 or not isinstance(config.strategy, ICaRL))
-            found.append(Training(i, images, minibatches, first=i == number == 0))
-    return found
+            result.append(Training(i, images, minibatches, first=i == number == 0))
+    return result
 
 
 def _joined(config: RunConfig, sizes: Sequence[int]) -> Count:
@@ -109,7 +109,7 @@ def _in_memory(mem_size: int, seen: Sequence[Labels]) -> int:
 
 
 @cache
-def _of_an_epoch(rule: RuleEntry, minibatches: int) -> Count:
+def _epoch_gradients(rule: RuleEntry, minibatches: int) -> Count:
     spans = [rule.gradients(step) for step in range(minibatches)]
     return Count(sum(fewest for fewest, _ in spans), all(fewest == most for fewest, most in spans))
 
@@ -133,7 +133,7 @@ def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
     total = Count()
     for part in parts:
         acting = config.rule if part.experience >= config.rule.from_experience else NoRule()
-        epoch = _of_an_epoch(acting, part.minibatches.least)
+        epoch = _epoch_gradients(acting, part.minibatches.least)
         exact = epoch.exact and part.minibatches.exact and not config.optimizer.takes_passes
         total += Count(config.train.epochs * epoch.least, exact)
     return total
@@ -143,16 +143,16 @@ def _within_budget(config: RunConfig, parts: Sequence[Training]) -> Count:
     experiences = config.stream.learnt if config.strategy.trained_once else 1
     total = Count()
     for experience in dict.fromkeys(part.experience for part in parts):
-        own = [part for part in parts if part.experience == experience]
+        of_experience = [part for part in parts if part.experience == experience]
         acting = config.rule if experience >= config.rule.from_experience else NoRule()
         fewest, most = acting.gradients(0)
         taken = limit = minibatches = 0
-        for number, part in enumerate(own, start=1):
+        for number, part in enumerate(of_experience, start=1):
             minibatches += part.minibatches.least
-            limit = allowed(config.train, minibatches, part=number, parts=len(own), experiences=experiences)
+            limit = allowed(config.train, minibatches, part=number, parts=len(of_experience), experiences=experiences)
             if part.minibatches.least:
                 taken += within(acting, part.minibatches.least, limit - taken)[1]
-        if fewest < most or not all(part.minibatches.exact for part in own) or config.optimizer.takes_passes:
+        if fewest < most or not all(part.minibatches.exact for part in of_experience) or config.optimizer.takes_passes:
             total += Count(max(0, limit - most + 1), exact=False)
         else:
             total += Count(taken)

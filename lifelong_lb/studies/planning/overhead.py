@@ -29,7 +29,7 @@ class Overhead:
     report: float = 0.0
 
 
-class _Times(ProgressObserver):
+class _TimeObserver(ProgressObserver):
     """Notes when the run begins and ends."""
 
     def __init__(self) -> None:
@@ -50,11 +50,11 @@ def measure_overhead() -> Overhead:
     Returns:
         The seconds that it took beside training.
     """
-    times, began = _Times(), time.monotonic()
-    with tempfile.TemporaryDirectory() as place:
+    times, started = _TimeObserver(), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder_path:
         options = Options(workers=1, device="cpu", checkpoint_every=None)
-        folder = complete([parse_study(_STUDY)], Path(place), options, times)
+        folder = complete([parse_study(_STUDY)], Path(folder_path), options, times)
         report = time.monotonic()
         with folder.locked():
             write_report(folder)
-        return Overhead(times.begin - began, times.end - times.begin - times.trained, time.monotonic() - report)
+        return Overhead(times.begin - started, times.end - times.begin - times.trained, time.monotonic() - report)

@@ -27,7 +27,7 @@ from lifelong_lb.studies.planning.tuning_forecast import about_trials
 from lifelong_lb.studies.telemetry import switch_off_telemetry
 from lifelong_lb.untrusted import reason_text, shortened
 
-MOST_TOLD = 20
+MAX_LINES = 20
 """Most rules, and most groups of pairs, that have a line of their own."""
 
 
@@ -123,10 +123,10 @@ class Plan:
         return sum(self.runs_of_rules.values())
 
 
-MOST_PARTS = 50_000
+MAX_PARTS = 50_000
 """Most experiences and chunks, of all runs together, over which gradients are counted one by one."""
 
-MOST_LABELS = 4_000_000
+MAX_LABELS = 4_000_000
 """Most images that are dealt out, for all seeds together, to count them."""
 
 
@@ -173,8 +173,8 @@ def _sample(study: Study, among: Sequence[Combination], found: Sequence[Parts]) 
     """All runs of a study, or as many as can be counted in a few seconds, of each stream at least one."""
     images = [0 if parts.train is None else len(parts.train) for parts in found]
     parts = [max(s.learnt, 0 if s.chunk is None else n // s.chunk) for s, n in zip(study.streams, images, strict=True)]
-    most = max(MOST_PARTS // max(parts), 1)
-    seeds = study.seeds[: max(1, min(most // len(among), MOST_LABELS // max(sum(images), 1)))]
+    most = max(MAX_PARTS // max(parts), 1)
+    seeds = study.seeds[: max(1, min(most // len(among), MAX_LABELS // max(sum(images), 1)))]
     if len(among) > most:
         firsts = {one[0]: one for one in reversed(among)}.values()
         among = sorted({*firsts, *Random(0).sample(among, most)})
@@ -285,10 +285,10 @@ def about_unsupported(study: Study) -> Iterator[str]:
         A line for each group of pairs that have a reason in common.
     """
     groups = unsupported(study)
-    for pairs, reason in islice(groups.items(), MOST_TOLD):
+    for pairs, reason in islice(groups.items(), MAX_LINES):
         yield f"left out as unsupported: {pairs} ({reason})"
-    if len(groups) > MOST_TOLD:
-        yield f"left out as unsupported: {len(groups) - MOST_TOLD} more groups of pairs"
+    if len(groups) > MAX_LINES:
+        yield f"left out as unsupported: {len(groups) - MAX_LINES} more groups of pairs"
 
 
 def _about_budget(train: Train) -> Iterator[str]:
@@ -303,20 +303,20 @@ def _about_budget(train: Train) -> Iterator[str]:
 def _about_gradients(plan: Plan) -> Iterator[str]:
     counts, sampled = gradients_of(plan), plan.total > len(plan.runs)
     scale = Fraction(plan.total, len(plan.runs))
-    yield f"gradient evaluations of all runs: {_told(sum((rule for rule, _ in counts.values()), Count()), scale)}"
+    yield f"gradient evaluations of all runs: {_total_text(sum((rule for rule, _ in counts.values()), Count()), scale)}"
     names = axis_labels(plan.study.rules, "rules")
     of_rules: dict[int, list[Count]] = {}
     for run in plan.runs:
         of_rules.setdefault(run.entries["rules"], []).append(counts[run.config.run_id][0])
-    for index, own in islice(sorted(of_rules.items()), MOST_TOLD):
+    for index, of_rule in islice(sorted(of_rules.items()), MAX_LINES):
         runs = plan.runs_of_rules[index]
-        told = _told(sum(own, Count()), Fraction(runs, len(own)))
-        yield f"  {shortened(names[index])}: {told} in {runs:,} run{'s' * (runs != 1)}"
-    if len(names) > MOST_TOLD:
-        yield f"  and {len(names) - min(len(of_rules), MOST_TOLD):,} more rules"
+        count = _total_text(sum(of_rule, Count()), Fraction(runs, len(of_rule)))
+        yield f"  {shortened(names[index])}: {count} in {runs:,} run{'s' * (runs != 1)}"
+    if len(names) > MAX_LINES:
+        yield f"  and {len(names) - min(len(of_rules), MAX_LINES):,} more rules"
     strategies = sum((counts[run][1] for run in plan.parts), Count())
     if strategies.least or not strategies.exact:
-        yield f"  and the strategies' own: {_told(strategies, scale) if strategies.least else strategies}"
+        yield f"  and the strategies' own: {_total_text(strategies, scale) if strategies.least else strategies}"
     if sampled:
         yield f"  estimated from {len(plan.runs):,} of the {plan.total:,} runs"
     for stream, parts in zip(axis_labels(plan.study.streams, "streams"), plan.found, strict=True):
@@ -324,7 +324,7 @@ def _about_gradients(plan: Plan) -> Iterator[str]:
             yield f"  without {shortened(stream)}, the number of whose images is not known: {parts.reason}"
 
 
-def _told(total: Count, scale: Fraction) -> str:
+def _total_text(total: Count, scale: Fraction) -> str:
     if not total.least and not total.exact:
         return "unknown"
     return str(total) if scale == 1 else f"about {round(total.least * scale):,}{' or more' * (not total.exact)}"

@@ -15,12 +15,12 @@ from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.progress.lines import LineObserver
 from lifelong_lb.untrusted import printable
 
-LINES = 16
+MAX_RUN_LINES = 16
 """How many runs under way are shown; a cluster may have hundreds."""
 
 
 @dataclass
-class _UnderWay:
+class _ActiveRun:
     """A run under way: what it is, how many experiences it has learnt, of how many, and the accuracy after them."""
 
     title: str
@@ -44,8 +44,8 @@ class ConsoleObserver(LineObserver):
         super().__init__(lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True))
         self._console = console
         self._live: Live | None = None
-        self._present = self._not_done = 0
-        self._under_way: dict[str, _UnderWay] = {}
+        self._present = self._failed = 0
+        self._active: dict[str, _ActiveRun] = {}
 
     def start(self, total: int, present: Mapping[str, int]) -> None:
         """Say how much there is to do.
@@ -56,7 +56,7 @@ class ConsoleObserver(LineObserver):
         """
         super().start(total, present)
         self._present = self._ended
-        self._not_done = self._present - present.get("done", 0)
+        self._failed = self._present - present.get("done", 0)
         if self._console.is_terminal and self._ended < total:
             self._live = Live(console=self._console, get_renderable=self.board, refresh_per_second=2, transient=True)
             self._live.start()
@@ -68,7 +68,7 @@ class ConsoleObserver(LineObserver):
             run: its id.
             title: what it is.
         """
-        self._under_way[run] = _UnderWay(printable(title, lines=False))
+        self._active[run] = _ActiveRun(printable(title, lines=False))
 
     def learnt(self, run: str, title: str, experience: int, experiences: int, accuracy: float) -> None:
         """Show how far a run has come.
@@ -80,7 +80,7 @@ class ConsoleObserver(LineObserver):
             experiences: T.
             accuracy: mean on those seen so far.
         """
-        self._under_way[run] = _UnderWay(printable(title, lines=False), experience + 1, experiences, accuracy)
+        self._active[run] = _ActiveRun(printable(title, lines=False), experience + 1, experiences, accuracy)
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
         """Tell of a run.
@@ -90,8 +90,8 @@ class ConsoleObserver(LineObserver):
             record: what it left behind.
             elsewhere: whether another launcher has done it.
         """
-        self._under_way.pop(record.run, None)
-        self._not_done += record.status != "done"
+        self._active.pop(record.run, None)
+        self._failed += record.status != "done"
         super().ended(title, record, elsewhere=elsewhere)
 
     def given_up(self, run: str) -> None:
@@ -100,7 +100,7 @@ class ConsoleObserver(LineObserver):
         Args:
             run: its id.
         """
-        del self._under_way[run]
+        del self._active[run]
 
     def stop(self) -> None:
         """Take away what stands below the lines."""
@@ -113,11 +113,11 @@ class ConsoleObserver(LineObserver):
         Returns:
             A line for the study, and one for each run under way, or for those that have come furthest.
         """
-        elapsed, under_way = time.monotonic() - self._started, list(self._under_way.values())
+        elapsed, active = time.monotonic() - self._started, list(self._active.values())
         left = seconds_left(
-            elapsed, self._ended - self._present, [one.share for one in under_way], self._total - self._ended
+            elapsed, self._ended - self._present, [run.share for run in active], self._total - self._ended
         )
-        counts = f"{self._ended - self._not_done} done, {self._not_done} failed, {len(under_way)} running"
+        counts = f"{self._ended - self._failed} done, {self._failed} failed, {len(active)} running"
         times = readable(round(elapsed)) + ("" if left is None else f", about {readable(round(left))} left")
         head = Table.grid(padding=(0, 1))
         head.add_row(
@@ -125,16 +125,18 @@ class ConsoleObserver(LineObserver):
             Text(f"{self._ended}/{self._total}: {counts}; {times}"),
         )
         runs = Table.grid(padding=(0, 1))
-        for one in sorted(under_way, key=lambda one: -one.share)[:LINES] if len(under_way) > LINES else under_way:
-            accuracy = "" if one.accuracy is None else f"accuracy {one.accuracy:.3f}"
-            experiences = f"{one.learnt}/{one.experiences}" if one.experiences else ""
+        for run in (
+            sorted(active, key=lambda run: -run.share)[:MAX_RUN_LINES] if len(active) > MAX_RUN_LINES else active
+        ):
+            accuracy = "" if run.accuracy is None else f"accuracy {run.accuracy:.3f}"
+            experiences = f"{run.learnt}/{run.experiences}" if run.experiences else ""
             runs.add_row(
-                ProgressBar(1.0, one.share, width=10),
+                ProgressBar(1.0, run.share, width=10),
                 Text(experiences),
-                Text(one.title),
+                Text(run.title),
                 Text(accuracy),
             )
-        return Group(head, runs) if under_way else head
+        return Group(head, runs) if active else head
 
 
 def seconds_left(elapsed: float, ended: int, shares: list[float], left: int) -> float | None:

@@ -13,16 +13,16 @@ class LineObserver(ProgressObserver):
     """Says a line for each run that ends: for notebooks, scripts and log files.
 
     Args:
-        say: receives the lines.
+        write: receives the lines.
     """
 
-    def __init__(self, say: Callable[[str], None] = print) -> None:
-        self._print = say
+    def __init__(self, write: Callable[[str], None] = print) -> None:
+        self._write = write
         self._total = self._ended = 0
         self._started = time.monotonic()
 
-    def _say(self, line: str) -> None:
-        self._print(printable(line, lines=False))
+    def _write_line(self, line: str) -> None:
+        self._write(printable(line, lines=False))
 
     def phase(self, name: str, text: str, numbers: Mapping[str, float]) -> None:
         """Say what begins.
@@ -32,7 +32,7 @@ class LineObserver(ProgressObserver):
             text: in words.
             numbers: how far it is.
         """
-        self._say(text)
+        self._write_line(text)
 
     def start(self, total: int, present: Mapping[str, int]) -> None:
         """Say how much there is to do.
@@ -42,7 +42,9 @@ class LineObserver(ProgressObserver):
             present: status to number of those that are there already.
         """
         self._total, self._ended, self._started = total, sum(present.values()), time.monotonic()
-        self._say(f"{total} run{'s' * (total != 1)}{f', {self._ended} of them there already' if self._ended else ''}")
+        self._write_line(
+            f"{total} run{'s' * (total != 1)}{f', {self._ended} of them there already' if self._ended else ''}"
+        )
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
         """Tell of a run.
@@ -59,7 +61,7 @@ class LineObserver(ProgressObserver):
         else:
             outcome = f"average accuracy {accuracy:.3f}{f' ({record.message})' if record.message else ''}"
         seconds, where = time.monotonic() - self._started, " (elsewhere)" if elsewhere else ""
-        self._say(f"[{self._ended}/{self._total}, {seconds:.0f} s] {title}{where}: {outcome}")
+        self._write_line(f"[{self._ended}/{self._total}, {seconds:.0f} s] {title}{where}: {outcome}")
 
     def waiting(self, runs: int) -> None:
         """Say that others are at work on all that is left.
@@ -68,7 +70,7 @@ class LineObserver(ProgressObserver):
             runs: how many runs are left.
         """
         what = f"{runs} runs that are" if runs > 1 else "a run that is"
-        self._say(f"waiting for {what} in progress elsewhere; lifelong-lb status says where")
+        self._write_line(f"waiting for {what} in progress elsewhere; lifelong-lb status says where")
 
 
 def final_accuracy(record: RunRecord) -> float | None:

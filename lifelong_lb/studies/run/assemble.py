@@ -127,14 +127,14 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     boundaries = boundary_plugins(
         config.optimizer, 1 if once else stream.shape.experiences, None if budget is None else budget.behind
     )
-    onlookers = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, forward, *([during] if during else [])]
+    monitors = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, forward, *([during] if during else [])]
     strategy = build_strategy(
         config.strategy,
         model=model,
         optimizer=build_optimizer(config.optimizer, model.parameters()),
         train=config.train,
         evaluation=evaluation,
-        plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *onlookers],
+        plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *monitors],
         device=device,
     )
     return Assembled(strategy, applied, own_gradients, stopwatch, samples, forward, loading, recorder, during, meter)
@@ -146,20 +146,20 @@ def _applied(config: RunConfig, rule: UpdateRule) -> Applied:
     return OwnLoop(takes_gradients=config.strategy.takes_gradients)
 
 
-def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, at_once: int) -> Budget | None:
+def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, experiences_per_call: int) -> Budget | None:
     if config.train.match == "steps":
         return None
     counts = {
         "gradients": partial(getattr, applied, "gradient_evaluations"),
         "seconds": partial(getattr, stopwatch, "seconds"),
     }  # not lambdas, which no checkpoint can hold
-    return Budget(config.train, config.rule, counts[config.train.match], config.seed, at_once)
+    return Budget(config.train, config.rule, counts[config.train.match], config.seed, experiences_per_call)
 
 
 def _loading(config: RunConfig) -> TensorLoading:
-    wanted = os.environ.get(LOADER_VARIABLE, "")
-    if wanted not in ("", "avalanche"):
-        raise UserError(f"{LOADER_VARIABLE} must be avalanche or empty; got {quoted(wanted)}")
+    value = os.environ.get(LOADER_VARIABLE, "")
+    if value not in ("", "avalanche"):
+        raise UserError(f"{LOADER_VARIABLE} must be avalanche or empty; got {quoted(value)}")
     crop, flip = config.train.random_crop, config.train.random_flip
     augment = Augmentation(crop=crop, flip=flip, seed=config.seed) if crop or flip else None
-    return TensorLoading(augment, tensors=not wanted)
+    return TensorLoading(augment, tensors=not value)

@@ -16,7 +16,7 @@ from lifelong_lb.streams import Stream
 from lifelong_lb.studies.run.assemble import Assembled, Log
 from lifelong_lb.studies.run.state import RunState
 
-OF_THE_TIME = 30
+MIN_TIME_RATIO = 30
 """Saving takes no more than one part in so many of a run's time, but where a checkpoint after each experience is asked
 for."""
 
@@ -75,8 +75,8 @@ class Checkpoints:
     ) -> None:
         self._folder, self._every, self._made_by, self._scratch = folder, every, made_by, scratch
         self._log, self._peak, self._clock = log, peak, clock
-        self._last, self._took = clock(), 0.0
-        self.given_up, self._at_once = "", first
+        self._last_save, self._save_seconds = clock(), 0.0
+        self.given_up, self._save_next = "", first
 
     def load(self, stream: Stream, progress: RunState) -> tuple[Assembled, int] | None:
         """Go on where the run stopped.
@@ -90,23 +90,23 @@ class Checkpoints:
         """
         self._folder.clear_reason()  # of an earlier process
         try:
-            found = self._folder.read(self._identity(progress))
-            if found is None:
+            stored = self._folder.read(self._identity(progress))
+            if stored is None:
                 return None
-            experience, path = found
+            experience, path = stored
             state = load_with(path, self._shared(stream))
             assert isinstance(state, State)
             self._folder.give_back(model_path(self._scratch, 0).parent)
         except Exception as error:  # noqa: BLE001  whatever is wrong with it, the run can begin anew
-            why = str(error) if isinstance(error, UnusableCheckpointError) else f"{type(error).__name__}: {error}"
-            self._log(f"the checkpoint of an earlier process is left, and the run begins anew: {why}")
+            reason = str(error) if isinstance(error, UnusableCheckpointError) else f"{type(error).__name__}: {error}"
+            self._log(f"the checkpoint of an earlier process is left, and the run begins anew: {reason}")
             return None
         _prepend(self._scratch / LOG, state.log)
         vars(progress).update(vars(state.progress))
         _set_random(state.random)
         self._log(
             f"goes on after experience {experience} from a checkpoint, with {progress.gradient_evaluations} gradient "
-            f"evaluations taken before (continued {_times(progress.continued)})"
+            f"evaluations taken before (continued {_count_text(progress.continued)})"
         )
         return state.run, experience
 
@@ -120,14 +120,18 @@ class Checkpoints:
             stream: what it learns.
         """
         started = self._clock()
-        due = self._at_once or not self._every or started - self._last >= max(self._every, OF_THE_TIME * self._took)
+        due = (
+            self._save_next
+            or not self._every
+            or started - self._last_save >= max(self._every, MIN_TIME_RATIO * self._save_seconds)
+        )
         if self.given_up or not due:
             return
-        self._at_once = False
+        self._save_next = False
         log = self._scratch / LOG
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-        so_far = replace(progress, earlier_peaks=[*progress.earlier_peaks, self._peak()])
-        state, shared = State(run, so_far, _random(), text), self._shared(stream)
+        current = replace(progress, earlier_peaks=[*progress.earlier_peaks, self._peak()])
+        state, shared = State(run, current, _random(), text), self._shared(stream)
         models = [model_path(self._scratch, i) for i in stored_models(self._scratch)]
         try:
             self._folder.write(
@@ -137,8 +141,8 @@ class Checkpoints:
             self.given_up = " ".join(str(error).split())
             self._log(f"no checkpoint, and none later: {self.given_up}")
             self._folder.write_reason(self.given_up)
-        self._last = self._clock()
-        self._took = self._last - started
+        self._last_save = self._clock()
+        self._save_seconds = self._last_save - started
 
     def never(self, reason: str) -> None:
         """Note that a run has no place at which it could be saved.
@@ -178,10 +182,10 @@ def _prepend(log: Path, text: str) -> None:
     """Put what was written before in front of a log, which this process is appending to."""
     if text and log.exists():
         with log.open("r+", encoding="utf-8", errors="replace") as file:
-            since = file.read()
+            written = file.read()
             file.seek(0)
-            file.write(text + since)
+            file.write(text + written)
 
 
-def _times(n: int) -> str:
+def _count_text(n: int) -> str:
     return "once" if n == 1 else f"{n} times"

@@ -58,33 +58,35 @@ def machine() -> dict[str, Any]:
 
     known: dict[str, Any] = {
         "platform": platform.platform(),
-        "processor": _found(_MODEL, Path("/proc/cpuinfo")) or platform.processor(),
+        "processor": _first_match(_MODEL, Path("/proc/cpuinfo")) or platform.processor(),
         "cores": cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "driver": _found(_DRIVER, Path("/proc/driver/nvidia/version")),
+        "driver": _first_match(_DRIVER, Path("/proc/driver/nvidia/version")),
     }
     return {key: value for key, value in known.items() if value}
 
 
-def _found(pattern: str, path: Path) -> str:
+def _first_match(pattern: str, path: Path) -> str:
     try:
-        found = re.search(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+        match = re.search(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:
         return ""
-    return found[1].strip() if found else ""
+    return match[1].strip() if match else ""
 
 
 def _hash_of(package: Path) -> str:
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         content = path.read_bytes()
-        whole.update(f"{path.relative_to(package).as_posix()} {len(content)} ".encode() + content)
-    return whole.hexdigest()[:16]
+        digest.update(f"{path.relative_to(package).as_posix()} {len(content)} ".encode() + content)
+    return digest.hexdigest()[:16]
 
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+        completed = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip()
+    return completed.stdout.strip()

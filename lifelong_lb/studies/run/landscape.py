@@ -27,7 +27,7 @@ from lifelong_lb.store import (
 from lifelong_lb.streams import Stream, build_stream
 from lifelong_lb.untrusted import read_bytes
 
-MOST_MODEL_BYTES = 8 * 2**30
+MAX_MODEL_BYTES = 8 * 2**30
 """Size limit of a stored model."""
 
 Row = tuple[int, int, str, float, float, float]
@@ -61,17 +61,17 @@ class LandscapeMeter:
             model: it stays as it is.
         """
         started = time.perf_counter()
-        looked_at = copy.deepcopy(model).to(self._device)
-        assert isinstance(looked_at, Classifier | TaskAwareClassifier), type(model)
-        looked_at.precision = "float32"  # differences of losses are too small for bfloat16
+        measured_model = copy.deepcopy(model).to(self._device)
+        assert isinstance(measured_model, Classifier | TaskAwareClassifier), type(model)
+        measured_model.precision = "float32"  # differences of losses are too small for bfloat16
         seen = range(experience + 1) if self._settings.experiences == "seen" else [experience]
         for j in seen:
-            self._add(experience, j, measure(self._inputs(looked_at, j)))
+            self._add(experience, j, measure(self._inputs(measured_model, j)))
         if "interpolation" in self._settings.measures:
-            self._draw_line(experience, looked_at)
+            self._measure_line_from_previous(experience, measured_model)
         self._log(f"experience {experience}: landscape measured in {time.perf_counter() - started:.1f} s")
 
-    def _draw_line(self, experience: int, model: nn.Module) -> None:
+    def _measure_line_from_previous(self, experience: int, model: nn.Module) -> None:
         before, self._before = self._before, (experience, model.state_dict())
         if before is None:
             return
@@ -90,8 +90,8 @@ class LandscapeMeter:
         )
         return LandscapeInputs(model, train, test, s, self._seed)
 
-    def _add(self, trained: int, measured: int, found: Sequence[tuple[str, float, float, float]]) -> None:
-        self.rows += [(trained, measured, *numbers) for numbers in found]
+    def _add(self, trained: int, measured: int, rows: Sequence[tuple[str, float, float, float]]) -> None:
+        self.rows += [(trained, measured, *numbers) for numbers in rows]
 
 
 def packed(model: nn.Module) -> bytes:
@@ -130,10 +130,10 @@ def measure_stored(
         A sentence for each run that was left out, because a model or its images cannot be read, or the images are not
         those of the run.
     """
-    wanted, left_out = settings.model_dump(mode="json"), []
+    expected, left_out = settings.model_dump(mode="json"), []
     for number, (run, config) in enumerate(configs.items(), start=1):
         try:
-            if landscape_settings(folder.run_path(run)) == wanted:
+            if landscape_settings(folder.run_path(run)) == expected:
                 continue
             log(f"[{number}/{len(configs)}] run {run}")
             _measure_run(folder, config, settings, roots, device, log)
@@ -154,14 +154,14 @@ def _measure_run(
     path, record = folder.run_path(config.run_id), folder.read_run(config.run_id)
     stream = _stream_of(config, roots, record.data)
     meter = LandscapeMeter(settings, stream, config.seed, device, log)
-    with _as_in_a_run():
+    with _run_conditions():
         for i in (i for i in stored_models(path) if i < record.experiences):
             meter.after(i, _load(model_path(path, i), config, stream, i))
     write_landscape(path, meter.rows, settings.model_dump(mode="json"))
 
 
 @contextmanager
-def _as_in_a_run() -> Iterator[None]:
+def _run_conditions() -> Iterator[None]:
     """One thread, and random numbers that nobody misses."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -192,7 +192,7 @@ def _load(path: Path, config: RunConfig, stream: Stream, experience: int) -> nn.
     for earlier in stream.train[: experience + 1]:
         avalanche_model_adaptation(model, earlier)
     try:
-        content = io.BytesIO(read_bytes(path, MOST_MODEL_BYTES))
+        content = io.BytesIO(read_bytes(path, MAX_MODEL_BYTES))
         model.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
     except Exception as error:  # noqa: BLE001  damaged files raise errors of many kinds
         raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})") from None

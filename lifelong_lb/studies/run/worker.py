@@ -45,7 +45,7 @@ from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.untrusted import encodable, error_message
 
 
-def work_in_process_of_its_own(job: Job) -> None:
+def work_in_own_process(job: Job) -> None:
     """Do a run in a process that has nothing else to do: output goes to the run's log.
 
     The process ends when the one that started it is gone.
@@ -57,7 +57,7 @@ def work_in_process_of_its_own(job: Job) -> None:
     if hasattr(signal, "SIGUSR2"):
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # with it SLURM announces the end of a job to all its processes
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so that the scratch folder goes too
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
         faulthandler.enable()
         if hasattr(faulthandler, "register"):
@@ -82,8 +82,8 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     progress = RunState()
     status: Status = "done"
     message = trace = ""
-    _say(f"run {job.config.run_id}: {job.title}")
-    loggers, checkpoints = Loggers(job, _say), None
+    _log(f"run {job.config.run_id}: {job.title}")
+    loggers, checkpoints = Loggers(job, _log), None
     try:
         checkpoints = _checkpoints(job, scratch, device, memory)
         with quiet():
@@ -92,9 +92,9 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
                 progress,
                 roots=job.roots,
                 device=device,
-                log=_say,
+                log=_log,
                 keep=partial(write_model, scratch),
-                measured=partial(_tell, scratch, progress, loggers),
+                measured=partial(_report_progress, scratch, progress, loggers),
                 checkpoints=checkpoints,
             )
     except DivergedError as error:
@@ -102,12 +102,12 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     except UserError as error:
         status, message, trace = "failed", encodable(str(error)), encodable(traceback.format_exc())
     except BaseException as error:  # a run's failure, of whatever kind, must not end the study
-        if not isinstance(error, Exception) and (not alone or _is_the_launchers(error)):
+        if not isinstance(error, Exception) and (not alone or _is_termination(error)):
             raise
         status, message, trace = "failed", error_message(error), encodable(traceback.format_exc())
     if status == "done" and checkpoints is not None and checkpoints.given_up:
         message = f"not saved while it ran: {checkpoints.given_up}"
-    _say(f"{status} {message}\n{trace}".strip())
+    _log(f"{status} {message}\n{trace}".strip())
     record = RunRecord(
         run=job.config.run_id,
         config=job.config.to_json(),
@@ -135,12 +135,12 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     return status
 
 
-def _is_the_launchers(error: BaseException) -> bool:
+def _is_termination(error: BaseException) -> bool:
     """Whether an error is the launcher's signal that ends the run, rather than a ``sys.exit`` in the run's own code."""
     return isinstance(error, SystemExit) and error.code == TERMINATED
 
 
-def _tell(scratch: Path, progress: RunState, loggers: Loggers) -> None:
+def _report_progress(scratch: Path, progress: RunState, loggers: Loggers) -> None:
     """Let launcher and loggers know how far the run has come; that one cannot be told is no reason to stop."""
     with contextlib.suppress(OSError):
         write_progress(scratch, RunProgress.of(progress.experiences, progress.accuracy))
@@ -148,7 +148,7 @@ def _tell(scratch: Path, progress: RunState, loggers: Loggers) -> None:
     loggers.learnt(progress)
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}"
     with contextlib.suppress(BrokenPipeError):  # nobody reads it, in a process that does other things, too
         try:
@@ -174,7 +174,7 @@ def device_of(wanted: str) -> str:
     return device.type
 
 
-def _what_counts(job: Job, device: str) -> dict[str, Any]:
+def _checkpoint_environment(job: Job, device: str) -> dict[str, Any]:
     """What must be the same for a run to be gone on from where it stopped."""
     parts = {"rule": job.config.rule, "strategy": job.config.strategy, "stream": job.config.stream}
     extensions = {origin: digest_of(origin) for origin in origins_of({**parts, "model": job.config.model})}
@@ -190,7 +190,7 @@ def _what_counts(job: Job, device: str) -> dict[str, Any]:
 
 def _environment(job: Job, device: str) -> dict[str, Any]:
     return {
-        **_what_counts(job, device),
+        **_checkpoint_environment(job, device),
         **machine(),
         **({"cuda": torch.version.cuda} if device == "cuda" else {}),
         "torch_threads": torch.get_num_threads(),
@@ -206,15 +206,15 @@ def _checkpoints(job: Job, scratch: Path, device: str, memory: MemoryMeter) -> C
     if job.checkpoint_every is None:
         return None
     checkpoint = ResultFolder(job.out).checkpoint(job.config.run_id)
-    environment = {key: value for key, value in _what_counts(job, device).items() if key != "commit"}
+    environment = {key: value for key, value in _checkpoint_environment(job, device).items() if key != "commit"}
     made_by = {"run": job.config.run_id, **environment, "instructions": torch.backends.cpu.get_cpu_capability()}
     if isinstance(job.config.optimizer, External):
         package = job.config.optimizer.target.partition(".")[0]
         made_by[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
-    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _say, memory.peak, first=job.limited)
+    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _log, memory.peak, first=job.limited)
 
 
-_AVALANCHES_OWN = (
+_AVALANCHE_WARNINGS = (
     "Call to deprecated function update",  # its memories
     "Using a non-tuple sequence for multidimensional indexing",  # importances of a head that has grown
     "__array_wrap__ must accept context",  # synaptic intelligence
@@ -231,11 +231,11 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         show = warnings.showwarning
 
-        def selective(message: Warning | str, *rest: Any) -> None:
-            if not str(message).startswith(_AVALANCHES_OWN):
+        def show_filtered(message: Warning | str, *rest: Any) -> None:
+            if not str(message).startswith(_AVALANCHE_WARNINGS):
                 show(message, *rest)
 
-        warnings.showwarning = selective  # type: ignore[assignment]  # the same arguments, not all named
+        warnings.showwarning = show_filtered  # type: ignore[assignment]  # the same arguments, not all named
         yield
 
 
@@ -255,7 +255,7 @@ def _logged_to(path: Path) -> Iterator[None]:
         sys.stderr.flush()
 
 
-def _die_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -38,27 +38,27 @@ def chosen_text(study: Study) -> str:
     Returns:
         YAML.
     """
-    comments = [f"# {line}" for one in study.chosen for line in _about(one)]
-    head = [
+    comments = [f"# {line}" for choice in study.chosen for line in _about(choice)]
+    header = [
         "# Written by lifelong-lb tune: the study as it was, and under chosen: what was chosen for each combination.",
         "# Nothing was chosen on the test part, nor under the seeds of this file.",
         "#",
     ]
     plain = study.model_dump(mode="json", exclude={"tuning"})
-    return "\n".join([*head, *comments, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)])
+    return "\n".join([*header, *comments, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)])
 
 
-def _about(one: Chosen) -> Iterator[str]:
-    assert one.search is not None
-    search = one.search
-    at = " / ".join(one.at)
+def _about(choice: Chosen) -> Iterator[str]:
+    assert choice.search is not None
+    search = choice.search
+    combination = " / ".join(choice.at)
     if search.best is None:
-        yield f"{at}: none of {search.trials} trials was done to its end; the settings stay as they were"
+        yield f"{combination}: none of {search.trials} trials was done to its end; the settings stay as they were"
         return
     not_done = f", {search.not_done} of them not done to their end" if search.not_done else ""
     yield (
-        f"{at}: {one.told()}; {search.metric} {search.best:.4f}, the best of {search.trials} trials"
+        f"{combination}: {choice.told()}; {search.metric} {search.best:.4f}, the best of {search.trials} trials"
         f"{not_done} (median {search.median:.4f}, worst {search.worst:.4f})"
     )
-    for place in at_the_edge(one):
-        yield f"  {place} lies at an end of what was searched: search a wider range"
+    for edge in at_the_edge(choice):
+        yield f"  {edge} lies at an end of what was searched: search a wider range"

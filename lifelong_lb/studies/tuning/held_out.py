@@ -40,19 +40,19 @@ def searched_combinations(study: Study) -> list[Searched]:
     assert study.tuning is not None
     base, search = held_out_study(study), study.tuning.search
     labels = {axis: axis_labels(getattr(study, axis), axis) for axis in ("streams", *TUNED_AXES)}
-    found = []
+    result = []
     for entries in combinations(base):
         at = {axis: labels[axis][index] for axis, index in zip(labels, entries, strict=True)}
         space = {name: search[name] for name in list(at.values())[1:] if name in search}
         if space:
-            alone = {
+            entry_axes = {
                 axis: (getattr(base, axis)[index].model_copy(update={"label": at[axis]}),)
                 for axis, index in zip(labels, entries, strict=True)
             }
             stream, strategy, rule, optimizer = at.values()
-            combination = base.model_copy(update={**alone, "only": (), "exclude": ()})
-            found.append(Searched((stream, strategy, rule, optimizer), entries, combination, space))
-    return found
+            combination = base.model_copy(update={**entry_axes, "only": (), "exclude": ()})
+            result.append(Searched((stream, strategy, rule, optimizer), entries, combination, space))
+    return result
 
 
 def held_out_study(study: Study) -> Study:
@@ -68,20 +68,20 @@ def held_out_study(study: Study) -> Study:
         UserError: when it cannot be run so.
     """
     assert study.tuning is not None
-    held = study.tuning.held_out
+    settings = study.tuning.held_out
     raw = study.model_dump(mode="json", exclude={"tuning", "chosen"})
     for axis in ("streams", *TUNED_AXES) if study.only or study.exclude else ():  # which go by labels
         for entry, label in zip(raw[axis], axis_labels(getattr(study, axis), axis), strict=True):
             entry["label"] = label
     for entry, stream in zip(raw["streams"], study.streams, strict=True):
-        entry |= {"validation": held.validation, "evaluate": "validation"}
-        if held.first_experiences is not None and held.first_experiences < stream.learnt:
-            entry["first"] = held.first_experiences
-        if held.class_order == "other":
+        entry |= {"validation": settings.validation, "evaluate": "validation"}
+        if settings.first_experiences is not None and settings.first_experiences < stream.learnt:
+            entry["first"] = settings.first_experiences
+        if settings.class_order == "other":
             entry |= {key: None for key in ("class_order", "order", "angles") if key in entry}
     raw["evaluation"] |= {"landscape": None, "save_models": False, "every": None, "diagnostics_every": None}
     raw["evaluation"]["test_images_per_class"] = None  # measured on what is held out
-    found = parse_study({**raw, "seeds": list(held.seeds)}, f"{study.name} on what tuning holds out")
-    pairs = zip(found.streams, study.streams, strict=True)
+    result = parse_study({**raw, "seeds": list(settings.seeds)}, f"{study.name} on what tuning holds out")
+    pairs = zip(result.streams, study.streams, strict=True)
     placed = (new.placed(old.beside) if isinstance(old, OwnImages) else new for new, old in pairs)
-    return found.model_copy(update={"streams": tuple(placed)})
+    return result.model_copy(update={"streams": tuple(placed)})

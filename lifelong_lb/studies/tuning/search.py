@@ -63,7 +63,7 @@ class Searching:
         sampler = optuna.samplers.TPESampler(seed=self._seed())
         direction = "maximize" if self.metric[1].higher_is_better else "minimize"
         self._optuna = optuna.create_study(sampler=sampler, direction=direction)
-        self._asked: Any = None
+        self._optuna_trial: Any = None
 
     def _seed(self) -> int:
         entries = [getattr(self.study, axis)[0].identity() for axis in ("streams", *TUNED_AXES)]
@@ -80,10 +80,12 @@ class Searching:
         distributions = {
             (label, key): distribution(space) for label, keys in self.space.items() for key, space in keys.items()
         }
-        self._asked = self._optuna.ask({"\t".join(place): one for place, one in distributions.items()})
+        self._optuna_trial = self._optuna.ask({"\t".join(place): one for place, one in distributions.items()})
         point: Point = {}
         for label, key in distributions:
-            point.setdefault(label, {})[key] = _tried(self._asked.params[f"{label}\t{key}"], self.space[label][key])
+            point.setdefault(label, {})[key] = _rounded(
+                self._optuna_trial.params[f"{label}\t{key}"], self.space[label][key]
+            )
         changed = {axis: tuple(bare_entry(e, point) for e in getattr(self.study, axis)) for axis in TUNED_AXES}
         return point, self.study.model_copy(update=changed)
 
@@ -94,7 +96,7 @@ class Searching:
             trial: its runs and value. One that was not done to its end counts as the worst.
         """
         worst = -inf if self.metric[1].higher_is_better else inf
-        self._optuna.tell(self._asked, trial.value if isfinite(trial.value) else worst)
+        self._optuna.tell(self._optuna_trial, trial.value if isfinite(trial.value) else worst)
         self.trials.append(trial)
 
     def best(self) -> Trial | None:
@@ -151,15 +153,15 @@ def distribution(space: Space) -> Any:
     Returns:
         The distribution.
     """
-    known = imported_optuna().distributions
+    module = imported_optuna().distributions
     if not isinstance(space, Range):
-        return known.CategoricalDistribution(list(space))
+        return module.CategoricalDistribution(list(space))
     if space.whole:
-        return known.IntDistribution(int(space.low), int(space.high), log=space.log)
-    return known.FloatDistribution(space.low, space.high, log=space.log)
+        return module.IntDistribution(int(space.low), int(space.high), log=space.log)
+    return module.FloatDistribution(space.low, space.high, log=space.log)
 
 
-def _tried(value: Value, space: Space) -> Value:
+def _rounded(value: Value, space: Space) -> Value:
     """A value as it is tried: rounded, within its range."""
     if not isinstance(space, Range) or space.whole:
         return value

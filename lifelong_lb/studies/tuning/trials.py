@@ -81,14 +81,14 @@ class Rounds:
         Args:
             observer: is told how it goes.
         """
-        asked = [(search, *search.ask()) for search in self.searches]
-        known = [study for _, _, study in asked if self.options.retry and self.tried & _runs(study)]
-        fresh = [study for _, _, study in asked if study not in known]
-        for studies, retry in ((fresh, self.options.retry), (known, ())):
+        points = [(search, *search.ask()) for search in self.searches]
+        repeated = [study for _, _, study in points if self.options.retry and self.tried & _runs(study)]
+        new = [study for _, _, study in points if study not in repeated]
+        for studies, retry in ((new, self.options.retry), (repeated, ())):
             if studies:
                 complete(studies, self.out, replace(self.options, retry=retry), observer)
         folder = ResultFolder(self.out)
-        for search, point, study in asked:
+        for search, point, study in points:
             self.tried |= _runs(study)
             search.tell(_trial(search, point, study, folder))
         write_trials(self.out, self.searches)
@@ -119,7 +119,9 @@ def write_trials(folder: Path, searches: Sequence[Searching]) -> None:
         {
             **dict(zip(("stream", "strategy", "rule", "base_optimizer"), search.at, strict=True)),
             "trial": trial.number,
-            "settings": "; ".join(f"{label}.{k}={v}" for label, own in trial.point.items() for k, v in own.items()),
+            "settings": "; ".join(
+                f"{label}.{k}={v}" for label, settings in trial.point.items() for k, v in settings.items()
+            ),
             search.metric[0]: trial.value,
             "gradient_evaluations": trial.gradient_evaluations,
             "runs": " ".join(trial.runs),

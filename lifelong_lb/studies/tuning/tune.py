@@ -68,13 +68,15 @@ def tune_study(
         UserError: when study, folder, data or Optuna cannot be used.
     """
     imported_optuna()
-    study, place = as_study(config), None if data is None else Path(data)
-    statuses, called = ((one,) if isinstance(one, str) else tuple(dict.fromkeys(one)) for one in (retry, loggers))
+    study, data_folder = as_study(config), None if data is None else Path(data)
+    statuses, logger_names = ((one,) if isinstance(one, str) else tuple(dict.fromkeys(one)) for one in (retry, loggers))
     cluster = Cluster(slurm or {}, runs_per_job, gpus_per_run)
-    options = Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called, cluster)
-    folder, told = Path(out).absolute(), observer or ProgressObserver()
+    options = Options(
+        workers, executor, device, data_folder, download, statuses, timeout, checkpoint_every, logger_names, cluster
+    )
+    folder, progress = Path(out).absolute(), observer or ProgressObserver()
     searches = searches_of(study)
-    _search(Rounds(searches, folder / "tuning", options), _trials(study, trials), told)
+    _search(Rounds(searches, folder / "tuning", options), _trials(study, trials), progress)
     if ADDED_METRICS:
         store_own_metrics(ResultFolder(folder / "tuning"), collect(ResultFolder(folder / "tuning")))
     text = chosen_text(chosen_study(study, [search.chosen() for search in searches]))
@@ -84,20 +86,20 @@ def tune_study(
     report.check_writable()
     with report.locked():  # a longer search may have chosen other settings than one before
         report.write_study(StudyFile.of(chosen))
-    complete([chosen], report.path, options, told)
+    complete([chosen], report.path, options, progress)
     return reported(report)
 
 
 def _search(rounds: Rounds, trials: int, observer: ProgressObserver) -> None:
-    began, searches = time.monotonic(), len(rounds.searches)
+    started, searches = time.monotonic(), len(rounds.searches)
     each = f" of {'each of ' if searches > 1 else ''}{searches} search{'es' * (searches > 1)}"
     for trial in range(1, trials + 1):
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - started
         so_far = f"; {readable(round(seconds))} so far" if trial > 1 else ""
         numbers = {"trial": trial, "trials": trials, "searches": searches, "seconds": seconds}
         observer.phase("trial", f"trial {trial} of {trials}{each}{so_far}", numbers)
         rounds.next(TrialObserver(observer, f"trial {trial} of {trials}"))
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started
     text = (
         f"{trials} trial{'s' * (trials > 1)}{each} took {readable(round(seconds))}; now the study with what was chosen"
     )
@@ -123,8 +125,8 @@ def searches_of(study: Study) -> list[Searching]:
     return [Searching(one.at, one.study, one.space, metric) for one in searched_combinations(study)]
 
 
-def _trials(study: Study, asked: int | None) -> int:
+def _trials(study: Study, trials: int | None) -> int:
     assert study.tuning is not None
-    if asked is not None and asked < 1:
-        raise UserError(f"trials must be at least 1; got {asked}")
-    return asked or study.tuning.trials
+    if trials is not None and trials < 1:
+        raise UserError(f"trials must be at least 1; got {trials}")
+    return trials or study.tuning.trials

@@ -51,12 +51,12 @@ class RunInfo:
 class RunLogger(Protocol):
     """Receives what there is to know of one run. It may raise anything: the run goes on without it."""
 
-    def start(self, about: RunInfo, say: "LogFn") -> None:
+    def start(self, info: RunInfo, log: "LogFn") -> None:
         """The run begins, or goes on. What an earlier process has logged of it is replaced.
 
         Args:
-            about: the run.
-            say: writes a line into the run's log.
+            info: the run.
+            log: writes a line into the run's log.
         """
 
     def experience(self, values: Mapping[str, float], step: int) -> None:

@@ -56,18 +56,18 @@ class Loggers:
 
     Args:
         job: the run.
-        say: writes a line into its log.
+        log: writes a line into its log.
     """
 
-    def __init__(self, job: Job, say: LogFn) -> None:
-        self._say = say
+    def __init__(self, job: Job, log: LogFn) -> None:
+        self._log = log
         self._loggers: dict[str, RunLogger] = {}
-        self._told = 0
+        self._reported = 0
         if job.logged is not None:
             self._loggers = {name: LOGGERS[name].make() for name in job.logged.loggers}
             config = job.config
-            about = RunInfo(config.run_id, job.title, job.logged.study, job.logged.labels, config.to_json(), job.out)
-            self._each(lambda logger: logger.start(about, say))
+            info = RunInfo(config.run_id, job.title, job.logged.study, job.logged.labels, config.to_json(), job.out)
+            self._for_each(lambda logger: logger.start(info, log))
 
     def learnt(self, progress: RunState) -> None:
         """Tell of the experiences that were learnt; of a run that goes on, of those before, too.
@@ -75,9 +75,9 @@ class Loggers:
         Args:
             progress: what the run has measured so far.
         """
-        for step, values in progress.logged[self._told :]:
-            self._each(lambda logger, step=step, values=values: logger.experience(values, step))  # type: ignore[misc]
-        self._told = len(progress.logged)
+        for step, values in progress.logged[self._reported :]:
+            self._for_each(lambda logger, step=step, values=values: logger.experience(values, step))  # type: ignore[misc]
+        self._reported = len(progress.logged)
 
     def end(self, record: RunRecord) -> None:
         """Tell how the run has ended.
@@ -86,15 +86,15 @@ class Loggers:
             record: what it leaves behind.
         """
         metrics = {f"final/{name}": value for name, value in known(numbers_of(record)).items()}
-        self._each(lambda logger: logger.end(metrics, record.status))
+        self._for_each(lambda logger: logger.end(metrics, record.status))
 
-    def _each(self, tell: Callable[[RunLogger], None]) -> None:
+    def _for_each(self, call: Callable[[RunLogger], None]) -> None:
         for name, logger in list(self._loggers.items()):
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # about their own code
-                    tell(logger)
+                    call(logger)
             except Exception as error:  # noqa: BLE001  of whatever kind, it is no reason to end the run
                 del self._loggers[name]
                 what = " ".join(f"{type(error).__name__}: {error}".split())
-                self._say(f"the logger {name} has failed and is told no more; the run goes on ({what})")
+                self._log(f"the logger {name} has failed and is told no more; the run goes on ({what})")

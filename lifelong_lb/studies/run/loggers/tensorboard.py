@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 class TensorBoardLogger:
     """Writes ``tensorboard/<title>-<run id>/``; ``tensorboard --logdir DIR/tensorboard`` shows all runs."""
 
-    def start(self, about: RunInfo, say: LogFn) -> None:
+    def start(self, info: RunInfo, log: LogFn) -> None:
         """Begin the run's folder anew.
 
         Args:
-            about: the run.
-            say: not used.
+            info: the run.
+            log: not used.
         """
         from torch.utils.tensorboard import SummaryWriter
 
-        place = about.folder / "tensorboard"
-        for earlier in place.glob(f"*-{about.run}"):
+        place = info.folder / "tensorboard"
+        for earlier in place.glob(f"*-{info.run}"):
             shutil.rmtree(earlier)
-        self._settings = about.settings()
-        self._writer: SummaryWriter = SummaryWriter(str(place / about.file_name))
-        configuration = json.dumps(about.config, indent=4)
+        self._settings = info.settings()
+        self._writer: SummaryWriter = SummaryWriter(str(place / info.file_name))
+        configuration = json.dumps(info.config, indent=4)
         self._writer.add_text("configuration", "\n".join(f"    {line}" for line in configuration.splitlines()))
         self._writer.flush()
 

@@ -10,39 +10,39 @@ from typing import Any
 from lifelong_lb.studies.run.loggers.base import LogFn, RunInfo
 
 _SERVER = "https://api.wandb.ai"
-_LONGEST = 128
+_MAX_NAME = 128
 """Characters of a name."""
 
 
 class WandbLogger:
     """Logs a run in ``wandb/``: offline, for ``wandb sync``, unless there is a key or ``WANDB_MODE`` says otherwise."""
 
-    def start(self, about: RunInfo, say: LogFn) -> None:
+    def start(self, info: RunInfo, log: LogFn) -> None:
         """Begin the run anew. Its id is always the same, so that a later copy replaces an earlier one.
 
         Args:
-            about: the run.
-            say: is told where the run can be seen.
+            info: the run.
+            log: is told where the run can be seen.
         """
         import wandb
 
-        name = f"{about.run}-{hashlib.sha256(str(about.folder).encode()).hexdigest()[:6]}"
-        for earlier in (about.folder / "wandb").glob(f"*run-*-{name}"):
+        name = f"{info.run}-{hashlib.sha256(str(info.folder).encode()).hexdigest()[:6]}"
+        for earlier in (info.folder / "wandb").glob(f"*run-*-{name}"):
             shutil.rmtree(earlier)
         settings: dict[str, Any] = {"silent": True, "console": "off", "disable_git": True, "x_disable_stats": True}
         self._run = wandb.init(
-            project=re.sub(r"[/\\#?%:]", "-", about.study)[:_LONGEST],
-            group=about.group[:_LONGEST],
-            name=about.title[:_LONGEST],
+            project=re.sub(r"[/\\#?%:]", "-", info.study)[:_MAX_NAME],
+            group=info.group[:_MAX_NAME],
+            name=info.title[:_MAX_NAME],
             id=name,
-            dir=str(about.folder),
-            config=dict(about.config),
+            dir=str(info.folder),
+            config=dict(info.config),
             mode=_mode(),
             reinit="create_new",
             settings=wandb.Settings(**settings),
         )
         if not self._run.offline:
-            say(f"wandb: {self._run.url}")
+            log(f"wandb: {self._run.url}")
 
     def experience(self, values: Mapping[str, float], step: int) -> None:
         """Write a point of each curve.
