@@ -114,10 +114,10 @@ def launch(tmp_path, monkeypatch):
     [
         (
             RayError("The worker died.\nAt length."),
-            "the task has died: The worker died.",
+            "the task died: The worker died.",
             "The worker died.\nAt length.",
         ),
-        (None, "the task has ended without doing the run", ""),
+        (None, "the task ended without executing the run", ""),
     ],
 )
 def test_a_task_that_dies_for_good_fails_its_run(launch, outcome, message, trace):
@@ -139,8 +139,8 @@ def test_gpus_that_this_machine_does_not_have(launch):
 
 
 @pytest.fixture
-def nobody():
-    """A port of this machine at which nobody answers."""
+def closed_port():
+    """A port of this machine that refuses connections."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         yield place.getsockname()[1]
@@ -150,17 +150,17 @@ def nobody():
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("nonsense", "RAY_ADDRESS must be HOST:PORT, such as head:6379; got 'nonsense'"),
-        ("head:70000", "RAY_ADDRESS must be HOST:PORT, such as head:6379; got 'head:70000'"),
-        ("127.0.0.1:{nobody}", "RAY_ADDRESS 127.0.0.1:{nobody}: nobody answers there (Connection refused)"),
-        ("ray://[::1]:{nobody}", "RAY_ADDRESS ray://[::1]:{nobody}: nobody answers there ("),
+        ("nonsense", "RAY_ADDRESS must be HOST:PORT, e.g. head:6379; got 'nonsense'"),
+        ("head:70000", "RAY_ADDRESS must be HOST:PORT, e.g. head:6379; got 'head:70000'"),
+        ("127.0.0.1:{port}", "RAY_ADDRESS 127.0.0.1:{port}: cannot connect (Connection refused)"),
+        ("ray://[::1]:{port}", "RAY_ADDRESS ray://[::1]:{port}: cannot connect ("),
     ],
 )
 def test_an_address_without_a_cluster_is_told_before_anything_is_written(
-    address, message, nobody, tmp_path, monkeypatch
+    address, message, closed_port, tmp_path, monkeypatch
 ):
-    monkeypatch.setenv("RAY_ADDRESS", address.format(nobody=nobody))
-    with pytest.raises(UserError, match=re.escape(message.format(nobody=nobody))):
+    monkeypatch.setenv("RAY_ADDRESS", address.format(port=closed_port))
+    with pytest.raises(UserError, match=re.escape(message.format(port=closed_port))):
         run_study(TINY, tmp_path / "out", executor="ray")
     assert not (tmp_path / "out").exists()
 
@@ -176,7 +176,7 @@ def test_what_ray_says_of_an_address_is_told_in_a_line(monkeypatch):
         monkeypatch.setenv("RAY_ADDRESS", address)
         with pytest.raises(UserError) as told, connected(limits):
             pass
-    assert str(told.value) == f"RAY_ADDRESS {address}: Ray cannot be reached there: Invalid token."
+    assert str(told.value) == f"RAY_ADDRESS {address}: cannot reach Ray: Invalid token."
     monkeypatch.delenv("RAY_ADDRESS")
-    with pytest.raises(UserError, match="^Ray cannot be started on this machine: Invalid token.$"), connected(limits):
+    with pytest.raises(UserError, match="^cannot start Ray on this machine: Invalid token.$"), connected(limits):
         pass

@@ -12,7 +12,7 @@ from lifelong_lb.store import ResultFolder
 SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1, "evaluation": {"save_models": True}}
 ENDS = {
     "been killed": ("failed", "the run's process was killed by signal 9 (out of memory?)", {"checkpoint_every": 0}, 1),
-    "hung": ("timeout", "stopped after 6 s, the time a run may take", {"timeout": 6.0}, 1),
+    "hung": ("timeout", "stopped after 6 s, the time limit per run", {"timeout": 6.0}, 1),
     "raised": ("failed", "RuntimeError: by itself", {"checkpoint_every": 0}, 0),
 }
 
@@ -50,7 +50,7 @@ def test_what_is_tried_again_goes_on_unless_it_raised(how, whole, tmp_path):
     (expected_path, expected), (path, record) = only_run(whole), only_run(tmp_path)
     assert (record.status, record.environment["continued"]) == ("done", continued)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-    assert ("goes on after experience 0" in (path / "log.txt").read_text()) == bool(continued)
+    assert ("resumed after experience 0" in (path / "log.txt").read_text()) == bool(continued)
     assert list(record.accuracy) == list(expected.accuracy)
     assert record.gradient_evaluations == expected.gradient_evaluations
     for i in range(5):

@@ -95,7 +95,7 @@ def test_a_run_whose_server_dies_again_has_failed(monkeypatch):
     local._finalize(one, queue, orphaned)
     assert queue.told == ["killed", "put back"]
     local._finalize(one, queue, orphaned)
-    why = "the server of processes, which starts those of runs, has died while the run was under way"
+    why = "the fork server died during the run"
     assert queue.told[2:] == ["killed", ("failed", why), "ended"]
 
 

@@ -133,7 +133,7 @@ def test_a_job_that_dies_fails_the_run_it_was_at(busy):
         busy.put("77", "COMPLETED")
 
     busy.launch(some_end, the_rest_ends, gpus_per_node=1)
-    died = "the job 77_0 has ended without a result (state: OUT_OF_MEMORY)"
+    died = "job 77_0 ended without a result (state: OUT_OF_MEMORY)"
     assert busy.told.lines == [
         *("0 begun", "1 begun", "2 begun"),
         *(f"0 failed {died}", "1 given up", "2 diverged"),
@@ -157,7 +157,7 @@ def test_an_error_in_a_job_is_told(busy):
         busy.put("77", "COMPLETED")
 
     busy.launch(fails, goes_well)
-    assert "0 failed the job 77_0 has failed: ModuleNotFoundError: No module named 'torch'" in busy.told.lines
+    assert "0 failed job 77_0 failed: ModuleNotFoundError: No module named 'torch'" in busy.told.lines
     assert "  somewhere\n" in busy.folder.read_run(busy.told.runs[0]).traceback
 
 
@@ -196,7 +196,7 @@ def test_a_job_whose_runs_are_another_launchers_is_cancelled(busy, monkeypatch):
 
 
 def test_jobs_that_cannot_be_submitted(busy):
-    with pytest.raises(UserError, match="slurm: the jobs cannot be submitted: .*invalid partition specified: nowhere"):
+    with pytest.raises(UserError, match="slurm: cannot submit the jobs: .*invalid partition specified: nowhere"):
         busy.launch(partition="nowhere")
     assert busy.told.lines[3:] == [f"{number} given up" for number in range(3)]
     assert not list(busy.folder.runs_path.iterdir())
@@ -232,17 +232,17 @@ def test_submitit_knows_every_setting(name, busy):
 
 
 USELESS = {
-    "name": (Cluster({"partitoin": "x"}), "slurm", "unknown setting of slurm 'partitoin'; did you mean 'partition'?"),
+    "name": (Cluster({"partitoin": "x"}), "slurm", "unknown slurm setting 'partitoin'; did you mean 'partition'?"),
     "value": (Cluster({"mem_gb": "8G"}), "slurm", "slurm: mem_gb must be a number; got '8G'"),
     "truth": (Cluster({"gpus_per_node": True}), "slurm", "gpus_per_node must be a whole number; got True"),
     "place": (Cluster({"cluster": "slrum"}), "slurm", "slurm: unknown cluster 'slrum'; did you mean 'slurm'?"),
     "minutes": (Cluster({"timeout_min": 0}), "slurm", "slurm: timeout_min must be at least 1; got 0"),
-    "no time": (Cluster({"cluster": "local"}), "slurm", "slurm: jobs need a time limit: give a timeout"),
-    "no slurm": (Cluster({"timeout_min": 1}), "slurm", "the executor slurm finds no sbatch and no srun here"),
-    "not slurm": (Cluster({"qos": "x"}), "local", "settings of slurm need the executor slurm; got 'local'"),
+    "no time": (Cluster({"cluster": "local"}), "slurm", "slurm: jobs need a time limit: set timeout"),
+    "no slurm": (Cluster({"timeout_min": 1}), "slurm", "executor slurm: sbatch and srun not found"),
+    "not slurm": (Cluster({"qos": "x"}), "local", "slurm settings need the executor slurm; got 'local'"),
     "0 runs": (Cluster(runs_per_job=0), "slurm", "runs_per_job must be at least 1; got 0"),
     "jobs": (Cluster(runs_per_job=2), "local", "runs_per_job needs the executor slurm; got 'local'"),
-    "many gpus": (Cluster(gpus_per_run=2), "ray", "gpus_per_run must be between 0 and 1"),
+    "many gpus": (Cluster(gpus_per_run=2), "ray", "gpus_per_run must be in [0, 1]"),
     "gpus": (Cluster(gpus_per_run=0.5), "slurm", "gpus_per_run needs the executor ray; got 'slurm'"),
 }
 
@@ -258,7 +258,7 @@ def test_wishes_that_cannot_be_met(case, monkeypatch, tmp_path):
 def test_devices_on_a_cluster():
     with pytest.raises(UserError, match="device cuda:1: with the executor ray it must be auto, cpu or cuda"):
         Cluster().check("ray", "cuda:1", None)
-    with pytest.raises(UserError, match="device cpu: GPUs are asked for, which would lie idle"):
+    with pytest.raises(UserError, match="device cpu: the requested GPUs would not be used"):
         Cluster({"gres": "gpu:1"}).check("slurm", "cpu", None)
     assert Limits.of_cluster(None, "auto", None, Cluster()).devices == ["auto"]
     assert Limits.of_cluster(None, "auto", None, Cluster(gpus_per_run=0.5)).devices == ["cuda"]
@@ -272,5 +272,5 @@ def test_a_package_that_is_missing_is_told_with_its_extra(executor, monkeypatch)
 
 
 def test_a_setting_that_is_no_assignment():
-    with pytest.raises(UserError, match="--slurm must be NAME=VALUE, such as partition=gpu; got 'gpu'"):
+    with pytest.raises(UserError, match="--slurm must be NAME=VALUE, e.g. partition=gpu; got 'gpu'"):
         parsed_settings(["gpu"])

@@ -53,13 +53,13 @@ def test_a_run_that_hangs_is_stopped_and_one_that_is_terminated_leaves_nothing(t
         (late,) = [p for p in folder.runs_path.iterdir() if '"timeout"' in (p / "result.json").read_text()]
         log = (late / "log.txt").read_text()
         assert "hanging.py" in log.partition("most recent call first")[2]
-        assert log.endswith("stopped after 8 s, the time a run may take\n")
+        assert log.endswith("stopped after 8 s, the time limit per run\n")
         wait_for(lambda: list(folder.runs_path.glob(f".{late.name}.*/log.txt")), "tried again")
         process.send_signal(signal.SIGTERM)
         assert next(output) == "exit 130\n"
         errors = process.stderr.read()
     assert "TIMEOUT: stopped after 8 s" in errors
-    assert "2 runs, 1 of them there already" in errors
+    assert "2 runs, 1 of them ended earlier" in errors
     assert errors.endswith(
         "stopping the runs under way; once more stops at once\n"
         "interrupted: finished runs are kept; the same command continues the study\n"
@@ -140,9 +140,7 @@ def test_durations(text, found):
 
 @pytest.mark.parametrize("text", ["", "0", "-3", "1e3", "nan", "inf", "3 weeks", "1h30m", "9" * 400])
 def test_what_is_no_duration(text):
-    with pytest.raises(
-        UserError, match="--timeout must be a positive number of seconds, or such as 90s, 30m, 2h or 1d"
-    ):
+    with pytest.raises(UserError, match="--timeout must be a positive number of seconds, or e.g. 90s, 30m, 2h or 1d"):
         seconds("--timeout", text)
 
 

@@ -89,7 +89,7 @@ def test_a_run_whose_process_dies_has_failed(claimed, process, code, message, en
 
 def test_a_run_that_takes_too_long(claimed, process):
     supervised.run_job(claimed, 100)
-    assert result(claimed) == ("timeout", "stopped after 100 s, the time a run may take")
+    assert result(claimed) == ("timeout", "stopped after 100 s, the time limit per run")
     assert process.now == 100
 
 

@@ -214,7 +214,7 @@ def test_a_server_killed_while_it_starts(times, code, tmp_path):
     assert done.returncode == code, done.stderr
     assert "interrupted" not in done.stderr
     if code:
-        why = "the fork server, which starts the processes of runs, was killed by signal 9 before it was ready, twice"
+        why = "the fork server was killed by signal 9 before it was ready, twice in a row"
         assert done.stderr.endswith(f"error: {why}; finished runs are kept\n")
 
 

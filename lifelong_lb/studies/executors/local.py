@@ -1,4 +1,4 @@
-"""The local executor: a process a run, some at a time."""
+"""Local executor: one process per run, several at a time."""
 
 import time
 from collections.abc import Collection
@@ -23,13 +23,13 @@ from lifelong_lb.studies.job import Job
 
 @dataclass(frozen=True)
 class _Running:
-    """A run whose process has started.
+    """A run with its process.
 
     Attributes:
         job: the run.
-        slot: its number among those at work, 0 to workers - 1.
+        slot: index of its worker, 0 to workers - 1.
         process: its process.
-        started: when that had started, by the monotonic clock.
+        started: start time on the monotonic clock.
     """
 
     job: Job
@@ -39,17 +39,17 @@ class _Running:
 
 
 def run_local(queue: RunQueue, limits: Limits) -> None:
-    """Do the runs in processes of their own, some at a time.
+    """Execute runs in separate processes, several at a time.
 
-    A server process imports torch and avalanche once and is forked for each run (where the platform cannot fork, each
-    process imports for itself). A process that dies without a result is recorded as a failed run, one that takes too
-    long is killed and recorded as ``timeout``. Should the server die, the runs under way go on from their checkpoints
-    in processes of another one, unless that has died, too, while they are. On an exception, Ctrl-C included, the
-    processes under way are ended and their runs leave nothing.
+    A fork server imports torch and avalanche once and is forked for each run; on platforms without fork, each process
+    imports them. A process that dies without a result is recorded as a failed run; a process that exceeds the time
+    limit is killed and its run recorded as ``timeout``. If the server dies, active runs are restarted once from their
+    checkpoints with a new server. On an exception, including Ctrl-C, active processes are terminated and their runs
+    leave no result.
 
     Args:
         queue: the runs.
-        limits: how many at a time, on what, and for how long.
+        limits: number of workers, devices and time limit.
     """
     running: dict[int, _Running] = {}
     orphaned: set[str] = set()
@@ -89,11 +89,11 @@ def _start(job: Job, running: Collection[_Running], limits: Limits) -> _Running:
 
 
 def _finalize(run: _Running, queue: RunQueue, orphaned: set[str], limit: float | None = None) -> None:
-    """See a run off whose process has ended, by itself or because it had used up its time."""
+    """Finalize a run whose process exited, or was killed after ``limit`` seconds."""
     run.process.join()
     lost = limit is None and was_orphaned(run.process)
     if lost:
-        terminate([run.process])  # it may be at work still
+        terminate([run.process])  # it may still be running
     if not queue.was_published(run.job):
         if limit is None:
             time.sleep(STATUS_TIMEOUT_SECONDS)

@@ -1,4 +1,4 @@
-"""Runs done on behalf of a launcher on another machine, each in a process of its own that is watched from here."""
+"""Worker on a cluster machine: execute claimed runs, each in a supervised process."""
 
 import signal
 import time
@@ -15,28 +15,28 @@ from lifelong_lb.studies.job import TERMINATED
 from lifelong_lb.studies.telemetry import switch_off_telemetry
 
 POLL_SECONDS = 1.0
-"""How often to look whether a run has used up its time."""
+"""Interval at which the time limit of a run is checked."""
 CLAIM_CHECK_SECONDS = 10.0
-"""How often to look whether a run is still the launcher's."""
+"""Interval at which the launcher's claim is checked."""
 CLAIM_GRACE_SECONDS = 90.0
-"""How long no claim may be seen before the launcher has given the run up: file systems that machines share may show a
-file a minute late."""
+"""How long the claim may be invisible before the run is considered abandoned: shared file systems may show a file a
+minute late."""
 TERMINATION_WAIT_SECONDS = 300.0
-"""How long to wait, after a run was told to end, for what has told it to end this process, too: a cluster that takes
-back a machine may give its processes minutes."""
+"""How long to wait after a run was terminated for this process to be terminated, too: a cluster that reclaims a machine
+may give its processes minutes."""
 _TERMINATION_CODES = (TERMINATED, -signal.SIGTERM, 255)
-"""Exit codes of such a run; the last where the server of processes was told as well."""
+"""Exit codes of a terminated run; 255 if the fork server was terminated as well."""
 
 
 def run_jobs(bundle: JobBundle, device: str, seconds: float | None) -> None:
-    """Do runs one after the other, those left out that have been published or are another launcher's.
+    """Execute runs one after the other, skipping those published already or claimed by another launcher.
 
     Args:
         bundle: the runs.
-        device: what to compute on, see :func:`lifelong_lb.studies.devices.devices`; the first of several.
-        seconds: how long each of them may take; None for as long as it likes.
+        device: see :func:`lifelong_lb.studies.devices.devices`; of several devices, the first is used.
+        seconds: time limit per run; None for no limit.
     """
-    switch_off_telemetry()  # this machine may have another environment than the launcher's
+    switch_off_telemetry()  # this machine's environment may differ from the launcher's
     for claimed in bundle.unpack():
         if claimed.is_published() or claimed.holder() not in (None, claimed.owner):
             continue
@@ -49,13 +49,13 @@ def run_jobs(bundle: JobBundle, device: str, seconds: float | None) -> None:
 
 
 def run_job(claimed: ClaimedJob, seconds: float | None) -> None:
-    """Do a run; whatever ends this process or raises in it ends the run's, too.
+    """Execute a run in a process, which is terminated when this process ends or raises.
 
-    A run that another launcher has taken over, or that its launcher has given up, is ended and leaves nothing.
+    A run that another launcher took over, or that its launcher abandoned, is terminated and leaves no result.
 
     Args:
         claimed: the run.
-        seconds: how long it may take.
+        seconds: time limit; None for no limit.
     """
     process = start(claimed.job)
     try:
@@ -76,7 +76,7 @@ def run_job(claimed: ClaimedJob, seconds: float | None) -> None:
 
 
 def _watch(process: BaseProcess, claimed: ClaimedJob, started: float, seconds: float | None) -> bool:
-    """Wait until a run's process has ended, or is not wanted any more; whether it had used up its time."""
+    """Wait until a run's process exits or its claim is lost; return whether it exceeded its time limit."""
     last_held = last_check = started
     while process.is_alive():
         process.join(POLL_SECONDS)
@@ -94,6 +94,6 @@ def _watch(process: BaseProcess, claimed: ClaimedJob, started: float, seconds: f
 
 
 def _record(claimed: ClaimedJob, status: Status, message: str, trace: str = "") -> None:
-    """Publish a run that is still the launcher's."""
+    """Publish a run if the launcher still holds its claim."""
     if claimed.holder() == claimed.owner:
         record(claimed.job, claimed.folder, status, message, trace)

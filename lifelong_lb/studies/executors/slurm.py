@@ -1,4 +1,4 @@
-"""The SLURM executor: jobs of the cluster, submitted through submitit, each of which does some runs."""
+"""SLURM executor: jobs submitted through submitit, each executing one or more runs."""
 
 import math
 import os
@@ -23,43 +23,43 @@ if TYPE_CHECKING:
     import submitit
 
 POLL_SECONDS = 2.0
-"""How often to look what has become of the jobs; SLURM itself is asked less often."""
+"""Interval at which jobs are checked; SLURM itself is queried less often."""
 RESULTS_TIMEOUT_SECONDS = 5.0
-"""How long after the end of a job the results of its runs may take to be seen here."""
+"""How long after the end of a job its results may take to become visible here."""
 CANCEL_TIMEOUT_SECONDS = 15.0
-"""How long cancelled jobs have for ending, where that can be seen at once."""
+"""How long to wait for cancelled jobs to end."""
 RETRY_SUBMIT_SECONDS = 30.0
-"""How long to wait after jobs could not be submitted."""
+"""How long to wait after a failed submission."""
 EXTRA_MINUTES = 5
-"""How much longer than its runs may take a job is asked for: for starting, and for being announced its end."""
+"""Time requested for a job beyond the time limits of its runs, for its start and for SLURM's warning before its end."""
 
 
 class Work:
-    """What a job does, and does again when it is requeued.
+    """Function executed by a job, again when the job is requeued.
 
-    Runs that have been published are left out then, and the one that was under way goes on from its checkpoint.
+    A requeued job skips published runs and resumes the active run from its checkpoint.
     """
 
     def __call__(self, bundle: JobBundle, device: str, seconds: float | None) -> None:
-        """Do runs.
+        """Execute runs.
 
         Args:
             bundle: the runs.
-            device: what to compute on.
-            seconds: how long each may take.
+            device: the device.
+            seconds: time limit per run.
         """
         run_jobs(bundle, device, seconds)
 
     def checkpoint(self, bundle: JobBundle, device: str, seconds: float | None) -> Any:
-        """Called by submitit before it requeues the job.
+        """Return the submission for a requeued job; called by submitit.
 
         Args:
             bundle: the runs.
-            device: what to compute on.
-            seconds: how long each may take.
+            device: the device.
+            seconds: time limit per run.
 
         Returns:
-            What is submitted: the same again.
+            The same submission.
         """
         from submitit.helpers import DelayedSubmission
 
@@ -68,13 +68,13 @@ class Work:
 
 @dataclass
 class _Submitted:
-    """A job and those of its runs that have not ended yet.
+    """A job and its unfinished runs.
 
     Attributes:
         job: the job.
-        runs: the runs, in the order in which it does them.
-        lost: whether another launcher has taken over a run of it.
-        dead_since: when it was first seen to have ended while runs were left.
+        runs: the runs, in order of execution.
+        lost: whether another launcher took over one of its runs.
+        dead_since: time at which the job was first seen to have ended with unfinished runs.
     """
 
     job: "submitit.Job[None]"
@@ -84,14 +84,14 @@ class _Submitted:
 
 
 def run_slurm(queue: RunQueue, limits: Limits) -> None:
-    """Do the runs in jobs of SLURM.
+    """Execute runs in SLURM jobs.
 
-    Runs are claimed here, done and published by the jobs. A job that dies fails the run it was at; those that it had
-    not begun are done by another. On an exception, Ctrl-C included, the jobs are cancelled.
+    Runs are claimed here; the jobs execute and publish them. If a job dies, its active run is recorded as failed, and
+    its remaining runs are submitted again. On an exception, including Ctrl-C, the jobs are cancelled.
 
     Args:
         queue: the runs.
-        limits: how many jobs at a time, on what, how long a run may take, and how jobs are submitted.
+        limits: number of jobs, device, time limit per run, and SLURM settings.
     """
     executor = _executor(queue, limits)
     active: list[_Submitted] = []
@@ -125,7 +125,7 @@ def _executor(queue: RunQueue, limits: Limits) -> "submitit.AutoExecutor":
 def _submit(
     executor: "submitit.AutoExecutor", queue: RunQueue, limits: Limits, room: int, others: bool
 ) -> list[_Submitted]:
-    """Submit what is free, as one array; where that fails, later, unless there are no others that could end."""
+    """Submit free runs as one job array; on failure, put them back, and raise if no other job is active."""
     groups: list[list[Job]] = []
     while len(groups) < room and (group := _take(queue, limits.cluster.runs_per_job)):
         groups.append(group)
@@ -141,7 +141,7 @@ def _submit(
             for job in group:
                 queue.put_back(job)
         if not others:
-            raise UserError(f"slurm: the jobs cannot be submitted: {str(error).strip()}") from None
+            raise UserError(f"slurm: cannot submit the jobs: {str(error).strip()}") from None
         time.sleep(RETRY_SUBMIT_SECONDS)
         return []
     return [_Submitted(job, list(group)) for job, group in zip(jobs, groups, strict=True)]
@@ -149,7 +149,7 @@ def _submit(
 
 @contextmanager
 def _stderr_to_log(folder: Path, limits: Limits) -> Iterator[None]:
-    """Keep from the terminal what submitit's processes on this machine say of being cancelled; they inherit stderr."""
+    """Redirect stderr to a file while submitit starts local processes, which print messages when cancelled."""
     if limits.cluster.slurm.get("cluster") != "local":
         yield
         return
@@ -172,7 +172,7 @@ def _take(queue: RunQueue, runs: int) -> list[Job]:
 
 
 def _has_ended(submitted: _Submitted, queue: RunQueue) -> bool:
-    """Tell what has ended of a job's runs; whether the job has, too, and nothing is left of it."""
+    """Finalize the ended runs of a job; return whether the job has ended and no run is left."""
     ended = submitted.job.done()
     for job in list(submitted.runs):
         if queue.was_published(job):
@@ -184,7 +184,7 @@ def _has_ended(submitted: _Submitted, queue: RunQueue) -> bool:
         elif ended:
             continue
         else:
-            break  # the others come after it
+            break  # runs are executed in order
         submitted.runs.remove(job)
     if not submitted.runs and not ended and submitted.lost:
         submitted.job.cancel(check=False)
@@ -199,7 +199,7 @@ def _has_ended(submitted: _Submitted, queue: RunQueue) -> bool:
 
 
 def _fail(submitted: _Submitted, queue: RunQueue) -> None:
-    """Record the run that a dead job was at, and put back those that it had not begun."""
+    """Record the active run of a dead job as failed, and put back the runs it had not started."""
     first, *others = submitted.runs
     record(first, queue.folder, "failed", *_failure_of(submitted.job))
     queue.folder.remove_scratch(first.config.run_id)
@@ -209,16 +209,16 @@ def _fail(submitted: _Submitted, queue: RunQueue) -> None:
 
 
 def _failure_of(job: "submitit.Job[None]") -> tuple[str, str]:
-    """A message about a job that has ended, and all that submitit says of it."""
+    """Message and details about a job that has ended without finishing its runs."""
     if job.paths.result_pickle.exists():
-        text = str(job.exception() or "it has not done the run")
+        text = str(job.exception() or "it did not execute the run")
         last = text.strip(" \n-").partition("\n---")[2].partition("\n---")[0].strip().rpartition("\n")[2]
-        return f"the job {job.job_id} has failed: {last or text.splitlines()[0]}", text
-    return f"the job {job.job_id} has ended without a result (state: {job.state})", job.stderr() or ""
+        return f"job {job.job_id} failed: {last or text.splitlines()[0]}", text
+    return f"job {job.job_id} ended without a result (state: {job.state})", job.stderr() or ""
 
 
 def _cancel(active: Sequence[_Submitted]) -> None:
-    """Cancel jobs, and wait a little for those whose end can be seen."""
+    """Cancel jobs, and wait for them for a short time."""
     for submitted in active:
         submitted.job.cancel(check=False)
     until = time.monotonic() + CANCEL_TIMEOUT_SECONDS
@@ -229,5 +229,5 @@ def _cancel(active: Sequence[_Submitted]) -> None:
 def _is_over(job: "submitit.Job[None]") -> bool:
     try:
         return job.done()
-    except RuntimeError:  # which is how a job of the cluster "debug" says that it was cancelled
+    except RuntimeError:  # raised by cancelled jobs of the cluster "debug"
         return True
