@@ -96,7 +96,7 @@ def assert_goes_on(config, folder, stops=(0, 1), last=4):
         part = run(config, folder, stop)
         assert part.progress.train_seconds > seconds
         models, seconds = {**models, **part.models}, part.progress.train_seconds
-    assert any("goes on after experience" in line for line in part.lines), part.lines
+    assert any("resumed after experience" in line for line in part.lines), part.lines
     assert set(part.models) == set(range(stops[-1] + 1, last + 1))  # nothing was done again
     assert measured(whole.progress) == measured(part.progress)
     assert part.progress.continued == len(stops)

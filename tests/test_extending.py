@@ -358,7 +358,7 @@ def test_a_landscape_loads_no_weights_that_a_folder_names(tmp_path, key):
     for run in folder.runs_path.iterdir():
         model_path(run, 0).parent.mkdir(exist_ok=True)
         model_path(run, 0).write_bytes(b"")
-    with pytest.raises(UserError, match=f"the stored model timm has {key}: 'weights.pth', a source of weights; "):
+    with pytest.raises(UserError, match=f"the stored timm model has {key}: 'weights.pth', a source of weights; "):
         measure_landscape(folder.path, device="cpu")
 
 

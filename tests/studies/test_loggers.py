@@ -211,7 +211,7 @@ def test_a_logger_that_fails_is_told_no_more(tmp_path, memory, capfd, fails, cal
     assert runs["status"].tolist() == ["done"]
     assert (len(broken.told), len(whole.told)) == (calls, 4)
     said = capfd.readouterr().out
-    line = f"the logger memory {fails} has failed and is told no more; the run goes on (OSError: no space left)"
+    line = f"logger memory {fails} failed and is disabled; the run continues (OSError: no space left)"
     assert said.count(line) == 1
 
 
@@ -301,6 +301,6 @@ def test_a_study_that_was_stopped_has_one_whole_log_of_each_run(tmp_path, monkey
     (folder,) = (tmp_path / "tensorboard").iterdir()
     assert curves(folder)["average_accuracy"][0][0] == 0
     runs, accuracy = run(tmp_path, "tensorboard", checkpoint_every=0)
-    assert "goes on after experience 0 from a checkpoint" in capfd.readouterr().out
+    assert "resumed after experience 0 from a checkpoint" in capfd.readouterr().out
     (folder,) = (tmp_path / "tensorboard").iterdir()
     check(curves(folder), expected(runs, accuracy))

@@ -32,9 +32,9 @@ def study(observer):
 
 
 LINES = [
-    "4 runs, 1 of them there already",
+    "4 runs, 1 of them ended earlier",
     "[2/4, 0 s] naive sam: average accuracy 0.375",
-    "waiting for a run that is in progress elsewhere; lifelong-lb status says where",
+    "waiting for 1 run in progress elsewhere; lifelong-lb status shows where",
     "[3/4, 0 s] naive none (elsewhere): FAILED: no [memory]",
 ]
 

@@ -1,4 +1,4 @@
-"""Progress in a terminal: lines for runs that have ended, and below them how it stands."""
+"""Progress in a terminal: lines for ended runs above a live display."""
 
 import time
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from lifelong_lb.studies.progress.lines import LineObserver
 from lifelong_lb.untrusted import printable
 
 MAX_RUN_LINES = 16
-"""How many runs under way are shown; a cluster may have hundreds."""
+"""Number of active runs shown; a cluster may have hundreds."""
 
 
 @dataclass
 class _ActiveRun:
-    """A run under way: what it is, how many experiences it has learnt, of how many, and the accuracy after them."""
+    """An active run: its title, the number of finished experiences, T, and the accuracy."""
 
     title: str
     learnt: int = 0
@@ -34,7 +34,7 @@ class _ActiveRun:
 
 
 class ConsoleObserver(LineObserver):
-    """Prints a line for each run that ends; in a terminal a bar, the time left and the runs under way stay below them.
+    """Print a line per ended run; in a terminal, show a bar, the remaining time and the active runs below.
 
     Args:
         console: where to print.
@@ -48,12 +48,7 @@ class ConsoleObserver(LineObserver):
         self._active: dict[str, _ActiveRun] = {}
 
     def start(self, total: int, present: Mapping[str, int]) -> None:
-        """Say how much there is to do.
-
-        Args:
-            total: runs in the study.
-            present: status to number of those that are there already.
-        """
+        """Print the number of runs, and start the live display."""
         super().start(total, present)
         self._present = self._ended
         self._failed = self._present - present.get("done", 0)
@@ -62,56 +57,33 @@ class ConsoleObserver(LineObserver):
             self._live.start()
 
     def begun(self, run: str, title: str) -> None:
-        """Show a run.
-
-        Args:
-            run: its id.
-            title: what it is.
-        """
+        """Show a run."""
         self._active[run] = _ActiveRun(printable(title, lines=False))
 
     def learnt(self, run: str, title: str, experience: int, experiences: int, accuracy: float) -> None:
-        """Show how far a run has come.
-
-        Args:
-            run: its id.
-            title: what it is.
-            experience: the one that was learnt, in 0..T-1.
-            experiences: T.
-            accuracy: mean on those seen so far.
-        """
+        """Show the progress of a run."""
         self._active[run] = _ActiveRun(printable(title, lines=False), experience + 1, experiences, accuracy)
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
-        """Tell of a run.
-
-        Args:
-            title: what it was.
-            record: what it left behind.
-            elsewhere: whether another launcher has done it.
-        """
+        """Print the outcome of a run, and remove it from the display."""
         self._active.pop(record.run, None)
         self._failed += record.status != "done"
         super().ended(title, record, elsewhere=elsewhere)
 
     def given_up(self, run: str) -> None:
-        """Show a run no longer.
-
-        Args:
-            run: its id.
-        """
+        """Remove a run from the display."""
         del self._active[run]
 
     def stop(self) -> None:
-        """Take away what stands below the lines."""
+        """Remove the live display."""
         if self._live is not None:
             self._live.stop()
 
     def board(self) -> RenderableType:
-        """How it stands.
+        """Build the live display.
 
         Returns:
-            A line for the study, and one for each run under way, or for those that have come furthest.
+            A line for the study and one per active run; of many runs, those furthest along.
         """
         elapsed, active = time.monotonic() - self._started, list(self._active.values())
         left = seconds_left(
@@ -140,19 +112,19 @@ class ConsoleObserver(LineObserver):
 
 
 def seconds_left(elapsed: float, ended: int, shares: list[float], left: int) -> float | None:
-    """How long a study will go on, if it goes on as it has.
+    """Extrapolate the remaining time of a study from its progress so far.
 
     >>> seconds_left(60.0, ended=1, shares=[0.5, 0.5], left=4)
     90.0
 
     Args:
-        elapsed: seconds since it was started.
-        ended: runs that have ended since then.
-        shares: how much of each run under way is done.
-        left: runs that have not ended, those under way included.
+        elapsed: seconds from the start of the study.
+        ended: runs that have ended in that time.
+        shares: finished fraction of each active run.
+        left: runs that have not ended, including active ones.
 
     Returns:
-        Seconds; None while there is nothing to go by.
+        Seconds; None before any progress.
     """
     done = ended + sum(shares)
     return elapsed * (left - sum(shares)) / done if done else None

@@ -1,4 +1,4 @@
-"""Between what happens in a study and who is told of it."""
+"""Thread-safe dispatch of study events to a progress observer."""
 
 import threading
 import time
@@ -10,20 +10,20 @@ from lifelong_lb.store import RunProgress, RunRecord, read_progress
 from lifelong_lb.studies.progress.observer import ProgressObserver
 
 SECONDS_BETWEEN_TABLES = 20.0
-"""How often the tables are brought up to date while a study runs."""
+"""Minimum interval between two updates of the tables while a study runs."""
 POLL_SECONDS = 2.0
-"""How often to look how far the runs under way have come."""
+"""Interval at which the progress of active runs is read."""
 
 
 class EventDispatcher(ProgressObserver):
-    """Hands on to a observer, a call at a time whichever thread it comes from, and keeps the tables up to date.
+    """Forward events to an observer, one call at a time, and update the tables.
 
-    Between entering and leaving, a thread looks how far the runs that were begun here have come. A observer that finds
-    its reader gone is told no more; that is no reason to stop.
+    While the context is open, a thread polls the progress of the runs started here. An observer that raises
+    ``BrokenPipeError`` receives no more events; the study continues.
 
     Args:
-        observer: is told everything, each experience once.
-        update: brings the tables up to date; called now and then after a run has ended.
+        observer: receives all events, each experience once.
+        update: updates the tables; called at intervals after a run has ended.
         runs_path: folder of the runs.
     """
 
@@ -45,28 +45,28 @@ class EventDispatcher(ProgressObserver):
         self.stop()
 
     def start(self, total: int, present: Mapping[str, int]) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._exclusive():
             self._observer.start(total, present)
 
     def begun(self, run: str, title: str) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._exclusive():
             self._titles[run], self._reported[run] = title, 0
             self._observer.begun(run, title)
 
     def update_progress(self, run: str, progress: RunProgress) -> None:
-        """Tell what is new about a run that is under way here, and nothing of others.
+        """Report new experiences of a run; runs not started here are ignored.
 
         Args:
             run: its id.
-            progress: how far it has come.
+            progress: its progress.
         """
         with self._exclusive():
             self._report_new(run, progress)
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
-        """Hand it on, with what is new about its experiences; bring the tables up to date if that was long ago."""
+        """Forward the event after the run's new experiences; update the tables if the interval has passed."""
         with self._exclusive():
             self._report_new(record.run, RunProgress.of(record.experiences, record.accuracy))
             self._titles.pop(record.run, None)
@@ -76,18 +76,18 @@ class EventDispatcher(ProgressObserver):
             self._tables_updated = time.monotonic()
 
     def given_up(self, run: str) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._exclusive():
             del self._titles[run]
             self._observer.given_up(run)
 
     def waiting(self, runs: int) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._exclusive():
             self._observer.waiting(runs)
 
     def stop(self) -> None:
-        """Hand it on."""
+        """Forward the event."""
         with self._exclusive():
             self._observer.stop()
 
@@ -108,6 +108,6 @@ class EventDispatcher(ProgressObserver):
 
     def _poll(self) -> None:
         while not self._stopped.wait(POLL_SECONDS):
-            with suppress(OSError):  # a file system that is away for a moment
+            with suppress(OSError):  # the file system may be unavailable for a moment
                 for run, progress in read_progress(self._runs_path).items():
                     self.update_progress(run, progress)

@@ -1,4 +1,4 @@
-"""From a run's configuration to a strategy that is ready to learn, with all that looks on."""
+"""Build a run's strategy, with its rule, optimizer, plugins and monitors, from a configuration."""
 
 import math
 import os
@@ -38,24 +38,25 @@ from lifelong_lb.untrusted import quoted
 Log = Callable[[str], None]
 Applied = SharpnessAwarePlugin | OwnLoop
 LOADER_VARIABLE = "LIFELONG_LB_LOADER"
-"""Environment variable: ``avalanche`` leaves all loading to Avalanche. Results are the same, bit for bit."""
+"""Environment variable: ``avalanche`` selects Avalanche's data loading. Results are identical."""
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """A strategy and what looks on while it learns.
+    """A strategy with its plugins and monitors.
 
     Attributes:
         strategy: the Avalanche strategy.
-        rule_plugin: applies the update rule and counts its passes; stands in its place in a training loop of its own.
-        own_gradients: counts the strategy's own.
+        rule_plugin: applies the update rule and counts its passes; its substitute for strategies with a training loop
+            of their own.
+        own_gradients: counts the strategy's own gradients.
         stopwatch: measures training time.
         samples: counts images.
         forward: counts forward passes.
         loading: loads minibatches.
         recorder: measures accuracies.
-        during: measures them during training, where the study asks for it.
-        meter: measures the loss landscape, where the study asks for it.
+        during: measures accuracies during training, if enabled.
+        meter: measures the loss landscape, if enabled.
     """
 
     strategy: Any
@@ -70,10 +71,10 @@ class Assembled:
     meter: LandscapeMeter | None
 
     def account(self, progress: RunState) -> None:
-        """Bring a run's counts up to date.
+        """Update a run's counts.
 
         Args:
-            progress: receives them.
+            progress: receives the counts.
         """
         progress.gradient_evaluations = self.rule_plugin.gradient_evaluations
         progress.strategy_gradient_evaluations = self.own_gradients.count
@@ -91,16 +92,16 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
 
     Args:
         config: what to run.
-        stream: what is going to be learnt.
-        progress: its lists are filled while the strategy learns.
+        stream: its stream.
+        progress: its lists are filled during training.
         device: ``"cpu"`` or ``"cuda"``.
-        log: receives what the loss landscape has to say.
+        log: receives messages about the loss landscape.
 
     Returns:
-        The strategy, not yet trained.
+        The untrained strategy.
 
     Raises:
-        UserError: when an environment variable has a value that means nothing, or the optimizer cannot be built.
+        UserError: if an environment variable has an unknown value, or the optimizer cannot be built.
     """
     seed_all(config.seed, INITIALISATION)
     model = build_model(config.model, stream.shape, config.train.precision)
@@ -152,7 +153,7 @@ def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, experienc
     counts = {
         "gradients": partial(getattr, applied, "gradient_evaluations"),
         "seconds": partial(getattr, stopwatch, "seconds"),
-    }  # not lambdas, which no checkpoint can hold
+    }  # partials, because lambdas cannot be pickled into a checkpoint
     return Budget(config.train, config.rule, counts[config.train.match], config.seed, experiences_per_call)
 
 

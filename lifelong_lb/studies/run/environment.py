@@ -1,4 +1,4 @@
-"""Which code is running, with what, and on what."""
+"""Versions of the code and its dependencies, and a description of the machine."""
 
 import hashlib
 import platform
@@ -16,10 +16,10 @@ _DRIVER = r"^NVRM version:.*?\s(\d+\.[\d.]+)\s"
 
 
 def code_version() -> dict[str, str]:
-    """Version of the package and, in a git checkout, its commit.
+    """Read the version of the package and, in a git checkout, its commit.
 
     Returns:
-        ``lifelong_lb``, ``sources``, a hash of its modules, and, where known, ``commit`` with ``+changes`` when files
+        ``lifelong_lb``; ``sources``, a hash of its modules; and, if known, ``commit``, with ``+changes`` if files
         differ from it.
     """
     from importlib.metadata import version
@@ -35,7 +35,7 @@ def code_version() -> dict[str, str]:
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that numbers depend on, none of which is imported.
+    """Read the versions of Python and of the packages that affect results, without importing them.
 
     Returns:
         Name to version.
@@ -48,11 +48,11 @@ def versions() -> dict[str, str]:
 
 @cache
 def machine() -> dict[str, Any]:
-    """What this machine is.
+    """Describe this machine.
 
     Returns:
-        ``platform``, ``processor``, its model as far as it is known, ``cores`` that this process may use,
-        ``memory_gib``, and ``driver``, the version of NVIDIA's, where there is one.
+        ``platform``, ``processor`` (its model, if known), ``cores`` available to this process, ``memory_gib``, and
+        ``driver``, the version of the NVIDIA driver, if installed.
     """
     import psutil
 

@@ -1,4 +1,4 @@
-"""The loss landscape of a run, measured while it goes on or later, around the models it has kept."""
+"""Loss landscape of a run, measured during the run or later at its stored models."""
 
 import copy
 import io
@@ -35,17 +35,17 @@ Row = tuple[int, int, str, float, float, float]
 
 
 class LandscapeMeter:
-    """Measures the landscape of a run after each experience. Training is none the wiser: it looks at a copy.
+    """Measure the landscape of a run after each experience, on a copy of the model.
 
     Args:
         settings: what to measure.
-        stream: what the run learns.
-        seed: the study's seed.
+        stream: the run's stream.
+        seed: the run's seed.
         device: where to measure.
-        log: receives a line an experience.
+        log: receives a line per experience.
 
     Attributes:
-        rows: what was measured so far.
+        rows: the measurements so far.
     """
 
     def __init__(self, settings: Landscape, stream: Stream, seed: int, device: str, log: Callable[[str], None]) -> None:
@@ -54,11 +54,11 @@ class LandscapeMeter:
         self._before: tuple[int, dict[str, Tensor]] | None = None
 
     def after(self, experience: int, model: nn.Module) -> None:
-        """Measure around a model.
+        """Measure at the weights of a model.
 
         Args:
-            experience: which it has just learnt.
-            model: it stays as it is.
+            experience: index of the last experience trained on.
+            model: the model; it is not modified.
         """
         started = time.perf_counter()
         measured_model = copy.deepcopy(model).to(self._device)
@@ -77,7 +77,7 @@ class LandscapeMeter:
             return
         earlier, weights = before
         if not can_interpolate(weights, model):
-            self._log(f"experience {experience}: no line from the weights before, since the head has grown")
+            self._log(f"experience {experience}: no interpolation from the last weights, because the head has grown")
             return
         for j in (earlier, experience):
             self._add(experience, j, measure_line(self._inputs(model, j), weights))
@@ -95,13 +95,13 @@ class LandscapeMeter:
 
 
 def packed(model: nn.Module) -> bytes:
-    """A model's weights as torch saves them.
+    """Serialize a model's weights.
 
     Args:
         model: the model.
 
     Returns:
-        Its ``state_dict``, which can be loaded with ``weights_only=True``, on the CPU.
+        Its ``state_dict`` on the CPU, loadable with ``weights_only=True``.
     """
     buffer = io.BytesIO()
     torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, buffer)
@@ -116,7 +116,7 @@ def measure_stored(
     device: str,
     log: Callable[[str], None],
 ) -> list[str]:
-    """Measure the landscape of runs that have kept their models, where it was not measured with these settings yet.
+    """Measure the landscape of runs with stored models, skipping those measured with the same settings before.
 
     Args:
         folder: the result folder.
@@ -124,11 +124,10 @@ def measure_stored(
         settings: what to measure.
         roots: folders of the data sets.
         device: ``"cpu"`` or ``"cuda"``.
-        log: receives a line a run and experience.
+        log: receives a line per run and experience.
 
     Returns:
-        A sentence for each run that was left out, because a model or its images cannot be read, or the images are not
-        those of the run.
+        An error message for each run whose models or images cannot be read, or whose images differ from those used.
     """
     expected, left_out = settings.model_dump(mode="json"), []
     for number, (run, config) in enumerate(configs.items(), start=1):
@@ -138,7 +137,7 @@ def measure_stored(
             log(f"[{number}/{len(configs)}] run {run}")
             _measure_run(folder, config, settings, roots, device, log)
         except (UserError, DamagedRunError) as error:
-            log(f"run {run}: left out, {error}")
+            log(f"run {run}: skipped, {error}")
             left_out.append(str(error))
     return left_out
 
@@ -162,7 +161,7 @@ def _measure_run(
 
 @contextmanager
 def _run_conditions() -> Iterator[None]:
-    """One thread, and random numbers that nobody misses."""
+    """Use one thread, and restore the random generator afterwards."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -177,14 +176,14 @@ def _stream_of(config: RunConfig, roots: Sequence[Path], data: Mapping[str, Any]
     images = load_images(find_images(config.stream, roots), test_images_per_class=limit)
     if data.get("sha256") != images.sha256:
         raise UserError(
-            f"run {config.run_id}: learnt from images with the hash {data.get('sha256')}; "
+            f"run {config.run_id}: was trained on images with the hash {data.get('sha256')}; "
             f"those found ({images.source}) have {images.sha256}"
         )
     return build_stream(config.stream, images, config.seed)
 
 
 def _load(path: Path, config: RunConfig, stream: Stream, experience: int) -> nn.Module:
-    """The model as it was; a growing head has grown as far as it had then."""
+    """Load a stored model, with a growing head of the size that it had."""
     from avalanche.models.dynamic_modules import avalanche_model_adaptation
 
     seed_all(config.seed, INITIALISATION)

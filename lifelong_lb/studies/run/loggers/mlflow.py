@@ -1,4 +1,4 @@
-"""MLflow: an experiment a study, in files below the result folder, or on the server that the environment names."""
+"""MLflow logger: one experiment per study, in the result folder or on the configured server."""
 
 import os
 import time
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _MAX_PARAMS = 100
-"""Parameters that MLflow takes at once."""
+"""Maximum number of parameters per MLflow request."""
 
 
 class MLflowLogger:
-    """Logs a run in ``mlruns/``, or where ``MLFLOW_TRACKING_URI`` says."""
+    """Log a run to ``mlruns/``, or to ``MLFLOW_TRACKING_URI``."""
 
     def start(self, info: RunInfo, log: LogFn) -> None:
-        """Begin the run anew: what an earlier process has logged of it is deleted.
+        """Create the run, and delete what an earlier process logged of it.
 
         Args:
             info: the run.
@@ -29,7 +29,7 @@ class MLflowLogger:
 
         address = os.environ.get("MLFLOW_TRACKING_URI")
         if not address:
-            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # what new versions want to be told
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # required by new versions
             address = (info.folder / "mlruns").as_uri()
         self._client = MlflowClient(tracking_uri=address)
         experiment = _experiment(self._client, info)
@@ -47,8 +47,8 @@ class MLflowLogger:
         """Write a point of each curve.
 
         Args:
-            values: its numbers.
-            step: its experience.
+            values: values by name.
+            step: the experience.
         """
         from mlflow.entities import Metric
 
@@ -59,7 +59,7 @@ class MLflowLogger:
         """Write the metrics.
 
         Args:
-            metrics: its numbers.
+            metrics: values by name.
             status: how the run ended.
         """
         self.experience(metrics, 0)
@@ -68,7 +68,7 @@ class MLflowLogger:
 
 
 def _experiment(client: "MlflowClient", info: RunInfo) -> str:
-    """Id of the study's experiment, which one of the runs that begin at the same time makes."""
+    """Id of the study's experiment, created under a lock by the first run."""
     import filelock
 
     with filelock.FileLock(info.folder / ".mlflow.lock", timeout=60):

@@ -1,4 +1,4 @@
-"""TensorBoard: event files below the result folder."""
+"""TensorBoard logger: event files in the result folder."""
 
 import json
 import shutil
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class TensorBoardLogger:
-    """Writes ``tensorboard/<title>-<run id>/``; ``tensorboard --logdir DIR/tensorboard`` shows all runs."""
+    """Write to ``tensorboard/<title>-<run id>/``; ``tensorboard --logdir DIR/tensorboard`` shows all runs."""
 
     def start(self, info: RunInfo, log: LogFn) -> None:
-        """Begin the run's folder anew.
+        """Create the run's folder, and delete that of an earlier process.
 
         Args:
             info: the run.
@@ -36,18 +36,18 @@ class TensorBoardLogger:
         """Write a point of each curve.
 
         Args:
-            values: its numbers.
-            step: its experience.
+            values: values by name.
+            step: the experience.
         """
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
     def end(self, metrics: Mapping[str, float], status: str) -> None:
-        """Write the row of the table of hyper-parameters.
+        """Write the run's row of the hyper-parameter table.
 
         Args:
-            metrics: its numbers.
+            metrics: values by name.
             status: how the run ended.
         """
         self._writer.add_hparams({**self._settings, "status": status}, dict(metrics), run_name=".")

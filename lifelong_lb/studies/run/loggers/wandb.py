@@ -1,4 +1,4 @@
-"""Weights & Biases: a project a study, kept below the result folder, and sent where there is a key."""
+"""Weights & Biases logger: one project per study, stored in the result folder and uploaded if a key is set."""
 
 import hashlib
 import os
@@ -11,18 +11,18 @@ from lifelong_lb.studies.run.loggers.base import LogFn, RunInfo
 
 _SERVER = "https://api.wandb.ai"
 _MAX_NAME = 128
-"""Characters of a name."""
+"""Maximum length of a name."""
 
 
 class WandbLogger:
-    """Logs a run in ``wandb/``: offline, for ``wandb sync``, unless there is a key or ``WANDB_MODE`` says otherwise."""
+    """Log a run to ``wandb/``: offline, for ``wandb sync``, unless a key or ``WANDB_MODE`` is set."""
 
     def start(self, info: RunInfo, log: LogFn) -> None:
-        """Begin the run anew. Its id is always the same, so that a later copy replaces an earlier one.
+        """Create the run. Its id is fixed, so that a later upload replaces an earlier one.
 
         Args:
             info: the run.
-            log: is told where the run can be seen.
+            log: receives the URL of the run.
         """
         import wandb
 
@@ -48,8 +48,8 @@ class WandbLogger:
         """Write a point of each curve.
 
         Args:
-            values: its numbers.
-            step: its experience.
+            values: values by name.
+            step: the experience.
         """
         self._run.log(dict(values), step=step)
 
@@ -57,7 +57,7 @@ class WandbLogger:
         """Write the run's summary.
 
         Args:
-            metrics: its numbers.
+            metrics: values by name.
             status: how the run ended.
         """
         self._run.summary.update({**metrics, "status": status})
@@ -65,7 +65,7 @@ class WandbLogger:
 
 
 def _mode() -> Any:
-    """None leaves it to wandb, which reads ``WANDB_MODE``; it would ask for a key where there is none."""
+    """Mode for wandb, which would prompt for a missing key; None if ``WANDB_MODE`` is set, which wandb reads itself."""
     from requests.utils import get_netrc_auth
 
     if os.environ.get("WANDB_MODE"):
