@@ -122,7 +122,7 @@ def test_validate_tells(tmp_path, monkeypatch):
     assert lookbehind == 3 * plain
     told = "\n".join(lines_about(plan))
     assert f"all runs: at least {4 * plain:,}\n  none: at least {plain:,} in 2 runs\n" in told
-    assert "without split-cifar100, the number of whose images is not known: " in told
+    assert "without split-cifar100, whose number of images is unknown: " in told
     assert not (tmp_path / "cache").exists()
 
 
@@ -148,7 +148,10 @@ def test_estimates(monkeypatch, tmp_path):
     assert re.match(r"time on this machine: [\d.]+ s to [\d.]+ s with 2 workers, from 4 of 4 kinds of runs", lines[0])
     monkeypatch.setattr(calibration, "TOTAL_SECONDS", -1.0)
     lines = list(lines_about_time(plan, workers=1))
-    assert lines[0] == "time: not known, since nothing could be measured: -1 seconds of measuring were over"
+    assert (
+        lines[0]
+        == "time: unknown, because nothing could be measured: the limit of -1 s for all measurements was reached"
+    )
 
 
 def test_durations_by_hand():
@@ -173,7 +176,7 @@ def test_starts_of_processes_and_the_report_are_part_of_an_estimate(monkeypatch)
     whole = (
         "7.0 s until the first run begins, 2.0 s of each run beside its training and evaluation, 3.0 s for the report"
     )
-    assert parts == f"  of it: {whole}"
+    assert parts == f"  included: {whole}"
 
 
 def test_overhead_is_measured_with_a_real_run():

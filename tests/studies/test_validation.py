@@ -94,13 +94,11 @@ def external(target):
 
 def test_external_optimizers_are_told_not_to_have_been_tried(tmp_path):
     told = list(lines_about(plan_of(external("torch.optim.Adagrd"), tmp_path)))
-    what = "not tried: torch.optim.Adagrd (optimizers[0].target), which run imports, builds and steps before anything"
+    what = "not checked: torch.optim.Adagrd (optimizers[0].target); run imports, builds and steps it before anything"
     assert f"{what} else" in told
     told = list(lines_about(plan_of(external("torch.optm.Adagrad"), tmp_path)))
     assert any(line.endswith("else; no module torch.optm was found") for line in told)
-    with pytest.raises(
-        UserError, match=r"^optimizers\[0\].target: there is no package torhc here, so that torhc.optim"
-    ):
+    with pytest.raises(UserError, match=r"^optimizers\[0\].target: package torhc is not installed, so torhc.optim"):
         plan_of(external("torhc.optim.Adagrad"), tmp_path)
 
 

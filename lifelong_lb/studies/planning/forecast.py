@@ -1,4 +1,4 @@
-"""What a study is going to cost in gradients, before anything runs. No torch here."""
+"""Estimate the gradient evaluations of runs before execution, without torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ from lifelong_lb.data.selection import Labels
 
 @dataclass(frozen=True)
 class Count:
-    """A number that is known, or that is at least known to be reached.
+    """An exact number or a lower bound.
 
     Attributes:
-        least: the number, or the least that it can be.
-        exact: whether it is the number.
+        least: the number or lower bound.
+        exact: whether it is exact.
     """
 
     least: int = 0
@@ -48,13 +48,13 @@ class Count:
 
 @dataclass(frozen=True)
 class Training:
-    """What a strategy is handed to train on at a time: an experience, a chunk of one, or the whole stream.
+    """Input of one training call: an experience, a chunk of one, or the whole stream.
 
     Attributes:
-        experience: of the stream, 0 for the first.
-        images: of the experience or chunk.
-        minibatches: of an epoch.
-        first: whether nothing has been trained on before.
+        experience: index of the experience.
+        images: number of its images.
+        minibatches: number of minibatches per epoch.
+        first: whether it is the first of the run.
     """
 
     experience: int
@@ -64,14 +64,14 @@ class Training:
 
 
 def trainings(config: RunConfig, learnt: Sequence[Labels]) -> list[Training]:
-    """What a run trains on, one after the other.
+    """List the training calls of a run.
 
     Args:
         config: the run's configuration.
         learnt: labels of the images of each experience, from :func:`lifelong_lb.data.dealing.learnt_labels`.
 
     Returns:
-        One element a call of the strategy's training loop.
+        One element per training call, in order.
     """
     sizes, batch = [len(labels) for labels in learnt], config.train.batch_size
     if config.strategy.trained_once:
@@ -92,18 +92,18 @@ def trainings(config: RunConfig, learnt: Sequence[Labels]) -> list[Training]:
 
 
 def _joined(config: RunConfig, sizes: Sequence[int]) -> Count:
-    """Minibatches over several experiences; where they are tasks, each has a share in every minibatch."""
+    """Minibatches over several experiences; with tasks, each minibatch has a share of every task."""
     batch, tasks = config.train.batch_size, len(sizes)
     if config.stream.scenario != "task-incremental":
         return Count(ceil(sum(sizes) / batch))
     shares = [batch // tasks + (i < batch % tasks) for i in range(tasks)]
-    if not all(shares):  # such a minibatch cannot be made
+    if not all(shares):  # minibatches smaller than the number of tasks are impossible
         return Count(exact=False)
     return Count(max(ceil(size / share) for size, share in zip(sizes, shares, strict=True)))
 
 
 def _in_memory(mem_size: int, seen: Sequence[Labels]) -> int:
-    """The fewest images that a memory with equal shares for all classes seen holds."""
+    """Minimum number of images in a memory with equal shares for all classes seen."""
     _, counts = np.unique(np.concatenate(seen), return_counts=True)
     return int(np.minimum(counts, mem_size // len(counts)).sum())
 
@@ -122,7 +122,7 @@ def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
         parts: what it trains on.
 
     Returns:
-        The number, or the least where a rule, an optimizer or a strategy decides as it goes.
+        The number, or a lower bound if it depends on the training.
     """
     if not config.strategy.takes_gradients:
         return Count()
@@ -160,14 +160,14 @@ def _within_budget(config: RunConfig, parts: Sequence[Training]) -> Count:
 
 
 def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
-    """Gradients that a run's strategy is going to take beside those, as ``strategy_gradient_evaluations``.
+    """Estimate the strategy's own gradients of a run, ``strategy_gradient_evaluations``.
 
     Args:
         config: the run's configuration.
         parts: what it trains on.
 
     Returns:
-        The number, or the least where the strategy decides as it goes.
+        The number, or a lower bound if it depends on the training.
     """
     strategy, total = config.strategy, Count()
     for part in parts:
@@ -189,6 +189,6 @@ def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
 
 
 def _inner_updates(strategy: LaMAML, part: Training, batch: int) -> int:
-    """Those of an epoch, whose last minibatch may be smaller."""
+    """Inner updates per epoch; the last minibatch may be smaller."""
     whole, rest = divmod(part.images, batch)
     return whole * strategy.inner_updates(batch) + (strategy.inner_updates(rest) if rest else 0)

@@ -1,4 +1,4 @@
-"""What a search is going to cost, before anything runs. No torch here."""
+"""Estimate the cost of hyper-parameter searches before execution, without torch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,24 +13,24 @@ from lifelong_lb.studies.planning.forecast import Count, rule_gradients, strateg
 from lifelong_lb.studies.tuning.held_out import Searched, searched_combinations
 
 MAX_POINTS = 200
-"""How many points of a space are looked at for the costliest one; spaces of more are rare, and then it is a guess."""
+"""Number of points of a space among which the costliest is sought; for larger spaces the result is a guess."""
 
 MAX_TOTAL_POINTS = 1000
-"""The same of all spaces together."""
+"""The same over all spaces."""
 
 MAX_SEEDS = 10
-"""How many seeds are looked at; the others are taken to cost the same."""
+"""Number of seeds evaluated; the others are assumed to cost the same."""
 
 MAX_SEARCHES = 100
-"""How many searches are looked at; where there are more, the others are taken to be like them."""
+"""Number of searches sampled; the others are assumed to be alike."""
 
 
 def about_trials(study: Study, image_labels: Sequence[tuple[Labels | None, Labels | None]]) -> Iterator[str]:
-    """How many runs the searches of a study take at most, and how many gradients.
+    """Describe the maximum number of runs and gradients of the searches of a study.
 
     Args:
         study: a study with a section ``tuning``.
-        image_labels: labels of the images of each stream, train and test part, where they are known.
+        image_labels: labels of the train and test images of each stream; None if unknown.
 
     Yields:
         Lines.
@@ -54,16 +54,16 @@ def about_trials(study: Study, image_labels: Sequence[tuple[Labels | None, Label
 
 
 def most_gradients(search: Searched, train: Labels | None, test: Labels | None, points: int = MAX_POINTS) -> Count:
-    """Gradients of the costliest trial of a search, the strategy's own included.
+    """Count the gradients of the costliest trial of a search, including the strategy's own.
 
     Args:
         search: the combination and its space.
         train: labels of the train part.
         test: labels of the test part.
-        points: how many points of the space are looked at.
+        points: maximum number of points evaluated.
 
     Returns:
-        Their number over all seeds; at least 0 where the images are not known.
+        Their number over all seeds; at least 0 if the images are unknown.
     """
     if train is None or test is None:
         return Count(exact=False)
@@ -89,7 +89,7 @@ def most_gradients(search: Searched, train: Labels | None, test: Labels | None, 
 
 
 def _points(search: Searched, limit: int) -> Iterator[Study]:
-    """The combination at the ends, or choices, of all that is searched of its strategy and rule."""
+    """The combination at the ends of each range, or at each choice, of its strategy and rule."""
     searched_keys = {
         (label, key): _values(space)
         for label, keys in search.space.items()

@@ -1,4 +1,4 @@
-"""The search for one combination's settings: an Optuna study that asks, and is told what runs came to."""
+"""Hyper-parameter search for one combination, through Optuna's ask-and-tell interface."""
 
 import hashlib
 import json
@@ -13,21 +13,21 @@ from lifelong_lb.config.tuning import TUNED_AXES, Chosen, Range, Search, Space, 
 from lifelong_lb.evaluation import Metric
 
 Point = dict[str, dict[str, Value]]
-"""Label of an entry to hyper-parameters that are tried."""
+"""Label of an entry to values of its hyper-parameters."""
 _DIGITS = 4
-"""Digits to which numbers are tried, so that what is told is what was run."""
+"""Significant digits of tried values, so that reported and executed values agree."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One point, and what its runs came to.
+    """A point and the results of its runs.
 
     Attributes:
-        number: in 0..n-1.
+        number: index of the trial, 0..n-1.
         point: the settings.
         runs: ids of its runs.
         value: mean of the metric over the seeds; NaN unless all of its runs are done.
-        gradient_evaluations: of all its runs, the strategy's own included.
+        gradient_evaluations: total of all its runs, including the strategy's own.
     """
 
     number: int
@@ -39,17 +39,17 @@ class Trial:
 
 @dataclass
 class Searching:
-    """The search for the settings of one combination of stream, strategy, rule and base optimizer.
+    """Search for the settings of one combination of stream, strategy, rule and base optimizer.
 
-    Points follow from the combination, its space and the values of the points before alone: a search that is begun anew
-    over the same stored runs asks for the same ones, and ends with the same choice.
+    Points depend only on the combination, its space and the values of earlier points: a search restarted on the same
+    stored runs repeats the same points and ends with the same choice.
 
     Attributes:
         at: labels of the combination.
-        study: the combination alone, on what is held out, its searched entries called by their labels.
-        space: label of an entry to what is searched of it.
-        metric: what is compared, by name and itself.
-        trials: those that have ended.
+        study: held-out study of this combination alone, with explicit labels.
+        space: label of an entry to its search space.
+        metric: name and metric to optimize.
+        trials: finished trials.
     """
 
     at: tuple[str, str, str, str]
@@ -72,10 +72,10 @@ class Searching:
         return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
 
     def ask(self) -> tuple[Point, Study]:
-        """The next point.
+        """Ask for the next point.
 
         Returns:
-            Its settings, and the study that tries them.
+            Its settings, and the study that evaluates them.
         """
         distributions = {
             (label, key): distribution(space) for label, keys in self.space.items() for key, space in keys.items()
@@ -90,26 +90,26 @@ class Searching:
         return point, self.study.model_copy(update=changed)
 
     def tell(self, trial: Trial) -> None:
-        """What the last point that was asked for came to.
+        """Report the result of the last point.
 
         Args:
-            trial: its runs and value. One that was not done to its end counts as the worst.
+            trial: its runs and value. An unfinished trial counts as the worst.
         """
         worst = -inf if self.metric[1].higher_is_better else inf
         self._optuna.tell(self._optuna_trial, trial.value if isfinite(trial.value) else worst)
         self.trials.append(trial)
 
     def best(self) -> Trial | None:
-        """The best trial, the earliest of equal ones; None where none was done to its end."""
+        """The best trial, the earliest of equal ones; None if none finished."""
         done = [trial for trial in self.trials if isfinite(trial.value)]
         sign = 1 if self.metric[1].higher_is_better else -1
         return max(done, key=lambda trial: sign * trial.value, default=None)
 
     def chosen(self) -> Chosen:
-        """The choice, with what it was made from.
+        """Summarize the search and its choice.
 
         Returns:
-            The settings of the best trial; none where no trial was done to its end.
+            The settings of the best trial; empty if no trial finished.
         """
         best = self.best()
         values = sorted((t.value for t in self.trials if isfinite(t.value)), reverse=self.metric[1].higher_is_better)
@@ -128,13 +128,13 @@ class Searching:
 
 
 def imported_optuna() -> Any:
-    """Optuna, told to keep quiet.
+    """Import Optuna, and set its verbosity to warnings.
 
     Returns:
         The module.
 
     Raises:
-        UserError: when it is not installed.
+        UserError: if it is not installed.
     """
     try:
         import optuna
@@ -145,10 +145,10 @@ def imported_optuna() -> Any:
 
 
 def distribution(space: Space) -> Any:
-    """A space in Optuna's words.
+    """Convert a space to an Optuna distribution.
 
     Args:
-        space: a range, or choices.
+        space: a range or choices.
 
     Returns:
         The distribution.
@@ -162,7 +162,7 @@ def distribution(space: Space) -> Any:
 
 
 def _rounded(value: Value, space: Space) -> Value:
-    """A value as it is tried: rounded, within its range."""
+    """Round a value within its range."""
     if not isinstance(space, Range) or space.whole:
         return value
     return min(max(float(f"{float(value):.{_DIGITS}g}"), space.low), space.high)
