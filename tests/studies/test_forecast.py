@@ -173,9 +173,7 @@ def test_starts_of_processes_and_the_report_are_part_of_an_estimate(monkeypatch)
     monkeypatch.setattr("lifelong_lb.studies.planning.overhead.measure_overhead", lambda: Overhead(7.0, 2.0, 3.0))
     first, parts, *_ = lines_about_time(plan, workers=2)
     assert first.startswith("time on this machine: 14.0 s to 14.0 s with 2 workers")  # 7 + 2 rounds x 2 + 3
-    whole = (
-        "7.0 s until the first run begins, 2.0 s of each run beside its training and evaluation, 3.0 s for the report"
-    )
+    whole = "7.0 s until the first run starts, 2.0 s per run besides training and evaluation, 3.0 s for the report"
     assert parts == f"  included: {whole}"
 
 

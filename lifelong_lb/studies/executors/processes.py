@@ -82,7 +82,7 @@ def start(job: Job) -> BaseProcess:
         job: the run.
 
     Returns:
-        The process; on POSIX the leader of its own process group.
+        The process; on POSIX the leader of a new process group.
     """
     return _start_process(f"run-{job.config.run_id}", job.threads, job)
 
