@@ -11,7 +11,7 @@ from lifelong_lb.seeding import NOISE, seed_all
 from lifelong_lb.store import CheckpointFolder
 from lifelong_lb.studies.run.checkpoints import Checkpoints
 from lifelong_lb.studies.run.execute import execute
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 RULES = [
     {"name": "lookahead-sam", "k": 4},
@@ -62,7 +62,7 @@ def study(**changes):
 
 def run(config, folder=None, stop=None, every=0, **made_by):
     """What a run leaves; with a folder it saves itself there, and goes on from what is there."""
-    progress, lines, models = Progress(), [], {}
+    progress, lines, models = RunState(), [], {}
     checkpoints = None
     if folder is not None:
         scratch = folder / "scratch"

@@ -24,7 +24,7 @@ from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import AccuracyRecorder, DuringTraining, OwnLoop, SharpnessAwarePlugin, Stopwatch
 from lifelong_lb.strategies.rule.own_loop import loop_conflict
 from lifelong_lb.studies.run.execute import execute, load_stream
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -289,10 +289,10 @@ def test_models_kept_are_those_that_were_evaluated():
         "train": {"epochs": 3},
         "evaluation": {"save_models": True, "landscape": {"measures": ["ball"], "images": 16, "radii": [0.1]}},
     }
-    progress, kept = Progress(), {}
+    progress, kept = RunState(), {}
     config = expand(parse_study(raw))[0].config
     execute(config, progress, roots=(), device="cpu", log=lambda line: None, keep=kept.__setitem__)
-    stream = load_stream(config, Progress(), ())
+    stream = load_stream(config, RunState(), ())
     for trained, evaluated, accuracy in progress.accuracy:
         model = build_model(config.model, stream.shape)
         model.load_state_dict(torch.load(BytesIO(kept[trained]), weights_only=True))

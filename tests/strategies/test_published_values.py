@@ -23,7 +23,7 @@ from lifelong_lb.strategies.methods import patches
 from lifelong_lb.strategies.methods.patches.icarl import herded, unit
 from lifelong_lb.strategies.methods.replay import FrozenAML
 from lifelong_lb.studies.run.execute import execute
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -401,7 +401,7 @@ def test_a_study_says_whether_class_means_are_mirrored(flip, monkeypatch):
         "train": {"random_flip": flip},
         "evaluation": {"experiences": "all"},
     }
-    progress = Progress()
+    progress = RunState()
     execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lambda line: None)
     assert built == [{"mirrored": flip}]
     assert all(accuracy == 0 for trained, evaluated, accuracy in progress.accuracy if evaluated > trained)

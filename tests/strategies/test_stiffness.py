@@ -16,7 +16,7 @@ from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import DivergedError, DivergenceGuard
 from lifelong_lb.strategies.monitors.stiffness import about_stiffness, limit_of
 from lifelong_lb.studies.run.execute import execute
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -125,10 +125,10 @@ def test_below_the_limit_the_run_does_not_diverge(below):
     config = expand(parse_study(raw))[0].config
     arguments = {"roots": (), "device": "cpu", "log": lambda line: None}
     if below:
-        execute(config, Progress(), **arguments)
+        execute(config, RunState(), **arguments)
         return
     with pytest.raises(DivergedError, match=r"2 x rate 0\.1 x lambda_reg 1 x largest importance .* lower the rate"):
-        execute(config, Progress(), **arguments)
+        execute(config, RunState(), **arguments)
 
 
 def test_nothing_is_said_where_it_does_not_apply():

@@ -5,7 +5,7 @@ import pytest
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.studies.planning.validate import gradients_of, plan_of
 from lifelong_lb.studies.run.execute import execute
-from lifelong_lb.studies.run.state import Progress
+from lifelong_lb.studies.run.state import RunState
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -32,7 +32,7 @@ def executed(checked):
     """Execute the runs of a study in this process; their progress by run id."""
     progress_by_run = {}
     for run in expand(checked):
-        progress = progress_by_run[run.config.run_id] = Progress()
+        progress = progress_by_run[run.config.run_id] = RunState()
         execute(run.config, progress, roots=(), device="cpu", log=lambda line: None)
     return progress_by_run
 

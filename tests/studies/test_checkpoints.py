@@ -13,7 +13,7 @@ from strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, has_own_l
 
 from lifelong_lb import run_study
 from lifelong_lb.config import expand, parse_study
-from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.reports import write_tables
 from lifelong_lb.store import LOG, CheckpointFolder, ResultFolder, folder_status
 from lifelong_lb.studies.executors.failures import record as record_run
 from lifelong_lb.studies.job import Job
@@ -323,7 +323,7 @@ run_study(eval(sys.argv[1]), sys.argv[2], executor="in-process", checkpoint_ever
 
 
 def test_a_killed_study_goes_on(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
     killed = subprocess.run([sys.executable, "-c", KILLED, repr(STUDY), tmp_path / "killed"], check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL
     run_study(STUDY, tmp_path / "whole", executor="in-process")

@@ -6,7 +6,7 @@ from dying import DyingSGD
 from tiny import TINY
 
 from lifelong_lb import run_study
-from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder
 
 SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1, "evaluation": {"save_models": True}}
@@ -19,7 +19,7 @@ ENDS = {
 
 @pytest.fixture(autouse=True)
 def _no_page(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
 
 
 @pytest.fixture(scope="module")

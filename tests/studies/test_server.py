@@ -8,7 +8,7 @@ import pytest
 from tiny import TINY
 
 from lifelong_lb import run_study
-from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.studies import ProgressObserver
 from lifelong_lb.studies.executors import local, processes
@@ -43,7 +43,7 @@ class KillsTheServer(ProgressObserver):
 def _quickly(monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.POLL_SECONDS", 0.01)
     monkeypatch.setattr("lifelong_lb.studies.executors.failures.STATUS_TIMEOUT_SECONDS", 0.0)
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
 
 
 def records(out):

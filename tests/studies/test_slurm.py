@@ -109,7 +109,7 @@ def busy(tmp_path, monkeypatch):
     events = []
     monkeypatch.setenv("PATH", fake_slurm.install(tmp_path / "bin"))
     monkeypatch.setenv("BUSY", "yes")
-    monkeypatch.setattr(submitit.SlurmJob, "observer", SlurmInfoWatcher(delay_s=0))
+    monkeypatch.setattr(submitit.SlurmJob, "watcher", SlurmInfoWatcher(delay_s=0))
     monkeypatch.setattr("lifelong_lb.studies.executors.slurm.RESULTS_TIMEOUT_SECONDS", 0.0)
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: events.pop(0)())
     monkeypatch.setattr("lifelong_lb.studies.executors.slurm.time", clock)

@@ -12,7 +12,7 @@ import pytest
 from tiny import TINY, write_study
 
 from lifelong_lb import load_results, run_study
-from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="no such signal")
@@ -46,7 +46,7 @@ def take_the_machine_back(out):
 
 
 def test_a_job_does_two_runs_and_goes_on_with_the_second_when_it_is_requeued(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
     monkeypatch.setattr("lifelong_lb.studies.executors.slurm.POLL_SECONDS", 0.1)
     slow = {"name": "external", "target": "slow.SlowSGD", "settings": {"lr": 0.1, "seconds": 0.15}}
     study = {

@@ -16,7 +16,7 @@ from tiny import TINY, command, write_study
 
 from lifelong_lb import run_study, temporary
 from lifelong_lb.descriptors import open_closed_descriptors
-from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.store.files import write_bytes, write_text
 from lifelong_lb.studies.executors import processes
@@ -108,7 +108,7 @@ def test_closed_descriptors_are_opened():
 
 @pytest.fixture
 def _no_page(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
     monkeypatch.setattr("lifelong_lb.studies.executors.failures.STATUS_TIMEOUT_SECONDS", 0.0)
 
 
