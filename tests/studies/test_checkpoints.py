@@ -1,4 +1,4 @@
-"""A run that was stopped after an experience goes on as if it had not, bit for bit."""
+"""A run resumed from a checkpoint gives results identical to an uninterrupted run."""
 
 import signal
 import subprocess
@@ -121,12 +121,12 @@ def test_avalanches_loaders(tmp_path, monkeypatch):
     assert_goes_on(study(strategies=[ENTRIES["agem"]], train={"random_crop": 1}), tmp_path)
 
 
-def test_what_cannot_be_saved_is_told_and_the_run_goes_on(tmp_path):
+def test_a_run_that_cannot_be_saved_continues_with_a_message(tmp_path):
     optimizer = {"name": "external", "target": "hoarding.Hoarding", "settings": {"lr": 0.05}}
     config = study(optimizers=[optimizer])
     found = run(config, tmp_path)
-    told = [line for line in found.lines if "checkpoints disabled" in line]
-    assert told == ["checkpoints disabled: Hoarding keeps steps where its state dict has nothing of it"]
+    messages = [line for line in found.lines if "checkpoints disabled" in line]
+    assert messages == ["checkpoints disabled: Hoarding keeps steps where its state dict has nothing of it"]
     assert len(found.progress.accuracy) == 15
     assert not (tmp_path / "saved" / "checkpoint.json").exists()
     assert CheckpointFolder(tmp_path / "saved").reason() == WHY
@@ -200,13 +200,13 @@ def test_status_says_that_a_running_run_cannot_be_saved(tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_is_written_when_there_was_enough_work(tmp_path):
-    """A clock that says 0, 1, 2, ...: an experience and a look at it take a second, a checkpoint two."""
+    """A clock that returns 0, 1, 2, ...: an experience takes one second, a checkpoint two."""
 
     def written_after(every, first=False):
         clock, written = count().__next__, []
         folder = CheckpointFolder(tmp_path / f"{every}{first}")
-        told = {"log": lambda line: None, "clock": lambda: float(clock())}
-        checkpoints = Checkpoints(folder, every, {}, tmp_path, **told, first=first)
+        settings = {"log": lambda line: None, "clock": lambda: float(clock())}
+        checkpoints = Checkpoints(folder, every, {}, tmp_path, **settings, first=first)
         progress = RunState(data={"sha256": "", "arrangement": ""})
         stream = SimpleNamespace(train=[], test=[])
         for i in range(40):

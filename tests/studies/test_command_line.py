@@ -118,8 +118,8 @@ def test_the_same_bytes_whatever_the_number_of_workers(finished, tmp_path):
     done = command("run", finished.study, "--out", tmp_path / "one", "--executor", "in-process", "--json")
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    told = Counter(event["event"] for event in events)
-    assert told == {"start": 1, "run started": 8, "experience ended": 40, "run ended": 8, "end": 1}
+    counts = Counter(event["event"] for event in events)
+    assert counts == {"start": 1, "run started": 8, "experience ended": 40, "run ended": 8, "end": 1}
     assert "8 of 8 runs done" in done.stderr
     assert "Warning" not in done.stderr
     assert (tmp_path / "one" / "accuracy.csv").read_bytes() == (finished.out / "accuracy.csv").read_bytes()
@@ -264,7 +264,7 @@ def test_status_counts_runs(finished, tmp_path):
 
 
 def test_data_is_looked_for_where_the_launcher_looked(tmp_path):
-    """The process that starts the runs may be older than the variable that names the data."""
+    """The fork server may have started before the variable with the data folder was set."""
     write_cifar_parquet(tmp_path / "data", classes=range(20))
     script = f"""
 import os
@@ -341,7 +341,7 @@ USELESS = {
     "retry": ({}, ["--retry", "fail"], "unknown status to retry 'fail'; did you mean 'failed'?"),
     "timeout": ({}, ["--timeout", "soon"], "--timeout must be a positive number of seconds, or e.g. 90s, 30m, 2h"),
     "timeout 0": ({}, ["--timeout", "0"], "got '0'"),
-    "timeout of nobody": ({}, ["--timeout", "9", "--executor", "in-process"], "timeout needs the executor local"),
+    "timeout in-process": ({}, ["--timeout", "9", "--executor", "in-process"], "timeout needs the executor local"),
     "slurm": ({}, ["--slurm", "qos=x"], "slurm settings need the executor slurm; got 'local'"),
     "gpus": ({}, ["--gpus-per-run", "some"], "--gpus-per-run must be a number; got 'some'"),
     "set": ({}, ["--set", "train.batchsize=3"], "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
@@ -416,7 +416,7 @@ COUNTS_IMAGES = {"pandas", "scipy", "sklearn"}
     [(["--help"], set()), (["list"], set()), (["list", "rules"], set()), (["validate", "{study}"], COUNTS_IMAGES)],
 )
 def test_answers_come_without_torch(tmp_path, arguments, may):
-    """What answers at once imports neither torch nor avalanche; measured as modules, not as time."""
+    """Light commands import neither torch nor avalanche."""
     study = write_study(tmp_path / "s.yaml")
     code = (
         "import sys\nsys.argv = ['lifelong-lb', *{words!r}]\n"

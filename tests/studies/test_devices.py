@@ -1,4 +1,4 @@
-"""Devices: which there are, and who gets which."""
+"""Devices and their assignment to workers."""
 
 import pytest
 import torch

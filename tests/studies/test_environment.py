@@ -1,4 +1,4 @@
-"""What a run says of what it was run with and on."""
+"""Versions and machine in the record of a run."""
 
 from dataclasses import replace
 

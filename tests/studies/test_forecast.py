@@ -1,4 +1,4 @@
-"""What is foretold of a study's gradients is what its runs count."""
+"""The forecast of a study's gradients equals the counts of its runs."""
 
 import re
 
@@ -41,11 +41,11 @@ def counted(run):
 
 def compare(study):
     runs = expand(study)
-    foretold = gradients_of(plan_of(study))
+    expected = gradients_of(plan_of(study))
     for run in runs:
-        for came, said in zip(counted(run), foretold[run.config.run_id], strict=True):
+        for came, said in zip(counted(run), expected[run.config.run_id], strict=True):
             assert came == said.least if said.exact else came >= said.least, (run.config, came, said)
-    return [foretold[run.config.run_id] for run in runs]
+    return [expected[run.config.run_id] for run in runs]
 
 
 def test_every_rule():
@@ -120,9 +120,9 @@ def test_validate_tells(tmp_path, monkeypatch):
     plan = plan_of(study, tmp_path)
     plain, lookbehind = (count.least for count, _ in list(gradients_of(plan).values())[:2])
     assert lookbehind == 3 * plain
-    told = "\n".join(lines_about(plan))
-    assert f"all runs: at least {4 * plain:,}\n  none: at least {plain:,} in 2 runs\n" in told
-    assert "without split-cifar100, whose number of images is unknown: " in told
+    text = "\n".join(lines_about(plan))
+    assert f"all runs: at least {4 * plain:,}\n  none: at least {plain:,} in 2 runs\n" in text
+    assert "without split-cifar100, whose number of images is unknown: " in text
     assert not (tmp_path / "cache").exists()
 
 
@@ -144,7 +144,7 @@ def test_estimates(monkeypatch, tmp_path):
 
     monkeypatch.setattr(calibration, "measure", noting)
     lines = list(lines_about_time(plan, workers=2))
-    assert sorted(measured) == ["c-flat", "c-flat", "none", "none"]  # each kind once, whatever the seeds
+    assert sorted(measured) == ["c-flat", "c-flat", "none", "none"]  # each kind once, for any seeds
     assert re.match(r"time on this machine: [\d.]+ s to [\d.]+ s with 2 workers, from 4 of 4 kinds of runs", lines[0])
     monkeypatch.setattr(calibration, "TOTAL_SECONDS", -1.0)
     lines = list(lines_about_time(plan, workers=1))

@@ -1,4 +1,4 @@
-"""The landscape of a study's runs: training is none the wiser, and measuring later gives the same numbers."""
+"""Landscape of a run: training is not affected, and measuring later gives the same numbers."""
 
 import pickle
 import random
@@ -40,7 +40,7 @@ STUDY = {
 
 
 def executed(landscape=None, save=False, **changes):
-    """A run: what it measured, the models it kept, and what stands in the random generators afterwards."""
+    """A run: its measurements, stored models, and the state of the random generators afterwards."""
     raw = {**STUDY, **changes, "evaluation": {"landscape": landscape, "save_models": save}}
     progress, models = RunState(), {}
     config = expand(parse_study(raw))[0].config

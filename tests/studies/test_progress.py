@@ -1,4 +1,4 @@
-"""How a study's progress is told: as lines, as JSON, in a terminal."""
+"""Progress observers: lines, JSON, terminal, dispatch."""
 
 import io
 import json
@@ -18,7 +18,7 @@ FAILED = RunRecord("def", {}, "failed", message="no [memory]")
 
 
 def study(observer):
-    """Four runs, one of which had failed before; one is done elsewhere, one given up."""
+    """Four runs: one failed before, one is done elsewhere, one given up."""
     observer.start(4, {"failed": 1})
     observer.begun("abc", "naive sam")
     observer.begun("def", "naive none")
@@ -79,7 +79,7 @@ def shown(observer):
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
-def test_a_terminal_shows_how_it_stands():
+def test_the_live_display():
     stream = io.StringIO()
     observer = ConsoleObserver(Console(file=stream, width=100, force_terminal=True))
     observer.start(4, {"failed": 1})
@@ -136,7 +136,7 @@ class Noting(ProgressObserver):
         self.lines.append((record.run, elsewhere))
 
 
-def test_each_experience_is_told_once(tmp_path, monkeypatch):
+def test_each_experience_is_reported_once(tmp_path, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.POLL_SECONDS", 0.01)
     for name in (".abc.1", ".def.1"):
         (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""Runs done by tasks of Ray, on a cluster of one machine that is there for this test alone."""
+"""Runs in Ray tasks, on a temporary one-machine cluster."""
 
 import os
 import re
@@ -50,7 +50,7 @@ class RayError(Exception):
 
 
 class Ray:
-    """What is used of Ray, without any: tasks end as soon as they are waited for, in the way that is said."""
+    """Fake of the used part of Ray; each task ends with the given outcome when it is waited for."""
 
     exceptions = SimpleNamespace(RayError=RayError)
 
@@ -60,8 +60,8 @@ class Ray:
     def is_initialized(self):
         return False
 
-    def init(self, **told):
-        self.calls.append(f"init {told['address']}")
+    def init(self, **settings):
+        self.calls.append(f"init {settings['address']}")
 
     def cluster_resources(self):
         return {"CPU": 2.0}
@@ -156,7 +156,7 @@ def closed_port():
         ("ray://[::1]:{port}", "RAY_ADDRESS ray://[::1]:{port}: cannot connect ("),
     ],
 )
-def test_an_address_without_a_cluster_is_told_before_anything_is_written(
+def test_an_address_without_a_cluster_is_refused_before_anything_is_written(
     address, message, closed_port, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("RAY_ADDRESS", address.format(port=closed_port))
@@ -165,8 +165,8 @@ def test_an_address_without_a_cluster_is_told_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_ray_says_of_an_address_is_told_in_a_line(monkeypatch):
-    """A token that is wrong, another version, another service: it has an error of its own for each."""
+def test_errors_of_ray_init_become_one_line(monkeypatch):
+    """Ray raises different errors for a wrong token, another version or another service."""
     ray = Ray(None)
     ray.init = lambda **_: (_ for _ in ()).throw(RuntimeError("Invalid token.\nAt length."))
     monkeypatch.setitem(sys.modules, "ray", ray)
@@ -174,9 +174,9 @@ def test_what_ray_says_of_an_address_is_told_in_a_line(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setenv("RAY_ADDRESS", address)
-        with pytest.raises(UserError) as told, connected(limits):
+        with pytest.raises(UserError) as error, connected(limits):
             pass
-    assert str(told.value) == f"RAY_ADDRESS {address}: cannot reach Ray: Invalid token."
+    assert str(error.value) == f"RAY_ADDRESS {address}: cannot reach Ray: Invalid token."
     monkeypatch.delenv("RAY_ADDRESS")
     with pytest.raises(UserError, match="^cannot start Ray on this machine: Invalid token.$"), connected(limits):
         pass

@@ -1,4 +1,4 @@
-"""A run whose process died or was stopped for its time goes on when it is tried again; one that raised begins anew."""
+"""A retry resumes a run that died or timed out, and restarts one that raised an exception."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1, "evaluation
 ENDS = {
     "been killed": ("failed", "the run's process was killed by signal 9 (out of memory?)", {"checkpoint_every": 0}, 1),
     "hung": ("timeout", "stopped after 6 s, the time limit per run", {"timeout": 6.0}, 1),
-    "raised": ("failed", "RuntimeError: by itself", {"checkpoint_every": 0}, 0),
+    "raised": ("failed", "RuntimeError: raised", {"checkpoint_every": 0}, 0),
 }
 
 
@@ -24,7 +24,7 @@ def _no_page(monkeypatch):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The run without interruption; this also warms up the process that starts the others."""
+    """The uninterrupted run; this also warms up the fork server."""
     folder = tmp_path_factory.mktemp("whole")
     run_study({**SMALL, "optimizers": {"name": "sgd", "lr": 0.1}}, folder, workers=1)
     return folder

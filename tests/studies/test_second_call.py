@@ -1,4 +1,4 @@
-"""What commands say of runs that are not done, and of folders of tune."""
+"""Messages about runs that are not done, and about folders of tune."""
 
 import json
 import shutil
@@ -27,22 +27,22 @@ def changed(run, **changes):
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def told(copied, asked=None):
-    return list(about_runs_not_done(copied.out, collect(ResultFolder(copied.out)), asked))
+def messages(copied, requested=None):
+    return list(about_runs_not_done(copied.out, collect(ResultFolder(copied.out)), requested))
 
 
 def test_nothing_is_said_where_all_runs_are_done(copied):
-    assert told(copied) == []
+    assert messages(copied) == []
 
 
 def test_a_second_call_repeats_what_failed_and_how_to_retry(copied):
     changed(copied.runs[0], status="failed", message="RuntimeError: no luck\nat all" + 300 * "!")
     changed(copied.runs[1], status="timeout", message="stopped after 8 s")
-    first, second, last = sorted(told(copied), key=lambda line: ("not done" in line, line))
+    first, second, last = sorted(messages(copied), key=lambda line: ("not done" in line, line))
     assert any("failed: RuntimeError: no luck at all!!!" in line and len(line) < 300 for line in (first, second))
     assert any(line.endswith("timeout: stopped after 8 s") for line in (first, second))
     assert last == "not done: 2 runs, as listed; --retry failed --retry timeout runs them again"
-    assert told(copied, asked={copied.runs[2].name}) == []
+    assert messages(copied, requested={copied.runs[2].name}) == []
     again = command("run", copied.study, "--out", copied.out)
     assert again.returncode == 1
     assert "RuntimeError: no luck" in again.stdout
@@ -67,7 +67,7 @@ def test_many_failed_runs_are_counted(copied):
 def test_what_is_left_out_can_be_computed_again(copied):
     data = json.loads((copied.runs[0] / "result.json").read_text())["data"]
     changed(copied.runs[0], data={**data, "sha256": "0" * 64})
-    place, advice = told(copied)
+    place, advice = messages(copied)
     assert place == f"  {copied.runs[0]}"
     assert advice.startswith("left out: 1 run, for the reason given above; once the folders listed are removed")
     shutil.rmtree(copied.runs[0])

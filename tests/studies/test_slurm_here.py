@@ -26,19 +26,19 @@ def wait_for(condition):
 
 
 def ended(saved):
-    """Whether a run whose checkpoint is there has been published."""
+    """Whether a run with a checkpoint has been published."""
     run = saved.parent.name.removeprefix(".").removesuffix(".checkpoint")
     return (saved.parents[1] / run).exists()
 
 
 def jobs_of(launcher):
-    """The processes in which jobs do their runs."""
+    """The processes of the jobs' runs."""
     found = psutil.Process(launcher).children(recursive=True)
     return [one for one in found if "submitit.core._submit" in one.cmdline()]
 
 
 def take_the_machine_back(out):
-    """What SLURM announces with SIGUSR2, once one run is done and another has saved itself."""
+    """Send SIGUSR2, as SLURM does before preemption, when one run is done and another has a checkpoint."""
     wait_for(lambda: list(out.glob("runs/*/result.json")))
     wait_for(lambda: any(not ended(saved) for saved in out.glob("runs/.*.checkpoint/checkpoint.json")))
     (job,) = jobs_of(os.getpid())
@@ -77,7 +77,7 @@ def heed_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_an_interrupt_is_told_without_tracebacks(tmp_path):
+def test_an_interrupt_leaves_no_tracebacks(tmp_path):
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=1, train={"epochs": 1000})
     here = ["--executor", "slurm", "--slurm", "cluster=local", "--timeout", "5m"]
     code = "from lifelong_lb.cli import main; main()"

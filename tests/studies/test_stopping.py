@@ -69,31 +69,31 @@ def test_a_run_that_hangs_is_stopped_and_one_that_is_terminated_leaves_nothing(t
 
 
 class Stubborn:
-    """A process that does not end when it is told to, and whoever waits for it loses patience."""
+    """A process that ignores SIGTERM; waiting for it is interrupted."""
 
     def __init__(self, pid=None):
-        self.pid, self.told = pid, []
+        self.pid, self.calls = pid, []
 
     def terminate(self):
-        self.told.append("terminate")
+        self.calls.append("terminate")
 
     def join(self, timeout=None):
-        self.told.append("join")
+        self.calls.append("join")
         if timeout is not None:
             raise KeyboardInterrupt
 
     def is_alive(self):
-        return "kill" not in self.told
+        return "kill" not in self.calls
 
     def kill(self):
-        self.told.append("kill")
+        self.calls.append("kill")
 
 
 def test_a_second_interrupt_kills_at_once():
     processes = [Stubborn(), Stubborn()]
     with pytest.raises(KeyboardInterrupt):
         terminate(processes)
-    assert [process.told for process in processes] == [
+    assert [process.calls for process in processes] == [
         ["terminate", "join", "kill", "join"],
         ["terminate", "kill", "join"],
     ]

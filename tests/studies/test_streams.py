@@ -1,4 +1,4 @@
-"""stdout and stderr of a study: progress for programs is alone on stdout, and nobody need stay to read it."""
+"""stdout and stderr of a study: JSON progress is alone on stdout, and a closed stream does not stop the study."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from lifelong_lb.studies.progress.dispatch import EventDispatcher
 COMMAND = [sys.executable, "-c", "from lifelong_lb.cli import main; main()"]
 
 
-def test_json_is_alone_on_stdout_and_labels_are_told_in_any_encoding(tmp_path):
+def test_json_is_alone_on_stdout_and_labels_are_printed_in_any_encoding(tmp_path):
     """A module that a study imports prints in the launcher and in the process of each run."""
     (tmp_path / "mine.py").write_text("import os\nprint('by python', flush=True)\nos.system('echo by another')\n")
     rules = [{"name": "none", "label": "ρ→0"}, {"name": "sam", "label": "ρ→1"}]
@@ -32,8 +32,8 @@ def test_json_is_alone_on_stdout_and_labels_are_told_in_any_encoding(tmp_path):
     done = command("run", study, "--out", out, "--json", env=environment)
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    told = Counter(event["event"] for event in events)
-    assert told == {"start": 1, "run started": 2, "experience ended": 10, "run ended": 2, "end": 1}
+    counts = Counter(event["event"] for event in events)
+    assert counts == {"start": 1, "run started": 2, "experience ended": 10, "run ended": 2, "end": 1}
     assert {event.get("title") for event in events} >= {"split-digits naive ρ→0 sgd seed 0"}
     assert "by python\nby another\n" in done.stderr
     assert "2 of 2 runs done" in done.stderr
@@ -67,7 +67,7 @@ def test_a_terminal_that_is_gone():
 
 
 def test_a_line_is_written_once_however_an_interrupt_comes():
-    """A thread reads each line and interrupts at once, as often in the midst of the write as after it."""
+    """A thread reads each line and interrupts immediately, during the write as often as after it."""
     reader, writer = os.pipe()
     read = []
 
@@ -97,7 +97,7 @@ def test_a_line_is_written_once_however_an_interrupt_comes():
     assert read == [f"{number}\n" for number in range(100)]
 
 
-def test_a_watcher_without_a_reader_is_told_no_more(tmp_path):
+def test_an_observer_with_a_closed_pipe_receives_no_more_events(tmp_path):
     said = []
 
     def say(line):
@@ -117,7 +117,7 @@ def test_what_cannot_be_encoded_is_escaped(encoding, tmp_path):
     assert (tmp_path / "text").read_text() == "\\u03c1 = 1\n"
 
 
-def test_a_full_disk_is_still_told():
+def test_a_full_disk_is_reported():
     with open("/dev/full", "wb") as full, pytest.raises(OSError, match="No space left"):  # noqa: PTH123
         print("x", file=patient(full.fileno()))
 

@@ -1,4 +1,4 @@
-"""How a search is told of, what it leaves while it goes on, and what it tries again."""
+"""Progress of a search, its files, and retries."""
 
 import json
 
@@ -23,7 +23,7 @@ STUDY = {
 }
 
 
-def test_trials_are_told_and_written_as_they_end(tmp_path):
+def test_trials_are_reported_and_written_as_they_end(tmp_path):
     lines, written = [], []
 
     class Looking(LineObserver):

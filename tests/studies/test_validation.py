@@ -1,4 +1,4 @@
-"""What validate says of data that nobody has decoded, of searches, and of optimizers that nobody has imported."""
+"""validate with undecoded images, searches, and external optimizers that are not imported."""
 
 import re
 import subprocess
@@ -38,8 +38,8 @@ def test_images_that_are_not_prepared_are_counted_by_their_labels(tmp_path, monk
 def test_real_images_are_counted_without_decoding_any(monkeypatch, tmp_path):
     monkeypatch.setenv("LIFELONG_LB_CACHE", str(tmp_path / "cache"))
     study = parse_study({"streams": "split-cifar100", "train": {"batch_size": 10}})
-    told = list(lines_about(plan_of(study, REAL)))
-    assert "gradient evaluations of all runs: 5,000" in told
+    lines = list(lines_about(plan_of(study, REAL)))
+    assert "gradient evaluations of all runs: 5,000" in lines
     assert not (tmp_path / "cache").exists()
 
 
@@ -83,21 +83,21 @@ def test_searches_of_images_that_are_not_there(tmp_path):
 
 def test_what_is_counted_is_what_is_searched():
     study = tuned({"ours": {"k": [1, 4]}}, strategies=["naive", "replay"], exclude={"strategies": "replay"})
-    told, done = searched_combinations(study), searches_of(study)
-    assert [one.at for one in told] == [one.at for one in done] == [("split-digits", "naive", "ours", "sgd")]
-    assert isinstance(done[0], Searching)
+    found, searches = searched_combinations(study), searches_of(study)
+    assert [one.at for one in found] == [one.at for one in searches] == [("split-digits", "naive", "ours", "sgd")]
+    assert isinstance(searches[0], Searching)
 
 
 def external(target):
     return parse_study({**DIGITS, "optimizers": {"name": "external", "target": target, "settings": {"lr": 0.1}}})
 
 
-def test_external_optimizers_are_told_not_to_have_been_tried(tmp_path):
-    told = list(lines_about(plan_of(external("torch.optim.Adagrd"), tmp_path)))
+def test_external_optimizers_are_listed_as_not_checked(tmp_path):
+    lines = list(lines_about(plan_of(external("torch.optim.Adagrd"), tmp_path)))
     what = "not checked: torch.optim.Adagrd (optimizers[0].target); run imports, builds and steps it before anything"
-    assert f"{what} else" in told
-    told = list(lines_about(plan_of(external("torch.optm.Adagrad"), tmp_path)))
-    assert any(line.endswith("else; no module torch.optm was found") for line in told)
+    assert f"{what} else" in lines
+    lines = list(lines_about(plan_of(external("torch.optm.Adagrad"), tmp_path)))
+    assert any(line.endswith("else; no module torch.optm was found") for line in lines)
     with pytest.raises(UserError, match=r"^optimizers\[0\].target: package torhc is not installed, so torhc.optim"):
         plan_of(external("torhc.optim.Adagrad"), tmp_path)
 
