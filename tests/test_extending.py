@@ -245,7 +245,7 @@ def test_what_a_script_defines_stays_in_its_process(tmp_path):
     mine.__module__ = "__main__"
     extend.rule("mine", gradients=2)(mine)
     study = {"streams": {"name": "split-digits", "experiences": 2}, "rules": "mine", "seeds": 1}
-    with pytest.raises(UserError, match="the rule mine is defined in the script or notebook itself"):
+    with pytest.raises(UserError, match="the rule mine is defined in the script or notebook"):
         run_study(study, tmp_path / "out")
     runs = run_study(study, tmp_path / "out", executor="in-process").runs
     same = run_study({**study, "rules": {"name": "sam", "rho": 0.1}}, tmp_path / "sam", executor="in-process").runs

@@ -323,7 +323,7 @@ def _check_extensions(study: Study, options: Options) -> None:
         for entry in entries:
             if MAIN in origins_of({kind: entry}):
                 raise UserError(
-                    f"the {kind} {entry.name} is defined in the script or notebook itself, which other processes "
+                    f"the {kind} {entry.name} is defined in the script or notebook, which other processes "
                     "cannot import: define it in a file and name that under imports, or use the executor in-process"
                 )
 

@@ -66,10 +66,10 @@ def test_searches_are_counted(tmp_path):
     line = trials_line(tuned({"ours": {"k": [1, 4, 2]}}), tmp_path)
     a_run = 2 * 4  # experiences of 2 classes with 12 images each, in minibatches of 6
     most = 10 * 2 * a_run * (4 + 1)
-    what = "tuning, before these: 1 search x 10 trials x 2 seeds, at most 20 runs"
+    what = "tuning, in addition: 1 search x 10 trials x 2 seeds, at most 20 runs"
     assert line == f"{what} with at most {most:,} gradient evaluations"
     both = trials_line(tuned({"sgd": {"lr": [0.1, 1]}}, strategies=["naive", "replay"]), tmp_path)
-    assert both.startswith("tuning, before these: 4 searches x 10 trials x 2 seeds, at most 80 runs with ")
+    assert both.startswith("tuning, in addition: 4 searches x 10 trials x 2 seeds, at most 80 runs with ")
     assert int(re.search(r"at most ([\d,]+) gradient", both)[1].replace(",", "")) == 2 * 10 * 2 * a_run * (
         1 + 6
     )  # k is 5
@@ -128,4 +128,4 @@ def test_validate_of_all_that_imports_no_torch(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("set()")
-    assert "tuning, before these: 2 searches x 20 trials x 1 seed" in done.stdout
+    assert "tuning, in addition: 2 searches x 20 trials x 1 seed" in done.stdout

@@ -125,7 +125,7 @@ def _start_server() -> None:
     forkserver.set_forkserver_preload(["lifelong_lb.studies.executors.preload"])
     with patch.object(tempfile, "tempdir", str(temporary_folder())):
         util.get_temp_dir()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by the server and its children
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by server and children
     try:
         forkserver.ensure_running()
     finally:

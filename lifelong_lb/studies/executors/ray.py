@@ -95,7 +95,7 @@ def connected(limits: Limits) -> Iterator[None]:
     try:
         if not address and ray.cluster_resources().get("GPU", 0) < limits.cluster.gpus_per_run:
             raise UserError(
-                f"gpus_per_run {limits.cluster.gpus_per_run}: Ray finds no GPU on this machine, and RAY_ADDRESS names "
+                f"gpus_per_run {limits.cluster.gpus_per_run}: Ray finds no GPU on this machine, and RAY_ADDRESS sets "
                 "no cluster"
             )
         yield

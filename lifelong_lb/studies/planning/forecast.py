@@ -115,7 +115,7 @@ def _epoch_gradients(rule: RuleEntry, minibatches: int) -> Count:
 
 
 def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
-    """Gradient evaluations that a run's rule is going to take: what ``gradient_evaluations`` in the results will be.
+    """Estimate the gradient evaluations of a run's rule, ``gradient_evaluations`` in the results.
 
     Args:
         config: the run's configuration.

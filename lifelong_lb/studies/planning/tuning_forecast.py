@@ -47,9 +47,9 @@ def about_trials(study: Study, image_labels: Sequence[tuple[Labels | None, Label
     unknown = unknown or not (total.least or total.exact)
     taken = "an unknown number of" if unknown else f"at most {trials * total.least:,}" if total.exact else None
     yield (
-        f"tuning, before these: {len(searches)} search{'es' * (len(searches) != 1)} x {trials} trials x {seeds} "
+        f"tuning, in addition: {len(searches)} search{'es' * (len(searches) != 1)} x {trials} trials x {seeds} "
         f"seed{'s' * (seeds != 1)}, at most {runs:,} runs with "
-        f"{taken or f'some {trials * total.least:,} or more'} gradient evaluations"
+        f"{taken or f'about {trials * total.least:,} or more'} gradient evaluations"
     )
 
 

@@ -45,12 +45,12 @@ def searched_combinations(study: Study) -> list[Searched]:
         at = {axis: labels[axis][index] for axis, index in zip(labels, entries, strict=True)}
         space = {name: search[name] for name in list(at.values())[1:] if name in search}
         if space:
-            entry_axes = {
+            single_entries = {
                 axis: (getattr(base, axis)[index].model_copy(update={"label": at[axis]}),)
                 for axis, index in zip(labels, entries, strict=True)
             }
             stream, strategy, rule, optimizer = at.values()
-            combination = base.model_copy(update={**entry_axes, "only": (), "exclude": ()})
+            combination = base.model_copy(update={**single_entries, "only": (), "exclude": ()})
             result.append(Searched((stream, strategy, rule, optimizer), entries, combination, space))
     return result
 
