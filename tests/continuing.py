@@ -20,7 +20,7 @@ RULES = [
     {"name": "c-flat-plus", "level": 1.0, "midpoint": 2.0},
     {"name": "lookbehind-sam", "k": 3, "minibatch_switching": True, "alpha": "adaptive"},
 ]
-"""Rules that keep something from one step to the next."""
+"""Rules with state across steps."""
 
 HEADS = {label: [head for of, head in CASES + OWN_LOOP_CASES if of == label] for label in ENTRIES if label != "joint"}
 """Label of an entry to the heads that it works with; joint is trained once."""
@@ -36,7 +36,7 @@ class Stopped(Exception):
 
 
 class StopsAfter(Checkpoints):
-    """Lets a run end when it has saved itself after some experience."""
+    """Stop a run after the checkpoint of some experience."""
 
     experience = None
 
@@ -61,7 +61,7 @@ def study(**changes):
 
 
 def run(config, folder=None, stop=None, every=0, **made_by):
-    """What a run leaves; with a folder it saves itself there, and goes on from what is there."""
+    """Execute a run; with a folder, save checkpoints there and resume from them."""
     progress, lines, models = RunState(), [], {}
     checkpoints = None
     if folder is not None:
@@ -78,12 +78,12 @@ def run(config, folder=None, stop=None, every=0, **made_by):
 
 
 def disturb():
-    """Leave the global generators as no run would find them."""
+    """Put the global generators into an unusual state."""
     seed_all(987, NOISE)
 
 
 def measured(progress):
-    """All that must be the same, NaN being NaN."""
+    """Measurements that must be equal, as text so that NaN equals NaN."""
     names = set(vars(progress)) - {"train_seconds", "earlier_peaks"}
     return {name: repr(getattr(progress, name)) for name in names}
 
@@ -96,7 +96,7 @@ def assert_goes_on(config, folder, stops=(0, 1), last=4):
         part = run(config, folder, stop)
         assert part.progress.train_seconds > seconds
         models, seconds = {**models, **part.models}, part.progress.train_seconds
-    assert any("goes on after experience" in line for line in part.lines), part.lines
+    assert any("resumed after experience" in line for line in part.lines), part.lines
     assert set(part.models) == set(range(stops[-1] + 1, last + 1))  # nothing was done again
     assert measured(whole.progress) == measured(part.progress)
     assert part.progress.continued == len(stops)

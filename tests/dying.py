@@ -1,4 +1,4 @@
-"""An optimizer whose process comes to an end, once, after the first checkpoint of its run."""
+"""An optimizer that ends its process once, after the first checkpoint of its run."""
 
 import os
 import signal
@@ -9,11 +9,11 @@ import torch
 
 
 class DyingSGD(torch.optim.SGD):
-    """Does what ``how`` says in the first step after the first checkpoint under ``folder``, unless it has before."""
+    """Fail as given by ``how`` once, in the first step after the first checkpoint under ``folder``."""
 
     def __init__(self, params, lr, folder, how):
         super().__init__(params, lr=lr)
-        self.param_groups[0].update(folder=folder, how=how)  # where a checkpoint looks
+        self.param_groups[0].update(folder=folder, how=how)  # part of the state dict, which a checkpoint saves
 
     def step(self, closure=None):
         folder, how = Path(self.param_groups[0]["folder"]), self.param_groups[0]["how"]
@@ -24,5 +24,5 @@ class DyingSGD(torch.optim.SGD):
                 os.kill(os.getpid(), signal.SIGKILL)
             if how == "hung":
                 time.sleep(1000)
-            raise RuntimeError("by itself")
+            raise RuntimeError("raised")
         return super().step(closure)

@@ -10,14 +10,14 @@ from lifelong_lb.studies.executors import processes
 
 
 class UnspeakableError(Exception):
-    """One that cannot say what it is."""
+    """An error whose text cannot be computed."""
 
     def __str__(self):
         raise ValueError("no text")
 
 
 class FailingSGD(torch.optim.SGD):
-    """Does what ``how`` says in its sixth step; a trial before the run takes fewer."""
+    """Fail as given by ``how`` in the sixth step; the check before the study takes fewer."""
 
     def __init__(self, params, lr, how):
         super().__init__(params, lr=lr)
@@ -40,12 +40,12 @@ _TARGET = processes._target
 
 
 def unwritable(job, errors):
-    """What a run's process does on a full disk, in place of ``processes._target``."""
+    """Replacement of ``processes._target`` that behaves as on a full disk."""
     from lifelong_lb.studies.run import worker
 
     def full(job):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/result.json")
 
     if job is not None:
-        worker.work_in_process_of_its_own = full
+        worker.work_in_own_process = full
     _TARGET(job, errors)

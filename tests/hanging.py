@@ -1,4 +1,4 @@
-"""An optimizer that comes to a halt, as bugs and file systems let runs do."""
+"""An optimizer that hangs."""
 
 import time
 
@@ -6,7 +6,7 @@ import torch
 
 
 class HangingSGD(torch.optim.SGD):
-    """Takes five steps, then none."""
+    """Take five steps, then hang."""
 
     taken = 0
 

@@ -1,10 +1,10 @@
-"""An optimizer that keeps something where its state dict has nothing of it."""
+"""An optimizer with state that its state dict does not contain."""
 
 from torch.optim import SGD
 
 
 class Hoarding(SGD):
-    """Counts its steps by itself, and takes smaller ones."""
+    """Count steps in an attribute, and reduce the step size with them."""
 
     def __init__(self, params, lr):
         super().__init__(params, lr=lr)

@@ -1,4 +1,4 @@
-"""An optimizer that once kills the process which has started its own, as machines of a cluster die."""
+"""An optimizer that kills its parent process once, like a failing cluster machine."""
 
 import multiprocessing
 import os
@@ -10,7 +10,7 @@ import torch
 
 
 class KillingSGD(torch.optim.SGD):
-    """Does it in the first step after the first checkpoint, if ``KILLED``, a file, is not there."""
+    """Kill in the first step after the first checkpoint, unless the file ``KILLED`` exists."""
 
     def step(self, closure=None):
         killed = Path(os.environ["KILLED"])

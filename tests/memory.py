@@ -1,4 +1,4 @@
-"""How much memory a block of torch code holds at its peak, by the allocator's own account."""
+"""Peak memory of torch code, as recorded by the allocator."""
 
 from torch.profiler import ProfilerActivity, profile
 

@@ -1,4 +1,4 @@
-"""An optimizer that takes its time."""
+"""A slow optimizer."""
 
 import time
 
@@ -6,11 +6,11 @@ import torch
 
 
 class SlowSGD(torch.optim.SGD):
-    """Waits a little before each step."""
+    """Wait before each step."""
 
     def __init__(self, params, lr, seconds=0.02):
         super().__init__(params, lr=lr)
-        self.param_groups[0]["seconds"] = seconds  # where a checkpoint looks
+        self.param_groups[0]["seconds"] = seconds  # part of the state dict, which a checkpoint saves
 
     def step(self, closure=None):
         time.sleep(self.param_groups[0]["seconds"])

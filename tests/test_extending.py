@@ -302,7 +302,7 @@ def test_what_a_script_defines_stays_in_its_process(tmp_path):
     mine.__module__ = "__main__"
     extend.rule("mine", gradients=2)(mine)
     study = {"streams": {"name": "split-digits", "experiences": 2}, "rules": "mine", "seeds": 1}
-    with pytest.raises(UserError, match="the rule mine is defined in the script or notebook itself"):
+    with pytest.raises(UserError, match="the rule mine is defined in the script or notebook"):
         run_study(study, tmp_path / "out")
     runs = run_study(study, tmp_path / "out", executor="in-process").runs
     same = run_study({**study, "rules": {"name": "sam", "rho": 0.1}}, tmp_path / "sam", executor="in-process").runs
@@ -415,7 +415,7 @@ def test_a_landscape_loads_no_weights_that_a_folder_names(tmp_path, key):
     for run in folder.runs_path.iterdir():
         model_path(run, 0).parent.mkdir(exist_ok=True)
         model_path(run, 0).write_bytes(b"")
-    with pytest.raises(UserError, match=f"the stored model timm has {key}: 'weights.pth', a source of weights; "):
+    with pytest.raises(UserError, match=f"the stored timm model has {key}: 'weights.pth', a source of weights; "):
         measure_landscape(folder.path, device="cpu")
 
 

@@ -1,4 +1,4 @@
-"""Studies: one run, the grid of runs, executors, and what is done when all have ended."""
+"""Studies: execute the runs of a grid, tune, estimate costs, measure landscapes."""
 
 from lifelong_lb.studies.landscape import measure_landscape
 from lifelong_lb.studies.progress.lines import LineObserver

@@ -1,4 +1,4 @@
-"""Which devices there are, and who computes on which."""
+"""Available devices and cores."""
 
 import os
 import re
@@ -11,46 +11,46 @@ KINDS = ("auto", "cpu", "cuda")
 
 
 def devices(wanted: str) -> list[str]:
-    """The devices that runs are dealt out to, in turn.
+    """Resolve a device option to device names.
 
     Args:
-        wanted: ``"cpu"``; ``"cuda"``, every CUDA device that torch finds; ``"auto"``, those, or the CPU where there are
-            none; or CUDA devices one by one, such as ``"cuda:0"`` or ``"cuda:0,cuda:2"``.
+        wanted: ``"cpu"``; ``"cuda"``, every CUDA device; ``"auto"``, every CUDA device or else the CPU; or a list of
+            CUDA devices, e.g. ``"cuda:0"`` or ``"cuda:0,cuda:2"``.
 
     Returns:
-        Names as torch knows them; at least one.
+        Torch device names; at least one.
 
     Raises:
-        UserError: when there is no such device.
+        UserError: if a device does not exist.
     """
-    named = [name.strip() for name in wanted.split(",")]
-    one_by_one = all(re.fullmatch(r"cuda:[0-9]+", name) for name in named)
+    names = [name.strip() for name in wanted.split(",")]
+    one_by_one = all(re.fullmatch(r"cuda:[0-9]+", name) for name in names)
     if wanted not in KINDS and not one_by_one:
-        raise UserError(f"{unknown_name('device', wanted, KINDS)}, or CUDA devices such as cuda:0,cuda:1")
+        raise UserError(f"{unknown_name('device', wanted, KINDS)}, or CUDA devices, e.g. cuda:0,cuda:1")
     if wanted == "cpu" or (wanted == "auto" and not _has_driver()):
         return ["cpu"]
     import torch
 
-    found = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    available = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     if wanted == "auto":
-        return found or ["cpu"]
-    if not found:
+        return available or ["cpu"]
+    if not available:
         raise UserError(f"device {wanted}: torch finds no CUDA device on this machine; use cpu or auto")
-    for name in named if one_by_one else ():
-        if name not in found:
-            raise UserError(unknown_name("device", name, found))
-    return named if one_by_one else found
+    for name in names if one_by_one else ():
+        if name not in available:
+            raise UserError(unknown_name("device", name, available))
+    return names if one_by_one else available
 
 
 def _has_driver() -> bool:
-    """Whether it is worth while to ask torch, whose import takes seconds, for devices."""
+    """Whether a GPU driver is installed; avoids importing torch, which takes seconds, on machines without one."""
     return shutil.which("nvidia-smi") is not None or any(
         map(Path.exists, (Path("/proc/driver/nvidia"), Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd")))
     )
 
 
 def cores() -> int:
-    """How many processor cores this process may use.
+    """Count the processor cores available to this process.
 
     Returns:
         Their number.

@@ -1,4 +1,4 @@
-"""Durations as people write them."""
+"""Parse and format durations."""
 
 import math
 import re
@@ -10,32 +10,30 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def seconds(what: str, text: str) -> float:
-    """Read a duration.
+    """Parse a duration.
 
     >>> seconds("--timeout", "90"), seconds("--timeout", "1.5h")
     (90.0, 5400.0)
 
     Args:
-        what: what it is the duration of, for the error.
-        text: a number of seconds, or a number with ``s``, ``m``, ``h`` or ``d`` after it.
+        what: name of the option, for the error.
+        text: a number of seconds, or a number followed by ``s``, ``m``, ``h`` or ``d``.
 
     Returns:
         Seconds, > 0.
 
     Raises:
-        UserError: when it is no duration.
+        UserError: if it is not a duration.
     """
     matched = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+) *([smhd]?)", text.strip())
-    found = float(matched[1]) * _SECONDS[matched[2]] if matched else 0.0
-    if not 0 < found < math.inf:
-        raise UserError(
-            f"{what} must be a positive number of seconds, or such as 90s, 30m, 2h or 1d; got {quoted(text)}"
-        )
-    return found
+    value = float(matched[1]) * _SECONDS[matched[2]] if matched else 0.0
+    if not 0 < value < math.inf:
+        raise UserError(f"{what} must be a positive number of seconds, or e.g. 90s, 30m, 2h or 1d; got {quoted(text)}")
+    return value
 
 
 def readable(seconds: float) -> str:
-    """Write a duration for people.
+    """Format a duration.
 
     >>> readable(90), readable(5400), readable(0.5)
     ('90 s', '1.5 h', '0.5 s')

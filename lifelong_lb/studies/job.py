@@ -1,4 +1,4 @@
-"""What an executor is handed: one run, and where its images and its results lie."""
+"""Description of one run for an executor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from lifelong_lb.config import RunConfig
 
 @dataclass(frozen=True)
 class LoggedAs:
-    """What loggers call a run, beside its configuration.
+    """Loggers of a run, and its names there.
 
     Attributes:
         loggers: keys of :data:`~lifelong_lb.studies.run.loggers.registry.LOGGERS`.
         study: the study's name.
-        labels: column of the result files to the run's label there.
+        labels: column of the result files to the run's label in it.
     """
 
     loggers: tuple[str, ...]
@@ -25,21 +25,21 @@ class LoggedAs:
 
 @dataclass(frozen=True)
 class Job:
-    """One run to be done.
+    """One run to execute.
 
     Attributes:
-        config: what to run.
-        title: one line for people.
+        config: its configuration.
+        title: one-line description.
         out: the result folder.
-        roots: folders of the data sets, as the launcher found them.
-        threads: torch's threads in the run's process. Results depend on it in the last digits, so it never follows
-            from the number of workers.
-        environment: what the run's record says of the code that ran it.
-        device: what to compute on, as torch knows it; the executor says which where there are several.
-        checkpoint_every: seconds of work after which the next experience is followed by a checkpoint; 0 for one after
+        roots: folders of the data sets.
+        threads: number of torch threads. It changes the last digits of results, so it must not depend on the number of
+            workers.
+        environment: code version, stored in the run's record.
+        device: torch device name; set by the executor if there are several devices.
+        checkpoint_every: seconds of work after which a checkpoint is saved at the end of an experience; 0 for after
             each experience, None for no checkpoints.
-        limited: whether the run is stopped when it has used up its time.
-        logged: the loggers that are told how it goes, and what they call it; None for no loggers.
+        limited: whether the run has a time limit.
+        logged: its loggers; None for no loggers.
     """
 
     config: RunConfig
@@ -55,4 +55,4 @@ class Job:
 
 
 TERMINATED = 143
-"""Exit code of a run's process that was told to end, as shells have it."""
+"""Exit code of a run's process that received SIGTERM, by the convention of shells."""

@@ -1,4 +1,4 @@
-"""Measuring the loss landscape of runs that are done, around the models they have kept."""
+"""Measure the loss landscape of finished runs at their stored models."""
 
 import os
 import warnings
@@ -31,25 +31,25 @@ def measure_landscape(
     log: Callable[[str], None] = lambda line: None,
     imports: str | Sequence[str] = (),
 ) -> Results:
-    """Measure flatness and robustness of all done runs that have kept their models, and write the report.
+    """Measure flatness and robustness of all done runs with stored models, and write the report.
 
     Args:
-        out: a result folder whose study asked for ``evaluation: {save_models: true}``. Runs measured with the same
-            settings before are left as they are.
-        settings: what to measure; None for what the study says, or the defaults where it says nothing.
-        overrides: assignments such as ``"images=64"``.
-        data: folder of the data sets; None for the usual places.
-        device: ``"cpu"``, ``"cuda"``, ``"auto"``, or a CUDA device such as ``"cuda:1"``.
-        log: receives lines about how it goes.
-        imports: modules, or files, that register the models and streams of your own that the runs are made of. Nothing
-            that the folder names is imported; what is named here is run.
+        out: result folder of a study with ``evaluation: {save_models: true}``. Runs that were measured with the same
+            settings before are skipped.
+        settings: what to measure; None for the study's settings or else the defaults.
+        overrides: assignments, e.g. ``"images=64"``.
+        data: folder of the data sets; None for the default locations.
+        device: ``"cpu"``, ``"cuda"``, ``"auto"``, or a CUDA device, e.g. ``"cuda:1"``.
+        log: receives progress messages.
+        imports: modules or files that register the custom models and streams of the runs. They are executed; modules
+            named in the folder are not imported.
 
     Returns:
         The results of all runs in the folder.
 
     Raises:
-        UserError: when the folder holds no such runs, or settings, models or images cannot be used. If only some runs
-            are concerned, the others have been measured, and the report has been written.
+        UserError: if the folder has no such runs, or settings, models or images cannot be used. If this concerns only
+            some runs, the others have been measured and the report has been written.
     """
     import_named(imports)
     switch_off_telemetry()
@@ -57,24 +57,24 @@ def measure_landscape(
     file = folder.read_study()
     if file is None:
         raise UserError(without_study(Path(out), "no results here (no study.json)"))
-    what = _settings(settings, file, overrides)
-    place = devices(device)[0]
+    landscape = _settings(settings, file, overrides)
+    target_device = devices(device)[0]
     configs = _measurable(folder, file)
     if not configs:
-        raise UserError(f"{out}: no run has kept its models; a study keeps them with evaluation: {{save_models: true}}")
-    _check_parts(configs.values())
+        raise UserError(f"{out}: no run has stored models; to store them, set evaluation: {{save_models: true}}")
+    _check_sources(configs.values())
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
+        warnings.filterwarnings("ignore", message="no QP solver found")  # issued when avalanche is imported
         from lifelong_lb.studies.run.landscape import measure_stored
         from lifelong_lb.studies.run.worker import device_of
     with folder.measuring():
         roots = data_roots(None if data is None else Path(data))
-        left_out = measure_stored(folder, configs, what, roots, device_of(place), log)
-        if len(left_out) < len(configs):
+        failures = measure_stored(folder, configs, landscape, roots, device_of(target_device), log)
+        if len(failures) < len(configs):
             with folder.locked():
                 results = write_report(folder)
-    if left_out:  # the others have been measured and reported
-        raise UserError("\n".join(dict.fromkeys(left_out)))
+    if failures:  # the others have been measured and reported
+        raise UserError("\n".join(dict.fromkeys(failures)))
     return results
 
 
@@ -92,7 +92,7 @@ def _settings(given: Landscape | Mapping[str, Any] | None, file: StudyFile, over
 
 
 def _measurable(folder: ResultFolder, file: StudyFile) -> dict[str, RunConfig]:
-    """Configurations of the done runs that have models and a loss to measure around them."""
+    """Configurations of the done runs with stored models and a loss."""
     return {
         run: config
         for run, config in file.configurations().items()
@@ -101,26 +101,26 @@ def _measurable(folder: ResultFolder, file: StudyFile) -> dict[str, RunConfig]:
 
 
 TIMM_FILES = ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
-"""Settings of timm that name files or addresses to load weights from."""
+"""timm settings that name files or addresses of weights."""
 
 
-def _check_parts(configs: Iterable[RunConfig]) -> None:
-    """See that models and streams can be built without importing or loading anything that the folder names."""
+def _check_sources(configs: Iterable[RunConfig]) -> None:
+    """Check that models and streams can be built without importing or loading anything named in the folder."""
     for config in configs:
         for kind, entry in (("stream", config.stream), ("model", config.model)):
             if is_stored_only(kind, entry.name):
                 factory_of(kind, entry.name, {})
         settings = config.model.settings if isinstance(config.model, Timm) else {}
-        named = [key for key in TIMM_FILES if key in settings]
-        if named:
+        present = [key for key in TIMM_FILES if key in settings]
+        if present:
             raise UserError(
-                f"the stored model timm has {named[0]}: {quoted(settings[named[0]])}, a source of weights; "
-                "files that a result folder names are not loaded"
+                f"the stored timm model has {present[0]}: {quoted(settings[present[0]])}, a source of weights; "
+                "files named in a result folder are not loaded"
             )
 
 
 def _is_done(folder: ResultFolder, file: StudyFile, run: str) -> bool:
-    """Whether a run has ended well and can be read; the report tells of those that cannot."""
+    """Whether a run is done and readable; the report lists unreadable ones."""
     try:
         return folder.read_run(run, file.seeds()[run], file.expected_config).status == "done"
     except DamagedRunError:

@@ -1,4 +1,4 @@
-"""Storing a user's own metrics with the runs of a study, so that reports need not import anything."""
+"""Store custom metrics with the runs of a study, so that reports need no imports."""
 
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import ADDED_METRICS
@@ -8,7 +8,7 @@ from lifelong_lb.store import ResultFolder, read_own_metrics, write_own_metrics
 
 
 def store_own_metrics(folder: ResultFolder, results: Results) -> None:
-    """Evaluate the metrics registered in this process for all done runs, and store them with the runs.
+    """Evaluate the metrics registered in this process on all done runs, and store the values.
 
     Args:
         folder: the result folder.
@@ -22,7 +22,7 @@ def store_own_metrics(folder: ResultFolder, results: Results) -> None:
         path = folder.run_path(run)
         try:
             stored = read_own_metrics(path)
-        except UserError:  # damaged, and written again
+        except UserError:  # damaged; it is written again
             stored = None
         metrics = {**(stored or {}), **evaluated(record)}
         if metrics != stored:

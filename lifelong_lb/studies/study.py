@@ -1,4 +1,4 @@
-"""A whole study: what is missing is run, what is there is kept, tables and report are made from all of it."""
+"""Run a study: execute missing runs, keep finished ones, and write tables and report."""
 
 import math
 import os
@@ -37,24 +37,24 @@ from lifelong_lb.studies.run.loggers.registry import check_loggers
 from lifelong_lb.studies.telemetry import switch_off_telemetry
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
-"""How much work of a run a killed process may cost, beside that on the experience under way."""
+"""Work that a run may lose when its process is killed, in addition to the current experience."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to run a study; none of it changes the numbers.
+    """Options for executing a study; they do not change the results.
 
     Attributes:
-        workers: runs at a time; None for one a core.
+        workers: number of concurrent runs; None for one per core.
         executor: a key of :data:`~lifelong_lb.studies.executors.registry.EXECUTORS`.
-        device: what runs compute on, see :func:`~lifelong_lb.studies.devices.devices`.
-        data: folder of the data sets; None for the usual places.
-        download: whether data sets that are not found may be downloaded.
-        retry: statuses of ended runs that shall be run again.
-        timeout: seconds that a run may take; None for as long as it likes.
+        device: see :func:`~lifelong_lb.studies.devices.devices`.
+        data: folder of the data sets; None for the default locations.
+        download: whether missing data sets may be downloaded.
+        retry: statuses of ended runs to run again.
+        timeout: time limit per run in seconds; None for no limit.
         checkpoint_every: seconds of work between two checkpoints of a run; None for no checkpoints.
-        loggers: keys of :data:`~lifelong_lb.studies.run.loggers.registry.LOGGERS`, which runs tell how they go.
-        cluster: how runs are given to a cluster.
+        loggers: keys of :data:`~lifelong_lb.studies.run.loggers.registry.LOGGERS`.
+        cluster: cluster options.
     """
 
     workers: int | None = None
@@ -69,7 +69,7 @@ class Options:
     cluster: Cluster = field(default_factory=Cluster)
 
     def limits(self) -> Limits:
-        """How much to take on."""
+        """Workers, devices and time limit for the executor."""
         if self.executor in PACKAGES:
             return Limits.of_cluster(self.workers, self.device, self.timeout, self.cluster)
         return Limits.of(self.workers, devices(self.device), self.timeout)
@@ -93,59 +93,62 @@ def run_study(
     observer: ProgressObserver | None = None,
     loggers: Sequence[str] = (),
 ) -> Results:
-    """Run what is missing of a study, and write its tables and report.
+    """Execute the missing runs of a study, and write its tables and report.
 
-    Several may do so in one folder at once, on one machine or on several that share it: each run is done by one of
-    them, and each ends when all runs of its study have ended, after taking over what others have left undone.
+    Several calls may share a folder at the same time, on one machine or on several with a shared file system: each run
+    is executed by one of them. Each call returns when all runs of its study have ended, and takes over runs that others
+    abandoned.
 
     Args:
         config: a study, its plain values, or the path of a study file.
-        out: result folder. Runs that are there already are kept; a study with other shared settings is refused.
-        workers: runs at a time; None for one a core, or one a CUDA device; jobs at a time with ``"slurm"``, tasks with
-            ``"ray"``, None for 256.
-        executor: ``"local"``, a process a run; ``"in-process"``; ``"slurm"``, jobs submitted from here; or ``"ray"``,
-            the cluster of ``$RAY_ADDRESS``, else one of this machine. Clusters need a file system that machines share.
-        device: ``"cpu"``; ``"cuda"``, all devices of which runs are dealt out to in turn; ``"auto"``, which takes CUDA
-            where there is one; or some of its devices, such as ``"cuda:0,cuda:2"``.
+        out: result folder. Existing runs are kept; a study with other shared settings is refused.
+        workers: number of concurrent runs; None for one per core, or one per CUDA device. With ``"slurm"`` the number
+            of jobs, with ``"ray"`` of tasks; None for 256.
+        executor: ``"local"``, one process per run; ``"in-process"``; ``"slurm"``, jobs submitted from here; or
+            ``"ray"``, the cluster of ``$RAY_ADDRESS`` or else this machine. Clusters need a shared file system.
+        device: ``"cpu"``; ``"cuda"``, all devices, assigned to workers round-robin; ``"auto"``, CUDA if available; or a
+            list of devices, e.g. ``"cuda:0,cuda:2"``.
         data: folder of the data sets; None for ``$LIFELONG_LB_DATA``, then the platform's cache folder.
-        download: whether data sets that are not found may be downloaded.
-        retry: statuses (failed, diverged, timeout) of ended runs that shall be run again.
-        timeout: seconds that a run may take from the start of its process; one that takes longer is stopped, after it
-            has said in its log where it is, and recorded as ``timeout``. None for as long as it likes.
-        checkpoint_every: seconds of work after which a run saves itself when it has finished an experience, to go on
-            from there if its process is killed; 0 for after each experience, None for never.
-        slurm: settings of SLURM's jobs, such as ``{"partition": "gpu", "gpus_per_node": 1, "mem_gb": 8}``.
-        runs_per_job: runs that a job of SLURM does one after the other.
-        gpus_per_run: how much of a GPU Ray keeps for a run, 0 to 1.
-        observer: is told how it goes.
-        loggers: ``"tensorboard"``, ``"wandb"`` or ``"mlflow"``, any of which runs tell how they go, each in its own
-            process. One that fails does not fail a run.
+        download: whether missing data sets may be downloaded.
+        retry: statuses (failed, diverged, timeout) of ended runs to run again.
+        timeout: time limit per run in seconds, from the start of its process. A run that exceeds it writes its stack
+            trace to its log, is stopped, and is recorded as ``timeout``. None for no limit.
+        checkpoint_every: seconds of work after which a run saves a checkpoint at the end of an experience, to resume
+            from if its process is killed; 0 for after each experience, None for never.
+        slurm: settings of SLURM jobs, e.g. ``{"partition": "gpu", "gpus_per_node": 1, "mem_gb": 8}``.
+        runs_per_job: runs executed one after the other in a SLURM job.
+        gpus_per_run: fraction of a GPU that Ray reserves per run, 0 to 1.
+        observer: receives progress events.
+        loggers: any of ``"tensorboard"``, ``"wandb"`` and ``"mlflow"``, called in each run's process. A logger that
+            fails does not fail the run.
 
     Returns:
         The results of all runs in the folder.
 
     Raises:
-        UserError: when study, folder, data, an external optimizer or a model of timm cannot be used; nothing has been
-            run or written then.
+        UserError: if the study, the folder, the data, an external optimizer or a timm model cannot be used; nothing has
+            been run or written then.
     """
     statuses = (retry,) if isinstance(retry, str) else tuple(retry)
-    called = (loggers,) if isinstance(loggers, str) else tuple(dict.fromkeys(loggers))
-    place = None if data is None else Path(data)
+    logger_names = (loggers,) if isinstance(loggers, str) else tuple(dict.fromkeys(loggers))
+    data_folder = None if data is None else Path(data)
     cluster = Cluster(slurm or {}, runs_per_job, gpus_per_run)
-    options = Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called, cluster)
+    options = Options(
+        workers, executor, device, data_folder, download, statuses, timeout, checkpoint_every, logger_names, cluster
+    )
     if not os.fspath(out):
-        raise UserError("out must name a folder, such as . for the current one; got an empty text")
+        raise UserError("out must name a folder, e.g. . for the current one; got an empty text")
     study = as_study(config)
     if study.tuning is not None:
         raise UserError(
             f"{study.name}: has a section tuning, whose settings are not chosen yet: lifelong-lb tune chooses them and "
-            "runs the study with them; --set tuning=null runs it with the settings as they stand"
+            "runs the study with them; --set tuning=null runs it with the settings given in the file"
         )
     return reported(complete([study], Path(out), options, observer or ProgressObserver()))
 
 
 def reported(folder: ResultFolder) -> Results:
-    """Store a user's own metrics with the runs of a folder, and write its report.
+    """Store custom metrics with the runs of a folder, and write its report.
 
     Args:
         folder: the result folder.
@@ -153,40 +156,40 @@ def reported(folder: ResultFolder) -> Results:
     Returns:
         Its results.
     """
-    with folder.locked():  # the last of several launchers has read every run
+    with folder.locked():  # with several launchers, the last report covers every run
         results = collect(folder)
         store_own_metrics(folder, results)
         return write_report(folder, results)
 
 
 def complete(studies: Sequence[Study], out: Path, options: Options, observer: ProgressObserver) -> ResultFolder:
-    """Run what is missing of studies that share a folder, and leave the report to whoever asks.
+    """Execute the missing runs of studies that share a folder, without writing the report.
 
     Args:
-        studies: the studies, which share what the runs of a folder share.
+        studies: the studies, with equal shared settings.
         out: result folder.
         options: how to run them.
-        observer: is told how it goes.
+        observer: receives progress events.
 
     Returns:
         The folder.
 
     Raises:
-        UserError: as :func:`run_study`.
+        UserError: see :func:`run_study`.
     """
     switch_off_telemetry()
     _check_options(options)
     limits = options.limits()
-    among = [combinations(study) for study in studies]
+    grids = [combinations(study) for study in studies]
     for study in studies:
         _check_extensions(study, options)
     folder = ResultFolder(out.absolute())
     _check_folder(folder, studies)
-    for study, own in zip(studies, among, strict=True):
-        _try_out_optimizers(study)
-        _try_out_models([*runs_of(study, {one[0]: one for one in own}.values(), study.seeds[:1])])
+    for study, grid in zip(studies, grids, strict=True):
+        _check_optimizers(study)
+        _check_models([*runs_of(study, {entries[0]: entries for entries in grid}.values(), study.seeds[:1])])
     roots = _checked_data(studies, options)
-    runs = [run for study, own in zip(studies, among, strict=True) for run in runs_of(study, own)]
+    runs = [run for study, grid in zip(studies, grids, strict=True) for run in runs_of(study, grid)]
     with ready(options.executor, limits):
         _complete(studies, runs, folder, roots, options, limits, observer)
     return folder
@@ -201,7 +204,7 @@ def _complete(
     limits: Limits,
     observer: ProgressObserver,
 ) -> None:
-    """Write what the studies are, and do those of their runs that are missing."""
+    """Write the study file, and execute the missing runs."""
     folder.check_writable()
     with folder.locked():
         file = _merged(folder, studies)
@@ -216,42 +219,42 @@ def _complete(
         )
         for job in _jobs(runs, labels, folder, roots, options.checkpoint_every)
     ]
-    _do(jobs, folder, session, partial(EXECUTORS[options.executor], limits=limits), observer)
+    _run_missing(jobs, folder, session, partial(EXECUTORS[options.executor], limits=limits), observer)
 
 
-def _do(
+def _run_missing(
     jobs: Sequence[Job],
     folder: ResultFolder,
     session: Session,
     execute: Callable[[RunQueue], None],
     observer: ProgressObserver,
 ) -> None:
-    """Do the runs that are missing, together with whoever else does so."""
+    """Execute the missing runs, shared with other launchers of the folder."""
     stamps = {job.config.run_id: folder.stamp(job.config.run_id) for job in jobs}
     present = _present(folder, jobs, stamps, session)
     missing = [job for job in jobs if job.config.run_id not in present]
-    update = partial(_bring_up_to_date, folder)
+    update = partial(_update_tables, folder)
     try:
         with (
-            EventDispatcher(observer, update, folder.runs_path) as told,
+            EventDispatcher(observer, update, folder.runs_path) as dispatcher,
             Claims(folder.runs_path, session=session) as claims,
         ):
-            told.start(len(jobs), Counter(present.values()))
+            dispatcher.start(len(jobs), Counter(present.values()))
             claims.remove_abandoned()
             folder.remove_leftovers(claims)
             try:
-                execute(RunQueue(folder, missing, stamps, claims, told))
+                execute(RunQueue(folder, missing, stamps, claims, dispatcher))
             finally:
                 folder.remove_leftovers(claims)
-    except BaseException as trouble:
-        if not isinstance(trouble.__context__, KeyboardInterrupt):  # a second Ctrl-C wants nothing more
-            with suppress(OSError):  # the first trouble is the one to tell
+    except BaseException as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):  # after a second Ctrl-C, exit immediately
+            with suppress(OSError):  # the first error is the one to report
                 update()
         raise
 
 
 def _check_folder(folder: ResultFolder, studies: Sequence[Study]) -> None:
-    """See that studies go with what is in their folder, before any of their runs is spelt out."""
+    """Check studies against the study file of their folder, before their grids are expanded."""
     file = folder.read_study()
     whole = None if file is None else file.study
     for study in studies:
@@ -259,17 +262,17 @@ def _check_folder(folder: ResultFolder, studies: Sequence[Study]) -> None:
 
 
 def _merged(folder: ResultFolder, studies: Sequence[Study]) -> StudyFile:
-    """The folder's study file with these studies in it; a UserError when they do not go together."""
+    """Merge studies into the folder's study file; raise a UserError if they are incompatible."""
     file = folder.read_study()
     for study in studies:
         file = StudyFile.of(study) if file is None else file.widened(study)
-    assert file is not None, "nobody runs no study"
+    assert file is not None, "no studies"
     file.labels()
     return file
 
 
 def as_study(config: Study | Mapping[str, Any] | str | os.PathLike[str]) -> Study:
-    """A checked study from any form a user may have it in.
+    """Validate a study given in any form.
 
     Args:
         config: a study, its plain values, or the path of a study file.
@@ -278,7 +281,7 @@ def as_study(config: Study | Mapping[str, Any] | str | os.PathLike[str]) -> Stud
         The study.
 
     Raises:
-        UserError: when it cannot be used.
+        UserError: if it is invalid.
     """
     if isinstance(config, Study):
         return config
@@ -296,9 +299,7 @@ def _check_options(options: Options) -> None:
         if not 0 < options.timeout < math.inf:
             raise UserError(f"timeout must be a positive number of seconds; got {options.timeout!r}")
         if options.executor == "in-process":
-            raise UserError(
-                "timeout needs the executor local, slurm or ray: nobody could stop a run that is done in this process"
-            )
+            raise UserError("timeout needs the executor local, slurm or ray: runs in this process cannot be stopped")
     options.cluster.check(options.executor, options.device, options.timeout)
     if options.checkpoint_every is not None and not 0 <= options.checkpoint_every < float("inf"):
         raise UserError(f"checkpoint_every must be a number of seconds >= 0, or None; got {options.checkpoint_every}")
@@ -309,7 +310,7 @@ def _check_options(options: Options) -> None:
 
 
 def _check_extensions(study: Study, options: Options) -> None:
-    """What a script has added itself can be used in its own process only."""
+    """Refuse entries defined in ``__main__`` unless runs execute in this process."""
     if options.executor == "in-process":
         return
     axes: dict[str, Sequence[Any]] = {
@@ -322,18 +323,18 @@ def _check_extensions(study: Study, options: Options) -> None:
         for entry in entries:
             if MAIN in origins_of({kind: entry}):
                 raise UserError(
-                    f"the {kind} {entry.name} is defined in the script or notebook itself, which other processes "
+                    f"the {kind} {entry.name} is defined in the script or notebook, which other processes "
                     "cannot import: define it in a file and name that under imports, or use the executor in-process"
                 )
 
 
 def _checked_data(studies: Sequence[Study], options: Options) -> tuple[Path, ...]:
-    """Folders of the data sets, after seeing that their images can be read and dealt out as asked."""
+    """Check the images of all streams, and return the folders of the data sets."""
     roots = tuple(root.absolute() for root in data_roots(options.data))
     streams = list({repr(stream): stream for study in studies for stream in study.streams}.values())
     for stream in streams:
         check_classes(stream, find_images(stream, roots, options.download).labels())
-    for stream in streams:  # what takes longer comes after what is seen at once
+    for stream in streams:  # slow checks come after the fast ones
         source = find_images(stream, roots)
         images = prepared(source, cache_folder())
         for sentence in source.notes():
@@ -342,8 +343,8 @@ def _checked_data(studies: Sequence[Study], options: Options) -> tuple[Path, ...
     return roots
 
 
-def _try_out_optimizers(study: Study) -> None:
-    """See that external optimizers can be imported, built and stepped, which takes torch: only where there are any."""
+def _check_optimizers(study: Study) -> None:
+    """Import, build and step external optimizers; torch is imported only if there are any."""
     for index, entry in enumerate(study.optimizers):
         if isinstance(entry, External):
             from lifelong_lb.optim import ExternalOptimizer
@@ -357,29 +358,29 @@ def _try_out_optimizers(study: Study) -> None:
 
 
 def _check_averaging(study: Study, index: int, build: Any) -> None:
-    """See that an optimizer that keeps the weights to evaluate apart goes with the rules and strategies of its runs."""
+    """Check an optimizer that evaluates at averaged weights against the rules and strategies of its runs."""
     from lifelong_lb.optim import RULES, Passes
     from lifelong_lb.optim.modes import averages, loop_conflict, path_conflict
     from lifelong_lb.optim.rule import averaging_conflict
 
     if not averages(build.kind()):
         return
-    called = build.kind().__name__
-    meant = [one for one in combinations(study) if one[3] == index]
-    for run in runs_of(study, meant, study.seeds[:1]):
+    class_name = build.kind().__name__
+    affected = [entries for entries in combinations(study) if entries[3] == index]
+    for run in runs_of(study, affected, study.seeds[:1]):
         rule, strategy = run.config.rule, run.config.strategy
         settings = {**rule.hyper_parameters(), "passes": Passes(**rule.passes())}
-        reason = averaging_conflict(factory_of("rule", rule.name, RULES)(**settings), called)
+        reason = averaging_conflict(factory_of("rule", rule.name, RULES)(**settings), class_name)
         if strategy.follows_path:
-            reason = path_conflict(strategy.name, called)
+            reason = path_conflict(strategy.name, class_name)
         if strategy.own_loop is not None and strategy.takes_gradients:
-            reason = loop_conflict(strategy.name, called)
+            reason = loop_conflict(strategy.name, class_name)
         if reason is not None:
             raise UserError(f"optimizers[{index}] with {strategy.name} and {rule.name}: {reason}")
 
 
-def _try_out_models(runs: Sequence[GridRun]) -> None:
-    """See that models of timm can be built, which also fetches pretrained weights once for all runs."""
+def _check_models(runs: Sequence[GridRun]) -> None:
+    """Build timm models once, which also downloads pretrained weights before the runs need them."""
     for model in {repr(run.config.model): run.config.model for run in runs}.values():
         if isinstance(model, Timm):
             from lifelong_lb.models import FromTimm
@@ -393,7 +394,7 @@ def _try_out_models(runs: Sequence[GridRun]) -> None:
 def _present(
     folder: ResultFolder, jobs: Sequence[Job], stamps: Mapping[str, int | None], session: Session
 ) -> dict[str, str]:
-    """Run id to status of the runs that have ended and stay as they are."""
+    """Run id to status of the runs that have ended and are kept."""
     others = active_sessions(folder.runs_path)
     present: dict[str, str] = {}
     for job in jobs:
@@ -405,7 +406,7 @@ def _present(
             status = folder.read_run(name, job.config.seed, job.config.asked).status
         except DamagedRunError:
             continue
-        # what another launcher, still at work, has just tried again is not tried a third time
+        # do not retry a run that another active launcher has just retried
         if status not in session.retry or any(other.has_retried(status, published) for other in others):
             present[name] = status
     return present
@@ -433,8 +434,8 @@ def _jobs(
     ]
 
 
-def _bring_up_to_date(folder: ResultFolder) -> None:
-    """Write the tables, unless another launcher is just doing so."""
+def _update_tables(folder: ResultFolder) -> None:
+    """Write the tables, unless another launcher is writing them."""
     with suppress(TimeoutError), folder.locked(seconds=0):
         results = collect(folder)
         store_own_metrics(folder, results)

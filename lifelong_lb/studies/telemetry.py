@@ -1,4 +1,4 @@
-"""Switches of the usage statistics and error reports that packages send to their makers."""
+"""Disable usage statistics and error reports that packages send to their developers."""
 
 import os
 
@@ -13,6 +13,6 @@ SWITCHES = {
 
 
 def switch_off_telemetry() -> None:
-    """Switch off what reaches hosts that the user has not named, unless the user has set the same variable."""
+    """Set the variables that disable telemetry, except those that the user has set."""
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)

@@ -96,7 +96,7 @@ def test_running_again_runs_nothing(finished):
     tables = {name: (finished.out / name).read_bytes() for name in ("accuracy.csv", "results.csv", "report.html")}
     again = command("run", finished.study, "--out", finished.out)
     assert again.returncode == 0
-    assert "8 runs, 8 of them there already" in again.stderr
+    assert "8 runs, 8 of them ended earlier" in again.stderr
     assert before == {p: p.stat().st_mtime_ns for p in (finished.out / "runs").rglob("*")}
     assert tables == {name: (finished.out / name).read_bytes() for name in tables}
 
@@ -131,7 +131,7 @@ def test_a_wider_study_computes_what_is_missing(finished, tmp_path):
     wider = write_study(tmp_path / "wider.yaml", strategies=["naive"], rules=["none", "sam"], seeds=3)
     done = command("run", wider, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert "6 runs, 2 of them there already" in done.stderr
+    assert "6 runs, 2 of them ended earlier" in done.stderr
     after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "out" / "runs").iterdir()}
     assert before.items() <= after.items()
     assert len(after) == 12
@@ -167,9 +167,9 @@ def test_a_run_that_diverges_is_recorded_and_the_others_continue(tmp_path):
     assert "--retry" in command("run", "--help").stdout
     again = command("run", study, "--out", tmp_path / "out")
     assert again.returncode == 1
-    assert "2 runs, 2 of them there already" in again.stderr
+    assert "2 runs, 2 of them ended earlier" in again.stderr
     retried = command("run", study, "--out", tmp_path / "out", "--retry", "diverged")
-    assert "2 runs, 1 of them there already" in retried.stderr
+    assert "2 runs, 1 of them ended earlier" in retried.stderr
 
 
 def test_runs_that_crash_are_recorded_and_the_others_continue(tmp_path):
@@ -339,10 +339,10 @@ USELESS = {
     "executor": ({}, ["--executor", "locl"], "unknown executor 'locl'; did you mean 'local'?"),
     "device": ({}, ["--device", "gpu"], "unknown device 'gpu'"),
     "retry": ({}, ["--retry", "fail"], "unknown status to retry 'fail'; did you mean 'failed'?"),
-    "timeout": ({}, ["--timeout", "soon"], "--timeout must be a positive number of seconds, or such as 90s, 30m, 2h"),
+    "timeout": ({}, ["--timeout", "soon"], "--timeout must be a positive number of seconds, or e.g. 90s, 30m, 2h"),
     "timeout 0": ({}, ["--timeout", "0"], "got '0'"),
     "timeout in-process": ({}, ["--timeout", "9", "--executor", "in-process"], "timeout needs the executor local"),
-    "slurm": ({}, ["--slurm", "qos=x"], "settings of slurm need the executor slurm; got 'local'"),
+    "slurm": ({}, ["--slurm", "qos=x"], "slurm settings need the executor slurm; got 'local'"),
     "gpus": ({}, ["--gpus-per-run", "some"], "--gpus-per-run must be a number; got 'some'"),
     "set": ({}, ["--set", "train.batchsize=3"], "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
     "option": ({}, ["--wrkers", "2"], "--wrkers"),

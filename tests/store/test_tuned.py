@@ -28,7 +28,7 @@ def test_commands_find_the_report_of_a_tuned_study(tuned):
     assert not (tuned / "report.html").exists()
     landscape = command("landscape", tuned)
     assert landscape.returncode == 2
-    assert f"{tuned / 'report'}: no run has kept its models" in landscape.stderr
+    assert f"{tuned / 'report'}: no run has stored models" in landscape.stderr
 
 
 def test_an_unfinished_search_has_no_report(tuned):

@@ -1,4 +1,4 @@
-"""Rules with the same budget: gradients counted by hand, and training that is otherwise what it was."""
+"""Budgets of rules: counts by hand, and otherwise unchanged training."""
 
 import json
 
@@ -44,11 +44,11 @@ def ran(config):
 
 def budgets(study):
     runs = expand(study)
-    foretold = gradients_of(plan_of(study))
+    expected = gradients_of(plan_of(study))
     found = []
     for run in runs:
         progress, _ = ran(run.config)
-        rule, _ = foretold[run.config.run_id]
+        rule, _ = expected[run.config.run_id]
         assert progress.gradient_evaluations == sum(row["spent"] for row in progress.budgets)
         came = progress.gradient_evaluations
         assert came == rule.least if rule.exact else came >= rule.least, (run.config, came, rule)
@@ -128,7 +128,7 @@ def test_a_later_rule_is_cheap_before_its_turn():
 def test_passes_that_are_not_known_beforehand():
     optimizers = {"name": "lbfgs", "max_iter": 4, "lr": 0.1}
     (rows,) = budgets(settings(optimizers=optimizers, train={"batch_size": 8, "match": "gradients", "budget": 20}))
-    assert all(20 <= spent < 26 for _, spent, _ in rows)  # the step under way is finished
+    assert all(20 <= spent < 26 for _, spent, _ in rows)  # the current step is finished
     (rows,) = budgets(settings(rules=["c-flat-plus"], train={"batch_size": 8, "match": "gradients", "budget": 30}))
     assert all(26 < spent <= 30 for _, spent, _ in rows)
 
@@ -203,7 +203,7 @@ def test_what_is_refused(changes, message):
         settings(**changes)
 
 
-def test_too_little_for_one_step_is_told():
+def test_a_budget_below_one_step_is_refused():
     (run,) = expand(settings(rules=LOOKBEHIND, train={"batch_size": 24, "match": "gradients", "passes": 2}))
     with pytest.raises(
         UserError, match="2 gradient evaluations in experience 0 are less than one step of lookbehind-sam"

@@ -1,4 +1,4 @@
-"""A run that was stopped after an experience goes on as if it had not, bit for bit."""
+"""A run resumed from a checkpoint gives results identical to an uninterrupted run."""
 
 import signal
 import subprocess
@@ -13,7 +13,7 @@ from strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, has_own_l
 
 from lifelong_lb import run_study
 from lifelong_lb.config import expand, parse_study
-from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.reports import write_tables
 from lifelong_lb.store import LOG, CheckpointFolder, ResultFolder, folder_status
 from lifelong_lb.studies.executors.failures import record as record_run
 from lifelong_lb.studies.job import Job
@@ -121,12 +121,12 @@ def test_avalanches_loaders(tmp_path, monkeypatch):
     assert_goes_on(study(strategies=[ENTRIES["agem"]], train={"random_crop": 1}), tmp_path)
 
 
-def test_what_cannot_be_saved_is_told_and_the_run_goes_on(tmp_path):
+def test_a_run_that_cannot_be_saved_continues_with_a_message(tmp_path):
     optimizer = {"name": "external", "target": "hoarding.Hoarding", "settings": {"lr": 0.05}}
     config = study(optimizers=[optimizer])
     found = run(config, tmp_path)
-    told = [line for line in found.lines if "no checkpoint" in line]
-    assert told == ["no checkpoint, and none later: Hoarding keeps steps, which its state dict does not restore"]
+    messages = [line for line in found.lines if "checkpoints disabled" in line]
+    assert messages == ["checkpoints disabled: Hoarding keeps steps, which its state dict does not restore"]
     assert len(found.progress.accuracy) == 15
     assert not (tmp_path / "saved" / "checkpoint.json").exists()
     assert CheckpointFolder(tmp_path / "saved").reason() == WHY
@@ -149,8 +149,8 @@ def test_a_run_that_cannot_save_itself_says_so_in_its_record_and_on_the_console(
     folder = ResultFolder(tmp_path)
     (name,) = (path.name for path in folder.runs_path.iterdir())
     record = folder.read_run(name)
-    assert (record.status, record.message) == ("done", f"not saved while it ran: {WHY}")
-    assert any(line.endswith(f"(not saved while it ran: {WHY})") for line in lines), lines
+    assert (record.status, record.message) == ("done", f"no checkpoints were saved: {WHY}")
+    assert any(line.endswith(f"(no checkpoints were saved: {WHY})") for line in lines), lines
     assert record.accuracy
 
 
@@ -158,18 +158,21 @@ def test_a_run_that_ends_early_says_that_nothing_was_saved(tmp_path):
     config = expand(parse_study({**HOARDING, "rules": "none"}))[0].config
     folder = ResultFolder(tmp_path)
     job = Job(config, "a run", tmp_path, (), 1, {})
-    for reason, added in ((None, ""), (WHY, f"; a retry begins again, since nothing could be saved ({WHY})")):
+    for reason, added in (
+        (None, ""),
+        (WHY, f"; a retry starts from the beginning, because no checkpoint could be saved ({WHY})"),
+    ):
         if reason is not None:
             folder.checkpoint(config.run_id).write_reason(reason)
-        record_run(job, folder, "timeout", "stopped after 8 s, the time a run may take")
+        record_run(job, folder, "timeout", "stopped after 8 s, the time limit per run")
         message = folder.read_run(config.run_id).message
-        assert message == f"stopped after 8 s, the time a run may take{added}"
+        assert message == f"stopped after 8 s, the time limit per run{added}"
 
 
 def test_joint_notes_that_it_cannot_be_saved(tmp_path):
     run(study(strategies=["joint"]), tmp_path)
     reason = CheckpointFolder(tmp_path / "saved").reason()
-    assert reason == "it is saved between two experiences, and learns all images at once"
+    assert reason == "checkpoints are saved between experiences, and this run has only one training phase"
 
 
 @pytest.mark.parametrize("content", [b"\x1b[2J\xff two\nlines", b"x" * 20_000])
@@ -197,13 +200,13 @@ def test_status_says_that_a_running_run_cannot_be_saved(tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_is_written_when_there_was_enough_work(tmp_path):
-    """A clock that says 0, 1, 2, ...: an experience and a look at it take a second, a checkpoint two."""
+    """A clock that returns 0, 1, 2, ...: an experience takes one second, a checkpoint two."""
 
     def written_after(every, first=False):
         clock, written = count().__next__, []
         folder = CheckpointFolder(tmp_path / f"{every}{first}")
-        told = {"log": lambda line: None, "clock": lambda: float(clock())}
-        checkpoints = Checkpoints(folder, every, {}, tmp_path, **told, first=first)
+        settings = {"log": lambda line: None, "clock": lambda: float(clock())}
+        checkpoints = Checkpoints(folder, every, {}, tmp_path, **settings, first=first)
         progress = RunState(data={"sha256": "", "arrangement": ""})
         stream = SimpleNamespace(train=[], test=[])
         for i in range(40):
@@ -230,7 +233,7 @@ def test_a_foreign_checkpoint_is_left(made_by, why, tmp_path):
     config = study(train={"batch_size": 60})
     run(config, tmp_path, stop=0, torch="2.6")
     again = run(config, tmp_path, **made_by)
-    assert again.lines[0] == f"the checkpoint of an earlier process is left, and the run begins anew: {why}"
+    assert again.lines[0] == f"checkpoint ignored, the run starts from the beginning: {why}"
     assert again.models == run(config).models
     assert again.progress.continued == 0
 
@@ -255,7 +258,7 @@ def test_a_damaged_checkpoint_is_left(damage, tmp_path):
     run(config, tmp_path, stop=0)
     damage(tmp_path / "saved")
     again = run(config, tmp_path)
-    assert again.lines[0].startswith("the checkpoint of an earlier process is left, and the run begins anew: ")
+    assert again.lines[0].startswith("checkpoint ignored, the run starts from the beginning: ")
     assert again.models == run(config).models
 
 
@@ -264,7 +267,7 @@ def test_other_images_make_a_checkpoint_foreign(tmp_path):
     run(config, tmp_path, stop=0)
     held_out = study(train={"batch_size": 60}, streams=[{**DIGITS, "images_per_class": 11}])
     again = run(held_out, tmp_path)
-    assert "begins anew: it was made with stream" in again.lines[0]
+    assert "starts from the beginning: it was made with stream" in again.lines[0]
 
 
 def test_log_and_models_come_along(tmp_path):
@@ -280,7 +283,7 @@ def test_log_and_models_come_along(tmp_path):
     again = run(config, tmp_path)
     assert (scratch / LOG).read_text() == "what was said before\nwhat is said now\n"
     assert (scratch / "models" / "after-0.pt").read_bytes() == b"a model"
-    assert again.lines[0].startswith("goes on after experience 0 from a checkpoint, with 1 gradient evaluations")
+    assert again.lines[0].startswith("resumed after experience 0 from a checkpoint, with 1 gradient evaluations")
 
 
 def test_the_images_stay_where_they_are(tmp_path):
@@ -320,14 +323,14 @@ run_study(eval(sys.argv[1]), sys.argv[2], executor="in-process", checkpoint_ever
 
 
 def test_a_killed_study_goes_on(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
     killed = subprocess.run([sys.executable, "-c", KILLED, repr(STUDY), tmp_path / "killed"], check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL
     run_study(STUDY, tmp_path / "whole", executor="in-process")
     capsys.readouterr()
     run_study(STUDY, tmp_path / "killed", executor="in-process")
     log = capsys.readouterr().out
-    assert "goes on after experience 1 from a checkpoint, with 24 gradient evaluations taken before" in log
+    assert "resumed after experience 1 from a checkpoint, with 24 gradient evaluations so far" in log
     assert "experience 1: accuracy" not in log
     assert "experience 2: accuracy" in log
     whole, gone_on = (ResultFolder(tmp_path / name) for name in ("whole", "killed"))

@@ -1,4 +1,4 @@
-"""Devices: which there are, and who gets which."""
+"""Devices and their assignment to workers."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def test_devices(three, wanted, found):
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("gpu", "unknown device 'gpu'.*, or CUDA devices such as cuda:0,cuda:1"),
+        ("gpu", "unknown device 'gpu'.*, or CUDA devices, e.g. cuda:0,cuda:1"),
         ("cuda:0,cpu", "unknown device 'cuda:0,cpu'"),
         ("cuda:3", "unknown device 'cuda:3'; did you mean 'cuda:2'"),
     ],
@@ -51,7 +51,7 @@ def test_a_machine_without_cuda(monkeypatch):
 
 
 def test_workers_and_their_devices(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.devices.cores", lambda: 8)
+    monkeypatch.setattr("lifelong_lb.studies.executors.resources.cores", lambda: 8)
     assert Limits.of(None, ["cpu"], None).workers == 8
     assert Limits.of(None, ["cuda:0", "cuda:1"], None).workers == 2
     assert Limits.of(3, ["cpu"], None).workers == 3

@@ -1,4 +1,4 @@
-"""What a run says of what it was run with and on."""
+"""Versions and machine in the record of a run."""
 
 from dataclasses import replace
 
@@ -31,13 +31,13 @@ def test_other_machines_do_not_make_runs_incomparable():
 
 
 def test_drivers_and_processors_are_read_where_linux_tells_of_them(tmp_path):
-    told = tmp_path / "version"
-    told.write_text(
+    text_file = tmp_path / "version"
+    text_file.write_text(
         "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023\nGCC version: 12\n"
     )
-    assert environment._found(environment._DRIVER, told) == "535.104.05"
-    told.write_text("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.15  Release Build\n")
-    assert environment._found(environment._DRIVER, told) == "550.54.15"
-    told.write_text("processor\t: 0\nmodel name\t: Some CPU @ 2.00GHz\nmodel name\t: Some CPU\n")
-    assert environment._found(environment._MODEL, told) == "Some CPU @ 2.00GHz"
-    assert environment._found(environment._MODEL, tmp_path / "none") == ""
+    assert environment._first_match(environment._DRIVER, text_file) == "535.104.05"
+    text_file.write_text("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.15  Release Build\n")
+    assert environment._first_match(environment._DRIVER, text_file) == "550.54.15"
+    text_file.write_text("processor\t: 0\nmodel name\t: Some CPU @ 2.00GHz\nmodel name\t: Some CPU\n")
+    assert environment._first_match(environment._MODEL, text_file) == "Some CPU @ 2.00GHz"
+    assert environment._first_match(environment._MODEL, tmp_path / "none") == ""

@@ -145,7 +145,7 @@ def test_every_online_strategy_under_a_budget(label, tmp_path):
 
 
 def test_every_entry_is_in_the_table():
-    assert {ENTRIES[label]["name"] for label in HEADS} == set(STRATEGY_ENTRIES) - {"joint"}  # learns all at once
+    assert {ENTRIES[label]["name"] for label in HEADS} == set(STRATEGY_ENTRIES) - {"joint"}  # trained once
     schedules = {entry["schedule"]["name"] for entry, _ in OPTIMIZERS.values() if "schedule" in entry}
     assert schedules == set(SCHEDULE_ENTRIES)
     assert {entry["name"] for entry, _ in OPTIMIZERS.values()} == set(OPTIMIZER_ENTRIES)

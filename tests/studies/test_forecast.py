@@ -1,4 +1,4 @@
-"""What is foretold of a study's gradients is what its runs count."""
+"""The forecast of a study's gradients equals the counts of its runs."""
 
 import re
 
@@ -41,11 +41,11 @@ def counted(run):
 
 def compare(study):
     runs = expand(study)
-    foretold = gradients_of(plan_of(study))
+    expected = gradients_of(plan_of(study))
     for run in runs:
-        for came, said in zip(counted(run), foretold[run.config.run_id], strict=True):
+        for came, said in zip(counted(run), expected[run.config.run_id], strict=True):
             assert came == said.least if said.exact else came >= said.least, (run.config, came, said)
-    return [foretold[run.config.run_id] for run in runs]
+    return [expected[run.config.run_id] for run in runs]
 
 
 def test_every_rule():
@@ -120,9 +120,9 @@ def test_validate_tells(tmp_path, monkeypatch):
     plan = plan_of(study, tmp_path)
     plain, lookbehind = (count.least for count, _ in list(gradients_of(plan).values())[:2])
     assert lookbehind == 3 * plain
-    told = "\n".join(lines_about(plan))
-    assert f"all runs: at least {4 * plain:,}\n  none: at least {plain:,} in 2 runs\n" in told
-    assert "without split-cifar100, the number of whose images is not known: " in told
+    text = "\n".join(lines_about(plan))
+    assert f"all runs: at least {4 * plain:,}\n  none: at least {plain:,} in 2 runs\n" in text
+    assert "without split-cifar100, whose number of images is unknown: " in text
     assert not (tmp_path / "cache").exists()
 
 
@@ -144,11 +144,14 @@ def test_estimates(monkeypatch, tmp_path):
 
     monkeypatch.setattr(calibration, "measure", noting)
     lines = list(lines_about_time(plan, workers=2))
-    assert sorted(measured) == ["c-flat", "c-flat", "none", "none"]  # each kind once, whatever the seeds
+    assert sorted(measured) == ["c-flat", "c-flat", "none", "none"]  # each kind once, for any seeds
     assert re.match(r"time on this machine: [\d.]+ s to [\d.]+ s with 2 workers, from 4 of 4 kinds of runs", lines[0])
-    monkeypatch.setattr(calibration, "ALTOGETHER", -1.0)
+    monkeypatch.setattr(calibration, "TOTAL_SECONDS", -1.0)
     lines = list(lines_about_time(plan, workers=1))
-    assert lines[0] == "time: not known, since nothing could be measured: -1 seconds of measuring were over"
+    assert (
+        lines[0]
+        == "time: unknown, because nothing could be measured: the limit of -1 s for all measurements was reached"
+    )
 
 
 def test_durations_by_hand():
@@ -170,10 +173,8 @@ def test_starts_of_processes_and_the_report_are_part_of_an_estimate(monkeypatch)
     monkeypatch.setattr("lifelong_lb.studies.planning.overhead.measure_overhead", lambda: Overhead(7.0, 2.0, 3.0))
     first, parts, *_ = lines_about_time(plan, workers=2)
     assert first.startswith("time on this machine: 14.0 s to 14.0 s with 2 workers")  # 7 + 2 rounds x 2 + 3
-    whole = (
-        "7.0 s until the first run begins, 2.0 s of each run beside its training and evaluation, 3.0 s for the report"
-    )
-    assert parts == f"  of it: {whole}"
+    whole = "7.0 s until the first run starts, 2.0 s per run besides training and evaluation, 3.0 s for the report"
+    assert parts == f"  included: {whole}"
 
 
 def test_overhead_is_measured_with_a_real_run():

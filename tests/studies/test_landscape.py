@@ -1,4 +1,4 @@
-"""The landscape of a study's runs: training is none the wiser, and measuring later gives the same numbers."""
+"""Landscape of a run: training is not affected, and measuring later gives the same numbers."""
 
 import pickle
 import random
@@ -40,7 +40,7 @@ STUDY = {
 
 
 def executed(landscape=None, save=False, **changes):
-    """A run: what it measured, the models it kept, and what stands in the random generators afterwards."""
+    """A run: its measurements, stored models, and the state of the random generators afterwards."""
     raw = {**STUDY, **changes, "evaluation": {"landscape": landscape, "save_models": save}}
     progress, models = RunState(), {}
     config = expand(parse_study(raw))[0].config
@@ -196,7 +196,7 @@ def test_model_files_that_cannot_be_used(folder, tmp_path, capsys):
 def test_folders_without_models(tmp_path):
     study = {**STUDY, "strategies": "naive", "rules": "none"}
     lifelong_lb.run_study(study, tmp_path / "out", executor="in-process")
-    with pytest.raises(UserError, match=r"no run has kept its models; a study keeps them with evaluation: \{save_mod"):
+    with pytest.raises(UserError, match=r"no run has stored models; to store them, set evaluation: \{save_mod"):
         lifelong_lb.measure_landscape(tmp_path / "out")
     with pytest.raises(UserError, match="no results here"):
         lifelong_lb.measure_landscape(tmp_path)
@@ -214,7 +214,7 @@ def test_icarl_keeps_its_models_but_has_no_landscape(tmp_path):
     (run,) = (tmp_path / "out" / "runs").iterdir()
     assert stored_models(run) == [0, 1]
     torch.load(model_path(run, 1), weights_only=True)
-    with pytest.raises(UserError, match="no run has kept its models"):
+    with pytest.raises(UserError, match="no run has stored models"):
         lifelong_lb.measure_landscape(tmp_path / "out")
 
 

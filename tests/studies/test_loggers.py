@@ -1,4 +1,4 @@
-"""Loggers are told what is stored, once, and no number depends on them."""
+"""Loggers receive the stored values once, and do not affect results."""
 
 import json
 import pickle
@@ -34,7 +34,7 @@ STUDY = {
 
 @pytest.fixture(autouse=True)
 def _offline(monkeypatch, tmp_path_factory):
-    monkeypatch.setenv("NETRC", str(tmp_path_factory.mktemp("nobody") / "netrc"))
+    monkeypatch.setenv("NETRC", str(tmp_path_factory.mktemp("no-keys") / "netrc"))
     for name in ("WANDB_MODE", "WANDB_API_KEY", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
 
@@ -82,9 +82,9 @@ def check(found, wanted):
 
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory):
-    """One run that has told two loggers of itself."""
+    """One run with two loggers."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NETRC", str(tmp_path_factory.mktemp("nobody") / "netrc"))
+        patch.setenv("NETRC", str(tmp_path_factory.mktemp("no-keys") / "netrc"))
         patch.delenv("WANDB_MODE", raising=False)
         patch.delenv("WANDB_API_KEY", raising=False)
         out = tmp_path_factory.mktemp("logged") / "out"
@@ -174,10 +174,10 @@ def test_mlflow_keeps_what_is_stored(tmp_path):
 
 
 class Memory:
-    """Keeps what it is told."""
+    """Keep all calls."""
 
     def __init__(self, fails=""):
-        self.told, self.fails = [], fails
+        self.received, self.fails = [], fails
 
     def start(self, about, say):
         self._tell("start", about)
@@ -189,7 +189,7 @@ class Memory:
         self._tell("end", status, metrics)
 
     def _tell(self, what, *more):
-        self.told.append((what, *more))
+        self.received.append((what, *more))
         if what == self.fails:
             raise OSError("no space\nleft")
 
@@ -205,13 +205,13 @@ def memory(monkeypatch):
 
 
 @pytest.mark.parametrize(("fails", "calls"), [("start", 1), ("experience", 2), ("end", 4)])
-def test_a_logger_that_fails_is_told_no_more(tmp_path, memory, capfd, fails, calls):
+def test_a_failing_logger_is_disabled(tmp_path, memory, capfd, fails, calls):
     broken, whole = memory(fails), memory()
     runs, _ = run(tmp_path, [f"memory {fails}", "memory "])
     assert runs["status"].tolist() == ["done"]
-    assert (len(broken.told), len(whole.told)) == (calls, 4)
+    assert (len(broken.received), len(whole.received)) == (calls, 4)
     said = capfd.readouterr().out
-    line = f"the logger memory {fails} has failed and is told no more; the run goes on (OSError: no space left)"
+    line = f"logger memory {fails} failed and is disabled; the run continues (OSError: no space left)"
     assert said.count(line) == 1
 
 
@@ -219,7 +219,7 @@ def test_a_run_that_fails_ends_its_log(tmp_path, memory):
     logger = memory()
     runs, _ = run(tmp_path, "memory ", optimizers={"name": "sgd", "lr": 1e30})
     assert runs["status"].tolist() == ["diverged"]
-    what, status, metrics = logger.told[-1]
+    what, status, metrics = logger.received[-1]
     assert (what, status) == ("end", "diverged")
     assert "final/average_accuracy" not in metrics
     assert metrics["final/gradient_evaluations"] >= 1
@@ -234,14 +234,14 @@ def job(out, *loggers):
 def test_a_run_that_goes_on_is_logged_whole(tmp_path, memory):
     before, first = RunState(logged=[(0, {"average_accuracy": 0.5})]), memory()
     Loggers(job(tmp_path, "memory "), print).learnt(before)
-    assert [told[:2] for told in first.told[1:]] == [("experience", 0)]
+    assert [call[:2] for call in first.received[1:]] == [("experience", 0)]
     later = memory()
     loggers = Loggers(job(tmp_path, "memory "), print)
     before.logged.append((1, {"average_accuracy": 0.25}))  # what comes with the checkpoint, and what is new
     loggers.learnt(before)
     before.logged.append((2, {"average_accuracy": 0.125}))
     loggers.learnt(before)
-    assert later.told[1:] == [("experience", i, {"average_accuracy": 0.5**i / 2}) for i in range(3)]
+    assert later.received[1:] == [("experience", i, {"average_accuracy": 0.5**i / 2}) for i in range(3)]
 
 
 def test_what_was_logged_before_is_replaced(tmp_path):
@@ -264,7 +264,7 @@ def test_a_run_as_loggers_see_it(tmp_path):
     assert about.settings() == {"rule.name": "sam", "rule.rho": 0.5, "seed": 1, "order": "[1, 2]", "flip": True}
 
 
-def test_loggers_that_cannot_be_used_are_told_first(tmp_path, monkeypatch):
+def test_unusable_loggers_are_refused_before_the_run(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="unknown logger 'tensorbord'; did you mean 'tensorboard'?"):
         run(tmp_path / "out", "tensorbord")
     monkeypatch.setitem(LOGGERS, "mlflow", Kind("no_such_package", "'lifelong-lb[mlflow]'", MLflowLogger))
@@ -301,6 +301,6 @@ def test_a_study_that_was_stopped_has_one_whole_log_of_each_run(tmp_path, monkey
     (folder,) = (tmp_path / "tensorboard").iterdir()
     assert curves(folder)["average_accuracy"][0][0] == 0
     runs, accuracy = run(tmp_path, "tensorboard", checkpoint_every=0)
-    assert "goes on after experience 0 from a checkpoint" in capfd.readouterr().out
+    assert "resumed after experience 0 from a checkpoint" in capfd.readouterr().out
     (folder,) = (tmp_path / "tensorboard").iterdir()
     check(curves(folder), expected(runs, accuracy))

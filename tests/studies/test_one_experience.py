@@ -1,4 +1,4 @@
-"""A stream of one experience is ordinary training: no forgetting to speak of, and nothing breaks over it."""
+"""A stream of one experience is ordinary training: forgetting is undefined, and nothing fails."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_ordinary_training_from_study_file_to_report(tmp_path):
     assert runs["average_accuracy"].min() > 0.6
     assert (runs["average_accuracy"] == runs["learning_accuracy"]).all()
     assert runs[["forgetting", "forgetting_last_row_included", "backward_transfer"]].isna().all(axis=None)
-    for stream in ("task", "class"):  # the same images in the same order, whoever shows them
+    for stream in ("task", "class"):  # the same images in the same order, in both scenarios
         same = runs[(runs["stream"] == stream) & (runs["rule"] == "sam")]["average_accuracy"]
         assert same.nunique() == 1
     assert "<svg" in (tmp_path / "report.html").read_text()

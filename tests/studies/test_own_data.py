@@ -203,7 +203,7 @@ def test_validate_of_images_that_are_not_there_warns(tmp_path):
     done = command("validate", study_of(tmp_path, split("absent"), "split-cifar100"), "--data", tmp_path, cwd=tmp_path)
     assert done.returncode == 0
     for label in ("split", "split-cifar100"):
-        assert f"warning: {label}: run refuses this study until its images are there. " in done.stderr
+        assert f"warning: {label}: images are missing, run will refuse this study. " in done.stderr
     assert str(tmp_path / "absent") in done.stderr
     last = done.stdout.splitlines()[-1]
     assert last.endswith("the images of split, split-cifar100 were not found, and run needs them")

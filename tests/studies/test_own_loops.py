@@ -101,16 +101,16 @@ def test_seconds_may_be_matched(label):
 
 
 @pytest.mark.parametrize("train", [{"batch_size": 16, "epochs": 2}, {"batch_size": 7}])
-def test_what_is_foretold_is_counted(train):
+def test_the_forecast_equals_the_counts(train):
     stream = {"name": "split-digits", "scenario": "class-incremental", "validation": 0.8}  # of different sizes
     study = settings(
         streams=stream, strategies=[QUICK["lamaml"], {**QUICK["mer"], "n_inner_steps": 3}, "slda"], train=train
     )
-    foretold = gradients_of(plan_of(study))
+    expected = gradients_of(plan_of(study))
     for run in expand(study):
         found = RunState()
         execute(run.config, found, roots=(), device="cpu", log=lambda line: None)
-        rule, own = foretold[run.config.run_id]
+        rule, own = expected[run.config.run_id]
         assert rule.exact
         assert own.exact
         assert (found.gradient_evaluations, found.strategy_gradient_evaluations) == (rule.least, own.least)

@@ -1,4 +1,4 @@
-"""How a study's progress is told: as lines, as JSON, in a terminal."""
+"""Progress observers: lines, JSON, terminal, dispatch."""
 
 import io
 import json
@@ -18,7 +18,7 @@ FAILED = RunRecord("def", {}, "failed", message="no [memory]")
 
 
 def study(observer):
-    """Four runs, one of which had failed before; one is done elsewhere, one given up."""
+    """Four runs: one failed before, one is done elsewhere, one given up."""
     observer.start(4, {"failed": 1})
     observer.begun("abc", "naive sam")
     observer.begun("def", "naive none")
@@ -32,9 +32,9 @@ def study(observer):
 
 
 LINES = [
-    "4 runs, 1 of them there already",
+    "4 runs, 1 of them ended earlier",
     "[2/4, 0 s] naive sam: average accuracy 0.375",
-    "waiting for a run that is in progress elsewhere; lifelong-lb status says where",
+    "waiting for 1 run in progress elsewhere; lifelong-lb status shows where",
     "[3/4, 0 s] naive none (elsewhere): FAILED: no [memory]",
 ]
 
@@ -79,7 +79,7 @@ def shown(observer):
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
-def test_a_terminal_shows_how_it_stands():
+def test_the_live_display():
     stream = io.StringIO()
     observer = ConsoleObserver(Console(file=stream, width=100, force_terminal=True))
     observer.start(4, {"failed": 1})
@@ -136,29 +136,29 @@ class Noting(ProgressObserver):
         self.lines.append((record.run, elsewhere))
 
 
-def test_each_experience_is_told_once(tmp_path, monkeypatch):
+def test_each_experience_is_reported_once(tmp_path, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.POLL_SECONDS", 0.01)
     for name in (".abc.1", ".def.1"):
         (tmp_path / name).mkdir()
         write_progress(tmp_path / name, RunProgress.of(2, DONE.accuracy[:1]))
     observer = Noting()
-    with EventDispatcher(observer, lambda: None, tmp_path) as relay:
-        relay.begun("abc", "sam")
+    with EventDispatcher(observer, lambda: None, tmp_path) as dispatcher:
+        dispatcher.begun("abc", "sam")
         assert observer.learnt_one.wait(10)
-        relay.come("abc", RunProgress.of(2, DONE.accuracy[:1]))
-        relay.ended("sam", DONE, elsewhere=False)
-        relay.come("abc", RunProgress.of(2, DONE.accuracy))
-        relay.ended("none", FAILED, elsewhere=True)
+        dispatcher.update_progress("abc", RunProgress.of(2, DONE.accuracy[:1]))
+        dispatcher.ended("sam", DONE, elsewhere=False)
+        dispatcher.update_progress("abc", RunProgress.of(2, DONE.accuracy))
+        dispatcher.ended("none", FAILED, elsewhere=True)
     assert observer.lines == [("abc", "sam", 0, 2, 0.75), ("abc", "sam", 1, 2, 0.375), ("abc", False), ("def", True)]
 
 
 def test_tables_are_brought_up_to_date_now_and_then(tmp_path, monkeypatch):
     updates = []
-    relay = EventDispatcher(ProgressObserver(), lambda: updates.append(1), tmp_path)
-    relay.ended("sam", DONE, elsewhere=True)
+    dispatcher = EventDispatcher(ProgressObserver(), lambda: updates.append(1), tmp_path)
+    dispatcher.ended("sam", DONE, elsewhere=True)
     assert not updates
     monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.SECONDS_BETWEEN_TABLES", 0)
-    relay.ended("sam", DONE, elsewhere=True)
+    dispatcher.ended("sam", DONE, elsewhere=True)
     assert len(updates) == 1
 
 

@@ -1,4 +1,4 @@
-"""Runs done by tasks of Ray, on a cluster of one machine that is there for this test alone."""
+"""Runs in Ray tasks, on a temporary one-machine cluster."""
 
 import os
 import re
@@ -50,7 +50,7 @@ class RayError(Exception):
 
 
 class Ray:
-    """What is used of Ray, without any: tasks end as soon as they are waited for, in the way that is said."""
+    """Fake of the used part of Ray; each task ends with the given outcome when it is waited for."""
 
     exceptions = SimpleNamespace(RayError=RayError)
 
@@ -60,8 +60,8 @@ class Ray:
     def is_initialized(self):
         return False
 
-    def init(self, **told):
-        self.calls.append(f"init {told['address']}")
+    def init(self, **settings):
+        self.calls.append(f"init {settings['address']}")
 
     def cluster_resources(self):
         return {"CPU": 2.0}
@@ -114,10 +114,10 @@ def launch(tmp_path, monkeypatch):
     [
         (
             RayError("The worker died.\nAt length."),
-            "the task has died: The worker died.",
+            "the task died: The worker died.",
             "The worker died.\nAt length.",
         ),
-        (None, "the task has ended without doing the run", ""),
+        (None, "the task ended without executing the run", ""),
     ],
 )
 def test_a_task_that_dies_for_good_fails_its_run(launch, outcome, message, trace):
@@ -139,8 +139,8 @@ def test_gpus_that_this_machine_does_not_have(launch):
 
 
 @pytest.fixture
-def nobody():
-    """A port of this machine at which nobody answers."""
+def closed_port():
+    """A port of this machine that refuses connections."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         yield place.getsockname()[1]
@@ -150,23 +150,23 @@ def nobody():
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("nonsense", "RAY_ADDRESS must be HOST:PORT, such as head:6379; got 'nonsense'"),
-        ("head:70000", "RAY_ADDRESS must be HOST:PORT, such as head:6379; got 'head:70000'"),
-        ("127.0.0.1:{nobody}", "RAY_ADDRESS 127.0.0.1:{nobody}: nobody answers there (Connection refused)"),
-        ("ray://[::1]:{nobody}", "RAY_ADDRESS ray://[::1]:{nobody}: nobody answers there ("),
+        ("nonsense", "RAY_ADDRESS must be HOST:PORT, e.g. head:6379; got 'nonsense'"),
+        ("head:70000", "RAY_ADDRESS must be HOST:PORT, e.g. head:6379; got 'head:70000'"),
+        ("127.0.0.1:{port}", "RAY_ADDRESS 127.0.0.1:{port}: cannot connect (Connection refused)"),
+        ("ray://[::1]:{port}", "RAY_ADDRESS ray://[::1]:{port}: cannot connect ("),
     ],
 )
-def test_an_address_without_a_cluster_is_told_before_anything_is_written(
-    address, message, nobody, tmp_path, monkeypatch
+def test_an_address_without_a_cluster_is_refused_before_anything_is_written(
+    address, message, closed_port, tmp_path, monkeypatch
 ):
-    monkeypatch.setenv("RAY_ADDRESS", address.format(nobody=nobody))
-    with pytest.raises(UserError, match=re.escape(message.format(nobody=nobody))):
+    monkeypatch.setenv("RAY_ADDRESS", address.format(port=closed_port))
+    with pytest.raises(UserError, match=re.escape(message.format(port=closed_port))):
         run_study(TINY, tmp_path / "out", executor="ray")
     assert not (tmp_path / "out").exists()
 
 
-def test_what_ray_says_of_an_address_is_told_in_a_line(monkeypatch):
-    """A token that is wrong, another version, another service: it has an error of its own for each."""
+def test_errors_of_ray_init_become_one_line(monkeypatch):
+    """Ray raises different errors for a wrong token, another version or another service."""
     ray = Ray(None)
     ray.init = lambda **_: (_ for _ in ()).throw(RuntimeError("Invalid token.\nAt length."))
     monkeypatch.setitem(sys.modules, "ray", ray)
@@ -174,9 +174,9 @@ def test_what_ray_says_of_an_address_is_told_in_a_line(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setenv("RAY_ADDRESS", address)
-        with pytest.raises(UserError) as told, connected(limits):
+        with pytest.raises(UserError) as error, connected(limits):
             pass
-    assert str(told.value) == f"RAY_ADDRESS {address}: Ray cannot be reached there: Invalid token."
+    assert str(error.value) == f"RAY_ADDRESS {address}: cannot reach Ray: Invalid token."
     monkeypatch.delenv("RAY_ADDRESS")
-    with pytest.raises(UserError, match="^Ray cannot be started on this machine: Invalid token.$"), connected(limits):
+    with pytest.raises(UserError, match="^cannot start Ray on this machine: Invalid token.$"), connected(limits):
         pass

@@ -1,4 +1,4 @@
-"""A run whose process died or was stopped for its time goes on when it is tried again; one that raised begins anew."""
+"""A retry resumes a run that died or timed out, and restarts one that raised an exception."""
 
 import pytest
 import torch
@@ -6,25 +6,25 @@ from dying import DyingSGD
 from tiny import TINY
 
 from lifelong_lb import run_study
-from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder
 
 SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1, "evaluation": {"save_models": True}}
 ENDS = {
     "been killed": ("failed", "the run's process was killed by signal 9 (out of memory?)", {"checkpoint_every": 0}, 1),
-    "hung": ("timeout", "stopped after 6 s, the time a run may take", {"timeout": 6.0}, 1),
-    "raised": ("failed", "RuntimeError: by itself", {"checkpoint_every": 0}, 0),
+    "hung": ("timeout", "stopped after 6 s, the time limit per run", {"timeout": 6.0}, 1),
+    "raised": ("failed", "RuntimeError: raised", {"checkpoint_every": 0}, 0),
 }
 
 
 @pytest.fixture(autouse=True)
 def _no_page(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The run without interruption; this also warms up the process that starts the others."""
+    """The uninterrupted run; this also warms up the fork server."""
     folder = tmp_path_factory.mktemp("whole")
     run_study({**SMALL, "optimizers": {"name": "sgd", "lr": 0.1}}, folder, workers=1)
     return folder
@@ -50,7 +50,7 @@ def test_what_is_tried_again_goes_on_unless_it_raised(how, whole, tmp_path):
     (expected_path, expected), (path, record) = only_run(whole), only_run(tmp_path)
     assert (record.status, record.environment["continued"]) == ("done", continued)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-    assert ("goes on after experience 0" in (path / "log.txt").read_text()) == bool(continued)
+    assert ("resumed after experience 0" in (path / "log.txt").read_text()) == bool(continued)
     assert list(record.accuracy) == list(expected.accuracy)
     assert record.gradient_evaluations == expected.gradient_evaluations
     for i in range(5):

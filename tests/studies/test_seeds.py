@@ -26,8 +26,8 @@ def learnt(config, monkeypatch):
     """Run a configuration, and keep its first weights, its class order and its minibatches."""
     tape, kept = MinibatchTape(), SimpleNamespace()
 
-    def assembled(*told, **how):
-        found = real(*told, **how)
+    def assembled(*arguments, **settings):
+        found = real(*arguments, **settings)
         found.strategy.plugins.append(tape)
         kept.weights = {name: value.clone() for name, value in found.strategy.model.state_dict().items()}
         return found
@@ -79,7 +79,7 @@ def test_strategies_meet_the_first_experience_alike(runs):
     assert naive.order == replay.order
     first = [[batch for batch in kept.minibatches if batch[0] == 0] for kept in (naive, replay)]
     assert same_minibatches(*first)
-    assert not same_minibatches(naive.minibatches, replay.minibatches)  # there, replay brings images of its own
+    assert not same_minibatches(naive.minibatches, replay.minibatches)  # there, replay adds images
 
 
 def test_another_seed_is_another_start_order_and_data(runs):

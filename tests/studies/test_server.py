@@ -1,4 +1,4 @@
-"""The process that forks those of runs: its death costs no run."""
+"""Runs survive the death of the fork server."""
 
 import os
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import pytest
 from tiny import TINY
 
 from lifelong_lb import run_study
-from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.studies import ProgressObserver
 from lifelong_lb.studies.executors import local, processes
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no such process
 
 
 class KillsTheServer(ProgressObserver):
-    """Does it once, when a run has learnt an experience; and notes what it is told."""
+    """Kill the fork server once, after an experience, and record the events."""
 
     def __init__(self):
-        self.told, self.orphans = [], []
+        self.events, self.orphans = [], []
 
     def begun(self, run, title):
-        self.told.append("begun")
+        self.events.append("begun")
 
     def learnt(self, run, title, experience, experiences, accuracy):
         if not self.orphans:
@@ -33,17 +33,17 @@ class KillsTheServer(ProgressObserver):
             server.kill()
 
     def given_up(self, run):
-        self.told.append("given up")
+        self.events.append("given up")
 
     def ended(self, title, record, *, elsewhere):
-        self.told.append(record.status)
+        self.events.append(record.status)
 
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.POLL_SECONDS", 0.01)
     monkeypatch.setattr("lifelong_lb.studies.executors.failures.STATUS_TIMEOUT_SECONDS", 0.0)
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
 
 
 def records(out):
@@ -57,7 +57,7 @@ def test_runs_go_on_in_processes_of_another_server(tmp_path):
     run_study({**SMALL, "optimizers": slow}, tmp_path / "out", workers=1, checkpoint_every=0, observer=observer)
     run_study({**SMALL, "optimizers": {"name": "sgd", "lr": 0.1}}, tmp_path / "whole", workers=1)
     (record,), (whole,) = records(tmp_path / "out"), records(tmp_path / "whole")
-    assert observer.told == ["begun", "given up", "begun", "done"]
+    assert observer.events == ["begun", "given up", "begun", "done"]
     assert not any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in observer.orphans)
     assert record.environment["continued"] == 1
     assert list(record.accuracy) == list(whole.accuracy)
@@ -65,12 +65,12 @@ def test_runs_go_on_in_processes_of_another_server(tmp_path):
 
 
 class Queue:
-    """What an ended process is told of; nothing is published by itself."""
+    """A queue that records its calls; no run is published."""
 
     folder = None
 
     def __init__(self):
-        self.told = []
+        self.events = []
 
     def was_published(self, job):
         return False
@@ -79,28 +79,28 @@ class Queue:
         return True
 
     def put_back(self, job):
-        self.told.append("put back")
+        self.events.append("put back")
 
     def ended(self, job):
-        self.told.append("ended")
+        self.events.append("ended")
 
 
 def test_a_run_whose_server_dies_again_has_failed(monkeypatch):
     queue, orphaned = Queue(), set()
     monkeypatch.setattr(local, "was_orphaned", lambda process: True)
-    monkeypatch.setattr(local, "terminate", lambda processes: queue.told.append("killed"))
-    monkeypatch.setattr(local, "record", lambda job, folder, status, message, _: queue.told.append((status, message)))
+    monkeypatch.setattr(local, "terminate", lambda processes: queue.events.append("killed"))
+    monkeypatch.setattr(local, "record", lambda job, folder, status, message, _: queue.events.append((status, message)))
     job = SimpleNamespace(config=SimpleNamespace(run_id="abc"))
     one = SimpleNamespace(job=job, process=Ends(255))
-    local._end(one, queue, orphaned)
-    assert queue.told == ["killed", "put back"]
-    local._end(one, queue, orphaned)
-    why = "the server of processes, which starts those of runs, has died while the run was under way"
-    assert queue.told[2:] == ["killed", ("failed", why), "ended"]
+    local._finalize(one, queue, orphaned)
+    assert queue.events == ["killed", "put back"]
+    local._finalize(one, queue, orphaned)
+    why = "the fork server died during the run"
+    assert queue.events[2:] == ["killed", ("failed", why), "ended"]
 
 
 class Ends:
-    """What has ended with some exit code."""
+    """A process that exited with some code."""
 
     def __init__(self, exitcode):
         self.exitcode = exitcode
@@ -110,7 +110,7 @@ class Ends:
 
 
 def test_an_exit_code_of_its_own_is_no_orphan():
-    """255 is also what a process has that ends with -1."""
+    """255 is also the exit code of a process that exits with -1."""
     alive, by_itself, otherwise = Ends(255), Ends(255), Ends(1)
     processes._SERVERS.update({by_itself: os.getpid(), otherwise: 2**22 + 1, alive: 2**22 + 1})
     assert [processes.was_orphaned(one) for one in (by_itself, otherwise, alive, Ends(255))] == [

@@ -1,4 +1,4 @@
-"""Several launchers in one folder: each run is done once, and what a dead one has left is done by another."""
+"""Several launchers in one folder: each run is executed once, and abandoned runs are taken over."""
 
 import json
 import os
@@ -37,17 +37,17 @@ out, studies = Path(sys.argv[1]), json.loads(sys.argv[2])
 
 class Notes(ProgressObserver):
     def __init__(self, i):
-        self.i, self.told = i, {"begun": [], "ended": [], "elsewhere": []}
+        self.i, self.notes = i, {"begun": [], "ended": [], "elsewhere": []}
     def begun(self, run, title):
         self.note("begun", run)
-        time.sleep(0.2)  # the others come to it, too
-        if self.i == 0 and len(self.told["begun"]) == 2:
+        time.sleep(0.2)  # let the other launchers claim runs, too
+        if self.i == 0 and len(self.notes["begun"]) == 2:
             os.kill(os.getpid(), signal.SIGKILL)
     def ended(self, title, record, *, elsewhere):
         self.note("elsewhere" if elsewhere else "ended", record.run)
     def note(self, what, run):
-        self.told[what].append(run)
-        Path(out, f"notes-{self.i}.json").write_text(json.dumps(self.told))
+        self.notes[what].append(run)
+        Path(out, f"notes-{self.i}.json").write_text(json.dumps(self.notes))
 
 children = []
 for i, study in enumerate(studies):
@@ -86,7 +86,7 @@ def job(config, out):
     return Job(config=config, title=config.run_id, out=out, roots=(), threads=1, environment={})
 
 
-class Told(ProgressObserver):
+class EventLog(ProgressObserver):
     def __init__(self):
         self.lines = []
 
@@ -110,9 +110,9 @@ def launchers(tmp_path):
     configs = [run.config for run in expand(study)]
 
     def launcher(owner=None, session=None):
-        claims, told = Claims(folder.runs_path, owner, session=session), Told()
+        claims, log = Claims(folder.runs_path, owner, session=session), EventLog()
         stamps = {config.run_id: folder.stamp(config.run_id) for config in configs}
-        return RunQueue(folder, [job(config, tmp_path) for config in configs], stamps, claims, told), claims, told
+        return RunQueue(folder, [job(config, tmp_path) for config in configs], stamps, claims, log), claims, log
 
     return launcher, [config.run_id for config in configs]
 
@@ -125,7 +125,7 @@ def publish(queue, job, status="failed"):
 def test_who_gets_which(launchers, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.executors.run_queue.POLL_SECONDS", 0)
     launcher, runs = launchers
-    (mine, _, told), (other, _, told_other) = launcher(), launcher()
+    (mine, _, log), (other, _, other_log) = launcher(), launcher()
     first, second = mine.take(), other.take()
     assert [first.config.run_id, second.config.run_id] == runs
     assert mine.take() is other.take() is None
@@ -140,13 +140,13 @@ def test_who_gets_which(launchers, monkeypatch):
     mine.ended(first)
     assert other.take() is None
     assert not other.has_more
-    assert told.lines == [
+    assert log.lines == [
         ("begun", runs[0]),
         ("waiting", 1),
         ("failed", runs[1], True),
         ("failed", runs[0], False),
     ]
-    assert told_other.lines == [("begun", runs[1]), ("failed", runs[1], False), ("failed", runs[0], True)]
+    assert other_log.lines == [("begun", runs[1]), ("failed", runs[1], False), ("failed", runs[0], True)]
     assert {p.name for p in mine.folder.runs_path.iterdir()} == set(runs)
 
 
@@ -156,14 +156,14 @@ def test_two_that_try_again_what_had_failed_do_so_once(launchers):
     while (job := before.take()) is not None:
         publish(before, job)
         before.ended(job)
-    (mine, _, told), (other, _, told_other) = launcher(), launcher()  # both have seen the old failures
+    (mine, _, log), (other, _, other_log) = launcher(), launcher()  # both have seen the old failures
     while (job := mine.take()) is not None:
         publish(mine, job)
         mine.ended(job)
     assert other.take() is None
     assert not other.has_more
-    assert told_other.lines == [("failed", run, True) for run in runs]
-    assert [line for line in told.lines if line[0] == "begun"] == [("begun", run) for run in runs]
+    assert other_log.lines == [("failed", run, True) for run in runs]
+    assert [line for line in log.lines if line[0] == "begun"] == [("begun", run) for run in runs]
 
 
 def test_who_comes_later_does_not_try_again_what_others_at_work_just_have(launchers, tmp_path):
@@ -238,9 +238,11 @@ def test_claims_are_read_once_however_many_are_others(tmp_path, monkeypatch):
     looks = []
     look = os.listdir
     monkeypatch.setattr("lifelong_lb.store.claims.os.listdir", lambda path: looks.append(path) or look(path))
-    queue = RunQueue(folder, jobs, dict.fromkeys(one.config.run_id for one in jobs), Claims(folder.runs_path), Told())
+    queue = RunQueue(
+        folder, jobs, dict.fromkeys(one.config.run_id for one in jobs), Claims(folder.runs_path), EventLog()
+    )
     assert queue.take() == jobs[-1]
-    assert len(looks) == 2  # and to see that nobody else has come to it
+    assert len(looks) == 2  # and once more to check for competing claims
     assert queue.take() is None
     assert len(looks) == 3
 
@@ -270,6 +272,8 @@ def test_taking_many_runs_opens_the_claims_of_each_alone(tmp_path, monkeypatch):
     opened = []
     read = claims_module._read
     monkeypatch.setattr(claims_module, "_read", lambda *claim: opened.append(claim) or read(*claim))
-    queue = RunQueue(folder, jobs, dict.fromkeys(one.config.run_id for one in jobs), Claims(folder.runs_path), Told())
+    queue = RunQueue(
+        folder, jobs, dict.fromkeys(one.config.run_id for one in jobs), Claims(folder.runs_path), EventLog()
+    )
     assert [queue.take() for _ in jobs] == jobs
     assert len(opened) == len(jobs)

@@ -1,4 +1,4 @@
-"""Runs done by jobs of SLURM: submitit is real, SLURM is one of this machine."""
+"""Runs in SLURM jobs: submitit is real, SLURM is simulated."""
 
 import os
 import pickle
@@ -56,8 +56,8 @@ def test_a_job_does_its_runs_one_after_the_other(tmp_path, finished):
     assert found["accuracy"].tolist() == expected["accuracy"].tolist()
 
 
-class Told(ProgressObserver):
-    """What was told, with the runs by their numbers."""
+class EventLog(ProgressObserver):
+    """Record events, with runs identified by their index."""
 
     def __init__(self, jobs):
         self.runs, self.lines = [job.config.run_id for job in jobs], []
@@ -74,7 +74,7 @@ class Told(ProgressObserver):
 
 
 class Busy:
-    """Three runs, and a SLURM that begins no job; whenever the launcher sleeps, the next thing happens."""
+    """Three runs, and a SLURM that starts no job; each sleep of the launcher triggers the next event."""
 
     def __init__(self, folder, bin, events):
         study = parse_study({"streams": "split-digits", "rules": "none", "seeds": 3})
@@ -82,18 +82,18 @@ class Busy:
         folder.write_study(StudyFile.of(study))
         self.folder, self.bin, self.events = folder, bin, events
         self.jobs = [Job(run.config, run.config.run_id, folder.path, (), 1, {}) for run in expand(study)]
-        self.told = Told(self.jobs)
+        self.events = EventLog(self.jobs)
 
     def launch(self, *events, **settings):
         self.events[:] = events
         limits = Limits.of_cluster(2, "auto", 600.0, Cluster(settings, runs_per_job=2))
-        stamps = dict.fromkeys(self.told.runs)
+        stamps = dict.fromkeys(self.events.runs)
         with Claims(self.folder.runs_path) as claims:
-            run_slurm(RunQueue(self.folder, self.jobs, stamps, claims, self.told), limits)
+            run_slurm(RunQueue(self.folder, self.jobs, stamps, claims, self.events), limits)
         assert not self.events
 
     def publish(self, number, status="diverged"):
-        run = self.told.runs[number]
+        run = self.events.runs[number]
         with self.folder.new_run(run) as scratch:
             self.folder.write_run(RunRecord(run, self.jobs[number].config.to_json(), status), scratch)
 
@@ -109,8 +109,8 @@ def busy(tmp_path, monkeypatch):
     events = []
     monkeypatch.setenv("PATH", fake_slurm.install(tmp_path / "bin"))
     monkeypatch.setenv("BUSY", "yes")
-    monkeypatch.setattr(submitit.SlurmJob, "observer", SlurmInfoWatcher(delay_s=0))
-    monkeypatch.setattr("lifelong_lb.studies.executors.slurm.SECONDS_FOR_RESULTS", 0.0)
+    monkeypatch.setattr(submitit.SlurmJob, "watcher", SlurmInfoWatcher(delay_s=0))
+    monkeypatch.setattr("lifelong_lb.studies.executors.slurm.RESULTS_TIMEOUT_SECONDS", 0.0)
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: events.pop(0)())
     monkeypatch.setattr("lifelong_lb.studies.executors.slurm.time", clock)
     return Busy(ResultFolder(tmp_path / "out"), tmp_path / "bin", events)
@@ -133,18 +133,18 @@ def test_a_job_that_dies_fails_the_run_it_was_at(busy):
         busy.put("77", "COMPLETED")
 
     busy.launch(some_end, the_rest_ends, gpus_per_node=1)
-    died = "the job 77_0 has ended without a result (state: OUT_OF_MEMORY)"
-    assert busy.told.lines == [
+    died = "job 77_0 ended without a result (state: OUT_OF_MEMORY)"
+    assert busy.events.lines == [
         *("0 begun", "1 begun", "2 begun"),
         *(f"0 failed {died}", "1 given up", "2 diverged"),
         *("1 begun", "1 diverged"),
     ]
-    record = busy.folder.read_run(busy.told.runs[0])
+    record = busy.folder.read_run(busy.events.runs[0])
     assert record.traceback == "slurmstepd: error: oom_kill event\n"
-    assert {path.name for path in busy.folder.runs_path.iterdir()} == set(busy.told.runs)
+    assert {path.name for path in busy.folder.runs_path.iterdir()} == set(busy.events.runs)
 
 
-def test_an_error_in_a_job_is_told(busy):
+def test_an_error_in_a_job_is_recorded(busy):
     def fails():
         paths = submitit.SlurmJob(busy.folder.path / "submitit", "77_0").paths
         trace = "Traceback (most recent call last):\n  somewhere\nModuleNotFoundError: No module named 'torch'\n"
@@ -157,8 +157,8 @@ def test_an_error_in_a_job_is_told(busy):
         busy.put("77", "COMPLETED")
 
     busy.launch(fails, goes_well)
-    assert "0 failed the job 77_0 has failed: ModuleNotFoundError: No module named 'torch'" in busy.told.lines
-    assert "  somewhere\n" in busy.folder.read_run(busy.told.runs[0]).traceback
+    assert "0 failed job 77_0 failed: ModuleNotFoundError: No module named 'torch'" in busy.events.lines
+    assert "  somewhere\n" in busy.folder.read_run(busy.events.runs[0]).traceback
 
 
 def test_jobs_are_cancelled_when_the_launcher_is_interrupted(busy):
@@ -175,7 +175,7 @@ def test_a_job_whose_runs_are_another_launchers_is_cancelled(busy, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.executors.run_queue.POLL_SECONDS", 0)
 
     def are_taken():
-        for run in busy.told.runs[:2]:
+        for run in busy.events.runs[:2]:
             claim = busy.folder.runs_path / f".{run}.claim-1"
             claim.rename(claim.with_name(f".{run}.claim-2"))
 
@@ -186,7 +186,7 @@ def test_a_job_whose_runs_are_another_launchers_is_cancelled(busy, monkeypatch):
         busy.put("77_1", "COMPLETED")
 
     busy.launch(are_taken, end)
-    assert busy.told.lines[3:] == [
+    assert busy.events.lines[3:] == [
         "0 given up",
         "1 given up",
         "0 diverged elsewhere",
@@ -196,9 +196,9 @@ def test_a_job_whose_runs_are_another_launchers_is_cancelled(busy, monkeypatch):
 
 
 def test_jobs_that_cannot_be_submitted(busy):
-    with pytest.raises(UserError, match="slurm: the jobs cannot be submitted: .*invalid partition specified: nowhere"):
+    with pytest.raises(UserError, match="slurm: cannot submit the jobs: .*invalid partition specified: nowhere"):
         busy.launch(partition="nowhere")
-    assert busy.told.lines[3:] == [f"{number} given up" for number in range(3)]
+    assert busy.events.lines[3:] == [f"{number} given up" for number in range(3)]
     assert not list(busy.folder.runs_path.iterdir())
 
 
@@ -209,11 +209,11 @@ def test_a_job_that_is_requeued_leaves_out_what_is_done_and_what_is_anothers(bus
         lambda claimed, seconds: done.append((claimed.job, seconds)),
     )
     with Claims(busy.folder.runs_path) as claims:
-        queue = RunQueue(busy.folder, busy.jobs, dict.fromkeys(busy.told.runs), claims, busy.told)
+        queue = RunQueue(busy.folder, busy.jobs, dict.fromkeys(busy.events.runs), claims, busy.events)
         bundle = JobBundle.of([queue.claimed(queue.take()) for _ in busy.jobs])
         busy.publish(0)
-        (busy.folder.runs_path / f".{busy.told.runs[1]}.claim-1").unlink()
-        assert Claims(busy.folder.runs_path, replace(Owner.here(), host="far-away")).take(busy.told.runs[1])
+        (busy.folder.runs_path / f".{busy.events.runs[1]}.claim-1").unlink()
+        assert Claims(busy.folder.runs_path, replace(Owner.here(), host="far-away")).take(busy.events.runs[1])
         again = pickle.loads(pickle.dumps(Work().checkpoint(bundle, "cpu", 9.0)))
         again.result()
         assert done == [(busy.jobs[2], 9.0)]
@@ -232,23 +232,23 @@ def test_submitit_knows_every_setting(name, busy):
 
 
 USELESS = {
-    "name": (Cluster({"partitoin": "x"}), "slurm", "unknown setting of slurm 'partitoin'; did you mean 'partition'?"),
+    "name": (Cluster({"partitoin": "x"}), "slurm", "unknown slurm setting 'partitoin'; did you mean 'partition'?"),
     "value": (Cluster({"mem_gb": "8G"}), "slurm", "slurm: mem_gb must be a number; got '8G'"),
     "truth": (Cluster({"gpus_per_node": True}), "slurm", "gpus_per_node must be a whole number; got True"),
     "place": (Cluster({"cluster": "slrum"}), "slurm", "slurm: unknown cluster 'slrum'; did you mean 'slurm'?"),
     "minutes": (Cluster({"timeout_min": 0}), "slurm", "slurm: timeout_min must be at least 1; got 0"),
-    "no time": (Cluster({"cluster": "local"}), "slurm", "slurm: jobs need a time limit: give a timeout"),
-    "no slurm": (Cluster({"timeout_min": 1}), "slurm", "the executor slurm finds no sbatch and no srun here"),
-    "not slurm": (Cluster({"qos": "x"}), "local", "settings of slurm need the executor slurm; got 'local'"),
+    "no time": (Cluster({"cluster": "local"}), "slurm", "slurm: jobs need a time limit: set timeout"),
+    "no slurm": (Cluster({"timeout_min": 1}), "slurm", "executor slurm: sbatch and srun not found"),
+    "not slurm": (Cluster({"qos": "x"}), "local", "slurm settings need the executor slurm; got 'local'"),
     "0 runs": (Cluster(runs_per_job=0), "slurm", "runs_per_job must be at least 1; got 0"),
     "jobs": (Cluster(runs_per_job=2), "local", "runs_per_job needs the executor slurm; got 'local'"),
-    "many gpus": (Cluster(gpus_per_run=2), "ray", "gpus_per_run must be between 0 and 1"),
+    "many gpus": (Cluster(gpus_per_run=2), "ray", "gpus_per_run must be in [0, 1]"),
     "gpus": (Cluster(gpus_per_run=0.5), "slurm", "gpus_per_run needs the executor ray; got 'slurm'"),
 }
 
 
 @pytest.mark.parametrize("case", USELESS)
-def test_wishes_that_cannot_be_met(case, monkeypatch, tmp_path):
+def test_invalid_options(case, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     cluster, executor, message = USELESS[case]
     with pytest.raises(UserError, match=re.escape(message)):
@@ -258,19 +258,19 @@ def test_wishes_that_cannot_be_met(case, monkeypatch, tmp_path):
 def test_devices_on_a_cluster():
     with pytest.raises(UserError, match="device cuda:1: with the executor ray it must be auto, cpu or cuda"):
         Cluster().check("ray", "cuda:1", None)
-    with pytest.raises(UserError, match="device cpu: GPUs are asked for, which would lie idle"):
+    with pytest.raises(UserError, match="device cpu: the requested GPUs would not be used"):
         Cluster({"gres": "gpu:1"}).check("slurm", "cpu", None)
     assert Limits.of_cluster(None, "auto", None, Cluster()).devices == ["auto"]
     assert Limits.of_cluster(None, "auto", None, Cluster(gpus_per_run=0.5)).devices == ["cuda"]
 
 
 @pytest.mark.parametrize("executor", ["ray", "slurm"])
-def test_a_package_that_is_missing_is_told_with_its_extra(executor, monkeypatch):
+def test_a_missing_package_is_named_with_its_extra(executor, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.executors.cluster_options.find_spec", lambda name: None)
     with pytest.raises(UserError, match=re.escape(f"pip install 'lifelong-lb[{executor}]'")):
         Cluster().check(executor, "auto", 1.0)
 
 
-def test_a_setting_that_is_no_assignment():
-    with pytest.raises(UserError, match="--slurm must be NAME=VALUE, such as partition=gpu; got 'gpu'"):
+def test_a_setting_without_a_value():
+    with pytest.raises(UserError, match="--slurm must be NAME=VALUE, e.g. partition=gpu; got 'gpu'"):
         parsed_settings(["gpu"])

@@ -12,7 +12,7 @@ import pytest
 from tiny import TINY, write_study
 
 from lifelong_lb import load_results, run_study
-from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="no such signal")
@@ -26,19 +26,19 @@ def wait_for(condition):
 
 
 def ended(saved):
-    """Whether a run whose checkpoint is there has been published."""
+    """Whether a run with a checkpoint has been published."""
     run = saved.parent.name.removeprefix(".").removesuffix(".checkpoint")
     return (saved.parents[1] / run).exists()
 
 
 def jobs_of(launcher):
-    """The processes in which jobs do their runs."""
+    """The processes of the jobs' runs."""
     found = psutil.Process(launcher).children(recursive=True)
     return [one for one in found if "submitit.core._submit" in one.cmdline()]
 
 
 def take_the_machine_back(out):
-    """What SLURM announces with SIGUSR2, once one run is done and another has saved itself."""
+    """Send SIGUSR2, as SLURM does before preemption, when one run is done and another has a checkpoint."""
     wait_for(lambda: list(out.glob("runs/*/result.json")))
     wait_for(lambda: any(not ended(saved) for saved in out.glob("runs/.*.checkpoint/checkpoint.json")))
     (job,) = jobs_of(os.getpid())
@@ -46,7 +46,7 @@ def take_the_machine_back(out):
 
 
 def test_a_job_does_two_runs_and_goes_on_with_the_second_when_it_is_requeued(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
     monkeypatch.setattr("lifelong_lb.studies.executors.slurm.POLL_SECONDS", 0.1)
     slow = {"name": "external", "target": "slow.SlowSGD", "settings": {"lr": 0.1, "seconds": 0.15}}
     study = {
@@ -77,7 +77,7 @@ def heed_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_an_interrupt_is_told_without_tracebacks(tmp_path):
+def test_an_interrupt_leaves_no_tracebacks(tmp_path):
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=1, train={"epochs": 1000})
     here = ["--executor", "slurm", "--slurm", "cluster=local", "--timeout", "5m"]
     code = "from lifelong_lb.cli import main; main()"

@@ -53,13 +53,13 @@ def test_a_run_that_hangs_is_stopped_and_one_that_is_terminated_leaves_nothing(t
         (late,) = [p for p in folder.runs_path.iterdir() if '"timeout"' in (p / "result.json").read_text()]
         log = (late / "log.txt").read_text()
         assert "hanging.py" in log.partition("most recent call first")[2]
-        assert log.endswith("stopped after 8 s, the time a run may take\n")
+        assert log.endswith("stopped after 8 s, the time limit per run\n")
         wait_for(lambda: list(folder.runs_path.glob(f".{late.name}.*/log.txt")), "tried again")
         process.send_signal(signal.SIGTERM)
         assert next(output) == "exit 130\n"
         errors = process.stderr.read()
     assert "TIMEOUT: stopped after 8 s" in errors
-    assert "2 runs, 1 of them there already" in errors
+    assert "2 runs, 1 of them ended earlier" in errors
     assert errors.endswith(
         "stopping active runs; press Ctrl-C again to stop at once\n"
         "interrupted: finished runs are kept; the same command continues the study\n"
@@ -69,31 +69,31 @@ def test_a_run_that_hangs_is_stopped_and_one_that_is_terminated_leaves_nothing(t
 
 
 class Stubborn:
-    """A process that does not end when it is told to, and whoever waits for it loses patience."""
+    """A process that ignores SIGTERM; waiting for it is interrupted."""
 
     def __init__(self, pid=None):
-        self.pid, self.told = pid, []
+        self.pid, self.calls = pid, []
 
     def terminate(self):
-        self.told.append("terminate")
+        self.calls.append("terminate")
 
     def join(self, timeout=None):
-        self.told.append("join")
+        self.calls.append("join")
         if timeout is not None:
             raise KeyboardInterrupt
 
     def is_alive(self):
-        return "kill" not in self.told
+        return "kill" not in self.calls
 
     def kill(self):
-        self.told.append("kill")
+        self.calls.append("kill")
 
 
 def test_a_second_interrupt_kills_at_once():
     processes = [Stubborn(), Stubborn()]
     with pytest.raises(KeyboardInterrupt):
         terminate(processes)
-    assert [process.told for process in processes] == [
+    assert [process.calls for process in processes] == [
         ["terminate", "join", "kill", "join"],
         ["terminate", "kill", "join"],
     ]
@@ -140,9 +140,7 @@ def test_durations(text, found):
 
 @pytest.mark.parametrize("text", ["", "0", "-3", "1e3", "nan", "inf", "3 weeks", "1h30m", "9" * 400])
 def test_what_is_no_duration(text):
-    with pytest.raises(
-        UserError, match="--timeout must be a positive number of seconds, or such as 90s, 30m, 2h or 1d"
-    ):
+    with pytest.raises(UserError, match="--timeout must be a positive number of seconds, or e.g. 90s, 30m, 2h or 1d"):
         seconds("--timeout", text)
 
 

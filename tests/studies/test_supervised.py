@@ -1,4 +1,4 @@
-"""Runs that are watched where they are done, for a launcher elsewhere."""
+"""Runs supervised on another machine for a launcher."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ LAUNCHER = replace(Owner.here(), host="login-node")
 
 
 class Process:
-    """A run's process that ends after some looks of a second each, and the clock."""
+    """Fake of a run's process, which exits after some polls of one second, and of the clock."""
 
     def __init__(self):
         self.now, self.ends, self.code, self.events = 0.0, 1e9, 0, {}
@@ -63,7 +63,7 @@ def process(monkeypatch):
 
 
 def result(claimed):
-    """What was published: status and message."""
+    """Published status and message."""
     run = claimed.job.config.run_id
     if not claimed.is_published():
         return None
@@ -89,7 +89,7 @@ def test_a_run_whose_process_dies_has_failed(claimed, process, code, message, en
 
 def test_a_run_that_takes_too_long(claimed, process):
     supervised.run_job(claimed, 100)
-    assert result(claimed) == ("timeout", "stopped after 100 s, the time a run may take")
+    assert result(claimed) == ("timeout", "stopped after 100 s, the time limit per run")
     assert process.now == 100
 
 
@@ -107,7 +107,7 @@ def test_a_run_that_is_published_is_not_touched(claimed, process):
     assert process.now == 5
 
 
-@pytest.mark.parametrize(("becomes", "end"), [("another's", 60), ("nobody's", 150)])
+@pytest.mark.parametrize(("becomes", "end"), [("another's", 60), ("unclaimed", 150)])
 @pytest.mark.parametrize("late", [False, True])
 def test_a_run_that_is_not_the_launchers_any_more_is_ended_and_leaves_nothing(claimed, process, becomes, end, late):
     run, runs = claimed.job.config.run_id, claimed.folder.runs_path

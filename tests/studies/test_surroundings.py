@@ -1,4 +1,4 @@
-"""Runs where home, descriptors, disk or temporary folder are not as usual, and errors that are hard to write down."""
+"""Runs with unusual home, descriptors, disk or temporary folder, and errors that cannot be encoded."""
 
 import errno
 import json
@@ -16,7 +16,7 @@ from tiny import TINY, command, write_study
 
 from lifelong_lb import run_study, temporary
 from lifelong_lb.descriptors import open_closed_descriptors
-from lifelong_lb.reports import collect, write_tables
+from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.store.files import write_bytes, write_text
 from lifelong_lb.studies.executors import processes
@@ -108,12 +108,12 @@ def test_closed_descriptors_are_opened():
 
 @pytest.fixture
 def _no_page(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", lambda folder: write_tables(folder, collect(folder)))
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
     monkeypatch.setattr("lifelong_lb.studies.executors.failures.STATUS_TIMEOUT_SECONDS", 0.0)
 
 
 def failed(how, out, **options):
-    """The record and the log of a run that ends so."""
+    """Record and log of a run that ends this way."""
     target = f"{FailingSGD.__module__}.{FailingSGD.__name__}"
     optimizer = {"name": "external", "target": target, "settings": {"lr": 0.1, "how": how}}
     run_study({**SMALL, "optimizers": optimizer}, out, workers=1, **options)
@@ -144,7 +144,7 @@ def test_errors_of_other_kinds_fail_their_run(how, message, tmp_path):
 
 @pytest.mark.usefixtures("_no_page")
 def test_a_run_that_cannot_be_written_says_why(tmp_path, monkeypatch):
-    """Its process ends outside of what it records itself."""
+    """The process fails outside of the code that records errors."""
     monkeypatch.setattr(processes, "_target", unwritable)
     run_study(SMALL, tmp_path / "out", workers=1)
     (path,) = runs_of(tmp_path / "out")
@@ -214,7 +214,7 @@ def test_a_server_killed_while_it_starts(times, code, tmp_path):
     assert done.returncode == code, done.stderr
     assert "interrupted" not in done.stderr
     if code:
-        why = "the fork server, which starts the processes of runs, was killed by signal 9 before it was ready, twice"
+        why = "the fork server was killed by signal 9 before it was ready, twice in a row"
         assert done.stderr.endswith(f"error: {why}; finished runs are kept\n")
 
 
@@ -237,7 +237,7 @@ def place():
 
 
 def begun(tmp_path, place, **changes):
-    """A launcher in a session of its own, whose temporary files are kept apart."""
+    """A launcher in a new session with a separate temporary folder."""
     study = write_study(tmp_path / "s.yaml", **{**SMALL, **changes})
     words = [sys.executable, "-c", MAIN, "run", str(study), "--out", str(tmp_path / "out"), "--workers", "1"]
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])

@@ -1,4 +1,4 @@
-"""How a search is told of, what it leaves while it goes on, and what it tries again."""
+"""Progress of a search, its files, and retries."""
 
 import json
 
@@ -23,7 +23,7 @@ STUDY = {
 }
 
 
-def test_trials_are_told_and_written_as_they_end(tmp_path):
+def test_trials_are_reported_and_written_as_they_end(tmp_path):
     lines, written = [], []
 
     class Looking(LineObserver):
@@ -61,7 +61,7 @@ def test_the_command_tells_in_json_and_takes_the_options_of_run(tmp_path):
     ("options", "message"),
     [
         ({"retry": ["fail"]}, "unknown status to retry 'fail'; did you mean 'failed'?"),
-        ({"slurm": {"partition": "x"}}, "settings of slurm need the executor slurm"),
+        ({"slurm": {"partition": "x"}}, "slurm settings need the executor slurm"),
         ({"gpus_per_run": 0.5}, "gpus_per_run needs the executor ray"),
         ({"runs_per_job": 2}, "runs_per_job needs the executor slurm"),
         ({"loggers": "tensorbord"}, "did you mean 'tensorboard'"),

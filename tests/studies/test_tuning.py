@@ -1,4 +1,4 @@
-"""Settings are chosen on what is held out, and only then is the study run on what is reported."""
+"""Settings are chosen on held-out data before the study is run and reported."""
 
 import json
 from types import SimpleNamespace
@@ -85,7 +85,7 @@ def test_what_is_chosen_is_the_best_trial_and_what_is_run(tuned):
         assert config.run_id in set(tuned.results.runs["run"])
         assert config.optimizer.lr == one.settings["sgd"]["lr"]
         assert one.rule == "none" or config.rule.rho == one.settings["sam"]["rho"]
-    assert list(dict.fromkeys(tuned.results.runs["rule"])) == ["none", "sam"]  # one rule each, whatever its rho
+    assert list(dict.fromkeys(tuned.results.runs["rule"])) == ["none", "sam"]  # one rule each, for any rho
 
 
 def test_nothing_is_computed_twice_and_the_choice_stays(tuned):
@@ -129,7 +129,7 @@ def test_the_report_lists_what_was_chosen_and_from_what(tuned):
         ([False, True], True, False),
     ],
 )
-def test_values_at_an_end_are_told(space, value, at_end):
+def test_values_at_an_end_of_their_range_are_listed(space, value, at_end):
     found = {
         **{"metric": "average_accuracy", "trials": 1, "not_done": 0, "gradient_evaluations": 3},
         **{"best": 0.5, "median": 0.5, "worst": 0.5, "space": {"r": {"x": space}}},

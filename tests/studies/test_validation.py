@@ -1,4 +1,4 @@
-"""What validate says of data that nobody has decoded, of searches, and of optimizers that nobody has imported."""
+"""validate with undecoded images, searches, and external optimizers that are not imported."""
 
 import re
 import subprocess
@@ -38,8 +38,8 @@ def test_images_that_are_not_prepared_are_counted_by_their_labels(tmp_path, monk
 def test_real_images_are_counted_without_decoding_any(monkeypatch, tmp_path):
     monkeypatch.setenv("LIFELONG_LB_CACHE", str(tmp_path / "cache"))
     study = parse_study({"streams": "split-cifar100", "train": {"batch_size": 10}})
-    told = list(lines_about(plan_of(study, REAL)))
-    assert "gradient evaluations of all runs: 5,000" in told
+    lines = list(lines_about(plan_of(study, REAL)))
+    assert "gradient evaluations of all runs: 5,000" in lines
     assert not (tmp_path / "cache").exists()
 
 
@@ -66,10 +66,10 @@ def test_searches_are_counted(tmp_path):
     line = trials_line(tuned({"ours": {"k": [1, 4, 2]}}), tmp_path)
     a_run = 2 * 4  # experiences of 2 classes with 12 images each, in minibatches of 6
     most = 10 * 2 * a_run * (4 + 1)
-    what = "tuning, before these: 1 search x 10 trials x 2 seeds, at most 20 runs"
+    what = "tuning, in addition: 1 search x 10 trials x 2 seeds, at most 20 runs"
     assert line == f"{what} with at most {most:,} gradient evaluations"
     both = trials_line(tuned({"sgd": {"lr": [0.1, 1]}}, strategies=["naive", "replay"]), tmp_path)
-    assert both.startswith("tuning, before these: 4 searches x 10 trials x 2 seeds, at most 80 runs with ")
+    assert both.startswith("tuning, in addition: 4 searches x 10 trials x 2 seeds, at most 80 runs with ")
     assert int(re.search(r"at most ([\d,]+) gradient", both)[1].replace(",", "")) == 2 * 10 * 2 * a_run * (
         1 + 6
     )  # k is 5
@@ -83,24 +83,22 @@ def test_searches_of_images_that_are_not_there(tmp_path):
 
 def test_what_is_counted_is_what_is_searched():
     study = tuned({"ours": {"k": [1, 4]}}, strategies=["naive", "replay"], exclude={"strategies": "replay"})
-    told, done = searched_combinations(study), searches_of(study)
-    assert [one.at for one in told] == [one.at for one in done] == [("split-digits", "naive", "ours", "sgd")]
-    assert isinstance(done[0], Searching)
+    found, searches = searched_combinations(study), searches_of(study)
+    assert [one.at for one in found] == [one.at for one in searches] == [("split-digits", "naive", "ours", "sgd")]
+    assert isinstance(searches[0], Searching)
 
 
 def external(target):
     return parse_study({**DIGITS, "optimizers": {"name": "external", "target": target, "settings": {"lr": 0.1}}})
 
 
-def test_external_optimizers_are_told_not_to_have_been_tried(tmp_path):
-    told = list(lines_about(plan_of(external("torch.optim.Adagrd"), tmp_path)))
-    what = "not tried: torch.optim.Adagrd (optimizers[0].target), which run imports, builds and steps before anything"
-    assert f"{what} else" in told
-    told = list(lines_about(plan_of(external("torch.optm.Adagrad"), tmp_path)))
-    assert any(line.endswith("else; no module torch.optm was found") for line in told)
-    with pytest.raises(
-        UserError, match=r"^optimizers\[0\].target: there is no package torhc here, so that torhc.optim"
-    ):
+def test_external_optimizers_are_listed_as_not_checked(tmp_path):
+    lines = list(lines_about(plan_of(external("torch.optim.Adagrd"), tmp_path)))
+    what = "not checked: torch.optim.Adagrd (optimizers[0].target); run imports, builds and steps it before anything"
+    assert f"{what} else" in lines
+    lines = list(lines_about(plan_of(external("torch.optm.Adagrad"), tmp_path)))
+    assert any(line.endswith("else; no module torch.optm was found") for line in lines)
+    with pytest.raises(UserError, match=r"^optimizers\[0\].target: package torhc is not installed, so torhc.optim"):
         plan_of(external("torhc.optim.Adagrad"), tmp_path)
 
 
@@ -130,4 +128,4 @@ def test_validate_of_all_that_imports_no_torch(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("set()")
-    assert "tuning, before these: 2 searches x 20 trials x 1 seed" in done.stdout
+    assert "tuning, in addition: 2 searches x 20 trials x 1 seed" in done.stdout

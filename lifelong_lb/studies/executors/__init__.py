@@ -1,1 +1,1 @@
-"""Where runs are executed: in this process, in local processes, on SLURM or Ray."""
+"""Executors: in this process, in local processes, on SLURM or on Ray."""

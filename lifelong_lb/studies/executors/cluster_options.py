@@ -1,4 +1,4 @@
-"""How runs are given to a cluster."""
+"""Options for running on a cluster (SLURM or Ray)."""
 
 import shutil
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from typing import Any
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.untrusted import quoted
 
-AT_A_TIME = 256
-"""Runs, or jobs of several, that a launcher has a cluster do at a time unless told otherwise."""
+DEFAULT_WORKERS = 256
+"""Default number of concurrent SLURM jobs or Ray tasks."""
 PACKAGES = {"ray": "ray", "slurm": "submitit"}
-"""Executors of clusters, and what they need; the extras are called as the executors are."""
-PLACES = ("slurm", "local", "debug")
-"""Where submitit's jobs may go: to SLURM, to processes of this machine, or into this process."""
+"""Cluster executors and the packages they need; the extras have the same names as the executors."""
+SLURM_TARGETS = ("slurm", "local", "debug")
+"""Targets of submitit: SLURM, processes of this machine, or this process."""
 SETTINGS: dict[str, type] = {
     "cluster": str,
     "timeout_min": int,
@@ -45,10 +45,10 @@ SETTINGS: dict[str, type] = {
     "srun_args": list,
     "additional_parameters": dict,
 }
-"""Settings of SLURM's jobs: ``cluster``, one of :data:`PLACES`; the others as submitit's ``AutoExecutor`` has them."""
+"""Settings of SLURM jobs: ``cluster``, one of :data:`SLURM_TARGETS`, and those of ``submitit.AutoExecutor``."""
 GENERIC = ("timeout_min", "name", "mem_gb", "cpus_per_task", "gpus_per_node")
-"""Those that are not SLURM's alone; the others have the prefix ``slurm_`` in submitit."""
-_WORDS: dict[type, str] = {
+"""Settings common to all targets of submitit; the others need the prefix ``slurm_`` there."""
+_TYPE_NAMES: dict[type, str] = {
     str: "a text",
     int: "a whole number",
     float: "a number",
@@ -60,12 +60,12 @@ _WORDS: dict[type, str] = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """How runs are given to a cluster.
+    """Options for running on a cluster.
 
     Attributes:
-        slurm: settings of SLURM's jobs, see :data:`SETTINGS`.
-        runs_per_job: runs that are done one after the other in a job of SLURM.
-        gpus_per_run: how much of a GPU Ray keeps for a run.
+        slurm: settings of SLURM jobs, see :data:`SETTINGS`.
+        runs_per_job: runs executed one after the other in a SLURM job.
+        gpus_per_run: fraction of a GPU that Ray reserves per run.
     """
 
     slurm: Mapping[str, Any] = field(default_factory=dict)
@@ -74,27 +74,27 @@ class Cluster:
 
     @property
     def wants_gpus(self) -> bool:
-        """Whether GPUs were asked for, so that a run without one would be a mistake."""
+        """Whether GPUs are requested, so that a run without one would be a mistake."""
         by_slurm = ("gpus_per_node", "gpus_per_task", "gres", "mem_per_gpu", "cpus_per_gpu")
         return self.gpus_per_run > 0 or any(self.slurm.get(name) for name in by_slurm)
 
     def check(self, executor: str, device: str, timeout: float | None) -> None:
-        """See that all this goes together with the executor, and that it can be used here.
+        """Check the options against the executor, and that the executor is available.
 
         Args:
             executor: its name.
-            device: what runs compute on.
-            timeout: seconds that a run may take.
+            device: the device option.
+            timeout: time limit per run in seconds.
 
         Raises:
-            UserError: when something does not.
+            UserError: if an option is invalid, or the executor is not available.
         """
         self._check_shares(executor)
         if executor in PACKAGES:
             self._check_device(executor, device)
             if find_spec(PACKAGES[executor]) is None:
                 raise UserError(
-                    f"the executor {executor} needs the package {PACKAGES[executor]}, which is not installed: "
+                    f"executor {executor} needs the package {PACKAGES[executor]}, which is not installed: "
                     f"pip install 'lifelong-lb[{executor}]'"
                 )
         if executor == "slurm":
@@ -103,51 +103,50 @@ class Cluster:
 
     def _check_shares(self, executor: str) -> None:
         if self.slurm and executor != "slurm":
-            raise UserError(f"settings of slurm need the executor slurm; got {quoted(executor)}")
+            raise UserError(f"slurm settings need the executor slurm; got {quoted(executor)}")
         if self.runs_per_job < 1:
             raise UserError(f"runs_per_job must be at least 1; got {self.runs_per_job}")
         if self.runs_per_job > 1 and executor != "slurm":
             raise UserError(f"runs_per_job needs the executor slurm; got {quoted(executor)}")
         if not 0 <= self.gpus_per_run <= 1:
-            raise UserError(f"gpus_per_run must be between 0 and 1, as a run uses one GPU; got {self.gpus_per_run}")
+            raise UserError(f"gpus_per_run must be in [0, 1], because a run uses one GPU; got {self.gpus_per_run}")
         if self.gpus_per_run and executor != "ray":
             raise UserError(f"gpus_per_run needs the executor ray; got {quoted(executor)}")
 
     def _check_device(self, executor: str, device: str) -> None:
         if device not in ("auto", "cpu", "cuda"):
             raise UserError(
-                f"device {device}: with the executor {executor} it must be auto, cpu or cuda; which GPU is the "
-                "cluster's choice"
+                f"device {device}: with the executor {executor} it must be auto, cpu or cuda; the cluster assigns the "
+                "GPU"
             )
         if device == "cpu" and self.wants_gpus:
-            raise UserError("device cpu: GPUs are asked for, which would lie idle; leave one of the two out")
+            raise UserError("device cpu: the requested GPUs would not be used; remove the device or the GPUs")
 
     def _check_settings(self) -> None:
         for name, value in self.slurm.items():
             if name not in SETTINGS:
-                raise UserError(unknown_name("setting of slurm", name, SETTINGS))
-            if not _is_a(SETTINGS[name], value):
-                raise UserError(f"slurm: {name} must be {_WORDS[SETTINGS[name]]}; got {quoted(value)}")
-        if (place := self.slurm.get("cluster", "slurm")) not in PLACES:
-            raise UserError(f"slurm: {unknown_name('cluster', place, PLACES)}")
+                raise UserError(unknown_name("slurm setting", name, SETTINGS))
+            if not _has_type(SETTINGS[name], value):
+                raise UserError(f"slurm: {name} must be {_TYPE_NAMES[SETTINGS[name]]}; got {quoted(value)}")
+        if (target := self.slurm.get("cluster", "slurm")) not in SLURM_TARGETS:
+            raise UserError(f"slurm: {unknown_name('cluster', target, SLURM_TARGETS)}")
         if self.slurm.get("timeout_min", 1) < 1:
             raise UserError(f"slurm: timeout_min must be at least 1; got {self.slurm['timeout_min']}")
 
     def _check_slurm(self, timeout: float | None) -> None:
         if timeout is None and "timeout_min" not in self.slurm:
             raise UserError(
-                "slurm: jobs need a time limit: give a timeout, the time that one run may take, or timeout_min, the "
-                "minutes of a job"
+                "slurm: jobs need a time limit: set timeout (the time limit per run) or timeout_min (minutes per job)"
             )
         missing = [program for program in ("sbatch", "srun") if shutil.which(program) is None]
         if self.slurm.get("cluster", "slurm") == "slurm" and missing:
             raise UserError(
-                f"the executor slurm finds no {' and no '.join(missing)} here: start it where jobs are submitted, or "
-                "try it out with cluster=local, in processes of this machine"
+                f"executor slurm: {' and '.join(missing)} not found: start it on a login node, or try it with "
+                "cluster=local, which uses processes of this machine"
             )
 
 
-def _is_a(kind: type, value: Any) -> bool:
+def _has_type(kind: type, value: Any) -> bool:
     if kind is list:
         return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
     if kind is float:
@@ -156,19 +155,19 @@ def _is_a(kind: type, value: Any) -> bool:
 
 
 def parsed_settings(assignments: list[str]) -> dict[str, Any]:
-    """Settings of SLURM's jobs as the command line has them.
+    """Parse settings of SLURM jobs from the command line.
 
     >>> parsed_settings(["partition=7", "gpus_per_node=1", "mem_gb=7.5", "setup=[module load cuda]"])
     {'partition': '7', 'gpus_per_node': 1, 'mem_gb': 7.5, 'setup': ['module load cuda']}
 
     Args:
-        assignments: ``name=value`` each, the value as YAML has it.
+        assignments: ``name=value`` each, with a YAML value.
 
     Returns:
-        Name to value; names and values are as they came, right or wrong.
+        Name to value; neither names nor types are checked.
 
     Raises:
-        UserError: when one is no assignment.
+        UserError: if one is not an assignment.
     """
     import yaml
 
@@ -176,7 +175,7 @@ def parsed_settings(assignments: list[str]) -> dict[str, Any]:
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
-            raise UserError(f"--slurm must be NAME=VALUE, such as partition=gpu; got {quoted(assignment)}")
+            raise UserError(f"--slurm must be NAME=VALUE, e.g. partition=gpu; got {quoted(assignment)}")
         try:
             settings[name] = text if SETTINGS.get(name) is str else yaml.safe_load(text)
         except yaml.YAMLError:

@@ -1,4 +1,4 @@
-"""Records of runs whose process died or was stopped."""
+"""Records of runs whose process died or was killed."""
 
 import signal
 
@@ -9,23 +9,23 @@ from lifelong_lb.studies.job import TERMINATED, Job
 from lifelong_lb.studies.run.environment import versions
 
 STATUS_TIMEOUT_SECONDS = 1.0
-"""How long to wait after a process has died: what has ended it (a cluster's SIGTERM) may be about to end this one too,
-and then the run has not failed."""
+"""How long to wait after a process died before recording a failure: if a cluster's SIGTERM ended it, this process is
+terminated, too, and the run did not fail."""
 
 
 def record(job: Job, folder: ResultFolder, status: Status, message: str, trace: str = "") -> None:
-    """Publish a run for a process that has published nothing; what it has saved of itself stays, should it be retried.
+    """Publish a record for a process that published none; the checkpoint is kept for a retry.
 
     Args:
         job: the run.
         folder: the result folder.
         status: how it ended.
-        message: what there is to say.
-        trace: what there is to say at length.
+        message: the reason, one line.
+        trace: the details, such as a traceback.
     """
     config, run = job.config.to_json(), job.config.run_id
     if (reason := folder.checkpoint(run).reason()) is not None:
-        message = f"{message}; a retry begins again, since nothing could be saved ({reason})"
+        message = f"{message}; a retry starts from the beginning, because no checkpoint could be saved ({reason})"
     log, environment = folder.salvaged_log(run), {**job.environment, **versions()}
     with folder.new_run(run) as scratch:
         write_text(scratch / LOG, f"{log}{message}\n{trace}")
@@ -33,19 +33,19 @@ def record(job: Job, folder: ResultFolder, status: Status, message: str, trace: 
         folder.write_run(result, scratch, keep_checkpoint=True)
 
 
-def how_it_died(code: int, orphaned: bool = False, error: str = "") -> str:
-    """Why there is nothing of a run whose process has ended.
+def exit_message(code: int, orphaned: bool = False, error: str = "") -> str:
+    """Explain why a run's process exited without a result.
 
     Args:
         code: the exit code; -n for signal n.
-        orphaned: whether the process that had forked it has died, and the exit code means nothing.
-        error: what the process has reported, see :func:`~lifelong_lb.studies.executors.processes.error_of`.
+        orphaned: whether the fork server died, so that the exit code is meaningless.
+        error: the error from :func:`~lifelong_lb.studies.executors.processes.error_of`.
 
     Returns:
         A message.
     """
     if orphaned:
-        return "the server of processes, which starts those of runs, has died while the run was under way"
+        return "the fork server died during the run"
     if error:
         return f"the run's process ended: {error}"
     number = signal.SIGTERM if code == TERMINATED else -code
@@ -53,13 +53,13 @@ def how_it_died(code: int, orphaned: bool = False, error: str = "") -> str:
     return f"the run's process {how}{' (out of memory?)' if code == -9 else ''}"
 
 
-def how_it_was_late(limit: float) -> str:
-    """Why a run was stopped that had used up its time.
+def timeout_message(limit: float) -> str:
+    """Explain why a run was stopped after its time limit.
 
     Args:
-        limit: seconds it might take.
+        limit: seconds.
 
     Returns:
         A message.
     """
-    return f"stopped after {readable(limit)}, the time a run may take"
+    return f"stopped after {readable(limit)}, the time limit per run"

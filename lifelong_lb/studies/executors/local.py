@@ -1,4 +1,4 @@
-"""The local executor: a process a run, some at a time."""
+"""Local executor: one process per run, several at a time."""
 
 import time
 from collections.abc import Collection
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
-from lifelong_lb.studies.executors.failures import STATUS_TIMEOUT_SECONDS, how_it_died, how_it_was_late, record
+from lifelong_lb.studies.executors.failures import STATUS_TIMEOUT_SECONDS, exit_message, record, timeout_message
 from lifelong_lb.studies.executors.processes import (
     error_of,
     kill,
@@ -23,33 +23,33 @@ from lifelong_lb.studies.job import Job
 
 @dataclass(frozen=True)
 class _Running:
-    """A run whose process has started.
+    """A run with its process.
 
     Attributes:
         job: the run.
-        place: its number among those at work, 0 to workers - 1.
+        slot: index of its worker, 0 to workers - 1.
         process: its process.
-        started: when that had started, by the monotonic clock.
+        started: start time on the monotonic clock.
     """
 
     job: Job
-    place: int
+    slot: int
     process: BaseProcess
     started: float
 
 
 def run_local(queue: RunQueue, limits: Limits) -> None:
-    """Do the runs in processes of their own, some at a time.
+    """Execute runs in separate processes, several at a time.
 
-    A server process imports torch and avalanche once and is forked for each run (where the platform cannot fork, each
-    process imports for itself). A process that dies without a result is recorded as a failed run, one that takes too
-    long is killed and recorded as ``timeout``. Should the server die, the runs under way go on from their checkpoints
-    in processes of another one, unless that has died, too, while they are. On an exception, Ctrl-C included, the
-    processes under way are ended and their runs leave nothing.
+    A fork server imports torch and avalanche once and is forked for each run; on platforms without fork, each process
+    imports them. A process that dies without a result is recorded as a failed run; a process that exceeds the time
+    limit is killed and its run recorded as ``timeout``. If the server dies, active runs are restarted once from their
+    checkpoints with a new server. On an exception, including Ctrl-C, active processes are terminated and their runs
+    leave no result.
 
     Args:
         queue: the runs.
-        limits: how many at a time, on what, and for how long.
+        limits: number of workers, devices and time limit.
     """
     running: dict[int, _Running] = {}
     orphaned: set[str] = set()
@@ -59,52 +59,52 @@ def run_local(queue: RunQueue, limits: Limits) -> None:
         while queue.has_more or running:
             while len(running) < limits.workers and (job := queue.take()) is not None:
                 with uninterrupted():
-                    one = _start(job, running.values(), limits)
-                    running[one.process.sentinel] = one
+                    run = _start(job, running.values(), limits)
+                    running[run.process.sentinel] = run
             if not running:
                 queue.wait()
                 continue
             for sentinel in wait(list(running), timeout=POLL_SECONDS):
                 assert isinstance(sentinel, int)
-                _end(running[sentinel], queue, orphaned)
+                _finalize(running[sentinel], queue, orphaned)
                 running.pop(sentinel).process.close()
-            for sentinel, one in list(running.items()):
-                if not queue.is_ours(one.job):
-                    terminate([one.process])
-                    queue.put_back(one.job)
-                elif limits.seconds is not None and time.monotonic() - one.started >= limits.seconds:
-                    kill(one.process)
-                    _end(one, queue, orphaned, limits.seconds)
+            for sentinel, run in list(running.items()):
+                if not queue.is_ours(run.job):
+                    terminate([run.process])
+                    queue.put_back(run.job)
+                elif limits.seconds is not None and time.monotonic() - run.started >= limits.seconds:
+                    kill(run.process)
+                    _finalize(run, queue, orphaned, limits.seconds)
                 else:
                     continue
                 running.pop(sentinel).process.close()
     finally:
-        terminate([one.process for one in running.values()])
+        terminate([run.process for run in running.values()])
 
 
 def _start(job: Job, running: Collection[_Running], limits: Limits) -> _Running:
-    taken = {one.place for one in running}
-    place = next(i for i in range(limits.workers) if i not in taken)
-    return _Running(job, place, start(replace(job, device=limits.device(place))), time.monotonic())
+    taken = {run.slot for run in running}
+    slot = next(i for i in range(limits.workers) if i not in taken)
+    return _Running(job, slot, start(replace(job, device=limits.device(slot))), time.monotonic())
 
 
-def _end(one: _Running, queue: RunQueue, orphaned: set[str], limit: float | None = None) -> None:
-    """See a run off whose process has ended, by itself or because it had used up its time."""
-    one.process.join()
-    lost = limit is None and was_orphaned(one.process)
+def _finalize(run: _Running, queue: RunQueue, orphaned: set[str], limit: float | None = None) -> None:
+    """Finalize a run whose process exited, or was killed after ``limit`` seconds."""
+    run.process.join()
+    lost = limit is None and was_orphaned(run.process)
     if lost:
-        terminate([one.process])  # it may be at work still
-    if not queue.was_published(one.job):
+        terminate([run.process])  # it may still be running
+    if not queue.was_published(run.job):
         if limit is None:
             time.sleep(STATUS_TIMEOUT_SECONDS)
-        again = lost and one.job.config.run_id not in orphaned
-        if again or not queue.is_ours(one.job):
-            orphaned.update([one.job.config.run_id] if lost else [])
-            queue.put_back(one.job)
+        again = lost and run.job.config.run_id not in orphaned
+        if again or not queue.is_ours(run.job):
+            orphaned.update([run.job.config.run_id] if lost else [])
+            queue.put_back(run.job)
             return
         if limit is None:
-            message, trace = error_of(one.process)
-            record(one.job, queue.folder, "failed", how_it_died(one.process.exitcode or 0, lost, message), trace)
+            message, trace = error_of(run.process)
+            record(run.job, queue.folder, "failed", exit_message(run.process.exitcode or 0, lost, message), trace)
         else:
-            record(one.job, queue.folder, "timeout", how_it_was_late(limit))
-    queue.ended(one.job)
+            record(run.job, queue.folder, "timeout", timeout_message(limit))
+    queue.ended(run.job)

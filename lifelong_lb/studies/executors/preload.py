@@ -1,6 +1,6 @@
-"""What the fork server imports for all runs; a module that cannot be imported must not end the server.
+"""Imports of the fork server, shared by all runs.
 
-A run's process imports the same again, and reports why it cannot.
+An import error must not end the server: each run's process repeats the import and reports the error.
 """
 
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Processes of runs: started clean, and ended with all that they have started."""
+"""Start, watch and kill the processes of runs."""
 
 import multiprocessing
 import os
@@ -23,41 +23,41 @@ from lifelong_lb.temporary import temporary_folder
 from lifelong_lb.untrusted import encodable, error_message, shortened
 
 SHUTDOWN_SECONDS = 1.0
-"""How long a run that is to be killed has for saying where it is."""
-SECONDS_TO_UNWIND = 10.0
-"""How long the process of an interrupted run has for ending by itself."""
-SECONDS_TO_BE_SEEN = 1.0
-"""How long after it has closed its pipes a process that dies may still seem to be there."""
-NOT_KNOWN = 255
-"""What multiprocessing takes for the exit code of a process whose server has died and cannot tell it."""
+"""Time for a run to write its stack trace to its log before it is killed."""
+TERMINATE_TIMEOUT_SECONDS = 10.0
+"""Time for a terminated process to exit before it is killed."""
+REAP_SECONDS = 1.0
+"""Time for which a dying process may remain in the process table after its pipes were closed."""
+UNKNOWN_EXIT_CODE = 255
+"""Exit code that multiprocessing reports if the fork server died before the process."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _SERVERS: WeakKeyDictionary[BaseProcess, int] = WeakKeyDictionary()
-"""Which process had forked a run's."""
+"""Process id of the fork server that started each process."""
 _ERRORS: WeakKeyDictionary[BaseProcess, Connection] = WeakKeyDictionary()
-"""Where a process reports the error that ends it."""
+"""Read end of the pipe through which each process reports a fatal error."""
 MESSAGE_CHARACTERS, TRACEBACK_CHARACTERS = 1000, 5000
-"""How much of an error a process reports; it must fit into the pipe's buffer, which nothing empties meanwhile."""
+"""Limits of an error report, which must fit into the pipe's buffer: it is read only after the process has exited."""
 
 
 def warm_up() -> None:
-    """Start the server that forks the processes of runs, and wait until it has imported what they need.
+    """Start the fork server, and wait until it has imported what runs need.
 
     Raises:
-        ChildProcessError: when it cannot be started, or what runs need cannot be imported.
+        ChildProcessError: if it cannot be started, or an import fails.
     """
     if not _can_fork():
         return
-    process = _started("warm-up", 1)
+    process = _start_process("warm-up", 1)
     process.join()
     code, (reason, _) = process.exitcode, error_of(process)
     process.close()
     if code:
-        raise ChildProcessError(f"runs cannot be started: {reason or _ended(code)}")
+        raise ChildProcessError(f"runs cannot be started: {reason or _exit_text(code)}")
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let what interrupts a study wait for a moment, so that nothing is begun that nobody knows of."""
+    """Defer SIGINT and SIGTERM, so that no process is started without being recorded."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -65,14 +65,14 @@ def uninterrupted() -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     before = {number: handler for number, handler in handlers.items() if callable(handler)}
     for number, handler in before.items():
-        signal.signal(number, lambda *came, then=handler: waiting.append(partial(then, *came)))
+        signal.signal(number, lambda *arguments, handler=handler: waiting.append(partial(handler, *arguments)))
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for act in waiting:
-            act()
+        for handle in waiting:
+            handle()
 
 
 def start(job: Job) -> BaseProcess:
@@ -82,17 +82,17 @@ def start(job: Job) -> BaseProcess:
         job: the run.
 
     Returns:
-        The process, which does nothing else, and leads a process group where there are such.
+        The process; on POSIX the leader of a new process group.
     """
-    return _started(f"run-{job.config.run_id}", job.threads, job)
+    return _start_process(f"run-{job.config.run_id}", job.threads, job)
 
 
 def _can_fork() -> bool:
     return "forkserver" in multiprocessing.get_all_start_methods()
 
 
-def _started(name: str, threads: int, job: Job | None = None) -> BaseProcess:
-    """Start a process; again with another server if the server dies meanwhile."""
+def _start_process(name: str, threads: int, job: Job | None = None) -> BaseProcess:
+    """Start a process; retry once with a new fork server if the server dies."""
     context = multiprocessing.get_context("forkserver" if _can_fork() else "spawn")
     with _clean_start(threads):
         for attempt in (1, 2):
@@ -106,8 +106,7 @@ def _started(name: str, threads: int, job: Job | None = None) -> BaseProcess:
             except (ConnectionError, EOFError):
                 if attempt == 2:
                     raise ChildProcessError(
-                        f"the fork server, which starts the processes of runs, {_how_the_server_ended()} before it was "
-                        "ready, twice"
+                        f"the fork server {_server_exit_text()} before it was ready, twice in a row"
                     ) from None
     _ERRORS[process] = reader
     if (server := _server()) is not None:
@@ -116,45 +115,46 @@ def _started(name: str, threads: int, job: Job | None = None) -> BaseProcess:
 
 
 def _start_server() -> None:
-    """Start the fork server if none is running, out of reach of Ctrl-C, which would interrupt its imports."""
+    """Start the fork server unless it is running, with Ctrl-C blocked because it would interrupt the imports."""
     if not _can_fork():
         return
     from multiprocessing import forkserver, resource_tracker, util
 
-    resource_tracker.ensure_running()  # first: it unblocks the signal when it has started
+    # the tracker comes first because it unblocks SIGINT after its start
+    resource_tracker.ensure_running()
     forkserver.set_forkserver_preload(["lifelong_lb.studies.executors.preload"])
     with patch.object(tempfile, "tempdir", str(temporary_folder())):
         util.get_temp_dir()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by the server and its children
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by server and children
     try:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _how_the_server_ended() -> str:
-    pid, until = _server(), time.monotonic() + SECONDS_TO_BE_SEEN
+def _server_exit_text() -> str:
+    pid, until = _server(), time.monotonic() + REAP_SECONDS
     while pid is not None and hasattr(os, "waitid") and time.monotonic() < until:
         with suppress(ChildProcessError):
-            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-            if ended is not None:
-                return _ended(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
+            exited = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+            if exited is not None:
+                return _exit_text(exited.si_status if exited.si_code == os.CLD_EXITED else -exited.si_status)
         time.sleep(0.05)
     return "ended"
 
 
-def _ended(code: int) -> str:
+def _exit_text(code: int) -> str:
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 def error_of(process: BaseProcess) -> tuple[str, str]:
-    """What a process has reported about the error that ended it.
+    """Read the error that a process reported before it exited.
 
     Args:
-        process: one that has ended.
+        process: an exited process.
 
     Returns:
-        Message and traceback; empty when it has reported nothing.
+        Message and traceback; empty if none was reported.
     """
     reader = _ERRORS.get(process)
     try:
@@ -166,33 +166,33 @@ def error_of(process: BaseProcess) -> tuple[str, str]:
 
 
 def _server() -> int | None:
-    """The process that forks those of runs."""
+    """Process id of the fork server."""
     module = sys.modules.get("multiprocessing.forkserver")
     pid: int | None = getattr(getattr(module, "_forkserver", None), "_forkserver_pid", None)
     return pid
 
 
 def was_orphaned(process: BaseProcess) -> bool:
-    """Whether the server that had forked a process has died, so that nothing is known of the process.
+    """Whether the fork server of a process died, so that the exit code of the process is unknown.
 
-    It may still be there, and is ended by :func:`terminate` then.
+    The process may still be running; :func:`terminate` kills it.
 
     Args:
-        process: one that seems to have ended.
+        process: a process that appears to have exited.
 
     Returns:
-        True when that is so.
+        True if the server died.
     """
     server = _SERVERS.get(process)
-    if server is None or process.exitcode != NOT_KNOWN:
+    if server is None or process.exitcode != UNKNOWN_EXIT_CODE:
         return False
-    until = time.monotonic() + SECONDS_TO_BE_SEEN
-    while (there := _is_there(server)) and time.monotonic() < until:
+    until = time.monotonic() + REAP_SECONDS
+    while (running := _is_running(server)) and time.monotonic() < until:
         time.sleep(0.05)
-    return not there
+    return not running
 
 
-def _is_there(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     import psutil
 
     try:
@@ -202,7 +202,7 @@ def _is_there(pid: int) -> bool:
 
 
 def kill(process: BaseProcess) -> None:
-    """Kill a process and what it has started; it first gets a moment to say in its log where it is.
+    """Kill a process and its children, after giving it time to write its stack trace to its log.
 
     Args:
         process: the process.
@@ -215,16 +215,16 @@ def kill(process: BaseProcess) -> None:
 
 
 def terminate(processes: Sequence[BaseProcess]) -> None:
-    """End processes, gently if they let it be; at once if this is interrupted.
+    """Terminate processes with SIGTERM, then kill those still running; kill immediately if interrupted.
 
     Args:
-        processes: the processes, those that have ended included.
+        processes: the processes; some may have exited already.
     """
     try:
         for process in processes:
             process.terminate()
         for process in processes:
-            process.join(SECONDS_TO_UNWIND)
+            process.join(TERMINATE_TIMEOUT_SECONDS)
     finally:
         for process in processes:
             _kill_group(process)
@@ -233,39 +233,39 @@ def terminate(processes: Sequence[BaseProcess]) -> None:
 
 
 def _kill_group(process: BaseProcess) -> None:
-    """Kill a process that is there, and all others of the group that it leads."""
+    """Kill a process and its process group."""
     if not process.is_alive():
         if was_orphaned(process):
             _kill_orphan(process.pid)
         return
     if hasattr(os, "killpg") and process.pid is not None:
-        with suppress(ProcessLookupError, PermissionError):  # ended, or not yet the leader of its group
+        with suppress(ProcessLookupError, PermissionError):  # exited, or not yet the leader of its group
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()
 
 
 def _kill_orphan(pid: int | None) -> None:
-    """Kill a process that nobody waits for, with its group, and see that it is gone."""
+    """Kill a process that has no parent to wait for it, with its group, and wait until it is gone."""
     if pid is None:
         return
-    for kill_it in (os.killpg, os.kill):  # it may not lead its group yet
+    for send in (os.killpg, os.kill):  # it may not lead its group yet
         with suppress(ProcessLookupError, PermissionError):
-            kill_it(pid, signal.SIGKILL)
-    until = time.monotonic() + SECONDS_TO_UNWIND
-    while _is_there(pid) and time.monotonic() < until:
+            send(pid, signal.SIGKILL)
+    until = time.monotonic() + TERMINATE_TIMEOUT_SECONDS
+    while _is_running(pid) and time.monotonic() < until:
         time.sleep(0.05)
 
 
 def _target(job: Job | None, errors: Connection) -> None:
-    """What a process does: import what runs need, and do a run if there is one. Its last error is reported."""
+    """Entry point of a process: import what runs need, execute the job if given, report a fatal error."""
     if hasattr(os, "setsid"):
         os.setsid()
     try:
-        from lifelong_lb.studies.run.worker import work_in_process_of_its_own
+        from lifelong_lb.studies.run.worker import work_in_own_process
 
         if job is not None:
-            work_in_process_of_its_own(job)
-    except Exception as error:  # noqa: BLE001  whatever it is, the launcher records it
+            work_in_own_process(job)
+    except Exception as error:  # noqa: BLE001  the launcher records errors of any kind
         message = shortened(error_message(error).replace("\0", " "), MESSAGE_CHARACTERS)
         trace = encodable(traceback.format_exc())[-TRACEBACK_CHARACTERS:]
         with suppress(OSError):
@@ -275,18 +275,18 @@ def _target(job: Job | None, errors: Connection) -> None:
 
 @contextmanager
 def _clean_start(threads: int) -> Iterator[None]:
-    """Start a process that knows nothing of the caller's script and takes no more threads than it is given.
+    """Hide the caller's main module from a new process, and limit its threads.
 
-    multiprocessing runs the caller's main module again in each child, which a script without a main guard does not
-    survive; a run needs nothing of it.
+    multiprocessing executes the main module again in each child, which fails for scripts without a main guard.
     """
     open_closed_descriptors()
-    wanted = dict.fromkeys(_THREAD_VARIABLES, str(threads))
-    hushed = [os.environ.get("PYTHONWARNINGS", ""), "ignore:no QP solver found"]  # told when avalanche is imported
-    wanted["PYTHONWARNINGS"] = ",".join(filter(None, hushed))
-    main, before = sys.modules["__main__"], {name: os.environ.get(name) for name in wanted}
+    variables = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    # importing avalanche warns about the QP solver
+    filters = [os.environ.get("PYTHONWARNINGS", ""), "ignore:no QP solver found"]
+    variables["PYTHONWARNINGS"] = ",".join(filter(None, filters))
+    main, before = sys.modules["__main__"], {name: os.environ.get(name) for name in variables}
     sys.modules["__main__"] = types.ModuleType("__main__")
-    os.environ.update(wanted)
+    os.environ.update(variables)
     try:
         yield
     finally:

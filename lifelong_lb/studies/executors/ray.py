@@ -1,4 +1,4 @@
-"""The Ray executor: a task a run."""
+"""Ray executor: one task per run."""
 
 import os
 import re
@@ -21,81 +21,81 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
 POLL_SECONDS = 1.0
-"""How often to look whether all runs under way are still this launcher's."""
-SECONDS_TO_UNWIND = 15.0
-"""How long cancelled tasks have for ending by themselves."""
-SECONDS_TO_ANSWER = 5.0
-"""How long the machine that ``$RAY_ADDRESS`` names may take for accepting a connection; Ray would try for minutes."""
+"""Interval at which the claims on active runs are checked."""
+CANCEL_TIMEOUT_SECONDS = 15.0
+"""Time for cancelled tasks to end before they are killed."""
+CONNECT_TIMEOUT_SECONDS = 5.0
+"""Timeout of a connection to ``$RAY_ADDRESS``; Ray itself would try for minutes."""
 RETRIES = 3
-"""How often a task is begun again whose process, or machine, has died."""
+"""How often Ray restarts a task whose process or machine died."""
 
 
 def run_ray(queue: RunQueue, limits: Limits) -> None:
-    """Do the runs in tasks of Ray, each in a process that the task's starts.
+    """Execute runs in Ray tasks, each of which starts a process for its run.
 
-    A task whose process or machine dies is begun again by Ray, and its run goes on from its checkpoint; a run whose own
-    process dies has failed. On an exception, Ctrl-C included, the tasks are cancelled.
+    Ray restarts a task whose process or machine died, and its run resumes from its checkpoint; a run whose own process
+    died has failed. On an exception, including Ctrl-C, the tasks are cancelled.
 
     Args:
         queue: the runs.
-        limits: how many tasks at a time, on what, and how long a run may take.
+        limits: number of tasks, devices and time limit per run.
     """
     with connected(limits):
         import ray
 
-        begin = ray.remote(run_jobs).options(
+        submit = ray.remote(run_jobs).options(
             num_cpus=1, num_gpus=limits.cluster.gpus_per_run, max_retries=RETRIES, name="lifelong-lb"
         )
-        under_way: dict[ObjectRef, Job] = {}
+        active: dict[ObjectRef, Job] = {}
         try:
-            while queue.has_more or under_way:
-                while len(under_way) < limits.workers and (job := queue.take()) is not None:
+            while queue.has_more or active:
+                while len(active) < limits.workers and (job := queue.take()) is not None:
                     bundle = JobBundle.of([queue.claimed(job)])
-                    under_way[begin.remote(bundle, limits.devices[0], limits.seconds)] = job
-                if not under_way:
+                    active[submit.remote(bundle, limits.devices[0], limits.seconds)] = job
+                if not active:
                     queue.wait()
                     continue
-                for task in ray.wait(list(under_way), timeout=POLL_SECONDS)[0]:
-                    _end(task, under_way.pop(task), queue)
-                for task, job in list(under_way.items()):
+                for task in ray.wait(list(active), timeout=POLL_SECONDS)[0]:
+                    _end(task, active.pop(task), queue)
+                for task, job in list(active.items()):
                     if not queue.is_ours(job):
                         ray.cancel(task)
-                        queue.put_back(under_way.pop(task))
+                        queue.put_back(active.pop(task))
         finally:
-            _cancel(list(under_way))
+            _cancel(list(active))
 
 
 @contextmanager
 def connected(limits: Limits) -> Iterator[None]:
-    """Be connected with the caller's cluster or that of ``$RAY_ADDRESS``, else with one that is gone afterwards.
+    """Connect to the caller's cluster or that of ``$RAY_ADDRESS``, otherwise to a temporary one on this machine.
 
     Args:
-        limits: how much is to be done there.
+        limits: number of tasks and GPUs per run.
 
     Yields:
         Nothing.
 
     Raises:
-        UserError: when there is no such cluster, or it cannot do that.
+        UserError: if the cluster cannot be reached, or has no GPU although one is needed.
     """
     address = os.environ.get("RAY_ADDRESS", "")
     if address:
-        _check(address)
+        _check_address(address)
     import ray
 
     if ray.is_initialized():
         yield
         return
-    told = {"log_to_driver": False, "logging_level": "ERROR"}
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     if address:
-        _begin(f"RAY_ADDRESS {address}: Ray cannot be reached there", address="auto", **told)
+        _init(f"RAY_ADDRESS {address}: cannot reach Ray", address="auto", **quiet)
     else:
-        here = {"address": "local", "num_cpus": min(limits.workers, cores()), "include_dashboard": False}
-        _begin("Ray cannot be started on this machine", **here, **told)
+        local = {"address": "local", "num_cpus": min(limits.workers, cores()), "include_dashboard": False}
+        _init("cannot start Ray on this machine", **local, **quiet)
     try:
         if not address and ray.cluster_resources().get("GPU", 0) < limits.cluster.gpus_per_run:
             raise UserError(
-                f"gpus_per_run {limits.cluster.gpus_per_run}: Ray finds no GPU on this machine, and RAY_ADDRESS names "
+                f"gpus_per_run {limits.cluster.gpus_per_run}: Ray finds no GPU on this machine, and RAY_ADDRESS sets "
                 "no cluster"
             )
         yield
@@ -103,40 +103,40 @@ def connected(limits: Limits) -> Iterator[None]:
         ray.shutdown()
 
 
-def _check(address: str) -> None:
-    """See that somebody answers at an address that has a host and a port."""
+def _check_address(address: str) -> None:
+    """Check that the host and port of an address accept connections."""
     if address in ("auto", "local"):
         return
     parts = re.fullmatch(r"(?:ray://)?(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})", address)
     if parts is None or not 0 < int(parts[3]) < 2**16:
-        raise UserError(f"RAY_ADDRESS must be HOST:PORT, such as head:6379; got {quoted(address)}")
+        raise UserError(f"RAY_ADDRESS must be HOST:PORT, e.g. head:6379; got {quoted(address)}")
     try:
-        socket.create_connection((parts[1] or parts[2], int(parts[3])), timeout=SECONDS_TO_ANSWER).close()
+        socket.create_connection((parts[1] or parts[2], int(parts[3])), timeout=CONNECT_TIMEOUT_SECONDS).close()
     except OSError as error:
-        raise UserError(f"RAY_ADDRESS {address}: nobody answers there ({error.strerror or error})") from None
+        raise UserError(f"RAY_ADDRESS {address}: cannot connect ({error.strerror or error})") from None
 
 
-def _begin(trouble: str, **settings: Any) -> None:
-    """``ray.init``, whose errors are of many kinds: no such cluster, another version, a token that is wrong."""
+def _init(problem: str, **settings: Any) -> None:
+    """Call ``ray.init``; it raises errors of many kinds, e.g. for another version or a wrong token."""
     import ray
 
     try:
         ray.init(**settings)
     except Exception as error:  # noqa: BLE001
         ray.shutdown()
-        said = str(error).strip() or type(error).__name__
-        raise UserError(f"{trouble}: {said.splitlines()[0]}") from None
+        text = str(error).strip() or type(error).__name__
+        raise UserError(f"{problem}: {text.splitlines()[0]}") from None
 
 
 def _end(task: "ObjectRef", job: Job, queue: RunQueue) -> None:
-    """See off a run whose task has ended, in whatever way."""
+    """Finalize a run whose Ray task finished or failed."""
     import ray
 
     try:
         ray.get(task)
-        message, trace = "the task has ended without doing the run", ""
+        message, trace = "the task ended without executing the run", ""
     except ray.exceptions.RayError as error:
-        message, trace = f"the task has died: {str(error).strip().splitlines()[0]}", str(error)
+        message, trace = f"the task died: {str(error).strip().splitlines()[0]}", str(error)
     if not queue.was_published(job):
         if not queue.is_ours(job):
             queue.put_back(job)
@@ -147,12 +147,12 @@ def _end(task: "ObjectRef", job: Job, queue: RunQueue) -> None:
 
 
 def _cancel(tasks: "list[ObjectRef]") -> None:
-    """Cancel tasks, gently if they let it be."""
+    """Cancel tasks, then kill those that have not ended."""
     import ray
 
     for task in tasks:
         ray.cancel(task)
     if tasks:
-        _, left = ray.wait(tasks, num_returns=len(tasks), timeout=SECONDS_TO_UNWIND)
+        _, left = ray.wait(tasks, num_returns=len(tasks), timeout=CANCEL_TIMEOUT_SECONDS)
         for task in left:
             ray.cancel(task, force=True)

@@ -1,4 +1,4 @@
-"""Executors: they take runs from a queue while they have room, do them, and tell it of each run's end."""
+"""Registry of executors, which take runs from a queue and execute them."""
 
 import warnings
 from contextlib import AbstractContextManager, nullcontext
@@ -11,36 +11,36 @@ from lifelong_lb.studies.executors.run_queue import RunQueue
 
 
 class Executor(Protocol):
-    """Does the runs of a queue.
+    """Interface of an executor.
 
-    While ``queue.has_more``: ``queue.take()`` whenever there is room. A run that was taken is done by
-    :func:`lifelong_lb.studies.run.worker.work`, wherever that may be, and given to ``queue.ended(job)`` once it has
-    been published; for one that died without publishing anything, :func:`lifelong_lb.studies.executors.failures.record`
-    does so. Where nothing is free and nothing is under way, ``queue.wait()``. An exception, ``KeyboardInterrupt``
-    included, ends what is under way.
+    While ``queue.has_more``, call ``queue.take()`` whenever a worker is free. Execute each run with
+    :func:`lifelong_lb.studies.run.worker.work`, in any process, and pass it to ``queue.ended(job)`` after it was
+    published; for a run that died before that, call :func:`lifelong_lb.studies.executors.failures.record` first. Call
+    ``queue.wait()`` if no run is free and none is active. On an exception, including ``KeyboardInterrupt``, terminate
+    active runs.
     """
 
     def __call__(self, queue: RunQueue, limits: Limits) -> None:
-        """Do the runs.
+        """Execute the runs.
 
         Args:
             queue: the runs.
-            limits: how many at a time, on what, and for how long.
+            limits: number of workers, devices and time limit.
         """
 
 
 def ready(executor: str, limits: Limits) -> AbstractContextManager[None]:
-    """Reach what an executor needs for its work, before anything is written.
+    """Connect to what an executor needs, before anything is written.
 
     Args:
         executor: its name.
-        limits: how much it will take on.
+        limits: number of workers, devices and time limit.
 
     Returns:
-        What is left when the work is done.
+        A context that stays open while the executor runs.
 
     Raises:
-        UserError: on entering, when that cannot be reached.
+        UserError: on entering, if the connection fails.
     """
     if executor == "ray":
         from lifelong_lb.studies.executors.ray import connected
@@ -50,14 +50,14 @@ def ready(executor: str, limits: Limits) -> AbstractContextManager[None]:
 
 
 def run_in_process(queue: RunQueue, limits: Limits) -> None:
-    """Do the runs one after the other in this process: for debugging.
+    """Execute runs one after the other in this process, for debugging.
 
     Args:
         queue: the runs.
-        limits: of which only the first device matters: nobody is there to stop a run.
+        limits: only the first device is used; no time limit can be enforced.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
+        warnings.filterwarnings("ignore", message="no QP solver found")  # issued when avalanche is imported
         from lifelong_lb.studies.run.worker import work
 
     while queue.has_more:
@@ -83,4 +83,4 @@ def _ray(queue: RunQueue, limits: Limits) -> None:
 
 
 EXECUTORS: dict[str, Executor] = {"in-process": run_in_process, "local": run_local, "ray": _ray, "slurm": _slurm}
-"""Names that the command line knows, and the functions that do the runs."""
+"""Executors by the name used on the command line."""

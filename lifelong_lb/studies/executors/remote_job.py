@@ -1,4 +1,4 @@
-"""A run that is done elsewhere on behalf of a launcher."""
+"""Claimed runs, pickled for execution on another machine."""
 
 import os
 import pickle
@@ -14,11 +14,11 @@ from lifelong_lb.studies.job import Job
 
 @dataclass(frozen=True)
 class ClaimedJob:
-    """A run that a launcher has claimed, for a process on another machine.
+    """A run with the claim of its launcher.
 
     Attributes:
         job: the run.
-        stamp: when it had been published before, see :meth:`lifelong_lb.store.ResultFolder.stamp`.
+        stamp: earlier publication time, see :meth:`lifelong_lb.store.ResultFolder.stamp`.
         owner: the launcher.
     """
 
@@ -32,18 +32,18 @@ class ClaimedJob:
         return ResultFolder(self.job.out)
 
     def is_published(self) -> bool:
-        """Whether the run has ended since the launcher looked.
+        """Whether the run has been published after it was claimed.
 
         Returns:
-            True when it has.
+            True if it has.
         """
         return self.folder.stamp(self.job.config.run_id) not in (None, self.stamp)
 
     def holder(self) -> Owner | None:
-        """Whose the run is.
+        """Read the current holder of the run's claim.
 
         Returns:
-            The launcher, another one that has taken the run over, or None where no claim is to be seen.
+            The launcher, another launcher that has taken the run over, or None if no claim is visible.
         """
         run = self.job.config.run_id
         claims = read_claims(self.folder.runs_path, run).get(run, [])
@@ -52,11 +52,11 @@ class ClaimedJob:
 
 @dataclass(frozen=True)
 class JobBundle:
-    """Errands on their way to another machine, opened where modules are found as they are here.
+    """Pickled claimed runs, with the module search path needed to unpickle them.
 
     Attributes:
-        path: where Python looks for modules.
-        content: the claimed_jobs, pickled.
+        path: the launcher's ``sys.path``.
+        content: the pickled list of runs.
     """
 
     path: tuple[str, ...]
@@ -64,10 +64,10 @@ class JobBundle:
 
     @classmethod
     def of(cls, claimed_jobs: Sequence[ClaimedJob]) -> "JobBundle":
-        """Pack claimed_jobs.
+        """Pickle claimed runs.
 
         Args:
-            claimed_jobs: what to pack.
+            claimed_jobs: the runs.
 
         Returns:
             The bundle.
@@ -75,10 +75,10 @@ class JobBundle:
         return cls(tuple(entry or os.getcwd() for entry in sys.path), pickle.dumps(list(claimed_jobs)))  # noqa: PTH109
 
     def unpack(self) -> list[ClaimedJob]:
-        """Unpack the claimed_jobs.
+        """Extend ``sys.path`` and unpickle the runs.
 
         Returns:
-            What was packed.
+            The runs.
         """
         sys.path.extend(entry for entry in self.path if entry not in sys.path)
         claimed_jobs: Any = pickle.loads(self.content)

@@ -1,22 +1,22 @@
-"""How much a launcher takes on."""
+"""Workers, devices and time limit of a launcher."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lifelong_lb.studies.devices import cores
-from lifelong_lb.studies.executors.cluster_options import AT_A_TIME, Cluster
+from lifelong_lb.studies.executors.cluster_options import DEFAULT_WORKERS, Cluster
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a launcher takes on.
+    """Workers, devices and time limit of a launcher.
 
     Attributes:
-        workers: runs, or jobs of a cluster, at a time, >= 1.
-        devices: what they compute on, in turn; at least one. On a cluster it is one word, which machines there
-            understand each for themselves.
-        seconds: how long a run may take; None for as long as it likes.
-        cluster: how runs are given to a cluster.
+        workers: number of concurrent runs, or cluster jobs, >= 1.
+        devices: assigned to the workers round-robin; at least one. On a cluster, a single device option that each
+            machine resolves.
+        seconds: time limit per run; None for no limit.
+        cluster: cluster options.
     """
 
     workers: int
@@ -26,42 +26,42 @@ class Limits:
 
     @classmethod
     def of_cluster(cls, workers: int | None, device: str, seconds: float | None, cluster: Cluster) -> "Limits":
-        """Limits for runs that are done elsewhere.
+        """Limits for runs on a cluster.
 
         Args:
-            workers: runs or jobs at a time; None for the usual number.
-            device: what they compute on: auto, cpu or cuda.
-            seconds: how long a run may take.
-            cluster: how runs are given to it.
+            workers: number of concurrent jobs or tasks; None for the default.
+            device: auto, cpu or cuda.
+            seconds: time limit per run.
+            cluster: cluster options.
 
         Returns:
-            The limits; auto is cuda where GPUs were asked for.
+            The limits; the device is cuda if GPUs are requested.
         """
-        word = "cuda" if cluster.wants_gpus else device
-        return cls(workers or AT_A_TIME, [word], seconds, cluster)
+        chosen = "cuda" if cluster.wants_gpus else device
+        return cls(workers or DEFAULT_WORKERS, [chosen], seconds, cluster)
 
     @classmethod
     def of(cls, workers: int | None, devices: Sequence[str], seconds: float | None) -> "Limits":
-        """Limits with the usual number of workers where none is given.
+        """Limits for runs on this machine.
 
         Args:
-            workers: runs at a time; None for one a core, or one a CUDA device but no more than cores.
-            devices: what they compute on.
-            seconds: how long a run may take.
+            workers: number of concurrent runs; None for one per core, or one per CUDA device but no more than cores.
+            devices: the devices.
+            seconds: time limit per run.
 
         Returns:
             The limits.
         """
-        usual = cores() if list(devices) == ["cpu"] else min(cores(), len(devices))
-        return cls(workers or usual, devices, seconds)
+        default = cores() if list(devices) == ["cpu"] else min(cores(), len(devices))
+        return cls(workers or default, devices, seconds)
 
-    def device(self, place: int) -> str:
-        """The device of one of the workers.
+    def device(self, worker: int) -> str:
+        """Device of a worker.
 
         Args:
-            place: its number, 0 to workers - 1.
+            worker: its index, 0 to workers - 1.
 
         Returns:
-            A name as torch knows it.
+            A torch device name.
         """
-        return self.devices[place % len(self.devices)]
+        return self.devices[worker % len(self.devices)]

@@ -1,4 +1,4 @@
-"""The runs that a launcher wants, shared with other launchers at work in the same folder."""
+"""Queue of missing runs, shared by the launchers of a result folder through claims."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,22 +9,22 @@ from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.progress.observer import ProgressObserver
 
 POLL_SECONDS = 1.0
-"""How often a launcher that could do more looks whether a run that others are at has ended or was left."""
+"""Interval at which an idle launcher checks the runs of other launchers."""
 
 
 class RunQueue:
-    """Hands out runs, each of them to one launcher.
+    """Assign each missing run to exactly one launcher.
 
-    A run is claimed before it is begun. One that another launcher has claimed stays in the queue until it has ended
-    there, or is left by a launcher that has died or was interrupted: then it is handed out here.
+    A run is claimed before it starts. A run claimed by another launcher stays in the queue until it has ended there, or
+    until that launcher died or was interrupted; then it can be taken here.
 
     Args:
         folder: the result folder.
-        jobs: the runs that are missing.
-        stamps: when each of them had been published before it was found missing, by id, see
-            :meth:`lifelong_lb.store.ResultFolder.stamp`; another stamp means that somebody has done it since.
+        jobs: the missing runs.
+        stamps: run id to publication time before the run was found missing, see
+            :meth:`lifelong_lb.store.ResultFolder.stamp`; a different stamp means that the run was published again.
         claims: this launcher's claims.
-        observer: is told of runs that begin and end.
+        observer: receives the start and the end of each run.
 
     Attributes:
         folder: the result folder.
@@ -45,21 +45,22 @@ class RunQueue:
 
     @property
     def has_more(self) -> bool:
-        """Whether runs are left that were neither handed out nor have ended elsewhere."""
+        """Whether runs are left that were neither taken here nor ended elsewhere."""
         return bool(self._open)
 
     def take(self) -> Job | None:
-        """Claim the next run that is free.
+        """Claim the next free run.
 
         Returns:
-            The run, to be given to :meth:`ended` or :meth:`put_back` afterwards; None when none is free at the moment.
+            The run, to be passed to :meth:`ended` or :meth:`put_back` later; None if no run is free at the moment.
         """
-        known = self._claims.listed() if self._open else {}  # once: a shared folder may hold thousands of files
+        # listed once per call, because a shared folder may hold thousands of files
+        known = self._claims.listed() if self._open else {}
         for job in list(self._open):
             run = job.config.run_id
             if self._has_ended_elsewhere(job) or not self._claims.take(run, known):
                 continue
-            if self._has_ended_elsewhere(job):  # and was given up, just before it was claimed here
+            if self._has_ended_elsewhere(job):  # published and released just before it was claimed here
                 self._claims.release(run)
                 continue
             self.folder.remove_leftovers(self._claims, run)
@@ -69,10 +70,10 @@ class RunQueue:
         return None
 
     def claimed(self, job: Job) -> ClaimedJob:
-        """What must be known where a run is done on this launcher's behalf.
+        """Attach this launcher's claim to a run, for execution on another machine.
 
         Args:
-            job: the run, handed out.
+            job: a run from :meth:`take`.
 
         Returns:
             The run with its claim.
@@ -80,52 +81,52 @@ class RunQueue:
         return ClaimedJob(job, self._stamps[job.config.run_id], self._claims.owner)
 
     def is_ours(self, job: Job) -> bool:
-        """Whether a run that was handed out is still this launcher's.
+        """Whether this launcher still holds the claim on a run.
 
         Args:
-            job: the run.
+            job: a run from :meth:`take`.
 
         Returns:
-            False when another launcher has taken it over, because this one seemed to be dead.
+            False if another launcher took it over because this one appeared dead.
         """
         return self._claims.holds(job.config.run_id)
 
     def was_published(self, job: Job) -> bool:
-        """Whether a run has been published since it was found missing.
+        """Whether a run has been published after it was found missing.
 
         Args:
             job: the run.
 
         Returns:
-            True when it has.
+            True if it has.
         """
         run = job.config.run_id
         return self.folder.stamp(run) not in (None, self._stamps[run])
 
     def ended(self, job: Job) -> None:
-        """Give up the claim on a run that was handed out and has been published, and tell of it.
+        """Release the claim on a published run, and notify the observer.
 
         Args:
-            job: the run.
+            job: a run from :meth:`take`.
         """
         record = self.folder.read_run(job.config.run_id)
-        if record.status == "done":  # its process may have been ended just before it did so
+        if record.status == "done":  # the run's process may have been killed before it removed the checkpoint
             self.folder.checkpoint(job.config.run_id).remove()
         self._claims.release(job.config.run_id)
         self._observer.ended(job.title, record, elsewhere=False)
 
     def put_back(self, job: Job) -> None:
-        """Give up a run that was handed out and has not ended.
+        """Return an unfinished run to the queue.
 
         Args:
-            job: the run.
+            job: a run from :meth:`take`.
         """
         self._claims.release(job.config.run_id)
         self._open.append(job)
         self._observer.given_up(job.config.run_id)
 
     def wait(self) -> None:
-        """Let others go on for a moment, where all runs that are left are in their hands."""
+        """Sleep for a moment if all remaining runs are claimed by other launchers."""
         if not self._open:
             return
         if not self._has_waited:

@@ -1,4 +1,4 @@
-"""The SLURM executor: jobs of the cluster, submitted through submitit, each of which does some runs."""
+"""SLURM executor: jobs submitted through submitit, each executing one or more runs."""
 
 import math
 import os
@@ -23,43 +23,43 @@ if TYPE_CHECKING:
     import submitit
 
 POLL_SECONDS = 2.0
-"""How often to look what has become of the jobs; SLURM itself is asked less often."""
-SECONDS_FOR_RESULTS = 5.0
-"""How long after the end of a job the results of its runs may take to be seen here."""
-SECONDS_TO_UNWIND = 15.0
-"""How long cancelled jobs have for ending, where that can be seen at once."""
-SECONDS_AFTER_REFUSAL = 30.0
-"""How long to wait after jobs could not be submitted."""
-MINUTES_TO_SPARE = 5
-"""How much longer than its runs may take a job is asked for: for starting, and for being announced its end."""
+"""Interval at which jobs are checked; SLURM itself is queried less often."""
+RESULTS_TIMEOUT_SECONDS = 5.0
+"""How long after the end of a job its results may take to become visible here."""
+CANCEL_TIMEOUT_SECONDS = 15.0
+"""How long to wait for cancelled jobs to end."""
+RETRY_SUBMIT_SECONDS = 30.0
+"""How long to wait after a failed submission."""
+EXTRA_MINUTES = 5
+"""Time requested for a job beyond the time limits of its runs, for its start and for SLURM's warning before its end."""
 
 
 class Work:
-    """What a job does, and does again when it is requeued.
+    """Function executed by a job, again when the job is requeued.
 
-    Runs that have been published are left out then, and the one that was under way goes on from its checkpoint.
+    A requeued job skips published runs and resumes the active run from its checkpoint.
     """
 
     def __call__(self, bundle: JobBundle, device: str, seconds: float | None) -> None:
-        """Do runs.
+        """Execute runs.
 
         Args:
             bundle: the runs.
-            device: what to compute on.
-            seconds: how long each may take.
+            device: the device.
+            seconds: time limit per run.
         """
         run_jobs(bundle, device, seconds)
 
     def checkpoint(self, bundle: JobBundle, device: str, seconds: float | None) -> Any:
-        """Called by submitit before it requeues the job.
+        """Return the submission for a requeued job; called by submitit.
 
         Args:
             bundle: the runs.
-            device: what to compute on.
-            seconds: how long each may take.
+            device: the device.
+            seconds: time limit per run.
 
         Returns:
-            What is submitted: the same again.
+            The same submission.
         """
         from submitit.helpers import DelayedSubmission
 
@@ -68,13 +68,13 @@ class Work:
 
 @dataclass
 class _Submitted:
-    """A job and those of its runs that have not ended yet.
+    """A job and its unfinished runs.
 
     Attributes:
         job: the job.
-        runs: the runs, in the order in which it does them.
-        lost: whether another launcher has taken over a run of it.
-        dead_since: when it was first seen to have ended while runs were left.
+        runs: the runs, in order of execution.
+        lost: whether another launcher took over one of its runs.
+        dead_since: time at which the job was first seen to have ended with unfinished runs.
     """
 
     job: "submitit.Job[None]"
@@ -84,84 +84,84 @@ class _Submitted:
 
 
 def run_slurm(queue: RunQueue, limits: Limits) -> None:
-    """Do the runs in jobs of SLURM.
+    """Execute runs in SLURM jobs.
 
-    Runs are claimed here, done and published by the jobs. A job that dies fails the run it was at; those that it had
-    not begun are done by another. On an exception, Ctrl-C included, the jobs are cancelled.
+    Runs are claimed here; the jobs execute and publish them. If a job dies, its active run is recorded as failed, and
+    its remaining runs are submitted again. On an exception, including Ctrl-C, the jobs are cancelled.
 
     Args:
         queue: the runs.
-        limits: how many jobs at a time, on what, how long a run may take, and how jobs are submitted.
+        limits: number of jobs, device, time limit per run, and SLURM settings.
     """
     executor = _executor(queue, limits)
-    under_way: list[_Submitted] = []
+    active: list[_Submitted] = []
     try:
-        while queue.has_more or under_way:
-            if len(under_way) < limits.workers:
-                under_way += _submit(executor, queue, limits, limits.workers - len(under_way), bool(under_way))
-            if not under_way:
+        while queue.has_more or active:
+            if len(active) < limits.workers:
+                active += _submit(executor, queue, limits, limits.workers - len(active), bool(active))
+            if not active:
                 queue.wait()
                 continue
-            under_way = [one for one in under_way if not _has_ended(one, queue)]
-            if under_way:
+            active = [submitted for submitted in active if not _has_ended(submitted, queue)]
+            if active:
                 time.sleep(POLL_SECONDS)
     finally:
-        _cancel(under_way)
+        _cancel(active)
 
 
 def _executor(queue: RunQueue, limits: Limits) -> "submitit.AutoExecutor":
     import submitit
 
     settings = {"name": "lifelong-lb", "cpus_per_task": 1, **limits.cluster.slurm}
-    place = settings.pop("cluster", "slurm")
+    target = settings.pop("cluster", "slurm")
     if "timeout_min" not in settings and limits.seconds is not None:
-        settings["timeout_min"] = math.ceil(limits.seconds * limits.cluster.runs_per_job / 60) + MINUTES_TO_SPARE
-    executor = submitit.AutoExecutor(queue.folder.path / "submitit", cluster=place)
-    named = {name if name in GENERIC else f"slurm_{name}": value for name, value in settings.items()}
-    executor.update_parameters(**named, slurm_array_parallelism=limits.workers)
+        settings["timeout_min"] = math.ceil(limits.seconds * limits.cluster.runs_per_job / 60) + EXTRA_MINUTES
+    executor = submitit.AutoExecutor(queue.folder.path / "submitit", cluster=target)
+    parameters = {name if name in GENERIC else f"slurm_{name}": value for name, value in settings.items()}
+    executor.update_parameters(**parameters, slurm_array_parallelism=limits.workers)
     return executor
 
 
 def _submit(
     executor: "submitit.AutoExecutor", queue: RunQueue, limits: Limits, room: int, others: bool
 ) -> list[_Submitted]:
-    """Submit what is free, as one array; where that fails, later, unless there are no others that could end."""
-    bunches: list[list[Job]] = []
-    while len(bunches) < room and (bunch := _take(queue, limits.cluster.runs_per_job)):
-        bunches.append(bunch)
-    if not bunches:
+    """Submit free runs as one job array; on failure, put them back, and raise if no other job is active."""
+    groups: list[list[Job]] = []
+    while len(groups) < room and (group := _take(queue, limits.cluster.runs_per_job)):
+        groups.append(group)
+    if not groups:
         return []
-    parcels = [JobBundle.of([queue.claimed(job) for job in bunch]) for bunch in bunches]
-    n = len(parcels)
+    bundles = [JobBundle.of([queue.claimed(job) for job in group]) for group in groups]
+    n = len(bundles)
     try:
-        with _controllers_log(queue.folder.path / "submitit", limits):
-            jobs = executor.map_array(Work(), parcels, [limits.devices[0]] * n, [limits.seconds] * n)
+        with _stderr_to_log(queue.folder.path / "submitit", limits):
+            jobs = executor.map_array(Work(), bundles, [limits.devices[0]] * n, [limits.seconds] * n)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        for bunch in bunches:
-            for job in bunch:
+        for group in groups:
+            for job in group:
                 queue.put_back(job)
         if not others:
-            raise UserError(f"slurm: the jobs cannot be submitted: {str(error).strip()}") from None
-        time.sleep(SECONDS_AFTER_REFUSAL)
+            raise UserError(f"slurm: cannot submit the jobs: {str(error).strip()}") from None
+        time.sleep(RETRY_SUBMIT_SECONDS)
         return []
-    return [_Submitted(job, list(bunch)) for job, bunch in zip(jobs, bunches, strict=True)]
+    return [_Submitted(job, list(group)) for job, group in zip(jobs, groups, strict=True)]
 
 
 @contextmanager
-def _controllers_log(folder: Path, limits: Limits) -> Iterator[None]:
-    """Keep from the terminal what submitit's processes on this machine say of being cancelled; they inherit stderr."""
+def _stderr_to_log(folder: Path, limits: Limits) -> Iterator[None]:
+    """Redirect stderr to a file while submitit starts local processes, which print messages when cancelled."""
     if limits.cluster.slurm.get("cluster") != "local":
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    kept = os.dup(2)
+    stderr = os.dup(2)
     try:
         with (folder / "controllers.log").open("ab") as log:
             os.dup2(log.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _take(queue: RunQueue, runs: int) -> list[Job]:
@@ -171,63 +171,63 @@ def _take(queue: RunQueue, runs: int) -> list[Job]:
     return taken
 
 
-def _has_ended(one: _Submitted, queue: RunQueue) -> bool:
-    """Tell what has ended of a job's runs; whether the job has, too, and nothing is left of it."""
-    ended = one.job.done()
-    for job in list(one.runs):
+def _has_ended(submitted: _Submitted, queue: RunQueue) -> bool:
+    """Finalize the ended runs of a job; return whether the job has ended and no run is left."""
+    ended = submitted.job.done()
+    for job in list(submitted.runs):
         if queue.was_published(job):
             queue.folder.remove_scratch(job.config.run_id)
             queue.ended(job)
         elif not queue.is_ours(job):
             queue.put_back(job)
-            one.lost = True
+            submitted.lost = True
         elif ended:
             continue
         else:
-            break  # the others come after it
-        one.runs.remove(job)
-    if not one.runs and not ended and one.lost:
-        one.job.cancel(check=False)
-    if not one.runs or not ended:
-        return ended or (not one.runs and one.lost)
-    if one.dead_since is None:
-        one.dead_since = time.monotonic()
-    if time.monotonic() - one.dead_since < SECONDS_FOR_RESULTS:
+            break  # runs are executed in order
+        submitted.runs.remove(job)
+    if not submitted.runs and not ended and submitted.lost:
+        submitted.job.cancel(check=False)
+    if not submitted.runs or not ended:
+        return ended or (not submitted.runs and submitted.lost)
+    if submitted.dead_since is None:
+        submitted.dead_since = time.monotonic()
+    if time.monotonic() - submitted.dead_since < RESULTS_TIMEOUT_SECONDS:
         return False
-    _fail(one, queue)
+    _fail(submitted, queue)
     return True
 
 
-def _fail(one: _Submitted, queue: RunQueue) -> None:
-    """Record the run that a dead job was at, and put back those that it had not begun."""
-    first, *others = one.runs
-    record(first, queue.folder, "failed", *_how_it_died(one.job))
+def _fail(submitted: _Submitted, queue: RunQueue) -> None:
+    """Record the active run of a dead job as failed, and put back the runs it had not started."""
+    first, *others = submitted.runs
+    record(first, queue.folder, "failed", *_failure_of(submitted.job))
     queue.folder.remove_scratch(first.config.run_id)
     queue.ended(first)
     for job in others:
         queue.put_back(job)
 
 
-def _how_it_died(job: "submitit.Job[None]") -> tuple[str, str]:
-    """A message about a job that has ended, and all that submitit says of it."""
+def _failure_of(job: "submitit.Job[None]") -> tuple[str, str]:
+    """Message and details about a job that has ended without finishing its runs."""
     if job.paths.result_pickle.exists():
-        said = str(job.exception() or "it has not done the run")
-        last = said.strip(" \n-").partition("\n---")[2].partition("\n---")[0].strip().rpartition("\n")[2]
-        return f"the job {job.job_id} has failed: {last or said.splitlines()[0]}", said
-    return f"the job {job.job_id} has ended without a result (state: {job.state})", job.stderr() or ""
+        text = str(job.exception() or "it did not execute the run")
+        last = text.strip(" \n-").partition("\n---")[2].partition("\n---")[0].strip().rpartition("\n")[2]
+        return f"job {job.job_id} failed: {last or text.splitlines()[0]}", text
+    return f"job {job.job_id} ended without a result (state: {job.state})", job.stderr() or ""
 
 
-def _cancel(under_way: Sequence[_Submitted]) -> None:
-    """Cancel jobs, and wait a little for those whose end can be seen."""
-    for one in under_way:
-        one.job.cancel(check=False)
-    until = time.monotonic() + SECONDS_TO_UNWIND
-    while time.monotonic() < until and not all(_is_over(one.job) for one in under_way):
+def _cancel(active: Sequence[_Submitted]) -> None:
+    """Cancel jobs, and wait for them for a short time."""
+    for submitted in active:
+        submitted.job.cancel(check=False)
+    until = time.monotonic() + CANCEL_TIMEOUT_SECONDS
+    while time.monotonic() < until and not all(_is_over(submitted.job) for submitted in active):
         time.sleep(0.2)
 
 
 def _is_over(job: "submitit.Job[None]") -> bool:
     try:
         return job.done()
-    except RuntimeError:  # which is how a job of the cluster "debug" says that it was cancelled
+    except RuntimeError:  # raised by cancelled jobs of the cluster "debug"
         return True

@@ -1,4 +1,4 @@
-"""How long runs take on this machine, from a few steps of each kind of run. Importing this module imports torch."""
+"""Measure the speed of each kind of run in a few steps, and estimate durations. Imports torch."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -18,25 +18,25 @@ from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.studies.run.worker import quiet
 
 SECONDS = 0.3
-"""Training time that each of two experiences gets."""
+"""Training time per measured experience."""
 
 CHUNKS = 12
-"""How many chunks of an online stream are trained on, for as long as they take."""
+"""Number of measured chunks of an online stream, without a time limit."""
 
-ALTOGETHER = 90.0
-"""Seconds after which no further kind of run is measured."""
+TOTAL_SECONDS = 90.0
+"""Time after which no further kind of run is measured."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast runs of one kind are, in seconds.
+    """Speed of one kind of run, in seconds.
 
     Attributes:
-        first: a gradient evaluation in the first experience; an image, of a strategy that takes no gradients.
-        later: one in the second; of chunks, and where there is one experience only, the same.
-        between: what each experience or chunk takes beside its training steps.
-        image: evaluating one image.
-        tested: images in the test part of each experience.
+        first: per gradient evaluation in the first experience; per image for strategies that take no gradients.
+        later: the same in the second experience; equal to ``first`` for chunks or a single experience.
+        between: per experience or chunk, in addition to its training steps.
+        image: per evaluated image.
+        tested: number of images in the test part of each experience.
     """
 
     first: float
@@ -48,11 +48,11 @@ class Speed:
 
 @dataclass(frozen=True)
 class Duration:
-    """Seconds, as a range.
+    """Range of a duration in seconds.
 
     Attributes:
-        low: by the faster of two measurements.
-        high: by the slower one.
+        low: estimate from the faster of two measurements.
+        high: estimate from the slower one.
     """
 
     low: float = 0.0
@@ -63,17 +63,17 @@ class Duration:
 
 
 Kind = tuple[int, ...]
-"""Index of a run's entry on each grid axis: what tells runs apart whatever their seed."""
+"""Index of a run's entry on each grid axis except seeds."""
 
 
 def kind_of(run: GridRun) -> Kind:
-    """The kind of a run.
+    """Return the kind of a run.
 
     Args:
         run: a run.
 
     Returns:
-        Indices.
+        Indices of its entries.
     """
     return tuple(run.entries.values())
 
@@ -82,21 +82,21 @@ def calibrate(runs: Sequence[GridRun], roots: Sequence[Path]) -> tuple[dict[Kind
     """Measure each kind of run once, on the CPU with one thread.
 
     Args:
-        runs: of a study, all of whose images are there.
+        runs: runs of a study whose images are available.
         roots: folders of the data sets.
 
     Returns:
-        The speeds, and why some were not measured.
+        The speeds, and the reasons why some were not measured.
     """
     speeds: dict[Kind, Speed] = {}
     reasons: dict[Kind, str] = {}
     streams: dict[tuple[int, int], Stream] = {}
-    began, threads = time.monotonic(), torch.get_num_threads()
+    started, threads = time.monotonic(), torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         for run in {kind_of(run): run for run in reversed(runs)}.values():
-            if time.monotonic() - began > ALTOGETHER:
-                reasons[kind_of(run)] = f"{ALTOGETHER:.0f} seconds of measuring were over"
+            if time.monotonic() - started > TOTAL_SECONDS:
+                reasons[kind_of(run)] = f"the limit of {TOTAL_SECONDS:.0f} s for all measurements was reached"
                 continue
             key = (run.entries["streams"], run.config.seed)
             try:
@@ -104,7 +104,7 @@ def calibrate(runs: Sequence[GridRun], roots: Sequence[Path]) -> tuple[dict[Kind
                     if key not in streams:
                         streams[key] = load_stream(run.config, RunState(), roots)
                     speeds[kind_of(run)] = measure(run.config, streams[key])
-            except Exception as error:  # noqa: BLE001  the run will tell more of it
+            except Exception as error:  # noqa: BLE001  the run itself reports the details
                 reasons[kind_of(run)] = f"{type(error).__name__}: {error}"
     finally:
         torch.set_num_threads(threads)
@@ -112,12 +112,12 @@ def calibrate(runs: Sequence[GridRun], roots: Sequence[Path]) -> tuple[dict[Kind
 
 
 def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Speed:
-    """Train a little on one or two experiences, and evaluate one.
+    """Train briefly on one or two experiences, and evaluate one.
 
     Args:
         config: the run's configuration.
         stream: its stream.
-        seconds: training time that each of them gets.
+        seconds: training time per experience.
 
     Returns:
         The speed.
@@ -130,39 +130,43 @@ def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Spee
     plain = Evaluation(batch_size=config.evaluation.batch_size)
     config = config.model_copy(update={"evaluation": plain})
     run = assemble(config, stream, RunState(), device="cpu", log=lambda line: None)
-    a_unit, parts, between = [], 0, 0.0
+    unit_seconds, parts, between = [], 0, 0.0
     for i in range(1 if once or config.stream.chunk is not None else min(2, experiences)):
-        units, trained, began = _taken(run, config.strategy.takes_gradients), run.stopwatch.seconds, time.perf_counter()
+        units, trained, started = (
+            _units_done(run, config.strategy.takes_gradients),
+            run.stopwatch.seconds,
+            time.perf_counter(),
+        )
         arrives = (
             [stream.train] if once else list(islice(arriving(stream.train, i, config.stream, config.seed), CHUNKS))
         )
         for part in arrives:
             run.strategy.train(part, eval_streams=[])
         trained = run.stopwatch.seconds - trained
-        a_unit.append(trained / max(1, _taken(run, config.strategy.takes_gradients) - units))
-        between, parts = between + time.perf_counter() - began - trained, parts + len(arrives)
-    run.recorder.evaluate(run.strategy, stream.test[:1])  # looks images up
-    began = time.perf_counter()
+        unit_seconds.append(trained / max(1, _units_done(run, config.strategy.takes_gradients) - units))
+        between, parts = between + time.perf_counter() - started - trained, parts + len(arrives)
+    run.recorder.evaluate(run.strategy, stream.test[:1])  # warm-up: loads the images
+    started = time.perf_counter()
     run.recorder.evaluate(run.strategy, stream.test[:1])
     tested = [len(experience.dataset) for experience in stream.test]
-    image = (time.perf_counter() - began) / tested[0]
-    return Speed(a_unit[0], a_unit[-1], between / parts, image, tested)
+    image = (time.perf_counter() - started) / tested[0]
+    return Speed(unit_seconds[0], unit_seconds[-1], between / parts, image, tested)
 
 
-def _taken(run: Assembled, takes_gradients: bool) -> int:
-    """What a run has done so far, in the units of :class:`Speed`."""
+def _units_done(run: Assembled, takes_gradients: bool) -> int:
+    """Gradient evaluations taken so far, or images for strategies that take no gradients."""
     return run.rule_plugin.gradient_evaluations if takes_gradients else run.samples.count
 
 
-def _units(config: RunConfig, parts: Sequence[Training]) -> int:
-    """What a run is going to do, likewise."""
+def _units_total(config: RunConfig, parts: Sequence[Training]) -> int:
+    """Expected total of :func:`_units_done`."""
     if config.strategy.takes_gradients:
         return rule_gradients(config, parts).least
     return config.train.epochs * sum(part.images for part in parts)
 
 
 def evaluated_images(config: RunConfig, parts: Sequence[Training], tested: Sequence[int]) -> int:
-    """How many test images a run evaluates: after each experience, before the first, and during training.
+    """Count the test images that a run evaluates: before the first experience, after each one, and during training.
 
     Args:
         config: the run's configuration.
@@ -170,13 +174,13 @@ def evaluated_images(config: RunConfig, parts: Sequence[Training], tested: Seque
         tested: images in the test part of each experience.
 
     Returns:
-        Their number; without those during training where the number of iterations is not known beforehand.
+        Their number, without those during training if the number of iterations is not known in advance.
     """
     T = len(tested)
     if config.strategy.trained_once:
         return sum(tested)
     if config.evaluation.experiences == "all":
-        return (T + 1) * sum(tested)  # at initialisation, too
+        return (T + 1) * sum(tested)  # T + 1: also at initialisation
     images = sum(sum(tested[: i + 1]) for i in range(T))
     if config.evaluation.every is not None and config.train.match == "steps":
         for i in range(T):
@@ -186,37 +190,37 @@ def evaluated_images(config: RunConfig, parts: Sequence[Training], tested: Seque
 
 
 def duration(config: RunConfig, parts: Sequence[Training], speed: Speed) -> Duration:
-    """How long a run takes.
+    """Estimate the duration of a run.
 
     Args:
         config: the run's configuration.
         parts: what it trains on.
-        speed: how fast runs of its kind are.
+        speed: the speed of its kind.
 
     Returns:
-        Seconds: by what was measured for each experience, and the same by the faster and the slower of both.
+        Seconds: a range that spans the estimates from the first, the later, and both measured speeds.
     """
     T = len(speed.tested)
     rest = speed.between * len(parts) + speed.image * evaluated_images(config, parts, speed.tested)
     if config.train.match == "seconds":
         assert config.train.budget is not None
         return Duration(rest, rest) + Duration(config.train.budget * T, config.train.budget * T)
-    first = _units(config, [part for part in parts if part.experience == 0])
-    later = _units(config, [part for part in parts if part.experience > 0])
-    told = first * speed.first + later * speed.later
-    low = min(told, (first + later) * min(speed.first, speed.later))
-    return Duration(rest + low, rest + max(told, (first + later) * max(speed.first, speed.later)))
+    first = _units_total(config, [part for part in parts if part.experience == 0])
+    later = _units_total(config, [part for part in parts if part.experience > 0])
+    expected = first * speed.first + later * speed.later
+    low = min(expected, (first + later) * min(speed.first, speed.later))
+    return Duration(rest + low, rest + max(expected, (first + later) * max(speed.first, speed.later)))
 
 
 def with_workers(durations: Mapping[str, Duration], workers: int) -> Duration:
-    """How long a study takes.
+    """Estimate the duration of a study.
 
     Args:
-        durations: of its runs.
-        workers: runs at a time.
+        durations: durations of its runs, in order of execution.
+        workers: number of concurrent runs.
 
     Returns:
-        Seconds, if runs do not slow each other down, each begun in its turn as soon as a worker is free.
+        Seconds, if each run starts as soon as a worker is free and runs do not slow each other down.
     """
     low, high = [0.0] * workers, [0.0] * workers
     for each in durations.values():

@@ -1,4 +1,4 @@
-"""External optimizers, as far as they can be looked for without importing anything."""
+"""Look up external optimizers without importing anything."""
 
 import sys
 from collections.abc import Iterator
@@ -11,57 +11,57 @@ from lifelong_lb.untrusted import shortened
 
 
 def check_targets(study: Study) -> None:
-    """See that the packages of external optimizers are there.
+    """Check that the packages of external optimizers are installed.
 
     Args:
         study: the study.
 
     Raises:
-        UserError: when one is not.
+        UserError: if one is not.
     """
     for path, target in _targets(study):
         package = target.partition(".")[0]
-        if not _is_there(package):
+        if not _is_installed(package):
             raise UserError(
-                f"{path}: there is no package {shortened(package)} here, so that {shortened(target)} cannot be imported"
+                f"{path}: package {shortened(package)} is not installed, so {shortened(target)} cannot be imported"
             )
 
 
 def about_targets(study: Study) -> Iterator[str]:
-    """What to say of external optimizers, whose classes only an import can find.
+    """Describe external optimizers, whose classes are found only by importing them.
 
     Args:
         study: the study.
 
     Yields:
-        A line for each.
+        A line per optimizer.
     """
     for path, target in _targets(study):
         module = missing_module(target)
-        found = f"; no module {shortened(module)} was found" if module is not None else ""
-        shown = shortened(target)
-        yield f"not tried: {shown} ({path}), which run imports, builds and steps before anything else{found}"
+        missing = f"; no module {shortened(module)} was found" if module is not None else ""
+        text = shortened(target)
+        yield f"not checked: {text} ({path}); run imports, builds and steps it before anything else{missing}"
 
 
 def missing_module(target: str) -> str | None:
-    """The module of a dotted name that no file holds; nothing is imported.
+    """Find the first missing module of a dotted name, without importing anything.
 
     Args:
         target: dotted name of a class.
 
     Returns:
-        Its name; None where all are found, or something other than a package might hold the rest.
+        The module's name; None if none is missing, or if the rest may be attributes.
     """
     names = target.split(".")[:-1]
-    places = [*sys.path]
+    search_path = [*sys.path]
     for count in range(1, len(names) + 1):
         name = ".".join(names[:count])
-        spec = PathFinder.find_spec(name, places)
+        spec = PathFinder.find_spec(name, search_path)
         if spec is None:
             return None if name in sys.modules or count == 1 else name
         if spec.submodule_search_locations is None:
             return None
-        places = list(spec.submodule_search_locations)
+        search_path = list(spec.submodule_search_locations)
     return None
 
 
@@ -71,8 +71,8 @@ def _targets(study: Study) -> Iterator[tuple[str, str]]:
             yield f"optimizers[{index}].target", optimizer.target
 
 
-def _is_there(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     try:
         return package in sys.modules or find_spec(package) is not None
     except (ImportError, ValueError):
-        return True  # there, in some way that an import will tell
+        return True  # the import decides

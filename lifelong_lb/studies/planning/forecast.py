@@ -1,4 +1,4 @@
-"""What a study is going to cost in gradients, before anything runs. No torch here."""
+"""Estimate the gradient evaluations of runs before execution, without torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ from lifelong_lb.data.selection import Labels
 
 @dataclass(frozen=True)
 class Count:
-    """A number that is known, or that is at least known to be reached.
+    """An exact number or a lower bound.
 
     Attributes:
-        least: the number, or the least that it can be.
-        exact: whether it is the number.
+        least: the number or lower bound.
+        exact: whether it is exact.
     """
 
     least: int = 0
@@ -48,13 +48,13 @@ class Count:
 
 @dataclass(frozen=True)
 class Training:
-    """What a strategy is handed to train on at a time: an experience, a chunk of one, or the whole stream.
+    """Input of one training call: an experience, a chunk of one, or the whole stream.
 
     Attributes:
-        experience: of the stream, 0 for the first.
-        images: of the experience or chunk.
-        minibatches: of an epoch.
-        first: whether nothing has been trained on before.
+        experience: index of the experience.
+        images: number of its images.
+        minibatches: number of minibatches per epoch.
+        first: whether it is the first of the run.
     """
 
     experience: int
@@ -64,19 +64,19 @@ class Training:
 
 
 def trainings(config: RunConfig, learnt: Sequence[Labels]) -> list[Training]:
-    """What a run trains on, one after the other.
+    """List the training calls of a run.
 
     Args:
         config: the run's configuration.
         learnt: labels of the images of each experience, from :func:`lifelong_lb.data.dealing.learnt_labels`.
 
     Returns:
-        One element a call of the strategy's training loop.
+        One element per training call, in order.
     """
     sizes, batch = [len(labels) for labels in learnt], config.train.batch_size
     if config.strategy.trained_once:
         return [Training(0, sum(sizes), _joined(config, sizes), True)]
-    found = []
+    result = []
     for i, size in enumerate(sizes):
         chunk = config.stream.chunk or size
         parts = [min(chunk, size - start) for start in range(0, size, chunk)]
@@ -87,42 +87,42 @@ def trainings(config: RunConfig, learnt: Sequence[Labels]) -> list[Training]:
                 minibatches = Count(ceil(_in_memory(config.strategy.mem_size, learnt[: i + 1]) / batch), exact=False)
             else:
                 minibatches = Count(ceil(images / batch), exact=i == 0 or not isinstance(config.strategy, ICaRL))
-            found.append(Training(i, images, minibatches, first=i == number == 0))
-    return found
+            result.append(Training(i, images, minibatches, first=i == number == 0))
+    return result
 
 
 def _joined(config: RunConfig, sizes: Sequence[int]) -> Count:
-    """Minibatches over several experiences; where they are tasks, each has a share in every minibatch."""
+    """Minibatches over several experiences; with tasks, each minibatch has a share of every task."""
     batch, tasks = config.train.batch_size, len(sizes)
     if config.stream.scenario != "task-incremental":
         return Count(ceil(sum(sizes) / batch))
     shares = [batch // tasks + (i < batch % tasks) for i in range(tasks)]
-    if not all(shares):  # such a minibatch cannot be made
+    if not all(shares):  # minibatches smaller than the number of tasks are impossible
         return Count(exact=False)
     return Count(max(ceil(size / share) for size, share in zip(sizes, shares, strict=True)))
 
 
 def _in_memory(mem_size: int, seen: Sequence[Labels]) -> int:
-    """The fewest images that a memory with equal shares for all classes seen holds."""
+    """Minimum number of images in a memory with equal shares for all classes seen."""
     _, counts = np.unique(np.concatenate(seen), return_counts=True)
     return int(np.minimum(counts, mem_size // len(counts)).sum())
 
 
 @cache
-def _of_an_epoch(rule: RuleEntry, minibatches: int) -> Count:
+def _epoch_gradients(rule: RuleEntry, minibatches: int) -> Count:
     spans = [rule.gradients(step) for step in range(minibatches)]
     return Count(sum(fewest for fewest, _ in spans), all(fewest == most for fewest, most in spans))
 
 
 def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
-    """Gradient evaluations that a run's rule is going to take: what ``gradient_evaluations`` in the results will be.
+    """Estimate the gradient evaluations of a run's rule, ``gradient_evaluations`` in the results.
 
     Args:
         config: the run's configuration.
         parts: what it trains on.
 
     Returns:
-        The number, or the least where a rule, an optimizer or a strategy decides as it goes.
+        The number, or a lower bound if it depends on the training.
     """
     if not config.strategy.takes_gradients:
         return Count()
@@ -133,7 +133,7 @@ def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
     total = Count()
     for part in parts:
         acting = config.rule if part.experience >= config.rule.from_experience else NoRule()
-        epoch = _of_an_epoch(acting, part.minibatches.least)
+        epoch = _epoch_gradients(acting, part.minibatches.least)
         exact = epoch.exact and part.minibatches.exact and not config.optimizer.takes_passes
         total += Count(config.train.epochs * epoch.least, exact)
     return total
@@ -143,16 +143,16 @@ def _within_budget(config: RunConfig, parts: Sequence[Training]) -> Count:
     experiences = config.stream.learnt if config.strategy.trained_once else 1
     total = Count()
     for experience in dict.fromkeys(part.experience for part in parts):
-        own = [part for part in parts if part.experience == experience]
+        of_experience = [part for part in parts if part.experience == experience]
         acting = config.rule if experience >= config.rule.from_experience else NoRule()
         fewest, most = acting.gradients(0)
         taken = limit = minibatches = 0
-        for number, part in enumerate(own, start=1):
+        for number, part in enumerate(of_experience, start=1):
             minibatches += part.minibatches.least
-            limit = allowed(config.train, minibatches, part=number, parts=len(own), experiences=experiences)
+            limit = allowed(config.train, minibatches, part=number, parts=len(of_experience), experiences=experiences)
             if part.minibatches.least:
                 taken += within(acting, part.minibatches.least, limit - taken)[1]
-        if fewest < most or not all(part.minibatches.exact for part in own) or config.optimizer.takes_passes:
+        if fewest < most or not all(part.minibatches.exact for part in of_experience) or config.optimizer.takes_passes:
             total += Count(max(0, limit - most + 1), exact=False)
         else:
             total += Count(taken)
@@ -160,14 +160,14 @@ def _within_budget(config: RunConfig, parts: Sequence[Training]) -> Count:
 
 
 def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
-    """Gradients that a run's strategy is going to take beside those, as ``strategy_gradient_evaluations``.
+    """Estimate the strategy's own gradients of a run, ``strategy_gradient_evaluations``.
 
     Args:
         config: the run's configuration.
         parts: what it trains on.
 
     Returns:
-        The number, or the least where the strategy decides as it goes.
+        The number, or a lower bound if it depends on the training.
     """
     strategy, total = config.strategy, Count()
     for part in parts:
@@ -189,6 +189,6 @@ def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
 
 
 def _inner_updates(strategy: LaMAML, part: Training, batch: int) -> int:
-    """Those of an epoch, whose last minibatch may be smaller."""
+    """Inner updates per epoch; the last minibatch may be smaller."""
     whole, rest = divmod(part.images, batch)
     return whole * strategy.inner_updates(batch) + (strategy.inner_updates(rest) if rest else 0)

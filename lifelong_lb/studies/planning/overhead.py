@@ -1,4 +1,4 @@
-"""What a study takes beside its runs' own work on this machine, measured with one tiny run."""
+"""Measure the fixed overhead of a study on this machine with one tiny run."""
 
 import tempfile
 import time
@@ -16,11 +16,11 @@ _STUDY = {"name": "overhead", "streams": {"name": "split-digits", "images_per_cl
 
 @dataclass(frozen=True)
 class Overhead:
-    """What a study takes beside the training and evaluation of its runs, in seconds.
+    """Overhead of a study beyond the training and evaluation of its runs, in seconds.
 
     Attributes:
-        start: until the first run begins: importing torch and Avalanche once.
-        run: of each run: starting its process, building what it needs, writing its files.
+        start: until the first run starts: importing torch and Avalanche.
+        run: per run: starting its process, building its objects, writing its files.
         report: tables, figures and page at the end.
     """
 
@@ -29,32 +29,32 @@ class Overhead:
     report: float = 0.0
 
 
-class _Times(ProgressObserver):
-    """Notes when the run begins and ends."""
+class _TimeObserver(ProgressObserver):
+    """Record when the run starts and ends."""
 
     def __init__(self) -> None:
         self.begin = self.end = self.trained = 0.0
 
     def begun(self, run: str, title: str) -> None:
-        """Note the time."""
+        """Record the time."""
         self.begin = time.monotonic()
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
-        """Note the time, and how much of it was training."""
+        """Record the time, and the training time."""
         self.end, self.trained = time.monotonic(), record.train_seconds
 
 
 def measure_overhead() -> Overhead:
-    """Do a study of one tiny run on the embedded digits, in a temporary folder.
+    """Execute a study of one tiny run on the embedded digits in a temporary folder.
 
     Returns:
-        The seconds that it took beside training.
+        Its duration without training.
     """
-    times, began = _Times(), time.monotonic()
-    with tempfile.TemporaryDirectory() as place:
+    times, started = _TimeObserver(), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder_path:
         options = Options(workers=1, device="cpu", checkpoint_every=None)
-        folder = complete([parse_study(_STUDY)], Path(place), options, times)
+        folder = complete([parse_study(_STUDY)], Path(folder_path), options, times)
         report = time.monotonic()
         with folder.locked():
             write_report(folder)
-        return Overhead(times.begin - began, times.end - times.begin - times.trained, time.monotonic() - report)
+        return Overhead(times.begin - started, times.end - times.begin - times.trained, time.monotonic() - report)

@@ -1,4 +1,4 @@
-"""What ``validate`` says of a study: its grid, and what running it takes."""
+"""Output of ``validate``: the grid of a study and its cost."""
 
 import warnings
 from collections import Counter
@@ -27,20 +27,20 @@ from lifelong_lb.studies.planning.tuning_forecast import about_trials
 from lifelong_lb.studies.telemetry import switch_off_telemetry
 from lifelong_lb.untrusted import reason_text, shortened
 
-MOST_TOLD = 20
-"""Most rules, and most groups of pairs, that have a line of their own."""
+MAX_LINES = 20
+"""Maximum number of rules, and of groups of pairs, listed."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Labels of a stream's images, and what else is known of them before a run.
+    """Labels and notes of a stream's images.
 
     Attributes:
-        train: labels of the train part; None where the images are not there.
-        test: labels of the test part; likewise.
-        reason: why the number of images in each experience is not known, in a few words; empty where it is.
-        missing: where images that are not there were looked for; empty where they are.
-        notes: what a user should know of the images.
+        train: labels of the train part; None if the images are missing.
+        test: labels of the test part; None if the images are missing.
+        reason: why the number of images per experience is unknown; empty if it is known.
+        missing: where missing images were searched for; empty if they were found.
+        notes: remarks on the images for the user.
     """
 
     train: Labels | None = None
@@ -51,21 +51,21 @@ class Parts:
 
 
 def images_of(streams: Sequence[StreamEntry], roots: Sequence[Path], *, prepare: bool = False) -> list[Parts]:
-    """Check the images of streams as a run does, and find their labels.
+    """Check the images of streams as a run does, and read their labels.
 
-    What is prepared is opened. Of other images, many are checked without being decoded, see
+    Images in the cache are opened; others are checked where possible without decoding, see
     :meth:`lifelong_lb.data.Source.check`.
 
     Args:
-        streams: what the study file says.
+        streams: streams of the study.
         roots: folders of the data sets.
-        prepare: whether images that are found may be decoded into the cache.
+        prepare: whether images may be decoded into the cache.
 
     Returns:
-        What is known of each.
+        Labels and notes of each stream.
 
     Raises:
-        UserError: when images are there that a run would refuse, with its message.
+        UserError: if a run would refuse the images, with the same message.
     """
     found = [_found(stream, roots) for stream in streams]
     return [
@@ -99,15 +99,15 @@ def _checked(stream: StreamEntry, source: Source, prepare: bool) -> Parts:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study spelled out, and what is known of its images.
+    """An expanded study with the labels of its images.
 
     Attributes:
         study: the study.
-        runs_of_rules: number of its runs with each of its rules.
-        runs: its runs; of many, a sample that estimates are taken from.
+        runs_of_rules: index of a rule to its number of runs.
+        runs: the runs; for large studies, a sample for estimates.
         roots: folders of the data sets.
-        found: labels of each of its streams.
-        parts: run id to what the run trains on, where that is known.
+        found: labels of each stream.
+        parts: run id to the run's training calls, if known.
     """
 
     study: Study
@@ -119,31 +119,31 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """Number of runs of the study."""
+        """Number of runs."""
         return sum(self.runs_of_rules.values())
 
 
-MOST_PARTS = 50_000
-"""Most experiences and chunks, of all runs together, over which gradients are counted one by one."""
+MAX_PARTS = 50_000
+"""Maximum number of experiences and chunks, over all runs, for which gradients are counted."""
 
-MOST_LABELS = 4_000_000
-"""Most images that are dealt out, for all seeds together, to count them."""
+MAX_LABELS = 4_000_000
+"""Maximum number of images, over all seeds, distributed to experiences for counting."""
 
 
 def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) -> Plan:
-    """Spell a study out.
+    """Expand a study and check its images.
 
     Args:
         study: the study.
-        data: folder of the data sets; None for the usual places.
-        prepare: whether images that are found may be decoded into the cache.
+        data: folder of the data sets; None for the default locations.
+        prepare: whether images may be decoded into the cache.
 
     Returns:
         The plan.
 
     Raises:
-        UserError: when the folder does not exist, images that are there cannot be dealt out as asked, or an external
-            optimizer is of a package that is not there.
+        UserError: if the folder does not exist, images do not fit a stream's settings, or the package of an external
+            optimizer is not installed.
     """
     check_targets(study)
     among, roots = combinations(study), data_roots(data)
@@ -170,24 +170,24 @@ def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) ->
 
 
 def _sample(study: Study, among: Sequence[Combination], found: Sequence[Parts]) -> list[GridRun]:
-    """All runs of a study, or as many as can be counted in a few seconds, of each stream at least one."""
+    """All runs of a study, or a sample that takes a few seconds to count, with at least one run per stream."""
     images = [0 if parts.train is None else len(parts.train) for parts in found]
     parts = [max(s.learnt, 0 if s.chunk is None else n // s.chunk) for s, n in zip(study.streams, images, strict=True)]
-    most = max(MOST_PARTS // max(parts), 1)
-    seeds = study.seeds[: max(1, min(most // len(among), MOST_LABELS // max(sum(images), 1)))]
+    most = max(MAX_PARTS // max(parts), 1)
+    seeds = study.seeds[: max(1, min(most // len(among), MAX_LABELS // max(sum(images), 1)))]
     if len(among) > most:
         firsts = {one[0]: one for one in reversed(among)}.values()
         among = sorted({*firsts, *Random(0).sample(among, most)})
     return list(runs_of(study, among, seeds))
 
 
-UNBUILT = "the function of this stream decides, which --estimate calls"
+UNBUILT = "it depends on the stream's function, which only --estimate calls"
 
 
 def _built(stream: StreamEntry, roots: Sequence[Path], seed: int) -> tuple[Sequence[Labels] | None, str]:
-    """Labels of each experience of a stream that a user has added, from its function; None and why where it fails."""
+    """Labels of each experience of a custom stream, from its function; None and the reason if it fails."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="no QP solver found")  # comes when avalanche is imported
+        warnings.filterwarnings("ignore", message="no QP solver found")  # issued when avalanche is imported
         from lifelong_lb.data import load_images
         from lifelong_lb.streams import build_stream
     try:
@@ -200,22 +200,22 @@ def _built(stream: StreamEntry, roots: Sequence[Path], seed: int) -> tuple[Seque
 
 
 def warnings_about(plan: Plan) -> Iterator[str]:
-    """What ``validate`` must not let a user overlook: images that are not there, and notes about those that are.
+    """Report missing images, and notes on images.
 
     Args:
         plan: the study.
 
     Yields:
-        Texts, some of several lines.
+        Texts of one or more lines.
     """
     for label, parts in zip(axis_labels(plan.study.streams, "streams"), plan.found, strict=True):
         if parts.missing:
-            yield f"warning: {label}: run refuses this study until its images are there. {parts.missing}"
+            yield f"warning: {label}: images are missing, run will refuse this study. {parts.missing}"
         yield from (f"note: {label}: {note}" for note in parts.notes)
 
 
 def without_images(plan: Plan) -> list[str]:
-    """Streams whose images were not found.
+    """List the streams whose images were not found.
 
     Args:
         plan: the study.
@@ -228,13 +228,13 @@ def without_images(plan: Plan) -> list[str]:
 
 
 def gradients_of(plan: Plan) -> dict[str, tuple[Count, Count]]:
-    """Gradient evaluations of each run.
+    """Count the gradient evaluations of each run.
 
     Args:
         plan: the study.
 
     Returns:
-        Run id to those of the rule, and the strategy's own; at least 0 where the images are not known.
+        Run id to those of the rule and the strategy's own; at least 0 if the images are unknown.
     """
     unknown = Count(exact=False), Count(exact=False)
     return {
@@ -246,7 +246,7 @@ def gradients_of(plan: Plan) -> dict[str, tuple[Count, Count]]:
 
 
 def lines_about(plan: Plan) -> Iterator[str]:
-    """What ``validate`` prints about a checked study.
+    """Describe a valid study.
 
     Args:
         plan: the study.
@@ -276,78 +276,78 @@ def _about_what_is_left_out(study: Study) -> Iterator[str]:
 
 
 def about_unsupported(study: Study) -> Iterator[str]:
-    """What to say of pairs that ``skip_unsupported`` leaves out.
+    """List the pairs that ``skip_unsupported`` leaves out.
 
     Args:
         study: the study.
 
     Yields:
-        A line for each group of pairs that have a reason in common.
+        A line per group of pairs with the same reason.
     """
     groups = unsupported(study)
-    for pairs, reason in islice(groups.items(), MOST_TOLD):
+    for pairs, reason in islice(groups.items(), MAX_LINES):
         yield f"left out as unsupported: {pairs} ({reason})"
-    if len(groups) > MOST_TOLD:
-        yield f"left out as unsupported: {len(groups) - MOST_TOLD} more groups of pairs"
+    if len(groups) > MAX_LINES:
+        yield f"left out as unsupported: {len(groups) - MAX_LINES} more groups of pairs"
 
 
 def _about_budget(train: Train) -> Iterator[str]:
     if train.match == "seconds":
-        yield f"train: at most {train.budget:g} seconds an experience; another run gives other numbers"
+        yield f"train: at most {train.budget:g} seconds per experience; results vary between repeated runs"
     elif train.match == "gradients" and train.passes is not None:
-        yield f"train: {train.passes:g} gradient evaluations for each minibatch of {train.epochs} epochs"
+        yield f"train: {train.passes:g} gradient evaluations per minibatch of {train.epochs} epochs"
     elif train.match == "gradients":
-        yield f"train: {train.budget:g} gradient evaluations an experience"
+        yield f"train: {train.budget:g} gradient evaluations per experience"
 
 
 def _about_gradients(plan: Plan) -> Iterator[str]:
     counts, sampled = gradients_of(plan), plan.total > len(plan.runs)
     scale = Fraction(plan.total, len(plan.runs))
-    yield f"gradient evaluations of all runs: {_told(sum((rule for rule, _ in counts.values()), Count()), scale)}"
+    yield f"gradient evaluations of all runs: {_total_text(sum((rule for rule, _ in counts.values()), Count()), scale)}"
     names = axis_labels(plan.study.rules, "rules")
     of_rules: dict[int, list[Count]] = {}
     for run in plan.runs:
         of_rules.setdefault(run.entries["rules"], []).append(counts[run.config.run_id][0])
-    for index, own in islice(sorted(of_rules.items()), MOST_TOLD):
+    for index, of_rule in islice(sorted(of_rules.items()), MAX_LINES):
         runs = plan.runs_of_rules[index]
-        told = _told(sum(own, Count()), Fraction(runs, len(own)))
-        yield f"  {shortened(names[index])}: {told} in {runs:,} run{'s' * (runs != 1)}"
-    if len(names) > MOST_TOLD:
-        yield f"  and {len(names) - min(len(of_rules), MOST_TOLD):,} more rules"
+        count = _total_text(sum(of_rule, Count()), Fraction(runs, len(of_rule)))
+        yield f"  {shortened(names[index])}: {count} in {runs:,} run{'s' * (runs != 1)}"
+    if len(names) > MAX_LINES:
+        yield f"  and {len(names) - min(len(of_rules), MAX_LINES):,} more rules"
     strategies = sum((counts[run][1] for run in plan.parts), Count())
     if strategies.least or not strategies.exact:
-        yield f"  and the strategies' own: {_told(strategies, scale) if strategies.least else strategies}"
+        yield f"  and the strategies' own: {_total_text(strategies, scale) if strategies.least else strategies}"
     if sampled:
         yield f"  estimated from {len(plan.runs):,} of the {plan.total:,} runs"
     for stream, parts in zip(axis_labels(plan.study.streams, "streams"), plan.found, strict=True):
         if parts.reason:
-            yield f"  without {shortened(stream)}, the number of whose images is not known: {parts.reason}"
+            yield f"  without {shortened(stream)}, whose number of images is unknown: {parts.reason}"
 
 
-def _told(total: Count, scale: Fraction) -> str:
+def _total_text(total: Count, scale: Fraction) -> str:
     if not total.least and not total.exact:
         return "unknown"
     return str(total) if scale == 1 else f"about {round(total.least * scale):,}{' or more' * (not total.exact)}"
 
 
 def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
-    """What ``validate --estimate`` prints: how long the study takes on this machine, after measuring a little.
+    """Estimate the duration of a study on this machine from short measurements, for ``validate --estimate``.
 
     Args:
         plan: the study.
-        workers: runs at a time; None for one a core.
+        workers: number of concurrent runs; None for one per core.
 
     Yields:
         Lines.
 
     Raises:
-        UserError: when there are less than one worker.
+        UserError: if workers is less than 1.
     """
     if workers is not None and workers < 1:
         raise UserError(f"workers must be at least 1; got {workers}")
     switch_off_telemetry()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="no QP solver found")  # told when avalanche is imported
+        warnings.filterwarnings("ignore", message="no QP solver found")  # issued when avalanche is imported
         from lifelong_lb.studies.planning.calibrate import Duration, calibrate, duration, kind_of, with_workers
     from lifelong_lb.studies.planning.overhead import measure_overhead
 
@@ -360,7 +360,7 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
         if kind_of(run) in speeds
     }
     if not durations:
-        yield ": ".join(["time: not known, since nothing could be measured", *dict.fromkeys(reasons.values())])
+        yield ": ".join(["time: unknown, because nothing could be measured", *dict.fromkeys(reasons.values())])
         yield ""
         return
     overhead = measure_overhead()
@@ -378,12 +378,12 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
         left = sum(other == reason for other in reasons.values())
         yield f"  not measured: {left} kind{'s' * (left != 1)} of runs ({reason})"
     yield (
-        f"  of it: {clock(overhead.start)} until the first run begins, {clock(overhead.run)} of each run beside its "
+        f"  included: {clock(overhead.start)} until the first run starts, {clock(overhead.run)} per run besides "
         f"training and evaluation, {clock(overhead.report)} for the report"
     )
     yield (
-        "  not in it: decoding images, landscape and diagnostics, workers that slow each other down, what else runs on "
-        "the machine then, experiences slower than the second"
+        "  not included: decoding images, landscape and diagnostics, slowdown from parallel workers or other programs, "
+        "experiences slower than the second"
     )
     yield ""
 
@@ -393,13 +393,13 @@ def _all_exact(plan: Plan) -> bool:
 
 
 def clock(seconds: float) -> str:
-    """A time for people.
+    """Format a duration with one decimal.
 
     Args:
-        seconds: how long.
+        seconds: the duration.
 
     Returns:
-        Such as ``"2.5 min"``.
+        E.g. ``"2.5 min"``.
 
     Example:
         >>> clock(4.21), clock(150), clock(9000)

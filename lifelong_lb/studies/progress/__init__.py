@@ -1,1 +1,1 @@
-"""Progress of a study, dispatched to observers."""
+"""Progress observers of a study."""

@@ -1,4 +1,4 @@
-"""Progress in a terminal: lines for runs that have ended, and below them how it stands."""
+"""Progress in a terminal: lines for ended runs above a live display."""
 
 import time
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.progress.lines import LineObserver
 from lifelong_lb.untrusted import printable
 
-LINES = 16
-"""How many runs under way are shown; a cluster may have hundreds."""
+MAX_RUN_LINES = 16
+"""Number of active runs shown; a cluster may have hundreds."""
 
 
 @dataclass
-class _UnderWay:
-    """A run under way: what it is, how many experiences it has learnt, of how many, and the accuracy after them."""
+class _ActiveRun:
+    """An active run: its title, the number of finished experiences, T, and the accuracy."""
 
     title: str
     learnt: int = 0
@@ -34,7 +34,7 @@ class _UnderWay:
 
 
 class ConsoleObserver(LineObserver):
-    """Prints a line for each run that ends; in a terminal a bar, the time left and the runs under way stay below them.
+    """Print a line per ended run; in a terminal, show a bar, the remaining time and the active runs below.
 
     Args:
         console: where to print.
@@ -44,80 +44,52 @@ class ConsoleObserver(LineObserver):
         super().__init__(lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True))
         self._console = console
         self._live: Live | None = None
-        self._present = self._not_done = 0
-        self._under_way: dict[str, _UnderWay] = {}
+        self._present = self._failed = 0
+        self._active: dict[str, _ActiveRun] = {}
 
     def start(self, total: int, present: Mapping[str, int]) -> None:
-        """Say how much there is to do.
-
-        Args:
-            total: runs in the study.
-            present: status to number of those that are there already.
-        """
+        """Print the number of runs, and start the live display."""
         super().start(total, present)
         self._present = self._ended
-        self._not_done = self._present - present.get("done", 0)
+        self._failed = self._present - present.get("done", 0)
         if self._console.is_terminal and self._ended < total:
             self._live = Live(console=self._console, get_renderable=self.board, refresh_per_second=2, transient=True)
             self._live.start()
 
     def begun(self, run: str, title: str) -> None:
-        """Show a run.
-
-        Args:
-            run: its id.
-            title: what it is.
-        """
-        self._under_way[run] = _UnderWay(printable(title, lines=False))
+        """Show a run."""
+        self._active[run] = _ActiveRun(printable(title, lines=False))
 
     def learnt(self, run: str, title: str, experience: int, experiences: int, accuracy: float) -> None:
-        """Show how far a run has come.
-
-        Args:
-            run: its id.
-            title: what it is.
-            experience: the one that was learnt, in 0..T-1.
-            experiences: T.
-            accuracy: mean on those seen so far.
-        """
-        self._under_way[run] = _UnderWay(printable(title, lines=False), experience + 1, experiences, accuracy)
+        """Show the progress of a run."""
+        self._active[run] = _ActiveRun(printable(title, lines=False), experience + 1, experiences, accuracy)
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
-        """Tell of a run.
-
-        Args:
-            title: what it was.
-            record: what it left behind.
-            elsewhere: whether another launcher has done it.
-        """
-        self._under_way.pop(record.run, None)
-        self._not_done += record.status != "done"
+        """Print the outcome of a run, and remove it from the display."""
+        self._active.pop(record.run, None)
+        self._failed += record.status != "done"
         super().ended(title, record, elsewhere=elsewhere)
 
     def given_up(self, run: str) -> None:
-        """Show a run no longer.
-
-        Args:
-            run: its id.
-        """
-        del self._under_way[run]
+        """Remove a run from the display."""
+        del self._active[run]
 
     def stop(self) -> None:
-        """Take away what stands below the lines."""
+        """Remove the live display."""
         if self._live is not None:
             self._live.stop()
 
     def board(self) -> RenderableType:
-        """How it stands.
+        """Build the live display.
 
         Returns:
-            A line for the study, and one for each run under way, or for those that have come furthest.
+            A line for the study and one per active run; of many runs, those furthest along.
         """
-        elapsed, under_way = time.monotonic() - self._started, list(self._under_way.values())
+        elapsed, active = time.monotonic() - self._started, list(self._active.values())
         left = seconds_left(
-            elapsed, self._ended - self._present, [one.share for one in under_way], self._total - self._ended
+            elapsed, self._ended - self._present, [run.share for run in active], self._total - self._ended
         )
-        counts = f"{self._ended - self._not_done} done, {self._not_done} failed, {len(under_way)} running"
+        counts = f"{self._ended - self._failed} done, {self._failed} failed, {len(active)} running"
         times = readable(round(elapsed)) + ("" if left is None else f", about {readable(round(left))} left")
         head = Table.grid(padding=(0, 1))
         head.add_row(
@@ -125,32 +97,34 @@ class ConsoleObserver(LineObserver):
             Text(f"{self._ended}/{self._total}: {counts}; {times}"),
         )
         runs = Table.grid(padding=(0, 1))
-        for one in sorted(under_way, key=lambda one: -one.share)[:LINES] if len(under_way) > LINES else under_way:
-            accuracy = "" if one.accuracy is None else f"accuracy {one.accuracy:.3f}"
-            experiences = f"{one.learnt}/{one.experiences}" if one.experiences else ""
+        for run in (
+            sorted(active, key=lambda run: -run.share)[:MAX_RUN_LINES] if len(active) > MAX_RUN_LINES else active
+        ):
+            accuracy = "" if run.accuracy is None else f"accuracy {run.accuracy:.3f}"
+            experiences = f"{run.learnt}/{run.experiences}" if run.experiences else ""
             runs.add_row(
-                ProgressBar(1.0, one.share, width=10),
+                ProgressBar(1.0, run.share, width=10),
                 Text(experiences),
-                Text(one.title),
+                Text(run.title),
                 Text(accuracy),
             )
-        return Group(head, runs) if under_way else head
+        return Group(head, runs) if active else head
 
 
 def seconds_left(elapsed: float, ended: int, shares: list[float], left: int) -> float | None:
-    """How long a study will go on, if it goes on as it has.
+    """Extrapolate the remaining time of a study from its progress so far.
 
     >>> seconds_left(60.0, ended=1, shares=[0.5, 0.5], left=4)
     90.0
 
     Args:
-        elapsed: seconds since it was started.
-        ended: runs that have ended since then.
-        shares: how much of each run under way is done.
-        left: runs that have not ended, those under way included.
+        elapsed: seconds from the start of the study.
+        ended: runs that have ended in that time.
+        shares: finished fraction of each active run.
+        left: runs that have not ended, including active ones.
 
     Returns:
-        Seconds; None while there is nothing to go by.
+        Seconds; None before any progress.
     """
     done = ended + sum(shares)
     return elapsed * (left - sum(shares)) / done if done else None

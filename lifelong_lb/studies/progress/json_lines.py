@@ -1,4 +1,4 @@
-"""Progress for programs: a JSON object a line."""
+"""Progress as JSON lines."""
 
 import json
 import time
@@ -12,13 +12,13 @@ from lifelong_lb.studies.progress.observer import ProgressObserver
 
 
 class JsonObserver(ProgressObserver):
-    """Writes an object for each thing that happens, with ``event`` and ``time``, in seconds since 1970.
+    """Write a JSON object per event, with ``event`` and ``time`` in seconds since 1970.
 
     Events: ``start`` (runs, present: status to number), ``run started`` (run, title), ``experience ended`` (run, title,
     experience in 0..T-1, experiences, accuracy: the mean over those seen so far), ``run ended`` (run, title, status,
     message, average_accuracy or null, elsewhere), ``run given up`` (run), ``waiting`` (runs), ``end`` (runs, statuses:
-    status to number). Tuning writes ``trial`` (trial, trials, searches, seconds) before what each round of trials
-    writes, and ``chosen`` (trials, searches, seconds) before what the study writes that it leads to.
+    status to number). Tuning writes ``trial`` (trial, trials, searches, seconds) before the events of each round of
+    trials, and ``chosen`` (trials, searches, seconds) before those of the study with the chosen settings.
 
     Args:
         stream: where to write.

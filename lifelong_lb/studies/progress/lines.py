@@ -1,4 +1,4 @@
-"""Progress as plain lines, wherever lines can be printed."""
+"""Progress as lines of text."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,48 +10,33 @@ from lifelong_lb.untrusted import printable
 
 
 class LineObserver(ProgressObserver):
-    """Says a line for each run that ends: for notebooks, scripts and log files.
+    """Write a line per ended run, for notebooks, scripts and log files.
 
     Args:
-        say: receives the lines.
+        write: receives the lines.
     """
 
-    def __init__(self, say: Callable[[str], None] = print) -> None:
-        self._print = say
+    def __init__(self, write: Callable[[str], None] = print) -> None:
+        self._write = write
         self._total = self._ended = 0
         self._started = time.monotonic()
 
-    def _say(self, line: str) -> None:
-        self._print(printable(line, lines=False))
+    def _write_line(self, line: str) -> None:
+        self._write(printable(line, lines=False))
 
     def phase(self, name: str, text: str, numbers: Mapping[str, float]) -> None:
-        """Say what begins.
-
-        Args:
-            name: what kind of part it is.
-            text: in words.
-            numbers: how far it is.
-        """
-        self._say(text)
+        """Write the description of a phase."""
+        self._write_line(text)
 
     def start(self, total: int, present: Mapping[str, int]) -> None:
-        """Say how much there is to do.
-
-        Args:
-            total: runs in the study.
-            present: status to number of those that are there already.
-        """
+        """Write the number of runs."""
         self._total, self._ended, self._started = total, sum(present.values()), time.monotonic()
-        self._say(f"{total} run{'s' * (total != 1)}{f', {self._ended} of them there already' if self._ended else ''}")
+        self._write_line(
+            f"{total} run{'s' * (total != 1)}{f', {self._ended} of them ended earlier' if self._ended else ''}"
+        )
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
-        """Tell of a run.
-
-        Args:
-            title: what it was.
-            record: what it left behind.
-            elsewhere: whether another launcher has done it.
-        """
+        """Write the outcome of a run."""
         self._ended += 1
         accuracy = final_accuracy(record)
         if accuracy is None:
@@ -59,26 +44,23 @@ class LineObserver(ProgressObserver):
         else:
             outcome = f"average accuracy {accuracy:.3f}{f' ({record.message})' if record.message else ''}"
         seconds, where = time.monotonic() - self._started, " (elsewhere)" if elsewhere else ""
-        self._say(f"[{self._ended}/{self._total}, {seconds:.0f} s] {title}{where}: {outcome}")
+        self._write_line(f"[{self._ended}/{self._total}, {seconds:.0f} s] {title}{where}: {outcome}")
 
     def waiting(self, runs: int) -> None:
-        """Say that others are at work on all that is left.
-
-        Args:
-            runs: how many runs are left.
-        """
-        what = f"{runs} runs that are" if runs > 1 else "a run that is"
-        self._say(f"waiting for {what} in progress elsewhere; lifelong-lb status says where")
+        """Write that all remaining runs are in progress elsewhere."""
+        self._write_line(
+            f"waiting for {runs} run{'s' * (runs > 1)} in progress elsewhere; lifelong-lb status shows where"
+        )
 
 
 def final_accuracy(record: RunRecord) -> float | None:
     """Average accuracy of a run.
 
     Args:
-        record: what it left behind.
+        record: its record.
 
     Returns:
-        A fraction; None unless it is done.
+        A fraction; None unless the run is done.
     """
     if record.status != "done":
         return None

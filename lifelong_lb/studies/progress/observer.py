@@ -1,4 +1,4 @@
-"""Being told how a study goes."""
+"""Interface of progress observers."""
 
 from collections.abc import Mapping
 
@@ -6,40 +6,40 @@ from lifelong_lb.store import RunRecord
 
 
 class ProgressObserver:
-    """Somebody who is told how a study goes, a call at a time; each method does nothing unless it is overridden."""
+    """Receive progress events of a study, one call at a time; methods do nothing unless overridden."""
 
     def phase(self, name: str, text: str, numbers: Mapping[str, float]) -> None:
-        """Called where something begins that is done in several parts, each from :meth:`start` to :meth:`stop`.
+        """Called before each phase of tuning; a phase lasts from :meth:`start` to :meth:`stop`.
 
         Args:
-            name: ``"trial"``, one of each search, or ``"chosen"``, the study with what they have led to.
-            text: what begins, for people.
-            numbers: how far it is; ``seconds`` since the beginning of all parts.
+            name: ``"trial"`` for a round of trials, or ``"chosen"`` for the study with the chosen settings.
+            text: one-line description.
+            numbers: progress of the search; ``seconds`` since its start.
         """
 
     def start(self, total: int, present: Mapping[str, int]) -> None:
-        """Called once, at the beginning (of each part).
+        """Called once at the start of the study or phase.
 
         Args:
-            total: runs in the study.
-            present: status to number of those that have ended already and stay as they are.
+            total: number of runs.
+            present: status to number of runs that ended earlier and are kept.
         """
 
     def begun(self, run: str, title: str) -> None:
-        """Called when a run is begun here.
+        """Called when a run starts here.
 
         Args:
             run: its id.
-            title: what it is, in a line.
+            title: one-line description.
         """
 
     def learnt(self, run: str, title: str, experience: int, experiences: int, accuracy: float) -> None:
-        """Called when a run that was begun here has learnt an experience and measured its accuracy.
+        """Called when a run started here has finished an experience and its evaluation.
 
         Args:
             run: its id.
-            title: what it is.
-            experience: which, in 0..T-1.
+            title: one-line description.
+            experience: its index, 0..T-1.
             experiences: T.
             accuracy: mean accuracy on the experiences seen so far, a fraction.
         """
@@ -48,26 +48,26 @@ class ProgressObserver:
         """Called when a run has ended.
 
         Args:
-            title: what it was.
-            record: what it left behind.
-            elsewhere: whether another launcher has done it.
+            title: one-line description.
+            record: its record.
+            elsewhere: whether another launcher executed it.
         """
 
     def given_up(self, run: str) -> None:
-        """Called when a run that was begun here is put back.
+        """Called when a run started here is returned to the queue.
 
-        It is left to another launcher, which took this one for dead, or begun again, as what it needed had died.
+        Either another launcher has taken it over, or it is restarted because its fork server or job died.
 
         Args:
             run: its id.
         """
 
     def waiting(self, runs: int) -> None:
-        """Called once when all runs that are left are in progress elsewhere.
+        """Called once when all remaining runs are in progress elsewhere.
 
         Args:
-            runs: how many they are.
+            runs: their number.
         """
 
     def stop(self) -> None:
-        """Called at the end, however it comes."""
+        """Called at the end, also after an exception."""

@@ -1,4 +1,4 @@
-"""From a run's configuration to a strategy that is ready to learn, with all that looks on."""
+"""Build a run's strategy, with its rule, optimizer, plugins and monitors, from a configuration."""
 
 import math
 import os
@@ -38,24 +38,25 @@ from lifelong_lb.untrusted import quoted
 Log = Callable[[str], None]
 Applied = SharpnessAwarePlugin | OwnLoop
 LOADER_VARIABLE = "LIFELONG_LB_LOADER"
-"""Environment variable: ``avalanche`` leaves all loading to Avalanche. Results are the same, bit for bit."""
+"""Environment variable: ``avalanche`` selects Avalanche's data loading. Results are identical."""
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """A strategy and what looks on while it learns.
+    """A strategy with its plugins and monitors.
 
     Attributes:
         strategy: the Avalanche strategy.
-        rule_plugin: applies the update rule and counts its passes; stands in its place in a training loop of its own.
-        own_gradients: counts the strategy's own.
+        rule_plugin: applies the update rule and counts its passes; its substitute for strategies with a training loop
+            of their own.
+        own_gradients: counts the strategy's own gradients.
         stopwatch: measures training time.
         samples: counts images.
         forward: counts forward passes.
         loading: loads minibatches.
         recorder: measures accuracies.
-        during: measures them during training, where the study asks for it.
-        meter: measures the loss landscape, where the study asks for it.
+        during: measures accuracies during training, if enabled.
+        meter: measures the loss landscape, if enabled.
     """
 
     strategy: Any
@@ -70,10 +71,10 @@ class Assembled:
     meter: LandscapeMeter | None
 
     def account(self, progress: RunState) -> None:
-        """Bring a run's counts up to date.
+        """Update a run's counts.
 
         Args:
-            progress: receives them.
+            progress: receives the counts.
         """
         progress.gradient_evaluations = self.rule_plugin.gradient_evaluations
         progress.strategy_gradient_evaluations = self.own_gradients.count
@@ -91,16 +92,16 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
 
     Args:
         config: what to run.
-        stream: what is going to be learnt.
-        progress: its lists are filled while the strategy learns.
+        stream: its stream.
+        progress: its lists are filled during training.
         device: ``"cpu"`` or ``"cuda"``.
-        log: receives what the loss landscape has to say.
+        log: receives messages about the loss landscape.
 
     Returns:
-        The strategy, not yet trained.
+        The untrained strategy.
 
     Raises:
-        UserError: when an environment variable has a value that means nothing, or the optimizer cannot be built.
+        UserError: if an environment variable has an unknown value, or the optimizer cannot be built.
     """
     seed_all(config.seed, INITIALISATION)
     model = build_model(config.model, stream.shape, config.train.precision)
@@ -127,14 +128,14 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     boundaries = boundary_plugins(
         config.optimizer, 1 if once else stream.shape.experiences, None if budget is None else budget.spent_share
     )
-    onlookers = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, forward, *([during] if during else [])]
+    monitors = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, forward, *([during] if during else [])]
     strategy = build_strategy(
         config.strategy,
         model=model,
         optimizer=build_optimizer(config.optimizer, model.parameters()),
         train=config.train,
         evaluation=evaluation,
-        plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *onlookers],
+        plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *monitors],
         device=device,
     )
     return Assembled(strategy, applied, own_gradients, stopwatch, samples, forward, loading, recorder, during, meter)
@@ -146,20 +147,20 @@ def _applied(config: RunConfig, rule: UpdateRule) -> Applied:
     return OwnLoop(takes_gradients=config.strategy.takes_gradients)
 
 
-def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, at_once: int) -> Budget | None:
+def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, experiences_per_call: int) -> Budget | None:
     if config.train.match == "steps":
         return None
     counts = {
         "gradients": partial(getattr, applied, "gradient_evaluations"),
         "seconds": partial(getattr, stopwatch, "seconds"),
-    }  # not lambdas, which no checkpoint can hold
-    return Budget(config.train, config.rule, counts[config.train.match], config.seed, at_once)
+    }  # partials, because lambdas cannot be pickled into a checkpoint
+    return Budget(config.train, config.rule, counts[config.train.match], config.seed, experiences_per_call)
 
 
 def _loading(config: RunConfig) -> TensorLoading:
-    wanted = os.environ.get(LOADER_VARIABLE, "")
-    if wanted not in ("", "avalanche"):
-        raise UserError(f"{LOADER_VARIABLE} must be avalanche or empty; got {quoted(wanted)}")
+    value = os.environ.get(LOADER_VARIABLE, "")
+    if value not in ("", "avalanche"):
+        raise UserError(f"{LOADER_VARIABLE} must be avalanche or empty; got {quoted(value)}")
     crop, flip = config.train.random_crop, config.train.random_flip
     augment = Augmentation(crop=crop, flip=flip, seed=config.seed) if crop or flip else None
-    return TensorLoading(augment, tensors=not wanted)
+    return TensorLoading(augment, tensors=not value)

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: its whole state between two experiences, and how it goes on from there."""
+"""Save the complete state of a run between two experiences, and resume from it."""
 
 import random
 import time
@@ -16,19 +16,19 @@ from lifelong_lb.streams import Stream
 from lifelong_lb.studies.run.assemble import Assembled, Log
 from lifelong_lb.studies.run.state import RunState
 
-OF_THE_TIME = 30
-"""Saving takes no more than one part in so many of a run's time, but where a checkpoint after each experience is asked
-for."""
+MIN_TIME_RATIO = 30
+"""Minimum ratio of the time between two checkpoints to the time of saving one, unless a checkpoint after each
+experience is requested."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What a run needs in order to go on.
+    """State of a run at a checkpoint.
 
     Attributes:
-        run: strategy, rule and onlookers, with all that they keep.
-        progress: what was measured so far.
-        random: states of the global generators.
+        run: strategy, plugins and monitors with their state.
+        progress: measurements so far.
+        random: states of the global random generators.
         log: the run's log so far.
     """
 
@@ -39,26 +39,25 @@ class State:
 
 
 class Checkpoints:
-    """Saves a run after experiences, and lets it go on from there, bit for bit as if it had not stopped.
+    """Save a run after experiences, and resume it with results identical to an uninterrupted run.
 
-    What is saved is not a list of known parts but all that the strategy, its plugins and the onlookers hold, so that
-    nothing is forgotten. If something cannot be saved so that it would be the same, the run continues without
-    checkpoints, and the reason is written to its log and its checkpoint folder. The images stay where they are. The
-    file is a pickle, read by nothing but the run that wrote it.
+    Instead of a list of known parts, the complete state of the strategy, its plugins and the monitors is saved. If some
+    state cannot be restored exactly, the run continues without checkpoints, and the reason is written to its log and
+    its checkpoint folder. Images are not saved. The file is a pickle, which only the run that wrote it reads.
 
     Args:
-        folder: where the checkpoint lies.
-        every: seconds of work after which the next experience is followed by a checkpoint; 0 for after each one.
-        made_by: what must be the same for a run to be continued, as plain JSON values.
-        scratch: the run's folder while it is in progress.
-        log: receives a line when a run goes on, or cannot.
-        peak: the most memory in use so far in this process, where known.
-        clock: seconds of some clock.
-        first: whether the first experience that this process finishes is followed by a checkpoint however short it was:
-            a run that is stopped for its time and tried again gets on then.
+        folder: the checkpoint folder.
+        every: seconds of work after which a checkpoint is saved at the end of an experience; 0 for after each one.
+        made_by: JSON values that must match to resume the run.
+        scratch: the run's scratch folder.
+        log: receives a line when a run is resumed, or cannot be.
+        peak: peak memory of this process so far, if known.
+        clock: a clock in seconds.
+        first: whether to save after the first experience of this process regardless of ``every``, so that a run that
+            exceeds its time limit makes progress with each retry.
 
     Attributes:
-        given_up: why the run is no longer saved; empty while it is.
+        given_up: why checkpoints were stopped; empty if they are saved.
     """
 
     def __init__(
@@ -75,73 +74,77 @@ class Checkpoints:
     ) -> None:
         self._folder, self._every, self._made_by, self._scratch = folder, every, made_by, scratch
         self._log, self._peak, self._clock = log, peak, clock
-        self._last, self._took = clock(), 0.0
-        self.given_up, self._at_once = "", first
+        self._last_save, self._save_seconds = clock(), 0.0
+        self.given_up, self._save_next = "", first
 
     def load(self, stream: Stream, progress: RunState) -> tuple[Assembled, int] | None:
-        """Go on where the run stopped.
+        """Restore an interrupted run.
 
         Args:
-            stream: what the run learns.
-            progress: receives what was measured before.
+            stream: the run's stream.
+            progress: receives the earlier measurements.
 
         Returns:
-            What learns, and the last experience that it has finished; None where the run begins anew.
+            The strategy with its monitors, and the last finished experience; None to start from the beginning.
         """
         self._folder.clear_reason()  # of an earlier process
         try:
-            found = self._folder.read(self._identity(progress))
-            if found is None:
+            stored = self._folder.read(self._identity(progress))
+            if stored is None:
                 return None
-            experience, path = found
+            experience, path = stored
             state = load_with(path, self._shared(stream))
             assert isinstance(state, State)
             self._folder.restore_models(model_path(self._scratch, 0).parent)
-        except Exception as error:  # noqa: BLE001  whatever is wrong with it, the run can begin anew
-            why = str(error) if isinstance(error, UnusableCheckpointError) else f"{type(error).__name__}: {error}"
-            self._log(f"the checkpoint of an earlier process is left, and the run begins anew: {why}")
+        except Exception as error:  # noqa: BLE001  after any error, the run can start from the beginning
+            reason = str(error) if isinstance(error, UnusableCheckpointError) else f"{type(error).__name__}: {error}"
+            self._log(f"checkpoint ignored, the run starts from the beginning: {reason}")
             return None
         _prepend(self._scratch / LOG, state.log)
         vars(progress).update(vars(state.progress))
         _set_random(state.random)
         self._log(
-            f"goes on after experience {experience} from a checkpoint, with {progress.gradient_evaluations} gradient "
-            f"evaluations taken before (continued {_times(progress.continued)})"
+            f"resumed after experience {experience} from a checkpoint, with {progress.gradient_evaluations} gradient "
+            f"evaluations so far (resumed {_count_text(progress.continued)})"
         )
         return state.run, experience
 
     def after(self, experience: int, run: Assembled, progress: RunState, stream: Stream) -> None:
-        """Save the run, where enough time has passed.
+        """Save the run if enough time has passed.
 
         Args:
-            experience: the last that it has finished.
-            run: what learns.
-            progress: what was measured so far.
-            stream: what it learns.
+            experience: the last finished experience.
+            run: the strategy with its monitors.
+            progress: measurements so far.
+            stream: the run's stream.
         """
         started = self._clock()
-        due = self._at_once or not self._every or started - self._last >= max(self._every, OF_THE_TIME * self._took)
+        due = (
+            self._save_next
+            or not self._every
+            or started - self._last_save >= max(self._every, MIN_TIME_RATIO * self._save_seconds)
+        )
         if self.given_up or not due:
             return
-        self._at_once = False
+        self._save_next = False
         log = self._scratch / LOG
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-        so_far = replace(progress, earlier_peaks=[*progress.earlier_peaks, self._peak()])
-        state, shared = State(run, so_far, _random(), text), self._shared(stream)
+        current = replace(progress, earlier_peaks=[*progress.earlier_peaks, self._peak()])
+        state, shared = State(run, current, _random(), text), self._shared(stream)
         models = [model_path(self._scratch, i) for i in stored_models(self._scratch)]
         try:
             self._folder.write(
                 experience, self._identity(progress), lambda path: save_apart(state, path, shared), models
             )
-        except (NotCarriedError, OSError, RuntimeError) as error:  # the last is torch's for a full disk
+        except (NotCarriedError, OSError, RuntimeError) as error:  # torch raises RuntimeError if the disk is full
             self.given_up = " ".join(str(error).split())
-            self._log(f"no checkpoint, and none later: {self.given_up}")
+            self._log(f"checkpoints disabled: {self.given_up}")
             self._folder.write_reason(self.given_up)
-        self._last = self._clock()
-        self._took = self._last - started
+        self._last_save = self._clock()
+        self._save_seconds = self._last_save - started
 
     def never(self, reason: str) -> None:
-        """Note that a run has no place at which it could be saved.
+        """Record that no checkpoint of a run can be saved.
 
         Args:
             reason: why.
@@ -152,7 +155,7 @@ class Checkpoints:
         return {**self._made_by, "images": progress.data["sha256"], "stream": progress.data["arrangement"]}
 
     def _shared(self, stream: Stream) -> list[Any]:
-        """What a run refers to and is there without it."""
+        """Objects that are referenced by the run but exist independently of it."""
         experiences = [*stream.train, *stream.test]
         return [self._log, stream, *experiences, *parts_of(experience.dataset for experience in experiences)]
 
@@ -175,13 +178,13 @@ def _set_random(state: Mapping[str, Any]) -> None:
 
 
 def _prepend(log: Path, text: str) -> None:
-    """Put what was written before in front of a log, which this process is appending to."""
+    """Insert earlier output at the start of a log that this process is appending to."""
     if text and log.exists():
         with log.open("r+", encoding="utf-8", errors="replace") as file:
-            since = file.read()
+            written = file.read()
             file.seek(0)
-            file.write(text + since)
+            file.write(text + written)
 
 
-def _times(n: int) -> str:
+def _count_text(n: int) -> str:
     return "once" if n == 1 else f"{n} times"

@@ -1,4 +1,4 @@
-"""Which code is running, with what, and on what."""
+"""Versions of the code and its dependencies, and a description of the machine."""
 
 import hashlib
 import platform
@@ -16,10 +16,10 @@ _DRIVER = r"^NVRM version:.*?\s(\d+\.[\d.]+)\s"
 
 
 def code_version() -> dict[str, str]:
-    """Version of the package and, in a git checkout, its commit.
+    """Read the version of the package and, in a git checkout, its commit.
 
     Returns:
-        ``lifelong_lb``, ``sources``, a hash of its modules, and, where known, ``commit`` with ``+changes`` when files
+        ``lifelong_lb``; ``sources``, a hash of its modules; and, if known, ``commit``, with ``+changes`` if files
         differ from it.
     """
     from importlib.metadata import version
@@ -35,7 +35,7 @@ def code_version() -> dict[str, str]:
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that numbers depend on, none of which is imported.
+    """Read the versions of Python and of the packages that affect results, without importing them.
 
     Returns:
         Name to version.
@@ -48,43 +48,45 @@ def versions() -> dict[str, str]:
 
 @cache
 def machine() -> dict[str, Any]:
-    """What this machine is.
+    """Describe this machine.
 
     Returns:
-        ``platform``, ``processor``, its model as far as it is known, ``cores`` that this process may use,
-        ``memory_gib``, and ``driver``, the version of NVIDIA's, where there is one.
+        ``platform``, ``processor`` (its model, if known), ``cores`` available to this process, ``memory_gib``, and
+        ``driver``, the version of the NVIDIA driver, if installed.
     """
     import psutil
 
     known: dict[str, Any] = {
         "platform": platform.platform(),
-        "processor": _found(_MODEL, Path("/proc/cpuinfo")) or platform.processor(),
+        "processor": _first_match(_MODEL, Path("/proc/cpuinfo")) or platform.processor(),
         "cores": cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "driver": _found(_DRIVER, Path("/proc/driver/nvidia/version")),
+        "driver": _first_match(_DRIVER, Path("/proc/driver/nvidia/version")),
     }
     return {key: value for key, value in known.items() if value}
 
 
-def _found(pattern: str, path: Path) -> str:
+def _first_match(pattern: str, path: Path) -> str:
     try:
-        found = re.search(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+        match = re.search(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:
         return ""
-    return found[1].strip() if found else ""
+    return match[1].strip() if match else ""
 
 
 def _hash_of(package: Path) -> str:
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         content = path.read_bytes()
-        whole.update(f"{path.relative_to(package).as_posix()} {len(content)} ".encode() + content)
-    return whole.hexdigest()[:16]
+        digest.update(f"{path.relative_to(package).as_posix()} {len(content)} ".encode() + content)
+    return digest.hexdigest()[:16]
 
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+        completed = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip()
+    return completed.stdout.strip()

@@ -1,4 +1,4 @@
-"""One run: a stream learnt by one strategy with one rule from one seed, and the accuracy matrix that comes of it."""
+"""Execute one run and record its accuracy matrix."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from lifelong_lb.studies.run.landscape import packed
 from lifelong_lb.studies.run.state import RunState
 
 Keep = Callable[[int, bytes], None]
-"""Takes an experience and the weights that the model had after it."""
+"""Stores the weights of the model after an experience: takes its index and the weights."""
 
 
 def execute(
@@ -29,21 +29,21 @@ def execute(
     measured: Callable[[], None] = lambda: None,
     checkpoints: Checkpoints | None = None,
 ) -> None:
-    """Train through the whole stream, measuring after each experience.
+    """Train on the whole stream, evaluating after each experience.
 
     Args:
         config: what to run.
-        progress: filled as the run goes on.
+        progress: filled during the run.
         roots: folders of the data sets, see :func:`lifelong_lb.data.data_roots`.
         device: ``"cpu"`` or ``"cuda"``.
-        log: receives a line an experience.
-        keep: receives the model after each experience, where the study asks for it.
-        measured: called after each experience, once its accuracies are in ``progress``.
-        checkpoints: save the run after experiences, and let it go on where it stopped.
+        log: receives a line per experience.
+        keep: receives the model after each experience, if the study saves models.
+        measured: called after each experience, with its accuracies in ``progress``.
+        checkpoints: saves the run after experiences, and restores an interrupted one.
 
     Raises:
-        DivergedError: when loss or weights are no longer finite.
-        UserError: when the images cannot be read, or an environment variable has a value that means nothing.
+        DivergedError: if loss or weights are not finite.
+        UserError: if the images cannot be read, or an environment variable has an unknown value.
     """
     stream = load_stream(config, progress, roots)
     last = len(stream.train) - 1
@@ -56,7 +56,7 @@ def execute(
     else:
         run, first = loaded[0], loaded[1] + 1
     if checkpoints is not None and (last == 0 or config.strategy.trained_once):
-        checkpoints.never("it is saved between two experiences, and learns all images at once")
+        checkpoints.never("checkpoints are saved between experiences, and this run has only one training phase")
     for i in range(first, last + 1):
         _learn(i, config, stream, run, progress)
         _measure(i, config, stream, run, progress, log)
@@ -70,8 +70,8 @@ def execute(
 
 
 def _learn(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: RunState) -> None:
-    """Train on one experience, or on all of them at once."""
-    seed_all(config.seed, INITIALISATION, i + 1)  # outputs that a growing head adds
+    """Train on one experience, or jointly on all of them."""
+    seed_all(config.seed, INITIALISATION, i + 1)  # for outputs added by a growing head
     arrives = stream.train if config.strategy.trained_once else arriving(stream.train, i, config.stream, config.seed)
     if run.during is not None:
         run.during.begin(i, stream.test[: i + 1])
@@ -98,23 +98,23 @@ def _measure(i: int, config: RunConfig, stream: Stream, run: Assembled, progress
         run.during.end(row[: i + 1])
     log(
         f"experience {i}: accuracy {row[i]:.4f} on it, {sum(row[: i + 1]) / (i + 1):.4f} on all seen "
-        f"({run.stopwatch.seconds:.1f} s trained, evaluated in {time.perf_counter() - started:.1f} s)"
+        f"({run.stopwatch.seconds:.1f} s of training, {time.perf_counter() - started:.1f} s of evaluation)"
     )
 
 
 def load_stream(config: RunConfig, progress: RunState, roots: Sequence[Path]) -> Stream:
-    """Load the images of a run and deal them out.
+    """Load the images of a run and build its stream.
 
     Args:
         config: what to run.
-        progress: is told what the images are.
+        progress: receives a description of the images.
         roots: folders of the data sets.
 
     Returns:
         The stream.
 
     Raises:
-        UserError: when the images cannot be read, or dealt out as asked.
+        UserError: if the images cannot be read, or do not fit the stream's settings.
     """
     limit = config.evaluation.test_images_per_class
     images = load_images(find_images(config.stream, roots), test_images_per_class=limit)

@@ -1,4 +1,4 @@
-"""The loss landscape of a run, measured while it goes on or later, around the models it has kept."""
+"""Loss landscape of a run, measured during the run or later at its stored models."""
 
 import copy
 import io
@@ -27,7 +27,7 @@ from lifelong_lb.store import (
 from lifelong_lb.streams import Stream, build_stream
 from lifelong_lb.untrusted import read_bytes
 
-MOST_MODEL_BYTES = 8 * 2**30
+MAX_MODEL_BYTES = 8 * 2**30
 """Size limit of a stored model."""
 
 Row = tuple[int, int, str, float, float, float]
@@ -35,17 +35,17 @@ Row = tuple[int, int, str, float, float, float]
 
 
 class LandscapeMeter:
-    """Measures the landscape of a run after each experience. Training is none the wiser: it looks at a copy.
+    """Measure the landscape of a run after each experience, on a copy of the model.
 
     Args:
         settings: what to measure.
-        stream: what the run learns.
-        seed: the study's seed.
+        stream: the run's stream.
+        seed: the run's seed.
         device: where to measure.
-        log: receives a line an experience.
+        log: receives a line per experience.
 
     Attributes:
-        rows: what was measured so far.
+        rows: the measurements so far.
     """
 
     def __init__(self, settings: Landscape, stream: Stream, seed: int, device: str, log: Callable[[str], None]) -> None:
@@ -54,30 +54,30 @@ class LandscapeMeter:
         self._before: tuple[int, dict[str, Tensor]] | None = None
 
     def after(self, experience: int, model: nn.Module) -> None:
-        """Measure around a model.
+        """Measure at the weights of a model.
 
         Args:
-            experience: which it has just learnt.
-            model: it stays as it is.
+            experience: index of the last experience trained on.
+            model: the model; it is not modified.
         """
         started = time.perf_counter()
-        looked_at = copy.deepcopy(model).to(self._device)
-        assert isinstance(looked_at, Classifier | TaskAwareClassifier), type(model)
-        looked_at.precision = "float32"  # differences of losses are too small for bfloat16
+        measured_model = copy.deepcopy(model).to(self._device)
+        assert isinstance(measured_model, Classifier | TaskAwareClassifier), type(model)
+        measured_model.precision = "float32"  # differences of losses are too small for bfloat16
         seen = range(experience + 1) if self._settings.experiences == "seen" else [experience]
         for j in seen:
-            self._add(experience, j, measure(self._inputs(looked_at, j)))
+            self._add(experience, j, measure(self._inputs(measured_model, j)))
         if "interpolation" in self._settings.measures:
-            self._draw_line(experience, looked_at)
+            self._measure_line_from_previous(experience, measured_model)
         self._log(f"experience {experience}: landscape measured in {time.perf_counter() - started:.1f} s")
 
-    def _draw_line(self, experience: int, model: nn.Module) -> None:
+    def _measure_line_from_previous(self, experience: int, model: nn.Module) -> None:
         before, self._before = self._before, (experience, model.state_dict())
         if before is None:
             return
         earlier, weights = before
         if not can_interpolate(weights, model):
-            self._log(f"experience {experience}: no line from the weights before, since the head has grown")
+            self._log(f"experience {experience}: no interpolation from the last weights, because the head has grown")
             return
         for j in (earlier, experience):
             self._add(experience, j, measure_line(self._inputs(model, j), weights))
@@ -90,18 +90,18 @@ class LandscapeMeter:
         )
         return LandscapeInputs(model, train, test, s, self._seed)
 
-    def _add(self, trained: int, measured: int, found: Sequence[tuple[str, float, float, float]]) -> None:
-        self.rows += [(trained, measured, *numbers) for numbers in found]
+    def _add(self, trained: int, measured: int, rows: Sequence[tuple[str, float, float, float]]) -> None:
+        self.rows += [(trained, measured, *numbers) for numbers in rows]
 
 
 def packed(model: nn.Module) -> bytes:
-    """A model's weights as torch saves them.
+    """Serialize a model's weights.
 
     Args:
         model: the model.
 
     Returns:
-        Its ``state_dict``, which can be loaded with ``weights_only=True``, on the CPU.
+        Its ``state_dict`` on the CPU, loadable with ``weights_only=True``.
     """
     buffer = io.BytesIO()
     torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, buffer)
@@ -116,7 +116,7 @@ def measure_stored(
     device: str,
     log: Callable[[str], None],
 ) -> list[str]:
-    """Measure the landscape of runs that have kept their models, where it was not measured with these settings yet.
+    """Measure the landscape of runs with stored models, skipping those measured with the same settings before.
 
     Args:
         folder: the result folder.
@@ -124,21 +124,20 @@ def measure_stored(
         settings: what to measure.
         roots: folders of the data sets.
         device: ``"cpu"`` or ``"cuda"``.
-        log: receives a line a run and experience.
+        log: receives a line per run and experience.
 
     Returns:
-        A sentence for each run that was left out, because a model or its images cannot be read, or the images are not
-        those of the run.
+        An error message for each run whose models or images cannot be read, or whose images differ from those used.
     """
-    wanted, left_out = settings.model_dump(mode="json"), []
+    expected, left_out = settings.model_dump(mode="json"), []
     for number, (run, config) in enumerate(configs.items(), start=1):
         try:
-            if landscape_settings(folder.run_path(run)) == wanted:
+            if landscape_settings(folder.run_path(run)) == expected:
                 continue
             log(f"[{number}/{len(configs)}] run {run}")
             _measure_run(folder, config, settings, roots, device, log)
         except (UserError, DamagedRunError) as error:
-            log(f"run {run}: left out, {error}")
+            log(f"run {run}: skipped, {error}")
             left_out.append(str(error))
     return left_out
 
@@ -154,15 +153,15 @@ def _measure_run(
     path, record = folder.run_path(config.run_id), folder.read_run(config.run_id)
     stream = _stream_of(config, roots, record.data)
     meter = LandscapeMeter(settings, stream, config.seed, device, log)
-    with _as_in_a_run():
+    with _run_conditions():
         for i in (i for i in stored_models(path) if i < record.experiences):
             meter.after(i, _load(model_path(path, i), config, stream, i))
     write_landscape(path, meter.rows, settings.model_dump(mode="json"))
 
 
 @contextmanager
-def _as_in_a_run() -> Iterator[None]:
-    """One thread, and random numbers that nobody misses."""
+def _run_conditions() -> Iterator[None]:
+    """Use one thread, and restore the random generator afterwards."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -177,14 +176,14 @@ def _stream_of(config: RunConfig, roots: Sequence[Path], data: Mapping[str, Any]
     images = load_images(find_images(config.stream, roots), test_images_per_class=limit)
     if data.get("sha256") != images.sha256:
         raise UserError(
-            f"run {config.run_id}: learnt from images with the hash {data.get('sha256')}; "
+            f"run {config.run_id}: was trained on images with the hash {data.get('sha256')}; "
             f"those found ({images.source}) have {images.sha256}"
         )
     return build_stream(config.stream, images, config.seed)
 
 
 def _load(path: Path, config: RunConfig, stream: Stream, experience: int) -> nn.Module:
-    """The model as it was; a growing head has grown as far as it had then."""
+    """Load a stored model, with a growing head of the size that it had."""
     from avalanche.models.dynamic_modules import avalanche_model_adaptation
 
     seed_all(config.seed, INITIALISATION)
@@ -192,7 +191,7 @@ def _load(path: Path, config: RunConfig, stream: Stream, experience: int) -> nn.
     for earlier in stream.train[: experience + 1]:
         avalanche_model_adaptation(model, earlier)
     try:
-        content = io.BytesIO(read_bytes(path, MOST_MODEL_BYTES))
+        content = io.BytesIO(read_bytes(path, MAX_MODEL_BYTES))
         model.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
     except Exception as error:  # noqa: BLE001  damaged files raise errors of many kinds
         raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})") from None

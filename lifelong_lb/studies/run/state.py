@@ -1,4 +1,4 @@
-"""What a run has measured so far."""
+"""Measurements of an unfinished run."""
 
 import math
 from dataclasses import dataclass, field
@@ -9,31 +9,31 @@ from lifelong_lb.studies.run.landscape import Row
 
 @dataclass
 class RunState:
-    """What a run has measured so far; it is read even when the run ends early.
+    """Measurements of a run so far; also stored if the run ends early.
 
     Attributes:
         experiences: T.
         accuracy: entries ``(trained, evaluated, accuracy)``.
-        initial_accuracy: accuracy on each experience at initialisation, where asked for.
-        gradient_evaluations: passes over training minibatches so far.
-        strategy_gradient_evaluations: gradients that the strategy has taken beside those so far.
-        train_seconds: seconds spent training so far.
-        samples_seen: images of training minibatches so far.
-        forward_passes: passes over minibatches while training so far, with or without a gradient.
-        parameters: numbers that the model is made of, as it is now.
-        learning_rate: the base optimizer's at the last step taken; NaN where it, or the strategy, has none.
-        data: what the images were.
-        diagnostics: one mapping a recorded pass, where the study asks for them.
-        continual: accuracies measured during training, where it asks for them, see
+        initial_accuracy: accuracy on each experience at initialisation, if measured.
+        gradient_evaluations: passes over training minibatches.
+        strategy_gradient_evaluations: additional gradients taken by the strategy.
+        train_seconds: training time.
+        samples_seen: images of training minibatches.
+        forward_passes: forward passes during training, with or without a gradient.
+        parameters: current number of parameters of the model.
+        learning_rate: the base optimizer's at the last step; NaN if there is none.
+        data: description of the images.
+        diagnostics: one mapping per recorded pass, if enabled.
+        continual: accuracies measured during training, if enabled, see
             :class:`~lifelong_lb.strategies.DuringTraining`.
-        confusion: entries ``(trained, evaluated, class, predicted, count)``, where the study asks for them, see
+        confusion: entries ``(trained, evaluated, class, predicted, count)``, if enabled, see
             :class:`~lifelong_lb.strategies.ConfusionCounts`.
-        budgets: what each experience was given and has spent, see :class:`~lifelong_lb.strategies.Budget`; empty where
-            rules take the same number of steps.
-        landscape: what was measured of the loss landscape, where the study asks for it.
-        logged: what loggers were told, or would have been: an experience and its numbers, see
+        budgets: budget and use of each experience, see :class:`~lifelong_lb.strategies.Budget`; empty if rules are
+            matched by steps.
+        landscape: measurements of the loss landscape, if enabled.
+        logged: values for loggers, with their experience, see
             :func:`~lifelong_lb.studies.run.loggers.dispatch.values_of`.
-        earlier_peaks: of each process that the run was continued from, the most memory in use at a time, see
+        earlier_peaks: peak memory of each earlier process of a resumed run, see
             :class:`~lifelong_lb.strategies.MemoryMeter`.
     """
 
@@ -58,17 +58,17 @@ class RunState:
 
     @property
     def continued(self) -> int:
-        """How often the run was continued from a checkpoint."""
+        """Number of times the run was resumed from a checkpoint."""
         return len(self.earlier_peaks)
 
     def peak_of_all(self, here: int | None) -> int | None:
-        """The most memory that was in use at a time in any of the run's processes.
+        """Peak memory over all processes of the run.
 
         Args:
-            here: that of this process.
+            here: peak memory of this process.
 
         Returns:
-            Bytes; None where one of them is not known.
+            Bytes; None if one of the peaks is unknown.
         """
         known = [peak for peak in (*self.earlier_peaks, here) if peak is not None]
         return max(known) if len(known) == 1 + self.continued else None

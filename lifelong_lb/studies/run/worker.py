@@ -1,4 +1,4 @@
-"""What happens in a run's process. Importing this module imports torch and avalanche, once for all runs."""
+"""Execute a run and publish its record. Importing this module imports torch and avalanche, once for all runs."""
 
 import contextlib
 import faulthandler
@@ -18,7 +18,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-import sklearn.datasets  # noqa: F401  otherwise each run on the embedded digits would spend a quarter of a second on it
+import sklearn.datasets  # noqa: F401  imported here because it takes each run on the embedded digits 0.25 s otherwise
 import torch
 
 from lifelong_lb.config import UserError
@@ -45,36 +45,36 @@ from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.untrusted import encodable, error_message
 
 
-def work_in_process_of_its_own(job: Job) -> None:
-    """Do a run in a process that has nothing else to do: output goes to the run's log.
+def work_in_own_process(job: Job) -> None:
+    """Execute a run in a dedicated process, with its output redirected to the run's log.
 
-    The process ends when the one that started it is gone.
+    The process exits when its parent process is gone.
 
     Args:
         job: the run.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher says when to end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher terminates its runs
     if hasattr(signal, "SIGUSR2"):
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # with it SLURM announces the end of a job to all its processes
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so that the scratch folder goes too
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # SLURM sends it to all processes of a job before its end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so that the scratch folder is removed
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     with ResultFolder(job.out).new_run(job.config.run_id) as scratch, _logged_to(scratch / LOG):
         faulthandler.enable()
         if hasattr(faulthandler, "register"):
-            faulthandler.register(signal.SIGUSR1)  # comes before a run that has used up its time is killed
+            faulthandler.register(signal.SIGUSR1)  # sent before a run that exceeds its time limit is killed
         work(job, scratch, alone=True)
 
 
 def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
-    """Do a run and publish what comes of it, whatever that is.
+    """Execute a run and publish its record, also if it fails.
 
     Args:
         job: the run.
         scratch: folder from :meth:`lifelong_lb.store.ResultFolder.new_run`.
-        alone: whether this process does nothing else, so that its memory is the run's.
+        alone: whether the process is dedicated to the run, so that its memory is the run's.
 
     Returns:
-        How the run ended.
+        The status of the run.
     """
     torch.set_num_threads(job.threads)
     device = device_of(job.device)
@@ -82,8 +82,8 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     progress = RunState()
     status: Status = "done"
     message = trace = ""
-    _say(f"run {job.config.run_id}: {job.title}")
-    loggers, checkpoints = Loggers(job, _say), None
+    _log(f"run {job.config.run_id}: {job.title}")
+    loggers, checkpoints = Loggers(job, _log), None
     try:
         checkpoints = _checkpoints(job, scratch, device, memory)
         with quiet():
@@ -92,22 +92,22 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
                 progress,
                 roots=job.roots,
                 device=device,
-                log=_say,
+                log=_log,
                 keep=partial(write_model, scratch),
-                measured=partial(_tell, scratch, progress, loggers),
+                measured=partial(_report_progress, scratch, progress, loggers),
                 checkpoints=checkpoints,
             )
     except DivergedError as error:
         status, message, trace = "diverged", encodable(str(error)), encodable(traceback.format_exc())
     except UserError as error:
         status, message, trace = "failed", encodable(str(error)), encodable(traceback.format_exc())
-    except BaseException as error:  # a run's failure, of whatever kind, must not end the study
-        if not isinstance(error, Exception) and (not alone or _is_the_launchers(error)):
+    except BaseException as error:  # no failure of a run may end the study
+        if not isinstance(error, Exception) and (not alone or _is_termination(error)):
             raise
         status, message, trace = "failed", error_message(error), encodable(traceback.format_exc())
     if status == "done" and checkpoints is not None and checkpoints.given_up:
-        message = f"not saved while it ran: {checkpoints.given_up}"
-    _say(f"{status} {message}\n{trace}".strip())
+        message = f"no checkpoints were saved: {checkpoints.given_up}"
+    _log(f"{status} {message}\n{trace}".strip())
     record = RunRecord(
         run=job.config.run_id,
         config=job.config.to_json(),
@@ -131,26 +131,26 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     if progress.landscape and job.config.evaluation.landscape is not None:
         write_landscape(scratch, progress.landscape, job.config.evaluation.landscape.model_dump(mode="json"))
     ResultFolder(job.out).write_run(record, scratch, progress.diagnostics, progress.continual, progress.confusion)
-    loggers.end(record)  # may take its time
+    loggers.end(record)  # last, because it may be slow
     return status
 
 
-def _is_the_launchers(error: BaseException) -> bool:
-    """Whether an error is the launcher's signal that ends the run, rather than a ``sys.exit`` in the run's own code."""
+def _is_termination(error: BaseException) -> bool:
+    """Whether an error results from SIGTERM, rather than from ``sys.exit`` in the code of the run."""
     return isinstance(error, SystemExit) and error.code == TERMINATED
 
 
-def _tell(scratch: Path, progress: RunState, loggers: Loggers) -> None:
-    """Let launcher and loggers know how far the run has come; that one cannot be told is no reason to stop."""
+def _report_progress(scratch: Path, progress: RunState, loggers: Loggers) -> None:
+    """Write the run's progress for the launcher, and pass it to the loggers; I/O errors are ignored."""
     with contextlib.suppress(OSError):
         write_progress(scratch, RunProgress.of(progress.experiences, progress.accuracy))
     progress.logged.append(values_of(progress))
     loggers.learnt(progress)
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}"
-    with contextlib.suppress(BrokenPipeError):  # nobody reads it, in a process that does other things, too
+    with contextlib.suppress(BrokenPipeError):  # with the executor in-process, stdout may be closed
         try:
             print(text, flush=True)  # noqa: T201  the run's log
         except UnicodeError:
@@ -158,13 +158,13 @@ def _say(line: str) -> None:
 
 
 def device_of(wanted: str) -> str:
-    """Make ready a device, and have torch compute the same numbers on it each time as far as it can.
+    """Select a device, and enable deterministic algorithms on CUDA.
 
     Args:
-        wanted: a name as torch knows it, such as ``"cuda:1"``.
+        wanted: torch device name, e.g. ``"cuda:1"``.
 
     Returns:
-        ``"cpu"``, or ``"cuda"`` with the device that is wanted made the current one.
+        ``"cpu"``, or ``"cuda"`` after making the device the current one.
     """
     device = torch.device(wanted)
     if device.type == "cuda":
@@ -174,8 +174,8 @@ def device_of(wanted: str) -> str:
     return device.type
 
 
-def _what_counts(job: Job, device: str) -> dict[str, Any]:
-    """What must be the same for a run to be gone on from where it stopped."""
+def _checkpoint_environment(job: Job, device: str) -> dict[str, Any]:
+    """Environment fields that must match to resume from a checkpoint."""
     parts = {"rule": job.config.rule, "strategy": job.config.strategy, "stream": job.config.stream}
     extensions = {origin: digest_of(origin) for origin in origins_of({**parts, "model": job.config.model})}
     return {
@@ -190,7 +190,7 @@ def _what_counts(job: Job, device: str) -> dict[str, Any]:
 
 def _environment(job: Job, device: str) -> dict[str, Any]:
     return {
-        **_what_counts(job, device),
+        **_checkpoint_environment(job, device),
         **machine(),
         **({"cuda": torch.version.cuda} if device == "cuda" else {}),
         "torch_threads": torch.get_num_threads(),
@@ -202,19 +202,19 @@ def _environment(job: Job, device: str) -> dict[str, Any]:
 
 
 def _checkpoints(job: Job, scratch: Path, device: str, memory: MemoryMeter) -> Checkpoints | None:
-    """Checkpoints of a run; one that has raised before and is run again finds none, and begins anew."""
+    """Checkpoints of a run; a run that failed with an exception has none, and a retry starts from the beginning."""
     if job.checkpoint_every is None:
         return None
     checkpoint = ResultFolder(job.out).checkpoint(job.config.run_id)
-    environment = {key: value for key, value in _what_counts(job, device).items() if key != "commit"}
+    environment = {key: value for key, value in _checkpoint_environment(job, device).items() if key != "commit"}
     made_by = {"run": job.config.run_id, **environment, "instructions": torch.backends.cpu.get_cpu_capability()}
     if isinstance(job.config.optimizer, External):
         package = job.config.optimizer.target.partition(".")[0]
         made_by[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
-    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _say, memory.peak, first=job.limited)
+    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _log, memory.peak, first=job.limited)
 
 
-_AVALANCHES_OWN = (
+_AVALANCHE_WARNINGS = (
     "Call to deprecated function update",  # its memories
     "Using a non-tuple sequence for multidimensional indexing",  # importances of a head that has grown
     "__array_wrap__ must accept context",  # synaptic intelligence
@@ -223,7 +223,7 @@ _AVALANCHES_OWN = (
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without warnings about Avalanche's own code that nobody here can heed, some of them raised past any filter.
+    """Suppress warnings about Avalanche's internals, some of which bypass the warning filters.
 
     Yields:
         Nothing.
@@ -231,22 +231,22 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         show = warnings.showwarning
 
-        def selective(message: Warning | str, *rest: Any) -> None:
-            if not str(message).startswith(_AVALANCHES_OWN):
+        def show_filtered(message: Warning | str, *rest: Any) -> None:
+            if not str(message).startswith(_AVALANCHE_WARNINGS):
                 show(message, *rest)
 
-        warnings.showwarning = selective  # type: ignore[assignment]  # the same arguments, not all named
+        warnings.showwarning = show_filtered  # type: ignore[assignment]  # the same arguments, not all named
         yield
 
 
 @contextlib.contextmanager
 def _logged_to(path: Path) -> Iterator[None]:
-    """Send this process's output, that of native code included, to a file."""
+    """Redirect this process's output, including that of native code, to a file."""
     with path.open("a", encoding="utf-8") as log:
         sys.stdout.flush()
         sys.stderr.flush()
         for text in (sys.stdout, sys.stderr):
-            if isinstance(text, io.TextIOWrapper):  # whatever encoding the launcher's terminal has
+            if isinstance(text, io.TextIOWrapper):  # independent of the encoding of the launcher's terminal
                 text.reconfigure(encoding="utf-8", errors="backslashreplace")
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
@@ -255,7 +255,7 @@ def _logged_to(path: Path) -> Iterator[None]:
         sys.stderr.flush()
 
 
-def _die_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

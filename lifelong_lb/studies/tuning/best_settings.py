@@ -1,4 +1,4 @@
-"""The study file that a search ends in: the study as it was, and the settings chosen for each combination."""
+"""Study file with the settings chosen by a search."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,14 +9,14 @@ from lifelong_lb.config.tuning import Chosen, at_the_edge
 
 
 def chosen_study(study: Study, chosen: Sequence[Chosen]) -> Study:
-    """A study with what was chosen for it.
+    """Add chosen settings to a study.
 
     Args:
-        study: the study that was tuned.
-        chosen: what was chosen for each combination.
+        study: the tuned study.
+        chosen: the choice for each combination.
 
     Returns:
-        The study without its section ``tuning``, each entry with the label it is called by.
+        The study without its section ``tuning``, with an explicit label for each entry.
     """
     labelled = {
         axis: tuple(
@@ -30,7 +30,7 @@ def chosen_study(study: Study, chosen: Sequence[Chosen]) -> Study:
 
 
 def chosen_text(study: Study) -> str:
-    """A study file that runs by itself, with comments that say how its settings were chosen.
+    """Write a study as YAML, with comments on how its settings were chosen.
 
     Args:
         study: from :func:`chosen_study`.
@@ -38,27 +38,27 @@ def chosen_text(study: Study) -> str:
     Returns:
         YAML.
     """
-    comments = [f"# {line}" for one in study.chosen for line in _about(one)]
-    head = [
-        "# Written by lifelong-lb tune: the study as it was, and under chosen: what was chosen for each combination.",
-        "# Nothing was chosen on the test part, nor under the seeds of this file.",
+    comments = [f"# {line}" for choice in study.chosen for line in _about(choice)]
+    header = [
+        "# Written by lifelong-lb tune: the tuned study, and under chosen: the settings of each combination.",
+        "# Neither the test part nor the seeds of this file were used for the choice.",
         "#",
     ]
     plain = study.model_dump(mode="json", exclude={"tuning"})
-    return "\n".join([*head, *comments, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)])
+    return "\n".join([*header, *comments, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)])
 
 
-def _about(one: Chosen) -> Iterator[str]:
-    assert one.search is not None
-    search = one.search
-    at = " / ".join(one.at)
+def _about(choice: Chosen) -> Iterator[str]:
+    assert choice.search is not None
+    search = choice.search
+    combination = " / ".join(choice.at)
     if search.best is None:
-        yield f"{at}: none of {search.trials} trials was done to its end; the settings stay as they were"
+        yield f"{combination}: none of {search.trials} trials finished; the settings are unchanged"
         return
-    not_done = f", {search.not_done} of them not done to their end" if search.not_done else ""
+    not_done = f", {search.not_done} of them unfinished" if search.not_done else ""
     yield (
-        f"{at}: {one.told()}; {search.metric} {search.best:.4f}, the best of {search.trials} trials"
+        f"{combination}: {choice.told()}; {search.metric} {search.best:.4f}, the best of {search.trials} trials"
         f"{not_done} (median {search.median:.4f}, worst {search.worst:.4f})"
     )
-    for place in at_the_edge(one):
-        yield f"  {place} lies at an end of what was searched: search a wider range"
+    for edge in at_the_edge(choice):
+        yield f"  {edge} is at an end of its range: search a wider range"

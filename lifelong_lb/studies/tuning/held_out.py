@@ -1,4 +1,4 @@
-"""What a search chooses on, without running anything: the study on what is held out, and its combinations. No torch."""
+"""Build the held-out study of a search and its combinations, without torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from lifelong_lb.config.tuning import TUNED_AXES, Space
 
 @dataclass(frozen=True)
 class Searched:
-    """A combination in which something is searched.
+    """A combination with hyper-parameters to search.
 
     Attributes:
         at: labels of its stream, strategy, rule and base optimizer.
         entries: their indices.
-        study: the combination alone, on what is held out, its entries called by their labels.
-        space: label of an entry to what is searched of it.
+        study: held-out study of this combination alone, with explicit labels.
+        space: label of an entry to its search space.
     """
 
     at: tuple[str, str, str, str]
@@ -26,7 +26,7 @@ class Searched:
 
 
 def searched_combinations(study: Study) -> list[Searched]:
-    """The combinations of a study in which something is searched.
+    """List the combinations of a study with hyper-parameters to search.
 
     Args:
         study: a study with a section ``tuning``.
@@ -35,53 +35,53 @@ def searched_combinations(study: Study) -> list[Searched]:
         Combinations, in the order of the study.
 
     Raises:
-        UserError: when it cannot be run on what is held out.
+        UserError: if the held-out study is invalid.
     """
     assert study.tuning is not None
     base, search = held_out_study(study), study.tuning.search
     labels = {axis: axis_labels(getattr(study, axis), axis) for axis in ("streams", *TUNED_AXES)}
-    found = []
+    result = []
     for entries in combinations(base):
         at = {axis: labels[axis][index] for axis, index in zip(labels, entries, strict=True)}
         space = {name: search[name] for name in list(at.values())[1:] if name in search}
         if space:
-            alone = {
+            single_entries = {
                 axis: (getattr(base, axis)[index].model_copy(update={"label": at[axis]}),)
                 for axis, index in zip(labels, entries, strict=True)
             }
             stream, strategy, rule, optimizer = at.values()
-            combination = base.model_copy(update={**alone, "only": (), "exclude": ()})
-            found.append(Searched((stream, strategy, rule, optimizer), entries, combination, space))
-    return found
+            combination = base.model_copy(update={**single_entries, "only": (), "exclude": ()})
+            result.append(Searched((stream, strategy, rule, optimizer), entries, combination, space))
+    return result
 
 
 def held_out_study(study: Study) -> Study:
-    """The study on what is held out: other seeds, a validation part, and the first experiences alone where asked for.
+    """Derive the held-out study: other seeds, a validation part, and optionally only the first experiences.
 
     Args:
         study: a study with a section ``tuning``.
 
     Returns:
-        A study that never measures on the test part.
+        A study that never evaluates on the test part.
 
     Raises:
-        UserError: when it cannot be run so.
+        UserError: if it is invalid.
     """
     assert study.tuning is not None
-    held = study.tuning.held_out
+    settings = study.tuning.held_out
     raw = study.model_dump(mode="json", exclude={"tuning", "chosen"})
-    for axis in ("streams", *TUNED_AXES) if study.only or study.exclude else ():  # which go by labels
+    for axis in ("streams", *TUNED_AXES) if study.only or study.exclude else ():  # only and exclude refer to labels
         for entry, label in zip(raw[axis], axis_labels(getattr(study, axis), axis), strict=True):
             entry["label"] = label
     for entry, stream in zip(raw["streams"], study.streams, strict=True):
-        entry |= {"validation": held.validation, "evaluate": "validation"}
-        if held.first_experiences is not None and held.first_experiences < stream.learnt:
-            entry["first"] = held.first_experiences
-        if held.class_order == "other":
+        entry |= {"validation": settings.validation, "evaluate": "validation"}
+        if settings.first_experiences is not None and settings.first_experiences < stream.learnt:
+            entry["first"] = settings.first_experiences
+        if settings.class_order == "other":
             entry |= {key: None for key in ("class_order", "order", "angles") if key in entry}
     raw["evaluation"] |= {"landscape": None, "save_models": False, "every": None, "diagnostics_every": None}
-    raw["evaluation"]["test_images_per_class"] = None  # measured on what is held out
-    found = parse_study({**raw, "seeds": list(held.seeds)}, f"{study.name} on what tuning holds out")
-    pairs = zip(found.streams, study.streams, strict=True)
+    raw["evaluation"]["test_images_per_class"] = None  # the validation part is used instead
+    result = parse_study({**raw, "seeds": list(settings.seeds)}, f"{study.name} on what tuning holds out")
+    pairs = zip(result.streams, study.streams, strict=True)
     placed = (new.placed(old.beside) if isinstance(old, OwnImages) else new for new, old in pairs)
-    return found.model_copy(update={"streams": tuple(placed)})
+    return result.model_copy(update={"streams": tuple(placed)})

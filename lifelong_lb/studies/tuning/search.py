@@ -1,4 +1,4 @@
-"""The search for one combination's settings: an Optuna study that asks, and is told what runs came to."""
+"""Hyper-parameter search for one combination, through Optuna's ask-and-tell interface."""
 
 import hashlib
 import json
@@ -13,21 +13,21 @@ from lifelong_lb.config.tuning import TUNED_AXES, Chosen, Range, Search, Space, 
 from lifelong_lb.evaluation import Metric
 
 Point = dict[str, dict[str, Value]]
-"""Label of an entry to hyper-parameters that are tried."""
+"""Label of an entry to values of its hyper-parameters."""
 _DIGITS = 4
-"""Digits to which numbers are tried, so that what is told is what was run."""
+"""Significant digits of tried values, so that reported and executed values agree."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One point, and what its runs came to.
+    """A point and the results of its runs.
 
     Attributes:
-        number: in 0..n-1.
+        number: index of the trial, 0..n-1.
         point: the settings.
         runs: ids of its runs.
         value: mean of the metric over the seeds; NaN unless all of its runs are done.
-        gradient_evaluations: of all its runs, the strategy's own included.
+        gradient_evaluations: total of all its runs, including the strategy's own.
     """
 
     number: int
@@ -39,17 +39,17 @@ class Trial:
 
 @dataclass
 class Searching:
-    """The search for the settings of one combination of stream, strategy, rule and base optimizer.
+    """Search for the settings of one combination of stream, strategy, rule and base optimizer.
 
-    Points follow from the combination, its space and the values of the points before alone: a search that is begun anew
-    over the same stored runs asks for the same ones, and ends with the same choice.
+    Points depend only on the combination, its space and the values of earlier points: a search restarted on the same
+    stored runs repeats the same points and ends with the same choice.
 
     Attributes:
         at: labels of the combination.
-        study: the combination alone, on what is held out, its searched entries called by their labels.
-        space: label of an entry to what is searched of it.
-        metric: what is compared, by name and itself.
-        trials: those that have ended.
+        study: held-out study of this combination alone, with explicit labels.
+        space: label of an entry to its search space.
+        metric: name and metric to optimize.
+        trials: finished trials.
     """
 
     at: tuple[str, str, str, str]
@@ -63,7 +63,7 @@ class Searching:
         sampler = optuna.samplers.TPESampler(seed=self._seed())
         direction = "maximize" if self.metric[1].higher_is_better else "minimize"
         self._optuna = optuna.create_study(sampler=sampler, direction=direction)
-        self._asked: Any = None
+        self._optuna_trial: Any = None
 
     def _seed(self) -> int:
         entries = [getattr(self.study, axis)[0].identity() for axis in ("streams", *TUNED_AXES)]
@@ -72,42 +72,44 @@ class Searching:
         return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
 
     def ask(self) -> tuple[Point, Study]:
-        """The next point.
+        """Ask for the next point.
 
         Returns:
-            Its settings, and the study that tries them.
+            Its settings, and the study that evaluates them.
         """
         distributions = {
             (label, key): distribution(space) for label, keys in self.space.items() for key, space in keys.items()
         }
-        self._asked = self._optuna.ask({"\t".join(place): one for place, one in distributions.items()})
+        self._optuna_trial = self._optuna.ask({"\t".join(place): one for place, one in distributions.items()})
         point: Point = {}
         for label, key in distributions:
-            point.setdefault(label, {})[key] = _tried(self._asked.params[f"{label}\t{key}"], self.space[label][key])
+            point.setdefault(label, {})[key] = _rounded(
+                self._optuna_trial.params[f"{label}\t{key}"], self.space[label][key]
+            )
         changed = {axis: tuple(bare_entry(e, point) for e in getattr(self.study, axis)) for axis in TUNED_AXES}
         return point, self.study.model_copy(update=changed)
 
     def tell(self, trial: Trial) -> None:
-        """What the last point that was asked for came to.
+        """Report the result of the last point.
 
         Args:
-            trial: its runs and value. One that was not done to its end counts as the worst.
+            trial: its runs and value. An unfinished trial counts as the worst.
         """
         worst = -inf if self.metric[1].higher_is_better else inf
-        self._optuna.tell(self._asked, trial.value if isfinite(trial.value) else worst)
+        self._optuna.tell(self._optuna_trial, trial.value if isfinite(trial.value) else worst)
         self.trials.append(trial)
 
     def best(self) -> Trial | None:
-        """The best trial, the earliest of equal ones; None where none was done to its end."""
+        """The best trial, the earliest of equal ones; None if none finished."""
         done = [trial for trial in self.trials if isfinite(trial.value)]
         sign = 1 if self.metric[1].higher_is_better else -1
         return max(done, key=lambda trial: sign * trial.value, default=None)
 
     def chosen(self) -> Chosen:
-        """The choice, with what it was made from.
+        """Summarize the search and its choice.
 
         Returns:
-            The settings of the best trial; none where no trial was done to its end.
+            The settings of the best trial; empty if no trial finished.
         """
         best = self.best()
         values = sorted((t.value for t in self.trials if isfinite(t.value)), reverse=self.metric[1].higher_is_better)
@@ -126,13 +128,13 @@ class Searching:
 
 
 def imported_optuna() -> Any:
-    """Optuna, told to keep quiet.
+    """Import Optuna, and set its verbosity to warnings.
 
     Returns:
         The module.
 
     Raises:
-        UserError: when it is not installed.
+        UserError: if it is not installed.
     """
     try:
         import optuna
@@ -143,24 +145,24 @@ def imported_optuna() -> Any:
 
 
 def distribution(space: Space) -> Any:
-    """A space in Optuna's words.
+    """Convert a space to an Optuna distribution.
 
     Args:
-        space: a range, or choices.
+        space: a range or choices.
 
     Returns:
         The distribution.
     """
-    known = imported_optuna().distributions
+    module = imported_optuna().distributions
     if not isinstance(space, Range):
-        return known.CategoricalDistribution(list(space))
+        return module.CategoricalDistribution(list(space))
     if space.whole:
-        return known.IntDistribution(int(space.low), int(space.high), log=space.log)
-    return known.FloatDistribution(space.low, space.high, log=space.log)
+        return module.IntDistribution(int(space.low), int(space.high), log=space.log)
+    return module.FloatDistribution(space.low, space.high, log=space.log)
 
 
-def _tried(value: Value, space: Space) -> Value:
-    """A value as it is tried: rounded, within its range."""
+def _rounded(value: Value, space: Space) -> Value:
+    """Round a value within its range."""
     if not isinstance(space, Range) or space.whole:
         return value
     return min(max(float(f"{float(value):.{_DIGITS}g}"), space.low), space.high)

@@ -1,4 +1,4 @@
-"""One trial of each search, done side by side: what is told of it, and what is tried again."""
+"""Rounds of trials, one per search, executed together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,42 +17,42 @@ from lifelong_lb.studies.tuning.search import Point, Searching, Trial
 
 
 class TrialObserver(ProgressObserver):
-    """Hands on what it is told, and says of each run which trial it belongs to.
+    """Forward events with the trial added to the title of each run.
 
     Args:
-        observer: who is told.
-        trial: such as ``"trial 3 of 20"``.
+        observer: receives the events.
+        trial: e.g. ``"trial 3 of 20"``.
     """
 
     def __init__(self, observer: ProgressObserver, trial: str) -> None:
         self._observer, self._trial = observer, trial
 
     def start(self, total: int, present: Mapping[str, int]) -> None:
-        """Hand on."""
+        """Forward the event."""
         self._observer.start(total, present)
 
     def begun(self, run: str, title: str) -> None:
-        """Hand on."""
+        """Forward the event."""
         self._observer.begun(run, self._titled(title))
 
     def learnt(self, run: str, title: str, experience: int, experiences: int, accuracy: float) -> None:
-        """Hand on."""
+        """Forward the event."""
         self._observer.learnt(run, self._titled(title), experience, experiences, accuracy)
 
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
-        """Hand on."""
+        """Forward the event."""
         self._observer.ended(self._titled(title), record, elsewhere=elsewhere)
 
     def given_up(self, run: str) -> None:
-        """Hand on."""
+        """Forward the event."""
         self._observer.given_up(run)
 
     def waiting(self, runs: int) -> None:
-        """Hand on."""
+        """Forward the event."""
         self._observer.waiting(runs)
 
     def stop(self) -> None:
-        """Hand on."""
+        """Forward the event."""
         self._observer.stop()
 
     def _titled(self, title: str) -> str:
@@ -61,13 +61,13 @@ class TrialObserver(ProgressObserver):
 
 @dataclass
 class Rounds:
-    """Rounds of trials, one of each search.
+    """Rounds of trials, one per search.
 
     Attributes:
         searches: the searches.
         out: folder of their runs.
         options: how to run them.
-        tried: ids of the runs of rounds before, which are not tried once more when a point is asked for again.
+        tried: ids of the runs of earlier rounds, which are not retried if a point is repeated.
     """
 
     searches: Sequence[Searching]
@@ -76,19 +76,19 @@ class Rounds:
     tried: set[str] = field(default_factory=set)
 
     def next(self, observer: ProgressObserver) -> None:
-        """Do one trial of each search, side by side, and write ``trials.csv``.
+        """Execute one trial of each search together, and write ``trials.csv``.
 
         Args:
-            observer: is told how it goes.
+            observer: receives progress events.
         """
-        asked = [(search, *search.ask()) for search in self.searches]
-        known = [study for _, _, study in asked if self.options.retry and self.tried & _runs(study)]
-        fresh = [study for _, _, study in asked if study not in known]
-        for studies, retry in ((fresh, self.options.retry), (known, ())):
+        points = [(search, *search.ask()) for search in self.searches]
+        repeated = [study for _, _, study in points if self.options.retry and self.tried & _runs(study)]
+        new = [study for _, _, study in points if study not in repeated]
+        for studies, retry in ((new, self.options.retry), (repeated, ())):
             if studies:
                 complete(studies, self.out, replace(self.options, retry=retry), observer)
         folder = ResultFolder(self.out)
-        for search, point, study in asked:
+        for search, point, study in points:
             self.tried |= _runs(study)
             search.tell(_trial(search, point, study, folder))
         write_trials(self.out, self.searches)
@@ -109,7 +109,7 @@ def _trial(search: Searching, point: Point, study: Study, folder: ResultFolder) 
 
 
 def write_trials(folder: Path, searches: Sequence[Searching]) -> None:
-    """Write ``trials.csv``: every trial of every search that has ended.
+    """Write ``trials.csv``, the finished trials of all searches.
 
     Args:
         folder: the folder of the search.
@@ -119,7 +119,9 @@ def write_trials(folder: Path, searches: Sequence[Searching]) -> None:
         {
             **dict(zip(("stream", "strategy", "rule", "base_optimizer"), search.at, strict=True)),
             "trial": trial.number,
-            "settings": "; ".join(f"{label}.{k}={v}" for label, own in trial.point.items() for k, v in own.items()),
+            "settings": "; ".join(
+                f"{label}.{k}={v}" for label, settings in trial.point.items() for k, v in settings.items()
+            ),
             search.metric[0]: trial.value,
             "gradient_evaluations": trial.gradient_evaluations,
             "runs": " ".join(trial.runs),

@@ -1,4 +1,4 @@
-"""Two phases: settings are chosen on what is held out, then the study is run with them and reported."""
+"""Tune a study: choose settings on held-out data, then run and report the study with them."""
 
 import os
 import time
@@ -40,41 +40,43 @@ def tune_study(
     observer: ProgressObserver | None = None,
     loggers: Sequence[str] = (),
 ) -> Results:
-    """Choose settings on what the study's section ``tuning`` holds out, then run the study with them.
+    """Choose settings on the data held out by the study's section ``tuning``, then run the study with them.
 
     Args:
         config: a study with a section ``tuning``, its plain values, or the path of a study file.
-        out: folder; ``tuning`` in it holds the runs of the search, ``chosen.yaml`` the study with what was chosen, and
-            ``report`` its runs and its report. What is there already is not computed again.
-        trials: of each search; None for as many as the study says.
-        workers: as for :func:`~lifelong_lb.run_study`, like the rest.
-        executor: likewise.
-        device: likewise.
-        data: likewise.
-        download: likewise.
-        retry: likewise; each run is tried again once, and its trial counts for what it then comes to.
-        timeout: likewise; a trial whose run takes longer counts as the worst.
-        checkpoint_every: likewise.
-        slurm: likewise.
-        runs_per_job: likewise.
-        gpus_per_run: likewise.
-        observer: is told how each round of trials goes, and then how the study goes.
-        loggers: likewise; trials tell them, too, below ``tuning``.
+        out: folder; ``tuning`` in it holds the runs of the searches, ``chosen.yaml`` the study with the chosen
+            settings, and ``report`` its runs and its report. Finished runs are not repeated.
+        trials: number of trials per search; None for the study's setting.
+        workers: see :func:`~lifelong_lb.run_study`.
+        executor: see :func:`~lifelong_lb.run_study`.
+        device: see :func:`~lifelong_lb.run_study`.
+        data: see :func:`~lifelong_lb.run_study`.
+        download: see :func:`~lifelong_lb.run_study`.
+        retry: see :func:`~lifelong_lb.run_study`; each run is retried once per call, and the new result is used.
+        timeout: see :func:`~lifelong_lb.run_study`; a trial with a run that exceeds it counts as the worst.
+        checkpoint_every: see :func:`~lifelong_lb.run_study`.
+        slurm: see :func:`~lifelong_lb.run_study`.
+        runs_per_job: see :func:`~lifelong_lb.run_study`.
+        gpus_per_run: see :func:`~lifelong_lb.run_study`.
+        observer: receives the progress events of each round of trials, then those of the study.
+        loggers: see :func:`~lifelong_lb.run_study`; runs of trials are logged in ``tuning``.
 
     Returns:
         The results of the runs with the chosen settings.
 
     Raises:
-        UserError: when study, folder, data or Optuna cannot be used.
+        UserError: if the study, the folder, the data or Optuna cannot be used.
     """
     imported_optuna()
-    study, place = as_study(config), None if data is None else Path(data)
-    statuses, called = ((one,) if isinstance(one, str) else tuple(dict.fromkeys(one)) for one in (retry, loggers))
+    study, data_folder = as_study(config), None if data is None else Path(data)
+    statuses, logger_names = ((one,) if isinstance(one, str) else tuple(dict.fromkeys(one)) for one in (retry, loggers))
     cluster = Cluster(slurm or {}, runs_per_job, gpus_per_run)
-    options = Options(workers, executor, device, place, download, statuses, timeout, checkpoint_every, called, cluster)
-    folder, told = Path(out).absolute(), observer or ProgressObserver()
+    options = Options(
+        workers, executor, device, data_folder, download, statuses, timeout, checkpoint_every, logger_names, cluster
+    )
+    folder, progress = Path(out).absolute(), observer or ProgressObserver()
     searches = searches_of(study)
-    _search(Rounds(searches, folder / "tuning", options), _trials(study, trials), told)
+    _search(Rounds(searches, folder / "tuning", options), _trials(study, trials), progress)
     if ADDED_METRICS:
         store_own_metrics(ResultFolder(folder / "tuning"), collect(ResultFolder(folder / "tuning")))
     text = chosen_text(chosen_study(study, [search.chosen() for search in searches]))
@@ -82,30 +84,31 @@ def tune_study(
     chosen = read_study(folder / "chosen.yaml")
     report = ResultFolder(folder / "report")
     report.check_writable()
-    with report.locked():  # a longer search may have chosen other settings than one before
+    with report.locked():  # a longer search may have chosen other settings than an earlier one
         report.write_study(StudyFile.of(chosen))
-    complete([chosen], report.path, options, told)
+    complete([chosen], report.path, options, progress)
     return reported(report)
 
 
 def _search(rounds: Rounds, trials: int, observer: ProgressObserver) -> None:
-    began, searches = time.monotonic(), len(rounds.searches)
+    started, searches = time.monotonic(), len(rounds.searches)
     each = f" of {'each of ' if searches > 1 else ''}{searches} search{'es' * (searches > 1)}"
     for trial in range(1, trials + 1):
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - started
         so_far = f"; {readable(round(seconds))} so far" if trial > 1 else ""
         numbers = {"trial": trial, "trials": trials, "searches": searches, "seconds": seconds}
         observer.phase("trial", f"trial {trial} of {trials}{each}{so_far}", numbers)
         rounds.next(TrialObserver(observer, f"trial {trial} of {trials}"))
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started
     text = (
-        f"{trials} trial{'s' * (trials > 1)}{each} took {readable(round(seconds))}; now the study with what was chosen"
+        f"{trials} trial{'s' * (trials > 1)}{each} took {readable(round(seconds))}; running the study with the chosen "
+        "settings"
     )
     observer.phase("chosen", text, {"trials": trials, "searches": searches, "seconds": seconds})
 
 
 def searches_of(study: Study) -> list[Searching]:
-    """The searches of a study, one for each combination in which something is searched.
+    """Create the searches of a study, one per combination with hyper-parameters to search.
 
     Args:
         study: a study with a section ``tuning``.
@@ -114,17 +117,17 @@ def searches_of(study: Study) -> list[Searching]:
         The searches, in the order of the study.
 
     Raises:
-        UserError: when there is no such section, or the study cannot be run on what is held out.
+        UserError: if there is no such section, or the held-out study is invalid.
     """
     if study.tuning is None:
-        raise UserError(f"{study.name}: needs a section tuning, which says what is searched and on what it is chosen")
+        raise UserError(f"{study.name}: needs a section tuning, which defines the search space and the held-out data")
     name = study.tuning.metric
-    metric = name, {**METRICS, **ADDED_METRICS}[name]  # parse_study has checked that it is there
+    metric = name, {**METRICS, **ADDED_METRICS}[name]  # parse_study has checked the name
     return [Searching(one.at, one.study, one.space, metric) for one in searched_combinations(study)]
 
 
-def _trials(study: Study, asked: int | None) -> int:
+def _trials(study: Study, trials: int | None) -> int:
     assert study.tuning is not None
-    if asked is not None and asked < 1:
-        raise UserError(f"trials must be at least 1; got {asked}")
-    return asked or study.tuning.trials
+    if trials is not None and trials < 1:
+        raise UserError(f"trials must be at least 1; got {trials}")
+    return trials or study.tuning.trials

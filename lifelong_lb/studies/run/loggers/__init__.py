@@ -1,1 +1,1 @@
-"""Loggers of the ecosystem: a run tells them how it goes, in its own process. No number depends on them."""
+"""TensorBoard, Weights & Biases and MLflow loggers, called in each run's process; they do not affect results."""

@@ -1,4 +1,4 @@
-"""What a logger is told, and the interface that each one has."""
+"""Interface of loggers."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,13 +11,13 @@ Scalar = bool | int | float | str
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A run, as loggers are told of it.
+    """Description of a run for loggers.
 
     Attributes:
         run: its id.
-        title: one line for people.
+        title: one-line description.
         study: the study's name.
-        labels: column of the result files to its label there.
+        labels: column of the result files to the run's label in it.
         config: its configuration as plain JSON values.
         folder: the result folder.
     """
@@ -31,56 +31,56 @@ class RunInfo:
 
     @property
     def group(self) -> str:
-        """What runs that differ in base optimizer and seed alone have in common."""
+        """Stream, strategy and rule: shared by runs that differ only in base optimizer and seed."""
         return "/".join(self.labels[column] for column in ("stream", "strategy", "rule"))
 
     @property
     def file_name(self) -> str:
-        """The title as a part of a path, with the run's id at its end."""
+        """The title as a path component, followed by the run's id."""
         return f"{re.sub(r'[^A-Za-z0-9._=+-]+', '_', self.title)[:100]}-{self.run}"
 
     def settings(self) -> dict[str, Scalar]:
-        """The configuration as hyper-parameters.
+        """Flatten the configuration to hyper-parameters.
 
         Returns:
-            Keys of nested mappings joined by dots; lists as text, without what is not set.
+            Nested keys joined by dots; lists as text; keys with None left out.
         """
         return dict(_flat(self.config))
 
 
 class RunLogger(Protocol):
-    """Receives what there is to know of one run. It may raise anything: the run goes on without it."""
+    """Receive the values of one run. After an exception, the run continues without the logger."""
 
-    def start(self, about: RunInfo, say: "LogFn") -> None:
-        """The run begins, or goes on. What an earlier process has logged of it is replaced.
+    def start(self, info: RunInfo, log: "LogFn") -> None:
+        """Called when the run starts or resumes; replaces what an earlier process logged of it.
 
         Args:
-            about: the run.
-            say: writes a line into the run's log.
+            info: the run.
+            log: writes a line into the run's log.
         """
 
     def experience(self, values: Mapping[str, float], step: int) -> None:
-        """An experience was learnt.
+        """Called after an experience.
 
         Args:
-            values: what was measured, no NaN among it.
-            step: the experience, in 0..T-1.
+            values: finite values by name.
+            step: the experience, 0..T-1.
         """
 
     def end(self, metrics: Mapping[str, float], status: str) -> None:
-        """The run has ended.
+        """Called when the run has ended.
 
         Args:
-            metrics: its metrics and costs, no NaN among them.
+            metrics: finite metrics and costs by name.
             status: how it ended.
         """
 
 
 class LogFn(Protocol):
-    """Writes a line."""
+    """Write a line to a log."""
 
     def __call__(self, line: str, /) -> None:
-        """Write it.
+        """Write a line.
 
         Args:
             line: the line.

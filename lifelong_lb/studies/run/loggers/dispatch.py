@@ -1,4 +1,4 @@
-"""The loggers of one run, whose failures are not the run's."""
+"""Dispatch values of a run to its loggers; failing loggers are dropped."""
 
 import math
 import warnings
@@ -14,15 +14,15 @@ from lifelong_lb.studies.run.state import RunState
 
 
 def values_of(progress: RunState) -> tuple[int, dict[str, float]]:
-    """What was measured of the experience that was learnt last.
+    """Collect the values to log after the last experience.
 
     Args:
-        progress: what the run has measured so far, the accuracies after that experience included.
+        progress: measurements of the run, including the accuracies after that experience.
 
     Returns:
-        The experience i, and numbers by name: ``accuracy/experience_j``, entry R[i, j] of the accuracy matrix; average
-        accuracy and forgetting of a stream that ends with i; the learning rate at the end of i; and the gradients,
-        images, forward passes and seconds of training that the run has taken so far. Without those that are undefined.
+        The experience i, and defined values by name: ``accuracy/experience_j``, entry R[i, j] of the accuracy matrix;
+        average accuracy and forgetting of a stream that ends with i; the learning rate at the end of i; and the
+        cumulative gradients, images, forward passes and seconds of training.
     """
     i = max(trained for trained, _, _ in progress.accuracy)
     R = AccuracyMatrix.from_entries(progress.accuracy, progress.experiences).values
@@ -40,61 +40,61 @@ def values_of(progress: RunState) -> tuple[int, dict[str, float]]:
 
 
 def known(values: Mapping[str, float | str]) -> dict[str, float]:
-    """Numbers without those that are undefined.
+    """Select finite numbers.
 
     Args:
         values: numbers and texts by name.
 
     Returns:
-        The finite numbers among them.
+        The finite numbers.
     """
     return {name: value for name, value in values.items() if not isinstance(value, str) and math.isfinite(value)}
 
 
 class Loggers:
-    """Tells all loggers of a run. One that fails is told no more, which the run's log says once.
+    """Call all loggers of a run. A logger that raises is dropped, with a line in the run's log.
 
     Args:
         job: the run.
-        say: writes a line into its log.
+        log: writes a line into its log.
     """
 
-    def __init__(self, job: Job, say: LogFn) -> None:
-        self._say = say
+    def __init__(self, job: Job, log: LogFn) -> None:
+        self._log = log
         self._loggers: dict[str, RunLogger] = {}
-        self._told = 0
+        self._reported = 0
         if job.logged is not None:
             self._loggers = {name: LOGGERS[name].make() for name in job.logged.loggers}
             config = job.config
-            about = RunInfo(config.run_id, job.title, job.logged.study, job.logged.labels, config.to_json(), job.out)
-            self._each(lambda logger: logger.start(about, say))
+            info = RunInfo(config.run_id, job.title, job.logged.study, job.logged.labels, config.to_json(), job.out)
+            self._for_each(lambda logger: logger.start(info, log))
 
     def learnt(self, progress: RunState) -> None:
-        """Tell of the experiences that were learnt; of a run that goes on, of those before, too.
+        """Log finished experiences; for a resumed run, including those before the interruption.
 
         Args:
-            progress: what the run has measured so far.
+            progress: measurements of the run.
         """
-        for step, values in progress.logged[self._told :]:
-            self._each(lambda logger, step=step, values=values: logger.experience(values, step))  # type: ignore[misc]
-        self._told = len(progress.logged)
+        for step, values in progress.logged[self._reported :]:
+            self._for_each(lambda logger, step=step, values=values: logger.experience(values, step))  # type: ignore[misc]
+        self._reported = len(progress.logged)
 
     def end(self, record: RunRecord) -> None:
-        """Tell how the run has ended.
+        """Log the end of the run.
 
         Args:
-            record: what it leaves behind.
+            record: its record.
         """
         metrics = {f"final/{name}": value for name, value in known(numbers_of(record)).items()}
-        self._each(lambda logger: logger.end(metrics, record.status))
+        self._for_each(lambda logger: logger.end(metrics, record.status))
 
-    def _each(self, tell: Callable[[RunLogger], None]) -> None:
+    def _for_each(self, call: Callable[[RunLogger], None]) -> None:
         for name, logger in list(self._loggers.items()):
             try:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # about their own code
-                    tell(logger)
-            except Exception as error:  # noqa: BLE001  of whatever kind, it is no reason to end the run
+                    warnings.simplefilter("ignore")  # from the loggers' packages
+                    call(logger)
+            except Exception as error:  # noqa: BLE001  no failure of a logger may end the run
                 del self._loggers[name]
                 what = " ".join(f"{type(error).__name__}: {error}".split())
-                self._say(f"the logger {name} has failed and is told no more; the run goes on ({what})")
+                self._log(f"logger {name} failed and is disabled; the run continues ({what})")

@@ -1,4 +1,4 @@
-"""MLflow: an experiment a study, in files below the result folder, or on the server that the environment names."""
+"""MLflow logger: one experiment per study, in the result folder or on the configured server."""
 
 import os
 import time
@@ -10,45 +10,45 @@ from lifelong_lb.studies.run.loggers.base import LogFn, RunInfo
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-_MOST = 100
-"""Parameters that MLflow takes at once."""
+_MAX_PARAMS = 100
+"""Maximum number of parameters per MLflow request."""
 
 
 class MLflowLogger:
-    """Logs a run in ``mlruns/``, or where ``MLFLOW_TRACKING_URI`` says."""
+    """Log a run to ``mlruns/``, or to ``MLFLOW_TRACKING_URI``."""
 
-    def start(self, about: RunInfo, say: LogFn) -> None:
-        """Begin the run anew: what an earlier process has logged of it is deleted.
+    def start(self, info: RunInfo, log: LogFn) -> None:
+        """Create the run, and delete what an earlier process logged of it.
 
         Args:
-            about: the run.
-            say: not used.
+            info: the run.
+            log: not used.
         """
         from mlflow.entities import Param
         from mlflow.tracking import MlflowClient
 
         address = os.environ.get("MLFLOW_TRACKING_URI")
         if not address:
-            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # what new versions want to be told
-            address = (about.folder / "mlruns").as_uri()
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # required by new versions
+            address = (info.folder / "mlruns").as_uri()
         self._client = MlflowClient(tracking_uri=address)
-        experiment = _experiment(self._client, about)
-        ours = {"lifelong_lb.run": about.run, "lifelong_lb.folder": str(about.folder)}
-        for earlier in self._client.search_runs([experiment], f"tags.`lifelong_lb.run` = '{about.run}'"):
-            if earlier.data.tags.get("lifelong_lb.folder") == str(about.folder):
+        experiment = _experiment(self._client, info)
+        tags = {"lifelong_lb.run": info.run, "lifelong_lb.folder": str(info.folder)}
+        for earlier in self._client.search_runs([experiment], f"tags.`lifelong_lb.run` = '{info.run}'"):
+            if earlier.data.tags.get("lifelong_lb.folder") == str(info.folder):
                 self._client.delete_run(earlier.info.run_id)
-        begun = self._client.create_run(experiment, tags={**ours, **about.labels}, run_name=about.title)
-        self._run: str = begun.info.run_id
-        settings = [Param(key, str(value)) for key, value in about.settings().items()]
-        for first in range(0, len(settings), _MOST):
-            self._client.log_batch(self._run, params=settings[first : first + _MOST])
+        created = self._client.create_run(experiment, tags={**tags, **info.labels}, run_name=info.title)
+        self._run: str = created.info.run_id
+        settings = [Param(key, str(value)) for key, value in info.settings().items()]
+        for first in range(0, len(settings), _MAX_PARAMS):
+            self._client.log_batch(self._run, params=settings[first : first + _MAX_PARAMS])
 
     def experience(self, values: Mapping[str, float], step: int) -> None:
         """Write a point of each curve.
 
         Args:
-            values: its numbers.
-            step: its experience.
+            values: values by name.
+            step: the experience.
         """
         from mlflow.entities import Metric
 
@@ -59,7 +59,7 @@ class MLflowLogger:
         """Write the metrics.
 
         Args:
-            metrics: its numbers.
+            metrics: values by name.
             status: how the run ended.
         """
         self.experience(metrics, 0)
@@ -67,10 +67,10 @@ class MLflowLogger:
         self._client.set_terminated(self._run, "FINISHED" if status == "done" else "FAILED")
 
 
-def _experiment(client: "MlflowClient", about: RunInfo) -> str:
-    """Id of the study's experiment, which one of the runs that begin at the same time makes."""
+def _experiment(client: "MlflowClient", info: RunInfo) -> str:
+    """Id of the study's experiment, created under a lock by the first run."""
     import filelock
 
-    with filelock.FileLock(about.folder / ".mlflow.lock", timeout=60):
-        found = client.get_experiment_by_name(about.study)
-        return str(client.create_experiment(about.study) if found is None else found.experiment_id)
+    with filelock.FileLock(info.folder / ".mlflow.lock", timeout=60):
+        found = client.get_experiment_by_name(info.study)
+        return str(client.create_experiment(info.study) if found is None else found.experiment_id)

@@ -1,4 +1,4 @@
-"""The loggers there are."""
+"""Registry of loggers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from lifelong_lb.studies.run.loggers.wandb import WandbLogger
 
 @dataclass(frozen=True)
 class Kind:
-    """A logger that can be asked for.
+    """A kind of logger.
 
     Attributes:
-        package: what it imports.
-        install: what pip is to install where that is missing.
-        make: makes one for a run.
+        package: the package it imports.
+        install: argument of ``pip install`` if the package is missing.
+        make: creates the logger of a run.
     """
 
     package: str
@@ -31,17 +31,17 @@ LOGGERS: dict[str, Kind] = {
     "wandb": Kind("wandb", "wandb", WandbLogger),
     "mlflow": Kind("mlflow", "'lifelong-lb[mlflow]'", MLflowLogger),
 }
-"""Names that the command line knows, and the loggers; what they import is imported when a run begins."""
+"""Loggers by the name used on the command line; their packages are imported when a run starts."""
 
 
 def check_loggers(names: Sequence[str]) -> None:
-    """See that loggers can be used.
+    """Check that loggers exist and their packages are installed.
 
     Args:
-        names: what the user has asked for.
+        names: names of loggers.
 
     Raises:
-        UserError: when there is no such logger, or its package is not installed.
+        UserError: if a logger is unknown, or its package is not installed.
     """
     for name in names:
         if name not in LOGGERS:
@@ -49,6 +49,5 @@ def check_loggers(names: Sequence[str]) -> None:
         kind = LOGGERS[name]
         if find_spec(kind.package) is None:
             raise UserError(
-                f"the logger {name} needs the package {kind.package}, which is not installed: "
-                f"pip install {kind.install}"
+                f"logger {name} needs the package {kind.package}, which is not installed: pip install {kind.install}"
             )

@@ -1,4 +1,4 @@
-"""TensorBoard: event files below the result folder."""
+"""TensorBoard logger: event files in the result folder."""
 
 import json
 import shutil
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
 
 class TensorBoardLogger:
-    """Writes ``tensorboard/<title>-<run id>/``; ``tensorboard --logdir DIR/tensorboard`` shows all runs."""
+    """Write to ``tensorboard/<title>-<run id>/``; ``tensorboard --logdir DIR/tensorboard`` shows all runs."""
 
-    def start(self, about: RunInfo, say: LogFn) -> None:
-        """Begin the run's folder anew.
+    def start(self, info: RunInfo, log: LogFn) -> None:
+        """Create the run's folder, and delete that of an earlier process.
 
         Args:
-            about: the run.
-            say: not used.
+            info: the run.
+            log: not used.
         """
         from torch.utils.tensorboard import SummaryWriter
 
-        place = about.folder / "tensorboard"
-        for earlier in place.glob(f"*-{about.run}"):
+        place = info.folder / "tensorboard"
+        for earlier in place.glob(f"*-{info.run}"):
             shutil.rmtree(earlier)
-        self._settings = about.settings()
-        self._writer: SummaryWriter = SummaryWriter(str(place / about.file_name))
-        configuration = json.dumps(about.config, indent=4)
+        self._settings = info.settings()
+        self._writer: SummaryWriter = SummaryWriter(str(place / info.file_name))
+        configuration = json.dumps(info.config, indent=4)
         self._writer.add_text("configuration", "\n".join(f"    {line}" for line in configuration.splitlines()))
         self._writer.flush()
 
@@ -36,18 +36,18 @@ class TensorBoardLogger:
         """Write a point of each curve.
 
         Args:
-            values: its numbers.
-            step: its experience.
+            values: values by name.
+            step: the experience.
         """
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
     def end(self, metrics: Mapping[str, float], status: str) -> None:
-        """Write the row of the table of hyper-parameters.
+        """Write the run's row of the hyper-parameter table.
 
         Args:
-            metrics: its numbers.
+            metrics: values by name.
             status: how the run ended.
         """
         self._writer.add_hparams({**self._settings, "status": status}, dict(metrics), run_name=".")

@@ -1,4 +1,4 @@
-"""Weights & Biases: a project a study, kept below the result folder, and sent where there is a key."""
+"""Weights & Biases logger: one project per study, stored in the result folder and uploaded if a key is set."""
 
 import hashlib
 import os
@@ -10,46 +10,46 @@ from typing import Any
 from lifelong_lb.studies.run.loggers.base import LogFn, RunInfo
 
 _SERVER = "https://api.wandb.ai"
-_LONGEST = 128
-"""Characters of a name."""
+_MAX_NAME = 128
+"""Maximum length of a name."""
 
 
 class WandbLogger:
-    """Logs a run in ``wandb/``: offline, for ``wandb sync``, unless there is a key or ``WANDB_MODE`` says otherwise."""
+    """Log a run to ``wandb/``: offline, for ``wandb sync``, unless a key or ``WANDB_MODE`` is set."""
 
-    def start(self, about: RunInfo, say: LogFn) -> None:
-        """Begin the run anew. Its id is always the same, so that a later copy replaces an earlier one.
+    def start(self, info: RunInfo, log: LogFn) -> None:
+        """Create the run. Its id is fixed, so that a later upload replaces an earlier one.
 
         Args:
-            about: the run.
-            say: is told where the run can be seen.
+            info: the run.
+            log: receives the URL of the run.
         """
         import wandb
 
-        name = f"{about.run}-{hashlib.sha256(str(about.folder).encode()).hexdigest()[:6]}"
-        for earlier in (about.folder / "wandb").glob(f"*run-*-{name}"):
+        name = f"{info.run}-{hashlib.sha256(str(info.folder).encode()).hexdigest()[:6]}"
+        for earlier in (info.folder / "wandb").glob(f"*run-*-{name}"):
             shutil.rmtree(earlier)
         settings: dict[str, Any] = {"silent": True, "console": "off", "disable_git": True, "x_disable_stats": True}
         self._run = wandb.init(
-            project=re.sub(r"[/\\#?%:]", "-", about.study)[:_LONGEST],
-            group=about.group[:_LONGEST],
-            name=about.title[:_LONGEST],
+            project=re.sub(r"[/\\#?%:]", "-", info.study)[:_MAX_NAME],
+            group=info.group[:_MAX_NAME],
+            name=info.title[:_MAX_NAME],
             id=name,
-            dir=str(about.folder),
-            config=dict(about.config),
+            dir=str(info.folder),
+            config=dict(info.config),
             mode=_mode(),
             reinit="create_new",
             settings=wandb.Settings(**settings),
         )
         if not self._run.offline:
-            say(f"wandb: {self._run.url}")
+            log(f"wandb: {self._run.url}")
 
     def experience(self, values: Mapping[str, float], step: int) -> None:
         """Write a point of each curve.
 
         Args:
-            values: its numbers.
-            step: its experience.
+            values: values by name.
+            step: the experience.
         """
         self._run.log(dict(values), step=step)
 
@@ -57,7 +57,7 @@ class WandbLogger:
         """Write the run's summary.
 
         Args:
-            metrics: its numbers.
+            metrics: values by name.
             status: how the run ended.
         """
         self._run.summary.update({**metrics, "status": status})
@@ -65,7 +65,7 @@ class WandbLogger:
 
 
 def _mode() -> Any:
-    """None leaves it to wandb, which reads ``WANDB_MODE``; it would ask for a key where there is none."""
+    """Mode for wandb, which would prompt for a missing key; None if ``WANDB_MODE`` is set, which wandb reads itself."""
     from requests.utils import get_netrc_auth
 
     if os.environ.get("WANDB_MODE"):
