@@ -9,6 +9,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.reports.comparability import listed
+from lifelong_lb.reports.recorded import recorded_frames
 from lifelong_lb.reports.results import KEYS, Results
 from lifelong_lb.reports.text import plural
 from lifelong_lb.store import ResultFolder, RunRecord
@@ -48,19 +49,14 @@ def load_confusion(out: str | PathLike[str]) -> pd.DataFrame:
         asked for.
 
     Raises:
-        UserError: when the folder holds none, or a file is damaged.
+        UserError: when the folder holds none, or what it holds is damaged; a warning names damaged files of
+            single runs, which are left out.
     """
     folder = ResultFolder(Path(out))
     study = folder.read_study()
     if study is None:
         raise UserError(without_study(Path(out), "no results here (no study.json)"))
-    labels, seeds = study.labels(), study.seeds()
-    frames = []
-    for run in labels:
-        frame = folder.read_confusion(run)
-        if frame is not None:
-            own = [*frame.columns]
-            frames.append(frame.assign(run=run, seed=seeds[run], **labels[run])[[*KEYS, *own]])
+    frames = recorded_frames(folder, study, "confusion")
     if not frames:
         raise UserError(f"{out}: no confusion counts here; a study asks for them with evaluation: {{confusion: true}}")
     return pd.concat(frames, ignore_index=True)

@@ -1,5 +1,6 @@
 """What was measured of the runs' loss landscapes, as one tidy frame, and how it goes with what is forgotten."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
@@ -15,11 +16,12 @@ from lifelong_lb.reports.comparability import listed
 from lifelong_lb.reports.results import KEYS, Results, collect
 from lifelong_lb.reports.text import plural
 from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_settings, read_landscape
-from lifelong_lb.untrusted import shortened
+from lifelong_lb.untrusted import printable, shortened
 
 FLATNESS_COLUMNS = [*KEYS, "experience", "measure", "at", "flatness", "forgotten"]
 _BLOCK = ["stream", "strategy", "base_optimizer"]
 _MOST_KEYS = 10
+_LEFT_OUT = "landscape left out: "
 _COEFFICIENTS = ("spearman", "pearson", "spearman_within", "pearson_within")
 CORRELATION_COLUMNS = [
     *(*_BLOCK, "measure", "at", "pairs", "seeds"),
@@ -55,11 +57,15 @@ def load_landscape(out: str | PathLike[str]) -> pd.DataFrame:
         :data:`lifelong_lb.evaluation.LANDSCAPE_MEASURES`.
 
     Raises:
-        UserError: when the folder holds none, or a file is damaged.
+        UserError: when the folder holds none, what it holds is damaged, or settings differ; a warning names damaged
+            files of single runs, which are left out.
     """
     found = collect_landscape(ResultFolder(Path(out)))
-    if found.problems:
+    mixed = [problem for problem in found.problems if not problem.startswith(_LEFT_OUT)]
+    if mixed or (found.problems and found.frame.empty):
         raise UserError("; ".join(found.problems))
+    for problem in found.problems:
+        warnings.warn(printable(problem), stacklevel=2)
     if found.frame.empty:
         raise UserError(f"{out}: no landscape here; a study asks for it with evaluation: {{landscape: {{}}}}")
     return found.frame
@@ -87,7 +93,7 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> F
             frame, how = read_landscape(path), landscape_settings(path)
             gaps += _checked(frame, path)
         except UserError as error:
-            problems.append(f"landscape left out: {error}")
+            problems.append(f"{_LEFT_OUT}{error}")
             continue
         if frame is not None and how is not None:
             settings[repr(sorted(how.items()))] = how

@@ -32,6 +32,7 @@ def load_results(
 
     Returns:
         The frames of ``results.csv`` and ``accuracy.csv``, computed anew from the runs where the folders hold them.
+        A warning names runs that cannot be read, which are left out.
 
     Raises:
         UserError: when a folder holds no results, none is named, or a module cannot be imported.
@@ -41,10 +42,12 @@ def load_results(
     folders = [ResultFolder(Path(path)) for path in (*first, *more)]
     if len(folders) == 1:
         results = collect(folders[0])
+        problems = results.problems if results.left_out else ()
     elif not folders:
         raise UserError("no result folder is named")
     else:
         results = collect_all(folders)
-        for problem in results.problems:
-            warnings.warn(printable(problem), stacklevel=2)
+        problems = results.problems
+    for problem in problems:
+        warnings.warn(printable(problem), stacklevel=2)
     return results.runs, results.accuracy
