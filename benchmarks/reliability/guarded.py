@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def _load(out: Path) -> int:
     import lifelong_lb
     from lifelong_lb.config import UserError
 
+    warnings.simplefilter("ignore", UserWarning)  # names what was left out
     try:
         runs, _ = lifelong_lb.load_results(out)
     except UserError as error:

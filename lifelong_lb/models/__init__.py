@@ -7,6 +7,7 @@ from torch import nn
 
 import lifelong_lb.avalanche_import  # noqa: F401  first: Avalanche creates a folder when it is imported
 from lifelong_lb.config import ModelEntry
+from lifelong_lb.config.entries.models import Timm
 from lifelong_lb.config.plugins.register import factory_of
 from lifelong_lb.data.shape import Shape
 from lifelong_lb.models.classifier import Classifier, FeaturesOf, TaskAwareClassifier
@@ -30,7 +31,9 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 """Backbones by their name in a study file."""
 
 
-def build_model(entry: ModelEntry, shape: Shape, precision: str = "float32") -> nn.Module:
+def build_model(
+    entry: ModelEntry, shape: Shape, precision: str = "float32", *, load_pretrained: bool = True
+) -> nn.Module:
     """Build a model for a stream.
 
     Weights are initialised with torch's global generator.
@@ -39,11 +42,15 @@ def build_model(entry: ModelEntry, shape: Shape, precision: str = "float32") -> 
         entry: the model's entry in the study file; ``head`` must not be ``auto``.
         shape: image size, number of classes and normalisation of the stream.
         precision: ``"float32"``, or ``"bfloat16"`` for autocast.
+        load_pretrained: whether pretrained weights are loaded, which may download them; False if stored weights
+            replace them.
 
     Returns:
         A module with ``features(x)``, in train mode on the CPU.
     """
     settings = {key: value for key, value in entry if key not in ("name", "head")}
+    if not load_pretrained and isinstance(entry, Timm):
+        settings["load_pretrained"] = False
     backbone = factory_of("model", entry.name, MODELS)(image=shape.image, **settings)
     channels_last = _prefers_channels_last(backbone)
     if channels_last:

@@ -25,6 +25,8 @@ class FromTimm(nn.Module):
         pretrained: whether to load timm's pretrained weights, which are downloaded on first use.
         image_size: height and width of the resized images; None for the native size.
         settings: further arguments of timm's ``create_model``, such as ``drop_path_rate``.
+        load_pretrained: whether ``pretrained`` loads weights; False if stored weights replace them, so that nothing is
+            downloaded.
 
     Raises:
         UserError: if timm is not installed, has no such model, or cannot build it with these settings.
@@ -37,6 +39,7 @@ class FromTimm(nn.Module):
         pretrained: bool = False,
         image_size: int | None = None,
         settings: Mapping[str, Any] | None = None,
+        load_pretrained: bool = True,
     ) -> None:
         super().__init__()
         check_name(model)
@@ -49,7 +52,9 @@ class FromTimm(nn.Module):
         if config is not None and config.fixed_input_size and self.size != native_size:
             keywords["img_size"] = self.size
         self.statistics = (config.mean, config.std) if pretrained and config is not None and image[0] == 3 else None
-        self.model, self.feature_size = _create(model, pretrained, keywords, (image[0], self.size, self.size))
+        self.model, self.feature_size = _create(
+            model, pretrained and load_pretrained, keywords, (image[0], self.size, self.size)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the features of images.

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.reports.comparability import listed
+from lifelong_lb.reports.recorded import recorded_frames
 from lifelong_lb.reports.results import KEYS, Results
 from lifelong_lb.reports.text import plural
 from lifelong_lb.store import ResultFolder, RunRecord
@@ -47,19 +48,14 @@ def load_confusion(out: str | PathLike[str]) -> pd.DataFrame:
         rotated streams, every experience contains all classes. For custom streams, labels are the targets of the model.
 
     Raises:
-        UserError: if the folder contains none, or a file is damaged.
+        UserError: if the folder contains none, or all of it is damaged; a warning names damaged files of single runs,
+            which are left out.
     """
     folder = ResultFolder(Path(out))
     study = folder.read_study()
     if study is None:
         raise UserError(without_study(Path(out), "no results here (no study.json)"))
-    labels, seeds = study.labels(), study.seeds()
-    frames = []
-    for run in labels:
-        frame = folder.read_confusion(run)
-        if frame is not None:
-            count_columns = [*frame.columns]
-            frames.append(frame.assign(run=run, seed=seeds[run], **labels[run])[[*KEYS, *count_columns]])
+    frames = recorded_frames(folder, study, "confusion")
     if not frames:
         raise UserError(f"{out}: no confusion counts here; a study records them with evaluation: {{confusion: true}}")
     return pd.concat(frames, ignore_index=True)

@@ -7,8 +7,9 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import CONTINUAL_METRICS
+from lifelong_lb.reports.recorded import recorded_frames
 from lifelong_lb.reports.results import KEYS, continual_accuracy
-from lifelong_lb.store import ResultFolder, StudyFile
+from lifelong_lb.store import ResultFolder
 from lifelong_lb.store.tuned import without_study
 
 
@@ -25,18 +26,19 @@ def load_continual(out: str | PathLike[str]) -> pd.DataFrame:
         experience are those of the accuracy matrix.
 
     Raises:
-        UserError: if the folder contains none, or a file is damaged.
+        UserError: if the folder contains none, or all of it is damaged; a warning names damaged files of single runs,
+            which are left out.
     """
     folder = ResultFolder(Path(out))
     study = folder.read_study()
     if study is None:
         raise UserError(without_study(Path(out), "no results here (no study.json)"))
-    frames = _frames(folder, study)
+    frames = recorded_frames(folder, study, "continual")
     if not frames:
         raise UserError(
             f"{out}: no accuracies during training here; a study measures them with evaluation: {{every: 10}}"
         )
-    return pd.concat(frames.values(), ignore_index=True)
+    return pd.concat(frames, ignore_index=True)
 
 
 def continual_metrics(frame: pd.DataFrame) -> pd.DataFrame:
@@ -58,17 +60,3 @@ def continual_metrics(frame: pd.DataFrame) -> pd.DataFrame:
         values = {name: metric.function(C) for name, metric in CONTINUAL_METRICS.items()}
         rows.append({**dict(zip(KEYS, key, strict=True)), **values})
     return pd.DataFrame(rows, columns=[*KEYS, *CONTINUAL_METRICS])
-
-
-def _frames(folder: ResultFolder, study: StudyFile) -> dict[str, pd.DataFrame]:
-    """Measurements by run, with the columns that identify the run."""
-    labels, seeds = study.labels(), study.seeds()
-    frames = {}
-    for run in labels:
-        frame = folder.read_continual(run)
-        if frame is not None:
-            key: dict[str, str | int] = {"run": run, **labels[run], "seed": seeds[run]}
-            for place, column in enumerate(KEYS):
-                frame.insert(place, column, key[column])
-            frames[run] = frame
-    return frames

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lifelong_lb.config import UserError
-from lifelong_lb.reports.results import KEYS
+from lifelong_lb.reports.recorded import recorded_frames
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.store.tuned import without_study
 
@@ -23,21 +23,14 @@ def load_diagnostics(out: str | PathLike[str]) -> pd.DataFrame:
         distance, cosine, alpha, alpha_min and alpha_max, see :class:`lifelong_lb.optim.Diagnostics`.
 
     Raises:
-        UserError: if the folder contains none, or a file is damaged.
+        UserError: if the folder contains none, or all of it is damaged; a warning names damaged files of single runs,
+            which are left out.
     """
     folder = ResultFolder(Path(out))
     study = folder.read_study()
     if study is None:
         raise UserError(without_study(Path(out), "no results here (no study.json)"))
-    labels, seeds = study.labels(), study.seeds()
-    frames = []
-    for run in labels:
-        frame = folder.read_diagnostics(run)
-        if frame is not None:
-            key: dict[str, str | int] = {"run": run, **labels[run], "seed": seeds[run]}
-            for place, column in enumerate(KEYS):
-                frame.insert(place, column, key[column])
-            frames.append(frame)
+    frames = recorded_frames(folder, study, "diagnostics")
     if not frames:
         raise UserError(f"{out}: no diagnostics here; a study records them with evaluation: {{diagnostics_every: 10}}")
     return pd.concat(frames, ignore_index=True)

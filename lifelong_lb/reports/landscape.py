@@ -1,5 +1,6 @@
 """Loss landscapes of runs as one tidy frame, and the correlation of flatness with forgetting."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
@@ -15,11 +16,12 @@ from lifelong_lb.reports.comparability import listed
 from lifelong_lb.reports.results import KEYS, Results, collect
 from lifelong_lb.reports.text import plural
 from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_settings, read_landscape
-from lifelong_lb.untrusted import shortened
+from lifelong_lb.untrusted import printable, shortened
 
 FLATNESS_COLUMNS = [*KEYS, "experience", "measure", "at", "flatness", "forgotten"]
 _BLOCK = ["stream", "strategy", "base_optimizer"]
 _MOST_KEYS = 10
+_LEFT_OUT = "landscape left out: "
 _COEFFICIENTS = ("spearman", "pearson", "spearman_within", "pearson_within")
 CORRELATION_COLUMNS = [
     *(*_BLOCK, "measure", "at", "pairs", "seeds"),
@@ -55,11 +57,15 @@ def load_landscape(out: str | PathLike[str]) -> pd.DataFrame:
         and ``std``, see :data:`lifelong_lb.evaluation.LANDSCAPE_MEASURES`.
 
     Raises:
-        UserError: if the folder contains none, or a file is damaged.
+        UserError: if the folder contains none, all of it is damaged, or settings differ; a warning names damaged files
+            of single runs, which are left out.
     """
     collected = collect_landscape(ResultFolder(Path(out)))
-    if collected.problems:
+    mixed = [problem for problem in collected.problems if not problem.startswith(_LEFT_OUT)]
+    if mixed or (collected.problems and collected.frame.empty):
         raise UserError("; ".join(collected.problems))
+    for problem in collected.problems:
+        warnings.warn(printable(problem), stacklevel=2)
     if collected.frame.empty:
         raise UserError(f"{out}: no landscape here; a study measures it with evaluation: {{landscape: {{}}}}")
     return collected.frame
@@ -87,7 +93,7 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> C
             frame, how = read_landscape(path), landscape_settings(path)
             gaps += _checked(frame, path)
         except UserError as error:
-            problems.append(f"landscape left out: {error}")
+            problems.append(f"{_LEFT_OUT}{error}")
             continue
         if frame is not None and how is not None:
             settings[repr(sorted(how.items()))] = how

@@ -33,7 +33,8 @@ def load_results(
             instead of read from the runs. The modules are executed: name only trusted ones.
 
     Returns:
-        The frames of ``results.csv`` and ``accuracy.csv``, recomputed from the runs if the folders contain them.
+        The frames of ``results.csv`` and ``accuracy.csv``, recomputed from the runs if the folders contain them. A
+        warning names runs that cannot be read, which are left out.
 
     Raises:
         UserError: if no folder is given, a folder contains no results, or a module cannot be imported.
@@ -43,10 +44,12 @@ def load_results(
     folders = [ResultFolder(Path(path)) for path in (*first, *more)]
     if len(folders) == 1:
         results = collect(folders[0])
+        problems = results.problems if results.left_out else ()
     elif not folders:
         raise UserError("no result folder given")
     else:
         results = collect_all(folders)
-        for problem in results.problems:
-            warnings.warn(printable(problem), stacklevel=2)
+        problems = results.problems
+    for problem in problems:
+        warnings.warn(printable(problem), stacklevel=2)
     return results.runs, results.accuracy

@@ -1,12 +1,14 @@
 """Files recorded per run, concatenated over all runs as Parquet."""
 
+import warnings
 from collections.abc import Callable, Iterator
 
 import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.reports.results import KEYS, Results
-from lifelong_lb.store import ResultFolder
+from lifelong_lb.store import ResultFolder, StudyFile
+from lifelong_lb.untrusted import printable
 
 Read = Callable[[ResultFolder, str], pd.DataFrame | None]
 RECORDED: dict[str, Read] = {
@@ -29,6 +31,37 @@ def write_recorded(folder: ResultFolder, results: Results) -> None:
             frames = list(_frames(folder, results, read))
             if frames:
                 folder.write_parquet(name, pd.concat(frames, ignore_index=True))
+
+
+def recorded_frames(folder: ResultFolder, study: StudyFile, name: str) -> list[pd.DataFrame]:
+    """Read one table of all runs of a folder; damaged tables are left out with a warning.
+
+    Args:
+        folder: the result folder.
+        study: its study.
+        name: a key of :data:`RECORDED`.
+
+    Returns:
+        One frame per run that has recorded something, with the columns ``KEYS`` in front.
+
+    Raises:
+        UserError: if tables are damaged and none can be read.
+    """
+    labels, seeds = study.labels(), study.seeds()
+    frames, problems = [], []
+    for run in labels:
+        try:
+            frame = RECORDED[name](folder, run)
+        except UserError as error:
+            problems.append(printable(str(error)))
+            continue
+        if frame is not None:
+            frames.append(frame.assign(run=run, seed=seeds[run], **labels[run])[[*KEYS, *frame.columns]])
+    if problems and not frames:
+        raise UserError("; ".join(problems[:3]))
+    for problem in problems:
+        warnings.warn(f"run left out: {problem}", stacklevel=3)
+    return frames
 
 
 def _frames(folder: ResultFolder, results: Results, read: Read) -> Iterator[pd.DataFrame]:

@@ -16,6 +16,8 @@ being learnt, the experience evaluated, and the accuracy on it, a fraction."""
 CONFUSION_COLUMNS = ["trained", "evaluated", "class", "predicted", "count"]
 """Columns of the confusion counts: the experience trained on last, the one evaluated, the true and the
 predicted class (labels of the data set), and the number of images; zero counts are left out."""
+_NAMES_OF_RUNS = {"run", "stream", "strategy", "rule", "base_optimizer", "seed"}
+"""Columns that identify a run."""
 MOST_CLASSES = 2000
 """Most classes in confusion counts: the confusion matrix has the square of that many entries."""
 MOST_MEASUREMENTS = 2**24
@@ -111,6 +113,8 @@ def _check_diagnostics(frame: pd.DataFrame) -> None:
     for column, dtype in frame.dtypes.items():
         if not is_numeric_dtype(dtype) or is_bool_dtype(dtype):
             raise ValueError(f"{str(column)[:40]!r} must be a column of numbers")
+        if not str(column).isidentifier() or column in _NAMES_OF_RUNS:
+            raise ValueError(f"{str(column)[:40]!r} is not a name of a recorded number")
 
 
 def _check_columns(frame: pd.DataFrame, columns: list[str]) -> None:

@@ -52,11 +52,13 @@ def test_pretrained_models_use_the_statistics_of_pretraining(monkeypatch):
 
     monkeypatch.setattr(timm, "create_model", create_model)
     models = [build_model(small_model("timm", head="single", pretrained=each), SHAPE) for each in (False, True)]
-    assert requests == [False, True]
+    stored = build_model(small_model("timm", head="single", pretrained=True), SHAPE, load_pretrained=False)
+    assert requests == [False, True, False]
     untrained, pretrained = (model.normalise(images()) for model in models)
     std, mean = torch.tensor(SHAPE.std).reshape(-1, 1, 1), torch.tensor(SHAPE.mean).reshape(-1, 1, 1)
     assert torch.allclose(untrained * std + mean, images() / 255, atol=1e-6)
     assert torch.allclose(pretrained * 0.5 + 0.5, images() / 255, atol=1e-6)  # mean and std of ViT-Tiny are 0.5
+    assert torch.equal(stored.normalise(images()), pretrained)
 
 
 INVALID = {

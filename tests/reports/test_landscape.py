@@ -123,11 +123,18 @@ def test_damaged_landscapes_are_left_out_and_reported(folder):
     (folder.run_path(runs[0]) / "landscape.csv").write_text("trained,measured\n1,2\n")
     (folder.run_path(runs[1]) / "landscape.json").write_text("[")
     (folder.run_path(runs[2]) / "landscape.json").unlink()  # measured only half
-    with pytest.raises(UserError, match=r"landscape left out: .*landscape\.csv: cannot be read"):
-        load_landscape(folder.path)
+    with pytest.warns(UserWarning, match="landscape left out: ") as warned:
+        frame = load_landscape(folder.path)
+    assert "landscape.csv: cannot be read" in str(warned[0].message)
+    assert len(warned) == 3
+    assert set(frame["run"]) == set(runs[3:])
     write_report(folder)
     assert "landscape.json: cannot be read" in folder.report_path.read_text()
     assert pd.read_csv(folder.path / "landscape.csv")["run"].nunique() == 14 - 3
+    for run in runs:
+        (folder.run_path(run) / "landscape.json").write_text("[")
+    with pytest.raises(UserError, match=r"landscape left out: .*landscape\.json: cannot be read"):
+        load_landscape(folder.path)
 
 
 def test_landscapes_with_different_settings_are_reported(folder):

@@ -30,6 +30,7 @@ LITTLE = {
     "noise_scales": [0, 0.5],
     "noise_draws": 3,
 }
+DAMAGED = [("landscape.json", "[1e400]"), ("landscape.csv", "trained\n1\n")]
 STUDY = {
     "streams": {"name": "split-digits", "experiences": 2, "scenario": "class-incremental"},
     "model": {"name": "mlp", "hidden": [8], "dropout": 0.2},
@@ -141,6 +142,10 @@ def test_measuring_later_gives_the_same_numbers(folder, tmp_path):
         lifelong_lb.load_landscape(tmp_path / "out")
     threads, state = torch.get_num_threads(), torch.get_rng_state()
     lifelong_lb.measure_landscape(tmp_path / "out")
+    pd.testing.assert_frame_equal(lifelong_lb.load_landscape(tmp_path / "out"), at_once, check_exact=True)
+    for run, (name, content) in zip((tmp_path / "out" / "runs").iterdir(), DAMAGED, strict=True):
+        (run / name).write_text(content)
+    lifelong_lb.measure_landscape(tmp_path / "out")  # what is damaged is measured again
     pd.testing.assert_frame_equal(lifelong_lb.load_landscape(tmp_path / "out"), at_once, check_exact=True)
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)

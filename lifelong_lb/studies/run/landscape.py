@@ -21,11 +21,12 @@ from lifelong_lb.store import (
     ResultFolder,
     landscape_settings,
     model_path,
+    read_landscape,
     stored_models,
     write_landscape,
 )
 from lifelong_lb.streams import Stream, build_stream
-from lifelong_lb.untrusted import read_bytes
+from lifelong_lb.untrusted import read_bytes, reason_text
 
 MAX_MODEL_BYTES = 8 * 2**30
 """Size limit of a stored model."""
@@ -132,7 +133,7 @@ def measure_stored(
     expected, left_out = settings.model_dump(mode="json"), []
     for number, (run, config) in enumerate(configs.items(), start=1):
         try:
-            if landscape_settings(folder.run_path(run)) == expected:
+            if _measured_with(folder.run_path(run)) == expected:
                 continue
             log(f"[{number}/{len(configs)}] run {run}")
             _measure_run(folder, config, settings, roots, device, log)
@@ -140,6 +141,14 @@ def measure_stored(
             log(f"run {run}: skipped, {error}")
             left_out.append(str(error))
     return left_out
+
+
+def _measured_with(run: Path) -> dict[str, Any] | None:
+    """Settings of the measurements that a run has; None where they are missing or damaged, and are made again."""
+    try:
+        return None if read_landscape(run) is None else landscape_settings(run)
+    except UserError:
+        return None
 
 
 def _measure_run(
@@ -186,13 +195,15 @@ def _load(path: Path, config: RunConfig, stream: Stream, experience: int) -> nn.
     """Load a stored model, with a growing head of the size that it had."""
     from avalanche.models.dynamic_modules import avalanche_model_adaptation
 
-    seed_all(config.seed, INITIALISATION)
-    model = build_model(config.model, stream.shape)
-    for earlier in stream.train[: experience + 1]:
-        avalanche_model_adaptation(model, earlier)
     try:
+        seed_all(config.seed, INITIALISATION)
+        model = build_model(config.model, stream.shape, load_pretrained=False)  # the stored weights replace them
+        for earlier in stream.train[: experience + 1]:
+            avalanche_model_adaptation(model, earlier)
         content = io.BytesIO(read_bytes(path, MAX_MODEL_BYTES))
         model.load_state_dict(torch.load(content, map_location="cpu", weights_only=True))
-    except Exception as error:  # noqa: BLE001  damaged files raise errors of many kinds
-        raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})") from None
+    except UserError:
+        raise
+    except Exception as error:  # noqa: BLE001  damaged files, and models that are too large, raise errors of many kinds
+        raise UserError(f"{path}: cannot be read ({reason_text(error, 200)})") from None
     return model
