@@ -13,8 +13,8 @@ from lifelong_lb.data.generated import GeneratedSource
 from lifelong_lb.data.known import KNOWN
 from lifelong_lb.data.own import own_source
 from lifelong_lb.data.places import MissingImagesError
-from lifelong_lb.data.prepared import already_prepared, cache_folder, prepared
-from lifelong_lb.data.selection import fewer_test_images
+from lifelong_lb.data.prepared import already_prepared, cache_folder, prepare_images
+from lifelong_lb.data.selection import limit_test_images
 
 if TYPE_CHECKING:
     from lifelong_lb.data.image_tensors import ImageData
@@ -115,13 +115,13 @@ def find_images(entry: StreamEntry, roots: Sequence[Path] = (), download: bool =
 
 
 def load_images(source: Source, cache: Path | None = None, test_images_per_class: int | None = None) -> "ImageData":
-    """The images of a source as tensors, decoded at most once, see :func:`lifelong_lb.data.prepared.prepared`.
+    """The images of a source as tensors, decoded at most once, see :func:`lifelong_lb.data.prepared.prepare_images`.
 
     Args:
         source: where the images are.
         cache: folder of prepared images; None for :func:`cache_folder`.
         test_images_per_class: keep that many of each class of the test part, see
-            :func:`lifelong_lb.data.selection.fewer_test_images`; None for all.
+            :func:`lifelong_lb.data.selection.limit_test_images`; None for all.
 
     Returns:
         Train and test part.
@@ -133,13 +133,13 @@ def load_images(source: Source, cache: Path | None = None, test_images_per_class
 
     from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 
-    found = prepared(source, cache_folder() if cache is None else cache)
+    found = prepare_images(source, cache_folder() if cache is None else cache)
     train, test = (
         ImageTensors(torch.from_numpy(part.x), torch.from_numpy(part.y), part.class_names)
         for part in (found.train, found.test)
     )
     if test_images_per_class is not None:
-        kept = torch.from_numpy(fewer_test_images(found.test.y, test_images_per_class))
+        kept = torch.from_numpy(limit_test_images(found.test.y, test_images_per_class))
         test = ImageTensors(test.x[kept], test.y[kept], test.class_names)
     return ImageData(train, test, found.mean, found.std, source.description, found.digest)
 
@@ -156,5 +156,5 @@ __all__ = [
     "find_images",
     "load_images",
     "own_source",
-    "prepared",
+    "prepare_images",
 ]

@@ -60,7 +60,7 @@ class _Array:
         self.values = _array(data, kind, shape, "F" if fortran is True or fortran == 1 else "C")
 
 
-def unpickled(content: bytes) -> Any:
+def unpickle(content: bytes) -> Any:
     """Read a pickle of arrays, containers, texts and numbers.
 
     Args:
@@ -73,7 +73,7 @@ def unpickled(content: bytes) -> Any:
         ValueError: if it is damaged, or holds anything else.
 
     Example:
-        >>> unpickled(pickle.dumps({b"data": np.arange(3, dtype=np.uint8)}, protocol=2))
+        >>> unpickle(pickle.dumps({b"data": np.arange(3, dtype=np.uint8)}, protocol=2))
         {b'data': array([0, 1, 2], dtype=uint8)}
     """
     try:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.array_pickles import unpickled
+from lifelong_lb.data.array_pickles import unpickle
 from lifelong_lb.data.arrays import Arrays, Source
 from lifelong_lb.data.progress import counted
 from lifelong_lb.untrusted import encodable, quoted, read_bytes, reason_text
@@ -124,7 +124,7 @@ class CifarPythonSource(Source):
 
     def _load(self, path: Path) -> dict[bytes, Any]:
         try:
-            content = unpickled(read_bytes(path, MOST_BYTES))
+            content = unpickle(read_bytes(path, MOST_BYTES))
         except FileNotFoundError:
             raise UserError(f"{path}: missing") from None
         except (OSError, ValueError) as error:

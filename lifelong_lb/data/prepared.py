@@ -61,7 +61,7 @@ def cache_folder() -> Path:
     )
 
 
-def prepared(source: Source, cache: Path) -> Prepared:
+def prepare_images(source: Source, cache: Path) -> Prepared:
     """Open what is prepared, or decode the source and prepare it.
 
     The entry is named by the content of the source's files, so that an entry is never used for other data. It is

@@ -58,7 +58,7 @@ def select(entry: StreamEntry, train: Labels, test: Labels, seed: int) -> Select
     return Selection(np.sort(np.concatenate(kept)), evaluated)
 
 
-def fewer_test_images(test: Labels, number: int) -> Indices:
+def limit_test_images(test: Labels, number: int) -> Indices:
     """Choose images of the test part: the first of a random order of each class.
 
     The order does not depend on the seed of a run, so that all runs are measured on the same images. A larger number

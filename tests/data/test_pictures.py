@@ -10,7 +10,7 @@ from PIL import Image
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data import load_images, own_source
-from lifelong_lb.data.array_pickles import unpickled
+from lifelong_lb.data.array_pickles import unpickle
 from lifelong_lb.data.pictures import ENDINGS, FORMATS, picture_size
 
 
@@ -239,7 +239,7 @@ def test_names_that_are_not_utf8_are_escaped(tmp_path):
 )
 def test_pickles_cannot_fill_the_memory_or_hang(content, message):
     if message is None:
-        unpickled(content)
+        unpickle(content)
     else:
         with pytest.raises(ValueError, match=message):
-            unpickled(content)
+            unpickle(content)

@@ -14,7 +14,7 @@ from images import REAL, needs_real_cifar, write_cifar_parquet, write_cifar_pyth
 from lifelong_lb.config import UserError
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.data.arrays import digest
-from lifelong_lb.data.prepared import Prepared, description, entries, prepared, verify
+from lifelong_lb.data.prepared import Prepared, description, entries, prepare_images, verify
 
 
 @pytest.fixture
@@ -45,11 +45,11 @@ def check_same(a, b):
 def test_the_second_time_nothing_is_decoded(place, monkeypatch):
     data, cache = place
     train, test = source_of(data).read()
-    first = prepared(source_of(data), cache)
+    first = prepare_images(source_of(data), cache)
     assert np.array_equal(first.train.x, train.x)
     assert np.array_equal(first.test.y, test.y)
     refuse_to_read(monkeypatch)
-    second = prepared(source_of(data), cache)
+    second = prepare_images(source_of(data), cache)
     check_same(first, second)
     assert isinstance(second.train.x, np.memmap)
     assert len(entries(cache)) == 1
@@ -58,13 +58,13 @@ def test_the_second_time_nothing_is_decoded(place, monkeypatch):
 
 def test_an_entry_belongs_to_content_not_to_a_place(place, tmp_path, monkeypatch):
     data, cache = place
-    first = prepared(source_of(data), cache)
+    first = prepare_images(source_of(data), cache)
     shutil.copytree(data, tmp_path / "elsewhere")
     with monkeypatch.context() as patch:
         refuse_to_read(patch)
-        check_same(first, prepared(source_of(tmp_path / "elsewhere"), cache))
+        check_same(first, prepare_images(source_of(tmp_path / "elsewhere"), cache))
     write_cifar_parquet(data, train_each=7)  # other images in the same place
-    other = prepared(source_of(data), cache)
+    other = prepare_images(source_of(data), cache)
     assert len(other.train.y) == len(first.train.y) + 4
     assert other.digest != first.digest
     assert len(entries(cache)) == 2
@@ -77,7 +77,7 @@ def test_the_same_images_from_other_files_have_the_same_digest(tmp_path):
 
     for name, (x, y) in (("train", train), ("test", test)):
         write_parquet(tmp_path / "parquet" / f"{name}-00000-of-00001.parquet", x, y)
-    found = [prepared(source_of(tmp_path / kind), cache) for kind in ("python", "parquet")]
+    found = [prepare_images(source_of(tmp_path / kind), cache) for kind in ("python", "parquet")]
     assert found[0].digest == found[1].digest
     assert len(entries(cache)) == 2
 
@@ -86,7 +86,7 @@ def test_the_same_images_from_other_files_have_the_same_digest(tmp_path):
 @pytest.mark.parametrize("harm", ["missing", "short", "empty", "other"])
 def test_a_broken_entry_is_made_anew(place, file, harm):
     data, cache = place
-    prepared(source_of(data), cache)
+    prepare_images(source_of(data), cache)
     train, test = source_of(data).read()
     path = entries(cache)[0] / file
     if harm == "missing":
@@ -97,7 +97,7 @@ def test_a_broken_entry_is_made_anew(place, file, harm):
         path.write_bytes(path.read_bytes()[: 0 if harm == "empty" else -5])
     check_same(
         Prepared(train, test, digest(train, test), source_of(data).mean, source_of(data).std),
-        prepared(source_of(data), cache),
+        prepare_images(source_of(data), cache),
     )
     assert verify(entries(cache)[0])
 
@@ -112,19 +112,19 @@ def test_what_was_half_written_is_never_used_and_goes(place, monkeypatch):
 
     monkeypatch.setattr(np, "save", killed)
     with pytest.raises(KeyboardInterrupt):
-        prepared(source_of(data), cache)
+        prepare_images(source_of(data), cache)
     monkeypatch.undo()
     assert entries(cache) == []
-    first = prepared(source_of(data), cache)
+    first = prepare_images(source_of(data), cache)
     (cache / f".{entries(cache)[0].name}.left").mkdir()  # as a process leaves it that was killed for good
     (entries(cache)[0] / "entry.json").unlink()
-    check_same(first, prepared(source_of(data), cache))
+    check_same(first, prepare_images(source_of(data), cache))
     assert not list(cache.glob(".*.left"))
 
 
 def test_verify_sees_a_changed_pixel(place):
     data, cache = place
-    prepared(source_of(data), cache)
+    prepare_images(source_of(data), cache)
     entry = entries(cache)[0]
     assert verify(entry)
     content = bytearray((entry / "test-x.npy").read_bytes())
@@ -149,7 +149,7 @@ def test_a_disk_that_is_full_is_named(place, monkeypatch):
 
     monkeypatch.setattr(np, "save", full)
     with pytest.raises(UserError, match=r"train-x\.npy: images cannot be prepared there \(No space left on device\)"):
-        prepared(source_of(data), cache)
+        prepare_images(source_of(data), cache)
     assert entries(cache) == []
     assert not [path for path in cache.glob(".*") if path.is_dir()]
 
@@ -158,7 +158,7 @@ def test_a_cache_that_is_a_file_is_named(place, tmp_path):
     data, _ = place
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"file.*: images cannot be prepared there .*LIFELONG_LB_CACHE names another"):
-        prepared(source_of(data), tmp_path / "file")
+        prepare_images(source_of(data), tmp_path / "file")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -167,12 +167,12 @@ def test_a_read_only_cache_is_named(place):
     cache.mkdir()
     cache.chmod(0o500)
     with pytest.raises(UserError, match="images cannot be prepared there"):
-        prepared(source_of(data), cache)
+        prepare_images(source_of(data), cache)
 
 
 def test_a_cache_that_others_have_filled_may_be_read_only(place, monkeypatch):
     data, cache = place
-    first = prepared(source_of(data), cache)
+    first = prepare_images(source_of(data), cache)
     shutil.rmtree(cache / "digests")
 
     def refuse(*arguments, **named):
@@ -180,10 +180,10 @@ def test_a_cache_that_others_have_filled_may_be_read_only(place, monkeypatch):
 
     monkeypatch.setattr(sys.modules["lifelong_lb.data.prepared"], "write_json", refuse)
     monkeypatch.setattr(tempfile, "mkdtemp", refuse)
-    check_same(first, prepared(source_of(data), cache))
+    check_same(first, prepare_images(source_of(data), cache))
     write_cifar_parquet(data, train_each=7)
     with pytest.raises(UserError, match=r"images cannot be prepared there \(Read-only file system\)"):
-        prepared(source_of(data), cache)
+        prepare_images(source_of(data), cache)
 
 
 def test_a_damaged_source_is_named_and_leaves_nothing(place):
@@ -191,13 +191,13 @@ def test_a_damaged_source_is_named_and_leaves_nothing(place):
     path = next(data.glob("test-*"))
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(UserError, match=f"{path.name}: not a whole Parquet file"):
-        prepared(source_of(data), cache)
+        prepare_images(source_of(data), cache)
     assert entries(cache) == []
 
 
 def _prepare(data, cache, start, found):
     start.wait()
-    found.put(prepared(source_of(data), cache).digest)
+    found.put(prepare_images(source_of(data), cache).digest)
 
 
 def test_many_at_once_make_one_entry(place):
@@ -222,17 +222,17 @@ def test_embedded_data_need_no_cache(tmp_path):
 
 def test_digests_of_files_are_taken_again_when_the_files_change(place):
     data, cache = place
-    prepared(source_of(data), cache)
+    prepare_images(source_of(data), cache)
     notes = list((cache / "digests").glob("*.json"))
     assert len(notes) == 1
     for note in notes:
         assert json.loads(note.read_text())["files"] == 2
         note.write_text(json.dumps({**json.loads(note.read_text()), "seen": "others", "sha256": "0" * 64}))
-    prepared(source_of(data), cache)
+    prepare_images(source_of(data), cache)
     assert len(entries(cache)) == 1
     for note in notes:
         note.write_text("[]")
-    prepared(source_of(data), cache)
+    prepare_images(source_of(data), cache)
     assert len(entries(cache)) == 1
 
 

@@ -4,7 +4,7 @@ import pytest
 from images import write_cifar_parquet, write_folders
 
 from lifelong_lb.cli.preparing import showing_progress
-from lifelong_lb.data import own_source, prepared
+from lifelong_lb.data import own_source, prepare_images
 from lifelong_lb.data.progress import note, report, reporting
 
 
@@ -24,7 +24,7 @@ def test_every_image_is_reported_and_the_end(tmp_path, write):
     write(tmp_path / "mine")
     seen = Seen()
     with reporting(seen):
-        found = prepared(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
+        found = prepare_images(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
     total = len(found.train.y) + len(found.test.y)
     decoding = [step for step in seen.steps if step[0].startswith("decoding ")]
     assert len({(done, of) for _, done, of in decoding if done < of}) > total / 2
@@ -37,7 +37,7 @@ def test_every_image_is_reported_and_the_end(tmp_path, write):
 def test_what_is_quick_is_not_shown(tmp_path, capsys):
     write_folders(tmp_path / "mine")
     with showing_progress():
-        prepared(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
+        prepare_images(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
     assert capsys.readouterr() == ("", "")
 
 

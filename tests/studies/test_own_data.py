@@ -16,9 +16,9 @@ from lifelong_lb import load_landscape, run_study
 from lifelong_lb.config import UserError, expand, parse_study, read_study
 from lifelong_lb.config.entries.streams import Split
 from lifelong_lb.config.runs import without_later
-from lifelong_lb.data import already_prepared, cache_folder, own_source, prepared
+from lifelong_lb.data import already_prepared, cache_folder, own_source, prepare_images
 from lifelong_lb.data.classes import check_classes
-from lifelong_lb.data.selection import fewer_test_images
+from lifelong_lb.data.selection import limit_test_images
 from lifelong_lb.reports.plain_text import summary_text
 from lifelong_lb.store import StudyFile
 from lifelong_lb.studies.landscape import measure_landscape
@@ -213,8 +213,8 @@ def test_validate_opens_what_is_prepared_and_notices_changes(tmp_path):
     write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"))
     source = own_source(str(tmp_path / "mine"), [])
     assert already_prepared(source, cache_folder()) is None
-    prepared(source, cache_folder())
-    assert already_prepared(source, cache_folder()).digest == prepared(source, cache_folder()).digest
+    prepare_images(source, cache_folder())
+    assert already_prepared(source, cache_folder()).digest == prepare_images(source, cache_folder()).digest
     (tmp_path / "mine/train/ant/0000.png").write_text("hello")
     assert already_prepared(own_source(str(tmp_path / "mine"), []), cache_folder()) is None
     with pytest.raises(UserError, match="cannot be decoded"):
@@ -276,11 +276,11 @@ def test_some_test_images_of_each_class_are_measured_on(tmp_path):
 
 def test_test_images_are_the_same_for_all_seeds_and_more_are_added():
     y = np.repeat([3, 5, 8], [4, 40, 400])
-    few, more = fewer_test_images(y, 5), fewer_test_images(y, 50)
+    few, more = limit_test_images(y, 5), limit_test_images(y, 50)
     assert np.bincount(y[few]).tolist() == [0, 0, 0, 4, 0, 5, 0, 0, 5]
     assert np.bincount(y[more]).tolist() == [0, 0, 0, 4, 0, 40, 0, 0, 50]
     assert set(few.tolist()) < set(more.tolist())
-    assert few.tolist() == sorted(few.tolist()) == fewer_test_images(y, 5).tolist()
+    assert few.tolist() == sorted(few.tolist()) == limit_test_images(y, 5).tolist()
     assert few.tolist() != [*range(4), *range(4, 9), *range(44, 49)]  # a data set may be sorted
 
 
