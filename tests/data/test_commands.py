@@ -25,19 +25,19 @@ def test_data_sets_are_listed_prepared_and_verified(tmp_path, monkeypatch):
     assert not image.exists()
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     done = command("data", "list", "--data", tmp_path / "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no such folder" in done.stderr
 
 
-def test_a_misspelt_data_set_is_told():
+def test_a_misspelt_data_set_is_an_error_with_a_suggestion():
     done = command("data", "prepare", "cifar1000")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: unknown data set 'cifar1000'; did you mean 'cifar100'?")
 
 
-def test_images_of_ones_own_are_looked_for_below_data_too(tmp_path, monkeypatch):
+def test_own_images_are_searched_below_data(tmp_path, monkeypatch):
     monkeypatch.setenv("LIFELONG_LB_CACHE", str(tmp_path / "cache"))
     (tmp_path / "data").mkdir()
     x, y = np.arange(4 * 8 * 8, dtype=np.uint8).reshape(4, 8, 8), np.array([0, 1, 0, 1])

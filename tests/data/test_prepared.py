@@ -1,4 +1,4 @@
-"""Images are decoded once, found again by content, and never read from a broken entry."""
+"""Images are decoded once, cached by content, and never read from a damaged entry."""
 
 import json
 import multiprocessing
@@ -28,9 +28,9 @@ def source_of(folder):
 
 
 def refuse_to_read(monkeypatch):
-    """From here on a source that is decoded again is a failure."""
-    kind = type(find_dataset("digits")).__mro__[1]
-    for subclass in kind.__subclasses__():
+    """Fail the test if a source is decoded from now on."""
+    base = type(find_dataset("digits")).__mro__[1]
+    for subclass in base.__subclasses__():
         monkeypatch.setattr(subclass, "read", lambda self: pytest.fail("decoded again"))
 
 
@@ -56,7 +56,7 @@ def test_the_second_time_nothing_is_decoded(place, monkeypatch):
     assert description(entries(cache)[0]) == f"parquet files in {data}"
 
 
-def test_an_entry_belongs_to_content_not_to_a_place(place, tmp_path, monkeypatch):
+def test_an_entry_depends_on_content_and_not_on_the_path(place, tmp_path, monkeypatch):
     data, cache = place
     first = prepare_images(source_of(data), cache)
     shutil.copytree(data, tmp_path / "elsewhere")
@@ -77,14 +77,14 @@ def test_the_same_images_from_other_files_have_the_same_digest(tmp_path):
 
     for name, (x, y) in (("train", train), ("test", test)):
         write_parquet(tmp_path / "parquet" / f"{name}-00000-of-00001.parquet", x, y)
-    found = [prepare_images(source_of(tmp_path / kind), cache) for kind in ("python", "parquet")]
-    assert found[0].digest == found[1].digest
+    python, parquet = (prepare_images(source_of(tmp_path / kind), cache) for kind in ("python", "parquet"))
+    assert python.digest == parquet.digest
     assert len(entries(cache)) == 2
 
 
 @pytest.mark.parametrize("file", ["train-x.npy", "train-y.npy", "test-x.npy", "entry.json"])
 @pytest.mark.parametrize("harm", ["missing", "short", "empty", "other"])
-def test_a_broken_entry_is_made_anew(place, file, harm):
+def test_a_damaged_entry_is_prepared_again(place, file, harm):
     data, cache = place
     prepare_images(source_of(data), cache)
     train, test = source_of(data).read()
@@ -102,7 +102,7 @@ def test_a_broken_entry_is_made_anew(place, file, harm):
     assert verify(entries(cache)[0])
 
 
-def test_what_was_half_written_is_never_used_and_goes(place, monkeypatch):
+def test_a_partial_entry_is_never_used_and_is_removed(place, monkeypatch):
     data, cache = place
     write = np.save
 
@@ -116,7 +116,7 @@ def test_what_was_half_written_is_never_used_and_goes(place, monkeypatch):
     monkeypatch.undo()
     assert entries(cache) == []
     first = prepare_images(source_of(data), cache)
-    (cache / f".{entries(cache)[0].name}.left").mkdir()  # as a process leaves it that was killed for good
+    (cache / f".{entries(cache)[0].name}.left").mkdir()  # as left by a killed process
     (entries(cache)[0] / "entry.json").unlink()
     check_same(first, prepare_images(source_of(data), cache))
     assert not list(cache.glob(".*.left"))
@@ -148,7 +148,7 @@ def test_a_disk_that_is_full_is_named(place, monkeypatch):
         raise OSError(28, "No space left on device", str(file.name))
 
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(UserError, match=r"train-x\.npy: images cannot be prepared there \(No space left on device\)"):
+    with pytest.raises(UserError, match=r"train-x\.npy: cannot write prepared images \(No space left on device\)"):
         prepare_images(source_of(data), cache)
     assert entries(cache) == []
     assert not [path for path in cache.glob(".*") if path.is_dir()]
@@ -157,7 +157,7 @@ def test_a_disk_that_is_full_is_named(place, monkeypatch):
 def test_a_cache_that_is_a_file_is_named(place, tmp_path):
     data, _ = place
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"file.*: images cannot be prepared there .*LIFELONG_LB_CACHE names another"):
+    with pytest.raises(UserError, match=r"file.*: cannot write prepared images .*set LIFELONG_LB_CACHE to another"):
         prepare_images(source_of(data), tmp_path / "file")
 
 
@@ -166,11 +166,11 @@ def test_a_read_only_cache_is_named(place):
     data, cache = place
     cache.mkdir()
     cache.chmod(0o500)
-    with pytest.raises(UserError, match="images cannot be prepared there"):
+    with pytest.raises(UserError, match="cannot write prepared images"):
         prepare_images(source_of(data), cache)
 
 
-def test_a_cache_that_others_have_filled_may_be_read_only(place, monkeypatch):
+def test_a_shared_cache_may_be_read_only(place, monkeypatch):
     data, cache = place
     first = prepare_images(source_of(data), cache)
     shutil.rmtree(cache / "digests")
@@ -182,7 +182,7 @@ def test_a_cache_that_others_have_filled_may_be_read_only(place, monkeypatch):
     monkeypatch.setattr(tempfile, "mkdtemp", refuse)
     check_same(first, prepare_images(source_of(data), cache))
     write_cifar_parquet(data, train_each=7)
-    with pytest.raises(UserError, match=r"images cannot be prepared there \(Read-only file system\)"):
+    with pytest.raises(UserError, match=r"cannot write prepared images \(Read-only file system\)"):
         prepare_images(source_of(data), cache)
 
 
@@ -190,25 +190,25 @@ def test_a_damaged_source_is_named_and_leaves_nothing(place):
     data, cache = place
     path = next(data.glob("test-*"))
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UserError, match=f"{path.name}: not a whole Parquet file"):
+    with pytest.raises(UserError, match=f"{path.name}: not a valid Parquet file"):
         prepare_images(source_of(data), cache)
     assert entries(cache) == []
 
 
-def _prepare(data, cache, start, found):
+def _prepare(data, cache, start, digests):
     start.wait()
-    found.put(prepare_images(source_of(data), cache).digest)
+    digests.put(prepare_images(source_of(data), cache).digest)
 
 
-def test_many_at_once_make_one_entry(place):
+def test_concurrent_processes_write_one_entry(place):
     data, cache = place
     context = multiprocessing.get_context("fork")
-    start, found = context.Event(), context.Queue()
-    workers = [context.Process(target=_prepare, args=(data, cache, start, found)) for _ in range(6)]
+    start, queue = context.Event(), context.Queue()
+    workers = [context.Process(target=_prepare, args=(data, cache, start, queue)) for _ in range(6)]
     for worker in workers:
         worker.start()
     start.set()
-    digests = {found.get(timeout=60) for _ in workers}
+    digests = {queue.get(timeout=60) for _ in workers}
     for worker in workers:
         worker.join()
     assert len(digests) == 1

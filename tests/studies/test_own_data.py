@@ -116,7 +116,7 @@ def test_too_few_images_are_refused_and_the_out_folder_stays_away(tmp_path):
     write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"))
     done = command("run", study_of(tmp_path, split(validation=0.1)), "--out", tmp_path / "out", "--data", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "the class 0 of mine has 4 images to learn from, too few to hold out a share of 0.1" in done.stderr
+    assert "class 0 of mine has 4 training images, too few to hold out a fraction of 0.1" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -125,8 +125,8 @@ def test_a_cache_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("LIFELONG_LB_CACHE", str(tmp_path / "file"))
     message = refused(tmp_path, split())
-    assert "file: images cannot be prepared there" in message
-    assert "LIFELONG_LB_CACHE names another folder for them" in message
+    assert "file: cannot write prepared images" in message
+    assert "set LIFELONG_LB_CACHE to another folder" in message
 
 
 def test_own_images_are_prepared_by_their_path(tmp_path):
@@ -187,7 +187,7 @@ def test_validate_refuses_what_run_refuses_in_the_same_words(tmp_path, harm):
 
 
 def test_one_class_is_named():
-    with pytest.raises(UserError, match="must have at least two classes; it has one, with the label 7$"):
+    with pytest.raises(UserError, match="must have at least two classes; got one, with label 7$"):
         check_classes(Split(source="mine", experiences=1), [7])
 
 
@@ -196,7 +196,7 @@ def test_validate_of_images_that_are_there_but_wrong_ends_with_2(tmp_path):
     shutil.rmtree(tmp_path / "mine" / "test")
     done = command("validate", study_of(tmp_path, split()), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: {tmp_path / 'mine'}: needs a folder test or ")
+    assert done.stderr.startswith(f"error: {tmp_path / 'mine'}: no folder test or ")
 
 
 def test_validate_of_images_that_are_not_there_warns(tmp_path):
