@@ -241,8 +241,15 @@ class ClassFolders(PictureFiles):
         )
 
 
+class _NamesInFile(PictureFiles):
+    """Pictures whose class names come from a file that :meth:`files` does not contain."""
+
+    def settings(self) -> dict[str, str]:
+        return {**super().settings(), "class_names": ascii(self.listing.class_names)}
+
+
 @dataclass(frozen=True)
-class TinyImageNetFiles(PictureFiles):
+class TinyImageNetFiles(_NamesInFile):
     """Tiny ImageNet as its authors publish it: ``train/<wnid>/images/``, and ``val/images/`` with its annotations.
 
     The validation part is used as the test part because labels of the test part are not public. Labels are the
@@ -288,7 +295,7 @@ def _class_names(path: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class CubFiles(PictureFiles):
+class CubFiles(_NamesInFile):
     """CUB-200-2011 as its authors publish it: ``images/`` with ``images.txt`` and the files beside it.
 
     Labels are the authors' labels minus one.

@@ -167,6 +167,7 @@ def test_a_huge_picture_is_named_instead_of_the_memory(tmp_path, monkeypatch):
 
 def test_class_names_of_tiny_imagenet_come_from_words_txt(tmp_path):
     write_tiny_imagenet(tmp_path)
+    assert load_images(own_source(str(tmp_path), [])).train.class_names == tuple(f"n{i:08d}" for i in range(4))
     words = (
         "n00000000\tgoldfish, Carassius auratus\nn00000001\tcrane\nn00000003\tcrane, a machine\nn9\tother\nbad line\n"
     )
