@@ -1,4 +1,4 @@
-"""Tables of RESULTS.md about the studies in studies/lifelong/, computed from results/lifelong/.
+"""Tables of RESULTS.md on the studies in studies/lifelong/, computed from results/lifelong/.
 
 python benchmarks/lifelong.py            prints them
 python benchmarks/lifelong.py --write    puts them into RESULTS.md
@@ -41,7 +41,7 @@ def overlap(a: Spread, b: Spread) -> str:
 
 
 def published_rows(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[str]:
-    """A Markdown table of our runs beside published ones.
+    """Format our runs and published ones as a Markdown table.
 
     Args:
         ours: as ``results.csv``.
@@ -60,11 +60,11 @@ def published_rows(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[str]:
 
 
 def family(lookbehind: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
-    """The four comparisons that a study names beforehand, corrected together.
+    """Compute the four pre-registered comparisons of a study, corrected together.
 
     Args:
-        lookbehind: rows of ``results.csv``, of which those of ``lookbehind-sam`` count.
-        baselines: rows of ``results.csv``, of which those of ``none`` and ``sam`` count.
+        lookbehind: rows of ``results.csv``; those of ``lookbehind-sam`` are used.
+        baselines: rows of ``results.csv``; those of ``none`` and ``sam`` are used.
 
     Returns:
         Baseline, metric, pairs, mean difference (lookbehind-sam minus baseline), interval, p, and p after Holm.

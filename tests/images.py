@@ -1,4 +1,4 @@
-"""Small data sets in the layouts of real ones, and where the real ones may lie."""
+"""Small data sets in the layouts of real ones, and the folder of the real ones."""
 
 import functools
 import gzip
@@ -17,7 +17,7 @@ from PIL import Image
 from lifelong_lb.data import find_dataset, load_images
 
 REAL = Path(os.environ.get("LIFELONG_LB_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
-"""Real images, beside the checkout where there are any."""
+"""Real images, if there are any beside the checkout."""
 
 needs_real_cifar = pytest.mark.skipif(
     not (REAL / "cifar100").is_dir(), reason=f"real CIFAR-100 is not at {REAL} (set LIFELONG_LB_TEST_DATA)"
@@ -29,12 +29,12 @@ needs_real_mnist = pytest.mark.skipif(
 
 @functools.cache
 def real_mnist():
-    """Real MNIST, read once: decoding takes seconds."""
+    """Real MNIST, cached because decoding takes seconds."""
     return load_images(find_dataset("mnist", [REAL]))
 
 
 def pictures(labels, size=32, seed=0, channels=3):
-    """One random picture a label, uint8 (N, channels, size, size)."""
+    """One random picture per label, uint8 (N, channels, size, size)."""
     return np.random.default_rng(seed).integers(0, 256, (len(labels), channels, size, size), dtype=np.uint8)
 
 
@@ -57,7 +57,7 @@ def write_parquet(path, x, y, image="img", label="fine_label", names=("apple", "
 
 
 def write_cifar_parquet(folder, classes=(3, 4, 10, 50), train_each=6, test_each=2, shards=1):
-    """A whole little CIFAR-100; returns train and test pictures and labels."""
+    """Write a small CIFAR-100; return train and test pictures and labels."""
     y_train, y_test = np.repeat(classes, train_each), np.repeat(classes, test_each)
     x_train, x_test = pictures(y_train, seed=1), pictures(y_test, seed=2)
     for i, part in enumerate(np.array_split(np.arange(len(y_train)), shards)):
@@ -86,7 +86,7 @@ def write_cifar_python(folder, classes=(0, 1, 2, 3), train_each=5, test_each=2):
 
 
 def write_cifar10_python(folder, each=2):
-    """torchvision's layout of CIFAR-10: five files to learn from and one to test on."""
+    """torchvision's layout of CIFAR-10: five training files and one test file."""
     folder.mkdir(parents=True)
     parts = {}
     for i, name in enumerate([*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]):
@@ -107,7 +107,7 @@ def write_cifar10_python(folder, each=2):
 
 
 def write_folders(folder, classes=("ant", "bee", "cow"), each=(4, 2), parts=("train", "test"), size=12, channels=3):
-    """torchvision's ImageFolder; returns train and test pictures and labels, in the order of the files."""
+    """torchvision's ImageFolder; return train and test pictures and labels in the order of the files."""
     written = []
     for part, count, seed in zip(parts, each, (1, 2), strict=True):
         y = np.repeat(np.arange(len(classes)), count)
@@ -121,7 +121,7 @@ def write_folders(folder, classes=("ant", "bee", "cow"), each=(4, 2), parts=("tr
 
 
 def write_tiny_imagenet(folder, classes=4, each=(3, 2), size=64):
-    """Tiny ImageNet's own layout, with JPEG files, one of them grey; returns train and test labels."""
+    """Tiny ImageNet's layout with JPEG files, one of them grey; return train and test labels."""
     wnids = [f"n{i:08d}" for i in range(classes)]
     y_train, y_test = (np.repeat(np.arange(classes), count) for count in each)
     for i, (picture, label) in enumerate(zip(pictures(y_train, size, 1), y_train, strict=True)):
@@ -132,19 +132,19 @@ def write_tiny_imagenet(folder, classes=4, each=(3, 2), size=64):
         (folder / "train" / wnid / f"{wnid}_boxes.txt").write_text("nothing of interest")
     images = folder / "val" / "images"
     images.mkdir(parents=True)
-    mixed = np.random.default_rng(0).permutation(len(y_test))
-    for i, (picture, label) in enumerate(zip(pictures(y_test, size, 2), y_test[mixed], strict=True)):
+    shuffled = np.random.default_rng(0).permutation(len(y_test))
+    for i, (picture, label) in enumerate(zip(pictures(y_test, size, 2), y_test[shuffled], strict=True)):
         (images / f"val_{i}.JPEG").write_bytes(encoded(picture, "JPEG"))
         with (folder / "val" / "val_annotations.txt").open("a") as notes:
             notes.write(f"val_{i}.JPEG\t{wnids[label]}\t0\t0\t62\t62\n")
     (folder / "test" / "images").mkdir(parents=True)
     (folder / "test" / "images" / "test_0.JPEG").write_bytes(encoded(pictures([0], size)[0], "JPEG"))
     (folder / "wnids.txt").write_text("\n".join(reversed(wnids)))
-    return y_train, y_test[mixed]
+    return y_train, y_test[shuffled]
 
 
 def write_cub(folder, classes=2, each=3):
-    """CUB-200-2011's own layout, every picture of another size, the last of each class for testing."""
+    """CUB-200-2011's layout with pictures of different sizes, the last of each class for testing."""
     folder.mkdir(parents=True)
     tables = {name: [] for name in ("images", "image_class_labels", "train_test_split", "classes")}
     number = 0
@@ -165,7 +165,7 @@ def write_cub(folder, classes=2, each=3):
 
 
 def write_svhn(folder, each=(2, 1)):
-    """SVHN's own layout, in which the digit 0 has the label 10; returns train and test pictures and digits."""
+    """SVHN's layout, where label 10 means the digit 0; return train and test pictures and digits."""
     from scipy.io import savemat
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -180,7 +180,7 @@ def write_svhn(folder, each=(2, 1)):
 
 
 def write_five(root):
-    """All five data sets of five-datasets, each in a layout of its own; returns their train and test parts."""
+    """All five data sets of five-datasets in their layouts; return their train and test parts."""
     return {
         "svhn": write_svhn(root / "svhn"),
         "mnist": write_mnist_idx(root / "MNIST" / "raw", each=2),
@@ -193,7 +193,7 @@ def write_five(root):
 
 
 def write_mnist_parquet(folder, each=3):
-    """A whole little MNIST in the layout of the hub; returns train and test pictures and labels."""
+    """Write a small MNIST in the layout of the hub; return train and test pictures and labels."""
     written = []
     for part, count, seed in (("train", each, 1), ("test", 1, 2)):
         y = np.repeat(np.arange(10), count)

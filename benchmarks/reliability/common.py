@@ -1,4 +1,4 @@
-"""What the scripts of this folder share: launching the command line, and looking at what it leaves."""
+"""Shared helpers: launching the command line, and inspecting result folders."""
 
 import argparse
 import contextlib
@@ -15,38 +15,38 @@ STUDY = HERE / "study.yaml"
 
 
 def arguments(description: str, **numbers: int) -> argparse.Namespace:
-    """Options of a script.
+    """Parse the options of a script.
 
     Args:
-        description: what it does.
-        numbers: further options that are whole numbers, with their defaults.
+        description: help text.
+        numbers: further integer options with their defaults.
 
     Returns:
-        Their values; ``out`` is an empty folder unless one is named.
+        Their values; ``out`` is a new temporary folder unless given.
     """
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--out", type=Path, default=None, help="where results are written; default: a temporary folder")
-    parser.add_argument("--figure", type=Path, default=None, help="draw what was seen into this PNG file")
+    parser.add_argument("--out", type=Path, default=None, help="folder for the results; default: a temporary one")
+    parser.add_argument("--figure", type=Path, default=None, help="PNG file for a figure of the measurements")
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    found = parser.parse_args()
-    found.out = found.out or Path(tempfile.mkdtemp(prefix="lifelong_lb-reliability-"))
-    found.out.mkdir(parents=True, exist_ok=True)
-    return found
+    options = parser.parse_args()
+    options.out = options.out or Path(tempfile.mkdtemp(prefix="lifelong_lb-reliability-"))
+    options.out.mkdir(parents=True, exist_ok=True)
+    return options
 
 
 def launch(study: Path, out: Path, *options: str, prefix: Sequence[str] = (), **popen: Any) -> subprocess.Popen[str]:
-    """Start ``lifelong-lb run`` in a session of its own.
+    """Start ``lifelong-lb run`` in a new session.
 
     Args:
         study: the study file.
         out: the result folder.
         options: further options.
-        prefix: words before the command, such as ``setpriv`` and its options.
+        prefix: words before the command, e.g. ``setpriv`` and its options.
         popen: further arguments of ``Popen``.
 
     Returns:
-        The process; its output is read through ``stdout`` and ``stderr``.
+        The process, with pipes as ``stdout`` and ``stderr``.
     """
     command = [*prefix, sys.executable, "-m", "lifelong_lb", "run", str(study), "--out", str(out), *options]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
@@ -55,76 +55,76 @@ def launch(study: Path, out: Path, *options: str, prefix: Sequence[str] = (), **
 
 
 def finish(study: Path, out: Path, *options: str, **popen: Any) -> tuple[int, str, str]:
-    """Run ``lifelong-lb run`` to its end.
+    """Run ``lifelong-lb run`` to completion.
 
     Args:
-        study: as for :func:`launch`.
-        out: likewise.
-        options: likewise.
-        popen: likewise.
+        study: the study file.
+        out: the result folder.
+        options: further options.
+        popen: see :func:`launch`.
 
     Returns:
-        Exit code and what was printed to stdout and stderr.
+        Exit code, stdout and stderr.
     """
     process = launch(study, out, *options, **popen)
-    printed, said = process.communicate()
-    return process.returncode, printed, said
+    stdout, stderr = process.communicate()
+    return process.returncode, stdout, stderr
 
 
 def runs_of(out: Path) -> list[str]:
-    """Ids of the runs in a result folder.
+    """List the ids of the runs in a result folder.
 
     Args:
         out: the folder.
 
     Returns:
-        Sorted.
+        Sorted ids.
     """
     return sorted(path.name for path in (out / "runs").iterdir() if not path.name.startswith("."))
 
 
 def leftovers(out: Path) -> list[str]:
-    """What lies beside the runs: claims, scratch folders, checkpoints.
+    """List files and folders beside the runs: claims, scratch folders, checkpoints.
 
     Args:
         out: the folder.
 
     Returns:
-        Names, sorted; empty when all is tidy.
+        Sorted names; empty after a clean end.
     """
     return sorted(path.name for path in (out / "runs").iterdir() if path.name.startswith("."))
 
 
 def same_accuracies(out: Path, clean: Path) -> bool:
-    """Whether two studies left the same ``accuracy.csv``, byte for byte.
+    """Compare ``accuracy.csv`` of two result folders byte for byte.
 
     Args:
         out: a result folder.
         clean: another one.
 
     Returns:
-        True or false.
+        True if the files are equal.
     """
     return (out / "accuracy.csv").read_bytes() == (clean / "accuracy.csv").read_bytes()
 
 
-def print_summary_and_exit(wrong: Sequence[str]) -> None:
-    """Say what is wrong, and end with exit code 1 when anything is.
+def print_summary_and_exit(faults: Sequence[str]) -> None:
+    """Print the faults, and exit with code 1 if there are any.
 
     Args:
-        wrong: sentences.
+        faults: one sentence each.
     """
-    print("\n".join(wrong) if wrong else "all as it should be")
-    sys.exit(1 if wrong else 0)
+    print("\n".join(faults) if faults else "no faults")
+    sys.exit(1 if faults else 0)
 
 
 @contextlib.contextmanager
-def drawn(file: Path, panels: int) -> Iterator[list[Any]]:
-    """Panels side by side, written as a PNG in the end.
+def png_panels(file: Path, panels: int) -> Iterator[list[Any]]:
+    """Create axes side by side; write them as a PNG file at the end of the block.
 
     Args:
         file: the PNG file.
-        panels: how many.
+        panels: number of axes.
 
     Yields:
         Axes of matplotlib.

@@ -1,7 +1,7 @@
-"""Images in broken and hostile files: what :mod:`hostile_data` gives to ``validate``, ``data prepare`` and ``run``.
+"""Broken and hostile image files for :mod:`hostile_data`: pictures and numpy arrays.
 
-Each case writes a source into an empty folder and returns its path. ``REFUSED`` must be refused, ``ACCEPTED`` must be
-used.
+Each case writes a source into an empty folder and returns its path. Cases in ``REFUSED`` must be refused, those in
+``ACCEPTED`` must be read.
 """
 
 import io
@@ -22,7 +22,7 @@ CLASSES = ("ant", "bee", "cow", "dog")
 REFUSED: dict[str, Case] = {}
 ACCEPTED: dict[str, Case] = {}
 CANARY = "LIFELONG_LB_CANARY"
-"""Environment variable that names a file which hostile code would make."""
+"""Environment variable with the path of a file that hostile code would create."""
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (8, 8)) -> Image.Image:
@@ -38,20 +38,20 @@ def encoded(image: Image.Image, kind: str = "PNG", **settings: Any) -> bytes:
 def folders(root: Path, parts: tuple[str, ...] = ("train", "test")) -> Path:
     for part in parts:
         for k, name in enumerate(CLASSES):
-            own = root / part / name
-            own.mkdir(parents=True)
+            folder = root / part / name
+            folder.mkdir(parents=True)
             for i in range(4):
-                (own / f"{i}.png").write_bytes(encoded(picture(10 * k + i)))
+                (folder / f"{i}.png").write_bytes(encoded(picture(10 * k + i)))
     return root
 
 
-def put(where: str, content: bytes | str) -> Case:
-    """Folders of pictures with one more file, or one replaced."""
+def put(path: str, content: bytes | str) -> Case:
+    """Folders of pictures with one file added or replaced."""
 
     def write(root: Path) -> Path:
-        path = folders(root) / where
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        file = folders(root) / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
         return root
 
     return write
@@ -68,7 +68,7 @@ def changed(change: Callable[[Path], Any]) -> Case:
 
 
 def png(width: int, height: int, content: bytes | None = None) -> bytes:
-    """A PNG file whose header promises any size."""
+    """A PNG file whose header declares the given size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -178,22 +178,22 @@ def arrays(**changes: Any) -> dict[str, Any]:
 
 def npz(**changes: Any) -> Case:
     def write(root: Path) -> Path:
-        kept = {name: value for name, value in arrays(**changes).items() if value is not None}
-        np.savez(root / "a.npz", **kept)
+        present = {name: value for name, value in arrays(**changes).items() if value is not None}
+        np.savez(root / "a.npz", **present)
         return root / "a.npz"
 
     return write
 
 
 class Hostile:
-    """Makes a file when it is unpickled by someone who lets it."""
+    """Creates the file of :data:`CANARY` when an unrestricted unpickler reads it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (exec, (f"import os; open(os.environ[{CANARY!r}], 'w')",))
 
 
 def header(shape: str, data: bytes = b"", kind: str = "|u1") -> bytes:
-    """An ``.npy`` file whose header promises anything."""
+    """An ``.npy`` file whose header declares the given shape."""
     text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
     text += " " * (63 - (10 + len(text)) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode() + data

@@ -1,4 +1,4 @@
-"""More images in broken and hostile files: Parquet, IDX, CIFAR's pickles, and entries of the cache."""
+"""Broken and hostile image files for :mod:`hostile_data`: Parquet, IDX, CIFAR's pickles, cache entries."""
 
 import gzip
 import json
@@ -23,17 +23,17 @@ def parquet(
     kind: Any = None,
     part: str = "train",
 ) -> Case:
-    """Parquet files, one of them with other columns."""
+    """Parquet files, one of them with changed columns."""
 
     def write(root: Path) -> Path:
         for name in ("train", "test"):
-            own = name == part
-            cells = images if own and images is not None else [encoded(picture(i)) for i in range(8)]
-            y = labels if own and labels is not None else pa.array([0, 1, 2, 3] * 2, pa.int64())
+            changed = name == part
+            cells = images if changed and images is not None else [encoded(picture(i)) for i in range(8)]
+            y = labels if changed and labels is not None else pa.array([0, 1, 2, 3] * 2, pa.int64())
             struct_of = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
             column = (
                 pa.array(cells, kind)
-                if own and kind is not None
+                if changed and kind is not None
                 else pa.array([{"bytes": c} for c in cells], struct_of)
             )
             table = pa.table({"image": column, "label": y})
@@ -46,7 +46,7 @@ def parquet(
 
 
 def harmed(harm: Callable[[bytes], bytes]) -> Case:
-    """Parquet files, one of them with other bytes."""
+    """Parquet files, one of them with changed bytes."""
 
     def write(root: Path) -> Path:
         path = parquet()(root) / "train-0.parquet"
@@ -123,7 +123,7 @@ def idx(array: np.ndarray[Any, Any], shape: tuple[int, ...] | None = None) -> by
 
 
 def mnist(**changes: Any) -> Case:
-    """IDX files, some of them replaced: by bytes, or by what a function makes."""
+    """IDX files, some of them replaced by bytes or by a function's result."""
 
     def write(root: Path) -> Path:
         draw = np.random.default_rng(0)
@@ -174,7 +174,7 @@ ACCEPTED |= {
 
 
 def cifar(content: Any = None, part: str = "train", raw: bytes | None = None, protocol: int = 2, **keys: Any) -> Case:
-    """CIFAR-100's pickles, one of them another."""
+    """CIFAR-100's pickles, one of them changed."""
 
     def write(root: Path) -> Path:
         for name, each in (("train", 3), ("test", 2)):
@@ -254,12 +254,12 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     "entry.json nested 100,000 deep": lambda entry: (entry / "entry.json").write_bytes(b"[" * 100_000),
     "entry.json that is no UTF-8": lambda entry: (entry / "entry.json").write_bytes(b"\xff{"),
     "entry.json from a FIFO": lambda entry: _fifo(entry / "entry.json"),
-    "entry.json with a mean of NaN": lambda entry: _noted(entry, mean=[float("nan")] * 3),
-    "entry.json with a mean of one channel": lambda entry: _noted(entry, mean=[0.5]),
-    "entry.json with a deviation of 0": lambda entry: _noted(entry, std=[0.0] * 3),
-    "entry.json with numbers as texts": lambda entry: _noted(entry, std="abc"),
-    "entry.json with another shape": lambda entry: _noted(entry, train=[1, 2]),
-    "entry.json with names that are numbers": lambda entry: _noted(entry, class_names=[1, 2]),
+    "entry.json with a mean of NaN": lambda entry: _change_metadata(entry, mean=[float("nan")] * 3),
+    "entry.json with a mean of one channel": lambda entry: _change_metadata(entry, mean=[0.5]),
+    "entry.json with a deviation of 0": lambda entry: _change_metadata(entry, std=[0.0] * 3),
+    "entry.json with numbers as texts": lambda entry: _change_metadata(entry, std="abc"),
+    "entry.json with another shape": lambda entry: _change_metadata(entry, train=[1, 2]),
+    "entry.json with names that are numbers": lambda entry: _change_metadata(entry, class_names=[1, 2]),
     "entry.json that is a list": lambda entry: (entry / "entry.json").write_text("[1]"),
     "train-x.npy cut": lambda entry: half(entry / "train-x.npy"),
     "train-x.npy empty": lambda entry: (entry / "train-x.npy").write_bytes(b""),
@@ -279,10 +279,10 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     ],
     "the note of contents a FIFO": lambda entry: [_fifo(p) for p in entry.parent.glob("digests/*")],
 }
-"""What may have happened to an entry of the cache; it is made again then."""
+"""Ways to damage a cache entry; it must be prepared again."""
 
 
-def _noted(entry: Path, **changes: Any) -> None:
+def _change_metadata(entry: Path, **changes: Any) -> None:
     path = entry / "entry.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 

@@ -1,9 +1,9 @@
-"""Result folders made to hang, fill memory or break their readers: report, status and load_results must hold.
+"""Result folders made to hang, exhaust memory or break readers, through report, status and load_results.
 
-A valid folder is copied, one of its files (or the folder itself) is changed, and each command runs in a process of
-limited time and memory. It holds if it ends with exit code 0, 1 or 2, without a traceback, and with all other runs
-reported as before; study.json and the tables of a folder without runs may also be refused with one message. Each
-mutation of each kind of file is tried ``--seeds`` times, with figures once in ``--figures`` cases.
+A valid folder is copied, one of its files or the folder itself is changed, and each command runs in a process with
+limited time and memory. A command holds if it ends with exit code 0, 1 or 2, without a traceback, and reports all other
+runs as before; a folder whose study.json, or whose tables without runs, are changed may also be refused with one
+message. ``--seeds`` is the number of repetitions of each mutation; figures are drawn in every ``--figures``-th case.
 """
 
 import random
@@ -21,8 +21,8 @@ sys.path.insert(0, str(HERE.parents[1] / "tests"))
 import hostile
 
 COMMANDS = ("report", "status", "load_results")
-_NOT_IN = {"config.json", "environment.json", "result.json", "accuracy.csv"}
-"""Files without which a run does not count."""
+_REQUIRED = {"config.json", "environment.json", "result.json", "accuracy.csv"}
+"""Files without which a run is not reported."""
 
 
 def main() -> None:
@@ -38,18 +38,18 @@ def main() -> None:
         shutil.copytree(base.path, out, symlinks=True, ignore=shutil.ignore_patterns("figures", "loaded.csv"))
         draw = random.Random(f"{kind}, {mutation}, {seed}")
         run = draw.choice(base.done)
-        what = mutated(base, out, kind, mutation, run, draw)
+        detail = mutate(base, out, kind, mutation, run, draw)
         others, whole = expected(kind, mutation, run, numbers)
         for command in COMMANDS:
             figures = number % options.figures == 0
             outcome = guarded(command, out, options.seconds, options.megabytes, figures=figures)
             slowest = max(slowest, outcome.seconds)
-            found = faults(command, out, outcome, others, whole=whole)
+            problems = faults(command, out, outcome, others, whole=whole)
             tried[kind] += 1
-            held[kind] += not found
-            if found:
-                sentence = f"{kind}, {mutation} ({what}), {command}: {', '.join(found)}"
-                print(f"{sentence}\n    {' '.join(outcome.said.split())[-600:]}", flush=True)
+            held[kind] += not problems
+            if problems:
+                sentence = f"{kind}, {mutation} ({detail}), {command}: {', '.join(problems)}"
+                print(f"{sentence}\n    {' '.join(outcome.output.split())[-600:]}", flush=True)
                 wrong.append(sentence)
         (out / "runs").chmod(0o755) if (out / "runs").is_dir() else None
         shutil.rmtree(out, ignore_errors=True)
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def cases(seeds: int) -> Iterator[tuple[str, str, int]]:
-    """Kind of file, name of a mutation, and seed."""
+    """Yield kind of file, name of the mutation, and seed."""
     for kind in [*hostile.RUN_FILES, *hostile.OTHER_FILES, *(f"{name}, no runs" for name in hostile.TABLES)]:
         for name, mutation in hostile.mutations_of(kind.removesuffix(", no runs")):
             of_values = mutation not in hostile.FILE_MUTATIONS.values()
@@ -67,8 +67,8 @@ def cases(seeds: int) -> Iterator[tuple[str, str, int]]:
     yield from (("folder", name, 0) for name in hostile.FOLDER_MUTATIONS)
 
 
-def mutated(base: hostile.Base, out: Path, kind: str, mutation: str, run: str, draw: random.Random) -> object:
-    """Apply a mutation to a copy of the folder; what it says about itself."""
+def mutate(base: hostile.Base, out: Path, kind: str, mutation: str, run: str, draw: random.Random) -> object:
+    """Apply a mutation to a copy of the folder, and return a description."""
     if kind == "folder":
         hostile.FOLDER_MUTATIONS[mutation](base, out, run, draw)
         return run
@@ -85,18 +85,18 @@ def mutated(base: hostile.Base, out: Path, kind: str, mutation: str, run: str, d
 def expected(
     kind: str, mutation: str, run: str, numbers: dict[str, tuple[str, str]]
 ) -> tuple[dict[str, tuple[str, str]], bool]:
-    """Which runs must be reported as before, and whether the whole folder may be refused."""
+    """Return the runs that must be reported as before, and whether the whole folder may be refused."""
     if kind == "study.json" or kind.endswith("no runs") or mutation.startswith("runs is"):
         return {}, True
     if mutation == "seeds is 1e400":
         return {}, True
     done = {other: known for other, known in numbers.items() if known[0] == "done"}
-    lost = {run} if kind in _NOT_IN or kind == "folder" else set()
+    lost = {run} if kind in _REQUIRED or kind == "folder" else set()
     return {other: known for other, known in done.items() if other not in lost}, False
 
 
 def table(tried: Counter[str], held: Counter[str]) -> str:
-    """How many were tried and held, per kind of file."""
+    """Numbers of commands that were tried and held, by kind of file."""
     rows = [f"{kind:<24}{tried[kind]:>8}{held[kind]:>8}" for kind in tried]
     total = f"{'all':<24}{tried.total():>8}{held.total():>8}"
     return "\n".join([f"{'file':<24}{'tried':>8}{'held':>8}", *rows, total])

@@ -1,7 +1,8 @@
 """Hostile and broken study files through `validate`: bombs, special files, wrong values, damaged texts, huge studies.
 
-Each file is validated in a process of its own. It holds when that takes at most 5 s of CPU time and 400 MB beside the
-imported package, ends with exit code 0 or 2, with one message of less than 2 kB for a refusal, and without a traceback.
+Each file is validated in a separate process. A file holds if that takes at most 5 s of CPU time and 400 MB in addition
+to the imported package, ends with exit code 0 or 2, and prints one message of less than 2 kB for a refusal and no
+traceback.
 """
 
 import math
@@ -31,14 +32,14 @@ GOOD = (
 
 @dataclass(frozen=True)
 class Case:
-    """A study file and what is asked of it.
+    """A study file and the expected outcome.
 
     Attributes:
-        kind: of attack.
-        text: the file; None where ``make`` makes it.
-        make: writes files into a folder, and gives the path of the study.
+        kind: kind of attack.
+        text: content of the file; None if ``make`` writes it.
+        make: writes files into a folder and returns the path of the study.
         words: further words of the command line.
-        refused: whether it must be refused; None where either answer is right.
+        refused: whether it must be refused; None if either outcome is right.
     """
 
     kind: str
@@ -49,14 +50,14 @@ class Case:
 
 
 def _levels(begin: str, line: str, levels: int, times: int) -> str:
-    """Lines that each name the one before so many times."""
+    """Lines that each refer to the previous one ``times`` times."""
     return begin + "".join(
         line.format(i=i, before=", ".join([f"*a{i - 1}"] * times)) + "\n" for i in range(1, levels + 1)
     )
 
 
 def bombs() -> Iterator[Case]:
-    """Small files that would grow large or deep."""
+    """Small files that expand to large or deep values."""
     for times, levels in ((10, 8), (2, 40), (100, 4), (1, 3000)):
         merged = _levels("a0: &a0 {k0: 1}\n", "a{i}: &a{i} {{<<: [{before}], k{i}: 1}}", levels, times)
         listed = _levels("a0: &a0 [x]\n", "a{i}: &a{i} [{before}]", levels, times)
@@ -100,7 +101,7 @@ def bombs() -> Iterator[Case]:
 
 
 def files() -> Iterator[Case]:
-    """Paths that are no regular study files, and files that extend others."""
+    """Paths that are not regular study files, and files that extend others."""
 
     def special(make: Callable[[Path], object], name: str = "study.yaml") -> Callable[[Path], Path]:
         def write(folder: Path) -> Path:
@@ -159,7 +160,7 @@ WRONG = (
 
 
 def wrong_values() -> Iterator[Case]:
-    """A wrong value at each key, and at settings within."""
+    """A wrong value at each key and at nested settings."""
     keys = ("name", "streams", "strategies", "rules", "optimizers", "seeds", "model", "train", "evaluation", "only",
             "exclude", "imports", "chosen", "tuning", "skip_unsupported", "extends", "device")  # fmt: skip
     inner = (
@@ -180,7 +181,7 @@ def wrong_values() -> Iterator[Case]:
 
 
 def damaged(draw: random.Random, count: int) -> Iterator[Case]:
-    """A good study with a few characters changed, and with words misspelt."""
+    """A valid study with a few characters changed."""
     letters = "abc:{}[],-'\"#&*!|>%@` \n\t0159.é\u202e\u2028日"
     for _ in range(count):
         text = list(GOOD)
@@ -195,7 +196,7 @@ def _entries(axis: str, name: str, key: str, count: int) -> str:
 
 
 def huge() -> Iterator[Case]:
-    """Studies of a million runs, and of more."""
+    """Studies of a million runs and more."""
     rules = {n: _entries("rules", "sam", "rho", n) for n in (10, 1000, 1001, 10_000, 10_001)}
     replays = {n: _entries("strategies", "replay", "mem_size", n) for n in (10, 1000)}
     yield Case("huge", BASE + "rules: sam\nseeds: 1000000\n", refused=False)
@@ -213,11 +214,11 @@ def huge() -> Iterator[Case]:
 
 
 def cases(seed: int, count: int) -> list[Case]:
-    """All cases.
+    """Return all cases.
 
     Args:
-        seed: draws how texts are damaged.
-        count: how many damaged texts.
+        seed: draws the damage to texts.
+        count: number of damaged texts.
 
     Returns:
         The cases, the same for the same seed.
@@ -226,7 +227,7 @@ def cases(seed: int, count: int) -> list[Case]:
 
 
 def _validate(words: list[str], out: Path) -> None:
-    """What happens in the process of a case."""
+    """Run the command in the process of a case."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     resource.setrlimit(resource.RLIMIT_CPU, (4 * SECONDS, 4 * SECONDS))
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
@@ -241,8 +242,8 @@ def _validate(words: list[str], out: Path) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        own = resource.getrusage(resource.RUSAGE_SELF)
-        (out / "usage").write_text(f"{own.ru_utime + own.ru_stime} {(own.ru_maxrss - before) / 1000}")
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        (out / "usage").write_text(f"{usage.ru_utime + usage.ru_stime} {(usage.ru_maxrss - before) / 1000}")
 
 
 def fault(case: Case) -> tuple[str | None, float, float]:
@@ -252,7 +253,7 @@ def fault(case: Case) -> tuple[str | None, float, float]:
         case: the study file.
 
     Returns:
-        What is not as it should be, None when it holds; seconds of CPU time; megabytes beside those of the package.
+        The fault, None if the case holds; seconds of CPU time; megabytes in addition to those of the package.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -269,44 +270,44 @@ def fault(case: Case) -> tuple[str | None, float, float]:
             return "no answer", math.inf, math.inf
         if not (folder / "usage").exists():
             return f"killed: {process.exitcode}", math.inf, math.inf
-        said, error = ((folder / each).read_text("utf-8", "replace") for each in ("stdout", "stderr"))
+        output, error = ((folder / each).read_text("utf-8", "replace") for each in ("stdout", "stderr"))
         seconds, megabytes = map(float, (folder / "usage").read_text().split())
-        wrong = _judged(case, process.exitcode, said, error)
+        wrong = _fault_of_output(case, process.exitcode, output, error)
         if seconds > SECONDS or megabytes > MEGABYTES:
             wrong = wrong or f"took {seconds:.1f} s of CPU time and {megabytes:.0f} MB"
         return wrong, seconds, megabytes
 
 
-def _judged(case: Case, code: int | None, said: str, error: str) -> str | None:
+def _fault_of_output(case: Case, code: int | None, output: str, error: str) -> str | None:
     if code not in (0, 2) or (case.refused is not None and case.refused is not (code == 2)):
-        return f"exit code {code}: {(error or said)[-200:]!r}"
-    if "Traceback" in error + said:
+        return f"exit code {code}: {(error or output)[-200:]!r}"
+    if "Traceback" in error + output:
         return f"a traceback: {error[-200:]!r}"
-    if code == 2 and (said or not error.startswith("error: ") or error.count("error: ") != 1):
-        return f"not one message: {said[:100]!r} and {error[:100]!r}"
+    if code == 2 and (output or not error.startswith("error: ") or error.count("error: ") != 1):
+        return f"not one message: {output[:100]!r} and {error[:100]!r}"
     if code == 2 and len(error) > CHARACTERS:
         return f"a message of {len(error)} characters: {error[:100]!r}"
-    if not all(c.isprintable() or c == "\n" for c in error + said):
-        return "characters that a terminal acts on"
+    if not all(c.isprintable() or c == "\n" for c in error + output):
+        return "control characters"
     return None
 
 
-def tried(chosen: list[Case]) -> tuple[Counter[str], Counter[str], list[str]]:
-    """Try cases one after the other.
+def try_cases(selected: list[Case]) -> tuple[Counter[str], Counter[str], list[str]]:
+    """Try cases sequentially.
 
     Args:
-        chosen: the cases.
+        selected: the cases.
 
     Returns:
-        Number of cases by kind, of those that held, and what the others did.
+        Number of cases by kind, number that held, and the faults of the others.
     """
-    import lifelong_lb.studies.planning.validate  # noqa: F401  once for all processes, which are forked from this one
+    import lifelong_lb.studies.planning.validate  # noqa: F401  once for all forked processes
     from lifelong_lb.data.digits import DigitsSource
 
     DigitsSource().part_labels()
     total, held, faults = Counter[str](), Counter[str](), []
     slowest = largest = 0.0
-    for case in chosen:
+    for case in selected:
         wrong, seconds, megabytes = fault(case)
         total[case.kind] += 1
         held[case.kind] += wrong is None
@@ -314,15 +315,15 @@ def tried(chosen: list[Case]) -> tuple[Counter[str], Counter[str], list[str]]:
         if wrong is not None:
             shown = case.text if case.text is not None else "files"
             faults.append(f"{case.kind}: {shown[:100]!r} {[w[:40] for w in case.words]}: {wrong}")
-    print(f"at most {slowest:.1f} s of CPU time and {largest:.0f} MB beside those of the package")
+    print(f"at most {slowest:.1f} s of CPU time and {largest:.0f} MB in addition to those of the package")
     return total, held, faults
 
 
 if __name__ == "__main__":
     options = arguments("Validate hostile study files.", seed=0, damaged=200)
-    began = time.monotonic()
-    total, held, faults = tried(cases(options.seed, options.damaged))
+    start = time.monotonic()
+    total, held, faults = try_cases(cases(options.seed, options.damaged))
     for kind, number in total.items():
         print(f"{kind}: {held[kind]} of {number} held")
-    print(f"{time.monotonic() - began:.0f} s altogether")
+    print(f"{time.monotonic() - start:.0f} s in total")
     print_summary_and_exit(faults)

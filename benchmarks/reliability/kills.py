@@ -1,9 +1,9 @@
-"""SIGKILL at random moments, of workers and of launchers, and what a study is worth afterwards.
+"""Workers and launchers killed by SIGKILL at random times, and the results of their studies.
 
-A study of 40 runs is done once undisturbed. Then it is done again, and workers (three times out of four) or the
-launcher are killed at random moments; a launcher that was killed is started again. When such a study has come to its
-end before enough kills, another one is begun. Each must leave the undisturbed study's accuracies, byte for byte, every
-run once, and nothing beside the runs. ``--figure FILE`` draws when what was killed, and how many runs were done then.
+A study of 40 runs is executed once undisturbed. Then it is executed again while workers (three times out of four) or
+the launcher are killed at random times; a killed launcher is restarted. If a study ends before the required number of
+kills, another one is started. Each must have the accuracies of the undisturbed study, byte for byte, every run once,
+and no other files beside the runs. ``--figure FILE`` draws the kills over time and the number of runs done by then.
 """
 
 import random
@@ -13,24 +13,34 @@ import time
 from pathlib import Path
 
 import psutil
-from common import STUDY, arguments, drawn, finish, launch, leftovers, print_summary_and_exit, runs_of, same_accuracies
+from common import (
+    STUDY,
+    arguments,
+    finish,
+    launch,
+    leftovers,
+    png_panels,
+    print_summary_and_exit,
+    runs_of,
+    same_accuracies,
+)
 
 Kill = tuple[int, str, float, int]
-"""Number of the study, what was killed, seconds since that study began, runs stored then."""
+"""Number of the study, victim, seconds since the start of that study, number of runs stored by then."""
 
 
 def main() -> None:
-    """Kill, continue, compare."""
+    """Kill processes until there are enough kills, and compare the results."""
     options = arguments(__doc__, kills=50, seed=0)
-    draw, clean = random.Random(options.seed), options.out / "clean"
+    rng, clean = random.Random(options.seed), options.out / "clean"
     finish(STUDY, clean, "--workers", "2")
     killed: list[Kill] = []
     wrong, rounds = [], 0
     while len(killed) < options.kills:
         rounds += 1
         out = options.out / f"killed-{rounds}"
-        disturbed(out, options.kills, killed, rounds, draw)
-        wrong += compared(out, clean)
+        run_with_kills(out, options.kills, killed, rounds, rng)
+        wrong += differences(out, clean)
         workers = sum(victim == "worker" for _, victim, _, _ in killed)
         print(f"study {rounds}: {workers} workers and {len(killed) - workers} launchers killed so far", flush=True)
     if options.figure:
@@ -38,36 +48,36 @@ def main() -> None:
     print_summary_and_exit(wrong)
 
 
-def disturbed(out: Path, kills: int, killed: list[Kill], number: int, draw: random.Random) -> None:
-    """Do the study, killing on the way."""
-    hushed, begun = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}, time.perf_counter()
-    process = launch(STUDY, out, "--workers", "2", "--retry", "failed", **hushed)
+def run_with_kills(out: Path, kills: int, killed: list[Kill], number: int, rng: random.Random) -> None:
+    """Run the study while killing its processes."""
+    silent, start = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}, time.perf_counter()
+    process = launch(STUDY, out, "--workers", "2", "--retry", "failed", **silent)
     while process.wait() if len(killed) >= kills else process.poll() != 0:
-        victim = draw.choice(["worker", "worker", "worker", "launcher"])
+        victim = rng.choice(["worker", "worker", "worker", "launcher"])
         if process.poll() is not None:
-            process = launch(STUDY, out, "--workers", "2", "--retry", "failed", **hushed)
-        elif worker_killed(process, draw) if victim == "worker" else launcher_killed(process, draw):
+            process = launch(STUDY, out, "--workers", "2", "--retry", "failed", **silent)
+        elif kill_worker(process, rng) if victim == "worker" else kill_launcher(process, rng):
             done = len(list((out / "runs").glob("[!.]*/result.json")))
-            killed.append((number, victim, time.perf_counter() - begun, done))
+            killed.append((number, victim, time.perf_counter() - start, done))
 
 
-def launcher_killed(process: "subprocess.Popen[str]", draw: random.Random) -> bool:
-    """Kill a launcher at some moment; False where it has come to its end before."""
-    time.sleep(draw.uniform(0, 5))
+def kill_launcher(process: "subprocess.Popen[str]", rng: random.Random) -> bool:
+    """Kill a launcher at a random time; False if it ends before."""
+    time.sleep(rng.uniform(0, 5))
     alive = process.poll() is None
     process.kill()
     process.wait()
     return alive
 
 
-def worker_killed(process: "subprocess.Popen[str]", draw: random.Random) -> bool:
-    """Kill a worker at some moment of its run; False where the study ends before there is one."""
+def kill_worker(process: "subprocess.Popen[str]", rng: random.Random) -> bool:
+    """Kill a worker at a random time of its run; False if the study ends before there is one."""
     while process.poll() is None:
-        time.sleep(draw.uniform(0, 0.8))
+        time.sleep(rng.uniform(0, 0.8))
         try:
             workers = [worker for server in psutil.Process(process.pid).children() for worker in server.children()]
             if workers:
-                draw.choice(workers).send_signal(signal.SIGKILL)
+                rng.choice(workers).send_signal(signal.SIGKILL)
                 return True
         except psutil.NoSuchProcess:
             continue
@@ -75,24 +85,26 @@ def worker_killed(process: "subprocess.Popen[str]", draw: random.Random) -> bool
 
 
 def draw_kills(killed: list[Kill], rounds: int, file: Path) -> None:
-    """Runs on record, killed ones too, when something was killed, over the time since the study began."""
-    with drawn(file, rounds) as panels:
+    """Draw the number of recorded runs, killed ones included, at each kill over time."""
+    with png_panels(file, rounds) as panels:
         for number, panel in enumerate(panels, start=1):
             for victim, mark in (("worker", "."), ("launcher", "x")):
-                at = [(seconds, done) for n, v, seconds, done in killed if (n, v) == (number, victim)]
-                panel.plot([s for s, _ in at], [done for _, done in at], mark, label=f"{victim} killed ({len(at)})")
-            panel.set(xlabel="seconds since the study began", ylabel="runs on record, of 40", ylim=(-2, 42))
+                points = [(seconds, done) for n, v, seconds, done in killed if (n, v) == (number, victim)]
+                panel.plot(
+                    [s for s, _ in points], [done for _, done in points], mark, label=f"{victim} killed ({len(points)})"
+                )
+            panel.set(xlabel="seconds since the start", ylabel="recorded runs, of 40", ylim=(-2, 42))
             panel.set_title(f"study {number}", loc="left")
             panel.legend(frameon=False, loc="lower right")
 
 
-def compared(out: Path, clean: Path) -> list[str]:
-    """What is other than in the undisturbed study."""
+def differences(out: Path, clean: Path) -> list[str]:
+    """List differences from the undisturbed study."""
     wrong = []
     if not same_accuracies(out, clean):
-        wrong.append(f"{out}: other accuracies")
+        wrong.append(f"{out}: different accuracies")
     if runs_of(out) != runs_of(clean):
-        wrong.append(f"{out}: other runs")
+        wrong.append(f"{out}: different runs")
     if leftovers(out):
         wrong.append(f"{out}: left behind {', '.join(leftovers(out))}")
     return wrong

@@ -1,4 +1,4 @@
-"""Study files that are wrong in random ways: each must end in exit code 2 and one message, without a traceback."""
+"""Study files with random faults: each must be refused with exit code 2 and one message, without a traceback."""
 
 import contextlib
 import copy
@@ -37,88 +37,88 @@ tuning:
     sam: {rho: {low: 0.01, high: 0.5, log: true}}
     ours: {k: {low: 1, high: 5, whole: true}, alpha: [0.2, 0.5, adaptive]}
 """
-"""A study of sections that those in the folder do not have."""
+"""A study with the sections that no study in the folder has."""
 BESIDE = {
     "base.yaml": "streams: split-digits\nmodel: {name: mlp, hidden: [8]}\nstrategies: [naive, replay]\n",
-    "mine.py": '"""Nothing of one\'s own."""\n',
+    "mine.py": '"""Empty module."""\n',
     "exits.py": "import sys\n\nsys.exit(7)\n",
 }
-"""Files that lie beside a study."""
+"""Files in the folder of the study."""
 
 
 def main() -> None:
-    """Mutate until enough files were refused."""
+    """Mutate files until enough were refused."""
     options = arguments(__doc__, files=100, seed=0)
-    draw, refused, valid, wrong = random.Random(options.seed), 0, 0, []
-    assert validated(SECTIONS) == (0, ""), validated(SECTIONS)
+    rng, refused, valid, wrong = random.Random(options.seed), 0, 0, []
+    assert validate(SECTIONS) == (0, ""), validate(SECTIONS)
     while refused < options.files:
-        study = draw.choice([*STUDIES, None, None, None, None, None, None, None, None])
+        study = rng.choice([*STUDIES, None, None, None, None, None, None, None, None])
         original = study.read_text(encoding="utf-8") if study is not None else SECTIONS
-        how, text = draw.choice([of_values, of_values, of_names, of_text])(original, draw)
-        code, said = validated(text)
+        change, text = rng.choice([mutate_value, mutate_value, mutate_letter, mutate_text])(original, rng)
+        code, stderr = validate(text)
         refused, valid = refused + (code != 0), valid + (code == 0)
-        if code not in (0, 2) or "Traceback" in said or (code == 2 and said.count("error:") != 1):
-            wrong.append(f"{study.name if study else 'sections'}, {how}: exit code {code}, said {said!r}")
+        if code not in (0, 2) or "Traceback" in stderr or (code == 2 and stderr.count("error:") != 1):
+            wrong.append(f"{study.name if study else 'sections'}, {change}: exit code {code}, stderr {stderr!r}")
     print(f"{refused} files refused, {valid} others were still valid")
     print_summary_and_exit(wrong)
 
 
-def validated(text: str) -> tuple[int, str]:
-    """Exit code of ``lifelong-lb validate`` and what it says."""
-    said = io.StringIO()
+def validate(text: str) -> tuple[int, str]:
+    """Return the exit code of ``lifelong-lb validate`` and its stderr."""
+    stderr = io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
         for name, content in BESIDE.items():
             (Path(folder) / name).write_text(content)
         path = Path(folder) / "study.yaml"
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
         sys.argv = ["lifelong-lb", "validate", str(path)]
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(io.StringIO()):
             try:
                 command_line()
             except SystemExit as stop:
-                return int(stop.code or 0), said.getvalue()
-            except BaseException as error:  # noqa: BLE001  what must never happen is told
+                return int(stop.code or 0), stderr.getvalue()
+            except BaseException as error:  # noqa: BLE001  reported by the caller
                 return -1, f"Traceback: {error!r}"
-    return 0, said.getvalue()
+    return 0, stderr.getvalue()
 
 
-def of_values(text: str, draw: random.Random) -> tuple[str, str]:
-    """Another value somewhere."""
+def mutate_value(text: str, rng: random.Random) -> tuple[str, str]:
+    """Replace a random value; return a description and the new text."""
     raw = yaml.safe_load(text)
-    path, put = draw.choice(places(raw))
-    value = draw.choice(VALUES)
+    path, put = rng.choice(places(raw))
+    value = rng.choice(VALUES)
     put(copy.deepcopy(value))
     return f"{path} = {value!r}", yaml.safe_dump(raw, allow_unicode=True)
 
 
-def of_names(text: str, draw: random.Random) -> tuple[str, str]:
-    """A letter of a word left out, doubled or changed."""
+def mutate_letter(text: str, rng: random.Random) -> tuple[str, str]:
+    """Remove, double or change a letter; return a description and the new text."""
     letters = [i for i, c in enumerate(text) if c.isalpha()]
-    at = draw.choice(letters)
-    new = draw.choice(["", text[at] * 2, draw.choice("abcxyz")])
+    at = rng.choice(letters)
+    new = rng.choice(["", text[at] * 2, rng.choice("abcxyz")])
     return f"letter {at}", text[:at] + new + text[at + 1 :]
 
 
-def of_text(text: str, draw: random.Random) -> tuple[str, str]:
-    """The file itself damaged: cut off, with a stray sign, a line twice or left out."""
-    at = draw.randrange(len(text))
+def mutate_text(text: str, rng: random.Random) -> tuple[str, str]:
+    """Truncate the text, insert a character, or double or remove a line; return a description and the new text."""
+    at = rng.randrange(len(text))
     lines = text.splitlines(keepends=True)
-    line = draw.randrange(len(lines))
-    return f"text at {at}, line {line}", draw.choice([
+    line = rng.randrange(len(lines))
+    return f"text at {at}, line {line}", rng.choice([
         text[:at],
-        text[:at] + draw.choice("{}[]:,-\t&*!%@`\"'\x00\x07") + text[at:],
+        text[:at] + rng.choice("{}[]:,-\t&*!%@`\"'\x00\x07") + text[at:],
         "".join(lines[:line] + [lines[line]] + lines[line:]),
         "".join(lines[:line] + lines[line + 1 :]),
     ])
 
 
 def places(raw: Any, path: str = "") -> list[tuple[str, Callable[[Any], None]]]:
-    """Every place of a nested value, and a function that puts another value there."""
-    found: list[tuple[str, Callable[[Any], None]]] = []
+    """List the path of every nested value, with a function that replaces the value."""
+    setters: list[tuple[str, Callable[[Any], None]]] = []
     for key in list(raw) if isinstance(raw, dict) else range(len(raw)) if isinstance(raw, list) else ():
-        found.append((f"{path}[{key!r}]", lambda value, key=key: raw.__setitem__(key, value)))
-        found += places(raw[key], f"{path}[{key!r}]")
-    return found
+        setters.append((f"{path}[{key!r}]", lambda value, key=key: raw.__setitem__(key, value)))
+        setters += places(raw[key], f"{path}[{key!r}]")
+    return setters
 
 
 if __name__ == "__main__":

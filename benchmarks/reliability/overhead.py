@@ -1,9 +1,8 @@
-"""What the runner costs beside the runs: seconds a run, what a second worker brings, memory and open files.
+"""Overhead of the runner: seconds per run, speed-up by a second worker, memory and open files.
 
-The cost of a run is the time that 50 more tiny runs take, less what they say they trained, over 50: what it takes to
-begin a process, read images, build a model, evaluate and write is part of it. Times mean something on an idle machine
-only. Memory and open files are those of the launcher and of the server process that runs are forked from;
-``--figure FILE`` draws them.
+The overhead of a run is the additional time of 50 more tiny runs, minus their training time, divided by 50. It includes
+starting a process, reading images, building a model, evaluating and writing. Times are meaningful only on an idle
+machine. Memory and open files are those of the launcher and its fork server; ``--figure FILE`` draws them.
 """
 
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from common import HERE, arguments, drawn, print_summary_and_exit
+from common import HERE, arguments, png_panels, print_summary_and_exit
 
 from lifelong_lb import load_results, run_study
 from lifelong_lb.config import read_study
@@ -28,29 +27,29 @@ DEMO = HERE.parent / "studies" / "split-digits.yaml"
 
 
 class Samples(ProgressObserver):
-    """Memory and open files after every so many runs."""
+    """Samples memory and open files after every ``every`` runs."""
 
     def __init__(self, every: int) -> None:
         self.every, self.ended_runs = every, 0
         self.rows: list[tuple[int, float, int]] = []
 
     def ended(self, *ended: Any, **more: Any) -> None:
-        """Look, now and then."""
+        """Take a sample if it is due."""
         self.ended_runs += 1
         if self.ended_runs % self.every == 0:
-            own = psutil.Process()
-            servers = [child for child in own.children() if "forkserver" in " ".join(child.cmdline())]
-            found = [own, *servers]
-            memory = sum(process.memory_info().rss for process in found) / 1e6
-            self.rows.append((self.ended_runs, memory, sum(process.num_fds() for process in found)))
+            launcher = psutil.Process()
+            servers = [child for child in launcher.children() if "forkserver" in " ".join(child.cmdline())]
+            processes = [launcher, *servers]
+            memory = sum(process.memory_info().rss for process in processes) / 1e6
+            self.rows.append((self.ended_runs, memory, sum(process.num_fds() for process in processes)))
             print(f"{self.ended_runs} runs: {memory:.1f} MB, {self.rows[-1][2]} open files", flush=True)
 
 
 def main() -> None:
-    """Measure."""
+    """Measure and compare with the targets."""
     options = arguments(__doc__, runs=1000)
-    cost = a_run(options.out)
-    print(f"the runner takes {cost:.2f} s a run")
+    cost = seconds_per_run(options.out)
+    print(f"overhead: {cost:.2f} s per run")
     ratio = second_worker(options.out)
     print(f"two workers are {ratio:.2f} times as fast as one")
     samples = Samples(max(1, options.runs // 20))
@@ -58,34 +57,34 @@ def main() -> None:
     if options.figure:
         draw_growth(samples.rows, options.figure)
     (_, first, files), (_, last, files_last) = samples.rows[1], samples.rows[-1]
-    wrong = [] if cost < 0.3 else [f"{cost:.2f} s a run are more than 0.3"]
-    wrong += [] if ratio >= 1.8 else [f"two workers are {ratio:.2f} times as fast as one, less than 1.8"]
+    wrong = [] if cost < 0.3 else [f"overhead of {cost:.2f} s per run; the target is 0.3"]
+    wrong += [] if ratio >= 1.8 else [f"two workers are {ratio:.2f} times as fast as one; the target is 1.8"]
     wrong += [] if files_last <= files + 2 else [f"open files grew from {files} to {files_last}"]
     wrong += [] if last < first + 30 else [f"memory grew from {first:.0f} to {last:.0f} MB"]
-    wrong += [] if threading.active_count() < 5 else [f"{threading.active_count()} threads are left"]
+    wrong += [] if threading.active_count() < 5 else [f"{threading.active_count()} threads remain"]
     print_summary_and_exit(wrong)
 
 
-def a_run(out: Path) -> float:
-    """Seconds a run beside its training."""
-    took = {runs: timed({**TINY, "seeds": runs}, out / f"tiny-{runs}", 1) for runs in (10, 60)}
+def seconds_per_run(out: Path) -> float:
+    """Seconds per run in addition to its training."""
+    seconds = {runs: timed({**TINY, "seeds": runs}, out / f"tiny-{runs}", 1) for runs in (10, 60)}
     trained = load_results(out / "tiny-60")[0]["train_seconds"].mean()
-    return (took[60] - took[10]) / 50 - float(trained)
+    return (seconds[60] - seconds[10]) / 50 - float(trained)
 
 
 def second_worker(out: Path) -> float:
-    """Time of one worker over that of two on the digits study, taken in the order 1, 2, 2, 1."""
+    """Time of one worker divided by that of two on the digits study, measured in the order 1, 2, 2, 1."""
     study = read_study(DEMO)
-    took: dict[int, float] = {1: 0.0, 2: 0.0}
+    seconds: dict[int, float] = {1: 0.0, 2: 0.0}
     for turn, workers in enumerate((1, 2, 2, 1)):
-        took[workers] += timed(study, out / f"digits-{turn}", workers)
-    return took[1] / took[2]
+        seconds[workers] += timed(study, out / f"digits-{turn}", workers)
+    return seconds[1] / seconds[2]
 
 
 def draw_growth(rows: list[tuple[int, float, int]], file: Path) -> None:
-    """Memory and open files over the runs that have ended."""
+    """Draw memory and open files over the number of runs."""
     runs, memory, files = zip(*rows, strict=True)
-    with drawn(file, 2) as (left, right):
+    with png_panels(file, 2) as (left, right):
         left.plot(runs, memory, ".-")
         left.set(xlabel="runs ended", ylabel="memory, MB", ylim=(0, 1.2 * max(memory)))
         right.plot(runs, files, ".-")
@@ -93,7 +92,7 @@ def draw_growth(rows: list[tuple[int, float, int]], file: Path) -> None:
 
 
 def timed(study: Any, out: Path, workers: int) -> float:
-    """Seconds from the first run's end to the last's: the server process is warm then."""
+    """Seconds from the end of the first run to the end of the last, to exclude the start of the fork server."""
 
     class Clock(ProgressObserver):
         def __init__(self) -> None:

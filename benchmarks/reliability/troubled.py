@@ -1,4 +1,4 @@
-"""A strategy that gets into trouble on purpose, while the file that TROUBLE names is there."""
+"""A strategy that fails on purpose while the file in the environment variable TROUBLE exists."""
 
 import os
 import signal
@@ -14,10 +14,10 @@ from lifelong_lb import extend
 
 
 class Trouble(SupervisedPlugin):
-    """Comes with the third training iteration.
+    """Fails in the third training iteration.
 
     Args:
-        kind: which.
+        kind: kind of failure.
     """
 
     def __init__(self, kind: str) -> None:
@@ -25,7 +25,7 @@ class Trouble(SupervisedPlugin):
         self.kind, self.iterations = kind, 0
 
     def before_training_iteration(self, strategy: Any, **kwargs: Any) -> None:
-        """Wait for the third one."""
+        """Fail in the third iteration."""
         self.iterations += 1
         if self.iterations != 3 or not Path(os.environ.get("TROUBLE", "none")).exists():
             return
@@ -34,7 +34,7 @@ class Trouble(SupervisedPlugin):
         elif self.kind == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         elif self.kind == "fails":
-            raise RuntimeError("something is wrong")
+            raise RuntimeError("intended failure")
         elif self.kind == "memory":
             torch.zeros(2**46)
         elif self.kind == "diverges":
@@ -44,5 +44,5 @@ class Trouble(SupervisedPlugin):
 
 @extend.strategy("troubled")
 def troubled(common: dict[str, Any], *, kind: Literal["hangs", "killed", "fails", "memory", "diverges"]) -> Any:
-    """Fine-tuning, but for the trouble."""
+    """Fine-tuning with a failure."""
     return Naive(**{**common, "plugins": [*common["plugins"], Trouble(kind)]})

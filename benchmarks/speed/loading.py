@@ -1,10 +1,9 @@
-"""Time of training and of evaluation over that of a bare tensor loop: ours, and stock Avalanche with transforms.
+"""Training and evaluation time relative to a bare tensor loop: this package, and stock Avalanche with transforms.
 
-Run with one thread: ``OMP_NUM_THREADS=1 python benchmarks/speed/loading.py --rounds 5``. All alternatives run in turn
-within one process, round after round, and what is measured is the processor time of the process, so that what else the
-machine does falls on none or on all of them; each number is the median over rounds of a ratio taken within a round.
-Prints a Markdown table. ``--growth`` measures instead how time grows when experiences, images or classes double,
-``--memory DIR`` what one worker needs for Split-CIFAR-100 from the data in DIR.
+Run with one thread: ``OMP_NUM_THREADS=1 python benchmarks/speed/loading.py --rounds 5``. Each round measures the CPU
+time of all alternatives in one process, so that other load affects them equally; each number is the median over rounds
+of a ratio taken within a round. Prints a Markdown table. ``--growth`` measures instead how time grows when experiences,
+images or classes double, ``--memory DIR`` the memory of one worker for Split-CIFAR-100 from the data in DIR.
 """
 
 import argparse
@@ -53,7 +52,7 @@ MEMORY = 500
 
 @dataclass(frozen=True)
 class Case:
-    """A model, the images it learns, and how many of them."""
+    """A model, its images and their number."""
 
     name: str
     model: str
@@ -100,7 +99,7 @@ CASES = [
 
 
 class Pictures(Dataset):
-    """Images as torchvision's data sets hold them: arrays that a transform makes into tensors, one by one."""
+    """Images as in torchvision's data sets: arrays that a transform converts to tensors one by one."""
 
     def __init__(self, data: ImageTensors, indices: torch.Tensor, transform: Callable) -> None:
         self.arrays = data.x[indices].permute(0, 2, 3, 1).numpy()
@@ -115,14 +114,14 @@ class Pictures(Dataset):
 
 
 def stock_streams(images: ImageData, stream: Stream):
-    """The same experiences in stock Avalanche."""
+    """Build the same experiences in stock Avalanche."""
     transform = Compose([ToTensor(), Normalize(images.mean, images.std)])
     per = len(stream.class_order) // len(stream.train)
 
     def parts(data: ImageTensors):
         for i in range(len(stream.train)):
-            wanted = torch.tensor(stream.class_order[i * per : (i + 1) * per])
-            indices = torch.nonzero(torch.isin(data.y, wanted)).flatten()
+            classes = torch.tensor(stream.class_order[i * per : (i + 1) * per])
+            indices = torch.nonzero(torch.isin(data.y, classes)).flatten()
             yield as_classification_dataset(Pictures(data, indices, transform))
 
     scenario = benchmark_from_datasets(train=list(parts(images.train)), test=list(parts(images.test)))
@@ -131,7 +130,7 @@ def stock_streams(images: ImageData, stream: Stream):
 
 
 class Alternative:
-    """One way to train through a stream and to evaluate its test part."""
+    """One way to train on a stream and evaluate its test part."""
 
     def __init__(self, case: Case, images: ImageData, stream: Stream) -> None:
         self.case, self.images, self.stream = case, images, stream
@@ -142,13 +141,13 @@ class Alternative:
         return build_model(self.case.study(strategy).model, self.stream.shape)
 
     def start(self, strategy: str) -> None:
-        """What comes before training and is not measured."""
+        """Set up training, without being measured."""
         self.model = self._model(strategy)
         self.optimizer = SGD(self.model.parameters(), lr=LR)
 
 
 class Bare(Alternative):
-    """Index, forward, backward, step. Replay: as many images of a fixed memory as of the experience."""
+    """Index, forward, backward, step; replay adds as many images from a fixed memory as from the experience."""
 
     def start(self, strategy: str) -> None:
         super().start(strategy)
@@ -161,12 +160,12 @@ class Bare(Alternative):
     def train(self) -> None:
         self.model.train()
         for i, part in enumerate(self.parts):
-            for chosen in part[torch.randperm(len(part))].split(self.case.batch):
+            for indices in part[torch.randperm(len(part))].split(self.case.batch):
                 if self.replays and i:
                     memory = self.parts[0][:MEMORY]
-                    chosen = torch.cat([chosen, memory[torch.randint(len(memory), (self.case.batch,))]])
+                    indices = torch.cat([indices, memory[torch.randint(len(memory), (self.case.batch,))]])
                 self.optimizer.zero_grad()
-                loss = cross_entropy(self.model(self.x.index_select(0, chosen)), self.y[chosen])
+                loss = cross_entropy(self.model(self.x.index_select(0, indices)), self.y[indices])
                 loss.backward()
                 self.optimizer.step()
 
@@ -174,12 +173,12 @@ class Bare(Alternative):
         self.model.eval()
         with torch.no_grad():
             for part in self.tests:
-                for chosen in part.split(64):
-                    self.model(self.x_test.index_select(0, chosen)).argmax(dim=1)
+                for indices in part.split(64):
+                    self.model(self.x_test.index_select(0, indices)).argmax(dim=1)
 
 
 class Ours(Alternative):
-    """What a run of a study does."""
+    """Training and evaluation as in a run of a study."""
 
     def start(self, strategy: str) -> None:
         super().start(strategy)
@@ -205,7 +204,7 @@ class Ours(Alternative):
 
 
 class Stock(Alternative):
-    """Avalanche as its users write it: transforms, and the metrics of its default evaluator, without its printing."""
+    """Stock Avalanche with transforms and the metrics of its default evaluator, without printing."""
 
     def __init__(self, case: Case, images: ImageData, stream: Stream) -> None:
         super().__init__(case, images, stream)
@@ -250,7 +249,7 @@ def measure(case: Case, strategy: str, rounds: int) -> dict[str, float]:
     stream = split_stream(case.study().streams[0], images, seed=0)
     alternatives = {name: kind(case, images, stream) for name, kind in KINDS.items()}
     ratios: dict[str, list[float]] = {}
-    for i in range(rounds + 1):  # the first one warms up
+    for i in range(rounds + 1):  # the first one is a warm-up
         train, evaluation = {}, {}
         for name, alternative in alternatives.items():
             alternative.start(strategy)
@@ -261,7 +260,7 @@ def measure(case: Case, strategy: str, rounds: int) -> dict[str, float]:
             for name in ("ours", "stock"):
                 ratios.setdefault(f"train {name}", []).append(train[name] / train["bare"])
                 ratios.setdefault(f"eval {name}", []).append(evaluation[name] / evaluation["bare"])
-    return {name: statistics.median(found) for name, found in ratios.items()}
+    return {name: statistics.median(values) for name, values in ratios.items()}
 
 
 def print_table(rounds: int) -> None:
@@ -275,7 +274,7 @@ def print_table(rounds: int) -> None:
 
 
 def print_growth(rounds: int) -> None:
-    """Processor time of ours when something doubles, over the time before."""
+    """CPU time of this package when a size doubles, relative to the base case."""
     base = {"name": "28 x 28", "model": "mlp", "image": (1, 28, 28), "batch": 10, "an_experience": 250}
     cases = {
         "5 experiences of 250 images": Case(**base, experiences=5),
@@ -283,7 +282,7 @@ def print_growth(rounds: int) -> None:
         "5 experiences of 500 images": Case(**{**base, "an_experience": 500}, experiences=5),
         "5 experiences of 250 images, 100 classes": Case(**base, experiences=5, classes=100),
     }
-    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in cases}
+    times: dict[str, list[tuple[float, float, float]]] = {name: [] for name in cases}
     for i in range(rounds + 1):
         for name, case in cases.items():
             torch.manual_seed(0)
@@ -292,20 +291,20 @@ def print_growth(rounds: int) -> None:
             stream = split_stream(case.study().streams[0], images, seed=0)
             ours = Ours(case, images, stream)
             ours.start("replay")
-            begun = time.process_time() - started
-            row = (begun, timed(ours.train), timed(ours.evaluate))
+            start = time.process_time() - started
+            row = (start, timed(ours.train), timed(ours.evaluate))
             if i:
-                found[name].append(row)
-    first = [statistics.median(column) for column in zip(*next(iter(found.values())), strict=True)]
+                times[name].append(row)
+    first = [statistics.median(column) for column in zip(*next(iter(times.values())), strict=True)]
     print("| replay, mlp, batch 10 | start | training | evaluation |")
     print("|---|---|---|---|")
-    for name, rows in found.items():
+    for name, rows in times.items():
         medians = [statistics.median(column) for column in zip(*rows, strict=True)]
         print(f"| {name} | " + " | ".join(f"{m / f:.2f}" for m, f in zip(medians, first, strict=True)) + " |")
 
 
 def print_memory(data: Path) -> None:
-    """Private memory and time of one worker that starts on Split-CIFAR-100, beyond its imports."""
+    """Private memory and start time of one worker on Split-CIFAR-100, in addition to its imports."""
     process = psutil.Process()
 
     def private() -> float:

@@ -1,10 +1,10 @@
-"""Processor time of `lifelong-lb report` for result folders of 100 and 1,000 invented runs.
+"""CPU time of `lifelong-lb report` for result folders of 100 and 1,000 synthetic runs.
 
     python benchmarks/speed/reports.py --rounds 3
 
-The folders are written through the store, with accuracies drawn at random, and are gone afterwards. "All" has
-accuracies measured ten times during each experience and a landscape after it, beside the accuracy matrices. Each report
-is made by a process of its own, imports and all.
+The folders are written through the store with random accuracies, and deleted afterwards. "All" has accuracies measured
+ten times during each experience and a landscape after it, in addition to the accuracy matrices. Each report is built in
+a new process, and its imports are included.
 """
 
 import argparse
@@ -31,9 +31,9 @@ STREAMS = {
     5: [{"name": "split-digits"}, {"name": "split-digits", "scenario": "class-incremental"}],
     20: [{"name": "permuted-digits", "experiences": 20}, {"name": "rotated-digits", "experiences": 20}],
 }
-"""Number of experiences to two streams."""
+"""Maps the number of experiences to two streams."""
 KINDS = [(100, 5, False), (1000, 5, False), (1000, 20, False), (100, 5, True), (1000, 5, True), (1000, 20, True)]
-"""Runs, experiences, and whether more than accuracy matrices was measured."""
+"""Number of runs and experiences, and whether more than accuracy matrices is stored."""
 ENVIRONMENT = {"lifelong_lb": "0.1.0", "python": "3.11", "torch": "2.6.0", "machine": {"name": "none", "cores": 2}}
 OVER_RADII = [
     f"{adaptive}{measure}" for adaptive in ("", "adaptive_") for measure in ("rise_one_step", "rise", "m_sharpness")
@@ -52,7 +52,7 @@ def study_of(runs: int, experiences: int, everything: bool) -> StudyFile:
 
 
 def continual(R: np.ndarray, generator: np.random.Generator) -> list[tuple[int, int, int, float]]:
-    """Ten measurements an experience, the last of which is the matrix's row."""
+    """Ten measurements per experience, the last of which is the row of the matrix."""
     T = len(R)
     return [
         (5 * (10 * i + n + 1), i, j, float(R[i, j] if n == 9 else generator.uniform(0.2, 1)))
@@ -63,19 +63,19 @@ def continual(R: np.ndarray, generator: np.random.Generator) -> list[tuple[int, 
 
 
 def landscape(T: int, generator: np.random.Generator) -> Iterator[tuple[int, int, str, float, float, float]]:
-    """What `evaluation: {landscape: {}}` measures, at its places."""
+    """Rows of all measures of `evaluation: {landscape: {}}`."""
     nan = float("nan")
     for i in range(T):
-        places = [(measure, at) for measure in OVER_RADII for at in (0.05, 0.1, 0.2)]
-        places += [(measure, at) for measure in ("noisy_accuracy", "accuracy_lost_to_noise") for at in (0.1, 0.2, 0.4)]
-        for measure, at in [*places, ("hessian_eigenvalue", 1), ("hessian_trace", nan), ("loss", nan)]:
+        rows = [(measure, at) for measure in OVER_RADII for at in (0.05, 0.1, 0.2)]
+        rows += [(measure, at) for measure in ("noisy_accuracy", "accuracy_lost_to_noise") for at in (0.1, 0.2, 0.4)]
+        for measure, at in [*rows, ("hessian_eigenvalue", 1), ("hessian_trace", nan), ("loss", nan)]:
             yield i, i, measure, at, generator.uniform(), nan
         for at in np.linspace(0, 1, 11) if i else ():
             yield from ((i, j, "path_loss", at, generator.uniform(), nan) for j in (i - 1, i))
 
 
 def invent(path: Path, file: StudyFile, experiences: int, everything: bool) -> int:
-    """Write a result folder with all runs of a study; return their number."""
+    """Write a result folder with all runs of a study, and return their number."""
     folder, T = ResultFolder(path), experiences
     folder.write_study(file)
     generator = np.random.default_rng(0)
@@ -104,7 +104,7 @@ def invent(path: Path, file: StudyFile, experiences: int, everything: bool) -> i
 
 
 def measure(path: Path) -> tuple[float, float]:
-    """Seconds of processor time, and of the clock, that one report takes."""
+    """CPU and wall-clock seconds of one report."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([sys.executable, "-m", "lifelong_lb", "report", str(path)], check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -113,11 +113,15 @@ def measure(path: Path) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3, help="reports of each folder; the median counts")
-    parser.add_argument("--keep", type=Path, help="leave the folders below this one, or take those that are there")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="number of reports per folder, of which the median is printed"
+    )
+    parser.add_argument(
+        "--keep", type=Path, help="parent of the result folders: keep them there, or reuse existing ones"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        print("| runs | experiences | measured | figures | page, MB | processor time, s | clock, s |")
+        print("| runs | experiences | measured | figures | page, MB | CPU time, s | wall clock, s |")
         print("|---|---|---|---|---|---|---|")
         for runs, experiences, everything in KINDS:
             measured = "all" if everything else "accuracy matrices"

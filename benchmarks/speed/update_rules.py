@@ -1,8 +1,8 @@
-"""Time of one step of each update rule, over the passes that its mathematics needs.
+"""Time of one step of each update rule relative to the passes that it takes.
 
-Run with one thread: ``python benchmarks/speed/update_rules.py --rounds 30``. All alternatives run in turn within one
-process, round after round, so that what else the machine does falls on all of them alike; each number is the median
-over rounds of a ratio taken within a round. Prints a Markdown table.
+Run with one thread: ``python benchmarks/speed/update_rules.py --rounds 30``. Each round measures all alternatives in
+one process, so that other load affects them equally; each number is the median over rounds of a ratio taken within a
+round. Prints a Markdown table.
 """
 
 import argparse
@@ -31,7 +31,7 @@ SETTINGS = {
 
 
 class TwoKPasses(UpdateRule):
-    """Lookbehind-SAM the way its published code takes it: a gradient to climb and another to descend, k times over."""
+    """Lookbehind-SAM as in its published code: one ascent and one descent gradient in each of k steps."""
 
     def __init__(self, k: int) -> None:
         super().__init__(Passes(batch_norm="all"))
@@ -92,38 +92,40 @@ def timed(function: Callable[[], object], repeats: int) -> float:
 
 
 def measure(model_name: str, batch: int, rounds: int) -> dict[str, tuple[float, float]]:
-    """Median over rounds of step / (passes x bare pass), by rule, with the passes a step."""
+    """Median over rounds of step time / (passes x bare pass), by rule, with the passes per step."""
     model, optimizer, closure = problem(model_name, batch)
     rules: dict[str, UpdateRule] = {name: make(**SETTINGS.get(name, {})) for name, make in RULES.items()}
     for k in (2, 5):
         rules[f"lookbehind-sam k={k}"] = LookbehindSAM(k=k)
         rules[f"2k passes k={k}"] = TwoKPasses(k)
     rules["lookbehind-sam switching"] = LookbehindSAM(k=5, minibatch_switching=True)
-    few = max(1, round(0.02 / timed(closure, 3)))  # steps a round, at least 20 ms of them
+    steps = max(1, round(0.02 / timed(closure, 3)))  # per round, at least 20 ms
     passes = 0
 
-    def counted() -> torch.Tensor:
+    def counting_closure() -> torch.Tensor:
         nonlocal passes
         passes += 1
         return closure()
 
-    taken: dict[str, list[float]] = {name: [] for name in rules}
+    passes_per_step: dict[str, list[float]] = {name: [] for name in rules}
     ratios: dict[str, list[float]] = {name: [] for name in rules}
     against: dict[str, list[float]] = {"k=2": [], "k=5": []}
     for _ in range(rounds):
         times = {}
         for name, rule in rules.items():
             spans = name.startswith("look") and ("behind" not in name or "switching" in name)
-            repeats = 5 * few if spans else few  # periods of five steps
-            passes, bare = 0, timed(closure, few)
-            times[name] = timed(lambda rule=rule: rule.step(optimizer, counted, model), repeats)
-            taken[name].append(passes / repeats)
-            ratios[name].append(times[name] / (taken[name][-1] * bare))
-        for k, found in against.items():
-            found.append(times[f"2k passes {k}"] / times[f"lookbehind-sam {k}"])
-    table = {name: (statistics.median(found), statistics.mean(taken[name])) for name, found in ratios.items()}
-    for k, found in against.items():
-        table[f"2k passes over lookbehind-sam, {k}"] = (statistics.median(found), float("nan"))
+            repeats = 5 * steps if spans else steps  # whole periods of five steps
+            passes, bare = 0, timed(closure, steps)
+            times[name] = timed(lambda rule=rule: rule.step(optimizer, counting_closure, model), repeats)
+            passes_per_step[name].append(passes / repeats)
+            ratios[name].append(times[name] / (passes_per_step[name][-1] * bare))
+        for k, values in against.items():
+            values.append(times[f"2k passes {k}"] / times[f"lookbehind-sam {k}"])
+    table = {
+        name: (statistics.median(values), statistics.mean(passes_per_step[name])) for name, values in ratios.items()
+    }
+    for k, values in against.items():
+        table[f"2k passes over lookbehind-sam, {k}"] = (statistics.median(values), float("nan"))
     return table
 
 

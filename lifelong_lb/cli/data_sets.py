@@ -40,7 +40,7 @@ def prepare_data(
 ) -> None:
     """Decode data sets into the cache, from which runs read them. Studies do this automatically."""
     from lifelong_lb.config import UserError, unknown_name
-    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, own_source, prepared
+    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, own_source, prepare_images
 
     roots = data_roots(data)
     for name in names:
@@ -49,7 +49,7 @@ def prepare_data(
     for name in names:
         with showing_progress():
             source = find_dataset(name, roots, download) if name in DATASETS else own_source(name, roots)
-            images = prepared(source, cache_folder())
+            images = prepare_images(source, cache_folder())
             for note in source.notes():
                 show(f"note: {note}", err=True)
         show(f"{name:<13} {len(images.train.y)} + {len(images.test.y)} images, digest {images.digest}")

@@ -1,4 +1,4 @@
-"""Images: where they come from, and the tensors they become."""
+"""Sources of images, and their conversion to tensors."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -13,8 +13,8 @@ from lifelong_lb.data.generated import GeneratedSource
 from lifelong_lb.data.known import KNOWN
 from lifelong_lb.data.own import own_source
 from lifelong_lb.data.places import MissingImagesError
-from lifelong_lb.data.prepared import already_prepared, cache_folder, prepared
-from lifelong_lb.data.selection import fewer_test_images
+from lifelong_lb.data.prepared import already_prepared, cache_folder, prepare_images
+from lifelong_lb.data.selection import limit_test_images
 
 if TYPE_CHECKING:
     from lifelong_lb.data.image_tensors import ImageData
@@ -24,13 +24,13 @@ DATASETS: dict[str, Callable[[Sequence[Path]], Source]] = {
     **{name: known.find for name, known in KNOWN.items()},
     "five-datasets": find_five,
 }
-"""Data set to the function that finds it below some folders."""
+"""Maps the name of a data set to the function that finds it below given folders."""
 
 DOWNLOADS: dict[str, Sequence[str]] = {
     **{name: (name,) for name, known in KNOWN.items() if known.torchvision is not None},
     "five-datasets": tuple(name for name in FIVE_DATASETS if KNOWN[name].torchvision is not None),
 }
-"""Data sets that can be fetched when that is asked for, and what has to be fetched of them."""
+"""Maps each downloadable data set to the names of the data sets to download."""
 
 ENVIRONMENT_VARIABLE = "LIFELONG_LB_DATA"
 
@@ -39,13 +39,13 @@ def data_roots(data: Path | None) -> list[Path]:
     """Folders to search for data sets.
 
     Args:
-        data: the folder a user names, or None.
+        data: the folder given with ``--data``, or None.
 
     Returns:
-        That folder and nothing else; without one, ``$LIFELONG_LB_DATA`` if set, then the platform's cache folder.
+        That folder only; without one, ``$LIFELONG_LB_DATA`` if set, then the platform's cache folder.
 
     Raises:
-        UserError: when the folder named does not exist.
+        UserError: if the given folder does not exist.
     """
     import platformdirs
 
@@ -53,24 +53,24 @@ def data_roots(data: Path | None) -> list[Path]:
         if not data.is_dir():
             raise UserError(f"--data {data}: no such folder")
         return [data.resolve()]
-    named = os.environ.get(ENVIRONMENT_VARIABLE)
+    variable = os.environ.get(ENVIRONMENT_VARIABLE)
     cache = platformdirs.user_cache_path("lifelong_lb", appauthor=False).resolve()
-    return [*([Path(named).resolve()] if named else []), cache]
+    return [*([Path(variable).resolve()] if variable else []), cache]
 
 
 def find_dataset(name: str, roots: Sequence[Path] = (), download: bool = False) -> Source:
-    """Find a data set, and fetch it first when asked to and it is not there.
+    """Find a data set; with ``download``, download it first if it is missing.
 
     Args:
         name: a key of :data:`DATASETS`.
-        roots: folders to search, best first; see :func:`data_roots`.
-        download: whether a data set that is not found may be downloaded.
+        roots: folders to search in this order; see :func:`data_roots`.
+        download: whether to download a data set that is not found.
 
     Returns:
         Its source; images are not read yet.
 
     Raises:
-        UserError: when nobody knows it, or it is not found, listing every path tried.
+        UserError: if the name is unknown, or the data set is not found; the message lists every path tried.
     """
     if name not in DATASETS:
         raise UserError(unknown_name("data set", name, DATASETS))
@@ -86,16 +86,16 @@ def find_images(entry: StreamEntry, roots: Sequence[Path] = (), download: bool =
     """Find the images of a stream.
 
     Args:
-        entry: what the study file says.
-        roots: folders to search, best first; see :func:`data_roots`.
-        download: whether a data set that is not found may be downloaded.
+        entry: the stream's entry in the study file.
+        roots: folders to search in this order; see :func:`data_roots`.
+        download: whether to download a data set that is not found.
 
     Returns:
         Their source; images are not read yet.
 
     Raises:
-        MissingImagesError: when they are not found, listing every path tried.
-        UserError: when what is there is in no form that is known.
+        MissingImagesError: if they are not found; the message lists every path tried.
+        UserError: if the folder or file has no known layout.
     """
     if isinstance(entry, OwnImages):
         return own_source(entry.source, roots, entry.image_size, entry.beside)
@@ -115,33 +115,33 @@ def find_images(entry: StreamEntry, roots: Sequence[Path] = (), download: bool =
 
 
 def load_images(source: Source, cache: Path | None = None, test_images_per_class: int | None = None) -> "ImageData":
-    """The images of a source as tensors, decoded at most once, see :func:`lifelong_lb.data.prepared.prepared`.
+    """Load the images of a source as tensors, decoding each picture at most once.
 
     Args:
-        source: where the images are.
-        cache: folder of prepared images; None for :func:`cache_folder`.
-        test_images_per_class: keep that many of each class of the test part, see
-            :func:`lifelong_lb.data.selection.fewer_test_images`; None for all.
+        source: the source of the images.
+        cache: folder of prepared images, see :func:`lifelong_lb.data.prepared.prepare_images`; None for the default.
+        test_images_per_class: number of test images to keep per class, see
+            :func:`lifelong_lb.data.selection.limit_test_images`; None for all.
 
     Returns:
         Train and test part.
 
     Raises:
-        UserError: when a file is damaged, or the cache cannot be written.
+        UserError: if a file is damaged, or the cache cannot be written.
     """
     import torch
 
     from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 
-    found = prepared(source, cache_folder() if cache is None else cache)
+    images = prepare_images(source, cache_folder() if cache is None else cache)
     train, test = (
         ImageTensors(torch.from_numpy(part.x), torch.from_numpy(part.y), part.class_names)
-        for part in (found.train, found.test)
+        for part in (images.train, images.test)
     )
     if test_images_per_class is not None:
-        kept = torch.from_numpy(fewer_test_images(found.test.y, test_images_per_class))
-        test = ImageTensors(test.x[kept], test.y[kept], test.class_names)
-    return ImageData(train, test, found.mean, found.std, source.description, found.digest)
+        indices = torch.from_numpy(limit_test_images(images.test.y, test_images_per_class))
+        test = ImageTensors(test.x[indices], test.y[indices], test.class_names)
+    return ImageData(train, test, images.mean, images.std, source.description, images.digest)
 
 
 __all__ = [
@@ -156,5 +156,5 @@ __all__ = [
     "find_images",
     "load_images",
     "own_source",
-    "prepared",
+    "prepare_images",
 ]

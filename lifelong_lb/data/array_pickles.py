@@ -1,7 +1,7 @@
-"""Pickles of numpy arrays and plain containers, read without building anything else.
+"""Safe unpickler for numpy arrays and plain containers.
 
-Python's own unpickler calls what a file names, and even a restricted one can be made to fill the memory or to hang.
-This one has the operations that plain containers and arrays of numbers need, and stand-ins for numpy's constructors.
+Python's unpickler calls any function that a file names, and even a restricted one can be made to fill the memory or to
+hang. This one supports only the operations for plain containers and numeric arrays, and replaces numpy's constructors.
 """
 
 import io
@@ -22,7 +22,7 @@ OPERATIONS = (
     "DICT", "SETITEM", "SETITEMS", "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET",
     "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
 )  # fmt: skip
-"""Operations of a pickle that are carried out."""
+"""Supported pickle operations."""
 
 ARRAY_MODULES = (
     "numpy",
@@ -32,7 +32,7 @@ ARRAY_MODULES = (
     "numpy._core.numeric",
 )
 NUMBERS = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
-"""Types of the arrays that are built."""
+"""Supported types of arrays."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class _Type:
 
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) < 2 or _text(state[1]) not in ("<", ">", "|", "="):
-            raise ValueError("an array has a type that is not understood")
+            raise ValueError("unsupported type of an array")
         self.order = _text(state[1])
 
 
@@ -55,44 +55,45 @@ class _Array:
 
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) != 5:
-            raise ValueError("an array has a state that is not understood")
+            raise ValueError("unsupported state of an array")
         _, shape, kind, fortran, data = state
         self.values = _array(data, kind, shape, "F" if fortran is True or fortran == 1 else "C")
 
 
-def unpickled(content: bytes) -> Any:
-    """Read a pickle of arrays, containers, texts and numbers.
+def unpickle(content: bytes) -> Any:
+    """Read a pickle of arrays, containers, strings and numbers.
 
     Args:
-        content: the pickle; protocol 2 as Python 2 wrote it, or a later one.
+        content: a pickle of protocol 2 or later.
 
     Returns:
-        Its value; texts of Python 2 are bytes.
+        The value; strings written by Python 2 are bytes.
 
     Raises:
-        ValueError: if it is damaged, or holds anything else.
+        ValueError: if it is damaged or contains other objects.
 
     Example:
-        >>> unpickled(pickle.dumps({b"data": np.arange(3, dtype=np.uint8)}, protocol=2))
+        >>> unpickle(pickle.dumps({b"data": np.arange(3, dtype=np.uint8)}, protocol=2))
         {b'data': array([0, 1, 2], dtype=uint8)}
     """
     try:
-        return _real(_Unpickler(io.BytesIO(content), encoding="bytes").load())
+        return _without_stand_ins(_Unpickler(io.BytesIO(content), encoding="bytes").load())
     except pickle.UnpicklingError as error:
         raise ValueError(str(error)) from None
     except MemoryError:
-        raise ValueError("it takes more than the memory there is") from None
+        raise ValueError("it needs more than the available memory") from None
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise ValueError("nesting too deep") from None
     except Exception as error:  # noqa: BLE001  the unpickler raises all kinds of errors for a damaged file
         raise ValueError(str(error) or type(error).__name__) from None
 
 
-_Base: Any = pickle._Unpickler  # the one in Python, whose memo is a mapping that grows with what it holds
+# the one in Python, because its memo is a dict, whose size does not depend on the largest index
+_Base: Any = pickle._Unpickler
 
 
-class _Unpickler(_Base):  # type: ignore[misc]  # of no known type
-    """An unpickler with the operations and stand-ins of this module."""
+class _Unpickler(_Base):  # type: ignore[misc]  # the base class is Any
+    """Unpickler limited to the operations and stand-ins of this module."""
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         getattr(pickle, name)[0]: _Base.dispatch[getattr(pickle, name)[0]] for name in OPERATIONS
@@ -103,27 +104,27 @@ class _Unpickler(_Base):  # type: ignore[misc]  # of no known type
             return super().load()
         except KeyError as error:
             if error.args and isinstance(error.args[0], int):
-                raise ValueError(f"it holds the operation {error.args[0]:#x}, which plain arrays do not need") from None
+                raise ValueError(f"operation {error.args[0]:#x} is not allowed") from None
             raise
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ARRAY_MODULES and name in _BUILDERS:
             return _BUILDERS[name]
         if (module, name) == ("_codecs", "encode"):
-            return _encoded
-        raise pickle.UnpicklingError(f"it wants to build a {module}.{name}"[:200])
+            return _latin1_bytes
+        raise pickle.UnpicklingError(f"{module}.{name} is not allowed"[:200])
 
     def _items(self) -> None:
-        """Set items, whose keys must be plain: hashing nested tuples could take for ever."""
+        """Set items; keys must be plain because hashing nested tuples can take exponential time."""
         items = self.pop_mark()
         if len(items) % 2 or not all(isinstance(key, bytes | str | int) for key in items[::2]):
-            raise ValueError("it holds a mapping whose keys are no texts")
+            raise ValueError("keys of a mapping must be strings or integers")
         self.stack[-1].update(zip(items[::2], items[1::2], strict=True))
 
     def _item(self) -> None:
         value, key = self.stack.pop(), self.stack.pop()
         if not isinstance(key, bytes | str | int):
-            raise ValueError("it holds a mapping whose keys are no texts")
+            raise ValueError("keys of a mapping must be strings or integers")
         self.stack[-1].update({key: value})
 
     def _dict(self) -> None:
@@ -136,14 +137,14 @@ class _Unpickler(_Base):  # type: ignore[misc]  # of no known type
     def _reduce(self) -> None:
         arguments = self.stack.pop()
         builder = self.stack[-1]
-        if builder not in (*_BUILDERS.values(), _encoded) or not isinstance(arguments, tuple):
-            raise ValueError("it holds a call of something that is no array")
+        if builder not in (*_BUILDERS.values(), _latin1_bytes) or not isinstance(arguments, tuple):
+            raise ValueError("a call other than building an array is not allowed")
         self.stack[-1] = builder(*arguments)
 
     def _build(self) -> None:
         state, target = self.stack.pop(), self.stack[-1]
         if not isinstance(target, _Array | _Type):
-            raise ValueError("it holds a state of something that is no array")
+            raise ValueError("a state of an object other than an array is not allowed")
         target.__setstate__(state)
 
     dispatch[pickle.SETITEM[0]] = _item
@@ -159,7 +160,7 @@ def _text(value: Any) -> str:
 
 def _type(code: Any = "", *rest: Any) -> _Type:
     if _text(code) not in NUMBERS:
-        raise ValueError("it holds an array of something else than numbers")
+        raise ValueError("an array of objects other than numbers is not allowed")
     return _Type(_text(code))
 
 
@@ -171,9 +172,9 @@ def _from_buffer(data: Any, kind: Any, shape: Any, order: Any = "C") -> NDArray[
     return _array(data, kind, shape, _text(order))
 
 
-def _encoded(text: Any, encoding: Any = "latin1") -> bytes:
+def _latin1_bytes(text: Any, encoding: Any = "latin1") -> bytes:
     if not isinstance(text, str) or _text(encoding) not in ("latin1", "latin-1"):
-        raise ValueError("it holds bytes that are written in a way that is not understood")
+        raise ValueError("unsupported encoding of bytes")
     return text.encode("latin-1")
 
 
@@ -187,15 +188,15 @@ _BUILDERS: dict[str, Callable[..., Any]] = {
 
 def _array(data: Any, kind: Any, shape: Any, order: str) -> NDArray[Any]:
     if not isinstance(data, bytes | bytearray) or not isinstance(kind, _Type):
-        raise ValueError("it holds an array without numbers")
+        raise ValueError("an array has no numeric data")
     if not isinstance(shape, tuple) or not all(type(size) is int and 0 <= size <= sys.maxsize for size in shape):
-        raise ValueError("it holds an array whose shape is not understood")
+        raise ValueError("unsupported shape of an array")
     values = np.frombuffer(data, np.dtype(kind.order.replace("|", "=") + kind.code))
     return values.reshape(shape, order="F" if order == "F" else "C")
 
 
-def _real(value: Any) -> Any:
-    """A value with arrays in place of their stand-ins, as deep as data sets have them."""
+def _without_stand_ins(value: Any) -> Any:
+    """Replace stand-ins by their arrays, at the top level and in a top-level mapping."""
     if isinstance(value, _Array):
         return value.values
     if isinstance(value, dict):

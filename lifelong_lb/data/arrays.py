@@ -1,4 +1,4 @@
-"""What a source of images is. No torch here, so that data can be looked for and checked without it."""
+"""Base class of image sources. Does not import torch, so that data can be found and checked without it."""
 
 import hashlib
 import os
@@ -16,12 +16,12 @@ from lifelong_lb.config import UserError
 
 @dataclass(frozen=True)
 class Arrays:
-    """Images as a source gives them.
+    """Images and labels read from a source.
 
     Attributes:
         x: uint8 ``(N, C, H, W)``.
         y: int64 ``(N,)``, the data set's own labels.
-        class_names: by label; empty when unknown.
+        class_names: indexed by label; empty if unknown.
     """
 
     x: NDArray[np.uint8]
@@ -30,11 +30,11 @@ class Arrays:
 
 
 def digest(train: Arrays, test: Arrays) -> str:
-    """Hash of all images and labels: equal for equal data, whatever files held it.
+    """Hash all images and labels, independent of the file format.
 
     Args:
-        train: one part.
-        test: the other.
+        train: the train part.
+        test: the test part.
 
     Returns:
         Sixteen hexadecimal digits.
@@ -48,7 +48,7 @@ def digest(train: Arrays, test: Arrays) -> str:
 
 
 def channel_statistics(x: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, exactly: from counts of the 256 values.
+    """Compute the exact mean and standard deviation of each channel from counts of the 256 values.
 
     Args:
         x: uint8 ``(N, C, H, W)``, at least one image.
@@ -57,7 +57,7 @@ def channel_statistics(x: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[f
         ``(C,)`` and ``(C,)``, in units of 0..1, rounded to six places.
 
     Raises:
-        UserError: when all pixels of a channel are equal.
+        UserError: if all pixels of a channel are equal.
 
     Example:
         >>> channel_statistics(np.array([0, 255, 255, 0], np.uint8).reshape(2, 1, 1, 2))
@@ -67,29 +67,28 @@ def channel_statistics(x: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[f
     means, stds = [], []
     for channel in range(x.shape[1]):
         counts = np.zeros(256)
-        for start in range(0, len(x), 1000):  # counting takes eight bytes a pixel
+        # in chunks, because bincount needs eight bytes per pixel
+        for start in range(0, len(x), 1000):
             counts += np.bincount(x[start : start + 1000, channel].ravel(), minlength=256)
         share = counts / counts.sum()
         mean = float(share @ values)
         std = float(share @ (values - mean) ** 2) ** 0.5
         if std < 1e-6:
-            raise UserError(
-                f"all pixels of the images to learn from have the value {mean * 255:.0f} in channel {channel}"
-            )
+            raise UserError(f"all pixels of channel {channel} of the training images have the value {mean * 255:.0f}")
         means.append(round(mean, 6))
         stds.append(round(std, 6))
     return tuple(means), tuple(stds)
 
 
-def alike(train: Arrays, test: Arrays) -> tuple[Arrays, Arrays]:
-    """Bring two parts to the same number of channels: grey becomes RGB where the other part is RGB.
+def match_channels(train: Arrays, test: Arrays) -> tuple[Arrays, Arrays]:
+    """Convert grey images of one part to RGB if the other part is RGB.
 
     Args:
-        train: one part.
-        test: the other.
+        train: the train part.
+        test: the test part.
 
     Returns:
-        Both, with equally many channels.
+        Both parts, with the same number of channels.
     """
     channels = max(train.x.shape[1], test.x.shape[1])
     first, second = (
@@ -101,38 +100,38 @@ def alike(train: Arrays, test: Arrays) -> tuple[Arrays, Arrays]:
 
 @contextmanager
 def require_memory(size: int, what: str) -> Iterator[None]:
-    """Refuse what cannot lie in this computer's memory, instead of being killed while it is filled.
+    """Refuse allocations larger than the physical memory, before the process is killed for them.
 
     Args:
-        size: how many bytes it takes.
-        what: what takes them, for the message.
+        size: number of bytes needed.
+        what: plural noun phrase for the message.
 
     Yields:
-        Nothing; a ``MemoryError`` in the block becomes the same message.
+        Nothing.
 
     Raises:
-        UserError: if the memory is too small.
-        MemoryError: never; it becomes that error.
+        UserError: if the memory is too small, or the block raises a ``MemoryError``.
+        MemoryError: never; converted to a UserError.
     """
-    there = size
+    memory = size
     with suppress(AttributeError, ValueError, OSError):  # not on every system
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
-        if size > there:
+        if size > memory:
             raise MemoryError
         yield
     except MemoryError:
-        raise UserError(f"{what} take {size / 2**30:.1f} GiB, more than the memory there is") from None
+        raise UserError(f"{what} need {size / 2**30:.1f} GiB, more than the available memory") from None
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What is known of a source after :meth:`Source.check`.
+    """Result of :meth:`Source.check`.
 
     Attributes:
         train: ``(N,)``, labels of the train part.
         test: ``(M,)``, labels of the test part.
-        note: what was not checked; empty where nothing is left.
+        note: what was not checked; empty if everything was.
     """
 
     train: NDArray[np.int64]
@@ -141,12 +140,12 @@ class Checked:
 
 
 class Source(ABC):
-    """A place that a data set can be read from.
+    """A data set on disk or in the package that can be checked and read.
 
     Attributes:
-        description: what and where it is, for people.
-        mean: mean of each channel over the data set's train part, in units of 0..1; None to take it from the images.
-        std: its standard deviation, likewise.
+        description: kind and path, for messages.
+        mean: mean of each channel over the train part, in units of 0..1; None to compute it from the images.
+        std: standard deviation of each channel, in the same units; None to compute it from the images.
     """
 
     description: str
@@ -154,30 +153,30 @@ class Source(ABC):
     std: tuple[float, ...] | None = None
 
     def settings(self) -> dict[str, str]:
-        """What shapes the images beside the content of the files.
+        """Return the settings that affect the decoded images, apart from the files' content.
 
         Returns:
-            A mapping of texts, which names no folder.
+            A mapping of strings, without the folder.
         """
         named = [f.name for f in fields(self)]  # type: ignore[arg-type]  # every source with files is a dataclass
         return {name: str(getattr(self, name)) for name in named if name != "folder"}
 
     def file_names(self) -> list[str]:
-        """Names of :meth:`files` that stay the same where the whole data set is moved.
+        """Names of :meth:`files` that do not change when the data set is moved.
 
         Returns:
-            One name a file, in the same order.
+            One name per file, in the same order.
         """
         return [path.name for path in self.files()]
 
     def files(self) -> list[Path]:
-        """Files that the images are read from.
+        """List the files that the images are read from.
 
         Returns:
-            Paths, in a fixed order; empty where the data are embedded.
+            Paths in a fixed order; empty for embedded data.
 
         Raises:
-            UserError: when a file is missing, naming it.
+            UserError: if a file is missing.
         """
         return []
 
@@ -189,52 +188,52 @@ class Source(ABC):
             The labels that occur in the train part, ascending.
 
         Raises:
-            UserError: when a file is damaged or of another layout, naming it.
+            UserError: if a file is damaged or has another layout.
         """
 
     def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Labels of all images, in the order of :meth:`read`, without decoding any picture.
+        """Read the labels of all images, in the order of :meth:`read`, without decoding any picture.
 
         Returns:
             ``(N,)`` of the train part and ``(M,)`` of the test part.
 
         Raises:
-            UserError: when a file is damaged or of another layout, naming it.
+            UserError: if a file is damaged or has another layout.
         """
         train, test = self.read()
         return train.y, test.y
 
     def check(self) -> Checked:
-        """Find out what :meth:`read` would refuse; pictures are only decoded where that takes little time.
+        """Check for the errors of :meth:`read`; pictures are decoded only if that is quick.
 
         Returns:
             Labels of all images.
 
         Raises:
-            UserError: when a file is damaged or of another layout, naming it.
+            UserError: if a file is damaged or has another layout.
         """
         train, test = self.read()
         self.statistics(train)
         return Checked(train.y, test.y)
 
     def statistics(self, train: Arrays) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel.
+        """Return the mean and standard deviation of each channel.
 
         Args:
             train: the train part.
 
         Returns:
-            Those of the source, else those of the images, see :func:`channel_statistics`.
+            Those of the source if given, otherwise computed with :func:`channel_statistics`.
 
         Raises:
-            UserError: when all pixels of a channel are equal.
+            UserError: if all pixels of a channel are equal.
         """
         if self.mean is not None and self.std is not None:
             return self.mean, self.std
         return channel_statistics(train.x)
 
     def notes(self) -> list[str]:
-        """What a user should know of the files, e.g. which of them are not used.
+        """Notes about the files for the user, e.g. which are ignored.
 
         Returns:
             One sentence per note.
@@ -249,5 +248,5 @@ class Source(ABC):
             Train part and test part.
 
         Raises:
-            UserError: when a file is damaged or of another layout, naming it.
+            UserError: if a file is damaged or has another layout.
         """

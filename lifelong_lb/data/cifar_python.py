@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 as their authors publish them and torchvision unpacks them: pickled files of arrays."""
+"""CIFAR-10 and CIFAR-100 in the authors' format for Python: pickled arrays."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,25 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.array_pickles import unpickled
+from lifelong_lb.data.array_pickles import unpickle
 from lifelong_lb.data.arrays import Arrays, Source
-from lifelong_lb.data.progress import counted
+from lifelong_lb.data.progress import with_progress
 from lifelong_lb.untrusted import encodable, quoted, read_bytes, reason_text
 
 PIXELS = 3 * 32 * 32
 MOST_BYTES = 2**30
-"""Largest file that is read; the largest of the originals has 150 MB."""
+"""Maximum size of a file; the largest original has 150 MB."""
 
 
 @dataclass(frozen=True)
 class PickledFiles:
-    """How the files of one of the two data sets are called.
+    """File names and keys of one of the two data sets.
 
     Attributes:
         title: the data set, for messages.
         train: files of the train part.
         test: file of the test part.
-        meta: file of the class names, which may be missing.
+        meta: file of the class names, optional.
         labels: key of the labels.
         names: key of the class names.
     """
@@ -47,13 +47,13 @@ CIFAR100 = PickledFiles("CIFAR-100", ("train",), "test", "meta", b"fine_labels",
 
 @dataclass(frozen=True)
 class CifarPythonSource(Source):
-    """The pickled files, read by an unpickler that builds arrays and plain containers alone.
+    """CIFAR's pickled files, read by a restricted unpickler.
 
     Attributes:
-        folder: where they lie.
-        layout: how they are called.
+        folder: folder of the files.
+        layout: file names and keys.
         mean: see :class:`~lifelong_lb.data.arrays.Source`.
-        std: likewise.
+        std: see :class:`~lifelong_lb.data.arrays.Source`.
     """
 
     folder: Path
@@ -63,11 +63,11 @@ class CifarPythonSource(Source):
 
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
-        """The folder."""
+        """Format and folder."""
         return f"python files in {self.folder}"
 
     def files(self) -> list[Path]:
-        """The files, that of the class names where it is there.
+        """List the files, including that of the class names if present.
 
         Returns:
             Paths.
@@ -83,7 +83,7 @@ class CifarPythonSource(Source):
             The labels, ascending.
 
         Raises:
-            UserError: naming the file that is missing or damaged.
+            UserError: if a file is missing or damaged.
         """
         train, _ = self.read()
         return [int(label) for label in np.unique(train.y)]
@@ -95,9 +95,11 @@ class CifarPythonSource(Source):
             Train and test part, images uint8 ``(N, 3, 32, 32)``.
 
         Raises:
-            UserError: naming the file that is missing or damaged.
+            UserError: if a file is missing or damaged.
         """
-        parts = [self._file(self.folder / name) for name in counted(self.layout.train, f"reading {self.description}")]
+        parts = [
+            self._file(self.folder / name) for name in with_progress(self.layout.train, f"reading {self.description}")
+        ]
         names = self._class_names()
         train = Arrays(np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts]), names)
         test = self._file(self.folder / self.layout.test)
@@ -105,14 +107,14 @@ class CifarPythonSource(Source):
 
     def _file(self, path: Path) -> Arrays:
         content = self._load(path)
-        lacking = next((key for key in (b"data", self.layout.labels) if key not in content), None)
-        if lacking is not None:
-            raise UserError(f"{path}: not a {self.layout.title} file: it has no {lacking.decode()}")
-        x, y = content[b"data"], _whole_numbers(content[self.layout.labels], path)
+        missing = next((key for key in (b"data", self.layout.labels) if key not in content), None)
+        if missing is not None:
+            raise UserError(f"{path}: not a {self.layout.title} file: no key {missing.decode()}")
+        x, y = content[b"data"], _labels(content[self.layout.labels], path)
         if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.size % PIXELS or x.size == 0:
-            raise UserError(f"{path}: not a {self.layout.title} file: its data are no images of 3 x 32 x 32 bytes")
+            raise UserError(f"{path}: not a {self.layout.title} file: data must be images of 3 x 32 x 32 bytes")
         if len(y) * PIXELS != x.size:
-            raise UserError(f"{path}: holds {x.size // PIXELS} images and {len(y)} labels")
+            raise UserError(f"{path}: {x.size // PIXELS} images but {len(y)} labels")
         return Arrays(np.ascontiguousarray(x).reshape(-1, 3, 32, 32), y)
 
     def _class_names(self) -> tuple[str, ...]:
@@ -124,7 +126,7 @@ class CifarPythonSource(Source):
 
     def _load(self, path: Path) -> dict[bytes, Any]:
         try:
-            content = unpickled(read_bytes(path, MOST_BYTES))
+            content = unpickle(read_bytes(path, MOST_BYTES))
         except FileNotFoundError:
             raise UserError(f"{path}: missing") from None
         except (OSError, ValueError) as error:
@@ -134,13 +136,13 @@ class CifarPythonSource(Source):
         return {key if isinstance(key, bytes) else encodable(str(key)).encode(): item for key, item in content.items()}
 
 
-def _whole_numbers(labels: Any, path: Path) -> NDArray[np.int64]:
-    """Labels from a list or an array."""
+def _labels(labels: Any, path: Path) -> NDArray[np.int64]:
+    """Convert a list or an array to labels."""
     if isinstance(labels, np.ndarray):
         labels = labels.ravel().tolist()
     if not isinstance(labels, list):
-        raise UserError(f"{path}: its labels must be a list of whole numbers; got {quoted(labels)}")
+        raise UserError(f"{path}: labels must be a list of integers; got {quoted(labels)}")
     for label in labels:
         if type(label) is not int or not 0 <= label < 2**31:
-            raise UserError(f"{path}: its labels must be whole numbers, 0 or more; got {quoted(label)}")
+            raise UserError(f"{path}: labels must be integers >= 0; got {quoted(label)}")
     return np.array(labels, dtype=np.int64)

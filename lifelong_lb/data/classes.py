@@ -1,4 +1,4 @@
-"""Which classes a data set has, and in which order a stream meets them."""
+"""Class order of a stream, and checks of the classes of a data set."""
 
 from collections.abc import Collection, Sequence
 from itertools import chain
@@ -15,19 +15,20 @@ from lifelong_lb.seeding import CLASS_ORDER, generator
 
 
 def class_order(entry: DealtStream, classes: Sequence[int], seed: int) -> tuple[int, ...]:
-    """The data set's labels in the order in which a stream meets them.
+    """Return the labels of a data set in the order in which a stream presents them.
 
     Args:
-        entry: what the study file says.
+        entry: the stream's entry in the study file.
         classes: the labels that occur in the data.
-        seed: draws the order, unless the entry fixes it: of the classes, or of whole experiences where the classes of
-            each belong together.
+        seed: draws the order, unless the entry fixes it: of the classes, or of whole experiences if each has its own
+            classes.
 
     Returns:
         The labels, permuted.
 
     Raises:
-        UserError: when their number is no multiple of the experiences', or the fixed order names others.
+        UserError: if the number of classes is not a multiple of the number of experiences, or the fixed order contains
+            other labels.
     """
     check_classes(entry, classes)
     if isinstance(entry, SplitStream):
@@ -43,21 +44,21 @@ def class_order(entry: DealtStream, classes: Sequence[int], seed: int) -> tuple[
 
 
 def check_classes(entry: StreamEntry, classes: Sequence[int]) -> None:
-    """Check that the classes found are those that a stream needs.
+    """Check that a data set has the classes that a stream needs.
 
     Args:
-        entry: what the study file says.
+        entry: the stream's entry in the study file.
         classes: the labels that occur in the train part.
 
     Raises:
-        UserError: when a class is missing, or the classes cannot be dealt out as asked.
+        UserError: if a class is missing, or the classes cannot be split as the entry requires.
     """
     if entry.classes is None:
         if min(classes) < 0:
             raise UserError(f"{entry.name}: labels of {entry.images} must be 0 or more; got {min(classes)}")
         if len(classes) < 2:
-            only = f"one, with the label {classes[0]}" if classes else "none"
-            raise UserError(f"{entry.name}: {entry.images} must have at least two classes; it has {only}")
+            got = f"one, with label {classes[0]}" if classes else "none"
+            raise UserError(f"{entry.name}: {entry.images} must have at least two classes; got {got}")
     else:
         _check_known(entry, entry.classes, classes)
     if isinstance(entry, DealtStream):
@@ -67,27 +68,27 @@ def check_classes(entry: StreamEntry, classes: Sequence[int]) -> None:
 def _check_known(entry: StreamEntry, number: int, classes: Sequence[int]) -> None:
     known = set(range(number))
     if set(classes) - known or (known - set(classes) and not entry.may_be_partial):
-        of = "classes among" if entry.may_be_partial else "the classes"
+        expected = "classes among" if entry.may_be_partial else "the classes"
         raise UserError(
-            f"{entry.name}: the train part of {entry.images} must have {of} 0 to {number - 1}; "
-            f"it has {_listed(sorted(classes))}"
+            f"{entry.name}: the train part of {entry.images} must have {expected} 0 to {number - 1}; "
+            f"got {_listed(sorted(classes))}"
         )
 
 
 def check_test_classes(learnt: Collection[int], tested: Collection[int]) -> None:
-    """Check that a test part has the classes of its train part.
+    """Check that the train and test part have the same classes.
 
     Args:
         learnt: the labels that occur in the train part.
         tested: the labels that occur in the test part.
 
     Raises:
-        UserError: naming a class that only one of them has.
+        UserError: if only one of them has a class.
     """
     for label in sorted(set(tested) - set(learnt)):
-        raise UserError(f"the test part has the class {label}, which the train part lacks")
+        raise UserError(f"class {label} is in the test part, but not in the train part")
     for label in sorted(set(learnt) - set(tested)):
-        raise UserError(f"the test part has no image of the class {label}, which the train part has")
+        raise UserError(f"class {label} is in the train part, but not in the test part")
 
 
 def _check_split(entry: DealtStream, classes: Sequence[int]) -> None:

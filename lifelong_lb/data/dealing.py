@@ -1,4 +1,4 @@
-"""Images dealt out over experiences, as indices. No torch here, so that they can be counted without it."""
+"""Splitting of images into experiences, as indices. Does not import torch, so that images can be counted without it."""
 
 from collections.abc import Sequence
 
@@ -11,35 +11,35 @@ from lifelong_lb.seeding import BLUR, generator
 
 
 def learnt_labels(entry: StreamEntry, train: Labels, test: Labels, seed: int) -> list[Labels] | None:
-    """Labels of the images that each experience of a stream is learnt from.
+    """Return the labels of the training images of each experience of a stream.
 
     Args:
-        entry: what the study file says.
+        entry: the stream's entry in the study file.
         train: ``(N,)``, labels of the data set's train part.
         test: ``(M,)``, labels of its test part.
-        seed: as for the stream itself.
+        seed: seed of the stream.
 
     Returns:
-        One array an experience, of the data set's own labels; None for a stream that a user has added, whose function
-        alone decides.
+        One array of the data set's labels per experience; None for a stream registered by the user, whose images are
+        only known once it is built.
 
     Raises:
-        UserError: when the classes found cannot be dealt out as asked.
+        UserError: if the classes cannot be split as the entry requires.
     """
-    chosen = select(entry, train, test, seed).learnt
+    selected = select(entry, train, test, seed).learnt
     if not isinstance(entry, DealtStream):
-        return [train[chosen]] * entry.learnt if isinstance(entry, PermutedStream | RotatedStream) else None
+        return [train[selected]] * entry.learnt if isinstance(entry, PermutedStream | RotatedStream) else None
     order = class_order(entry, np.unique(train).tolist(), seed)
-    dealt = experiences_of(entry, positions(order, train), chosen, seed, blurry=entry.blurry)
-    return [train[indices] for indices in dealt[: entry.learnt]]
+    experiences = experiences_of(entry, positions(order, train), selected, seed, blurry=entry.blurry)
+    return [train[indices] for indices in experiences[: entry.learnt]]
 
 
 def positions(order: Sequence[int], labels: Indices) -> Indices:
-    """Places of labels in the class order.
+    """Return the positions of labels in the class order.
 
     Args:
-        order: the labels in the order in which a stream meets them.
-        labels: ``(N,)``, all of them in the order.
+        order: the labels in the order in which a stream presents them.
+        labels: ``(N,)``, each contained in ``order``.
 
     Returns:
         ``(N,)``.
@@ -53,28 +53,28 @@ def positions(order: Sequence[int], labels: Indices) -> Indices:
 
 
 def experiences_of(
-    entry: DealtStream, position: Indices, chosen: Indices, seed: int, blurry: float = 0.0
+    entry: DealtStream, position: Indices, selected: Indices, seed: int, blurry: float = 0.0
 ) -> list[Indices]:
-    """Deal images out over experiences.
+    """Split images into experiences.
 
     Args:
-        entry: what the study file says.
-        position: ``(N,)``, the place of each image's class in the whole order.
-        chosen: ascending indices of the images to deal out.
-        seed: draws which of them go to other experiences.
-        blurry: share of each class's images that goes to other experiences, spread evenly over them.
+        entry: the stream's entry in the study file.
+        position: ``(N,)``, the position of each image's class in the class order.
+        selected: ascending indices of the images to split.
+        seed: draws the images that move to other experiences.
+        blurry: fraction of each class's images that moves to other experiences, spread evenly over them.
 
     Returns:
-        One array of ascending indices an experience.
+        One array of ascending indices per experience.
     """
     T = entry.experiences
-    classes = np.unique(position[chosen]).tolist()
+    classes = np.unique(position[selected]).tolist()
     per = (max(classes) + 1) // T
-    home = position[chosen] // per
-    for place in classes if blurry else ():
-        draw = generator(seed, BLUR, place)
-        own = np.flatnonzero(position[chosen] == place)
-        moved = draw.permutation(own)[: round(len(own) * blurry)]
-        others = draw.permutation([i for i in range(T) if i != place // per])
-        home[moved] = others[np.arange(len(moved)) % (T - 1)]
-    return [chosen[home == i] for i in range(T)]
+    experience = position[selected] // per
+    for c in classes if blurry else ():
+        draw = generator(seed, BLUR, c)
+        of_class = np.flatnonzero(position[selected] == c)
+        moved = draw.permutation(of_class)[: round(len(of_class) * blurry)]
+        others = draw.permutation([i for i in range(T) if i != c // per])
+        experience[moved] = others[np.arange(len(moved)) % (T - 1)]
+    return [selected[experience == i] for i in range(T)]

@@ -1,4 +1,4 @@
-"""Scikit-learn's handwritten digits: real images that come with a dependency."""
+"""Scikit-learn's handwritten digits, which need no download."""
 
 import gzip
 from importlib.util import find_spec
@@ -13,8 +13,8 @@ from lifelong_lb.data.arrays import Arrays, Source
 class DigitsSource(Source):
     """1,797 digits of 8 x 8 pixels (Alpaydin & Kaynak 1998), grey values 0..16 rescaled by 255/16 to uint8.
 
-    The split is fixed, stratified and the same for every seed: of each class, in the order of the data set, every
-    fifth image belongs to the test part.
+    The split is fixed, stratified and the same for every seed: every fifth image of each class, in the order of the
+    data set, belongs to the test part.
     """
 
     description = "scikit-learn's load_digits"
@@ -22,10 +22,10 @@ class DigitsSource(Source):
     std = (0.3760,)
 
     def labels(self) -> list[int]:
-        """The ten digits.
+        """Return the ten labels.
 
         Returns:
-            0..9.
+            0 to 9.
         """
         return list(range(10))
 
@@ -37,7 +37,7 @@ class DigitsSource(Source):
         """
         grey, y = _digits()
         x = np.rint(grey * (255 / 16)).astype(np.uint8)[:, None]
-        rank = np.empty_like(y)  # how many of its class stand before an image
+        rank = np.empty_like(y)  # index of an image within its class
         for label in range(10):
             rank[y == label] = np.arange(np.sum(y == label))
         test = rank % 5 == 4
@@ -46,7 +46,7 @@ class DigitsSource(Source):
 
 
 def _digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Grey values ``(N, 8, 8)`` and labels ``(N,)``, from scikit-learn's file: importing it would take seconds."""
+    """Read grey values ``(N, 8, 8)`` and labels ``(N,)`` from scikit-learn's file: importing it takes seconds."""
     spec = find_spec("sklearn")
     for folder in (spec and spec.submodule_search_locations) or ():
         path = Path(folder) / "datasets" / "data" / "digits.csv.gz"
@@ -54,7 +54,7 @@ def _digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
             with gzip.open(path, "rt", encoding="ascii") as file:
                 table = np.loadtxt(file, delimiter=",")
             return table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)
-    from sklearn.datasets import load_digits  # another version keeps the file elsewhere
+    from sklearn.datasets import load_digits  # if another version has the file elsewhere
 
     bunch = load_digits()
     return bunch.images, bunch.target.astype(np.int64)

@@ -1,4 +1,4 @@
-"""What lies in folders of pictures, without what the system or an editor has put there."""
+"""Listing of folders of pictures, without hidden and system files."""
 
 import os
 from pathlib import Path
@@ -8,23 +8,23 @@ from lifelong_lb.data.pictures import ENDINGS
 from lifelong_lb.untrusted import path_text
 
 LEFTOVERS = frozenset({"__macosx", "thumbs.db", "desktop.ini", "icon\r"})
-"""Names, in lower case, that systems leave in folders; hidden ones (``.DS_Store``) are not counted anyway."""
+"""Names of visible system files, in lower case; hidden ones such as ``.DS_Store`` are ignored anyway."""
 
 
 def entries(folder: Path) -> list[Path]:
-    """What lies in a folder, without hidden files and systems' leftovers.
+    """List a folder without hidden and system files.
 
     Args:
         folder: a folder; it need not exist.
 
     Returns:
-        Paths, in alphabetical order; none where there is no folder.
+        Paths in alphabetical order; empty if the folder does not exist.
 
     Raises:
         UserError: if the folder cannot be read.
     """
     try:
-        return sorted(folder / name for name in os.listdir(folder) if _counts(name))  # noqa: PTH208  three times faster
+        return sorted(folder / name for name in os.listdir(folder) if _is_visible(name))  # noqa: PTH208  three times faster
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -32,7 +32,7 @@ def entries(folder: Path) -> list[Path]:
 
 
 def folders(folder: Path) -> list[Path]:
-    """The folders in a folder, e.g. one for each class.
+    """List the folders in a folder, e.g. one per class.
 
     Args:
         folder: a folder; it need not exist.
@@ -47,15 +47,15 @@ def folders(folder: Path) -> list[Path]:
 
 
 def pictures_below(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The pictures in a folder and in the folders below it, and whatever else is there.
+    """List the pictures in a folder and its subfolders, and the other files.
 
-    Links to folders are not followed, since they may lead back.
+    Links to folders are not followed, because they may be circular.
 
     Args:
         folder: the folder of a class.
 
     Returns:
-        Pictures, and what is not used; both in alphabetical order.
+        Pictures and ignored paths, both in alphabetical order.
 
     Raises:
         UserError: if a folder cannot be read.
@@ -67,25 +67,25 @@ def pictures_below(folder: Path) -> tuple[list[Path], list[Path]]:
 
     pictures: list[str] = []
     others: list[str] = []
-    for where, inner, files in os.walk(folder, onerror=refuse):
-        inner[:] = filter(_counts, inner)
-        others += [f"{where}/{name}" for name in inner if os.path.islink(f"{where}/{name}")]  # noqa: PTH114
-        for name in filter(_counts, files):
-            (pictures if is_picture(name) else others).append(f"{where}/{name}")
+    for parent, subfolders, files in os.walk(folder, onerror=refuse):
+        subfolders[:] = filter(_is_visible, subfolders)
+        others += [f"{parent}/{name}" for name in subfolders if os.path.islink(f"{parent}/{name}")]  # noqa: PTH114
+        for name in filter(_is_visible, files):
+            (pictures if is_picture(name) else others).append(f"{parent}/{name}")
     return list(map(Path, sorted(pictures))), list(map(Path, sorted(others)))
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file counts as a picture by its name.
+    """Check by its name whether a file is a picture.
 
     Args:
         name: its name, without a folder.
 
     Returns:
-        True when it ends as one and is not hidden.
+        True if it has one of :data:`~lifelong_lb.data.pictures.ENDINGS` and is not hidden.
     """
-    return _counts(name) and name[name.rfind(".") :].lower() in ENDINGS
+    return _is_visible(name) and name[name.rfind(".") :].lower() in ENDINGS
 
 
-def _counts(name: str) -> bool:
+def _is_visible(name: str) -> bool:
     return not name.startswith(".") and name.lower() not in LEFTOVERS

@@ -1,4 +1,4 @@
-"""Images made from random numbers, for streams whose tasks are as similar as one likes."""
+"""Synthetic images for streams with a chosen similarity between experiences."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from lifelong_lb.seeding import GENERATED, generator
 
 GREY = 128
 SPREAD = 16
-"""Pixels lie around :data:`GREY`; a prototype's standard deviation is so many of 255 steps."""
+"""Mean of the pixels, and standard deviation of a prototype, in units of 0..255."""
 
 
 @dataclass(frozen=True)
 class GeneratedSource(Source):
-    r"""Noisy copies of class prototypes, which experiences share as far as ``similarity`` says.
+    r"""Noisy copies of class prototypes that are correlated between experiences.
 
     With :math:`a_k` and :math:`b_{t,k}` independent standard normal vectors of :math:`d` pixels, class k of
     experience t has the prototype
@@ -24,18 +24,18 @@ class GeneratedSource(Source):
 
     so that prototypes of the same k in two experiences have the correlation s in expectation: 0 makes experiences
     unrelated, 1 makes them the same. An image is :math:`128 + 16\,(\mu_{t,k} + \sigma \epsilon)`, with
-    :math:`\epsilon` standard normal and :math:`\sigma` the noise, rounded and cut off at 0 and 255. Label k of
+    :math:`\epsilon` standard normal and :math:`\sigma` the noise, rounded and clipped to 0..255. Label k of
     experience t is :math:`t\, c + k`.
 
     Attributes:
         experiences: T.
-        classes: c, of each experience.
+        classes: c, number of classes per experience.
         similarity: s, in [0, 1].
         noise: sigma, >= 0.
         image_size: height and width; d is its square.
-        train_images: of each class.
-        test_images: of each class.
-        data_seed: draws all of it; more experiences or images leave the others as they are.
+        train_images: number per class.
+        test_images: number per class.
+        data_seed: draws prototypes and images; adding experiences or images leaves the existing ones unchanged.
     """
 
     experiences: int
@@ -49,11 +49,11 @@ class GeneratedSource(Source):
 
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
-        """How they are made."""
+        """All settings."""
         return f"generated from {', '.join(f'{key}={value}' for key, value in self.settings().items())}"
 
     def labels(self) -> list[int]:
-        """All labels.
+        """Return all labels.
 
         Returns:
             0 to T c - 1.
@@ -61,7 +61,7 @@ class GeneratedSource(Source):
         return list(range(self.experiences * self.classes))
 
     def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """All labels of both parts, without making the images.
+        """Return the labels of both parts, without generating the images.
 
         Returns:
             Labels of the train part and of the test part.
@@ -70,20 +70,20 @@ class GeneratedSource(Source):
         return np.repeat(labels, self.train_images), np.repeat(labels, self.test_images)
 
     def check(self) -> Checked:
-        """Count the images, which cannot be wrong.
+        """Check that the images fit into memory.
 
         Returns:
             All labels.
 
         Raises:
-            UserError: when this computer has not enough memory for them.
+            UserError: if the memory is too small.
         """
         number = self.experiences * self.classes * max(self.train_images, self.test_images)
         with require_memory(number * self.image_size**2, f"{number:,} generated images"):
             return Checked(*self.part_labels())
 
     def read(self) -> tuple[Arrays, Arrays]:
-        """Make the images.
+        """Generate the images.
 
         Returns:
             Train and test part, images uint8 ``(N, 1, H, W)``.
@@ -97,16 +97,16 @@ class GeneratedSource(Source):
         return train, test
 
     def prototypes(self) -> NDArray[np.float64]:
-        """The prototypes.
+        """Compute the prototypes.
 
         Returns:
             ``(T, c, d)``.
         """
         shape = (self.classes, self.image_size**2)
         shared = self._normal(0, 0).standard_normal(shape)
-        own = np.stack([self._normal(1, t).standard_normal(shape) for t in range(self.experiences)])
-        found: NDArray[np.float64] = np.sqrt(self.similarity) * shared + np.sqrt(1 - self.similarity) * own
-        return found
+        specific = np.stack([self._normal(1, t).standard_normal(shape) for t in range(self.experiences)])
+        prototypes: NDArray[np.float64] = np.sqrt(self.similarity) * shared + np.sqrt(1 - self.similarity) * specific
+        return prototypes
 
     def _part(self, prototypes: NDArray[np.float64], part: int, count: int, names: tuple[str, ...]) -> Arrays:
         pixels = prototypes.shape[2]
@@ -118,5 +118,5 @@ class GeneratedSource(Source):
         y = np.repeat(np.arange(len(names)), count)
         return Arrays(x.reshape(-1, 1, self.image_size, self.image_size), y, names)
 
-    def _normal(self, *at: int) -> np.random.Generator:
-        return generator(self.data_seed, GENERATED, *at)
+    def _normal(self, *key: int) -> np.random.Generator:
+        return generator(self.data_seed, GENERATED, *key)

@@ -1,4 +1,4 @@
-"""Images as tensors: the one form in which the package holds a data set."""
+"""Images as tensors, the form in which streams and models use a data set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class ImageTensors:
     Attributes:
         x: uint8 ``(N, C, H, W)``, 0..255.
         y: int64 ``(N,)``, the data set's own class labels; they need not be contiguous.
-        class_names: name of each label that the data set knows, by label; empty when it knows none.
+        class_names: name of each label, indexed by label; empty if unknown.
     """
 
     x: Tensor
@@ -35,15 +35,15 @@ class ImageTensors:
 
 @dataclass(frozen=True)
 class ImageData:
-    """A data set: its two parts, and where they come from.
+    """A data set: its train and test part, channel statistics and provenance.
 
     Attributes:
-        train: images to learn from.
-        test: images to measure accuracy on.
-        mean: ``(C,)``, mean of each channel over the data set's train part, in units of 0..1.
-        std: ``(C,)``, its standard deviation, likewise.
-        source: what the images were read from.
-        sha256: hash of all images and labels: equal for equal data, whatever files held it.
+        train: the train part.
+        test: the test part.
+        mean: ``(C,)``, mean of each channel over the train part, in units of 0..1.
+        std: ``(C,)``, standard deviation of each channel, in the same units.
+        source: description of the source of the images.
+        sha256: hash of all images and labels, independent of the file format.
     """
 
     train: ImageTensors
@@ -59,13 +59,13 @@ class ImageData:
         return self.train.classes
 
     def names(self, order: Sequence[int]) -> tuple[str, ...]:
-        """Names of classes.
+        """Return the names of classes.
 
         Args:
             order: labels.
 
         Returns:
-            Their names, the label itself where a class has none; empty when the data set knows no names.
+            Their names, the label itself for a class without a name; empty if the data set has no names.
         """
         names = self.train.class_names
         return tuple(names[c] if c < len(names) else str(c) for c in order) if names else ()

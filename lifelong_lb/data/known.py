@@ -1,4 +1,4 @@
-"""Data sets known by name: where each is looked for, in which layouts, and how it is fetched when that is asked for."""
+"""Data sets known by name: the folders and layouts in which each is searched, and its download."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from lifelong_lb.data.svhn import SvhnSource
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 CUB_SIZE = 224
-"""Pixels to which CUB-200-2011's photographs, of all sizes, are cut and scaled (as Chaudhry et al. 2019 have them)."""
+"""Height and width to which CUB-200-2011's photographs are cropped and scaled, as in Chaudhry et al. 2019."""
 
 _FASHION = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -26,10 +26,10 @@ class Known:
     """A data set known by name.
 
     Attributes:
-        title: its name for people.
-        places: where it is looked for below each folder searched, in this order.
-        torchvision: the class that downloads it; None where torchvision has none.
-        parts: parts that are downloaded one by one.
+        title: its name in messages.
+        places: folders and layouts to try below each root, in this order.
+        torchvision: torchvision's class that downloads it; None if there is none.
+        parts: values of torchvision's ``split`` to download; empty if the class has no such argument.
     """
 
     title: str
@@ -38,38 +38,38 @@ class Known:
     parts: tuple[str, ...] = ()
 
     def find(self, roots: Sequence[Path]) -> Source:
-        """Find it.
+        """Find the data set.
 
         Args:
-            roots: folders to search, best first.
+            roots: folders to search, in this order.
 
         Returns:
             The first source found; its files are not opened yet.
 
         Raises:
-            UserError: when none is found, listing every path tried and the layouts accepted.
+            UserError: if none is found; the message lists every path tried and the accepted layouts.
         """
-        hint = "Point --data (or LIFELONG_LB_DATA) to it"
-        hint += ", or let torchvision download it with --download." if self.torchvision else "."
+        hint = "Set --data (or LIFELONG_LB_DATA) to its folder"
+        hint += ", or download it through torchvision with --download." if self.torchvision else "."
         return find_source(self.title, self.places, roots, hint)
 
     def download(self, folder: Path) -> None:
-        """Let torchvision download it.
+        """Download the data set with torchvision.
 
         Args:
-            folder: where its own folder, or its files, shall lie.
+            folder: torchvision's ``root``.
 
         Raises:
-            UserError: when the download fails.
+            UserError: if the download fails.
         """
         assert self.torchvision is not None
         download(self.title, self.torchvision, folder, self.parts)
 
 
 def _parquet(
-    size: tuple[int, int], channels: int, *, grain: str = "label", statistics: Statistics | None = None
+    size: tuple[int, int], channels: int, *, label: str = "label", statistics: Statistics | None = None
 ) -> Callable[[Path], Source]:
-    labels = tuple(dict.fromkeys((grain, "label")))
+    labels = tuple(dict.fromkeys((label, "label")))
     mean, std = statistics or (None, None)
     return lambda folder: ParquetSource(folder, ("img", "image"), labels, size, mean, std, channels)
 
@@ -83,14 +83,14 @@ def _pickled(files: PickledFiles, statistics: Statistics | None = None) -> Layou
     )
 
 
-def _says_fashion(folder: Path) -> bool:
-    """Whether a path speaks of Fashion-MNIST, whose files are called as MNIST's are; its last word on that counts."""
-    words = [part.lower() for part in reversed(folder.resolve().parts)]
-    return "fashion" in next((word for word in words if "fashion" in word or "mnist" in word), "")
+def _is_fashion(folder: Path) -> bool:
+    """Whether the innermost matching folder name means Fashion-MNIST, whose files have the same names as MNIST's."""
+    names = [part.lower() for part in reversed(folder.resolve().parts)]
+    return "fashion" in next((name for name in names if "fashion" in name or "mnist" in name), "")
 
 
 _HUB = "Hugging Face parquet (train-*.parquet, test-*.parquet with columns {columns})"
-_IDX = "torchvision's {title}/raw (train-images-idx3-ubyte and its three siblings, as they are or as .gz)"
+_IDX = "torchvision's {title}/raw (train-images-idx3-ubyte and the other three files, plain or .gz)"
 _DIGIT_STATISTICS = ((0.1307,), (0.3081,))
 _CIFAR100_STATISTICS = ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
 
@@ -100,16 +100,16 @@ def _mnist(title: str, *, fashion: bool) -> tuple[Layout, Layout]:
     statistics = None if fashion else _DIGIT_STATISTICS
     mean, std = statistics or (None, None)
     names = _FASHION if fashion else DIGITS
-    where = " in a folder whose path says fashion" if fashion else ""
+    where = " in a path that contains fashion" if fashion else ""
     return (
         Layout(
             _HUB.format(columns=columns) + where,
-            lambda folder: ParquetSource.matches(folder) and _says_fashion(folder) == fashion,
+            lambda folder: ParquetSource.matches(folder) and _is_fashion(folder) == fashion,
             _parquet((28, 28), 1, statistics=statistics),
         ),
         Layout(
             _IDX.format(title=title) + where,
-            lambda folder: MnistIdxSource.matches(folder) and _says_fashion(folder) == fashion,
+            lambda folder: MnistIdxSource.matches(folder) and _is_fashion(folder) == fashion,
             lambda folder: MnistIdxSource(folder, mean, std, names),
         ),
     )
@@ -121,18 +121,18 @@ _CIFAR10 = Layout(_HUB.format(columns="img or image, label"), ParquetSource.matc
 _CIFAR100 = Layout(
     _HUB.format(columns="img or image, fine_label or label"),
     ParquetSource.matches,
-    _parquet((32, 32), 3, grain="fine_label", statistics=_CIFAR100_STATISTICS),
+    _parquet((32, 32), 3, label="fine_label", statistics=_CIFAR100_STATISTICS),
 )
 _CIFAR10_PYTHON, _CIFAR100_PYTHON = _pickled(CIFAR10), _pickled(CIFAR100, _CIFAR100_STATISTICS)
 _SVHN = Layout(_HUB.format(columns="image, label"), ParquetSource.matches, _parquet((32, 32), 3))
-_SVHN_MATLAB = Layout("its authors' train_32x32.mat and test_32x32.mat", SvhnSource.matches, SvhnSource)
+_SVHN_MATLAB = Layout("the authors' train_32x32.mat and test_32x32.mat", SvhnSource.matches, SvhnSource)
 _NOT_MNIST = Layout(
-    "a folder of pictures for each letter (Train/A to Train/J, Test/A to Test/J)",
+    "one folder of pictures per letter (Train/A to Train/J, Test/A to Test/J)",
     ClassFolders.matches,
     lambda folder: ClassFolders(folder, (28, 28), channels=1),
 )
 _TINY = Layout(
-    "its authors' tiny-imagenet-200 (train/<wnid>/images, val/images, val/val_annotations.txt)",
+    "the authors' tiny-imagenet-200 (train/<wnid>/images, val/images, val/val_annotations.txt)",
     TinyImageNetFiles.matches,
     lambda folder: TinyImageNetFiles(folder, (64, 64), channels=3),
 )
@@ -142,7 +142,7 @@ _TINY_HUB = Layout(
     _parquet((64, 64), 3),
 )
 _CUB = Layout(
-    "its authors' CUB_200_2011 (images/, images.txt, image_class_labels.txt, train_test_split.txt, classes.txt)",
+    "the authors' CUB_200_2011 (images/, images.txt, image_class_labels.txt, train_test_split.txt, classes.txt)",
     CubFiles.matches,
     lambda folder: CubFiles(folder, channels=3, fit=CUB_SIZE),
 )
@@ -201,4 +201,4 @@ KNOWN: dict[str, Known] = {
     ),
     "cub200": Known("CUB-200-2011", _in(_CUB, ".", "CUB_200_2011", "cub200", "cub200/CUB_200_2011")),
 }
-"""Data sets by the name that study files and ``lifelong-lb data`` know."""
+"""Data sets by their name in study files and ``lifelong-lb data``."""

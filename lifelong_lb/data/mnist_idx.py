@@ -1,4 +1,4 @@
-"""MNIST and its kin as their authors publish them and torchvision unpacks them: four IDX files, plain or compressed."""
+"""MNIST and similar data sets in their authors' format: four IDX files, plain or compressed."""
 
 import gzip
 import io
@@ -20,13 +20,13 @@ DIGITS = tuple(map(str, range(10)))
 
 @dataclass(frozen=True)
 class MnistIdxSource(Source):
-    """The four files. Read without torch, whose reader takes no compressed files either.
+    """Four IDX files, read without torchvision, which does not support compressed ones.
 
     Attributes:
-        folder: where they lie.
+        folder: folder of the files.
         mean: see :class:`~lifelong_lb.data.arrays.Source`.
-        std: likewise.
-        class_names: by label; there are no other labels.
+        std: see :class:`~lifelong_lb.data.arrays.Source`.
+        class_names: indexed by label; larger labels are refused.
     """
 
     folder: Path
@@ -36,47 +36,47 @@ class MnistIdxSource(Source):
 
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
-        """The folder."""
+        """Format and folder."""
         return f"IDX files in {self.folder}"
 
     @staticmethod
     def matches(folder: Path) -> bool:
-        """Whether a folder holds this layout.
+        """Check whether a folder holds this layout.
 
         Args:
             folder: an existing folder.
 
         Returns:
-            True when it has the images to learn from.
+            True if it has the file of the training images.
         """
         return any((folder / f"train-images-idx3-ubyte{suffix}").is_file() for suffix in ("", ".gz"))
 
     def files(self) -> list[Path]:
-        """The four files.
+        """List the four files.
 
         Returns:
             Paths.
 
         Raises:
-            UserError: naming the file that is missing.
+            UserError: if a file is missing.
         """
         kinds = ("images-idx3", "labels-idx1")
         return [self._file(f"{part}-{kind}-ubyte") for part in ("train", "t10k") for kind in kinds]
 
     def labels(self) -> list[int]:
-        """Read the files (they are small) and find the labels.
+        """Read the files, which are small, and find the labels.
 
         Returns:
             The labels, ascending.
 
         Raises:
-            UserError: naming the file that is missing or damaged.
+            UserError: if a file is missing or damaged.
         """
         train, _ = self.read()
         return [int(label) for label in np.unique(train.y)]
 
     def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Read the files of labels alone.
+        """Read only the files of labels.
 
         Returns:
             Labels of the train part and of the test part.
@@ -91,7 +91,7 @@ class MnistIdxSource(Source):
             Train and test part, images uint8 ``(N, 1, 28, 28)``.
 
         Raises:
-            UserError: naming the file that is missing or damaged.
+            UserError: if a file is missing or damaged.
         """
         return self._part("train"), self._part("t10k")
 
@@ -99,17 +99,17 @@ class MnistIdxSource(Source):
         images, labels = self._file(f"{part}-images-idx3-ubyte"), self._file(f"{part}-labels-idx1-ubyte")
         x, y = read_idx(images, 3), read_idx(labels, 1)
         if x.shape[1:] != SIZE:
-            raise UserError(f"{images}: holds images of {x.shape[1]} x {x.shape[2]} pixels; all must have 28 x 28")
+            raise UserError(f"{images}: images must have 28 x 28 pixels; got {x.shape[1]} x {x.shape[2]}")
         if len(x) != len(y) or len(x) == 0:
-            raise UserError(f"{labels}: holds {len(y)} labels, and {images.name} {len(x)} images")
+            raise UserError(f"{labels}: {len(y)} labels, but {len(x)} images in {images.name}")
         if y.max() >= len(self.class_names):
-            raise UserError(f"{labels}: holds the label {y.max()}; labels are 0 to {len(self.class_names) - 1}")
+            raise UserError(f"{labels}: labels must be 0 to {len(self.class_names) - 1}; got {y.max()}")
         return Arrays(x[:, None], y.astype(np.int64), self.class_names)
 
     def _file(self, name: str) -> Path:
         plain, packed = self.folder / name, self.folder / f"{name}.gz"
         if not plain.is_file() and not packed.is_file():
-            raise UserError(f"{plain}: missing (nor is there {packed.name})")
+            raise UserError(f"{plain}: missing, and so is {packed.name}")
         return plain if plain.is_file() else packed
 
 
@@ -117,21 +117,21 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     """Read an IDX file of bytes: a magic number, the sizes as big-endian 32-bit numbers, then the bytes.
 
     Args:
-        path: the file; compressed when its name ends with ``.gz``.
-        dimensions: how many sizes it must have.
+        path: the file; compressed if its name ends with ``.gz``.
+        dimensions: number of dimensions it must have.
 
     Returns:
         An array of that many dimensions.
 
     Raises:
-        UserError: naming the file when it cannot be unpacked, is of another kind, or too short or long.
+        UserError: if it cannot be unpacked, has another format, or is too short or too long.
     """
     try:
         with open_regular(path) as file:
             size = path.stat().st_size
             if path.suffix == ".gz":
                 with gzip.open(file) as unpacked:
-                    return _idx(path, unpacked, dimensions, MOST_TIMES * size)
+                    return _idx(path, unpacked, dimensions, MAX_COMPRESSION * size)
             return _idx(path, file, dimensions, size)
     except UserError:
         raise
@@ -139,23 +139,23 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         raise UserError(f"{path}: damaged ({error})") from None
 
 
-MOST_TIMES = 1100
-"""How many times its own size a compressed file can have unpacked, at most."""
+MAX_COMPRESSION = 1100
+"""Maximum ratio of uncompressed to compressed size that gzip can reach."""
 
 
-def _idx(path: Path, file: io.BufferedIOBase, dimensions: int, most: int) -> NDArray[np.uint8]:
-    """The array in an open file, whose size is checked against its header before it is read."""
+def _idx(path: Path, file: io.BufferedIOBase, dimensions: int, max_bytes: int) -> NDArray[np.uint8]:
+    """Read the array from an open file after checking the file's size against its header."""
     header = 4 + 4 * dimensions
     start = file.read(header)
     if len(start) < header or start[:4] != bytes((0, 0, 8, dimensions)):
         raise UserError(f"{path}: not an IDX file of bytes in {dimensions} dimension{'s' * (dimensions > 1)}")
     shape = tuple(int(size) for size in np.frombuffer(start, ">u4", dimensions, offset=4))
     number = math.prod(shape)
-    if header + number > most:
-        raise UserError(f"{path}: has {path.stat().st_size} bytes; its header promises {header + number}")
+    if header + number > max_bytes:
+        raise UserError(f"{path}: has {path.stat().st_size} bytes; its header declares {header + number}")
     with require_memory(number, f"the images in {path}"):
         content = file.read(number + 1)
     if len(content) != number:
         content += file.read(2**20)
-        raise UserError(f"{path}: has {header + len(content)} bytes; its header promises {header + number}")
+        raise UserError(f"{path}: has {header + len(content)} bytes; its header declares {header + number}")
     return np.frombuffer(content, np.uint8).reshape(shape).copy()

@@ -1,4 +1,4 @@
-"""A user's own images, found by their form."""
+"""A user's own images, whose layout is detected."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,13 +20,13 @@ LABEL_COLUMNS = ("fine_label", "label", "labels")
 
 
 def layouts(image_size: int | None) -> tuple[Layout, ...]:
-    """The forms that a folder of images may have.
+    """Return the supported layouts of a folder of images.
 
     Args:
-        image_size: cut and scale pictures of any size to a square of so many pixels; None to take them as they are.
+        image_size: height and width to which pictures are cropped and scaled; None to keep their size.
 
     Returns:
-        Layouts, those that are told most surely first.
+        Layouts, the most specific first.
     """
     return (
         Layout(
@@ -50,7 +50,7 @@ def layouts(image_size: int | None) -> tuple[Layout, ...]:
             lambda folder: CifarPythonSource(folder, CIFAR10),
         ),
         Layout(
-            "MNIST's IDX files: train-images-idx3-ubyte and its three siblings, as they are or as .gz",
+            "MNIST's IDX files: train-images-idx3-ubyte and the other three files, plain or .gz",
             MnistIdxSource.matches,
             MnistIdxSource,
         ),
@@ -61,7 +61,7 @@ def layouts(image_size: int | None) -> tuple[Layout, ...]:
         ),
         Layout("CUB-200-2011: images/, images.txt", CubFiles.matches, lambda folder: CubFiles(folder, fit=image_size)),
         Layout(
-            "folders of pictures: train/<class>/*.png or .jpg, test/<class>/ or val/<class>/ likewise",
+            "folders of pictures: train/<class>/*.png or .jpg, the same in test/ or val/",
             ClassFolders.matches,
             lambda folder: ClassFolders(folder, fit=image_size),
         ),
@@ -72,59 +72,60 @@ def own_source(source: str, roots: Sequence[Path], image_size: int | None = None
     """Find a user's own images.
 
     Args:
-        source: a folder, or an ``.npz`` file. A relative path is looked for beside the study file that names it, then
-            below each of the roots, then below the working folder.
-        roots: folders to search, best first.
-        image_size: cut and scale pictures to a square of so many pixels; None to take them as they are.
-        beside: folder of the study file; None where no file names the source.
+        source: a folder, or an ``.npz`` file. A relative path is searched in the folder of the study file, then in each
+            of the roots, then in the working directory.
+        roots: folders to search, in this order.
+        image_size: height and width to which pictures are cropped and scaled; None to keep their size.
+        beside: folder of the study file; None without a study file.
 
     Returns:
         The source; images are not read yet.
 
     Raises:
-        MissingImagesError: when nothing lies there.
-        UserError: when its form is not known.
+        MissingImagesError: if the path does not exist.
+        UserError: if its layout is unknown.
     """
-    named = Path(source)
-    with suppress(RuntimeError):  # no such user
-        named = named.expanduser()  # joined to a folder, an absolute path stays what it is
-    tried = [(root / named).absolute() for root in (*([] if beside is None else [beside]), *roots, Path.cwd())]
-    place = next((path for path in tried if _exists(path)), None)
-    if place is None:
+    path = Path(source)
+    with suppress(RuntimeError):  # unknown user
+        path = path.expanduser()
+    # an absolute path replaces the folder to which it is joined
+    tried = [(root / path).absolute() for root in (*([] if beside is None else [beside]), *roots, Path.cwd())]
+    existing = next((path for path in tried if _exists(path)), None)
+    if existing is None:
         paths = "\n  ".join(dict.fromkeys(map(str, tried)))
         raise MissingImagesError(f"source {quoted(source)} was not found. Tried:\n  {shortened(paths, 2000)}")
-    found = _array_file(place) if place.is_file() else _in_folder(place, layouts(image_size))
-    if image_size is not None and not hasattr(found, "fit"):
-        raise UserError(f"{place}: image_size is for pictures and parquet files; arrays are taken as they are")
-    return found
+    images = _array_file(existing) if existing.is_file() else _in_folder(existing, layouts(image_size))
+    if image_size is not None and not hasattr(images, "fit"):
+        raise UserError(f"{existing}: image_size applies only to pictures and Parquet files")
+    return images
 
 
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # such as a name that is too long
+    except OSError:  # e.g. the name is too long
         return False
 
 
 def _array_file(path: Path) -> Source:
     if path.suffix != ".npz":
-        raise UserError(f"{path}: a source is a folder or an .npz file")
+        raise UserError(f"{path}: a source must be a folder or an .npz file")
     return ArrayFiles(path)
 
 
 def _in_folder(folder: Path, known: Sequence[Layout]) -> Source:
-    """The source in a folder, or in the only folder within it that holds one (``data/`` of a hub's data set)."""
+    """The source in a folder, or in its only subfolder with one, e.g. ``data/`` in a clone from the hub."""
     inner = folders(folder)
     hub = sorted(path for pattern in ("snapshots/*", "snapshots/*/*") for path in folder.glob(pattern) if path.is_dir())
     for group in ([folder], inner, hub):
-        found = [(path, layout) for path in group for layout in known if layout.matches(path)]
-        places = list(dict.fromkeys(path for path, _ in found))
-        if len(places) > 1:
-            raise UserError(f"{folder}: holds several sets of images; name one of them: {', '.join(map(str, places))}")
-        if found:
-            path, layout = found[0]
+        matches = [(path, layout) for path in group for layout in known if layout.matches(path)]
+        paths = list(dict.fromkeys(path for path, _ in matches))
+        if len(paths) > 1:
+            raise UserError(f"{folder}: contains several data sets; choose one of {', '.join(map(str, paths))}")
+        if matches:
+            path, layout = matches[0]
             return layout.source(path)
-    forms = "\n  ".join(layout.description for layout in known)
+    descriptions = "\n  ".join(layout.description for layout in known)
     loose = next((path for path in [*inner, folder] if any(is_picture(file.name) for file in entries(path))), None)
-    hint = "" if loose is None else f"\nThere are pictures in {loose}: sort them into train/<class>/ and test/<class>/."
-    raise UserError(encodable(f"{folder}: holds no images in a form that is known. These are:\n  {forms}{hint}"))
+    hint = "" if loose is None else f"\nMove the pictures in {loose} to train/<class>/ and test/<class>/."
+    raise UserError(encodable(f"{folder}: no images in a known layout. Known layouts:\n  {descriptions}{hint}"))

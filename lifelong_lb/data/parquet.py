@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.arrays import Arrays, Checked, Source, alike
+from lifelong_lb.data.arrays import Arrays, Checked, Source, match_channels
 from lifelong_lb.data.pictures import (
     DECODING,
     PictureStack,
@@ -27,13 +27,13 @@ from lifelong_lb.untrusted import open_regular, parse_json, path_text, quoted, r
 T = TypeVar("T")
 SHARD = re.compile(r"-(\d+)-of-(\d+)\.parquet$")
 PREFIXES = {"train": ("train",), "test": ("test", "valid", "validation", "val")}
-"""What the files of each part may begin with; the first that is there counts."""
-MOST_IMAGES = 20_000_000
-"""Most images of a part: a damaged or hostile footer can promise any number."""
-AT_A_TIME = 256
-"""Images read at a time."""
+"""Accepted prefixes of the files of each part; the first one present is used."""
+MAX_IMAGES = 20_000_000
+"""Maximum number of images per part, because a damaged or hostile footer can declare any number."""
+BATCH_SIZE = 256
+"""Images per batch when reading."""
 QUICK_IMAGES = 5_000
-"""Images that are decoded to check them; of more, only the headers are read."""
+"""Up to this many images are decoded when checked; for more, only the headers are read."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class ParquetSource(Source):
     Each file has a column of images (encoded, or a struct with encoded ``bytes``) and one of integer labels.
 
     Attributes:
-        folder: where the files lie.
-        image_columns: names the images' column may have.
-        label_columns: names the labels' column may have, the first found counts.
-        size: height and width every image must have; None for those of the first.
+        folder: folder of the files.
+        image_columns: accepted names of the column of images; the first one present is used.
+        label_columns: accepted names of the column of labels, in the same way.
+        size: height and width of every image; None for those of the first.
         mean: see :class:`~lifelong_lb.data.arrays.Source`.
-        std: likewise.
-        channels: 1 to read images as grey, 3 as RGB; None for grey when all are grey.
+        std: see :class:`~lifelong_lb.data.arrays.Source`.
+        channels: 1 to read images as grey, 3 as RGB; None for grey if all are grey.
         fit: see :class:`~lifelong_lb.data.pictures.PictureStack`.
     """
 
@@ -64,75 +64,75 @@ class ParquetSource(Source):
 
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
-        """The folder."""
+        """Format and folder."""
         return f"parquet files in {path_text(self.folder)}"
 
     def settings(self) -> dict[str, str]:
-        """What shapes the images beside the content of the files.
+        """Return the settings that affect the decoded images.
 
         Returns:
-            A mapping of texts.
+            A mapping of strings.
         """
         return {**super().settings(), "decoding": str(DECODING)}
 
     @staticmethod
     def matches(folder: Path) -> bool:
-        """Whether a folder holds this layout.
+        """Check whether a folder holds this layout.
 
         Args:
             folder: an existing folder.
 
         Returns:
-            True when it has a train file.
+            True if it has a train file.
         """
         return any(folder.glob("train-*.parquet"))
 
     def files(self) -> list[Path]:
-        """All Parquet files.
+        """List all Parquet files.
 
         Returns:
-            Those of the train part, then those of the test part.
+            Files of the train part, then of the test part.
 
         Raises:
-            UserError: naming the part that is missing or incomplete.
+            UserError: if a part is missing or incomplete.
         """
         return [*self._files("train"), *self._files("test")]
 
     def labels(self) -> list[int]:
-        """Check the files' footers and columns and read the labels.
+        """Check footers and columns, and read the labels.
 
         Returns:
             The labels of the train part, ascending.
 
         Raises:
-            UserError: naming the file that is missing, damaged or lacks a column.
+            UserError: if a file is missing or damaged, or lacks a column.
         """
         train, _ = self.part_labels()
         return [int(label) for label in np.unique(train)]
 
     def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Read the labels' columns alone.
+        """Read only the columns of labels.
 
         Returns:
             Labels of the train part and of the test part.
 
         Raises:
-            UserError: naming the file that is missing, damaged or lacks a column.
+            UserError: if a file is missing or damaged, or lacks a column.
         """
         train, test = (np.concatenate([self._labels(path) for path in self._files(part)]) for part in PREFIXES)
         for part, labels in (("train", train), ("test", test)):
             if len(labels) == 0:
-                raise UserError(f"{self.folder}: its {part} part holds no images")
+                raise UserError(f"{self.folder}: the {part} part has no images")
         return train, test
 
     def check(self) -> Checked:
-        """Read the labels and the headers of all images, and decode these where they are few.
+        """Read all labels and headers, and decode up to :data:`QUICK_IMAGES` images.
 
         Returns:
             Labels of all images.
 
         Raises:
-            UserError: naming the file that is missing or damaged, or whose images are not of the size expected.
+            UserError: if a file is missing or damaged, or an image has another size.
         """
         train, test = self.part_labels()
         number, _ = len(train) + len(test), self._common_size
@@ -141,38 +141,38 @@ class ParquetSource(Source):
         return Checked(train, test, f"only the headers of its {number:,} images were read; run decodes them")
 
     def read(self) -> tuple[Arrays, Arrays]:
-        """Decode all images, some of them at a time.
+        """Decode all images in batches.
 
         Returns:
             Train and test part, images uint8 ``(N, C, H, W)``.
 
         Raises:
-            UserError: naming the file that is missing or damaged, or whose images are not of the size expected.
+            UserError: if a file is missing or damaged, or an image has another size.
         """
         labels = self.part_labels()
         try:
             with without_warnings():
                 size = self.size or picture_size(*next(self._images("train", "")))
-                train, test = (self._part(part, own, size) for part, own in zip(PREFIXES, labels, strict=True))
+                train, test = (self._part(part, y, size) for part, y in zip(PREFIXES, labels, strict=True))
         except UserError:
-            _ = self._common_size  # whose message is about all images, as check has it
+            _ = self._common_size  # raises the message of check, which covers all images
             raise
-        return alike(train, test)
+        return match_channels(train, test)
 
     def _files(self, part: str) -> list[Path]:
-        found = (sorted(self.folder.glob(f"{prefix}-*.parquet")) for prefix in PREFIXES[part])
-        files = next(filter(None, found), [])
+        by_prefix = (sorted(self.folder.glob(f"{prefix}-*.parquet")) for prefix in PREFIXES[part])
+        files = next(filter(None, by_prefix), [])
         if not files:
-            raise UserError(f"{self.folder}: has no {part}-*.parquet")
+            raise UserError(f"{self.folder}: no {part}-*.parquet")
         for path in files:
             shard = SHARD.search(path.name)
             if shard and int(shard[2]) != len(files):
-                raise UserError(f"{path}: one of {int(shard[2])} files, but {len(files)} of them are there")
+                raise UserError(f"{path}: one of {int(shard[2])} files, but the folder has {len(files)}")
         return files
 
     @cached_property
     def _common_size(self) -> Size:
-        """Height and width of all images, from their headers, read once."""
+        """Height and width of all images, from their headers."""
         sizes = Sizes()
         with without_warnings():
             for part in PREFIXES:
@@ -181,61 +181,61 @@ class ParquetSource(Source):
         return sizes.only(self.size) if self.fit is None else (self.fit, self.fit)
 
     def _part(self, part: str, labels: NDArray[np.int64], size: Size) -> Arrays:
-        stack = PictureStack(len(labels), size, self.channels, self.fit)
+        pictures = PictureStack(len(labels), size, self.channels, self.fit)
         for content, name in self._images(part, f"decoding {self.description}"):
-            stack.add(content, name)
-        with ExitStack() as stacked:
-            opened = [(path, _opened(path, stacked)) for path in self._files(part)]
+            pictures.add(content, name)
+        with ExitStack() as stack:
+            opened = [(path, _opened(path, stack)) for path in self._files(part)]
             names = (_class_names(file, self._columns(path, file)[1]) for path, file in opened)
-            return Arrays(stack.images(), labels, next(filter(None, names), ()))
+            return Arrays(pictures.images(), labels, next(filter(None, names), ()))
 
-    def _images(self, part: str, what: str) -> Iterator[tuple[bytes, str]]:
-        """Encoded images of a part, and what to call each."""
+    def _images(self, part: str, activity: str) -> Iterator[tuple[bytes, str]]:
+        """Encoded images of a part, and their names for messages."""
         number = 0
-        with ExitStack() as stacked:
-            opened = [(path, _opened(path, stacked)) for path in self._files(part)]
+        with ExitStack() as stack:
+            opened = [(path, _opened(path, stack)) for path in self._files(part)]
             total = sum(file.metadata.num_rows for _, file in opened)
             for path, file in opened:
                 image, _ = self._columns(path, file)
                 for batch in _batches(path, file, image):
                     for picture in batch:
-                        report(what, number, total)
+                        report(activity, number, total)
                         yield picture or b"", f"{path_text(path)}: image {number}"
                         number += 1
-            report(what, number, total)
+            report(activity, number, total)
 
     def _labels(self, path: Path) -> NDArray[np.int64]:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        with ExitStack() as stacked:
-            file = _opened(path, stacked)
+        with ExitStack() as stack:
+            file = _opened(path, stack)
             _, label = self._columns(path, file)
-            if not 0 <= file.metadata.num_rows <= MOST_IMAGES:
-                raise UserError(f"{path}: has {file.metadata.num_rows:,} rows; at most {MOST_IMAGES:,} are read")
+            if not 0 <= file.metadata.num_rows <= MAX_IMAGES:
+                raise UserError(f"{path}: {file.metadata.num_rows:,} rows; at most {MAX_IMAGES:,} are allowed")
             column = _guarded(path, lambda: file.read(columns=[label])[label])
             if len(column) != file.metadata.num_rows:
-                raise UserError(f"{path}: has {len(column):,} labels; its footer promises {file.metadata.num_rows:,}")
+                raise UserError(f"{path}: has {len(column):,} labels; its footer declares {file.metadata.num_rows:,}")
             if column.null_count:
                 row = _guarded(path, lambda: pc.index(column.is_null(), True).as_py())
-                raise UserError(f"{path}: image {row} has the label None; labels are whole numbers")
+                raise UserError(f"{path}: image {row} has the label None; labels must be integers")
             if not pa.types.is_integer(column.type):
                 first = quoted(column[0].as_py()) if len(column) else str(column.type)
-                raise UserError(f"{path}: image 0 has the label {first}; labels are whole numbers")
-            found: NDArray[np.int64] = _guarded(path, lambda: column.cast(pa.int64()).to_numpy())
-            return found
+                raise UserError(f"{path}: image 0 has the label {first}; labels must be integers")
+            labels: NDArray[np.int64] = _guarded(path, lambda: column.cast(pa.int64()).to_numpy())
+            return labels
 
     def _columns(self, path: Path, file: Any) -> tuple[str, str]:
         names = file.schema_arrow.names
         image, label = _first(path, names, self.image_columns), _first(path, names, self.label_columns)
         if _bytes_of(file.schema_arrow.field(image).type) is None:
             kind = reason_text(file.schema_arrow.field(image).type, 80)
-            raise UserError(f"{path}: the column {image} must hold encoded images; it is of the type {kind}")
+            raise UserError(f"{path}: column {image} must contain encoded images; got the type {kind}")
         return image, label
 
 
 def _bytes_of(kind: Any) -> str | None:
-    """Where the encoded image lies in a cell: a field's name, empty for the cell itself; None for nowhere."""
+    """Name of a cell's field with the encoded image, empty for the cell itself; None if the type is unsupported."""
     import pyarrow as pa
 
     def binary(kind: Any) -> bool:
@@ -248,10 +248,10 @@ def _bytes_of(kind: Any) -> str | None:
 
 
 def _batches(path: Path, file: Any, image: str) -> Iterator[list[bytes | None]]:
-    """Cells of a column of images, some at a time."""
+    """Cells of a column of images, in batches."""
     field = _bytes_of(file.schema_arrow.field(image).type)
     column = f"{image}.{field}" if field else image
-    batches = _guarded(path, lambda: file.iter_batches(batch_size=AT_A_TIME, columns=[column]))
+    batches = _guarded(path, lambda: file.iter_batches(batch_size=BATCH_SIZE, columns=[column]))
     while True:
         batch = _guarded(path, lambda: next(batches, None))
         if batch is None:
@@ -271,28 +271,28 @@ def _opened(path: Path, stack: ExitStack) -> Any:
 
 
 def _guarded(path: Path, read: Callable[[], T]) -> T:
-    """Read from a file; any fault of its content becomes a UserError that names it."""
+    """Call ``read``, converting exceptions for a damaged file to a UserError."""
     import pyarrow
 
     try:
         return read()
     except (pyarrow.ArrowException, OSError, LookupError, RecursionError, TypeError, ValueError) as error:
         reason = reason_text(error)
-        raise UserError(f"{path_text(path)}: not a whole Parquet file ({reason})") from None
+        raise UserError(f"{path_text(path)}: not a valid Parquet file ({reason})") from None
     except MemoryError:
-        raise UserError(f"{path_text(path)}: its content takes more than the memory there is") from None
+        raise UserError(f"{path_text(path)}: its content needs more than the available memory") from None
 
 
 def _first(path: Path, names: Sequence[str], wanted: Sequence[str]) -> str:
     for name in wanted:
         if name in names:
             return name
-    there = reason_text(", ".join(names[:40]))
-    raise UserError(f"{path}: needs a column named {' or '.join(wanted)}; its columns are {there}")
+    columns = reason_text(", ".join(names[:40]))
+    raise UserError(f"{path}: no column {' or '.join(wanted)}; its columns are {columns}")
 
 
 def _class_names(file: Any, label: str) -> tuple[str, ...]:
-    """Names of the classes from the hub's schema metadata; none when it is not there or not understood."""
+    """Names of the classes from the hub's schema metadata; empty if missing or invalid."""
     try:
         info = parse_json(file.schema_arrow.metadata[b"huggingface"].decode())
         names = info["info"]["features"][label]["names"]

@@ -1,4 +1,4 @@
-"""Data sets of one file a picture: folders of classes, and the layouts of Tiny ImageNet and CUB-200-2011."""
+"""Data sets of picture files: folders of classes, and the layouts of Tiny ImageNet and CUB-200-2011."""
 
 from abc import abstractmethod
 from collections import Counter
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.arrays import Arrays, Checked, Source, alike
+from lifelong_lb.data.arrays import Arrays, Checked, Source, match_channels
 from lifelong_lb.data.folders import entries, folders, is_picture, pictures_below
 from lifelong_lb.data.pictures import (
     DECODING,
@@ -22,12 +22,12 @@ from lifelong_lb.data.pictures import (
     picture_size,
     without_warnings,
 )
-from lifelong_lb.data.progress import counted
+from lifelong_lb.data.progress import with_progress
 from lifelong_lb.untrusted import encodable, path_text, quoted, read_text
 
 Labelled = tuple[tuple[Path, int], ...]
 QUICK_PICTURES, QUICK_BYTES = 5_000, 32 * 2**20
-"""Pictures that are decoded to check them; of more, or of larger files, only the headers are read."""
+"""Up to this many pictures and bytes, pictures are decoded when checked; beyond, only the headers are read."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Listing:
     """The pictures of a data set.
 
     Attributes:
-        train: file and label of each picture to learn from.
-        test: file and label of each picture to measure accuracy on.
-        class_names: by label.
-        unused: files and folders beside the pictures that are not read, without those that are expected there.
-        notes: what else a user should know of them.
+        train: file and label of each training picture.
+        test: file and label of each test picture.
+        class_names: indexed by label.
+        unused: ignored files and folders, except those that belong to the layout.
+        notes: further sentences for the user.
     """
 
     train: Labelled
@@ -51,12 +51,12 @@ class Listing:
 
 @dataclass(frozen=True)
 class PictureFiles(Source):
-    """A folder whose pictures are listed by a subclass.
+    """A folder of pictures; subclasses list them.
 
     Attributes:
-        folder: where they lie.
-        size: height and width that every picture must have; None for those of the first.
-        channels: 1 to read pictures as grey, 3 as RGB; None for grey when all are grey.
+        folder: folder of the pictures.
+        size: height and width of every picture; None for those of the first.
+        channels: 1 to read pictures as grey, 3 as RGB; None for grey if all are grey.
         fit: see :class:`~lifelong_lb.data.pictures.PictureStack`.
     """
 
@@ -67,62 +67,62 @@ class PictureFiles(Source):
 
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
-        """The folder."""
+        """Format and folder."""
         return f"pictures in {path_text(self.folder)}"
 
     def settings(self) -> dict[str, str]:
-        """What shapes the images beside the content of the files.
+        """Return the settings that affect the decoded images.
 
         Returns:
-            A mapping of texts.
+            A mapping of strings.
         """
         return {**super().settings(), "decoding": str(DECODING)}
 
     @abstractmethod
-    def _listed(self) -> Listing:
-        """Find the pictures."""
+    def _list(self) -> Listing:
+        """List the pictures."""
 
     @cached_property
     def listing(self) -> Listing:
-        """The pictures, found once.
+        """The pictures, listed once.
 
         Raises:
-            UserError: when files are missing or a label is not understood.
+            UserError: if files are missing or a label is invalid.
         """
-        found = self._listed()
-        for part, pictures in (("learn from", found.train), ("test on", found.test)):
+        listing = self._list()
+        for part, pictures in (("training", listing.train), ("test", listing.test)):
             if not pictures:
-                raise UserError(f"{self.folder}: has no pictures to {part}")
-        return found
+                raise UserError(f"{self.folder}: no {part} pictures")
+        return listing
 
     def files(self) -> list[Path]:
-        """All pictures.
+        """List all pictures.
 
         Returns:
-            Those to learn from, then those to test on.
+            Training pictures, then test pictures.
         """
         return [path for path, _ in (*self.listing.train, *self.listing.test)]
 
     def file_names(self) -> list[str]:
-        """Labels and paths below the folder: a picture moved to another class is another data set.
+        """Labels and relative paths, so that moving a picture to another class changes the data set.
 
         Returns:
-            One text a picture.
+            One name per picture.
         """
         pictures = (*self.listing.train, *self.listing.test)
-        start = len(str(self.folder)) + 1  # sooner than relative_to, which counts with 100,000 pictures
+        start = len(str(self.folder)) + 1  # relative_to is slow for 100,000 pictures
         return [f"{label} {str(path)[start:]}" for path, label in pictures]
 
     def labels(self) -> list[int]:
-        """Find the pictures, without opening them.
+        """List the pictures without opening them.
 
         Returns:
-            The labels of those to learn from, ascending.
+            The labels of the train part, ascending.
         """
         return sorted({label for _, label in self.listing.train})
 
     def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Find the pictures, without opening them.
+        """List the pictures without opening them.
 
         Returns:
             Labels of the train part and of the test part.
@@ -131,29 +131,29 @@ class PictureFiles(Source):
         return train, test
 
     def notes(self) -> list[str]:
-        """Which files are not used.
+        """Notes about ignored files.
 
         Returns:
             One sentence per kind of note.
         """
-        found = list(self.listing.notes)
+        notes = list(self.listing.notes)
         if unused := self.listing.unused:
-            kinds = Counter(path_text(path.suffix.lower()) or "no ending" for path in unused)
+            kinds = Counter(path_text(path.suffix.lower()) or "no extension" for path in unused)
             endings = ", ".join(f"{kind} ({number:,})" for kind, number in kinds.most_common(6))
-            found.append(
-                f"{path_text(self.folder)}: {len(unused):,} files or folders beside the pictures are not used: "
+            notes.append(
+                f"{path_text(self.folder)}: {len(unused):,} files or folders other than pictures are ignored: "
                 f"{endings}; the first is {path_text(unused[0])}; pictures end with {', '.join(sorted(ENDINGS))}"
             )
-        return found
+        return notes
 
     def check(self) -> Checked:
-        """Read the headers of all pictures, and decode them where they are few.
+        """Read the headers of all pictures, and decode them if they are few.
 
         Returns:
             Labels of all pictures.
 
         Raises:
-            UserError: naming the file that is missing or damaged, or of another size.
+            UserError: if a file is missing or damaged, or has another size.
         """
         files, _ = self.files(), self._common_size
         if len(files) <= QUICK_PICTURES and sum(path.stat().st_size for path in files) <= QUICK_BYTES:
@@ -169,36 +169,36 @@ class PictureFiles(Source):
             Train and test part, images uint8 ``(N, C, H, W)``.
 
         Raises:
-            UserError: naming the file that is missing or damaged, or of another size.
+            UserError: if a file is missing or damaged, or has another size.
         """
         first = self.files()[0]
         try:
             with without_warnings():
                 size = self.size or picture_size(first, path_text(first))
-                return alike(self._part(self.listing.train, size), self._part(self.listing.test, size))
+                return match_channels(self._part(self.listing.train, size), self._part(self.listing.test, size))
         except UserError:
-            _ = self._common_size  # whose message is about all pictures, as check has it
+            _ = self._common_size  # raises the message of check, which covers all pictures
             raise
 
     @cached_property
     def _common_size(self) -> Size:
-        """Height and width of all pictures, from their headers, read once."""
+        """Height and width of all pictures, from their headers."""
         sizes = Sizes()
         with without_warnings():
-            for path in counted(self.files(), f"reading the headers of {self.description}"):
+            for path in with_progress(self.files(), f"reading the headers of {self.description}"):
                 name = path_text(path)
                 sizes.add(picture_size(path, name), name)
         return sizes.only(self.size) if self.fit is None else (self.fit, self.fit)
 
     def _part(self, pictures: Labelled, size: Size) -> Arrays:
         stack = PictureStack(len(pictures), size, self.channels, self.fit)
-        for path, _ in counted(pictures, f"decoding {self.description}"):
+        for path, _ in with_progress(pictures, f"decoding {self.description}"):
             stack.add(path, path_text(path))
         return Arrays(stack.images(), np.array([label for _, label in pictures]), self.listing.class_names)
 
 
 TEST_FOLDERS = ("test", "Test", "val", "valid", "validation")
-"""Where the pictures to test on may lie; the first that is there counts."""
+"""Accepted folders of test pictures; the first one present is used."""
 TRAIN_FOLDERS = ("train", "Train")
 
 
@@ -206,80 +206,85 @@ TRAIN_FOLDERS = ("train", "Train")
 class ClassFolders(PictureFiles):
     """Torchvision's ImageFolder: ``train/<class>/`` and ``test/<class>/`` (or ``val/``), each with pictures.
 
-    Labels are the classes' places in alphabetical order.
+    Labels are the classes' positions in alphabetical order.
     """
 
     @staticmethod
     def matches(folder: Path) -> bool:
-        """Whether a folder holds this layout.
+        """Check whether a folder holds this layout.
 
         Args:
             folder: an existing folder.
 
         Returns:
-            True when it has a train folder with folders in it.
+            True if it has a train folder with subfolders.
         """
         return any(folders(folder / name) for name in TRAIN_FOLDERS)
 
-    def _listed(self) -> Listing:
+    def _list(self) -> Listing:
         train, *other_train = _class_folders(self.folder, TRAIN_FOLDERS)
         test, *other_test = _class_folders(self.folder, TEST_FOLDERS)
-        place = {path.name: label for label, path in enumerate(folders(train))}
+        labels = {path.name: label for label, path in enumerate(folders(train))}
         for path in folders(test):
-            if path.name not in place:
-                alike = next((name for name in place if name.lower() == path.name.lower()), None)
-                hint = "" if alike is None else f" (there is {alike}; names must be the same, case included)"
-                raise UserError(f"{path}: this class has no folder in {train}{hint}")
+            if path.name not in labels:
+                similar = next((name for name in labels if name.lower() == path.name.lower()), None)
+                hint = "" if similar is None else f"; did you mean {similar}? Names are case-sensitive"
+                raise UserError(f"{path}: no folder of this class in {train}{hint}")
         unused = [path for part in (train, test) for path in entries(part) if not path.is_dir()]
         others = ", ".join(path.name for path in (*other_train, *other_test))
         return Listing(
-            _in_classes(train, place, unused),
-            _in_classes(test, place, unused),
-            tuple(map(encodable, place)),
+            _in_classes(train, labels, unused),
+            _in_classes(test, labels, unused),
+            tuple(map(encodable, labels)),
             tuple(unused),
-            (f"{self.folder}: {others} is not used beside {train.name} and {test.name}",) if others else (),
+            (f"{self.folder}: {others} is ignored because {train.name} and {test.name} exist",) if others else (),
         )
 
 
+class _NamesInFile(PictureFiles):
+    """Pictures whose class names come from a file that :meth:`files` does not contain."""
+
+    def settings(self) -> dict[str, str]:
+        return {**super().settings(), "class_names": ascii(self.listing.class_names)}
+
+
 @dataclass(frozen=True)
-class TinyImageNetFiles(PictureFiles):
+class TinyImageNetFiles(_NamesInFile):
     """Tiny ImageNet as its authors publish it: ``train/<wnid>/images/``, and ``val/images/`` with its annotations.
 
-    The validation part is the test part here, as everywhere: labels of the actual one were never published. Labels
-    are the places of the WordNet ids in alphabetical order; classes are called as ``words.txt`` calls them.
+    The validation part is used as the test part because labels of the test part are not public. Labels are the
+    positions of the WordNet ids in alphabetical order; class names are those in ``words.txt``.
     """
 
     @staticmethod
     def matches(folder: Path) -> bool:
-        """Whether a folder holds this layout.
+        """Check whether a folder holds this layout.
 
         Args:
             folder: an existing folder.
 
         Returns:
-            True when it has annotations of its validation part.
+            True if it has annotations of its validation part.
         """
         return (folder / "val" / "val_annotations.txt").is_file() and (folder / "train").is_dir()
 
-    def _listed(self) -> Listing:
+    def _list(self) -> Listing:
         train = self.folder / "train"
-        place = {path.name: label for label, path in enumerate(folders(train))}
-        notes = self.folder / "val" / "val_annotations.txt"
+        labels = {path.name: label for label, path in enumerate(folders(train))}
+        annotations = self.folder / "val" / "val_annotations.txt"
         test = []
-        for number, (file, wnid) in _rows(notes, 2):
-            if wnid not in place:
-                raise UserError(
-                    f"{notes}: line {number} names the class {quoted(wnid)}, which has no folder in {train}"
-                )
-            test.append((_existing(self.folder / "val" / "images", file, notes, number), place[wnid]))
+        for number, (file, wnid) in _rows(annotations, 2):
+            if wnid not in labels:
+                raise UserError(f"{annotations}: line {number}: class {quoted(wnid)} has no folder in {train}")
+            test.append((_existing(self.folder / "val" / "images", file, annotations, number), labels[wnid]))
         unused: list[Path] = []
-        learnt = _in_classes(train, place, unused)
+        training = _in_classes(train, labels, unused)
         others = tuple(path for path in unused if not path.name.endswith("_boxes.txt"))
-        return Listing(learnt, tuple(test), _words(self.folder / "words.txt", tuple(place)), others)
+        return Listing(training, tuple(test), _class_names(self.folder / "words.txt", tuple(labels)), others)
 
 
-def _words(path: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of WordNet ids: the first synonym, or all where classes share it; the id itself where none is known."""
+def _class_names(path: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of WordNet ids: the first synonym, all synonyms if classes share the first, or the id if unnamed."""
     if not path.is_file():
         return tuple(map(encodable, wnids))
     rows = (line.split("\t", 1) for line in _text(path).splitlines())
@@ -290,35 +295,35 @@ def _words(path: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class CubFiles(PictureFiles):
+class CubFiles(_NamesInFile):
     """CUB-200-2011 as its authors publish it: ``images/`` with ``images.txt`` and the files beside it.
 
-    Labels are the authors' own, less one.
+    Labels are the authors' labels minus one.
     """
 
     @staticmethod
     def matches(folder: Path) -> bool:
-        """Whether a folder holds this layout.
+        """Check whether a folder holds this layout.
 
         Args:
             folder: an existing folder.
 
         Returns:
-            True when it has the list that says which pictures are for testing.
+            True if it has the list of pictures and their train/test split.
         """
         return (folder / "train_test_split.txt").is_file() and (folder / "images.txt").is_file()
 
-    def _listed(self) -> Listing:
-        labels, to_learn = self._table("image_class_labels.txt"), self._table("train_test_split.txt")
+    def _list(self) -> Listing:
+        labels, split = self._table("image_class_labels.txt"), self._table("train_test_split.txt")
         names = self._table("classes.txt")
         numbers = {name: label for label, name in enumerate(names)}
         parts: dict[str, list[tuple[Path, int]]] = {"1": [], "0": []}
         images = self.folder / "images.txt"
         for number, (picture, file) in _rows(images, 2):
             path = _existing(self.folder / "images", file, images, number)
-            part, label = to_learn.get(picture), numbers.get(labels.get(picture, ""))
+            part, label = split.get(picture), numbers.get(labels.get(picture, ""))
             if part not in parts or label is None:
-                raise UserError(f"{images}: line {number} has no class, or no part, in the files beside it")
+                raise UserError(f"{images}: line {number}: no class or part in the other tables")
             parts[part].append((path, label))
         return Listing(tuple(parts["1"]), tuple(parts["0"]), tuple(names.values()))
 
@@ -327,25 +332,24 @@ class CubFiles(PictureFiles):
 
 
 def _class_folders(folder: Path, names: tuple[str, ...]) -> list[Path]:
-    """Those of some folders that are there with a folder for each class."""
-    found = [folder / name for name in names if folders(folder / name)]
-    if not found:
-        raise UserError(f"{folder}: needs a folder {' or '.join(names)} with a folder for each class")
-    same = {path.resolve() for path in found[:1]}  # where case does not count, train is Train
-    return found[:1] + [path for path in found[1:] if path.resolve() not in same]
+    """The given folders that exist and have subfolders; UserError if there is none."""
+    existing = [folder / name for name in names if folders(folder / name)]
+    if not existing:
+        raise UserError(f"{folder}: no folder {' or '.join(names)} with one folder per class")
+    first = existing[0].resolve()  # train and Train are the same on case-insensitive file systems
+    return existing[:1] + [path for path in existing[1:] if path.resolve() != first]
 
 
-def _in_classes(folder: Path, place: dict[str, int], unused: list[Path]) -> Labelled:
-    """Pictures of all classes, in alphabetical order; a UserError for a class without any."""
-    found: list[tuple[Path, int]] = []
-    for name, label in place.items():
-        own = folder / name
-        pictures, others = pictures_below(own)
+def _in_classes(folder: Path, labels: dict[str, int], unused: list[Path]) -> Labelled:
+    """Pictures of all classes in alphabetical order; UserError for a class without pictures."""
+    labelled: list[tuple[Path, int]] = []
+    for name, label in labels.items():
+        pictures, others = pictures_below(folder / name)
         unused += others
         if not pictures:
-            raise UserError(f"{path_text(own)}: no pictures ({', '.join(sorted(ENDINGS))}) of this class")
-        found += [(path, label) for path in pictures]
-    return tuple(found)
+            raise UserError(f"{path_text(folder / name)}: no pictures ({', '.join(sorted(ENDINGS))}) of this class")
+        labelled += [(path, label) for path in pictures]
+    return tuple(labelled)
 
 
 def _text(path: Path) -> str:
@@ -358,20 +362,20 @@ def _text(path: Path) -> str:
 
 
 def _rows(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
-    """Lines of a table, with their numbers: the first words of each."""
+    """Line numbers of a table, and the first ``columns`` words of each line."""
     for number, line in enumerate(_text(path).splitlines(), start=1):
         words = line.split()
         if words and len(words) < columns:
-            raise UserError(f"{path}: line {number} has {len(words)} words; it needs {columns}")
+            raise UserError(f"{path}: line {number}: needs {columns} words; got {len(words)}")
         if words:
             yield number, words[:columns]
 
 
-def _existing(folder: Path, file: str, named_by: Path, line: int) -> Path:
-    """A picture that a table names, which must lie below a folder."""
+def _existing(folder: Path, file: str, table: Path, line: int) -> Path:
+    """Check that a picture listed in a table is below a folder and exists."""
     path = folder / file
     if ".." in Path(file).parts or Path(file).is_absolute() or not is_picture(path.name):
-        raise UserError(f"{named_by}: line {line} names {quoted(file)}, which is not a picture below {folder}")
+        raise UserError(f"{table}: line {line}: {quoted(file)} is not a picture below {folder}")
     if not path.is_file():
-        raise UserError(f"{path}: missing; line {line} of {named_by} names it")
+        raise UserError(f"{path}: missing, but listed in line {line} of {table}")
     return path

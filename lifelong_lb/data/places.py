@@ -1,4 +1,4 @@
-"""Where data sets are looked for, and how torchvision fetches one when that is asked for."""
+"""Search for data sets in folders, and download through torchvision."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from lifelong_lb.data.arrays import Source
 
 
 class MissingImagesError(UserError):
-    """Images are not where they are looked for; other errors are about images that are there."""
+    """Images were not found; other errors concern images that exist."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A way in which a data set may be stored in a folder.
+    """A storage layout of a data set in a folder.
 
     Attributes:
-        description: for people.
-        matches: whether an existing folder holds it.
-        source: builds the source of such a folder; its files are not opened yet.
+        description: for messages.
+        matches: checks whether an existing folder has the layout.
+        source: builds the source of such a folder without opening its files.
     """
 
     description: str
@@ -29,10 +29,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a data set may lie below a folder, in one layout.
+    """A possible location of a data set below a folder, in one layout.
 
     Attributes:
-        pattern: glob pattern of the folder, relative to the folder searched; ``"."`` for itself.
+        pattern: glob pattern of the folder, relative to the searched folder; ``"."`` for the folder itself.
         layout: the layout expected there.
     """
 
@@ -40,10 +40,10 @@ class Place:
     layout: Layout
 
     def folders(self, root: Path) -> list[Path]:
-        """Existing folders that match.
+        """List existing folders that match.
 
         Args:
-            root: folder searched.
+            root: the searched folder.
 
         Returns:
             Paths, in alphabetical order.
@@ -55,16 +55,16 @@ class Place:
 
 
 def hub_places(layout: Layout, owner: str, name: str, configuration: str | None = None) -> tuple[Place, ...]:
-    """Where Parquet files of the Hugging Face hub may lie, be they copied by hand or left by its tools.
+    """Possible locations of Parquet files of the Hugging Face hub, copied or in its cache.
 
     Args:
         layout: the layout.
-        owner: who publishes the data set there.
-        name: its name there.
-        configuration: the folder of the files within it; None for one that is called as the data set is.
+        owner: owner of the data set on the hub.
+        name: its name on the hub.
+        configuration: folder of the files within it; None if it has the name of the data set.
 
     Returns:
-        Places, best first.
+        Places, in the order of the search.
     """
     cached = (f"datasets--{owner}--{name}", f"hub/datasets--{owner}--{name}", f"datasets--{name}")
     inner = configuration or name
@@ -76,16 +76,16 @@ def find_source(title: str, places: Sequence[Place], roots: Sequence[Path], hint
     """Find a data set.
 
     Args:
-        title: what to call it in messages.
-        places: tried in this order below each folder searched.
-        roots: folders to search, best first.
-        hint: a last line that says how the data set can be got.
+        title: its name in messages.
+        places: tried in this order below each root.
+        roots: folders to search, in this order.
+        hint: last line of the message, on how to obtain the data set.
 
     Returns:
         The first source found; its files are not opened yet.
 
     Raises:
-        MissingImagesError: when none is found, listing every path tried and the layouts accepted.
+        MissingImagesError: if none is found; the message lists every path tried and the accepted layouts.
     """
     for root in roots:
         for place in places:
@@ -97,30 +97,30 @@ def find_source(title: str, places: Sequence[Place], roots: Sequence[Path], hint
     raise MissingImagesError(
         f"{title} was not found. Tried:\n  "
         + "\n  ".join(dict.fromkeys(tried))
-        + "\nLayouts accepted:\n  "
+        + "\nAccepted layouts:\n  "
         + "\n  ".join(layouts)
         + f"\n{hint}"
     )
 
 
-def download(title: str, kind: str, folder: Path, parts: Sequence[str] = ()) -> None:
-    """Let torchvision download a data set.
+def download(title: str, class_name: str, folder: Path, parts: Sequence[str] = ()) -> None:
+    """Download a data set with torchvision.
 
     Args:
-        title: what to call it in messages.
-        kind: torchvision's name for it.
-        folder: where its own folder, or its files, shall lie.
-        parts: its parts, where each is asked for by itself.
+        title: its name in messages.
+        class_name: name of torchvision's class.
+        folder: torchvision's ``root``.
+        parts: values of ``split`` to download; empty if the class has no such argument.
 
     Raises:
-        UserError: when the download fails.
+        UserError: if the download fails.
     """
     import torchvision.datasets
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        fetch = getattr(torchvision.datasets, kind)
+        dataset = getattr(torchvision.datasets, class_name)
         for settings in [{"split": part} for part in parts] or [{}]:
-            fetch(str(folder), download=True, **settings)
+            dataset(str(folder), download=True, **settings)
     except (OSError, RuntimeError) as error:
-        raise UserError(f"{title} could not be downloaded to {folder} ({error})") from None
+        raise UserError(f"cannot download {title} to {folder} ({error})") from None

@@ -1,4 +1,4 @@
-"""Decoded once: images as memory-mapped arrays on disk, shared by all runs of all studies."""
+"""Cache of decoded images: memory-mapped arrays on disk, shared by all runs of all studies."""
 
 import hashlib
 import json
@@ -22,22 +22,21 @@ from lifelong_lb.store.files import write_json
 from lifelong_lb.untrusted import encodable, open_regular, parse_json, path_text, read_text
 
 FORMAT = 2
-"""Raised when what is written changes; what was written in another format is made anew."""
+"""Version of the cache's format: entries of other versions are prepared again."""
 ENVIRONMENT_VARIABLE = "LIFELONG_LB_CACHE"
 PARTS = ("train", "test")
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data set ready to be used.
+    """A decoded data set.
 
     Attributes:
-        train: images to learn from, memory-mapped where they come from the cache; writing to them changes a private
-            copy of the page, never the file.
-        test: images to measure accuracy on.
+        train: the train part; memory-mapped if it comes from the cache, copy-on-write.
+        test: the test part, in the same way.
         digest: of all images and labels, see :func:`lifelong_lb.data.arrays.digest`.
-        mean: ``(C,)``, mean of each channel: what the source says, else that of the train part, in units of 0..1.
-        std: ``(C,)``, its standard deviation, likewise.
+        mean: ``(C,)``, mean of each channel, see :meth:`lifelong_lb.data.arrays.Source.statistics`.
+        std: ``(C,)``, standard deviation of each channel.
     """
 
     train: Arrays
@@ -48,84 +47,83 @@ class Prepared:
 
 
 def cache_folder() -> Path:
-    """Where prepared images are kept.
+    """Return the folder of prepared images.
 
     Returns:
-        ``$LIFELONG_LB_CACHE`` if set, else a folder in the platform's cache folder.
+        ``$LIFELONG_LB_CACHE`` if set, otherwise a folder in the platform's cache folder.
     """
     import platformdirs
 
-    named = os.environ.get(ENVIRONMENT_VARIABLE)
-    return (
-        Path(named).absolute() if named else platformdirs.user_cache_path("lifelong_lb", appauthor=False) / "prepared"
-    )
+    variable = os.environ.get(ENVIRONMENT_VARIABLE)
+    if variable:
+        return Path(variable).absolute()
+    return platformdirs.user_cache_path("lifelong_lb", appauthor=False) / "prepared"
 
 
-def prepared(source: Source, cache: Path) -> Prepared:
-    """Open what is prepared, or decode the source and prepare it.
+def prepare_images(source: Source, cache: Path) -> Prepared:
+    """Open the cache entry of a source; decode the source and write the entry if there is none.
 
-    The entry is named by the content of the source's files, so that an entry is never used for other data. It is
-    written beside its place and renamed into it; one that is broken (a file missing, too short, of another format) is
-    made anew.
+    An entry is named by a hash of the content of the source's files, so that it is never used for other data. It is
+    written to a temporary folder and renamed. A damaged entry is written again.
 
     Args:
-        source: where the images are. One without files of its own (embedded data) is read directly.
-        cache: folder of all entries, made where it does not exist.
+        source: the source of the images. A source without files (embedded data) is read directly.
+        cache: folder of all entries, created if missing.
 
     Returns:
         The data set.
 
     Raises:
-        UserError: when a file of the source is damaged, or the cache cannot be written.
+        UserError: if a file of the source is damaged, or the cache cannot be written.
     """
     if not source.files():
         train, test = source.read()
         return Prepared(train, test, digest(train, test), *source.statistics(train))
-    with _telling_of(cache):
-        entry = cache / _key(source, _contents(source, cache))
-        found = _opened(entry)
-        if found is None:
-            with _alone(entry):
-                found = _opened(entry) or _made(source, entry)
-    return found
+    with _os_errors_as_user_errors(cache):
+        entry = cache / _key(source, _hash_files(source, cache))
+        images = _open(entry)
+        if images is None:
+            with _locked(entry):
+                images = _open(entry) or _write_entry(source, entry)
+    return images
 
 
 def already_prepared(source: Source, cache: Path) -> Prepared | None:
-    """Open what is prepared, without preparing anything or reading the source's files.
+    """Open the cache entry of a source without reading the source's files.
 
     Args:
-        source: where the images are.
+        source: the source of the images.
         cache: folder of all entries.
 
     Returns:
-        The data set; None where it is not prepared, or the files have changed since.
+        The data set; None if there is no entry, or the files have changed.
 
     Raises:
-        UserError: when a file of the source cannot be found.
+        UserError: if a file of the source is missing.
     """
     files = source.files()
     if not files:
         return None
-    note, seen = _note(files, source.file_names(), cache)
-    contents = _noted(note, seen)
-    return None if contents is None else _opened(cache / _key(source, contents))
+    record, stamp = _hash_record(files, source.file_names(), cache)
+    contents = _recorded_hash(record, stamp)
+    return None if contents is None else _open(cache / _key(source, contents))
 
 
 def verify(entry: Path) -> bool:
-    """Read an entry whole and compare it with the hash taken when it was made.
+    """Check the images of an entry against the hash stored with them.
 
     Args:
         entry: its folder.
 
     Returns:
-        True when nothing has changed since.
+        True if they agree.
     """
-    found = _opened(entry)
-    return found is not None and digest(found.train, found.test) == found.digest
+    images = _open(entry)
+    return images is not None and digest(images.train, images.test) == images.digest
 
 
 def entries(cache: Path) -> list[Path]:
-    """All entries of a cache.
+    """List all entries of a cache.
 
     Args:
         cache: folder of all entries; it need not exist.
@@ -133,65 +131,65 @@ def entries(cache: Path) -> list[Path]:
     Returns:
         Their folders.
     """
-    found = (path for path in cache.glob("*") if path.is_dir() and not path.is_symlink())
-    return sorted(path for path in found if not path.name.startswith((".", "digests")))
+    directories = (path for path in cache.glob("*") if path.is_dir() and not path.is_symlink())
+    return sorted(path for path in directories if not path.name.startswith((".", "digests")))
 
 
 def description(entry: Path) -> str:
-    """What an entry was made from.
+    """Describe the source of an entry.
 
     Args:
         entry: its folder.
 
     Returns:
-        One line for people.
+        One line.
     """
     try:
-        return encodable(str(_known(entry)["source"]))
+        return encodable(str(_metadata(entry)["source"]))
     except (OSError, ValueError, LookupError, TypeError):
-        return "broken; it is made anew when it is needed"
+        return "broken; will be prepared again when needed"
 
 
-def _known(entry: Path) -> Any:
+def _metadata(entry: Path) -> Any:
     return parse_json(read_text(entry / "entry.json"))
 
 
-def _opened(entry: Path) -> Prepared | None:
-    """An entry, None when it is not there or broken."""
+def _open(entry: Path) -> Prepared | None:
+    """Open an entry; None if it is missing or damaged."""
     try:
-        known = _known(entry)
-        if known["format"] != FORMAT:
+        metadata = _metadata(entry)
+        if metadata["format"] != FORMAT:
             return None
-        names = known["class_names"]
+        names = metadata["class_names"]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             return None
         parts = {}
         for part in PARTS:
             x, y = _mapped(entry / f"{part}-x.npy"), _mapped(entry / f"{part}-y.npy")
-            if list(x.shape) != known[part] or x.ndim != 4 or x.dtype != np.uint8 or y.dtype != np.int64:
+            if list(x.shape) != metadata[part] or x.ndim != 4 or x.dtype != np.uint8 or y.dtype != np.int64:
                 return None
             if y.shape != (len(x),) or not len(y):
                 return None
             parts[part] = Arrays(x, y, tuple(names))
-        mean, std = (tuple(float(value) for value in known[name]) for name in ("mean", "std"))
+        mean, std = (tuple(float(value) for value in metadata[name]) for name in ("mean", "std"))
         shapes = {arrays.x.shape[1:] for arrays in parts.values()}
         channels = parts["train"].x.shape[1]
         if len(shapes) > 1 or len(mean) != channels or len(std) != channels:
             return None
         if not all(map(math.isfinite, mean)) or not all(0 < value < math.inf for value in std):
             return None
-        return Prepared(parts["train"], parts["test"], str(known["digest"]), mean, std)
+        return Prepared(parts["train"], parts["test"], str(metadata["digest"]), mean, std)
     except (OSError, EOFError, ValueError, LookupError, TypeError, OverflowError, MemoryError):
         return None
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    with open_regular(path):  # np.load would wait for what comes through a FIFO
-        array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)  # a ValueError for a file too short
+    with open_regular(path):  # np.load would block on a FIFO
+        array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)  # ValueError if truncated
     return array
 
 
-def _made(source: Source, entry: Path) -> Prepared:
+def _write_entry(source: Source, entry: Path) -> Prepared:
     train, test = source.read()
     mean, std = source.statistics(train)
     scratch = Path(tempfile.mkdtemp(dir=entry.parent, prefix=f".{entry.name}."))
@@ -200,19 +198,19 @@ def _made(source: Source, entry: Path) -> Prepared:
             for name, array in (("x", arrays.x), ("y", arrays.y)):
                 _write(scratch / f"{part}-{name}.npy", array)
         shapes = {part: list(arrays.x.shape) for part, arrays in zip(PARTS, (train, test), strict=True)}
-        known = {"format": FORMAT, "source": source.description, "digest": digest(train, test), **shapes}
-        known |= {"mean": list(mean), "std": list(std), "class_names": list(train.class_names)}
-        write_json(scratch / "entry.json", known)
+        metadata = {"format": FORMAT, "source": source.description, "digest": digest(train, test), **shapes}
+        metadata |= {"mean": list(mean), "std": list(std), "class_names": list(train.class_names)}
+        write_json(scratch / "entry.json", metadata)
         scratch.chmod(0o755)
-        shutil.rmtree(entry, ignore_errors=True)  # broken, or it would have been opened
+        shutil.rmtree(entry, ignore_errors=True)  # damaged, because _open returned None
         if entry.is_symlink() or entry.is_file():
             entry.unlink()
         scratch.rename(entry)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    found = _opened(entry)
-    assert found is not None, entry
-    return found
+    images = _open(entry)
+    assert images is not None, entry
+    return images
 
 
 def _write(path: Path, array: NDArray[Any]) -> None:
@@ -223,56 +221,56 @@ def _write(path: Path, array: NDArray[Any]) -> None:
 
 
 def _key(source: Source, contents: str) -> str:
-    """Hash of the contents of a source's files, and of how they are read."""
-    how = json.dumps([FORMAT, type(source).__name__, source.settings()], sort_keys=True)
-    whole = hashlib.sha256(how.encode())
-    whole.update(contents.encode())
-    return whole.hexdigest()[:16]
+    """Hash of the contents of a source's files and of its settings."""
+    settings = json.dumps([FORMAT, type(source).__name__, source.settings()], sort_keys=True)
+    key = hashlib.sha256(settings.encode())
+    key.update(contents.encode())
+    return key.hexdigest()[:16]
 
 
-def _note(paths: Sequence[Path], names: Sequence[str], cache: Path) -> tuple[Path, str]:
-    """Where the hash of the files' contents is noted, and a hash of their names, sizes and times of change."""
-    places = [str(path.absolute()) for path in paths]
-    seen = hashlib.sha256()
-    for path, place, name in zip(paths, places, names, strict=True):
+def _hash_record(paths: Sequence[Path], names: Sequence[str], cache: Path) -> tuple[Path, str]:
+    """Path of the record of the files' content hash, and a hash of their names, sizes and modification times."""
+    absolute = [str(path.absolute()) for path in paths]
+    stamp = hashlib.sha256()
+    for path, full, name in zip(paths, absolute, names, strict=True):
         try:
             stat = path.stat()
         except OSError as error:
-            raise UserError(f"{path_text(place)}: cannot be read ({error.strerror})") from None
-        seen.update(f"{place}:{name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
-    where = hashlib.sha256("\n".join(places).encode(errors="surrogateescape"))
-    return cache / "digests" / f"{where.hexdigest()[:16]}.json", seen.hexdigest()
+            raise UserError(f"{path_text(full)}: cannot be read ({error.strerror})") from None
+        stamp.update(f"{full}:{name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    key = hashlib.sha256("\n".join(absolute).encode(errors="surrogateescape"))
+    return cache / "digests" / f"{key.hexdigest()[:16]}.json", stamp.hexdigest()
 
 
-def _noted(note: Path, seen: str) -> str | None:
-    """The hash of contents that was noted for unchanged files."""
+def _recorded_hash(record: Path, stamp: str) -> str | None:
+    """The recorded content hash; None if there is no record or a file has changed."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
-        known = parse_json(read_text(note))
-        if known.get("seen") == seen and isinstance(known.get("sha256"), str):
-            return str(known["sha256"])
+        content = parse_json(read_text(record))
+        if content.get("seen") == stamp and isinstance(content.get("sha256"), str):
+            return str(content["sha256"])
     return None
 
 
-def _contents(source: Source, cache: Path) -> str:
-    """Hash of the files' names and contents; taken again only when a name, size or time of change is another."""
+def _hash_files(source: Source, cache: Path) -> str:
+    """Hash the files' names and contents, or return the recorded hash of unchanged files."""
     paths, names = source.files(), source.file_names()
-    note, seen = _note(paths, names, cache)
-    known = _noted(note, seen)
-    if known is not None:
-        return known
-    whole = hashlib.sha256()
+    record, stamp = _hash_record(paths, names, cache)
+    recorded = _recorded_hash(record, stamp)
+    if recorded is not None:
+        return recorded
+    contents = hashlib.sha256()
     for done, (path, name) in enumerate(zip(paths, names, strict=True)):
         report(f"reading the files of {source.description}", done, len(paths))
-        whole.update(f"{name}:{_content(path)}\n".encode(errors="surrogateescape"))
+        contents.update(f"{name}:{_hash_file(path)}\n".encode(errors="surrogateescape"))
     report(f"reading the files of {source.description}", len(paths), len(paths))
     first = ascii(str(paths[0].absolute()))
-    content = {"files": len(paths), "first": first, "seen": seen, "sha256": whole.hexdigest()}
-    with suppress(OSError):  # a cache that others have filled may be read-only
-        write_json(note, content)
-    return whole.hexdigest()
+    content = {"files": len(paths), "first": first, "seen": stamp, "sha256": contents.hexdigest()}
+    with suppress(OSError):  # a shared cache may be read-only
+        write_json(record, content)
+    return contents.hexdigest()
 
 
-def _content(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     try:
         with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -282,21 +280,21 @@ def _content(path: Path) -> str:
 
 
 @contextmanager
-def _telling_of(cache: Path) -> Iterator[None]:
-    """Tell of a disk that is full or must not be written to, naming it."""
+def _os_errors_as_user_errors(cache: Path) -> Iterator[None]:
+    """Convert an OSError, e.g. of a full disk, to a UserError with the path."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         raise UserError(
-            f"{error.filename or cache}: images cannot be prepared there ({error.strerror or error}); "
-            f"{ENVIRONMENT_VARIABLE} names another folder for them"
+            f"{error.filename or cache}: cannot write prepared images ({error.strerror or error}); "
+            f"set {ENVIRONMENT_VARIABLE} to another folder"
         ) from None
 
 
 @contextmanager
-def _alone(entry: Path) -> Iterator[None]:
-    """Hold an entry for one process, so that others wait for what it makes instead of making it too."""
+def _locked(entry: Path) -> Iterator[None]:
+    """Lock an entry, so that one process prepares it while others wait; remove leftovers of earlier attempts."""
     import filelock
 
     with filelock.FileLock(entry.with_name(f".{entry.name}.lock")):

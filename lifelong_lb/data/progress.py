@@ -1,4 +1,4 @@
-"""Progress of preparing images, and notes about them, reported where that is asked for."""
+"""Reporting of progress and notes while images are found and prepared."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,19 +9,19 @@ T = TypeVar("T")
 
 
 class Reporter(Protocol):
-    """Receives what happens while images are found and prepared."""
+    """Receives progress and notes."""
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Note how far something is.
+        """Receive the progress of an activity.
 
         Args:
-            what: what is being done, e.g. ``"decoding pictures in mine"``.
-            done: items done, ``total`` at the end.
-            total: all items.
+            what: the activity, e.g. ``"decoding pictures in mine"``.
+            done: number of items done, ``total`` at the end.
+            total: number of all items.
         """
 
     def note(self, text: str) -> None:
-        """Note something that a user should know of the images.
+        """Receive a note about the images.
 
         Args:
             text: one sentence.
@@ -33,10 +33,10 @@ _reporter: ContextVar[Reporter | None] = ContextVar("reporter", default=None)
 
 @contextmanager
 def reporting(reporter: Reporter) -> Iterator[None]:
-    """Report progress and notes in this block.
+    """Send progress and notes of this block to a reporter.
 
     Args:
-        reporter: receives them.
+        reporter: the receiver.
 
     Yields:
         Nothing.
@@ -49,12 +49,12 @@ def reporting(reporter: Reporter) -> Iterator[None]:
 
 
 def report(what: str, done: int, total: int) -> None:
-    """Report how far something is.
+    """Report the progress of an activity.
 
     Args:
-        what: what is being done.
-        done: items done.
-        total: all items.
+        what: the activity.
+        done: number of items done.
+        total: number of all items.
     """
     reporter = _reporter.get()
     if reporter is not None:
@@ -62,7 +62,7 @@ def report(what: str, done: int, total: int) -> None:
 
 
 def note(text: str) -> None:
-    """Report something that a user should know of the images.
+    """Report a note about the images.
 
     Args:
         text: one sentence.
@@ -72,12 +72,12 @@ def note(text: str) -> None:
         reporter.note(text)
 
 
-def counted(items: Sequence[T], what: str) -> Iterator[T]:
-    """Go through items, and report each.
+def with_progress(items: Sequence[T], what: str) -> Iterator[T]:
+    """Iterate over items, reporting the progress.
 
     Args:
         items: the items.
-        what: what is done with them.
+        what: the activity.
 
     Yields:
         The items.

@@ -1,4 +1,4 @@
-"""Which images of a data set a stream learns from, and which its accuracy is measured on."""
+"""Selection of the images that a stream is trained and evaluated on."""
 
 from dataclasses import dataclass
 from typing import NoReturn
@@ -16,11 +16,11 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Selection:
-    """Chosen images, as ascending indices.
+    """Selected images, as ascending indices.
 
     Attributes:
         learnt: into the train part.
-        evaluated: into the train part where the stream is evaluated on its validation part, else into the test part.
+        evaluated: into the train part if the stream is evaluated on its validation part, otherwise into the test part.
     """
 
     learnt: Indices
@@ -28,66 +28,66 @@ class Selection:
 
 
 def select(entry: StreamEntry, train: Labels, test: Labels, seed: int) -> Selection:
-    """Choose the images of a stream.
+    """Select the images of a stream.
 
     Args:
-        entry: what the study file says.
+        entry: the stream's entry in the study file.
         train: ``(N,)``, labels of the train part.
         test: ``(M,)``, labels of the test part.
-        seed: draws the validation part and the images that are kept, class by class, each from a generator of its own.
+        seed: draws the validation part and the selected images, from separate generators for each class.
 
     Returns:
-        The choice.
+        The selection.
 
     Raises:
-        UserError: when a class has too few images.
+        UserError: if a class has too few images.
     """
     check_images(entry, train, test)
-    kept, held = [], []
+    learnt, validation = [], []
     for label in np.unique(train).tolist():
-        own = np.flatnonzero(train == label)
+        indices = np.flatnonzero(train == label)
         if entry.validation:
-            count = _held_out(entry, len(own))
-            mixed = generator(seed, VALIDATION, label).permutation(own)
-            held.append(mixed[:count])
-            own = np.sort(mixed[count:])
+            count = _held_out(entry, len(indices))
+            shuffled = generator(seed, VALIDATION, label).permutation(indices)
+            validation.append(shuffled[:count])
+            indices = np.sort(shuffled[count:])
         if entry.images_per_class is not None:
-            own = generator(seed, SELECTION, label).permutation(own)[: entry.images_per_class]
-        kept.append(own)
-    evaluated = np.sort(np.concatenate(held)) if entry.evaluate == "validation" else np.arange(len(test))
-    return Selection(np.sort(np.concatenate(kept)), evaluated)
+            indices = generator(seed, SELECTION, label).permutation(indices)[: entry.images_per_class]
+        learnt.append(indices)
+    evaluated = np.sort(np.concatenate(validation)) if entry.evaluate == "validation" else np.arange(len(test))
+    return Selection(np.sort(np.concatenate(learnt)), evaluated)
 
 
-def fewer_test_images(test: Labels, number: int) -> Indices:
-    """Choose images of the test part: the first of a random order of each class.
+def limit_test_images(test: Labels, number: int) -> Indices:
+    """Select a random subset of the test part with the given number of images per class.
 
-    The order does not depend on the seed of a run, so that all runs are measured on the same images. A larger number
-    adds images to those of a smaller one.
+    The subset does not depend on the seed of a run, so that all runs are evaluated on the same images. The images of a
+    smaller number are among those of a larger one.
 
     Args:
         test: ``(M,)``, labels of the test part, 0 or more.
-        number: images of each class; all of a class that has fewer.
+        number: images per class; all of a class with fewer.
 
     Returns:
         Ascending indices.
     """
-    chosen = []
+    selected = []
     for label in np.unique(test).tolist():
-        own = np.flatnonzero(test == label)
-        chosen.append(generator(0, TEST_IMAGES, label).permutation(own)[:number])
-    return np.sort(np.concatenate(chosen))
+        indices = np.flatnonzero(test == label)
+        selected.append(generator(0, TEST_IMAGES, label).permutation(indices)[:number])
+    return np.sort(np.concatenate(selected))
 
 
 def check_images(entry: StreamEntry, train: Labels, test: Labels) -> None:
     """Check that both parts have the same classes, and that each has enough images.
 
     Args:
-        entry: what the study file says.
+        entry: the stream's entry in the study file.
         train: ``(N,)``, labels of the train part.
         test: ``(M,)``, labels of the test part.
 
     Raises:
-        UserError: naming the stream, and the class that lacks something.
+        UserError: if a class is missing or has too few images.
     """
     labels, counts = np.unique(train, return_counts=True)
     try:
@@ -98,16 +98,14 @@ def check_images(entry: StreamEntry, train: Labels, test: Labels) -> None:
     for label, count in zip(labels.tolist(), counts.tolist(), strict=True):
         left = min(count - _held_out(entry, count), entry.images_per_class or count)
         if entry.validation and not 0 < _held_out(entry, count) < count:
-            _refuse(entry, label, count, f"hold out a share of {entry.validation:g} and keep one")
+            _refuse(entry, label, count, f"hold out a fraction of {entry.validation:g} and keep one")
         if blurry and not 0 < round(left * blurry) < left:
-            _refuse(entry, label, left, f"see a share of {blurry:g} in other experiences and keep one")
+            _refuse(entry, label, left, f"move a fraction of {blurry:g} to other experiences and keep one")
 
 
 def _refuse(entry: StreamEntry, label: int, count: int, purpose: str) -> NoReturn:
-    number = f"{count} image{'s' * (count != 1)}"
-    raise UserError(
-        f"{entry.name}: the class {label} of {entry.images} has {number} to learn from, too few to {purpose}"
-    )
+    number = f"{count} training image{'s' * (count != 1)}"
+    raise UserError(f"{entry.name}: class {label} of {entry.images} has {number}, too few to {purpose}")
 
 
 def _held_out(entry: StreamEntry, count: int) -> int:

@@ -1,11 +1,11 @@
-"""What a stream asks of a model."""
+"""Input and output sizes that a stream requires of a model."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a model has to fit.
+    """Sizes and channel statistics of a stream.
 
     Attributes:
         image: channels, height, width.
@@ -13,7 +13,7 @@ class Shape:
         classes: number of classes in the whole stream.
         classes_an_experience: number of classes in each experience.
         mean: mean of each channel, in units of 0..1.
-        std: its standard deviation, likewise.
+        std: standard deviation of each channel, in the same units.
     """
 
     image: tuple[int, int, int]

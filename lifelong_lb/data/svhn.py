@@ -1,4 +1,4 @@
-"""SVHN as its authors publish it: two Matlab files of cropped digits."""
+"""SVHN in the authors' format: two Matlab files of cropped digits."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,33 +17,33 @@ FILES = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
 
 @dataclass(frozen=True)
 class SvhnSource(Source):
-    """``X`` is ``(32, 32, 3, N)``; in ``y`` the digit 0 has the label 10 and is given its own label here.
+    """Two files with ``X`` of shape ``(32, 32, 3, N)`` and ``y``, where label 10 means the digit 0.
 
     Attributes:
-        folder: where the files lie.
+        folder: folder of the files.
     """
 
     folder: Path
 
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
-        """The folder."""
+        """Format and folder."""
         return f"Matlab files in {self.folder}"
 
     @staticmethod
     def matches(folder: Path) -> bool:
-        """Whether a folder holds this layout.
+        """Check whether a folder holds this layout.
 
         Args:
             folder: an existing folder.
 
         Returns:
-            True when it has the file to learn from.
+            True if it has the file of the train part.
         """
         return (folder / FILES["train"]).is_file()
 
     def files(self) -> list[Path]:
-        """The two files.
+        """List the two files.
 
         Returns:
             Paths.
@@ -54,17 +54,17 @@ class SvhnSource(Source):
         """Read the labels of both parts.
 
         Returns:
-            Those of the train part, ascending.
+            The labels of the train part, ascending.
 
         Raises:
-            UserError: naming the file that is missing or damaged.
+            UserError: if a file is missing or damaged.
         """
         self._labels(self.folder / FILES["test"], self._content("test", "y"))
         path = self.folder / FILES["train"]
         return [int(label) for label in np.unique(self._labels(path, self._content("train", "y")))]
 
     def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Read the labels alone.
+        """Read only the labels.
 
         Returns:
             Labels of the train part and of the test part.
@@ -79,7 +79,7 @@ class SvhnSource(Source):
             Train and test part, images uint8 ``(N, 3, 32, 32)``.
 
         Raises:
-            UserError: naming the file that is missing or damaged.
+            UserError: if a file is missing or damaged.
         """
         return self._part("train"), self._part("test")
 
@@ -94,11 +94,11 @@ class SvhnSource(Source):
     @staticmethod
     def _labels(path: Path, content: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
         if content["y"].dtype.kind not in "iuf":
-            raise UserError(f"{path}: labels are 1 to 10; got values of the type {content['y'].dtype}")
+            raise UserError(f"{path}: labels must be numbers from 1 to 10; got the type {content['y'].dtype}")
         with np.errstate(invalid="ignore"):
             y = content["y"].ravel().astype(np.int64)
         if len(y) == 0 or y.min() < 0 or y.max() > 10:
-            raise UserError(f"{path}: labels are 1 to 10, of which 10 is the digit 0")
+            raise UserError(f"{path}: labels must be 1 to 10, where 10 is the digit 0")
         return np.where(y == 10, 0, y)
 
     def _content(self, part: str, *names: str) -> dict[str, Any]:
@@ -110,9 +110,9 @@ class SvhnSource(Source):
                 content: dict[str, Any] = loadmat(file, variable_names=list(names))
         except FileNotFoundError:
             raise UserError(f"{path}: missing") from None
-        except Exception as error:  # noqa: BLE001  the reader raises whatever it trips over in a damaged file
+        except Exception as error:  # noqa: BLE001  the reader raises all kinds of errors for a damaged file
             raise UserError(f"{path}: damaged ({reason_text(error)})") from None
-        lacking = [name for name in names if not isinstance(content.get(name), np.ndarray)]
-        if lacking:
-            raise UserError(f"{path}: holds no array {lacking[0]}")
+        missing = [name for name in names if not isinstance(content.get(name), np.ndarray)]
+        if missing:
+            raise UserError(f"{path}: no array {missing[0]}")
         return content

@@ -155,7 +155,8 @@ def read_frame(path: Path, **options: Any) -> pd.DataFrame:
     try:
         frame: pd.DataFrame = pd.read_csv(io.BytesIO(content), **settings)
     except (ValueError, OverflowError, csv.Error) as error:
-        raise ValueError(f"{path.name}: {shortened(' '.join(str(error).split()), 200)}") from None
+        reason = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
+        raise ValueError(f"{path.name}: {shortened(reason, 200)}") from None
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError(f"{path.name}: lines hold more values than there are columns")
     return frame

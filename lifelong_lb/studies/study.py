@@ -16,7 +16,7 @@ from lifelong_lb.config.entries.optimizers import External
 from lifelong_lb.config.plugins.importing import MAIN
 from lifelong_lb.config.plugins.register import factory_of, origins_of
 from lifelong_lb.config.runs import combinations, runs_of
-from lifelong_lb.data import cache_folder, data_roots, find_images, prepared
+from lifelong_lb.data import cache_folder, data_roots, find_images, prepare_images
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.progress import note
 from lifelong_lb.data.selection import check_images
@@ -336,7 +336,7 @@ def _checked_data(studies: Sequence[Study], options: Options) -> tuple[Path, ...
         check_classes(stream, find_images(stream, roots, options.download).labels())
     for stream in streams:  # slow checks come after the fast ones
         source = find_images(stream, roots)
-        images = prepared(source, cache_folder())
+        images = prepare_images(source, cache_folder())
         for sentence in source.notes():
             note(sentence)
         check_images(stream, images.train.y, images.test.y)

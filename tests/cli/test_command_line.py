@@ -368,7 +368,7 @@ def test_truncated_data_stops_before_anything_runs(tmp_path):
     study = write_study(tmp_path / "s.yaml", streams="split-cifar100")
     done = command("run", study, "--out", tmp_path / "out", "--data", tmp_path / "data")
     assert done.returncode == 2
-    assert "test-00000-of-00001.parquet: not a whole Parquet file" in done.stderr
+    assert "test-00000-of-00001.parquet: not a valid Parquet file" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

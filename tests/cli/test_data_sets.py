@@ -37,7 +37,7 @@ def test_a_misspelt_data_set_is_refused():
     assert done.stderr.startswith("error: unknown data set 'cifar1000'; did you mean 'cifar100'?")
 
 
-def test_images_of_ones_own_are_looked_for_below_data_too(tmp_path, monkeypatch):
+def test_own_images_are_searched_below_data(tmp_path, monkeypatch):
     monkeypatch.setenv("LIFELONG_LB_CACHE", str(tmp_path / "cache"))
     (tmp_path / "data").mkdir()
     x, y = np.arange(4 * 8 * 8, dtype=np.uint8).reshape(4, 8, 8), np.array([0, 1, 0, 1])

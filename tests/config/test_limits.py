@@ -238,7 +238,7 @@ def test_many_seeds_are_told_in_few_words(seeds, words):
 def test_some_hostile_studies():
     every = hostile_studies.cases(seed=1, count=10)
     chosen = [case for case in every if case.kind != "huge"][::25]
-    total, held, faults = hostile_studies.tried(chosen)
+    total, held, faults = hostile_studies.try_cases(chosen)
     assert sum(total.values()) >= 30
     assert faults == []
     assert held == total

@@ -1,4 +1,4 @@
-"""Generated images: the similarity of tasks is what was asked for, and nothing else depends on it."""
+"""Generated images have the requested similarity, and nothing else depends on it."""
 
 import itertools
 
@@ -19,25 +19,23 @@ def source(**settings):
 
 
 @pytest.mark.parametrize("similarity", [0.0, 0.3, 0.5, 0.9, 1.0])
-def test_prototypes_correlate_as_asked(similarity):
-    found = source(similarity=similarity, experiences=6, classes_per_experience=3, image_size=64).prototypes()
-    assert found.shape == (6, 3, 4096)
-    same = [
-        np.corrcoef(found[s, k], found[t, k])[0, 1] for s, t in itertools.combinations(range(6), 2) for k in range(3)
-    ]
-    other = [np.corrcoef(found[s, 0], found[t, 1])[0, 1] for s, t in itertools.combinations(range(6), 2)]
+def test_prototypes_have_the_requested_correlation(similarity):
+    mu = source(similarity=similarity, experiences=6, classes_per_experience=3, image_size=64).prototypes()
+    assert mu.shape == (6, 3, 4096)
+    same = [np.corrcoef(mu[s, k], mu[t, k])[0, 1] for s, t in itertools.combinations(range(6), 2) for k in range(3)]
+    other = [np.corrcoef(mu[s, 0], mu[t, 1])[0, 1] for s, t in itertools.combinations(range(6), 2)]
     assert same == pytest.approx([similarity] * len(same), abs=0.06)  # four standard errors at 4,096 pixels
     assert other == pytest.approx([0.0] * len(other), abs=0.06)
-    assert found.std(axis=2) == pytest.approx(np.ones((6, 3)), abs=0.05)
+    assert mu.std(axis=2) == pytest.approx(np.ones((6, 3)), abs=0.05)
 
 
-def test_the_same_by_hand():
-    """One class after the other, from the formula."""
-    made = source(similarity=0.25, noise=0.0, experiences=2, train_images=2, test_images=1)
-    prototypes = made.prototypes()
-    shared, own = (source(similarity=s, experiences=2).prototypes() for s in (1.0, 0.0))
-    assert prototypes == pytest.approx(0.5 * shared + np.sqrt(0.75) * own)
-    train, test = made.read()
+def test_images_follow_the_formula():
+    """Each class computed from the formula."""
+    generated = source(similarity=0.25, noise=0.0, experiences=2, train_images=2, test_images=1)
+    prototypes = generated.prototypes()
+    shared, specific = (source(similarity=s, experiences=2).prototypes() for s in (1.0, 0.0))
+    assert prototypes == pytest.approx(0.5 * shared + np.sqrt(0.75) * specific)
+    train, test = generated.read()
     for part, count in ((train, 2), (test, 1)):
         for i, (x, y) in enumerate(zip(part.x, part.y, strict=True)):
             assert y == i // count
@@ -52,22 +50,22 @@ def test_noise_has_its_deviation_and_differs_from_image_to_image():
     assert len(np.unique(np.concatenate([train.x, test.x]).reshape(-1, 1024), axis=0)) == 10 * 150
 
 
-def test_a_data_seed_draws_everything_and_more_leaves_the_rest():
+def test_data_seed_draws_everything_and_more_experiences_change_no_images():
     first, again, other = (load_images(source(data_seed=seed)) for seed in (0, 0, 1))
     assert first.sha256 == again.sha256 != other.sha256
-    assert first.sha256 == "1f6b1b4633f01f83"  # whoever changes this changes everybody's results
+    assert first.sha256 == "1f6b1b4633f01f83"  # pins the results of existing studies
     more = load_images(source(experiences=7))
     assert (more.train.x[: len(first.train.x)] == first.train.x).all()
 
 
-def test_the_same_experience_again_at_similarity_one():
+def test_experiences_are_equal_at_similarity_one():
     train, _ = source(similarity=1.0, noise=0.0).read()
     images = train.x.reshape(5, 2, 100, 64)
     assert (images == images[:1]).all()
 
 
-def test_what_is_learnt_in_one_experience_helps_in_another_as_far_as_they_are_similar():
-    """Each image of the second experience is given the class of the nearest mean image of the first."""
+def test_transfer_between_experiences_grows_with_similarity():
+    """Images of the second experience are classified by the nearest class mean of the first."""
     accuracies = []
     for similarity in (0.0, 0.5, 0.9, 1.0):
         train, test = source(similarity=similarity, classes_per_experience=5, train_images=200, test_images=200).read()

@@ -1,4 +1,4 @@
-"""Data sets known by name are found in every place and layout, read exactly, and not taken for one another."""
+"""Data sets known by name are found in every place and layout, read exactly, and not confused."""
 
 import shutil
 
@@ -100,12 +100,12 @@ def test_tiny_imagenet_and_cub(tmp_path):
 
 def test_tiny_imagenet_of_another_size_is_named(tmp_path):
     write_tiny_imagenet(tmp_path / "tiny-imagenet-200", size=32)
-    with pytest.raises(UserError, match=r"n00000000_0\.JPEG has 32 x 32 pixels; all must have 64 x 64"):
+    with pytest.raises(UserError, match=r"n00000000_0\.JPEG must have 64 x 64 pixels; got 32 x 32"):
         read("tiny-imagenet", tmp_path)
 
 
 @pytest.mark.parametrize(("folder", "title"), [("MNIST/raw", "Fashion-MNIST"), ("FashionMNIST/raw", "MNIST")])
-def test_mnist_and_fashion_mnist_are_not_taken_for_one_another(tmp_path, folder, title):
+def test_mnist_and_fashion_mnist_are_not_confused(tmp_path, folder, title):
     write_mnist_idx(tmp_path / folder)
     right, wrong = ("mnist", "fashion-mnist") if title == "Fashion-MNIST" else ("fashion-mnist", "mnist")
     for root in (tmp_path, tmp_path / folder):
@@ -139,14 +139,14 @@ def test_five_datasets_as_one(tmp_path):
     assert read("five-datasets", moved).sha256 == images.sha256
 
 
-def test_the_one_of_five_that_lacks_is_named(tmp_path):
+def test_the_missing_one_of_five_data_sets_is_named(tmp_path):
     write_five(tmp_path)
     shutil.rmtree(tmp_path / "notMNIST")
-    with pytest.raises(UserError, match=r"^NotMNIST was not found(.|\n)*Train/A(.|\n)*Point --data .* to it\.$"):
+    with pytest.raises(UserError, match=r"^NotMNIST was not found(.|\n)*Train/A(.|\n)*Set --data .* to its folder\.$"):
         find_dataset("five-datasets", [tmp_path], download=True)
 
 
-def test_what_torchvision_can_fetch_is_fetched_when_asked(tmp_path, monkeypatch):
+def test_download_through_torchvision(tmp_path, monkeypatch):
     asked = []
 
     def fetch(root, download, split=None):
@@ -163,7 +163,7 @@ def test_what_torchvision_can_fetch_is_fetched_when_asked(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", [name for name in DOWNLOADS if name != "five-datasets"])
-def test_torchvision_has_what_is_fetched(name):
+def test_torchvision_has_the_downloaded_classes(name):
     import torchvision.datasets
 
     assert hasattr(torchvision.datasets, KNOWN[name].torchvision)
@@ -187,8 +187,8 @@ def test_matlab_files_with_other_arrays_are_named(tmp_path):
     write_svhn(tmp_path)
     x = np.zeros((32, 32, 3, 2), np.uint8)
     for content, message in (
-        ({"X": x}, "holds no array y"),
-        ({"X": x, "y": np.array([[1], [11]])}, "labels are 1 to 10"),
+        ({"X": x}, "no array y"),
+        ({"X": x, "y": np.array([[1], [11]])}, "labels must be 1 to 10"),
         ({"X": x[..., :1], "y": np.array([[1], [2]])}, r"X must be uint8 \(32, 32, 3, 2\); got uint8 \(32, 32, 3, 1\)"),
     ):
         savemat(tmp_path / "train_32x32.mat", content)
@@ -204,7 +204,7 @@ def test_a_truncated_matlab_file_is_named(tmp_path):
         read("svhn", tmp_path)
 
 
-def test_letters_that_lack_are_named(tmp_path):
+def test_missing_letters_are_named(tmp_path):
     write_folders(tmp_path / "notMNIST", ("A", "B"), parts=("Train", "Test"), size=28, channels=1)
     assert find_dataset("notmnist", [tmp_path]).labels() == [0, 1]
 
@@ -212,8 +212,8 @@ def test_letters_that_lack_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("letters", "message"),
     [
-        ("ABCDEFGHI", "its train part has 9, with labels 0, 1, 2, 3, 4, 5, 6, 7, 8$"),
-        ("ABCDEFGHIJK", "its train part has 11, with labels 0, 1, .*, 9, 10$"),
+        ("ABCDEFGHI", "got 9, with labels 0, 1, 2, 3, 4, 5, 6, 7, 8$"),
+        ("ABCDEFGHIJK", "got 11, with labels 0, 1, .*, 9, 10$"),
     ],
 )
 def test_each_of_the_five_must_have_ten_classes(tmp_path, letters, message):

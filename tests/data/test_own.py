@@ -1,4 +1,4 @@
-"""A user's own images: found by their form, read exactly, and named when something is wrong with them."""
+"""A user's own images: their layout is detected, they are read exactly, and errors name the file."""
 
 import io
 import pickle
@@ -161,21 +161,21 @@ def test_a_hub_folder_is_entered(tmp_path):
     assert read(tmp_path / "datasets--me--mine").train.y.tolist() == y.tolist()
 
 
-def test_pictures_of_any_size_are_cut_and_scaled_on_request(tmp_path):
+def test_image_size_crops_and_scales_pictures(tmp_path):
     write_folders(tmp_path)
     wide = np.zeros((3, 20, 60), np.uint8)
-    wide[:, :, 20:40] = 200  # the middle, which is kept
+    wide[:, :, 20:40] = 200  # the centre, which is kept
     (tmp_path / "train" / "ant" / "0000.png").write_bytes(encoded(wide))
     images = read(tmp_path, image_size=10)
     assert images.train.x.shape == (12, 3, 10, 10)
     assert images.train.x[0, :, :, 2:8].unique().tolist() == [200]
     with pytest.raises(
-        UserError, match=r"ant/0000\.png has 20 x 60 pixels; 17 of 18 pictures have 12 x 12\. image_size: 12 in"
+        UserError, match=r"ant/0000\.png has 20 x 60 pixels; 17 of 18 pictures have 12 x 12\. Set image_size: 12 in"
     ):
         read(tmp_path)
 
 
-def test_where_a_relative_path_is_looked_for(tmp_path, parts, monkeypatch):
+def test_order_in_which_a_relative_path_is_searched(tmp_path, parts, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_arrays(tmp_path / "mine.npz", *parts)
     other = tmp_path / "data"
@@ -188,19 +188,19 @@ def test_where_a_relative_path_is_looked_for(tmp_path, parts, monkeypatch):
     assert str(other / "others.npz") in str(error.value)
 
 
-def test_a_form_that_is_not_known(tmp_path):
+def test_an_unknown_layout_is_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"holds no images in a form that is known.*\n.*x_train\.npy"):
+    with pytest.raises(UserError, match=r"no images in a known layout.*\n.*x_train\.npy"):
         own_source(str(tmp_path / "empty"), [])
     (tmp_path / "x.csv").write_text("1,2")
-    with pytest.raises(UserError, match=r"x\.csv: a source is a folder or an \.npz file"):
+    with pytest.raises(UserError, match=r"x\.csv: a source must be a folder or an \.npz file"):
         own_source(str(tmp_path / "x.csv"), [])
     for name in ("one", "two"):
         write_folders(tmp_path / "many" / name)
-    with pytest.raises(UserError, match=r"holds several sets of images; name one of them: .*one, .*two"):
+    with pytest.raises(UserError, match=r"contains several data sets; choose one of .*one, .*two"):
         own_source(str(tmp_path / "many"), [])
     np.savez(tmp_path / "mine.npz", x=1)
-    with pytest.raises(UserError, match="image_size is for pictures and parquet files"):
+    with pytest.raises(UserError, match="image_size applies only to pictures and Parquet files"):
         own_source(str(tmp_path / "mine.npz"), [], image_size=8)
 
 
@@ -211,27 +211,27 @@ class Evil:
 
 X, Y = pictures([0, 1, 2, 3], 6), np.arange(4)
 BAD_ARRAYS = {
-    "an array lacks": (
+    "missing array": (
         arrays(X, Y, X, Y) | {"x_test": None},
-        r"needs an array x_test or X_test.*its arrays are x_train",
+        r"no array x_test or X_test.*its arrays are x_train",
     ),
-    "fewer labels": (arrays(X, Y[:3], X, Y), r"holds 4 images in x_train and 3 labels"),
+    "fewer labels": (arrays(X, Y[:3], X, Y), r"4 images in x_train and 3 labels"),
     "one-hot labels": (
         arrays(X, np.eye(4), X, Y),
-        r"y_train must hold one whole number an image; got float64 \(4, 4\)",
+        r"y_train must contain one integer per image; got float64 \(4, 4\)",
     ),
-    "texts": (arrays(X, Y.astype(str), X, Y), "y_train must hold one whole number an image"),
-    "fractions of labels": (arrays(X, Y + 0.5, X, Y), "y_train must hold one whole number an image"),
-    "too bright": (arrays(X.astype(int) + 1, Y, X, Y), r"x_train must hold whole numbers from 0 to 255.*to 256"),
-    "negative": (arrays(X / 255 - 0.5, Y, X, Y), r"x_train must hold .*fractions from 0 to 1; got float64 from -0\.5"),
+    "texts": (arrays(X, Y.astype(str), X, Y), "y_train must contain one integer per image"),
+    "fractions of labels": (arrays(X, Y + 0.5, X, Y), "y_train must contain one integer per image"),
+    "too bright": (arrays(X.astype(int) + 1, Y, X, Y), r"x_train must contain integers from 0 to 255.*to 256"),
+    "negative": (arrays(X / 255 - 0.5, Y, X, Y), r"x_train must contain .*floats from 0 to 1; got float64 from -0\.5"),
     "not finite": (arrays(X / 255 + np.nan, Y, X, Y), "got float64 from nan to nan"),
-    "another size": (arrays(X, Y, X[:, :, :5], Y), "images to learn from have 6 x 6 pixels, images to test on 5 x 6"),
+    "another size": (arrays(X, Y, X[:, :, :5], Y), "training images have 6 x 6 pixels, test images 5 x 6"),
     "five channels": (arrays(np.zeros((4, 5, 6, 6)), Y, X, Y), r"x_train must be \(N, H, W\).*got \(4, 5, 6, 6\)"),
     "flat": (arrays(X.reshape(4, -1), Y, X, Y), r"x_train must be \(N, H, W\)"),
     "channels in doubt": (arrays(X[..., :3], Y, X, Y), r"x_train must be .* got \(4, 3, 6, 3\)"),
-    "empty": (arrays(X[:0], Y[:0], X, Y), "holds 0 images in x_train"),
-    "objects": (arrays(X, np.array([Evil()] * 4, dtype=object), X, Y), "damaged, or not made of plain arrays"),
-    "black": (arrays(X * 0, Y, X, Y), "all pixels of the images to learn from have the value 0 in channel 0"),
+    "empty": (arrays(X[:0], Y[:0], X, Y), "0 images in x_train"),
+    "objects": (arrays(X, np.array([Evil()] * 4, dtype=object), X, Y), "damaged, or not plain arrays"),
+    "black": (arrays(X * 0, Y, X, Y), "all pixels of channel 0 of the training images have the value 0"),
 }
 
 
@@ -293,7 +293,7 @@ WHOLE = encoded(pictures([0], 12)[0])
         (WHOLE[:-100], r"0001\.png cannot be decoded"),
         (WHOLE[:60], r"0001\.png cannot be decoded"),
         (encoded(pictures([0], 9)[0]), r"0001\.png has 9 x 9 pixels; 17 of 18 pictures have 12 x 12"),
-        (sixteen_bits(), r"0001\.png has pixels of the kind I;16; they must have eight bits a channel"),
+        (sixteen_bits(), r"0001\.png must have at most eight bits per channel; got pixels of mode I;16"),
     ],
 )
 def test_a_bad_picture_is_named_and_nothing_is_prepared(tmp_path, content, message):
@@ -304,10 +304,10 @@ def test_a_bad_picture_is_named_and_nothing_is_prepared(tmp_path, content, messa
     assert [path.name for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"] == ["digests"]
 
 
-def test_folders_that_do_not_fit_are_named(tmp_path):
+def test_inconsistent_folders_are_named(tmp_path):
     write_folders(tmp_path)
     (tmp_path / "test" / "dog").mkdir()
-    with pytest.raises(UserError, match=r"test/dog: this class has no folder in .*train"):
+    with pytest.raises(UserError, match=r"test/dog: no folder of this class in .*train"):
         own_source(str(tmp_path), []).labels()
     (tmp_path / "train" / "dog").mkdir()
     (tmp_path / "train" / "dog" / "notes.txt").write_text("woof")
@@ -315,7 +315,7 @@ def test_folders_that_do_not_fit_are_named(tmp_path):
         own_source(str(tmp_path), []).labels()
     shutil.rmtree(tmp_path / "test")
     with pytest.raises(
-        UserError, match="needs a folder test or Test or val or valid or validation with a folder for each"
+        UserError, match="no folder test or Test or val or valid or validation with one folder per class"
     ):
         own_source(str(tmp_path), []).labels()
 
@@ -325,22 +325,22 @@ def test_tiny_imagenet_with_wrong_annotations_is_named(tmp_path):
     notes = tmp_path / "val" / "val_annotations.txt"
     right = notes.read_text()
     for wrong, message in (
-        ("val_9.JPEG\tn00000000\t0\n", r"val_9\.JPEG: missing; line 1 of .*val_annotations\.txt names it"),
-        ("val_0.JPEG\tn99999999\t0\n", r"val_annotations\.txt: line 1 names the class 'n99999999'"),
-        ("val_0.JPEG\n", r"val_annotations\.txt: line 1 has 1 words; it needs 2"),
+        ("val_9.JPEG\tn00000000\t0\n", r"val_9\.JPEG: missing, but listed in line 1 of .*val_annotations\.txt"),
+        ("val_0.JPEG\tn99999999\t0\n", r"val_annotations\.txt: line 1: class 'n99999999' has no folder"),
+        ("val_0.JPEG\n", r"val_annotations\.txt: line 1: needs 2 words; got 1"),
     ):
         notes.write_text(wrong + right)
         with pytest.raises(UserError, match=message):
             own_source(str(tmp_path), []).labels()
 
 
-def test_cub_with_files_that_do_not_fit_is_named(tmp_path):
+def test_cub_with_inconsistent_files_is_named(tmp_path):
     write_cub(tmp_path / "cub")
     (tmp_path / "cub" / "image_class_labels.txt").write_text("1 1\n")
-    with pytest.raises(UserError, match=r"images\.txt: line 2 has no class, or no part"):
+    with pytest.raises(UserError, match=r"images\.txt: line 2: no class or part"):
         own_source(str(tmp_path / "cub"), []).labels()
     (tmp_path / "cub" / "images" / "001.Bird_0" / "Bird_1.jpg").unlink()
-    with pytest.raises(UserError, match=r"Bird_1\.jpg: missing; line 1 of .*images\.txt names it"):
+    with pytest.raises(UserError, match=r"Bird_1\.jpg: missing, but listed in line 1 of .*images\.txt"):
         own_source(str(tmp_path / "cub"), []).labels()
     (tmp_path / "cub" / "classes.txt").unlink()
     with pytest.raises(UserError, match=r"classes\.txt: missing"):
@@ -356,8 +356,8 @@ def test_a_picture_moved_to_another_class_is_another_data_set(tmp_path):
     assert second.sha256 != first.sha256
 
 
-def test_places_that_cannot_be_are_not_there():
-    for place in ("x" * 5000, "~nobody-of-this-name/x", "a/" * 3000):
+def test_impossible_paths_are_not_found():
+    for place in ("x" * 5000, "~no-such-user/x", "a/" * 3000):
         with pytest.raises(MissingImagesError, match="was not found") as error:
             own_source(place, [])
         assert len(str(error.value)) < 3000

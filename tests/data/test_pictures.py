@@ -1,4 +1,4 @@
-"""Pictures in folders: which files count, how they are decoded, and what is said of the others."""
+"""Pictures in folders: selection of files, decoding, and notes about ignored files."""
 
 import os
 import warnings
@@ -10,7 +10,7 @@ from PIL import Image
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data import load_images, own_source
-from lifelong_lb.data.array_pickles import unpickled
+from lifelong_lb.data.array_pickles import unpickle
 from lifelong_lb.data.pictures import ENDINGS, FORMATS, picture_size
 
 
@@ -19,10 +19,10 @@ def read(place, **settings):
 
 
 def turned(path, orientation, kind="JPEG"):
-    """A white picture of 6 x 10 pixels, black at its top left, stored turned; returns what a viewer shows."""
+    """Write a white picture of 6 x 10 pixels, black at its top left, rotated; return what a viewer shows."""
     upright = np.full((6, 10, 3), 255, np.uint8)
     upright[:3, :4] = 0
-    turns = {1: 0, 3: 2, 6: 1, 8: 3}[orientation]  # quarter turns against the clock that undo the viewer's
+    turns = {1: 0, 3: 2, 6: 1, 8: 3}[orientation]  # counter-clockwise quarter turns that undo the viewer's
     stored = np.rot90(upright, turns)
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -32,7 +32,7 @@ def turned(path, orientation, kind="JPEG"):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_pictures_are_turned_as_their_exif_orientation_says(tmp_path, kind, orientation):
+def test_pictures_are_rotated_by_their_exif_orientation(tmp_path, kind, orientation):
     for part in ("train", "test"):
         for k, name in enumerate(("ant", "bee")):
             (tmp_path / part / name).mkdir(parents=True)
@@ -45,7 +45,7 @@ def test_pictures_are_turned_as_their_exif_orientation_says(tmp_path, kind, orie
     assert np.abs(shown.astype(int) - upright[..., : shown.shape[3]]).mean() < 6
 
 
-def test_hidden_and_system_files_are_no_images(tmp_path):
+def test_hidden_and_system_files_are_ignored(tmp_path):
     train, _ = write_folders(tmp_path)
     picture = encoded(pictures([0], 12, 9)[0])
     for place in (
@@ -91,9 +91,9 @@ def test_files_that_are_not_used_are_named(tmp_path):
     (tmp_path / "test" / "loose.png").write_bytes(b"?")
     (tmp_path / "train" / "ant" / "more").symlink_to(tmp_path / "test")
     (note,) = own_source(str(tmp_path), []).notes()
-    assert "4 files or folders beside the pictures are not used: " in note
+    assert "4 files or folders other than pictures are ignored: " in note
     assert ".heic (1)" in note
-    assert "no ending (1)" in note
+    assert "no extension (1)" in note
     assert f"the first is {tmp_path / 'test' / 'loose.png'}" in note
 
 
@@ -101,7 +101,7 @@ def test_a_validation_part_beside_a_test_part_is_named(tmp_path):
     write_folders(tmp_path, parts=("train", "val"))
     assert own_source(str(tmp_path), []).notes() == []
     write_folders(tmp_path)
-    assert own_source(str(tmp_path), []).notes() == [f"{tmp_path}: val is not used beside train and test"]
+    assert own_source(str(tmp_path), []).notes() == [f"{tmp_path}: val is ignored because train and test exist"]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_validation_part_beside_a_test_part_is_named(tmp_path):
         b"\x01\xda\x01\x01" + bytes(600),
     ],
 )
-def test_only_some_formats_are_opened_whatever_a_name_says(tmp_path, monkeypatch, content):
+def test_only_some_formats_are_opened_regardless_of_the_name(tmp_path, monkeypatch, content):
     def fail(*args, **kwargs):
         raise AssertionError("a program was started")
 
@@ -121,7 +121,7 @@ def test_only_some_formats_are_opened_whatever_a_name_says(tmp_path, monkeypatch
     monkeypatch.setattr("subprocess.Popen", fail)
     write_folders(tmp_path)
     (tmp_path / "train" / "ant" / "0000.png").write_bytes(content)
-    with pytest.raises(UserError, match=r"ant/0000\.png cannot be decoded: its content is not a PNG, JPEG"):
+    with pytest.raises(UserError, match=r"ant/0000\.png cannot be decoded: not a PNG, JPEG"):
         read(tmp_path)
     assert "EPS" not in FORMATS
     assert {"." + kind.lower() for kind in FORMATS} <= ENDINGS
@@ -133,7 +133,7 @@ def test_a_picture_that_is_too_large_is_named_without_a_warning(tmp_path, monkey
     for attempt in (read, lambda place: own_source(str(place), []).check()):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            with pytest.raises(UserError, match=r"ant/0000\.png has more than 100 pixels; larger pictures are not"):
+            with pytest.raises(UserError, match=r"ant/0000\.png has more than 100 pixels, the maximum"):
                 attempt(tmp_path)
 
 
@@ -146,12 +146,12 @@ def test_the_odd_picture_out_is_named(tmp_path, where):
             attempt(tmp_path)
         assert str(error.value) == (
             f"{tmp_path / where} has 9 x 9 pixels; 17 of 18 pictures have 12 x 12. "
-            "image_size: 12 in the stream's entry would cut and scale all of them to one size"
+            "Set image_size: 12 in the stream's entry to crop and scale all of them to one size"
         )
     assert read(tmp_path, image_size=12)[0].x.shape == (12, 3, 12, 12)
 
 
-def test_a_huge_picture_is_blamed_and_not_the_memory(tmp_path, monkeypatch):
+def test_a_huge_picture_is_named_instead_of_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("os.sysconf", lambda name: 1 if "PAGESIZE" in name or "PAGE_SIZE" in name else 100_000)
     write_folders(tmp_path)
     (tmp_path / "train/ant/0000.png").write_bytes(encoded(pictures([0], 300)[0]))
@@ -160,13 +160,14 @@ def test_a_huge_picture_is_blamed_and_not_the_memory(tmp_path, monkeypatch):
             attempt(tmp_path)
     write_folders(tmp_path / "all", size=150)
     with pytest.raises(
-        UserError, match=r"^12 pictures of 150 x 150 pixels take 0\.0 GiB, more than the memory there is"
+        UserError, match=r"^12 pictures of 150 x 150 pixels need 0\.0 GiB, more than the available memory"
     ):
         read(tmp_path / "all")
 
 
-def test_classes_of_tiny_imagenet_are_called_by_their_words(tmp_path):
+def test_class_names_of_tiny_imagenet_come_from_words_txt(tmp_path):
     write_tiny_imagenet(tmp_path)
+    assert load_images(own_source(str(tmp_path), [])).train.class_names == tuple(f"n{i:08d}" for i in range(4))
     words = (
         "n00000000\tgoldfish, Carassius auratus\nn00000001\tcrane\nn00000003\tcrane, a machine\nn9\tother\nbad line\n"
     )
@@ -180,16 +181,16 @@ def test_classes_of_tiny_imagenet_are_called_by_their_words(tmp_path):
     assert own_source(str(tmp_path), []).notes() == []
 
 
-def test_tables_of_pictures_name_none_outside(tmp_path):
+def test_tables_cannot_refer_to_pictures_outside(tmp_path):
     write_tiny_imagenet(tmp_path)
     notes = tmp_path / "val" / "val_annotations.txt"
     for name in ("../../train/n00000000/images/n00000000_0.JPEG", "/etc/hostname", "val_0.txt"):
         notes.write_text(f"{name}\tn00000000\n")
-        with pytest.raises(UserError, match=r"line 1 names .*, which is not a picture below .*val/images"):
+        with pytest.raises(UserError, match=r"line 1: .* is not a picture below .*val/images"):
             own_source(str(tmp_path), []).labels()
 
 
-def test_a_fifo_is_refused_and_not_waited_for(tmp_path):
+def test_a_fifo_is_refused_without_blocking(tmp_path):
     write_folders(tmp_path)
     (tmp_path / "train" / "ant" / "0000.png").unlink()
     os.mkfifo(tmp_path / "train" / "ant" / "0000.png")
@@ -211,10 +212,10 @@ def test_many_pictures_are_checked_by_their_headers(tmp_path, monkeypatch):
     assert (checked.train.tolist(), checked.test.tolist()) == (train[1].tolist(), test[1].tolist())
 
 
-def test_a_directory_that_case_tells_apart_is_pointed_out(tmp_path):
+def test_a_folder_that_differs_only_in_case_is_suggested(tmp_path):
     write_folders(tmp_path)
     (tmp_path / "test" / "ant").rename(tmp_path / "test" / "Ant")
-    with pytest.raises(UserError, match=r"test/Ant: this class has no folder in .*train \(there is ant; names must be"):
+    with pytest.raises(UserError, match=r"test/Ant: no folder of this class in .*train; did you mean ant\?"):
         own_source(str(tmp_path), []).labels()
 
 
@@ -230,16 +231,16 @@ def test_names_that_are_not_utf8_are_escaped(tmp_path):
     ("content", "message"),
     [
         (b"\x80\x02}r\xff\xff\xff\x7f.", None),
-        (b"\x80\x02}()" + b"q\x01h\x01\x86" * 60 + b"K\x01s.", "keys are no texts"),
-        (b"\x80\x02\x8f.", "holds the operation 0x8f"),
-        (b"cnumpy\nload\n.", "it wants to build a numpy.load"),
-        (b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x03\x00\x00\x00hextR.", "written in a way"),
+        (b"\x80\x02}()" + b"q\x01h\x01\x86" * 60 + b"K\x01s.", "keys of a mapping must be strings"),
+        (b"\x80\x02\x8f.", "operation 0x8f is not allowed"),
+        (b"cnumpy\nload\n.", "numpy.load is not allowed"),
+        (b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x03\x00\x00\x00hextR.", "unsupported encoding"),
         (b"\x80\x02" + b"(" * 100_000 + b"l" * 100_000 + b".", None),
     ],
 )
 def test_pickles_cannot_fill_the_memory_or_hang(content, message):
     if message is None:
-        unpickled(content)
+        unpickle(content)
     else:
         with pytest.raises(ValueError, match=message):
-            unpickled(content)
+            unpickle(content)

@@ -1,4 +1,4 @@
-"""Images are decoded once, found again by content, and never read from a broken entry."""
+"""Images are decoded once, cached by content, and never read from a damaged entry."""
 
 import json
 import multiprocessing
@@ -14,7 +14,7 @@ from images import REAL, needs_real_cifar, write_cifar_parquet, write_cifar_pyth
 from lifelong_lb.config import UserError
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.data.arrays import digest
-from lifelong_lb.data.prepared import Prepared, description, entries, prepared, verify
+from lifelong_lb.data.prepared import Prepared, description, entries, prepare_images, verify
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def source_of(folder):
 
 
 def refuse_to_read(monkeypatch):
-    """From here on a source that is decoded again is a failure."""
-    kind = type(find_dataset("digits")).__mro__[1]
-    for subclass in kind.__subclasses__():
+    """Fail the test if a source is decoded from now on."""
+    base = type(find_dataset("digits")).__mro__[1]
+    for subclass in base.__subclasses__():
         monkeypatch.setattr(subclass, "read", lambda self: pytest.fail("decoded again"))
 
 
@@ -45,26 +45,26 @@ def check_same(a, b):
 def test_the_second_time_nothing_is_decoded(place, monkeypatch):
     data, cache = place
     train, test = source_of(data).read()
-    first = prepared(source_of(data), cache)
+    first = prepare_images(source_of(data), cache)
     assert np.array_equal(first.train.x, train.x)
     assert np.array_equal(first.test.y, test.y)
     refuse_to_read(monkeypatch)
-    second = prepared(source_of(data), cache)
+    second = prepare_images(source_of(data), cache)
     check_same(first, second)
     assert isinstance(second.train.x, np.memmap)
     assert len(entries(cache)) == 1
     assert description(entries(cache)[0]) == f"parquet files in {data}"
 
 
-def test_an_entry_belongs_to_content_not_to_a_place(place, tmp_path, monkeypatch):
+def test_an_entry_depends_on_content_and_not_on_the_path(place, tmp_path, monkeypatch):
     data, cache = place
-    first = prepared(source_of(data), cache)
+    first = prepare_images(source_of(data), cache)
     shutil.copytree(data, tmp_path / "elsewhere")
     with monkeypatch.context() as patch:
         refuse_to_read(patch)
-        check_same(first, prepared(source_of(tmp_path / "elsewhere"), cache))
+        check_same(first, prepare_images(source_of(tmp_path / "elsewhere"), cache))
     write_cifar_parquet(data, train_each=7)  # other images in the same place
-    other = prepared(source_of(data), cache)
+    other = prepare_images(source_of(data), cache)
     assert len(other.train.y) == len(first.train.y) + 4
     assert other.digest != first.digest
     assert len(entries(cache)) == 2
@@ -77,16 +77,16 @@ def test_the_same_images_from_other_files_have_the_same_digest(tmp_path):
 
     for name, (x, y) in (("train", train), ("test", test)):
         write_parquet(tmp_path / "parquet" / f"{name}-00000-of-00001.parquet", x, y)
-    found = [prepared(source_of(tmp_path / kind), cache) for kind in ("python", "parquet")]
-    assert found[0].digest == found[1].digest
+    python, parquet = (prepare_images(source_of(tmp_path / kind), cache) for kind in ("python", "parquet"))
+    assert python.digest == parquet.digest
     assert len(entries(cache)) == 2
 
 
 @pytest.mark.parametrize("file", ["train-x.npy", "train-y.npy", "test-x.npy", "entry.json"])
 @pytest.mark.parametrize("harm", ["missing", "short", "empty", "other"])
-def test_a_broken_entry_is_made_anew(place, file, harm):
+def test_a_damaged_entry_is_prepared_again(place, file, harm):
     data, cache = place
-    prepared(source_of(data), cache)
+    prepare_images(source_of(data), cache)
     train, test = source_of(data).read()
     path = entries(cache)[0] / file
     if harm == "missing":
@@ -97,12 +97,12 @@ def test_a_broken_entry_is_made_anew(place, file, harm):
         path.write_bytes(path.read_bytes()[: 0 if harm == "empty" else -5])
     check_same(
         Prepared(train, test, digest(train, test), source_of(data).mean, source_of(data).std),
-        prepared(source_of(data), cache),
+        prepare_images(source_of(data), cache),
     )
     assert verify(entries(cache)[0])
 
 
-def test_what_was_half_written_is_never_used_and_goes(place, monkeypatch):
+def test_a_partial_entry_is_never_used_and_is_removed(place, monkeypatch):
     data, cache = place
     write = np.save
 
@@ -112,19 +112,19 @@ def test_what_was_half_written_is_never_used_and_goes(place, monkeypatch):
 
     monkeypatch.setattr(np, "save", killed)
     with pytest.raises(KeyboardInterrupt):
-        prepared(source_of(data), cache)
+        prepare_images(source_of(data), cache)
     monkeypatch.undo()
     assert entries(cache) == []
-    first = prepared(source_of(data), cache)
-    (cache / f".{entries(cache)[0].name}.left").mkdir()  # as a process leaves it that was killed for good
+    first = prepare_images(source_of(data), cache)
+    (cache / f".{entries(cache)[0].name}.left").mkdir()  # as left by a killed process
     (entries(cache)[0] / "entry.json").unlink()
-    check_same(first, prepared(source_of(data), cache))
+    check_same(first, prepare_images(source_of(data), cache))
     assert not list(cache.glob(".*.left"))
 
 
 def test_verify_sees_a_changed_pixel(place):
     data, cache = place
-    prepared(source_of(data), cache)
+    prepare_images(source_of(data), cache)
     entry = entries(cache)[0]
     assert verify(entry)
     content = bytearray((entry / "test-x.npy").read_bytes())
@@ -148,8 +148,8 @@ def test_a_disk_that_is_full_is_named(place, monkeypatch):
         raise OSError(28, "No space left on device", str(file.name))
 
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(UserError, match=r"train-x\.npy: images cannot be prepared there \(No space left on device\)"):
-        prepared(source_of(data), cache)
+    with pytest.raises(UserError, match=r"train-x\.npy: cannot write prepared images \(No space left on device\)"):
+        prepare_images(source_of(data), cache)
     assert entries(cache) == []
     assert not [path for path in cache.glob(".*") if path.is_dir()]
 
@@ -157,8 +157,8 @@ def test_a_disk_that_is_full_is_named(place, monkeypatch):
 def test_a_cache_that_is_a_file_is_named(place, tmp_path):
     data, _ = place
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"file.*: images cannot be prepared there .*LIFELONG_LB_CACHE names another"):
-        prepared(source_of(data), tmp_path / "file")
+    with pytest.raises(UserError, match=r"file.*: cannot write prepared images .*set LIFELONG_LB_CACHE to another"):
+        prepare_images(source_of(data), tmp_path / "file")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -166,13 +166,13 @@ def test_a_read_only_cache_is_named(place):
     data, cache = place
     cache.mkdir()
     cache.chmod(0o500)
-    with pytest.raises(UserError, match="images cannot be prepared there"):
-        prepared(source_of(data), cache)
+    with pytest.raises(UserError, match="cannot write prepared images"):
+        prepare_images(source_of(data), cache)
 
 
-def test_a_cache_that_others_have_filled_may_be_read_only(place, monkeypatch):
+def test_a_shared_cache_may_be_read_only(place, monkeypatch):
     data, cache = place
-    first = prepared(source_of(data), cache)
+    first = prepare_images(source_of(data), cache)
     shutil.rmtree(cache / "digests")
 
     def refuse(*arguments, **named):
@@ -180,35 +180,35 @@ def test_a_cache_that_others_have_filled_may_be_read_only(place, monkeypatch):
 
     monkeypatch.setattr(sys.modules["lifelong_lb.data.prepared"], "write_json", refuse)
     monkeypatch.setattr(tempfile, "mkdtemp", refuse)
-    check_same(first, prepared(source_of(data), cache))
+    check_same(first, prepare_images(source_of(data), cache))
     write_cifar_parquet(data, train_each=7)
-    with pytest.raises(UserError, match=r"images cannot be prepared there \(Read-only file system\)"):
-        prepared(source_of(data), cache)
+    with pytest.raises(UserError, match=r"cannot write prepared images \(Read-only file system\)"):
+        prepare_images(source_of(data), cache)
 
 
 def test_a_damaged_source_is_named_and_leaves_nothing(place):
     data, cache = place
     path = next(data.glob("test-*"))
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UserError, match=f"{path.name}: not a whole Parquet file"):
-        prepared(source_of(data), cache)
+    with pytest.raises(UserError, match=f"{path.name}: not a valid Parquet file"):
+        prepare_images(source_of(data), cache)
     assert entries(cache) == []
 
 
-def _prepare(data, cache, start, found):
+def _prepare(data, cache, start, digests):
     start.wait()
-    found.put(prepared(source_of(data), cache).digest)
+    digests.put(prepare_images(source_of(data), cache).digest)
 
 
-def test_many_at_once_make_one_entry(place):
+def test_concurrent_processes_write_one_entry(place):
     data, cache = place
     context = multiprocessing.get_context("fork")
-    start, found = context.Event(), context.Queue()
-    workers = [context.Process(target=_prepare, args=(data, cache, start, found)) for _ in range(6)]
+    start, queue = context.Event(), context.Queue()
+    workers = [context.Process(target=_prepare, args=(data, cache, start, queue)) for _ in range(6)]
     for worker in workers:
         worker.start()
     start.set()
-    digests = {found.get(timeout=60) for _ in workers}
+    digests = {queue.get(timeout=60) for _ in workers}
     for worker in workers:
         worker.join()
     assert len(digests) == 1
@@ -222,17 +222,17 @@ def test_embedded_data_need_no_cache(tmp_path):
 
 def test_digests_of_files_are_taken_again_when_the_files_change(place):
     data, cache = place
-    prepared(source_of(data), cache)
+    prepare_images(source_of(data), cache)
     notes = list((cache / "digests").glob("*.json"))
     assert len(notes) == 1
     for note in notes:
         assert json.loads(note.read_text())["files"] == 2
         note.write_text(json.dumps({**json.loads(note.read_text()), "seen": "others", "sha256": "0" * 64}))
-    prepared(source_of(data), cache)
+    prepare_images(source_of(data), cache)
     assert len(entries(cache)) == 1
     for note in notes:
         note.write_text("[]")
-    prepared(source_of(data), cache)
+    prepare_images(source_of(data), cache)
     assert len(entries(cache)) == 1
 
 

@@ -4,11 +4,11 @@ import pytest
 from images import write_cifar_parquet, write_folders
 
 from lifelong_lb.cli.preparing import showing_progress
-from lifelong_lb.data import own_source, prepared
+from lifelong_lb.data import own_source, prepare_images
 from lifelong_lb.data.progress import note, report, reporting
 
 
-class Seen:
+class RecordingReporter:
     def __init__(self):
         self.steps, self.notes = [], []
 
@@ -22,16 +22,16 @@ class Seen:
 @pytest.mark.parametrize("write", [write_folders, write_cifar_parquet])
 def test_every_image_is_reported_and_the_end(tmp_path, write):
     write(tmp_path / "mine")
-    seen = Seen()
-    with reporting(seen):
-        found = prepared(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
-    total = len(found.train.y) + len(found.test.y)
-    decoding = [step for step in seen.steps if step[0].startswith("decoding ")]
-    assert len({(done, of) for _, done, of in decoding if done < of}) > total / 2
-    assert any(done == of for _, done, of in decoding)
+    reporter = RecordingReporter()
+    with reporting(reporter):
+        images = prepare_images(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
+    count = len(images.train.y) + len(images.test.y)
+    decoding = [step for step in reporter.steps if step[0].startswith("decoding ")]
+    assert len({(done, total) for _, done, total in decoding if done < total}) > count / 2
+    assert any(done == total for _, done, total in decoding)
     report("outside", 0, 1)
     note("outside")
-    assert "outside" not in [step[0] for step in seen.steps]
+    assert "outside" not in [step[0] for step in reporter.steps]
 
 
 def test_a_terminal_has_a_bar_that_is_taken_away(monkeypatch, capsys):

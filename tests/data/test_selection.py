@@ -1,4 +1,4 @@
-"""Which images are learnt from and which accuracy is measured on: stratified, drawn by the seed, never both at once."""
+"""Selection of training and evaluation images: stratified, drawn by the seed, and disjoint."""
 
 import numpy as np
 import pytest
@@ -15,17 +15,17 @@ def entry(**settings):
 
 
 def counts(y):
-    return dict(zip(*(found.tolist() for found in np.unique(y, return_counts=True)), strict=True))
+    return dict(zip(*(values.tolist() for values in np.unique(y, return_counts=True)), strict=True))
 
 
-def test_by_default_all_images_are_meant_in_their_order():
+def test_by_default_all_images_are_selected_in_order():
     chosen = select(entry(), TRAIN, TEST, seed=5)
     assert chosen.learnt.tolist() == list(range(100))
     assert chosen.evaluated.tolist() == list(range(12))
 
 
 @pytest.mark.parametrize("evaluate", ["test", "validation"])
-def test_a_share_of_each_class_is_held_out(evaluate):
+def test_a_fraction_of_each_class_is_held_out(evaluate):
     chosen = select(entry(validation=0.2, evaluate=evaluate), TRAIN, TEST, seed=5)
     assert counts(TRAIN[chosen.learnt]) == {0: 32, 2: 24, 4: 16, 9: 8}
     assert (np.diff(chosen.learnt) > 0).all()
@@ -36,7 +36,7 @@ def test_a_share_of_each_class_is_held_out(evaluate):
         assert sorted([*chosen.learnt, *chosen.evaluated]) == list(range(100))
 
 
-def test_at_most_so_many_of_each_class_are_learnt():
+def test_images_per_class_is_a_maximum():
     chosen = select(entry(images_per_class=15), TRAIN, TEST, seed=5)
     assert counts(TRAIN[chosen.learnt]) == {0: 15, 2: 15, 4: 15, 9: 10}
     both = entry(images_per_class=15, validation=0.5, evaluate="validation")
@@ -47,17 +47,17 @@ def test_at_most_so_many_of_each_class_are_learnt():
 
 
 def test_seeds_draw_and_settings_do_not_disturb_each_other():
-    def held(seed, **settings):
+    def validation(seed, **settings):
         chosen = select(entry(validation=0.2, evaluate="validation", **settings), TRAIN, TEST, seed)
         return tuple(chosen.evaluated.tolist())
 
-    assert len({held(seed) for seed in range(5)}) == 5
-    assert held(3) == held(3) == held(3, images_per_class=4)
+    assert len({validation(seed) for seed in range(5)}) == 5
+    assert validation(3) == validation(3) == validation(3, images_per_class=4)
     few, more = (set(select(entry(images_per_class=n), TRAIN, TEST, 1).learnt.tolist()) for n in (5, 9))
     assert few < more
 
 
-def test_a_class_of_its_own_is_drawn_alike_whatever_the_others_are():
+def test_selection_of_a_class_does_not_depend_on_other_classes():
     without = TRAIN[TRAIN != 0]
     setting = entry(validation=0.5, evaluate="validation")
     whole = np.flatnonzero(TRAIN != 0)
@@ -67,10 +67,10 @@ def test_a_class_of_its_own_is_drawn_alike_whatever_the_others_are():
 
 
 def test_too_few_images_are_named():
-    message = "split-cifar100: the class 9 of cifar100 has 10 images to learn from, too few to hold out a share of 0.04"
+    message = "split-cifar100: class 9 of cifar100 has 10 training images, too few to hold out a fraction of 0.04"
     with pytest.raises(UserError, match=message):
         check_images(entry(validation=0.04), TRAIN, TEST)
-    with pytest.raises(UserError, match="the class 9 of .* has 10 images .* a share of 0.96 and keep one"):
+    with pytest.raises(UserError, match="class 9 of .* has 10 training images.* a fraction of 0.96 and keep one"):
         check_images(entry(validation=0.96), TRAIN, TEST)
     check_images(entry(validation=0.1), TRAIN, TEST)
 
@@ -78,17 +78,17 @@ def test_too_few_images_are_named():
 def test_too_few_images_to_blur_are_named():
     blurry = {"scenario": "class-incremental", "blurry": 0.1}
     check_images(entry(**blurry), TRAIN, TEST)
-    with pytest.raises(UserError, match="the class 0 .* has 5 images to learn from, too few to see a share of 0.1 in"):
+    with pytest.raises(UserError, match="class 0 .* has 5 training images, too few to move a fraction of 0.1 to"):
         check_images(entry(**blurry, images_per_class=5), TRAIN, TEST)
-    with pytest.raises(UserError, match="the class 9 .* has 5 images to learn from, too few to see"):
+    with pytest.raises(UserError, match="class 9 .* has 5 training images, too few to move"):
         check_images(entry(**blurry, validation=0.5), TRAIN, TEST)
 
 
 @pytest.mark.parametrize(
     ("test", "message"),
     [
-        (TEST[TEST != 4], "in cifar100, the test part has no image of the class 4, which the train part has"),
-        (np.append(TEST, 7), "in cifar100, the test part has the class 7, which the train part lacks"),
+        (TEST[TEST != 4], "in cifar100, class 4 is in the train part, but not in the test part"),
+        (np.append(TEST, 7), "in cifar100, class 7 is in the test part, but not in the train part"),
     ],
 )
 def test_parts_that_do_not_fit_are_named(test, message):

@@ -285,6 +285,12 @@ def test_invalid_tables_without_runs_are_read_or_refused_in_one_sentence(base, t
             assert set(accuracies(found)) <= set(base.done), what
 
 
+def test_a_line_with_too_many_values_is_named(tmp_path):
+    (tmp_path / "results.csv").write_text("run,stream\na,b\nc,d,e\n")
+    with pytest.raises(UserError, match=r"cannot be read \(results\.csv: Expected 2 fields in line 3, saw 3\)$"):
+        ResultFolder(tmp_path).read_table("results")
+
+
 def test_run_ids_of_a_table_become_paths_only_if_they_are_ids(base, tmp_path):
     results = collect(ResultFolder(base.path))
     for table, frame in (("results.csv", results.table()), ("accuracy.csv", results.accuracy)):

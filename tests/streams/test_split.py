@@ -81,7 +81,7 @@ def test_images_are_shared_not_copied():
     ("settings", "message"),
     [
         ({"experiences": 4}, "experiences must divide the 6 classes found in the data; got 4"),
-        ({"name": "split-mnist"}, "the train part of mnist must have the classes 0 to 9; it has 2, 3, 7, 11, 13, 40"),
+        ({"name": "split-mnist"}, "the train part of mnist must have the classes 0 to 9; got 2, 3, 7, 11, 13, 40"),
         ({"class_order": [0, 1, 2, 3]}, r"must name each class found in the data once \(2, 3, 7, 11, 13, 40\)"),
     ],
 )
@@ -92,20 +92,20 @@ def test_impossible_splits_are_refused(settings, message):
 
 def test_a_test_class_without_train_images_is_named():
     strange = ImageTensors(IMAGES.test.x, torch.full_like(IMAGES.test.y, 5))
-    with pytest.raises(UserError, match="the test part has the class 5, which the train part lacks"):
+    with pytest.raises(UserError, match="class 5 is in the test part, but not in the train part"):
         split_stream(entry(), ImageData(IMAGES.train, strange, (0.5,), (0.25,), "", ""), seed=0)
 
 
 @pytest.mark.parametrize("label", [-1, 100])
 def test_a_label_outside_the_range_is_named(label):
     strange = ImageTensors(IMAGES.train.x, IMAGES.train.y.where(IMAGES.train.y != 40, torch.tensor(label)))
-    with pytest.raises(UserError, match=f"must have classes among 0 to 99; it has .*{label}"):
+    with pytest.raises(UserError, match=f"must have classes among 0 to 99; got .*{label}"):
         split_stream(entry(), ImageData(strange, IMAGES.test, (0.5,), (0.25,), "", ""), seed=0)
 
 
 @pytest.mark.parametrize(
     ("label", "message"),
-    [(-1, "the test part has the class -1, which the train part lacks"), (2, "no image of the class 3, which")],
+    [(-1, "class -1 is in the test part, but not"), (2, "class 3 is in the train part, but not")],
 )
 def test_mismatched_test_classes_are_named(label, message):
     other = ImageTensors(IMAGES.test.x, torch.full_like(IMAGES.test.y, label))

@@ -16,9 +16,9 @@ from lifelong_lb import load_landscape, run_study
 from lifelong_lb.config import UserError, expand, parse_study, read_study
 from lifelong_lb.config.entries.streams import Split
 from lifelong_lb.config.runs import without_later
-from lifelong_lb.data import already_prepared, cache_folder, own_source, prepared
+from lifelong_lb.data import already_prepared, cache_folder, own_source, prepare_images
 from lifelong_lb.data.classes import check_classes
-from lifelong_lb.data.selection import fewer_test_images
+from lifelong_lb.data.selection import limit_test_images
 from lifelong_lb.reports.plain_text import summary_text
 from lifelong_lb.store import StudyFile
 from lifelong_lb.studies.landscape import measure_landscape
@@ -88,9 +88,9 @@ def test_folders_and_arrays_in_every_kind_of_stream(tmp_path):
         (lambda mine: shutil.rmtree(mine), "source 'mine' was not found. Tried:"),
         (lambda mine: (mine / "train/ant/0000.png").write_bytes(b"\x89PNG"), "0000.png cannot be decoded"),
         (lambda mine: (mine / "train/ant/0000.png").write_bytes(encoded(pictures([0], 9)[0])), "0000.png has 9 x 9"),
-        (lambda mine: (mine / "test/bee").rename(mine / "test/bees"), "test/bees: this class has no folder in"),
+        (lambda mine: (mine / "test/bee").rename(mine / "test/bees"), "test/bees: no folder of this class in"),
         (lambda mine: shutil.rmtree(mine / "test/bee"), "test/bee: no pictures"),
-        (lambda mine: shutil.rmtree(mine / "train/bee"), "this class has no folder in"),
+        (lambda mine: shutil.rmtree(mine / "train/bee"), "no folder of this class in"),
     ],
 )
 def test_bad_images_are_refused(tmp_path, harm, message):
@@ -116,7 +116,7 @@ def test_too_few_images_are_refused_and_the_out_folder_stays_away(tmp_path):
     write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"))
     done = command("run", study_of(tmp_path, split(validation=0.1)), "--out", tmp_path / "out", "--data", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "the class 0 of mine has 4 images to learn from, too few to hold out a share of 0.1" in done.stderr
+    assert "class 0 of mine has 4 training images, too few to hold out a fraction of 0.1" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -125,8 +125,8 @@ def test_a_cache_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("LIFELONG_LB_CACHE", str(tmp_path / "file"))
     message = refused(tmp_path, split())
-    assert "file: images cannot be prepared there" in message
-    assert "LIFELONG_LB_CACHE names another folder for them" in message
+    assert "file: cannot write prepared images" in message
+    assert "set LIFELONG_LB_CACHE to another folder" in message
 
 
 def test_own_images_are_prepared_by_their_path(tmp_path):
@@ -187,7 +187,7 @@ def test_validate_refuses_what_run_refuses_in_the_same_words(tmp_path, harm):
 
 
 def test_one_class_is_named():
-    with pytest.raises(UserError, match="must have at least two classes; it has one, with the label 7$"):
+    with pytest.raises(UserError, match="must have at least two classes; got one, with label 7$"):
         check_classes(Split(source="mine", experiences=1), [7])
 
 
@@ -196,7 +196,7 @@ def test_validate_of_images_that_are_there_but_wrong_ends_with_2(tmp_path):
     shutil.rmtree(tmp_path / "mine" / "test")
     done = command("validate", study_of(tmp_path, split()), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: {tmp_path / 'mine'}: needs a folder test or ")
+    assert done.stderr.startswith(f"error: {tmp_path / 'mine'}: no folder test or ")
 
 
 def test_validate_of_images_that_are_not_there_warns(tmp_path):
@@ -213,8 +213,8 @@ def test_validate_opens_what_is_prepared_and_notices_changes(tmp_path):
     write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"))
     source = own_source(str(tmp_path / "mine"), [])
     assert already_prepared(source, cache_folder()) is None
-    prepared(source, cache_folder())
-    assert already_prepared(source, cache_folder()).digest == prepared(source, cache_folder()).digest
+    prepare_images(source, cache_folder())
+    assert already_prepared(source, cache_folder()).digest == prepare_images(source, cache_folder()).digest
     (tmp_path / "mine/train/ant/0000.png").write_text("hello")
     assert already_prepared(own_source(str(tmp_path / "mine"), []), cache_folder()) is None
     with pytest.raises(UserError, match="cannot be decoded"):
@@ -276,11 +276,11 @@ def test_some_test_images_of_each_class_are_measured_on(tmp_path):
 
 def test_test_images_are_the_same_for_all_seeds_and_more_are_added():
     y = np.repeat([3, 5, 8], [4, 40, 400])
-    few, more = fewer_test_images(y, 5), fewer_test_images(y, 50)
+    few, more = limit_test_images(y, 5), limit_test_images(y, 50)
     assert np.bincount(y[few]).tolist() == [0, 0, 0, 4, 0, 5, 0, 0, 5]
     assert np.bincount(y[more]).tolist() == [0, 0, 0, 4, 0, 40, 0, 0, 50]
     assert set(few.tolist()) < set(more.tolist())
-    assert few.tolist() == sorted(few.tolist()) == fewer_test_images(y, 5).tolist()
+    assert few.tolist() == sorted(few.tolist()) == limit_test_images(y, 5).tolist()
     assert few.tolist() != [*range(4), *range(4, 9), *range(44, 49)]  # a data set may be sorted
 
 

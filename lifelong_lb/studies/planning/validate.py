@@ -18,7 +18,7 @@ from lifelong_lb.config.runs import Combination, combinations, runs_of
 from lifelong_lb.data import MissingImagesError, Source, already_prepared, cache_folder, data_roots, find_images
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.dealing import learnt_labels
-from lifelong_lb.data.prepared import prepared
+from lifelong_lb.data.prepared import prepare_images
 from lifelong_lb.data.selection import Labels, check_images
 from lifelong_lb.studies.devices import cores
 from lifelong_lb.studies.planning.external_optimizers import about_targets, check_targets
@@ -85,7 +85,7 @@ def _found(stream: StreamEntry, roots: Sequence[Path]) -> Source | Parts:
 
 def _checked(stream: StreamEntry, source: Source, prepare: bool) -> Parts:
     cache = cache_folder()
-    images = prepared(source, cache) if prepare else already_prepared(source, cache)
+    images = prepare_images(source, cache) if prepare else already_prepared(source, cache)
     if images is not None:
         train, test, left = images.train.y, images.test.y, ""
     else:
