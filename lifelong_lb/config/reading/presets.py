@@ -29,7 +29,7 @@ def write_starter(path: Path, *, force: bool = False) -> None:
 PREFIX = "preset:"
 """What tells a preset's name from the path of a study file."""
 
-FOLDER = Path(__file__).parent / "presets"
+FOLDER = Path(__file__).parents[1] / "presets"
 
 
 def preset_names() -> list[str]:
