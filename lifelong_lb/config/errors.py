@@ -41,9 +41,9 @@ COMMAND_LINE: dict[str, str] = {
 }
 """What may be looked for in a study file and is an option of the command line, with an example."""
 
-MOST_COMPARED = 1000
+MAX_COMPARED = 1000
 """Most known names among which the closest one is looked for."""
-MOST_NAMED = 60
+MAX_NAMED = 60
 """Most known names that a message lists."""
 
 
@@ -55,12 +55,12 @@ class UserError(ValueError):
     """
 
 
-def unknown_name(what: str, came: object, known: Iterable[str]) -> str:
+def unknown_name(what: str, value: object, known: Iterable[str]) -> str:
     """Sentence about a name that is not among the known ones, with the nearest one suggested.
 
     Args:
         what: kind of thing that is named, such as ``"rule"``.
-        came: what the user wrote.
+        value: what the user wrote.
         known: the names that would have been right.
 
     Returns:
@@ -79,16 +79,16 @@ def unknown_name(what: str, came: object, known: Iterable[str]) -> str:
         "unknown key 'device': a study file does not say how its runs are done; use the option --device cuda"
     """
     names = list(known)
-    word = (came if isinstance(came, str) else quoted(came))[: QUOTED_CHARACTERS + 1].lower()
+    word = (value if isinstance(value, str) else quoted(value))[: QUOTED_CHARACTERS + 1].lower()
     option = COMMAND_LINE.get(word.replace("-", "_")) if what == "key" else None
     if option is not None:
-        return f"unknown key {quoted(came)}: a study file does not say how its runs are done; use the option {option}"
-    meant = [name for name in SYNONYMS.get(word.replace("-", "_"), ()) if name in names]
-    spelt = {name.replace("+", "p"): name for name in names[:MOST_COMPARED]}
-    near = closest(word.replace("_", "-").replace("+", "p"), list(spelt), cutoff=0.5)
-    meant += [] if near is None else [spelt[near]]
-    hint = f"; did you mean '{meant[0]}'?" if meant else ""
-    return f"unknown {what} {quoted(came)}{hint} (known: {listed_names(names)})"
+        return f"unknown key {quoted(value)}: a study file does not say how its runs are done; use the option {option}"
+    suggestions = [name for name in SYNONYMS.get(word.replace("-", "_"), ()) if name in names]
+    spellings = {name.replace("+", "p"): name for name in names[:MAX_COMPARED]}
+    match = closest(word.replace("_", "-").replace("+", "p"), list(spellings), cutoff=0.5)
+    suggestions += [] if match is None else [spellings[match]]
+    hint = f"; did you mean '{suggestions[0]}'?" if suggestions else ""
+    return f"unknown {what} {quoted(value)}{hint} (known: {listed_names(names)})"
 
 
 def closest(word: str, names: Sequence[str], cutoff: float = 0.6) -> str | None:
@@ -96,7 +96,7 @@ def closest(word: str, names: Sequence[str], cutoff: float = 0.6) -> str | None:
 
     Args:
         word: what came.
-        names: what could have been meant; of many, only the first :data:`MOST_COMPARED` are looked at.
+        names: what could have been meant; of many, only the first :data:`MAX_COMPARED` are looked at.
         cutoff: least similarity, 0 to 1, as for :func:`difflib.get_close_matches`.
 
     Returns:
@@ -108,11 +108,11 @@ def closest(word: str, names: Sequence[str], cutoff: float = 0.6) -> str | None:
     """
     if len(word) > QUOTED_CHARACTERS:
         return None
-    short = [name for name in names[:MOST_COMPARED] if len(name) <= QUOTED_CHARACTERS]
+    short = [name for name in names[:MAX_COMPARED] if len(name) <= QUOTED_CHARACTERS]
     return next(iter(get_close_matches(word, short, n=1, cutoff=cutoff)), None)
 
 
-def listed_names(names: Sequence[str], most: int = MOST_NAMED) -> str:
+def listed_names(names: Sequence[str], most: int = MAX_NAMED) -> str:
     """Names for a message, each cut to what a message quotes, and only so many of them.
 
     Args:

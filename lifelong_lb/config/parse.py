@@ -9,16 +9,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lifelong_lb.config.errors import UserError, listed_names, unknown_name
-from lifelong_lb.config.source_lines import place_of
+from lifelong_lb.config.source_lines import location_of
 from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortened
 
 M = TypeVar("M", bound=BaseModel)
 
-MOST_PROBLEMS = 100
+MAX_PROBLEMS = 100
 """Most problems that are collected before the user sees them."""
-MOST_LINES, MOST_OF_A_MESSAGE = 20, 1500
+MAX_LINES, MAX_MESSAGE_CHARACTERS = 20, 1500
 """Most problems that one message lists, and most characters after which it lists no further one."""
-MOST_OF_A_PATH = 200
+MAX_PATH_CHARACTERS = 200
 """Most characters of a field's path in a message."""
 _LONG_PART = re.compile(rf"[^.\[\]]{{{QUOTED_CHARACTERS + 1},}}")
 
@@ -51,7 +51,7 @@ class Problem:
 
     def __str__(self) -> str:
         path = _LONG_PART.sub(lambda part: shortened(part[0]), self.path)
-        return f"{shortened(printable(path, lines=False), MOST_OF_A_PATH)}: {self.sentence}"
+        return f"{shortened(printable(path, lines=False), MAX_PATH_CHARACTERS)}: {self.sentence}"
 
 
 class TooManyProblems(Exception):  # noqa: N818  an end of the collecting, no error of its own
@@ -61,7 +61,7 @@ class TooManyProblems(Exception):  # noqa: N818  an end of the collecting, no er
 class Problems:
     """Problems found in one study.
 
-    The methods that note problems raise :class:`TooManyProblems` with the last one of :data:`MOST_PROBLEMS`.
+    The methods that note problems raise :class:`TooManyProblems` with the last one of :data:`MAX_PROBLEMS`.
     """
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Problems:
         """
         for problem in problems:
             self.found.append(problem)
-            if len(self.found) >= MOST_PROBLEMS:
+            if len(self.found) >= MAX_PROBLEMS:
                 raise TooManyProblems
 
     def raise_if_any(self, source: str, raw: Any = None) -> None:
@@ -104,16 +104,16 @@ class Problems:
         Raises:
             UserError: naming all problems, one a line.
         """
-        found = self.found[:MOST_LINES]
-        places = [place_of(raw, problem.path if problem.at is None else problem.at) for problem in found]
+        found = self.found[:MAX_LINES]
+        places = [location_of(raw, problem.path if problem.at is None else problem.at) for problem in found]
         if len(self.found) == 1:
             raise UserError(f"{places[0] or source}: {self.found[0]}")
         if self.found:
             lines = [f"{place}: {each}" if place else str(each) for place, each in zip(places, found, strict=True)]
-            while len(lines) > 1 and sum(map(len, lines)) > MOST_OF_A_MESSAGE:
+            while len(lines) > 1 and sum(map(len, lines)) > MAX_MESSAGE_CHARACTERS:
                 lines.pop()
             lines += [f"and {len(self.found) - len(lines)} more"] * (len(self.found) > len(lines))
-            least = "at least " if len(self.found) >= MOST_PROBLEMS else ""
+            least = "at least " if len(self.found) >= MAX_PROBLEMS else ""
             raise UserError(f"{source}: {least}{len(self.found)} problems\n  " + "\n  ".join(lines))
 
 
@@ -154,7 +154,7 @@ def parse_settings(model: type[M], value: Any, path: str, problems: Problems) ->
         The model, or None when something was wrong.
     """
     if not isinstance(value, Mapping):
-        problems.add(path, f"must be a mapping of settings; got {_came(value)}")
+        problems.add(path, f"must be a mapping of settings; got {_shown(value)}")
         return None
     bad = [key for key in value if not isinstance(key, str)]
     if bad:
@@ -183,7 +183,7 @@ def parse_entry(what: str, known: Mapping[str, type[M]], value: Any, path: str, 
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, Mapping):
-        problems.add(path, f"must be the name of {article(what)}, or a mapping with 'name'; got {_came(value)}")
+        problems.add(path, f"must be the name of {article(what)}, or a mapping with 'name'; got {_shown(value)}")
         return None
     if "name" not in value:
         problems.add(path, f"needs a 'name'; got the keys {_keys(value)} (known: {listed_names(list(known))})")
@@ -213,13 +213,13 @@ def _sentences(error: ValidationError, model: type[BaseModel], path: str, value:
     items = error.errors(include_url=False)
     if any(item["type"] != "too_short" for item in items):  # a list of bad items is not an empty list
         items = [item for item in items if item["type"] != "too_short"]
-    for item in items[:MOST_PROBLEMS]:
-        for problem in _told(item, model, path, value):
+    for item in items[:MAX_PROBLEMS]:
+        for problem in _problems_of(item, model, path, value):
             by_field.setdefault(problem.path, []).append(problem)
     return [Problem(field, _joined([p.sentence for p in told]), told[0].at) for field, told in by_field.items()]
 
 
-def _told(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> list[Problem]:
+def _problems_of(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> list[Problem]:
     parts = [part for part in item["loc"] if isinstance(part, int) or part in model.model_fields]
     nested = item.get("ctx", {}).get("error")
     if item["type"] == "extra_forbidden":
@@ -231,8 +231,8 @@ def _told(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[
         return [Problem(field + p.path, p.sentence, None if p.at is None else field + p.at) for p in nested.found]
     message = _PLAIN.get(item["type"]) or item["msg"].removeprefix("Value error, ")
     message = message.removeprefix("Input should be ")
-    came = "" if not item["loc"] or "got " in message else f"; got {_came(item['input'])}"
-    return [Problem(field, _must(message, came) + _with_a_point(item["input"]))]
+    got = "" if not item["loc"] or "got " in message else f"; got {_shown(item['input'])}"
+    return [Problem(field, _starting_with_must(message, got) + _with_a_point(item["input"]))]
 
 
 def _with_a_point(value: Any) -> str:
@@ -253,10 +253,10 @@ def _after_a_comma(value: Mapping[Any, Any], key: Any) -> str:
     return f": within braces a comma ends a value; write {name} with a decimal point, such as 0.05, not 0,05"
 
 
-def _must(message: str, came: str) -> str:
+def _starting_with_must(message: str, got: str) -> str:
     starts = ("must ", "experiences ", "class_order ", "nesterov:", "needs ")
     lowered = message[:1].lower() + message[1:]
-    return (lowered if lowered.startswith(starts) else f"must be {lowered}") + came
+    return (lowered if lowered.startswith(starts) else f"must be {lowered}") + got
 
 
 def _joined(messages: list[str]) -> str:
@@ -273,7 +273,7 @@ def _keys(value: Mapping[Any, Any]) -> str:
     return listed_names([key if isinstance(key, str) else quoted(key) for key in value])
 
 
-def _came(value: Any) -> str:
+def _shown(value: Any) -> str:
     if value is None:
         return "nothing (null)"
     return quoted(value)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SerializeAsAny
 
-from lifelong_lb.config.checks.compatibility import Clash, asked_clashes, clashes, without_clashes
+from lifelong_lb.config.checks.compatibility import Conflict, conflicts, relevant_conflicts, without_conflicts
 from lifelong_lb.config.checks.labels import AXES, axis_labels
-from lifelong_lb.config.checks.selections import asked_for, whole
+from lifelong_lb.config.checks.selections import selected_combinations, whole
 from lifelong_lb.config.checks.stream_overrides import stream_model, stream_train
 from lifelong_lb.config.entries.fields import Entry, Settings
 from lifelong_lb.config.entries.models import ModelEntry
@@ -178,8 +178,8 @@ def combinations(study: Study) -> list[Combination]:
     Raises:
         UserError: when two streams, or two entries with what was chosen for them, come to the same runs.
     """
-    asked = _asked(study)
-    able = without_clashes(asked, _clashes(study))
+    selected = _selected(study)
+    able = without_conflicts(selected, _conflicts(study))
     found: list[Combination] = list(zip(*(indices.tolist() for indices in able.nonzero()), strict=True))
     _check_different(study, found)
     return found
@@ -196,9 +196,9 @@ def runs_of(study: Study, among: Iterable[Combination], seeds: Sequence[int] | N
     Yields:
         Runs, seeds innermost.
     """
-    spelt_out = _SpeltOut(study)
+    run_parts = _RunParts(study)
     for one in among:
-        parts = spelt_out.parts(one)
+        parts = run_parts.parts(one)
         values: dict[str, Any] = {key: part.value for key, part in parts.items()}
         begin, end = _around_seed(parts)
         entries = dict(zip(AXES, one, strict=True))
@@ -221,11 +221,11 @@ class _Part:
 
 
 @dataclass
-class _SpeltOut:
+class _RunParts:
     """Parts of the configurations of a study's runs, each of which is made once."""
 
     study: Study
-    _known: dict[tuple[str, int], dict[str, _Part]] = field(default_factory=dict)
+    _cache: dict[tuple[str, int], dict[str, _Part]] = field(default_factory=dict)
 
     @cached_property
     def _chosen(self) -> dict[tuple[str | None, ...], Overrides]:
@@ -242,9 +242,9 @@ class _SpeltOut:
             if settings is not None:
                 found[key] = _Part.of(key, bare_entry(entry, settings))
                 continue
-            if (key, index) not in self._known:
-                self._known[key, index] = {key: _Part.of(key, bare_entry(entry, {}))}
-            found |= self._known[key, index]
+            if (key, index) not in self._cache:
+                self._cache[key, index] = {key: _Part.of(key, bare_entry(entry, {}))}
+            found |= self._cache[key, index]
         return found
 
     def _labels(self, one: Combination) -> tuple[str | None, ...]:
@@ -252,7 +252,7 @@ class _SpeltOut:
 
     def _of_stream(self, index: int) -> dict[str, _Part]:
         """The stream and what all runs on it have in common."""
-        if ("stream", index) not in self._known:
+        if ("stream", index) not in self._cache:
             study, problems, path = self.study, Problems(), f"streams[{index}]"
             stream = study.streams[index]
             model = stream_model(study.model, stream, path, problems)
@@ -261,8 +261,8 @@ class _SpeltOut:
             assert train is not None, problems.found
             bare = stream.model_copy(update={"label": None, "model": None, "train": None})
             parts = {"stream": bare, "model": model, "train": train, "evaluation": study.evaluation}
-            self._known["stream", index] = {key: _Part.of(key, part) for key, part in parts.items()}
-        return self._known["stream", index]
+            self._cache["stream", index] = {key: _Part.of(key, part) for key, part in parts.items()}
+        return self._cache["stream", index]
 
 
 _AXIS = {what: axis for axis, (what, _) in AXES.items()}
@@ -279,16 +279,16 @@ def _around_seed(parts: Mapping[str, _Part]) -> tuple[str, str]:
 
 def _check_different(study: Study, found: Sequence[Combination]) -> None:
     """Refuse combinations that come to the same runs: only equal streams can, and entries with chosen settings."""
-    spelt_out = _SpeltOut(study)
-    streams = {"".join(p.text for p in spelt_out.parts((i, 0, 0, 0)).values()) for i in range(len(study.streams))}
+    run_parts = _RunParts(study)
+    streams = {"".join(p.text for p in run_parts.parts((i, 0, 0, 0)).values()) for i in range(len(study.streams))}
     if len(streams) == len(study.streams) and not study.chosen:
         return
     seen: dict[bytes, Combination] = {}
     for one in found:
-        content = hashlib.sha256("".join(_around_seed(spelt_out.parts(one))).encode()).digest()
+        content = hashlib.sha256("".join(_around_seed(run_parts.parts(one))).encode()).digest()
         earlier = seen.setdefault(content, one)
         if earlier != one:
-            raise UserError(_same(one, earlier))
+            raise UserError(_duplicate_message(one, earlier))
 
 
 def config_at(study: Study, entries: Mapping[str, int], seed: int) -> RunConfig:
@@ -317,11 +317,11 @@ def left_out(study: Study) -> int:
     """
     if not study.only and not study.exclude:
         return 0
-    others = ~_asked(study)
-    return len(study.seeds) * int(without_clashes(others, _clashes(study)).sum())
+    others = ~_selected(study)
+    return len(study.seeds) * int(without_conflicts(others, _conflicts(study)).sum())
 
 
-MOST_NAMED = 10
+MAX_NAMED = 10
 """Most entries of a group that :func:`unsupported` names."""
 
 
@@ -337,13 +337,13 @@ def unsupported(study: Study) -> dict[str, str]:
     if not study.skip_unsupported:
         return {}
     names = {axis: axis_labels(entries, axis) for axis, entries in _grid(study).items()}
-    found: dict[tuple[str, str], list[Clash]] = {}
-    for clash in asked_clashes(_clashes(study), _asked(study)):
-        what = f"{names['strategies'][clash.strategy]} {'on' if clash.axis == 'streams' else 'with'}"
-        kind = clash.reason.replace(getattr(study, clash.axis)[clash.entry].name, "")
-        found.setdefault((what, kind), []).append(clash)
+    found: dict[tuple[str, str], list[Conflict]] = {}
+    for conflict in relevant_conflicts(_conflicts(study), _selected(study)):
+        what = f"{names['strategies'][conflict.strategy]} {'on' if conflict.axis == 'streams' else 'with'}"
+        kind = conflict.reason.replace(getattr(study, conflict.axis)[conflict.entry].name, "")
+        found.setdefault((what, kind), []).append(conflict)
     return {
-        f"{what} {listed_names([names[one.axis][one.entry] for one in group], MOST_NAMED)}": group[0].reason
+        f"{what} {listed_names([names[one.axis][one.entry] for one in group], MAX_NAMED)}": group[0].reason
         for (what, _), group in found.items()
     }
 
@@ -352,17 +352,17 @@ def _grid(study: Study) -> dict[str, Sequence[Entry]]:
     return {axis: getattr(study, axis) for axis in AXES}
 
 
-def _asked(study: Study) -> "Combinations":
+def _selected(study: Study) -> "Combinations":
     if not study.only and not study.exclude:
         return whole(_grid(study))
-    return asked_for(_grid(study), study.only, study.exclude)
+    return selected_combinations(_grid(study), study.only, study.exclude)
 
 
-def _clashes(study: Study) -> list[Clash]:
-    return clashes({**_grid(study), "model": study.model, "train": study.train})
+def _conflicts(study: Study) -> list[Conflict]:
+    return conflicts({**_grid(study), "model": study.model, "train": study.train})
 
 
-def _same(one: Combination, earlier: Combination) -> str:
+def _duplicate_message(one: Combination, earlier: Combination) -> str:
     axis, second, first = next(
         (axis, here, there) for axis, here, there in zip(AXES, one, earlier, strict=True) if here != there
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SerializeAsAny
 
-from lifelong_lb.config.checks.boundaries import idle_choices, optimizer_problems, rule_problems
+from lifelong_lb.config.checks.boundaries import optimizer_problems, rule_problems, unused_settings
 from lifelong_lb.config.checks.budgets import budget_problems, resolved
 from lifelong_lb.config.checks.compatibility import check_pairs
 from lifelong_lb.config.checks.labels import AXES, axis_labels
@@ -28,7 +28,7 @@ from lifelong_lb.config.plugins.register import is_stored_only
 from lifelong_lb.config.reading.extends import EXTENDS, read_extended
 from lifelong_lb.config.reading.overrides import override
 from lifelong_lb.config.reading.yaml_file import check_values
-from lifelong_lb.config.source_lines import FilePlace, place_of
+from lifelong_lb.config.source_lines import FileLocation, location_of
 from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning, parse_tuning
 from lifelong_lb.config.unknown_keys import unknown_key
 from lifelong_lb.untrusted import begins_like_a_formula, quoted
@@ -189,17 +189,17 @@ def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> 
     parts["train"] = resolved(parts["train"], parts["rules"], parts["optimizers"], problems)
     _check_streams(parts, problems)
     _check_labels(parts, problems, merged=merged)
-    asked = whole(parts) if merged or problems.found else checked_combinations(parts, problems)
+    selected = whole(parts) if merged or problems.found else checked_combinations(parts, problems)
     if not merged:
-        _check_online(parts, asked, problems)
+        _check_online(parts, selected, problems)
         _check_boundaries(parts, problems)
-    _check_optimizers(parts, asked & (not merged), problems)
+    _check_optimizers(parts, selected & (not merged), problems)
     _check_evaluation(parts, problems)
     check_chosen(parts["chosen"], parts, problems)
     check_tuning(parts["tuning"], parts, problems)
     if problems.found:
         return
-    left, seeds = int(check_pairs(parts, asked, problems).sum()), len(parts["seeds"])
+    left, seeds = int(check_pairs(parts, selected, problems).sum()), len(parts["seeds"])
     if left * seeds > MAX_RUNS and not merged:
         problems.add(
             "seeds",
@@ -210,8 +210,8 @@ def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> 
 
 def _beside_its_file(stream: StreamEntry, raw: Mapping[str, Any], index: int) -> StreamEntry:
     """A stream of the user's own images that has the folder of the file that names them, where a file does."""
-    place = place_of(raw, f"streams[{index}].source")
-    return stream.placed(place.folder) if isinstance(stream, OwnImages) and isinstance(place, FilePlace) else stream
+    place = location_of(raw, f"streams[{index}].source")
+    return stream.placed(place.folder) if isinstance(stream, OwnImages) and isinstance(place, FileLocation) else stream
 
 
 def _sections(values: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
@@ -324,9 +324,9 @@ def _check_labels(parts: dict[str, Any], problems: Problems, *, merged: bool) ->
                 problems.add(f"{axis}[{index}].label", f"{what}; got {quoted(label)}")
 
 
-def _check_optimizers(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> None:
+def _check_optimizers(parts: dict[str, Any], selected: "Combinations", problems: Problems) -> None:
     """External optimizers say which; what takes passes of its own goes with the rule ``none`` only."""
-    together = meeting(asked, "rules", "optimizers")
+    together = meeting(selected, "rules", "optimizers")
     for index, optimizer in enumerate(parts["optimizers"]):
         path = f"optimizers[{index}]"
         if isinstance(optimizer, External) and "target" not in optimizer.model_fields_set:
@@ -393,9 +393,9 @@ def _check_streams(parts: dict[str, Any], problems: Problems) -> None:
             budget_problems(train, parts["rules"], f"{path}.train" if stream.train else "train", problems)
 
 
-def _check_online(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> None:
+def _check_online(parts: dict[str, Any], selected: "Combinations", problems: Problems) -> None:
     """What a rule ends or starts anew with each experience it would with each chunk of an online stream."""
-    together = meeting(asked, "streams", "rules")
+    together = meeting(selected, "streams", "rules")
     for index, stream in enumerate(parts["streams"]):
         if stream.chunk is None:
             continue
@@ -411,6 +411,6 @@ def _check_boundaries(parts: dict[str, Any], problems: Problems) -> None:
     streams, told = parts["streams"], Problems()  # _check_streams tells of those
     trains = [stream_train(parts["train"], stream, "", told) or parts["train"] for stream in streams]
     found = [*rule_problems(parts["rules"], streams, parts["strategies"])]
-    found += idle_choices(parts["strategies"], parts["rules"], parts["optimizers"])
+    found += unused_settings(parts["strategies"], parts["rules"], parts["optimizers"])
     for path, sentence in [*found, *optimizer_problems(parts["optimizers"], streams, trains, parts["strategies"])]:
         problems.add(path, sentence)

@@ -16,7 +16,7 @@ from lifelong_lb.untrusted import quoted, shortened
 TUNED_AXES = ("strategies", "rules", "optimizers")
 """Grid axes whose entries may be searched."""
 
-MOST_CHOICES = 10_000
+MAX_CHOICES = 10_000
 """Most choices that all search spaces of a study list together."""
 
 Value = bool | int | float | str
@@ -135,7 +135,7 @@ class Chosen(Settings):
         return ", ".join(f"{name}.{key} = {value}" for name, own in self.settings.items() for key, value in own.items())
 
 
-def altered(entry: E, settings: Mapping[str, Value], path: str, problems: Problems) -> E | None:
+def with_settings(entry: E, settings: Mapping[str, Value], path: str, problems: Problems) -> E | None:
     """An entry with other hyper-parameters, checked as if they stood in the study file.
 
     Args:
@@ -166,7 +166,7 @@ def parse_tuning(value: Any, problems: Problems) -> Tuning | None:
     """
     if not isinstance(value, Mapping):
         return parse_settings(Tuning, value, "tuning", problems)
-    told, parts = len(problems.found), dict(value)
+    before, parts = len(problems.found), dict(value)
     if isinstance(value.get("held_out"), Mapping):
         held_out = parse_settings(HeldOut, value["held_out"], "tuning.held_out", problems)
         parts["held_out"] = held_out or HeldOut(seeds=(0,))  # any, so that the other keys are looked at, too
@@ -175,7 +175,7 @@ def parse_tuning(value: Any, problems: Problems) -> Tuning | None:
             str(label): _spaces(spaces, f"tuning.search.{label}", problems) for label, spaces in value["search"].items()
         }
     section = parse_settings(Tuning, parts, "tuning", problems)
-    return section if len(problems.found) == told else None
+    return section if len(problems.found) == before else None
 
 
 _SUCH_AS = "such as {rho: {low: 0.01, high: 0.5, log: true}} or {k: [2, 5, 10]}"
@@ -197,7 +197,7 @@ def _space(value: Any, path: str, problems: Problems) -> Space | None:
     if not isinstance(value, list | tuple):
         problems.add(path, f"must be a list of choices, or a mapping with low and high; got {quoted(value)}")
         return None
-    told = len(problems.found)
+    before = len(problems.found)
     bad = next((i for i, choice in enumerate(value) if not _is_value(choice)), None)
     if bad is not None:
         problems.add(f"{path}[{bad}]", f"must be a number, a word, true or false; got {quoted(value[bad])}")
@@ -205,7 +205,7 @@ def _space(value: Any, path: str, problems: Problems) -> Space | None:
         problems.add(path, f"needs two choices or more; got {quoted(list(value))}")
     elif len({(type(choice), choice) for choice in value}) < len(value):
         problems.add(path, f"needs choices that differ from each other; got {quoted(list(value))}")
-    return tuple(value) if len(problems.found) == told else None
+    return tuple(value) if len(problems.found) == before else None
 
 
 def _is_value(choice: Any) -> bool:
@@ -246,8 +246,8 @@ def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Prob
     if any(stream.evaluate == "validation" for stream in parts["streams"]):
         problems.add("tuning", "needs streams that are evaluated on their test part; it holds images out by itself")
     choices = sum(len(space) for own in tuning.search.values() for space in own.values() if isinstance(space, tuple))
-    if choices > MOST_CHOICES:
-        problems.add("tuning.search", f"must list at most {MOST_CHOICES:,} choices altogether; got {choices:,}")
+    if choices > MAX_CHOICES:
+        problems.add("tuning.search", f"must list at most {MAX_CHOICES:,} choices altogether; got {choices:,}")
         return
     entries: dict[str, list[Entry]] = {}
     for axis in TUNED_AXES:
@@ -271,7 +271,7 @@ def _check_space(entry: Entry, key: str, space: Range | Choices, path: str, prob
         return
     for value in space.examples() if isinstance(space, Range) else space:
         found = Problems()
-        altered(entry, {key: value}, path, found)
+        with_settings(entry, {key: value}, path, found)
         if found.found:
             hint = " (say whole: true)" if "whole number" in str(found.found[0]) and isinstance(space, Range) else ""
             problems.add(path, f"cannot be {quoted(value)}: {found.found[0].sentence}{hint}")
@@ -303,7 +303,7 @@ def check_chosen(chosen: Sequence[Chosen], parts: Mapping[str, Any], problems: P
                     f"{path}.settings", f"must name strategy, rule or optimizer of the entry; got {quoted(label)}"
                 )
             elif label in own:
-                altered(own[label], settings, f"{path}.settings.{label}", problems)
+                with_settings(own[label], settings, f"{path}.settings.{label}", problems)
 
 
 def bare_entry(entry: E, settings: Overrides) -> E:

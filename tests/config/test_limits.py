@@ -63,7 +63,7 @@ def test_merges_mean_what_they_meant():
     found = parse_yaml(text, "my.yaml")
     assert found["c"] == {"k": 3, "l": 2, "m": 4}
     assert found["d"] == {"k": 1}
-    assert found["c"].places["m"] == "my.yaml:3"
+    assert found["c"].locations["m"] == "my.yaml:3"
 
 
 def test_large_documents_are_read_like_small_ones():
@@ -71,7 +71,7 @@ def test_large_documents_are_read_like_small_ones():
     found = parse_yaml(text, "my.yaml")
     assert len(text) > 20_000
     assert found["rules"][999] == {"name": "sam", "rho": "999e-5", "label": "é 999"}
-    assert found["rules"].places[999] == "my.yaml:1001"
+    assert found["rules"].locations[999] == "my.yaml:1001"
     with pytest.raises(UserError, match=r"^my.yaml:1002: the key 'rules' stands twice \(first in line 1\)$"):
         parse_yaml(text + "rules: sam\n", "my.yaml")
 

@@ -41,7 +41,7 @@ def rule_problems(
             )
         elif once is not None:
             yield path, f"{once} is trained once, so that {rule.name} would never begin; run it in a study of its own"
-        elif (unknown := without_boundaries(streams)) is not None:
+        elif (unknown := first_without_boundaries(streams)) is not None:
             yield path, _ask_for_boundaries(unknown)
 
 
@@ -62,7 +62,7 @@ def optimizer_problems(
     Yields:
         Problems.
     """
-    unknown = without_boundaries(streams)
+    unknown = first_without_boundaries(streams)
     for place, optimizer in enumerate(optimizers):
         path, schedule = f"optimizers[{place}]", optimizer.schedule
         if optimizer.state == "reset" and unknown is not None:
@@ -109,7 +109,7 @@ def _not_seen(schedule: ScheduleEntry, stream: StreamEntry, train: Train, called
     return f"changes the rate after epoch {last} of {what}, which in {called} ends with epoch {epochs}"
 
 
-def without_boundaries(streams: Sequence[StreamEntry]) -> int | None:
+def first_without_boundaries(streams: Sequence[StreamEntry]) -> int | None:
     """The first stream whose boundaries nobody is told of.
 
     Args:
@@ -135,7 +135,7 @@ ACTS: dict[str, Callable[[RuleEntry], bool]] = {
 """Fields of a strategy, and whether another value than the default changes anything with a rule."""
 
 
-def idle_choices(
+def unused_settings(
     strategies: Sequence[StrategyEntry], rules: Sequence[RuleEntry], optimizers: Sequence[OptimizerEntry]
 ) -> Iterator[Problem]:
     """Settings that no run of a study would show.

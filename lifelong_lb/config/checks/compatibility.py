@@ -148,7 +148,7 @@ def _settings_that_do_not_fit(strategy: StrategyEntry, stream: StreamEntry, trai
 _POSITION = {axis: position for position, axis in enumerate(AXES)}
 
 
-class Clash(NamedTuple):
+class Conflict(NamedTuple):
     """A strategy that does not go with an entry of another axis.
 
     Attributes:
@@ -164,7 +164,7 @@ class Clash(NamedTuple):
     reason: str
 
 
-def clashes(parts: Mapping[str, Any]) -> list[Clash]:
+def conflicts(parts: Mapping[str, Any]) -> list[Conflict]:
     """Strategies that do not go with a rule, an optimizer or a stream, one element a pair.
 
     Args:
@@ -173,7 +173,7 @@ def clashes(parts: Mapping[str, Any]) -> list[Clash]:
     Returns:
         The pairs.
     """
-    found: list[Clash] = []
+    found: list[Conflict] = []
     for axis, why in (("rules", rule_conflict), ("optimizers", optimizer_conflict)):
         of_kind: dict[Any, list[tuple[int, str]]] = {}  # both reasons depend on no other setting of a strategy
         for place, strategy in enumerate(parts["strategies"]):
@@ -181,7 +181,7 @@ def clashes(parts: Mapping[str, Any]) -> list[Clash]:
             if kind not in of_kind:
                 reasons = ((index, why(strategy, entry)) for index, entry in enumerate(parts[axis]))
                 of_kind[kind] = [(index, reason) for index, reason in reasons if reason is not None]
-            found += [Clash(place, axis, index, reason) for index, reason in of_kind[kind]]
+            found += [Conflict(place, axis, index, reason) for index, reason in of_kind[kind]]
     for index, stream in enumerate(parts["streams"]):
         problems = Problems()
         model = stream_model(parts["model"], stream, f"streams[{index}]", problems)
@@ -191,61 +191,61 @@ def clashes(parts: Mapping[str, Any]) -> list[Clash]:
         for place, strategy in enumerate(parts["strategies"]):
             reason = stream_conflict(strategy, stream, model, train)
             if reason is not None:
-                found.append(Clash(place, "streams", index, reason))
+                found.append(Conflict(place, "streams", index, reason))
     return found
 
 
-def asked_clashes(found: Sequence[Clash], asked: "Combinations") -> list[Clash]:
-    """Those of the clashes that a combination asked for has.
+def relevant_conflicts(found: Sequence[Conflict], selected: "Combinations") -> list[Conflict]:
+    """Those of the conflicts that a combination selected has.
 
     Args:
-        found: all clashes of a study.
-        asked: the combinations that it asks for.
+        found: all conflicts of a study.
+        selected: the combinations that it asks for.
 
     Returns:
         Clashes.
     """
-    pairs = {axis: meeting(asked, "strategies", axis) for axis in ("rules", "optimizers")}
-    pairs["streams"] = meeting(asked, "streams", "strategies").T
-    return [clash for clash in found if pairs[clash.axis][clash.strategy, clash.entry]]
+    pairs = {axis: meeting(selected, "strategies", axis) for axis in ("rules", "optimizers")}
+    pairs["streams"] = meeting(selected, "streams", "strategies").T
+    return [conflict for conflict in found if pairs[conflict.axis][conflict.strategy, conflict.entry]]
 
 
-def without_clashes(asked: "Combinations", found: Sequence[Clash]) -> "Combinations":
-    """The combinations that have none of the clashes.
+def without_conflicts(selected: "Combinations", found: Sequence[Conflict]) -> "Combinations":
+    """The combinations that have none of the conflicts.
 
     Args:
-        asked: combinations.
-        found: the clashes.
+        selected: combinations.
+        found: the conflicts.
 
     Returns:
         Those of them that can be run.
     """
-    left = asked.copy()
+    left = selected.copy()
     for axis, position in _POSITION.items():
-        own = [clash for clash in found if clash.axis == axis]
+        own = [conflict for conflict in found if conflict.axis == axis]
         if own:
             beside = left.swapaxes(0, 1).swapaxes(1, position or 1)  # a view: strategies, this axis, the two others
-            beside[[clash.strategy for clash in own], [clash.entry for clash in own]] = False
+            beside[[conflict.strategy for conflict in own], [conflict.entry for conflict in own]] = False
     return left
 
 
-MOST_REASONS = 5
+MAX_REASONS = 5
 """Most reasons that one message lists."""
 
 
-def check_pairs(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> "Combinations":
+def check_pairs(parts: dict[str, Any], selected: "Combinations", problems: Problems) -> "Combinations":
     """See that all entries go together, or that something is left where what does not is skipped.
 
     Args:
         parts: the study's axes, ``model``, ``train`` and ``skip_unsupported``, checked one by one.
-        asked: the combinations that the study asks for.
+        selected: the combinations that the study asks for.
         problems: receives what is wrong.
 
     Returns:
         The combinations that can be run.
     """
-    told = asked_clashes(clashes(parts), asked)
-    left = without_clashes(asked, told)
+    told = relevant_conflicts(conflicts(parts), selected)
+    left = without_conflicts(selected, told)
     reasons = (
         Problem(f"strategies[{c.strategy}] with {c.axis}[{c.entry}]", c.reason, f"strategies[{c.strategy}]")
         for c in told
@@ -254,7 +254,7 @@ def check_pairs(parts: dict[str, Any], asked: "Combinations", problems: Problems
         hint = " (or set skip_unsupported: true to leave such pairs out)" if left.any() else ""
         problems.extend(replace(each, sentence=each.sentence + hint) for each in reasons)
     elif not left.any():
-        some = [*map(str, islice(reasons, MOST_REASONS)), *["..."][: len(told) > MOST_REASONS]]
+        some = [*map(str, islice(reasons, MAX_REASONS)), *["..."][: len(told) > MAX_REASONS]]
         why = "; ".join(some) or f"known: {', '.join(STRATEGY_ENTRIES)}"
         problems.add("strategies", f"none is left that can learn any of the streams ({why})")
     return left

@@ -73,7 +73,7 @@ def _short(value: Any) -> str:
     return str(value)
 
 
-MOST_SEEDS_TOLD = 10
+MAX_LISTED_SEEDS = 10
 """Most seeds that are written one by one."""
 
 
@@ -92,7 +92,7 @@ def seeds_in_words(seeds: Sequence[int]) -> str:
         >>> seeds_in_words([7, *range(100, 200)])
         '7, 100, 101, ..., 199 (101 seeds)'
     """
-    if len(seeds) <= MOST_SEEDS_TOLD:
+    if len(seeds) <= MAX_LISTED_SEEDS:
         return ", ".join(map(str, seeds))
     if seeds[-1] - seeds[0] == len(seeds) - 1 and all(b - a == 1 for a, b in pairwise(seeds)):
         return f"{seeds[0]} to {seeds[-1]} ({len(seeds):,} seeds)"

@@ -1,4 +1,4 @@
-"""Which combinations of a grid are asked for: all, unless ``only`` names some, or ``exclude`` leaves some out."""
+"""Which combinations of a grid are selected: all, unless ``only`` names some, or ``exclude`` leaves some out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -55,7 +55,7 @@ class Selection(Settings):
         return {axis: labels for axis in type(self).model_fields if (labels := getattr(self, axis)) is not None}
 
 
-MOST_SELECTIONS = 1000
+MAX_SELECTIONS = 1000
 """Most selections under ``only``, and under ``exclude``."""
 
 
@@ -72,8 +72,8 @@ def parse_selections(key: str, value: Any, problems: Problems) -> tuple[Selectio
     """
     found: list[Selection] = []
     items = [] if value is None else as_list(value)
-    if len(items) > MOST_SELECTIONS:
-        problems.add(key, f"must hold at most {MOST_SELECTIONS:,} selections; got {len(items):,}")
+    if len(items) > MAX_SELECTIONS:
+        problems.add(key, f"must hold at most {MAX_SELECTIONS:,} selections; got {len(items):,}")
         return ()
     for index, item in enumerate(items):
         selection = parse_settings(Selection, item, f"{key}[{index}]", problems)
@@ -98,7 +98,7 @@ def whole(grid: Grid) -> "Combinations":
     return np.ones([len(grid[axis]) for axis in Selection.model_fields], dtype=bool)
 
 
-def asked_for(grid: Grid, only: Sequence[Selection], exclude: Sequence[Selection]) -> "Combinations":
+def selected_combinations(grid: Grid, only: Sequence[Selection], exclude: Sequence[Selection]) -> "Combinations":
     """The combinations that a study asks for.
 
     Args:
@@ -107,26 +107,26 @@ def asked_for(grid: Grid, only: Sequence[Selection], exclude: Sequence[Selection
         exclude: selections of which it must be in none.
 
     Returns:
-        Whether each is asked for.
+        Whether each is selected.
     """
     import numpy as np
 
-    asked = whole(grid)
+    selected = whole(grid)
     names = _names(grid) if only or exclude else {}
     if only:
-        asked[...] = False
+        selected[...] = False
     for one in only:
-        asked[np.ix_(*_indices(names, one))] = True
+        selected[np.ix_(*_indices(names, one))] = True
     for one in exclude:
-        asked[np.ix_(*_indices(names, one))] = False
-    return asked
+        selected[np.ix_(*_indices(names, one))] = False
+    return selected
 
 
-def meeting(asked: "Combinations", rows: str, columns: str) -> "Combinations":
+def meeting(selected: "Combinations", rows: str, columns: str) -> "Combinations":
     """Which entries of two axes meet in any of some combinations.
 
     Args:
-        asked: the combinations.
+        selected: the combinations.
         rows: an axis.
         columns: an axis after it.
 
@@ -136,7 +136,7 @@ def meeting(asked: "Combinations", rows: str, columns: str) -> "Combinations":
     import numpy as np
 
     others = tuple(i for i, axis in enumerate(Selection.model_fields) if axis not in (rows, columns))
-    return np.asarray(asked.any(axis=others))
+    return np.asarray(selected.any(axis=others))
 
 
 def checked_combinations(parts: Mapping[str, Any], problems: Problems) -> "Combinations":
@@ -147,7 +147,7 @@ def checked_combinations(parts: Mapping[str, Any], problems: Problems) -> "Combi
         problems: receives what is wrong.
 
     Returns:
-        The combinations asked for; all of them where something was wrong.
+        The combinations selected for; all of them where something was wrong.
     """
     import numpy as np
 
@@ -161,7 +161,7 @@ def checked_combinations(parts: Mapping[str, Any], problems: Problems) -> "Combi
                 problems.add(f"{key}[{index}].{axis}", unknown_name("entry", label, known))
     if len(problems.found) > before:
         return whole(parts)
-    left = asked_for(parts, parts["only"], ())
+    left = selected_combinations(parts, parts["only"], ())
     for index, selection in enumerate(parts["exclude"]):
         within = np.ix_(*_indices(names, selection))
         if not left[within].any():

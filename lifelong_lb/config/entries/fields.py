@@ -79,7 +79,7 @@ OneOrEach = Annotated[
     Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
 ]
 DottedName = Annotated[str, BeforeValidator(_dotted_name)]
-PlaceName = Annotated[str, BeforeValidator(_place)]
+SourcePath = Annotated[str, BeforeValidator(_place)]
 PlainValues = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 

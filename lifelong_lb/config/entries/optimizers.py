@@ -39,7 +39,7 @@ class OptimizerEntry(Entry):
         Returns:
             A mapping of plain values.
         """
-        return {**self.identity(), "schedule": "none" if self.schedule is None else self.schedule.in_short()}
+        return {**self.identity(), "schedule": "none" if self.schedule is None else self.schedule.short_text()}
 
     def hyper_parameters(self) -> dict[str, Any]:
         """What is this optimizer's own.

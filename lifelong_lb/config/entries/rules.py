@@ -41,11 +41,11 @@ class RuleEntry(Entry):
     ``batch_norm``: which of its passes update BatchNorm's running statistics; ``dropout``: whether its passes share
     their masks. See :class:`lifelong_lb.optim.Passes`. ``from_experience``: the experience of the stream, 0 for the
     first, with which the rule begins; those before it are trained as with ``none``. Class attributes: ``spans``, see
-    :meth:`spans_iterations`, and ``a_step``, the gradient evaluations of a step where they are always the same.
+    :meth:`spans_iterations`, and ``gradients_per_step``, where a step always takes equally many gradients.
     """
 
     spans: ClassVar[bool] = False
-    a_step: ClassVar[int] = 2
+    gradients_per_step: ClassVar[int] = 2
     batch_norm: Literal["first", "all", "recomputed"] = "first"
     dropout: Literal["same", "fresh"] = "same"
     from_experience: WholeNumber = 0
@@ -79,7 +79,7 @@ class RuleEntry(Entry):
             >>> LookSAM(k=2).gradients(0), LookSAM(k=2).gradients(1), CFlatPlus().gradients(0)
             ((2, 2), (1, 1), (1, 4))
         """
-        return self.a_step, self.a_step
+        return self.gradients_per_step, self.gradients_per_step
 
     def most_gradients(self) -> float:
         """The most gradient evaluations a minibatch, on average over many.
@@ -109,7 +109,7 @@ class RuleEntry(Entry):
 class NoRule(RuleEntry):
     """The base optimizer alone."""
 
-    a_step = 1
+    gradients_per_step = 1
     name: Literal["none"] = "none"
 
     @model_validator(mode="after")
@@ -165,7 +165,7 @@ class Lookahead(RuleEntry):
     """k steps forward on k minibatches, one step back (Zhang et al. 2019, arXiv 1907.08610)."""
 
     spans = True
-    a_step = 1
+    gradients_per_step = 1
     name: Literal["lookahead"] = "lookahead"
     k: AtLeastOne = 5
     alpha: Share = 0.5

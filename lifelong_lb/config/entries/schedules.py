@@ -27,7 +27,7 @@ class ScheduleEntry(Settings):
     warmup: WholeNumber = 0
     experience_factor: OneOrEach = 1.0
 
-    def in_short(self) -> str:
+    def short_text(self) -> str:
         """Its name and what is not as usual, for labels.
 
         Returns:

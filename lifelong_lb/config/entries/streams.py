@@ -12,16 +12,16 @@ from lifelong_lb.config.entries.fields import (
     Fraction,
     Int,
     NonNegative,
-    PlaceName,
     Settings,
+    SourcePath,
     UnitInterval,
 )
 from lifelong_lb.untrusted import quoted
 
-MOST_EXPERIENCES = 1000
+MAX_EXPERIENCES = 1000
 """Most experiences of a stream; each is evaluated after all those that follow it."""
 
-MOST_GENERATED = 2_000_000
+MAX_GENERATED = 2_000_000
 """Most images that a generated stream has, and a hundredth of the most pixels."""
 
 Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
@@ -73,8 +73,8 @@ class StreamEntry(Entry):
 
     @model_validator(mode="after")
     def _within_reach(self) -> "StreamEntry":
-        if self.experiences > MOST_EXPERIENCES:
-            raise ValueError(f"must have at most {MOST_EXPERIENCES:,} experiences; got {self.experiences}")
+        if self.experiences > MAX_EXPERIENCES:
+            raise ValueError(f"must have at most {MAX_EXPERIENCES:,} experiences; got {self.experiences}")
         return self
 
     @model_validator(mode="after")
@@ -104,7 +104,7 @@ class OwnImages(Settings):
     ``image_size`` pictures of any size are cut and scaled to a square of so many pixels.
     """
 
-    source: PlaceName
+    source: SourcePath
     image_size: AtLeastOne | None = None
     _beside: Path | None = PrivateAttr(default=None)  # no part of what is stored or hashed
 
@@ -316,9 +316,9 @@ class Generated(DealtStream):
     @model_validator(mode="after")
     def _fits_in_memory(self) -> "Generated":
         images = self.experiences * self.classes_per_experience * (self.train_images + self.test_images)
-        if images > MOST_GENERATED or images * self.image_size**2 > 100 * MOST_GENERATED:
+        if images > MAX_GENERATED or images * self.image_size**2 > 100 * MAX_GENERATED:
             raise ValueError(
-                f"must have at most {MOST_GENERATED:,} images and {100 * MOST_GENERATED:,} pixels altogether; got "
+                f"must have at most {MAX_GENERATED:,} images and {100 * MAX_GENERATED:,} pixels altogether; got "
                 f"{images:,} images of {self.image_size} x {self.image_size}"
             )
         return self

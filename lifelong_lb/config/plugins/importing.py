@@ -19,7 +19,7 @@ GROUP = "lifelong_lb"
 """Group of entry points; each names a module that registers something when it is imported."""
 
 MAIN = "__main__"
-_REASON = 500
+_MAX_REASON_CHARACTERS = 500
 """Most characters of the reason why an import failed."""
 _loading: list[str] = []
 """The file that is being imported, innermost last."""
@@ -34,7 +34,7 @@ def load_origin(origin: str) -> None:
     Raises:
         UserError: when it cannot be imported.
     """
-    with _telling(origin):
+    with _import_errors(origin):
         if origin == MAIN:
             raise UserError("defined in a script or notebook itself, which no other process can import")
         if origin.endswith(".py"):
@@ -51,7 +51,7 @@ def load_installed() -> None:
         UserError: when a module cannot be imported.
     """
     for point in sorted(entry_points(group=GROUP)):
-        with _telling(f"{point.value} (entry point {point.name} of {GROUP})"):
+        with _import_errors(f"{point.value} (entry point {point.name} of {GROUP})"):
             point.load()
 
 
@@ -144,12 +144,12 @@ def _load_file(path: Path) -> None:
 
 
 @contextmanager
-def _telling(origin: str) -> Iterator[None]:
+def _import_errors(origin: str) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         if isinstance(error, SystemExit):
             reason = f"it ends the program when it is imported ({reason})"
-        reason = shortened(printable(reason, lines=False), _REASON)
-        raise UserError(f"imports: {shortened(origin, _REASON)} cannot be imported: {reason}") from error
+        reason = shortened(printable(reason, lines=False), _MAX_REASON_CHARACTERS)
+        raise UserError(f"imports: {shortened(origin, _MAX_REASON_CHARACTERS)} cannot be imported: {reason}") from error

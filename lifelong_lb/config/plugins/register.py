@@ -150,7 +150,7 @@ def stream(name: str, *, scenario: Scenario, dataset: str | None = None) -> Call
     Returns:
         A decorator.
     """
-    base = StreamEntry if dataset is not None else _OwnStream
+    base = StreamEntry if dataset is not None else _UserStream
     fixed = {"scenario": (Literal[scenario], scenario)}
     return _register(
         "stream",
@@ -163,7 +163,7 @@ def stream(name: str, *, scenario: Scenario, dataset: str | None = None) -> Call
     )
 
 
-class _OwnStream(OwnImages, StreamEntry):
+class _UserStream(OwnImages, StreamEntry):
     """Images of the user's own."""
 
 
@@ -256,12 +256,14 @@ def _register(
             check_hooks(factory, f"rule {name}", must_override=True)
         elif isinstance(factory, type) and kind == "model":
             check_forward(factory, f"model {name}")
-        settings = settings_of(factory, f"{kind} {name}", given=given, needed=needed, taken=_taken(base, needed))
+        settings = settings_of(
+            factory, f"{kind} {name}", given=given, needed=needed, reserved=_reserved_names(base, needed)
+        )
         namespace = {"__module__": __name__, "__reduce__": _reduce, **(traits or {})}
         traced: Any = types.new_class(f"{name}-base", (base,), exec_body=lambda body: body.update(namespace))
         fields = {**(fixed or {}), **settings, "name": (Literal[name], name)}
-        made = create_model(name, __base__=traced, __doc__=_first_line(factory), **fields)
-        _add(Extension(kind, name, cast(type[Settings], made), factory, tuple(settings), origin))
+        entry = create_model(name, __base__=traced, __doc__=_first_line(factory), **fields)
+        _add(Extension(kind, name, cast(type[Settings], entry), factory, tuple(settings), origin))
         return factory
 
     return add
@@ -289,7 +291,7 @@ def _is_name(name: str) -> bool:
     return is_plain_text(name) and not punctuation and not begins_like_a_formula(name)
 
 
-def _taken(base: type[Any], needed: Sequence[str]) -> set[str]:
+def _reserved_names(base: type[Any], needed: Sequence[str]) -> set[str]:
     return {*base.model_fields, "name", "label"} - set(needed)
 
 
@@ -301,10 +303,10 @@ def _reduce(entry: Settings) -> tuple[Any, ...]:
     """How an entry reaches another process: by name, since its class is made anew there."""
     kind, name = next(key for key, extension in EXTENSIONS.items() if isinstance(entry, extension.entry))
     beside = entry.beside if isinstance(entry, OwnImages) else None
-    return _again, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), beside)
+    return _rebuild, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), beside)
 
 
-def _again(kind: str, name: str, origin: str, values: dict[str, Any], beside: Path | None = None) -> Settings:
+def _rebuild(kind: str, name: str, origin: str, values: dict[str, Any], beside: Path | None = None) -> Settings:
     if (kind, name) not in EXTENSIONS or is_stored_only(kind, name):
         load_origin(origin)
     entry: Settings = KINDS[kind][name].model_validate(values)

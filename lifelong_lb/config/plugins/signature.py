@@ -19,7 +19,7 @@ def settings_of(
     *,
     given: Sequence[str],
     needed: Sequence[str] = (),
-    taken: Collection[str] = (),
+    reserved: Collection[str] = (),
 ) -> dict[str, tuple[Any, Any]]:
     """The settings of a factory.
 
@@ -28,13 +28,13 @@ def settings_of(
         called: what to call it in messages.
         given: parameters that it must have and that are no settings.
         needed: parameters that it must have as settings.
-        taken: names that settings cannot have.
+        reserved: names that settings cannot have.
 
     Returns:
         Name to type and default, ``...`` where it has none.
 
     Raises:
-        UserError: when a parameter is missing, cannot be given by name, has no type, or has a name that is taken.
+        UserError: when a parameter is missing, cannot be given by name, has no type, or has a name that is reserved.
 
     Example:
         >>> def half(passes, *, rho: float = 0.05): ...
@@ -45,17 +45,17 @@ def settings_of(
         parameters = inspect.signature(factory, eval_str=True).parameters
     except (NameError, TypeError, ValueError) as error:
         raise UserError(f"{called}: its parameters cannot be read ({error})") from None
-    lacking = [name for name in (*given, *needed) if name not in parameters]
-    if lacking:
-        raise UserError(f"{called}: must take {', '.join((*given, *needed))}; {lacking[0]} is missing")
-    return {name: _setting(p, called, taken) for name, p in parameters.items() if name not in given}
+    missing = [name for name in (*given, *needed) if name not in parameters]
+    if missing:
+        raise UserError(f"{called}: must take {', '.join((*given, *needed))}; {missing[0]} is missing")
+    return {name: _setting(p, called, reserved) for name, p in parameters.items() if name not in given}
 
 
-def _setting(parameter: inspect.Parameter, called: str, taken: Collection[str]) -> tuple[Any, Any]:
+def _setting(parameter: inspect.Parameter, called: str, reserved: Collection[str]) -> tuple[Any, Any]:
     name = parameter.name
     if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
         raise UserError(f"{called}: its settings must be parameters that can be given by name; got {parameter}")
-    if name in taken:
+    if name in reserved:
         raise UserError(f"{called}: {name} has a meaning of its own in a study file; give the parameter another name")
     if parameter.annotation is parameter.empty:
         raise UserError(f"{called}: the parameter {name} needs a type, such as {name}: float = 0.1")

@@ -10,12 +10,12 @@ from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.parse import as_list
 from lifelong_lb.config.reading.presets import PREFIX, preset_path
 from lifelong_lb.config.reading.yaml_file import read_yaml
-from lifelong_lb.config.source_lines import FilePlace, LocatedMapping
+from lifelong_lb.config.source_lines import FileLocation, LocatedMapping
 from lifelong_lb.untrusted import quoted, shortened
 
 EXTENDS = "extends"
 
-MOST_FILES = 100
+MAX_FILES = 100
 """Most study files that one may extend, those that it extends in their turn included."""
 
 
@@ -46,78 +46,78 @@ def _read(path: Path, chain: tuple[Path, ...], known: dict[Path, LocatedMapping]
     if path in known:
         return known[path]
     chain = (*chain, path)
-    if len(known) + len(chain) > MOST_FILES:
-        raise UserError(f"{chain[0]}: {EXTENDS} more than {MOST_FILES - 1} study files")
+    if len(known) + len(chain) > MAX_FILES:
+        raise UserError(f"{chain[0]}: {EXTENDS} more than {MAX_FILES - 1} study files")
     try:
-        own = read_yaml(path)
+        content = read_yaml(path)
     except UserError as error:
-        way = f" ({EXTENDS}: {_way(chain)})" if len(chain) > 1 else ""
+        way = f" ({EXTENDS}: {_chain_text(chain)})" if len(chain) > 1 else ""
         raise UserError(f"{error}{way}") from None
-    _place_imports(own, path.parent)
-    _place_sources(own, path.parent)
-    place = own.places.get(EXTENDS, str(path))
-    names = as_list(own.pop(EXTENDS)) if EXTENDS in own else []
-    own.places.pop(EXTENDS, None)
+    _resolve_imports(content, path.parent)
+    _locate_sources(content, path.parent)
+    location = content.locations.get(EXTENDS, str(path))
+    names = as_list(content.pop(EXTENDS)) if EXTENDS in content else []
+    content.locations.pop(EXTENDS, None)
     bases = LocatedMapping()
     for name in names:
         if not isinstance(name, str) or not is_plain_text(name):
             raise UserError(
-                f"{place}: {EXTENDS}: must be the path of a study file, or a list of them; got {quoted(name)}"
+                f"{location}: {EXTENDS}: must be the path of a study file, or a list of them; got {quoted(name)}"
             )
-        base = _base(path, name, place)
+        base = _base_path(path, name, location)
         if realpath(base) in map(realpath, chain):
-            raise UserError(f"{place}: {EXTENDS}: a study file cannot extend itself ({_way((*chain, base))})")
+            raise UserError(f"{location}: {EXTENDS}: a study file cannot extend itself ({_chain_text((*chain, base))})")
         bases = _merged(bases, _read(base, chain, known), top=True)
-    known[path] = _merged(bases, own, top=True)
+    known[path] = _merged(bases, content, top=True)
     return known[path]
 
 
-def _way(chain: tuple[Path, ...]) -> str:
+def _chain_text(chain: tuple[Path, ...]) -> str:
     return shortened(" -> ".join(map(str, chain)), 400)
 
 
-def _place_imports(own: LocatedMapping, folder: Path) -> None:
+def _resolve_imports(content: LocatedMapping, folder: Path) -> None:
     """Paths of files to import are relative to the file that names them, whatever file extends that one."""
-    if "imports" in own:
-        names = as_list(own["imports"])
-        own["imports"] = [realpath(folder / name) if _is_file(name) else name for name in names]
+    if "imports" in content:
+        names = as_list(content["imports"])
+        content["imports"] = [realpath(folder / name) if _is_file(name) else name for name in names]
 
 
-def _place_sources(own: LocatedMapping, folder: Path) -> None:
+def _locate_sources(content: LocatedMapping, folder: Path) -> None:
     """Paths of images are relative to the file that names them, too; they are stored as they are written."""
-    for entry in as_list(own.get("streams", ())):
-        if isinstance(entry, LocatedMapping) and "source" in entry.places:
-            entry.places["source"] = FilePlace(entry.places["source"], folder.absolute())
+    for entry in as_list(content.get("streams", ())):
+        if isinstance(entry, LocatedMapping) and "source" in entry.locations:
+            entry.locations["source"] = FileLocation(entry.locations["source"], folder.absolute())
 
 
 def _is_file(name: Any) -> bool:
     return isinstance(name, str) and is_plain_text(name) and name.endswith(".py")
 
 
-def _base(path: Path, name: str, place: str) -> Path:
+def _base_path(path: Path, name: str, location: str) -> Path:
     if not name.startswith(PREFIX):
         return path.parent / name
     try:
         return preset_path(name.removeprefix(PREFIX))
     except UserError as error:
-        raise UserError(f"{place}: {EXTENDS}: {error}") from None
+        raise UserError(f"{location}: {EXTENDS}: {error}") from None
 
 
-def _merged(base: LocatedMapping, over: LocatedMapping, *, top: bool = False) -> LocatedMapping:
-    """Both of them, ``over`` first; at the top the name is the study's, and says nothing about what it is."""
-    if not top and over.get("name", base.get("name")) != base.get("name"):
-        return over
+def _merged(base: LocatedMapping, override: LocatedMapping, *, top: bool = False) -> LocatedMapping:
+    """Both of them, ``override`` first; at the top the name is the study's, and says nothing about what it is."""
+    if not top and override.get("name", base.get("name")) != base.get("name"):
+        return override
     merged = base.copied()
-    for key, value in over.items():
+    for key, value in override.items():
         before = merged.get(key)
         if isinstance(before, str) and isinstance(value, Mapping) and "name" not in value:
-            before = LocatedMapping({"name": before}, {"name": merged.places[key]})  # a bare name
-        merged[key] = _both(before, value)
-        merged.places[key] = over.places[key]
+            before = LocatedMapping({"name": before}, {"name": merged.locations[key]})  # a bare name
+        merged[key] = _merged_value(before, value)
+        merged.locations[key] = override.locations[key]
     return merged
 
 
-def _both(before: Any, value: Any) -> Any:
+def _merged_value(before: Any, value: Any) -> Any:
     if isinstance(before, LocatedMapping) and isinstance(value, LocatedMapping):
         return _merged(before, value)
     return value

@@ -30,7 +30,7 @@ def override(raw: dict[str, Any], assignment: str, defaults: Mapping[str, Any], 
     inner = raw.get(key, defaults.get(key, {}))
     if len(keys) > 1 and isinstance(inner, str) and (key == "model" or (key in axes and keys[1] in ("0", inner))):
         inner = {"name": inner} if key == "model" else [inner]
-    if len(keys) > 2 and key in axes and isinstance(inner, Mapping) and keys[1] in ("0", *_called(inner)):
+    if len(keys) > 2 and key in axes and isinstance(inner, Mapping) and keys[1] in ("0", *_names_of(inner)):
         keys = [key, *keys[2:]]  # the only entry, which stands where a list may
     value = parse_yaml(text, option, lines=False)
     _put(raw, key, _assigned(inner, keys, value, option, key in axes) if len(keys) > 1 else value, option)
@@ -38,49 +38,49 @@ def override(raw: dict[str, Any], assignment: str, defaults: Mapping[str, Any], 
 
 def _assigned(target: Any, keys: Sequence[str], value: Any, option: str, axis: bool) -> LocatedMapping | LocatedList:
     """A copy of a mapping or list called ``keys[0]``, with what the other keys lead to set in it."""
-    called, key, *rest = keys
+    parent, key, *rest = keys
     if isinstance(target, list | tuple):
         items = target if isinstance(target, LocatedList) else LocatedList(target)
         copy = LocatedList(items)
-        copy.places = dict(items.places)
-        index = _index(items, key, option, called, axis)
+        copy.locations = dict(items.locations)
+        index = _index(items, key, option, parent, axis)
         inner = {"name": items[index]} if axis and isinstance(items[index], str) else items[index]
         _put(copy, index, _assigned(inner, [key, *rest], value, option, False) if rest else value, option)
         return copy
     if not isinstance(target, Mapping):
         raise UserError(
-            f"{option}: '{shortened(called)}' is not a mapping in the study file; set {shortened(called)} as a whole"
+            f"{option}: '{shortened(parent)}' is not a mapping in the study file; set {shortened(parent)} as a whole"
         )
-    own = target.copied() if isinstance(target, LocatedMapping) else LocatedMapping(target)
-    if not rest and key == "name" and own.get("name", value) != value:
-        own = LocatedMapping()  # another thing, of which the settings of the one before say nothing
-    _put(own, key, _assigned(own.get(key, {}), [key, *rest], value, option, False) if rest else value, option)
-    return own
+    mapping = target.copied() if isinstance(target, LocatedMapping) else LocatedMapping(target)
+    if not rest and key == "name" and mapping.get("name", value) != value:
+        mapping = LocatedMapping()  # another thing, of which the settings of the one before say nothing
+    _put(mapping, key, _assigned(mapping.get(key, {}), [key, *rest], value, option, False) if rest else value, option)
+    return mapping
 
 
-def _index(items: Sequence[Any], key: str, option: str, called: str, axis: bool) -> int:
+def _index(items: Sequence[Any], key: str, option: str, parent: str, axis: bool) -> int:
     """Place of an item that is called by label, by name, or by its number."""
-    for names in [[_called(item)[:1] for item in items], [_called(item) for item in items]] if axis else []:
-        found = [index for index, own in enumerate(names) if key in own]
+    for names in [[_names_of(item)[:1] for item in items], [_names_of(item) for item in items]] if axis else []:
+        found = [index for index, names_of_item in enumerate(names) if key in names_of_item]
         if len(found) == 1:
             return found[0]
         if found:
-            numbers = ", ".join(f"{called}.{index}" for index in found)
+            numbers = ", ".join(f"{parent}.{index}" for index in found)
             raise UserError(
-                f"{option}: several of '{shortened(called)}' are called {quoted(key)}: say one of {numbers}"
+                f"{option}: several of '{shortened(parent)}' are called {quoted(key)}: say one of {numbers}"
             )
     if key.isdecimal() and int(key) < len(items):
         return int(key)
-    known = [f"{called}.{(_called(item) or [str(index)])[0] if axis else index}" for index, item in enumerate(items)][
+    known = [f"{parent}.{(_names_of(item) or [str(index)])[0] if axis else index}" for index, item in enumerate(items)][
         :8
     ]
     raise UserError(
-        f"{option}: '{called}' is not a mapping in the study file; set {called} as a whole, or one of its items by "
+        f"{option}: '{parent}' is not a mapping in the study file; set {parent} as a whole, or one of its items by "
         f"number{' or by what it is called' if axis else ''} (known: {listed_names(known)})"
     )
 
 
-def _called(item: Any) -> list[str]:
+def _names_of(item: Any) -> list[str]:
     """Label and name of an entry, so far as it has them."""
     if isinstance(item, str):
         return [item]
@@ -88,8 +88,8 @@ def _called(item: Any) -> list[str]:
     return [name for name in names if isinstance(name, str)]
 
 
-def _put(target: Any, key: Any, value: Any, place: str) -> None:
+def _put(target: Any, key: Any, value: Any, location: str) -> None:
     inside = isinstance(value, LocatedMapping | LocatedList)
-    if isinstance(target, LocatedMapping | LocatedList) and (key not in target.places or not inside):
-        target.places[key] = place
+    if isinstance(target, LocatedMapping | LocatedList) and (key not in target.locations or not inside):
+        target.locations[key] = location
     target[key] = value

@@ -10,25 +10,25 @@ from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.source_lines import LocatedList, LocatedMapping
 from lifelong_lb.untrusted import printable, quoted, read_bytes, shortened
 
-MOST_BYTES = 4 * 2**20
+MAX_BYTES = 4 * 2**20
 """Largest size of a study file."""
 
-MOST_NODES = 120_000
+MAX_NODES = 120_000
 """Most keys, values, mappings and lists in a document."""
 
-MOST_VALUES = 300_000
+MAX_VALUES = 300_000
 """Most values in a document, counting those that an alias repeats each time."""
 
-MOST_MERGED = 200_000
+MAX_MERGED = 200_000
 """Most keys that ``<<`` copies into mappings of a document."""
 
-MOST_LEVELS = 40
+MAX_LEVELS = 40
 """Most levels of nested lists and mappings, aliases followed."""
 
-MOST_CHARACTERS = 64
+MAX_NUMBER_CHARACTERS = 64
 """Longest number."""
 
-MOST_OF_A_PATH = 300
+MAX_PATH_CHARACTERS = 300
 """Most characters of a file's path in a message."""
 
 LARGE = 20_000
@@ -50,7 +50,7 @@ class _Constructor(yaml.constructor.SafeConstructor):
         self._source, self._lines = source, lines
         self._merged, self._flattening = 0, set[int]()
 
-    def place(self, mark: yaml.Mark | None) -> str:
+    def location(self, mark: yaml.Mark | None) -> str:
         """What to call a place in the document."""
         return f"{self._source}:{mark.line + 1}" if self._lines and mark is not None else self._source
 
@@ -63,7 +63,7 @@ class _Constructor(yaml.constructor.SafeConstructor):
             mark = key_node.start_mark
             if isinstance(key, str) and key in seen:
                 name = shortened(key)
-                raise UserError(f"{self.place(mark)}: the key '{name}' stands twice (first in line {seen[key]})")
+                raise UserError(f"{self.location(mark)}: the key '{name}' stands twice (first in line {seen[key]})")
             if isinstance(key, str):
                 seen[key] = mark.line + 1
         return super().construct_mapping(node, deep=deep)
@@ -87,16 +87,16 @@ class _Constructor(yaml.constructor.SafeConstructor):
                 if isinstance(each, yaml.MappingNode):
                     self.flatten_mapping(each)
                     self._merged += len(each.value)
-                    if self._merged > MOST_MERGED:
-                        raise UserError(f"{self.place(key.start_mark)}: << copies more than {MOST_MERGED:,} keys")
+                    if self._merged > MAX_MERGED:
+                        raise UserError(f"{self.location(key.start_mark)}: << copies more than {MAX_MERGED:,} keys")
         self._flattening.discard(id(node))
         super().flatten_mapping(node)
 
     def construct_number(self, node: yaml.ScalarNode) -> Any:
         """Constructor of numbers of a limited length."""
-        if len(node.value) > MOST_CHARACTERS:
-            said = f"a number has {len(node.value):,} characters; at most {MOST_CHARACTERS} are allowed"
-            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
+        if len(node.value) > MAX_NUMBER_CHARACTERS:
+            reason = f"a number has {len(node.value):,} characters; at most {MAX_NUMBER_CHARACTERS} are allowed"
+            raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark)
         if node.tag.endswith(":int"):
             return self.construct_yaml_int(node)
         return self.construct_yaml_float(node)
@@ -106,14 +106,14 @@ class _Constructor(yaml.constructor.SafeConstructor):
         data = LocatedMapping()
         yield data
         data.update(self.construct_mapping(node))  # which puts what is merged in by << into the node, too
-        data.places = {self.construct_object(key): self.place(key.start_mark) for key, _ in node.value}
+        data.locations = {self.construct_object(key): self.location(key.start_mark) for key, _ in node.value}
 
     def located_list(self, node: yaml.SequenceNode) -> Iterator[LocatedList]:
         """Constructor of lists, likewise."""
         data = LocatedList()
         yield data
         data.extend(self.construct_sequence(node))
-        data.places = {index: self.place(item.start_mark) for index, item in enumerate(node.value)}
+        data.locations = {index: self.location(item.start_mark) for index, item in enumerate(node.value)}
 
 
 _CONSTRUCTORS: dict[str, Any] = {
@@ -174,17 +174,17 @@ def read_yaml(path: Path) -> LocatedMapping:
     Raises:
         UserError: when the file cannot be read, is not YAML, or is not a mapping.
     """
-    called = shortened(printable(str(path), lines=False), MOST_OF_A_PATH)
+    name = shortened(printable(str(path), lines=False), MAX_PATH_CHARACTERS)
     try:
-        text = read_bytes(path, MOST_BYTES).decode("utf-8")
+        text = read_bytes(path, MAX_BYTES).decode("utf-8")
     except FileNotFoundError:
-        raise UserError(f"{called}: no such study file{_siblings(path)}") from None
+        raise UserError(f"{name}: no such study file{_siblings(path)}") from None
     except (OSError, ValueError) as error:  # not UTF-8, too large, or no regular file
-        reason = error.strerror if isinstance(error, OSError) else shortened(str(error), MOST_OF_A_PATH)
-        raise UserError(f"{called}: cannot be read as a study file ({reason})") from None
-    raw = parse_yaml(text, called)
+        reason = error.strerror if isinstance(error, OSError) else shortened(str(error), MAX_PATH_CHARACTERS)
+        raise UserError(f"{name}: cannot be read as a study file ({reason})") from None
+    raw = parse_yaml(text, name)
     if not isinstance(raw, LocatedMapping):
-        raise UserError(f"{called}: a study file is a mapping of keys to values; got {_kind(raw)}")
+        raise UserError(f"{name}: a study file is a mapping of keys to values; got {_kind(raw)}")
     return raw
 
 
@@ -206,8 +206,8 @@ def parse_yaml(text: str, source: str, *, lines: bool = True) -> Any:
     try:
         _check_events(_loader(text, source, lines))
         loader = _loader(text, source, lines)
-        found = loader.get_single_data()
-        check_values(found, source)
+        value = loader.get_single_data()
+        check_values(value, source)
     except UserError:
         raise
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError, OverflowError) as error:
@@ -215,8 +215,8 @@ def parse_yaml(text: str, source: str, *, lines: bool = True) -> Any:
         where = f"{source}:{mark.line + 1}" if lines and mark is not None else source
         if isinstance(error, yaml.reader.ReaderError) and lines:
             where = f"{source}:{text.count(chr(10), 0, error.position) + 1}"
-        raise UserError(f"{where}: not YAML: {shortened(_said(error, lines), 400)}") from None
-    return found
+        raise UserError(f"{where}: not YAML: {shortened(_reason(error, lines), 400)}") from None
+    return value
 
 
 def _check_events(parser: Any) -> None:
@@ -226,13 +226,13 @@ def _check_events(parser: Any) -> None:
         while (event := parser.get_event()) is not None:
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
-                if depth > MOST_LEVELS:
-                    raise UserError(f"{parser.place(event.start_mark)}: nested deeper than {MOST_LEVELS} levels")
+                if depth > MAX_LEVELS:
+                    raise UserError(f"{parser.location(event.start_mark)}: nested deeper than {MAX_LEVELS} levels")
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
             count += isinstance(event, yaml.NodeEvent)
-            if count > MOST_NODES:
-                raise UserError(f"{parser.place(event.start_mark)}: more than {MOST_NODES:,} keys and values")
+            if count > MAX_NODES:
+                raise UserError(f"{parser.location(event.start_mark)}: more than {MAX_NODES:,} keys and values")
     finally:
         parser.dispose()
 
@@ -256,33 +256,33 @@ def check_values(value: Any, source: str) -> None:
         if id(one) not in sizes:
             sizes[id(one)] = None
             inner = [measured(each) for each in (one.values() if isinstance(one, dict) else one)]
-            sizes[id(one)] = 1 + sum(size for size, _ in inner), 1 + max((deep for _, deep in inner), default=0)
-        found = sizes[id(one)]
-        if found is None:
+            sizes[id(one)] = 1 + sum(count for count, _ in inner), 1 + max((deep for _, deep in inner), default=0)
+        size = sizes[id(one)]
+        if size is None:
             raise UserError(f"{source}: an alias repeats a mapping or list within itself")
-        return found
+        return size
 
     try:
         values, levels = measured(value)
     except RecursionError:
-        values, levels = 0, MOST_LEVELS + 1
-    if levels > MOST_LEVELS:
-        raise UserError(f"{source}: aliases nest it deeper than {MOST_LEVELS} levels")
-    if values > MOST_VALUES:
-        raise UserError(f"{source}: aliases make more than {MOST_VALUES:,} values of it")
+        values, levels = 0, MAX_LEVELS + 1
+    if levels > MAX_LEVELS:
+        raise UserError(f"{source}: aliases nest it deeper than {MAX_LEVELS} levels")
+    if values > MAX_VALUES:
+        raise UserError(f"{source}: aliases make more than {MAX_VALUES:,} values of it")
 
 
-def _said(error: Exception, lines: bool) -> str:
+def _reason(error: Exception, lines: bool) -> str:
     """What is wrong, without the name of the document, which stands before it."""
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.context_mark
         begun = f" that begins in line {mark.line + 1}" if lines and mark is not None and error.context else ""
-        said = ", ".join(filter(None, [f"{error.context}{begun}" if error.context else "", error.problem]))
+        reason = ", ".join(filter(None, [f"{error.context}{begun}" if error.context else "", error.problem]))
     elif isinstance(error, yaml.reader.ReaderError):
-        said = f"the character {ascii(chr(error.character))} cannot stand in it"
+        reason = f"the character {ascii(chr(error.character))} cannot stand in it"
     else:
-        said = "merged or nested too deep" if isinstance(error, RecursionError) else str(error)
-    return " ".join(said.split()) or repr(error)
+        reason = "merged or nested too deep" if isinstance(error, RecursionError) else str(error)
+    return " ".join(reason.split()) or repr(error)
 
 
 def _kind(raw: Any) -> str:
