@@ -116,7 +116,7 @@ class RunConfig(Settings):
         """Twelve hexadecimal digits: the same settings give the same ones, on every machine."""
         return run_id_of(self.to_json())
 
-    def asked(self, run: str) -> dict[str, Any] | None:
+    def expected_config(self, run: str) -> dict[str, Any] | None:
         """What a run's record must say that it was made with.
 
         Args:

@@ -211,7 +211,11 @@ def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> 
 def _beside_its_file(stream: StreamEntry, raw: Mapping[str, Any], index: int) -> StreamEntry:
     """A stream of the user's own images that has the folder of the file that names them, where a file does."""
     place = location_of(raw, f"streams[{index}].source")
-    return stream.placed(place.folder) if isinstance(stream, OwnImages) and isinstance(place, FileLocation) else stream
+    return (
+        stream.with_study_folder(place.folder)
+        if isinstance(stream, OwnImages) and isinstance(place, FileLocation)
+        else stream
+    )
 
 
 def _sections(values: Mapping[str, Any], problems: Problems) -> dict[str, Any]:

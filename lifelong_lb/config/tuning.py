@@ -126,13 +126,15 @@ class Chosen(Settings):
         """Labels on each grid axis."""
         return self.stream, self.strategy, self.rule, self.optimizer
 
-    def told(self) -> str:
-        """The settings in a line.
+    def summary(self) -> str:
+        """Settings in one line.
 
         Returns:
             Such as ``sam.rho = 0.1, sgd.lr = 0.03``.
         """
-        return ", ".join(f"{name}.{key} = {value}" for name, own in self.settings.items() for key, value in own.items())
+        return ", ".join(
+            f"{name}.{key} = {value}" for name, values in self.settings.items() for key, value in values.items()
+        )
 
 
 def with_settings(entry: E, settings: Mapping[str, Value], path: str, problems: Problems) -> E | None:

@@ -402,7 +402,7 @@ def _present(
         if published is None:
             continue
         try:
-            status = folder.read_run(name, job.config.seed, job.config.asked).status
+            status = folder.read_run(name, job.config.seed, job.config.expected_config).status
         except DamagedRunError:
             continue
         # what another launcher, still at work, has just tried again is not tried a third time

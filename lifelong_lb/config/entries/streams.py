@@ -106,14 +106,14 @@ class OwnImages(Settings):
 
     source: SourcePath
     image_size: AtLeastOne | None = None
-    _beside: Path | None = PrivateAttr(default=None)  # no part of what is stored or hashed
+    _study_folder: Path | None = PrivateAttr(default=None)  # no part of what is stored or hashed
 
     @property
-    def beside(self) -> Path | None:
+    def study_folder(self) -> Path | None:
         """Folder of the study file that names the source; None where no file does."""
-        return self._beside
+        return self._study_folder
 
-    def placed(self, folder: Path | None) -> Self:
+    def with_study_folder(self, folder: Path | None) -> Self:
         """The same entry, named by a study file.
 
         Args:
@@ -123,7 +123,7 @@ class OwnImages(Settings):
             A copy.
         """
         copy = self.model_copy()
-        copy._beside = folder
+        copy._study_folder = folder
         return copy
 
     @property

@@ -55,7 +55,7 @@ class Extension:
     settings: tuple[str, ...]
     origin: str
 
-    def own(self, entry: Settings) -> dict[str, Any]:
+    def arguments(self, entry: Settings) -> dict[str, Any]:
         """The factory's own settings.
 
         Args:
@@ -302,12 +302,12 @@ def _first_line(factory: Factory) -> str:
 def _reduce(entry: Settings) -> tuple[Any, ...]:
     """How an entry reaches another process: by name, since its class is made anew there."""
     kind, name = next(key for key, extension in EXTENSIONS.items() if isinstance(entry, extension.entry))
-    beside = entry.beside if isinstance(entry, OwnImages) else None
-    return _rebuild, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), beside)
+    folder = entry.study_folder if isinstance(entry, OwnImages) else None
+    return _rebuild, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), folder)
 
 
-def _rebuild(kind: str, name: str, origin: str, values: dict[str, Any], beside: Path | None = None) -> Settings:
+def _rebuild(kind: str, name: str, origin: str, values: dict[str, Any], folder: Path | None = None) -> Settings:
     if (kind, name) not in EXTENSIONS or is_stored_only(kind, name):
         load_origin(origin)
     entry: Settings = KINDS[kind][name].model_validate(values)
-    return entry.placed(beside) if isinstance(entry, OwnImages) else entry
+    return entry.with_study_folder(folder) if isinstance(entry, OwnImages) else entry

@@ -57,7 +57,7 @@ def _about(one: Chosen) -> Iterator[str]:
         return
     not_done = f", {search.not_done} of them not done to their end" if search.not_done else ""
     yield (
-        f"{at}: {one.told()}; {search.metric} {search.best:.4f}, the best of {search.trials} trials"
+        f"{at}: {one.summary()}; {search.metric} {search.best:.4f}, the best of {search.trials} trials"
         f"{not_done} (median {search.median:.4f}, worst {search.worst:.4f})"
     )
     for place in at_the_edge(one):
