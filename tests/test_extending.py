@@ -158,10 +158,10 @@ def test_a_broken_file_is_told_without_a_traceback(tmp_path):
     ("function", "message"),
     [
         (lambda *, rho: 1, "must take passes; passes is missing"),
-        (lambda passes, rho=0.1: 1, "the parameter rho needs a type, such as rho: float = 0.1"),
+        (lambda passes, rho=0.1: 1, "the parameter rho needs a type, e.g. rho: float = 0.1"),
         (lambda passes, *more: 1, r"must be parameters that can be given by name; got \*more"),
         (lambda passes, **more: 1, r"must be parameters that can be given by name; got \*\*more"),
-        (lambda passes, batch_norm="first": 1, "batch_norm has a meaning of its own in a study file"),
+        (lambda passes, batch_norm="first": 1, "batch_norm is a reserved name in study files"),
     ],
 )
 def test_functions_that_cannot_be_used_are_refused(function, message):
@@ -171,7 +171,7 @@ def test_functions_that_cannot_be_used_are_refused(function, message):
 
 @pytest.mark.parametrize("name", ["", "a b", "x=1", "a.b"])
 def test_names_that_study_files_cannot_hold_are_refused(name):
-    with pytest.raises(UserError, match="needs a name without blanks and punctuation"):
+    with pytest.raises(UserError, match="needs a name without spaces and punctuation"):
         extend.rule(name, gradients=2)(SAM)
 
 
@@ -199,7 +199,7 @@ def _rule_with(name):
     ],
 )
 def test_misspelt_methods_of_rules_are_refused(name, meant):
-    with pytest.raises(UserError, match=f"mine-with-a-typo: nothing calls the method {name}; did you mean {meant}"):
+    with pytest.raises(UserError, match=f"mine-with-a-typo: the method {name} is never called; did you mean {meant}"):
         _rule_with(name)
 
 

@@ -1,4 +1,4 @@
-"""Plain values that remember where each of them stands, for messages."""
+"""Mappings and lists that record the file and line of each value, for messages."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Any
 
 
 class FileLocation(str):
-    """A location in a study file that also has the file's folder.
+    """Location in a study file, together with the folder of the file.
 
     Args:
-        location: what to call it in messages.
-        folder: where the file lies.
+        location: text for messages.
+        folder: folder of the file.
     """
 
     __slots__ = ("folder",)
@@ -18,18 +18,18 @@ class FileLocation(str):
     folder: Path
 
     def __new__(cls, location: str, folder: Path) -> "FileLocation":
-        """Make the text, with the folder as an attribute."""
+        """Create the text with the folder as an attribute."""
         made = super().__new__(cls, location)
         made.folder = folder
         return made
 
 
 class LocatedMapping(dict[Any, Any]):
-    """A mapping with the location of each key: ``file.yaml:7``, or the option that set it.
+    """Mapping with the location of each key: ``file.yaml:7``, or the option that set it.
 
     Args:
         values: the keys and values.
-        places: where each key stands; keys may be missing.
+        places: location of each key; keys may be missing.
     """
 
     def __init__(self, values: Mapping[Any, Any] | None = None, locations: Mapping[Any, str] | None = None) -> None:
@@ -46,11 +46,11 @@ class LocatedMapping(dict[Any, Any]):
 
 
 class LocatedList(list[Any]):
-    """A list with the location of each item.
+    """List with the location of each item.
 
     Args:
         items: the items.
-        places: where each of them stands.
+        places: location of each item.
     """
 
     def __init__(self, items: Iterable[Any] = (), locations: Iterable[str] = ()) -> None:
@@ -59,14 +59,14 @@ class LocatedList(list[Any]):
 
 
 def location_of(raw: Any, path: str) -> str | None:
-    """Where the value that a path leads to stands, or the nearest one around it.
+    """Location of the value at a path, or of the nearest enclosing value.
 
     Args:
         raw: the values of a study.
-        path: such as ``rules[1].rho``; ``rules[0]`` also means the only entry where no list stands.
+        path: e.g. ``rules[1].rho``; ``rules[0]`` also denotes a single entry given without a list.
 
     Returns:
-        The location; None where none is known.
+        The location; None if unknown.
 
     Example:
         >>> sam = LocatedMapping({"rho": -1}, {"rho": "my.yaml:7"})
@@ -87,7 +87,7 @@ def location_of(raw: Any, path: str) -> str | None:
 
 
 def _step(raw: LocatedMapping | LocatedList, path: str) -> tuple[Any, str] | None:
-    """The key with which a path begins, and how it is written there."""
+    """First key of a path, and its notation in the path."""
     signs = [(key, f"[{key}]" if isinstance(raw, LocatedList) else f".{key}") for key in raw.locations]
     fitting = [(key, sign) for key, sign in signs if f"{path}.".startswith((f"{sign}.", f"{sign}["))]
     return max(fitting, key=lambda pair: len(pair[1]), default=None)

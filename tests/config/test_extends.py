@@ -120,5 +120,5 @@ def test_chains_that_lead_nowhere(tmp_path, write, files, message):
 
 
 def test_plain_values_extend_nothing():
-    with pytest.raises(UserError, match="extends: stands in study files only"):
+    with pytest.raises(UserError, match="extends: allowed in study files only"):
         parse_study({"streams": "split-digits", "extends": "base.yaml"})

@@ -69,7 +69,7 @@ def test_options_of_the_command_line(key, option, place):
     }[place]
     with pytest.raises(UserError) as told:
         parse_study({**BASE, **raw})
-    assert f"unknown key '{key}': a study file does not say how its runs are done; use the option {option}" in str(
+    assert f"unknown key '{key}': not a setting of a study file; use the command-line option {option}" in str(
         told.value
     )
 
@@ -81,14 +81,14 @@ def test_options_of_the_command_line(key, option, place):
             "rules:\n  name: sam\n  rho: 0,05",
             "rules.rho: must be a number; got '0,05': write 0.05, with a decimal point",
         ),
-        ("rules: {name: sam, rho: 0,05}", "within braces a comma ends a value; write rho with a decimal point"),
+        ("rules: {name: sam, rho: 0,05}", "a comma inside braces ends the value; write rho with a decimal point"),
         (
             "rules: {name: sam, rho: 0,5}",
-            "rules: keys must be words; got 5: within braces a comma ends a value",
+            "rules: keys must be strings; got 5: a comma inside braces ends the value",
         ),
         ("rules: {name: sam, rho: 0,08}", "unknown key '08' (known: "),
-        ("rules: {name: sam, rho: 0,08}", "write rho with a decimal point, such as 0.05, not 0,05"),
-        ("rules: {name: sam, 3: 1}", "rules: keys must be words; got 3"),
+        ("rules: {name: sam, rho: 0,08}", "write rho with a decimal point, e.g. 0.05, not 0,05"),
+        ("rules: {name: sam, 3: 1}", "rules: keys must be strings; got 3"),
         ("optimizers: {name: sgd, lr: '1,5e-3'}", "got '1,5e-3': write 1.5e-3, with a decimal point"),
     ],
 )

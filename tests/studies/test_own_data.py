@@ -296,7 +296,7 @@ def test_the_limit_of_test_images_is_checked_and_names_other_runs():
         with pytest.raises(UserError, match=r"evaluation\.test_images_per_class"):
             parse_study(limited(test_images_per_class=wrong))
     held = {"name": "split-digits", "validation": 0.1, "evaluate": "validation"}
-    with pytest.raises(UserError, match="is about the test part, which split-digits with evaluate: valid"):
+    with pytest.raises(UserError, match="applies to the test part, which split-digits with evaluate: valid"):
         parse_study({**limited(test_images_per_class=7), "streams": held})
 
 

@@ -1,4 +1,4 @@
-"""Study files that say only what is other than in another one."""
+"""Study files that extend others."""
 
 from collections.abc import Mapping
 from os.path import realpath
@@ -16,31 +16,30 @@ from lifelong_lb.untrusted import quoted, shortened
 EXTENDS = "extends"
 
 MAX_FILES = 100
-"""Most study files that one may extend, those that it extends in their turn included."""
+"""Maximum number of files of a study, those extended indirectly included."""
 
 
 def read_extended(path: Path) -> LocatedMapping:
-    """Read a study file and those that it extends, into one mapping without ``extends``.
+    """Read a study file and the files it extends into one mapping without ``extends``.
 
-    ``extends`` names a file, or a list of files of which a later one goes before an earlier one; paths are relative to
-    the file that names them, and ``preset:NAME`` is a study file that comes with the package. What the file itself says
-    goes before them all. Mappings are merged key by key, lists and other values replaced. A mapping with another
-    ``name`` is another thing, and replaces the one before it, too.
+    ``extends`` names a file, or a list of files; later files override earlier ones, and the file itself overrides them
+    all. Paths are relative to the file that names them; ``preset:NAME`` is a study file of the package. Mappings are
+    merged key by key; lists and other values are replaced, and so is a mapping with a different ``name``.
 
     Args:
         path: the YAML file, or ``preset:NAME``.
 
     Returns:
-        The mapping; it and what it holds know their files and lines.
+        The mapping, with the file and line of each value.
 
     Raises:
-        UserError: when a file cannot be read, or extends itself.
+        UserError: if a file cannot be read or extends itself.
     """
     return _read(path, (), {})
 
 
 def _read(path: Path, chain: tuple[Path, ...], known: dict[Path, LocatedMapping]) -> LocatedMapping:
-    """Read a study file, those that it extends once each: ``chain`` led to it, ``known`` are those read before."""
+    """Read a study file: ``chain`` holds the files that extend it, ``known`` those already read."""
     if str(path).startswith(PREFIX):
         path = preset_path(str(path).removeprefix(PREFIX))
     if path in known:
@@ -77,14 +76,14 @@ def _chain_text(chain: tuple[Path, ...]) -> str:
 
 
 def _resolve_imports(content: LocatedMapping, folder: Path) -> None:
-    """Paths of files to import are relative to the file that names them, whatever file extends that one."""
+    """Make paths of files to import absolute; they are relative to the file that names them."""
     if "imports" in content:
         names = as_list(content["imports"])
         content["imports"] = [realpath(folder / name) if _is_file(name) else name for name in names]
 
 
 def _locate_sources(content: LocatedMapping, folder: Path) -> None:
-    """Paths of images are relative to the file that names them, too; they are stored as they are written."""
+    """Record the folder that paths of images are relative to; the paths are stored as written."""
     for entry in as_list(content.get("streams", ())):
         if isinstance(entry, LocatedMapping) and "source" in entry.locations:
             entry.locations["source"] = FileLocation(entry.locations["source"], folder.absolute())
@@ -104,7 +103,7 @@ def _base_path(path: Path, name: str, location: str) -> Path:
 
 
 def _merged(base: LocatedMapping, override: LocatedMapping, *, top: bool = False) -> LocatedMapping:
-    """Both of them, ``override`` first; at the top the name is the study's, and says nothing about what it is."""
+    """Merge two mappings; at the top, ``name`` is only the study's title and does not prevent merging."""
     if not top and override.get("name", base.get("name")) != base.get("name"):
         return override
     merged = base.copied()

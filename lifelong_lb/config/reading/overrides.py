@@ -1,4 +1,4 @@
-"""Single values of a study set from outside, as ``--set`` does."""
+"""Assignments to single values of a study, as given by ``--set``."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,17 +10,17 @@ from lifelong_lb.untrusted import printable, quoted, shortened
 
 
 def override(raw: dict[str, Any], assignment: str, defaults: Mapping[str, Any], axes: Sequence[str]) -> None:
-    """Set one value of a raw study in place; what lies within it is copied before that, as aliases may share it.
+    """Set one value of a raw study in place; nested values are copied first because aliases may share them.
 
     Args:
         raw: the study as read from YAML.
-        assignment: ``path=value``; the path's parts are keys, numbers of a list's items, or what an entry of a grid
-            axis is called, joined by dots; the value is YAML.
-        defaults: what stands at the top where the study says nothing.
-        axes: keys whose items may be called by their label or name.
+        assignment: ``path=value``; the path consists of keys, indices of list items, and labels or names of entries of
+            a grid axis, joined by dots; the value is YAML.
+        defaults: defaults of the top-level keys.
+        axes: keys whose items may be given by label or name.
 
     Raises:
-        UserError: for anything that is not an assignment to a key or an item.
+        UserError: if it is not an assignment to a key or an item.
     """
     path, equals, text = assignment.partition("=")
     keys = path.strip().split(".")
@@ -31,13 +31,13 @@ def override(raw: dict[str, Any], assignment: str, defaults: Mapping[str, Any], 
     if len(keys) > 1 and isinstance(inner, str) and (key == "model" or (key in axes and keys[1] in ("0", inner))):
         inner = {"name": inner} if key == "model" else [inner]
     if len(keys) > 2 and key in axes and isinstance(inner, Mapping) and keys[1] in ("0", *_names_of(inner)):
-        keys = [key, *keys[2:]]  # the only entry, which stands where a list may
+        keys = [key, *keys[2:]]  # a single entry given without a list
     value = parse_yaml(text, option, lines=False)
     _put(raw, key, _assigned(inner, keys, value, option, key in axes) if len(keys) > 1 else value, option)
 
 
 def _assigned(target: Any, keys: Sequence[str], value: Any, option: str, axis: bool) -> LocatedMapping | LocatedList:
-    """A copy of a mapping or list called ``keys[0]``, with what the other keys lead to set in it."""
+    """Copy the mapping or list ``keys[0]`` and set the value at the remaining keys in the copy."""
     parent, key, *rest = keys
     if isinstance(target, list | tuple):
         items = target if isinstance(target, LocatedList) else LocatedList(target)
@@ -53,13 +53,13 @@ def _assigned(target: Any, keys: Sequence[str], value: Any, option: str, axis: b
         )
     mapping = target.copied() if isinstance(target, LocatedMapping) else LocatedMapping(target)
     if not rest and key == "name" and mapping.get("name", value) != value:
-        mapping = LocatedMapping()  # another thing, of which the settings of the one before say nothing
+        mapping = LocatedMapping()  # settings of the previous name do not apply
     _put(mapping, key, _assigned(mapping.get(key, {}), [key, *rest], value, option, False) if rest else value, option)
     return mapping
 
 
 def _index(items: Sequence[Any], key: str, option: str, parent: str, axis: bool) -> int:
-    """Place of an item that is called by label, by name, or by its number."""
+    """Index of an item given by label, name or index."""
     for names in [[_names_of(item)[:1] for item in items], [_names_of(item) for item in items]] if axis else []:
         found = [index for index, names_of_item in enumerate(names) if key in names_of_item]
         if len(found) == 1:
@@ -67,7 +67,7 @@ def _index(items: Sequence[Any], key: str, option: str, parent: str, axis: bool)
         if found:
             numbers = ", ".join(f"{parent}.{index}" for index in found)
             raise UserError(
-                f"{option}: several of '{shortened(parent)}' are called {quoted(key)}: say one of {numbers}"
+                f"{option}: several of '{shortened(parent)}' are called {quoted(key)}; use one of {numbers}"
             )
     if key.isdecimal() and int(key) < len(items):
         return int(key)
@@ -76,12 +76,12 @@ def _index(items: Sequence[Any], key: str, option: str, parent: str, axis: bool)
     ]
     raise UserError(
         f"{option}: '{parent}' is not a mapping in the study file; set {parent} as a whole, or one of its items by "
-        f"number{' or by what it is called' if axis else ''} (known: {listed_names(known)})"
+        f"index{', label or name' if axis else ''} (known: {listed_names(known)})"
     )
 
 
 def _names_of(item: Any) -> list[str]:
-    """Label and name of an entry, so far as it has them."""
+    """Label and name of an entry, if it has them."""
     if isinstance(item, str):
         return [item]
     names = [item.get("label"), item.get("name")] if isinstance(item, Mapping) else []

@@ -1,4 +1,4 @@
-"""Reading a study file: YAML, one document, no key twice, within limits of size, depth and repetition."""
+"""Read a study file: one YAML document without duplicate keys, within limits of size, depth and repetition."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,38 +11,39 @@ from lifelong_lb.config.source_lines import LocatedList, LocatedMapping
 from lifelong_lb.untrusted import printable, quoted, read_bytes, shortened
 
 MAX_BYTES = 4 * 2**20
-"""Largest size of a study file."""
+"""Maximum size of a study file."""
 
 MAX_NODES = 120_000
-"""Most keys, values, mappings and lists in a document."""
+"""Maximum number of keys, values, mappings and lists in a document."""
 
 MAX_VALUES = 300_000
-"""Most values in a document, counting those that an alias repeats each time."""
+"""Maximum number of values in a document with its aliases expanded."""
 
 MAX_MERGED = 200_000
-"""Most keys that ``<<`` copies into mappings of a document."""
+"""Maximum number of keys that ``<<`` copies in a document."""
 
 MAX_LEVELS = 40
-"""Most levels of nested lists and mappings, aliases followed."""
+"""Maximum depth of nested lists and mappings, aliases expanded."""
 
 MAX_NUMBER_CHARACTERS = 64
-"""Longest number."""
+"""Maximum length of a number."""
 
 MAX_PATH_CHARACTERS = 300
-"""Most characters of a file's path in a message."""
+"""Maximum length of a file's path in a message."""
 
 LARGE = 20_000
-"""Length of a document from which libyaml parses it: some ten times faster than PyYAML, with messages of its own."""
+"""Length from which a document is parsed by libyaml: about ten times as fast as PyYAML, with other messages."""
 
 
 class _Constructor(yaml.constructor.SafeConstructor):
-    """Values as PyYAML's safe loader has them, except that they know where they stand, and that there are limits.
+    """PyYAML's safe constructor, with locations and limits.
 
-    A repeated key is an error, and so is what no study needs: sets, binary data, ordered mappings, very long numbers.
+    Duplicate keys are errors, and so are types that no study needs: sets, binary data, ordered mappings, very long
+    numbers.
 
     Args:
-        source: what to call the document.
-        lines: whether places have the number of a line, too.
+        source: name of the document in messages.
+        lines: whether locations include the line number.
     """
 
     def __init__(self, source: str, lines: bool) -> None:
@@ -51,7 +52,7 @@ class _Constructor(yaml.constructor.SafeConstructor):
         self._merged, self._flattening = 0, set[int]()
 
     def location(self, mark: yaml.Mark | None) -> str:
-        """What to call a place in the document."""
+        """Text for a location in the document."""
         return f"{self._source}:{mark.line + 1}" if self._lines and mark is not None else self._source
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -63,19 +64,19 @@ class _Constructor(yaml.constructor.SafeConstructor):
             mark = key_node.start_mark
             if isinstance(key, str) and key in seen:
                 name = shortened(key)
-                raise UserError(f"{self.location(mark)}: the key '{name}' stands twice (first in line {seen[key]})")
+                raise UserError(f"{self.location(mark)}: duplicate key '{name}' (first defined on line {seen[key]})")
             if isinstance(key, str):
                 seen[key] = mark.line + 1
         return super().construct_mapping(node, deep=deep)
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Copy what ``<<`` names into a mapping, unless the document would copy too much altogether.
+        """Copy the mappings named by ``<<`` into a mapping.
 
         Args:
             node: the mapping.
 
         Raises:
-            UserError: when it copies more than the limit.
+            UserError: if the document copies more than :data:`MAX_MERGED` keys in total.
         """
         if id(node) in self._flattening:
             return
@@ -93,7 +94,7 @@ class _Constructor(yaml.constructor.SafeConstructor):
         super().flatten_mapping(node)
 
     def construct_number(self, node: yaml.ScalarNode) -> Any:
-        """Constructor of numbers of a limited length."""
+        """Construct a number of limited length."""
         if len(node.value) > MAX_NUMBER_CHARACTERS:
             reason = f"a number has {len(node.value):,} characters; at most {MAX_NUMBER_CHARACTERS} are allowed"
             raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark)
@@ -102,14 +103,14 @@ class _Constructor(yaml.constructor.SafeConstructor):
         return self.construct_yaml_float(node)
 
     def located_mapping(self, node: yaml.MappingNode) -> Iterator[LocatedMapping]:
-        """Constructor of mappings, in two steps, as PyYAML wants it for what may contain itself."""
+        """Construct a mapping in two steps, as PyYAML requires for recursive values."""
         data = LocatedMapping()
         yield data
-        data.update(self.construct_mapping(node))  # which puts what is merged in by << into the node, too
+        data.update(self.construct_mapping(node))  # also adds the pairs merged by << to the node
         data.locations = {self.construct_object(key): self.location(key.start_mark) for key, _ in node.value}
 
     def located_list(self, node: yaml.SequenceNode) -> Iterator[LocatedList]:
-        """Constructor of lists, likewise."""
+        """Construct a list in two steps."""
         data = LocatedList()
         yield data
         data.extend(self.construct_sequence(node))
@@ -135,7 +136,7 @@ class _Loader(
     _Constructor,
     yaml.resolver.Resolver,
 ):
-    """The loader in Python, whose messages are the better ones."""
+    """Pure Python loader, whose messages are better than libyaml's."""
 
     def __init__(self, text: str, source: str, lines: bool) -> None:
         yaml.reader.Reader.__init__(self, text)
@@ -147,7 +148,7 @@ class _Loader(
 
 
 def _loader(text: str, source: str, lines: bool) -> Any:
-    """A loader for a document: in C where it is large and libyaml is there."""
+    """Loader for a document: libyaml's if the document is large and libyaml is available."""
     if len(text) < LARGE or not yaml.__with_libyaml__:
         return _Loader(text, source, lines)
 
@@ -169,17 +170,17 @@ def read_yaml(path: Path) -> LocatedMapping:
         path: a YAML file whose top level is a mapping.
 
     Returns:
-        The mapping; it and what it holds know their lines.
+        The mapping, with locations.
 
     Raises:
-        UserError: when the file cannot be read, is not YAML, or is not a mapping.
+        UserError: if the file cannot be read, is not YAML, or is not a mapping.
     """
     name = shortened(printable(str(path), lines=False), MAX_PATH_CHARACTERS)
     try:
         text = read_bytes(path, MAX_BYTES).decode("utf-8")
     except FileNotFoundError:
         raise UserError(f"{name}: no such study file{_siblings(path)}") from None
-    except (OSError, ValueError) as error:  # not UTF-8, too large, or no regular file
+    except (OSError, ValueError) as error:  # not UTF-8, too large, or not a regular file
         reason = error.strerror if isinstance(error, OSError) else shortened(str(error), MAX_PATH_CHARACTERS)
         raise UserError(f"{name}: cannot be read as a study file ({reason})") from None
     raw = parse_yaml(text, name)
@@ -189,18 +190,18 @@ def read_yaml(path: Path) -> LocatedMapping:
 
 
 def parse_yaml(text: str, source: str, *, lines: bool = True) -> Any:
-    """Plain Python values from one YAML document.
+    """Parse one YAML document into plain Python values.
 
     Args:
         text: the document.
-        source: what to call it.
-        lines: whether to name lines, too.
+        source: name of the document in messages.
+        lines: whether messages include line numbers.
 
     Returns:
-        Whatever it holds; mappings and lists know where their keys and items stand.
+        The value; mappings and lists have locations.
 
     Raises:
-        UserError: when it is not YAML, or a key stands twice in a mapping.
+        UserError: if the text is not YAML, has duplicate keys, or exceeds a limit.
     """
     loader = None
     try:
@@ -220,7 +221,7 @@ def parse_yaml(text: str, source: str, *, lines: bool = True) -> Any:
 
 
 def _check_events(parser: Any) -> None:
-    """Refuse what is nested too deep or too large, before anything is built from it."""
+    """Refuse documents that are too deep or too large, before values are constructed."""
     depth = count = 0
     try:
         while (event := parser.get_event()) is not None:
@@ -238,19 +239,19 @@ def _check_events(parser: Any) -> None:
 
 
 def check_values(value: Any, source: str) -> None:
-    """Refuse plain values that are endless, nested too deep, or too many.
+    """Refuse plain values that contain themselves, are nested too deep, or are too many.
 
     Args:
-        value: what a study file holds.
-        source: what to call it.
+        value: content of a study file.
+        source: name of the study in messages.
 
     Raises:
-        UserError: when aliases, or whatever made the values, go beyond the limits.
+        UserError: if a limit is exceeded, e.g. through aliases.
     """
     sizes: dict[int, tuple[int, int] | None] = {}
 
     def measured(one: Any) -> tuple[int, int]:
-        """Values and levels."""
+        """Number of values and depth."""
         if not isinstance(one, dict | list | tuple):
             return 1, 0
         if id(one) not in sizes:
@@ -259,7 +260,7 @@ def check_values(value: Any, source: str) -> None:
             sizes[id(one)] = 1 + sum(count for count, _ in inner), 1 + max((deep for _, deep in inner), default=0)
         size = sizes[id(one)]
         if size is None:
-            raise UserError(f"{source}: an alias repeats a mapping or list within itself")
+            raise UserError(f"{source}: an alias makes a mapping or list contain itself")
         return size
 
     try:
@@ -267,21 +268,21 @@ def check_values(value: Any, source: str) -> None:
     except RecursionError:
         values, levels = 0, MAX_LEVELS + 1
     if levels > MAX_LEVELS:
-        raise UserError(f"{source}: aliases nest it deeper than {MAX_LEVELS} levels")
+        raise UserError(f"{source}: nested deeper than {MAX_LEVELS} levels through aliases")
     if values > MAX_VALUES:
-        raise UserError(f"{source}: aliases make more than {MAX_VALUES:,} values of it")
+        raise UserError(f"{source}: more than {MAX_VALUES:,} values through aliases")
 
 
 def _reason(error: Exception, lines: bool) -> str:
-    """What is wrong, without the name of the document, which stands before it."""
+    """Reason of an error, without the name of the document."""
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.context_mark
-        begun = f" that begins in line {mark.line + 1}" if lines and mark is not None and error.context else ""
+        begun = f" that begins on line {mark.line + 1}" if lines and mark is not None and error.context else ""
         reason = ", ".join(filter(None, [f"{error.context}{begun}" if error.context else "", error.problem]))
     elif isinstance(error, yaml.reader.ReaderError):
-        reason = f"the character {ascii(chr(error.character))} cannot stand in it"
+        reason = f"the character {ascii(chr(error.character))} is not allowed"
     else:
-        reason = "merged or nested too deep" if isinstance(error, RecursionError) else str(error)
+        reason = "merged or nested too deeply" if isinstance(error, RecursionError) else str(error)
     return " ".join(reason.split()) or repr(error)
 
 
