@@ -37,10 +37,10 @@ class LocatedMapping(dict[Any, Any]):
         self.locations: dict[Any, str] = dict(locations or {})
 
     def copied(self) -> "LocatedMapping":
-        """The same keys, values and places in a mapping of its own.
+        """Copy the mapping with its locations.
 
         Returns:
-            A mapping.
+            A shallow copy.
         """
         return LocatedMapping(self, self.locations)
 

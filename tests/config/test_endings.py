@@ -1,4 +1,4 @@
-"""Whatever stands in a study file or on the command line: one message that says what is wrong, and no traceback."""
+"""Invalid study files and options give one message and no traceback."""
 
 import pytest
 from typer.testing import CliRunner
@@ -50,7 +50,7 @@ def test_files_that_cannot_be_read(tmp_path, text, message):
     (tmp_path / "exits.py").write_text("import sys\nsys.exit(7)\n")
     path = tmp_path / "s.yaml"
     path.write_text(text)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read_study(path)
-    assert str(told.value).startswith(message.replace("{}", str(path), 1).replace("{}", str(tmp_path)))
-    assert "unicode string" not in str(told.value)
+    assert str(error.value).startswith(message.replace("{}", str(path), 1).replace("{}", str(tmp_path)))
+    assert "unicode string" not in str(error.value)

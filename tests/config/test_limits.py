@@ -49,13 +49,13 @@ MERGES = "a0: &a0 {k0: 1}\n" + "".join(
     ],
 )
 def test_bombs_are_refused_before_they_are_expanded(text, message):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         parse_yaml(text, "my.yaml")
-    assert message in str(told.value)
-    assert len(str(told.value)) < 500
-    with pytest.raises(UserError) as told:
+    assert message in str(error.value)
+    assert len(str(error.value)) < 500
+    with pytest.raises(UserError) as error:
         parse_yaml(text, "--set x", lines=False)
-    assert len(str(told.value)) < 500
+    assert len(str(error.value)) < 500
 
 
 def test_merges_mean_what_they_meant():
@@ -157,10 +157,10 @@ def test_a_million_runs_are_counted_without_making_them(tmp_path, raw, runs):
     ],
 )
 def test_what_lies_beyond_the_limits_is_refused(raw, message):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         parse_study({"streams": "split-digits", **raw})
-    assert message in str(told.value)
-    assert len(str(told.value)) < 2000
+    assert message in str(error.value)
+    assert len(str(error.value)) < 2000
 
 
 @pytest.mark.parametrize("label", ["=1+1", "+x", "-x", "@x"])
@@ -230,7 +230,7 @@ def test_estimates_come_near_the_numbers(tmp_path):
     [((4,), "4"), (range(10), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"), (range(5, 16), "5 to 15 (11 seeds)"),
      ((*range(10), 11), "0, 1, 2, ..., 11 (11 seeds)"), ((*range(1, 11), 0), "1, 2, 3, ..., 0 (11 seeds)")],
 )  # fmt: skip
-def test_many_seeds_are_told_in_few_words(seeds, words):
+def test_many_seeds_are_abbreviated(seeds, words):
     assert seeds_in_words(seeds) == words
 
 

@@ -48,9 +48,9 @@ BASE = {"streams": "split-digits"}
     ],
 )
 def test_suggestions(raw, meant):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         parse_study({**BASE, **raw})
-    assert f"did you mean {meant}?" in str(told.value)
+    assert f"did you mean {meant}?" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_options_of_the_command_line(key, option, place):
         "train": {"train": {key: 1}},
         "rule": {"rules": {"name": "sam", key: 1}},
     }[place]
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         parse_study({**BASE, **raw})
     assert f"unknown key '{key}': not a setting of a study file; use the command-line option {option}" in str(
-        told.value
+        error.value
     )
 
 
@@ -95,16 +95,16 @@ def test_options_of_the_command_line(key, option, place):
 def test_decimal_commas(tmp_path, text, message):
     path = tmp_path / "s.yaml"
     path.write_text(f"streams: split-digits\n{text}\n")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read_study(path)
-    assert message in str(told.value)
+    assert message in str(error.value)
 
 
-def test_a_failed_import_is_told_alone(tmp_path):
+def test_a_failed_import_is_reported_alone(tmp_path):
     (tmp_path / "mine.py").write_text("import no_such_module_at_all\n")
     path = tmp_path / "s.yaml"
     path.write_text("streams: mine\nrules: [own, {name: other, x: 1}]\nmodel: mine\nunknown: 3\nimports: mine.py\n")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read_study(path)
-    assert str(told.value).startswith(f"{path}:5: imports[0]: ")
-    assert str(told.value).endswith("cannot be imported: ModuleNotFoundError: No module named 'no_such_module_at_all'")
+    assert str(error.value).startswith(f"{path}:5: imports[0]: ")
+    assert str(error.value).endswith("cannot be imported: ModuleNotFoundError: No module named 'no_such_module_at_all'")

@@ -71,13 +71,13 @@ def test_what_is_reached(tmp_path, assignment, path, value):
     ],
 )
 def test_an_option_is_named_where_it_is_wrong(tmp_path, assignment, message):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read(tmp_path, assignment)
-    assert str(told.value).startswith(f"--set {assignment}: ")
-    assert message in str(told.value)
+    assert str(error.value).startswith(f"--set {assignment}: ")
+    assert message in str(error.value)
 
 
-def test_namesakes_are_told_apart_by_number(tmp_path):
+def test_namesakes_are_distinguished_by_index(tmp_path):
     path = tmp_path / "my.yaml"
     path.write_text("streams: split-digits\nrules: [sam, {name: sam, rho: 1}]\n")
     with pytest.raises(UserError, match=r"several of 'rules' are called 'sam'; use one of rules\.0, rules\.1"):

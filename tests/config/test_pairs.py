@@ -154,7 +154,7 @@ def test_nothing_may_be_left(what):
         study("slda", **{what: entries}, skip_unsupported=True)
 
 
-def test_a_pair_is_told_with_its_line(tmp_path):
+def test_a_pair_is_reported_with_its_line(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text("streams: split-digits\nstrategies:\n  - naive\n  - name: mer\nrules: [none, sam]\n")
     with pytest.raises(UserError, match=r"study\.yaml:4: strategies\[1\] with rules\[1\]: mer supports the rule none"):

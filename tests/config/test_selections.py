@@ -88,9 +88,9 @@ def test_runs_keep_their_names():
 def test_what_is_refused(tmp_path, text, message):
     path = tmp_path / "my.yaml"
     path.write_text(f"streams: split-digits\n<<: {{strategies: [naive, ewc], rules: [none, sam]}}\n{text}\n")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read_study(path)
-    assert str(told.value).startswith(f"{path}{message}")
+    assert str(error.value).startswith(f"{path}{message}")
 
 
 def test_what_does_not_go_together_may_be_excluded():
@@ -104,7 +104,7 @@ def test_what_does_not_go_together_may_be_excluded():
     assert len(expand(parse_study({**passes, "exclude": {"optimizers": "lbfgs", "rules": "sam"}}))) == 9
 
 
-def test_what_is_left_out_is_told(tmp_path):
+def test_what_is_left_out_is_listed(tmp_path):
     raw = {
         **STUDY,
         "streams": [STUDY["streams"], {"name": "split-digits", "scenario": "class-incremental", "label": "classes"}],
@@ -117,9 +117,9 @@ def test_what_is_left_out_is_told(tmp_path):
     study = parse_study(raw)
     assert left_out(study) == 2 * (2 + 1)  # naive on both streams, rwalk on one
     assert list(unsupported(study)) == ["lamaml with sam", "rwalk on split-digits"]
-    told = list(lines_about(plan_of(study, tmp_path)))
-    assert "left out: 6 runs, by only or exclude" in told
-    groups = [line for line in told if line.startswith("left out as unsupported: ")]
+    lines = list(lines_about(plan_of(study, tmp_path)))
+    assert "left out: 6 runs, by only or exclude" in lines
+    groups = [line for line in lines if line.startswith("left out as unsupported: ")]
     assert len(groups) == 2
     assert "lamaml with sam (lamaml supports the rule none only, not sam: " in groups[0]
     assert "rwalk on split-digits (rwalk works with class-incremental" in groups[1]

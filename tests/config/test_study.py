@@ -280,7 +280,7 @@ def test_each_mistake_gets_one_sentence(changes, message):
     assert "\n" not in str(error.value)
 
 
-def test_several_mistakes_are_told_at_once():
+def test_several_mistakes_are_reported_together():
     with pytest.raises(UserError) as error:
         parse_study(
             {"streams": "split-digits", "rules": {"name": "lookbehind-sam", "k": 0, "rho": -1}, "x": 1}, "s.yaml"

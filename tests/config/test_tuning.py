@@ -1,4 +1,4 @@
-"""What is wrong with a section tuning is told where it stands, by its whole path, before anything is searched."""
+"""Mistakes in the section tuning are reported with line and full path, before anything is searched."""
 
 import pytest
 
@@ -57,9 +57,9 @@ def test_the_line_of_a_mistake(tmp_path, old, new, message):
     assert FILE.count(old) == 1
     path = tmp_path / "my.yaml"
     path.write_text(FILE.replace(old, new))
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read_study(path)
-    assert f"{path}{message}" in str(told.value)
+    assert f"{path}{message}" in str(error.value)
 
 
 def test_it_is_right_without_the_mistake(tmp_path):
@@ -68,13 +68,13 @@ def test_it_is_right_without_the_mistake(tmp_path):
     assert set(read_study(path).tuning.search) == {"s.am", "lookbehind-sam"}
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_reported_together():
     tuning = {"trails": 3, "held_out": {"seeds": []}, "search": {"sam": {"rho": "big"}}}
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         parse_study({"streams": "split-digits", "rules": "sam", "tuning": tuning})
-    assert "tuning.held_out.seeds: must not be empty" in str(told.value)
-    assert "tuning.search.sam.rho: must be a list of choices" in str(told.value)
-    assert "tuning: unknown key 'trails'; did you mean 'trials'?" in str(told.value)
+    assert "tuning.held_out.seeds: must not be empty" in str(error.value)
+    assert "tuning.search.sam.rho: must be a list of choices" in str(error.value)
+    assert "tuning: unknown key 'trails'; did you mean 'trials'?" in str(error.value)
 
 
 def test_a_metric_of_ones_own_can_be_tuned_for(monkeypatch):
