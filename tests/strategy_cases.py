@@ -66,7 +66,7 @@ _PAIRS = [
 
 
 def has_own_loop(label):
-    """Whether an entry goes with the rule none only."""
+    """Whether an entry supports the rule none only."""
     return STRATEGY_ENTRIES[ENTRIES[label]["name"]].own_loop is not None
 
 

@@ -1,6 +1,6 @@
-"""Study files: every name and hyper-parameter with its default and range. The only judge of user input.
+"""Study files: names and hyper-parameters with defaults and ranges, and the validation of user input.
 
-Nothing here imports torch, so that listing and validating answer at once.
+Nothing here imports torch, so ``list`` and ``validate`` start fast.
 """
 
 from lifelong_lb.config.checks.labels import AXES, axis_labels

@@ -1,4 +1,4 @@
-"""What a study file can name, as text."""
+"""Text listing of everything a study file can name."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,18 +22,18 @@ KINDS: dict[str, Mapping[str, type[BaseModel]]] = {
 
 
 def listing(what: str | None = None, metrics: Callable[[], str] | None = None) -> str:
-    """Names with their hyper-parameters and defaults.
+    """List names with their hyper-parameters and defaults.
 
     Args:
         what: ``streams``, ``strategies``, ``rules``, ``optimizers``, ``models``, ``schedules``, ``presets`` or
             ``metrics``; None for all.
-        metrics: gives the text about metrics, which this room does not know.
+        metrics: returns the text about metrics, which are defined in another package.
 
     Returns:
-        One paragraph a kind.
+        One paragraph per kind.
 
     Raises:
-        UserError: for another word.
+        UserError: if the kind is unknown.
     """
     load_installed()
     kinds = [*KINDS, "presets", *(["metrics"] if metrics else [])]
@@ -57,9 +57,9 @@ def _entries(known: Mapping[str, type[BaseModel]]) -> str:
     lines = []
     for name, model in known.items():
         lines.append(f"  {name:<20} {(model.__doc__ or '').strip().splitlines()[0]}")
-        own = [f"{key}={value}" for key, value in settings[name].items() if key not in common]
-        if own:
-            lines.append(f"  {'':<20} {', '.join(own)}")
+        specific = [f"{key}={value}" for key, value in settings[name].items() if key not in common]
+        if specific:
+            lines.append(f"  {'':<20} {', '.join(specific)}")
         if issubclass(model, StrategyEntry):
             lines += [f"  {'':<20} {line}" for line in _about_strategy(model)]
     if common:
@@ -69,7 +69,7 @@ def _entries(known: Mapping[str, type[BaseModel]]) -> str:
 
 
 def _about_strategy(model: type[StrategyEntry]) -> list[str]:
-    """Where a strategy works, and what a rule's passes mean in it."""
+    """Scenarios and heads of a strategy, and the effect of a rule's further passes."""
     scenarios = ", ".join(name.removesuffix("incremental") for name in model.scenarios) + "incremental"
     where = f"{scenarios}{', online' * model.online}; heads {', '.join(model.heads)}"
     about = [where, f"further passes: {model.further_passes.replace('`', '')}"]

@@ -1,4 +1,4 @@
-"""The one error a user's mistake leads to, and the help that goes with it."""
+"""UserError, and suggestions for misspelt names."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -20,7 +20,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("datasets", "dataset", "benchmark"), ("streams",)),
     **dict.fromkeys(("hidden_sizes", "layers"), ("hidden",)),
 }
-"""What other programs call a setting, and what it may be called here; the first that the entry at hand has counts."""
+"""Common names of a setting in other programs to its names here; the first one that the entry has is suggested."""
 
 COMMAND_LINE: dict[str, str] = {
     **dict.fromkeys(("device", "gpu", "gpus", "cuda"), "--device cuda"),
@@ -39,29 +39,29 @@ COMMAND_LINE: dict[str, str] = {
     "json": "--json",
     "estimate": "--estimate",
 }
-"""What may be looked for in a study file and is an option of the command line, with an example."""
+"""Keys that are command-line options, not keys of a study file, to an example of the option."""
 
-MOST_COMPARED = 1000
-"""Most known names among which the closest one is looked for."""
-MOST_NAMED = 60
-"""Most known names that a message lists."""
+MAX_COMPARED = 1000
+"""Number of known names that are searched for the closest one."""
+MAX_NAMED = 60
+"""Number of known names that a message lists."""
 
 
 class UserError(ValueError):
-    """Input that cannot be used.
+    """Invalid user input.
 
-    The message says what must hold, what came, and the nearest valid choice. The command line prints it without
-    a traceback and exits with code 2.
+    The message states the requirement, the value and the nearest valid choice. The command line prints it without a
+    traceback and exits with code 2.
     """
 
 
-def unknown_name(what: str, came: object, known: Iterable[str]) -> str:
-    """Sentence about a name that is not among the known ones, with the nearest one suggested.
+def unknown_name(what: str, value: object, known: Iterable[str]) -> str:
+    """Message for an unknown name, with the nearest known one suggested.
 
     Args:
-        what: kind of thing that is named, such as ``"rule"``.
-        came: what the user wrote.
-        known: the names that would have been right.
+        what: kind of the named thing, e.g. ``"rule"``.
+        value: the name given by the user.
+        known: the valid names.
 
     Returns:
         One sentence.
@@ -76,31 +76,31 @@ def unknown_name(what: str, came: object, known: Iterable[str]) -> str:
         >>> unknown_name("key", "x", ["rho"])
         "unknown key 'x' (known: rho)"
         >>> unknown_name("key", "device", ["rho"])
-        "unknown key 'device': a study file does not say how its runs are done; use the option --device cuda"
+        "unknown key 'device': not a setting of a study file; use the command-line option --device cuda"
     """
     names = list(known)
-    word = (came if isinstance(came, str) else quoted(came))[: QUOTED_CHARACTERS + 1].lower()
+    word = (value if isinstance(value, str) else quoted(value))[: QUOTED_CHARACTERS + 1].lower()
     option = COMMAND_LINE.get(word.replace("-", "_")) if what == "key" else None
     if option is not None:
-        return f"unknown key {quoted(came)}: a study file does not say how its runs are done; use the option {option}"
-    meant = [name for name in SYNONYMS.get(word.replace("-", "_"), ()) if name in names]
-    spelt = {name.replace("+", "p"): name for name in names[:MOST_COMPARED]}
-    near = closest(word.replace("_", "-").replace("+", "p"), list(spelt), cutoff=0.5)
-    meant += [] if near is None else [spelt[near]]
-    hint = f"; did you mean '{meant[0]}'?" if meant else ""
-    return f"unknown {what} {quoted(came)}{hint} (known: {listed_names(names)})"
+        return f"unknown key {quoted(value)}: not a setting of a study file; use the command-line option {option}"
+    suggestions = [name for name in SYNONYMS.get(word.replace("-", "_"), ()) if name in names]
+    spellings = {name.replace("+", "p"): name for name in names[:MAX_COMPARED]}
+    match = closest(word.replace("_", "-").replace("+", "p"), list(spellings), cutoff=0.5)
+    suggestions += [] if match is None else [spellings[match]]
+    hint = f"; did you mean '{suggestions[0]}'?" if suggestions else ""
+    return f"unknown {what} {quoted(value)}{hint} (known: {listed_names(names)})"
 
 
 def closest(word: str, names: Sequence[str], cutoff: float = 0.6) -> str | None:
-    """The name that a word is most similar to, in bounded time.
+    """Find the name most similar to a word, in bounded time.
 
     Args:
-        word: what came.
-        names: what could have been meant; of many, only the first :data:`MOST_COMPARED` are looked at.
-        cutoff: least similarity, 0 to 1, as for :func:`difflib.get_close_matches`.
+        word: the word.
+        names: candidates; only the first :data:`MAX_COMPARED` are compared.
+        cutoff: minimum similarity, 0 to 1, as for :func:`difflib.get_close_matches`.
 
     Returns:
-        The name; None if none is similar, or the word is longer than a message quotes.
+        The name; None if none is similar enough, or the word is longer than a quotation in a message.
 
     Example:
         >>> closest("colour", ["color", "size"])
@@ -108,16 +108,16 @@ def closest(word: str, names: Sequence[str], cutoff: float = 0.6) -> str | None:
     """
     if len(word) > QUOTED_CHARACTERS:
         return None
-    short = [name for name in names[:MOST_COMPARED] if len(name) <= QUOTED_CHARACTERS]
+    short = [name for name in names[:MAX_COMPARED] if len(name) <= QUOTED_CHARACTERS]
     return next(iter(get_close_matches(word, short, n=1, cutoff=cutoff)), None)
 
 
-def listed_names(names: Sequence[str], most: int = MOST_NAMED) -> str:
-    """Names for a message, each cut to what a message quotes, and only so many of them.
+def listed_names(names: Sequence[str], most: int = MAX_NAMED) -> str:
+    """Join names for a message, with both their length and their number limited.
 
     Args:
-        names: any names.
-        most: how many of them.
+        names: the names.
+        most: how many of them are listed.
 
     Returns:
         One line.

@@ -1,4 +1,4 @@
-"""From plain values to typed entries, collecting every problem before complaining once."""
+"""Parse plain values into typed entries, collecting all problems before raising one error."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,40 +9,40 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lifelong_lb.config.errors import UserError, listed_names, unknown_name
-from lifelong_lb.config.source_lines import place_of
+from lifelong_lb.config.source_lines import location_of
 from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortened
 
 M = TypeVar("M", bound=BaseModel)
 
-MOST_PROBLEMS = 100
-"""Most problems that are collected before the user sees them."""
-MOST_LINES, MOST_OF_A_MESSAGE = 20, 1500
-"""Most problems that one message lists, and most characters after which it lists no further one."""
-MOST_OF_A_PATH = 200
-"""Most characters of a field's path in a message."""
+MAX_PROBLEMS = 100
+"""Number of problems after which checking stops."""
+MAX_LINES, MAX_MESSAGE_CHARACTERS = 20, 1500
+"""Maximum number of problems per message, and of characters after which no further problem is listed."""
+MAX_PATH_CHARACTERS = 200
+"""Maximum length of a field's path in a message."""
 _LONG_PART = re.compile(rf"[^.\[\]]{{{QUOTED_CHARACTERS + 1},}}")
 
 
 def article(noun: str) -> str:
-    """A noun with its indefinite article.
+    """Prefix a noun with its indefinite article.
 
     Args:
-        noun: such as ``"optimizer"``.
+        noun: e.g. ``"optimizer"``.
 
     Returns:
-        Such as ``"an optimizer"``.
+        E.g. ``"an optimizer"``.
     """
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """A problem with one field of a study.
 
     Attributes:
-        path: field, such as ``rules[1].rho``.
-        sentence: what must hold, what came.
-        at: path of what stands in the study file, where it is another, such as that of a key nobody knows.
+        path: field, e.g. ``rules[1].rho``.
+        sentence: the requirement and the value.
+        at: path used to find the line in the study file if it differs from ``path``, e.g. that of an unknown key.
     """
 
     path: str
@@ -51,77 +51,74 @@ class Problem:
 
     def __str__(self) -> str:
         path = _LONG_PART.sub(lambda part: shortened(part[0]), self.path)
-        return f"{shortened(printable(path, lines=False), MOST_OF_A_PATH)}: {self.sentence}"
+        return f"{shortened(printable(path, lines=False), MAX_PATH_CHARACTERS)}: {self.sentence}"
 
 
-class TooManyProblems(Exception):  # noqa: N818  an end of the collecting, no error of its own
-    """So many problems are found that no others need to be looked for."""
+class TooManyProblems(Exception):  # noqa: N818  ends the collection, is not an error itself
+    """Raised to stop checking after :data:`MAX_PROBLEMS` problems."""
 
 
 class Problems:
-    """Problems found in one study.
-
-    The methods that note problems raise :class:`TooManyProblems` with the last one of :data:`MOST_PROBLEMS`.
-    """
+    """Problems found in one study, at most :data:`MAX_PROBLEMS`."""
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
 
     def add(self, path: str, sentence: str, at: str | None = None) -> None:
-        """Note a problem.
+        """Add a problem.
 
         Args:
-            path: field, such as ``rules[1].rho``.
-            sentence: what must hold, what came.
-            at: path of what stands in the study file, where it is another.
+            path: field, e.g. ``rules[1].rho``.
+            sentence: the requirement and the value.
+            at: path used to find the line in the study file, if it differs.
 
         Raises:
-            TooManyProblems: when it is the last one that is collected.
+            TooManyProblems: if the maximum is reached.
         """
         self.extend([Problem(path, sentence, at)])
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Note several problems.
+        """Add several problems.
 
         Args:
-            problems: what is wrong.
+            problems: the problems.
 
         Raises:
-            TooManyProblems: when the last one that is collected is found.
+            TooManyProblems: if the maximum is reached.
         """
         for problem in problems:
             self.found.append(problem)
-            if len(self.found) >= MOST_PROBLEMS:
+            if len(self.found) >= MAX_PROBLEMS:
                 raise TooManyProblems
 
     def raise_if_any(self, source: str, raw: Any = None) -> None:
-        """Raise when something was found.
+        """Raise an error if there are problems.
 
         Args:
-            source: what was read, such as the file's name.
-            raw: the values that were read; those that know where they stand are named by file and line.
+            source: name of the study for messages, e.g. the file's.
+            raw: the values read; those with a location are reported with file and line.
 
         Raises:
-            UserError: naming all problems, one a line.
+            UserError: listing the problems, one per line.
         """
-        found = self.found[:MOST_LINES]
-        places = [place_of(raw, problem.path if problem.at is None else problem.at) for problem in found]
+        found = self.found[:MAX_LINES]
+        places = [location_of(raw, problem.path if problem.at is None else problem.at) for problem in found]
         if len(self.found) == 1:
             raise UserError(f"{places[0] or source}: {self.found[0]}")
         if self.found:
             lines = [f"{place}: {each}" if place else str(each) for place, each in zip(places, found, strict=True)]
-            while len(lines) > 1 and sum(map(len, lines)) > MOST_OF_A_MESSAGE:
+            while len(lines) > 1 and sum(map(len, lines)) > MAX_MESSAGE_CHARACTERS:
                 lines.pop()
             lines += [f"and {len(self.found) - len(lines)} more"] * (len(self.found) > len(lines))
-            least = "at least " if len(self.found) >= MOST_PROBLEMS else ""
+            least = "at least " if len(self.found) >= MAX_PROBLEMS else ""
             raise UserError(f"{source}: {least}{len(self.found)} problems\n  " + "\n  ".join(lines))
 
 
 class NestedProblems(ValueError):
-    """What is wrong with settings within a field, for a validator of that field to raise.
+    """Problems with nested settings, raised by the validator of a field.
 
     Args:
-        found: the problems, their paths relative to the field.
+        found: problems with paths relative to the field.
     """
 
     def __init__(self, found: Sequence[Problem]) -> None:
@@ -130,10 +127,10 @@ class NestedProblems(ValueError):
 
 
 def as_list(value: Any) -> list[Any]:
-    """A list as it is, anything else as the list's only element.
+    """Wrap a single value in a list; copy a list.
 
     Args:
-        value: what stood where a list may stand.
+        value: a list or one entry.
 
     Returns:
         A list.
@@ -142,23 +139,23 @@ def as_list(value: Any) -> list[Any]:
 
 
 def parse_settings(model: type[M], value: Any, path: str, problems: Problems) -> M | None:
-    """Build one model from a mapping.
+    """Build a pydantic model from a mapping.
 
     Args:
-        model: pydantic model to build.
+        model: the model class.
         value: a mapping of its fields.
-        path: where it stood, for messages.
-        problems: receives what is wrong.
+        path: path of the value, for messages.
+        problems: receives the problems.
 
     Returns:
-        The model, or None when something was wrong.
+        The model, or None if there are problems.
     """
     if not isinstance(value, Mapping):
-        problems.add(path, f"must be a mapping of settings; got {_came(value)}")
+        problems.add(path, f"must be a mapping of settings; got {_shown(value)}")
         return None
     bad = [key for key in value if not isinstance(key, str)]
     if bad:
-        problems.add(path, f"keys must be words; got {quoted(bad[0])}{_after_a_comma(value, bad[0])}")
+        problems.add(path, f"keys must be strings; got {quoted(bad[0])}{_after_a_comma(value, bad[0])}")
         return None
     try:
         return model.model_validate(dict(value))
@@ -171,19 +168,19 @@ def parse_entry(what: str, known: Mapping[str, type[M]], value: Any, path: str, 
     """Build an entry from a bare name, or from a mapping with ``name`` and hyper-parameters.
 
     Args:
-        what: kind of entry, such as ``"rule"``.
-        known: models by name.
-        value: what the user wrote.
-        path: where it stood, for messages.
-        problems: receives what is wrong.
+        what: kind of entry, e.g. ``"rule"``.
+        known: model classes by name.
+        value: the value given by the user.
+        path: path of the value, for messages.
+        problems: receives the problems.
 
     Returns:
-        The entry, or None when something was wrong.
+        The entry, or None if there are problems.
     """
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, Mapping):
-        problems.add(path, f"must be the name of {article(what)}, or a mapping with 'name'; got {_came(value)}")
+        problems.add(path, f"must be the name of {article(what)}, or a mapping with 'name'; got {_shown(value)}")
         return None
     if "name" not in value:
         problems.add(path, f"needs a 'name'; got the keys {_keys(value)} (known: {listed_names(list(known))})")
@@ -204,22 +201,22 @@ _PLAIN = {
     "too_short": "must not be empty",
     "missing": "needs a value; got none",
 }
-"""Our words for pydantic's error types."""
+"""Messages for pydantic's error types."""
 
 
 def _sentences(error: ValidationError, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> list[Problem]:
-    """Turn pydantic's report into ours: one sentence a field, a union's alternatives joined."""
+    """Convert pydantic's errors to problems: one per field, with the alternatives of a union joined."""
     by_field: dict[str, list[Problem]] = {}
     items = error.errors(include_url=False)
     if any(item["type"] != "too_short" for item in items):  # a list of bad items is not an empty list
         items = [item for item in items if item["type"] != "too_short"]
-    for item in items[:MOST_PROBLEMS]:
-        for problem in _told(item, model, path, value):
+    for item in items[:MAX_PROBLEMS]:
+        for problem in _problems_of(item, model, path, value):
             by_field.setdefault(problem.path, []).append(problem)
-    return [Problem(field, _joined([p.sentence for p in told]), told[0].at) for field, told in by_field.items()]
+    return [Problem(field, _joined([p.sentence for p in group]), group[0].at) for field, group in by_field.items()]
 
 
-def _told(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> list[Problem]:
+def _problems_of(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> list[Problem]:
     parts = [part for part in item["loc"] if isinstance(part, int) or part in model.model_fields]
     nested = item.get("ctx", {}).get("error")
     if item["type"] == "extra_forbidden":
@@ -231,32 +228,32 @@ def _told(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[
         return [Problem(field + p.path, p.sentence, None if p.at is None else field + p.at) for p in nested.found]
     message = _PLAIN.get(item["type"]) or item["msg"].removeprefix("Value error, ")
     message = message.removeprefix("Input should be ")
-    came = "" if not item["loc"] or "got " in message else f"; got {_came(item['input'])}"
-    return [Problem(field, _must(message, came) + _with_a_point(item["input"]))]
+    got = "" if not item["loc"] or "got " in message else f"; got {_shown(item['input'])}"
+    return [Problem(field, _starting_with_must(message, got) + _with_a_point(item["input"]))]
 
 
 def _with_a_point(value: Any) -> str:
-    """A hint for a number with a decimal comma, which YAML reads as a text."""
+    """Hint for a number with a decimal comma, which YAML reads as a string."""
     if isinstance(value, str) and len(value) < 40 and re.fullmatch(r"[-+]?\d*,\d+(e[-+]?\d+)?", value.strip(), re.I):
         return f": write {value.strip().replace(',', '.')}, with a decimal point"
     return ""
 
 
 def _after_a_comma(value: Mapping[Any, Any], key: Any) -> str:
-    """A hint for a decimal comma within braces, where YAML begins another key after it."""
+    """Hint for a decimal comma inside braces, where YAML starts a new key after the comma."""
     keys = list(value)
     before = keys[keys.index(key) - 1] if keys.index(key) else None
     is_number = isinstance(key, int | float) or (isinstance(key, str) and key.isdecimal())
     if value[key] is not None or not is_number or not isinstance(value.get(before), int):
         return ""
     name = shortened(str(before))
-    return f": within braces a comma ends a value; write {name} with a decimal point, such as 0.05, not 0,05"
+    return f": a comma inside braces ends the value; write {name} with a decimal point, e.g. 0.05, not 0,05"
 
 
-def _must(message: str, came: str) -> str:
+def _starting_with_must(message: str, got: str) -> str:
     starts = ("must ", "experiences ", "class_order ", "nesterov:", "needs ")
     lowered = message[:1].lower() + message[1:]
-    return (lowered if lowered.startswith(starts) else f"must be {lowered}") + came
+    return (lowered if lowered.startswith(starts) else f"must be {lowered}") + got
 
 
 def _joined(messages: list[str]) -> str:
@@ -273,7 +270,7 @@ def _keys(value: Mapping[Any, Any]) -> str:
     return listed_names([key if isinstance(key, str) else quoted(key) for key in value])
 
 
-def _came(value: Any) -> str:
+def _shown(value: Any) -> str:
     if value is None:
         return "nothing (null)"
     return quoted(value)

@@ -1,4 +1,4 @@
-"""The grid spelled out: one configuration a run, named by a hash of all that shapes its numbers."""
+"""Expand the grid of a study into run configurations, each identified by a hash of its settings."""
 
 import hashlib
 import json
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SerializeAsAny
 
-from lifelong_lb.config.checks.compatibility import Clash, asked_clashes, clashes, without_clashes
+from lifelong_lb.config.checks.compatibility import Conflict, conflicts, relevant_conflicts, without_conflicts
 from lifelong_lb.config.checks.labels import AXES, axis_labels
-from lifelong_lb.config.checks.selections import asked_for, whole
+from lifelong_lb.config.checks.selections import selected_combinations, whole
 from lifelong_lb.config.checks.stream_overrides import stream_model, stream_train
 from lifelong_lb.config.entries.fields import Entry, Settings
 from lifelong_lb.config.entries.models import ModelEntry
@@ -32,7 +32,7 @@ Combination = tuple[int, int, int, int]
 """Index of an entry on each axis: streams, strategies, rules, optimizers."""
 
 RUN_FORMAT = 2
-"""Part of every run's hash: raised when the same settings no longer mean the same numbers."""
+"""Part of every run's hash; incremented when the same settings no longer give the same results."""
 
 ADDED_LATER: dict[str, dict[str, Any]] = {
     "model": {"activation": "relu", "dropout": 0.0, "input_dropout": 0.0},
@@ -57,21 +57,21 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "test_images_per_class": None,
     },
 }
-"""Settings that came after the first runs, with the values that mean what runs had without them: these values are left
-out of the hash, so that runs already stored keep their names."""
+"""Settings added after the first release, with the values that reproduce the earlier behaviour. These values are left
+out of the hash, so stored runs keep their ids."""
 
 NORMS_BEFORE = {"small-cnn": "none", "reduced-resnet18": "batch"}
-"""Likewise for ``norm``: what models had before it could be chosen."""
+"""Normalisation of models before ``norm`` could be chosen; left out of the hash, too."""
 
 
 def without_later(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration without the settings that came later, where they say what runs had without them.
+    """Drop later settings whose value reproduces the earlier behaviour.
 
     Args:
-        config: plain JSON values, as stored by whatever version.
+        config: plain JSON values, as stored by any version.
 
     Returns:
-        What is equal for equal runs.
+        A configuration that is equal for equal runs.
     """
     content = dict(config)
     for part, settings in ADDED_LATER.items():
@@ -84,13 +84,13 @@ def without_later(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_id_of(config: Mapping[str, Any]) -> str:
-    """The id that a run has for its configuration.
+    """Compute the id of a run from its configuration.
 
     Args:
         config: plain JSON values.
 
     Returns:
-        Twelve hexadecimal digits: the same settings give the same ones, on every machine.
+        Twelve hexadecimal digits, the same on every machine.
     """
     return hashlib.sha256(_text({"format": RUN_FORMAT, **without_later(config)}).encode()).hexdigest()[:12]
 
@@ -100,7 +100,7 @@ def _text(value: Any) -> str:
 
 
 class RunConfig(Settings):
-    """All that shapes the numbers of one run. Entries carry no labels here."""
+    """All settings that determine the results of one run. Entries have no labels here."""
 
     stream: SerializeAsAny[StreamEntry]
     strategy: SerializeAsAny[StrategyEntry]
@@ -113,22 +113,22 @@ class RunConfig(Settings):
 
     @cached_property
     def run_id(self) -> str:
-        """Twelve hexadecimal digits: the same settings give the same ones, on every machine."""
+        """Twelve hexadecimal digits, the same on every machine."""
         return run_id_of(self.to_json())
 
-    def asked(self, run: str) -> dict[str, Any] | None:
-        """What a run's record must say that it was made with.
+    def expected_config(self, run: str) -> dict[str, Any] | None:
+        """Configuration expected in the record of a run.
 
         Args:
-            run: its id.
+            run: id of the run.
 
         Returns:
-            Plain JSON values; None for any run but this.
+            Plain JSON values; None if the id is not that of this run.
         """
         return self.to_json() if run == self.run_id else None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values, as they are stored.
+        """Convert to plain JSON values, as stored.
 
         Returns:
             A mapping.
@@ -138,7 +138,7 @@ class RunConfig(Settings):
 
 @dataclass(frozen=True)
 class GridRun:
-    """A run and where it stands in its study's grid.
+    """A run and its position in the grid of its study.
 
     Attributes:
         config: the run's configuration.
@@ -150,55 +150,55 @@ class GridRun:
 
 
 def expand(study: Study) -> list[GridRun]:
-    """All runs of a study, streams outermost, seeds innermost.
+    """List all runs of a study, streams outermost, seeds innermost.
 
     Args:
         study: a checked study.
 
     Returns:
-        One element a run, in the order of the study file, without pairs that do not go together, and without what
-        ``only`` and ``exclude`` leave out.
+        Runs in the order of the study file, without incompatible pairs and without combinations left out by ``only`` or
+        ``exclude``.
 
     Raises:
-        UserError: when two streams, or two entries with what was chosen for them, come to the same runs.
+        UserError: if two streams, or two entries with chosen settings, give the same runs.
     """
     return list(runs_of(study, combinations(study)))
 
 
 def combinations(study: Study) -> list[Combination]:
-    """What is run of a study, once for each seed.
+    """List the combinations of a study that are run, each once per seed.
 
     Args:
         study: a checked study.
 
     Returns:
-        Combinations, streams outermost, without pairs that do not go together, and without what ``only`` and
-        ``exclude`` leave out.
+        Combinations, streams outermost, without incompatible pairs and without those left out by ``only`` or
+        ``exclude``.
 
     Raises:
-        UserError: when two streams, or two entries with what was chosen for them, come to the same runs.
+        UserError: if two streams, or two entries with chosen settings, give the same runs.
     """
-    asked = _asked(study)
-    able = without_clashes(asked, _clashes(study))
+    selected = _selected(study)
+    able = without_conflicts(selected, _conflicts(study))
     found: list[Combination] = list(zip(*(indices.tolist() for indices in able.nonzero()), strict=True))
     _check_different(study, found)
     return found
 
 
 def runs_of(study: Study, among: Iterable[Combination], seeds: Sequence[int] | None = None) -> Iterator[GridRun]:
-    """Runs of a study, made one after the other.
+    """Create runs of a study lazily.
 
     Args:
         study: a checked study.
-        among: of which of its combinations.
-        seeds: of which of its seeds; None for all.
+        among: combinations.
+        seeds: seeds; None for all seeds of the study.
 
     Yields:
         Runs, seeds innermost.
     """
-    spelt_out = _SpeltOut(study)
+    run_parts = _RunParts(study)
     for one in among:
-        parts = spelt_out.parts(one)
+        parts = run_parts.parts(one)
         values: dict[str, Any] = {key: part.value for key, part in parts.items()}
         begin, end = _around_seed(parts)
         entries = dict(zip(AXES, one, strict=True))
@@ -210,7 +210,7 @@ def runs_of(study: Study, among: Iterable[Combination], seeds: Sequence[int] | N
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of a run's configuration: an entry, or shared settings, and its text in what is hashed."""
+    """Part of a run's configuration (an entry or shared settings), and its text in the hash input."""
 
     value: Settings
     text: str
@@ -221,18 +221,18 @@ class _Part:
 
 
 @dataclass
-class _SpeltOut:
-    """Parts of the configurations of a study's runs, each of which is made once."""
+class _RunParts:
+    """Cached parts of the configurations of a study's runs."""
 
     study: Study
-    _known: dict[tuple[str, int], dict[str, _Part]] = field(default_factory=dict)
+    _cache: dict[tuple[str, int], dict[str, _Part]] = field(default_factory=dict)
 
     @cached_property
     def _chosen(self) -> dict[tuple[str | None, ...], Overrides]:
         return {one.at: one.settings for one in self.study.chosen}
 
     def parts(self, one: Combination) -> dict[str, _Part]:
-        """Parts of the runs of a combination, all but the seed."""
+        """Parts of the runs of a combination, without the seed."""
         stream, strategy, rule, optimizer = one
         found = dict(self._of_stream(stream))
         entries = {"strategy": strategy, "rule": rule, "optimizer": optimizer}
@@ -242,34 +242,34 @@ class _SpeltOut:
             if settings is not None:
                 found[key] = _Part.of(key, bare_entry(entry, settings))
                 continue
-            if (key, index) not in self._known:
-                self._known[key, index] = {key: _Part.of(key, bare_entry(entry, {}))}
-            found |= self._known[key, index]
+            if (key, index) not in self._cache:
+                self._cache[key, index] = {key: _Part.of(key, bare_entry(entry, {}))}
+            found |= self._cache[key, index]
         return found
 
     def _labels(self, one: Combination) -> tuple[str | None, ...]:
         return tuple(getattr(self.study, axis)[index].label for axis, index in zip(AXES, one, strict=True))
 
     def _of_stream(self, index: int) -> dict[str, _Part]:
-        """The stream and what all runs on it have in common."""
-        if ("stream", index) not in self._known:
+        """The stream and the settings shared by all runs on it."""
+        if ("stream", index) not in self._cache:
             study, problems, path = self.study, Problems(), f"streams[{index}]"
             stream = study.streams[index]
             model = stream_model(study.model, stream, path, problems)
             train = stream_train(study.train, stream, path, problems)
-            assert model is not None, problems.found  # parse_study has checked both
+            assert model is not None, problems.found  # parse_study checked both
             assert train is not None, problems.found
             bare = stream.model_copy(update={"label": None, "model": None, "train": None})
             parts = {"stream": bare, "model": model, "train": train, "evaluation": study.evaluation}
-            self._known["stream", index] = {key: _Part.of(key, part) for key, part in parts.items()}
-        return self._known["stream", index]
+            self._cache["stream", index] = {key: _Part.of(key, part) for key, part in parts.items()}
+        return self._cache["stream", index]
 
 
 _AXIS = {what: axis for axis, (what, _) in AXES.items()}
 
 
 def _around_seed(parts: Mapping[str, _Part]) -> tuple[str, str]:
-    """What is hashed of a run before its seed, and after it: as :func:`run_id_of` writes it."""
+    """Hash input of a run before and after its seed, in the format of :func:`run_id_of`."""
     texts = {"format": str(RUN_FORMAT), **{key: part.text for key, part in parts.items()}}
     begin, end = (
         [f'"{key}":{texts[key]}' for key in sorted(texts) if (key < "seed") is sign] for sign in (True, False)
@@ -278,72 +278,72 @@ def _around_seed(parts: Mapping[str, _Part]) -> tuple[str, str]:
 
 
 def _check_different(study: Study, found: Sequence[Combination]) -> None:
-    """Refuse combinations that come to the same runs: only equal streams can, and entries with chosen settings."""
-    spelt_out = _SpeltOut(study)
-    streams = {"".join(p.text for p in spelt_out.parts((i, 0, 0, 0)).values()) for i in range(len(study.streams))}
+    """Refuse combinations that give the same runs, which only equal streams and chosen settings can."""
+    run_parts = _RunParts(study)
+    streams = {"".join(p.text for p in run_parts.parts((i, 0, 0, 0)).values()) for i in range(len(study.streams))}
     if len(streams) == len(study.streams) and not study.chosen:
         return
     seen: dict[bytes, Combination] = {}
     for one in found:
-        content = hashlib.sha256("".join(_around_seed(spelt_out.parts(one))).encode()).digest()
+        content = hashlib.sha256("".join(_around_seed(run_parts.parts(one))).encode()).digest()
         earlier = seen.setdefault(content, one)
         if earlier != one:
-            raise UserError(_same(one, earlier))
+            raise UserError(_duplicate_message(one, earlier))
 
 
 def config_at(study: Study, entries: Mapping[str, int], seed: int) -> RunConfig:
-    """The configuration of one run of a study, without spelling out the others.
+    """Configuration of one run of a study, without expanding the others.
 
     Args:
         study: a checked study.
         entries: index of the run's entry on each grid axis.
-        seed: its seed.
+        seed: seed of the run.
 
     Returns:
-        The same configuration that :func:`expand` gives the run.
+        The same configuration as in :func:`expand`.
     """
     place = (entries["streams"], entries["strategies"], entries["rules"], entries["optimizers"])
     return next(runs_of(study, [place], [seed])).config
 
 
 def left_out(study: Study) -> int:
-    """How many runs ``only`` and ``exclude`` leave out of a study.
+    """Count the runs of a study that ``only`` and ``exclude`` leave out.
 
     Args:
         study: a checked study.
 
     Returns:
-        Their number, without those that could not be run anyway.
+        Number of runs, without incompatible pairs.
     """
     if not study.only and not study.exclude:
         return 0
-    others = ~_asked(study)
-    return len(study.seeds) * int(without_clashes(others, _clashes(study)).sum())
+    others = ~_selected(study)
+    return len(study.seeds) * int(without_conflicts(others, _conflicts(study)).sum())
 
 
-MOST_NAMED = 10
-"""Most entries of a group that :func:`unsupported` names."""
+MAX_NAMED = 10
+"""Maximum number of entries of a group that :func:`unsupported` names."""
 
 
 def unsupported(study: Study) -> dict[str, str]:
-    """What ``skip_unsupported`` leaves out of a study, and why.
+    """Pairs that ``skip_unsupported`` leaves out of a study, with reasons.
 
     Args:
         study: a checked study.
 
     Returns:
-        Such as ``"lamaml with sam, asam"`` and ``"rwalk on split-digits"``, each with a sentence.
+        E.g. ``"lamaml with sam, asam"`` and ``"rwalk on split-digits"``, each with a sentence.
     """
     if not study.skip_unsupported:
         return {}
     names = {axis: axis_labels(entries, axis) for axis, entries in _grid(study).items()}
-    found: dict[tuple[str, str], list[Clash]] = {}
-    for clash in asked_clashes(_clashes(study), _asked(study)):
-        what = f"{names['strategies'][clash.strategy]} {'on' if clash.axis == 'streams' else 'with'}"
-        kind = clash.reason.replace(getattr(study, clash.axis)[clash.entry].name, "")
-        found.setdefault((what, kind), []).append(clash)
+    found: dict[tuple[str, str], list[Conflict]] = {}
+    for conflict in relevant_conflicts(_conflicts(study), _selected(study)):
+        what = f"{names['strategies'][conflict.strategy]} {'on' if conflict.axis == 'streams' else 'with'}"
+        kind = conflict.reason.replace(getattr(study, conflict.axis)[conflict.entry].name, "")
+        found.setdefault((what, kind), []).append(conflict)
     return {
-        f"{what} {listed_names([names[one.axis][one.entry] for one in group], MOST_NAMED)}": group[0].reason
+        f"{what} {listed_names([names[one.axis][one.entry] for one in group], MAX_NAMED)}": group[0].reason
         for (what, _), group in found.items()
     }
 
@@ -352,19 +352,19 @@ def _grid(study: Study) -> dict[str, Sequence[Entry]]:
     return {axis: getattr(study, axis) for axis in AXES}
 
 
-def _asked(study: Study) -> "Combinations":
+def _selected(study: Study) -> "Combinations":
     if not study.only and not study.exclude:
         return whole(_grid(study))
-    return asked_for(_grid(study), study.only, study.exclude)
+    return selected_combinations(_grid(study), study.only, study.exclude)
 
 
-def _clashes(study: Study) -> list[Clash]:
-    return clashes({**_grid(study), "model": study.model, "train": study.train})
+def _conflicts(study: Study) -> list[Conflict]:
+    return conflicts({**_grid(study), "model": study.model, "train": study.train})
 
 
-def _same(one: Combination, earlier: Combination) -> str:
+def _duplicate_message(one: Combination, earlier: Combination) -> str:
     axis, second, first = next(
         (axis, here, there) for axis, here, there in zip(AXES, one, earlier, strict=True) if here != there
     )
-    chosen = "" if axis == "streams" else ", with the settings chosen for them"
-    return f"{axis}[{second}]: comes to the same runs as {axis}[{first}]{chosen}"
+    chosen = "" if axis == "streams" else ", with its chosen settings"
+    return f"{axis}[{second}]: gives the same runs as {axis}[{first}]{chosen}"

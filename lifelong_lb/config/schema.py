@@ -1,6 +1,6 @@
-"""The JSON Schema of study files, for editors: names and settings are completed and looked over while one writes.
+"""JSON Schema of study files, for completion and checks in editors.
 
-It says what can be said of each value alone. What depends on several of them is for ``lifelong-lb validate``.
+It covers constraints on single values; ``lifelong-lb validate`` also checks those that involve several values.
 """
 
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ from lifelong_lb.config.tuning import Chosen, HeldOut, Range, Search, Tuning
 Json = dict[str, Any]
 
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
-"""JSON Schema's words for bounds, which pydantic keeps in its own where a check of ours comes before the number."""
+"""JSON Schema keywords for bounds; pydantic leaves its own keywords in fields that have a ``BeforeValidator``."""
 
 
 def study_schema() -> Json:
-    """The schema of a study file.
+    """Build the schema of a study file.
 
     Returns:
         A JSON Schema, draft 2020-12.
@@ -54,24 +54,24 @@ def _keys() -> Json:
             {"type": "array", "items": seeds, "minItems": 1, "uniqueItems": True},
         ],
     }
-    keys["name"] = {"type": "string", "description": "What reports call the study.", "minLength": 1}
+    keys["name"] = {"type": "string", "description": "Title of the study in reports.", "minLength": 1}
     keys["model"] = _model_or_changes()
     keys["train"], keys["evaluation"] = _ref("train"), _ref("evaluation")
     keys["skip_unsupported"] = {
         "type": "boolean",
-        "description": "Leave strategies out where they cannot be used (on a stream, with a rule), not refuse them.",
+        "description": "Leave out, instead of refusing, strategies that a stream, rule or optimizer does not support.",
     }
-    keys["only"] = _selections("Combinations of entries to which the study is restricted, by their labels.")
-    keys["exclude"] = _selections("Combinations of entries that are left out, by their labels.")
+    keys["only"] = _selections("Combinations of entries that the study is restricted to, by label.")
+    keys["exclude"] = _selections("Combinations of entries that are left out, by label.")
     keys["imports"] = {
-        "description": "Modules, or files relative to this one, that add to what can be named.",
+        "description": "Modules, or files relative to this one, that register rules, models, strategies or streams.",
         **_one_or_more({"type": "string", "minLength": 1}),
     }
     keys["tuning"] = _or_null(_ref("tuning"))
     keys["chosen"] = {"type": "array", "items": _ref("chosen")}
     keys = {key: keys[key] for key in Study.model_fields}
     keys[EXTENDS] = {
-        "description": "Study files, relative to this one, or preset:NAME, that say what this one does not say.",
+        "description": "Study files, relative to this one, or preset:NAME, that give the keys missing in this one.",
         **_one_or_more({"type": "string", "minLength": 1}),
     }
     return keys
@@ -124,14 +124,14 @@ _NESTED: dict[str, type[BaseModel]] = {
     "Range": Range,
     "Search": Search,
 }
-"""Sections about tuning, and the groups of settings within them, by the names that pydantic refers to them by."""
+"""Sections about tuning and the groups of settings within them, by the names used in pydantic's references."""
 
 
 def _entry(what: str, known: Mapping[str, type[BaseModel]]) -> Json:
-    """A bare name, or a mapping that its ``name`` tells from the others."""
+    """A bare name, or a mapping identified by its ``name``."""
     needs_more = [name for name, model in known.items() if any(f.is_required() for f in model.model_fields.values())]
     names: list[str] = [name for name in known if name not in needs_more]
-    if what == "strategy":  # which skip_unsupported leaves out
+    if what == "strategy":  # accepted, because skip_unsupported leaves them out
         names += NOT_OFFERED
     kinds: list[Json] = [_ref(f"{what}-{name}") for name in known]
     if what == "strategy":
@@ -140,7 +140,7 @@ def _entry(what: str, known: Mapping[str, type[BaseModel]]) -> Json:
 
 
 def _settings(model: type[BaseModel]) -> Json:
-    """The schema of a group of settings, with the first line of its description."""
+    """Schema of a group of settings, with the first line of its docstring as description."""
     schema: Json = _plain(model.model_json_schema())
     schema.pop("$defs", None)
     schema["description"] = (model.__doc__ or "").strip().splitlines()[0]
@@ -148,7 +148,7 @@ def _settings(model: type[BaseModel]) -> Json:
 
 
 def _plain(schema: Any) -> Any:
-    """The same, bounds in JSON Schema's words, and without titles, which say nothing."""
+    """Replace pydantic's keywords for bounds, and drop the titles."""
     if isinstance(schema, list):
         return [_plain(item) for item in schema]
     if not isinstance(schema, dict):
@@ -161,7 +161,7 @@ def _plain(schema: Any) -> Any:
 
 
 def _model_or_changes() -> Json:
-    """A model, or some settings of the one that would be taken otherwise."""
+    """A model, or some settings that override the shared model."""
     return {"anyOf": [_ref("model"), _ref("model-changes")]}
 
 

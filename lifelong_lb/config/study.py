@@ -1,4 +1,4 @@
-"""A study: the grid of streams, strategies, rules, base optimizers and seeds, and the settings they share."""
+"""A study: the grid of streams, strategies, rules, base optimizers and seeds, and its shared settings."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from math import prod
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SerializeAsAny
 
-from lifelong_lb.config.checks.boundaries import idle_choices, optimizer_problems, rule_problems
+from lifelong_lb.config.checks.boundaries import optimizer_problems, rule_problems, unused_settings
 from lifelong_lb.config.checks.budgets import budget_problems, resolved
 from lifelong_lb.config.checks.compatibility import check_pairs
 from lifelong_lb.config.checks.labels import AXES, axis_labels
@@ -28,7 +28,7 @@ from lifelong_lb.config.plugins.register import is_stored_only
 from lifelong_lb.config.reading.extends import EXTENDS, read_extended
 from lifelong_lb.config.reading.overrides import override
 from lifelong_lb.config.reading.yaml_file import check_values
-from lifelong_lb.config.source_lines import FilePlace, place_of
+from lifelong_lb.config.source_lines import FileLocation, location_of
 from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning, parse_tuning
 from lifelong_lb.config.unknown_keys import unknown_key
 from lifelong_lb.untrusted import begins_like_a_formula, quoted
@@ -56,21 +56,20 @@ _MISSING: tuple[Any, ...] = ()
 MAX_SEED = 2**32 - 1
 MAX_SEEDS = 1_000_000
 MAX_RUNS = 1_000_000
-"""Most runs of a study."""
+"""Maximum number of runs of a study."""
 MAX_COMBINATIONS = 1_000_000
-"""Most combinations of streams, strategies, rules and optimizers; what ``only`` and ``exclude`` leave out counts."""
+"""Maximum number of combinations in a grid, including those left out by ``only`` and ``exclude``."""
 MAX_MERGED = 16_000_000
-"""The same for several studies in one folder, of whose union few combinations are meant."""
+"""The same for the union of several studies in one folder, of which few combinations are selected."""
 
 
 class Study(Settings):
     """A checked study. Build it with :func:`parse_study` or :func:`read_study`.
 
-    With ``skip_unsupported`` strategies are left out where they cannot be used, on a stream or with a rule or an
-    optimizer; otherwise they are refused. ``only`` and ``exclude`` say which combinations of the grid are meant, where
-    not all of them are, see :mod:`lifelong_lb.config.checks.selections`. ``imports`` are modules, or files, that add to
-    what can be named, see :mod:`lifelong_lb.extend`. ``chosen`` are settings that entries have in single combinations
-    of the grid, ``tuning`` says how such are searched for.
+    ``skip_unsupported`` leaves out strategies that cannot be used with a stream, rule or optimizer, instead of refusing
+    them. ``only`` and ``exclude`` select combinations of the grid, see :mod:`lifelong_lb.config.checks.selections`.
+    ``imports`` are modules or files that register further names, see :mod:`lifelong_lb.extend`. ``chosen`` holds
+    settings of entries in single combinations of the grid, ``tuning`` how they are searched.
     """
 
     name: str
@@ -91,7 +90,7 @@ class Study(Settings):
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
-    """Read and check a study file, merged with those that it extends.
+    """Read and check a study file, merged with the files it extends.
 
     Args:
         path: the YAML file.
@@ -101,7 +100,7 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         The study.
 
     Raises:
-        UserError: naming the file, the field, what came and what is allowed.
+        UserError: naming the file, the field, the value and what is allowed.
     """
     raw = read_extended(path)
     for assignment in overrides:
@@ -117,7 +116,7 @@ def apply_override(raw: dict[str, Any], assignment: str) -> None:
         assignment: as for :func:`lifelong_lb.config.reading.overrides.override`.
 
     Raises:
-        UserError: for anything that is not an assignment to a key or an item.
+        UserError: if it is not an assignment to a key or an item.
     """
     override(raw, assignment, _DEFAULTS, list(AXES))
 
@@ -127,14 +126,14 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
 
     Args:
         raw: the keys of a study file.
-        source: what to call it in messages.
-        merged: whether it is the union of several studies, whose entries need not all go together.
+        source: name of the study in messages.
+        merged: whether it is the union of several studies, whose entries need not all be compatible.
 
     Returns:
         The study.
 
     Raises:
-        UserError: naming every problem found.
+        UserError: listing all problems.
     """
     problems = Problems()
     check_values(raw, source)
@@ -151,19 +150,19 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
 
 
 def _parsed(raw: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
-    """The parts of a study, each of them checked by itself; the imports alone where one of them fails."""
+    """Parts of a study, checked separately; only the imports if one of them fails."""
     values = {**_DEFAULTS, **raw}
     parts: dict[str, Any] = {"imports": _load_extensions(values["imports"], problems)}
-    if problems.found:  # names that the import would have added are not to be complained of
+    if problems.found:  # do not report names that the import would have registered
         return parts
     for key in raw:
         if key == EXTENDS:
-            problems.add(key, "stands in study files only, whose folder its paths are relative to")
+            problems.add(key, "allowed in study files only; its paths are relative to the folder of the file")
         elif key not in Study.model_fields:
             path = key if isinstance(key, str) else quoted(key)
             problems.add(path, unknown_key(key, [*Study.model_fields, EXTENDS]))
     if "streams" not in raw:
-        problems.add("streams", f"needed: at least one stream (known: {', '.join(STREAM_ENTRIES)})")
+        problems.add("streams", f"required: at least one stream (known: {', '.join(STREAM_ENTRIES)})")
     skip = values["skip_unsupported"] is True
     parts |= {axis: _axis(axis, values.get(axis, _MISSING), problems, skip) for axis in AXES}
     parts["seeds"] = _seeds(values["seeds"], problems)
@@ -180,7 +179,7 @@ def _parsed(raw: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
 
 
 def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> None:
-    """See that the parts of a study go together; settles how much ``train`` allows."""
+    """Check the parts of a study against each other, and resolve the budget of ``train``."""
     size = prod(len(parts[axis]) for axis in AXES)
     if size > (MAX_MERGED if merged else MAX_COMBINATIONS):
         axes = " x ".join(f"{len(parts[axis]):,} {axis}" for axis in AXES)
@@ -189,17 +188,17 @@ def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> 
     parts["train"] = resolved(parts["train"], parts["rules"], parts["optimizers"], problems)
     _check_streams(parts, problems)
     _check_labels(parts, problems, merged=merged)
-    asked = whole(parts) if merged or problems.found else checked_combinations(parts, problems)
+    selected = whole(parts) if merged or problems.found else checked_combinations(parts, problems)
     if not merged:
-        _check_online(parts, asked, problems)
+        _check_online(parts, selected, problems)
         _check_boundaries(parts, problems)
-    _check_optimizers(parts, asked & (not merged), problems)
+    _check_optimizers(parts, selected & (not merged), problems)
     _check_evaluation(parts, problems)
     check_chosen(parts["chosen"], parts, problems)
     check_tuning(parts["tuning"], parts, problems)
     if problems.found:
         return
-    left, seeds = int(check_pairs(parts, asked, problems).sum()), len(parts["seeds"])
+    left, seeds = int(check_pairs(parts, selected, problems).sum()), len(parts["seeds"])
     if left * seeds > MAX_RUNS and not merged:
         problems.add(
             "seeds",
@@ -209,44 +208,48 @@ def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> 
 
 
 def _beside_its_file(stream: StreamEntry, raw: Mapping[str, Any], index: int) -> StreamEntry:
-    """A stream of the user's own images that has the folder of the file that names them, where a file does."""
-    place = place_of(raw, f"streams[{index}].source")
-    return stream.placed(place.folder) if isinstance(stream, OwnImages) and isinstance(place, FilePlace) else stream
+    """Attach the folder of the study file to a stream of the user's own images."""
+    place = location_of(raw, f"streams[{index}].source")
+    return (
+        stream.with_study_folder(place.folder)
+        if isinstance(stream, OwnImages) and isinstance(place, FileLocation)
+        else stream
+    )
 
 
 def _sections(values: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
-    """What was chosen for single combinations, what is to be searched, and which combinations are meant."""
-    found = [
+    """Sections ``chosen``, ``tuning``, ``only`` and ``exclude``."""
+    chosen = [
         parse_settings(Chosen, item, f"chosen[{index}]", problems)
         for index, item in enumerate(as_list(values["chosen"] or []))
     ]
     section = None if values["tuning"] is None else parse_tuning(values["tuning"], problems)
     selections = {key: parse_selections(key, values[key], problems) for key in ("only", "exclude")}
-    return {"chosen": tuple(one for one in found if one is not None), "tuning": section, **selections}
+    return {"chosen": tuple(one for one in chosen if one is not None), "tuning": section, **selections}
 
 
 def _load_extensions(value: Any, problems: Problems) -> tuple[str, ...]:
-    """Import what a study wants imported, and what is installed."""
+    """Import the modules named by a study and those of installed plugins."""
     load_installed()
     names = as_list(value)
     if not all(isinstance(name, str) and is_plain_text(name) for name in names):
         problems.add(
-            "imports", f"must be a module, such as my_package.rules, or a file, or a list of them; got {quoted(value)}"
+            "imports", f"must be a module, e.g. my_package.rules, a file, or a list of them; got {quoted(value)}"
         )
         return ()
-    found = []
+    origins = []
     for index, name in enumerate(names):
         origin = origin_named(name)
         try:
             load_origin(origin)
         except UserError as error:
             problems.add(f"imports[{index}]", str(error).removeprefix("imports: "))
-        found.append(origin)
-    return tuple(dict.fromkeys(found))
+        origins.append(origin)
+    return tuple(dict.fromkeys(origins))
 
 
 def _check_imported(parts: Mapping[str, Any], problems: Problems) -> None:
-    """A study can use an extension that it imports, not one that only a result folder read before has named."""
+    """Refuse extensions that are known only from the settings stored in a result folder."""
     entries = [(axis, AXES[axis][0], entry) for axis in AXES for entry in parts.get(axis, ())]
     for path, kind, entry in [*entries, ("model", "model", parts.get("model"))]:
         if entry is not None and is_stored_only(kind, entry.name):
@@ -269,8 +272,8 @@ def _axis(axis: str, value: Any, problems: Problems, skip: bool) -> tuple[Entry,
         if earlier != path:
             problems.add(path, f"is the same as {earlier}")
         elif entry.label is not None and labelled.setdefault(entry.label, path) != path:
-            told = f"has the label {quoted(entry.label)} of {labelled[entry.label]}; labels tell entries apart"
-            problems.add(path, told)
+            message = f"has the same label {quoted(entry.label)} as {labelled[entry.label]}; labels must be unique"
+            problems.add(path, message)
     return tuple(entry for _, entry in entries)
 
 
@@ -311,7 +314,7 @@ def _seeds(value: Any, problems: Problems) -> tuple[int, ...]:
 
 
 def _check_labels(parts: dict[str, Any], problems: Problems, *, merged: bool) -> None:
-    """See that labels tell entries apart, and that tables can hold them; stored ones are taken as they are."""
+    """Check that labels are unique and safe in tables; stored labels are accepted as they are."""
     for axis in AXES:
         try:
             labels = axis_labels(parts[axis], axis)
@@ -320,33 +323,33 @@ def _check_labels(parts: dict[str, Any], problems: Problems, *, merged: bool) ->
             continue
         for index, label in enumerate(() if merged else labels):
             if begins_like_a_formula(label):
-                what = "must not begin with = + - or @, since spreadsheets take that for a formula"
+                what = "must not begin with = + - or @, which spreadsheets read as a formula"
                 problems.add(f"{axis}[{index}].label", f"{what}; got {quoted(label)}")
 
 
-def _check_optimizers(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> None:
-    """External optimizers say which; what takes passes of its own goes with the rule ``none`` only."""
-    together = meeting(asked, "rules", "optimizers")
+def _check_optimizers(parts: dict[str, Any], selected: "Combinations", problems: Problems) -> None:
+    """Check the targets of external optimizers, and that closure optimizers are used with the rule ``none`` only."""
+    together = meeting(selected, "rules", "optimizers")
     for index, optimizer in enumerate(parts["optimizers"]):
         path = f"optimizers[{index}]"
         if isinstance(optimizer, External) and "target" not in optimizer.model_fields_set:
-            problems.add(path, "needs a target: the dotted name of a class, such as torch.optim.Adagrad")
+            problems.add(path, "needs a target: the dotted name of a class, e.g. torch.optim.Adagrad")
         rules = (rule for rule, meets in zip(parts["rules"], together[:, index], strict=True) if meets)
         rule = next((rule for rule in rules if rule.name != "none"), None) if optimizer.takes_passes else None
         if rule is not None:
             problems.add(
                 path,
-                f"{optimizer.called} takes passes of its own and cannot be combined with the rule {rule.name}; "
-                "run it in a study of its own into the same folder, with rules: none",
+                f"{optimizer.called} evaluates the loss itself and cannot be combined with the rule {rule.name}; "
+                "run it in a separate study with rules: none, into the same folder",
             )
         uphill = next((rule for rule in rules if rule.name not in ("none", "lookahead")), None)
         if isinstance(optimizer, External) and optimizer.settings.get("maximize") and (uphill or optimizer.closure):
-            taken = f"the rule {uphill.name} ascends" if uphill else "closure: true means that it may ascend"
-            problems.add(path, f"must not have maximize: true where {taken}, since both would go uphill")
+            taken = f"the rule {uphill.name} ascends" if uphill else "closure: true allows ascent steps"
+            problems.add(path, f"must not have maximize: true because {taken}, and both would maximize the loss")
 
 
 def _evaluation(value: Any, problems: Problems) -> Evaluation | None:
-    """The evaluation settings; those of the landscape first, so that its fields are called by their whole path."""
+    """Parse the evaluation settings; the landscape first, so messages name its fields by their full path."""
     if isinstance(value, Mapping) and value.get("landscape") is not None:
         landscape = parse_settings(Landscape, value["landscape"], "evaluation.landscape", problems)
         value = {**value, "landscape": landscape}
@@ -355,32 +358,32 @@ def _evaluation(value: Any, problems: Problems) -> Evaluation | None:
 
 PREDICT_BY: dict[type[StrategyEntry], str] = {
     ICaRL: "the nearest mean of its exemplars",
-    SLDA: "a linear discriminant that no loss has led to",
+    SLDA: "a linear discriminant that is not trained with a loss",
 }
-"""Strategies without a loss landscape, and by what they predict instead of their model's outputs."""
+"""Strategies without a loss landscape, and what they predict with instead of their model's outputs."""
 
 
 def _check_evaluation(parts: dict[str, Any], problems: Problems) -> None:
-    """What is measured must be there in each strategy and stream."""
+    """Check that every strategy and stream supports the measurements."""
     evaluation = parts["evaluation"]
     held = next((stream for stream in parts["streams"] if stream.evaluate == "validation"), None)
     if evaluation.test_images_per_class is not None and held is not None:
         problems.add(
             "evaluation.test_images_per_class",
-            f"is about the test part, which {held.name} with evaluate: validation does not use; leave one of them out",
+            f"applies to the test part, which {held.name} with evaluate: validation does not use; remove one of them",
         )
     for index, strategy in enumerate(parts["strategies"]):
         by = PREDICT_BY.get(type(strategy))
         if evaluation.landscape is not None and by is not None:
             problems.add(
                 f"strategies[{index}]",
-                f"{strategy.name} predicts by {by}, which has no loss landscape; leave it or evaluation.landscape out",
+                f"{strategy.name} predicts by {by}, which has no loss landscape; remove it or evaluation.landscape",
             )
         if evaluation.diagnostics_every is not None and strategy.own_loop is not None:
             problems.add(
                 f"strategies[{index}]",
-                f"{strategy.name} takes no ordinary training steps, of which diagnostics could be recorded; "
-                "leave it or evaluation.diagnostics_every out",
+                f"{strategy.name} has no ordinary training steps whose diagnostics could be recorded; "
+                "remove it or evaluation.diagnostics_every",
             )
 
 
@@ -393,24 +396,26 @@ def _check_streams(parts: dict[str, Any], problems: Problems) -> None:
             budget_problems(train, parts["rules"], f"{path}.train" if stream.train else "train", problems)
 
 
-def _check_online(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> None:
-    """What a rule ends or starts anew with each experience it would with each chunk of an online stream."""
-    together = meeting(asked, "streams", "rules")
+def _check_online(parts: dict[str, Any], selected: "Combinations", problems: Problems) -> None:
+    """Check rules on online streams, where state that is reset per experience would be reset per chunk."""
+    together = meeting(selected, "streams", "rules")
     for index, stream in enumerate(parts["streams"]):
         if stream.chunk is None:
             continue
         path = f"streams[{index}].chunk"
         for rule in (rule for rule, meets in zip(parts["rules"], together[index], strict=True) if meets):
             if rule.spans_iterations():
-                problems.add(path, f"the rule {rule.name} goes over several minibatches, which chunks cut short")
+                problems.add(path, f"the rule {rule.name} spans several minibatches, interrupted by the end of a chunk")
             elif rule.batch_norm == "recomputed":
-                problems.add(path, f"{rule.name} with batch_norm: recomputed would recompute it on one chunk alone")
+                problems.add(
+                    path, f"{rule.name} with batch_norm: recomputed would use a single chunk for its statistics"
+                )
 
 
 def _check_boundaries(parts: dict[str, Any], problems: Problems) -> None:
-    streams, told = parts["streams"], Problems()  # _check_streams tells of those
-    trains = [stream_train(parts["train"], stream, "", told) or parts["train"] for stream in streams]
+    streams, ignored = parts["streams"], Problems()  # reported by _check_streams
+    trains = [stream_train(parts["train"], stream, "", ignored) or parts["train"] for stream in streams]
     found = [*rule_problems(parts["rules"], streams, parts["strategies"])]
-    found += idle_choices(parts["strategies"], parts["rules"], parts["optimizers"])
+    found += unused_settings(parts["strategies"], parts["rules"], parts["optimizers"])
     for path, sentence in [*found, *optimizer_problems(parts["optimizers"], streams, trains, parts["strategies"])]:
         problems.add(path, sentence)

@@ -1,4 +1,4 @@
-"""The section ``tuning`` of a study file: which hyper-parameters are searched, where, and on what they are chosen."""
+"""The sections ``tuning`` and ``chosen`` of a study file: search spaces, held-out data and selected settings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite, log
@@ -16,8 +16,8 @@ from lifelong_lb.untrusted import quoted, shortened
 TUNED_AXES = ("strategies", "rules", "optimizers")
 """Grid axes whose entries may be searched."""
 
-MOST_CHOICES = 10_000
-"""Most choices that all search spaces of a study list together."""
+MAX_CHOICES = 10_000
+"""Maximum number of choices in all search spaces of a study together."""
 
 Value = bool | int | float | str
 E = TypeVar("E", bound=Entry)
@@ -26,7 +26,7 @@ Overrides = Mapping[str, Mapping[str, Value]]
 
 
 class Range(Settings):
-    """Numbers from ``low`` to ``high``; ``log`` searches their logarithms evenly, ``whole`` whole numbers alone."""
+    """Numbers from ``low`` to ``high``: uniform in the logarithm if ``log``, integers only if ``whole``."""
 
     low: Float
     high: Float
@@ -34,20 +34,20 @@ class Range(Settings):
     whole: bool = False
 
     @model_validator(mode="after")
-    def _goes_somewhere(self) -> "Range":
+    def _check_bounds(self) -> "Range":
         if self.low >= self.high:
-            raise ValueError(f"needs a low below its high; got {self.low:g} and {self.high:g}")
+            raise ValueError(f"needs low < high; got {self.low:g} and {self.high:g}")
         if self.log and self.low <= 0:
-            raise ValueError(f"needs a low above 0 where log is true; got {self.low:g}")
+            raise ValueError(f"needs low > 0 if log is true; got {self.low:g}")
         if self.whole and not (self.low.is_integer() and self.high.is_integer()):
-            raise ValueError(f"needs whole numbers where whole is true; got {self.low:g} and {self.high:g}")
+            raise ValueError(f"needs whole numbers if whole is true; got {self.low:g} and {self.high:g}")
         return self
 
     def examples(self) -> list[Value]:
-        """Values that an entry must be able to have.
+        """Values that the entry must accept.
 
         Returns:
-            The ends, and something between them.
+            The bounds, and a value between them unless ``whole``.
         """
         if self.whole:
             return [int(self.low), int(self.high)]
@@ -72,11 +72,10 @@ _DIFFERENT = AfterValidator(_all_different)
 
 
 class HeldOut(Settings):
-    """What settings are chosen on: seeds that are not reported, and images that are held out of the train part.
+    """Data that settings are selected on: seeds that are not reported, and images held out of the train part.
 
-    ``first_experiences: k`` learns the first k experiences of each stream only, the whole of streams that have no more.
-    ``class_order: other`` lets the tuning seeds draw the order of classes (of data sets, the angles) where a stream
-    fixes it.
+    ``first_experiences: k`` trains on at most the first k experiences of each stream. With ``class_order: other`` the
+    tuning seeds draw the order of classes (of data sets, the angles) even if the stream fixes it.
     """
 
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, json_schema_extra={"uniqueItems": True}), _DIFFERENT]
@@ -86,9 +85,9 @@ class HeldOut(Settings):
 
 
 class Tuning(Settings):
-    """Settings that ``lifelong-lb tune`` searches for: ``search`` maps labels of entries to hyper-parameters.
+    """Search spaces of ``lifelong-lb tune``: ``search`` maps labels of entries to hyper-parameters.
 
-    Each combination of stream, strategy, rule and base optimizer has a search of its own, of ``trials`` trials, for the
+    Each combination of stream, strategy, rule and base optimizer has a separate search of ``trials`` trials for the
     best mean of ``metric`` over the seeds of ``held_out``.
     """
 
@@ -99,7 +98,7 @@ class Tuning(Settings):
 
 
 class Search(Settings):
-    """What a search came to. ``best``, ``median`` and ``worst`` are those of the trials that were done to their end."""
+    """Result of a search; ``best``, ``median`` and ``worst`` are over the completed trials."""
 
     metric: str
     space: dict[str, dict[str, Space]]
@@ -112,7 +111,7 @@ class Search(Settings):
 
 
 class Chosen(Settings):
-    """Settings of the entries of one combination, which is named by labels; ``search`` says where they come from."""
+    """Settings of the entries of one combination, given by labels; ``search`` records how they were found."""
 
     stream: str
     strategy: str
@@ -126,26 +125,28 @@ class Chosen(Settings):
         """Labels on each grid axis."""
         return self.stream, self.strategy, self.rule, self.optimizer
 
-    def told(self) -> str:
-        """The settings in a line.
+    def summary(self) -> str:
+        """Settings in one line.
 
         Returns:
-            Such as ``sam.rho = 0.1, sgd.lr = 0.03``.
+            E.g. ``sam.rho = 0.1, sgd.lr = 0.03``.
         """
-        return ", ".join(f"{name}.{key} = {value}" for name, own in self.settings.items() for key, value in own.items())
+        return ", ".join(
+            f"{name}.{key} = {value}" for name, values in self.settings.items() for key, value in values.items()
+        )
 
 
-def altered(entry: E, settings: Mapping[str, Value], path: str, problems: Problems) -> E | None:
-    """An entry with other hyper-parameters, checked as if they stood in the study file.
+def with_settings(entry: E, settings: Mapping[str, Value], path: str, problems: Problems) -> E | None:
+    """Replace hyper-parameters of an entry, with the same checks as in a study file.
 
     Args:
         entry: the entry.
-        settings: values that replace its own.
-        path: where they stood.
-        problems: receives what is wrong.
+        settings: the new values.
+        path: path of the values.
+        problems: receives the problems.
 
     Returns:
-        The entry with its label, or None when something was wrong.
+        The entry with its label, or None if there are problems.
     """
     fixed = sorted({"name", "label"} & set(settings))
     if fixed:
@@ -155,57 +156,57 @@ def altered(entry: E, settings: Mapping[str, Value], path: str, problems: Proble
 
 
 def parse_tuning(value: Any, problems: Problems) -> Tuning | None:
-    """Build the section from plain values, so that every field is called by its whole path.
+    """Parse the section ``tuning``; messages name its fields by their full path.
 
     Args:
-        value: what the user wrote.
-        problems: receives what is wrong.
+        value: the value given by the user.
+        problems: receives the problems.
 
     Returns:
-        The section, or None when something was wrong.
+        The section, or None if there are problems.
     """
     if not isinstance(value, Mapping):
         return parse_settings(Tuning, value, "tuning", problems)
-    told, parts = len(problems.found), dict(value)
+    before, parts = len(problems.found), dict(value)
     if isinstance(value.get("held_out"), Mapping):
         held_out = parse_settings(HeldOut, value["held_out"], "tuning.held_out", problems)
-        parts["held_out"] = held_out or HeldOut(seeds=(0,))  # any, so that the other keys are looked at, too
+        parts["held_out"] = held_out or HeldOut(seeds=(0,))  # a placeholder, so the other keys are checked, too
     if isinstance(value.get("search"), Mapping) and value["search"]:
         parts["search"] = {
             str(label): _spaces(spaces, f"tuning.search.{label}", problems) for label, spaces in value["search"].items()
         }
     section = parse_settings(Tuning, parts, "tuning", problems)
-    return section if len(problems.found) == told else None
+    return section if len(problems.found) == before else None
 
 
-_SUCH_AS = "such as {rho: {low: 0.01, high: 0.5, log: true}} or {k: [2, 5, 10]}"
+_EXAMPLE = "e.g. {rho: {low: 0.01, high: 0.5, log: true}} or {k: [2, 5, 10]}"
 
 
 def _spaces(value: Any, path: str, problems: Problems) -> dict[str, Space]:
-    """What is searched of an entry."""
+    """Search spaces of an entry."""
     if not isinstance(value, Mapping) or not value:
-        problems.add(path, f"needs hyper-parameters to search, {_SUCH_AS}; got {quoted(value)}")
+        problems.add(path, f"needs hyper-parameters to search, {_EXAMPLE}; got {quoted(value)}")
         return {}
     found = {str(key): _space(space, f"{path}.{key}", problems) for key, space in value.items()}
     return {key: space for key, space in found.items() if space is not None}
 
 
 def _space(value: Any, path: str, problems: Problems) -> Space | None:
-    """What is searched of a hyper-parameter."""
+    """Search space of a hyper-parameter."""
     if isinstance(value, Mapping):
         return parse_settings(Range, value, path, problems)
     if not isinstance(value, list | tuple):
         problems.add(path, f"must be a list of choices, or a mapping with low and high; got {quoted(value)}")
         return None
-    told = len(problems.found)
+    before = len(problems.found)
     bad = next((i for i, choice in enumerate(value) if not _is_value(choice)), None)
     if bad is not None:
-        problems.add(f"{path}[{bad}]", f"must be a number, a word, true or false; got {quoted(value[bad])}")
+        problems.add(f"{path}[{bad}]", f"must be a number, a string, true or false; got {quoted(value[bad])}")
     elif len(value) < 2:
-        problems.add(path, f"needs two choices or more; got {quoted(list(value))}")
+        problems.add(path, f"needs at least two choices; got {quoted(list(value))}")
     elif len({(type(choice), choice) for choice in value}) < len(value):
-        problems.add(path, f"needs choices that differ from each other; got {quoted(list(value))}")
-    return tuple(value) if len(problems.found) == told else None
+        problems.add(path, f"needs different choices; got {quoted(list(value))}")
+    return tuple(value) if len(problems.found) == before else None
 
 
 def _is_value(choice: Any) -> bool:
@@ -221,17 +222,17 @@ def _check_metric(tuning: Tuning, parts: Mapping[str, Any], problems: Problems) 
     for stream in parts["streams"]:
         learnt = min(stream.learnt, first or stream.learnt)
         if learnt < least:
-            problems.add(path, f"{tuning.metric} needs {least} experiences or more; got {learnt} of {stream.name}")
+            problems.add(path, f"{tuning.metric} needs at least {least} experiences; got {learnt} in {stream.name}")
             return
 
 
 def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Problems) -> None:
-    """See that all that is searched can be set, and that nothing is chosen on what is reported.
+    """Check that searched values are valid and that the held-out data are separate from the reported ones.
 
     Args:
-        tuning: the section, where there is one.
+        tuning: the section, if there is one.
         parts: the study's axes and seeds, checked.
-        problems: receives what is wrong.
+        problems: receives the problems.
     """
     if tuning is None:
         return
@@ -244,10 +245,13 @@ def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Prob
         )
     _check_metric(tuning, parts, problems)
     if any(stream.evaluate == "validation" for stream in parts["streams"]):
-        problems.add("tuning", "needs streams that are evaluated on their test part; it holds images out by itself")
+        problems.add(
+            "tuning",
+            "needs streams with evaluate: test, because tuning holds out validation images itself",
+        )
     choices = sum(len(space) for own in tuning.search.values() for space in own.values() if isinstance(space, tuple))
-    if choices > MOST_CHOICES:
-        problems.add("tuning.search", f"must list at most {MOST_CHOICES:,} choices altogether; got {choices:,}")
+    if choices > MAX_CHOICES:
+        problems.add("tuning.search", f"must list at most {MAX_CHOICES:,} choices altogether; got {choices:,}")
         return
     entries: dict[str, list[Entry]] = {}
     for axis in TUNED_AXES:
@@ -256,7 +260,7 @@ def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Prob
     for label, spaces in tuning.search.items():
         path = f"tuning.search.{label}"
         if len(entries.get(label, ())) != 1:
-            several = f"names several entries ({shortened(label)}): give them labels"
+            several = f"names several entries ({shortened(label)}); give them labels"
             problems.add(path, several if label in entries else unknown_name("entry", label, entries))
         else:
             for key, space in spaces.items():
@@ -264,27 +268,27 @@ def check_tuning(tuning: Tuning | None, parts: Mapping[str, Any], problems: Prob
 
 
 def _check_space(entry: Entry, key: str, space: Range | Choices, path: str, problems: Problems) -> None:
-    """Try values out, up to the first that is refused."""
+    """Validate values of a search space, up to the first invalid one."""
     known = [name for name in type(entry).model_fields if name not in ("name", "label")]
     if key not in known:
         problems.add(path, unknown_name(f"hyper-parameter of {entry.called}", key, known))
         return
     for value in space.examples() if isinstance(space, Range) else space:
         found = Problems()
-        altered(entry, {key: value}, path, found)
+        with_settings(entry, {key: value}, path, found)
         if found.found:
-            hint = " (say whole: true)" if "whole number" in str(found.found[0]) and isinstance(space, Range) else ""
-            problems.add(path, f"cannot be {quoted(value)}: {found.found[0].sentence}{hint}")
+            hint = " (set whole: true)" if "whole number" in str(found.found[0]) and isinstance(space, Range) else ""
+            problems.add(path, f"invalid value {quoted(value)}: {found.found[0].sentence}{hint}")
             return
 
 
 def check_chosen(chosen: Sequence[Chosen], parts: Mapping[str, Any], problems: Problems) -> None:
-    """See that chosen settings name labels of the study, and can be set.
+    """Check that chosen settings name labels of the study and are valid.
 
     Args:
         chosen: the section.
         parts: the study's axes, checked.
-        problems: receives what is wrong.
+        problems: receives the problems.
     """
     known = {axis: {e.label: e for e in parts[axis] if e.label is not None} for axis in ("streams", *TUNED_AXES)}
     seen: set[tuple[str, ...]] = set()
@@ -292,45 +296,46 @@ def check_chosen(chosen: Sequence[Chosen], parts: Mapping[str, Any], problems: P
         path = f"chosen[{index}]"
         for (axis, entries), label in zip(known.items(), one.at, strict=True):
             if label not in entries:
-                problems.add(path, f"must name entries of {axis} by the label they have; got {quoted(label)}")
+                problems.add(path, f"must name entries of {axis} by their label; got {quoted(label)}")
         if one.at in seen:
-            problems.add(path, f"names {', '.join(map(shortened, one.at))} again")
+            problems.add(path, f"duplicate combination {', '.join(map(shortened, one.at))}")
         seen.add(one.at)
-        own = {name: entries[name] for entries, name in zip(known.values(), one.at, strict=True) if name in entries}
+        named = {name: entries[name] for entries, name in zip(known.values(), one.at, strict=True) if name in entries}
         for label, settings in one.settings.items():
             if one.at[1:].count(label) != 1:
                 problems.add(
-                    f"{path}.settings", f"must name strategy, rule or optimizer of the entry; got {quoted(label)}"
+                    f"{path}.settings",
+                    f"must name strategy, rule or optimizer of the combination; got {quoted(label)}",
                 )
-            elif label in own:
-                altered(own[label], settings, f"{path}.settings.{label}", problems)
+            elif label in named:
+                with_settings(named[label], settings, f"{path}.settings.{label}", problems)
 
 
 def bare_entry(entry: E, settings: Overrides) -> E:
-    """An entry as one combination of the grid has it, without its label.
+    """Apply the settings chosen for a combination to an entry, and remove its label.
 
     Args:
-        entry: as the study says.
-        settings: what was chosen for the combination, checked.
+        entry: entry of the study.
+        settings: settings chosen for the combination, checked.
 
     Returns:
         The entry.
     """
-    own = settings.get(entry.label or "", {})
+    changes = settings.get(entry.label or "", {})
     bare: E = entry.model_copy(update={"label": None})
-    if own:
-        bare = type(entry).model_validate({**entry.model_dump(), **own, "label": None})
+    if changes:
+        bare = type(entry).model_validate({**entry.model_dump(), **changes, "label": None})
     return bare
 
 
 def at_the_edge(chosen: Chosen) -> Iterator[str]:
-    """Chosen numbers that lie at an end of their range, so that a wider one may hold a better value.
+    """Find chosen numbers at an end of their range, where a wider range may hold a better value.
 
     Args:
-        chosen: what was chosen, and from what.
+        chosen: the chosen settings with their search space.
 
     Yields:
-        Such as ``sam.rho``.
+        Names of hyper-parameters, e.g. ``sam.rho``.
     """
     for label, settings in chosen.settings.items():
         for key, value in settings.items():
@@ -340,14 +345,14 @@ def at_the_edge(chosen: Chosen) -> Iterator[str]:
 
 
 NEAR = 0.05
-"""Share of a range, by its logarithm where that is searched, within which a value lies at the end."""
+"""Fraction of a range (of its logarithm if ``log``) that counts as its end."""
 
 
 def _is_edge(space: Range | Choices | None, value: Value) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float) or space is None:
         return False
     if isinstance(space, Range):
-        low, high, own = (log(v) if space.log else float(v) for v in (space.low, space.high, value))
-        return not NEAR < (own - low) / (high - low) < 1 - NEAR
+        low, high, x = (log(v) if space.log else float(v) for v in (space.low, space.high, value))
+        return not NEAR < (x - low) / (high - low) < 1 - NEAR
     numbers = [v for v in space if isinstance(v, int | float) and not isinstance(v, bool)]
     return len(numbers) > 2 and value in (min(numbers), max(numbers))

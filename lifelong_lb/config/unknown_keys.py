@@ -1,4 +1,4 @@
-"""Keys of a study file that are right in another place of it."""
+"""Suggestions for unknown top-level keys that are valid elsewhere in a study file."""
 
 from collections.abc import Collection, Iterator
 
@@ -12,14 +12,14 @@ from lifelong_lb.config.tuning import Tuning
 
 
 def unknown_key(key: object, known: Collection[str]) -> str:
-    """Sentence about a key at the top of a study file that does not belong there.
+    """Message for an unknown top-level key of a study file.
 
     Args:
-        key: what the user wrote.
-        known: keys that may stand there.
+        key: the key given by the user.
+        known: valid top-level keys.
 
     Returns:
-        One sentence, with the place where such a key belongs, else with the nearest key.
+        One sentence that suggests the section where the key is valid, else the nearest key.
 
     Example:
         >>> unknown_key("epochs", ["train"])
@@ -37,7 +37,7 @@ def unknown_key(key: object, known: Collection[str]) -> str:
 
 
 def _places(key: str) -> Iterator[str]:
-    """Where a key is known, the likeliest place first."""
+    """Sections where a key is valid, the likeliest one first."""
     sections: dict[str, type[BaseModel]] = {"evaluation": Evaluation, "tuning": Tuning}
     if key in Train.model_fields:
         yield f"'train.{key}'"

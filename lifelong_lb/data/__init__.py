@@ -98,7 +98,7 @@ def find_images(entry: StreamEntry, roots: Sequence[Path] = (), download: bool =
         UserError: if the folder or file has no known layout.
     """
     if isinstance(entry, OwnImages):
-        return own_source(entry.source, roots, entry.image_size, entry.beside)
+        return own_source(entry.source, roots, entry.image_size, entry.study_folder)
     if isinstance(entry, Generated):
         return GeneratedSource(
             experiences=entry.experiences,

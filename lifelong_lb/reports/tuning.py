@@ -83,7 +83,7 @@ def _row(choice: Chosen, search: Search | None) -> dict[str, str]:
     values = (search.best, search.median, search.worst)
     not_done = f" ({search.not_done} not done)" if search.not_done else ""
     spaces = [f"{name}.{key}: {_space(space)}" for name, own in search.space.items() for key, space in own.items()]
-    cells = [*choice.at, choice.told() or DASH, "; ".join(spaces), f"{search.trials}{not_done}"]
+    cells = [*choice.at, choice.summary() or DASH, "; ".join(spaces), f"{search.trials}{not_done}"]
     cells += [DASH if value is None else f"{value:.3f}" for value in values]
     return dict(zip(TUNING_HEADINGS, [*cells, count(search.gradient_evaluations)], strict=True))
 

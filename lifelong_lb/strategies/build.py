@@ -143,7 +143,7 @@ def build_strategy(
     if added is None:
         strategy = STRATEGIES[entry.name](entry, common)
     else:
-        strategy = factory_of("strategy", entry.name, {})(common=common, **added.own(entry))
+        strategy = factory_of("strategy", entry.name, {})(common=common, **added.arguments(entry))
         for plugin in strategy.plugins:
             check_hooks(type(plugin), f"strategy {entry.name}: its plugin {type(plugin).__name__}")
     strategy.plugins.remove(evaluator)  # without metrics it costs 0.1 ms per iteration

@@ -34,7 +34,9 @@ def added_stream(extension: Extension, entry: StreamEntry, images: ImageData, se
         UserError: if the function's result is invalid.
     """
     pairs = factory_of("stream", entry.name, {})(
-        images=_selected(entry, images, seed), seed=seed, **{**extension.own(entry), "experiences": entry.experiences}
+        images=_selected(entry, images, seed),
+        seed=seed,
+        **{**extension.arguments(entry), "experiences": entry.experiences},
     )
     _check(entry, pairs)
     by_task = entry.scenario == "task-incremental"

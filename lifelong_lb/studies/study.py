@@ -403,7 +403,7 @@ def _present(
         if published is None:
             continue
         try:
-            status = folder.read_run(name, job.config.seed, job.config.asked).status
+            status = folder.read_run(name, job.config.seed, job.config.expected_config).status
         except DamagedRunError:
             continue
         # do not retry a run that another active launcher has just retried

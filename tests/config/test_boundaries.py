@@ -32,15 +32,15 @@ def run_id(**changes):
         ({"rules": {"name": "sam", "from_experience": True}}, "rules.from_experience: must be a number; got True"),
         (
             {"rules": {"name": "none", "from_experience": 1}},
-            "rules: needs no from_experience, since nothing begins there; got 1",
+            "rules: must not have from_experience, which has no effect here; got 1",
         ),
         (
             {"streams": ["permuted-digits", "split-digits"], "rules": ["none", {"name": "sam", "from_experience": 5}]},
-            "rules[1].from_experience: must be less than the 5 experiences of streams[1], else sam never begins; got 5",
+            "rules[1].from_experience: must be less than the 5 experiences of streams[1], else sam never starts; got 5",
         ),
         (
             {"strategies": ["naive", "joint"], "rules": [SAM_LATER]},
-            "rules[0].from_experience: joint is trained once, so that sam would never begin",
+            "rules[0].from_experience: joint is trained once, so sam would never start",
         ),
         (
             {"optimizers": {"name": "sgd", "state": "forget"}},
@@ -65,14 +65,14 @@ def run_id(**changes):
             scheduled({"name": "multistep", "milestones": [1, 1.5]}),
             "optimizers.schedule.milestones[1]: must be a whole number; got 1.5",
         ),
-        (scheduled("multistep"), "optimizers.schedule: needs milestones that rise, such as [3, 6]; got []"),
+        (scheduled("multistep"), "optimizers.schedule: needs increasing milestones, e.g. [3, 6]; got []"),
         (
             scheduled({"name": "multistep", "milestones": [3, 2]}),
-            "needs milestones that rise, such as [3, 6]; got [3, 2",
+            "needs increasing milestones, e.g. [3, 6]; got [3, 2",
         ),
         (
             scheduled("constant"),
-            "optimizers.schedule: needs a warmup or an experience_factor other than 1, else it changes nothing",
+            "optimizers.schedule: needs a warmup or an experience_factor other than 1, else it has no effect",
         ),
         (
             scheduled({"name": "cosine", "experience_factor": 1.5}),
@@ -88,30 +88,30 @@ def run_id(**changes):
                 "strategies": ["naive", "joint"],
                 "train": {"epochs": 2},
             },
-            "optimizers[0].schedule: changes the rate after epoch 7 of the stream, which in streams[0] learnt by joint "
-            "ends with epoch 2",
+            "optimizers[0].schedule: changes the rate after epoch 7 of the stream, but streams[0] trained by joint "
+            "ends after epoch 2",
         ),
         (
             scheduled({"name": "constant", "experience_factor": [1, 0.5]}),
-            "optimizers[0].schedule.experience_factor: must hold one factor for each of the 5 experiences "
+            "optimizers[0].schedule.experience_factor: must have one factor for each of the 5 experiences "
             "of streams[0]; got 2",
         ),
         (
             scheduled("cosine"),
-            "optimizers[0].schedule: changes the rate after epoch 1 of an experience, which in streams[0] ends with "
+            "optimizers[0].schedule: changes the rate after epoch 1 of an experience, but streams[0] ends after "
             "epoch 1; set by: iteration",
         ),
         (
             {**scheduled({"name": "multistep", "milestones": [2, 10], "over": "stream"}), "train": {"epochs": 2}},
-            "changes the rate after epoch 10 of the stream, which in streams[0] ends with epoch 10; set by: iteration",
+            "changes the rate after epoch 10 of the stream, but streams[0] ends after epoch 10; set by: iteration",
         ),
         (
             {**scheduled({"name": "cosine", "warmup": 3}), "train": {"epochs": 3}},
-            "changes the rate after epoch 3 of an experience, which in streams[0] ends with epoch 3; set by: iteration",
+            "changes the rate after epoch 3 of an experience, but streams[0] ends after epoch 3; set by: iteration",
         ),
         (
             {**scheduled({"name": "cosine", "over": "stream"}), "streams": [ONLINE]},
-            "schedule: counts epochs over experiences, and the chunks of streams[0] have none; set by: iteration",
+            "schedule: counts epochs of experiences, which the chunks of streams[0] do not have; set by: iteration",
         ),
         (
             {**scheduled({"name": "cosine", "by": "iteration"}), "streams": [ONLINE]},
@@ -161,7 +161,7 @@ def test_schedules_that_can_do_what_they_name():
 
 def test_a_stream_s_own_epochs_count():
     streams = ["split-digits", {"name": "split-digits", "scenario": "class-incremental", "train": {"epochs": 2}}]
-    with pytest.raises(UserError, match=r"which in streams\[0\] ends with epoch 1; set by: iteration$"):
+    with pytest.raises(UserError, match=r"but streams\[0\] ends after epoch 1; set by: iteration$"):
         study_of(streams=streams, **scheduled("cosine"))
 
 

@@ -1,4 +1,4 @@
-"""Study files that extend others: what is merged, what is refused, and which line a mistake is told with."""
+"""Study files that extend others: what is merged, what is refused, and the line reported for a mistake."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_later_files_go_before_earlier_ones_and_options_before_all(write):
     assert read_study(path).seeds == (0, 1, 2, 3)
 
 
-def test_what_is_stored_stands_alone(write):
+def test_the_stored_study_is_self_contained(write):
     write("base.yaml", BASE)
     study = read_study(write("my.yaml", "extends: base.yaml\nseeds: 1\n"))
     stored = StudyFile.of(study).to_json()
@@ -84,7 +84,7 @@ def test_what_is_stored_stands_alone(write):
         ("rules: [sam, asm]", "rules: [smm]", "my.yaml:2: rules[0]: unknown rule 'smm'; did you mean 'sam'?"),
     ],
 )
-def test_mistakes_are_told_where_they_stand(tmp_path, write, base, own, message):
+def test_mistakes_are_reported_with_their_line(tmp_path, write, base, own, message):
     write("base.yaml", f"streams: split-digits\n{base}\n")
     with pytest.raises(UserError) as error:
         read_study(write("my.yaml", f"extends: base.yaml\n{own}\n"))
@@ -120,5 +120,5 @@ def test_chains_that_lead_nowhere(tmp_path, write, files, message):
 
 
 def test_plain_values_extend_nothing():
-    with pytest.raises(UserError, match="extends: stands in study files only"):
+    with pytest.raises(UserError, match="extends: allowed in study files only"):
         parse_study({"streams": "split-digits", "extends": "base.yaml"})

@@ -39,11 +39,11 @@ def test_numbers_and_lists_in_settings(tmp_path):
 
 
 MISTAKES = {
-    "no target": ({"name": "external"}, "optimizers[0]: needs a target: the dotted name of a class, such as"),
+    "no target": ({"name": "external"}, "optimizers[0]: needs a target: the dotted name of a class, e.g."),
     "bare": ("external", "optimizers[0]: needs a target"),
     "no module": (
         {**ADAGRAD, "target": "Adagrad"},
-        "optimizers.target: must be the dotted name of a class, such as torch.optim.Adagrad; got 'Adagrad'",
+        "optimizers.target: must be the dotted name of a class, e.g. torch.optim.Adagrad; got 'Adagrad'",
     ),
     "hyphen": ({**ADAGRAD, "target": "torch-optim.Adagrad"}, "optimizers.target: must be the dotted name of a class"),
     "dots": ({**ADAGRAD, "target": "torch..Adagrad"}, "optimizers.target: must be the dotted name of a class"),
@@ -52,14 +52,20 @@ MISTAKES = {
     "nothing": ({**ADAGRAD, "settings": None}, "optimizers.settings: must be a mapping; got"),
     "date": (
         {**ADAGRAD, "settings": {"lr": datetime.date(2024, 1, 1)}},
-        "optimizers.settings: must hold texts, finite numbers, true, false, null, lists and mappings; got datetime",
+        "optimizers.settings: must consist of strings, finite numbers, booleans, null, lists and mappings; got",
     ),
-    "infinite": ({**ADAGRAD, "settings": {"lr": float("inf")}}, "optimizers.settings: must hold texts, finite numbers"),
+    "infinite": (
+        {**ADAGRAD, "settings": {"lr": float("inf")}},
+        "settings: must consist of strings, finite numbers",
+    ),
     "word": ({**ADAGRAD, "settings": {"learning rate": 1}}, "settings and classes; got 'learning rate'"),
-    "params": ({**ADAGRAD, "settings": {"params": []}}, "must have words other than params as keys of settings and"),
+    "params": (
+        {**ADAGRAD, "settings": {"params": []}},
+        "must have identifiers other than params as keys of",
+    ),
     "class": (
         {**SAM, "classes": {"base_optimizer": "SGD"}},
-        "optimizers.classes: must be the dotted name of a class, such as torch.optim.Adagrad; got 'SGD'",
+        "optimizers.classes: must be the dotted name of a class, e.g. torch.optim.Adagrad; got 'SGD'",
     ),
     "both": (
         {**SAM, "settings": {"base_optimizer": "sgd"}},
@@ -86,7 +92,7 @@ def test_passes_of_an_optimizer_and_of_a_rule_do_not_mix(entry, called, rules):
     with pytest.raises(UserError) as error:
         study_of(optimizers=["sgd", entry], rules=rules)
     assert (
-        f"study: optimizers[1]: {called} takes passes of its own and cannot be combined with the rule {rules[-1]}; "
+        f"study: optimizers[1]: {called} evaluates the loss itself and cannot be combined with the rule {rules[-1]}; "
         in (str(error.value))
     )
     assert len(expand(study_of(optimizers=["sgd", entry], rules=["none", {"name": "none", "dropout": "fresh"}]))) == 4

@@ -56,14 +56,14 @@ STREAM = {"streams": "split-digits"}
 )
 def test_a_study_is_refused_in_few_words(study):
     began = time.process_time()
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         parse_study(study)
     assert time.process_time() - began < 5
-    lines = str(told.value).splitlines()
+    lines = str(error.value).splitlines()
     assert max(map(len, lines)) < 1500
     assert len(lines) < 110
-    assert "x" * 81 not in str(told.value)
-    assert str(told.value).replace("\n", "").isprintable()
+    assert "x" * 81 not in str(error.value)
+    assert str(error.value).replace("\n", "").isprintable()
 
 
 ARGUMENT = LONG[:100_000]
@@ -79,14 +79,14 @@ def test_an_assignment_is_refused_in_few_words(assignment):
         apply_override(raw, assignment)
         parse_study(raw)
 
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         set_and_parse()
-    assert len(str(told.value)) < 1500
+    assert len(str(error.value)) < 1500
 
 
 def test_many_known_names_are_counted():
-    told = unknown_name("entry", "rule-5", [f"rule{i}" for i in range(100_000)])
-    assert told.startswith("unknown entry 'rule-5'; did you mean 'rule5'? (known: rule0, rule1, ")
-    assert told.endswith(", rule59, and 99940 more)")
+    message = unknown_name("entry", "rule-5", [f"rule{i}" for i in range(100_000)])
+    assert message.startswith("unknown entry 'rule-5'; did you mean 'rule5'? (known: rule0, rule1, ")
+    assert message.endswith(", rule59, and 99940 more)")
     assert closest(LONG, [LONG, "x"]) is None
     assert len(unknown_name("entry", "a", ["b", LONG])) < 200

@@ -48,9 +48,9 @@ BASE = {"streams": "split-digits"}
     ],
 )
 def test_suggestions(raw, meant):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         parse_study({**BASE, **raw})
-    assert f"did you mean {meant}?" in str(told.value)
+    assert f"did you mean {meant}?" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_options_of_the_command_line(key, option, place):
         "train": {"train": {key: 1}},
         "rule": {"rules": {"name": "sam", key: 1}},
     }[place]
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         parse_study({**BASE, **raw})
-    assert f"unknown key '{key}': a study file does not say how its runs are done; use the option {option}" in str(
-        told.value
+    assert f"unknown key '{key}': not a setting of a study file; use the command-line option {option}" in str(
+        error.value
     )
 
 
@@ -81,30 +81,30 @@ def test_options_of_the_command_line(key, option, place):
             "rules:\n  name: sam\n  rho: 0,05",
             "rules.rho: must be a number; got '0,05': write 0.05, with a decimal point",
         ),
-        ("rules: {name: sam, rho: 0,05}", "within braces a comma ends a value; write rho with a decimal point"),
+        ("rules: {name: sam, rho: 0,05}", "a comma inside braces ends the value; write rho with a decimal point"),
         (
             "rules: {name: sam, rho: 0,5}",
-            "rules: keys must be words; got 5: within braces a comma ends a value",
+            "rules: keys must be strings; got 5: a comma inside braces ends the value",
         ),
         ("rules: {name: sam, rho: 0,08}", "unknown key '08' (known: "),
-        ("rules: {name: sam, rho: 0,08}", "write rho with a decimal point, such as 0.05, not 0,05"),
-        ("rules: {name: sam, 3: 1}", "rules: keys must be words; got 3"),
+        ("rules: {name: sam, rho: 0,08}", "write rho with a decimal point, e.g. 0.05, not 0,05"),
+        ("rules: {name: sam, 3: 1}", "rules: keys must be strings; got 3"),
         ("optimizers: {name: sgd, lr: '1,5e-3'}", "got '1,5e-3': write 1.5e-3, with a decimal point"),
     ],
 )
 def test_decimal_commas(tmp_path, text, message):
     path = tmp_path / "s.yaml"
     path.write_text(f"streams: split-digits\n{text}\n")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read_study(path)
-    assert message in str(told.value)
+    assert message in str(error.value)
 
 
-def test_a_failed_import_is_told_alone(tmp_path):
+def test_a_failed_import_is_reported_alone(tmp_path):
     (tmp_path / "mine.py").write_text("import no_such_module_at_all\n")
     path = tmp_path / "s.yaml"
     path.write_text("streams: mine\nrules: [own, {name: other, x: 1}]\nmodel: mine\nunknown: 3\nimports: mine.py\n")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read_study(path)
-    assert str(told.value).startswith(f"{path}:5: imports[0]: ")
-    assert str(told.value).endswith("cannot be imported: ModuleNotFoundError: No module named 'no_such_module_at_all'")
+    assert str(error.value).startswith(f"{path}:5: imports[0]: ")
+    assert str(error.value).endswith("cannot be imported: ModuleNotFoundError: No module named 'no_such_module_at_all'")

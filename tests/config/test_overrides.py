@@ -60,27 +60,27 @@ def test_what_is_reached(tmp_path, assignment, path, value):
     [
         (
             "rules.9.rho=1",
-            "'rules' is not a mapping in the study file; set rules as a whole, or one of its items by num",
+            "'rules' is not a mapping in the study file; set rules as a whole, or one of its items by ind",
         ),
         ("rules.smm.rho=1", "(known: rules.none, rules.sam, rules.two, rules.lookbehind-sam)"),
         ("rules.lookbehind-sam.k=1.5", "rules[3].k: must be a whole number; got 1.5"),
         ("rules.1.rho=-1", "rules[1].rho: must be greater than or equal to 0; got -1"),
         ("rules.sam.rho.x=1", "'rho' is not a mapping in the study file; set rho as a whole"),
-        ("model.hidden.first=1", "by number (known: hidden.0, hidden.1)"),
+        ("model.hidden.first=1", "by index (known: hidden.0, hidden.1)"),
         ("strategies.replay.memory_size=1", "strategies[1]: unknown key 'memory_size'; did you mean 'mem_size'?"),
     ],
 )
 def test_an_option_is_named_where_it_is_wrong(tmp_path, assignment, message):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read(tmp_path, assignment)
-    assert str(told.value).startswith(f"--set {assignment}: ")
-    assert message in str(told.value)
+    assert str(error.value).startswith(f"--set {assignment}: ")
+    assert message in str(error.value)
 
 
-def test_namesakes_are_told_apart_by_number(tmp_path):
+def test_namesakes_are_distinguished_by_index(tmp_path):
     path = tmp_path / "my.yaml"
     path.write_text("streams: split-digits\nrules: [sam, {name: sam, rho: 1}]\n")
-    with pytest.raises(UserError, match=r"several of 'rules' are called 'sam': say one of rules\.0, rules\.1"):
+    with pytest.raises(UserError, match=r"several of 'rules' are called 'sam'; use one of rules\.0, rules\.1"):
         read_study(path, ["rules.sam.rho=2"])
 
 

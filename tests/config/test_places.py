@@ -38,7 +38,7 @@ seeds: 2
         ("- asam", "- asm", ":19: rules[2]: unknown rule 'asm'; did you mean 'asam'?"),
         ("name: lookbehind-sam", "name: lookbehnd-sam", ":16: rules[1]: unknown rule 'lookbehnd-sam'; did you mean"),
         ("- asam", "- none", ":19: rules[2]: is the same as rules[0]"),
-        ("- asam", "- {name: asam, label: none}", ":14: rules: two entries would both be called 'none'"),
+        ("- asam", "- {name: asam, label: none}", ":14: rules: two entries have the label 'none'"),
         ("epochs: 2", "epochs: 0", ":7: streams[1].train.epochs: must be greater than or equal to 1; got 0"),
         ("epochs: 2", "epoch: 2", ":7: streams[1].train: unknown key 'epoch'; did you mean 'epochs'?"),
         ("experiences: 5", "experiences: 3", ":3: streams[0]: experiences must divide the 10 classes"),
@@ -75,7 +75,7 @@ def test_several_mistakes_have_a_line_each(tmp_path):
     first, *lines = str(error.value).splitlines()
     assert first == f"{path}: 3 problems"
     assert lines[0].startswith(f"  {path}:4: sede: unknown key")
-    assert lines[1].startswith("  streams: needed: at least one stream")
+    assert lines[1].startswith("  streams: required: at least one stream")
     assert lines[2] == f"  {path}:3: rules[0].rho: must be greater than or equal to 0; got -1"
 
 

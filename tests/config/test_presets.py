@@ -37,7 +37,7 @@ def test_a_study_may_extend_one_or_be_one(tmp_path):
     assert preset == read_study(preset_path("digits-quick"))
 
 
-def test_unknown_ones_are_told_with_the_nearest(tmp_path):
+def test_unknown_presets_suggest_the_nearest(tmp_path):
     file = tmp_path / "my.yaml"
     file.write_text("extends: preset:digits-quik\n", encoding="utf-8")
     with pytest.raises(
@@ -49,6 +49,6 @@ def test_unknown_ones_are_told_with_the_nearest(tmp_path):
 
 
 def test_they_are_listed():
-    told = listing("presets")
-    assert all(name in told for name in preset_names())
-    assert "arXiv 2006.06958" in told
+    text = listing("presets")
+    assert all(name in text for name in preset_names())
+    assert "arXiv 2006.06958" in text

@@ -1,4 +1,4 @@
-"""The JSON Schema takes what the checker takes, and refuses what can be told from one value alone."""
+"""The JSON Schema takes what the checker takes, and refuses what is invalid in a single value."""
 
 import json
 from pathlib import Path

@@ -67,44 +67,44 @@ def test_runs_keep_their_names():
             "only:\n- strategies: naive\n  rule: sam",
             ":5: only[0]: unknown key 'rule'; did you mean 'rules'? (known: str",
         ),
-        ("exclude: {}", ":3: exclude[0]: needs an axis and labels on it, such as"),
+        ("exclude: {}", ":3: exclude[0]: needs an axis with labels, e.g."),
         ("exclude: sam", ":3: exclude[0]: must be a mapping of settings; got 'sam'"),
         (
             "exclude: {rules: [none, 3]}",
-            ":3: exclude[0].rules: must be what the study calls an entry, or a list of such",
+            ":3: exclude[0].rules: must be a label or name of an entry, or a list of them",
         ),
-        ("exclude: {rules: []}", ":3: exclude[0].rules: must be what the study calls an entry"),
-        ("exclude: [{rules: sam}, {rules: none}]", ":3: exclude: leaves nothing of the study"),
+        ("exclude: {rules: []}", ":3: exclude[0].rules: must be a label or name of an entry"),
+        ("exclude: [{rules: sam}, {rules: none}]", ":3: exclude: leaves out all combinations of the study"),
         (
             "exclude: [{rules: sam}, {rules: sam, strategies: ewc}]",
-            ":3: exclude[1]: leaves nothing out that only and the exclusions before it would not leave out anyway",
+            ":3: exclude[1]: has no effect: these combinations are already left out by only and earlier exclusions",
         ),
         (
             "only: {rules: none}\nexclude: {rules: sam}",
-            ":4: exclude[0]: leaves nothing out that only would not leave out anyway",
+            ":4: exclude[0]: has no effect: these combinations are already left out by only",
         ),
     ],
 )
 def test_what_is_refused(tmp_path, text, message):
     path = tmp_path / "my.yaml"
     path.write_text(f"streams: split-digits\n<<: {{strategies: [naive, ewc], rules: [none, sam]}}\n{text}\n")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         read_study(path)
-    assert str(told.value).startswith(f"{path}{message}")
+    assert str(error.value).startswith(f"{path}{message}")
 
 
 def test_what_does_not_go_together_may_be_excluded():
     impossible = {**STUDY, "strategies": ["naive", "lamaml"], "rules": ["none", "sam"]}
-    with pytest.raises(UserError, match="lamaml goes with the rule none only"):
+    with pytest.raises(UserError, match="lamaml supports the rule none only"):
         parse_study(impossible)
     assert len(expand(parse_study({**impossible, "exclude": {"strategies": "lamaml", "rules": "sam"}}))) == 3
     passes = {**STUDY, "optimizers": ["sgd", "lbfgs"], "rules": ["none", "sam"]}
-    with pytest.raises(UserError, match="lbfgs takes passes of its own and cannot be combined with the rule sam"):
+    with pytest.raises(UserError, match="lbfgs evaluates the loss itself and cannot be combined with the rule sam"):
         parse_study(passes)
     assert len(expand(parse_study({**passes, "exclude": {"optimizers": "lbfgs", "rules": "sam"}}))) == 9
 
 
-def test_what_is_left_out_is_told(tmp_path):
+def test_what_is_left_out_is_listed(tmp_path):
     raw = {
         **STUDY,
         "streams": [STUDY["streams"], {"name": "split-digits", "scenario": "class-incremental", "label": "classes"}],
@@ -117,11 +117,11 @@ def test_what_is_left_out_is_told(tmp_path):
     study = parse_study(raw)
     assert left_out(study) == 2 * (2 + 1)  # naive on both streams, rwalk on one
     assert list(unsupported(study)) == ["lamaml with sam", "rwalk on split-digits"]
-    told = list(lines_about(plan_of(study, tmp_path)))
-    assert "left out: 6 runs, by only or exclude" in told
-    groups = [line for line in told if line.startswith("left out as unsupported: ")]
+    lines = list(lines_about(plan_of(study, tmp_path)))
+    assert "left out: 6 runs, by only or exclude" in lines
+    groups = [line for line in lines if line.startswith("left out as unsupported: ")]
     assert len(groups) == 2
-    assert "lamaml with sam (lamaml goes with the rule none only, not with sam: " in groups[0]
+    assert "lamaml with sam (lamaml supports the rule none only, not sam: " in groups[0]
     assert "rwalk on split-digits (rwalk works with class-incremental" in groups[1]
     assert not [line for line in lines_about(plan_of(parse_study(STUDY), tmp_path)) if line.startswith("left out")]
 
@@ -174,4 +174,4 @@ def test_run_names_what_is_unsupported(tmp_path):
     )
     done = CliRunner().invoke(app, ["run", str(path), "--out", str(tmp_path / "out"), "--executor", "in-process"])
     assert done.exit_code == 0
-    assert "left out as unsupported: mer with sam, asam (mer goes with the rule none only" in done.stderr
+    assert "left out as unsupported: mer with sam, asam (mer supports the rule none only" in done.stderr

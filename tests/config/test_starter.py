@@ -30,7 +30,7 @@ def test_it_names_as_many_seeds_as_its_comparisons_need(tmp_path):
     init(path)
     study, text = read_study(path), " ".join(path.read_text().replace("#", " ").split())
     comparisons = len(study.streams) * len(study.strategies) * (len(study.rules) - 1)
-    assert f"decide the {comparisons} comparisons of this study" in text
+    assert f"an exact test of the {comparisons} comparisons of this study" in text
     assert f"at least {seeds_needed(comparisons)}." in text
 
 
@@ -63,7 +63,7 @@ def test_it_overwrites_by_force_only(tmp_path):
     path.write_text("dear to me\n")
     done = init(path)
     assert isinstance(done.exception, UserError)
-    assert str(done.exception) == f"{path}: is there already; choose another name, or replace it with --force"
+    assert str(done.exception) == f"{path}: already exists; choose another name, or replace it with --force"
     assert path.read_text() == "dear to me\n"
     assert init(path, "--force").exit_code == 0
     assert read_study(path).name == "first-study"

@@ -72,8 +72,8 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"model": {"name": "timm", "model": ""}}, "model.model: "),
         (
             {"model": {"name": "timm", "settings": {"img_size": 32}}},
-            "model.settings: must have words other than model_name, pretrained, num_classes, in_chans, img_size as "
-            "keys; got 'img_size'",
+            "model.settings: must have identifiers other than model_name, pretrained, num_classes, in_chans, img_size "
+            "as keys; got 'img_size'",
         ),
         ({"rulse": "sam"}, "rulse: unknown key 'rulse'; did you mean 'rules'?"),
         ({"rules": [{"name": "sam", "roh": 1}]}, "rules[0]: unknown key 'roh'; did you mean 'rho'?"),
@@ -149,16 +149,16 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"streams": {"name": "split-digits", "chunk": 0}}, "streams.chunk: must be greater than or equal to 1; got 0"),
         (
             {"streams": {"name": "split-digits", "task_boundaries": True}},
-            "streams: needs a chunk, such as 10, where task_boundaries is true; got none",
+            "streams: needs a chunk, e.g. 10, if task_boundaries is true; got none",
         ),
         (
             {"streams": [{"name": "split-digits", "chunk": 10}], "strategies": ["naive", "ewc"]},
-            "strategies[1] with streams[0]: ewc would take each chunk of an online stream for a task (can: naive",
+            "strategies[1] with streams[0]: ewc would treat each chunk of an online stream as a task (online strat",
         ),
         (
             {"streams": [{"name": "split-digits", "chunk": 10}], "strategies": ["naive", "replay"]},
-            "strategies[1] with streams[0]: replay with an experience-balanced memory would share it out over the "
-            "chunks of an online stream (choose memory: class-balanced or reservoir)",
+            "strategies[1] with streams[0]: replay with memory: experience-balanced would divide the memory among "
+            "the chunks of an online stream (use memory: class-balanced or reservoir)",
         ),
         (
             {
@@ -173,11 +173,11 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
                 "strategies": "gss",
                 "train": {"random_flip": True},
             },
-            "gss keeps images as it trains on them, which random_crop and random_flip would then change once more",
+            "gss stores augmented images, which random_crop and random_flip would augment again",
         ),
         (
             {"streams": ["split-digits"], "strategies": {"name": "lwf", "alpha": [0, 1, 2]}},
-            "strategies[0] with streams[0]: lwf needs one alpha an experience, 5 of them; got 3",
+            "strategies[0] with streams[0]: lwf needs one alpha per experience (5); got 3",
         ),
         (
             {"streams": ["split-digits"], "strategies": {"name": "lwf", "alpha": [0, -1]}},
@@ -185,21 +185,21 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ),
         (
             {"streams": [{"name": "split-digits", "chunk": 10}], "rules": ["none", "lookahead-sam"]},
-            "streams[0].chunk: the rule lookahead-sam goes over several minibatches, which chunks cut short",
+            "streams[0].chunk: the rule lookahead-sam spans several minibatches, interrupted by the end of a chunk",
         ),
         (
             {
                 "streams": [{"name": "split-digits", "chunk": 10}],
                 "rules": {"name": "lookbehind-sam", "minibatch_switching": True},
             },
-            "streams[0].chunk: the rule lookbehind-sam goes over several minibatches, which chunks cut short",
+            "streams[0].chunk: the rule lookbehind-sam spans several minibatches, interrupted by the end of a chunk",
         ),
         (
             {
                 "streams": [{"name": "split-digits", "chunk": 10}],
                 "rules": {"name": "sam", "batch_norm": "recomputed"},
             },
-            "streams[0].chunk: sam with batch_norm: recomputed would recompute it on one chunk alone",
+            "streams[0].chunk: sam with batch_norm: recomputed would use a single chunk for its statistics",
         ),
         ({"model": {"name": "mlp", "dropout": 1}}, "model.dropout: must be less than 1; got 1"),
         ({"model": {"name": "mlp", "activation": "rel"}}, "model.activation: must be 'relu' or 'tanh'; got 'rel'"),
@@ -250,8 +250,8 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"seeds": 1e3}, "seeds: must be a number of seeds"),
         ({"name": 3}, "name: must be a name of printable characters; got 3"),
         ({"name": "\ud800"}, "name: must be a name of printable characters; got '\\ud800'"),
-        ({"rules": {"name": "sam", "label": ""}}, "rules.label: must be a text of printable characters; got ''"),
-        ({"rules": {"name": "sam", "label": "a\nb"}}, "rules.label: must be a text of printable characters"),
+        ({"rules": {"name": "sam", "label": ""}}, "rules.label: must be a string of printable characters; got ''"),
+        ({"rules": {"name": "sam", "label": "a\nb"}}, "rules.label: must be a string of printable characters"),
         ({"optimizers": 3}, "optimizers: must be the name of an optimizer, or a mapping with 'name'; got 3"),
         (
             {"streams": {"name": "split-digits", "class_order": [0, 1]}},
@@ -264,12 +264,12 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ),
         (
             {"rules": ["sam", {"name": "asam", "label": "sam"}]},
-            "rules: two entries would both be called 'sam'; give one of them another label",
+            "rules: two entries have the label 'sam'; give one of them another label",
         ),
         ({"rules": ["sam", {"name": "sam", "rho": 0.05}]}, "rules[1]: is the same as rules[0]"),
         (
             {"rules": [{"name": "sam", "label": "x"}, {"name": "asam", "label": "x"}]},
-            "rules[1]: has the label 'x' of rules[0]",
+            "rules[1]: has the same label 'x' as rules[0]",
         ),
     ],
 )
@@ -280,7 +280,7 @@ def test_each_mistake_gets_one_sentence(changes, message):
     assert "\n" not in str(error.value)
 
 
-def test_several_mistakes_are_told_at_once():
+def test_several_mistakes_are_reported_together():
     with pytest.raises(UserError) as error:
         parse_study(
             {"streams": "split-digits", "rules": {"name": "lookbehind-sam", "k": 0, "rho": -1}, "x": 1}, "s.yaml"
@@ -290,7 +290,7 @@ def test_several_mistakes_are_told_at_once():
 
 
 def test_a_missing_stream_is_asked_for():
-    with pytest.raises(UserError, match="streams: needed: at least one stream"):
+    with pytest.raises(UserError, match="streams: required: at least one stream"):
         parse_study({"rules": "sam"})
 
 
@@ -302,7 +302,7 @@ def test_a_missing_stream_is_asked_for():
         (b"- a\n- b\n", "a study file is a mapping of keys to values; got a list"),
         (b"", "a study file is a mapping of keys to values; got nothing"),
         (b"\xff\xfe\x00", "cannot be read as a study file"),
-        (b"rules: sam\nstreams: split-digits\nrules: asam\n", ":3: the key 'rules' stands twice (first in line 1)"),
+        (b"rules: sam\nstreams: split-digits\nrules: asam\n", ":3: duplicate key 'rules' (first defined on line 1)"),
         (b"streams: !!python/object:os.system {}\n", "not YAML"),
         (b"? [a, b]\n: c\n", "not YAML"),
         (b"streams: !!int ''\n", "not YAML"),
@@ -357,7 +357,7 @@ def test_overrides():
         ("seeds=[1", "not YAML"),
         ("train.epochs=2020-99-99", "not YAML"),
         ("train.epochs=!!bool q", "not YAML"),
-        ("train={a: 1, a: 2}", "the key 'a' stands twice"),
+        ("train={a: 1, a: 2}", "duplicate key 'a'"),
     ],
 )
 def test_overrides_that_are_none(assignment, message):
@@ -429,7 +429,7 @@ def test_a_stream_may_override_model_and_training():
 
 def test_streams_that_come_to_the_same_runs_are_refused():
     study = study_of(streams=["split-digits", {"name": "split-digits", "train": {"epochs": 1}}])
-    with pytest.raises(UserError, match=r"streams\[1\]: comes to the same runs as streams\[0\]"):
+    with pytest.raises(UserError, match=r"streams\[1\]: gives the same runs as streams\[0\]"):
         expand(study)
 
 
@@ -455,7 +455,7 @@ def test_listing_says_where_a_strategy_works_and_what_the_passes_mean_there():
     text = listing("strategies")
     assert "class-, domain-incremental; heads single, growing\n" in text  # gss
     assert "further passes: the images retrieved at w are replayed in every pass" in text
-    assert text.count("a chunk of one, is taken into memory before it is trained on") == 2  # er-ace and er-aml
+    assert text.count("(or a chunk) enters the memory before training on it") == 2  # er-ace and er-aml
     assert "ar1                  not offered: it trains a MobileNet" in text
 
 

@@ -57,13 +57,13 @@ def test_such_labels_are_refused_in_studies(axis, label):
     study = {"streams": "split-digits", axis: [{"name": names[axis], "label": label}]}
     with pytest.raises(UserError) as error:
         parse_study(study)
-    assert f"{axis}[0].label: must not begin with = + - or @, since spreadsheets" in str(error.value)
+    assert f"{axis}[0].label: must not begin with = + - or @, which spreadsheets" in str(error.value)
 
 
 def test_labels_that_we_make_are_none():
     study = {"streams": "split-digits", "optimizers": [{"name": "sgd", "lr": 0.1}, {"name": "sgd", "lr": 0.2}]}
     assert len(parse_study({**study, "rules": [{"name": "sam", "label": "a=b-c"}]}).optimizers) == 2
-    with pytest.raises(UserError, match="needs a name without blanks and punctuation"):
+    with pytest.raises(UserError, match="needs a name without spaces and punctuation"):
         extend.rule("-mine", gradients=1)(lambda passes: None)
 
 

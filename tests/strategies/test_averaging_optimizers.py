@@ -254,13 +254,13 @@ def test_a_study_that_maximises_is_refused_where_a_rule_ascends(rule):
         parse_study(raw)
         return
     name = rule if isinstance(rule, str) else rule["name"]
-    with pytest.raises(UserError, match=f"must not have maximize: true where the rule {name} ascends"):
+    with pytest.raises(UserError, match=f"must not have maximize: true because the rule {name} ascends"):
         parse_study(raw)
 
 
 def test_a_study_whose_optimizer_maximises_and_takes_passes_is_refused():
     (optimizer,) = external("torch.optim.SGD", lr=0.1, maximize=True)
-    with pytest.raises(UserError, match="must not have maximize: true where closure: true means that it may ascend"):
+    with pytest.raises(UserError, match="must not have maximize: true because closure: true allows ascent"):
         parse_study({**STUDY, "optimizers": [{**optimizer, "closure": True}], "rules": "none"})
 
 

@@ -68,7 +68,7 @@ def test_a_pair_that_cannot_work_is_refused(tmp_path):
     for words in (["validate", study], ["run", study, "--out", tmp_path / "out"]):
         done = command(*words)
         assert done.returncode == 2
-        assert "lbfgs takes passes of its own and cannot be combined with the rule lookbehind-sam" in done.stderr
+        assert "lbfgs evaluates the loss itself and cannot be combined with the rule lookbehind-sam" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

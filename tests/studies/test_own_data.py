@@ -229,16 +229,16 @@ def test_a_source_lies_beside_the_study_file_that_names_it(tmp_path):
     second.write_text("extends: studies/first.yaml\nseeds: [0]\n")
     studies = [read_study(first), read_study(second), parse_study(yaml.safe_load(first.read_text()))]
     assert len({expand(study)[0].config.run_id for study in studies}) == 1
-    assert [study.streams[0].beside for study in studies] == [tmp_path / "studies", tmp_path / "studies", None]
+    assert [study.streams[0].study_folder for study in studies] == [tmp_path / "studies", tmp_path / "studies", None]
     for study in studies[:2]:
         assert len(set(plan_of(study, tmp_path).found[0].train.tolist())) == 4
         again = pickle.loads(pickle.dumps(expand(study)[0].config))
-        assert again.stream.beside == tmp_path / "studies"
+        assert again.stream.study_folder == tmp_path / "studies"
         assert str(tmp_path) not in json.dumps(StudyFile.of(study).to_json())
-    assert read_study(first, ["streams.0.source=other"]).streams[0].beside is None
+    assert read_study(first, ["streams.0.source=other"]).streams[0].study_folder is None
     held_out = {"seeds": [9], "validation": 0.5}
     tuned = read_study(first, [f"tuning={json.dumps({'held_out': held_out, 'search': {'sgd': {'lr': [0.1, 1]}}})}"])
-    assert held_out_study(tuned).streams[0].beside == tmp_path / "studies"
+    assert held_out_study(tuned).streams[0].study_folder == tmp_path / "studies"
 
 
 def test_a_study_runs_on_images_beside_its_file(tmp_path):
@@ -296,7 +296,7 @@ def test_the_limit_of_test_images_is_checked_and_names_other_runs():
         with pytest.raises(UserError, match=r"evaluation\.test_images_per_class"):
             parse_study(limited(test_images_per_class=wrong))
     held = {"name": "split-digits", "validation": 0.1, "evaluate": "validation"}
-    with pytest.raises(UserError, match="is about the test part, which split-digits with evaluate: valid"):
+    with pytest.raises(UserError, match="applies to the test part, which split-digits with evaluate: valid"):
         parse_study({**limited(test_images_per_class=7), "streams": held})
 
 

@@ -74,7 +74,7 @@ def test_what_is_chosen_is_the_best_trial_and_what_is_run(tuned):
     for one in chosen.chosen:
         own = trials[(trials["strategy"] == one.strategy) & (trials["rule"] == one.rule)]
         best = own.loc[own["average_accuracy"].idxmax()]
-        assert one.told() == best["settings"].replace("=", " = ").replace("; ", ", ")
+        assert one.summary() == best["settings"].replace("=", " = ").replace("; ", ", ")
         assert one.search.best == pytest.approx(best["average_accuracy"])
         assert one.search.gradient_evaluations == own["gradient_evaluations"].sum()
         config = next(
@@ -110,7 +110,7 @@ def test_the_report_lists_what_was_chosen_and_from_what(tuned):
     total = sum(one.search.gradient_evaluations for one in chosen)
     assert f"all searches together took {total:,} gradient evaluations" in summary
     for one in chosen:
-        assert f'<td class="label">{one.told()}</td>' in page
+        assert f'<td class="label">{one.summary()}</td>' in page
         assert f"| {one.search.trials} | {one.search.best:.3f} | {one.search.median:.3f} |" in summary
     assert "rho as chosen for each combination" in page
     assert "sam.rho: 0.01 to 0.5, log; sgd.lr: 0.01, 0.1, 1.0" in page

@@ -1,4 +1,4 @@
-"""What an entry does at the boundary of an experience, checked against the streams and strategies of its study."""
+"""Check settings that depend on experience boundaries against the streams and strategies of a study."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,21 +11,21 @@ from lifelong_lb.config.entries.train import Train
 from lifelong_lb.untrusted import quoted
 
 Problem = tuple[str, str]
-"""Path of a field, and what must hold there."""
+"""Path of a field, and the message."""
 
 
 def rule_problems(
     rules: Sequence[RuleEntry], streams: Sequence[StreamEntry], strategies: Sequence[StrategyEntry]
 ) -> Iterator[Problem]:
-    """Rules that would never begin, or that begin where nobody is told of a boundary.
+    """Find rules that would never start, or whose start is unknown because the stream hides its boundaries.
 
     Args:
-        rules: of a study.
-        streams: likewise.
-        strategies: likewise.
+        rules: rules of a study.
+        streams: streams of the study.
+        strategies: strategies of the study.
 
     Yields:
-        One problem a rule.
+        At most one problem per rule.
     """
     once = next((strategy.name for strategy in strategies if strategy.trained_once), None)
     for place, rule in enumerate(rules):
@@ -37,12 +37,12 @@ def rule_problems(
             yield (
                 path,
                 f"must be less than the {shortest.learnt} experiences of streams[{streams.index(shortest)}], else "
-                f"{rule.name} never begins; got {rule.from_experience}",
+                f"{rule.name} never starts; got {rule.from_experience}",
             )
         elif once is not None:
-            yield path, f"{once} is trained once, so that {rule.name} would never begin; run it in a study of its own"
-        elif (unknown := without_boundaries(streams)) is not None:
-            yield path, _ask_for_boundaries(unknown)
+            yield path, f"{once} is trained once, so {rule.name} would never start; run it in a separate study"
+        elif (unknown := first_without_boundaries(streams)) is not None:
+            yield path, _boundaries_needed(unknown)
 
 
 def optimizer_problems(
@@ -51,99 +51,107 @@ def optimizer_problems(
     trains: Sequence[Train],
     strategies: Sequence[StrategyEntry] = (),
 ) -> Iterator[Problem]:
-    """States reset, and schedules begun anew, where nobody is told of a boundary; schedules that would not be seen.
+    """Find optimizers that need unknown boundaries, and schedules without effect.
 
     Args:
-        optimizers: of a study.
-        streams: likewise.
-        trains: the training settings of each stream.
-        strategies: of the study.
+        optimizers: optimizers of a study.
+        streams: streams of the study.
+        trains: training settings of each stream.
+        strategies: strategies of the study.
 
     Yields:
         Problems.
     """
-    unknown = without_boundaries(streams)
+    unknown = first_without_boundaries(streams)
     for place, optimizer in enumerate(optimizers):
         path, schedule = f"optimizers[{place}]", optimizer.schedule
         if optimizer.state == "reset" and unknown is not None:
-            yield f"{path}.state", _ask_for_boundaries(unknown)
+            yield f"{path}.state", _boundaries_needed(unknown)
         if schedule is None:
             continue
         once = next((strategy.name for strategy in strategies if strategy.trained_once), None)
         if once is not None and schedule.experience_factor != 1:
-            sentence = f"{once} is trained once and has no later experience; run it in a study of its own"
+            sentence = f"{once} is trained once and has no later experience; run it in a separate study"
             yield f"{path}.schedule.experience_factor", sentence
         if schedule.knows_boundaries() and unknown is not None:
             field = "over" if schedule.over == "experience" else "experience_factor"
-            yield f"{path}.schedule.{field}", _ask_for_boundaries(unknown)
+            yield f"{path}.schedule.{field}", _boundaries_needed(unknown)
         for index, (stream, train) in enumerate(zip(streams, trains, strict=True)):
             given = schedule.experience_factor
             if isinstance(given, tuple) and len(given) != stream.experiences:
                 yield (
                     f"{path}.schedule.experience_factor",
-                    f"must hold one factor for each of the {stream.experiences} experiences of streams[{index}]; "
+                    f"must have one factor for each of the {stream.experiences} experiences of streams[{index}]; "
                     f"got {len(given)}",
                 )
             if train.match != "steps" and (schedule.warmup or schedule.name in ("step", "multistep")):
                 yield (
                     f"{path}.schedule",
-                    f"counts {schedule.by}s, of which rules take different numbers where train.match is {train.match}; "
+                    f"counts {schedule.by}s, whose number differs between rules if train.match is {train.match}; "
                     "use cosine, or constant with an experience_factor, without warmup",
                 )
                 break
-            reason = _not_seen(schedule, stream, train, f"streams[{index}]", once) if schedule.by == "epoch" else None
+            reason = (
+                _unreached_change(schedule, stream, train, f"streams[{index}]", once)
+                if schedule.by == "epoch"
+                else None
+            )
             if reason is not None:
                 yield f"{path}.schedule", f"{reason}; set by: iteration"
 
 
-def _not_seen(schedule: ScheduleEntry, stream: StreamEntry, train: Train, called: str, once: str | None) -> str | None:
-    """Why a schedule that counts epochs cannot do all that it names."""
+def _unreached_change(
+    schedule: ScheduleEntry, stream: StreamEntry, train: Train, called: str, once: str | None
+) -> str | None:
+    """Reason why a schedule that counts epochs does not reach its last change, or None."""
+    if schedule.by != "epoch":
+        return None
     if stream.chunk is not None:
-        return f"counts epochs over experiences, and the chunks of {called} have none"
+        return f"counts epochs of experiences, which the chunks of {called} do not have"
     whole = schedule.over == "stream"
     last, epochs = schedule.last_change(), train.epochs * (stream.experiences if whole and once is None else 1)
     if last < epochs:
         return None
-    called = called if once is None or not whole else f"{called} learnt by {once}"
+    called = called if once is None or not whole else f"{called} trained by {once}"
     what = "the stream" if whole else "an experience"
-    return f"changes the rate after epoch {last} of {what}, which in {called} ends with epoch {epochs}"
+    return f"changes the rate after epoch {last} of {what}, but {called} ends after epoch {epochs}"
 
 
-def without_boundaries(streams: Sequence[StreamEntry]) -> int | None:
-    """The first stream whose boundaries nobody is told of.
+def first_without_boundaries(streams: Sequence[StreamEntry]) -> int | None:
+    """Find the first online stream without ``task_boundaries``.
 
     Args:
-        streams: of a study.
+        streams: streams of a study.
 
     Returns:
-        Its index; None when there is none.
+        Its index; None if there is none.
     """
     return next((i for i, s in enumerate(streams) if s.chunk is not None and not s.task_boundaries), None)
 
 
-def _ask_for_boundaries(stream: int) -> str:
+def _boundaries_needed(stream: int) -> str:
     return (
-        f"needs task_boundaries: true in streams[{stream}], whose images arrive in chunks: otherwise nobody is told "
-        "where an experience begins"
+        f"needs task_boundaries: true in streams[{stream}], whose images arrive in chunks: otherwise task boundaries "
+        "are unknown"
     )
 
 
-ACTS: dict[str, Callable[[RuleEntry], bool]] = {
+HAS_EFFECT: dict[str, Callable[[RuleEntry], bool]] = {
     "penalty": lambda rule: rule.most_gradients() > 1,
     "project": lambda rule: rule.name != "none",
 }
-"""Fields of a strategy, and whether another value than the default changes anything with a rule."""
+"""Fields of a strategy, and whether a value other than the default has an effect with a rule."""
 
 
-def idle_choices(
+def unused_settings(
     strategies: Sequence[StrategyEntry], rules: Sequence[RuleEntry], optimizers: Sequence[OptimizerEntry]
 ) -> Iterator[Problem]:
-    """Settings that no run of a study would show.
+    """Find settings that have no effect in any run of a study.
 
     Args:
-        strategies: of a study.
-        rules: likewise.
-        optimizers: likewise; those that take passes of their own take further ones, too.
+        strategies: strategies of a study.
+        rules: rules of the study.
+        optimizers: optimizers of the study; those that evaluate the loss themselves take further passes, too.
 
     Yields:
         Problems.
@@ -152,13 +160,13 @@ def idle_choices(
         return
     for place, strategy in enumerate(strategies):
         for field, value in strategy.passes().items():
-            if value != type(strategy).model_fields[field].default and not any(map(ACTS[field], rules)):
+            if value != type(strategy).model_fields[field].default and not any(map(HAS_EFFECT[field], rules)):
                 yield (
                     f"strategies[{place}].{field}",
-                    f"says what a rule's further passes do, and no rule of the study takes any ({_named(rules)}); "
-                    f"leave it out, or add a rule such as sam; got {quoted(value)}",
+                    f"applies to a rule's further passes, but no rule of the study takes any ({_names(rules)}); "
+                    f"remove it, or add a rule such as sam; got {quoted(value)}",
                 )
 
 
-def _named(rules: Sequence[RuleEntry]) -> str:
+def _names(rules: Sequence[RuleEntry]) -> str:
     return ", ".join(dict.fromkeys(rule.name for rule in rules))

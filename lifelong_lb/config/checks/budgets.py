@@ -1,4 +1,4 @@
-"""Gradient evaluations that each experience may take, where a study matches them."""
+"""Budgets of gradient evaluations per experience, for ``train.match: gradients``."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -12,40 +12,40 @@ from lifelong_lb.config.parse import Problems
 def resolved(
     train: Train, rules: Sequence[RuleEntry], optimizers: Sequence[OptimizerEntry], problems: Problems
 ) -> Train:
-    """Training settings whose budget is a number, so that every run's configuration says what it had.
+    """Make the budget explicit, so it is part of every run's configuration.
 
     Args:
-        train: what the study file says.
-        rules: of the study; where the file gives no number, the costliest of them decides.
-        optimizers: likewise.
-        problems: receives what is wrong.
+        train: training settings of the study file.
+        rules: rules of the study; the costliest one sets the budget if the file gives none.
+        optimizers: optimizers of the study.
+        problems: receives the problems.
 
     Returns:
         The settings.
     """
     if train.match != "gradients" or train.budget is not None or train.passes is not None:
         return train
-    greedy = next((optimizer for optimizer in optimizers if optimizer.takes_passes), None)
-    if greedy is not None:
+    closure = next((optimizer for optimizer in optimizers if optimizer.takes_passes), None)
+    if closure is not None:
         problems.add(
             "train.match",
-            f"gradients needs a budget, or passes, where nobody knows beforehand how many {greedy.called} takes",
+            f"gradients needs a budget or passes, because the passes of {closure.called} are not known in advance",
         )
     return train.model_copy(update={"passes": float(max(rule.most_gradients() for rule in rules))})
 
 
 def allowed(train: Train, minibatches: int, *, part: int = 1, parts: int = 1, experiences: int = 1) -> int:
-    """Gradient evaluations that may be taken in an experience.
+    """Number of gradient evaluations allowed in an experience so far.
 
     Args:
-        train: settings that match gradients, resolved.
-        minibatches: of an epoch over what has arrived of the experience.
-        part: how many chunks have arrived.
-        parts: of how many.
-        experiences: how many of the stream are trained on at once.
+        train: settings with ``match: gradients``, resolved.
+        minibatches: minibatches per epoch over the images that have arrived.
+        part: number of chunks that have arrived.
+        parts: number of chunks of the experience.
+        experiences: number of experiences trained on together.
 
     Returns:
-        Their number so far.
+        The limit.
 
     Example:
         >>> three = Train(match="gradients", epochs=2, passes=3)
@@ -59,39 +59,39 @@ def allowed(train: Train, minibatches: int, *, part: int = 1, parts: int = 1, ex
 
 
 def within(rule: RuleEntry, minibatches: int, left: int) -> tuple[int, int]:
-    """How far a rule gets, were each of its steps as cheap as it can be.
+    """Epochs and gradient evaluations within a budget, if every step takes the fewest gradients possible.
 
     Args:
         rule: the rule.
-        minibatches: of an epoch, one at least.
-        left: gradient evaluations that it may take.
+        minibatches: minibatches per epoch, at least 1.
+        left: remaining gradient evaluations.
 
     Returns:
-        Epochs that it begins, and gradient evaluations that it takes.
+        Epochs started, and gradient evaluations taken.
 
     Example:
         >>> from lifelong_lb.config.entries.rules import SAM, LookSAM, NoRule
         >>> within(NoRule(), 3, 9), within(SAM(), 3, 9), within(LookSAM(k=2), 3, 9)
         ((3, 9), (2, 8), (2, 8))
     """
-    an_epoch = sum(rule.gradients(step)[0] for step in range(minibatches))
-    epochs, taken = left // an_epoch, left // an_epoch * an_epoch
-    begun = taken
+    per_epoch = sum(rule.gradients(step)[0] for step in range(minibatches))
+    epochs, taken = left // per_epoch, left // per_epoch * per_epoch
+    whole_epochs = taken
     for step in range(minibatches):
         if taken + rule.gradients(step)[0] > left:
             break
         taken += rule.gradients(step)[0]
-    return epochs + (taken > begun), taken
+    return epochs + (taken > whole_epochs), taken
 
 
 def budget_problems(train: Train, rules: Sequence[RuleEntry], path: str, problems: Problems) -> None:
-    """See that every rule can take one step at least.
+    """Check that the budget allows every rule at least one step.
 
     Args:
-        train: the settings of a stream.
-        rules: of the study.
-        path: where the settings stood.
-        problems: receives what is wrong.
+        train: training settings of a stream.
+        rules: rules of the study.
+        path: path of the settings.
+        problems: receives the problems.
     """
     if train.match != "gradients" or train.budget is None:
         return
@@ -99,6 +99,6 @@ def budget_problems(train: Train, rules: Sequence[RuleEntry], path: str, problem
     if train.budget < costliest.gradients(0)[1]:
         problems.add(
             f"{path}.budget",
-            f"must be {costliest.gradients(0)[1]} gradient evaluations at least, which one step of {costliest.name} "
-            f"takes; got {train.budget:g}",
+            f"must be at least {costliest.gradients(0)[1]} gradient evaluations, the cost of one step of "
+            f"{costliest.name}; got {train.budget:g}",
         )

@@ -1,4 +1,4 @@
-"""Entries that do not work together, each for a reason that can be told before anything runs."""
+"""Incompatible entries of a study, detected before anything runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEntry, train: Train) -> str | None:
-    """Why a strategy cannot learn a stream.
+    """Reason why a strategy cannot learn a stream.
 
     Args:
         strategy: the strategy.
@@ -47,26 +47,26 @@ def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEn
         return f"{strategy.name} works with {' or '.join(strategy.scenarios)} streams; got {stream.scenario}"
     if stream.chunk is not None and not strategy.online:
         able = ", ".join(name for name, entry in STRATEGY_ENTRIES.items() if entry.online)
-        return f"{strategy.name} would take each chunk of an online stream for a task (can: {able})"
+        return f"{strategy.name} would treat each chunk of an online stream as a task (online strategies: {able})"
     if stream.chunk is not None and isinstance(strategy, Replay) and strategy.memory == "experience-balanced":
         return (
-            "replay with an experience-balanced memory would share it out over the chunks of an online stream "
-            "(choose memory: class-balanced or reservoir)"
+            "replay with memory: experience-balanced would divide the memory among the chunks of an online stream "
+            "(use memory: class-balanced or reservoir)"
         )
     if isinstance(strategy, ICaRL) and isinstance(stream, DealtStream) and stream.blurry:
-        return f"icarl takes the classes of each experience for new ones, so blurry must be 0; got {stream.blurry:g}"
+        return f"icarl treats the classes of each experience as new, so blurry must be 0; got {stream.blurry:g}"
     if model.head not in strategy.heads:
         return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
     if strategy.own_loop is not None and train.match == "gradients":
         return (
-            f"train.match: gradients shares out the passes of ordinary training steps, and {strategy.name} takes "
-            "others; match steps or seconds"
+            f"train.match: gradients counts the passes of ordinary training steps, which {strategy.name} does not "
+            "take; use match: steps or seconds"
         )
-    return _settings_that_do_not_fit(strategy, stream, train)
+    return _settings_conflict(strategy, stream, train)
 
 
 def rule_conflict(strategy: StrategyEntry, rule: RuleEntry) -> str | None:
-    """Why a strategy cannot be trained by a rule.
+    """Reason why a strategy cannot be trained with a rule.
 
     Args:
         strategy: the strategy.
@@ -77,28 +77,28 @@ def rule_conflict(strategy: StrategyEntry, rule: RuleEntry) -> str | None:
     """
     if strategy.follows_path and rule.keeps_weights():
         return (
-            f"{strategy.name} adds up how far the weights move in each iteration, and {rule.name} keeps fast and slow "
-            "weights over several minibatches, so that what they move within one is another path"
+            f"{strategy.name} accumulates the path of the weights over iterations, but {rule.name} keeps fast and slow "
+            "weights over several minibatches, so the path within an iteration is a different one"
         )
     if strategy.replays_aside and rule.batch_norm == "recomputed":
         return (
-            f"{strategy.name} draws replayed images beside the minibatches over which batch_norm: recomputed would "
-            f"recompute statistics after {rule.name}; use first or all"
+            f"{strategy.name} draws replayed images separately from the minibatches that batch_norm: recomputed of "
+            f"{rule.name} uses for its statistics; use first or all"
         )
     if strategy.own_loop is None:
         return None
     if rule.name != "none":
         return (
-            f"{strategy.name} goes with the rule none only, not with {rule.name}: {strategy.own_loop}, so that no "
-            "rule can take part in its steps; use rules: none for it, or another strategy"
+            f"{strategy.name} supports the rule none only, not {rule.name}: {strategy.own_loop}, so no rule can take "
+            "part in its steps; use rules: none for it, or another strategy"
         )
     if rule.batch_norm == "recomputed" and not strategy.takes_gradients:
-        return f"{strategy.name} leaves the model as it is, so batch_norm: recomputed must not change its statistics"
+        return f"{strategy.name} does not change the model, so batch_norm: recomputed must not change its statistics"
     return None
 
 
 def optimizer_conflict(strategy: StrategyEntry, optimizer: OptimizerEntry) -> str | None:
-    """Why a strategy cannot be trained on a base optimizer.
+    """Reason why a strategy cannot be trained with a base optimizer.
 
     Args:
         strategy: the strategy.
@@ -111,27 +111,27 @@ def optimizer_conflict(strategy: StrategyEntry, optimizer: OptimizerEntry) -> st
         return None
     if optimizer.takes_passes:
         return (
-            f"{optimizer.called} takes passes of its own in the optimizer step of an ordinary training loop, which "
+            f"{optimizer.called} evaluates the loss itself in the optimizer step of the ordinary training loop, which "
             f"{strategy.name} does not have"
         )
     if strategy.steps_optimizer():
         return None
     able = " unless it has sync_update: true" if isinstance(strategy, LaMAML) else ""
-    acts = {"a schedule": optimizer.schedule is not None, "state: reset": optimizer.state == "reset"}
-    for what, given in acts.items():
+    settings = {"a schedule": optimizer.schedule is not None, "state: reset": optimizer.state == "reset"}
+    for what, given in settings.items():
         if given:
-            return f"{strategy.name} never steps its base optimizer{able}, so that {what} would change nothing"
+            return f"{strategy.name} never steps its base optimizer{able}, so {what} would have no effect"
     return None
 
 
-def _settings_that_do_not_fit(strategy: StrategyEntry, stream: StreamEntry, train: Train) -> str | None:
-    """Why a strategy with these settings of its own cannot."""
+def _settings_conflict(strategy: StrategyEntry, stream: StreamEntry, train: Train) -> str | None:
+    """Conflict between a strategy's settings and a stream."""
     if isinstance(strategy, DER | DERPlusPlus):
         minibatch = strategy.batch_size_mem or train.batch_size
         if minibatch > strategy.mem_size:
             return (
-                f"{strategy.name} needs a mem_size of at least its batch_size_mem (by default train.batch_size), else "
-                f"nothing is ever replayed; got {strategy.mem_size} and {minibatch}"
+                f"{strategy.name} needs mem_size >= batch_size_mem (by default train.batch_size), else nothing is ever "
+                f"replayed; got {strategy.mem_size} and {minibatch}"
             )
     if isinstance(strategy, ERAML) and stream.classes is not None and strategy.mem_size < stream.classes:
         return (
@@ -139,23 +139,23 @@ def _settings_that_do_not_fit(strategy: StrategyEntry, stream: StreamEntry, trai
             f"got {strategy.mem_size}"
         )
     if isinstance(strategy, GSS) and (train.random_crop or train.random_flip):
-        return "gss keeps images as it trains on them, which random_crop and random_flip would then change once more"
+        return "gss stores augmented images, which random_crop and random_flip would augment again"
     if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.experiences:
-        return f"lwf needs one alpha an experience, {stream.experiences} of them; got {len(strategy.alpha)}"
+        return f"lwf needs one alpha per experience ({stream.experiences}); got {len(strategy.alpha)}"
     return None
 
 
 _POSITION = {axis: position for position, axis in enumerate(AXES)}
 
 
-class Clash(NamedTuple):
-    """A strategy that does not go with an entry of another axis.
+class Conflict(NamedTuple):
+    """Incompatibility of a strategy with an entry of another axis.
 
     Attributes:
         strategy: index of the strategy.
         axis: streams, rules or optimizers.
-        entry: index of the entry on it.
-        reason: why not.
+        entry: index of the entry on the axis.
+        reason: one sentence.
     """
 
     strategy: int
@@ -164,97 +164,97 @@ class Clash(NamedTuple):
     reason: str
 
 
-def clashes(parts: Mapping[str, Any]) -> list[Clash]:
-    """Strategies that do not go with a rule, an optimizer or a stream, one element a pair.
+def conflicts(parts: Mapping[str, Any]) -> list[Conflict]:
+    """Find incompatible pairs of a strategy and a rule, optimizer or stream.
 
     Args:
-        parts: the study's axes, ``model`` and ``train``, checked one by one.
+        parts: the study's axes, ``model`` and ``train``, checked separately.
 
     Returns:
-        The pairs.
+        One conflict per pair.
     """
-    found: list[Clash] = []
-    for axis, why in (("rules", rule_conflict), ("optimizers", optimizer_conflict)):
-        of_kind: dict[Any, list[tuple[int, str]]] = {}  # both reasons depend on no other setting of a strategy
+    found: list[Conflict] = []
+    for axis, conflict_of in (("rules", rule_conflict), ("optimizers", optimizer_conflict)):
+        of_kind: dict[Any, list[tuple[int, str]]] = {}  # other settings of a strategy do not matter here
         for place, strategy in enumerate(parts["strategies"]):
             kind = (type(strategy), strategy.steps_optimizer())
             if kind not in of_kind:
-                reasons = ((index, why(strategy, entry)) for index, entry in enumerate(parts[axis]))
+                reasons = ((index, conflict_of(strategy, entry)) for index, entry in enumerate(parts[axis]))
                 of_kind[kind] = [(index, reason) for index, reason in reasons if reason is not None]
-            found += [Clash(place, axis, index, reason) for index, reason in of_kind[kind]]
+            found += [Conflict(place, axis, index, reason) for index, reason in of_kind[kind]]
     for index, stream in enumerate(parts["streams"]):
         problems = Problems()
         model = stream_model(parts["model"], stream, f"streams[{index}]", problems)
         train = stream_train(parts["train"], stream, f"streams[{index}]", problems)
-        assert model is not None, problems.found  # both were checked before
+        assert model is not None, problems.found  # both are checked already
         assert train is not None, problems.found
         for place, strategy in enumerate(parts["strategies"]):
             reason = stream_conflict(strategy, stream, model, train)
             if reason is not None:
-                found.append(Clash(place, "streams", index, reason))
+                found.append(Conflict(place, "streams", index, reason))
     return found
 
 
-def asked_clashes(found: Sequence[Clash], asked: "Combinations") -> list[Clash]:
-    """Those of the clashes that a combination asked for has.
+def relevant_conflicts(found: Sequence[Conflict], selected: "Combinations") -> list[Conflict]:
+    """Keep the conflicts that occur in a selected combination.
 
     Args:
-        found: all clashes of a study.
-        asked: the combinations that it asks for.
+        found: all conflicts of a study.
+        selected: the selected combinations.
 
     Returns:
-        Clashes.
+        Conflicts.
     """
-    pairs = {axis: meeting(asked, "strategies", axis) for axis in ("rules", "optimizers")}
-    pairs["streams"] = meeting(asked, "streams", "strategies").T
-    return [clash for clash in found if pairs[clash.axis][clash.strategy, clash.entry]]
+    pairs = {axis: meeting(selected, "strategies", axis) for axis in ("rules", "optimizers")}
+    pairs["streams"] = meeting(selected, "streams", "strategies").T
+    return [conflict for conflict in found if pairs[conflict.axis][conflict.strategy, conflict.entry]]
 
 
-def without_clashes(asked: "Combinations", found: Sequence[Clash]) -> "Combinations":
-    """The combinations that have none of the clashes.
+def without_conflicts(selected: "Combinations", found: Sequence[Conflict]) -> "Combinations":
+    """Remove combinations with a conflict.
 
     Args:
-        asked: combinations.
-        found: the clashes.
-
-    Returns:
-        Those of them that can be run.
-    """
-    left = asked.copy()
-    for axis, position in _POSITION.items():
-        own = [clash for clash in found if clash.axis == axis]
-        if own:
-            beside = left.swapaxes(0, 1).swapaxes(1, position or 1)  # a view: strategies, this axis, the two others
-            beside[[clash.strategy for clash in own], [clash.entry for clash in own]] = False
-    return left
-
-
-MOST_REASONS = 5
-"""Most reasons that one message lists."""
-
-
-def check_pairs(parts: dict[str, Any], asked: "Combinations", problems: Problems) -> "Combinations":
-    """See that all entries go together, or that something is left where what does not is skipped.
-
-    Args:
-        parts: the study's axes, ``model``, ``train`` and ``skip_unsupported``, checked one by one.
-        asked: the combinations that the study asks for.
-        problems: receives what is wrong.
+        selected: combinations.
+        found: the conflicts.
 
     Returns:
         The combinations that can be run.
     """
-    told = asked_clashes(clashes(parts), asked)
-    left = without_clashes(asked, told)
+    left = selected.copy()
+    for axis, position in _POSITION.items():
+        on_axis = [conflict for conflict in found if conflict.axis == axis]
+        if on_axis:
+            view = left.swapaxes(0, 1).swapaxes(1, position or 1)  # axes: strategies, this axis, the two others
+            view[[conflict.strategy for conflict in on_axis], [conflict.entry for conflict in on_axis]] = False
+    return left
+
+
+MAX_REASONS = 5
+"""Maximum number of reasons in a message."""
+
+
+def check_pairs(parts: dict[str, Any], selected: "Combinations", problems: Problems) -> "Combinations":
+    """Check that entries are compatible, or that some combinations remain with ``skip_unsupported``.
+
+    Args:
+        parts: the study's axes, ``model``, ``train`` and ``skip_unsupported``, checked separately.
+        selected: the combinations that the study asks for.
+        problems: receives the problems.
+
+    Returns:
+        The combinations that can be run.
+    """
+    relevant = relevant_conflicts(conflicts(parts), selected)
+    left = without_conflicts(selected, relevant)
     reasons = (
         Problem(f"strategies[{c.strategy}] with {c.axis}[{c.entry}]", c.reason, f"strategies[{c.strategy}]")
-        for c in told
+        for c in relevant
     )
-    if told and not parts["skip_unsupported"]:
-        hint = " (or set skip_unsupported: true to leave such pairs out)" if left.any() else ""
+    if relevant and not parts["skip_unsupported"]:
+        hint = " (or set skip_unsupported: true to leave out such pairs)" if left.any() else ""
         problems.extend(replace(each, sentence=each.sentence + hint) for each in reasons)
     elif not left.any():
-        some = [*map(str, islice(reasons, MOST_REASONS)), *["..."][: len(told) > MOST_REASONS]]
+        some = [*map(str, islice(reasons, MAX_REASONS)), *["..."][: len(relevant) > MAX_REASONS]]
         why = "; ".join(some) or f"known: {', '.join(STRATEGY_ENTRIES)}"
-        problems.add("strategies", f"none is left that can learn any of the streams ({why})")
+        problems.add("strategies", f"none can learn any of the streams ({why})")
     return left

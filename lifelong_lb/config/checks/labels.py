@@ -1,4 +1,4 @@
-"""Labels of a grid axis: what the columns of the result files hold."""
+"""Labels of the entries of a grid axis, as used in the columns of the result files."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,48 +19,48 @@ AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
     "rules": ("rule", RULE_ENTRIES),
     "optimizers": ("optimizer", OPTIMIZER_ENTRIES),
 }
-"""Grid axes of a study file: the word for one entry, and the entries known."""
+"""Grid axes of a study file: the singular, and the known entries."""
 
 
 def axis_labels(entries: Sequence[Entry], axis: str = "entries") -> list[str]:
-    """One label an entry: its own, else its name, with the hyper-parameters that tell namesakes apart.
+    """Unique labels of entries: the given label, else the name with the hyper-parameters that differ.
 
     Args:
         entries: the entries of one axis, all different.
-        axis: what to call it in messages.
+        axis: name of the axis in messages.
 
     Returns:
         Labels, all different.
 
     Raises:
-        UserError: when a given label is also what another entry would be called.
+        UserError: if two labels are equal.
 
     Example:
         >>> from lifelong_lb.config.entries.rules import SAM, NoRule
         >>> axis_labels([NoRule(), SAM(), SAM(rho=0.1), SAM(rho=0.5, label="wide")])
         ['none', 'sam(rho=0.05)', 'sam(rho=0.1)', 'wide']
     """
-    namesakes: dict[str, list[Entry]] = {}
+    unlabelled: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.label is None:
-            namesakes.setdefault(entry.called, []).append(entry)
-    called = {name: iter(_distinguished(name, group)) for name, group in namesakes.items()}
+            unlabelled.setdefault(entry.called, []).append(entry)
+    called = {name: iter(_distinguished(name, group)) for name, group in unlabelled.items()}
     labels = [entry.label or next(called[entry.called]) for entry in entries]
-    twice = [label for label, count in Counter(labels).items() if count > 1]
-    if twice:
-        raise UserError(f"{axis}: two entries would both be called {quoted(twice[0])}; give one of them another label")
+    duplicates = [label for label, count in Counter(labels).items() if count > 1]
+    if duplicates:
+        raise UserError(f"{axis}: two entries have the label {quoted(duplicates[0])}; give one of them another label")
     return labels
 
 
 def _distinguished(name: str, group: Sequence[Entry]) -> list[str]:
-    """Labels of entries that are called the same: the name, with the hyper-parameters in which any two differ."""
+    """Labels of entries with equal names: the name, with the hyper-parameters in which any two differ."""
     if len(group) == 1:
         return [name]
-    own = [entry.distinctions() for entry in group]
-    keys = dict.fromkeys(key for values in own for key in values)
-    differing = {key for key in keys if len({repr(values.get(key)) for values in own}) > 1}
-    told = [", ".join(f"{key}={_short(values[key])}" for key in values if key in differing) for values in own]
-    return [f"{name}({each})" if each else name for each in told]
+    settings = [entry.distinctions() for entry in group]
+    keys = dict.fromkeys(key for values in settings for key in values)
+    differing = {key for key in keys if len({repr(values.get(key)) for values in settings}) > 1}
+    texts = [", ".join(f"{key}={_short(values[key])}" for key in values if key in differing) for values in settings]
+    return [f"{name}({text})" if text else name for text in texts]
 
 
 def _short(value: Any) -> str:
@@ -73,18 +73,18 @@ def _short(value: Any) -> str:
     return str(value)
 
 
-MOST_SEEDS_TOLD = 10
-"""Most seeds that are written one by one."""
+MAX_LISTED_SEEDS = 10
+"""Maximum number of seeds that are listed individually."""
 
 
 def seeds_in_words(seeds: Sequence[int]) -> str:
-    """Seeds for a message or a line of ``validate``.
+    """Format seeds for a message or a line of ``validate``.
 
     Args:
-        seeds: one or more.
+        seeds: at least one.
 
     Returns:
-        All of a few, the ends of many.
+        All seeds if they are few, else the first and last.
 
     Example:
         >>> seeds_in_words([0, 1, 2]), seeds_in_words(range(1000))
@@ -92,7 +92,7 @@ def seeds_in_words(seeds: Sequence[int]) -> str:
         >>> seeds_in_words([7, *range(100, 200)])
         '7, 100, 101, ..., 199 (101 seeds)'
     """
-    if len(seeds) <= MOST_SEEDS_TOLD:
+    if len(seeds) <= MAX_LISTED_SEEDS:
         return ", ".join(map(str, seeds))
     if seeds[-1] - seeds[0] == len(seeds) - 1 and all(b - a == 1 for a, b in pairwise(seeds)):
         return f"{seeds[0]} to {seeds[-1]} ({len(seeds):,} seeds)"

@@ -1,4 +1,4 @@
-"""Which combinations of a grid are asked for: all, unless ``only`` names some, or ``exclude`` leaves some out."""
+"""Selection of combinations of a grid by ``only`` and ``exclude``."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -12,15 +12,15 @@ from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.config.parse import Problems, as_list, parse_settings
 from lifelong_lb.untrusted import quoted
 
-if TYPE_CHECKING:  # the import takes as long as all of `lifelong-lb list`, which needs no grid
+if TYPE_CHECKING:  # importing numpy takes as long as `lifelong-lb list`, which needs no grid
     import numpy as np
     from numpy.typing import NDArray
 
     Combinations = NDArray[np.bool_]
-    """Whether each combination is meant: one axis a grid axis (streams, strategies, rules, optimizers)."""
+    """Whether each combination is selected, ``(streams, strategies, rules, optimizers)``."""
 
 Grid = Mapping[str, Sequence[Entry]]
-"""Entries of each axis, with labels that tell them apart."""
+"""Entries of each axis, with unique labels."""
 
 
 def _labels(value: Any) -> Any:
@@ -28,7 +28,7 @@ def _labels(value: Any) -> Any:
         return None
     labels = as_list(value)
     if not labels or not all(isinstance(label, str) for label in labels):
-        raise ValueError(f"must be what the study calls an entry, or a list of such names; got {quoted(value)}")
+        raise ValueError(f"must be a label or name of an entry, or a list of them; got {quoted(value)}")
     return tuple(dict.fromkeys(labels))
 
 
@@ -36,9 +36,9 @@ Labels = Annotated[tuple[str, ...] | None, BeforeValidator(_labels)]
 
 
 class Selection(Settings):
-    """Combinations whose entries are among those named on each axis; an axis that is not named has all of its entries.
+    """Combinations given by entries on each axis; an axis without a value selects all of its entries.
 
-    An entry is named by its label, as reports call it; a name means all entries that have it.
+    An entry is given by its label in reports; a name selects all entries with that name.
     """
 
     streams: Labels = None
@@ -47,7 +47,7 @@ class Selection(Settings):
     optimizers: Labels = None
 
     def named(self) -> dict[str, tuple[str, ...]]:
-        """Labels on each axis that the selection names.
+        """Labels on each restricted axis.
 
         Returns:
             Axis to labels.
@@ -55,37 +55,37 @@ class Selection(Settings):
         return {axis: labels for axis in type(self).model_fields if (labels := getattr(self, axis)) is not None}
 
 
-MOST_SELECTIONS = 1000
-"""Most selections under ``only``, and under ``exclude``."""
+MAX_SELECTIONS = 1000
+"""Maximum number of selections under ``only``, and under ``exclude``."""
 
 
 def parse_selections(key: str, value: Any, problems: Problems) -> tuple[Selection, ...]:
-    """Build the selections under a key.
+    """Parse the selections under a key.
 
     Args:
         key: ``only`` or ``exclude``.
         value: a mapping, or a list of them.
-        problems: receives what is wrong.
+        problems: receives the problems.
 
     Returns:
-        Those that are right.
+        The valid selections.
     """
     found: list[Selection] = []
     items = [] if value is None else as_list(value)
-    if len(items) > MOST_SELECTIONS:
-        problems.add(key, f"must hold at most {MOST_SELECTIONS:,} selections; got {len(items):,}")
+    if len(items) > MAX_SELECTIONS:
+        problems.add(key, f"must have at most {MAX_SELECTIONS:,} selections; got {len(items):,}")
         return ()
     for index, item in enumerate(items):
         selection = parse_settings(Selection, item, f"{key}[{index}]", problems)
         if selection is not None and not selection.named():
-            problems.add(f"{key}[{index}]", "needs an axis and labels on it, such as {strategies: ewc, rules: sam}")
+            problems.add(f"{key}[{index}]", "needs an axis with labels, e.g. {strategies: ewc, rules: sam}")
         elif selection is not None:
             found.append(selection)
     return tuple(found)
 
 
 def whole(grid: Grid) -> "Combinations":
-    """All combinations of a grid.
+    """Select all combinations of a grid.
 
     Args:
         grid: entries of each axis.
@@ -98,56 +98,56 @@ def whole(grid: Grid) -> "Combinations":
     return np.ones([len(grid[axis]) for axis in Selection.model_fields], dtype=bool)
 
 
-def asked_for(grid: Grid, only: Sequence[Selection], exclude: Sequence[Selection]) -> "Combinations":
-    """The combinations that a study asks for.
+def selected_combinations(grid: Grid, only: Sequence[Selection], exclude: Sequence[Selection]) -> "Combinations":
+    """Select the combinations of a study.
 
     Args:
         grid: entries of each axis.
-        only: selections of which a combination must be in one, where there are any.
-        exclude: selections of which it must be in none.
+        only: if not empty, a combination must be in at least one of these selections.
+        exclude: selections that a combination must not be in.
 
     Returns:
-        Whether each is asked for.
+        Whether each combination is selected.
     """
     import numpy as np
 
-    asked = whole(grid)
+    selected = whole(grid)
     names = _names(grid) if only or exclude else {}
     if only:
-        asked[...] = False
+        selected[...] = False
     for one in only:
-        asked[np.ix_(*_indices(names, one))] = True
+        selected[np.ix_(*_indices(names, one))] = True
     for one in exclude:
-        asked[np.ix_(*_indices(names, one))] = False
-    return asked
+        selected[np.ix_(*_indices(names, one))] = False
+    return selected
 
 
-def meeting(asked: "Combinations", rows: str, columns: str) -> "Combinations":
-    """Which entries of two axes meet in any of some combinations.
+def meeting(selected: "Combinations", rows: str, columns: str) -> "Combinations":
+    """Project combinations onto two axes.
 
     Args:
-        asked: the combinations.
+        selected: the combinations.
         rows: an axis.
-        columns: an axis after it.
+        columns: a later axis.
 
     Returns:
-        Whether they meet, ``(rows, columns)``.
+        Whether any combination has both entries, ``(rows, columns)``.
     """
     import numpy as np
 
     others = tuple(i for i, axis in enumerate(Selection.model_fields) if axis not in (rows, columns))
-    return np.asarray(asked.any(axis=others))
+    return np.asarray(selected.any(axis=others))
 
 
 def checked_combinations(parts: Mapping[str, Any], problems: Problems) -> "Combinations":
-    """See that selections name entries of the study, that each exclusion leaves something out, and that some are left.
+    """Check that selections name entries, that each exclusion has an effect, and that combinations remain.
 
     Args:
-        parts: the study's axes, ``only`` and ``exclude``, checked one by one.
-        problems: receives what is wrong.
+        parts: the study's axes, ``only`` and ``exclude``, checked separately.
+        problems: receives the problems.
 
     Returns:
-        The combinations asked for; all of them where something was wrong.
+        The selected combinations; all of them if there are problems.
     """
     import numpy as np
 
@@ -161,15 +161,15 @@ def checked_combinations(parts: Mapping[str, Any], problems: Problems) -> "Combi
                 problems.add(f"{key}[{index}].{axis}", unknown_name("entry", label, known))
     if len(problems.found) > before:
         return whole(parts)
-    left = asked_for(parts, parts["only"], ())
+    left = selected_combinations(parts, parts["only"], ())
     for index, selection in enumerate(parts["exclude"]):
         within = np.ix_(*_indices(names, selection))
         if not left[within].any():
-            beside = "only and the exclusions before it" if index else "only"
-            problems.add(f"exclude[{index}]", f"leaves nothing out that {beside} would not leave out anyway")
+            earlier = "only and earlier exclusions" if index else "only"
+            problems.add(f"exclude[{index}]", f"has no effect: these combinations are already left out by {earlier}")
         left[within] = False
     if not left.any():
-        problems.add("exclude", "leaves nothing of the study")
+        problems.add("exclude", "leaves out all combinations of the study")
     return left
 
 
@@ -179,22 +179,22 @@ def _unknown(names: Mapping[str, Mapping[str, list[int]]], selection: Selection)
 
 
 def _indices(names: Mapping[str, Mapping[str, list[int]]], selection: Selection) -> list[list[int]]:
-    """Indices of the entries that a selection names on each axis, all where it names none."""
+    """Indices of the selected entries on each axis; all of an axis that is not restricted."""
     named = selection.named()
-    groups = [[own.get(label, []) for label in named[axis]] if axis in named else [] for axis, own in names.items()]
+    groups = [[known.get(label, []) for label in named[axis]] if axis in named else [] for axis, known in names.items()]
     return [
-        group[0] if len(group) == 1 else sorted({*chain(*(group if axis in named else own.values()))})
-        for group, (axis, own) in zip(groups, names.items(), strict=True)
+        group[0] if len(group) == 1 else sorted({*chain(*(group if axis in named else known.values()))})
+        for group, (axis, known) in zip(groups, names.items(), strict=True)
     ]
 
 
 def _names(grid: Grid) -> dict[str, dict[str, list[int]]]:
-    """On each axis, what labels, else names, mean: indices of entries."""
+    """Indices of the entries for each label or name, by axis."""
     found: dict[str, dict[str, list[int]]] = {}
     for axis in Selection.model_fields:
-        own = found[axis] = {}
+        indices = found[axis] = {}
         for index, entry in enumerate(grid[axis]):
             for name in {entry.name, entry.called}:
-                own.setdefault(name, []).append(index)
-        own |= {label: [index] for index, label in enumerate(axis_labels(grid[axis], axis))}
+                indices.setdefault(name, []).append(index)
+        indices |= {label: [index] for index, label in enumerate(axis_labels(grid[axis], axis))}
     return found

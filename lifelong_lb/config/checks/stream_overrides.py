@@ -1,4 +1,4 @@
-"""What a stream overrides of the settings that a study shares."""
+"""Shared settings of a study, overridden by a stream."""
 
 from lifelong_lb.config.entries.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.streams import StreamEntry
@@ -7,16 +7,16 @@ from lifelong_lb.config.parse import Problems, parse_entry, parse_settings
 
 
 def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, problems: Problems) -> ModelEntry | None:
-    """The model of one stream: the shared one, overridden by the stream's own, its head made explicit.
+    """Model of one stream: the shared model with the stream's overrides and an explicit head.
 
     Args:
         study_model: the study's ``model``.
         stream: the stream.
-        path: where the stream stood.
-        problems: receives what is wrong.
+        path: path of the stream.
+        problems: receives the problems.
 
     Returns:
-        The model, or None when something was wrong.
+        The model, or None if there are problems.
     """
     override = {"name": stream.model} if isinstance(stream.model, str) else dict(stream.model or {})
     same = override.get("name", study_model.name) == study_model.name
@@ -37,22 +37,24 @@ def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, proble
 
 
 def stream_train(study_train: Train, stream: StreamEntry, path: str, problems: Problems) -> Train | None:
-    """The training settings of one stream: the shared ones, overridden by the stream's own.
+    """Training settings of one stream: the shared ones with the stream's overrides.
 
     Args:
         study_train: the study's ``train``.
         stream: the stream.
-        path: where the stream stood.
-        problems: receives what is wrong.
+        path: path of the stream.
+        problems: receives the problems.
 
     Returns:
-        The settings, or None when something was wrong.
+        The settings, or None if there are problems.
     """
     if not stream.train:
         return study_train
     shared = study_train.model_dump()
     if "match" in stream.train:
-        problems.add(f"{path}.train.match", "belongs to the whole study: set train.match, and budget or passes here")
+        problems.add(
+            f"{path}.train.match", "applies to the whole study: set it in train, and only budget or passes here"
+        )
         return None
     if {"budget", "passes"} & set(stream.train):
         shared |= {"budget": None, "passes": None}

@@ -1,4 +1,4 @@
-"""Field types shared by the models of a study file: numbers are numbers, and every model is closed and frozen."""
+"""Field types and base classes of the entries of a study file."""
 
 import math
 import re
@@ -10,14 +10,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from lifelong_lb.untrusted import quoted
 
 _LONGEST_PATH = 4096
-"""Most characters of a path, as on Linux."""
+"""Maximum length of a path, as on Linux."""
 
 
 def _no_bool(value: Any) -> Any:
-    """Refuse ``true`` and ``false`` where a number is meant (in Python they are integers).
+    """Refuse ``true`` and ``false`` as numbers (in Python they are integers).
 
     Args:
-        value: what stood in the study file.
+        value: value in the study file.
 
     Returns:
         The value, unchanged.
@@ -31,36 +31,38 @@ def _no_bool(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Bring a value that a study file hands on unseen into the form it is stored in.
+    """Convert a value that is passed through unchecked to the form in which it is stored.
 
     Args:
-        value: what stood in the study file.
+        value: value in the study file.
 
     Returns:
-        Texts, numbers, booleans, null, and lists and mappings of them; a text such as ``1e-3`` as the number it means.
+        Strings, numbers, booleans, null, and lists and mappings of them; a string such as ``1e-3`` becomes a number.
 
     Raises:
         ValueError: for anything else.
     """
     if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", value):
-        value = float(value)  # which YAML reads as a word
+        value = float(value)  # YAML reads it as a string
     if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: _plain(item) for key, item in value.items()}
-    raise ValueError(f"must hold texts, finite numbers, true, false, null, lists and mappings; got {quoted(value)}")
+    raise ValueError(
+        f"must consist of strings, finite numbers, booleans, null, lists and mappings; got {quoted(value)}"
+    )
 
 
 def _dotted_name(value: Any) -> Any:
     parts = value.split(".") if isinstance(value, str) else []
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
-        raise ValueError(f"must be the dotted name of a class, such as torch.optim.Adagrad; got {quoted(value)}")
+        raise ValueError(f"must be the dotted name of a class, e.g. torch.optim.Adagrad; got {quoted(value)}")
     return value
 
 
-def _place(value: Any) -> Any:
+def _path(value: Any) -> Any:
     if not isinstance(value, str) or not is_plain_text(value) or len(value) > _LONGEST_PATH:
         raise ValueError(f"must be the path of a folder, or of an .npz file; got {quoted(value)}")
     return value
@@ -79,21 +81,21 @@ OneOrEach = Annotated[
     Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
 ]
 DottedName = Annotated[str, BeforeValidator(_dotted_name)]
-PlaceName = Annotated[str, BeforeValidator(_place)]
+SourcePath = Annotated[str, BeforeValidator(_path)]
 PlainValues = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 
 class Settings(BaseModel):
-    """A closed, immutable group of settings: unknown keys are refused, defaults are checked too."""
+    """Immutable group of settings; unknown keys are refused, and defaults are validated."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 def is_plain_text(text: str) -> bool:
-    """Whether a text can be printed on one line and stored as UTF-8.
+    """Whether a string can be printed on one line and stored as UTF-8.
 
     Args:
-        text: any text.
+        text: any string.
 
     Returns:
         False for empty text, control characters and lone surrogates.
@@ -103,23 +105,23 @@ def is_plain_text(text: str) -> bool:
 
 def _label(value: Any) -> Any:
     if value is not None and not (isinstance(value, str) and is_plain_text(value)):
-        raise ValueError(f"must be a text of printable characters; got {quoted(value)}")
+        raise ValueError(f"must be a string of printable characters; got {quoted(value)}")
     return value
 
 
 class Entry(Settings):
-    """One entry of a grid axis: a ``name``, its hyper-parameters, and optionally a ``label`` for reports."""
+    """An entry of a grid axis: a ``name``, hyper-parameters, and an optional ``label`` for reports."""
 
     name: str
     label: Annotated[str | None, BeforeValidator(_label)] = None
 
     @property
     def called(self) -> str:
-        """What reports call it where it has no label."""
+        """Name in reports if there is no label."""
         return self.name
 
     def distinctions(self) -> dict[str, Any]:
-        """What can tell this entry from others that are called the same.
+        """Settings that can distinguish this entry from others with the same name.
 
         Returns:
             A mapping of plain values.
@@ -127,7 +129,7 @@ class Entry(Settings):
         return self.identity()
 
     def identity(self) -> dict[str, Any]:
-        """What makes this entry itself: name and hyper-parameters, without the label.
+        """Name and hyper-parameters, without the label.
 
         Returns:
             A mapping of plain JSON values.
@@ -135,10 +137,10 @@ class Entry(Settings):
         return self.model_dump(mode="json", exclude={"label"})
 
     def key(self) -> Hashable:
-        """The identity as a key of a dictionary.
+        """Hashable form of the identity.
 
         Returns:
-            What is equal for entries whose identity is equal, and for no others.
+            A key that is equal for two entries if and only if their identities are.
         """
         return _hashable(self.identity())
 

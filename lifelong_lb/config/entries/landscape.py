@@ -1,4 +1,4 @@
-"""What is measured of the loss landscape after each experience."""
+"""Measurements of the loss landscape after each experience."""
 
 from typing import Annotated, Literal
 
@@ -13,16 +13,16 @@ Radii = Annotated[tuple[NonNegative, ...], Field(min_length=1)]
 class Landscape(Settings):
     """Flatness and robustness of the weights at the end of each experience.
 
-    ``measures`` names what is measured: ``ball``, the rise of the loss within SAM's ball of each of ``radii``, after
+    ``measures`` lists the measurements: ``ball``, the rise of the loss within SAM's ball of each of ``radii``, after
     one ascent step, after ``steps``, and as m-sharpness over groups of ``m`` images; ``adaptive-ball``, the same in
     ASAM's ball (``adaptive_radii``, ``eta``); ``hessian``, its largest ``eigenvalues`` and its trace, estimated from
-    ``trace_draws`` vectors; ``interpolation``, loss and accuracy at ``points`` places on the line from the previous
+    ``trace_draws`` vectors; ``interpolation``, loss and accuracy at ``points`` points on the line from the previous
     experience's weights; ``noise``, accuracy under Gaussian noise of each of ``noise_scales``, relative to the size of
     a ``layer`` or of each ``weight``, over ``noise_draws`` draws.
 
     All but the last are measured on ``images`` images of an experience's train part, ``noise`` on as many of its test
-    part: images drawn once, the same for all rules. ``experiences: own`` takes the experience just learnt; ``seen``
-    also those before it.
+    part; they are drawn once and the same for all rules. ``experiences: own`` measures on the experience just learnt,
+    ``seen`` also on those before it.
     """
 
     measures: Annotated[tuple[Measure, ...], Field(min_length=1)] = (

@@ -1,4 +1,4 @@
-"""Metrics of the accuracy matrix that a study file can name; what they are stands in :mod:`lifelong_lb.evaluation`."""
+"""Metrics of the accuracy matrix that a study file can name, defined in :mod:`lifelong_lb.evaluation`."""
 
 LEAST_EXPERIENCES: dict[str, int] = {
     "average_accuracy": 1,
@@ -12,7 +12,7 @@ LEAST_EXPERIENCES: dict[str, int] = {
     "stability": 2,
     "stability_plasticity": 2,
 }
-"""Metric to the fewest experiences for which it is defined."""
+"""Minimum number of experiences for which each metric is defined."""
 
 ADDED: dict[str, int] = {}
-"""Likewise, of the metrics that a user has added in this process."""
+"""The same for metrics registered in this process."""

@@ -1,4 +1,4 @@
-"""Backbones a study file can name, and the heads that may sit on them."""
+"""Backbones that a study file can name, and their heads."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ HEADS_OF_SCENARIO: dict[str, tuple[str, ...]] = {
     "class-incremental": ("single", "growing"),
     "domain-incremental": ("single",),
 }
-"""Heads that a scenario allows; the first is what ``auto`` stands for."""
+"""Heads allowed by a scenario; ``auto`` is the first."""
 
 Norm = Literal["batch", "group", "none"]
 
@@ -28,8 +28,7 @@ class ModelEntry(Settings):
 class MLP(ModelEntry):
     """Multilayer perceptron on the flattened image.
 
-    ``dropout`` is the probability with which each hidden unit is left out of a minibatch, ``input_dropout`` that with
-    which each pixel is.
+    ``dropout`` is the probability of dropping a hidden unit, ``input_dropout`` that of dropping a pixel.
     """
 
     name: Literal["mlp"] = "mlp"
@@ -40,7 +39,7 @@ class MLP(ModelEntry):
 
 
 class Convolutional(ModelEntry):
-    """A network of convolutions: ``width`` filters in the first, normalisation and dropout by choice."""
+    """Convolutional network with ``width`` filters in the first layer, and optional normalisation and dropout."""
 
     width: AtLeastOne
     norm: Norm = "batch"
@@ -48,7 +47,7 @@ class Convolutional(ModelEntry):
 
 
 class SmallCNN(Convolutional):
-    """Two convolutions with pooling and one hidden layer, in the manner of LeNet-5; for images of at least 8 x 8."""
+    """Two convolutions with pooling and one hidden layer, similar to LeNet-5; for images of at least 8 x 8."""
 
     name: Literal["small-cnn"] = "small-cnn"
     width: AtLeastOne = 32
@@ -63,7 +62,7 @@ class ReducedResNet18(Convolutional):
 
 
 class StableSGDResNet18(Convolutional):
-    """The reduced ResNet-18 of Stable SGD's and TAG's code (arXiv 2006.06958, 2105.05155): one convolution a block."""
+    """Reduced ResNet-18 of Stable SGD's and TAG's code (arXiv 2006.06958, 2105.05155), one convolution per block."""
 
     name: Literal["stable-sgd-resnet18"] = "stable-sgd-resnet18"
     width: AtLeastOne = 20
@@ -91,10 +90,10 @@ class ResNet50(Convolutional):
 
 
 class Timm(ModelEntry):
-    """Any image model of the package timm, such as ViT-Tiny (Dosovitskiy et al. 2021, arXiv 2010.11929).
+    """Any image model of the package timm, e.g. ViT-Tiny (Dosovitskiy et al. 2021, arXiv 2010.11929).
 
-    Images are resized to ``image_size``, null for the size that the model is made for (224 for most). Nothing is
-    downloaded unless ``pretrained`` is true. ``settings`` are further keywords of timm's ``create_model``.
+    Images are resized to ``image_size``, null for the model's default size (224 for most). Nothing is downloaded
+    unless ``pretrained`` is true. ``settings`` are further keywords of timm's ``create_model``.
     """
 
     name: Literal["timm"] = "timm"
@@ -108,12 +107,12 @@ class Timm(ModelEntry):
     def _keywords(cls, settings: dict[str, Any]) -> dict[str, Any]:
         bad = next((key for key in settings if key in _SET_ELSEWHERE or not key.isidentifier()), None)
         if bad is not None:
-            raise ValueError(f"must have words other than {', '.join(_SET_ELSEWHERE)} as keys; got {quoted(bad)}")
+            raise ValueError(f"must have identifiers other than {', '.join(_SET_ELSEWHERE)} as keys; got {quoted(bad)}")
         return settings
 
 
 _SET_ELSEWHERE = ("model_name", "pretrained", "num_classes", "in_chans", "img_size")
-"""Keywords of timm that follow from the stream or from other settings."""
+"""Keywords of timm that are set by the stream or by other settings."""
 
 MODEL_ENTRIES: dict[str, type[ModelEntry]] = {
     "mlp": MLP,

@@ -1,4 +1,4 @@
-"""Base optimizers a study file can name: torch's own, with torch's defaults except for learning rates, and others."""
+"""Base optimizers that a study file can name: torch's, with its defaults except for learning rates, and others."""
 
 from typing import Any, Literal
 
@@ -18,11 +18,11 @@ from lifelong_lb.untrusted import quoted
 
 
 class OptimizerEntry(Entry):
-    """A base optimizer: what a rule's gradient is handed to.
+    """A base optimizer, which takes the steps with a rule's gradients.
 
-    ``state: keep`` lets momentum and moments go on from one experience to the next, but for a tensor that has grown,
-    which begins anew; ``state: reset`` empties them where an experience begins. ``schedule`` changes ``lr`` while a run
-    trains, see :class:`lifelong_lb.config.entries.schedules.ScheduleEntry`.
+    ``state: keep`` carries momentum and moments over to the next experience, except for a tensor that has grown, whose
+    state is reset; ``state: reset`` clears them at the start of each experience. ``schedule`` changes ``lr`` during
+    training, see :class:`lifelong_lb.config.entries.schedules.ScheduleEntry`.
     """
 
     state: Literal["keep", "reset"] = "keep"
@@ -30,28 +30,28 @@ class OptimizerEntry(Entry):
 
     @property
     def takes_passes(self) -> bool:
-        """Whether it evaluates the loss itself, so that no rule but ``none`` can be applied to it."""
+        """Whether it evaluates the loss itself, so that only the rule ``none`` can be used with it."""
         return False
 
     def distinctions(self) -> dict[str, Any]:
-        """As for any entry, the schedule in short.
+        """Settings that can distinguish entries with the same name, with a short text for the schedule.
 
         Returns:
             A mapping of plain values.
         """
-        return {**self.identity(), "schedule": "none" if self.schedule is None else self.schedule.in_short()}
+        return {**self.identity(), "schedule": "none" if self.schedule is None else self.schedule.short_text()}
 
     def hyper_parameters(self) -> dict[str, Any]:
-        """What is this optimizer's own.
+        """Hyper-parameters specific to this optimizer.
 
         Returns:
-            Values by the names of this entry's fields.
+            Values by field name.
         """
         return self.model_dump(exclude={"name", "label", "state", "schedule"})
 
 
 class SGD(OptimizerEntry):
-    """Stochastic gradient descent, with momentum on request."""
+    """Stochastic gradient descent, with optional momentum."""
 
     name: Literal["sgd"] = "sgd"
     lr: Positive = 0.1
@@ -89,7 +89,7 @@ class AdamW(OptimizerEntry):
 
 
 class LBFGS(OptimizerEntry):
-    """L-BFGS over each minibatch (Liu & Nocedal 1989), by passes of its own; begins anew when a head grows."""
+    """L-BFGS on each minibatch (Liu & Nocedal 1989), with its own passes; restarts when a head grows."""
 
     name: Literal["lbfgs"] = "lbfgs"
     lr: Positive = 1.0
@@ -102,14 +102,14 @@ class LBFGS(OptimizerEntry):
 
     @property
     def takes_passes(self) -> bool:
-        """It does: ``max_iter`` iterations, each with a line search on request."""
+        """True: up to ``max_iter`` iterations, each with an optional line search."""
         return True
 
 
 class External(OptimizerEntry):
     """Any importable torch optimizer: settings and classes are its keywords, closure: it evaluates the loss itself.
 
-    ``restart``: it begins anew, instead of going on with the state that it has, when the model's parameters change.
+    ``restart``: whether it is created again, without its state, when the model's parameters change.
     """
 
     name: Literal["external"] = "external"
@@ -124,7 +124,9 @@ class External(OptimizerEntry):
         keywords = [*self.settings, *self.classes]
         bad = next((key for key in keywords if not key.isidentifier() or key == "params"), None)
         if bad is not None:
-            raise ValueError(f"must have words other than params as keys of settings and classes; got {quoted(bad)}")
+            raise ValueError(
+                f"must have identifiers other than params as keys of settings and classes; got {quoted(bad)}"
+            )
         both = [key for key in self.settings if key in self.classes]
         if both:
             raise ValueError(f"must have {quoted(both[0])} in settings or in classes, not in both")
@@ -132,25 +134,25 @@ class External(OptimizerEntry):
 
     @property
     def takes_passes(self) -> bool:
-        """As the study file says."""
+        """The setting ``closure``."""
         return self.closure
 
     @property
     def called(self) -> str:
-        """The name of its class."""
+        """Name of its class."""
         return self.target.rpartition(".")[2]
 
     def distinctions(self) -> dict[str, Any]:
-        """Keywords beside the fields, each under its own name where that is free.
+        """Fields and keywords; a keyword with the name of a field gets a prefix.
 
         Returns:
             A mapping of plain values.
         """
-        own = super().distinctions()
-        keywords = {"settings": own.pop("settings"), "classes": own.pop("classes")}
-        for group, values in keywords.items():
-            own.update({f"{group}.{key}" if key in External.model_fields else key: v for key, v in values.items()})
-        return own
+        values = super().distinctions()
+        keywords = {"settings": values.pop("settings"), "classes": values.pop("classes")}
+        for group, given in keywords.items():
+            values.update({f"{group}.{key}" if key in External.model_fields else key: v for key, v in given.items()})
+        return values
 
 
 OPTIMIZER_ENTRIES: dict[str, type[OptimizerEntry]] = {

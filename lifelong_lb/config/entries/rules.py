@@ -1,4 +1,4 @@
-"""Update rules a study file can name, with their hyper-parameters, ranges and the defaults of their papers."""
+"""Update rules that a study file can name, with hyper-parameters, ranges and the defaults of their papers."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -8,16 +8,16 @@ from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, Fraction
 
 
 def _alpha(value: Any) -> Any:
-    """Check an interpolation factor: a number in (0, 1], or ``adaptive``, or ``adaptive-global``.
+    """Validate an interpolation factor: a number in (0, 1], ``adaptive`` or ``adaptive-global``.
 
     Args:
-        value: what stood in the study file.
+        value: value in the study file.
 
     Returns:
-        A float or the word.
+        A float or the string.
 
     Raises:
-        ValueError: for anything else.
+        ValueError: if the value is invalid.
     """
     if value in ("adaptive", "adaptive-global"):
         return value
@@ -36,25 +36,25 @@ Alpha = Annotated[float | Literal["adaptive", "adaptive-global"], BeforeValidato
 
 
 class RuleEntry(Entry):
-    """An update rule: how a gradient becomes a step of the base optimizer.
+    """An update rule: it turns gradients into steps of the base optimizer.
 
-    ``batch_norm``: which of its passes update BatchNorm's running statistics; ``dropout``: whether its passes share
-    their masks. See :class:`lifelong_lb.optim.Passes`. ``from_experience``: the experience of the stream, 0 for the
-    first, with which the rule begins; those before it are trained as with ``none``. Class attributes: ``spans``, see
-    :meth:`spans_iterations`, and ``a_step``, the gradient evaluations of a step where they are always the same.
+    ``batch_norm``: which passes update BatchNorm's running statistics; ``dropout``: whether the passes share masks, see
+    :class:`lifelong_lb.optim.Passes`. ``from_experience``: first experience that uses the rule, counted from 0; earlier
+    ones are trained as with ``none``. Class attributes: ``spans``, see :meth:`spans_iterations`, and
+    ``gradients_per_step``, the gradient evaluations per step if they are constant.
     """
 
     spans: ClassVar[bool] = False
-    a_step: ClassVar[int] = 2
+    gradients_per_step: ClassVar[int] = 2
     batch_norm: Literal["first", "all", "recomputed"] = "first"
     dropout: Literal["same", "fresh"] = "same"
     from_experience: WholeNumber = 0
 
     def spans_iterations(self) -> bool:
-        """Whether the rule does something over several minibatches that the end of an epoch cuts short.
+        """Whether the rule spans several minibatches, so that the end of an epoch interrupts it.
 
         Returns:
-            ``spans``, unless the hyper-parameters decide.
+            ``spans``, unless it depends on the hyper-parameters.
         """
         return self.spans
 
@@ -62,35 +62,35 @@ class RuleEntry(Entry):
         """Whether the rule keeps fast and slow weights over several minibatches.
 
         Returns:
-            As the attribute of :class:`lifelong_lb.optim.UpdateRule` says.
+            The same as the attribute of :class:`lifelong_lb.optim.UpdateRule`.
         """
         return False
 
     def gradients(self, step: int) -> tuple[int, int]:
-        """Gradient evaluations over one minibatch: known without torch, and before anything runs.
+        """Gradient evaluations on one minibatch, known without torch and before a run.
 
         Args:
             step: number of the minibatch in its epoch, 0 for the first.
 
         Returns:
-            The fewest and the most; the same number twice unless they depend on the data.
+            Minimum and maximum, equal unless they depend on the data.
 
         Example:
             >>> LookSAM(k=2).gradients(0), LookSAM(k=2).gradients(1), CFlatPlus().gradients(0)
             ((2, 2), (1, 1), (1, 4))
         """
-        return self.a_step, self.a_step
+        return self.gradients_per_step, self.gradients_per_step
 
     def most_gradients(self) -> float:
-        """The most gradient evaluations a minibatch, on average over many.
+        """Maximum number of gradient evaluations per minibatch, averaged over steps.
 
         Returns:
-            ``gradients(0)``, unless steps differ.
+            The maximum of ``gradients(0)``, unless steps differ.
         """
         return self.gradients(0)[1]
 
     def passes(self) -> dict[str, str]:
-        """Options that every rule has.
+        """Options common to all rules.
 
         Returns:
             Keyword arguments of :class:`lifelong_lb.optim.Passes`.
@@ -98,7 +98,7 @@ class RuleEntry(Entry):
         return {"batch_norm": self.batch_norm, "dropout": self.dropout}
 
     def hyper_parameters(self) -> dict[str, Any]:
-        """What is this rule's own.
+        """Hyper-parameters specific to this rule.
 
         Returns:
             Keyword arguments of the rule's class.
@@ -109,13 +109,13 @@ class RuleEntry(Entry):
 class NoRule(RuleEntry):
     """The base optimizer alone."""
 
-    a_step = 1
+    gradients_per_step = 1
     name: Literal["none"] = "none"
 
     @model_validator(mode="after")
     def _nothing_begins(self) -> "NoRule":
         if self.from_experience:
-            raise ValueError(f"needs no from_experience, since nothing begins there; got {self.from_experience}")
+            raise ValueError(f"must not have from_experience, which has no effect here; got {self.from_experience}")
         return self
 
 
@@ -165,13 +165,13 @@ class Lookahead(RuleEntry):
     """k steps forward on k minibatches, one step back (Zhang et al. 2019, arXiv 1907.08610)."""
 
     spans = True
-    a_step = 1
+    gradients_per_step = 1
     name: Literal["lookahead"] = "lookahead"
     k: AtLeastOne = 5
     alpha: Share = 0.5
 
     def keeps_weights(self) -> bool:
-        """But for k = 1."""
+        """Unless k = 1."""
         return self.k > 1
 
 
@@ -185,7 +185,7 @@ class LookaheadSAM(RuleEntry):
     alpha: Share = 0.5
 
     def keeps_weights(self) -> bool:
-        """But for k = 1."""
+        """Unless k = 1."""
         return self.k > 1
 
 
@@ -200,7 +200,7 @@ class LookaheadASAM(RuleEntry):
     alpha: Share = 0.5
 
     def keeps_weights(self) -> bool:
-        """But for k = 1."""
+        """Unless k = 1."""
         return self.k > 1
 
 
@@ -218,7 +218,7 @@ class LookbehindSAM(RuleEntry):
         return self.minibatch_switching
 
     def keeps_weights(self) -> bool:
-        """Likewise, but for k = 1."""
+        """Only with minibatch switching and k > 1."""
         return self.minibatch_switching and self.k > 1
 
     def gradients(self, step: int) -> tuple[int, int]:
@@ -242,7 +242,7 @@ class LookbehindASAM(RuleEntry):
         return self.minibatch_switching
 
     def keeps_weights(self) -> bool:
-        """Likewise, but for k = 1."""
+        """Only with minibatch switching and k > 1."""
         return self.minibatch_switching and self.k > 1
 
     def gradients(self, step: int) -> tuple[int, int]:
@@ -269,7 +269,7 @@ class LookSAM(RuleEntry):
     alpha: Positive = 0.7
 
     def gradients(self, step: int) -> tuple[int, int]:
-        """Two in one of k steps, one in the others; each epoch begins anew."""
+        """Two in one of k steps, one in the others; the count restarts with each epoch."""
         taken = 1 if step % self.k else 2
         return taken, taken
 
@@ -279,7 +279,7 @@ class LookSAM(RuleEntry):
 
 
 class FriendlySAM(RuleEntry):
-    """SAM along what a gradient has beyond the running mean of gradients (Li et al. 2024, arXiv 2403.12350)."""
+    """SAM along the gradient minus the running mean of gradients (Li et al. 2024, arXiv 2403.12350)."""
 
     name: Literal["friendly-sam"] = "friendly-sam"
     rho: NonNegative = 0.05
@@ -299,13 +299,13 @@ class GAM(RuleEntry):
     gamma: NonNegative = 0.03
 
     def gradients(self, step: int) -> tuple[int, int]:
-        """Four, without those that alpha, beta and gamma leave without a weight."""
+        """Four, without those whose weight is zero by alpha, beta or gamma."""
         taken = 4 if self.alpha < 1 else 3 if self.beta < 1 and self.gamma else 2
         return taken, taken
 
 
 class CFlat(RuleEntry):
-    """Zeroth- and first-order flatness, made for continual learning (Bian et al. 2024, arXiv 2404.00986)."""
+    """Zeroth- and first-order flatness for continual learning (Bian et al. 2024, arXiv 2404.00986)."""
 
     name: Literal["c-flat"] = "c-flat"
     rho: NonNegative = 0.2
@@ -318,7 +318,7 @@ class CFlat(RuleEntry):
 
 
 class CFlatPlus(RuleEntry):
-    """C-Flat where the gradient is larger than of late, the base step elsewhere (Li et al. 2025, arXiv 2508.18860)."""
+    """C-Flat if the gradient is larger than recently, else the base step (Li et al. 2025, arXiv 2508.18860)."""
 
     name: Literal["c-flat-plus"] = "c-flat-plus"
     rho: NonNegative = 0.2
@@ -329,7 +329,7 @@ class CFlatPlus(RuleEntry):
     rate: Proportion = 0.8
 
     def gradients(self, step: int) -> tuple[int, int]:
-        """One, or all of C-Flat's, as the norm of the gradient decides."""
+        """One, or all of C-Flat's, depending on the norm of the gradient."""
         return 1, 4 if self.lamb else 2
 
 

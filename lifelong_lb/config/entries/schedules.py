@@ -1,4 +1,4 @@
-"""Learning rate schedules of a base optimizer: what its ``lr`` is multiplied by while a run trains."""
+"""Learning rate schedules: factors of a base optimizer's ``lr`` during training."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,13 +12,13 @@ Proportion = Annotated[Float, Field(ge=0, le=1)]
 
 
 class ScheduleEntry(Settings):
-    """How an optimizer's learning rate changes: factors of its ``lr``, the product of all that are named.
+    """Learning rate schedule: ``lr`` times the product of all given factors.
 
-    ``by``: what is counted, and after what the rate changes: epochs, or iterations of the strategy, one a minibatch,
-    however many gradients and base steps a rule takes over it. ``over: experience`` counts anew in each experience,
-    ``over: stream`` goes on through all of them. ``warmup: n`` multiplies the first n rates by 1 / (n + 1),
-    2 / (n + 1), ..., n / (n + 1). ``experience_factor`` to the power i multiplies all rates of experience i, 0 for the
-    first (the decay by task of Mirzadeh et al. 2020, arXiv 2006.06958); a list holds one factor an experience instead.
+    ``by``: the unit of counting and of changes, epochs or iterations of the strategy (one per minibatch, independent of
+    the number of gradients and base steps of a rule). ``over: experience`` restarts the count in each experience,
+    ``over: stream`` continues it. ``warmup: n`` multiplies the first n rates by 1 / (n + 1), 2 / (n + 1), ...,
+    n / (n + 1). ``experience_factor`` to the power i multiplies all rates of experience i, 0 for the first (the decay
+    by task of Mirzadeh et al. 2020, arXiv 2006.06958); a list gives one factor per experience instead.
     """
 
     name: str
@@ -27,36 +27,36 @@ class ScheduleEntry(Settings):
     warmup: WholeNumber = 0
     experience_factor: OneOrEach = 1.0
 
-    def in_short(self) -> str:
-        """Its name and what is not as usual, for labels.
+    def short_text(self) -> str:
+        """Name and settings that differ from the defaults, for labels.
 
         Returns:
-            Such as ``"cosine by:iteration warmup:20"``.
+            E.g. ``"cosine by:iteration warmup:20"``.
         """
-        unusual = self.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
-        return " ".join([self.name, *(f"{key}:{value}" for key, value in unusual.items())])
+        changed = self.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+        return " ".join([self.name, *(f"{key}:{value}" for key, value in changed.items())])
 
     def own_change(self) -> int:
-        """After how many epochs or iterations the schedule, its warm-up left aside, has changed the rate.
+        """Epoch or iteration of the last change known in advance, without the warm-up.
 
         Returns:
-            The number of the last change that is known beforehand, 0 without any.
+            Its number, 0 if there is none.
         """
         return 0
 
     def last_change(self) -> int:
-        """After how many epochs or iterations all that was named has taken part.
+        """Number of epochs or iterations after which every given setting has had an effect.
 
         Returns:
-            A number of whatever ``by`` counts.
+            A number in units of ``by``.
         """
         return max(self.warmup, self.own_change())
 
     def factor_of(self, experience: int) -> float:
-        """What all rates of an experience are multiplied by.
+        """Factor of all rates of an experience.
 
         Args:
-            experience: its number, 0 for the first.
+            experience: number of the experience, 0 for the first.
 
         Returns:
             A factor.
@@ -72,24 +72,24 @@ class ScheduleEntry(Settings):
         return self
 
     def knows_boundaries(self) -> bool:
-        """Whether the rate depends on where an experience begins."""
+        """Whether the rate depends on the start of an experience."""
         return self.over == "experience" or self.experience_factor != 1
 
 
 class Constant(ScheduleEntry):
-    """The ``lr`` as it is, but for a warm-up or a factor by experience."""
+    """Constant ``lr``, with a warm-up or a factor per experience."""
 
     name: Literal["constant"] = "constant"
 
     @model_validator(mode="after")
     def _something_changes(self) -> "Constant":
         if not self.warmup and self.experience_factor == 1:
-            raise ValueError("needs a warmup or an experience_factor other than 1, else it changes nothing")
+            raise ValueError("needs a warmup or an experience_factor other than 1, else it has no effect")
         return self
 
 
 class Step(ScheduleEntry):
-    """Another ``factor`` after each ``every`` epochs or iterations."""
+    """A further ``factor`` after every ``every`` epochs or iterations."""
 
     name: Literal["step"] = "step"
     every: AtLeastOne = 1
@@ -101,7 +101,7 @@ class Step(ScheduleEntry):
 
 
 class MultiStep(ScheduleEntry):
-    """Another ``factor`` after each of the ``milestones``, numbers of epochs or iterations."""
+    """A further ``factor`` after each of the ``milestones``, numbers of epochs or iterations."""
 
     name: Literal["multistep"] = "multistep"
     milestones: tuple[AtLeastOne, ...] = ()
@@ -110,7 +110,7 @@ class MultiStep(ScheduleEntry):
     @model_validator(mode="after")
     def _rising(self) -> "MultiStep":
         if not self.milestones or list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"needs milestones that rise, such as [3, 6]; got {quoted(list(self.milestones))}")
+            raise ValueError(f"needs increasing milestones, e.g. [3, 6]; got {quoted(list(self.milestones))}")
         return self
 
     def own_change(self) -> int:
@@ -121,15 +121,15 @@ class MultiStep(ScheduleEntry):
 class Cosine(ScheduleEntry):
     """Half a cosine from 1 down to ``minimum``, over an experience or the whole stream.
 
-    Loshchilov & Hutter 2017 (arXiv 1608.03983), eq. 5, with warm restarts where it goes over each experience. Over the
-    stream each experience has an equal share of it, and each chunk of an online experience one of the experience's.
+    Loshchilov & Hutter 2017 (arXiv 1608.03983), eq. 5, with warm restarts if ``over`` is experience. Over the stream,
+    each experience gets an equal share, and each chunk of an online experience an equal share of the experience's.
     """
 
     name: Literal["cosine"] = "cosine"
     minimum: Proportion = 0.0
 
     def own_change(self) -> int:
-        """It changes with each epoch or iteration."""
+        """1, because the rate changes with each epoch or iteration."""
         return 1
 
 
@@ -142,16 +142,16 @@ SCHEDULE_ENTRIES: dict[str, type[ScheduleEntry]] = {
 
 
 def _parsed(value: Any) -> Any:
-    """A schedule from a bare name or a mapping; None and a parsed one as they are.
+    """Parse a schedule from a bare name or a mapping; None and a parsed schedule are returned unchanged.
 
     Args:
-        value: what stood in the study file.
+        value: value in the study file.
 
     Returns:
         A schedule, or None.
 
     Raises:
-        NestedProblems: for anything else.
+        NestedProblems: if the value is invalid.
     """
     if value is None or isinstance(value, ScheduleEntry):
         return value

@@ -1,4 +1,4 @@
-"""Continual-learning strategies a study file can name."""
+"""Continual-learning strategies that a study file can name."""
 
 from math import ceil
 from typing import Annotated, Any, ClassVar, Literal
@@ -11,20 +11,22 @@ Share = Annotated[Float, Field(ge=0, le=1)]
 UpToOne = Annotated[Float, Field(gt=0, le=1)]
 Penalty = Literal["every", "first"]
 Project = Literal["descent", "both"]
-_MEMORY_FIRST = "an experience, or a chunk of one, is taken into memory before it is trained on, and replayed meanwhile"
-_NONE = "none: it goes with the rule `none` only"
+_MEMORY_FIRST = "an experience (or a chunk) enters the memory before training on it, and is replayed during it"
+_NONE = "none: only the rule `none` is supported"
 
 
 class StrategyEntry(Entry):
     """A continual-learning strategy.
 
-    Class attributes: ``scenarios`` and ``heads`` it works with, ``trained_once`` whether it learns the whole stream at
-    once instead of one experience after the other, ``online`` whether it can treat each chunk of an online stream as an
-    experience, ``further_passes`` what the passes of a rule after the first one mean in it, ``remark`` what else a
-    listing says. ``own_loop`` says why no
-    update rule but ``none`` has a step to take part in, where it does not train in Avalanche's ordinary loop;
-    ``takes_gradients`` whether it takes any. ``follows_path``: whether it adds up how far the weights move in each
-    iteration; ``replays_aside``: whether it draws replayed images beside the minibatches of its data loader.
+    Class attributes:
+    ``scenarios``, ``heads``: supported scenarios and heads;
+    ``trained_once``: whether it trains on all experiences together instead of one after the other;
+    ``online``: whether it can treat each chunk of an online stream as an experience;
+    ``further_passes``: the effect of a rule's passes after the first one; ``remark``: a further line for listings;
+    ``own_loop``: reason why only the rule ``none`` is supported, if it does not train in Avalanche's ordinary loop;
+    ``takes_gradients``: whether it takes any gradients;
+    ``follows_path``: whether it accumulates the path of the weights over iterations;
+    ``replays_aside``: whether it draws replayed images separately from the minibatches of its data loader.
     """
 
     scenarios: ClassVar[tuple[str, ...]] = ("task-incremental", "class-incremental", "domain-incremental")
@@ -42,12 +44,12 @@ class StrategyEntry(Entry):
         """Whether the base optimizer takes the steps.
 
         Returns:
-            False where its settings change nothing.
+            False if the optimizer's settings have no effect.
         """
         return True
 
     def passes(self) -> dict[str, Any]:
-        """What a rule's further passes do with this strategy's part of the objective, where there is a choice.
+        """Options for the strategy's part of the objective in a rule's further passes.
 
         Returns:
             Keyword arguments of :class:`lifelong_lb.strategies.SharpnessAwarePlugin`.
@@ -58,8 +60,8 @@ class StrategyEntry(Entry):
 class Penalised(StrategyEntry):
     """A strategy that adds a penalty to the loss.
 
-    ``penalty: every`` adds it in every pass of a rule's step, as the objective says. ``penalty: first`` adds it in the
-    first pass only, at w: what a second pass on the bare criterion does, for ablations.
+    ``penalty: every`` adds it in every pass of a rule's step, as in the objective. ``penalty: first`` adds it only in
+    the first pass, at w, for ablations: the same as further passes on the plain criterion.
     """
 
     penalty: Penalty = "every"
@@ -68,8 +70,8 @@ class Penalised(StrategyEntry):
 class Projected(StrategyEntry):
     """A strategy that projects gradients.
 
-    ``project: descent`` projects each gradient that a base step is about to see, while a rule's ascents follow the raw
-    gradient. ``project: both`` projects every gradient as it is taken.
+    ``project: descent`` projects only the gradients of base steps; a rule's ascent steps use the raw gradient.
+    ``project: both`` projects every gradient.
     """
 
     project: Project = "descent"
@@ -86,38 +88,38 @@ class Rehearsing(StrategyEntry):
     def _memory_fills_a_minibatch(self) -> "Rehearsing":
         if self.batch_size_mem > self.mem_size:
             raise ValueError(
-                f"needs a mem_size of at least batch_size_mem, else nothing is ever replayed; "
+                f"needs mem_size >= batch_size_mem, else nothing is ever replayed; "
                 f"got {self.mem_size} and {self.batch_size_mem}"
             )
         return self
 
 
 class Naive(StrategyEntry):
-    """Fine-tuning on one experience after the other, with no measure against forgetting."""
+    """Fine-tuning on one experience after the other, without a remedy for forgetting."""
 
     online = True
     name: Literal["naive"] = "naive"
 
 
 class Cumulative(StrategyEntry):
-    """Each experience together with all images of the earlier ones: a memory without limit."""
+    """Each experience together with all images of the earlier ones: an unlimited memory."""
 
     name: Literal["cumulative"] = "cumulative"
 
 
 class Joint(StrategyEntry):
-    """All experiences at once, trained once: an upper bound, measured after the last experience only."""
+    """All experiences trained together, once: an upper bound, measured after the last experience only."""
 
     trained_once = True
     name: Literal["joint"] = "joint"
 
 
 class Replay(StrategyEntry):
-    """Experience replay: each minibatch is joined by ``batch_size_mem`` images, by default as many, from a memory.
+    """Experience replay: each minibatch is extended by ``batch_size_mem`` images from a memory, by default as many.
 
-    ``memory`` shares its ``mem_size`` images out over the experiences seen (``experience-balanced``), over the classes
-    seen (``class-balanced``), or is a uniform sample of all images seen (``reservoir``). It takes in what an experience
-    brings, a chunk's images in an online stream, after training on it.
+    ``memory`` divides its ``mem_size`` images equally among the experiences seen (``experience-balanced``) or the
+    classes seen (``class-balanced``), or is a uniform sample of all images seen (``reservoir``). It is updated after
+    training on an experience, in an online stream after each chunk.
     """
 
     online = True
@@ -129,7 +131,7 @@ class Replay(StrategyEntry):
 
 
 class GDumb(StrategyEntry):
-    """A balanced memory, and a model trained on it alone from scratch (Prabhu et al. 2020, ECCV)."""
+    """A balanced memory, and a model trained from scratch on the memory alone (Prabhu et al. 2020, ECCV)."""
 
     further_passes = "the same minibatch of the memory"
     name: Literal["gdumb"] = "gdumb"
@@ -171,8 +173,8 @@ class MAS(Penalised):
 class LwF(Penalised):
     """Learning without forgetting (Li & Hoiem 2016, arXiv 1606.09282).
 
-    ``alpha`` is the distillation's weight: one number, or a list with one an experience. The first
-    has no effect.
+    ``alpha`` is the weight of the distillation: one number, or a list with one per experience; the first has no
+    effect.
     """
 
     further_passes = "distillation of each pass's outputs, the teacher fixed"
@@ -230,7 +232,8 @@ class GEM(Projected):
 class MIR(Rehearsing):
     """Maximally interfered retrieval (Aljundi et al. 2019, arXiv 1908.04742).
 
-    Of ``subsample`` images drawn from the memory, the ``batch_size_mem`` whose loss a plain step would raise most.
+    Of ``subsample`` images drawn from the memory, it replays the ``batch_size_mem`` whose loss a plain step would raise
+    most.
     """
 
     online = True
@@ -242,8 +245,9 @@ class MIR(Rehearsing):
 class GSS(StrategyEntry):
     """Gradient-based sample selection, in its greedy variant (Aljundi et al. 2019, arXiv 1903.08671).
 
-    Kept are images whose gradients differ: each is scored by its largest cosine with the gradients of ``mem_strength``
-    minibatches of the memory. From the second experience on, each minibatch is joined by as many kept images.
+    The memory keeps images whose gradients differ: each is scored by its largest cosine with the gradients of
+    ``mem_strength`` minibatches of the memory. From the second experience on, each minibatch is extended by as many
+    images of the memory.
     """
 
     scenarios = ("class-incremental", "domain-incremental")
@@ -259,7 +263,7 @@ class ERACE(Rehearsing):
 
     online = True
     remark = _MEMORY_FIRST
-    further_passes = "the same replayed minibatch, both losses anew"
+    further_passes = "the same replayed minibatch, both losses recomputed"
     name: Literal["er-ace"] = "er-ace"
 
 
@@ -276,7 +280,7 @@ class ERAML(Rehearsing):
 
 
 class DER(StrategyEntry):
-    """Dark experience replay: logits of replayed images are kept (Buzzega et al. 2020, arXiv 2004.07211)."""
+    """Dark experience replay with stored logits (Buzzega et al. 2020, arXiv 2004.07211)."""
 
     heads = ("multi", "masked", "single")
     online = True
@@ -289,7 +293,7 @@ class DER(StrategyEntry):
 
 
 class DERPlusPlus(StrategyEntry):
-    """DER, and the labels of replayed images are kept too (Buzzega et al. 2020, arXiv 2004.07211)."""
+    """Dark experience replay with stored logits and labels (Buzzega et al. 2020, arXiv 2004.07211)."""
 
     heads = ("multi", "masked", "single")
     online = True
@@ -305,7 +309,7 @@ class DERPlusPlus(StrategyEntry):
 class ICaRL(StrategyEntry):
     """Exemplars by herding, distillation, nearest class mean (Rebuffi et al. 2017, arXiv 1611.07725).
 
-    ``fixed_memory: true`` shares ``mem_size`` images out over the classes seen; ``false`` keeps so many of each class.
+    ``fixed_memory: true`` divides ``mem_size`` images among the classes seen; ``false`` keeps ``mem_size`` per class.
     """
 
     scenarios = ("class-incremental",)
@@ -317,21 +321,21 @@ class ICaRL(StrategyEntry):
 
 
 class LaMAML(StrategyEntry):
-    """La-MAML, with learning rates that it learns; rule none only (Gupta et al. 2020, arXiv 2007.13904).
+    """La-MAML, with learned learning rates; rule none only (Gupta et al. 2020, arXiv 2007.13904).
 
-    Each minibatch is cut into up to ``n_inner_updates`` parts. A copy of the weights takes a step on one after the
-    other, with a learning rate for each weight (``alpha_init`` at first) and gradients clipped to ``grad_clip_norm``.
-    After each step it is asked for its loss on the whole minibatch, joined by ``batch_size_mem`` images from a
-    reservoir of ``mem_size``. The gradient of the mean of these losses, through the inner steps where
-    ``second_order``, moves the weights by the same rates; ``learn_lr`` moves the rates along theirs, by ``lr_alpha``.
+    Each minibatch is split into up to ``n_inner_updates`` parts. A copy of the weights takes one step per part, with a
+    learning rate per weight (initially ``alpha_init``) and gradients clipped to ``grad_clip_norm``. After each step its
+    loss is computed on the whole minibatch and ``batch_size_mem`` images from a reservoir of ``mem_size``. The gradient
+    of the mean of these losses, through the inner steps if ``second_order``, updates the weights with the same rates;
+    with ``learn_lr`` the rates are updated by their gradient, with the rate ``lr_alpha``.
 
-    The base optimizer takes no part unless ``sync_update: true`` lets it move the weights (Sync La-MAML, and with
-    ``learn_lr: false`` C-MAML). Defaults are Avalanche's. The reservoir takes in what an experience brings after
-    training on it, where the paper fills it as images come.
+    The base optimizer is not used unless ``sync_update: true`` makes it update the weights (Sync La-MAML, and with
+    ``learn_lr: false`` C-MAML). Defaults are Avalanche's. The reservoir is updated after training on an experience; in
+    the paper it is filled as images arrive.
     """
 
     replays_aside = True
-    own_loop = "La-MAML moves the weights along a meta-gradient, in a training loop of its own"
+    own_loop = "La-MAML updates the weights with a meta-gradient, in its own training loop"
     further_passes = _NONE
     name: Literal["lamaml"] = "lamaml"
     n_inner_updates: AtLeastOne = 5
@@ -353,13 +357,13 @@ class LaMAML(StrategyEntry):
         return self.sync_update
 
     def inner_updates(self, images: int) -> int:
-        """Inner updates on a minibatch, which are as many as the meta-losses.
+        """Number of inner updates on a minibatch, equal to the number of meta-losses.
 
         Args:
-            images: of the minibatch, one at least.
+            images: size of the minibatch, at least 1.
 
         Returns:
-            How many parts have an image.
+            Number of nonempty parts.
 
         Example:
             >>> LaMAML().inner_updates(10), LaMAML().inner_updates(8), LaMAML().inner_updates(3)
@@ -371,14 +375,14 @@ class LaMAML(StrategyEntry):
 class MER(StrategyEntry):
     """Meta-experience replay: Reptile on single images; rule none only (Riemer et al. 2019, arXiv 1810.11910).
 
-    ``n_inner_steps`` times, each minibatch is joined by ``batch_size_mem`` images from a reservoir of ``mem_size``, and
-    the base optimizer takes one step for each single image; the weights then go the share ``beta`` of the way. In the
-    end they go the share ``gamma`` of the way that all of it led them. Defaults are Avalanche's. The reservoir takes in
-    what an experience brings after training on it, where the paper fills it as images come.
+    ``n_inner_steps`` times, each minibatch is extended by ``batch_size_mem`` images from a reservoir of ``mem_size``,
+    and the base optimizer takes one step per image; the weights then move by the fraction ``beta`` of the total change.
+    At the end they move by the fraction ``gamma`` of the change over all repetitions. Defaults are Avalanche's. The
+    reservoir is updated after training on an experience; in the paper it is filled as images arrive.
     """
 
     replays_aside = True
-    own_loop = "MER draws the weights back after steps on single images, in a training loop of its own"
+    own_loop = "MER interpolates the weights after steps on single images, in its own training loop"
     further_passes = _NONE
     name: Literal["mer"] = "mer"
     n_inner_steps: AtLeastOne = 5
@@ -391,17 +395,17 @@ class MER(StrategyEntry):
 class SLDA(StrategyEntry):
     """Deep streaming linear discriminant analysis; rule none only (Hayes & Kanan 2020, arXiv 1909.01520).
 
-    A mean for each class and one covariance of all, taken over the model's features image by image. The model itself
-    never changes and its head is not used, so that this is meant for models that have learnt already, such as ``timm``
-    with ``pretrained: true``; of others it uses the features of the initial weights. ``shrinkage`` is the share of the
-    identity in the covariance that is inverted, by default the paper's. The covariance is plastic, in the paper's word:
-    there is no first phase after which it could be held still.
+    A mean per class and one shared covariance of the model's features, updated image by image. The model itself never
+    changes and its head is not used, so this is meant for pretrained models, e.g. ``timm`` with ``pretrained: true``;
+    with other models it uses the features of the initial weights. ``shrinkage`` is the weight of the identity in the
+    inverted covariance, by default the paper's. The covariance is "plastic" in the paper's terms: it is not fixed after
+    a base initialisation phase.
     """
 
     scenarios = ("class-incremental", "domain-incremental")
     heads = ("single",)
     online = True
-    own_loop = "SLDA fits a linear discriminant on features that stay as they are, without gradients"
+    own_loop = "SLDA fits a linear discriminant on fixed features, without gradients"
     takes_gradients = False
     further_passes = _NONE
     name: Literal["slda"] = "slda"
@@ -443,9 +447,9 @@ STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
 
 NOT_OFFERED: dict[str, str] = {
     "ar1": (
-        "it trains a MobileNet with downloaded weights by an SGD of its own, in a training loop of its own, and "
-        "ignores the study's model and optimizers, whatever the rule"
+        "it trains a MobileNet with downloaded weights with its own SGD in its own training loop, and ignores the "
+        "study's model, optimizers and rules"
     ),
     "bic": "in avalanche-lib 0.6 it fails with current versions of torch",
 }
-"""Strategies of Avalanche that studies cannot name, and why."""
+"""Strategies of Avalanche that studies cannot use, with reasons."""

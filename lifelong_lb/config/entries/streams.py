@@ -1,4 +1,4 @@
-"""Streams of experiences a study file can name."""
+"""Streams of experiences that a study file can name."""
 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -12,17 +12,17 @@ from lifelong_lb.config.entries.fields import (
     Fraction,
     Int,
     NonNegative,
-    PlaceName,
     Settings,
+    SourcePath,
     UnitInterval,
 )
 from lifelong_lb.untrusted import quoted
 
-MOST_EXPERIENCES = 1000
-"""Most experiences of a stream; each is evaluated after all those that follow it."""
+MAX_EXPERIENCES = 1000
+"""Maximum number of experiences of a stream; the evaluations grow with its square."""
 
-MOST_GENERATED = 2_000_000
-"""Most images that a generated stream has, and a hundredth of the most pixels."""
+MAX_GENERATED = 2_000_000
+"""Maximum number of images of a generated stream, and 1 % of the maximum number of pixels."""
 
 Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
 FIVE_DATASETS = ("svhn", "mnist", "cifar10", "notmnist", "fashion-mnist")
@@ -30,21 +30,21 @@ FIVE_DATASETS = ("svhn", "mnist", "cifar10", "notmnist", "fashion-mnist")
 
 
 class StreamEntry(Entry):
-    """A sequence of experiences; ``model`` and ``train`` override the study's own for this stream.
+    """A sequence of experiences; ``model`` and ``train`` override the shared settings for this stream.
 
-    With ``chunk`` the stream is an online one: the images of an experience arrive that many at a time, in an order that
-    the seed draws, and strategies take each chunk for an experience. ``task_boundaries`` says whether they are told
-    where one experience ends and the next begins. Accuracy is measured after each whole experience in any case.
+    With ``chunk`` the stream is online: the images of an experience arrive in chunks of that size, in an order drawn by
+    the seed, and strategies treat each chunk as an experience. ``task_boundaries``: whether strategies receive the
+    boundaries between experiences. Accuracy is measured after each whole experience in any case.
 
-    ``validation`` holds that share of the images of each class out of the train part; ``evaluate: validation``
-    measures accuracy on them instead of on the test part, for tuning. ``images_per_class`` is the most that is learnt
-    from of each class, after that. Each seed draws which images are meant. The test part stays whole.
+    ``validation`` holds out this fraction of each class from the train part; ``evaluate: validation`` measures accuracy
+    on these images instead of the test part, for tuning. ``images_per_class`` then limits the training images of each
+    class. Each seed draws these images. The test part is not reduced.
 
-    ``first: k`` ends the stream after its first k experiences, which are dealt out, and learnt by a model of the same
-    size, as in the whole stream.
+    ``first: k`` ends the stream after its first k experiences; their images and the size of the model are the same as
+    in the whole stream.
 
-    Class attributes: ``classes`` of the whole data set, None where only the images tell, ``dataset`` its name, None
-    for images that have none, ``may_be_partial`` whether the data found may hold some of its classes only.
+    Class attributes: ``classes``, the number of classes of the whole data set, None if it depends on the images;
+    ``dataset``, its name, None for images without one; ``may_be_partial``, whether the data may hold some classes only.
     """
 
     classes: ClassVar[int | None] = None
@@ -63,24 +63,24 @@ class StreamEntry(Entry):
 
     @property
     def images(self) -> str:
-        """What to call its images in messages."""
+        """Name of its images in messages."""
         return self.dataset or self.name
 
     @property
     def learnt(self) -> int:
-        """How many of its experiences are learnt."""
+        """Number of experiences that are trained on."""
         return self.first or self.experiences
 
     @model_validator(mode="after")
     def _within_reach(self) -> "StreamEntry":
-        if self.experiences > MOST_EXPERIENCES:
-            raise ValueError(f"must have at most {MOST_EXPERIENCES:,} experiences; got {self.experiences}")
+        if self.experiences > MAX_EXPERIENCES:
+            raise ValueError(f"must have at most {MAX_EXPERIENCES:,} experiences; got {self.experiences}")
         return self
 
     @model_validator(mode="after")
     def _boundaries_need_chunks(self) -> "StreamEntry":
         if self.task_boundaries and self.chunk is None:
-            raise ValueError("needs a chunk, such as 10, where task_boundaries is true; got none")
+            raise ValueError("needs a chunk, e.g. 10, if task_boundaries is true; got none")
         return self
 
     @model_validator(mode="after")
@@ -92,53 +92,53 @@ class StreamEntry(Entry):
     @model_validator(mode="after")
     def _validation_needs_images(self) -> "StreamEntry":
         if self.evaluate == "validation" and self.validation == 0:
-            raise ValueError("needs a validation share, such as 0.1, where evaluate is validation; got 0")
+            raise ValueError("needs a validation fraction, e.g. 0.1, if evaluate is validation; got 0")
         return self
 
 
 class OwnImages(Settings):
-    """Images of your own: ``source`` is a folder or an ``.npz`` file, whose form is found out.
+    """Your own images: ``source`` is a folder or an ``.npz`` file; the format is detected.
 
-    A relative path is looked for beside the study file that names it, then where data sets are (``--data``, else
-    ``$LIFELONG_LB_DATA`` and the platform's cache folder), then in the folder that the command is called from. With
-    ``image_size`` pictures of any size are cut and scaled to a square of so many pixels.
+    A relative path is searched in the folder of the study file that names it, then in the data folders (``--data``, or
+    ``$LIFELONG_LB_DATA`` and the platform's cache folder), then in the current folder. With ``image_size``, pictures of
+    any size are cropped and scaled to squares with this number of pixels per side.
     """
 
-    source: PlaceName
+    source: SourcePath
     image_size: AtLeastOne | None = None
-    _beside: Path | None = PrivateAttr(default=None)  # no part of what is stored or hashed
+    _study_folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
 
     @property
-    def beside(self) -> Path | None:
-        """Folder of the study file that names the source; None where no file does."""
-        return self._beside
+    def study_folder(self) -> Path | None:
+        """Folder of the study file that names the source; None without a file."""
+        return self._study_folder
 
-    def placed(self, folder: Path | None) -> Self:
-        """The same entry, named by a study file.
+    def with_study_folder(self, folder: Path | None) -> Self:
+        """Copy the entry with the folder of its study file.
 
         Args:
-            folder: where the file lies.
+            folder: folder of the study file.
 
         Returns:
             A copy.
         """
         copy = self.model_copy()
-        copy._beside = folder
+        copy._study_folder = folder
         return copy
 
     @property
     def images(self) -> str:
-        """What to call its images in messages."""
+        """Name of its images in messages."""
         return self.source
 
 
 class DealtStream(StreamEntry):
-    """Classes dealt out over experiences, equally many each.
+    """Classes distributed over experiences, equally many per experience.
 
-    ``blurry`` is the share of each class's images to learn from that are seen in other experiences than its own,
-    spread evenly over them: the blurry-M of Bang et al. 2021 (arXiv 2103.17230) with M = 100 ``blurry``, counted by
-    class (where classes have equally many images, counting by experience comes to the same). The test part of an
-    experience holds its own classes only.
+    ``blurry`` is the fraction of each class's training images that appear in other experiences than that of the class,
+    spread evenly over them: blurry-M of Bang et al. 2021 (arXiv 2103.17230) with M = 100 ``blurry``, counted by class
+    (equivalent to counting by experience if classes have equally many images). The test part of an experience holds
+    only the classes assigned to it.
     """
 
     scenario: Scenario = "task-incremental"
@@ -148,16 +148,16 @@ class DealtStream(StreamEntry):
     def _blurry_needs_one_label_space(self) -> "DealtStream":
         if self.blurry and (self.scenario != "class-incremental" or self.experiences == 1):
             raise ValueError(
-                f"must be class-incremental, with two experiences or more, where blurry is above 0; got "
+                f"must be class-incremental, with at least two experiences, if blurry is above 0; got "
                 f"{self.scenario} and {self.experiences}"
             )
         return self
 
 
 class SplitStream(DealtStream):
-    """A data set whose classes are dealt out, equally many an experience.
+    """A data set split by classes, equally many per experience.
 
-    ``class_order`` fixes the order of the data set's own class labels; without it each seed draws its own.
+    ``class_order`` fixes the order of the data set's class labels; without it each seed draws an order.
     """
 
     scenario: Literal["task-incremental", "class-incremental"] = "task-incremental"
@@ -166,7 +166,7 @@ class SplitStream(DealtStream):
     @model_validator(mode="after")
     def _classes_divide(self) -> "SplitStream":
         classes, order = self.classes, self.class_order
-        if classes is None:  # the images will tell
+        if classes is None:  # known only when the images are read
             return self
         if classes % self.experiences:
             divisors = [d for d in range(1, classes + 1) if classes % d == 0]
@@ -188,7 +188,7 @@ class SplitStream(DealtStream):
 
 
 class Split(OwnImages, SplitStream):
-    """Images of your own, their classes dealt out: folders of pictures, .npz, .npy, parquet, and others."""
+    """Your own images, split by classes: folders of pictures, .npz, .npy, parquet, and others."""
 
     name: Literal["split"] = "split"
     experiences: AtLeastOne = 5
@@ -197,7 +197,7 @@ class Split(OwnImages, SplitStream):
 class SplitDigits(SplitStream):
     """Scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, embedded: nothing to download.
 
-    A fixed stratified split that no seed changes: about 80 % to learn from, 20 % to test on.
+    A fixed stratified split, independent of the seed: about 80 % for training, 20 % for testing.
     """
 
     classes = 10
@@ -211,7 +211,7 @@ class SplitCIFAR100(SplitStream):
 
     classes = 100
     dataset = "cifar100"
-    may_be_partial = True  # the data found may hold some of the classes only
+    may_be_partial = True
     name: Literal["split-cifar100"] = "split-cifar100"
     experiences: AtLeastOne = 20
 
@@ -226,7 +226,7 @@ class SplitMNIST(SplitStream):
 
 
 class SplitFashionMNIST(SplitStream):
-    """Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747): as MNIST, with pictures of clothes."""
+    """Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747): as MNIST, with images of clothes."""
 
     classes = 10
     dataset = "fashion-mnist"
@@ -246,7 +246,7 @@ class SplitCIFAR10(SplitStream):
 class SplitTinyImageNet(SplitStream):
     """Tiny ImageNet (Le & Yang 2015): 100,000 + 10,000 colour images of 64 x 64 pixels in 200 classes.
 
-    What it calls its validation part is the test part here, since labels of its own test part were never published.
+    Its validation part is the test part here, because the labels of its test part were never published.
     """
 
     classes = 200
@@ -257,7 +257,7 @@ class SplitTinyImageNet(SplitStream):
 
 
 class SplitCUB200(SplitStream):
-    """CUB-200-2011 (Wah et al. 2011): 5,994 + 5,794 photographs of 200 kinds of birds, cut and scaled to 224 x 224.
+    """CUB-200-2011 (Wah et al. 2011): 5,994 + 5,794 photographs of 200 bird species, cropped and scaled to 224 x 224.
 
     Experiences as in Chaudhry et al. 2019 (arXiv 1812.00420): 20 of 10 classes.
     """
@@ -273,8 +273,8 @@ class FiveDatasets(DealtStream):
     """Five data sets one after the other (Ebrahimi et al. 2020, arXiv 2003.09553), as RGB images of 32 x 32 pixels.
 
     SVHN, MNIST, CIFAR-10, NotMNIST and Fashion-MNIST, ten classes each; ``order`` fixes their order, without it each
-    seed draws its own. Other than in the authors' code all images are normalised by the same mean and deviation, and
-    train and test parts are the data sets' own.
+    seed draws one. Unlike in the authors' code, all images are normalised by the same mean and standard deviation, and
+    the data sets' original train and test parts are used.
     """
 
     classes = 50
@@ -288,19 +288,19 @@ class FiveDatasets(DealtStream):
     def _each_once(self) -> "FiveDatasets":
         if self.order is not None and sorted(self.order) != sorted(FIVE_DATASETS):
             raise ValueError(
-                f"must have each of {', '.join(FIVE_DATASETS)} once in its order; got {quoted(list(self.order))}"
+                f"must have each of {', '.join(FIVE_DATASETS)} once in order; got {quoted(list(self.order))}"
             )
         return self
 
 
 class Generated(DealtStream):
-    """Noisy copies of random class prototypes, whose tasks are as similar as you like: nothing to download.
+    """Noisy copies of random class prototypes with adjustable task similarity: nothing to download.
 
     Class k of experience t has the prototype sqrt(similarity) a_k + sqrt(1 - similarity) b_tk, with a and b independent
-    and normal: prototypes at the same place in two experiences have that correlation. At 1 all experiences are the
-    same, at 0 they have nothing in common. ``noise`` is the deviation of pixels around the prototype, in units of the
-    prototypes' own; see :class:`lifelong_lb.data.generated.GeneratedSource`. ``data_seed`` draws the images, the seeds
-    of the study the order of the experiences.
+    and normal, so the prototypes of class k in two experiences have the correlation ``similarity``. At 1 all
+    experiences are the same, at 0 they are independent. ``noise`` is the standard deviation of pixels around the
+    prototype, relative to that of the prototypes; see :class:`lifelong_lb.data.generated.GeneratedSource`.
+    ``data_seed`` draws the images, the study's seeds draw the order of the experiences.
     """
 
     name: Literal["generated"] = "generated"
@@ -316,9 +316,9 @@ class Generated(DealtStream):
     @model_validator(mode="after")
     def _fits_in_memory(self) -> "Generated":
         images = self.experiences * self.classes_per_experience * (self.train_images + self.test_images)
-        if images > MOST_GENERATED or images * self.image_size**2 > 100 * MOST_GENERATED:
+        if images > MAX_GENERATED or images * self.image_size**2 > 100 * MAX_GENERATED:
             raise ValueError(
-                f"must have at most {MOST_GENERATED:,} images and {100 * MOST_GENERATED:,} pixels altogether; got "
+                f"must have at most {MAX_GENERATED:,} images and {100 * MAX_GENERATED:,} pixels altogether; got "
                 f"{images:,} images of {self.image_size} x {self.image_size}"
             )
         return self
@@ -326,15 +326,15 @@ class Generated(DealtStream):
     @model_validator(mode="after")
     def _classes_differ(self) -> "Generated":
         if self.scenario == "class-incremental" and self.similarity == 1 and self.experiences > 1:
-            raise ValueError("needs a similarity below 1 where it is class-incremental: equal classes; got 1")
+            raise ValueError("needs a similarity below 1 if it is class-incremental, else classes are equal; got 1")
         return self
 
 
 class PermutedStream(StreamEntry):
-    """All images of a data set in every experience, their pixels in another order each time; the labels stay.
+    """All images of a data set in every experience, with a different permutation of the pixels; labels are unchanged.
 
-    Each seed draws its own permutations. ``permute_first: false`` leaves the images of the first experience as they
-    are, as Goodfellow et al. 2013 (arXiv 1312.6211) have it; the others keep their permutations.
+    Each seed draws the permutations. ``permute_first: false`` leaves the images of the first experience unchanged, as
+    in Goodfellow et al. 2013 (arXiv 1312.6211); the permutations of the others stay the same.
     """
 
     scenario: Literal["domain-incremental"] = "domain-incremental"
@@ -351,7 +351,7 @@ class PermutedDigits(PermutedStream):
 
 
 class PermutedMNIST(PermutedStream):
-    """MNIST with permuted pixels (Goodfellow et al. 2013); as in Avalanche, those of the first experience too."""
+    """MNIST with permuted pixels (Goodfellow et al. 2013); as in Avalanche, also in the first experience."""
 
     classes = 10
     dataset = "mnist"
@@ -360,18 +360,18 @@ class PermutedMNIST(PermutedStream):
 
 
 class Permuted(OwnImages, PermutedStream):
-    """Images of your own with permuted pixels."""
+    """Your own images with permuted pixels."""
 
     name: Literal["permuted"] = "permuted"
     experiences: AtLeastOne = 10
 
 
 class RotatedStream(StreamEntry):
-    """All images of a data set in every experience, turned by another angle each time; the labels stay.
+    """All images of a data set in every experience, rotated by a different angle; labels are unchanged.
 
-    ``angles`` fixes them, in degrees counter-clockwise. Without it each seed draws one from each of T equal parts of
-    [0, ``max_angle``), ascending, as Lopez-Paz & Ranzato 2017 (arXiv 1706.08840) do. Pixels are interpolated
-    bilinearly; corners that come in from outside are black.
+    ``angles`` fixes the angles, in degrees counter-clockwise. Without it each seed draws one from each of T equal parts
+    of [0, ``max_angle``), ascending, as in Lopez-Paz & Ranzato 2017 (arXiv 1706.08840). Pixels are interpolated
+    bilinearly; areas outside the original image are black.
     """
 
     scenario: Literal["domain-incremental"] = "domain-incremental"
@@ -381,12 +381,12 @@ class RotatedStream(StreamEntry):
     @model_validator(mode="after")
     def _one_angle_each(self) -> "RotatedStream":
         if self.angles is not None and len(self.angles) != self.experiences:
-            raise ValueError(f"needs one of angles for each of {self.experiences} experiences; got {len(self.angles)}")
+            raise ValueError(f"needs one angle for each of {self.experiences} experiences; got {len(self.angles)}")
         return self
 
 
 class RotatedDigits(RotatedStream):
-    """The digits of ``split-digits``, turned: nothing to download."""
+    """The digits of ``split-digits``, rotated: nothing to download."""
 
     classes = 10
     dataset = "digits"
@@ -395,7 +395,7 @@ class RotatedDigits(RotatedStream):
 
 
 class RotatedMNIST(RotatedStream):
-    """MNIST, turned (Lopez-Paz & Ranzato 2017)."""
+    """MNIST, rotated (Lopez-Paz & Ranzato 2017)."""
 
     classes = 10
     dataset = "mnist"
@@ -404,7 +404,7 @@ class RotatedMNIST(RotatedStream):
 
 
 class Rotated(OwnImages, RotatedStream):
-    """Images of your own, turned."""
+    """Your own images, rotated."""
 
     name: Literal["rotated"] = "rotated"
     experiences: AtLeastOne = 10

@@ -1,4 +1,4 @@
-"""How every run of a study trains and is evaluated."""
+"""Training and evaluation settings of a study."""
 
 from typing import Annotated, Literal
 
@@ -13,17 +13,18 @@ class Train(Settings):
 
     ``epochs`` passes over each experience, or over each chunk of an online stream, in minibatches of ``batch_size``
     images. ``precision: bfloat16`` runs the model under torch's autocast: weights, gradients and loss stay in float32,
-    products are taken in bfloat16.
+    matrix products are computed in bfloat16.
 
-    ``random_crop: p`` surrounds each image with p black pixels and trains on a random part of the old size, and
-    ``random_flip`` mirrors each image left to right half of the time: anew whenever an image is loaded, the same in all
-    passes of a step, replayed images too, and never in evaluation. Each seed draws its own.
+    ``random_crop: p`` pads each image with p black pixels on each side and trains on a random crop of the original
+    size; ``random_flip`` mirrors each image left to right with probability 1/2. Both are drawn each time an image is
+    loaded, replayed images included, are the same in all passes of a step, and are not used in evaluation. The draws
+    depend on the seed.
 
-    ``match`` says what all rules get equally much of. ``steps``: iterations, as many as ``epochs`` say. ``gradients``:
-    gradient evaluations in each experience, so that a cheaper rule trains for more epochs, the last of them cut short:
-    ``budget`` of them, or ``passes`` for each minibatch of ``epochs`` epochs. Where neither is given, ``passes`` are
+    ``match``: the cost that is equal for all rules. ``steps``: iterations, given by ``epochs``. ``gradients``: gradient
+    evaluations in each experience, so that a cheaper rule trains for more epochs, the last of which may be incomplete:
+    ``budget`` evaluations, or ``passes`` for each minibatch of ``epochs`` epochs. If neither is given, ``passes`` are
     those of the study's costliest rule. ``seconds``: at most ``budget`` seconds of training in each experience, which
-    no two machines and no two runs spend alike.
+    is not reproducible between machines or runs.
     """
 
     epochs: AtLeastOne = 1
@@ -40,15 +41,15 @@ class Train(Settings):
         if self.match == "steps" and (self.budget is not None or self.passes is not None):
             given = "budget" if self.budget is not None else "passes"
             raise ValueError(
-                f"needs match: gradients{' or seconds' * (given == 'budget')} where it has {given}; got steps"
+                f"needs match: gradients{' or seconds' * (given == 'budget')} if {given} is set; got steps"
             )
         if self.match == "seconds" and (self.budget is None or self.passes is not None):
-            raise ValueError("needs a budget in seconds, and no passes, where match is seconds")
+            raise ValueError("needs a budget in seconds, and no passes, if match is seconds")
         if self.budget is not None and self.passes is not None:
             raise ValueError(f"needs a budget or passes, not both; got {self.budget:g} and {self.passes:g}")
         if self.budget is not None and self.epochs != 1:
             raise ValueError(
-                f"needs no epochs where a budget says how long each experience is trained; got {self.epochs}"
+                f"must not set epochs together with a budget, which sets the length of training; got {self.epochs}"
             )
         if self.match == "gradients" and self.budget is not None and self.budget != int(self.budget):
             raise ValueError(f"needs a whole number of gradient evaluations as budget; got {self.budget:g}")
@@ -56,22 +57,20 @@ class Train(Settings):
 
 
 class Evaluation(Settings):
-    """When and on what accuracy is measured: after each experience, on the test parts of experiences.
+    """Evaluation settings: accuracy is measured after each experience, on the test parts of experiences.
 
     ``experiences: seen`` fills the lower triangle of the accuracy matrix; ``all`` also the upper one, and the
     accuracies at initialisation, from which forward transfer is computed. ``diagnostics_every: n`` records the passes
     of every n-th training iteration, see :class:`lifelong_lb.optim.Diagnostics`; null records nothing. ``every: n``
-    measures the accuracy on the experiences seen so far every n training iterations of each experience, too, for
-    metrics such as the stability gap; it changes neither training nor the accuracy matrix. Null measures after
-    experiences only.
-    ``test_images_per_class: n`` measures on n images of each class of the test part instead of on all, or on all where
-    a class has fewer: drawn once for a data set, the same for all seeds and runs. Null takes the whole test part.
-    ``confusion: true`` counts, after each experience, which class the evaluated images of each class were predicted as;
-    a prediction lies among the classes that the model is asked for: in the task-incremental scenario those of the
-    experience itself.
-    ``landscape`` holds what is measured of the loss landscape after each experience, see
+    also measures the accuracy on the experiences seen so far every n training iterations of each experience, for
+    metrics such as the stability gap; null measures only after experiences.
+    ``test_images_per_class: n`` measures on at most n test images of each class, drawn once for a data set and the same
+    for all seeds and runs; null uses the whole test part.
+    ``confusion: true`` counts the predicted classes of the evaluated images of each class after each experience; in the
+    task-incremental scenario only the classes of the experience can be predicted.
+    ``landscape`` holds the measurements of the loss landscape after each experience, see
     :class:`~lifelong_lb.config.entries.landscape.Landscape`; ``save_models: true`` keeps the model after each
-    experience, from which it can be measured later. None of them changes the training.
+    experience for later measurements. None of these settings changes the training or the accuracy matrix.
     """
 
     experiences: Literal["seen", "all"] = "seen"

@@ -1,4 +1,4 @@
-"""Modules that add to what studies can name: named by a study, or installed with an entry point."""
+"""Import of modules that register extensions: named by a study, or installed with an entry point."""
 
 import hashlib
 import importlib
@@ -16,27 +16,27 @@ from lifelong_lb.config.errors import UserError
 from lifelong_lb.untrusted import printable, shortened
 
 GROUP = "lifelong_lb"
-"""Group of entry points; each names a module that registers something when it is imported."""
+"""Group of entry points; each names a module that registers extensions on import."""
 
 MAIN = "__main__"
-_REASON = 500
-"""Most characters of the reason why an import failed."""
+_MAX_REASON_CHARACTERS = 500
+"""Maximum length of the reason of a failed import."""
 _loading: list[str] = []
-"""The file that is being imported, innermost last."""
+"""Files being imported, innermost last."""
 
 
 def load_origin(origin: str) -> None:
-    """Import a module, or a file, so that it registers what it has.
+    """Import a module or file that registers extensions.
 
     Args:
         origin: dotted name of a module, or path of a file that ends in ``.py``.
 
     Raises:
-        UserError: when it cannot be imported.
+        UserError: if it cannot be imported.
     """
-    with _telling(origin):
+    with _import_errors(origin):
         if origin == MAIN:
-            raise UserError("defined in a script or notebook itself, which no other process can import")
+            raise UserError("defined in a script or notebook, which other processes cannot import")
         if origin.endswith(".py"):
             _load_file(Path(origin).absolute())
         else:
@@ -45,18 +45,18 @@ def load_origin(origin: str) -> None:
 
 @cache
 def load_installed() -> None:
-    """Import what installed packages offer, once.
+    """Import the modules of installed entry points, once.
 
     Raises:
-        UserError: when a module cannot be imported.
+        UserError: if a module cannot be imported.
     """
     for point in sorted(entry_points(group=GROUP)):
-        with _telling(f"{point.value} (entry point {point.name} of {GROUP})"):
+        with _import_errors(f"{point.value} (entry point {point.name} of {GROUP})"):
             point.load()
 
 
 def origin_of(factory: Callable[..., Any]) -> str:
-    """Where a factory was registered.
+    """Origin of a factory.
 
     Args:
         factory: a function or class.
@@ -68,13 +68,13 @@ def origin_of(factory: Callable[..., Any]) -> str:
 
 
 def digest_of(origin: str) -> str | None:
-    """Hash of a module's text, to tell versions of it apart.
+    """Hash of a module's source, to distinguish its versions.
 
     Args:
         origin: as for :func:`load_origin`.
 
     Returns:
-        Sixteen hexadecimal digits; None where there is no file to read.
+        Sixteen hexadecimal digits; None if there is no readable file.
     """
     path = origin if origin.endswith(".py") else getattr(sys.modules.get(origin), "__file__", None)
     try:
@@ -84,7 +84,7 @@ def digest_of(origin: str) -> str | None:
 
 
 def origin_named(name: str) -> str:
-    """The origin that a user means: paths of files become absolute.
+    """Convert a name given by the user to an origin: paths of files become absolute.
 
     Args:
         name: dotted name of a module, or path of a file that ends in ``.py``.
@@ -96,10 +96,10 @@ def origin_named(name: str) -> str:
 
 
 def import_named(names: str | Sequence[str]) -> None:
-    """Import the modules and files that a user has named outside any study, such as by ``--imports``.
+    """Import modules and files given outside a study, e.g. by ``--imports``.
 
     Args:
-        names: one or several, as for :func:`origin_named`.
+        names: one or more, as for :func:`origin_named`.
 
     Raises:
         UserError: if one of them cannot be imported.
@@ -144,12 +144,12 @@ def _load_file(path: Path) -> None:
 
 
 @contextmanager
-def _telling(origin: str) -> Iterator[None]:
+def _import_errors(origin: str) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         if isinstance(error, SystemExit):
-            reason = f"it ends the program when it is imported ({reason})"
-        reason = shortened(printable(reason, lines=False), _REASON)
-        raise UserError(f"imports: {shortened(origin, _REASON)} cannot be imported: {reason}") from error
+            reason = f"it exits when it is imported ({reason})"
+        reason = shortened(printable(reason, lines=False), _MAX_REASON_CHARACTERS)
+        raise UserError(f"imports: {shortened(origin, _MAX_REASON_CHARACTERS)} cannot be imported: {reason}") from error

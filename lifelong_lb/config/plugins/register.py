@@ -1,7 +1,7 @@
-"""Rules, models, strategies and streams of a user's own, named in a study like ours.
+"""Registration of user-defined rules, models, strategies and streams.
 
-A decorator registers a factory under a name. Its parameters become the settings that a study file may give: a parameter
-needs an annotation, and its default is the setting's.
+A decorator registers a factory under a name. The factory's parameters become settings in study files; each needs a type
+annotation, and its default is the setting's default.
 """
 
 import types
@@ -32,19 +32,19 @@ KINDS: dict[str, dict[str, type[Any]]] = {
     "strategy": STRATEGY_ENTRIES,
     "stream": STREAM_ENTRIES,
 }
-"""Kinds of things that a user can add, and the entries known of each."""
+"""Kinds of extensions, and the known entries of each."""
 
 
 @dataclass(frozen=True)
 class Extension:
-    """Something that a user has added.
+    """A registered extension.
 
     Attributes:
         kind: a key of :data:`KINDS`.
-        name: what study files call it.
-        entry: the model of its settings.
-        factory: what builds it; None where only its stored settings are known.
-        settings: names of the factory's own settings.
+        name: name in study files.
+        entry: pydantic model of its settings.
+        factory: function or class that builds it; None if only its stored settings are known.
+        settings: names of the factory's settings.
         origin: module or file that registered it.
     """
 
@@ -55,40 +55,40 @@ class Extension:
     settings: tuple[str, ...]
     origin: str
 
-    def own(self, entry: Settings) -> dict[str, Any]:
-        """The factory's own settings.
+    def arguments(self, entry: Settings) -> dict[str, Any]:
+        """Keyword arguments of the factory.
 
         Args:
-            entry: what the study file says.
+            entry: entry of the study file.
 
         Returns:
-            Its keyword arguments.
+            The arguments.
         """
         return {key: getattr(entry, key) for key in self.settings}
 
 
 EXTENSIONS: dict[tuple[str, str], Extension] = {}
-"""What has been added in this process, by kind and name."""
+"""Extensions registered in this process, by kind and name."""
 
 
 def rule(name: str, *, gradients: int | tuple[int, int], spans: bool = False) -> Callable[[F], F]:
     """Register an update rule: a class or function that takes ``passes`` and settings and returns an ``UpdateRule``.
 
     Args:
-        name: what study files shall call it.
-        gradients: gradient evaluations a minibatch, from which costs are foretold and budgets shared out; the fewest
-            and the most where they depend on the data.
-        spans: whether the rule does something over several minibatches that the end of an epoch cuts short.
+        name: name in study files.
+        gradients: gradient evaluations per minibatch, used for cost estimates and budgets; a pair of minimum and
+            maximum if they depend on the data.
+        spans: whether the rule spans several minibatches, so that the end of an epoch interrupts it.
 
     Returns:
         A decorator.
 
     Raises:
-        UserError: when the numbers of gradients are not possible.
+        UserError: if the numbers of gradients are invalid.
     """
     fewest, most = (gradients, gradients) if isinstance(gradients, int) else gradients
     if not 1 <= fewest <= most:
-        raise UserError(f"rule {name}: gradients must be at least 1, or a pair of fewest and most; got {gradients}")
+        raise UserError(f"rule {name}: gradients must be at least 1, or a pair (minimum, maximum); got {gradients}")
     traits = {"spans": spans, "gradients": lambda entry, step: (fewest, most)}
     return _register("rule", name, RuleEntry, given=("passes",), traits=traits)
 
@@ -100,7 +100,7 @@ def model(name: str) -> Callable[[F], F]:
     ``feature_size`` as an attribute; the head comes from the study.
 
     Args:
-        name: what study files shall call it.
+        name: name in study files.
 
     Returns:
         A decorator.
@@ -118,13 +118,13 @@ def strategy(
     """Register a continual-learning strategy: a function that takes ``common`` and settings and returns a strategy.
 
     ``common`` holds the arguments that every Avalanche strategy takes: model, optimizer, criterion, plugins and others;
-    plugins of one's own come after those that it holds. A rule's further passes repeat Avalanche's ordinary loop: a
-    plugin with hooks within a pass is declared with :func:`lifelong_lb.strategies.register_plugin`.
+    append further plugins to those that it holds. A rule's further passes repeat Avalanche's ordinary loop: a plugin
+    with hooks within a pass is declared with :func:`lifelong_lb.strategies.register_plugin`.
 
     Args:
-        name: what study files shall call it.
-        scenarios: those that it works with.
-        heads: those that it works with.
+        name: name in study files.
+        scenarios: supported scenarios.
+        heads: supported heads.
         online: whether it can treat each chunk of an online stream as an experience.
 
     Returns:
@@ -135,22 +135,22 @@ def strategy(
 
 
 def stream(name: str, *, scenario: Scenario, dataset: str | None = None) -> Callable[[F], F]:
-    """Register a stream: a function that takes ``images``, ``seed`` and settings and returns one pair an experience.
+    """Register a stream: a function that takes ``images``, ``seed`` and settings and returns one pair per experience.
 
     ``images`` are a whole data set, see :class:`lifelong_lb.data.image_tensors.ImageData`. Each pair holds the images
-    to learn from and those to measure accuracy on, as :class:`~lifelong_lb.data.image_tensors.ImageTensors` whose
-    labels are those that the model is asked for: places within the experience where the scenario is task-incremental,
-    else places among all classes. ``experiences`` must be one of the settings.
+    to train on and those to measure accuracy on, as :class:`~lifelong_lb.data.image_tensors.ImageTensors`. Labels are
+    the model's targets: indices within the experience if the scenario is task-incremental, else indices among all
+    classes. ``experiences`` must be one of the settings.
 
     Args:
-        name: what study files shall call it.
-        scenario: what is known of the experience when a model is asked.
-        dataset: the data set, see ``lifelong-lb data list``; without one, a study names it as ``source``.
+        name: name in study files.
+        scenario: scenario of the stream.
+        dataset: the data set, see ``lifelong-lb data list``; without one, studies give a ``source``.
 
     Returns:
         A decorator.
     """
-    base = StreamEntry if dataset is not None else _OwnStream
+    base = StreamEntry if dataset is not None else _UserStream
     fixed = {"scenario": (Literal[scenario], scenario)}
     return _register(
         "stream",
@@ -163,37 +163,37 @@ def stream(name: str, *, scenario: Scenario, dataset: str | None = None) -> Call
     )
 
 
-class _OwnStream(OwnImages, StreamEntry):
-    """Images of the user's own."""
+class _UserStream(OwnImages, StreamEntry):
+    """Stream of the user's own images."""
 
 
 def factory_of(kind: str, name: str, builtin: Mapping[str, Factory]) -> Factory:
-    """What builds a thing of a name, ours or a user's.
+    """Look up a built-in or registered factory.
 
     Args:
         kind: a key of :data:`KINDS`.
-        name: what the study file calls it.
-        builtin: ours.
+        name: name in study files.
+        builtin: built-in factories by name.
 
     Returns:
         The factory.
 
     Raises:
-        UserError: when only the stored settings of it are known.
+        UserError: if only the stored settings of the extension are known.
     """
     if name in builtin:
         return builtin[name]
     factory = EXTENSIONS[kind, name].factory
     if factory is None:
         raise UserError(
-            f"the {kind} {name} is registered by {quoted(EXTENSIONS[kind, name].origin)}, which is not imported here: "
-            "nothing that a result folder names is. Name a file that you trust with --imports (imports= in Python)"
+            f"the {kind} {name} is registered by {quoted(EXTENSIONS[kind, name].origin)}, which is not imported: "
+            "modules named in a result folder never are. Import a trusted file with --imports (imports= in Python)"
         )
     return factory
 
 
 def is_stored_only(kind: str, name: str) -> bool:
-    """Whether only the stored settings of something are known.
+    """Whether only the stored settings of an extension are known.
 
     Args:
         kind: a key of :data:`KINDS`.
@@ -206,31 +206,31 @@ def is_stored_only(kind: str, name: str) -> bool:
 
 
 def origins_of(parts: Mapping[str, Any]) -> list[str]:
-    """Modules and files that registered what a run is made of.
+    """Modules and files that registered the entries of a run.
 
     Args:
         parts: kind to entry.
 
     Returns:
-        Each of them once, ascending.
+        Sorted origins without duplicates.
     """
     keys = [(kind, entry.name) for kind, entry in parts.items()]
     return sorted({EXTENSIONS[key].origin for key in keys if key in EXTENSIONS})
 
 
 def stored_only(kind: str, name: str, origin: str) -> None:
-    """Let the stored settings of an extension be read without importing it.
+    """Register an extension so that its stored settings can be read without importing it.
 
     Args:
         kind: a key of :data:`KINDS`.
-        name: its name. If this process knows that name, nothing changes.
-        origin: the module or file that is said to have registered it.
+        name: its name; a known name is left unchanged.
+        origin: the module or file that registered it, as stored.
 
     Raises:
-        ValueError: if there is no such kind, or the name is none that an extension can have.
+        ValueError: if the kind is unknown or the name is invalid.
     """
     if kind not in KINDS or not _is_name(name):
-        raise ValueError(f"no extension can be a {quoted(kind)} called {quoted(name)}")
+        raise ValueError(f"invalid extension: kind {quoted(kind)}, name {quoted(name)}")
     if name in KINDS[kind]:
         return
     base: type[Any] = {"rule": RuleEntry, "model": ModelEntry, "strategy": StrategyEntry, "stream": StreamEntry}[kind]
@@ -256,12 +256,14 @@ def _register(
             check_hooks(factory, f"rule {name}", must_override=True)
         elif isinstance(factory, type) and kind == "model":
             check_forward(factory, f"model {name}")
-        settings = settings_of(factory, f"{kind} {name}", given=given, needed=needed, taken=_taken(base, needed))
+        settings = settings_of(
+            factory, f"{kind} {name}", given=given, needed=needed, reserved=_reserved_names(base, needed)
+        )
         namespace = {"__module__": __name__, "__reduce__": _reduce, **(traits or {})}
         traced: Any = types.new_class(f"{name}-base", (base,), exec_body=lambda body: body.update(namespace))
         fields = {**(fixed or {}), **settings, "name": (Literal[name], name)}
-        made = create_model(name, __base__=traced, __doc__=_first_line(factory), **fields)
-        _add(Extension(kind, name, cast(type[Settings], made), factory, tuple(settings), origin))
+        entry = create_model(name, __base__=traced, __doc__=_first_line(factory), **fields)
+        _add(Extension(kind, name, cast(type[Settings], entry), factory, tuple(settings), origin))
         return factory
 
     return add
@@ -274,22 +276,22 @@ def _add(extension: Extension) -> None:
 
 def _check_name(kind: str, name: str, origin: str) -> None:
     if not _is_name(name):
-        raise UserError(f"a {kind} needs a name without blanks and punctuation, such as half-sam; got {quoted(name)}")
+        raise UserError(f"a {kind} needs a name without spaces and punctuation, e.g. half-sam; got {quoted(name)}")
     earlier = EXTENSIONS.get((kind, name))
     if earlier is not None and (earlier.factory is None or origin in (earlier.origin, MAIN)):
         return
     if name in KINDS[kind] or (kind == "strategy" and name in NOT_OFFERED):
         where = f", registered by {earlier.origin}" if earlier is not None else ""
-        raise UserError(f"there is a {kind} {name} already{where}; choose another name")
+        raise UserError(f"the {kind} {name} already exists{where}; choose another name")
 
 
 def _is_name(name: str) -> bool:
-    """Whether study files and tables can hold a name."""
+    """Whether a name is valid in study files and tables."""
     punctuation = any(c.isspace() or c in ".,:=[]{}" for c in name)
     return is_plain_text(name) and not punctuation and not begins_like_a_formula(name)
 
 
-def _taken(base: type[Any], needed: Sequence[str]) -> set[str]:
+def _reserved_names(base: type[Any], needed: Sequence[str]) -> set[str]:
     return {*base.model_fields, "name", "label"} - set(needed)
 
 
@@ -298,14 +300,14 @@ def _first_line(factory: Factory) -> str:
 
 
 def _reduce(entry: Settings) -> tuple[Any, ...]:
-    """How an entry reaches another process: by name, since its class is made anew there."""
+    """Pickle an entry by name, because its class is created again in the other process."""
     kind, name = next(key for key, extension in EXTENSIONS.items() if isinstance(entry, extension.entry))
-    beside = entry.beside if isinstance(entry, OwnImages) else None
-    return _again, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), beside)
+    folder = entry.study_folder if isinstance(entry, OwnImages) else None
+    return _rebuild, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), folder)
 
 
-def _again(kind: str, name: str, origin: str, values: dict[str, Any], beside: Path | None = None) -> Settings:
+def _rebuild(kind: str, name: str, origin: str, values: dict[str, Any], folder: Path | None = None) -> Settings:
     if (kind, name) not in EXTENSIONS or is_stored_only(kind, name):
         load_origin(origin)
     entry: Settings = KINDS[kind][name].model_validate(values)
-    return entry.placed(beside) if isinstance(entry, OwnImages) else entry
+    return entry.with_study_folder(folder) if isinstance(entry, OwnImages) else entry

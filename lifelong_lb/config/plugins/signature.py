@@ -1,4 +1,4 @@
-"""From the parameters of a function to the settings that a study file may give."""
+"""Conversion of a function's parameters to settings of a study file."""
 
 import inspect
 from collections.abc import Callable, Collection, Sequence
@@ -10,7 +10,7 @@ from lifelong_lb.config.entries.fields import Float, Int
 from lifelong_lb.config.errors import UserError
 
 _STRICT: dict[Any, Any] = {float: Float, int: Int, bool: StrictBool}
-"""Types as a study file means them: true is no number, and 1 is not true."""
+"""Strict types for study files: ``true`` is not a number, and 1 is not ``true``."""
 
 
 def settings_of(
@@ -19,22 +19,22 @@ def settings_of(
     *,
     given: Sequence[str],
     needed: Sequence[str] = (),
-    taken: Collection[str] = (),
+    reserved: Collection[str] = (),
 ) -> dict[str, tuple[Any, Any]]:
-    """The settings of a factory.
+    """Derive the settings of a factory.
 
     Args:
         factory: a function, or a class.
-        called: what to call it in messages.
-        given: parameters that it must have and that are no settings.
-        needed: parameters that it must have as settings.
-        taken: names that settings cannot have.
+        called: name of the factory in messages.
+        given: required parameters that are not settings.
+        needed: required settings.
+        reserved: names that settings cannot have.
 
     Returns:
-        Name to type and default, ``...`` where it has none.
+        Name to type and default, ``...`` for none.
 
     Raises:
-        UserError: when a parameter is missing, cannot be given by name, has no type, or has a name that is taken.
+        UserError: if a parameter is missing, cannot be passed by keyword, has no type, or has a reserved name.
 
     Example:
         >>> def half(passes, *, rho: float = 0.05): ...
@@ -45,20 +45,20 @@ def settings_of(
         parameters = inspect.signature(factory, eval_str=True).parameters
     except (NameError, TypeError, ValueError) as error:
         raise UserError(f"{called}: its parameters cannot be read ({error})") from None
-    lacking = [name for name in (*given, *needed) if name not in parameters]
-    if lacking:
-        raise UserError(f"{called}: must take {', '.join((*given, *needed))}; {lacking[0]} is missing")
-    return {name: _setting(p, called, taken) for name, p in parameters.items() if name not in given}
+    missing = [name for name in (*given, *needed) if name not in parameters]
+    if missing:
+        raise UserError(f"{called}: must take {', '.join((*given, *needed))}; {missing[0]} is missing")
+    return {name: _setting(p, called, reserved) for name, p in parameters.items() if name not in given}
 
 
-def _setting(parameter: inspect.Parameter, called: str, taken: Collection[str]) -> tuple[Any, Any]:
+def _setting(parameter: inspect.Parameter, called: str, reserved: Collection[str]) -> tuple[Any, Any]:
     name = parameter.name
     if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-        raise UserError(f"{called}: its settings must be parameters that can be given by name; got {parameter}")
-    if name in taken:
-        raise UserError(f"{called}: {name} has a meaning of its own in a study file; give the parameter another name")
+        raise UserError(f"{called}: its settings must be parameters that can be passed by keyword; got {parameter}")
+    if name in reserved:
+        raise UserError(f"{called}: {name} is a reserved name in study files; rename the parameter")
     if parameter.annotation is parameter.empty:
-        raise UserError(f"{called}: the parameter {name} needs a type, such as {name}: float = 0.1")
+        raise UserError(f"{called}: the parameter {name} needs a type, e.g. {name}: float = 0.1")
     return _strict(parameter.annotation), ... if parameter.default is parameter.empty else parameter.default
 
 

@@ -1,4 +1,4 @@
-"""Single values of a study set from outside, as ``--set`` does."""
+"""Assignments to single values of a study, as given by ``--set``."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,17 +10,17 @@ from lifelong_lb.untrusted import printable, quoted, shortened
 
 
 def override(raw: dict[str, Any], assignment: str, defaults: Mapping[str, Any], axes: Sequence[str]) -> None:
-    """Set one value of a raw study in place; what lies within it is copied before that, as aliases may share it.
+    """Set one value of a raw study in place; nested values are copied first because aliases may share them.
 
     Args:
         raw: the study as read from YAML.
-        assignment: ``path=value``; the path's parts are keys, numbers of a list's items, or what an entry of a grid
-            axis is called, joined by dots; the value is YAML.
-        defaults: what stands at the top where the study says nothing.
-        axes: keys whose items may be called by their label or name.
+        assignment: ``path=value``; the path consists of keys, indices of list items, and labels or names of entries of
+            a grid axis, joined by dots; the value is YAML.
+        defaults: defaults of the top-level keys.
+        axes: keys whose items may be given by label or name.
 
     Raises:
-        UserError: for anything that is not an assignment to a key or an item.
+        UserError: if it is not an assignment to a key or an item.
     """
     path, equals, text = assignment.partition("=")
     keys = path.strip().split(".")
@@ -30,66 +30,66 @@ def override(raw: dict[str, Any], assignment: str, defaults: Mapping[str, Any], 
     inner = raw.get(key, defaults.get(key, {}))
     if len(keys) > 1 and isinstance(inner, str) and (key == "model" or (key in axes and keys[1] in ("0", inner))):
         inner = {"name": inner} if key == "model" else [inner]
-    if len(keys) > 2 and key in axes and isinstance(inner, Mapping) and keys[1] in ("0", *_called(inner)):
-        keys = [key, *keys[2:]]  # the only entry, which stands where a list may
+    if len(keys) > 2 and key in axes and isinstance(inner, Mapping) and keys[1] in ("0", *_names_of(inner)):
+        keys = [key, *keys[2:]]  # a single entry given without a list
     value = parse_yaml(text, option, lines=False)
     _put(raw, key, _assigned(inner, keys, value, option, key in axes) if len(keys) > 1 else value, option)
 
 
 def _assigned(target: Any, keys: Sequence[str], value: Any, option: str, axis: bool) -> LocatedMapping | LocatedList:
-    """A copy of a mapping or list called ``keys[0]``, with what the other keys lead to set in it."""
-    called, key, *rest = keys
+    """Copy the mapping or list ``keys[0]`` and set the value at the remaining keys in the copy."""
+    parent, key, *rest = keys
     if isinstance(target, list | tuple):
         items = target if isinstance(target, LocatedList) else LocatedList(target)
         copy = LocatedList(items)
-        copy.places = dict(items.places)
-        index = _index(items, key, option, called, axis)
+        copy.locations = dict(items.locations)
+        index = _index(items, key, option, parent, axis)
         inner = {"name": items[index]} if axis and isinstance(items[index], str) else items[index]
         _put(copy, index, _assigned(inner, [key, *rest], value, option, False) if rest else value, option)
         return copy
     if not isinstance(target, Mapping):
         raise UserError(
-            f"{option}: '{shortened(called)}' is not a mapping in the study file; set {shortened(called)} as a whole"
+            f"{option}: '{shortened(parent)}' is not a mapping in the study file; set {shortened(parent)} as a whole"
         )
-    own = target.copied() if isinstance(target, LocatedMapping) else LocatedMapping(target)
-    if not rest and key == "name" and own.get("name", value) != value:
-        own = LocatedMapping()  # another thing, of which the settings of the one before say nothing
-    _put(own, key, _assigned(own.get(key, {}), [key, *rest], value, option, False) if rest else value, option)
-    return own
+    mapping = target.copied() if isinstance(target, LocatedMapping) else LocatedMapping(target)
+    if not rest and key == "name" and mapping.get("name", value) != value:
+        mapping = LocatedMapping()  # settings of the previous name do not apply
+    _put(mapping, key, _assigned(mapping.get(key, {}), [key, *rest], value, option, False) if rest else value, option)
+    return mapping
 
 
-def _index(items: Sequence[Any], key: str, option: str, called: str, axis: bool) -> int:
-    """Place of an item that is called by label, by name, or by its number."""
-    for names in [[_called(item)[:1] for item in items], [_called(item) for item in items]] if axis else []:
-        found = [index for index, own in enumerate(names) if key in own]
+def _index(items: Sequence[Any], key: str, option: str, parent: str, axis: bool) -> int:
+    """Index of an item given by label, name or index."""
+    for names in [[_names_of(item)[:1] for item in items], [_names_of(item) for item in items]] if axis else []:
+        found = [index for index, names_of_item in enumerate(names) if key in names_of_item]
         if len(found) == 1:
             return found[0]
         if found:
-            numbers = ", ".join(f"{called}.{index}" for index in found)
+            numbers = ", ".join(f"{parent}.{index}" for index in found)
             raise UserError(
-                f"{option}: several of '{shortened(called)}' are called {quoted(key)}: say one of {numbers}"
+                f"{option}: several of '{shortened(parent)}' are called {quoted(key)}; use one of {numbers}"
             )
     if key.isdecimal() and int(key) < len(items):
         return int(key)
-    known = [f"{called}.{(_called(item) or [str(index)])[0] if axis else index}" for index, item in enumerate(items)][
+    known = [f"{parent}.{(_names_of(item) or [str(index)])[0] if axis else index}" for index, item in enumerate(items)][
         :8
     ]
     raise UserError(
-        f"{option}: '{called}' is not a mapping in the study file; set {called} as a whole, or one of its items by "
-        f"number{' or by what it is called' if axis else ''} (known: {listed_names(known)})"
+        f"{option}: '{parent}' is not a mapping in the study file; set {parent} as a whole, or one of its items by "
+        f"index{', label or name' if axis else ''} (known: {listed_names(known)})"
     )
 
 
-def _called(item: Any) -> list[str]:
-    """Label and name of an entry, so far as it has them."""
+def _names_of(item: Any) -> list[str]:
+    """Label and name of an entry, if it has them."""
     if isinstance(item, str):
         return [item]
     names = [item.get("label"), item.get("name")] if isinstance(item, Mapping) else []
     return [name for name in names if isinstance(name, str)]
 
 
-def _put(target: Any, key: Any, value: Any, place: str) -> None:
+def _put(target: Any, key: Any, value: Any, location: str) -> None:
     inside = isinstance(value, LocatedMapping | LocatedList)
-    if isinstance(target, LocatedMapping | LocatedList) and (key not in target.places or not inside):
-        target.places[key] = place
+    if isinstance(target, LocatedMapping | LocatedList) and (key not in target.locations or not inside):
+        target.locations[key] = location
     target[key] = value

@@ -1,4 +1,4 @@
-"""Study files that come with the package."""
+"""Study files of the package: the starter and the presets."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -10,39 +10,39 @@ def write_starter(path: Path, *, force: bool = False) -> None:
     """Write a commented study file.
 
     Args:
-        path: where to.
-        force: whether a file that is there already may be replaced.
+        path: path of the new file.
+        force: whether to replace an existing file.
 
     Raises:
-        UserError: when a file is there already, or none can be written there.
+        UserError: if the file exists or cannot be written.
     """
     text = files("lifelong_lb.config").joinpath("starter.yaml").read_text(encoding="utf-8")
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UserError(f"{path}: is there already; choose another name, or replace it with --force") from None
+        raise UserError(f"{path}: already exists; choose another name, or replace it with --force") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 PREFIX = "preset:"
-"""What tells a preset's name from the path of a study file."""
+"""Prefix that distinguishes the name of a preset from the path of a study file."""
 
-FOLDER = Path(__file__).parent / "presets"
+FOLDER = Path(__file__).parents[1] / "presets"
 
 
 def preset_names() -> list[str]:
-    """Names of the presets.
+    """List the presets.
 
     Returns:
-        Names, in the order of the alphabet.
+        Names in alphabetical order.
     """
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def preset_path(name: str) -> Path:
-    """Where a preset lies.
+    """Path of a preset.
 
     Args:
         name: its name.
@@ -51,7 +51,7 @@ def preset_path(name: str) -> Path:
         The path of a study file.
 
     Raises:
-        UserError: when there is no such preset.
+        UserError: if there is no such preset.
     """
     names = preset_names()
     if name not in names:
@@ -60,7 +60,7 @@ def preset_path(name: str) -> Path:
 
 
 def about_preset(name: str) -> str:
-    """What a preset is, and where its settings come from.
+    """Description of a preset and the source of its settings.
 
     Args:
         name: its name.

@@ -1,4 +1,4 @@
-"""Reading a study file: YAML, one document, no key twice, within limits of size, depth and repetition."""
+"""Read a study file: one YAML document without duplicate keys, within limits of size, depth and repetition."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,39 +10,40 @@ from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.source_lines import LocatedList, LocatedMapping
 from lifelong_lb.untrusted import printable, quoted, read_bytes, shortened
 
-MOST_BYTES = 4 * 2**20
-"""Largest size of a study file."""
+MAX_BYTES = 4 * 2**20
+"""Maximum size of a study file."""
 
-MOST_NODES = 120_000
-"""Most keys, values, mappings and lists in a document."""
+MAX_NODES = 120_000
+"""Maximum number of keys, values, mappings and lists in a document."""
 
-MOST_VALUES = 300_000
-"""Most values in a document, counting those that an alias repeats each time."""
+MAX_VALUES = 300_000
+"""Maximum number of values in a document with its aliases expanded."""
 
-MOST_MERGED = 200_000
-"""Most keys that ``<<`` copies into mappings of a document."""
+MAX_MERGED = 200_000
+"""Maximum number of keys that ``<<`` copies in a document."""
 
-MOST_LEVELS = 40
-"""Most levels of nested lists and mappings, aliases followed."""
+MAX_LEVELS = 40
+"""Maximum depth of nested lists and mappings, aliases expanded."""
 
-MOST_CHARACTERS = 64
-"""Longest number."""
+MAX_NUMBER_CHARACTERS = 64
+"""Maximum length of a number."""
 
-MOST_OF_A_PATH = 300
-"""Most characters of a file's path in a message."""
+MAX_PATH_CHARACTERS = 300
+"""Maximum length of a file's path in a message."""
 
 LARGE = 20_000
-"""Length of a document from which libyaml parses it: some ten times faster than PyYAML, with messages of its own."""
+"""Length from which a document is parsed by libyaml: about ten times as fast as PyYAML, with other messages."""
 
 
 class _Constructor(yaml.constructor.SafeConstructor):
-    """Values as PyYAML's safe loader has them, except that they know where they stand, and that there are limits.
+    """PyYAML's safe constructor, with locations and limits.
 
-    A repeated key is an error, and so is what no study needs: sets, binary data, ordered mappings, very long numbers.
+    Duplicate keys are errors, and so are types that no study needs: sets, binary data, ordered mappings, very long
+    numbers.
 
     Args:
-        source: what to call the document.
-        lines: whether places have the number of a line, too.
+        source: name of the document in messages.
+        lines: whether locations include the line number.
     """
 
     def __init__(self, source: str, lines: bool) -> None:
@@ -50,8 +51,8 @@ class _Constructor(yaml.constructor.SafeConstructor):
         self._source, self._lines = source, lines
         self._merged, self._flattening = 0, set[int]()
 
-    def place(self, mark: yaml.Mark | None) -> str:
-        """What to call a place in the document."""
+    def location(self, mark: yaml.Mark | None) -> str:
+        """Text for a location in the document."""
         return f"{self._source}:{mark.line + 1}" if self._lines and mark is not None else self._source
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -63,19 +64,19 @@ class _Constructor(yaml.constructor.SafeConstructor):
             mark = key_node.start_mark
             if isinstance(key, str) and key in seen:
                 name = shortened(key)
-                raise UserError(f"{self.place(mark)}: the key '{name}' stands twice (first in line {seen[key]})")
+                raise UserError(f"{self.location(mark)}: duplicate key '{name}' (first defined on line {seen[key]})")
             if isinstance(key, str):
                 seen[key] = mark.line + 1
         return super().construct_mapping(node, deep=deep)
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Copy what ``<<`` names into a mapping, unless the document would copy too much altogether.
+        """Copy the mappings named by ``<<`` into a mapping.
 
         Args:
             node: the mapping.
 
         Raises:
-            UserError: when it copies more than the limit.
+            UserError: if the document copies more than :data:`MAX_MERGED` keys in total.
         """
         if id(node) in self._flattening:
             return
@@ -87,33 +88,33 @@ class _Constructor(yaml.constructor.SafeConstructor):
                 if isinstance(each, yaml.MappingNode):
                     self.flatten_mapping(each)
                     self._merged += len(each.value)
-                    if self._merged > MOST_MERGED:
-                        raise UserError(f"{self.place(key.start_mark)}: << copies more than {MOST_MERGED:,} keys")
+                    if self._merged > MAX_MERGED:
+                        raise UserError(f"{self.location(key.start_mark)}: << copies more than {MAX_MERGED:,} keys")
         self._flattening.discard(id(node))
         super().flatten_mapping(node)
 
     def construct_number(self, node: yaml.ScalarNode) -> Any:
-        """Constructor of numbers of a limited length."""
-        if len(node.value) > MOST_CHARACTERS:
-            said = f"a number has {len(node.value):,} characters; at most {MOST_CHARACTERS} are allowed"
-            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
+        """Construct a number of limited length."""
+        if len(node.value) > MAX_NUMBER_CHARACTERS:
+            reason = f"a number has {len(node.value):,} characters; at most {MAX_NUMBER_CHARACTERS} are allowed"
+            raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark)
         if node.tag.endswith(":int"):
             return self.construct_yaml_int(node)
         return self.construct_yaml_float(node)
 
     def located_mapping(self, node: yaml.MappingNode) -> Iterator[LocatedMapping]:
-        """Constructor of mappings, in two steps, as PyYAML wants it for what may contain itself."""
+        """Construct a mapping in two steps, as PyYAML requires for recursive values."""
         data = LocatedMapping()
         yield data
-        data.update(self.construct_mapping(node))  # which puts what is merged in by << into the node, too
-        data.places = {self.construct_object(key): self.place(key.start_mark) for key, _ in node.value}
+        data.update(self.construct_mapping(node))  # also adds the pairs merged by << to the node
+        data.locations = {self.construct_object(key): self.location(key.start_mark) for key, _ in node.value}
 
     def located_list(self, node: yaml.SequenceNode) -> Iterator[LocatedList]:
-        """Constructor of lists, likewise."""
+        """Construct a list in two steps."""
         data = LocatedList()
         yield data
         data.extend(self.construct_sequence(node))
-        data.places = {index: self.place(item.start_mark) for index, item in enumerate(node.value)}
+        data.locations = {index: self.location(item.start_mark) for index, item in enumerate(node.value)}
 
 
 _CONSTRUCTORS: dict[str, Any] = {
@@ -135,7 +136,7 @@ class _Loader(
     _Constructor,
     yaml.resolver.Resolver,
 ):
-    """The loader in Python, whose messages are the better ones."""
+    """Pure Python loader, whose messages are better than libyaml's."""
 
     def __init__(self, text: str, source: str, lines: bool) -> None:
         yaml.reader.Reader.__init__(self, text)
@@ -147,7 +148,7 @@ class _Loader(
 
 
 def _loader(text: str, source: str, lines: bool) -> Any:
-    """A loader for a document: in C where it is large and libyaml is there."""
+    """Loader for a document: libyaml's if the document is large and libyaml is available."""
     if len(text) < LARGE or not yaml.__with_libyaml__:
         return _Loader(text, source, lines)
 
@@ -169,45 +170,45 @@ def read_yaml(path: Path) -> LocatedMapping:
         path: a YAML file whose top level is a mapping.
 
     Returns:
-        The mapping; it and what it holds know their lines.
+        The mapping, with locations.
 
     Raises:
-        UserError: when the file cannot be read, is not YAML, or is not a mapping.
+        UserError: if the file cannot be read, is not YAML, or is not a mapping.
     """
-    called = shortened(printable(str(path), lines=False), MOST_OF_A_PATH)
+    name = shortened(printable(str(path), lines=False), MAX_PATH_CHARACTERS)
     try:
-        text = read_bytes(path, MOST_BYTES).decode("utf-8")
+        text = read_bytes(path, MAX_BYTES).decode("utf-8")
     except FileNotFoundError:
-        raise UserError(f"{called}: no such study file{_siblings(path)}") from None
-    except (OSError, ValueError) as error:  # not UTF-8, too large, or no regular file
-        reason = error.strerror if isinstance(error, OSError) else shortened(str(error), MOST_OF_A_PATH)
-        raise UserError(f"{called}: cannot be read as a study file ({reason})") from None
-    raw = parse_yaml(text, called)
+        raise UserError(f"{name}: no such study file{_siblings(path)}") from None
+    except (OSError, ValueError) as error:  # not UTF-8, too large, or not a regular file
+        reason = error.strerror if isinstance(error, OSError) else shortened(str(error), MAX_PATH_CHARACTERS)
+        raise UserError(f"{name}: cannot be read as a study file ({reason})") from None
+    raw = parse_yaml(text, name)
     if not isinstance(raw, LocatedMapping):
-        raise UserError(f"{called}: a study file is a mapping of keys to values; got {_kind(raw)}")
+        raise UserError(f"{name}: a study file is a mapping of keys to values; got {_kind(raw)}")
     return raw
 
 
 def parse_yaml(text: str, source: str, *, lines: bool = True) -> Any:
-    """Plain Python values from one YAML document.
+    """Parse one YAML document into plain Python values.
 
     Args:
         text: the document.
-        source: what to call it.
-        lines: whether to name lines, too.
+        source: name of the document in messages.
+        lines: whether messages include line numbers.
 
     Returns:
-        Whatever it holds; mappings and lists know where their keys and items stand.
+        The value; mappings and lists have locations.
 
     Raises:
-        UserError: when it is not YAML, or a key stands twice in a mapping.
+        UserError: if the text is not YAML, has duplicate keys, or exceeds a limit.
     """
     loader = None
     try:
         _check_events(_loader(text, source, lines))
         loader = _loader(text, source, lines)
-        found = loader.get_single_data()
-        check_values(found, source)
+        value = loader.get_single_data()
+        check_values(value, source)
     except UserError:
         raise
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError, OverflowError) as error:
@@ -215,74 +216,74 @@ def parse_yaml(text: str, source: str, *, lines: bool = True) -> Any:
         where = f"{source}:{mark.line + 1}" if lines and mark is not None else source
         if isinstance(error, yaml.reader.ReaderError) and lines:
             where = f"{source}:{text.count(chr(10), 0, error.position) + 1}"
-        raise UserError(f"{where}: not YAML: {shortened(_said(error, lines), 400)}") from None
-    return found
+        raise UserError(f"{where}: not YAML: {shortened(_reason(error, lines), 400)}") from None
+    return value
 
 
 def _check_events(parser: Any) -> None:
-    """Refuse what is nested too deep or too large, before anything is built from it."""
+    """Refuse documents that are too deep or too large, before values are constructed."""
     depth = count = 0
     try:
         while (event := parser.get_event()) is not None:
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
-                if depth > MOST_LEVELS:
-                    raise UserError(f"{parser.place(event.start_mark)}: nested deeper than {MOST_LEVELS} levels")
+                if depth > MAX_LEVELS:
+                    raise UserError(f"{parser.location(event.start_mark)}: nested deeper than {MAX_LEVELS} levels")
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
             count += isinstance(event, yaml.NodeEvent)
-            if count > MOST_NODES:
-                raise UserError(f"{parser.place(event.start_mark)}: more than {MOST_NODES:,} keys and values")
+            if count > MAX_NODES:
+                raise UserError(f"{parser.location(event.start_mark)}: more than {MAX_NODES:,} keys and values")
     finally:
         parser.dispose()
 
 
 def check_values(value: Any, source: str) -> None:
-    """Refuse plain values that are endless, nested too deep, or too many.
+    """Refuse plain values that contain themselves, are nested too deep, or are too many.
 
     Args:
-        value: what a study file holds.
-        source: what to call it.
+        value: content of a study file.
+        source: name of the study in messages.
 
     Raises:
-        UserError: when aliases, or whatever made the values, go beyond the limits.
+        UserError: if a limit is exceeded, e.g. through aliases.
     """
     sizes: dict[int, tuple[int, int] | None] = {}
 
     def measured(one: Any) -> tuple[int, int]:
-        """Values and levels."""
+        """Number of values and depth."""
         if not isinstance(one, dict | list | tuple):
             return 1, 0
         if id(one) not in sizes:
             sizes[id(one)] = None
             inner = [measured(each) for each in (one.values() if isinstance(one, dict) else one)]
-            sizes[id(one)] = 1 + sum(size for size, _ in inner), 1 + max((deep for _, deep in inner), default=0)
-        found = sizes[id(one)]
-        if found is None:
-            raise UserError(f"{source}: an alias repeats a mapping or list within itself")
-        return found
+            sizes[id(one)] = 1 + sum(count for count, _ in inner), 1 + max((deep for _, deep in inner), default=0)
+        size = sizes[id(one)]
+        if size is None:
+            raise UserError(f"{source}: an alias makes a mapping or list contain itself")
+        return size
 
     try:
         values, levels = measured(value)
     except RecursionError:
-        values, levels = 0, MOST_LEVELS + 1
-    if levels > MOST_LEVELS:
-        raise UserError(f"{source}: aliases nest it deeper than {MOST_LEVELS} levels")
-    if values > MOST_VALUES:
-        raise UserError(f"{source}: aliases make more than {MOST_VALUES:,} values of it")
+        values, levels = 0, MAX_LEVELS + 1
+    if levels > MAX_LEVELS:
+        raise UserError(f"{source}: nested deeper than {MAX_LEVELS} levels through aliases")
+    if values > MAX_VALUES:
+        raise UserError(f"{source}: more than {MAX_VALUES:,} values through aliases")
 
 
-def _said(error: Exception, lines: bool) -> str:
-    """What is wrong, without the name of the document, which stands before it."""
+def _reason(error: Exception, lines: bool) -> str:
+    """Reason of an error, without the name of the document."""
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.context_mark
-        begun = f" that begins in line {mark.line + 1}" if lines and mark is not None and error.context else ""
-        said = ", ".join(filter(None, [f"{error.context}{begun}" if error.context else "", error.problem]))
+        begun = f" that begins on line {mark.line + 1}" if lines and mark is not None and error.context else ""
+        reason = ", ".join(filter(None, [f"{error.context}{begun}" if error.context else "", error.problem]))
     elif isinstance(error, yaml.reader.ReaderError):
-        said = f"the character {ascii(chr(error.character))} cannot stand in it"
+        reason = f"the character {ascii(chr(error.character))} is not allowed"
     else:
-        said = "merged or nested too deep" if isinstance(error, RecursionError) else str(error)
-    return " ".join(said.split()) or repr(error)
+        reason = "merged or nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return " ".join(reason.split()) or repr(error)
 
 
 def _kind(raw: Any) -> str:

@@ -138,7 +138,7 @@ class RunQueue:
         if not self.was_published(job):
             return False
         try:
-            record = self.folder.read_run(job.config.run_id, job.config.seed, job.config.asked)
+            record = self.folder.read_run(job.config.run_id, job.config.seed, job.config.expected_config)
         except DamagedRunError:
             return False
         self._open.remove(job)

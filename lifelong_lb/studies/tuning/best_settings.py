@@ -57,7 +57,7 @@ def _about(choice: Chosen) -> Iterator[str]:
         return
     not_done = f", {search.not_done} of them unfinished" if search.not_done else ""
     yield (
-        f"{combination}: {choice.told()}; {search.metric} {search.best:.4f}, the best of {search.trials} trials"
+        f"{combination}: {choice.summary()}; {search.metric} {search.best:.4f}, the best of {search.trials} trials"
         f"{not_done} (median {search.median:.4f}, worst {search.worst:.4f})"
     )
     for edge in at_the_edge(choice):
