@@ -273,9 +273,7 @@ def test_a_misspelt_hook_is_refused_at_registration(tmp_path):
 
 def test_misspelt_hooks_of_plugins_are_refused():
     hook = {"before_trainig_iteration": lambda self, strategy, **kwargs: None}
-    with pytest.raises(
-        UserError, match="the method before_trainig_iteration is never called; did you mean before_train"
-    ):
+    with pytest.raises(UserError, match="before_trainig_iteration is never called; did you mean before_train"):
         check_hooks(_class(SupervisedPlugin, **hook), "strategy mine: its plugin Mine")
     helper = {"before_backward": lambda self, s, **kw: None, "before_backwards": lambda self: None, "own": print}
     check_hooks(_class(SupervisedPlugin, **helper), "strategy mine: its plugin Mine")
