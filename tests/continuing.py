@@ -27,8 +27,8 @@ HEADS = {label: [head for of, head in CASES + OWN_LOOP_CASES if of == label] for
 
 
 @cache
-def load_once(source):
-    return load_images(source)
+def load_once(source, **options):
+    return load_images(source, **options)
 
 
 class Stopped(Exception):
