@@ -3,5 +3,5 @@
 from avalanche.core import SupervisedPlugin
 
 
-class Onlooker(SupervisedPlugin):
-    """Derive from it what looks on at the passes."""
+class ObserverPlugin(SupervisedPlugin):
+    """Base class of plugins that observe the passes."""

@@ -1,4 +1,4 @@
-"""Naive versions to compare with, written from the mathematics: every gradient is taken anew, nothing is reused."""
+"""Naive reference versions, written from the formulas: every gradient is recomputed, nothing is reused."""
 
 import math
 from weakref import WeakKeyDictionary

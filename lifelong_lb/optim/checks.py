@@ -8,153 +8,53 @@ ADAPTIVE = ("adaptive", "adaptive-global")
 
 
 def non_negative(name: str, value: float) -> float:
-    """Check a finite number >= 0.
-
-    Args:
-        name: the hyper-parameter's name.
-        value: the value given.
-
-    Returns:
-        The value as a float.
-
-    Raises:
-        ValueError: if it is not one.
-    """
+    """Return a finite number >= 0; raise ValueError otherwise."""
     return _number(name, value, lambda number: 0 <= number < math.inf, "a finite number >= 0")
 
 
 def positive(name: str, value: float) -> float:
-    """Check a finite number > 0.
-
-    Args:
-        name: the hyper-parameter's name.
-        value: the value given.
-
-    Returns:
-        The value as a float.
-
-    Raises:
-        ValueError: if it is not one.
-    """
+    """Return a finite number > 0; raise ValueError otherwise."""
     return _number(name, value, lambda number: 0 < number < math.inf, "a finite number > 0")
 
 
 def share(name: str, value: float) -> float:
-    """Check a number in (0, 1].
-
-    Args:
-        name: the hyper-parameter's name.
-        value: the value given.
-
-    Returns:
-        The value as a float.
-
-    Raises:
-        ValueError: if it is not one.
-    """
+    """Return a number in (0, 1]; raise ValueError otherwise."""
     return _number(name, value, lambda number: 0 < number <= 1, "a number in (0, 1]")
 
 
 def fraction(name: str, value: float) -> float:
-    """Check a number in [0, 1).
-
-    Args:
-        name: the hyper-parameter's name.
-        value: the value given.
-
-    Returns:
-        The value as a float.
-
-    Raises:
-        ValueError: if it is not one.
-    """
+    """Return a number in [0, 1); raise ValueError otherwise."""
     return _number(name, value, lambda number: 0 <= number < 1, "a number in [0, 1)")
 
 
 def proportion(name: str, value: float) -> float:
-    """Check a number in [0, 1].
-
-    Args:
-        name: the hyper-parameter's name.
-        value: the value given.
-
-    Returns:
-        The value as a float.
-
-    Raises:
-        ValueError: if it is not one.
-    """
+    """Return a number in [0, 1]; raise ValueError otherwise."""
     return _number(name, value, lambda number: 0 <= number <= 1, "a number in [0, 1]")
 
 
 def at_least_one(name: str, value: int) -> int:
-    """Check a whole number >= 1.
-
-    Args:
-        name: the hyper-parameter's name.
-        value: the value given.
-
-    Returns:
-        The value.
-
-    Raises:
-        ValueError: if it is not one.
-    """
+    """Return a whole number >= 1; raise ValueError otherwise."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name} must be a whole number >= 1; got {value!r}")
     return value
 
 
 def one_of(name: str, value: str, allowed: Sequence[str]) -> str:
-    """Check a choice.
-
-    Args:
-        name: the hyper-parameter's name.
-        value: the value given.
-        allowed: the allowed values.
-
-    Returns:
-        The value.
-
-    Raises:
-        ValueError: if it is none of them.
-    """
+    """Return one of the allowed values; raise ValueError otherwise."""
     if value not in allowed:
         raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}; got {value!r}")
     return value
 
 
 def interpolation(name: str, value: float | str) -> float | str:
-    """Check an interpolation factor: a number in (0, 1], ``"adaptive"`` or ``"adaptive-global"``.
-
-    Args:
-        name: the hyper-parameter's name.
-        value: the value given.
-
-    Returns:
-        A float, or the string.
-
-    Raises:
-        ValueError: if it is neither.
-    """
+    """Return a number in (0, 1], ``"adaptive"`` or ``"adaptive-global"``; raise ValueError otherwise."""
     if isinstance(value, str) and value in ADAPTIVE:
         return value
     return _number(name, value, lambda number: 0 < number <= 1, "a number in (0, 1], 'adaptive' or 'adaptive-global'")
 
 
 def yes_or_no(name: str, value: bool) -> bool:
-    """Check a boolean.
-
-    Args:
-        name: the hyper-parameter's name.
-        value: the value given.
-
-    Returns:
-        The value.
-
-    Raises:
-        ValueError: if it is not True or False.
-    """
+    """Return a boolean; raise ValueError otherwise."""
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be True or False; got {value!r}")
     return value

@@ -251,9 +251,9 @@ def _pairs(first: Optimizer, second: Optimizer) -> Iterator[tuple[Optimizer, Opt
 
 
 def _held(first: Optimizer, second: Optimizer) -> Sequence[tuple[Optimizer, Optimizer]]:
-    theirs = vars(second)
+    attributes = vars(second)
     return [
-        (value, theirs[name])
+        (value, attributes[name])
         for name, value in vars(first).items()
-        if isinstance(value, Optimizer) and isinstance(theirs.get(name), Optimizer)
+        if isinstance(value, Optimizer) and isinstance(attributes.get(name), Optimizer)
     ]

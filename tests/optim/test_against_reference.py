@@ -1,4 +1,4 @@
-"""Every rule follows the naive reference, which takes every gradient anew, in float64."""
+"""Every rule equals the naive reference, which recomputes every gradient, in float64."""
 
 import pytest
 import torch

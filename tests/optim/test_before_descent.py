@@ -47,7 +47,7 @@ def test_ascents_see_the_raw_gradient_and_base_steps_the_changed_one():
 
 
 def test_every_inner_step_of_lookbehind_is_changed():
-    """p_1 = (3.6, 4.8), p_2 = (4.2, 5.6): the ascent goes on along the raw gradient; alpha = 1 keeps both steps."""
+    """p_1 = (3.6, 4.8), p_2 = (4.2, 5.6): the ascent continues along the raw gradient; alpha = 1 keeps both steps."""
     w = parameter(3.0, 4.0)
     step(LookbehindSAM(rho=1.0, k=2, alpha=1.0), w, without_first_entry(w))
     assert w.tolist() == pytest.approx([3.0, 4.0 - 0.1 * (4.8 + 5.6)])

@@ -43,7 +43,7 @@ def test_before_the_midpoint_every_step_counts_and_later_the_norm_is_held_agains
     norms = [1.0] * 20 + [1.0, 2.0, 1.0, 3.0, 2.0] * 2
     passes = passes_at_norms(CFlatPlus(level=0, steepness=1e3, midpoint=10.5, rate=1.0), norms)
     assert passes[:10] == [4] * 10
-    # ten norms of 1 have made A 10; rate 1 sets it to the last norm at once, so that a norm is held against the last
+    # ten norms of 1 have made A 10; rate 1 sets it to the last norm, so that a norm is compared with the last
     assert passes[10] == 1
     assert passes[11:20] == [4] * 9
     assert passes[20:] == [4, 4, 1, 4, 1, 1, 4, 1, 4, 1]

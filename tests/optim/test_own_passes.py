@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor with require
 
 
 class Scripted(Optimizer):
-    """Does to the parameters what a test says, evaluating in between."""
+    """Applies the given changes to the parameters, evaluating in between."""
 
     def __init__(self, params, script):
         super().__init__(params, {})

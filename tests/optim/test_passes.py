@@ -167,7 +167,7 @@ def test_passes_draw_their_own_masks_on_request():
 
 
 def test_with_shared_masks_reusing_a_gradient_is_exact():
-    """The k + 1 passes of Lookbehind equal the 2k of its definition: each gradient taken anew draws the same masks."""
+    """The k + 1 passes of Lookbehind equal the 2k of its definition: each recomputed gradient draws the same masks."""
     from reference import lookbehind_step
 
     ours, theirs, data = dropout_model(), dropout_model(), batches(5)

@@ -1,4 +1,4 @@
-"""Any torch optimizer goes on rightly when parameters and state are changed from outside, as Avalanche changes them."""
+"""Any torch optimizer stays correct when parameters and state are changed from outside, as by Avalanche."""
 
 import copy
 import pickle
@@ -51,7 +51,7 @@ class Around(Optimizer):
 
 @pytest.mark.parametrize("build", [ADAGRAD, partial(Adam, lr=0.1), partial(SGD, lr=0.1, momentum=0.9)])
 def test_a_state_that_is_emptied_begins_anew(build):
-    """The plain optimizer is built anew at that place; torch's Adagrad alone would not find its state."""
+    """Equal to rebuilding the plain optimizer; torch's Adagrad alone would not find its state."""
     w, v = parameter(1, -2), parameter(1, -2)
     ours, plain = RebuiltOptimizer(build, [w]), build([v])
     for i in range(6):
@@ -65,7 +65,7 @@ def test_a_state_that_is_emptied_begins_anew(build):
 
 @pytest.mark.parametrize("build", [ADAGRAD, partial(Adam, lr=0.1), partial(Around, lr=0.1)])
 def test_parameters_that_stay_keep_their_state_and_new_ones_begin(build):
-    """Elementwise optimizers: each tensor moves as if it had an optimizer of its own."""
+    """Elementwise optimizers: each tensor moves as if it had a separate optimizer."""
     tensors = [parameter(1, -2), parameter(3), parameter(0.5, 1, 2)]
     alone = [parameter(*p.tolist()) for p in tensors]
     stays, leaves, comes = tensors

@@ -167,7 +167,7 @@ def test_a_state_that_does_not_fit_is_refused():
 @pytest.mark.parametrize("failing", [0, 1])
 @pytest.mark.parametrize("step", [0, 1, 2])
 def test_a_pass_that_raises_costs_that_minibatch_only(step, failing):
-    """Weights are the slow ones again, and training goes on as if the minibatch had not been there."""
+    """Weights are the slow ones again, and training continues as without the minibatch."""
     data = batches(6)
     model, other = make_model(), make_model()
     optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)

@@ -1,12 +1,12 @@
-"""Plugins of the tests that only look on."""
+"""Plugins of the tests that only observe."""
 
 import pytest
-from onlooking import Onlooker
+from onlooking import ObserverPlugin
 
 from lifelong_lb.strategies.rule import further_passes as passes
 
 
 @pytest.fixture(autouse=True)
-def _onlookers(monkeypatch):
-    """The plugin refuses hooks that it does not know."""
-    monkeypatch.setattr(passes, "OBSERVERS", (*passes.OBSERVERS, Onlooker))
+def _observers(monkeypatch):
+    """Accept the hooks of observers, which are not registered."""
+    monkeypatch.setattr(passes, "OBSERVERS", (*passes.OBSERVERS, ObserverPlugin))

@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 import torch
 from avalanche.training.plugins import AGEMPlugin, EWCPlugin, LwFPlugin, MASPlugin
-from onlooking import Onlooker
+from onlooking import ObserverPlugin
 from pytorch_optimizer import Lookahead as ForeignLookahead
 from pytorch_optimizer import ScheduleFreeAdamW, ScheduleFreeSGD, SPlus
 from small_strategies import EXPERIENCES, MinibatchTape, make_strategy, parts_of, train
@@ -123,7 +123,7 @@ def test_a_plain_loop(name, every):
 
 @pytest.mark.parametrize("strategy", ["ewc", "mas", "lwf", "icarl", "agem", "er-ace", "mir", "replay", "gdumb"])
 def test_what_a_strategy_keeps_is_taken_at_the_weights_to_evaluate(strategy):
-    class Look(Onlooker):
+    class Look(ObserverPlugin):
         modes = ()
 
         def after_training_exp(self, strategy, **kwargs):
@@ -167,7 +167,7 @@ def test_ewcs_importances_are_those_of_the_weights_to_evaluate():
 
 
 def test_an_epoch_that_fails_leaves_the_weights_to_evaluate():
-    class Fails(Onlooker):
+    class Fails(ObserverPlugin):
         def after_forward(self, strategy, **kwargs):
             if strategy.clock.train_exp_iterations == 4:
                 raise RuntimeError("enough")

@@ -102,7 +102,7 @@ class TestRuleFromAnExperience:
 
 
 class TestStateOfTheBaseOptimizer:
-    """What Avalanche does by itself is to keep it; either choice is a loop written out."""
+    """Avalanche keeps it by default; both choices equal explicit loops."""
 
     OPTIMIZERS = {
         "momentum": momentum,
@@ -146,7 +146,7 @@ class TestStateOfTheBaseOptimizer:
 
     @pytest.mark.parametrize("wrapped", [RebuiltOptimizer, ClosureOptimizer])
     def test_optimizers_that_are_built_anew(self, wrapped):
-        """A reset one is a new one: as training each experience with an optimizer of its own."""
+        """A reset optimizer is a new one: equal to training each experience with a separate optimizer."""
         build = {RebuiltOptimizer: lambda p: Adagrad(p, lr=0.1), ClosureOptimizer: lambda p: LBFGS(p, max_iter=3)}
         parts, other = in_float64("naive", "class-incremental", "single")
         tape = Tape()

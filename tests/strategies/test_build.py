@@ -1,4 +1,4 @@
-"""Every optimizer that a study file can name is built as its entry says, and trains through growing heads."""
+"""Every optimizer that a study file can name is built from its entry, and trains through growing heads."""
 
 import pytest
 import torch

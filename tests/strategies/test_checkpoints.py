@@ -1,4 +1,4 @@
-"""A strategy that was saved and loaded goes on as if it had not stopped."""
+"""A strategy that was saved and loaded continues as without interruption."""
 
 from functools import partial
 from pickle import PicklingError
@@ -100,7 +100,7 @@ def test_every_strategy_goes_on(label, head, tmp_path):
 
 
 def test_what_the_rule_keeps_matters(tmp_path):
-    """Without the mean that FriendlySAM keeps, training would go on differently."""
+    """Without the mean that FriendlySAM keeps, training would continue differently."""
     whole, other = make("naive", "single", FriendlySAM()), make("naive", "single", FriendlySAM())
     for made in (whole, other):
         train_on(made.strategy, made.stream, 0)

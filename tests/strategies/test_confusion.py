@@ -63,14 +63,16 @@ def test_an_output_that_stands_for_no_class_is_refused():
 
 @pytest.mark.parametrize("tensors", [True, False])
 def test_positions_are_those_of_the_experiences_asked_for(tensors):
-    recorder, told = AccuracyRecorder(tensors=tensors), []
+    recorder, batches = AccuracyRecorder(tensors=tensors), []
     made = make("naive", "single", NoRule(), after=[recorder])
     tests = [made.stream.test[3], made.stream.test[1]]
-    recorder.evaluate(made.strategy, tests, on_batch=lambda position, said, y: told.append((position, set(y.tolist()))))
+    recorder.evaluate(
+        made.strategy, tests, on_batch=lambda position, predicted, y: batches.append((position, set(y.tolist())))
+    )
     seen = SimpleNamespace(first=set(), second=set())
-    for position, labels in told:
+    for position, labels in batches:
         (seen.first if position == 0 else seen.second).update(labels)
     assert (seen.first, seen.second) == ({6, 7}, {2, 3})
-    before = len(told)
-    made.strategy.eval(tests)  # somebody else's evaluation is nobody's business
-    assert len(told) == before
+    before = len(batches)
+    made.strategy.eval(tests)  # other evaluations are not passed on
+    assert len(batches) == before

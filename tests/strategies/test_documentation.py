@@ -1,4 +1,4 @@
-"""docs/strategies.md says what the code does."""
+"""docs/strategies.md agrees with the code."""
 
 import re
 from pathlib import Path

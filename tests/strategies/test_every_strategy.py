@@ -87,7 +87,7 @@ def same_as_without_a_rule(label, head, rule, batch_norm):
 
 
 class Watch(SupervisedPlugin):
-    """Stands before the plugin that takes the passes: sees the first pass, counts what everybody is told."""
+    """Placed before the plugin that takes the passes: observes the first pass, and counts hook calls."""
 
     def __init__(self):
         super().__init__()
@@ -123,7 +123,7 @@ class Watch(SupervisedPlugin):
 
 
 def watched(monkeypatch):
-    """The plugin refuses hooks it does not know; the watch only looks on."""
+    """Plugins that only observe, accepted without registration."""
     watch = Watch()
     monkeypatch.setattr("lifelong_lb.strategies.rule.further_passes.OBSERVERS", (*OBSERVERS, Watch, InputTape))
     return watch
@@ -249,7 +249,7 @@ class Drawn(SupervisedPlugin):
     ],
 )
 def test_rules_that_are_compared_replay_the_same(label, head, dropout):
-    """Whatever random numbers the passes draw: the models have dropout."""
+    """For any random numbers drawn in the passes: the models have dropout."""
     tapes = []
     for rule in (NoRule(), LookbehindSAM(k=3, passes=Passes(dropout=dropout))):
         drawn = Drawn()

@@ -1,9 +1,9 @@
-"""Whatever fails in an iteration, weights, gradients and hooks are left as they were before it."""
+"""After any failure in an iteration, weights, gradients and hooks are those from before it."""
 
 import pytest
 import torch
 from avalanche.training.plugins import AGEMPlugin
-from onlooking import Onlooker
+from onlooking import ObserverPlugin
 from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, DOMAIN_CASES, ENTRIES, make, train
 from torch.nn.modules import module as torch_module
 
@@ -23,7 +23,7 @@ RULES = {
 every_rule = pytest.mark.parametrize("rule", RULES)
 
 
-class Before(Onlooker):
+class Before(ObserverPlugin):
     """Keeps what has to be there again: the slow weights before an iteration, its first gradient once complete."""
 
     def __init__(self, rule):
@@ -105,7 +105,7 @@ def test_so_is_a_projection_that_fails(rule, call):
 @every_rule
 def test_a_failure_between_two_iterations_leaves_the_slow_weights(rule):
     made, before = made_with(rule)
-    other = Onlooker()
+    other = ObserverPlugin()
     made.strategy.plugins.append(other)
     other.before_training_iteration = failing(other.before_training_iteration, 5)
     fail(made)
@@ -133,7 +133,7 @@ def test_training_goes_on_from_what_is_left(rule):
 def test_the_guard_is_not_there_when_a_strategy_is_saved():
     made, _ = made_with("sam")
     seen = []
-    other = Onlooker()
+    other = ObserverPlugin()
     made.strategy.plugins.append(other)
     other.before_training_iteration = lambda strategy, **kwargs: seen.append("training_epoch" in vars(strategy))
     other.before_training_epoch = lambda strategy, **kwargs: strategy.stop_training() if len(seen) == 3 else None

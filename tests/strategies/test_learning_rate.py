@@ -7,7 +7,7 @@ import torch
 from avalanche.core import SupervisedPlugin
 from avalanche.training.plugins import LRSchedulerPlugin
 from by_hand import Tape, assert_same, train_by_hand
-from onlooking import Onlooker
+from onlooking import ObserverPlugin
 from small_strategies import EXPERIENCES, make_strategy, parts_of, train
 from torch.optim import LBFGS, SGD, Adagrad, lr_scheduler
 
@@ -223,7 +223,7 @@ def test_why_avalanches_plugin_is_not_used(scheduler_of, first, second):
     optimizer = SGD(parts.model.parameters(), lr=1.0)
     rates = []
 
-    class Look(Onlooker):
+    class Look(ObserverPlugin):
         def before_training_epoch(self, strategy, **kwargs):
             rates.append(strategy.optimizer.param_groups[0]["lr"])
 
@@ -272,7 +272,7 @@ def test_optimizers_that_are_built_anew_keep_their_initial_rate(optimizer, reset
     ours = OTHERS[optimizer](parts.model)
     seen = []
 
-    class Look(Onlooker):
+    class Look(ObserverPlugin):
         def before_update(self, strategy, **kwargs):
             seen.append((strategy.clock.train_exp_counter, strategy.optimizer.base.param_groups[0]["lr"]))
 

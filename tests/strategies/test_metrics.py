@@ -1,4 +1,4 @@
-"""Avalanche's metrics, loggers and schedules beside a rule: they are told of each minibatch once, at w."""
+"""Avalanche's metrics, loggers and schedules beside a rule: each minibatch is reported once, at w."""
 
 import io
 
@@ -7,7 +7,7 @@ import torch
 from avalanche.evaluation.metrics import accuracy_metrics, loss_metrics
 from avalanche.logging import TextLogger
 from avalanche.training.plugins import EvaluationPlugin, LRSchedulerPlugin
-from onlooking import Onlooker
+from onlooking import ObserverPlugin
 from strategy_cases import AVALANCHES_OWN_WARNINGS, BATCH, LR, few_experiences, make
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import StepLR
@@ -19,7 +19,7 @@ EPOCHS = 2
 
 
 class Loud(TextLogger):
-    """Counts what a logger is told."""
+    """Counts the calls of a logger."""
 
     def __init__(self):
         super().__init__(io.StringIO())
@@ -30,7 +30,7 @@ class Loud(TextLogger):
         self.iterations += 1
 
 
-class AtW(Onlooker):
+class AtW(ObserverPlugin):
     """Loss and accuracy of each minibatch at the weights that its first pass is going to be taken at."""
 
     def __init__(self):
@@ -73,8 +73,8 @@ def test_metrics_are_those_of_the_first_pass(label, rule):
         own = slice(3 * epoch, 3 * epoch + 3)
         assert values["Top1_Acc_Epoch"][epoch] == pytest.approx(sum(at_w.accuracies[own]) / 3)
         assert values["Loss_Epoch"][epoch] == pytest.approx(sum(at_w.losses[own]) / 3, rel=1e-5)
-    told = logger.file.getvalue()
-    assert [told.count(f"Epoch {epoch} ended.") for epoch in range(EPOCHS)] == [1, 1]
+    text = logger.file.getvalue()
+    assert [text.count(f"Epoch {epoch} ended.") for epoch in range(EPOCHS)] == [1, 1]
 
 
 def test_an_idle_rule_changes_no_metric():

@@ -79,7 +79,7 @@ def test_same_trajectory_as_avalanches(label, head, before):
     seed_all(0, INITIALISATION)
     other = theirs(label, build_model(study.model, stream.shape))
     ours = make(label, head, NoRule(), before=[kind() for kind in before])
-    if label == "lamaml":  # whose weights Avalanche draws anew
+    if label == "lamaml":  # Avalanche reinitializes its weights
         ours.strategy.model.load_state_dict(other.model.state_dict())
     other.train_epochs = ours.strategy.train_epochs = 2
     expected = train(type(ours)(strategy=other, stream=stream, once=False))

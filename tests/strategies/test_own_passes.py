@@ -61,7 +61,7 @@ class PlainLoop:
         self.optimizer = self.build(model, list(self.named.values()))
 
     def enter(self, experience, index):
-        """Heads grow; a parameter that was replaced stands where the old one stood, new ones come last."""
+        """Heads grow; a replaced parameter keeps the position of the old one, new ones come last."""
         seed_all(0, INITIALISATION, index + 1)
         avalanche_model_adaptation(self.model, experience)
         present = dict(self.model.named_parameters())
@@ -90,7 +90,7 @@ class PlainLoop:
 )
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_same_trajectory_as_a_plain_loop(name, scenario, head):
-    """With passes counted; where heads grow, an optimizer that begins anew then."""
+    """With passes counted; if heads grow, the optimizer is rebuilt then."""
     parts = parts_of("naive", scenario, head)
     ours, plain = parts.model, copy.deepcopy(parts.model)
     tape, plugin = MinibatchTape(), SharpnessAwarePlugin(NoRule())

@@ -26,7 +26,7 @@ from avalanche.training.plugins import (
 from avalanche.training.supervised import DER, MER, StreamingLDA
 from avalanche.training.supervised.icarl import _ICaRLPlugin
 from avalanche.training.supervised.lamaml_v2 import LaMAML
-from onlooking import Onlooker
+from onlooking import ObserverPlugin
 from qpsolvers import SolverNotFound
 from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torch import nn
@@ -83,7 +83,7 @@ def test_synaptic_intelligence_had_negative_importances(bounded):
     assert 0 < importances.max() <= 0.001
 
 
-class PathTape(Onlooker):
+class PathTape(ObserverPlugin):
     """The path integral of synaptic intelligence, taken by hand: g(w) times the step, summed over an experience."""
 
     def __init__(self):
@@ -135,7 +135,7 @@ def test_the_teacher_of_lwf_was_in_train_mode(patched):
     assert torch.equal(before, teacher_statistics(plugin)) is patched
 
 
-class ModeTape(Onlooker):
+class ModeTape(ObserverPlugin):
     def __init__(self):
         super().__init__()
         self.modes = set()
@@ -424,7 +424,7 @@ def test_gss_goes_on_replacing_images_whose_scores_are_alike(mem_size):
 
 @pytest.mark.parametrize(("patched", "joined"), [(False, 48), (True, 32)])
 def test_gss_joins_as_many_kept_images(patched, joined):
-    """To minibatches of 16, not 32 whatever their size."""
+    """To minibatches of 16, not 32 for any size."""
     sizes = set()
 
     class Sizes(FirstGradients):
@@ -629,7 +629,7 @@ def test_agem_needed_gradients_in_the_order_of_their_indices(patched):
 
 @pytest.mark.parametrize("patched", [False, True])
 def test_so_did_gss(patched):
-    made = in_channels_last(gss(Onlooker(), patched))
+    made = in_channels_last(gss(ObserverPlugin(), patched))
     if patched:
         train(made, 1)
         return

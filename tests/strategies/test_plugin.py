@@ -9,7 +9,7 @@ from avalanche.models import avalanche_forward
 from avalanche.models.dynamic_modules import avalanche_model_adaptation
 from avalanche.training.plugins import EWCPlugin
 from avalanche.training.supervised import DER, ER_ACE, EWC
-from onlooking import Onlooker
+from onlooking import ObserverPlugin
 from small_strategies import MinibatchTape, make_strategy, parts_of, train
 from torch import nn
 from torch.optim import SGD
@@ -277,7 +277,7 @@ def test_a_penalty_enters_every_pass():
     """With rho = 0 the second pass repeats the first at w: with EWC the same gradient, penalty included."""
     parts = parts_of("naive", "class-incremental", "single")
 
-    class Compare(Onlooker):
+    class Compare(ObserverPlugin):
         def __init__(self):
             super().__init__()
             self.largest_penalty = 0.0

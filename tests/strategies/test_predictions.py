@@ -1,4 +1,4 @@
-"""Accuracies are those of the strategy's own evaluation loop, and nobody notices that an evaluation has been made."""
+"""Accuracies are those of the strategy's own evaluation loop, and an evaluation changes nothing."""
 
 import pytest
 import torch

@@ -10,7 +10,7 @@ from avalanche.models import NCMClassifier
 from avalanche.training.plugins import AGEMPlugin, RWalkPlugin
 from avalanche.training.regularization import AMLCriterion
 from avalanche.training.supervised.icarl import _ICaRLPlugin
-from onlooking import Onlooker
+from onlooking import ObserverPlugin
 from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -69,7 +69,7 @@ def test_agem_went_through_its_memory_in_storage_order(patched):
     assert len(pairs) > 0.95 * 24 * 23 / 2
 
 
-class ReferenceTape(Onlooker):
+class ReferenceTape(ObserverPlugin):
     """Notes weights and reference gradient of each iteration."""
 
     def __init__(self):
@@ -86,7 +86,7 @@ class ReferenceTape(Onlooker):
 
 @pytest.mark.parametrize("rule", [NoRule, SAM])
 def test_agems_reference_gradient_is_that_of_the_images_drawn(rule):
-    """From the generator that the seed, the experience and the epoch say, whatever else is drawn."""
+    """From the generator of seed, experience and epoch, independent of other draws."""
     tape = ReferenceTape()
     made = make("agem", "single", rule(), dropout=0.0, after=[tape])
     made.strategy.train_epochs = 2
@@ -120,7 +120,7 @@ def test_agem_draws_all_that_there_is_where_that_is_less():
 # RWalk
 
 
-class ScoreTape(Onlooker):
+class ScoreTape(ObserverPlugin):
     """Notes the weights and the gradient without penalty of each iteration of the second experience."""
 
     def __init__(self):
@@ -222,7 +222,7 @@ def test_er_aml_by_hand():
 def test_er_aml_trains_on_that_loss():
     """The whole loss of an iteration, from images: contrastive on the minibatch, cross-entropy on what is replayed."""
 
-    class LossTape(Onlooker):
+    class LossTape(ObserverPlugin):
         compared = 0
 
         def before_update(self, strategy, **kwargs):

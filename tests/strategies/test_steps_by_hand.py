@@ -22,7 +22,7 @@ from lifelong_lb.optim import GSAM, SAM, LookbehindSAM, NoRule, UpdateRule
 from lifelong_lb.strategies import SharpnessAwarePlugin
 from lifelong_lb.strategies.methods.patches.gem import dual_solution
 
-pytestmark = [*AVALANCHES_OWN_WARNINGS, pytest.mark.usefixtures("onlooking")]
+pytestmark = [*AVALANCHES_OWN_WARNINGS, pytest.mark.usefixtures("observing")]
 RHO = 0.3
 
 
@@ -66,8 +66,8 @@ def of_lwf(plugin, strategy):
     known = sorted(plugin.lwf.prev_classes_by_task[0])
     with torch.no_grad():
         taught = (plugin.lwf.prev_model(strategy.mb_x)[:, known] / 2).softmax(1)
-    told = (strategy.model(strategy.mb_x)[:, known] / 2).log_softmax(1)
-    return STRENGTHS["lwf"] * (taught * (taught.log() - told)).sum(1).mean()
+    output = (strategy.model(strategy.mb_x)[:, known] / 2).log_softmax(1)
+    return STRENGTHS["lwf"] * (taught * (taught.log() - output)).sum(1).mean()
 
 
 PENALTIES = {
@@ -131,7 +131,7 @@ class ByHand(SupervisedPlugin):
 
 
 @pytest.fixture
-def onlooking(monkeypatch):
+def observing(monkeypatch):
     from lifelong_lb.strategies.rule import further_passes as passes
 
     monkeypatch.setattr(passes, "OBSERVERS", (*passes.OBSERVERS, ByHand))

@@ -1,4 +1,4 @@
-"""A run that diverges on a quadratic penalty says so, with numbers that are right."""
+"""The message of a run that diverges on a quadratic penalty gives the right numbers."""
 
 import re
 

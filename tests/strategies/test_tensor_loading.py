@@ -65,11 +65,11 @@ class Transforming(SupervisedPlugin):
 def test_what_is_not_recognised_is_left_to_avalanche_and_told_once():
     loading = SeesLoaders()
     made = make("naive", "single", SAM(rho=0.05), before=[loading, Transforming()])
-    told = "images go through transforms (train) one by one"
-    with pytest.warns(UserWarning, match=re.escape(f"minibatches are loaded sample by sample: {told}")) as warned:
+    reason = "images go through transforms (train) one by one"
+    with pytest.warns(UserWarning, match=re.escape(f"minibatches are loaded sample by sample: {reason}")) as warned:
         ours = train(made)
     assert len(warned) == 1
-    assert loading.loaded_by == f"avalanche: {told}"
+    assert loading.loaded_by == f"avalanche: {reason}"
     assert TensorLoader not in loading.seen
     plain = train(make("naive", "single", SAM(rho=0.05)))
     assert all(torch.equal(value, ours[name]) for name, value in plain.items())

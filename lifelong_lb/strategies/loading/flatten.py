@@ -129,8 +129,8 @@ def joined(parts: Sequence[Samples]) -> Samples:
     for part in parts:
         moved, start = part.rows.clone(), 0
         for base in part.bases:
-            mine = (part.rows >= start) & (part.rows < start + len(base))
-            moved[mine] += starts[id(base)] - start
+            inside = (part.rows >= start) & (part.rows < start + len(base))
+            moved[inside] += starts[id(base)] - start
             start += len(base)
         rows.append(moved)
     columns = [torch.cat(column) for column in zip(*(part.columns for part in parts), strict=True)]
@@ -155,9 +155,9 @@ def _walk(node: Any, numbers: Numbers, places: Numbers, group: str | None = None
         return
     which = np.searchsorted(node._cumulative_sizes, numbers, side="right")
     for i in np.unique(which):
-        mine = which == i
+        inside = which == i
         start = node._cumulative_sizes[i - 1] if i else 0
-        yield from _walk(node._datasets[i], numbers[mine] - start, places[mine], group)
+        yield from _walk(node._datasets[i], numbers[inside] - start, places[inside], group)
 
 
 def _as_numbers(indices: Any) -> Numbers:
