@@ -129,3 +129,12 @@ def test_validate_of_all_that_imports_no_torch(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("set()")
     assert "tuning, in addition: 2 searches x 20 trials x 1 seed" in done.stdout
+
+
+def test_models_of_timm_are_not_tried():
+    raw = {"streams": "split-digits", "model": {"name": "timm", "model": "vit_tinny"}, "seeds": 2}
+    lines = list(lines_about(plan_of(parse_study(raw))))
+    (line,) = [line for line in lines if line.startswith("not tried: ")]
+    assert line.startswith("not tried: vit_tinny (model of timm), which run builds before anything else")
+    plain = {**raw, "model": {"name": "mlp"}}
+    assert not [line for line in lines_about(plan_of(parse_study(plain))) if line.startswith("not tried: ")]

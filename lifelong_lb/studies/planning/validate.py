@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -13,6 +14,7 @@ import numpy as np
 
 from lifelong_lb.config import GridRun, StreamEntry, Study, Train, UserError, axis_labels, left_out, unsupported
 from lifelong_lb.config.checks.labels import seeds_in_words
+from lifelong_lb.config.entries.models import Timm
 from lifelong_lb.config.errors import listed_names
 from lifelong_lb.config.runs import Combination, combinations, runs_of
 from lifelong_lb.data import MissingImagesError, Source, already_prepared, cache_folder, data_roots, find_images
@@ -265,7 +267,16 @@ def lines_about(plan: Plan) -> Iterator[str]:
     if study.tuning is not None:
         yield from about_trials(study, [(parts.train, parts.test) for parts in plan.found])
     yield from about_targets(study)
+    yield from _about_timm(plan.runs)
     yield ""
+
+
+def _about_timm(runs: Sequence[GridRun]) -> Iterator[str]:
+    """Models of timm, whose names and settings only timm can check."""
+    models = {repr(run.config.model): run.config.model for run in runs}.values()
+    for model in (model for model in models if isinstance(model, Timm)):
+        missing = "" if find_spec("timm") else "; the package timm is not installed"
+        yield f"not tried: {shortened(model.model)} (model of timm), which run builds before anything else{missing}"
 
 
 def _about_what_is_left_out(study: Study) -> Iterator[str]:
