@@ -259,8 +259,8 @@ def test_a_plugin_that_is_not_registered_fails_its_runs(tmp_path):
     assert runs.set_index("strategy")["status"].to_dict() == {"naive": "done", "scaled": "failed"}
     folder = ResultFolder(tmp_path / "out")
     record = folder.read_run(runs.set_index("strategy")["run"]["scaled"])
-    assert "unsupported hook Scaled.before_backward" in record.error
-    assert "register the plugin with register_plugin(...)" in record.error
+    assert "unsupported hook Scaled.before_backward" in record.message
+    assert "register the plugin with register_plugin(...)" in record.message
 
 
 def test_a_misspelt_hook_is_refused_at_registration(tmp_path):

@@ -201,7 +201,7 @@ def transformed(part, group):
         (lambda p: TensorDataset(torch.zeros(3, 1)), "TensorDataset is not a plain Avalanche data set"),
         (
             lambda p: Flipping([TensorDataset(torch.zeros(3, 1), torch.zeros(3))], data_attributes=attributes(3)),
-            "Flipping is not a plain data set",
+            "Flipping is not a plain Avalanche data set",
         ),
         (
             lambda p: make_avalanche_dataset(Drawing(torch.zeros(3, 1), torch.zeros(3))),
