@@ -347,7 +347,7 @@ def _run_folder(make: Callable[[Path], object]) -> Callable[[Base, Path, str, ra
 
 
 def _long_run(base: Base, out: Path, run: str, draw: random.Random) -> None:
-    """A run that says 3,000 experiences in all its files, and has the last row of their matrix."""
+    """A run with 3,000 experiences in all its files, and the last row of their matrix."""
     _result(experiences=3000)(base, out, run, draw)
     rows = "".join(f"2999,{j},0.5\n" for j in range(3000))
     (out / "runs" / run / "accuracy.csv").write_text("trained,evaluated,accuracy\n" + rows)

@@ -73,7 +73,7 @@ def has_own_loop(label):
 CASES = [(label, head) for label, head in _PAIRS if not has_own_loop(label)]
 """Pairs of an entry's label and a head, of strategies that a rule can be applied to."""
 OWN_LOOP_CASES = [(label, head) for label, head in _PAIRS if has_own_loop(label)]
-"""Likewise, of those with a training loop of their own."""
+"""The same for strategies with their own training loop."""
 
 DOMAIN = "domain"
 """In place of a head: the single one, over permuted digits."""
@@ -147,7 +147,7 @@ def make(label, head, rule, *, batch_norm=False, dropout=0.0, momentum=0.9, befo
 
 
 def applied(entry, rule):
-    """The plugin that applies a rule, or what stands in its place in a loop of the strategy's own."""
+    """The plugin that applies a rule, or its replacement in a strategy with its own loop."""
     if entry.own_loop is None:
         return SharpnessAwarePlugin(rule, **entry.passes())
     assert isinstance(rule, NoRule)

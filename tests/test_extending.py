@@ -106,11 +106,11 @@ def forget_extensions():
 
 
 def test_settings_are_checked_like_ours(example):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         parse_study({**read_yaml(example), "rules": [{"name": "shrinking-sam", "factor": 2, "rh": 1}, "shrinking-sm"]})
-    assert "rules[0].factor: must be less than or equal to 1; got 2" in str(told.value)
-    assert "rules[0]: unknown key 'rh'; did you mean 'rho'?" in str(told.value)
-    assert "did you mean 'shrinking-sam'?" in str(told.value)
+    assert "rules[0].factor: must be less than or equal to 1; got 2" in str(error.value)
+    assert "rules[0]: unknown key 'rh'; did you mean 'rho'?" in str(error.value)
+    assert "did you mean 'shrinking-sam'?" in str(error.value)
 
 
 def test_extensions_are_listed_and_in_the_schema(example):
@@ -425,6 +425,6 @@ def test_entries_of_a_named_file_are_listed(example):
     for name in ("shrinking-sam", "linear", "small-replay", "noisy-digits", "worst_accuracy"):
         assert f"\n  {name} " in shown.stdout
     assert "shrinking-sam" not in command("list", "rules").stdout
-    told = command("list", "--imports", example / "nowhere.py")
-    assert told.returncode == 2
-    assert told.stderr == f"error: imports: {example / 'nowhere.py'} cannot be imported: no such file\n"
+    done = command("list", "--imports", example / "nowhere.py")
+    assert done.returncode == 2
+    assert done.stderr == f"error: imports: {example / 'nowhere.py'} cannot be imported: no such file\n"

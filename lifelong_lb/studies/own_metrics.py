@@ -1,6 +1,7 @@
 """Store custom metrics with the runs of a study, so that reports need no imports."""
 
 from lifelong_lb.config import UserError
+from lifelong_lb.config.plugins.importing import is_imported
 from lifelong_lb.evaluation import ADDED_METRICS
 from lifelong_lb.reports import Results
 from lifelong_lb.reports.own_metrics import evaluated
@@ -14,8 +15,10 @@ def store_own_metrics(folder: ResultFolder, results: Results) -> None:
         folder: the result folder.
         results: its results.
     """
-    if not ADDED_METRICS and not (results.study and results.study.study.imports):
+    imports = results.study.study.imports if results.study else ()
+    if not ADDED_METRICS and not imports:
         return
+    all_known = all(map(is_imported, imports))  # else a missing value is not known to be none
     for run, record in results.records.items():
         if record.status != "done":
             continue
@@ -25,5 +28,5 @@ def store_own_metrics(folder: ResultFolder, results: Results) -> None:
         except UserError:  # damaged; it is written again
             stored = None
         metrics = {**(stored or {}), **evaluated(record)}
-        if metrics != stored:
+        if metrics != stored and (metrics or all_known):
             write_own_metrics(path, metrics)

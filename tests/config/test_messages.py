@@ -1,4 +1,4 @@
-"""Messages quote at most some 80 characters of what came, whatever its size, and take no time over it."""
+"""Messages quote at most some 80 characters of a value of any size, in no time."""
 
 import time
 

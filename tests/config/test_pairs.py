@@ -1,4 +1,4 @@
-"""Strategies and streams that do not go together are refused before anything runs, or left out on request."""
+"""Strategies and streams that do not fit are refused before anything runs, or left out with skip_unsupported."""
 
 import pytest
 

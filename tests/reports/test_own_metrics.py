@@ -225,6 +225,22 @@ def test_what_is_registered_here_is_computed_again(tmp_path):
         load_results(folder.path, imports=["nowhere.py"])
 
 
+def test_metrics_of_a_study_whose_imports_are_not_loaded_stay_missing(tmp_path):
+    """A second study without these imports must not record that there are no custom metrics."""
+    folder = folder_of(tmp_path / "out")
+    study = json.loads((folder.path / "study.json").read_text())
+    study["study"]["imports"] = [str(tmp_path / "not_here.py")]
+    (folder.path / "study.json").write_text(json.dumps(study))
+    damaged, *others = [folder.run_path(run) / "metrics.json" for run in collect(folder).runs["run"]]
+    damaged.write_text("{")
+    store_own_metrics(folder, collect(folder))
+    assert damaged.read_text() == "{"
+    assert not any(path.exists() for path in others)
+    added(lambda R: 1.0)
+    store_own_metrics(folder, collect(folder))
+    assert all(json.loads(path.read_text())["mine"]["value"] == 1.0 for path in (damaged, *others))
+
+
 def test_folders_with_and_without_are_joined(tmp_path):
     folder = folder_of(tmp_path / "a")
     other = make(tmp_path / "b", {**TWO, "seeds": [7, 8]}, lambda labels, seed: two_experiences(0.9, 0.8, 0.5))

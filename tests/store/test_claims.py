@@ -90,7 +90,7 @@ def test_another_machine_is_dead_after_long_silence(tmp_path, half_written):
     assert not observer.take("abc")
     clock.now += STALE_SECONDS - 1
     assert not observer.take("abc")
-    os.utime(tmp_path / ".abc.claim-1", ns=(1, 1))  # a renewal, by whatever clock
+    os.utime(tmp_path / ".abc.claim-1", ns=(1, 1))  # a renewal, by any clock
     clock.now += 2
     assert not observer.take("abc")
     clock.now += STALE_SECONDS - 1

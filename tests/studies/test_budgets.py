@@ -194,7 +194,7 @@ def test_a_costlier_rule_would_be_another_budget():
         ({"train": {"match": "gradients", "budget": 9.5}}, "a whole number of gradient evaluations"),
         ({"train": {"match": "gradients", "budget": 2}, "rules": LOOKBEHIND}, "must be 3 gradient evaluations"),
         ({"streams": {**STREAM, "train": {"match": "seconds"}}}, "applies to the whole study"),
-        ({"optimizers": "lbfgs"}, "nobody knows beforehand how many lbfgs takes"),
+        ({"optimizers": "lbfgs"}, "the passes of lbfgs are not known in advance"),
         ({"optimizers": {"name": "sgd", "schedule": {"name": "step", "by": "iteration"}}}, "counts iterations, of"),
     ],
 )  # fmt: skip
