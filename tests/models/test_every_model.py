@@ -43,7 +43,9 @@ def test_study_file_and_python_have_equal_settings_and_defaults(name):
     entry = type(small_model(name))()
     settings = {key: value for key, value in entry if key not in ("name", "head")}
     parameters = inspect.signature(MODELS[name]).parameters
-    defaults = {key: parameter.default for key, parameter in parameters.items() if key not in ("image", "load_pretrained")}
+    defaults = {
+        key: parameter.default for key, parameter in parameters.items() if key not in ("image", "load_pretrained")
+    }
     assert {key: value or None for key, value in defaults.items()} == {k: v or None for k, v in settings.items()}
 
 

@@ -42,7 +42,7 @@ from lifelong_lb.studies.run.environment import machine, versions
 from lifelong_lb.studies.run.execute import execute
 from lifelong_lb.studies.run.loggers.dispatch import Loggers, values_of
 from lifelong_lb.studies.run.state import RunState
-from lifelong_lb.untrusted import encodable, error_message
+from lifelong_lb.untrusted import encodable, error_message, printable
 
 
 def work_in_own_process(job: Job) -> None:
@@ -149,7 +149,7 @@ def _report_progress(scratch: Path, progress: RunState, loggers: Loggers) -> Non
 
 
 def _log(line: str) -> None:
-    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}"
+    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable(line)}"
     with contextlib.suppress(BrokenPipeError):  # with the executor in-process, stdout may be closed
         try:
             print(text, flush=True)  # noqa: T201  the run's log
