@@ -174,12 +174,12 @@ def _plugin(base=SupervisedPlugin, **hooks):
         (
             _plugin(before_backwards=1),
             {},
-            "plugin Mine: nothing calls the method before_backwards; did you mean before_b",
+            "plugin Mine: the method before_backwards is never called; did you mean before_b",
         ),
         (
             _plugin(object, before_upd=1),
             {},
-            "plugin Mine: nothing calls the method before_upd; did you mean before_update",
+            "plugin Mine: the method before_upd is never called; did you mean before_update",
         ),
         (
             Doubled,

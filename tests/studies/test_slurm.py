@@ -82,18 +82,18 @@ class Busy:
         folder.write_study(StudyFile.of(study))
         self.folder, self.bin, self.events = folder, bin, events
         self.jobs = [Job(run.config, run.config.run_id, folder.path, (), 1, {}) for run in expand(study)]
-        self.events = EventLog(self.jobs)
+        self.log = EventLog(self.jobs)
 
     def launch(self, *events, **settings):
         self.events[:] = events
         limits = Limits.of_cluster(2, "auto", 600.0, Cluster(settings, runs_per_job=2))
-        stamps = dict.fromkeys(self.events.runs)
+        stamps = dict.fromkeys(self.log.runs)
         with Claims(self.folder.runs_path) as claims:
-            run_slurm(RunQueue(self.folder, self.jobs, stamps, claims, self.events), limits)
+            run_slurm(RunQueue(self.folder, self.jobs, stamps, claims, self.log), limits)
         assert not self.events
 
     def publish(self, number, status="diverged"):
-        run = self.events.runs[number]
+        run = self.log.runs[number]
         with self.folder.new_run(run) as scratch:
             self.folder.write_run(RunRecord(run, self.jobs[number].config.to_json(), status), scratch)
 
@@ -134,14 +134,14 @@ def test_a_job_that_dies_fails_the_run_it_was_at(busy):
 
     busy.launch(some_end, the_rest_ends, gpus_per_node=1)
     died = "job 77_0 ended without a result (state: OUT_OF_MEMORY)"
-    assert busy.events.lines == [
+    assert busy.log.lines == [
         *("0 begun", "1 begun", "2 begun"),
         *(f"0 failed {died}", "1 given up", "2 diverged"),
         *("1 begun", "1 diverged"),
     ]
-    record = busy.folder.read_run(busy.events.runs[0])
+    record = busy.folder.read_run(busy.log.runs[0])
     assert record.traceback == "slurmstepd: error: oom_kill event\n"
-    assert {path.name for path in busy.folder.runs_path.iterdir()} == set(busy.events.runs)
+    assert {path.name for path in busy.folder.runs_path.iterdir()} == set(busy.log.runs)
 
 
 def test_an_error_in_a_job_is_recorded(busy):
@@ -157,8 +157,8 @@ def test_an_error_in_a_job_is_recorded(busy):
         busy.put("77", "COMPLETED")
 
     busy.launch(fails, goes_well)
-    assert "0 failed job 77_0 failed: ModuleNotFoundError: No module named 'torch'" in busy.events.lines
-    assert "  somewhere\n" in busy.folder.read_run(busy.events.runs[0]).traceback
+    assert "0 failed job 77_0 failed: ModuleNotFoundError: No module named 'torch'" in busy.log.lines
+    assert "  somewhere\n" in busy.folder.read_run(busy.log.runs[0]).traceback
 
 
 def test_jobs_are_cancelled_when_the_launcher_is_interrupted(busy):
@@ -175,7 +175,7 @@ def test_a_job_whose_runs_are_another_launchers_is_cancelled(busy, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.executors.run_queue.POLL_SECONDS", 0)
 
     def are_taken():
-        for run in busy.events.runs[:2]:
+        for run in busy.log.runs[:2]:
             claim = busy.folder.runs_path / f".{run}.claim-1"
             claim.rename(claim.with_name(f".{run}.claim-2"))
 
@@ -186,7 +186,7 @@ def test_a_job_whose_runs_are_another_launchers_is_cancelled(busy, monkeypatch):
         busy.put("77_1", "COMPLETED")
 
     busy.launch(are_taken, end)
-    assert busy.events.lines[3:] == [
+    assert busy.log.lines[3:] == [
         "0 given up",
         "1 given up",
         "0 diverged elsewhere",
@@ -198,7 +198,7 @@ def test_a_job_whose_runs_are_another_launchers_is_cancelled(busy, monkeypatch):
 def test_jobs_that_cannot_be_submitted(busy):
     with pytest.raises(UserError, match="slurm: cannot submit the jobs: .*invalid partition specified: nowhere"):
         busy.launch(partition="nowhere")
-    assert busy.events.lines[3:] == [f"{number} given up" for number in range(3)]
+    assert busy.log.lines[3:] == [f"{number} given up" for number in range(3)]
     assert not list(busy.folder.runs_path.iterdir())
 
 
@@ -209,11 +209,11 @@ def test_a_job_that_is_requeued_leaves_out_what_is_done_and_what_is_anothers(bus
         lambda claimed, seconds: done.append((claimed.job, seconds)),
     )
     with Claims(busy.folder.runs_path) as claims:
-        queue = RunQueue(busy.folder, busy.jobs, dict.fromkeys(busy.events.runs), claims, busy.events)
+        queue = RunQueue(busy.folder, busy.jobs, dict.fromkeys(busy.log.runs), claims, busy.log)
         bundle = JobBundle.of([queue.claimed(queue.take()) for _ in busy.jobs])
         busy.publish(0)
-        (busy.folder.runs_path / f".{busy.events.runs[1]}.claim-1").unlink()
-        assert Claims(busy.folder.runs_path, replace(Owner.here(), host="far-away")).take(busy.events.runs[1])
+        (busy.folder.runs_path / f".{busy.log.runs[1]}.claim-1").unlink()
+        assert Claims(busy.folder.runs_path, replace(Owner.here(), host="far-away")).take(busy.log.runs[1])
         again = pickle.loads(pickle.dumps(Work().checkpoint(bundle, "cpu", 9.0)))
         again.result()
         assert done == [(busy.jobs[2], 9.0)]
