@@ -138,7 +138,7 @@ def test_measuring_later_gives_the_same_numbers(folder, tmp_path):
     at_once = lifelong_lb.load_landscape(tmp_path / "out")
     for path in (tmp_path / "out" / "runs").glob("*/landscape.*"):
         path.unlink()
-    with pytest.raises(UserError, match=r"no landscape here; a study asks for it with evaluation: \{landscape: \{\}\}"):
+    with pytest.raises(UserError, match=r"no landscape here; a study measures it with evaluation: \{landscape: \{\}\}"):
         lifelong_lb.load_landscape(tmp_path / "out")
     threads, state = torch.get_num_threads(), torch.get_rng_state()
     lifelong_lb.measure_landscape(tmp_path / "out")
