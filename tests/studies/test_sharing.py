@@ -52,6 +52,8 @@ class Notes(ProgressObserver):
 children = []
 for i, study in enumerate(studies):
     if (child := os.fork()) == 0:
+        while i and not Path(out, "notes-0.json").exists():
+            time.sleep(0.01)  # the launcher that will die has begun a run, and gets a second one
         run_study(study, out, executor="in-process", observer=Notes(i))
         os._exit(0)
     children.append(child)
