@@ -396,7 +396,7 @@ def test_a_landscape_of_own_models_needs_the_file_to_be_named(example):
     run_study(study, out, executor="in-process")
     forget_extensions()
     settings = {"measures": ["ball"], "images": 8, "steps": 1}
-    with pytest.raises(UserError, match=r"stream noisy-digits is registered by '.*', which is not .* with --imports"):
+    with pytest.raises(UserError, match=r"stream noisy-digits is registered by '.*, which is not .* with --imports"):
         measure_landscape(out, settings, device="cpu")
     assert not list(out.glob("runs/*/landscape.json"))
     measure_landscape(out, settings, device="cpu", imports=str(example / "mine.py"))

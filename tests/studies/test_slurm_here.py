@@ -34,7 +34,14 @@ def ended(saved):
 def jobs_of(launcher):
     """The processes of the jobs' runs."""
     found = psutil.Process(launcher).children(recursive=True)
-    return [one for one in found if "submitit.core._submit" in one.cmdline()]
+    return [one for one in found if "submitit.core._submit" in command_of(one)]
+
+
+def command_of(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it has just ended
+        return []
 
 
 def take_the_machine_back(out):
