@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from lifelong_lb import hyperparameters
 from lifelong_lb.config.checks.labels import axis_labels, seeds_in_words
-from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, Settings, WholeNumber
+from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, Seed, Settings, WholeNumber, Within
 from lifelong_lb.config.entries.metrics import ADDED, LEAST_EXPERIENCES
 from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.config.parse import Problems, parse_settings
@@ -67,7 +68,6 @@ def _all_different(seeds: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
-Seed = Annotated[WholeNumber, Field(le=2**32 - 1)]
 _DIFFERENT = AfterValidator(_all_different)
 
 
@@ -80,7 +80,7 @@ class HeldOut(Settings):
 
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, json_schema_extra={"uniqueItems": True}), _DIFFERENT]
     first_experiences: AtLeastOne | None = None
-    validation: Annotated[Float, Field(gt=0, lt=1)] = 0.1
+    validation: Annotated[Float, Within(hyperparameters.Range(0, 1, above=True, below=True))] = 0.1
     class_order: Literal["same", "other"] = "same"
 
 

@@ -36,7 +36,7 @@ RHO = "rho: {low: 0.1,\n            high: 1}"
         (RHO, "rho: [0.1, 0.1]", ":11: tuning.search.s.am.rho: needs different choices; got"),
         (RHO, "rho: [0.1, [2]]", ":11: tuning.search.s.am.rho[1]: must be a number, a string, true or false; got [2]"),
         (RHO, "roh: [0.1, 2]", ":11: tuning.search.s.am.roh: unknown hyper-parameter of sam 'roh'; did you mean 'rho'"),
-        (RHO, "rho: [0.1, -2]", ":11: tuning.search.s.am.rho: invalid value -2: must be greater than or equal to 0"),
+        (RHO, "rho: [0.1, -2]", ":11: tuning.search.s.am.rho: invalid value -2: must be a finite number >= 0"),
         (
             "    s.am:\n      rho",
             "    sam:\n      rho",
@@ -49,7 +49,7 @@ RHO = "rho: {low: 0.1,\n            high: 1}"
         ),
         ("average_accuracy", "accuracy", ":6: tuning.metric: unknown metric 'accuracy'; did you mean '"),
         ("101]", "100]", ":8: tuning.held_out.seeds: must differ from each other; got [100, 100]"),
-        ("101]", "4294967296]", ":8: tuning.held_out.seeds[1]: must be less than or equal to 4294967295"),
+        ("101]", "4294967296]", ":8: tuning.held_out.seeds[1]: must be a whole number from 0 to 4294967295"),
         ("101]", "0]", ":8: tuning.held_out.seeds: must not be among the study's seeds"),
     ],
 )

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import BeforeValidator, SerializeAsAny, model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Float, OneOrEach, Positive, Settings, WholeNumber
+from lifelong_lb.config.entries.fields import AtLeastOne, OneOrEach, Positive, Settings, UnitInterval, WholeNumber
 from lifelong_lb.config.parse import NestedProblems, Problems, parse_entry
 from lifelong_lb.untrusted import quoted
 
-Proportion = Annotated[Float, Field(ge=0, le=1)]
+Unit = Literal["epoch", "iteration"]
+Span = Literal["experience", "stream"]
 
 
 class ScheduleEntry(Settings):
@@ -22,8 +23,8 @@ class ScheduleEntry(Settings):
     """
 
     name: str
-    by: Literal["epoch", "iteration"] = "epoch"
-    over: Literal["experience", "stream"] = "experience"
+    by: Unit = "epoch"
+    over: Span = "experience"
     warmup: WholeNumber = 0
     experience_factor: OneOrEach = 1.0
 
@@ -126,7 +127,7 @@ class Cosine(ScheduleEntry):
     """
 
     name: Literal["cosine"] = "cosine"
-    minimum: Proportion = 0.0
+    minimum: UnitInterval = 0.0
 
     def own_change(self) -> int:
         """1, because the rate changes with each epoch or iteration."""

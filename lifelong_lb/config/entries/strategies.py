@@ -1,14 +1,12 @@
 """Continual-learning strategies that a study file can name."""
 
 from math import ceil
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import StrictBool, model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, NonNegative, OneOrEach, Positive
+from lifelong_lb.config.entries.fields import AtLeastOne, Entry, NonNegative, OneOrEach, Positive, Share, UnitInterval
 
-Share = Annotated[Float, Field(ge=0, le=1)]
-UpToOne = Annotated[Float, Field(gt=0, le=1)]
 Penalty = Literal["every", "first"]
 Project = Literal["descent", "both"]
 _MEMORY_FIRST = "an experience (or a chunk) enters the memory before training on it, and is replayed during it"
@@ -149,7 +147,7 @@ class EWC(Penalised):
     name: Literal["ewc"] = "ewc"
     ewc_lambda: NonNegative = 1.0
     mode: Literal["separate", "online"] = "separate"
-    decay_factor: Share | None = None
+    decay_factor: UnitInterval | None = None
 
     @model_validator(mode="after")
     def _decay_belongs_to_online(self) -> "EWC":
@@ -167,7 +165,7 @@ class MAS(Penalised):
     further_passes = "the penalty at the weights of each pass"
     name: Literal["mas"] = "mas"
     lambda_reg: NonNegative = 1.0
-    alpha: Share = 0.5
+    alpha: UnitInterval = 0.5
 
 
 class LwF(Penalised):
@@ -202,7 +200,7 @@ class RWalk(Penalised):
     follows_path = True
     name: Literal["rwalk"] = "rwalk"
     ewc_lambda: NonNegative = 0.1
-    ewc_alpha: Share = 0.9
+    ewc_alpha: UnitInterval = 0.9
     delta_t: AtLeastOne = 10
 
 
@@ -386,8 +384,8 @@ class MER(StrategyEntry):
     further_passes = _NONE
     name: Literal["mer"] = "mer"
     n_inner_steps: AtLeastOne = 5
-    beta: UpToOne = 0.1
-    gamma: UpToOne = 0.1
+    beta: Share = 0.1
+    gamma: Share = 0.1
     mem_size: AtLeastOne = 200
     batch_size_mem: AtLeastOne = 10
 
@@ -409,7 +407,7 @@ class SLDA(StrategyEntry):
     takes_gradients = False
     further_passes = _NONE
     name: Literal["slda"] = "slda"
-    shrinkage: Share = 1e-4
+    shrinkage: UnitInterval = 1e-4
 
     def steps_optimizer(self) -> bool:
         """Whether the base optimizer takes the steps.

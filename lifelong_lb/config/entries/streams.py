@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import PrivateAttr, model_validator
 
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
+    AtLeastTwo,
     Entry,
     Float,
     Fraction,
@@ -15,7 +16,10 @@ from lifelong_lb.config.entries.fields import (
     Settings,
     SourcePath,
     UnitInterval,
+    WholeNumber,
+    Within,
 )
+from lifelong_lb.hyperparameters import Range
 from lifelong_lb.untrusted import quoted
 
 MAX_EXPERIENCES = 1000
@@ -305,13 +309,13 @@ class Generated(DealtStream):
 
     name: Literal["generated"] = "generated"
     experiences: AtLeastOne = 5
-    classes_per_experience: Annotated[Int, Field(ge=2)] = 2
+    classes_per_experience: AtLeastTwo = 2
     similarity: UnitInterval = 0.5
     noise: NonNegative = 3.0
-    image_size: Annotated[Int, Field(ge=2)] = 8
+    image_size: AtLeastTwo = 8
     train_images: AtLeastOne = 100
     test_images: AtLeastOne = 50
-    data_seed: Annotated[Int, Field(ge=0)] = 0
+    data_seed: WholeNumber = 0
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> "Generated":
@@ -375,7 +379,7 @@ class RotatedStream(StreamEntry):
     """
 
     scenario: Literal["domain-incremental"] = "domain-incremental"
-    max_angle: Annotated[Float, Field(gt=0, le=360)] = 180.0
+    max_angle: Annotated[Float, Within(Range(0, 360, above=True))] = 180.0
     angles: tuple[Float, ...] | None = None
 
     @model_validator(mode="after")
