@@ -1,26 +1,17 @@
-"""Parse plain values into typed entries, collecting all problems before raising one error."""
+"""Parse plain values into typed entries, with pydantic's errors converted to sentences."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lifelong_lb.config.errors import UserError, listed_names, unknown_name
-from lifelong_lb.config.source_lines import location_of
-from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortened
+from lifelong_lb.config.errors import listed_names, unknown_name
+from lifelong_lb.config.problems import MAX_PROBLEMS, NestedProblems, Problem, Problems
+from lifelong_lb.untrusted import quoted, shortened
 
 M = TypeVar("M", bound=BaseModel)
-
-MAX_PROBLEMS = 100
-"""Number of problems after which checking stops."""
-MAX_LINES, MAX_MESSAGE_CHARACTERS = 20, 1500
-"""Maximum number of problems per message, and of characters after which no further problem is listed."""
-MAX_PATH_CHARACTERS = 200
-"""Maximum length of a field's path in a message."""
-_LONG_PART = re.compile(rf"[^.\[\]]{{{QUOTED_CHARACTERS + 1},}}")
 
 
 def article(noun: str) -> str:
@@ -33,97 +24,6 @@ def article(noun: str) -> str:
         E.g. ``"an optimizer"``.
     """
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A problem with one field of a study.
-
-    Attributes:
-        path: field, e.g. ``rules[1].rho``.
-        sentence: the requirement and the value.
-        at: path used to find the line in the study file if it differs from ``path``, e.g. that of an unknown key.
-    """
-
-    path: str
-    sentence: str
-    at: str | None = None
-
-    def __str__(self) -> str:
-        path = _LONG_PART.sub(lambda part: shortened(part[0]), self.path)
-        return f"{shortened(printable(path, lines=False), MAX_PATH_CHARACTERS)}: {self.sentence}"
-
-
-class TooManyProblems(Exception):  # noqa: N818  ends the collection, is not an error itself
-    """Raised to stop checking after :data:`MAX_PROBLEMS` problems."""
-
-
-class Problems:
-    """Problems found in one study, at most :data:`MAX_PROBLEMS`."""
-
-    def __init__(self) -> None:
-        self.found: list[Problem] = []
-
-    def add(self, path: str, sentence: str, at: str | None = None) -> None:
-        """Add a problem.
-
-        Args:
-            path: field, e.g. ``rules[1].rho``.
-            sentence: the requirement and the value.
-            at: path used to find the line in the study file, if it differs.
-
-        Raises:
-            TooManyProblems: if the maximum is reached.
-        """
-        self.extend([Problem(path, sentence, at)])
-
-    def extend(self, problems: Iterable[Problem]) -> None:
-        """Add several problems.
-
-        Args:
-            problems: the problems.
-
-        Raises:
-            TooManyProblems: if the maximum is reached.
-        """
-        for problem in problems:
-            self.found.append(problem)
-            if len(self.found) >= MAX_PROBLEMS:
-                raise TooManyProblems
-
-    def raise_if_any(self, source: str, raw: Any = None) -> None:
-        """Raise an error if there are problems.
-
-        Args:
-            source: name of the study for messages, e.g. the file's.
-            raw: the values read; those with a location are reported with file and line.
-
-        Raises:
-            UserError: listing the problems, one per line.
-        """
-        found = self.found[:MAX_LINES]
-        places = [location_of(raw, problem.path if problem.at is None else problem.at) for problem in found]
-        if len(self.found) == 1:
-            raise UserError(f"{places[0] or source}: {self.found[0]}")
-        if self.found:
-            lines = [f"{place}: {each}" if place else str(each) for place, each in zip(places, found, strict=True)]
-            while len(lines) > 1 and sum(map(len, lines)) > MAX_MESSAGE_CHARACTERS:
-                lines.pop()
-            lines += [f"and {len(self.found) - len(lines)} more"] * (len(self.found) > len(lines))
-            least = "at least " if len(self.found) >= MAX_PROBLEMS else ""
-            raise UserError(f"{source}: {least}{len(self.found)} problems\n  " + "\n  ".join(lines))
-
-
-class NestedProblems(ValueError):
-    """Problems with nested settings, raised by the validator of a field.
-
-    Args:
-        found: problems with paths relative to the field.
-    """
-
-    def __init__(self, found: Sequence[Problem]) -> None:
-        super().__init__("; ".join(map(str, found)))
-        self.found = tuple(found)
 
 
 def as_list(value: Any) -> list[Any]:
@@ -151,11 +51,11 @@ def parse_settings(model: type[M], value: Any, path: str, problems: Problems) ->
         The model, or None if there are problems.
     """
     if not isinstance(value, Mapping):
-        problems.add(path, f"must be a mapping of settings; got {_shown(value)}")
+        problems.add(path, f"{_PLAIN['model_type']}; got {_shown(value)}")
         return None
     bad = [key for key in value if not isinstance(key, str)]
     if bad:
-        problems.add(path, f"keys must be strings; got {quoted(bad[0])}{_after_a_comma(value, bad[0])}")
+        problems.add(path, f"{_KEYS}; got {quoted(bad[0])}{_after_a_comma(value, bad[0])}")
         return None
     try:
         return model.model_validate(dict(value))
@@ -192,14 +92,16 @@ def parse_entry(what: str, known: Mapping[str, type[M]], value: Any, path: str, 
     return parse_settings(known[name], value, path, problems)
 
 
+_KEYS = "keys must be strings"
 _PLAIN = {
     **dict.fromkeys(("int_from_float", "int_parsing", "int_type"), "must be a whole number"),
     **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "must be a number"),
     **dict.fromkeys(("tuple_type", "list_type"), "must be a list"),
     **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
     "dict_type": "must be a mapping",
-    "too_short": "must not be empty",
+    **dict.fromkeys(("too_short", "string_too_short"), "must not be empty"),
     "missing": "needs a value; got none",
+    "model_type": "must be a mapping of settings",
 }
 """Messages for pydantic's error types."""
 
@@ -216,20 +118,62 @@ def _sentences(error: ValidationError, model: type[BaseModel], path: str, value:
     return [Problem(field, _joined([p.sentence for p in group]), group[0].at) for field, group in by_field.items()]
 
 
-def _problems_of(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> list[Problem]:
-    parts = [part for part in item["loc"] if isinstance(part, int) or part in model.model_fields]
-    nested = item.get("ctx", {}).get("error")
-    if item["type"] == "extra_forbidden":
-        known = [name for name in model.model_fields if name != "label"]
+def _problems_of(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> Iterator[Problem]:
+    kind, nested = item["type"], item.get("ctx", {}).get("error")
+    whole = kind in ("extra_forbidden", "invalid_key")  # problems of the mapping that has the key
+    location = item["loc"][: -1 if whole else None]
+    field, inside, settings = _place(location, model, path, value, missing=kind == "missing")
+    if whole:
         key = item["loc"][-1]
-        return [Problem(path, unknown_name("key", key, known) + _after_a_comma(value, key), f"{path}.{key}")]
-    field = path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    if isinstance(nested, NestedProblems):
-        return [Problem(field + p.path, p.sentence, None if p.at is None else field + p.at) for p in nested.found]
-    message = _PLAIN.get(item["type"]) or item["msg"].removeprefix("Value error, ")
-    message = message.removeprefix("Input should be ")
-    got = "" if not item["loc"] or "got " in message else f"; got {_shown(item['input'])}"
-    return [Problem(field, _starting_with_must(message, got) + _with_a_point(item["input"]))]
+        known = [name for name in settings.model_fields if name != "label"] if settings else []
+        sentence = unknown_name("key", key, known) if kind == "extra_forbidden" else f"{_KEYS}; got {quoted(key)}"
+        yield Problem(field, sentence + _after_a_comma(inside, key), f"{field}.{key}")
+    elif isinstance(nested, NestedProblems):
+        for problem in nested.found:
+            yield Problem(field + problem.path, problem.sentence, problem.at and field + problem.at)
+    else:
+        message = _PLAIN.get(kind) or item["msg"].removeprefix("Value error, ")
+        if kind not in _PLAIN and kind != "value_error":
+            message = message.removeprefix("Input should be ")
+            message = f"must be {message[:1].lower()}{message[1:]}"
+        of_settings = settings is not None and kind == "value_error" and isinstance(inside, Mapping)
+        got = "" if of_settings or "got " in message else f"; got {_shown(item['input'])}"
+        yield Problem(field, message + got + _with_a_point(item["input"]))
+
+
+def _place(
+    location: Sequence[int | str], model: type[BaseModel], path: str, value: Any, *, missing: bool
+) -> tuple[str, Any, type[BaseModel] | None]:
+    """Path of an error in a value, the value there, and its model if it is a group of settings.
+
+    Args:
+        location: as reported by pydantic, which also includes the names of the alternatives of unions.
+        model: model of the whole value.
+        path: path of the whole value.
+        value: the whole value.
+        missing: whether the last part is a missing key.
+
+    Returns:
+        Path, value and model.
+    """
+    settings: type[BaseModel] | None = model
+    for number, part in enumerate(location):
+        is_key = isinstance(value, Mapping) and (part in value or (missing and number == len(location) - 1))
+        is_index = isinstance(part, int) and isinstance(value, list | tuple)
+        if not is_key and not is_index:
+            continue  # the name of an alternative
+        path += f"[{part}]" if is_index else f".{part}"
+        value = value.get(part) if is_key else value[part]
+        if settings is not None and part in settings.model_fields:
+            settings = _settings_in(settings.model_fields[str(part)].annotation)
+    return path, value, settings
+
+
+def _settings_in(annotation: Any) -> type[BaseModel] | None:
+    """Group of settings in the type of a field."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_settings_in, get_args(annotation))), None)
 
 
 def _with_a_point(value: Any) -> str:
@@ -241,6 +185,8 @@ def _with_a_point(value: Any) -> str:
 
 def _after_a_comma(value: Mapping[Any, Any], key: Any) -> str:
     """Hint for a decimal comma inside braces, where YAML starts a new key after the comma."""
+    if key not in value:  # pydantic reports a key of another type as text
+        return ""
     keys = list(value)
     before = keys[keys.index(key) - 1] if keys.index(key) else None
     is_number = isinstance(key, int | float) or (isinstance(key, str) and key.isdecimal())
@@ -248,12 +194,6 @@ def _after_a_comma(value: Mapping[Any, Any], key: Any) -> str:
         return ""
     name = shortened(str(before))
     return f": a comma inside braces ends the value; write {name} with a decimal point, e.g. 0.05, not 0,05"
-
-
-def _starting_with_must(message: str, got: str) -> str:
-    starts = ("must ", "experiences ", "class_order ", "nesterov:", "needs ")
-    lowered = message[:1].lower() + message[1:]
-    return (lowered if lowered.startswith(starts) else f"must be {lowered}") + got
 
 
 def _joined(messages: list[str]) -> str:

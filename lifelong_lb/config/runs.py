@@ -21,7 +21,7 @@ from lifelong_lb.config.entries.strategies import StrategyEntry
 from lifelong_lb.config.entries.streams import StreamEntry
 from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.errors import UserError, listed_names
-from lifelong_lb.config.parse import Problems
+from lifelong_lb.config.problems import Problems
 from lifelong_lb.config.study import Study
 from lifelong_lb.config.tuning import Overrides, bare_entry
 

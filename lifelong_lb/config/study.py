@@ -22,9 +22,10 @@ from lifelong_lb.config.entries.strategies import NOT_OFFERED, SLDA, ICaRL, Stra
 from lifelong_lb.config.entries.streams import STREAM_ENTRIES, OwnImages, StreamEntry
 from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.errors import UserError
-from lifelong_lb.config.parse import Problems, TooManyProblems, as_list, parse_entry, parse_settings
+from lifelong_lb.config.parse import as_list, parse_entry, parse_settings
 from lifelong_lb.config.plugins.importing import load_installed, load_origin, origin_named
 from lifelong_lb.config.plugins.register import is_stored_only
+from lifelong_lb.config.problems import Problems, TooManyProblems
 from lifelong_lb.config.reading.extends import EXTENDS, read_extended
 from lifelong_lb.config.reading.overrides import override
 from lifelong_lb.config.reading.yaml_file import check_values

@@ -11,7 +11,8 @@ from lifelong_lb.config.checks.labels import axis_labels, seeds_in_words
 from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, Seed, Settings, WholeNumber, Within
 from lifelong_lb.config.entries.metrics import ADDED, LEAST_EXPERIENCES
 from lifelong_lb.config.errors import unknown_name
-from lifelong_lb.config.parse import Problems, parse_settings
+from lifelong_lb.config.parse import parse_settings
+from lifelong_lb.config.problems import Problems
 from lifelong_lb.untrusted import quoted, shortened
 
 TUNED_AXES = ("strategies", "rules", "optimizers")

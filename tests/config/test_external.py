@@ -65,7 +65,7 @@ MISTAKES = {
     ),
     "class": (
         {**SAM, "classes": {"base_optimizer": "SGD"}},
-        "optimizers.classes: must be the dotted name of a class, e.g. torch.optim.Adagrad; got 'SGD'",
+        "optimizers.classes.base_optimizer: must be the dotted name of a class, e.g. torch.optim.Adagrad; got 'SGD'",
     ),
     "both": (
         {**SAM, "settings": {"base_optimizer": "sgd"}},

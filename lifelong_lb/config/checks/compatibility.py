@@ -25,7 +25,7 @@ from lifelong_lb.config.entries.strategies import (
 )
 from lifelong_lb.config.entries.streams import DealtStream, StreamEntry
 from lifelong_lb.config.entries.train import Train
-from lifelong_lb.config.parse import Problem, Problems
+from lifelong_lb.config.problems import Problem, Problems
 
 if TYPE_CHECKING:
     from lifelong_lb.config.checks.selections import Combinations

@@ -9,7 +9,8 @@ from pydantic import BeforeValidator
 from lifelong_lb.config.checks.labels import axis_labels
 from lifelong_lb.config.entries.fields import Entry, Settings
 from lifelong_lb.config.errors import unknown_name
-from lifelong_lb.config.parse import Problems, as_list, parse_settings
+from lifelong_lb.config.parse import as_list, parse_settings
+from lifelong_lb.config.problems import Problems
 from lifelong_lb.untrusted import quoted
 
 if TYPE_CHECKING:  # importing numpy takes as long as `lifelong-lb list`, which needs no grid

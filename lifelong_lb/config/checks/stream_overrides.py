@@ -3,7 +3,8 @@
 from lifelong_lb.config.entries.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.streams import StreamEntry
 from lifelong_lb.config.entries.train import Train
-from lifelong_lb.config.parse import Problems, parse_entry, parse_settings
+from lifelong_lb.config.parse import parse_entry, parse_settings
+from lifelong_lb.config.problems import Problems
 
 
 def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, problems: Problems) -> ModelEntry | None:

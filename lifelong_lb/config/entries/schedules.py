@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, SerializeAsAny, model_validator
 
 from lifelong_lb.config.entries.fields import AtLeastOne, OneOrEach, Positive, Settings, UnitInterval, WholeNumber
-from lifelong_lb.config.parse import NestedProblems, Problems, parse_entry
+from lifelong_lb.config.parse import parse_entry
+from lifelong_lb.config.problems import NestedProblems, Problems
 from lifelong_lb.untrusted import quoted
 
 Unit = Literal["epoch", "iteration"]
