@@ -85,7 +85,6 @@ WHOLE_NUMBER = Range(0, whole=True)
 FRACTION = Range(0, 1, below=True)
 UNIT_INTERVAL = Range(0, 1)
 SHARE = Range(0, 1, above=True)
-SEED = Range(0, 2**32 - 1, whole=True)
 
 RHO = NON_NEGATIVE
 """Radius of an ascent step, of all rules that ascend; ``rho`` of GAM and C-Flat, and ``rho_prime`` of GAM."""

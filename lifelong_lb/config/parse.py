@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails
+from pydantic_core.core_schema import no_info_before_validator_function
 
 from lifelong_lb.config.errors import listed_names, unknown_name
 from lifelong_lb.config.problems import MAX_PROBLEMS, NestedProblems, Problem, Problems
@@ -38,7 +41,7 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
 
 
-def parse_settings(model: type[M], value: Any, path: str, problems: Problems) -> M | None:
+def parse_settings(model: type[M], value: Any, path: str, problems: Problems, context: Any = None) -> M | None:
     """Build a pydantic model from a mapping.
 
     Args:
@@ -46,6 +49,7 @@ def parse_settings(model: type[M], value: Any, path: str, problems: Problems) ->
         value: a mapping of its fields.
         path: path of the value, for messages.
         problems: receives the problems.
+        context: given to pydantic's validators.
 
     Returns:
         The model, or None if there are problems.
@@ -58,7 +62,7 @@ def parse_settings(model: type[M], value: Any, path: str, problems: Problems) ->
         problems.add(path, f"{_KEYS}; got {quoted(bad[0])}{_after_a_comma(value, bad[0])}")
         return None
     try:
-        return model.model_validate(dict(value))
+        return model.model_validate(dict(value), context=context)
     except ValidationError as error:
         problems.extend(_sentences(error, model, path, value))
         return None
@@ -92,7 +96,44 @@ def parse_entry(what: str, known: Mapping[str, type[M]], value: Any, path: str, 
     return parse_settings(known[name], value, path, problems)
 
 
+@dataclass(frozen=True, eq=False)  # hashed by identity, because the names are a dict
+class Named:
+    """Constraint of a field to an entry, given as in :func:`parse_entry`.
+
+    It is a union discriminated by ``name``. Pydantic's own one (``Field(discriminator="name")``) is fixed when a class
+    is created, but extensions add names later; it takes no bare names, and suggests none if one is misspelt.
+
+    Attributes:
+        what: kind of entry, e.g. ``"rule"``.
+        known: model classes by name.
+    """
+
+    what: str
+    known: Mapping[str, type[BaseModel]]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Parse before the type is checked."""
+        return no_info_before_validator_function(self._parsed, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Refer to the definition of the kind, see :data:`REFERENCE`."""
+        return {REFERENCE: self.what}
+
+    def _parsed(self, value: Any) -> Any:
+        if isinstance(value, BaseModel):
+            return value
+        problems = Problems()
+        entry = parse_entry(self.what, self.known, value, "", problems)
+        if entry is None:
+            raise NestedProblems(problems.found)
+        return entry
+
+
+REFERENCE = "entry"
+"""Key in the JSON Schema of a field that :mod:`lifelong_lb.config.schema` replaces by ``$ref`` to a definition."""
+
 _KEYS = "keys must be strings"
+_A_NUMBER = re.compile(r"must be a (whole |finite )?number\b(?! of)")
 _PLAIN = {
     **dict.fromkeys(("int_from_float", "int_parsing", "int_type"), "must be a whole number"),
     **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "must be a number"),
@@ -109,20 +150,28 @@ _PLAIN = {
 def _sentences(error: ValidationError, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> list[Problem]:
     """Convert pydantic's errors to problems: one per field, with the alternatives of a union joined."""
     by_field: dict[str, list[Problem]] = {}
-    items = error.errors(include_url=False)
-    if any(item["type"] != "too_short" for item in items):  # a list of bad items is not an empty list
-        items = [item for item in items if item["type"] != "too_short"]
-    for item in items[:MAX_PROBLEMS]:
+    for item in _relevant(error.errors(include_url=False))[:MAX_PROBLEMS]:
         for problem in _problems_of(item, model, path, value):
             by_field.setdefault(problem.path, []).append(problem)
     return [Problem(field, _joined([p.sentence for p in group]), group[0].at) for field, group in by_field.items()]
 
 
+def _relevant(items: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out errors that follow from others: an empty list if its items are bad, a missing key if a key is bad."""
+    parents = {(item["loc"][:-1], item["type"] == "invalid_key") for item in items}
+    bad_items, bad_keys = {at for at, _ in parents}, {at for at, is_bad_key in parents if is_bad_key}
+    return [
+        item
+        for item in items
+        if not (item["type"] == "too_short" and item["loc"] in bad_items)
+        and not (item["type"] == "missing" and item["loc"][:-1] in bad_keys)
+    ]
+
+
 def _problems_of(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> Iterator[Problem]:
     kind, nested = item["type"], item.get("ctx", {}).get("error")
     whole = kind in ("extra_forbidden", "invalid_key")  # problems of the mapping that has the key
-    location = item["loc"][: -1 if whole else None]
-    field, inside, settings = _place(location, model, path, value, missing=kind == "missing")
+    field, inside, settings = _place(item["loc"][: -1 if whole else None], model, path, value)
     if whole:
         key = item["loc"][-1]
         known = [name for name in settings.model_fields if name != "label"] if settings else []
@@ -138,11 +187,11 @@ def _problems_of(item: ErrorDetails, model: type[BaseModel], path: str, value: M
             message = f"must be {message[:1].lower()}{message[1:]}"
         of_settings = settings is not None and kind == "value_error" and isinstance(inside, Mapping)
         got = "" if of_settings or "got " in message else f"; got {_shown(item['input'])}"
-        yield Problem(field, message + got + _with_a_point(item["input"]))
+        yield Problem(field, message + got + (_with_a_point(item["input"]) if _A_NUMBER.match(message) else ""))
 
 
 def _place(
-    location: Sequence[int | str], model: type[BaseModel], path: str, value: Any, *, missing: bool
+    location: Sequence[int | str], model: type[BaseModel], path: str, value: Any
 ) -> tuple[str, Any, type[BaseModel] | None]:
     """Path of an error in a value, the value there, and its model if it is a group of settings.
 
@@ -151,20 +200,20 @@ def _place(
         model: model of the whole value.
         path: path of the whole value.
         value: the whole value.
-        missing: whether the last part is a missing key.
 
     Returns:
         Path, value and model.
     """
     settings: type[BaseModel] | None = model
-    for number, part in enumerate(location):
-        is_key = isinstance(value, Mapping) and (part in value or (missing and number == len(location) - 1))
+    for part in location:
+        is_field = settings is not None and part in settings.model_fields
+        is_key = isinstance(value, Mapping) and (is_field or part in value)
         is_index = isinstance(part, int) and isinstance(value, list | tuple)
         if not is_key and not is_index:
             continue  # the name of an alternative
         path += f"[{part}]" if is_index else f".{part}"
         value = value.get(part) if is_key else value[part]
-        if settings is not None and part in settings.model_fields:
+        if settings is not None and is_field:
             settings = _settings_in(settings.model_fields[str(part)].annotation)
     return path, value, settings
 

@@ -152,7 +152,10 @@ def test_a_million_runs_are_counted_without_making_them(tmp_path, raw, runs):
             "must have at most 1,000 experiences; got 1001",
         ),
         ({"streams": {"name": "generated", "train_images": 10**9}}, "must have at most 2,000,000 images"),
-        ({"train": {"epochs": 10**30}}, "train.epochs: must be less than or equal to 9007199254740992"),
+        (
+            {"train": {"epochs": 10**30}},
+            "train.epochs: must be a whole number from -9007199254740992 to",
+        ),
         ({"train": {"match": "gradients", "passes": 1e300}}, "train.passes: must be a number in (0, 1000000]"),
     ],
 )

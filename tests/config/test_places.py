@@ -75,7 +75,7 @@ def test_several_mistakes_have_a_line_each(tmp_path):
     first, *lines = str(error.value).splitlines()
     assert first == f"{path}: 3 problems"
     assert lines[0].startswith(f"  {path}:4: sede: unknown key")
-    assert lines[1].startswith("  streams: required: at least one stream")
+    assert lines[1].startswith("  streams: needs at least one stream")
     assert lines[2] == f"  {path}:3: rules[0].rho: must be a finite number >= 0; got -1"
 
 

@@ -290,7 +290,7 @@ def test_several_mistakes_are_reported_together():
 
 
 def test_a_missing_stream_is_asked_for():
-    with pytest.raises(UserError, match="streams: required: at least one stream"):
+    with pytest.raises(UserError, match="streams: needs at least one stream"):
         parse_study({"rules": "sam"})
 
 

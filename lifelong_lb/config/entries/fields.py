@@ -26,7 +26,6 @@ from lifelong_lb.hyperparameters import (
     FRACTION,
     NON_NEGATIVE,
     POSITIVE,
-    SEED,
     SHARE,
     UNIT_INTERVAL,
     WHOLE_NUMBER,
@@ -118,7 +117,7 @@ class Within:
 
 
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-Int = Annotated[int, BeforeValidator(_no_bool), Field(ge=-(2**53), le=2**53)]
+Int = Annotated[int, BeforeValidator(_no_bool), Within(Range(-(2**53), 2**53, whole=True))]
 NonNegative = Annotated[Float, Within(NON_NEGATIVE)]
 Positive = Annotated[Float, Within(POSITIVE)]
 Fraction = Annotated[Float, Within(FRACTION)]
@@ -127,7 +126,6 @@ Share = Annotated[Float, Within(SHARE)]
 AtLeastOne = Annotated[Int, Within(AT_LEAST_ONE)]
 AtLeastTwo = Annotated[Int, Within(AT_LEAST_TWO)]
 WholeNumber = Annotated[Int, Within(WHOLE_NUMBER)]
-Seed = Annotated[Int, Within(SEED)]
 OneOrEach = Annotated[
     Annotated[NonNegative, Tag("one")] | Annotated[tuple[NonNegative, ...], Tag("each")],
     Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
@@ -135,6 +133,18 @@ OneOrEach = Annotated[
 DottedName = Annotated[str, BeforeValidator(_dotted_name)]
 SourcePath = Annotated[str, BeforeValidator(_path)]
 PlainValues = Annotated[dict[str, Any], BeforeValidator(_plain)]
+
+
+def one_or_more(item: dict[str, Any]) -> dict[str, Any]:
+    """JSON Schema of a value or a list of such values.
+
+    Args:
+        item: schema of the value.
+
+    Returns:
+        A schema.
+    """
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]}
 
 
 class Settings(BaseModel):

@@ -1,12 +1,11 @@
 """Learning rate schedules: factors of a base optimizer's ``lr`` during training."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, SerializeAsAny, model_validator
+from pydantic import SerializeAsAny, model_validator
 
 from lifelong_lb.config.entries.fields import AtLeastOne, OneOrEach, Positive, Settings, UnitInterval, WholeNumber
-from lifelong_lb.config.parse import parse_entry
-from lifelong_lb.config.problems import NestedProblems, Problems
+from lifelong_lb.config.parse import Named
 from lifelong_lb.untrusted import quoted
 
 Unit = Literal["epoch", "iteration"]
@@ -143,26 +142,5 @@ SCHEDULE_ENTRIES: dict[str, type[ScheduleEntry]] = {
 }
 
 
-def _parsed(value: Any) -> Any:
-    """Parse a schedule from a bare name or a mapping; None and a parsed schedule are returned unchanged.
-
-    Args:
-        value: value in the study file.
-
-    Returns:
-        A schedule, or None.
-
-    Raises:
-        NestedProblems: if the value is invalid.
-    """
-    if value is None or isinstance(value, ScheduleEntry):
-        return value
-    problems = Problems()
-    entry = parse_entry("schedule", SCHEDULE_ENTRIES, value, "", problems)
-    if entry is None:
-        raise NestedProblems(problems.found)
-    return entry
-
-
-Schedule = Annotated[SerializeAsAny[ScheduleEntry] | None, BeforeValidator(_parsed)]
+Schedule = Annotated[SerializeAsAny[ScheduleEntry], Named("schedule", SCHEDULE_ENTRIES)] | None
 """The type of a field that holds a schedule or nothing."""

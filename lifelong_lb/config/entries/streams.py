@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import PrivateAttr, model_validator
+from pydantic import PrivateAttr, WithJsonSchema, model_validator
 
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
@@ -19,6 +19,7 @@ from lifelong_lb.config.entries.fields import (
     WholeNumber,
     Within,
 )
+from lifelong_lb.config.parse import REFERENCE
 from lifelong_lb.hyperparameters import Range
 from lifelong_lb.untrusted import quoted
 
@@ -27,6 +28,9 @@ MAX_EXPERIENCES = 1000
 
 MAX_GENERATED = 2_000_000
 """Maximum number of images of a generated stream, and 1 % of the maximum number of pixels."""
+
+_CHANGES_OF_MODEL = {"anyOf": [{REFERENCE: "model"}, {REFERENCE: "model-changes"}, {"type": "null"}]}
+_CHANGES_OF_TRAIN = {"anyOf": [{REFERENCE: "Train"}, {"type": "null"}]}
 
 Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
 FIVE_DATASETS = ("svhn", "mnist", "cifar10", "notmnist", "fashion-mnist")
@@ -62,8 +66,8 @@ class StreamEntry(Entry):
     validation: Fraction = 0.0
     evaluate: Literal["test", "validation"] = "test"
     first: AtLeastOne | None = None
-    model: dict[str, Any] | str | None = None
-    train: dict[str, Any] | None = None
+    model: Annotated[dict[str, Any] | str | None, WithJsonSchema(_CHANGES_OF_MODEL)] = None
+    train: Annotated[dict[str, Any] | None, WithJsonSchema(_CHANGES_OF_TRAIN)] = None
 
     @property
     def images(self) -> str:
