@@ -5,8 +5,8 @@ Defaults are in the signatures of the constructors and in the entries of ``confi
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ STEPS = AT_LEAST_ONE
 """``k``: number of steps, of ascent, of inner steps, or between two ascents."""
 INTERPOLATION = SHARE
 """``alpha`` of Lookahead: fraction of the way from the slow to the fast weights."""
-ADAPTIVE_INTERPOLATION = Range(0, 1, above=True, names=("adaptive", "adaptive-global"))
+AdaptiveAlpha = Literal["adaptive", "adaptive-global"]
+ADAPTIVE_INTERPOLATION = replace(INTERPOLATION, names=get_args(AdaptiveAlpha))
 """``alpha`` of Lookbehind: as of Lookahead, or computed from the steps, per tensor or for all tensors together."""
 GSAM_ALPHA = NON_NEGATIVE
 """Weight of the component of the gradient that is orthogonal to the perturbed one."""

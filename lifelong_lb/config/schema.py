@@ -14,6 +14,7 @@ from lifelong_lb.config.entries.models import MODEL_ENTRIES
 from lifelong_lb.config.entries.schedules import SCHEDULE_ENTRIES
 from lifelong_lb.config.entries.strategies import NOT_OFFERED
 from lifelong_lb.config.parse import REFERENCE
+from lifelong_lb.config.plugins.importing import load_installed
 from lifelong_lb.config.reading.extends import EXTENDS
 from lifelong_lb.config.study import Study
 
@@ -29,6 +30,7 @@ def study_schema() -> Json:
     Returns:
         A JSON Schema, draft 2020-12.
     """
+    load_installed()
     study = _plain(Study.model_json_schema())
     models = {name: _plain(model.model_json_schema()) for name, model in MODEL_ENTRIES.items()}
     properties = study["properties"] | {

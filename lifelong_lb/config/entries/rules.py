@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from lifelong_lb.config.entries.fields import Entry, Float, Int, Share, WholeNumber, Within
+from lifelong_lb.config.entries.fields import Entry, Float, Int, WholeNumber, Within
 from lifelong_lb.hyperparameters import (
     ADAPTIVE_INTERPOLATION,
     DECAY,
@@ -23,6 +23,7 @@ from lifelong_lb.hyperparameters import (
     SIGMA,
     STEEPNESS,
     STEPS,
+    AdaptiveAlpha,
     BatchNormUpdates,
     DropoutMasks,
     FriendlyAverage,
@@ -57,7 +58,7 @@ Rho = Annotated[Float, Within(RHO)]
 Eta = Annotated[Float, Within(ETA)]
 K = Annotated[Int, Within(STEPS)]
 Interpolation = Annotated[Float, Within(INTERPOLATION)]
-AdaptiveInterpolation = Annotated[Share | Literal["adaptive", "adaptive-global"], BeforeValidator(_alpha)]
+AdaptiveInterpolation = Annotated[Interpolation | AdaptiveAlpha, BeforeValidator(_alpha)]
 Lamb = Annotated[Float, Within(LAMB)]
 
 
