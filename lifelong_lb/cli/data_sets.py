@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, data_app
+from lifelong_lb.cli.app import data_app
+from lifelong_lb.cli.exit_status import SOME_RUNS_NOT_DONE
+from lifelong_lb.cli.options import DataFolder
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.preparing import showing_progress
 

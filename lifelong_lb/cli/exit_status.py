@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE
 from lifelong_lb.cli.output import show
 
 if TYPE_CHECKING:
     from lifelong_lb.reports import Results
 
 
+SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, INTERRUPTED = 1, 2, 130
+"""Exit codes other than 0."""
 MOST_LISTED = 10
 """Most unfinished runs that are listed individually."""
 MOST_CHARACTERS = 200
