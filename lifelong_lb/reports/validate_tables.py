@@ -75,7 +75,8 @@ def check_accuracy(path: Path, accuracy: pd.DataFrame, runs: pd.DataFrame) -> No
         _numbers(path, accuracy, column, what, lambda n: _is_index(n) & (n < MAX_EXPERIENCES))
     _numbers(path, accuracy, "accuracy", "a fraction from 0 to 1", lambda n: (n >= 0) & (n <= 1))
     done = runs[runs["status"] == "done"]
-    lacking, further = (sorted(a - b) for a, b in _both_ways(set(done["run"]), set(accuracy["run"])))
+    done_runs, measured = set(done["run"]), set(accuracy["run"])
+    lacking, further = sorted(done_runs - measured), sorted(measured - done_runs)
     if lacking or further:
         run = shortened((lacking or further)[0])
         what = f"lacks the done run {run}" if lacking else f"contains {run}, which is not a done run"
@@ -121,10 +122,6 @@ def _matrix(path: Path, run: str, rows: pd.DataFrame) -> AccuracyMatrix:
 
 def _is_index(n: "pd.Series[float]") -> "pd.Series[bool]":
     return (n >= 0) & (n % 1 == 0) & (n < 2**32)
-
-
-def _both_ways(a: set[str], b: set[str]) -> tuple[tuple[set[str], set[str]], tuple[set[str], set[str]]]:
-    return (a, b), (b, a)
 
 
 def _check_labels(path: Path, frame: pd.DataFrame) -> None:
