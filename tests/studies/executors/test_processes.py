@@ -27,7 +27,7 @@ for words in json.loads(sys.argv[1]):
     except SystemExit as stop:
         print("exit", stop.code, flush=True)
 """
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 
 
 def wait_for(condition, what):
