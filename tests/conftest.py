@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tiny import command, write_study
+from helpers.tiny_study import command, write_study
 
 
 @pytest.fixture(autouse=True, scope="session")

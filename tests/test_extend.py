@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 from avalanche.training.plugins import SupervisedPlugin
+from helpers.tiny_study import command
 from reports.folders import make, two_experiences
-from tiny import command
 from torch import nn
 from typer.testing import CliRunner
 

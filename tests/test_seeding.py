@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from small_strategies import MinibatchTape
+from helpers.small_strategies import MinibatchTape
 
 from lifelong_lb import seeding
 from lifelong_lb.config import expand, parse_study

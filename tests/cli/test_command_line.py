@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from images import encoded, pictures, write_cifar_parquet, write_parquet
-from tiny import TINY, command, write_study
+from helpers.image_files import encoded, pictures, write_cifar_parquet, write_parquet
+from helpers.tiny_study import TINY, command, write_study
 
 import lifelong_lb
 from lifelong_lb.config import read_study

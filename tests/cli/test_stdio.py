@@ -10,8 +10,8 @@ import time
 from collections import Counter
 
 import pytest
+from helpers.tiny_study import command, write_study
 from rich.console import Console
-from tiny import command, write_study
 
 from lifelong_lb.cli.stdio import tolerant_stream
 from lifelong_lb.store import ResultFolder, folder_status

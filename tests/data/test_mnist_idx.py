@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 import torch
-from images import (
+from helpers.image_files import (
     encoded,
     idx,
     needs_real_mnist,

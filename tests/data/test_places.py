@@ -5,7 +5,15 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from images import REAL, encoded, needs_real_cifar, pictures, write_cifar_parquet, write_cifar_python, write_parquet
+from helpers.image_files import (
+    REAL,
+    encoded,
+    needs_real_cifar,
+    pictures,
+    write_cifar_parquet,
+    write_cifar_python,
+    write_parquet,
+)
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data import data_roots, find_dataset, load_images

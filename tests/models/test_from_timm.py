@@ -4,8 +4,8 @@ import socket
 
 import pytest
 import torch
-from small_models import NEEDS_TIMM, SHAPE, TINY_VIT, count, images, small_model
-from tiny import TINY
+from helpers.small_models import NEEDS_TIMM, SHAPE, TINY_VIT, count, images, small_model
+from helpers.tiny_study import TINY
 
 from lifelong_lb.config import UserError
 from lifelong_lb.models import FromTimm, build_model

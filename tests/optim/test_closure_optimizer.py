@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from small_training import batches, closure_of, equal, make_model, weights
+from helpers.small_training import batches, closure_of, equal, make_model, weights
 from torch import nn
 from torch.optim import LBFGS, Optimizer
 

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from cases import RULES
-from small_training import batches, closure_of, equal, make_model, weights
+from helpers.rule_cases import RULES
+from helpers.small_training import batches, closure_of, equal, make_model, weights
 from torch import nn
 from torch.optim import SGD
 

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 import torch
-from reference import adaptive, base_step, gradients_at, sam_perturbation
-from small_training import batches, closure_of, equal, make_model, train, weights
+from helpers.reference_rules import adaptive, base_step, gradients_at, sam_perturbation
+from helpers.small_training import batches, closure_of, equal, make_model, train, weights
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD, Adam

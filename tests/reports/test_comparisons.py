@@ -6,8 +6,8 @@ import re
 
 import pandas as pd
 import pytest
+from helpers.tiny_study import command
 from reports.folders import TWO, make, two_experiences
-from tiny import command
 
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import compare

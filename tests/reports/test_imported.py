@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.tiny_study import command
 from reports.folders import TWO, make, two_experiences
-from tiny import command
 
 from lifelong_lb import UserError, load_results, read_matrices
 from lifelong_lb.reports import (

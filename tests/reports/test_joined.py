@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
+from helpers.tiny_study import command
 from reports.folders import TWO, make, two_experiences, write
-from tiny import command
 
 from lifelong_lb.config import UserError
 from lifelong_lb.reports import collect_all, load_results, write_report, write_tables

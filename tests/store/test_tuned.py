@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from tiny import command
+from helpers.tiny_study import command
 
 from lifelong_lb.config import UserError
 from lifelong_lb.reports import load_diagnostics

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from tiny import command, write_study
+from helpers.tiny_study import command, write_study
 
 SAM = {
     "name": "external",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny import command
+from helpers.tiny_study import command
 
 import lifelong_lb
 from lifelong_lb.config import UserError, expand, parse_study

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from images import encoded, pictures, write_folders
-from tiny import command, write_study
+from helpers.image_files import encoded, pictures, write_folders
+from helpers.tiny_study import command, write_study
 
 from lifelong_lb import load_landscape, run_study
 from lifelong_lb.config import UserError, expand, parse_study, read_study

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from failing import FailingSGD, unwritable
-from tiny import TINY, command, write_study
+from helpers import TESTS
+from helpers.failing_optimizer import FailingSGD, unwritable
+from helpers.tiny_study import TINY, command, write_study
 
 from lifelong_lb import run_study, temporary
 from lifelong_lb.descriptors import open_closed_descriptors
@@ -23,7 +24,6 @@ from lifelong_lb.studies.executors import processes
 
 SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1}
 MAIN = "from lifelong_lb.cli import main; main()"
-TESTS = Path(__file__).parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX")
 
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_encoded_is_escaped(executor, tmp_path, capfd):
 def test_errors_of_other_kinds_fail_their_run(how, message, tmp_path):
     record, _ = failed(how, tmp_path / "out")
     assert (record.status, record.message) == ("failed", message)
-    assert "failing.py" in record.traceback
+    assert "failing_optimizer.py" in record.traceback
 
 
 @pytest.mark.usefixtures("_no_page")
@@ -150,7 +150,7 @@ def test_a_run_that_cannot_be_written_says_why(tmp_path, monkeypatch):
     (path,) = runs_of(tmp_path / "out")
     record = ResultFolder(tmp_path / "out").read_run(path.name)
     assert record.message == "the run's process ended: OSError: [Errno 28] No space left on device: '/full/result.json'"
-    assert "failing.py" in record.traceback
+    assert "failing_optimizer.py" in record.traceback
 
 
 def test_any_text_can_be_written(tmp_path):
@@ -240,7 +240,7 @@ def begun(tmp_path, place, **changes):
     """A launcher in a new session with a separate temporary folder."""
     study = write_study(tmp_path / "s.yaml", **{**SMALL, **changes})
     words = [sys.executable, "-c", MAIN, "run", str(study), "--out", str(tmp_path / "out"), "--workers", "1"]
-    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "TMPDIR": str(place), "PYTHONPATH": path}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(words, env=environment, start_new_session=True, **pipes)
@@ -269,7 +269,7 @@ def test_an_interrupt_while_workers_start_says_two_lines(tmp_path, place):
 
 @posix
 def test_what_a_killed_launcher_leaves_is_removed_by_the_next(tmp_path, place, monkeypatch):
-    slow = {"name": "external", "target": "slow.SlowSGD", "settings": {"lr": 0.1, "seconds": 0.1}}
+    slow = {"name": "external", "target": "helpers.slow_optimizer.SlowSGD", "settings": {"lr": 0.1, "seconds": 0.1}}
     with begun(tmp_path, place, optimizers=slow) as launcher:
         wait_for(lambda: list((tmp_path / "out" / "runs").glob(".*.claim-1")))
         wait_for(lambda: list(place.glob("lifelong-lb-*/pymp-*/listener-*")))

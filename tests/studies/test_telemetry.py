@@ -4,12 +4,11 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
-from tiny import TINY, command, write_study
+from helpers import TESTS
+from helpers.tiny_study import TINY, command, write_study
 
-TESTS = Path(__file__).parents[1]
 SMALL = {**TINY, "strategies": "naive", "rules": "sam", "seeds": 1}
 TUNING = {
     "trials": 1,
@@ -27,7 +26,7 @@ def refused(tmp_path):
 @pytest.fixture
 def environment(tmp_path, refused):
     """One in which connections beyond this machine are refused and noted, and nothing switches them off."""
-    for_tests = os.pathsep.join([str(TESTS / "offline"), str(TESTS), os.environ.get("PYTHONPATH", "")])
+    for_tests = os.pathsep.join([f"{TESTS}/helpers/offline", TESTS, os.environ.get("PYTHONPATH", "")])
     switches = (
         "DO_NOT_TRACK",
         "TELEMETRY",

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from avalanche.core import SupervisedPlugin
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from scipy.stats import chisquare
-from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torchvision.transforms.functional import crop as torchvision_crop
 from torchvision.transforms.functional import pad
 

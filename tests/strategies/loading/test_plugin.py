@@ -9,7 +9,7 @@ from avalanche.core import SupervisedPlugin
 from avalanche.evaluation.metrics import accuracy_metrics
 from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make, train
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make, train
 
 from lifelong_lb.optim import SAM
 from lifelong_lb.strategies import AccuracyRecorder, TensorLoading

@@ -6,7 +6,7 @@ from avalanche.training.plugins import AGEMPlugin, GDumbPlugin, LwFPlugin, MASPl
 from avalanche.training.plugins.mir import MIRPlugin
 from avalanche.training.regularization import AMLCriterion
 from avalanche.training.supervised import DER, ER_ACE, ER_AML, Naive
-from strategy_cases import AVALANCHES_OWN_WARNINGS, BATCH, CASES, ENTRIES, SCENARIO, few_experiences, settings
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, BATCH, CASES, ENTRIES, SCENARIO, few_experiences, settings
 from torch import nn
 from torch.optim import SGD
 from torch.utils.data import default_collate

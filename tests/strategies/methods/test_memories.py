@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from avalanche.training.storage_policy import ClassBalancedBuffer, ReservoirSamplingBuffer
-from strategy_cases import AVALANCHES_OWN_WARNINGS
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS
 
 from lifelong_lb.strategies.methods.memories import MEMORIES
 from lifelong_lb.streams.stream import labelled_dataset

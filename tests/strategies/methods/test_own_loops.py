@@ -7,7 +7,7 @@ from avalanche.core import SupervisedPlugin
 from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import MER, StreamingLDA
 from avalanche.training.supervised.lamaml_v2 import LaMAML
-from strategy_cases import (
+from helpers.strategy_cases import (
     AVALANCHES_OWN_WARNINGS,
     BATCH,
     DOMAIN,

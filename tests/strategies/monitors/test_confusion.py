@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from strategy_cases import few_experiences, make
+from helpers.strategy_cases import few_experiences, make
 
 from lifelong_lb.config import UserError
 from lifelong_lb.optim import NoRule

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from avalanche.core import SupervisedPlugin
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, EXPERIENCES, OWN_LOOP_CASES, has_own_loop, make
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, EXPERIENCES, OWN_LOOP_CASES, has_own_loop, make
 
 from lifelong_lb.optim import SAM, Lookahead, LookbehindSAM, NoRule, Passes
 from lifelong_lb.seeding import INITIALISATION, seed_all

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, OWN_LOOP_CASES, has_own_loop, make, train
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, OWN_LOOP_CASES, has_own_loop, make, train
 
 from lifelong_lb.config import STRATEGY_ENTRIES
 from lifelong_lb.optim import SAM, LookaheadSAM, NoRule

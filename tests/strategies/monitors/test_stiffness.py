@@ -5,8 +5,8 @@ import re
 import pytest
 import torch
 from avalanche.training.plugins import EWCPlugin, MASPlugin, RWalkPlugin, SynapticIntelligencePlugin
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from pytorch_optimizer import ScheduleFreeSGD
-from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torch import nn
 from torch.optim import SGD, Adam
 

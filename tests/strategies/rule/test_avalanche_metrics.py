@@ -7,8 +7,8 @@ import torch
 from avalanche.evaluation.metrics import accuracy_metrics, loss_metrics
 from avalanche.logging import TextLogger
 from avalanche.training.plugins import EvaluationPlugin, LRSchedulerPlugin
-from onlooking import ObserverPlugin
-from strategy_cases import AVALANCHES_OWN_WARNINGS, BATCH, LR, few_experiences, make
+from helpers.observer_plugin import ObserverPlugin
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, BATCH, LR, few_experiences, make
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import StepLR
 

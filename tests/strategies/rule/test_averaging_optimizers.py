@@ -7,11 +7,11 @@ from io import BytesIO
 import pytest
 import torch
 from avalanche.training.plugins import AGEMPlugin, EWCPlugin, LwFPlugin, MASPlugin
-from onlooking import ObserverPlugin
+from helpers.observer_plugin import ObserverPlugin
+from helpers.small_strategies import EXPERIENCES, MinibatchTape, make_strategy, parts_of, train
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS
 from pytorch_optimizer import Lookahead as ForeignLookahead
 from pytorch_optimizer import ScheduleFreeAdamW, ScheduleFreeSGD, SPlus
-from small_strategies import EXPERIENCES, MinibatchTape, make_strategy, parts_of, train
-from strategy_cases import AVALANCHES_OWN_WARNINGS
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 

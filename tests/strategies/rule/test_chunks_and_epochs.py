@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from strategy_cases import (
+from helpers.strategy_cases import (
     AVALANCHES_OWN_WARNINGS,
     CASES,
     DOMAIN_CASES,

@@ -9,8 +9,8 @@ from avalanche.core import SupervisedPlugin
 from avalanche.models import avalanche_forward
 from avalanche.models.dynamic_modules import avalanche_model_adaptation
 from avalanche.training.supervised import EWC
+from helpers.small_strategies import MinibatchTape, make_strategy, parts_of, train
 from pytorch_optimizer import BSAM, SAM, WSAM, FriendlySAM, LookSAM
-from small_strategies import MinibatchTape, make_strategy, parts_of, train
 from torch import nn
 from torch.optim import LBFGS, SGD, Adagrad
 

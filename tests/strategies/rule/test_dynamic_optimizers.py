@@ -6,8 +6,8 @@ import pytest
 import torch
 from avalanche.models.dynamic_modules import avalanche_model_adaptation
 from avalanche.models.dynamic_optimizers import DynamicOptimizer
-from by_hand import assert_same, grow
-from small_strategies import EXPERIENCES, parts_of
+from helpers.small_strategies import EXPERIENCES, parts_of
+from helpers.training_loop import assert_same, grow
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD, Adam
 

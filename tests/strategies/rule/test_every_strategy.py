@@ -3,10 +3,10 @@
 from functools import cache
 
 import pytest
-import strategy_cases
 import torch
 from avalanche.core import SupervisedPlugin
-from strategy_cases import (
+from helpers import strategy_cases
+from helpers.strategy_cases import (
     AVALANCHES_OWN_WARNINGS,
     CASES,
     DOMAIN,

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from avalanche.training.plugins import AGEMPlugin
-from onlooking import ObserverPlugin
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, DOMAIN_CASES, ENTRIES, make, train
+from helpers.observer_plugin import ObserverPlugin
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, DOMAIN_CASES, ENTRIES, make, train
 from torch.nn.modules import module as torch_module
 
 from lifelong_lb.config import STRATEGY_ENTRIES

@@ -5,7 +5,7 @@ import torch
 from avalanche.core import SupervisedPlugin
 from avalanche.training.plugins import EWCPlugin
 from avalanche.training.supervised import Naive
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, make, train
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, make, train
 from torch import nn
 
 from lifelong_lb.config import RULE_ENTRIES, STRATEGY_ENTRIES, UserError

@@ -9,8 +9,8 @@ from avalanche.models import avalanche_forward
 from avalanche.models.dynamic_modules import avalanche_model_adaptation
 from avalanche.training.plugins import EWCPlugin
 from avalanche.training.supervised import DER, ER_ACE, EWC
-from onlooking import ObserverPlugin
-from small_strategies import MinibatchTape, make_strategy, parts_of, train
+from helpers.observer_plugin import ObserverPlugin
+from helpers.small_strategies import MinibatchTape, make_strategy, parts_of, train
 from torch import nn
 from torch.optim import SGD
 

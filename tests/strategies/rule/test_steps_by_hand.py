@@ -13,7 +13,7 @@ from avalanche.training.plugins import (
     SynapticIntelligencePlugin,
 )
 from avalanche.training.supervised import Naive
-from strategy_cases import AVALANCHES_OWN_WARNINGS, LR, few_experiences, make, train
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, LR, few_experiences, make, train
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD

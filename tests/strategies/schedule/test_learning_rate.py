@@ -6,9 +6,9 @@ import pytest
 import torch
 from avalanche.core import SupervisedPlugin
 from avalanche.training.plugins import LRSchedulerPlugin
-from by_hand import Tape, assert_same, train_by_hand
-from onlooking import ObserverPlugin
-from small_strategies import EXPERIENCES, make_strategy, parts_of, train
+from helpers.observer_plugin import ObserverPlugin
+from helpers.small_strategies import EXPERIENCES, make_strategy, parts_of, train
+from helpers.training_loop import Tape, assert_same, train_by_hand
 from torch.optim import LBFGS, SGD, Adagrad, lr_scheduler
 
 from lifelong_lb.config import OPTIMIZER_ENTRIES

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 import torch
-from by_hand import Tape, assert_same, train_by_hand
-from small_strategies import EXPERIENCES, make_strategy, parts_of, train
+from helpers.small_strategies import EXPERIENCES, make_strategy, parts_of, train
+from helpers.training_loop import Tape, assert_same, train_by_hand
 from torch.optim import LBFGS, SGD, Adagrad, Adam
 
 from lifelong_lb.config import OPTIMIZER_ENTRIES, Train

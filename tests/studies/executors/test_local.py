@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from tiny import TINY
+from helpers.tiny_study import TINY
 
 from lifelong_lb import run_study
 from lifelong_lb.reports import write_tables
@@ -53,7 +53,7 @@ def records(out):
 
 def test_runs_go_on_in_processes_of_another_server(tmp_path):
     observer = KillsTheServer()
-    slow = {"name": "external", "target": "slow.SlowSGD", "settings": {"lr": 0.1}}
+    slow = {"name": "external", "target": "helpers.slow_optimizer.SlowSGD", "settings": {"lr": 0.1}}
     run_study({**SMALL, "optimizers": slow}, tmp_path / "out", workers=1, checkpoint_every=0, observer=observer)
     run_study({**SMALL, "optimizers": {"name": "sgd", "lr": 0.1}}, tmp_path / "whole", workers=1)
     (record,), (whole,) = records(tmp_path / "out"), records(tmp_path / "whole")

@@ -6,11 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
-from tiny import write_study
+from helpers import TESTS
+from helpers.tiny_study import write_study
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store import ResultFolder, folder_status
@@ -27,7 +27,6 @@ for words in json.loads(sys.argv[1]):
     except SystemExit as stop:
         print("exit", stop.code, flush=True)
 """
-TESTS = Path(__file__).parents[2]
 
 
 def wait_for(condition, what):
@@ -39,12 +38,15 @@ def wait_for(condition, what):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no such signals")
 def test_a_run_that_hangs_is_stopped_and_one_that_is_terminated_leaves_nothing(tmp_path):
-    optimizers = ["sgd", {"name": "external", "target": "hanging.HangingSGD", "settings": {"lr": 0.1}}]
+    optimizers = [
+        "sgd",
+        {"name": "external", "target": "helpers.hanging_optimizer.HangingSGD", "settings": {"lr": 0.1}},
+    ]
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", optimizers=optimizers, seeds=1)
     folder = ResultFolder(tmp_path / "out")
     run = ["run", str(study), "--out", str(folder.path), "--workers", "2"]
     words = [sys.executable, "-c", COMMANDS, json.dumps([[*run, "--timeout", "8s"], [*run, "--retry", "timeout"]])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(words, env=environment, **pipes) as process:
         output = iter(process.stdout)
@@ -52,7 +54,7 @@ def test_a_run_that_hangs_is_stopped_and_one_that_is_terminated_leaves_nothing(t
         assert folder_status(folder).counts == {"done": 1, "timeout": 1}
         (late,) = [p for p in folder.runs_path.iterdir() if '"timeout"' in (p / "result.json").read_text()]
         log = (late / "log.txt").read_text()
-        assert "hanging.py" in log.partition("most recent call first")[2]
+        assert "hanging_optimizer.py" in log.partition("most recent call first")[2]
         assert log.endswith("stopped after 8 s, the time limit per run\n")
         wait_for(lambda: list(folder.runs_path.glob(f".{late.name}.*/log.txt")), "tried again")
         process.send_signal(signal.SIGTERM)

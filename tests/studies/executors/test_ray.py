@@ -7,9 +7,9 @@ import sys
 from importlib.util import find_spec
 from types import SimpleNamespace
 
-import killing
 import pytest
-from tiny import TINY, command, write_study
+from helpers import TESTS
+from helpers.tiny_study import TINY, command, write_study
 
 from lifelong_lb import load_results, run_study
 from lifelong_lb.config import UserError, expand, parse_study
@@ -24,9 +24,12 @@ from lifelong_lb.studies.job import Job
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
 def test_tasks_do_runs_and_go_on_with_them_when_their_process_was_killed(tmp_path, finished):
-    optimizers = ["sgd", {"name": "external", "target": "killing.KillingSGD", "settings": {"lr": 0.1}}]
+    optimizers = [
+        "sgd",
+        {"name": "external", "target": "helpers.killing_optimizer.KillingSGD", "settings": {"lr": 0.1}},
+    ]
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", optimizers=optimizers, seeds=1)
-    places = [os.path.dirname(killing.__file__), os.environ.get("PYTHONPATH", "")]  # noqa: PTH120
+    places = [TESTS, os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "KILLED": str(tmp_path / "killed")}
     environment.pop("RAY_ADDRESS", None)
     out = tmp_path / "out"

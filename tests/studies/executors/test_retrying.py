@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from dying import DyingSGD
-from tiny import TINY
+from helpers.dying_optimizer import DyingSGD
+from helpers.tiny_study import TINY
 
 from lifelong_lb import run_study
 from lifelong_lb.reports import write_tables

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from tiny import TINY
+from helpers.tiny_study import TINY
 
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.store import (

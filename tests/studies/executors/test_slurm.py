@@ -7,11 +7,11 @@ import time
 from dataclasses import replace
 from types import SimpleNamespace
 
-import fake_slurm
 import pytest
 import submitit
+from helpers import TESTS, fake_slurm
+from helpers.tiny_study import command, write_study
 from submitit.slurm.slurm import SlurmInfoWatcher
-from tiny import command, write_study
 
 from lifelong_lb import load_results
 from lifelong_lb.config import UserError, expand, parse_study
@@ -30,10 +30,13 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="its commands are scr
 
 def test_a_job_does_its_runs_one_after_the_other(tmp_path, finished):
     path = fake_slurm.install(tmp_path / "bin")
-    optimizers = ["sgd", {"name": "external", "target": "hanging.HangingSGD", "settings": {"lr": 0.1}}]
+    optimizers = [
+        "sgd",
+        {"name": "external", "target": "helpers.hanging_optimizer.HangingSGD", "settings": {"lr": 0.1}},
+    ]
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", optimizers=optimizers, seeds=1)
     wishes = ["--slurm", "partition=4", "--slurm", "mem_gb=7.5", "--runs-per-job", "2", "--timeout", "8s"]
-    places = [os.path.dirname(fake_slurm.__file__), os.environ.get("PYTHONPATH", "")]  # noqa: PTH120
+    places = [TESTS, os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(places)}
     out = tmp_path / "out"
     done = command("run", study, "--out", out, "--executor", "slurm", *wishes, env=environment)
@@ -48,7 +51,7 @@ def test_a_job_does_its_runs_one_after_the_other(tmp_path, finished):
     assert folder_status(folder).counts == {"done": 1, "timeout": 1}
     assert not [path for path in folder.runs_path.iterdir() if path.name.startswith(".")]
     (late,) = [p for p in folder.runs_path.iterdir() if '"timeout"' in (p / "result.json").read_text()]
-    assert "hanging.py" in (late / "log.txt").read_text()
+    assert "hanging_optimizer.py" in (late / "log.txt").read_text()
     (_, by_slurm), (_, by_processes) = load_results(out), load_results(finished.out)
     found = by_slurm[by_slurm["run"] != late.name].reset_index(drop=True)
     expected = by_processes[by_processes["run"] == found["run"][0]].reset_index(drop=True)

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from tiny import TINY
+from helpers.tiny_study import TINY
 
 from lifelong_lb.config import RULE_ENTRIES, expand, parse_study
 from lifelong_lb.config.entries.rules import GAM, CFlat, CFlatPlus, LookbehindSAM, LookSAM, MultistepSAM

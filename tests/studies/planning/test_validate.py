@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 import pytest
-from images import REAL, needs_real_cifar, write_cifar_parquet
-from tiny import write_study
+from helpers.image_files import REAL, needs_real_cifar, write_cifar_parquet
+from helpers.tiny_study import write_study
 
 from lifelong_lb.config import UserError, parse_study
 from lifelong_lb.data import find_dataset

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 import torch
-from tiny import TINY
+from helpers.tiny_study import TINY
 
 from lifelong_lb.config import RULE_ENTRIES, UserError, expand, parse_study
 from lifelong_lb.config.checks.budgets import within

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from continuing import HEADS, RULES, assert_goes_on, load_once, run, study
-from strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, has_own_loop
+from helpers.resuming import HEADS, RULES, assert_goes_on, load_once, run, study
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, has_own_loop
 
 from lifelong_lb import run_study
 from lifelong_lb.config import expand, parse_study
@@ -122,11 +122,11 @@ def test_avalanches_loaders(tmp_path, monkeypatch):
 
 
 def test_a_run_that_cannot_be_saved_continues_with_a_message(tmp_path):
-    optimizer = {"name": "external", "target": "hoarding.Hoarding", "settings": {"lr": 0.05}}
+    optimizer = {"name": "external", "target": "helpers.stateful_optimizer.StatefulSGD", "settings": {"lr": 0.05}}
     config = study(optimizers=[optimizer])
     found = run(config, tmp_path)
     messages = [line for line in found.lines if "checkpoints disabled" in line]
-    assert messages == ["checkpoints disabled: Hoarding keeps steps, which its state dict does not restore"]
+    assert messages == ["checkpoints disabled: StatefulSGD keeps steps, which its state dict does not restore"]
     assert len(found.progress.accuracy) == 15
     assert not (tmp_path / "saved" / "checkpoint.json").exists()
     assert CheckpointFolder(tmp_path / "saved").reason() == WHY
@@ -134,17 +134,17 @@ def test_a_run_that_cannot_be_saved_continues_with_a_message(tmp_path):
     assert CheckpointFolder(tmp_path / "saved").reason() is None  # of the run before
 
 
-HOARDING = {
+STATEFUL = {
     "streams": DIGITS,
     "model": {"name": "mlp", "hidden": [16]},
-    "optimizers": [{"name": "external", "target": "hoarding.Hoarding", "settings": {"lr": 0.05}}],
+    "optimizers": [{"name": "external", "target": "helpers.stateful_optimizer.StatefulSGD", "settings": {"lr": 0.05}}],
 }
-WHY = "Hoarding keeps steps, which its state dict does not restore"
+WHY = "StatefulSGD keeps steps, which its state dict does not restore"
 
 
 def test_a_run_that_cannot_save_itself_says_so_in_its_record_and_on_the_console(tmp_path):
     lines = []
-    raw = {**HOARDING, "rules": "none"}
+    raw = {**STATEFUL, "rules": "none"}
     run_study(raw, tmp_path, executor="in-process", checkpoint_every=0, observer=LineObserver(lines.append))
     folder = ResultFolder(tmp_path)
     (name,) = (path.name for path in folder.runs_path.iterdir())
@@ -155,7 +155,7 @@ def test_a_run_that_cannot_save_itself_says_so_in_its_record_and_on_the_console(
 
 
 def test_a_run_that_ends_early_says_that_nothing_was_saved(tmp_path):
-    config = expand(parse_study({**HOARDING, "rules": "none"}))[0].config
+    config = expand(parse_study({**STATEFUL, "rules": "none"}))[0].config
     folder = ResultFolder(tmp_path)
     job = Job(config, "a run", tmp_path, (), 1, {})
     for reason, added in (
@@ -185,7 +185,7 @@ def test_the_reason_is_read_with_care(content, tmp_path):
 
 
 def test_status_says_that_a_running_run_cannot_be_saved(tmp_path, monkeypatch):
-    raw = {**HOARDING, "rules": "none"}
+    raw = {**STATEFUL, "rules": "none"}
     seen = []
     after = Checkpoints.after
 

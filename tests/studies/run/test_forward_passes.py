@@ -1,7 +1,7 @@
 """How often a run's model, or a copy of it, is shown a minibatch while it trains."""
 
 import pytest
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, SCENARIO
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, SCENARIO
 from torch.nn.modules import module as torch_module
 
 from lifelong_lb.config import expand, parse_study

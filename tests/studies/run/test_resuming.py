@@ -4,8 +4,8 @@ import itertools
 from types import SimpleNamespace
 
 import pytest
-from continuing import HEADS, RULES, assert_goes_on, load_once, run, study
-from strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, has_own_loop
+from helpers.resuming import HEADS, RULES, assert_goes_on, load_once, run, study
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, has_own_loop
 
 from lifelong_lb.config import RULE_ENTRIES
 from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES

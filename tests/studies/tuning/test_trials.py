@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 import yaml
-from tiny import command
+from helpers.tiny_study import command
 
 from lifelong_lb import tune_study
 from lifelong_lb.config import UserError

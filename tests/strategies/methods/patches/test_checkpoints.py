@@ -6,8 +6,8 @@ from pickle import PicklingError
 import pytest
 import torch
 from avalanche.checkpointing import save_checkpoint as avalanches_save_checkpoint
-from small_strategies import make_strategy, parts_of
-from strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make
+from helpers.small_strategies import make_strategy, parts_of
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make
 from torch.optim import Adagrad
 
 from lifelong_lb.config.entries.schedules import Step

@@ -26,9 +26,9 @@ from avalanche.training.plugins import (
 from avalanche.training.supervised import DER, MER, StreamingLDA
 from avalanche.training.supervised.icarl import _ICaRLPlugin
 from avalanche.training.supervised.lamaml_v2 import LaMAML
-from onlooking import ObserverPlugin
+from helpers.observer_plugin import ObserverPlugin
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from qpsolvers import SolverNotFound
-from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torch import nn
 from torch.utils.data import DataLoader
 

@@ -10,8 +10,8 @@ from avalanche.models import NCMClassifier
 from avalanche.training.plugins import AGEMPlugin, RWalkPlugin
 from avalanche.training.regularization import AMLCriterion
 from avalanche.training.supervised.icarl import _ICaRLPlugin
-from onlooking import ObserverPlugin
-from strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
+from helpers.observer_plugin import ObserverPlugin
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torch import nn
 from torch.nn.functional import cross_entropy
 

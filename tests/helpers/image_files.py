@@ -16,7 +16,7 @@ from PIL import Image
 
 from lifelong_lb.data import find_dataset, load_images
 
-REAL = Path(os.environ.get("LIFELONG_LB_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+REAL = Path(os.environ.get("LIFELONG_LB_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 """Real images, if there are any beside the checkout."""
 
 needs_real_cifar = pytest.mark.skipif(

@@ -3,7 +3,7 @@
 from torch.optim import SGD
 
 
-class Hoarding(SGD):
+class StatefulSGD(SGD):
     """Count steps in an attribute, and reduce the step size with them."""
 
     def __init__(self, params, lr):

@@ -3,8 +3,7 @@
 from functools import cache
 from types import SimpleNamespace
 
-from strategy_cases import CASES, ENTRIES, OWN_LOOP_CASES
-
+from helpers.strategy_cases import CASES, ENTRIES, OWN_LOOP_CASES
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.data import load_images
 from lifelong_lb.seeding import NOISE, seed_all

@@ -1,8 +1,8 @@
 """Tables of cases that several tests share."""
 
-import reference
 from torch.optim import SGD, Adam, AdamW
 
+from helpers import reference_rules as reference
 from lifelong_lb.optim import (
     ASAM,
     GAM,
