@@ -56,6 +56,7 @@ def example(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_example_of_the_page_runs_in_processes_of_its_own(example):
     assert len(expand(read_study(example / "study.yaml"))) == 12
     study = {**read_yaml(example), "strategies": ["small-replay"], "rules": ["none", "shrinking-sam"], "seeds": 1}
@@ -247,6 +248,7 @@ def plugin_study(folder, register):
     return {**study, "imports": [str(folder / "mine.py")], "strategies": strategies, "rules": "sam", "seeds": 1}
 
 
+@pytest.mark.slow
 def test_a_registered_plugin_takes_part_in_worker_processes(tmp_path):
     study = plugin_study(tmp_path, 'register_plugin(Scaled, again=["before_backward"])')
     runs = run_study(study, tmp_path / "out", workers=1).runs
@@ -254,6 +256,7 @@ def test_a_registered_plugin_takes_part_in_worker_processes(tmp_path):
     assert runs["average_accuracy"].nunique() == 1
 
 
+@pytest.mark.slow
 def test_a_plugin_that_is_not_registered_fails_its_runs(tmp_path):
     runs = run_study(plugin_study(tmp_path, ""), tmp_path / "out", workers=1).runs
     assert runs.set_index("strategy")["status"].to_dict() == {"naive": "done", "scaled": "failed"}
@@ -295,6 +298,7 @@ def test_names_that_are_taken_are_refused():
         extend.metric("forgetting", formula="", source="", higher_is_better=True)(len)
 
 
+@pytest.mark.slow
 def test_what_a_script_defines_stays_in_its_process(tmp_path):
     def mine(*, passes, rho: float = 0.1):
         return SAM(rho=rho, passes=passes)
@@ -419,6 +423,7 @@ def test_a_landscape_loads_no_weights_that_a_folder_names(tmp_path, key):
         measure_landscape(folder.path, device="cpu")
 
 
+@pytest.mark.slow
 def test_entries_of_a_named_file_are_listed(example):
     shown = command("list", "--imports", example / "mine.py")
     assert shown.returncode == 0, shown.stderr

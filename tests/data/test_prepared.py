@@ -200,6 +200,7 @@ def _prepare(data, cache, start, digests):
     digests.put(prepare_images(source_of(data), cache).digest)
 
 
+@pytest.mark.slow
 def test_concurrent_processes_write_one_entry(place):
     data, cache = place
     context = multiprocessing.get_context("fork")

@@ -76,6 +76,7 @@ INVALID = {
 }
 
 
+@pytest.mark.slow
 @NEEDS_TIMM
 @pytest.mark.parametrize("case", INVALID)
 def test_errors_are_one_line_and_precede_any_run(tmp_path, case):

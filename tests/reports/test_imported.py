@@ -206,6 +206,7 @@ def test_the_same_file_twice_is_refused(beside):
         with_imported(collect_all([folder]), [other, other])
 
 
+@pytest.mark.slow
 def test_the_report_shows_them(beside, tmp_path):
     folder, other = beside
     assert "needs --out" in command("report", folder.path, "--with", other).stderr

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 from helpers.tiny_study import command, write_study
 
+pytestmark = pytest.mark.slow
+
 SAM = {
     "name": "external",
     "target": "pytorch_optimizer.SAM",

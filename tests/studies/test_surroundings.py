@@ -31,6 +31,7 @@ def runs_of(out):
     return [path for path in (out / "runs").iterdir() if not path.name.startswith(".")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", ["missing", "a file", "read-only", "unset", "damaged"])
 @posix
 def test_avalanche_is_imported_whatever_the_home_folder_is(home, tmp_path):
@@ -68,6 +69,7 @@ def test_avalanche_is_imported_whatever_the_home_folder_is(home, tmp_path):
     assert done.stdout == "[] True\n"  # no folder called ~
 
 
+@pytest.mark.slow
 @posix
 def test_a_study_without_a_home_folder(tmp_path):
     study = write_study(tmp_path / "s.yaml", **SMALL)
@@ -78,6 +80,7 @@ def test_a_study_without_a_home_folder(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [(1, 2), (0, 1), (0, 1, 2)])
 @posix
 def test_closed_descriptors_fail_no_run(closed, tmp_path):
@@ -89,6 +92,7 @@ def test_closed_descriptors_fail_no_run(closed, tmp_path):
     assert folder_status(ResultFolder(tmp_path / "out")).counts == {"done": 1}
 
 
+@pytest.mark.slow
 @posix
 def test_json_needs_stdout(tmp_path):
     study = write_study(tmp_path / "s.yaml", **SMALL)
@@ -97,6 +101,7 @@ def test_json_needs_stdout(tmp_path):
     assert (done.returncode, done.stderr) == (2, "error: --json prints progress on stdout, which is closed\n")
 
 
+@pytest.mark.slow
 @posix
 def test_closed_descriptors_are_opened():
     code = "import os; from lifelong_lb.descriptors import open_closed_descriptors as f; f(); os.fstat(0); os.fstat(1)"
@@ -142,6 +147,7 @@ def test_errors_of_other_kinds_fail_their_run(how, message, tmp_path):
     assert "failing_optimizer.py" in record.traceback
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_no_page")
 def test_a_run_that_cannot_be_written_says_why(tmp_path, monkeypatch):
     """The process fails outside of the code that records errors."""
@@ -205,6 +211,7 @@ forkserver.ensure_running = forkserver._forkserver.ensure_running = ensure_runni
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("times", "code"), [(1, 0), (100, 1)])
 @posix
 def test_a_server_killed_while_it_starts(times, code, tmp_path):
@@ -218,6 +225,7 @@ def test_a_server_killed_while_it_starts(times, code, tmp_path):
         assert done.stderr.endswith(f"error: {why}; finished runs are kept\n")
 
 
+@pytest.mark.slow
 @posix
 def test_what_cannot_be_imported_is_said_once(tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['avalanche'] = None")
@@ -253,6 +261,7 @@ def wait_for(condition):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @posix
 def test_an_interrupt_while_workers_start_says_two_lines(tmp_path, place):
     with begun(tmp_path, place) as launcher:
@@ -267,6 +276,7 @@ def test_an_interrupt_while_workers_start_says_two_lines(tmp_path, place):
     ]
 
 
+@pytest.mark.slow
 @posix
 def test_what_a_killed_launcher_leaves_is_removed_by_the_next(tmp_path, place, monkeypatch):
     slow = {"name": "external", "target": "helpers.slow_optimizer.SlowSGD", "settings": {"lr": 0.1, "seconds": 0.1}}
@@ -284,6 +294,7 @@ def test_what_a_killed_launcher_leaves_is_removed_by_the_next(tmp_path, place, m
     assert unrelated.is_dir()
 
 
+@pytest.mark.slow
 @posix
 def test_the_folder_of_a_living_process_stays(place):
     code = (

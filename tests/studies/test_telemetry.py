@@ -9,6 +9,8 @@ import pytest
 from helpers import TESTS
 from helpers.tiny_study import TINY, command, write_study
 
+pytestmark = pytest.mark.slow
+
 SMALL = {**TINY, "strategies": "naive", "rules": "sam", "seeds": 1}
 TUNING = {
     "trials": 1,

@@ -14,7 +14,7 @@ from lifelong_lb.studies import ProgressObserver
 from lifelong_lb.studies.executors import local, processes
 
 SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1}
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no such process")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="no such process")]
 
 
 class KillsTheServer(ProgressObserver):

@@ -36,6 +36,7 @@ def wait_for(condition, what):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no such signals")
 def test_a_run_that_hangs_is_stopped_and_one_that_is_terminated_leaves_nothing(tmp_path):
     optimizers = [
@@ -121,6 +122,7 @@ def test_what_must_not_be_interrupted_is_interrupted_afterwards():
     assert done == ["all of it"]
 
 
+@pytest.mark.slow
 def test_what_a_run_has_started_ends_with_it():
     code = "import subprocess; subprocess.run(['sleep', '1000'])"
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as leader:

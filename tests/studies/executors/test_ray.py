@@ -21,6 +21,8 @@ from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
 def test_tasks_do_runs_and_go_on_with_them_when_their_process_was_killed(tmp_path, finished):

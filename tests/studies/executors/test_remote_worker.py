@@ -11,6 +11,8 @@ from lifelong_lb.studies.executors import remote_worker as supervised
 from lifelong_lb.studies.executors.remote_job import ClaimedJob, JobBundle
 from lifelong_lb.studies.job import Job
 
+pytestmark = pytest.mark.slow
+
 LAUNCHER = replace(Owner.here(), host="login-node")
 
 

@@ -9,6 +9,8 @@ from lifelong_lb import run_study
 from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder
 
+pytestmark = pytest.mark.slow
+
 SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1, "evaluation": {"save_models": True}}
 ENDS = {
     "been killed": ("failed", "the run's process was killed by signal 9 (out of memory?)", {"checkpoint_every": 0}, 1),

@@ -63,6 +63,7 @@ print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 SMALL = {**TINY, "strategies": "naive", "rules": ["none", {"name": "lookbehind-sam", "k": 2}], "seeds": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the launchers are forked")
 def test_launchers_share_a_study_and_do_what_one_that_was_killed_has_left(tmp_path):
     studies = [{**SMALL, "seeds": 2}, SMALL, SMALL]

@@ -15,7 +15,7 @@ from lifelong_lb import load_results, run_study
 from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="no such signal")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="no such signal")]
 
 
 def wait_for(condition):

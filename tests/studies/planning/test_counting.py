@@ -71,6 +71,7 @@ def test_digits_are_read_by_scikit_learn_where_it_keeps_them_elsewhere(monkeypat
     assert digest(*find_dataset("digits").read()) == "759875ce62e93a13"
 
 
+@pytest.mark.slow
 def test_validate_of_digits_imports_neither_scikit_learn_nor_torch(tmp_path):
     (tmp_path / "s.yaml").write_text("streams: split-digits\n")
     code = (

@@ -115,6 +115,7 @@ def test_modules_are_looked_for_without_importing_any(target, module):
     assert missing_module(target) == module
 
 
+@pytest.mark.slow
 def test_validate_of_all_that_imports_no_torch(tmp_path):
     study = write_study(
         tmp_path / "s.yaml",

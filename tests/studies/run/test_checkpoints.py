@@ -322,6 +322,7 @@ run_study(eval(sys.argv[1]), sys.argv[2], executor="in-process", checkpoint_ever
 """
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
     killed = subprocess.run([sys.executable, "-c", KILLED, repr(STUDY), tmp_path / "killed"], check=False, timeout=120)

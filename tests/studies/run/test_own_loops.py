@@ -137,6 +137,7 @@ def test_slda_takes_a_stream_as_it_comes():
     assert average_accuracy(chunks) == pytest.approx(average_accuracy(whole), abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_study_leaves_out_what_does_not_go_together(tmp_path):
     """A report over a grid with holes; twice the same study gives the same accuracies."""
     raw = {

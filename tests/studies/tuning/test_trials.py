@@ -43,6 +43,7 @@ def test_trials_are_reported_and_written_as_they_end(tmp_path):
     assert any(line.startswith("3 trials of 1 search took ") for line in lines)
 
 
+@pytest.mark.slow
 def test_the_command_tells_in_json_and_takes_the_options_of_run(tmp_path):
     path = tmp_path / "s.yaml"
     path.write_text(yaml.safe_dump({**STUDY, "tuning": {**STUDY["tuning"], "trials": 1}}))

@@ -273,6 +273,7 @@ def test_unusable_loggers_are_refused_before_the_run(tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_for_loggers_that_are_not_asked_for():
     code = (
         "import sys, lifelong_lb.studies.study, lifelong_lb.studies.run.loggers.registry; "
