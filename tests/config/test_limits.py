@@ -237,6 +237,7 @@ def test_many_seeds_are_abbreviated(seeds, words):
     assert seeds_in_words(seeds) == words
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_some_hostile_studies():
     every = hostile_studies.cases(seed=1, count=10)
