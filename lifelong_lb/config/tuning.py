@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from lifelong_lb.config.checks.labels import axis_labels, seeds_in_words
 from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, Settings, WholeNumber
-from lifelong_lb.config.entries.metrics import ADDED, LEAST_EXPERIENCES
+from lifelong_lb.config.entries.metrics import ADDED, METRIC_ENTRIES
 from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.config.parse import Problems, parse_settings
 from lifelong_lb.untrusted import quoted, shortened
@@ -214,11 +214,11 @@ def _is_value(choice: Any) -> bool:
 
 
 def _check_metric(tuning: Tuning, parts: Mapping[str, Any], problems: Problems) -> None:
-    known, path = {**LEAST_EXPERIENCES, **ADDED}, "tuning.metric"
+    known, path = {**METRIC_ENTRIES, **ADDED}, "tuning.metric"
     if tuning.metric not in known:
         problems.add(path, unknown_name("metric", tuning.metric, known))
         return
-    least, first = known[tuning.metric], tuning.held_out.first_experiences
+    least, first = known[tuning.metric].least_experiences, tuning.held_out.first_experiences
     for stream in parts["streams"]:
         learnt = min(stream.learnt, first or stream.learnt)
         if learnt < least:

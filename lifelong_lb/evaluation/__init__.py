@@ -1,5 +1,6 @@
 """Evaluation: the accuracy matrix, its metrics, and statistics over seeds (no torch)."""
 
+from lifelong_lb.config.entries.metrics import Described
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
 from lifelong_lb.evaluation.bootstrap import bootstrap_intervals
 from lifelong_lb.evaluation.catalogue import (
@@ -8,10 +9,11 @@ from lifelong_lb.evaluation.catalogue import (
     REFERENCED,
     STORED_METRICS,
     AddedMetric,
-    Described,
     Metric,
     Outcome,
+    ReferencedMetric,
     explain,
+    outcomes,
     own_metrics,
 )
 from lifelong_lb.evaluation.comparisons import (
@@ -79,6 +81,7 @@ __all__ = [
     "Outcome",
     "PairedTest",
     "REFERENCED",
+    "ReferencedMetric",
     "STORED_METRICS",
     "Ranking",
     "Spread",
@@ -108,6 +111,7 @@ __all__ = [
     "intransigence",
     "learning_accuracy",
     "minimum_accuracy",
+    "outcomes",
     "own_metrics",
     "pareto_front",
     "pearson",

@@ -12,18 +12,19 @@ from lifelong_lb.store.landscape import (
     write_landscape,
     write_model,
 )
-from lifelong_lb.store.own_metrics import OwnMetric, description, read_own_metrics, write_own_metrics
+from lifelong_lb.store.own_metrics import OwnMetric, own_metrics_of, read_own_metrics, write_own_metrics
 from lifelong_lb.store.places import Place
 from lifelong_lb.store.progress import RunProgress, read_progress, write_progress
 from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
 from lifelong_lb.store.run_files import DamagedRunError
-from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
+from lifelong_lb.store.run_record import COSTS, STATUSES, RunRecord, Status
 from lifelong_lb.store.status import FolderStatus, folder_status
 from lifelong_lb.store.study_file import COLUMNS, SCHEMA, StudyFile
 from lifelong_lb.store.values import is_run_id
 
 __all__ = [
     "COLUMNS",
+    "COSTS",
     "CONFUSION_COLUMNS",
     "CONTINUAL_COLUMNS",
     "LANDSCAPE_COLUMNS",
@@ -44,12 +45,12 @@ __all__ = [
     "Status",
     "StudyFile",
     "UnusableCheckpointError",
-    "description",
     "folder_status",
     "is_run_id",
     "landscape_settings",
     "active_sessions",
     "model_path",
+    "own_metrics_of",
     "read_claims",
     "read_progress",
     "read_landscape",

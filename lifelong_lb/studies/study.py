@@ -158,7 +158,7 @@ def reported(folder: ResultFolder) -> Results:
     """
     with folder.locked():  # with several launchers, the last report covers every run
         results = collect(folder)
-        store_own_metrics(folder, results)
+        store_own_metrics(folder, results.study, results.records)
         return write_report(folder, results)
 
 
@@ -438,5 +438,5 @@ def _update_tables(folder: ResultFolder) -> None:
     """Write the tables, unless another launcher is writing them."""
     with suppress(TimeoutError), folder.locked(seconds=0):
         results = collect(folder)
-        store_own_metrics(folder, results)
+        store_own_metrics(folder, results.study, results.records)
         write_tables(folder, results)

@@ -78,7 +78,9 @@ def tune_study(
     searches = searches_of(study)
     _search(Rounds(searches, folder / "tuning", options), _trials(study, trials), progress)
     if ADDED_METRICS:
-        store_own_metrics(ResultFolder(folder / "tuning"), collect(ResultFolder(folder / "tuning")))
+        trial_folder = ResultFolder(folder / "tuning")
+        results = collect(trial_folder)
+        store_own_metrics(trial_folder, results.study, results.records)
     text = chosen_text(chosen_study(study, [search.chosen() for search in searches]))
     ResultFolder(folder).write_file("chosen.yaml", text)
     chosen = read_study(folder / "chosen.yaml")

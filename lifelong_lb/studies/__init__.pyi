@@ -1,0 +1,5 @@
+from .landscape import measure_landscape as measure_landscape
+from .progress.lines import LineObserver as LineObserver
+from .progress.observer import ProgressObserver as ProgressObserver
+from .study import run_study as run_study
+from .tuning.tune import tune_study as tune_study
