@@ -1,4 +1,4 @@
-"""Results of a folder: a frame of runs and a frame of accuracies, read from the stored runs."""
+"""Results of a folder: a frame of runs and their accuracy matrices, read from the stored runs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lifelong_lb.config import AXES, UserError
 from lifelong_lb.evaluation import (
@@ -20,6 +19,7 @@ from lifelong_lb.evaluation import (
     ContinualAccuracy,
     Outcome,
 )
+from lifelong_lb.evaluation.accuracy_matrix import Array
 from lifelong_lb.reports.accuracy_table import ACCURACY_COLUMNS, KEYS, accuracy_table
 from lifelong_lb.reports.comparability import comparable_records, listed
 from lifelong_lb.reports.own_metrics import collect_own_metrics
@@ -34,7 +34,6 @@ _COSTS = ["gradient_evaluations", "train_seconds", "status"]
 _SIZES = ["samples_seen", "forward_passes", "parameters", "peak_memory"]
 _FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED, *_SIZES]
 RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
-Array = NDArray[np.float64]
 IMPORTED = "imported"
 """Column of ``results.csv`` that marks runs of another framework; present only if there are any."""
 
