@@ -171,7 +171,7 @@ def test_how_far_a_run_has_come(tmp_path, content):
     (tmp_path / ".abc.claim-1").write_text("")
     assert read_progress(tmp_path) == {}
     (tmp_path / ".abc.x").mkdir()
-    joint = RunProgress.of(3, [(2, 0, 0.5), (2, 1, 0.5), (2, 2, 0.8)])
+    joint = RunProgress.of(AccuracyMatrix.unmeasured(3).with_row(2, [0.5, 0.5, 0.8]))
     write_progress(tmp_path / ".abc.x", joint)
     assert read_progress(tmp_path) == {"abc": joint}
     assert joint == RunProgress(3, [(2, pytest.approx(0.6))])
