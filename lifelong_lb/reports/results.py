@@ -22,7 +22,7 @@ from lifelong_lb.evaluation import (
 from lifelong_lb.evaluation.accuracy_matrix import Array
 from lifelong_lb.reports.accuracy_table import ACCURACY_COLUMNS, KEYS, accuracy_table
 from lifelong_lb.reports.comparability import comparable_records, listed
-from lifelong_lb.reports.own_metrics import collect_own_metrics
+from lifelong_lb.reports.custom_metrics import collect_custom_metrics
 from lifelong_lb.reports.text import plural
 from lifelong_lb.reports.validate_tables import check_runs, checked_matrices
 from lifelong_lb.store import CONTINUAL_COLUMNS, COSTS, ResultFolder, RunRecord, StudyFile, is_run_id
@@ -106,7 +106,7 @@ def collect(folder: ResultFolder) -> Results:
     done = {run: record for run, record in records.items() if record.status == "done"}
     joint = _joint_accuracies(study, done)
     outcomes = {run: record.outcomes(joint.get(run)) for run, record in done.items()}
-    custom = collect_own_metrics(folder, study, outcomes)
+    custom = collect_custom_metrics(folder, study, outcomes)
     outcomes = {run: {**own, **custom.outcomes[run]} for run, own in outcomes.items()}
     during, continual, notes = _measurements(folder, study, done)
     labels, seeds = study.labels(), study.seeds()

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED, own_metrics
+from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED, custom_metrics
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP
 from lifelong_lb.reports.tables import KNOWN
 
 
-def why_undefined(results: Results, metric: str) -> str:
+def undefined_reason(results: Results, metric: str) -> str:
     """Explain why no done run has a value of a metric.
 
     Args:
@@ -34,7 +34,7 @@ def partly_undefined(results: Results) -> list[str]:
         One sentence per metric, stream, strategy, rule and base optimizer.
     """
     done = results.runs[results.runs["status"] == "done"]
-    metrics = [name for name in (*METRICS, *REFERENCED, *own_metrics(), *CONTINUAL_METRICS) if name in done]
+    metrics = [name for name in (*METRICS, *REFERENCED, *custom_metrics(), *CONTINUAL_METRICS) if name in done]
     groups = done.groupby(GROUP, sort=False)
     counts, sizes = groups[metrics].count(), groups.size()
     partly = (counts > 0) & counts.lt(sizes, axis=0)

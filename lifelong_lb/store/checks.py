@@ -10,14 +10,14 @@ from pydantic import TypeAdapter, ValidationError
 from lifelong_lb.config.runs import run_id_of, without_later
 from lifelong_lb.store.run_record import COSTS, RunRecord
 from lifelong_lb.store.stored_matrix import stored_matrix
-from lifelong_lb.store.values import MOST_EXPERIENCES, real_number, short_text, whole_number
+from lifelong_lb.store.values import MAX_EXPERIENCES, real_number, short_text, whole_number
 from lifelong_lb.untrusted import quoted, shortened
 
 ConfigLookup = Callable[[str], Mapping[str, Any] | None]
 """Maps a run id to the configuration it must have, in plain JSON values; None if unknown."""
 
-_MOST_CLASSES = 100_000
-_LONGEST_MESSAGE = 2000
+_MAX_CLASSES = 100_000
+_MAX_MESSAGE_CHARACTERS = 2000
 
 
 def checked_record(raw: Mapping[str, Any]) -> RunRecord:
@@ -37,7 +37,7 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
         record = _records().validate_python({key: value for key, value in raw.items() if key != "accuracy"})
     except ValidationError as error:
         raise ValueError(_describe(error)) from None
-    record = replace(record, message=shortened(record.message, _LONGEST_MESSAGE))
+    record = replace(record, message=shortened(record.message, _MAX_MESSAGE_CHARACTERS))
     for part in ("stream", "strategy", "rule", "optimizer", "model"):
         if not isinstance(record.config.get(part), Mapping) or not isinstance(record.config[part].get("name"), str):
             raise ValueError(f"its configuration names no {part}")
@@ -114,8 +114,8 @@ def _check_numbers(raw: Mapping[str, Any]) -> None:
 
 def _short(raw: Mapping[str, Any], key: str) -> Sequence[Any]:
     items = raw.get(key, [])
-    if not isinstance(items, list) or len(items) > MOST_EXPERIENCES:
-        raise ValueError(f"{key} must be a list of at most {MOST_EXPERIENCES}; got {quoted(items)}")
+    if not isinstance(items, list) or len(items) > MAX_EXPERIENCES:
+        raise ValueError(f"{key} must be a list of at most {MAX_EXPERIENCES}; got {quoted(items)}")
     return items
 
 
@@ -125,7 +125,7 @@ def _check_environment_and_data(record: RunRecord) -> None:
         raise ValueError("extensions of its environment must be a mapping")
     for key, check, what in (("class_order", whole_number, "numbers"), ("class_names", short_text, "names")):
         items = record.data.get(key, [])
-        if not isinstance(items, list) or len(items) > _MOST_CLASSES:
+        if not isinstance(items, list) or len(items) > _MAX_CLASSES:
             raise ValueError(f"{key} of its data must be a list of {what}")
         for item in items:
             check(item, f"an item of {key}")

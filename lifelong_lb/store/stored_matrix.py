@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.evaluation import AccuracyMatrix
-from lifelong_lb.store.values import MOST_EXPERIENCES, whole_number
+from lifelong_lb.store.values import MAX_EXPERIENCES, whole_number
 from lifelong_lb.untrusted import quoted
 
 Entries = Sequence[tuple[int, int, float]]
@@ -41,7 +41,7 @@ def stored_matrix(
             raise ValueError(f"accuracy entry {entry} is not possible with {T} experiences")
     if done:
         _check_last_row(entries, T)
-    whole_number(T, "experiences", MOST_EXPERIENCES)  # bounds the T x T matrix, however few entries are stored
+    whole_number(T, "experiences", MAX_EXPERIENCES)  # bounds the T x T matrix, however few entries are stored
     if len(initial) not in (0, T):
         raise ValueError(f"it holds {len(initial)} initial accuracies, not {T}")
     matrix = AccuracyMatrix.from_entries(entries, T, initial)
