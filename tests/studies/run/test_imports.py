@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 RUN = """
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ print(status, sorted(name for name in sys.modules if name.startswith("lifelong_l
 """
 
 
+@pytest.mark.slow
 def test_a_run_needs_no_reports(tmp_path):
     words = [sys.executable, "-c", RUN, str(tmp_path)]
     completed = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
