@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from lifelong_lb.studies.options import RunOptions, flags
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -36,10 +38,14 @@ def output_folder(text: str) -> Path:
 
 StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file, or preset:NAME.")]
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")]
-DataFolder = Annotated[
-    Path | None,
+DataFolder = Annotated[Path | None, typer.Option("--data", metavar="DIR", help=flags(RunOptions)["data"][0].help)]
+Imports = Annotated[
+    list[str] | None,
     typer.Option(
-        "--data", metavar="DIR", help="Folder of the data sets; default: LIFELONG_LB_DATA, then the cache folder."
+        "--imports",
+        metavar="FILE",
+        help="File or module to import, which registers custom entries or metrics; repeatable. Name only code you "
+        "trust: files and modules named in a result folder are not imported.",
     ),
 ]
 Assignments = Annotated[

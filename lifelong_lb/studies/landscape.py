@@ -68,7 +68,7 @@ def measure_landscape(
         from lifelong_lb.studies.run.landscape import measure_stored
         from lifelong_lb.studies.run.worker import device_of
     with folder.measuring():
-        roots = data_roots(None if data is None else Path(data))
+        roots = data_roots(data)
         failures = measure_stored(folder, configs, landscape, roots, device_of(target_device), log)
         if len(failures) < len(configs):
             with folder.locked():

@@ -44,7 +44,7 @@ def run_ray(queue: RunQueue, limits: Limits) -> None:
         import ray
 
         submit = ray.remote(run_jobs).options(
-            num_cpus=1, num_gpus=limits.cluster.gpus_per_run, max_retries=RETRIES, name="lifelong-lb"
+            num_cpus=1, num_gpus=limits.options.gpus_per_run, max_retries=RETRIES, name="lifelong-lb"
         )
         active: dict[ObjectRef, Job] = {}
         try:
@@ -93,9 +93,9 @@ def connected(limits: Limits) -> Iterator[None]:
         local = {"address": "local", "num_cpus": min(limits.workers, cores()), "include_dashboard": False}
         _init("cannot start Ray on this machine", **local, **quiet)
     try:
-        if not address and ray.cluster_resources().get("GPU", 0) < limits.cluster.gpus_per_run:
+        if not address and ray.cluster_resources().get("GPU", 0) < limits.options.gpus_per_run:
             raise UserError(
-                f"gpus_per_run {limits.cluster.gpus_per_run}: Ray finds no GPU on this machine, and RAY_ADDRESS sets "
+                f"gpus_per_run {limits.options.gpus_per_run}: Ray finds no GPU on this machine, and RAY_ADDRESS sets "
                 "no cluster"
             )
         yield

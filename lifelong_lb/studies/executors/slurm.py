@@ -112,10 +112,10 @@ def run_slurm(queue: RunQueue, limits: Limits) -> None:
 def _executor(queue: RunQueue, limits: Limits) -> "submitit.AutoExecutor":
     import submitit
 
-    settings = {"name": "lifelong-lb", "cpus_per_task": 1, **limits.cluster.slurm}
+    settings = {"name": "lifelong-lb", "cpus_per_task": 1, **limits.slurm}
     target = settings.pop("cluster", "slurm")
     if "timeout_min" not in settings and limits.seconds is not None:
-        settings["timeout_min"] = math.ceil(limits.seconds * limits.cluster.runs_per_job / 60) + EXTRA_MINUTES
+        settings["timeout_min"] = math.ceil(limits.seconds * limits.options.runs_per_job / 60) + EXTRA_MINUTES
     executor = submitit.AutoExecutor(queue.folder.path / "submitit", cluster=target)
     parameters = {name if name in GENERIC else f"slurm_{name}": value for name, value in settings.items()}
     executor.update_parameters(**parameters, slurm_array_parallelism=limits.workers)
@@ -127,7 +127,7 @@ def _submit(
 ) -> list[_Submitted]:
     """Submit free runs as one job array; on failure, put them back, and raise if no other job is active."""
     groups: list[list[Job]] = []
-    while len(groups) < room and (group := _take(queue, limits.cluster.runs_per_job)):
+    while len(groups) < room and (group := _take(queue, limits.options.runs_per_job)):
         groups.append(group)
     if not groups:
         return []
@@ -150,7 +150,7 @@ def _submit(
 @contextmanager
 def _stderr_to_log(folder: Path, limits: Limits) -> Iterator[None]:
     """Redirect stderr to a file while submitit starts local processes, which print messages when cancelled."""
-    if limits.cluster.slurm.get("cluster") != "local":
+    if limits.slurm.get("cluster") != "local":
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib.util import find_spec
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from random import Random
 
@@ -23,6 +24,7 @@ from lifelong_lb.data.dealing import learnt_labels
 from lifelong_lb.data.prepared import prepare_images
 from lifelong_lb.data.selection import Labels, check_images
 from lifelong_lb.studies.devices import cores
+from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.studies.planning.external_optimizers import about_targets, check_targets
 from lifelong_lb.studies.planning.forecast import Count, Training, rule_gradients, strategy_gradients, trainings
 from lifelong_lb.studies.planning.tuning_forecast import about_trials
@@ -132,7 +134,7 @@ MAX_LABELS = 4_000_000
 """Maximum number of images, over all seeds, distributed to experiences for counting."""
 
 
-def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) -> Plan:
+def plan_of(study: Study, data: str | PathLike[str] | None = None, *, prepare: bool = False) -> Plan:
     """Expand a study and check its images.
 
     Args:
@@ -341,21 +343,16 @@ def _total_text(total: Count, scale: Fraction) -> str:
     return str(total) if scale == 1 else f"about {round(total.least * scale):,}{' or more' * (not total.exact)}"
 
 
-def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
+def lines_about_time(plan: Plan, options: RunOptions) -> Iterator[str]:
     """Estimate the duration of a study on this machine from short measurements, for ``validate --estimate``.
 
     Args:
         plan: the study.
-        workers: number of concurrent runs; None for one per core.
+        options: only the number of workers is used; None for one per core.
 
     Yields:
         Lines.
-
-    Raises:
-        UserError: if workers is less than 1.
     """
-    if workers is not None and workers < 1:
-        raise UserError(f"workers must be at least 1; got {workers}")
     switch_off_telemetry()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no QP solver found")  # issued when avalanche is imported
@@ -363,7 +360,7 @@ def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
     from lifelong_lb.studies.planning.overhead import measure_overhead
 
     known = [run for run in plan.runs if run.config.run_id in plan.parts]
-    workers = workers or cores()
+    workers = options.workers or cores()
     speeds, reasons = calibrate(known, plan.roots)
     durations = {
         run.config.run_id: duration(run.config, plan.parts[run.config.run_id], speeds[kind_of(run)])

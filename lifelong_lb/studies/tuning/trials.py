@@ -11,8 +11,9 @@ import pandas as pd
 from lifelong_lb.config import Study, expand
 from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.store import ResultFolder, RunRecord
+from lifelong_lb.studies.complete import complete
+from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.studies.progress.observer import ProgressObserver
-from lifelong_lb.studies.study import Options, complete
 from lifelong_lb.studies.tuning.search import Point, Searching, Trial
 
 
@@ -72,7 +73,7 @@ class Rounds:
 
     searches: Sequence[Searching]
     out: Path
-    options: Options
+    options: RunOptions
     tried: set[str] = field(default_factory=set)
 
     def next(self, observer: ProgressObserver) -> None:
@@ -86,7 +87,7 @@ class Rounds:
         new = [study for _, _, study in points if study not in repeated]
         for studies, retry in ((new, self.options.retry), (repeated, ())):
             if studies:
-                complete(studies, self.out, replace(self.options, retry=retry), observer)
+                complete(studies, self.out, replace(self.options, retry=retry, observer=observer))
         folder = ResultFolder(self.out)
         for search, point, study in points:
             self.tried |= _runs(study)
