@@ -2,7 +2,7 @@
 
 from lifelong_lb.store.checkpoints import CheckpointFolder, UnusableCheckpointError
 from lifelong_lb.store.claims import Claim, Claims, Session, active_sessions, read_claims
-from lifelong_lb.store.folder import LOG, ResultFolder
+from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
     landscape_settings,
@@ -18,6 +18,7 @@ from lifelong_lb.store.progress import RunProgress, read_progress, write_progres
 from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
 from lifelong_lb.store.run_files import DamagedRunError
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
+from lifelong_lb.store.scratch import LOG, remove_leftovers, remove_scratch, salvaged_log
 from lifelong_lb.store.status import FolderStatus, folder_status
 from lifelong_lb.store.study_file import COLUMNS, SCHEMA, StudyFile
 from lifelong_lb.store.values import is_run_id
@@ -54,6 +55,9 @@ __all__ = [
     "read_progress",
     "read_landscape",
     "read_own_metrics",
+    "remove_leftovers",
+    "remove_scratch",
+    "salvaged_log",
     "stored_models",
     "write_progress",
     "write_landscape",

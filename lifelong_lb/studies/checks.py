@@ -10,15 +10,14 @@ from lifelong_lb.config.entries.optimizers import External
 from lifelong_lb.config.plugins.importing import MAIN
 from lifelong_lb.config.plugins.register import factory_of, origins_of
 from lifelong_lb.config.runs import combinations, runs_of
-from lifelong_lb.data import cache_folder, data_roots, find_images, prepare_images
-from lifelong_lb.data.classes import check_classes
+from lifelong_lb.data import cache_folder, data_roots, prepare_images
 from lifelong_lb.data.progress import note
-from lifelong_lb.data.selection import check_images
 from lifelong_lb.store import STATUSES
 from lifelong_lb.studies.executors.cluster_options import check_cluster
 from lifelong_lb.studies.executors.registry import EXECUTORS
 from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.studies.run.loggers.registry import check_loggers
+from lifelong_lb.studies.stream_images import check_labels, find_source
 
 
 def check_options(options: RunOptions) -> None:
@@ -83,14 +82,12 @@ def checked_data(studies: Sequence[Study], options: RunOptions) -> tuple[Path, .
     """
     roots = tuple(root.absolute() for root in data_roots(options.data))
     streams = list({repr(stream): stream for study in studies for stream in study.streams}.values())
-    for stream in streams:
-        check_classes(stream, find_images(stream, roots, options.download).labels())
-    for stream in streams:  # slow checks come after the fast ones
-        source = find_images(stream, roots)
+    sources = [find_source(stream, roots, download=options.download) for stream in streams]
+    for stream, source in zip(streams, sources, strict=True):  # slow checks come after the fast ones
         images = prepare_images(source, cache_folder())
         for sentence in source.notes():
             note(sentence)
-        check_images(stream, images.train.y, images.test.y)
+        check_labels(stream, images.train.y, images.test.y)
     return roots
 
 

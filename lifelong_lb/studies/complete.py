@@ -9,7 +9,15 @@ from pathlib import Path
 from lifelong_lb.config import GridRun, Study
 from lifelong_lb.config.runs import combinations, runs_of
 from lifelong_lb.reports import collect, write_tables
-from lifelong_lb.store import Claims, DamagedRunError, ResultFolder, Session, StudyFile, active_sessions
+from lifelong_lb.store import (
+    Claims,
+    DamagedRunError,
+    ResultFolder,
+    Session,
+    StudyFile,
+    active_sessions,
+    remove_leftovers,
+)
 from lifelong_lb.store.study_file import merge_studies
 from lifelong_lb.studies.checks import check_extensions, check_models, check_optimizers, check_options, checked_data
 from lifelong_lb.studies.executors.registry import EXECUTORS, ready
@@ -82,11 +90,11 @@ def _run_missing(
         ):
             dispatcher.start(len(jobs), Counter(present.values()))
             claims.remove_abandoned()
-            folder.remove_leftovers(claims)
+            remove_leftovers(folder.runs_path, claims)
             try:
                 execute(RunQueue(folder, missing, stamps, claims, dispatcher))
             finally:
-                folder.remove_leftovers(claims)
+                remove_leftovers(folder.runs_path, claims)
     except BaseException as error:
         if not isinstance(error.__context__, KeyboardInterrupt):  # after a second Ctrl-C, exit immediately
             with suppress(OSError):  # the first error is the one to report

@@ -123,7 +123,7 @@ def test_time_is_estimated_where_no_gradient_is_taken(monkeypatch):
     (run,) = expand(settings(strategies="slda"))
     stream = calibration.load_stream(run.config, RunState(), ())
     speed = calibration.measure(run.config, stream, 0.05)
-    parts = plan_of(settings(strategies="slda")).parts[run.config.run_id]
+    parts = plan_of(settings(strategies="slda")).trainings[run.config.run_id]
     idle = calibration.duration(run.config, [], speed)
     assert calibration.duration(run.config, parts, speed).low > idle.low + 0.02  # 300 images, 0.1 ms each at least
     assert "from 1 of 1 kinds" in next(

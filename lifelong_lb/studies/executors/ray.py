@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lifelong_lb.config import UserError
+from lifelong_lb.store import remove_scratch
 from lifelong_lb.studies.devices import cores
 from lifelong_lb.studies.executors.failures import record
 from lifelong_lb.studies.executors.remote_job import JobBundle
@@ -142,7 +143,7 @@ def _end(task: "ObjectRef", job: Job, queue: RunQueue) -> None:
             queue.put_back(job)
             return
         record(job, queue.folder, "failed", message, trace)
-    queue.folder.remove_scratch(job.config.run_id)
+    remove_scratch(queue.folder.runs_path, job.config.run_id)
     queue.ended(job)
 
 

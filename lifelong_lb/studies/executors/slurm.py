@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lifelong_lb.config import UserError
+from lifelong_lb.store import remove_scratch
 from lifelong_lb.studies.executors.cluster_options import GENERIC
 from lifelong_lb.studies.executors.failures import record
 from lifelong_lb.studies.executors.remote_job import JobBundle
@@ -176,7 +177,7 @@ def _has_ended(submitted: _Submitted, queue: RunQueue) -> bool:
     ended = submitted.job.done()
     for job in list(submitted.runs):
         if queue.was_published(job):
-            queue.folder.remove_scratch(job.config.run_id)
+            remove_scratch(queue.folder.runs_path, job.config.run_id)
             queue.ended(job)
         elif not queue.is_ours(job):
             queue.put_back(job)
@@ -202,7 +203,7 @@ def _fail(submitted: _Submitted, queue: RunQueue) -> None:
     """Record the active run of a dead job as failed, and put back the runs it had not started."""
     first, *others = submitted.runs
     record(first, queue.folder, "failed", *_failure_of(submitted.job))
-    queue.folder.remove_scratch(first.config.run_id)
+    remove_scratch(queue.folder.runs_path, first.config.run_id)
     queue.ended(first)
     for job in others:
         queue.put_back(job)

@@ -16,7 +16,7 @@ from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.studies.study import as_study, output_path, reported
 from lifelong_lb.studies.tuning.best_settings import chosen_study, chosen_text
 from lifelong_lb.studies.tuning.held_out import searched_combinations
-from lifelong_lb.studies.tuning.search import Searching, imported_optuna
+from lifelong_lb.studies.tuning.search import CombinationSearch, imported_optuna
 from lifelong_lb.studies.tuning.trials import Rounds, TrialObserver
 
 
@@ -72,7 +72,7 @@ def _search(rounds: Rounds, trials: int) -> None:
     observer.phase("chosen", text, {"trials": trials, "searches": searches, "seconds": seconds})
 
 
-def searches_of(study: Study) -> list[Searching]:
+def searches_of(study: Study) -> list[CombinationSearch]:
     """Create the searches of a study, one per combination with hyper-parameters to search.
 
     Args:
@@ -88,4 +88,4 @@ def searches_of(study: Study) -> list[Searching]:
         raise UserError(f"{study.name}: needs a section tuning, which defines the search space and the held-out data")
     name = study.tuning.metric
     metric = name, {**METRICS, **ADDED_METRICS}[name]  # parse_study has checked the name
-    return [Searching(one.at, one.study, one.space, metric) for one in searched_combinations(study)]
+    return [CombinationSearch(one.labels, one.study, one.space, metric) for one in searched_combinations(study)]
