@@ -9,6 +9,7 @@ from store.records import FAILED, RECORD, write
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store import Claims, ResultFolder, remove_leftovers
+from lifelong_lb.store.locks import measuring
 
 
 def test_a_run_is_read_as_it_was_written(folder):
@@ -59,9 +60,9 @@ def test_one_writer_and_one_measurer_at_a_time(tmp_path):
     folder = ResultFolder(tmp_path)
     with folder.locked(), pytest.raises(TimeoutError, match="another lifelong-lb is writing into this folder"):
         folder.locked(seconds=0).__enter__()
-    with folder.measuring(), pytest.raises(UserError, match="another lifelong-lb landscape is running in this folder"):
-        folder.measuring().__enter__()
-    with folder.locked(), folder.measuring():
+    with measuring(tmp_path), pytest.raises(UserError, match="another lifelong-lb landscape is running in this folder"):
+        measuring(tmp_path).__enter__()
+    with folder.locked(), measuring(tmp_path):
         pass
 
 
