@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from lifelong_lb.cli.app import Assignments, StudyArgument, app, output_folder
+from lifelong_lb.cli.app import app
 from lifelong_lb.cli.exit_status import print_summary_and_exit
-from lifelong_lb.cli.options import takes_options
+from lifelong_lb.cli.options import AsJson, Assignments, StudyArgument, output_folder
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.preparing import showing_progress
+from lifelong_lb.cli.run_options import takes_options
 from lifelong_lb.cli.stdio import stdout_alone
 from lifelong_lb.studies.options import RunOptions, TuneOptions
 
 if TYPE_CHECKING:
     from lifelong_lb.studies import ProgressObserver
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print progress as JSON Lines; the summary goes to stderr.")]
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from lifelong_lb.store.checkpoints import CheckpointFolder, UnusableCheckpointError
 from lifelong_lb.store.claims import Claim, Claims, Session, active_sessions, read_claims
+from lifelong_lb.store.custom_metrics import CustomMetric, description, read_custom_metrics, write_custom_metrics
 from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
@@ -12,13 +13,12 @@ from lifelong_lb.store.landscape import (
     write_landscape,
     write_model,
 )
-from lifelong_lb.store.own_metrics import OwnMetric, description, read_own_metrics, write_own_metrics
 from lifelong_lb.store.places import Place
 from lifelong_lb.store.progress import RunProgress, read_progress, write_progress
 from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
 from lifelong_lb.store.run_files import DamagedRunError
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
-from lifelong_lb.store.scratch import LOG, remove_leftovers, remove_scratch, salvaged_log
+from lifelong_lb.store.scratch import LOG, log_of_dead_process, remove_leftovers, remove_scratch
 from lifelong_lb.store.status import FolderStatus, folder_status
 from lifelong_lb.store.study_file import COLUMNS, SCHEMA, StudyFile
 from lifelong_lb.store.values import is_run_id
@@ -31,36 +31,36 @@ __all__ = [
     "LOG",
     "SCHEMA",
     "STATUSES",
+    "CheckpointFolder",
     "Claim",
     "Claims",
-    "CheckpointFolder",
+    "CustomMetric",
     "DamagedRunError",
     "FolderStatus",
-    "RunProgress",
-    "OwnMetric",
     "Place",
     "ResultFolder",
+    "RunProgress",
     "RunRecord",
     "Session",
     "Status",
     "StudyFile",
     "UnusableCheckpointError",
+    "active_sessions",
     "description",
     "folder_status",
     "is_run_id",
     "landscape_settings",
-    "active_sessions",
+    "log_of_dead_process",
     "model_path",
     "read_claims",
-    "read_progress",
+    "read_custom_metrics",
     "read_landscape",
-    "read_own_metrics",
+    "read_progress",
     "remove_leftovers",
     "remove_scratch",
-    "salvaged_log",
     "stored_models",
-    "write_progress",
+    "write_custom_metrics",
     "write_landscape",
     "write_model",
-    "write_own_metrics",
+    "write_progress",
 ]

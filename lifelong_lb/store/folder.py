@@ -28,7 +28,7 @@ from lifelong_lb.store.study_file import StudyFile
 from lifelong_lb.untrusted import quoted, shortened
 
 _SAFE = re.compile(r"[\w-]{1,80}", re.ASCII)
-MOST_STUDY_BYTES = 256 * 2**20
+MAX_STUDY_BYTES = 256 * 2**20
 """Size limit of ``study.json``: a million runs fit."""
 
 
@@ -104,7 +104,7 @@ class ResultFolder:
             UserError: if the file is damaged or of another version.
         """
         try:
-            raw = read_json(self.study_path, MOST_STUDY_BYTES)
+            raw = read_json(self.study_path, MAX_STUDY_BYTES)
         except FileNotFoundError:
             return None
         except NotADirectoryError:

@@ -14,11 +14,11 @@ OWNER = "owner.json"
 """File in a scratch folder that names the process it belongs to."""
 CHECKPOINT = ".checkpoint"
 """Suffix of the checkpoint folder of a run in progress."""
-_MOST_LOG = 2**24
+_MAX_LOG_CHARACTERS = 2**24
 """Most characters kept from the end of the log of a run whose process died."""
 
 
-def salvaged_log(runs_path: Path, run: str) -> str:
+def log_of_dead_process(runs_path: Path, run: str) -> str:
     """Read the log of a run whose process died before publishing.
 
     Args:
@@ -31,7 +31,7 @@ def salvaged_log(runs_path: Path, run: str) -> str:
     logs: dict[float, str] = {}
     for path in runs_path.glob(f".{run}.*/{LOG}"):
         with suppress(OSError, ValueError):  # it may be removed meanwhile
-            logs[path.stat().st_mtime] = read_tail(path, _MOST_LOG)
+            logs[path.stat().st_mtime] = read_tail(path, _MAX_LOG_CHARACTERS)
     return logs[max(logs)] if logs else ""
 
 

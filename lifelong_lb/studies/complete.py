@@ -20,12 +20,12 @@ from lifelong_lb.store import (
 )
 from lifelong_lb.store.study_file import merge_studies
 from lifelong_lb.studies.checks import check_extensions, check_models, check_optimizers, check_options, checked_data
+from lifelong_lb.studies.custom_metrics import store_custom_metrics
 from lifelong_lb.studies.executors.registry import EXECUTORS, ready
 from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job, LoggedAs
 from lifelong_lb.studies.options import RunOptions
-from lifelong_lb.studies.own_metrics import store_own_metrics
 from lifelong_lb.studies.progress.dispatch import EventDispatcher
 from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.studies.run.environment import code_version
@@ -170,5 +170,5 @@ def _update_tables(folder: ResultFolder) -> None:
     """Write the tables, unless another launcher is writing them."""
     with suppress(TimeoutError), folder.locked(seconds=0):
         results = collect(folder)
-        store_own_metrics(folder, results)
+        store_custom_metrics(folder, results)
         write_tables(folder, results)

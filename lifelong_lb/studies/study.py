@@ -8,9 +8,9 @@ from lifelong_lb.config import Study, UserError, parse_study, read_study
 from lifelong_lb.reports import Results, collect, write_report
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.studies.complete import complete
+from lifelong_lb.studies.custom_metrics import store_custom_metrics
 from lifelong_lb.studies.keywords import StudyLike, with_keywords
 from lifelong_lb.studies.options import RunOptions
-from lifelong_lb.studies.own_metrics import store_own_metrics
 
 
 @with_keywords(RunOptions)
@@ -71,7 +71,7 @@ def reported(folder: ResultFolder) -> Results:
     """
     with folder.locked():  # with several launchers, the last report covers every run
         results = collect(folder)
-        store_own_metrics(folder, results)
+        store_custom_metrics(folder, results)
         return write_report(folder, results)
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from lifelong_lb import RunOptions, TuneOptions, UserError, run_study, tune_study
 from lifelong_lb.cli import app
-from lifelong_lb.cli.options import PARSERS, takes_options
+from lifelong_lb.cli.run_options import PARSERS, takes_options
 from lifelong_lb.config.errors import COMMAND_LINE
 from lifelong_lb.studies.keywords import with_keywords
 from lifelong_lb.studies.options import flags

@@ -19,7 +19,7 @@ from lifelong_lb.config.entries.models import Timm
 from lifelong_lb.config.errors import listed_names
 from lifelong_lb.config.runs import Combination, combinations, runs_of
 from lifelong_lb.data import data_roots, find_images
-from lifelong_lb.data.dealing import learnt_labels
+from lifelong_lb.data.experiences import learnt_labels
 from lifelong_lb.data.selection import Labels
 from lifelong_lb.studies.devices import cores
 from lifelong_lb.studies.options import RunOptions

@@ -8,10 +8,10 @@ from lifelong_lb.evaluation import ADDED_METRICS, METRICS
 from lifelong_lb.reports import Results, collect
 from lifelong_lb.store import ResultFolder, StudyFile
 from lifelong_lb.studies.complete import complete
+from lifelong_lb.studies.custom_metrics import store_custom_metrics
 from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.keywords import StudyLike, with_keywords
 from lifelong_lb.studies.options import TuneOptions
-from lifelong_lb.studies.own_metrics import store_own_metrics
 from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.studies.study import as_study, output_path, reported
 from lifelong_lb.studies.tuning.best_settings import chosen_study, chosen_text
@@ -43,7 +43,7 @@ def tune_study(config: StudyLike, out: str | os.PathLike[str], options: TuneOpti
     assert study.tuning is not None, "searches_of refuses a study without tuning"
     _search(Rounds(searches, folder / "tuning", options), options.trials or study.tuning.trials)
     if ADDED_METRICS:
-        store_own_metrics(ResultFolder(folder / "tuning"), collect(ResultFolder(folder / "tuning")))
+        store_custom_metrics(ResultFolder(folder / "tuning"), collect(ResultFolder(folder / "tuning")))
     text = chosen_text(chosen_study(study, [search.chosen() for search in searches]))
     ResultFolder(folder).write_file("chosen.yaml", text)
     chosen = read_study(folder / "chosen.yaml")
