@@ -178,6 +178,7 @@ def test_starts_of_processes_and_the_report_are_part_of_an_estimate(monkeypatch)
     assert parts == f"  included: {whole}"
 
 
+@pytest.mark.slow
 def test_overhead_is_measured_with_a_real_run():
     found = measure_overhead()
     assert found.start > 0
