@@ -9,21 +9,9 @@ import numpy as np
 
 from lifelong_lb.config import RuleEntry, RunConfig
 from lifelong_lb.config.checks.budgets import affordable_epochs, gradient_limit
+from lifelong_lb.config.entries.own_loop_strategies import MER, LaMAML
 from lifelong_lb.config.entries.rules import NoRule
-from lifelong_lb.config.entries.strategies import (
-    AGEM,
-    EWC,
-    GEM,
-    GSS,
-    MAS,
-    MER,
-    MIR,
-    Cumulative,
-    GDumb,
-    ICaRL,
-    LaMAML,
-    RWalk,
-)
+from lifelong_lb.config.entries.strategies import AGEM, EWC, GEM, GSS, MAS, MIR, Cumulative, GDumb, ICaRL, RWalk
 from lifelong_lb.data.selection import Labels
 
 

@@ -143,7 +143,7 @@ def test_values_at_an_end_of_their_range_are_listed(space, value, at_end):
     ("raw", "said"),
     [
         (tuning(held_out={"seeds": [0, 100]}), "must not be among the study's seeds.*got 0"),
-        (tuning(held_out={"seeds": [100], "validation": 0}), r"tuning.held_out.validation: must be greater than 0"),
+        (tuning(held_out={"seeds": [100], "validation": 0}), r"held_out.validation: must be a number in \(0, 1\)"),
         (tuning(search={"sma": {"rho": [1, 2]}}), "unknown entry 'sma'; did you mean 'sam'"),
         (tuning(search={"sam": {"rho": {"low": -1, "high": 1}}}), r"sam.rho: invalid value -1.0"),
         (tuning(search={"sam": {"rho": {"low": 1, "high": 0.1}}}), "needs low < high"),
