@@ -26,7 +26,7 @@ from lifelong_lb.reports.custom_metrics import collect_custom_metrics
 from lifelong_lb.reports.text import plural
 from lifelong_lb.reports.validate_tables import check_runs, checked_matrices
 from lifelong_lb.store import CONTINUAL_COLUMNS, COSTS, ResultFolder, RunRecord, StudyFile, is_run_id
-from lifelong_lb.store.tuned import without_study
+from lifelong_lb.store.tuned import no_study_message
 from lifelong_lb.untrusted import quoted
 
 _LEADING = ["average_accuracy", "learning_accuracy", "forgetting", "backward_transfer"]
@@ -202,7 +202,9 @@ def _joint_accuracies(study: StudyFile, done: Mapping[str, RunRecord]) -> dict[s
 
 def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
     if not (folder.path / "results.csv").is_file():
-        raise UserError(without_study(folder.path, "no results here (neither study.json with runs/ nor results.csv)"))
+        raise UserError(
+            no_study_message(folder.path, "no results here (neither study.json with runs/ nor results.csv)")
+        )
     runs, accuracy = folder.read_table("results"), folder.read_table("accuracy")
     path = folder.path / "results.csv"
     if IMPORTED in runs and runs[IMPORTED].dtype != bool:
