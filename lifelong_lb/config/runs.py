@@ -47,7 +47,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
     "strategy": {"memory": "experience-balanced"},
     "train": {"random_crop": 0, "random_flip": False, "match": "steps", "budget": None, "passes": None},
     "rule": {"from_experience": 0},
-    "optimizer": {"state": "keep", "schedule": None},
+    "optimizer": {"state": "keep", "schedule": None, "groups": None},
     "evaluation": {
         "every": None,
         "landscape": None,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lifelong_lb.averaging import slow_weights_conflict
 from lifelong_lb.optim.minibatch import BeforeDescent, Closure, Minibatch, Names, Observer, trainable
 from lifelong_lb.optim.modes import maximising
 from lifelong_lb.optim.passes import Passes, RandomState
@@ -274,10 +275,7 @@ def averaging_conflict(rule: UpdateRule, optimizer: str) -> str | None:
     """
     if not (rule.interpolates or rule.keeps_weights):
         return None
-    return (
-        f"{type(rule).__name__} interpolates between weights, and cannot be applied to {optimizer}, which keeps an "
-        "average of the weights that would not follow; use a rule without slow weights, such as SAM"
-    )
+    return slow_weights_conflict(type(rule).__name__, optimizer)
 
 
 def optimizer_names(optimizer: Optimizer) -> Names | None:
