@@ -39,7 +39,7 @@ class MuonWithAdamW(Optimizer):
         super().__init__(groups, {})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step of both optimizers.
 
         Args:
@@ -72,6 +72,6 @@ class MuonWithAdamW(Optimizer):
             assert p.grad is not None
             matrix.grad = p.grad.reshape(matrix.shape)
             muon.state[matrix] = self.state[p]  # the same dict, which Muon fills
-        muon.step()
+        muon.step()  # type: ignore[no-untyped-call]
         for p, matrix in zip(params, matrices, strict=True):
             p.copy_(matrix.view_as(p))  # in a channels-last model, the matrix is a copy

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lifelong_lb.config import Study, UserError
 from lifelong_lb.config.entries.optimizers import External
@@ -29,7 +30,7 @@ def check_optimizers(study: Study) -> None:
             from lifelong_lb.optim import ExternalOptimizer
             from lifelong_lb.optim.modes import averages
 
-            options = {"closure": entry.closure, "scheduled": entry.schedule is not None}
+            options: dict[str, Any] = {"closure": entry.closure, "scheduled": entry.schedule is not None}
             try:
                 build = ExternalOptimizer(entry.target, entry.settings, entry.classes)
                 build.try_out(**options)
