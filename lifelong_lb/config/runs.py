@@ -54,7 +54,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "clip_norm": None,
     },
     "rule": {"from_experience": 0},
-    "optimizer": {"state": "keep", "schedule": None},
+    "optimizer": {"state": "keep", "schedule": None, "groups": None},
     "evaluation": {
         "every": None,
         "landscape": None,

@@ -19,6 +19,7 @@ from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
 from lifelong_lb.optim.looksam import LookSAM
 from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
+from lifelong_lb.optim.muon import MuonWithAdamW
 from lifelong_lb.optim.passes import NonFiniteGradientError, Passes, recomputed_statistics
 from lifelong_lb.optim.rebuilding import RebuiltOptimizer
 from lifelong_lb.optim.rule import NoRule, UpdateRule
@@ -67,6 +68,7 @@ __all__ = [
     "LookbehindSAM",
     "MultistepASAM",
     "MultistepSAM",
+    "MuonWithAdamW",
     "NoRule",
     "NonFiniteGradientError",
     "Passes",

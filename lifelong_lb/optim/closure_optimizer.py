@@ -27,7 +27,7 @@ class ClosureOptimizer(RebuiltOptimizer):
 
     Args:
         build: builds the optimizer over a list of parameters.
-        params: the initial parameters.
+        params: the initial parameters, or groups of them.
         restart: whether to reset the state when parameters change. L-BFGS needs it: its history holds vectors over
             all parameters.
 
@@ -43,7 +43,7 @@ class ClosureOptimizer(RebuiltOptimizer):
         (1.0, 2.5)
     """
 
-    def __init__(self, build: Build, params: Iterable[Tensor], *, restart: bool = False) -> None:
+    def __init__(self, build: Build, params: Iterable[Any], *, restart: bool = False) -> None:
         super().__init__(build, params, restart=restart)
         check_downhill(self.base)
         self._begin()

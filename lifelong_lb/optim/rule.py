@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lifelong_lb.averaging import slow_weights_conflict
 from lifelong_lb.optim.eager import outside_compile
 from lifelong_lb.optim.gradient_passes import GradientPasses, StepSettings, further_passes, take_all
 from lifelong_lb.optim.minibatch import (
@@ -365,10 +366,7 @@ def averaging_conflict(rule: UpdateRule, optimizer: str) -> str | None:
     """
     if not (rule.interpolates or rule.keeps_weights):
         return None
-    return (
-        f"{type(rule).__name__} interpolates between weights, and cannot be applied to {optimizer}, which keeps an "
-        "average of the weights that would not follow; use a rule without slow weights, such as SAM"
-    )
+    return slow_weights_conflict(type(rule).__name__, optimizer)
 
 
 def check_optimizer(rule: UpdateRule, optimizer: Optimizer, params: list[Tensor]) -> None:

@@ -19,12 +19,13 @@ from lifelong_lb.store import (
     remove_leftovers,
 )
 from lifelong_lb.store.study_file import merge_studies
-from lifelong_lb.studies.checks import check_extensions, check_models, check_optimizers, check_options, checked_data
+from lifelong_lb.studies.checks import check_extensions, check_models, check_options, checked_data
 from lifelong_lb.studies.custom_metrics import store_custom_metrics
 from lifelong_lb.studies.executors.registry import EXECUTORS, ready
 from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job, LoggedAs
+from lifelong_lb.studies.optimizer_checks import check_groups, check_optimizers
 from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.studies.progress.dispatch import EventDispatcher
 from lifelong_lb.studies.progress.observer import ProgressObserver
@@ -58,6 +59,8 @@ def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> Result
         check_optimizers(study)
         check_models([*runs_of(study, {entries[0]: entries for entries in grid}.values(), study.seeds[:1])])
     roots = checked_data(studies, options)
+    for study, grid in zip(studies, grids, strict=True):
+        check_groups(study, grid, roots)
     runs = [run for study, grid in zip(studies, grids, strict=True) for run in runs_of(study, grid)]
     with ready(options.executor, limits):
         folder.check_writable()

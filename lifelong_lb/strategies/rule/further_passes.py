@@ -30,11 +30,11 @@ from avalanche.training.supervised.icarl import _ICaRLPlugin
 from avalanche.training.templates import SupervisedTemplate
 from avalanche.training.templates.base_sgd import PeriodicEval
 
+from lifelong_lb.averaging import path_conflict
 from lifelong_lb.config import UserError
 from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.config.plugins.hooks import check_hooks
 from lifelong_lb.optim import RebuiltOptimizer, RuleOptimizer, UpdateRule
-from lifelong_lb.optim.modes import path_conflict
 from lifelong_lb.optim.rule import averaging_conflict
 from lifelong_lb.strategies.hooks import does_something, overrides
 from lifelong_lb.strategies.methods.mir import Retrieval

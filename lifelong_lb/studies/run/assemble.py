@@ -29,6 +29,7 @@ from lifelong_lb.strategies import (
     boundary_plugins,
     build_optimizer,
     build_strategy,
+    follow_groups,
 )
 from lifelong_lb.streams import Stream
 from lifelong_lb.studies.run.landscape import LandscapeMeter
@@ -131,12 +132,13 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     strategy = build_strategy(
         config.strategy,
         model=model,
-        optimizer=build_optimizer(config.optimizer, model.parameters()),
+        optimizer=build_optimizer(config.optimizer, model.named_parameters()),
         train=config.train,
         evaluation=evaluation,
         plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *monitors],
         device=device,
     )
+    follow_groups(strategy, config.optimizer)
     return Assembled(strategy, applied, own_gradients, stopwatch, samples, forward, loading, recorder, during, meter)
 
 

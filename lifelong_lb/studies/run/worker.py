@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from lifelong_lb.store import (
 )
 from lifelong_lb.strategies import DivergedError, MemoryMeter
 from lifelong_lb.studies.job import TERMINATED, Job
+from lifelong_lb.studies.requirements import required_package
 from lifelong_lb.studies.run.checkpoints import Checkpoints
 from lifelong_lb.studies.run.environment import machine, versions
 from lifelong_lb.studies.run.execute import execute
@@ -239,6 +241,8 @@ def _checkpoints(job: Job, scratch: Path, device: str, memory: MemoryMeter) -> C
     if isinstance(job.config.optimizer, External):
         package = job.config.optimizer.target.partition(".")[0]
         identity[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
+    elif (required := required_package(job.config.optimizer)) is not None:
+        identity[required] = version(required)
     return Checkpoints(checkpoint, job.checkpoint_every, identity, scratch, _log, memory.peak, first=job.limited)
 
 
