@@ -65,9 +65,13 @@ def accumulated(parts, loss_of=plain_loss):
 
 
 def by_hand(name, loader, *, loss_of=plain_loss, clip_norm=None, after_step=lambda optimizer: None, model=None):
-    """Train a new model with the naive version of a rule; running statistics see each minibatch once."""
+    """Train a new model with the naive version of a rule; running statistics see each minibatch once.
+
+    The losses of the first passes are in its attribute ``losses``.
+    """
     _, naive, settings, by_name = RULES[name]
     model = make_model(next(iter(loader))[0].dtype) if model is None else model
+    model.losses = []
     optimizer = make_optimizer(model.parameters())
     names, params = zip(*model.named_parameters(), strict=True)
     if clip_norm is not None:
@@ -75,7 +79,7 @@ def by_hand(name, loader, *, loss_of=plain_loss, clip_norm=None, after_step=lamb
     layers = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
     for x, y in loader:
         with torch.no_grad():
-            loss_of(model, x, y)
+            model.losses.append(loss_of(model, x, y).item())
         for layer in layers:
             layer.momentum = 0.0
         scaled = [by_name and "weight" in name for name in names]

@@ -1,5 +1,7 @@
 """Lightning with the page's recipes trains as loops written by hand."""
 
+from statistics import fmean
+
 import pytest
 import torch
 from recipes import (
@@ -22,7 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"),
 ]
-SILENT = {"accelerator": "cpu", "logger": False, "max_epochs": 1}
+SILENT = {"accelerator": "cpu", "logger": False, "max_epochs": 1, "log_every_n_steps": 1}
 SILENT |= {f"enable_{part}": False for part in ("checkpointing", "progress_bar", "model_summary")}
 
 
@@ -43,11 +45,18 @@ class Untrained:
         pass
 
 
+def check_logged(trainer, expected):
+    assert trainer.global_step == 4
+    assert trainer.callback_metrics["train_loss_step"].item() == pytest.approx(expected.losses[-1])
+    assert trainer.callback_metrics["train_loss_epoch"].item() == pytest.approx(fmean(expected.losses))
+
+
 @pytest.mark.parametrize("name", THREE)
 def test_automatic_optimization(name):
     model, trainer = fit(name, 0)
-    check(model, by_hand(name, make_loader()))
-    assert trainer.global_step == 4
+    expected = by_hand(name, make_loader())
+    check(model, expected)
+    check_logged(trainer, expected)
 
 
 @pytest.mark.parametrize("name", THREE)
@@ -70,8 +79,9 @@ def test_clipping(name):
 @pytest.mark.parametrize("name", THREE)
 def test_accumulation(name):
     model, trainer = fit(name, 0, 1)
-    check(model, by_hand(name, make_loader(), loss_of=accumulated(4)))
-    assert trainer.global_step == 4
+    expected = by_hand(name, make_loader(), loss_of=accumulated(4))
+    check(model, expected)
+    check_logged(trainer, expected)
 
 
 def test_accumulated_batches_are_refused():

@@ -1,6 +1,7 @@
 """The Trainer of Hugging Face with the page's recipe trains as loops written by hand."""
 
 import os
+from statistics import fmean
 
 import pytest
 from recipes import THREE, accumulated, by_hand, check, make_loader, make_model, make_optimizer, make_rule, run
@@ -52,7 +53,7 @@ def dataset():
 
 def train(folder, name, *, passes=None, **settings):
     model = Model()
-    run(
+    names = run(
         "Hugging Face Trainer",
         model=model,
         arguments=arguments(folder, **settings),
@@ -60,20 +61,23 @@ def train(folder, name, *, passes=None, **settings):
         optimizer=make_optimizer(model.named_parameters()),
         rule=make_rule(name, passes),
     )
-    return model.net
+    return model.net, names["trainer"]
 
 
 @pytest.mark.parametrize("name", THREE)
 @pytest.mark.parametrize(("parts", "clip_norm"), [(1, None), (4, None), (4, 0.1)])
 def test_training_steps(tmp_path, name, parts, clip_norm):
-    model = train(
+    model, trainer = train(
         tmp_path,
         name,
         passes=None if clip_norm is None else Passes(clip_norm=clip_norm),
         per_device_train_batch_size=16 // parts,
         gradient_accumulation_steps=parts,
     )
-    check(model, by_hand(name, make_loader(), loss_of=accumulated(parts), clip_norm=clip_norm))
+    expected = by_hand(name, make_loader(), loss_of=accumulated(parts), clip_norm=clip_norm)
+    check(model, expected)
+    assert trainer.state.global_step == 4
+    assert trainer.state.log_history[-1]["train_loss"] == pytest.approx(fmean(expected.losses), abs=1e-4)
 
 
 def test_the_step_of_the_trainer_is_refused(tmp_path):
