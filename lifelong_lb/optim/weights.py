@@ -70,7 +70,8 @@ def dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
         The inner product, in the precision of the tensors.
     """
     device = first[0].device
-    return float(torch.stack([torch.sum(a * b).to(device) for a, b in zip(first, second, strict=True)]).sum())
+    total = torch.stack([torch.sum(a * b).to(device) for a, b in zip(first, second, strict=True)]).sum()
+    return float(total.full_tensor() if hasattr(total, "full_tensor") else total)  # of shards: summed over processes
 
 
 def copied(params: Sequence[Tensor]) -> list[Tensor]:
@@ -93,7 +94,7 @@ def load(params: Sequence[Tensor], values: Sequence[Tensor]) -> None:
         params: parameters.
         values: one tensor per parameter, of its shape.
     """
-    torch._foreach_copy_(list(params), list(values))
+    torch._foreach_copy_(_in_this_process(params), _in_this_process(values))
 
 
 @torch.no_grad()
@@ -173,6 +174,11 @@ def holding(params: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[None
         yield
     finally:
         restore()
+
+
+def _in_this_process(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The memory of tensors; of sharded ones the part of this process, because DTensor has no copy of lists."""
+    return [t.to_local() if type(t) not in _PLAIN and hasattr(t, "to_local") else t for t in tensors]
 
 
 _PLAIN = (nn.Parameter, Tensor)
