@@ -8,30 +8,36 @@ import torch.distributed as dist
 from recipes import THREE, make_loader, make_model, make_optimizer, make_rule, run
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from lifelong_lb.optim import Passes
+
 PROCESSES = 2
-TITLES = ["DistributedDataParallel", "DDP with no_sync", "FSDP2"]
+SHARDED = ["asam", "gsam", "c-flat", "gam-paper", "friendly-sam-updated-sigma-0.6", "multistep-sam-k3-mean"]
+SHARDED += ["lookbehind-asam-k2-adaptive-global"]
+CASES = [(title, name, None) for title in ("DistributedDataParallel", "DDP with no_sync", "FSDP2") for name in THREE]
+CASES += [(title, name, 0.1) for title in ("DistributedDataParallel", "FSDP2") for name in THREE]
+CASES += [("FSDP2", name, None) for name in SHARDED]
+"""Recipe, rule, and norm to clip at."""
 
 
 def work(rank, folder):
     """Train with every recipe and rule on this process's half of each minibatch; save weights, or what was raised."""
     store = f"file://{Path(folder) / 'store'}"
     dist.init_process_group("gloo", timeout=timedelta(minutes=1), init_method=store, rank=rank, world_size=PROCESSES)
-    for title in TITLES:
-        for name in THREE:
-            try:
-                result = trained(title, name, rank)
-            except Exception as error:  # noqa: BLE001  the other recipes are tried, too
-                result = repr(error)
-            torch.save(result, Path(folder) / f"{title}-{name}-{rank}.pt")
+    for number, case in enumerate(CASES):
+        try:
+            result = trained(*case, rank)
+        except Exception as error:  # noqa: BLE001  the other recipes are tried, too
+            result = repr(error)
+        torch.save(result, Path(folder) / f"{number}-{rank}.pt")
     torch.save(refusal_of_fsdp_1(), Path(folder) / f"FSDP1-{rank}.pt")
     dist.destroy_process_group()
 
 
-def trained(title, name, rank):
+def trained(title, name, clip_norm, rank):
     model = make_model(batch_norm=False)
     loader = [(x.chunk(PROCESSES)[rank], y.chunk(PROCESSES)[rank]) for x, y in make_loader()]
     optimizer = make_optimizer(model.named_parameters())
-    run(title, model=model, optimizer=optimizer, rule=make_rule(name), loader=loader)
+    run(title, model=model, optimizer=optimizer, rule=make_rule(name, Passes(clip_norm=clip_norm)), loader=loader)
     return {key: gathered(value) for key, value in model.state_dict().items()}
 
 

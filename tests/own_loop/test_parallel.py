@@ -3,8 +3,8 @@
 import pytest
 import torch
 import torch.multiprocessing
-from parallel_recipes import PROCESSES, TITLES, work
-from recipes import THREE, by_hand, check, make_loader, make_model
+from parallel_recipes import CASES, PROCESSES, work
+from recipes import by_hand, check, make_loader, make_model
 
 pytestmark = pytest.mark.slow
 
@@ -16,12 +16,12 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", THREE)
-@pytest.mark.parametrize("title", TITLES)
-def test_two_processes(folder, title, name):
-    expected = by_hand(name, make_loader(), model=make_model(batch_norm=False))
+@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: "-".join(map(str, CASES[number])))
+def test_two_processes(folder, number):
+    _, name, clip_norm = CASES[number]
+    expected = by_hand(name, make_loader(), model=make_model(batch_norm=False), clip_norm=clip_norm)
     for rank in range(PROCESSES):
-        result = torch.load(folder / f"{title}-{name}-{rank}.pt")
+        result = torch.load(folder / f"{number}-{rank}.pt")
         assert isinstance(result, dict), result
         model = make_model(batch_norm=False)
         model.load_state_dict(result)
