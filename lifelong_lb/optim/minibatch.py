@@ -57,23 +57,22 @@ class Minibatch:
 
     Args:
         optimizer: the base optimizer.
+        params: its trainable parameters, each once.
         passes: treatment of non-finite gradients, and the largest norm of a descent gradient.
         names: names of the parameters, if known.
         before_descent: see :meth:`base_step`.
-
-    Attributes:
-        params: trainable parameters, each once.
     """
 
     def __init__(
         self,
         optimizer: Optimizer,
+        params: list[Tensor],
         *,
         passes: Passes,
         names: Names | None = None,
         before_descent: BeforeDescent | None = None,
     ) -> None:
-        self.optimizer, self.names, self.params = optimizer, names, trainable(optimizer)
+        self.optimizer, self.names, self.params = optimizer, names, params
         self._passes, self._before_descent = passes, before_descent
 
     @property

@@ -51,7 +51,7 @@ def optimizer_problems(
     trains: Sequence[Train],
     strategies: Sequence[StrategyEntry] = (),
 ) -> Iterator[Problem]:
-    """Find optimizers that need unknown boundaries, and schedules without effect.
+    """Find optimizers that need unknown boundaries or cannot be clipped, and schedules without effect.
 
     Args:
         optimizers: optimizers of a study.
@@ -67,6 +67,12 @@ def optimizer_problems(
         path, schedule = f"optimizers[{place}]", optimizer.schedule
         if optimizer.state == "reset" and unknown is not None:
             yield f"{path}.state", _boundaries_needed(unknown)
+        clip_norm = next((train.clip_norm for train in trains if train.clip_norm is not None), None)
+        if optimizer.takes_passes and clip_norm is not None:
+            yield (
+                path,
+                f"takes its own steps, whose gradients train.clip_norm cannot clip; leave it out; got {clip_norm:g}",
+            )
         if schedule is None:
             continue
         once = next((strategy.name for strategy in strategies if strategy.trained_once), None)

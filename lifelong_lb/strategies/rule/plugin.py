@@ -149,6 +149,11 @@ class SharpnessAwarePlugin(SupervisedPlugin):
                 f"{type(self.rule).__name__} cannot be applied to {type(strategy.optimizer.base).__name__}, which "
                 "takes its own passes; use NoRule()"
             )
+        if own_passes and self.rule.passes.clip_norm is not None:
+            raise TypeError(
+                f"{type(strategy.optimizer.base).__name__} takes its own steps, whose gradients clip_norm cannot clip; "
+                "leave it out"
+            )
         if experience_number(strategy) >= self.from_experience:
             self.acting = self.rule
         self.acting.observer = self.rule.observer
