@@ -4,6 +4,7 @@ import os
 from statistics import fmean
 
 import pytest
+import torch
 from recipes import THREE, accumulated, by_hand, check, make_loader, make_model, make_optimizer, make_rule, run
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -18,9 +19,9 @@ pytestmark = pytest.mark.slow
 class Model(nn.Module):
     """A model that computes its loss, as those of the library do."""
 
-    def __init__(self):
+    def __init__(self, dtype=torch.float64):
         super().__init__()
-        self.net = make_model()
+        self.net = make_model(dtype)
 
     def forward(self, x, labels):
         logits = self.net(x)
@@ -47,17 +48,17 @@ def arguments(folder, **settings):
     )
 
 
-def dataset():
-    return [{"x": x, "labels": y} for x, y in make_loader().dataset]
+def dataset(dtype=torch.float64):
+    return [{"x": x, "labels": y} for x, y in make_loader(dtype).dataset]
 
 
-def train(folder, name, *, passes=None, **settings):
-    model = Model()
+def train(folder, name, *, passes=None, dtype=torch.float64, **settings):
+    model = Model(dtype)
     names = run(
         "Hugging Face Trainer",
         model=model,
         arguments=arguments(folder, **settings),
-        dataset=dataset(),
+        dataset=dataset(dtype),
         optimizer=make_optimizer(model.named_parameters()),
         rule=make_rule(name, passes),
     )
@@ -78,6 +79,30 @@ def test_training_steps(tmp_path, name, parts, clip_norm):
     check(model, expected)
     assert trainer.state.global_step == 4
     assert trainer.state.log_history[-1]["train_loss"] == pytest.approx(fmean(expected.losses), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", THREE)
+def test_mixed_precision(tmp_path, name):
+    def loss_of(model, x, y):
+        with torch.autocast("cpu", torch.bfloat16):
+            return cross_entropy(model(x), y)
+
+    model, _ = train(tmp_path, name, dtype=torch.float32, bf16=True, per_device_train_batch_size=16)
+    check(model, by_hand(name, make_loader(torch.float32), loss_of=loss_of), tolerance=1e-5)
+
+
+@pytest.mark.parametrize("name", THREE)
+def test_losses_of_a_subclass(tmp_path, monkeypatch, name):
+    def smoothed(outputs, labels):
+        return cross_entropy(outputs, labels, label_smoothing=0.2)
+
+    class Smoothed(transformers.Trainer):
+        def compute_loss(self, model, inputs, *arguments, **settings):
+            return smoothed(model(**inputs)["logits"], inputs["labels"])
+
+    monkeypatch.setattr("transformers.Trainer", Smoothed)
+    model, _ = train(tmp_path, name, per_device_train_batch_size=16)
+    check(model, by_hand(name, make_loader(), loss_of=lambda model, x, y: smoothed(model(x), y)))
 
 
 def test_the_step_of_the_trainer_is_refused(tmp_path):
