@@ -28,7 +28,7 @@ def outside_compile(function: Callable[P, R]) -> Callable[P, R]:
         if not torch.compiler.is_compiling():
             return function(*args, **kwargs)
         if not disabled:
-            disabled.append(torch.compiler.disable(function))
+            disabled.append(torch.compiler.disable(function))  # type: ignore[no-untyped-call]
         return disabled[0](*args, **kwargs)
 
     return run

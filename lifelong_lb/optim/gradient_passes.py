@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.leftovers import Gradients, check_replaced, clear_gradients, clear_used, mark_used, refuse
-from lifelong_lb.optim.minibatch import Minibatch, Observer, optimizer_names
+from lifelong_lb.optim.minibatch import Finish, FurtherPasses, Minibatch, Observer, optimizer_names
 from lifelong_lb.optim.passes import (
     Passes,
     RandomState,
@@ -20,12 +20,6 @@ from lifelong_lb.optim.passes import (
     statistics_kept,
 )
 from lifelong_lb.optim.scaling import Scaler, unscale
-
-Finish = Callable[[], None]
-"""Called after the last base step of a rule's step."""
-
-FurtherPasses = Generator[None, None, Finish]
-"""Yields where the gradient at the current weights is to be taken; returns what follows the last base step."""
 
 
 @dataclass(slots=True)

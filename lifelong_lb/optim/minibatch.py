@@ -1,6 +1,6 @@
 """One minibatch for a rule: its parameters, their gradients, and base steps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Protocol
 
 from torch import Tensor
@@ -12,6 +12,12 @@ from lifelong_lb.optim.weights import global_norm, with_gradient
 
 Closure = Callable[[], Tensor]
 """Runs forward and backward, returns the loss; leaves the gradient in ``.grad``."""
+
+Finish = Callable[[], None]
+"""Called after the last base step of a rule's step."""
+
+FurtherPasses = Generator[None, None, Finish]
+"""Yields where the gradient at the current weights is to be taken; returns what follows the last base step."""
 
 BeforeDescent = Callable[[], None]
 """Changes the gradient of a base step in place, e.g. projects it; ascents use the unchanged gradient."""

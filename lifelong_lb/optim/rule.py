@@ -9,15 +9,17 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.eager import outside_compile
-from lifelong_lb.optim.gradient_passes import (
+from lifelong_lb.optim.gradient_passes import GradientPasses, StepSettings, further_passes, take_all
+from lifelong_lb.optim.minibatch import (
+    BeforeDescent,
+    Closure,
     Finish,
     FurtherPasses,
-    GradientPasses,
-    StepSettings,
-    further_passes,
-    take_all,
+    Minibatch,
+    Names,
+    Observer,
+    trainable,
 )
-from lifelong_lb.optim.minibatch import BeforeDescent, Closure, Minibatch, Names, Observer, trainable
 from lifelong_lb.optim.modes import maximising
 from lifelong_lb.optim.passes import Passes, RandomState
 from lifelong_lb.optim.rule_optimizer import RuleOptimizer

@@ -7,8 +7,8 @@ from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, RebuiltOptimizer, UpdateRule
+from lifelong_lb.optim.minibatch import Finish
 from lifelong_lb.optim.rebuilding import load_evaluation_weights
-from lifelong_lb.optim.rule import Finish
 from lifelong_lb.strategies.monitors.guards import DivergedError, place
 from lifelong_lb.strategies.rule.batch_norm import recompute_statistics
 from lifelong_lb.strategies.rule.further_passes import (
