@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from recipes import (
+from helpers.recipes import (
     THREE,
     accumulated,
     by_hand,

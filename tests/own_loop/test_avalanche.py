@@ -5,9 +5,9 @@ import pytest
 from avalanche.benchmarks.scenarios.dataset_scenario import benchmark_from_datasets
 from avalanche.benchmarks.utils.classification_dataset import _make_taskaware_tensor_classification_dataset
 from avalanche.training.supervised import EWC, Naive, Replay
-from by_hand import Tape
-from recipes import THREE, by_hand, check, make_loader, make_model, make_optimizer, make_rule, plain_loss, run
-from strategy_cases import AVALANCHES_OWN_WARNINGS
+from helpers.recipes import THREE, by_hand, check, make_loader, make_model, make_optimizer, make_rule, plain_loss, run
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS
+from helpers.training_loop import Tape
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import torch
-from recipes import THREE, by_hand, check, make_loader, make_model, make_optimizer, make_rule, run
+from helpers.recipes import THREE, by_hand, check, make_loader, make_model, make_optimizer, make_rule, run
 
 pytestmark = [
     pytest.mark.slow,

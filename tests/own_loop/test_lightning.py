@@ -4,7 +4,7 @@ from statistics import fmean
 
 import pytest
 import torch
-from recipes import (
+from helpers.recipes import (
     THREE,
     accumulated,
     by_hand,

@@ -3,8 +3,8 @@
 import pytest
 import torch
 import torch.multiprocessing
-from parallel_recipes import CASES, PROCESSES, work
-from recipes import by_hand, check, make_loader, make_model
+from helpers.parallel_recipes import CASES, PROCESSES, work
+from helpers.recipes import by_hand, check, make_loader, make_model
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,7 @@ import math
 
 import pytest
 import torch
-from cases import RULES
-from recipes import (
+from helpers.recipes import (
     THREE,
     accumulated,
     by_hand,
@@ -18,6 +17,7 @@ from recipes import (
     plain_loss,
     run,
 )
+from helpers.rule_cases import RULES
 
 from lifelong_lb.optim import LookaheadSAM, LookbehindSAM, Passes
 from lifelong_lb.optim.weights import copied, load

@@ -5,7 +5,7 @@ from statistics import fmean
 
 import pytest
 import torch
-from recipes import THREE, accumulated, by_hand, check, make_loader, make_model, make_optimizer, make_rule, run
+from helpers.recipes import THREE, accumulated, by_hand, check, make_loader, make_model, make_optimizer, make_rule, run
 from torch import nn
 from torch.nn.functional import cross_entropy
 

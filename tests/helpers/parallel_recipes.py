@@ -5,17 +5,14 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from recipes import THREE, make_loader, make_model, make_optimizer, make_rule, run
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from helpers.recipes import THREE, make_loader, make_model, make_optimizer, make_rule, run
 from lifelong_lb.optim import Passes
 
 PROCESSES = 2
-SHARDED = ["asam", "gsam", "c-flat", "gam-paper", "friendly-sam-updated-sigma-0.6", "multistep-sam-k3-mean"]
-SHARDED += ["lookbehind-asam-k2-adaptive-global"]
 CASES = [(title, name, None) for title in ("DistributedDataParallel", "DDP with no_sync", "FSDP2") for name in THREE]
 CASES += [(title, name, 0.1) for title in ("DistributedDataParallel", "FSDP2") for name in THREE]
-CASES += [("FSDP2", name, None) for name in SHARDED]
 """Recipe, rule, and norm to clip at."""
 
 

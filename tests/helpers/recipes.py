@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 import torch
-from cases import RULES
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
-PAGE = (Path(__file__).parents[1] / "docs" / "own-loop.md").read_text(encoding="utf-8")
+from helpers.rule_cases import RULES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "own-loop.md").read_text(encoding="utf-8")
 RECIPES = {
     title: re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     for title, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
@@ -17,7 +18,7 @@ RECIPES = {
 """Heading to the code blocks below it."""
 
 THREE = ["sam", "lookbehind-sam-k2-0.5", "lookbehind-sam-k2-adaptive"]
-"""Rules of `cases.RULES` that are tried in every kind of loop."""
+"""Rules of `rule_cases.RULES` that are tried in every kind of loop."""
 
 
 def run(title, number=0, **names):
