@@ -8,7 +8,9 @@ Workers = Annotated[
     str | None, typer.Option(metavar="N", help="Number of parallel runs; default: one per core or GPU.")
 ]
 Executor = Annotated[str, typer.Option(help="in-process, local (one process per run), slurm or ray.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, auto, or a list of CUDA devices: cuda:0,cuda:2.")]
+Device = Annotated[
+    str, typer.Option(help="cpu, auto, a kind of accelerator (cuda, mps, xpu), or a list: cuda:0,cuda:2.")
+]
 Download = Annotated[bool, typer.Option("--download", help="Download missing data sets with torchvision.")]
 Retry = Annotated[
     list[str] | None, typer.Option(metavar="STATUS", help="Repeat runs that ended as failed, diverged or timeout.")

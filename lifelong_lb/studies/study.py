@@ -102,12 +102,13 @@ def run_study(
     Args:
         config: a study, its plain values, or the path of a study file.
         out: result folder. Existing runs are kept; a study with other shared settings is refused.
-        workers: number of concurrent runs; None for one per core, or one per CUDA device. With ``"slurm"`` the number
+        workers: number of concurrent runs; None for one per core, or one per accelerator. With ``"slurm"`` the number
             of jobs, with ``"ray"`` of tasks; None for 256.
         executor: ``"local"``, one process per run; ``"in-process"``; ``"slurm"``, jobs submitted from here; or
             ``"ray"``, the cluster of ``$RAY_ADDRESS`` or else this machine. Clusters need a shared file system.
-        device: ``"cpu"``; ``"cuda"``, all devices, assigned to workers round-robin; ``"auto"``, CUDA if available; or a
-            list of devices, e.g. ``"cuda:0,cuda:2"``.
+        device: ``"cpu"``; a kind of accelerator that torch finds, e.g. ``"cuda"``: all devices, assigned to workers
+            round-robin; ``"auto"``, the accelerators if there are any, or else the CPU; or a list of devices, e.g.
+            ``"cuda:0,cuda:2"``.
         data: folder of the data sets; None for ``$LIFELONG_LB_DATA``, then the platform's cache folder.
         download: whether missing data sets may be downloaded.
         retry: statuses (failed, diverged, timeout) of ended runs to run again.
@@ -211,9 +212,11 @@ def _complete(
         folder.write_study(file)
         session = Session(folder.study_stamp(), options.retry)
     labels = file.labels()
+    imports = tuple(dict.fromkeys(name for study in studies for name in study.imports))
     jobs = [
         replace(
             job,
+            imports=imports,
             logged=LoggedAs(options.loggers, studies[0].name, labels[job.config.run_id]),
             limited=options.timeout is not None,
         )

@@ -256,12 +256,15 @@ def test_invalid_options(case, monkeypatch, tmp_path):
 
 
 def test_devices_on_a_cluster():
-    with pytest.raises(UserError, match="device cuda:1: with the executor ray it must be auto, cpu or cuda"):
+    with pytest.raises(
+        UserError, match="device cuda:1: with the executor ray it must be auto, cpu, cuda or another kind"
+    ):
         Cluster().check("ray", "cuda:1", None)
     with pytest.raises(UserError, match="device cpu: the requested GPUs would not be used"):
         Cluster({"gres": "gpu:1"}).check("slurm", "cpu", None)
     assert Limits.of_cluster(None, "auto", None, Cluster()).devices == ["auto"]
     assert Limits.of_cluster(None, "auto", None, Cluster(gpus_per_run=0.5)).devices == ["cuda"]
+    assert Limits.of_cluster(None, "xpu", None, Cluster({"gpus_per_node": 1})).devices == ["xpu"]
 
 
 @pytest.mark.parametrize("executor", ["ray", "slurm"])

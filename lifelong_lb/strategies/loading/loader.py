@@ -15,6 +15,7 @@ from avalanche.benchmarks.utils.data_loader import (
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, default_collate
 
+from lifelong_lb import devices
 from lifelong_lb.strategies.loading.flatten import NotTensorsError, flattened, joined
 
 JOINT = (
@@ -80,7 +81,7 @@ class TensorLoader:
         parts = [flattened(dataset) for dataset in datasets]
         self._samples = joined(parts)
         self._samplers, self._generator = list(samplers), arguments.get("generator")
-        self._pin = bool(arguments.get("pin_memory", False)) and torch.cuda.is_available()
+        self._pin = bool(arguments.get("pin_memory", False)) and devices.can_pin()
         self._starts = [sum(map(len, parts[:i])) for i in range(len(parts))]
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ import torch
 from avalanche.benchmarks import OnlineCLExperience
 from avalanche.core import SupervisedPlugin
 
+from lifelong_lb import devices
 from lifelong_lb.seeding import DATA_ORDER, MEMORY, NOISE, REFERENCE, derive, seed_all
 from lifelong_lb.strategies.methods.patches.agem import AverageGEM
 from lifelong_lb.strategies.monitors.stiffness import stiffness_hint
@@ -108,8 +109,7 @@ class Stopwatch(SupervisedPlugin):
         Yields:
             None.
         """
-        if strategy.device.type == "cuda":
-            torch.cuda.synchronize(strategy.device)
+        devices.synchronise(strategy.device)
         left = time.perf_counter()
         try:
             yield

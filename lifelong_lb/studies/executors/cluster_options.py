@@ -114,10 +114,10 @@ class Cluster:
             raise UserError(f"gpus_per_run needs the executor ray; got {quoted(executor)}")
 
     def _check_device(self, executor: str, device: str) -> None:
-        if device not in ("auto", "cpu", "cuda"):
+        if device not in ("auto", "cpu", "cuda") and not _is_kind(device):
             raise UserError(
-                f"device {device}: with the executor {executor} it must be auto, cpu or cuda; the cluster assigns the "
-                "GPU"
+                f"device {device}: with the executor {executor} it must be auto, cpu, cuda or another kind of device "
+                "of torch; the cluster assigns the device"
             )
         if device == "cpu" and self.wants_gpus:
             raise UserError("device cpu: the requested GPUs would not be used; remove the device or the GPUs")
@@ -144,6 +144,12 @@ class Cluster:
                 f"executor slurm: {' and '.join(missing)} not found: start it on a login node, or try it with "
                 "cluster=local, which uses processes of this machine"
             )
+
+
+def _is_kind(device: str) -> bool:
+    from lifelong_lb.devices import is_kind
+
+    return is_kind(device)
 
 
 def _has_type(kind: type, value: Any) -> bool:

@@ -30,14 +30,14 @@ class Limits:
 
         Args:
             workers: number of concurrent jobs or tasks; None for the default.
-            device: auto, cpu or cuda.
+            device: auto, cpu or a kind of accelerator.
             seconds: time limit per run.
             cluster: cluster options.
 
         Returns:
-            The limits; the device is cuda if GPUs are requested.
+            The limits; ``auto`` is cuda if GPUs are requested.
         """
-        chosen = "cuda" if cluster.wants_gpus else device
+        chosen = "cuda" if cluster.wants_gpus and device == "auto" else device
         return cls(workers or DEFAULT_WORKERS, [chosen], seconds, cluster)
 
     @classmethod
@@ -45,7 +45,7 @@ class Limits:
         """Limits for runs on this machine.
 
         Args:
-            workers: number of concurrent runs; None for one per core, or one per CUDA device but no more than cores.
+            workers: number of concurrent runs; None for one per core, or one per accelerator but no more than cores.
             devices: the devices.
             seconds: time limit per run.
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lifelong_lb import devices
 from lifelong_lb.store import LOG, CheckpointFolder, UnusableCheckpointError, model_path, stored_models
 from lifelong_lb.strategies import NotCarriedError, load_with, parts_of, save_apart
 from lifelong_lb.streams import Stream
@@ -162,19 +163,26 @@ class Checkpoints:
 
 def _random() -> dict[str, Any]:
     return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "torch": devices.generator_states(),
         "numpy": np.random.get_state(),  # noqa: NPY002  the generator that Avalanche draws from
         "python": random.getstate(),
     }
 
 
 def _set_random(state: Mapping[str, Any]) -> None:
-    torch.set_rng_state(state["torch"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    devices.set_generator_states(_torch_states(state))
     np.random.set_state(state["numpy"])  # noqa: NPY002
     random.setstate(state["python"])
+
+
+def _torch_states(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """States of torch's generators; early checkpoints list those of all CUDA devices under ``cuda``."""
+    if not torch.is_tensor(state["torch"]):
+        states: Mapping[str, Any] = state["torch"]
+        return states
+    of_cuda = dict(enumerate(state["cuda"]))
+    index = devices.current("cuda").index if of_cuda else None
+    return {"cpu": state["torch"], **({"cuda": of_cuda[index]} if index in of_cuda else {})}
 
 
 def _prepend(log: Path, text: str) -> None:
