@@ -47,9 +47,9 @@ class TwoKPasses(UpdateRule):
         fast = slow
         for i in range(self.k):
             if i:
-                minibatch.gradient()
+                yield
             perturb(params, *self._ascent(minibatch, params))
-            minibatch.gradient()
+            yield
             if i < self.k - 1:
                 perturbed = copied(params)
                 load(params, fast)

@@ -20,7 +20,8 @@ from lifelong_lb.optim.looksam import LookSAM
 from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
 from lifelong_lb.optim.passes import NonFiniteGradientError, Passes, recomputed_statistics
 from lifelong_lb.optim.rebuilding import RebuiltOptimizer
-from lifelong_lb.optim.rule import NoRule, RuleOptimizer, UpdateRule
+from lifelong_lb.optim.rule import NoRule, UpdateRule
+from lifelong_lb.optim.rule_optimizer import RuleOptimizer
 from lifelong_lb.optim.sam import ASAM, SAM
 
 RULES: dict[str, Callable[..., UpdateRule]] = {

@@ -10,7 +10,7 @@ from lifelong_lb.optim.c_flat import CFlat
 from lifelong_lb.optim.checks import non_negative, proportion
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish
+from lifelong_lb.optim.rule import FurtherPasses
 from lifelong_lb.optim.weights import global_norm, gradients
 
 
@@ -83,13 +83,13 @@ class CFlatPlus(CFlat):
         """
         self._steps, self._level = int(state.get("steps", 0)), float(state.get("level", self.level))
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take C-Flat's passes if the gradient reaches the threshold, and update the threshold."""
         norm = minibatch.check_norm(global_norm(gradients(minibatch.params_with_grad)))
         active = (1 + tanh(self.steepness * (self._steps + 1 - self.midpoint) / 2)) / 2  # the logistic function
         excess = norm - self._level * active
         if excess >= 0:
-            super().further_passes(minibatch)
+            yield from super().further_passes(minibatch)
 
         def update() -> None:
             self._steps += 1

@@ -13,7 +13,7 @@ from lifelong_lb.optim.checks import fraction, non_negative, one_of
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.parameter_state import ParameterState
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.rule import FurtherPasses, UpdateRule
 from lifelong_lb.optim.weights import global_norm, gradients, holding
 
 AVERAGES = ("updated", "previous")
@@ -87,13 +87,14 @@ class FriendlySAM(UpdateRule):
         """
         self._mean.load("mean", state.get("mean", []), optimizer)
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take the gradient at w + rho d / ||d||, and update the running mean after the base step."""
         params = minibatch.params_with_grad
         noise, mean = self._split(params)
         norm = minibatch.check_norm(global_norm(noise))
         with holding(params, _moved_in_place(params, noise, self.rho / (norm + TINY))):
-            minibatch.gradient(last=True)
+            yield
+            minibatch.check_gradient()
 
         def update() -> None:
             if isfinite(norm):  # an infinity would never leave the mean

@@ -1,6 +1,6 @@
 """LookSAM: a SAM step every k steps, its direction reused in between."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from lifelong_lb.optim.checks import at_least_one, positive
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.parameter_state import ParameterState
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.rule import FurtherPasses, UpdateRule
 from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved
 
 
@@ -48,10 +48,10 @@ class LookSAM(RadiusMixin, UpdateRule):
         """Mean over k steps: two passes in one of them, one in the others."""
         return (self.k + 1) / self.k
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take a SAM gradient at every k-th step; reuse its direction at the others."""
         if self._steps % self.k == 0:
-            self._ascend(minibatch)
+            yield from self._ascend(minibatch)
         else:
             self._reuse(minibatch)
         return self._count
@@ -84,11 +84,12 @@ class LookSAM(RadiusMixin, UpdateRule):
     def _count(self) -> None:
         self._steps += 1
 
-    def _ascend(self, minibatch: Minibatch) -> None:
+    def _ascend(self, minibatch: Minibatch) -> Iterator[None]:
         params = minibatch.params_with_grad
         plain = [grad.clone() for grad in gradients(params)]
         with holding(params, moved(params, *self._ascent(minibatch, params))):
-            minibatch.gradient(last=True)
+            yield
+            minibatch.check_gradient()
         triples = [(p, p.grad, g) for p, g in zip(params, plain, strict=True) if p.grad is not None]
         perturbed, plain = [triple[1] for triple in triples], [triple[2] for triple in triples]
         share = dot(perturbed, plain) / (global_norm(plain) ** 2 + TINY)

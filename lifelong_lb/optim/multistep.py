@@ -17,7 +17,7 @@ from lifelong_lb.optim.ascent import (
 from lifelong_lb.optim.checks import at_least_one, one_of
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.rule import FurtherPasses, UpdateRule
 from lifelong_lb.optim.weights import holding
 
 GRADIENTS = ("last", "mean")
@@ -44,7 +44,7 @@ class _Multistep(UpdateRule):
         """Passes at w and at each of the k perturbed points: k + 1."""
         return self.k + 1
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take the gradients at the k perturbed points, each on the way to the next."""
         sums: dict[Tensor, Tensor] = {}
         mean = self.gradient == "mean" and self.k > 1
@@ -52,7 +52,9 @@ class _Multistep(UpdateRule):
             for i in range(self.k):
                 if i:
                     climb_further(minibatch, self._ascent)
-                minibatch.gradient(last=i == self.k - 1)
+                yield
+                if i == self.k - 1:
+                    minibatch.check_gradient()
                 if mean:
                     _add_gradients(sums, minibatch.params_with_grad)
         for p, total in sums.items():

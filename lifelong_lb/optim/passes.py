@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from lifelong_lb.optim.checks import one_of
+from lifelong_lb.optim.checks import one_of, positive
 
 BATCH_NORM = ("first", "all", "recomputed")
 DROPOUT = ("same", "fresh")
@@ -36,6 +36,9 @@ class Passes:
             ones, as in the code of most papers.
         non_finite: ``"raise"``: a gradient with a non-finite norm raises :class:`NonFiniteGradientError` before the
             base optimizer uses it, and the weights from before the step are restored. ``"ignore"``: no check.
+        clip_norm: largest Euclidean norm, over all parameters together, of the gradient of each base step, > 0; a
+            longer one is scaled down. Ascents use gradients that are not clipped. None for no limit. Clipping in the
+            training loop would reach only the last of several base steps.
 
     Raises:
         ValueError: for any other value.
@@ -44,12 +47,15 @@ class Passes:
     batch_norm: str = "first"
     dropout: str = "same"
     non_finite: str = "raise"
+    clip_norm: float | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
         one_of("batch_norm", self.batch_norm, BATCH_NORM)
         one_of("dropout", self.dropout, DROPOUT)
         one_of("non_finite", self.non_finite, NON_FINITE)
+        if self.clip_norm is not None:
+            positive("clip_norm", self.clip_norm)
 
 
 class NonFiniteGradientError(ArithmeticError):

@@ -1,10 +1,10 @@
 """Operations on lists of weights and gradients: norms, copies, moves, temporary values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def with_gradient(params: Sequence[Tensor]) -> list[Tensor]:
@@ -123,37 +123,74 @@ def moved(params: Sequence[Tensor], direction: Sequence[Tensor], size: float) ->
     return list(torch._foreach_add([p.detach() for p in params], list(direction), alpha=size))
 
 
-def hold(params: Sequence[Tensor], values: Sequence[Tensor]) -> list[Tensor]:
-    """Replace the memory of parameters, without copying.
+def hold(params: Sequence[Tensor], values: Sequence[Tensor]) -> Callable[[], None]:
+    """Give parameters other values: exchange both, by reference where nothing else refers to a parameter's memory.
+
+    Copying costs another sweep over the weights, but views of a parameter, sharded tensors and captured graphs of an
+    accelerator, which read fixed addresses, follow it.
 
     Args:
         params: parameters.
-        values: one tensor per parameter, of its shape, used as the memory of the parameter.
+        values: one tensor per parameter, of its shape; changes of the parameters reach them, at the latest when the
+            values are exchanged back.
 
     Returns:
-        The previous memory.
+        A function that restores the previous values.
     """
-    previous = [p.data for p in params]
+    owned, previous, copies = [], [], []
     for p, value in zip(params, values, strict=True):
-        p.data = value
-    return previous
+        if _owns_memory(p):
+            owned.append(p)
+            previous.append(p.data)
+            p.data = value
+        else:
+            copies.append((p, value))
+    _exchange_by_copying(copies)
+
+    def restore() -> None:
+        for p, value in zip(owned, previous, strict=True):
+            p.data = value
+        _exchange_by_copying(copies)
+
+    return restore
 
 
 @contextmanager
 def holding(params: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[None]:
-    """Replace the memory of parameters within the block, without copying.
+    """Give parameters other values within the block.
 
-    The original memory is not changed and is put back at the end, also if the block raises.
+    The previous values are restored at the end, also if the block raises.
 
     Args:
         params: parameters.
-        values: one tensor per parameter, of its shape; used as the memory of the parameter within the block.
+        values: one tensor per parameter, of its shape; afterwards what the parameters held at the end of the block.
 
     Yields:
         None.
     """
-    previous = hold(params, values)
+    restore = hold(params, values)
     try:
         yield
     finally:
-        hold(params, previous)
+        restore()
+
+
+_PLAIN = (nn.Parameter, Tensor)
+_OWN_REFERENCES = 2
+"""References to the memory of a tensor without views: the tensor's, and that of the storage object in the query."""
+
+
+def _owns_memory(param: Tensor) -> bool:
+    """Whether a parameter is a plain tensor in main memory that nothing else refers to."""
+    if type(param) not in _PLAIN or not param.is_cpu:
+        return False
+    references: int = torch._C._storage_Use_Count(param.untyped_storage()._cdata)
+    return references <= _OWN_REFERENCES
+
+
+def _exchange_by_copying(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+    if pairs:
+        params, values = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        previous = copied(params)
+        load(params, values)
+        load(values, previous)

@@ -214,6 +214,7 @@ class Shifted(UpdateRule):
     def further_passes(self, minibatch):
         for p in minibatch.params_with_grad:
             p.grad.add_(self.shift)
+        yield from ()
         return lambda: None
 
 
