@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lifelong_lb.optim.checks import non_negative, positive
 from lifelong_lb.optim.minibatch import Minibatch
-from lifelong_lb.optim.weights import global_norm, gradients, moved, perturb
+from lifelong_lb.optim.weights import Number, global_norm, gradients, moved, perturb
 
 TINY = 1e-16
 """Added to a norm before dividing, as in the authors' codes: a zero gradient gives a zero perturbation."""
@@ -25,7 +25,7 @@ class Ascent(Protocol):
     rho: float
     uses_names: bool
 
-    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
+    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], Number]:
         """Compute the perturbation for the gradients in ``.grad``, as a direction and a size.
 
         Args:
@@ -55,7 +55,7 @@ class SAMAscent:
     def __init__(self, rho: float) -> None:
         self.rho = non_negative("rho", rho)
 
-    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
+    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], Number]:
         """See :class:`Ascent`; the direction is the gradient."""
         grads = gradients(params)
         return grads, self.rho / (minibatch.check_norm(global_norm(grads)) + TINY)
@@ -82,7 +82,7 @@ class ASAMAscent:
         self.rho = non_negative("rho", rho)
         self.eta = positive("eta", eta)
 
-    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
+    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], Number]:
         """See :class:`Ascent`; names decide which parameters are scaled."""
         names = minibatch.names
         chosen = [i for i, p in enumerate(params) if names is None or "weight" in names.get(p, "")]

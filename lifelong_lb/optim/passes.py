@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from lifelong_lb.devices import generator_state, set_generator_state
 from lifelong_lb.optim.checks import one_of, positive
 
 BATCH_NORM = ("first", "all", "recomputed")
@@ -76,13 +77,13 @@ class RandomState:
         self.devices = devices
         self._cpu = torch.get_rng_state()
         others = [device for device in devices if device.type not in ("cpu", "meta")]
-        self._others = [(device, torch.get_device_module(device).get_rng_state(device)) for device in others]
+        self._others = [(device, generator_state(device)) for device in others]
 
     def restore(self) -> None:
         """Restore the state of the generators."""
         torch.set_rng_state(self._cpu)
         for device, state in self._others:
-            torch.get_device_module(device).set_rng_state(state, device)
+            set_generator_state(device, state)
 
 
 @contextmanager

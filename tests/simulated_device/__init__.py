@@ -10,6 +10,7 @@ import importlib.util
 import shutil
 import sys
 import types
+from functools import partial
 from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def _device_module(extension: types.ModuleType) -> types.ModuleType:
     for name in ("device_count", "current_device", "counts", "reset_counts"):
         setattr(module, name, getattr(extension, name))
     for name in ("memory_allocated", "max_memory_allocated", "reset_peak_memory_stats"):
-        setattr(module, name, lambda device=None, call=getattr(extension, name): call(index(device)))
+        setattr(module, name, partial(lambda call, device=None: call(index(device)), getattr(extension, name)))
     module.is_available = lambda: True
     module.is_initialized = lambda: True
     module._is_in_bad_fork = lambda: False

@@ -1,6 +1,6 @@
 """Loader of whole minibatches by index, with the order and composition of Avalanche's and torch's loaders."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -30,6 +30,14 @@ JOINT = (
 
 IGNORED = {"batch_size", "drop_last", "shuffle", "ffcv_args", "persistent_workers", "prefetch_factor"}
 """Arguments of a joint loader that its samplers contain, or that have no effect without worker processes."""
+
+
+class LoadedBatch(list[Tensor]):
+    """A minibatch whose task labels remain available on the host after Avalanche has moved its items to a device."""
+
+    def __init__(self, items: Iterable[Tensor]) -> None:
+        super().__init__(items)
+        self.task_labels = self[-1]
 
 
 class TensorLoader:
@@ -93,7 +101,7 @@ class TensorLoader:
         for minibatch_parts in parts[0] if len(parts) == 1 and not self._endless else self._composed(parts):
             rows, *columns = minibatch_parts
             minibatch = [self._samples.images(rows), *columns]
-            yield [part.pin_memory() for part in minibatch] if self._pin else minibatch
+            yield LoadedBatch(part.pin_memory() for part in minibatch) if self._pin else LoadedBatch(minibatch)
 
     def _rounds(self, i: int) -> Iterator[list[Tensor]]:
         """Rows and labels of the minibatches of one data set, for one round whose order is drawn lazily."""
