@@ -213,7 +213,7 @@ def to_current(storage: Any, location: str) -> Any:
         The storage there.
     """
     kind = location.partition(":")[0]
-    return torch.serialization.default_restore_location(storage, str(current(kind)))
+    return torch.serialization.default_restore_location(storage, str(current(kind)))  # type: ignore[no-untyped-call]
 
 
 def _module(kind: str) -> Any:

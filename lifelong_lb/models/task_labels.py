@@ -17,10 +17,11 @@ def on_host(task_labels: Tensor) -> Tensor:
     """
     if task_labels.device.type == "cpu":
         return task_labels
-    version, copy = vars(task_labels).get(_ON_HOST, (None, None))
-    if version != task_labels._version or copy is None:
+    version, copy = vars(task_labels).get(_ON_HOST, (-1, task_labels))
+    if version != task_labels._version:
         copy = task_labels.cpu()
         keep_on_host(task_labels, copy)
+    assert isinstance(copy, Tensor)
     return copy
 
 

@@ -8,6 +8,7 @@ import simulated_device
 import torch
 
 KIND = os.environ["LIFELONG_LB_TEST_DEVICE"]
+torch.backends.cudnn.allow_tf32 = False  # convolutions with the precision of the CPU
 
 if KIND == simulated_device.NAME:
     with warnings.catch_warnings():

@@ -62,9 +62,8 @@ def assert_same_weights(out, expected, tolerance):
     for place, values in expected.items():
         for name, value in values.items():
             assert got[place][name].device.type == "cpu"
-            torch.testing.assert_close(
-                got[place][name], value, rtol=tolerance, atol=tolerance, msg=lambda text: f"{place} {name}: {text}"
-            )
+            message = f"{place} {name}: {{}}".format
+            torch.testing.assert_close(got[place][name], value, rtol=tolerance, atol=tolerance, msg=message)
 
 
 def test_every_strategy(kind, tmp_path):
@@ -136,9 +135,10 @@ def test_resuming_on_another_device(kind, tmp_path, monkeypatch, strategy):
         save(self, *of_the_run)
         raise _Stopped
 
-    with monkeypatch.context() as patch, pytest.raises(_Stopped):
-        patch.setattr(Checkpoints, "after", save_and_stop)
+    monkeypatch.setattr(Checkpoints, "after", save_and_stop)
+    with pytest.raises(_Stopped):
         run_study(study, tmp_path / "parts", executor="in-process", device=accelerators()[-1], checkpoint_every=0)
+    monkeypatch.undo()
     results(study, tmp_path / "parts", f"{kind}:0", checkpoint_every=0)
     run, _ = next(iter(weights(tmp_path / "parts")))
     assert ResultFolder(tmp_path / "parts").read_run(run).environment["continued"] == 1
