@@ -8,9 +8,10 @@ from typing import Any
 
 from lifelong_lb.config import Landscape, RunConfig, UserError
 from lifelong_lb.config.entries.models import Timm
-from lifelong_lb.config.parse import Problems, parse_settings
+from lifelong_lb.config.parse import parse_settings
 from lifelong_lb.config.plugins.importing import import_named
 from lifelong_lb.config.plugins.register import factory_of, is_stored_only
+from lifelong_lb.config.problems import Problems
 from lifelong_lb.config.study import apply_override
 from lifelong_lb.data import data_roots
 from lifelong_lb.reports import Results, write_report

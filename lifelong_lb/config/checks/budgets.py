@@ -6,7 +6,7 @@ from math import ceil
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
 from lifelong_lb.config.entries.rules import RuleEntry
 from lifelong_lb.config.entries.train import Train
-from lifelong_lb.config.parse import Problems
+from lifelong_lb.config.problems import Problems
 
 
 def resolved(

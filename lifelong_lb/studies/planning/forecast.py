@@ -9,21 +9,9 @@ import numpy as np
 
 from lifelong_lb.config import RuleEntry, RunConfig
 from lifelong_lb.config.checks.budgets import allowed, within
+from lifelong_lb.config.entries.own_loop_strategies import MER, LaMAML
 from lifelong_lb.config.entries.rules import NoRule
-from lifelong_lb.config.entries.strategies import (
-    AGEM,
-    EWC,
-    GEM,
-    GSS,
-    MAS,
-    MER,
-    MIR,
-    Cumulative,
-    GDumb,
-    ICaRL,
-    LaMAML,
-    RWalk,
-)
+from lifelong_lb.config.entries.strategies import AGEM, EWC, GEM, GSS, MAS, MIR, Cumulative, GDumb, ICaRL, RWalk
 from lifelong_lb.data.selection import Labels
 
 
@@ -68,7 +56,7 @@ def trainings(config: RunConfig, learnt: Sequence[Labels]) -> list[Training]:
 
     Args:
         config: the run's configuration.
-        learnt: labels of the images of each experience, from :func:`lifelong_lb.data.dealing.learnt_labels`.
+        learnt: labels of the images of each experience, from :func:`lifelong_lb.data.experiences.learnt_labels`.
 
     Returns:
         One element per training call, in order.
