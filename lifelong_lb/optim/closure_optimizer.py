@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lifelong_lb.optim.minibatch import Closure, trainable
 from lifelong_lb.optim.modes import check_downhill
-from lifelong_lb.optim.passes import Passes, RandomState, drawn_again, statistics_kept
+from lifelong_lb.optim.passes import Passes, RandomState, drawn_again, forget_cached_weights, statistics_kept
 from lifelong_lb.optim.rebuilding import Build, RebuiltOptimizer
 from lifelong_lb.optim.weights import copied, load
 
@@ -136,6 +136,7 @@ class _FurtherPasses:
         fresh, self.fresh = self.fresh, False
         if fresh and self._untouched():
             return self.loss.detach()  # detached: torch warns if a loss with a graph is converted to a number
+        forget_cached_weights()
         statistics = nullcontext() if self.passes.batch_norm == "all" else statistics_kept()
         with torch.enable_grad(), statistics, nullcontext() if self.random is None else drawn_again(self.random):
             return self.closure().detach()

@@ -3,18 +3,22 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import count
 from types import TracebackType
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.leftovers import Gradients, check_replaced, clear_gradients, clear_used, mark_used, refuse
 from lifelong_lb.optim.minibatch import Minibatch, Observer, optimizer_names, trainable
-from lifelong_lb.optim.passes import Passes, RandomState, layers_with_statistics, statistics_kept
+from lifelong_lb.optim.passes import (
+    Passes,
+    RandomState,
+    forget_cached_weights,
+    layers_with_statistics,
+    statistics_kept,
+)
 from lifelong_lb.optim.scaling import Scaler, unscale
 
 Finish = Callable[[], None]
@@ -85,17 +89,44 @@ class StepSettings:
         Args:
             index: number of the pass.
             loss: its loss, if known.
+
+        Raises:
+            OverflowedError: if the scaler finds that it is not finite.
         """
         if self.scaler is not None and any(p.grad is not None for p in self.params):
             self.overflowed = not unscale(self.scaler, self.optimizer, index)
         if self.observer is not None:
             self.observer.passed(self.params, loss)
 
+    @contextmanager
+    def other_gradients_kept(self) -> Iterator[None]:
+        """Keep the first pass's gradients of the model's parameters that the optimizer does not have.
 
-def forget_cached_weights() -> None:
-    """Drop copies of weights that torch keeps while autocast or ``parametrize.cached()`` is active."""
-    torch.clear_autocast_cache()
-    parametrize._cache.clear()
+        Yields:
+            None.
+        """
+        others = [] if self.model is None else parameters_outside(self.model, self.params)
+        first = [p.grad for p in others]
+        clear_gradients(others)
+        try:
+            yield
+        finally:
+            for p, grad in zip(others, first, strict=True):
+                p.grad = grad
+
+
+def parameters_outside(model: nn.Module, params: list[Tensor]) -> list[Tensor]:
+    """Trainable parameters of a model that are not among given ones.
+
+    Args:
+        model: any module.
+        params: the given ones.
+
+    Returns:
+        The others.
+    """
+    known = set(params)
+    return [p for p in model.parameters() if p.requires_grad and p not in known]
 
 
 class GradientPass:
@@ -103,7 +134,7 @@ class GradientPass:
 
     Within ``with p:``, random numbers and running statistics are treated as the rule's
     :class:`~lifelong_lb.optim.Passes` say, and gradients start from zero. :meth:`backward` is called once per
-    micro-batch, and gradients add up. A backward pass of a framework, such as ``accelerator.backward(loss)``, may replace it.
+    micro-batch, and gradients add up. A framework's own one, such as ``accelerator.backward(loss)``, may replace it.
 
     Args:
         index: number of the pass, from 0.
@@ -135,11 +166,9 @@ class GradientPass:
         if not self.first:
             clear_gradients(self._settings.params)
         else:
-            earlier = clear_used(self._settings.params)
-            if earlier and self._settings.repeats:
-                if not self._closure:
-                    refuse("pass 0 would add to them")
-                self._earlier = earlier
+            self._earlier = clear_used(self._settings.params)
+            if self._earlier and self._settings.repeats and not self._closure:
+                refuse("pass 0 would add to them")
         self._block = self._settings.surroundings(self.first)
         self._block.__enter__()
         return self
@@ -151,8 +180,9 @@ class GradientPass:
         assert block is not None
         block.__exit__(kind, error, traceback)
         if error is None:
-            self._taken = True
-            check_replaced(self._earlier)
+            if self._settings.repeats:
+                check_replaced(self._earlier)
+            self._earlier, self._taken = [], True
             self._settings.finish_pass(self.index, self.loss)
 
     def backward(self, loss: Tensor) -> None:
@@ -170,22 +200,35 @@ class GradientPass:
         scaler = self._settings.scaler
         (loss if scaler is None else scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
 
+    def mark_used(self) -> None:
+        """Mark the gradients in ``.grad`` as used by this step, unless they are earlier ones."""
+        if not self._earlier:
+            mark_used(self._settings.params)
+
     def check_taken(self) -> None:
-        """Check that the caller has taken the pass.
+        """Check that the pass was taken.
 
         Raises:
-            ValueError: if not, or if the first pass has left no gradient.
+            ValueError: if not, or if the first pass has left no gradient or a closure no loss.
+            OverflowedError: if the scaled gradient is not finite.
         """
         if not self._taken:
             raise ValueError(
                 f"pass {self.index} was not taken: evaluate the loss within `with p:` and call p.backward(loss), or "
                 "break out of the loop to skip the step"
             )
+        if self._settings.overflowed:
+            raise OverflowedError
+        if not self.first:
+            return
+        who, call = ("closure", "backward()") if self._closure else ("first pass", "p.backward(loss)")
+        if self._closure and self.loss is None:
+            raise ValueError("the closure must return the loss; it returned None")
         params = self._settings.params
-        if self.first and all(p.grad is None for p in params):
+        if all(p.grad is None for p in params):
             raise ValueError(
-                f"the first pass must leave gradients: after it, none of the optimizer's {len(params)} trainable "
-                "parameters has one; call p.backward(loss) with a loss that depends on them"
+                f"the {who} must leave gradients: after it, none of the optimizer's {len(params)} trainable parameters "
+                f"has one; it has to call {call} on a loss that depends on them"
             )
 
 
@@ -202,22 +245,20 @@ def further_passes(further: FurtherPasses, settings: StepSettings) -> Generator[
     Returns:
         A function to call after the last base step.
     """
-    with closing(further):
-        for index in count(1):
+    index = 0
+    with closing(further), settings.other_gradients_kept():
+        while True:
             try:
                 next(further)
             except StopIteration as stop:
                 finish: Finish = stop.value
                 return finish
-            one = GradientPass(index, settings)
+            one = GradientPass(index := index + 1, settings)
             yield one
-            if settings.overflowed:
-                raise Overflow
             one.check_taken()
-    raise AssertionError
 
 
-class Overflow(ArithmeticError):
+class OverflowedError(ArithmeticError):
     """A scaled gradient is not finite, so that the step is skipped."""
 
 
@@ -265,7 +306,7 @@ class GradientPasses:
         self._closure = closure
         self.skipped = False
 
-    def __iter__(self) -> Generator[GradientPass, None, None]:
+    def __iter__(self) -> Generator[GradientPass, None, Tensor | float | None]:
         rule, optimizer = self._rule, self._optimizer
         rule.begin_step(optimizer)
         settings = StepSettings(
@@ -276,18 +317,16 @@ class GradientPasses:
             self._scaler,
             repeats=rule.gradient_evaluations > 1,
         )
+        first = GradientPass(0, settings, closure=self._closure)
         try:
-            first = GradientPass(0, settings, closure=self._closure)
             yield first
-            if settings.overflowed:
-                raise Overflow
             first.check_taken()
             names = optimizer_names(optimizer) if rule.uses_names else None
             minibatch = Minibatch(optimizer, passes=rule.passes, names=names)
             finish = yield from further_passes(rule.request_passes(minibatch), settings)
             optimizer.step()
             finish()
-        except Overflow:
+        except OverflowedError:
             rule.undo_step()
             self.skipped = True
         except BaseException:
@@ -295,7 +334,8 @@ class GradientPasses:
             raise
         finally:
             forget_cached_weights()
-            mark_used(settings.params)
+            first.mark_used()
+        return first.loss
 
 
 def take_all(passes: Generator[GradientPass, None, Any], closure: Callable[[], Any]) -> Any:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.nn.utils import parametrize
 
 from lifelong_lb.devices import generator_state, set_generator_state
 from lifelong_lb.hyperparameters import BatchNormUpdates, DropoutMasks
@@ -103,6 +104,15 @@ def drawn_again(random: RandomState) -> Iterator[None]:
         now.restore()
 
 
+def forget_cached_weights() -> None:
+    """Drop copies of weights that torch keeps while autocast or ``parametrize.cached()`` is active.
+
+    Without this, a pass at other weights would use the copies of an earlier pass.
+    """
+    torch.clear_autocast_cache()
+    parametrize._cache.clear()
+
+
 @contextmanager
 def statistics_kept(layers: Sequence[nn.Module] | None = None) -> Iterator[None]:
     """Freeze the running statistics of normalisation layers within the block.
@@ -122,8 +132,13 @@ def statistics_kept(layers: Sequence[nn.Module] | None = None) -> Iterator[None]
         thread = threading.get_ident()
 
         def freeze(module: nn.Module, inputs: Any) -> None:
-            if isinstance(module, _KEEPS_STATISTICS) and threading.get_ident() == thread:
+            if threading.get_ident() != thread:
+                return
+            if isinstance(module, _KEEPS_STATISTICS):
                 _keep(module, changed)
+            elif hasattr(module, "_orig_mod"):  # compiled: the calls within are not seen
+                for layer in layers_with_statistics(module):
+                    _keep(layer, changed)
 
         hook = register_module_forward_pre_hook(freeze)
     else:

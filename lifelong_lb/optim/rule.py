@@ -306,17 +306,9 @@ class UpdateRule(ABC):
             ValueError: if the closure returns no loss, leaves no gradient, or adds to gradients from before the step.
             NonFiniteGradientError: if a gradient is not finite, unless ``passes`` ignores that.
         """
-        losses: list[Tensor] = []
-
-        def checked() -> Tensor:
-            loss = closure()
-            if not losses:
-                _check_first_pass(optimizer, loss)
-                losses.append(loss)
-            return loss
-
-        take_all(iter(GradientPasses(self, optimizer, model, scaler=scaler, closure=True)), checked)
-        return losses[0]
+        passes = GradientPasses(self, optimizer, model, scaler=scaler, closure=True)
+        loss: Tensor = take_all(iter(passes), closure)
+        return loss
 
     def before_training(self, strategy: Any, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse the place of an Avalanche plugin, whose hooks a rule does not have.
@@ -371,17 +363,6 @@ def averaging_conflict(rule: UpdateRule, optimizer: str) -> str | None:
         f"{type(rule).__name__} interpolates between weights, and cannot be applied to {optimizer}, which keeps an "
         "average of the weights that would not follow; use a rule without slow weights, such as SAM"
     )
-
-
-def _check_first_pass(optimizer: Optimizer, loss: Tensor | float | None) -> None:
-    if loss is None:
-        raise ValueError("the closure must return the loss; it returned None")
-    params = trainable(optimizer)
-    if not any(p.grad is not None for p in params):
-        raise ValueError(
-            f"the closure must leave gradients: after it, none of the optimizer's {len(params)} trainable parameters "
-            "has one; it has to call backward() on a loss that depends on them"
-        )
 
 
 def check_optimizer(rule: UpdateRule, optimizer: Optimizer, params: list[Tensor]) -> None:

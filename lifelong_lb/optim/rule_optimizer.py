@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from torch import nn
 from torch.optim import Optimizer
 
+from lifelong_lb.optim.minibatch import trainable
 from lifelong_lb.optim.scaling import Scaler
 from lifelong_lb.optim.wrapper import DelegatingOptimizer
 
@@ -16,6 +17,10 @@ class _Rule(Protocol):
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state: Mapping[str, Any], optimizer: Optimizer) -> None: ...
+
+
+class _SkippedError(Exception):
+    """A closure has neither a loss nor gradients."""
 
 
 class RuleOptimizer(DelegatingOptimizer):
@@ -47,7 +52,8 @@ class RuleOptimizer(DelegatingOptimizer):
             closure: runs forward and backward, returns the loss.
 
         Returns:
-            The loss at the weights before the step.
+            The loss at the weights before the step; None if the closure returns None and leaves no gradient, which
+            skips the step.
 
         Raises:
             ValueError: without a closure, or if a gradient scaler calls the step.
@@ -66,7 +72,17 @@ class RuleOptimizer(DelegatingOptimizer):
                 "`for p in rule.gradient_passes(optimizer, model)`; in an Avalanche strategy, use "
                 "SharpnessAwarePlugin(rule) and the base optimizer"
             )
-        return self.rule.step(self.base, closure, self.model, scaler=self.scaler)
+
+        def loss_of() -> Any:
+            loss = closure()
+            if loss is None and all(p.grad is None for p in trainable(self.base)):
+                raise _SkippedError
+            return loss
+
+        try:
+            return self.rule.step(self.base, loss_of, self.model, scaler=self.scaler)
+        except _SkippedError:
+            return None
 
     def state_dict(self) -> dict[str, Any]:
         """State of the base optimizer, with the state of the rule under ``rule``.

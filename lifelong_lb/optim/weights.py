@@ -64,6 +64,8 @@ def global_norm(tensors: Sequence[Tensor]) -> Number:
 
 
 def _number(value: Tensor) -> Number:
+    if hasattr(value, "full_tensor"):  # of shards: over all processes
+        return float(value.full_tensor())
     if value.device.type == "cpu":
         return float(value)
     return value.to(torch.promote_types(value.dtype, torch.float32))  # which holds the tiny numbers added to norms
@@ -103,7 +105,7 @@ def load(params: Sequence[Tensor], values: Sequence[Tensor]) -> None:
         params: parameters.
         values: one tensor per parameter, of its shape.
     """
-    torch._foreach_copy_(list(params), list(values))
+    torch._foreach_copy_(_in_this_process(params), _in_this_process(values))
 
 
 @torch.no_grad()
@@ -190,6 +192,11 @@ def holding(params: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[None
         yield
     finally:
         restore()
+
+
+def _in_this_process(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The memory of tensors; of sharded ones the part of this process, because DTensor has no copy of lists."""
+    return [t.to_local() if type(t) not in _PLAIN and hasattr(t, "to_local") else t for t in tensors]
 
 
 _PLAIN = (nn.Parameter, Tensor)

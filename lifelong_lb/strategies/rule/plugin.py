@@ -15,6 +15,7 @@ from lifelong_lb.strategies.rule.further_passes import (
     FurtherPasses,
     check_loop,
     check_optimizer,
+    check_place,
     check_rule,
     further_passes,
 )
@@ -135,10 +136,11 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
         Raises:
             TypeError: if the strategy has its own training loop, a plugin has an unsupported hook or conflicts with the
-                rule, or rule and optimizer both take passes.
+                rule, or rule and optimizer, or two plugins, both take passes.
         """
         remove_guard(strategy)
         check_loop(strategy)
+        check_place(strategy, SharpnessAwarePlugin)
         check_rule(strategy, self.rule)
         check_optimizer(strategy, self.rule)
         own_passes = isinstance(strategy.optimizer, ClosureOptimizer)

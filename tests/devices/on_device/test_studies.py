@@ -9,12 +9,13 @@ import pytest
 import simulated_device
 import torch
 import yaml
-from strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES
-from tiny import command
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES
+from helpers.tiny_study import command
 
 from lifelong_lb import measure_landscape, run_study
 from lifelong_lb.devices import accelerators
 from lifelong_lb.store import ResultFolder, model_path, stored_models
+from lifelong_lb.strategies import SamplesSeen
 from lifelong_lb.studies.run.checkpoints import Checkpoints
 
 pytestmark = [
@@ -160,3 +161,23 @@ def test_workers_of_the_command_line(kind, tmp_path):
     assert_same_weights(tmp_path / "out", tmp_path / "cpu", 1e-4)
     records = [ResultFolder(tmp_path / "out").read_run(run) for run, _ in weights(tmp_path / "out")]
     assert {record.environment["device"] for record in records} == {torch.get_device_module(kind).get_device_name()}
+
+
+@pytest.mark.parametrize("strategy", ["naive", "cumulative", "replay"])
+def test_traffic_of_a_run(kind, tmp_path, counts, monkeypatch, strategy):
+    """After a minibatch has been copied asynchronously, the host waits once per iteration, whatever the rule."""
+    seen = {}
+    count = SamplesSeen.after_training_iteration
+
+    def count_traffic(self, strategy, *args, **kwargs):
+        count(self, strategy)
+        place = self, strategy.clock.train_exp_counter, strategy.clock.train_exp_epochs
+        seen.setdefault(place, []).append(counts())
+
+    monkeypatch.setattr(SamplesSeen, "after_training_iteration", count_traffic)
+    study = STUDY | {"strategies": [ENTRIES[strategy]], "rules": ["none", "sam", {"name": "lookbehind-sam", "k": 3}]}
+    results(study, tmp_path / "out", kind)
+    assert len(seen) == 6
+    for steps in seen.values():
+        assert steps[1:] == [{"scalars": 1}] * (len(steps) - 1), "the first step includes what precedes the epoch"
+        assert len(steps) > 2
