@@ -142,18 +142,6 @@ def can_pin() -> bool:
     return any(not name.startswith("mps") for name in accelerators())
 
 
-def has_float64(kind: str) -> bool:
-    """Whether a kind of device computes in float64.
-
-    Args:
-        kind: the kind.
-
-    Returns:
-        False for mps.
-    """
-    return kind != "mps"
-
-
 def generator_state(device: torch.device) -> Tensor:
     """State of the default generator of a device.
 
@@ -188,18 +176,41 @@ def generator_states() -> dict[str, Tensor]:
     Returns:
         Kind to state: of the CPU, and of the accelerator if there is one.
     """
-    kinds = ["cpu", *{name.partition(":")[0] for name in accelerators()}]
-    return {kind: generator_state(current(kind)) for kind in kinds}
+    return {kind: generator_state(current(kind)) for kind in _kinds()}
 
 
 def set_generator_states(states: Mapping[str, Tensor]) -> None:
     """Restore the states of default generators on the current devices, which may have another index.
 
     Args:
-        states: from :func:`generator_states`.
+        states: from :func:`generator_states`; those of a kind that this machine lacks are ignored.
     """
-    for kind, state in states.items():
-        set_generator_state(current(kind), state)
+    for kind in _kinds():
+        if kind in states:
+            set_generator_state(current(kind), states[kind])
+
+
+def read_states(stored: Mapping[str, Any]) -> Mapping[str, Tensor]:
+    """States of generators in a checkpoint.
+
+    Args:
+        stored: ``torch``, from :func:`generator_states`. In early checkpoints, ``torch`` is the state of the CPU, and
+            ``cuda`` the list of states of all CUDA devices.
+
+    Returns:
+        As from :func:`generator_states`.
+    """
+    if not isinstance(stored["torch"], Tensor):
+        states: Mapping[str, Tensor] = stored["torch"]
+        return states
+    of_cuda = stored["cuda"] if "cuda" in _kinds() else []
+    index = current("cuda").index if of_cuda else 0
+    return {"cpu": stored["torch"], **({"cuda": of_cuda[index]} if index < len(of_cuda) else {})}
+
+
+def _kinds() -> list[str]:
+    """Kinds of devices of this machine."""
+    return list(dict.fromkeys(["cpu", *(name.partition(":")[0] for name in accelerators())]))
 
 
 def to_current(storage: Any, location: str) -> Any:

@@ -36,7 +36,8 @@ class Passes:
             same loss, and a step consumes as many random numbers as without a rule. ``"fresh"``: each pass draws new
             ones, as in the code of most papers.
         non_finite: ``"raise"``: a gradient with a non-finite norm raises :class:`NonFiniteGradientError` before the
-            base optimizer uses it, and the weights from before the step are restored. ``"ignore"``: no check.
+            base optimizer uses it, and the weights from before the step are restored; on an accelerator, whose host
+            has to wait for a check, one before the last base step is for all gradients. ``"ignore"``: no check.
         clip_norm: largest Euclidean norm, over all parameters together, of the gradient of each base step, > 0; a
             longer one is scaled down. Ascents use gradients that are not clipped. None for no limit. Clipping in the
             training loop would reach only the last of several base steps.

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from lifelong_lb.config import UserError
+from lifelong_lb.devices import read_states
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.executors.resources import Limits
-from lifelong_lb.studies.run.checkpoints import _torch_states
 
 
 @pytest.fixture
@@ -54,11 +54,19 @@ def test_a_machine_without_accelerator(monkeypatch):
             devices(wanted)
 
 
-def test_generators_of_a_checkpoint():
+def test_generators_of_a_checkpoint(monkeypatch):
     """New states, and those of early checkpoints, whose CUDA devices this machine may not have."""
     state = torch.get_rng_state()
-    assert _torch_states({"torch": {"cpu": state}})["cpu"] is state
-    assert _torch_states({"torch": state, "cuda": []}) == {"cpu": state}
+    other = state.clone()
+    assert read_states({"torch": {"cpu": state}})["cpu"] is state
+    assert read_states({"torch": state, "cuda": []}) == {"cpu": state}
+    assert read_states({"torch": state, "cuda": [other]}) == {"cpu": state}
+    monkeypatch.setattr("lifelong_lb.devices.accelerators", lambda: ["cuda:0", "cuda:1"])
+    monkeypatch.setattr("lifelong_lb.devices.current", lambda kind: torch.device(kind, 1))
+    found = read_states({"torch": state, "cuda": [state, other]})
+    assert found["cpu"] is state
+    assert found["cuda"] is other
+    assert read_states({"torch": state, "cuda": [state]}) == {"cpu": state}
 
 
 def test_workers_and_their_devices(monkeypatch):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from lifelong_lb import devices
 from lifelong_lb.store import LOG, CheckpointFolder, UnusableCheckpointError, model_path, stored_models
@@ -170,19 +169,9 @@ def _random() -> dict[str, Any]:
 
 
 def _set_random(state: Mapping[str, Any]) -> None:
-    devices.set_generator_states(_torch_states(state))
+    devices.set_generator_states(devices.read_states(state))
     np.random.set_state(state["numpy"])  # noqa: NPY002
     random.setstate(state["python"])
-
-
-def _torch_states(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """States of torch's generators; early checkpoints list those of all CUDA devices under ``cuda``."""
-    if not torch.is_tensor(state["torch"]):
-        states: Mapping[str, Any] = state["torch"]
-        return states
-    of_cuda = dict(enumerate(state["cuda"]))
-    index = devices.current("cuda").index if of_cuda else None
-    return {"cpu": state["torch"], **({"cuda": of_cuda[index]} if index in of_cuda else {})}
 
 
 def _prepend(log: Path, text: str) -> None:

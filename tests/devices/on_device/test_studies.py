@@ -146,6 +146,7 @@ def test_resuming_on_another_device(kind, tmp_path, monkeypatch, strategy):
     assert_same_weights(tmp_path / "parts", tmp_path / "whole", 0.0)
 
 
+@pytest.mark.slow
 def test_workers_of_the_command_line(kind, tmp_path):
     """Processes of runs import the file that registers the device, and share the devices."""
     imports = {"imports": ["simulated_device.registered"]} if kind == simulated_device.NAME else {}
