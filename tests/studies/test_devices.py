@@ -7,6 +7,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.devices import read_states
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.executors.resources import Limits
+from lifelong_lb.studies.options import RunOptions
 
 
 @pytest.fixture
@@ -69,10 +70,10 @@ def test_generators_of_a_checkpoint(monkeypatch):
     assert read_states({"torch": state, "cuda": [state]}) == {"cpu": state}
 
 
-def test_workers_and_their_devices(monkeypatch):
+def test_workers_and_their_devices(three, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.executors.resources.cores", lambda: 8)
-    assert Limits.of(None, ["cpu"], None).workers == 8
-    assert Limits.of(None, ["cuda:0", "cuda:1"], None).workers == 2
-    assert Limits.of(3, ["cpu"], None).workers == 3
-    shared = Limits.of(5, ["cuda:0", "cuda:1"], None)
+    assert Limits.of(RunOptions(device="cpu")).workers == 8
+    assert Limits.of(RunOptions(device="cpu", workers=3)).workers == 3
+    assert Limits.of(RunOptions(device="cuda:0,cuda:1")).workers == 2
+    shared = Limits.of(RunOptions(device="cuda:0,cuda:1", workers=5))
     assert [shared.device(i) for i in range(5)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"]

@@ -12,7 +12,7 @@ from lifelong_lb.config import UserError, expand, parse_study, read_study
 from lifelong_lb.config.tuning import Chosen, at_the_edge
 from lifelong_lb.evaluation import METRICS
 from lifelong_lb.studies.tuning.held_out import held_out_study
-from lifelong_lb.studies.tuning.search import Searching, Trial
+from lifelong_lb.studies.tuning.search import CombinationSearch, Trial
 from lifelong_lb.studies.tuning.tune import searches_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
@@ -182,7 +182,7 @@ def search(metric="average_accuracy"):
 SAM = {"rho": {"low": 0.01, "high": 1.0, "log": True}}
 
 
-def searched(values, metric="average_accuracy") -> Searching:
+def searched(values, metric="average_accuracy") -> CombinationSearch:
     one = search(metric)
     for number, value in enumerate(values):
         one.tell(Trial(number, one.ask()[0], (), value, 5))
