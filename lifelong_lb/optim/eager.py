@@ -13,7 +13,7 @@ R = TypeVar("R")
 def outside_compile(function: Callable[P, R]) -> Callable[P, R]:
     """Run a function, and all that it calls, outside ``torch.compile``, also if a compiled function calls it.
 
-    ``torch.compiler.disable`` is applied at the first call: it imports the compiler.
+    ``torch.compiler.disable`` is applied when a compiler traces the call: it is slow to import and takes time per call.
 
     Args:
         function: any function.
@@ -25,8 +25,10 @@ def outside_compile(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not torch.compiler.is_compiling():
+            return function(*args, **kwargs)
         if not disabled:
-            disabled.append(torch.compiler.disable(function))
+            disabled.append(torch.compiler.disable(function))  # type: ignore[no-untyped-call]
         return disabled[0](*args, **kwargs)
 
     return run

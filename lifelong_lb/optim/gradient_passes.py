@@ -1,7 +1,7 @@
 """The passes of one step of an update rule, each taken by the caller."""
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.leftovers import Gradients, check_replaced, clear_gradients, clear_used, mark_used, refuse
-from lifelong_lb.optim.minibatch import Minibatch, Observer, optimizer_names, trainable
+from lifelong_lb.optim.minibatch import Finish, FurtherPasses, Minibatch, Observer, optimizer_names
 from lifelong_lb.optim.passes import (
     Passes,
     RandomState,
@@ -21,19 +21,14 @@ from lifelong_lb.optim.passes import (
 )
 from lifelong_lb.optim.scaling import Scaler, unscale
 
-Finish = Callable[[], None]
-"""Called after the last base step of a rule's step."""
 
-FurtherPasses = Generator[None, None, Finish]
-"""Yields where the gradient at the current weights is to be taken; returns what follows the last base step."""
-
-
-@dataclass
+@dataclass(slots=True)
 class StepSettings:
     """How the passes of one step are taken.
 
     Attributes:
         optimizer: the base optimizer.
+        params: its trainable parameters.
         passes: treatment of BatchNorm, dropout and non-finite gradients.
         model: the model; without it, normalisation layers are detected in each pass.
         observer: called after each pass.
@@ -44,6 +39,7 @@ class StepSettings:
     """
 
     optimizer: Optimizer
+    params: list[Tensor]
     passes: Passes
     model: nn.Module | None = None
     observer: Observer | None = None
@@ -51,37 +47,56 @@ class StepSettings:
     repeats: bool = True
     random: RandomState | None = None
     overflowed: bool = False
-    params: list[Tensor] = field(init=False)
     _layers: list[nn.Module] | None = None
+    _grad: torch.enable_grad | None = None
+    _frozen: AbstractContextManager[None] | None = None
+    _others: list[tuple[Tensor, Tensor | None]] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        """Collect the parameters."""
-        self.params = trainable(self.optimizer)
-
-    @contextmanager
-    def surroundings(self, first: bool) -> Iterator[None]:
-        """Random state and running statistics of a pass.
+    def begin_pass(self, first: bool) -> None:
+        """Set the random state, and freeze running statistics after the first pass.
 
         Args:
             first: whether it is the first pass.
-
-        Yields:
-            None.
         """
         forget_cached_weights()
-        if not first and self.random is not None:
+        if first:
+            if self.repeats and self.passes.dropout == "same":
+                self.random = RandomState({p.device for p in self.params})
+        elif self.random is not None:
             self.random.restore()
-        elif first and self.repeats and self.passes.dropout == "same":
-            self.random = RandomState({p.device for p in self.params})
-        with torch.enable_grad(), nullcontext() if first else self._statistics():
-            yield
+        self._grad = torch.enable_grad()
+        self._grad.__enter__()
+        if not first and self.passes.batch_norm != "all":
+            self._frozen = statistics_kept(self._layers)
+            self._frozen.__enter__()
 
-    def _statistics(self) -> AbstractContextManager[None]:
-        if self.passes.batch_norm == "all":
-            return nullcontext()
+    def end_pass(self) -> None:
+        """Restore what :meth:`begin_pass` has set, except the random state."""
+        frozen, self._frozen = self._frozen, None
+        if frozen is not None:
+            frozen.__exit__(None, None, None)
+        assert self._grad is not None
+        self._grad.__exit__(None, None, None)
+
+    def clear(self) -> None:
+        """Remove the gradients of the pass before.
+
+        Those of the model's parameters that the optimizer does not have stay those of the first pass, see
+        :meth:`restore_others`.
+        """
         if self._layers is None and self.model is not None:  # once per step, and only if there is a second pass
-            self._layers = layers_with_statistics(self.model)
-        return statistics_kept(self._layers)
+            modules = list(self.model.modules())
+            self._layers = layers_with_statistics(modules)
+            others = parameters_outside(modules, self.params)
+            self._others = [(p, p.grad) for p in others]
+        clear_gradients(self.params)
+        for p, _ in self._others:
+            p.grad = None
+
+    def restore_others(self) -> None:
+        """Restore the first pass's gradients of parameters that the optimizer does not have."""
+        for p, grad in self._others:
+            p.grad = grad
 
     def finish_pass(self, index: int, loss: Tensor | float | None) -> None:
         """Unscale the gradient of a pass, and show it to the observer.
@@ -98,35 +113,21 @@ class StepSettings:
         if self.observer is not None:
             self.observer.passed(self.params, loss)
 
-    @contextmanager
-    def other_gradients_kept(self) -> Iterator[None]:
-        """Keep the first pass's gradients of the model's parameters that the optimizer does not have.
 
-        Yields:
-            None.
-        """
-        others = [] if self.model is None else parameters_outside(self.model, self.params)
-        first = [p.grad for p in others]
-        clear_gradients(others)
-        try:
-            yield
-        finally:
-            for p, grad in zip(others, first, strict=True):
-                p.grad = grad
-
-
-def parameters_outside(model: nn.Module, params: list[Tensor]) -> list[Tensor]:
-    """Trainable parameters of a model that are not among given ones.
+def parameters_outside(modules: Sequence[nn.Module], params: Sequence[Tensor]) -> list[Tensor]:
+    """Trainable parameters of modules that are not among given ones.
 
     Args:
-        model: any module.
+        modules: all modules of a model.
         params: the given ones.
 
     Returns:
         The others.
     """
-    known = set(params)
-    return [p for p in model.parameters() if p.requires_grad and p not in known]
+    known = set(map(id, params))
+    return [
+        p for m in modules for p in m._parameters.values() if p is not None and p.requires_grad and id(p) not in known
+    ]
 
 
 class GradientPass:
@@ -149,9 +150,8 @@ class GradientPass:
     def __init__(self, index: int, settings: StepSettings, *, closure: bool = False) -> None:
         self.index, self.loss = index, None
         self._settings, self._closure = settings, closure
-        self._block: AbstractContextManager[None] | None = None
         self._earlier: Gradients = []
-        self._taken = False
+        self._open = self._taken = False
 
     loss: Tensor | float | None
 
@@ -161,29 +161,29 @@ class GradientPass:
         return self.index == 0
 
     def __enter__(self) -> "GradientPass":
-        if self._taken or self._block is not None:
+        if self._taken or self._open:
             raise ValueError(f"pass {self.index} was entered before; each pass is taken once, in its own `with` block")
         if not self.first:
-            clear_gradients(self._settings.params)
+            self._settings.clear()
         else:
             self._earlier = clear_used(self._settings.params)
             if self._earlier and self._settings.repeats and not self._closure:
                 refuse("pass 0 would add to them")
-        self._block = self._settings.surroundings(self.first)
-        self._block.__enter__()
+        self._settings.begin_pass(self.first)
+        self._open = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        block, self._block = self._block, None
-        assert block is not None
-        block.__exit__(kind, error, traceback)
+        self._open = False
+        self._settings.end_pass()
         if error is None:
             if self._settings.repeats:
                 check_replaced(self._earlier)
             self._earlier, self._taken = [], True
-            self._settings.finish_pass(self.index, self.loss)
+            if self._settings.scaler is not None or self._settings.observer is not None:
+                self._settings.finish_pass(self.index, self.loss)
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradient of a loss to that of the pass, scaled if the step has a scaler.
@@ -194,7 +194,7 @@ class GradientPass:
         Raises:
             ValueError: outside the block of the pass.
         """
-        if self._block is None:
+        if not self._open:
             raise ValueError(f"backward() of pass {self.index} must be called within `with p:`")
         self.loss = loss.detach() if self.loss is None else self.loss + loss.detach()
         scaler = self._settings.scaler
@@ -225,7 +225,7 @@ class GradientPass:
         if self._closure and self.loss is None:
             raise ValueError("the closure must return the loss; it returned None")
         params = self._settings.params
-        if all(p.grad is None for p in params):
+        if not any(True for p in params if p.grad is not None):
             raise ValueError(
                 f"the {who} must leave gradients: after it, none of the optimizer's {len(params)} trainable parameters "
                 f"has one; it has to call {call} on a loss that depends on them"
@@ -246,16 +246,19 @@ def further_passes(further: FurtherPasses, settings: StepSettings) -> Generator[
         A function to call after the last base step.
     """
     index = 0
-    with closing(further), settings.other_gradients_kept():
+    try:
         while True:
             try:
                 next(further)
             except StopIteration as stop:
+                settings.restore_others()
                 finish: Finish = stop.value
                 return finish
             one = GradientPass(index := index + 1, settings)
             yield one
             one.check_taken()
+    finally:
+        further.close()
 
 
 class OverflowedError(ArithmeticError):
@@ -272,7 +275,7 @@ class StepRule(Protocol):
     @property
     def gradient_evaluations(self) -> float: ...  # noqa: D102
 
-    def begin_step(self, optimizer: Optimizer) -> None: ...  # noqa: D102
+    def begin_step(self, optimizer: Optimizer) -> list[Tensor]: ...  # noqa: D102
 
     def request_passes(self, minibatch: Minibatch) -> FurtherPasses: ...  # noqa: D102
 
@@ -308,9 +311,10 @@ class GradientPasses:
 
     def __iter__(self) -> Generator[GradientPass, None, Tensor | float | None]:
         rule, optimizer = self._rule, self._optimizer
-        rule.begin_step(optimizer)
+        params = rule.begin_step(optimizer)
         settings = StepSettings(
             optimizer,
+            params,
             rule.passes,
             self._model,
             rule.observer,
@@ -322,7 +326,7 @@ class GradientPasses:
             yield first
             first.check_taken()
             names = optimizer_names(optimizer) if rule.uses_names else None
-            minibatch = Minibatch(optimizer, passes=rule.passes, names=names)
+            minibatch = Minibatch(optimizer, params, passes=rule.passes, names=names)
             finish = yield from further_passes(rule.request_passes(minibatch), settings)
             optimizer.step()
             finish()
@@ -348,7 +352,7 @@ def take_all(passes: Generator[GradientPass, None, Any], closure: Callable[[], A
     Returns:
         What the generator of the passes returns.
     """
-    with closing(passes):
+    try:
         while True:
             try:
                 one = next(passes)
@@ -356,3 +360,5 @@ def take_all(passes: Generator[GradientPass, None, Any], closure: Callable[[], A
                 return stop.value
             with one:
                 one.loss = closure()
+    finally:
+        passes.close()

@@ -19,8 +19,8 @@ def mark_used(params: Sequence[Tensor]) -> None:
         params: parameters.
     """
     for p in params:
-        if p.grad is not None:
-            vars(p.grad)[_USED] = p.grad._version
+        if (grad := p.grad) is not None:
+            grad.__dict__[_USED] = grad._version
 
 
 def clear_gradients(params: Sequence[Tensor]) -> None:
@@ -44,10 +44,10 @@ def clear_used(params: Sequence[Tensor]) -> Gradients:
     """
     others: Gradients = []
     for p in params:
-        if p.grad is None:
+        if (grad := p.grad) is None:
             continue
-        if vars(p.grad).get(_USED) != p.grad._version:
-            others.append((p, p.grad))
+        if grad.__dict__.get(_USED) != grad._version:
+            others.append((p, grad))
         else:
             p.grad = None
     if any(bool(grad.any()) for _, grad in others):

@@ -10,9 +10,9 @@ from torch.optim import Optimizer
 from lifelong_lb.hyperparameters import INTERPOLATION, STEPS
 from lifelong_lb.optim.ascent import AdaptiveMixin, RadiusMixin
 from lifelong_lb.optim.checks import checked, number
-from lifelong_lb.optim.minibatch import Minibatch, trainable
+from lifelong_lb.optim.minibatch import Finish, FurtherPasses, Minibatch, trainable
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, FurtherPasses, NoRule, UpdateRule
+from lifelong_lb.optim.rule import NoRule, UpdateRule
 from lifelong_lb.optim.sam import ASAM, SAM
 from lifelong_lb.optim.weights import copied, load
 

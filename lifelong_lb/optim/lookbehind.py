@@ -19,10 +19,10 @@ from lifelong_lb.optim.ascent import (
 )
 from lifelong_lb.optim.checks import checked, number_or_name, yes_or_no
 from lifelong_lb.optim.interpolation import interpolate
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import Finish, FurtherPasses, Minibatch
 from lifelong_lb.optim.minibatch_switching import Switching
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, FurtherPasses, UpdateRule
+from lifelong_lb.optim.rule import UpdateRule
 from lifelong_lb.optim.weights import copied, holding, load
 
 

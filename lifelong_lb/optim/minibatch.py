@@ -1,6 +1,6 @@
 """One minibatch for a rule: its parameters, their gradients, and base steps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from math import isfinite
 from typing import Protocol
 
@@ -14,6 +14,12 @@ from lifelong_lb.optim.weights import Number, global_norm, with_gradient
 
 Closure = Callable[[], Tensor]
 """Runs forward and backward, returns the loss; leaves the gradient in ``.grad``."""
+
+Finish = Callable[[], None]
+"""Called after the last base step of a rule's step."""
+
+FurtherPasses = Generator[None, None, Finish]
+"""Yields where the gradient at the current weights is to be taken; returns what follows the last base step."""
 
 BeforeDescent = Callable[[], None]
 """Changes the gradient of a base step in place, e.g. projects it; ascents use the unchanged gradient."""
@@ -59,23 +65,22 @@ class Minibatch:
 
     Args:
         optimizer: the base optimizer.
+        params: its trainable parameters, each once.
         passes: treatment of non-finite gradients, and the largest norm of a descent gradient.
         names: names of the parameters, if known.
         before_descent: see :meth:`base_step`.
-
-    Attributes:
-        params: trainable parameters, each once.
     """
 
     def __init__(
         self,
         optimizer: Optimizer,
+        params: list[Tensor],
         *,
         passes: Passes,
         names: Names | None = None,
         before_descent: BeforeDescent | None = None,
     ) -> None:
-        self.optimizer, self.names, self.params = optimizer, names, trainable(optimizer)
+        self.optimizer, self.names, self.params = optimizer, names, params
         self._passes, self._before_descent = passes, before_descent
         self._unchecked: list[Tensor] = []
 

@@ -17,9 +17,9 @@ from lifelong_lb.optim.ascent import (
     first_point,
 )
 from lifelong_lb.optim.checks import checked, one_of
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import FurtherPasses, UpdateRule
+from lifelong_lb.optim.rule import UpdateRule
 from lifelong_lb.optim.weights import holding
 
 

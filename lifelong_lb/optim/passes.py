@@ -1,7 +1,7 @@
 """Treatment of BatchNorm statistics, dropout masks and non-finite gradients in the passes of a step."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -138,7 +138,7 @@ def statistics_kept(layers: Sequence[nn.Module] | None = None) -> Iterator[None]
             if isinstance(module, _KEEPS_STATISTICS):
                 _keep(module, changed)
             elif hasattr(module, "_orig_mod"):  # compiled: the calls within are not seen
-                for layer in layers_with_statistics(module):
+                for layer in layers_with_statistics(module.modules()):
                     _keep(layer, changed)
 
         hook = register_module_forward_pre_hook(freeze)
@@ -157,16 +157,16 @@ def statistics_kept(layers: Sequence[nn.Module] | None = None) -> Iterator[None]
 _KEEPS_STATISTICS = (_BatchNorm, _InstanceNorm)
 
 
-def layers_with_statistics(model: nn.Module) -> list[nn.Module]:
+def layers_with_statistics(modules: Iterable[nn.Module]) -> list[nn.Module]:
     """Layers that may keep running statistics.
 
     Args:
-        model: any module.
+        modules: all modules of a model.
 
     Returns:
-        Its BatchNorm and InstanceNorm layers.
+        The BatchNorm and InstanceNorm layers among them.
     """
-    return [module for module in model.modules() if isinstance(module, _KEEPS_STATISTICS)]
+    return [module for module in modules if isinstance(module, _KEEPS_STATISTICS)]
 
 
 def _keep(module: nn.Module, changed: list[tuple[nn.Module, str, Any]]) -> None:

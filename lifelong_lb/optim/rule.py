@@ -9,15 +9,17 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.eager import outside_compile
-from lifelong_lb.optim.gradient_passes import (
+from lifelong_lb.optim.gradient_passes import GradientPasses, StepSettings, further_passes, take_all
+from lifelong_lb.optim.minibatch import (
+    BeforeDescent,
+    Closure,
     Finish,
     FurtherPasses,
-    GradientPasses,
-    StepSettings,
-    further_passes,
-    take_all,
+    Minibatch,
+    Names,
+    Observer,
+    trainable,
 )
-from lifelong_lb.optim.minibatch import BeforeDescent, Closure, Minibatch, Names, Observer, trainable
 from lifelong_lb.optim.modes import maximising
 from lifelong_lb.optim.passes import Passes, RandomState
 from lifelong_lb.optim.rule_optimizer import RuleOptimizer
@@ -108,15 +110,18 @@ class UpdateRule(ABC):
         Raises:
             ValueError: if it maximises and the rule takes ascent steps, or its parameters are sharded by FSDP 1.
         """
-        self.begin_step(optimizer)
+        params = self.begin_step(optimizer)
         if self.passes.dropout == "same" and self.gradient_evaluations > 1:
-            self._random = RandomState({p.device for p in trainable(optimizer)})
+            self._random = RandomState({p.device for p in params})
 
-    def begin_step(self, optimizer: Optimizer) -> None:
+    def begin_step(self, optimizer: Optimizer) -> list[Tensor]:
         """Load the weights of the first gradient.
 
         Args:
             optimizer: the base optimizer.
+
+        Returns:
+            Its trainable parameters.
 
         Raises:
             ValueError: as for :meth:`before_first_pass`.
@@ -131,6 +136,7 @@ class UpdateRule(ABC):
         self.load_first_point(params)
         if self.observer is not None:
             self.observer.begin(params)
+        return params
 
     def before_base_step(
         self,
@@ -162,10 +168,11 @@ class UpdateRule(ABC):
             NonFiniteGradientError: if a gradient is not finite, unless ``passes`` ignores that.
         """
         random, self._random = self._random, None
-        settings = StepSettings(optimizer, self.passes, model, self.observer, random=random)
-        minibatch = Minibatch(optimizer, passes=self.passes, names=names, before_descent=before_descent)
+        params = trainable(optimizer)
+        settings = StepSettings(optimizer, params, self.passes, model, self.observer, random=random)
+        minibatch = Minibatch(optimizer, params, passes=self.passes, names=names, before_descent=before_descent)
         if self.observer is not None:
-            self.observer.passed(minibatch.params, loss)
+            self.observer.passed(params, loss)
         finish: Finish = take_all(further_passes(self.request_passes(minibatch), settings), closure)
         return finish
 
@@ -378,7 +385,7 @@ def check_optimizer(rule: UpdateRule, optimizer: Optimizer, params: list[Tensor]
     """
     if isinstance(optimizer, RuleOptimizer):
         raise ValueError(f"{type(rule).__name__} needs the base optimizer; got {optimizer!r}")
-    if any(hasattr(p, _FSDP_1) for p in params):
+    if any(_FSDP_1 in vars(p) for p in params):
         raise ValueError(
             f"{type(rule).__name__} cannot be used with FullyShardedDataParallel, whose parameters are parts of flat "
             "ones; shard the model with torch.distributed.fsdp.fully_shard"

@@ -28,7 +28,10 @@ class RuleOptimizer(DelegatingOptimizer):
 
     Parameter groups and state are those of the base optimizer, so that learning rate schedulers and code that replaces
     parameters act on it. Build one with :meth:`lifelong_lb.optim.UpdateRule.wrap`. Inside Avalanche use
-    :class:`lifelong_lb.strategies.SharpnessAwarePlugin` instead: a strategy calls ``step()`` without a closure.
+    :class:`lifelong_lb.strategies.SharpnessAwarePlugin` instead: a strategy calls ``step()`` without a closure. The
+    closure evaluates the whole minibatch: if a framework accumulates gradients and skips ``step`` for the first
+    micro-batches, as Accelerate does, they belong into the closure of the last one, or into the passes of
+    :meth:`lifelong_lb.optim.UpdateRule.gradient_passes`.
 
     Args:
         rule: the update rule.

@@ -1,9 +1,9 @@
 """SAM and ASAM: one ascent step, then a base step with the gradient at the perturbed weights."""
 
 from lifelong_lb.optim.ascent import AdaptiveMixin, ASAMAscent, Ascent, RadiusMixin, SAMAscent
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import FurtherPasses, UpdateRule
+from lifelong_lb.optim.rule import UpdateRule
 from lifelong_lb.optim.weights import holding, moved
 
 

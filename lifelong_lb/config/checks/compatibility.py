@@ -54,6 +54,8 @@ def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEn
             f"train.match: gradients counts the passes of ordinary training steps, which {strategy.name} does not "
             "take; use match: steps or seconds"
         )
+    if strategy.own_loop is not None and train.clip_norm is not None:
+        return f"train.clip_norm clips ordinary training steps, which {strategy.name} does not take; leave it out"
     return _settings_conflict(strategy, stream, train)
 
 

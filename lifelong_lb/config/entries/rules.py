@@ -116,7 +116,7 @@ class RuleEntry(Entry):
         """
         return self.gradients(0)[1]
 
-    def passes(self) -> dict[str, str]:
+    def passes(self) -> dict[str, Any]:
         """Options common to all rules.
 
         Returns:

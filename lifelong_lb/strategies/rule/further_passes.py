@@ -159,7 +159,7 @@ def check_loop(strategy: Any) -> None:
             )
 
 
-def check_place(strategy: Any, rule_plugin: type) -> None:
+def check_place(strategy: Any, rule_plugin: type[Any]) -> None:
     """Check that one plugin alone takes the further passes, with the base optimizer.
 
     Args:

@@ -105,9 +105,8 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     """
     seed_all(config.seed, INITIALISATION)
     model = build_model(config.model, stream.shape, config.train.precision)
-    rule = factory_of("rule", config.rule.name, RULES)(
-        **config.rule.hyper_parameters(), passes=Passes(**config.rule.passes())
-    )
+    passes = Passes(**config.rule.passes(), clip_norm=config.train.clip_norm)
+    rule = factory_of("rule", config.rule.name, RULES)(**config.rule.hyper_parameters(), passes=passes)
     evaluation, once = config.evaluation, config.strategy.trained_once
     if evaluation.diagnostics_every is not None:
         rule.observer = diagnostics = Diagnostics(evaluation.diagnostics_every)
