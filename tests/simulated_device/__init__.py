@@ -7,6 +7,7 @@ torch finds: use it in a process of its own.
 
 import hashlib
 import importlib.util
+import os
 import shutil
 import sys
 import types
@@ -20,6 +21,7 @@ from platformdirs import user_cache_path
 
 NAME = "sim"
 _EXTENSION = "simulated_device_extension"
+_PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # with ninja installed by pip
 _SOURCES = sorted(Path(__file__).parent.glob("*.cpp"))
 
 
@@ -27,7 +29,7 @@ def why_not() -> str | None:
     """Why it cannot be built on this machine; None if it can."""
     if _library().exists():
         return None
-    missing = [tool for tool in ("g++", "ninja") if shutil.which(tool) is None]
+    missing = [tool for tool in ("g++", "ninja") if shutil.which(tool, path=_PATH) is None]
     return f"{' and '.join(missing)} not found" if missing else None
 
 
@@ -62,6 +64,7 @@ def _build() -> None:
         folder = library.parent / "build"
         shutil.rmtree(folder, ignore_errors=True)  # of a build that was killed
         folder.mkdir()
+        os.environ["PATH"] = _PATH
         options = {"extra_cflags": ["-O0", "-g0"], "is_python_module": False}
         cpp_extension.load(_EXTENSION, list(map(str, _SOURCES)), build_directory=str(folder), **options)
         (folder / library.name).replace(library)
