@@ -2,4 +2,4 @@
 
 import os
 
-collect_ignore_glob = [] if os.environ.get("LIFELONG_LB_TEST_DEVICE") else ["on_device/*"]
+collect_ignore = [] if os.environ.get("LIFELONG_LB_TEST_DEVICE") else ["on_device"]
