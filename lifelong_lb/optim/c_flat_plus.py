@@ -85,7 +85,8 @@ class CFlatPlus(CFlat):
 
     def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take C-Flat's passes if the gradient reaches the threshold, and update the threshold."""
-        norm = minibatch.check_norm(global_norm(gradients(minibatch.params_with_grad)))
+        norm = float(global_norm(gradients(minibatch.params_with_grad)))  # decides about the passes, on the host
+        minibatch.check_norm(norm)
         active = (1 + tanh(self.steepness * (self._steps + 1 - self.midpoint) / 2)) / 2  # the logistic function
         excess = norm - self._level * active
         if excess >= 0:

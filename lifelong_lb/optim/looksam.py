@@ -13,7 +13,7 @@ from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.parameter_state import ParameterState
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import UpdateRule
-from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved
+from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved, perturb
 
 
 class LookSAM(RadiusMixin, UpdateRule):
@@ -95,7 +95,7 @@ class LookSAM(RadiusMixin, UpdateRule):
         perturbed, plain = [triple[1] for triple in triples], [triple[2] for triple in triples]
         share = dot(perturbed, plain) / (global_norm(plain) ** 2 + TINY)
         with torch.no_grad():
-            kept = torch._foreach_add(perturbed, plain, alpha=-share)
+            kept = moved(perturbed, plain, -share)
         self._kept.keep(minibatch.params, {triple[0]: v for triple, v in zip(triples, kept, strict=True)})
 
     @torch.no_grad()
@@ -103,4 +103,4 @@ class LookSAM(RadiusMixin, UpdateRule):
         norm = minibatch.check_norm(global_norm(gradients(minibatch.params_with_grad)))
         known, kept = self._kept.among(minibatch.params_with_grad)
         if known:
-            torch._foreach_add_(gradients(known), kept, alpha=self.alpha * norm / (global_norm(kept) + TINY))
+            perturb(gradients(known), kept, self.alpha * norm / (global_norm(kept) + TINY))

@@ -1,14 +1,16 @@
 """One minibatch for a rule: its parameters, their gradients, and base steps."""
 
 from collections.abc import Callable, Generator, Mapping
+from math import isfinite
 from typing import Protocol
 
+import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from lifelong_lb.optim.passes import NonFiniteGradientError, Passes
-from lifelong_lb.optim.weights import global_norm, with_gradient
+from lifelong_lb.optim.weights import Number, global_norm, with_gradient
 
 Closure = Callable[[], Tensor]
 """Runs forward and backward, returns the loss; leaves the gradient in ``.grad``."""
@@ -80,6 +82,7 @@ class Minibatch:
     ) -> None:
         self.optimizer, self.names, self.params = optimizer, names, params
         self._passes, self._before_descent = passes, before_descent
+        self._unchecked: list[Tensor] = []
 
     @property
     def params_with_grad(self) -> list[Tensor]:
@@ -110,8 +113,8 @@ class Minibatch:
         if self._passes.non_finite == "raise" and (params := self.params_with_grad):
             self.check_norm(global_norm([p.grad for p in params if p.grad is not None]))
 
-    def check_norm(self, norm: float) -> float:
-        """Check that a norm over all gradients is finite.
+    def check_norm(self, norm: Number) -> Number:
+        """Check that a norm over all gradients is finite: now, or on an accelerator in :meth:`check_all`.
 
         Args:
             norm: the norm.
@@ -122,9 +125,35 @@ class Minibatch:
         Raises:
             NonFiniteGradientError: if it is not, unless ``passes`` ignores that.
         """
-        if self._passes.non_finite == "raise" and not norm < float("inf"):
-            raise NonFiniteGradientError(norm)
+        if self._passes.non_finite == "raise":
+            if isinstance(norm, Tensor):
+                self._unchecked.append(norm)
+            elif not norm < float("inf"):
+                raise NonFiniteGradientError(norm)
         return norm
+
+    def check_all(self) -> None:
+        """Check all norms of the step that are on an accelerator, whose host waits once for them.
+
+        Raises:
+            NonFiniteGradientError: if one is not finite, unless ``passes`` ignores that.
+        """
+        norms, self._unchecked = self._unchecked, []
+        if norms:
+            largest = float(torch.stack([norm.to(norms[0].device) for norm in norms]).max())
+            if not largest < float("inf"):
+                raise NonFiniteGradientError(largest)
+
+    def is_finite(self, norm: Number) -> bool:
+        """Whether a norm is finite, once :meth:`check_all` has been called.
+
+        Args:
+            norm: the norm, which :meth:`check_norm` was called with.
+
+        Returns:
+            True if it is; not read from the accelerator if the step would have ended otherwise.
+        """
+        return self._passes.non_finite == "raise" or isfinite(norm)
 
 
 def trainable(optimizer: Optimizer) -> list[Tensor]:

@@ -13,6 +13,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.nn.utils import parametrize
 
+from lifelong_lb.devices import generator_state, set_generator_state
 from lifelong_lb.hyperparameters import BatchNormUpdates, DropoutMasks
 from lifelong_lb.optim.checks import one_of, positive
 
@@ -35,7 +36,8 @@ class Passes:
             same loss, and a step consumes as many random numbers as without a rule. ``"fresh"``: each pass draws new
             ones, as in the code of most papers.
         non_finite: ``"raise"``: a gradient with a non-finite norm raises :class:`NonFiniteGradientError` before the
-            base optimizer uses it, and the weights from before the step are restored. ``"ignore"``: no check.
+            base optimizer uses it, and the weights from before the step are restored; on an accelerator, whose host
+            has to wait for a check, one before the last base step is for all gradients. ``"ignore"``: no check.
         clip_norm: largest Euclidean norm, over all parameters together, of the gradient of each base step, > 0; a
             longer one is scaled down. Ascents use gradients that are not clipped. None for no limit. Clipping in the
             training loop would reach only the last of several base steps.
@@ -76,13 +78,13 @@ class RandomState:
         self.devices = devices
         self._cpu = torch.get_rng_state()
         others = [device for device in devices if device.type not in ("cpu", "meta")]
-        self._others = [(device, torch.get_device_module(device).get_rng_state(device)) for device in others]
+        self._others = [(device, generator_state(device)) for device in others]
 
     def restore(self) -> None:
         """Restore the state of the generators."""
         torch.set_rng_state(self._cpu)
         for device, state in self._others:
-            torch.get_device_module(device).set_rng_state(state, device)
+            set_generator_state(device, state)
 
 
 @contextmanager

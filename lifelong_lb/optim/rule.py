@@ -193,6 +193,7 @@ class UpdateRule(ABC):
             return self.skip_step()
         finish = yield from self.further_passes(minibatch)
         try:
+            minibatch.check_all()
             minibatch.prepare_descent()
         except BaseException:
             self.undo_step()

@@ -45,7 +45,11 @@ def gradients_or_zero(params: Sequence[Tensor]) -> list[Tensor]:
     return [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
 
 
-def global_norm(tensors: Sequence[Tensor]) -> float:
+Number = float | Tensor
+"""A number; on an accelerator a tensor without dimensions, because the host would have to wait for its value."""
+
+
+def global_norm(tensors: Sequence[Tensor]) -> Number:
     """Euclidean norm over all tensors together.
 
     Args:
@@ -56,10 +60,18 @@ def global_norm(tensors: Sequence[Tensor]) -> float:
     """
     norms = torch._foreach_norm(list(tensors))
     device = norms[0].device
-    return float(torch.linalg.vector_norm(torch.stack([norm.to(device) for norm in norms])))
+    return _number(torch.linalg.vector_norm(torch.stack([norm.to(device) for norm in norms])))
 
 
-def dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
+def _number(value: Tensor) -> Number:
+    if hasattr(value, "full_tensor"):  # of shards: over all processes
+        return float(value.full_tensor())
+    if value.device.type == "cpu":
+        return float(value)
+    return value.to(torch.promote_types(value.dtype, torch.float32))  # which holds the tiny numbers added to norms
+
+
+def dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> Number:
     """Inner product over all tensors together.
 
     Args:
@@ -70,8 +82,7 @@ def dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
         The inner product, in the precision of the tensors.
     """
     device = first[0].device
-    total = torch.stack([torch.sum(a * b).to(device) for a, b in zip(first, second, strict=True)]).sum()
-    return float(total.full_tensor() if hasattr(total, "full_tensor") else total)  # of shards: summed over processes
+    return _number(torch.stack([torch.sum(a * b).to(device) for a, b in zip(first, second, strict=True)]).sum())
 
 
 def copied(params: Sequence[Tensor]) -> list[Tensor]:
@@ -98,7 +109,7 @@ def load(params: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 
 
 @torch.no_grad()
-def perturb(params: Sequence[Tensor], direction: Sequence[Tensor], size: float) -> None:
+def perturb(params: Sequence[Tensor], direction: Sequence[Tensor], size: Number) -> None:
     """Move parameters in place by size times direction.
 
     Args:
@@ -106,11 +117,14 @@ def perturb(params: Sequence[Tensor], direction: Sequence[Tensor], size: float) 
         direction: one tensor per parameter, of its shape.
         size: any number.
     """
-    torch._foreach_add_(list(params), list(direction), alpha=size)
+    if isinstance(size, Tensor):
+        torch._foreach_add_(list(params), torch._foreach_mul(list(direction), size))
+    else:
+        torch._foreach_add_(list(params), list(direction), alpha=size)
 
 
 @torch.no_grad()
-def moved(params: Sequence[Tensor], direction: Sequence[Tensor], size: float) -> list[Tensor]:
+def moved(params: Sequence[Tensor], direction: Sequence[Tensor], size: Number) -> list[Tensor]:
     """Parameters plus size times direction, as new tensors.
 
     Args:
@@ -121,6 +135,10 @@ def moved(params: Sequence[Tensor], direction: Sequence[Tensor], size: float) ->
     Returns:
         One new tensor per parameter.
     """
+    if isinstance(size, Tensor):
+        result = list(torch._foreach_mul(list(direction), size))
+        torch._foreach_add_(result, [p.detach() for p in params])
+        return result
     return list(torch._foreach_add([p.detach() for p in params], list(direction), alpha=size))
 
 

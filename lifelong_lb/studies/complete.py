@@ -68,7 +68,7 @@ def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> Result
             file = _merged(folder, studies)
             folder.write_study(file)
             session = Session(folder.study_stamp(), tuple(options.retry))
-        jobs = _jobs(runs, studies[0].name, file.labels(), folder, roots, options)
+        jobs = _jobs(runs, studies, file.labels(), folder, roots, options)
         execute = partial(EXECUTORS[options.executor], limits=limits)
         _run_missing(jobs, folder, session, execute, options.observer or ProgressObserver())
     return folder
@@ -146,13 +146,14 @@ def _present(
 
 def _jobs(
     runs: Sequence[GridRun],
-    study_name: str,
+    studies: Sequence[Study],
     labels: Mapping[str, Mapping[str, str]],
     folder: ResultFolder,
     roots: tuple[Path, ...],
     options: RunOptions,
 ) -> list[Job]:
     environment = code_version()
+    imports = tuple(dict.fromkeys(name for study in studies for name in study.imports))
     return [
         Job(
             config=run.config,
@@ -163,7 +164,8 @@ def _jobs(
             environment=environment,
             checkpoint_every=options.checkpoint_every,
             limited=options.timeout is not None,
-            logged=LoggedAs(tuple(options.loggers), study_name, labels[run.config.run_id]),
+            logged=LoggedAs(tuple(options.loggers), studies[0].name, labels[run.config.run_id]),
+            imports=imports,
         )
         for run in runs
     ]

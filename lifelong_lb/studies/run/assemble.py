@@ -95,7 +95,7 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
         config: what to run.
         stream: its stream.
         progress: its lists are filled during training.
-        device: ``"cpu"`` or ``"cuda"``.
+        device: kind of the current device, e.g. ``"cpu"``.
         log: receives messages about the loss landscape.
 
     Returns:
