@@ -72,7 +72,7 @@ def _write_report(
     from lifelong_lb.reports.flatness import write_flatness
     from lifelong_lb.reports.landscape import collect_landscape
     from lifelong_lb.reports.latex import summary_latex
-    from lifelong_lb.reports.page import render_page
+    from lifelong_lb.reports.page.render import render_page
     from lifelong_lb.reports.plain_text import summary_markdown
     from lifelong_lb.reports.side_by_side import write_side_by_side
     from lifelong_lb.reports.undefined import partly_undefined

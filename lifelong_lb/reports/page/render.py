@@ -1,20 +1,24 @@
 """The HTML page: one self-contained file."""
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
 from lifelong_lb.evaluation import CONTINUAL_METRICS
+from lifelong_lb.reports.charts.chart import looks
 from lifelong_lb.reports.classes import Classes
 from lifelong_lb.reports.comparisons import comparison_definitions, readable_comparisons, verdict_on
 from lifelong_lb.reports.costs import budget_sentence, cost_table
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.flatness import CORRELATION_HEADINGS, Flatness
+from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.page.data import explorer_data, json_element
+from lifelong_lb.reports.page.findings import findings
+from lifelong_lb.reports.page.first_screen import HEADINGS as HEADINGS_OF_FIRST
+from lifelong_lb.reports.page.first_screen import Stream, first_screen
+from lifelong_lb.reports.page.scripts import page_scripts, script_hash, vega_script
 from lifelong_lb.reports.provenance import environment_rows, unsuccessful_runs
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.sort_keys import comparison_values, cost_values, summary_values
@@ -34,6 +38,7 @@ from lifelong_lb.reports.tables import (
     sections,
     units,
 )
+from lifelong_lb.reports.text import plural
 from lifelong_lb.reports.tuning import TUNING_HEADINGS, TUNING_NOTE, tuning_sentences, tuning_table, tuning_values
 from lifelong_lb.reports.undefined import why_undefined
 from lifelong_lb.store import COLUMNS
@@ -76,7 +81,7 @@ def render_page(
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("lifelong_lb.reports"),
+        loader=PackageLoader("lifelong_lb.reports.page"),
         autoescape=True,
         finalize=_without_controls,
         undefined=StrictUndefined,
@@ -85,6 +90,7 @@ def render_page(
     )
     environment.filters["breakable"] = breakable
     environment.filters["minus"] = _minus
+    environment.filters["named"] = display_name
     environment.filters["papers"] = link_papers
     environment.filters["inline"] = lambda drawing: Markup(drawing.inline())  # matplotlib escapes
     context = _context(results, summary, compared, figures) | {
@@ -101,8 +107,12 @@ def render_page(
     }
     further = [problem for part in (classes, flatness) if part for problem in part.problems]
     context["problems"] = list(dict.fromkeys([*context["problems"], *further]))
-    script = (files(__package__) / "templates/report.js").read_text(encoding="utf-8")
-    context |= {"script": Markup(script), "script_hash": _hash(script)}  # a file of the package
+    scripts = [vega_script(), *page_scripts()]
+    context |= {"scripts": list(map(Markup, scripts)), "script_hashes": list(map(script_hash, scripts))}  # our files
+    context |= {
+        "data": Markup(json_element(explorer_data(results))),  # escaped
+        "charts": Markup(json_element(_charts(context["first"]))),  # escaped
+    }
     return environment.get_template("report.html.j2").render(context)
 
 
@@ -146,7 +156,11 @@ def _context(
     intervals = [metric for metric in _WITH_INTERVAL if summary[f"{metric}_ci_low"].notna().any()]
     return {
         "title": study.name if study else "Results",
-        "state": state_sentence(results),
+        "state": state_sentence(results).rstrip("."),
+        "about": _about(results),
+        "first": first_screen(summary, results.runs, findings(summary, compared), looks(labels_of(results, "rule"))),
+        "first_headings": HEADINGS_OF_FIRST,
+        "optimizers": summary["base_optimizer"].nunique(),
         "counts": status_counts(results),
         "problems": list(results.problems),
         "verdict": verdict(results),
@@ -226,6 +240,20 @@ def _facts(results: Results) -> dict[str, str]:
     return {**axes, "Seeds": ", ".join(map(str, seeds))}
 
 
+def _about(results: Results) -> list[str]:
+    """Streams, model, training and seeds, for the line below the title."""
+    study = results.study.study if results.study else None
+    seeds = results.runs["seed"].nunique()
+    optimizers = [display_name(label) for label in labels_of(results, "base_optimizer")]
+    model = [study.model.name] if study else []
+    return [", ".join(labels_of(results, "stream")), *model, ", ".join(optimizers), f"{seeds} {plural('seed', seeds)}"]
+
+
+def _charts(streams: Sequence[Stream]) -> dict[str, Any]:
+    """Specifications by name, with their data; looks are added in the browser."""
+    return {chart.name: {**chart.spec, "datasets": dict(chart.data)} for stream in streams for chart in stream.charts}
+
+
 def _columns(summary: pd.DataFrame, metrics: Sequence[str], intervals: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Titles of the columns after the rule, and whether higher or lower is better."""
     groups = {HEADINGS.get(column, column) for column in GROUP}
@@ -240,11 +268,6 @@ def _without_controls(value: Any) -> Any:
 
 
 _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
-
-
-def _hash(script: str) -> str:
-    """Hash of a script for the Content-Security-Policy: SHA-256 in base 64."""
-    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
 def _minus(text: str) -> str:
