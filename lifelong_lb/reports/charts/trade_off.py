@@ -9,8 +9,8 @@ from lifelong_lb.reports.charts.chart import Canvas, Chart, Look, by_rule
 from lifelong_lb.reports.names import display_name
 
 _CAPTION = (
-    "Learning accuracy against forgetting, one panel per strategy; up and to the left is better. Large points are means "
-    "over seeds, with 95 % intervals (Student's t); small points are single seeds."
+    "Learning accuracy against forgetting, one panel per strategy; up and to the left is better. Large points are "
+    "means over seeds, with 95 % intervals (Student's t); small points are single seeds."
 )
 
 

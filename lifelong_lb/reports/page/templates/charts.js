@@ -35,7 +35,7 @@
     drawn.get(box)?.view?.finalize();
     drawn.set(box, {spec, clicked, width});
     const {view} = await window.vegaEmbed(box, {...fitted(spec, width), config}, {
-      actions: false, ast: true, renderer: many ? "canvas" : "svg", tooltip: {theme: dark.matches ? "dark" : "light"},
+      actions: false, ast: true, logLevel: 1, renderer: many ? "canvas" : "svg", tooltip: {theme: dark.matches ? "dark" : "light"},
     });
     if (clicked) view.addEventListener("click", (_, item) => item?.datum && clicked(item.datum));
     drawn.set(box, {spec, clicked, width, view});

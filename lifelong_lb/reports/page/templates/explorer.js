@@ -111,16 +111,17 @@
     const wide = !nominal && x in data.settings && Math.min(...values) > 0 && Math.max(...values) >= 8 * Math.min(...values);
     const X = nominal
       ? {field: "x", type: "nominal", title: null, sort: Object.keys(data.names[x]).map((label) => nameOf(x, label)), axis: {labelAngle: -35, labelLimit: 170, grid: false}}
-      : {field: "x", type: "quantitative", title: titleOf(x), scale: {zero: false, type: wide ? "log" : "linear", padding: 8}};
+      : {field: "x", type: "quantitative", title: titleOf(x), scale: wide ? {type: "log", padding: 8} : {zero: false, padding: 8}};
     const Y = {field: "y", type: "quantitative", title: titleOf(y), scale: {zero: false, padding: 6}};
     const tip = [["rule", "rule"], ["strategy", "strategy"], ["seed", "seed"], ["run", "run"]].map(([field, title]) => ({field, title}));
     const yTip = {field: "y", title: titleOf(y), format: percent(y) ? ".1f" : ".4~g"};
-    const layers = [
-      {transform: [{filter: "isValid(datum.run)"}], mark: {type: "point", filled: true, size: 30, opacity: 0.4, cursor: "pointer"}, encoding: {x: X, y: Y, color: C, tooltip: [...tip, yTip]}},
+    const ofMeans = [
       {transform: [{filter: "!isValid(datum.run) && isValid(datum.low)"}], mark: {type: "rule", strokeWidth: 2}, encoding: {x: X, y: {...Y, field: "low"}, y2: {field: "high"}, color: C}},
-      {transform: [{filter: "!isValid(datum.run)"}], mark: {type: "point", filled: true, size: 100, opacity: 1}, encoding: {x: X, y: Y, color: C, tooltip: [tip[0], tip[1], {field: "seeds"}, yTip]}},
+      {transform: [{filter: "!isValid(datum.run)"}], mark: {type: "point", filled: true, size: 110, opacity: 1}, encoding: {x: X, y: Y, color: C, tooltip: [tip[0], tip[1], {field: "seeds"}, yTip]}},
     ];
-    if (x in data.settings) layers.splice(1, 0, {transform: [{filter: "!isValid(datum.run)"}], mark: {type: "line", opacity: 0.6}, encoding: {x: X, y: Y, color: C}});
+    if (x in data.settings) ofMeans.unshift({transform: [{filter: "!isValid(datum.run)"}], mark: {type: "line", opacity: 0.6}, encoding: {x: X, y: Y, color: C}});
+    const ofRuns = {transform: [{filter: "isValid(datum.run)"}], mark: {type: "point", filled: true, size: 30, opacity: 0.55, cursor: "pointer"}, encoding: {x: X, y: Y, color: C, tooltip: [...tip, yTip]}};
+    const layers = [...(means.length ? ofMeans : []), ofRuns];  // runs on top, so that each can be pressed
     const panelNames = panel ? Object.keys(data.names[panel]).map((label) => nameOf(panel, label)).filter((name) => points.some((point) => point.panel === name)) : [];
     const datasets = {rows: [...points, ...means]};
     chartBox.setAttribute("aria-label", `${titleOf(y)} against ${titleOf(x)}: ${points.length} runs`);
