@@ -4,18 +4,22 @@ BIN := .venv/bin
 OUT ?= results/split-digits
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test check format clean
+.PHONY: help demo test test-fast check format clean
 help:
-	@echo "make demo    set up, run the digits study into $(OUT), show the summary"
-	@echo "make test    set up, run the tests"
-	@echo "make check   set up, run linters, type checker, layer contracts and tests"
-	@echo "make format  format the code"
+	@echo "make demo       set up, run the digits study into $(OUT), show the summary"
+	@echo "make test       set up, run all tests"
+	@echo "make test-fast  set up, run the tests that are not marked slow"
+	@echo "make check      set up, run linters, type checker, layer contracts and all tests"
+	@echo "make format     format the code"
 
 demo: .venv/installed
 	$(BIN)/lifelong-lb run benchmarks/studies/split-digits.yaml --out $(OUT)
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+test-fast: .venv/installed-dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

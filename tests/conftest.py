@@ -1,12 +1,58 @@
-"""Shared fixtures."""
+"""Shared fixtures, and the marker ``slow``: every test that starts a Python process or a browser has it."""
 
 import os
 import shutil
+import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tiny import command, write_study
+from helpers.tiny_study import command, write_study
+
+SLOW_FIXTURES = {"finished", "copied", "chromium"}
+"""Fixtures that start a process; tests that use them are marked in :func:`pytest_collection_modifyitems`."""
+RUNNING: list[pytest.Item] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark tests slow whose fixtures start a process."""
+    for item in items:
+        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Remember which test runs."""
+    RUNNING[:] = [item]
+    return (yield)
+
+
+def check_marker():
+    """Fail a test that starts a Python process without the marker ``slow``."""
+    if RUNNING and RUNNING[0].get_closest_marker("slow") is None:
+        pytest.fail("this test starts a Python process: mark it with @pytest.mark.slow")
+
+
+def audit(event, arguments):
+    if event == "subprocess.Popen" and sys.executable in map(str, arguments[1]):
+        check_marker()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _processes_are_slow():
+    sys.addaudithook(audit)
+    start = BaseProcess.start
+
+    def checked(process):
+        check_marker()
+        start(process)
+
+    BaseProcess.start = checked
+    yield
+    BaseProcess.start = start
 
 
 @pytest.fixture(autouse=True, scope="session")

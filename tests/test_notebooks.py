@@ -14,6 +14,7 @@ def test_they_are_there():
     assert [path.stem for path in NOTEBOOKS] == ["comparing_optimizers", "quick_start", "your_own_rule"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs(path, tmp_path):
     book = nbformat.read(path, as_version=4)

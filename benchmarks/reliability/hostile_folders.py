@@ -18,7 +18,7 @@ from guarded import faults, guarded, numbers_of
 
 sys.path.insert(0, str(HERE.parents[1] / "tests"))
 
-import hostile
+from helpers import hostile_folders as hostile
 
 COMMANDS = ("report", "status", "load_results")
 _REQUIRED = {"config.json", "environment.json", "result.json", "accuracy.csv"}

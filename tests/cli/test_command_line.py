@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from images import encoded, pictures, write_cifar_parquet, write_parquet
-from tiny import TINY, command, write_study
+from helpers.image_files import encoded, pictures, write_cifar_parquet, write_parquet
+from helpers.tiny_study import TINY, command, write_study
 
 import lifelong_lb
 from lifelong_lb.config import read_study
@@ -71,6 +71,7 @@ def test_the_tables_hold_every_run_and_every_entry(finished):
     assert results["train_seconds"].min() > 0
 
 
+@pytest.mark.slow
 def test_a_domain_incremental_study(tmp_path):
     stream = {"name": "permuted-digits", "experiences": 3, "permute_first": False}
     study = write_study(tmp_path / "study.yaml", streams=[stream], strategies="naive", rules="none", seeds=2)
@@ -153,6 +154,7 @@ def test_other_shared_settings_are_refused_and_nothing_is_touched(finished, tmp_
     assert before == {p: p.stat().st_mtime_ns for p in finished.out.rglob("*")}
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_is_recorded_and_the_others_continue(tmp_path):
     optimizers = [{"name": "sgd", "lr": 0.1}, {"name": "sgd", "lr": 1e30, "label": "wild"}]
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", optimizers=optimizers, seeds=1)
@@ -172,6 +174,7 @@ def test_a_run_that_diverges_is_recorded_and_the_others_continue(tmp_path):
     assert "2 runs, 1 of them ended earlier" in retried.stderr
 
 
+@pytest.mark.slow
 def test_runs_that_crash_are_recorded_and_the_others_continue(tmp_path):
     """One run needs more memory than the address space holds."""
     huge = {"name": "split-digits", "label": "huge", "model": {"hidden": [10**15]}}
@@ -192,6 +195,7 @@ def test_runs_that_crash_are_recorded_and_the_others_continue(tmp_path):
     assert "Traceback" in (tmp_path / "out" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_broken_picture_is_found_before_anything_runs(tmp_path):
     y = np.arange(100)
     for part in ("train", "test"):
@@ -206,6 +210,7 @@ def test_a_broken_picture_is_found_before_anything_runs(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_recorded_as_failed(tmp_path):
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=2, train={"epochs": 60})
     killer = f"""
@@ -234,6 +239,7 @@ print(sorted(results.runs["status"]))
     assert not list((tmp_path / "out" / "runs").glob(".*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["in-process", "local"])
 def test_python_needs_no_main_guard(tmp_path, how):
     script = tmp_path / "script.py"
@@ -263,6 +269,7 @@ def test_status_counts_runs(finished, tmp_path):
     assert "no study here" in nothing.stderr
 
 
+@pytest.mark.slow
 def test_runs_search_data_in_the_folders_of_the_launcher(tmp_path):
     """The process that starts the runs may be older than the variable that names the data."""
     write_cifar_parquet(tmp_path / "data", classes=range(20))
@@ -285,6 +292,7 @@ def enable_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_finished_runs_and_names_the_command_that_continues(tmp_path):
     long = {"name": "split-digits", "label": "long", "train": {"epochs": 1000}}
     study = write_study(tmp_path / "s.yaml", streams=["split-digits", long], strategies="naive", rules="none", seeds=1)
@@ -304,6 +312,7 @@ def test_ctrl_c_keeps_finished_runs_and_names_the_command_that_continues(tmp_pat
     assert len(runs) == len(pd.read_csv(tmp_path / "out" / "results.csv")) == 1
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_ends_in_one_message(tmp_path):
     """The worker cannot write its run, and the launcher cannot record that."""
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=1)
@@ -320,6 +329,7 @@ def test_a_disk_that_is_full_ends_in_one_message(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_report_of_a_folder_without_results(tmp_path):
     done = command("report", tmp_path)
     assert done.returncode == 2
@@ -349,6 +359,7 @@ USELESS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", USELESS)
 def test_input_that_cannot_be_used(tmp_path, case):
     changes, options, message = USELESS[case]
@@ -361,6 +372,7 @@ def test_input_that_cannot_be_used(tmp_path, case):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_truncated_data_stops_before_anything_runs(tmp_path):
     write_cifar_parquet(tmp_path / "data", classes=range(20))
     path = tmp_path / "data" / "test-00000-of-00001.parquet"
@@ -372,6 +384,7 @@ def test_truncated_data_stops_before_anything_runs(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command_name", ["run", "validate"])
 def test_a_study_file_that_is_missing_or_no_yaml(tmp_path, command_name):
     out = ["--out", tmp_path / "out"] if command_name == "run" else []
@@ -384,6 +397,7 @@ def test_a_study_file_that_is_missing_or_no_yaml(tmp_path, command_name):
     assert "not YAML" in bad.stderr
 
 
+@pytest.mark.slow
 def test_an_output_folder_that_is_a_file(tmp_path):
     (tmp_path / "out").write_text("precious")
     done = command("run", write_study(tmp_path / "s.yaml"), "--out", tmp_path / "out")
@@ -393,6 +407,7 @@ def test_an_output_folder_that_is_a_file(tmp_path):
     assert (tmp_path / "out").read_text() == "precious"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_an_output_folder_that_is_read_only(tmp_path):
     (tmp_path / "out").mkdir(mode=0o500)
@@ -401,6 +416,7 @@ def test_an_output_folder_that_is_read_only(tmp_path):
     assert "not a writable folder" in done.stderr
 
 
+@pytest.mark.slow
 def test_validate_counts_runs(tmp_path):
     done = command("validate", write_study(tmp_path / "s.yaml"))
     assert done.returncode == 0
@@ -411,6 +427,7 @@ def test_validate_counts_runs(tmp_path):
 COUNTS_IMAGES = {"pandas", "scipy", "sklearn"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "may"),
     [(["--help"], set()), (["list"], set()), (["list", "rules"], set()), (["validate", "{study}"], COUNTS_IMAGES)],

@@ -1,8 +1,11 @@
 """lifelong-lb data: list, prepare, verify."""
 
 import numpy as np
-from images import write_cifar_parquet
-from tiny import command
+import pytest
+from helpers.image_files import write_cifar_parquet
+from helpers.tiny_study import command
+
+pytestmark = pytest.mark.slow
 
 
 def test_data_sets_are_listed_prepared_and_verified(tmp_path, monkeypatch):

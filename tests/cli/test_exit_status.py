@@ -4,7 +4,7 @@ import json
 import shutil
 from types import SimpleNamespace
 
-from tiny import command
+from helpers.tiny_study import command
 
 from lifelong_lb.cli.exit_status import MOST_LISTED, unfinished_run_lines
 from lifelong_lb.reports import collect

@@ -12,6 +12,8 @@ from lifelong_lb.config.entries.optimizers import External
 from lifelong_lb.config.runs import run_id_of
 from lifelong_lb.store import model_path
 
+pytestmark = pytest.mark.slow
+
 CANARY = """
 from pathlib import Path
 (Path(__file__).parent / "marker").touch()

@@ -1,6 +1,6 @@
 """Progress of decoding images on stderr."""
 
-from images import write_folders
+from helpers.image_files import write_folders
 
 from lifelong_lb.cli.preparing import showing_progress
 from lifelong_lb.data import own_source, prepare_images

@@ -10,8 +10,8 @@ import time
 from collections import Counter
 
 import pytest
+from helpers.tiny_study import command, write_study
 from rich.console import Console
-from tiny import command, write_study
 
 from lifelong_lb.cli.stdio import tolerant_stream
 from lifelong_lb.store import ResultFolder, folder_status
@@ -22,6 +22,7 @@ from lifelong_lb.studies.progress.dispatch import EventDispatcher
 COMMAND = [sys.executable, "-c", "from lifelong_lb.cli import main; main()"]
 
 
+@pytest.mark.slow
 def test_only_json_on_stdout_and_labels_in_any_encoding(tmp_path):
     """A module that a study imports prints in the launcher and in the process of each run."""
     (tmp_path / "mine.py").write_text("import os\nprint('by python', flush=True)\nos.system('echo by another')\n")
@@ -43,6 +44,7 @@ def test_only_json_on_stdout_and_labels_in_any_encoding(tmp_path):
     assert "\\u03c1\\u21920" in report.stdout
 
 
+@pytest.mark.slow
 def test_a_study_continues_when_the_reader_of_its_progress_disconnects(tmp_path):
     study = write_study(tmp_path / "s.yaml", strategies="naive", rules="none", seeds=3)
     words = [*COMMAND, "run", study, "--out", tmp_path / "out", "--executor", "in-process", "--json"]
@@ -122,6 +124,7 @@ def test_a_full_disk_is_an_error():
         print("x", file=tolerant_stream(full.fileno()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["run", "{study}"], ["tune", "{study}"], ["report", "{study}"]])
 def test_an_empty_name_is_no_folder(words, tmp_path):
     study = write_study(tmp_path / "s.yaml")

@@ -459,6 +459,7 @@ def test_listing_says_where_a_strategy_works_and_what_the_passes_mean_there():
     assert "ar1                  not offered: it trains a MobileNet" in text
 
 
+@pytest.mark.slow
 def test_configuration_imports_neither_torch_nor_pandas():
     code = (
         "import sys, lifelong_lb, lifelong_lb.cli, lifelong_lb.config.describe as l; l.listing();"

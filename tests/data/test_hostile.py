@@ -41,6 +41,7 @@ def hostile():
         sys.path.remove(str(RELIABILITY))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 def test_commands_hold(hostile, tmp_path):
     """In a process that has imported nothing else, since it forks."""

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from images import (
+from helpers.image_files import (
     pictures,
     write_cifar10_python,
     write_cub,

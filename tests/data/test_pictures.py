@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from images import encoded, pictures, write_folders, write_tiny_imagenet
+from helpers.image_files import encoded, pictures, write_folders, write_tiny_imagenet
 from PIL import Image
 
 from lifelong_lb.config import UserError

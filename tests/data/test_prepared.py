@@ -9,7 +9,7 @@ import tempfile
 
 import numpy as np
 import pytest
-from images import REAL, needs_real_cifar, write_cifar_parquet, write_cifar_python
+from helpers.image_files import REAL, needs_real_cifar, write_cifar_parquet, write_cifar_python
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data import find_dataset, load_images
@@ -73,7 +73,7 @@ def test_an_entry_depends_on_content_and_not_on_the_path(place, tmp_path, monkey
 def test_the_same_images_from_other_files_have_the_same_digest(tmp_path):
     train, test = write_cifar_python(tmp_path / "python")
     cache = tmp_path / "cache"
-    from images import write_parquet
+    from helpers.image_files import write_parquet
 
     for name, (x, y) in (("train", train), ("test", test)):
         write_parquet(tmp_path / "parquet" / f"{name}-00000-of-00001.parquet", x, y)
@@ -200,6 +200,7 @@ def _prepare(data, cache, start, digests):
     digests.put(prepare_images(source_of(data), cache).digest)
 
 
+@pytest.mark.slow
 def test_concurrent_processes_write_one_entry(place):
     data, cache = place
     context = multiprocessing.get_context("fork")

@@ -1,7 +1,7 @@
 """Progress of preparing images is shown on stderr, where it takes time."""
 
 import pytest
-from images import write_cifar_parquet, write_folders
+from helpers.image_files import write_cifar_parquet, write_folders
 
 from lifelong_lb.cli.preparing import showing_progress
 from lifelong_lb.data import own_source, prepare_images

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from landscapes import ONE_IMAGE, Copy, Quadratic, mean_output, rotated, small_net, some_batches, together
+from helpers.landscapes import ONE_IMAGE, Copy, Quadratic, mean_output, rotated, small_net, some_batches, together
 from torch.nn.functional import cross_entropy
 
 from lifelong_lb.landscape import Ball, Batch, loss_rise, m_sharpness

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from landscapes import ONE_IMAGE, Copy, Quadratic, generator, mean_output, rotated, small_net, some_batches, together
+from helpers.landscapes import (
+    ONE_IMAGE,
+    Copy,
+    Quadratic,
+    generator,
+    mean_output,
+    rotated,
+    small_net,
+    some_batches,
+    together,
+)
 from torch.nn.functional import cross_entropy
 
 from lifelong_lb.landscape import hessian_eigenvalues, hessian_trace

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from landscapes import generator, small_net, some_batches
+from helpers.landscapes import generator, small_net, some_batches
 from torch.nn.functional import cross_entropy
 
 from lifelong_lb.landscape import (

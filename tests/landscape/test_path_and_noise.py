@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from landscapes import ONE_IMAGE, Copy, Quadratic, generator, mean_output, small_net, some_batches, together
+from helpers.landscapes import ONE_IMAGE, Copy, Quadratic, generator, mean_output, small_net, some_batches, together
 from torch import nn
 from torch.nn.functional import cross_entropy
 

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 import torch
-from small_models import CONVOLUTIONAL, NAMES, SHAPE, images, small_model
+from helpers.small_models import CONVOLUTIONAL, NAMES, SHAPE, images, small_model
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm

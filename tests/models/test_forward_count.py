@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 from avalanche.models import MultiTaskModule
-from small_models import NAMES, SHAPE, images, small_model
+from helpers.small_models import NAMES, SHAPE, images, small_model
 from torch.func import functional_call
 
 from lifelong_lb.models import build_model

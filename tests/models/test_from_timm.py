@@ -4,8 +4,8 @@ import socket
 
 import pytest
 import torch
-from small_models import NEEDS_TIMM, SHAPE, TINY_VIT, count, images, small_model
-from tiny import TINY
+from helpers.small_models import NEEDS_TIMM, SHAPE, TINY_VIT, count, images, small_model
+from helpers.tiny_study import TINY
 
 from lifelong_lb.config import UserError
 from lifelong_lb.models import FromTimm, build_model
@@ -76,6 +76,7 @@ INVALID = {
 }
 
 
+@pytest.mark.slow
 @NEEDS_TIMM
 @pytest.mark.parametrize("case", INVALID)
 def test_errors_are_one_line_and_precede_any_run(tmp_path, case):

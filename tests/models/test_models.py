@@ -3,7 +3,7 @@
 import pytest
 import torch
 from avalanche.models import SimpleMLP, SlimResNet18
-from small_models import NAMES, SHAPE, images, small_model
+from helpers.small_models import NAMES, SHAPE, images, small_model
 from torch import nn
 
 from lifelong_lb.config import MODEL_ENTRIES

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torchvision
-from small_models import SHAPE, count, images
+from helpers.small_models import SHAPE, count, images
 from torch import nn
 from torch.nn.functional import batch_norm, conv2d, relu
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from cases import BASES, RULES
+from helpers.rule_cases import BASES, RULES
 from torch import nn
 from torch.nn.functional import cross_entropy
 

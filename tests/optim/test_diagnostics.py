@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 import torch
-from small_training import batches, closure_of, equal, make_model, train, weights
+from helpers.small_training import batches, closure_of, equal, make_model, train, weights
 from torch import nn
 from torch.optim import SGD
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_training import batches, equal, make_model, train, weights
+from helpers.small_training import batches, equal, make_model, train, weights
 from torch import nn
 from torch.optim import SGD
 

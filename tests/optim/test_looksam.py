@@ -4,8 +4,8 @@ import copy
 
 import pytest
 import torch
-from reference import flat, unflat
-from small_training import batches, closure_of, equal, make_model, train, weights
+from helpers.reference_rules import flat, unflat
+from helpers.small_training import batches, closure_of, equal, make_model, train, weights
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD, Adam
 

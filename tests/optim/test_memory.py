@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from memory import peak_bytes
+from helpers.peak_memory import peak_bytes
 from torch import nn
 from torch.optim import SGD
 

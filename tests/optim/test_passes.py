@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_training import batches, closure_of, equal, make_model, train, weights
+from helpers.small_training import batches, closure_of, equal, make_model, train, weights
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
@@ -168,7 +168,7 @@ def test_passes_draw_their_own_masks_on_request():
 
 def test_with_shared_masks_reusing_a_gradient_is_exact():
     """The k + 1 passes of Lookbehind equal the 2k of its definition: each recomputed gradient draws the same masks."""
-    from reference import lookbehind_step
+    from helpers.reference_rules import lookbehind_step
 
     ours, theirs, data = dropout_model(), dropout_model(), batches(5)
     optimizer, naive_optimizer = SGD(ours.parameters(), lr=0.1), SGD(theirs.parameters(), lr=0.1)

@@ -220,6 +220,7 @@ def test_print_shows_headings_as_plain_text(chromium, hostile):
     chromium.call("Emulation.setEmulatedMedia", media="")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext is installed here")
 def test_every_printed_page_of_a_table_has_its_headings(chromium, tmp_path):
     rules = ["none", *({"name": "sam", "rho": round(0.01 + 0.001 * n, 3)} for n in range(90))]

@@ -6,8 +6,8 @@ import re
 
 import pandas as pd
 import pytest
+from helpers.tiny_study import command
 from reports.folders import TWO, make, two_experiences
-from tiny import command
 
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import compare
@@ -152,6 +152,7 @@ def test_settings_that_came_later_do_not_tell_folders_apart(tmp_path):
     assert collect_all([first, second]).runs["stream"].nunique() == 1
 
 
+@pytest.mark.slow
 def test_on_the_command_line(folder, tmp_path):
     done = command("report", folder.path, "--baseline", "sam", "--metric", "forgetting")
     assert done.returncode == 1, done.stderr  # not all runs are done
@@ -166,6 +167,7 @@ def test_on_the_command_line(folder, tmp_path):
     assert len(runs) == 17
 
 
+@pytest.mark.slow
 def test_by_signed_ranks(tmp_path):
     sizes = [0.01, 0.01, -0.02, 0.03, 0.0, 0.05]
 
@@ -189,6 +191,7 @@ def test_by_signed_ranks(tmp_path):
         comparison_table(collect(folder), test="signflip")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metric", "reason"),
     [

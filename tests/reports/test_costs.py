@@ -71,6 +71,7 @@ def test_runs_of_a_version_that_counted_less(tmp_path):
     assert not {"forward passes", "parameters"} & set(table)
 
 
+@pytest.mark.slow
 def test_what_a_run_records(tmp_path):
     import lifelong_lb
 

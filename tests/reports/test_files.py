@@ -69,6 +69,7 @@ def test_floats_survive_unrounded(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_bytes_and_needs_no_torch(report):
     before = files_of(report)
     code = (
@@ -169,6 +170,7 @@ def test_matrix_of_one_run(report):
     np.testing.assert_array_equal(matrix.values, expected)
 
 
+@pytest.mark.slow
 def test_importing_reports_loads_nothing_heavy():
     code = (
         "import sys, lifelong_lb.reports;"

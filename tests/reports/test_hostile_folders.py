@@ -11,8 +11,8 @@ import time
 import tracemalloc
 from contextlib import contextmanager
 
-import hostile
 import pytest
+from helpers import hostile_folders as hostile
 
 import lifelong_lb
 from lifelong_lb.cli import main

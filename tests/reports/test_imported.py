@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.tiny_study import command
 from reports.folders import TWO, make, two_experiences
-from tiny import command
 
 from lifelong_lb import UserError, load_results, read_matrices
 from lifelong_lb.reports import (
@@ -206,6 +206,7 @@ def test_the_same_file_twice_is_refused(beside):
         with_imported(collect_all([folder]), [other, other])
 
 
+@pytest.mark.slow
 def test_the_report_shows_them(beside, tmp_path):
     folder, other = beside
     assert "needs --out" in command("report", folder.path, "--with", other).stderr

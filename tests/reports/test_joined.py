@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
+from helpers.tiny_study import command
 from reports.folders import TWO, make, two_experiences, write
-from tiny import command
 
 from lifelong_lb.config import UserError
 from lifelong_lb.reports import collect_all, load_results, write_report, write_tables
@@ -34,6 +34,7 @@ def test_a_norm_that_was_not_written_yet_is_known(tmp_path, norm, streams):
     assert collect_all([first, second]).runs["stream"].nunique() == streams
 
 
+@pytest.mark.slow
 def test_a_joint_report_goes_into_none_of_the_folders(tmp_path):
     for name in ("a", "b"):
         folder = make(tmp_path / name, TWO, alike)
@@ -172,6 +173,7 @@ def test_runs_that_cannot_be_compared_are_named_when_several_folders_are_read(tm
     assert set(runs["rule"]) == {"none"}
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_version_is_named_and_left_out(tmp_path):
     first, second = (make(tmp_path / name, TWO, alike) for name in "ab")
     second.study_path.write_text(second.study_path.read_text().replace('"schema": 1', '"schema": 99'))
@@ -203,6 +205,7 @@ def test_the_joint_run_of_another_folder_is_a_reference(tmp_path, order, found):
     assert collect(first).runs["intransigence"].isna().tolist() == [True] * 4
 
 
+@pytest.mark.slow
 def test_a_file_is_no_result_folder(tmp_path):
     (tmp_path / "study.yaml").write_text("streams: split-digits")
     done = command("report", tmp_path / "study.yaml")

@@ -71,6 +71,7 @@ def test_a_long_summary_has_tables_for_each_stream(texts):
     assert [r"\parbox" in text for text in floats] == [False] * 5 + [True]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex is installed here")
 @pytest.mark.parametrize("name", ["summary", "comparison"])
 def test_nothing_leaves_the_page(texts, tmp_path, name):

@@ -4,12 +4,15 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
+
 from lifelong_lb.store.owner import Owner
 
 HERE = Owner.here()
 ELSEWHERE = replace(HERE, host="elsewhere")
 
 
+@pytest.mark.slow
 def test_a_later_process_with_the_same_pid_is_another():
     code = "import time; time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code]) as process:

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from tiny import command
+from helpers.tiny_study import command
 
 from lifelong_lb.config import UserError
 from lifelong_lb.reports import load_diagnostics
@@ -19,6 +19,7 @@ def tuned(copied, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_commands_find_the_report_of_a_tuned_study(tuned):
     status = command("status", tuned)
     assert (status.returncode, status.stdout) == (0, f"{tuned / 'tuning'}: 8 done\n{tuned / 'report'}: 8 done\n")

@@ -1,7 +1,7 @@
 """Plugins of the tests that only observe."""
 
 import pytest
-from onlooking import ObserverPlugin
+from helpers.observer_plugin import ObserverPlugin
 
 from lifelong_lb.strategies.rule import further_passes as passes
 

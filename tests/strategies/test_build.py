@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_strategies import make_strategy, parts_of, train
+from helpers.small_strategies import make_strategy, parts_of, train
 from torch.optim import SGD, Adam, AdamW
 
 from lifelong_lb.config import OPTIMIZER_ENTRIES

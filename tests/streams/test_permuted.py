@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from images import needs_real_mnist, real_mnist
+from helpers.image_files import needs_real_mnist, real_mnist
 
 from lifelong_lb.config import UserError, parse_study
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from images import REAL, needs_real_cifar, needs_real_mnist, real_mnist, write_five
+from helpers.image_files import REAL, needs_real_cifar, needs_real_mnist, real_mnist, write_five
 
 from lifelong_lb.config import FIVE_DATASETS, UserError, parse_study
 from lifelong_lb.data import find_dataset, find_images, load_images

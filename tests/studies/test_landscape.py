@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny import command
+from helpers.tiny_study import command
 
 import lifelong_lb
 from lifelong_lb.config import UserError, expand, parse_study
@@ -169,6 +169,7 @@ def test_runs_measured_with_the_same_settings_are_left_alone(folder, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_the_command(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "out")
     done = command("landscape", tmp_path / "out", "--set", "measures=[noise]", "--set", "images=5")

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from images import encoded, pictures, write_folders
-from tiny import command, write_study
+from helpers.image_files import encoded, pictures, write_folders
+from helpers.tiny_study import command, write_study
 
 from lifelong_lb import load_landscape, run_study
 from lifelong_lb.config import UserError, expand, parse_study, read_study
@@ -52,6 +52,7 @@ def split(source="mine", **settings):
     return {"name": "split", "source": str(source), "experiences": 2, **settings}
 
 
+@pytest.mark.slow
 def test_folders_and_arrays_in_every_kind_of_stream(tmp_path):
     write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"), each=(6, 3))
     x, y = pictures(np.tile(np.arange(4), 6), 8, channels=1)[:, 0], np.tile(np.arange(4), 6)
@@ -82,6 +83,7 @@ def test_folders_and_arrays_in_every_kind_of_stream(tmp_path):
     assert len(records[3]["angles"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
@@ -99,6 +101,7 @@ def test_bad_images_are_refused(tmp_path, harm, message):
     assert message in refused(tmp_path, "split-digits", split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stream", "message"),
     [
@@ -112,6 +115,7 @@ def test_streams_that_the_images_do_not_allow_are_refused(tmp_path, stream, mess
     assert message in refused(tmp_path, stream)
 
 
+@pytest.mark.slow
 def test_too_few_images_are_refused_and_the_out_folder_stays_away(tmp_path):
     write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"))
     done = command("run", study_of(tmp_path, split(validation=0.1)), "--out", tmp_path / "out", "--data", tmp_path)
@@ -120,6 +124,7 @@ def test_too_few_images_are_refused_and_the_out_folder_stays_away(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"))
     (tmp_path / "file").write_text("")
@@ -129,6 +134,7 @@ def test_a_cache_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     assert "set LIFELONG_LB_CACHE to another folder" in message
 
 
+@pytest.mark.slow
 def test_own_images_are_prepared_by_their_path(tmp_path):
     write_folders(tmp_path / "mine")
     done = command("data", "prepare", "digits", "mine", cwd=tmp_path)
@@ -191,6 +197,7 @@ def test_one_class_is_named():
         check_classes(Split(source="mine", experiences=1), [7])
 
 
+@pytest.mark.slow
 def test_validate_of_images_that_are_there_but_wrong_ends_with_2(tmp_path):
     write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"))
     shutil.rmtree(tmp_path / "mine" / "test")
@@ -199,6 +206,7 @@ def test_validate_of_images_that_are_there_but_wrong_ends_with_2(tmp_path):
     assert done.stderr.startswith(f"error: {tmp_path / 'mine'}: no folder test or ")
 
 
+@pytest.mark.slow
 def test_validate_of_images_that_are_not_there_warns(tmp_path):
     done = command("validate", study_of(tmp_path, split("absent"), "split-cifar100"), "--data", tmp_path, cwd=tmp_path)
     assert done.returncode == 0
@@ -241,6 +249,7 @@ def test_a_source_lies_beside_the_study_file_that_names_it(tmp_path):
     assert held_out_study(tuned).streams[0].study_folder == tmp_path / "studies"
 
 
+@pytest.mark.slow
 def test_a_study_runs_on_images_beside_its_file(tmp_path):
     write_folders(tmp_path / "studies" / "mine", ("ant", "bee", "cow", "dog"))
     study = write_study(tmp_path / "studies" / "first.yaml", **SMALL, streams=[split()])

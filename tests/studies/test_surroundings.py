@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from failing import FailingSGD, unwritable
-from tiny import TINY, command, write_study
+from helpers import TESTS
+from helpers.failing_optimizer import FailingSGD, unwritable
+from helpers.tiny_study import TINY, command, write_study
 
 from lifelong_lb import run_study, temporary
 from lifelong_lb.descriptors import open_closed_descriptors
@@ -23,7 +24,6 @@ from lifelong_lb.studies.executors import processes
 
 SMALL = {**TINY, "strategies": "naive", "rules": "none", "seeds": 1}
 MAIN = "from lifelong_lb.cli import main; main()"
-TESTS = Path(__file__).parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX")
 
 
@@ -31,6 +31,7 @@ def runs_of(out):
     return [path for path in (out / "runs").iterdir() if not path.name.startswith(".")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", ["missing", "a file", "read-only", "unset", "damaged"])
 @posix
 def test_avalanche_is_imported_whatever_the_home_folder_is(home, tmp_path):
@@ -68,6 +69,7 @@ def test_avalanche_is_imported_whatever_the_home_folder_is(home, tmp_path):
     assert done.stdout == "[] True\n"  # no folder called ~
 
 
+@pytest.mark.slow
 @posix
 def test_a_study_without_a_home_folder(tmp_path):
     study = write_study(tmp_path / "s.yaml", **SMALL)
@@ -78,6 +80,7 @@ def test_a_study_without_a_home_folder(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [(1, 2), (0, 1), (0, 1, 2)])
 @posix
 def test_closed_descriptors_fail_no_run(closed, tmp_path):
@@ -89,6 +92,7 @@ def test_closed_descriptors_fail_no_run(closed, tmp_path):
     assert folder_status(ResultFolder(tmp_path / "out")).counts == {"done": 1}
 
 
+@pytest.mark.slow
 @posix
 def test_json_needs_stdout(tmp_path):
     study = write_study(tmp_path / "s.yaml", **SMALL)
@@ -97,6 +101,7 @@ def test_json_needs_stdout(tmp_path):
     assert (done.returncode, done.stderr) == (2, "error: --json prints progress on stdout, which is closed\n")
 
 
+@pytest.mark.slow
 @posix
 def test_closed_descriptors_are_opened():
     code = "import os; from lifelong_lb.descriptors import open_closed_descriptors as f; f(); os.fstat(0); os.fstat(1)"
@@ -139,9 +144,10 @@ def test_what_cannot_be_encoded_is_escaped(executor, tmp_path, capfd):
 def test_errors_of_other_kinds_fail_their_run(how, message, tmp_path):
     record, _ = failed(how, tmp_path / "out")
     assert (record.status, record.message) == ("failed", message)
-    assert "failing.py" in record.traceback
+    assert "failing_optimizer.py" in record.traceback
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_no_page")
 def test_a_run_that_cannot_be_written_says_why(tmp_path, monkeypatch):
     """The process fails outside of the code that records errors."""
@@ -150,7 +156,7 @@ def test_a_run_that_cannot_be_written_says_why(tmp_path, monkeypatch):
     (path,) = runs_of(tmp_path / "out")
     record = ResultFolder(tmp_path / "out").read_run(path.name)
     assert record.message == "the run's process ended: OSError: [Errno 28] No space left on device: '/full/result.json'"
-    assert "failing.py" in record.traceback
+    assert "failing_optimizer.py" in record.traceback
 
 
 def test_any_text_can_be_written(tmp_path):
@@ -205,6 +211,7 @@ forkserver.ensure_running = forkserver._forkserver.ensure_running = ensure_runni
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("times", "code"), [(1, 0), (100, 1)])
 @posix
 def test_a_server_killed_while_it_starts(times, code, tmp_path):
@@ -218,6 +225,7 @@ def test_a_server_killed_while_it_starts(times, code, tmp_path):
         assert done.stderr.endswith(f"error: {why}; finished runs are kept\n")
 
 
+@pytest.mark.slow
 @posix
 def test_what_cannot_be_imported_is_said_once(tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['avalanche'] = None")
@@ -240,7 +248,7 @@ def begun(tmp_path, place, **changes):
     """A launcher in a new session with a separate temporary folder."""
     study = write_study(tmp_path / "s.yaml", **{**SMALL, **changes})
     words = [sys.executable, "-c", MAIN, "run", str(study), "--out", str(tmp_path / "out"), "--workers", "1"]
-    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "TMPDIR": str(place), "PYTHONPATH": path}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(words, env=environment, start_new_session=True, **pipes)
@@ -253,6 +261,7 @@ def wait_for(condition):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @posix
 def test_an_interrupt_while_workers_start_says_two_lines(tmp_path, place):
     with begun(tmp_path, place) as launcher:
@@ -267,9 +276,10 @@ def test_an_interrupt_while_workers_start_says_two_lines(tmp_path, place):
     ]
 
 
+@pytest.mark.slow
 @posix
 def test_what_a_killed_launcher_leaves_is_removed_by_the_next(tmp_path, place, monkeypatch):
-    slow = {"name": "external", "target": "slow.SlowSGD", "settings": {"lr": 0.1, "seconds": 0.1}}
+    slow = {"name": "external", "target": "helpers.slow_optimizer.SlowSGD", "settings": {"lr": 0.1, "seconds": 0.1}}
     with begun(tmp_path, place, optimizers=slow) as launcher:
         wait_for(lambda: list((tmp_path / "out" / "runs").glob(".*.claim-1")))
         wait_for(lambda: list(place.glob("lifelong-lb-*/pymp-*/listener-*")))
@@ -284,6 +294,7 @@ def test_what_a_killed_launcher_leaves_is_removed_by_the_next(tmp_path, place, m
     assert unrelated.is_dir()
 
 
+@pytest.mark.slow
 @posix
 def test_the_folder_of_a_living_process_stays(place):
     code = (

@@ -1,0 +1,261 @@
+"""A rule's passes mean the same objective inside every strategy."""
+
+from functools import cache
+
+import pytest
+import torch
+from avalanche.core import SupervisedPlugin
+from helpers import strategy_cases
+from helpers.strategy_cases import (
+    AVALANCHES_OWN_WARNINGS,
+    CASES,
+    DOMAIN,
+    DOMAIN_CASES,
+    InputTape,
+    Repeat,
+    held_still,
+    make,
+    train,
+)
+from torch.nn.modules import module as torch_module
+
+from lifelong_lb.optim import ASAM, GSAM, SAM, CFlat, LookbehindSAM, LookSAM, MultistepSAM, NoRule, Passes
+
+pytestmark = AVALANCHES_OWN_WARNINGS
+
+every_case = pytest.mark.parametrize(("label", "head"), CASES)
+every_case_and_domains = pytest.mark.parametrize(("label", "head"), CASES + DOMAIN_CASES)
+
+IDLE = {
+    "sam": lambda: SAM(rho=0),
+    "lookbehind-sam": lambda: LookbehindSAM(rho=0, k=1, alpha=1.0),
+}
+"""Rules set such that they do what the base optimizer does."""
+FURTHER_IDLE = {
+    "asam": lambda: ASAM(rho=0),
+    "multistep-sam": lambda: MultistepSAM(rho=0, k=3),
+    "gsam": lambda: GSAM(rho=0, alpha=0),
+    "looksam": lambda: LookSAM(rho=0, k=1),
+    "c-flat": lambda: CFlat(rho=0, lamb=0),
+}
+
+
+@every_case_and_domains
+def test_a_repeated_pass_is_the_first_one(label, head):
+    rule = Repeat()
+    rule.made = make(label, head, rule)
+    train(rule.made)
+    assert rule.checked >= 6
+
+
+@every_case_and_domains
+def test_a_repeated_pass_draws_the_same_masks(label, head):
+    rule = Repeat()
+    rule.made = make(label, head, rule, dropout=0.3, batch_norm=True)
+    train(rule.made)
+    assert rule.checked >= 6
+
+
+@cache
+def plain_trajectory(label, head, batch_norm):
+    return train(make(label, head, NoRule(), batch_norm=batch_norm))
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("rule", IDLE)
+@every_case
+def test_an_idle_rule_changes_nothing(label, head, rule, batch_norm):
+    same_as_without_a_rule(label, head, IDLE[rule](), batch_norm)
+
+
+@pytest.mark.parametrize(("label", "head"), DOMAIN_CASES)
+def test_nor_where_the_same_classes_come_back(label, head):
+    same_as_without_a_rule(label, head, IDLE["lookbehind-sam"](), True)
+
+
+@pytest.mark.parametrize("rule", FURTHER_IDLE)
+@pytest.mark.parametrize("label", ["ewc", "agem", "si", "der++"])
+def test_nor_does_any_other_idle_rule(label, rule):
+    same_as_without_a_rule(label, "single", FURTHER_IDLE[rule](), False)
+
+
+def same_as_without_a_rule(label, head, rule, batch_norm):
+    plain, ours = plain_trajectory(label, head, batch_norm), train(make(label, head, rule, batch_norm=batch_norm))
+    assert plain.keys() == ours.keys()
+    for name, value in plain.items():
+        assert torch.equal(value, ours[name]), name
+
+
+class Watch(SupervisedPlugin):
+    """Placed before the plugin that takes the passes: observes the first pass, and counts hook calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = None
+        self.seen = dict.fromkeys(("before_forward", "after_forward", "before_backward", "after_backward"), 0)
+        self.iterations = self.changed = 0
+        self.tape = None
+
+    def before_forward(self, strategy, **kwargs):
+        self.seen["before_forward"] += 1
+
+    def after_forward(self, strategy, **kwargs):
+        self.seen["after_forward"] += 1
+
+    def before_backward(self, strategy, **kwargs):
+        self.seen["before_backward"] += 1
+
+    def after_backward(self, strategy, **kwargs):
+        self.seen["after_backward"] += 1
+
+    def before_update(self, strategy, **kwargs):
+        self.first = (strategy.loss, strategy.mb_output, strategy.mb_output.detach().clone())
+        self.weights = [p.detach().clone() for p in strategy.model.parameters()]
+        self.grads = [None if p.grad is None else p.grad.clone() for p in strategy.model.parameters()]
+
+    def after_training_iteration(self, strategy, **kwargs):
+        self.iterations += 1
+        loss, output, values = self.first
+        assert strategy.loss is loss
+        assert strategy.mb_output is output
+        assert torch.equal(output, values)
+        assert len(strategy.mb_output) == len(strategy.mb_y)
+
+
+def watched(monkeypatch):
+    """Plugins that only observe, accepted without registration."""
+    watch = Watch()
+    monkeypatch.setattr("lifelong_lb.strategies.rule.further_passes.OBSERVERS", (*OBSERVERS, Watch, InputTape))
+    return watch
+
+
+from lifelong_lb.strategies.rule.further_passes import OBSERVERS  # noqa: E402
+
+
+class Passing(SAM):
+    """SAM with a large radius that compares what its passes see."""
+
+    def __init__(self, tape):
+        super().__init__(rho=0.5)
+        self.tape, self.made, self.replayed = tape, None, 0
+
+    def further_passes(self, minibatch):
+        still, take = held_still(self.made.strategy), minibatch.gradient
+
+        def gradient(*, last=False):
+            self.tape.next_pass()
+            take(last=last)
+
+        minibatch.gradient = gradient
+        finish = super().further_passes(minibatch)
+        first, second = self.tape.passes
+        assert first
+        assert len(first) == len(second)
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+        now = held_still(self.made.strategy)
+        assert len(now) == len(still)
+        assert all(torch.equal(a, b) for a, b in zip(now, still, strict=True))
+        self.replayed += len(still) > len(self.made.strategy.mbatch)
+        return finish
+
+
+@every_case_and_domains
+def test_every_pass_sees_the_same_samples_and_everybody_else_the_first_pass(label, head, monkeypatch):
+    watch, tape = watched(monkeypatch), InputTape()
+    rule = Passing(tape)
+    rule.made = make(label, head, rule, before=[watch, tape])
+    train(rule.made)
+    assert watch.iterations > 0
+    assert set(watch.seen.values()) == {watch.iterations}
+    assert rule.made.plugin.gradient_evaluations == 2 * watch.iterations
+    if label in ("agem", "gem", "mir", "er-ace", "er-aml", "der", "der++", "icarl"):
+        assert rule.replayed >= watch.iterations // 3
+
+
+@pytest.mark.parametrize(("rule", "failing_call"), [(lambda: SAM(), 2), (lambda: LookbehindSAM(k=3), 3)])
+@every_case_and_domains
+def test_a_pass_that_raises_leaves_things_as_they_were(label, head, rule, failing_call, monkeypatch):
+    watch = watched(monkeypatch)
+    made = make(label, head, rule(), before=[watch])
+    train(made, 2)
+    strategy, calls = made.strategy, []
+    criterion = strategy.criterion
+
+    def failing():
+        calls.append(None)
+        if len(calls) == failing_call:
+            raise RuntimeError("no memory left")
+        return criterion()
+
+    strategy.criterion = failing
+    hooks = len(torch_module._global_forward_pre_hooks)
+    strategy_train = strategy.train if not made.once else made_again(strategy)
+    with pytest.raises(RuntimeError, match="no memory left"):
+        strategy_train(made.stream.train[2:3])
+    parameters = list(strategy.model.parameters())
+    assert all(torch.equal(p, w) for p, w in zip(parameters, watch.weights, strict=True))
+    for p, g in zip(parameters, watch.grads, strict=True):
+        assert (p.grad is None) == (g is None)
+        assert g is None or torch.equal(p.grad, g)
+    assert strategy.loss is watch.first[0]
+    assert strategy.mb_output is watch.first[1]
+    assert len(torch_module._global_forward_pre_hooks) == hooks
+
+
+def made_again(strategy):
+    """Joint training is trained once; here it may start again."""
+    strategy._is_fitted = False
+    return strategy.train
+
+
+def test_the_cases_are_all_there_is():
+    named, own = (
+        {strategy_cases.ENTRIES[label]["name"] for label, _ in cases}
+        for cases in (CASES, strategy_cases.OWN_LOOP_CASES)
+    )
+    assert own == {"lamaml", "mer", "slda"}
+    assert named == set(strategy_cases.STRATEGY_ENTRIES) - own
+
+
+class Drawn(SupervisedPlugin):
+    """Notes what a strategy has drawn from its memory, and each minibatch."""
+
+    def __init__(self):
+        super().__init__()
+        self.tensors = []
+
+    def before_training_exp(self, strategy, **kwargs):
+        for plugin in strategy.plugins:
+            if hasattr(plugin, "sample_from_memory") and not hasattr(plugin, "taped"):
+                plugin.taped, sample = True, plugin.sample_from_memory
+                plugin.sample_from_memory = lambda sample=sample: self._noted(sample())
+
+    def _noted(self, sample):
+        self.tensors += [part.clone() for part in sample]
+        return sample
+
+    def after_training_iteration(self, strategy, **kwargs):
+        owners = [strategy, getattr(strategy, "aml_criterion", None), *strategy.plugins]
+        found = [getattr(owner, name, None) for owner in owners for name in ("_replayed", "_drawn", "_candidates")]
+        self.tensors += [part.clone() for part in strategy_cases.flat([*found, strategy.mbatch])]
+
+
+@pytest.mark.parametrize("dropout", ["same", "fresh"])
+@pytest.mark.parametrize(
+    ("label", "head"),
+    [
+        *((label, "single") for label in ("replay", "agem", "gem", "mir", "er-ace", "er-aml", "der++", "gdumb")),
+        *((label, DOMAIN) for label in ("replay", "agem", "gem", "mir", "er-ace", "der++")),
+    ],
+)
+def test_rules_that_are_compared_replay_the_same(label, head, dropout):
+    """For any random numbers drawn in the passes: the models have dropout."""
+    tapes = []
+    for rule in (NoRule(), LookbehindSAM(k=3, passes=Passes(dropout=dropout))):
+        drawn = Drawn()
+        made = make(label, head, rule, after=[drawn], dropout=0.5)
+        train(made, 4)
+        tapes.append(drawn.tensors)
+    assert len(tapes[0]) >= 24
+    assert len(tapes[0]) == len(tapes[1])
+    assert all(torch.equal(a, b) for a, b in zip(*tapes, strict=True))
