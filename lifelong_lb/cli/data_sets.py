@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, data_app
+from lifelong_lb.cli.app import data_app
+from lifelong_lb.cli.exit_status import SOME_RUNS_NOT_DONE
+from lifelong_lb.cli.options import DataFolder
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.preparing import showing_progress
 
@@ -40,7 +42,7 @@ def prepare_data(
 ) -> None:
     """Decode data sets into the cache, from which runs read them. Studies do this automatically."""
     from lifelong_lb.config import UserError, unknown_name
-    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, own_source, prepare_images
+    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, prepare_images, user_source
 
     roots = data_roots(data)
     for name in names:
@@ -48,7 +50,7 @@ def prepare_data(
             raise UserError(unknown_name("data set", name, DATASETS))
     for name in names:
         with showing_progress():
-            source = find_dataset(name, roots, download) if name in DATASETS else own_source(name, roots)
+            source = find_dataset(name, roots, download) if name in DATASETS else user_source(name, roots)
             images = prepare_images(source, cache_folder())
             for note in source.notes():
                 show(f"note: {note}", err=True)

@@ -1,9 +1,39 @@
-"""Options shared by the commands ``run`` and ``tune``."""
+"""Arguments and options shared by several commands."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+
+def output_folder(text: str) -> Path:
+    """Parse the path of an output folder; an empty text, e.g. of an unset variable, is refused.
+
+    Args:
+        text: the argument.
+
+    Returns:
+        The path.
+
+    Raises:
+        BadParameter: if it is empty.
+    """
+    if not text:
+        raise typer.BadParameter("must name a folder, such as . for the current one; got an empty text")
+    return Path(text)
+
+
+StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file, or preset:NAME.")]
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", help="Folder of the data sets; default: LIFELONG_LB_DATA, then the cache folder."
+    ),
+]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. train.batch_size=64.")
+]
 Workers = Annotated[
     str | None, typer.Option(metavar="N", help="Number of parallel runs; default: one per core or GPU.")
 ]

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, FolderArgument, app, output_folder
-from lifelong_lb.cli.exit_status import print_summary_and_exit
-from lifelong_lb.cli.options import Imports
+from lifelong_lb.cli.app import app
+from lifelong_lb.cli.exit_status import SOME_RUNS_NOT_DONE, print_summary_and_exit
+from lifelong_lb.cli.options import DataFolder, FolderArgument, Imports, output_folder
 from lifelong_lb.cli.output import show
 
 

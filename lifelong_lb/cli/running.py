@@ -8,12 +8,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lifelong_lb.cli.app import Assignments, DataFolder, StudyArgument, app, output_folder
+from lifelong_lb.cli.app import app
 from lifelong_lb.cli.exit_status import print_summary_and_exit
 from lifelong_lb.cli.numbers import number, seconds_or_never, whole_number
 from lifelong_lb.cli.options import (
     AsJson,
+    Assignments,
     CheckpointEvery,
+    DataFolder,
     Device,
     Download,
     Executor,
@@ -22,8 +24,10 @@ from lifelong_lb.cli.options import (
     Retry,
     RunsPerJob,
     Slurm,
+    StudyArgument,
     Timeout,
     Workers,
+    output_folder,
 )
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.preparing import showing_progress

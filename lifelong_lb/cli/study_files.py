@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from lifelong_lb.cli.app import Assignments, DataFolder, StudyArgument, app
+from lifelong_lb.cli.app import app
 from lifelong_lb.cli.numbers import whole_number
-from lifelong_lb.cli.options import Imports
+from lifelong_lb.cli.options import Assignments, DataFolder, Imports, StudyArgument
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.preparing import showing_progress
 

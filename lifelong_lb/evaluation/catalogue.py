@@ -257,7 +257,7 @@ STORED_METRICS: dict[str, Described] = {}
 """Descriptions of custom metrics whose values were read from result folders, by name."""
 
 
-def own_metrics() -> list[str]:
+def custom_metrics() -> list[str]:
     """List the names of all custom metrics, those registered in this process first.
 
     Returns:

@@ -20,20 +20,20 @@ from lifelong_lb.reports.results import ACCURACY_COLUMNS, KEYS, RESULT_COLUMNS, 
 from lifelong_lb.reports.text import plural
 from lifelong_lb.untrusted import begins_like_a_formula, quoted, read_bytes, shortened
 
-MARK = " [imported]"
+IMPORTED_SUFFIX = " [imported]"
 """Suffix of the rule labels of imported runs."""
-MOST_EXPERIENCES = 1000
+MAX_EXPERIENCES = 1000
 """Maximum number of experiences of a stream; its matrix takes 8 MB."""
-MOST_RUNS = 10_000
+MAX_RUNS = 10_000
 """Maximum number of runs in a file."""
-MOST_OF_A_LABEL = 200
+MAX_LABEL_CHARACTERS = 200
 """Maximum length of a label or run id."""
 _LABELS = ["stream", "strategy", "rule", "base_optimizer"]
 _NAMED = 3
 """Number of unknown streams that get a message each."""
 _SHOWN = 20
 """Number of missing experiences that a message lists."""
-_MOST_OF_A_HEADER = 500
+_MAX_HEADER_CHARACTERS = 500
 """Number of characters of the header that a message quotes."""
 _NUMBERS = ["seed", "trained", "evaluated"]
 _COLUMNS = [*_LABELS, *_NUMBERS, "accuracy"]
@@ -80,8 +80,8 @@ def read_matrices(path: str | PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame
     runs: dict[str, list[_Row]] = {}
     for row in _rows(file):
         runs.setdefault(row.run, []).append(row)
-        if len(runs) > MOST_RUNS:
-            raise UserError(f"{file}: contains more than {MOST_RUNS:,} runs")
+        if len(runs) > MAX_RUNS:
+            raise UserError(f"{file}: contains more than {MAX_RUNS:,} runs")
     if not runs:
         raise UserError(f"{file}: contains no accuracies")
     _check_keys(file, runs)
@@ -106,7 +106,7 @@ def with_imported(results: Results, paths: Sequence[Path]) -> Results:
         paths: files for :func:`read_matrices`.
 
     Returns:
-        The results including the imported runs, whose rule labels end with :data:`MARK` and whose ids are in
+        The results including the imported runs, whose rule labels end with :data:`IMPORTED_SUFFIX` and whose ids are in
         :attr:`~lifelong_lb.reports.Results.imported`. Their seeds are paired with none.
 
     Raises:
@@ -116,7 +116,7 @@ def with_imported(results: Results, paths: Sequence[Path]) -> Results:
     sources = dict.fromkeys(map(str, results.runs["run"]), "the result folders")
     frames, problems = [(results.runs, results.accuracy)], []
     for path in paths:
-        runs, accuracy = (frame.assign(rule=frame["rule"] + MARK) for frame in read_matrices(path))
+        runs, accuracy = (frame.assign(rule=frame["rule"] + IMPORTED_SUFFIX) for frame in read_matrices(path))
         for run in runs["run"]:
             if run in sources:
                 raise UserError(f"{path}: run {run} is also in {sources[run]}; each run may be given once")
@@ -140,7 +140,7 @@ def with_imported(results: Results, paths: Sequence[Path]) -> Results:
 def _sentences(path: Path, runs: pd.DataFrame, local_runs: pd.DataFrame) -> list[str]:
     n = len(runs)
     sentences = [
-        f"{path}: {n} {plural('run', n)} of another framework, marked{MARK}; metrics are computed from its "
+        f"{path}: {n} {plural('run', n)} of another framework, marked{IMPORTED_SUFFIX}; metrics are computed from its "
         "accuracies. Equal seeds of two frameworks share neither initialisation nor data order, so these runs are in "
         "no paired comparison and no ranking"
     ]
@@ -199,7 +199,7 @@ def _places(path: Path, header: Sequence[str]) -> dict[str, int]:
         if column not in header:
             near = closest(column, [name for name in header if name not in _COLUMNS], cutoff=0.5)
             hint = f"; did you mean {quoted(near)}?" if near else ""
-            columns = shortened(listed_names(header) or "none", _MOST_OF_A_HEADER)
+            columns = shortened(listed_names(header) or "none", _MAX_HEADER_CHARACTERS)
             raise UserError(f"{path}: lacks the column {quoted(column)}{hint} (its columns: {columns})")
     wanted = [column for column in (*_COLUMNS, "run") if column in header]
     twice = next((column for column in wanted if header.count(column) > 1), None)
@@ -216,7 +216,7 @@ def _row(where: str, line: int, texts: Mapping[str, str], keys: dict[tuple[str, 
         keys[named] = (*named[:-1], _whole_number(where, "seed", texts["seed"], MAX_SEED))
     key = keys[named]
     trained, evaluated = (
-        _whole_number(where, column, texts[column], MOST_EXPERIENCES - 1) for column in ("trained", "evaluated")
+        _whole_number(where, column, texts[column], MAX_EXPERIENCES - 1) for column in ("trained", "evaluated")
     )
     run = texts.get("run") or f"imported-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]}"
     _check_label(where, "run", run)
@@ -226,8 +226,8 @@ def _row(where: str, line: int, texts: Mapping[str, str], keys: dict[tuple[str, 
 def _check_label(where: str, column: str, text: str) -> None:
     if not text:
         raise UserError(f"{where}: {column} must not be empty")
-    if len(text) > MOST_OF_A_LABEL or not text.isprintable():
-        allowed = f"at most {MOST_OF_A_LABEL} printable characters"
+    if len(text) > MAX_LABEL_CHARACTERS or not text.isprintable():
+        allowed = f"at most {MAX_LABEL_CHARACTERS} printable characters"
         raise UserError(f"{where}: {column} must be {allowed}; got {len(text)}: {quoted(text)}")
     if begins_like_a_formula(text):
         raise UserError(f"{where}: {column} must not begin with = + - or @, as formulas do; got {quoted(text)}")

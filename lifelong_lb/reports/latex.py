@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lifelong_lb.reports.latex_layout import MOST_LINES, heading_lines, label_lines, pages
+from lifelong_lb.reports.latex_layout import MAX_LINES, heading_lines, label_lines, pages
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import verdict
 from lifelong_lb.reports.tables import (
@@ -111,7 +111,7 @@ def summary_latex(results: Results, summary: pd.DataFrame) -> str:
 
 def _on_pages(name: str, summary: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, Sequence[Section]]]:
     """Caption and sections of each table: one table if it fits a page, else one or several per stream."""
-    if sum(map(_height, sections(summary, table))) <= MOST_LINES:
+    if sum(map(_height, sections(summary, table))) <= MAX_LINES:
         blocks = [summary]
     else:
         blocks = [rows for _, rows in summary.groupby("stream", sort=False)]
@@ -131,8 +131,8 @@ def _height(section: Section) -> int:
 
 def _cut(section: Section) -> list[Section]:
     """Split a section into pieces that fit a page."""
-    size = MOST_LINES // 2
-    starts = range(0, len(section.rows), size) if _height(section) > MOST_LINES else [0]
+    size = MAX_LINES // 2
+    starts = range(0, len(section.rows), size) if _height(section) > MAX_LINES else [0]
     last = size if len(starts) > 1 else len(section.rows)
     return [Section(section.heading, section.rows[start : start + last]) for start in starts]
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 TEXT_WIDTH = 398
 """Maximum width of a table in points: 14 cm, the text width of many conference styles."""
-MOST_LINES = 40
+MAX_LINES = 40
 """Maximum number of lines of a table, so that caption and notes fit the same page."""
 
 _CHARACTER = 3.9
@@ -14,7 +14,7 @@ _CHARACTER = 3.9
 _NUMBER = 44
 """Width of a mean with its standard deviation, in points."""
 _GAP = 6
-_HEADING, _LABEL, _LONGEST = 12, 22, 20
+_HEADING, _LABEL, _MAX_WORD = 12, 22, 20
 """Maximum number of characters in a line of a heading, in a line of a row label, and in an unbroken word."""
 
 Part = TypeVar("Part")
@@ -58,10 +58,10 @@ def _lines(text: str, width: int) -> list[str]:
     name, bracket, settings = text.partition("(")
     parts = [part for part in (name, bracket + settings) if part.strip()]
     whole = [line for part in parts for line in textwrap.wrap(part, width, break_long_words=False)]
-    return [piece for line in whole for piece in textwrap.wrap(line, max(width, _LONGEST))]
+    return [piece for line in whole for piece in textwrap.wrap(line, max(width, _MAX_WORD))]
 
 
-def columns_apart(labels: Sequence[Sequence[str]], titles: Sequence[str]) -> list[slice]:
+def split_columns(labels: Sequence[Sequence[str]], titles: Sequence[str]) -> list[slice]:
     """Split columns of numbers into tables that fit the text width.
 
     Args:
@@ -98,7 +98,7 @@ def pages(parts: Sequence[Part], lines: Callable[[Part], int]) -> list[list[Part
     for part in parts:
         if not filled or lines(part) > room:
             filled.append([])
-            room = MOST_LINES
+            room = MAX_LINES
         filled[-1].append(part)
         room -= lines(part)
     return filled

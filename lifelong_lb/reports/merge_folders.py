@@ -10,7 +10,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.config.runs import without_later
-from lifelong_lb.reports.comparability import about_streams, mixed_versions, of_other_streams
+from lifelong_lb.reports.comparability import describe_other_streams, find_other_streams, mixed_versions
 from lifelong_lb.reports.joint_runs import with_joint_runs
 from lifelong_lb.reports.results import Results, collect
 from lifelong_lb.store import ResultFolder, RunRecord
@@ -125,7 +125,7 @@ def _comparable(joint: Results, planned: int) -> Results:
     """The results without runs whose stream differs from that of other runs with the same label and seed."""
     streams = dict(zip(joint.runs["run"], joint.runs["stream"], strict=True))
     seeds = dict(zip(joint.runs["run"], joint.runs["seed"], strict=True))
-    others = of_other_streams(joint.records, streams, seeds)
+    others = find_other_streams(joint.records, streams, seeds)
     records = {run: record for run, record in joint.records.items() if run not in others}
     mixed = mixed_versions(list(records.values()))
     new = [sentence for sentence in mixed if not any(sentence in problem for problem in joint.problems)]
@@ -133,7 +133,7 @@ def _comparable(joint: Results, planned: int) -> Results:
         frame[~frame["run"].isin(list(others))].reset_index(drop=True) for frame in (joint.runs, joint.accuracy)
     )
     runs = with_joint_runs(runs, records)
-    problems = [*joint.problems, *about_streams(others, streams), *new]
+    problems = [*joint.problems, *describe_other_streams(others, streams), *new]
     left_out = joint.left_out.union(others).difference(runs["run"])
     return replace(
         joint,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lifelong_lb.reports.latex import escape, float_lines, latex_heading, latex_label, latex_number, note_lines, part_of
-from lifelong_lb.reports.latex_layout import MOST_LINES, columns_apart, label_lines, pages
+from lifelong_lb.reports.latex_layout import MAX_LINES, label_lines, pages, split_columns
 from lifelong_lb.reports.pivot_values import PivotValues
 from lifelong_lb.reports.pivot_words import caption_of, note_of
 from lifelong_lb.reports.tables import HEADINGS
@@ -47,9 +47,9 @@ def pivot_latex(table: PivotValues, caption: str = "") -> str:
 
 def _pieces(table: PivotValues) -> list[_Piece]:
     labels = table.labels
-    columns = columns_apart(list(zip(*labels, strict=True)), list(map(str, table.text.columns)))
+    columns = split_columns(list(zip(*labels, strict=True)), list(map(str, table.text.columns)))
     heights = [max(len(label_lines(label)) for label in row) for row in labels]
-    size = len(labels) if sum(heights) <= MOST_LINES - 2 else MOST_LINES // 2
+    size = len(labels) if sum(heights) <= MAX_LINES - 2 else MAX_LINES // 2
     starts = range(0, len(labels), size)
     return [
         _Piece(slice(start, start + size), column_slice, 2 + sum(heights[start : start + size]))

@@ -39,7 +39,7 @@ def note_of(table: PivotValues, marks: str) -> str:
     parts = [
         f"{known.title}: {known.formula} ({known.paper}).",
         f"Mean over {over} {'seed' if counts == [1] else 'seeds'} ± sample standard deviation (divisor n - 1).",
-        *_fewer(table),
+        *_fewer_seeds(table),
     ]
     if table.family:
         parts += [
@@ -53,7 +53,7 @@ def note_of(table: PivotValues, marks: str) -> str:
     return " ".join(parts)
 
 
-def _fewer(table: PivotValues) -> list[str]:
+def _fewer_seeds(table: PivotValues) -> list[str]:
     """Name the cells with fewer seeds than others."""
     most = int(table.seeds.to_numpy().max())
     cells = [

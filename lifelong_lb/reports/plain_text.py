@@ -20,7 +20,7 @@ from lifelong_lb.reports.tables import (
     units,
 )
 from lifelong_lb.reports.tuning import TUNING_NOTE, tuning_sentences, tuning_table
-from lifelong_lb.reports.undefined import why_undefined
+from lifelong_lb.reports.undefined import undefined_reason
 from lifelong_lb.untrusted import printable
 
 _LABEL_WIDTH = 22
@@ -71,7 +71,7 @@ def comparisons_text(compared: pd.DataFrame, test: str = "sign-flip", results: R
         better = "higher" if known.higher_is_better else "lower"
         lines += ["", *_wrapped(f"{known.title}, rule minus {base} ({better} is better)"), ""]
         lines += [*_table_lines(sections(rows, readable_comparisons(rows))), ""]
-        lines += _wrapped((why_undefined(results, str(metric)) if results else "") or verdict_on(rows))
+        lines += _wrapped((undefined_reason(results, str(metric)) if results else "") or verdict_on(rows))
     lines += ["", *(line for each in comparison_definitions(test) for line in _wrapped(f"  {each}"))] if lines else []
     return "\n".join([*lines, ""]) if lines else ""
 
@@ -106,7 +106,7 @@ def summary_markdown(
         parts += [f"## {markdown_escaped(f'{known.title}, rule minus {base} ({better} is better)')}"]
         parts += [
             _markdown_table(pd.concat([labels, readable_comparisons(rows)], axis=1)),
-            markdown_escaped(why_undefined(results, str(metric)) or verdict_on(rows)),
+            markdown_escaped(undefined_reason(results, str(metric)) or verdict_on(rows)),
         ]
     if compared is not None and len(compared):
         parts.append("\n".join(f"- {markdown_escaped(str(definition))}" for definition in comparison_definitions(test)))

@@ -19,7 +19,7 @@ from lifelong_lb.evaluation import (
     intransigence,
 )
 from lifelong_lb.reports.comparability import comparable_records, listed
-from lifelong_lb.reports.own_metrics import collect_own_metrics
+from lifelong_lb.reports.custom_metrics import collect_custom_metrics
 from lifelong_lb.reports.text import plural
 from lifelong_lb.reports.validate_tables import check_accuracy, check_runs
 from lifelong_lb.store import CONTINUAL_COLUMNS, ResultFolder, RunRecord, StudyFile, is_run_id
@@ -99,7 +99,7 @@ def collect(folder: ResultFolder) -> Results:
     if study is None or (not folder.has_runs() and (folder.path / "results.csv").is_file()):
         return _from_tables(folder, study)
     records, problems = comparable_records(folder, study)
-    custom = collect_own_metrics(folder, study, records)
+    custom = collect_custom_metrics(folder, study, records)
     problems += custom.problems
     labels, seeds = study.labels(), study.seeds()
     rows, entries, unmeasured, during = [], [], [], {}

@@ -7,10 +7,10 @@ import pandas as pd
 from lifelong_lb.reports.pivots import Pivot, pivot
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP
-from lifelong_lb.reports.tables import some_test_images
+from lifelong_lb.reports.tables import describe_test_images
 from lifelong_lb.store import ResultFolder
 
-NOTHING = "fewer than two rules: nothing to compare"
+TOO_FEW_RULES = "fewer than two rules: nothing to compare"
 _NUMBERS = ["seeds", "mean", "std", "ci_low", "ci_high", "best", "untold"]
 SIDE_BY_SIDE_COLUMNS = [*GROUP, "metric", *_NUMBERS]
 
@@ -32,7 +32,7 @@ def write_side_by_side(
     tables = rules_side_by_side(results, metrics, test)
     caption = _caption(results)
     folder.write_file("comparison.tex", rules_latex(results, tables))
-    folder.write_file("comparison.md", "\n".join(each.to_markdown(caption) for each in tables) or f"{NOTHING}\n")
+    folder.write_file("comparison.md", "\n".join(each.to_markdown(caption) for each in tables) or f"{TOO_FEW_RULES}\n")
     frame = _frame(results, tables)
     folder.write_table("comparison", frame)
     return frame
@@ -66,11 +66,11 @@ def rules_latex(results: Results, tables: Sequence[Pivot]) -> str:
     Returns:
         ``table`` environments; a comment if there is nothing to compare.
     """
-    return "\n".join(each.to_latex(_caption(results)) for each in tables) or f"% {NOTHING}\n"
+    return "\n".join(each.to_latex(_caption(results)) for each in tables) or f"% {TOO_FEW_RULES}\n"
 
 
 def _caption(results: Results) -> str:
-    words = [results.study.study.name if results.study else "", some_test_images(results)]
+    words = [results.study.study.name if results.study else "", describe_test_images(results)]
     return f"{', '.join(filter(None, words))}:" if any(words) else ""
 
 

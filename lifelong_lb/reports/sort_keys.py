@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from lifelong_lb.reports.costs import fronts, relative_costs
+from lifelong_lb.reports.costs import pareto_fronts, relative_costs
 from lifelong_lb.reports.tables import KNOWN, interval_title
 
 Values = dict[tuple[int, str], float]
@@ -69,7 +69,7 @@ def cost_values(summary: pd.DataFrame) -> Values:
     Returns:
         The numbers; 1 for rules that are best for their price.
     """
-    front = fronts(summary)
+    front = pareto_fronts(summary)
     best = {"best for its gradients": front["gradients"], "best for its seconds": front["train_seconds"]}
     numbers = _values(summary, _COSTS) | _numbers("relative to the fewest", relative_costs(summary).items())
     for title, column in best.items():

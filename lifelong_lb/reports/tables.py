@@ -70,11 +70,11 @@ def units(results: Results) -> str:
     Returns:
         Sentences.
     """
-    images = some_test_images(results)
+    images = describe_test_images(results)
     return f"{UNITS} Accuracies were measured on {images}, the same in all runs." if images else UNITS
 
 
-def some_test_images(results: Results) -> str:
+def describe_test_images(results: Results) -> str:
     """Describe the part of the test images on which accuracies were measured.
 
     Args:

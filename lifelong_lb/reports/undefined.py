@@ -9,8 +9,8 @@ from lifelong_lb.evaluation import (
     METRICS,
     REFERENCED,
     STORED_METRICS,
+    custom_metrics,
     explain,
-    own_metrics,
 )
 from lifelong_lb.reports.results import Results, matrix_of
 from lifelong_lb.reports.summary import GROUP
@@ -25,7 +25,7 @@ _REFERENCES = {
 """Requirements of metrics in addition to the accuracy matrix."""
 
 
-def why_undefined(results: Results, metric: str) -> str:
+def undefined_reason(results: Results, metric: str) -> str:
     """Explain why no done run has a value of a metric.
 
     Args:
@@ -51,7 +51,7 @@ def partly_undefined(results: Results) -> list[str]:
         One sentence per metric, stream, strategy, rule and base optimizer.
     """
     done = results.runs[results.runs["status"] == "done"]
-    metrics = [name for name in (*METRICS, *REFERENCED, *own_metrics(), *CONTINUAL_METRICS) if name in done]
+    metrics = [name for name in (*METRICS, *REFERENCED, *custom_metrics(), *CONTINUAL_METRICS) if name in done]
     groups = done.groupby(GROUP, sort=False)
     counts, sizes = groups[metrics].count(), groups.size()
     partly = (counts > 0) & counts.lt(sizes, axis=0)

@@ -9,12 +9,12 @@ import pandas as pd
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import METRICS, AccuracyMatrix
 from lifelong_lb.store import STATUSES, is_run_id
-from lifelong_lb.store.values import LONGEST_NAME, MOST_EXPERIENCES
+from lifelong_lb.store.values import MAX_EXPERIENCES, MAX_NAME_CHARACTERS
 from lifelong_lb.untrusted import quoted, shortened
 
 _LABELS = ("run", "stream", "strategy", "rule", "base_optimizer")
 _TOLERANCE = 1e-9
-_LARGEST = 2**53
+_MAX_NUMBER = 2**53
 _UNBOUNDED = ("relative_forgetting",)
 """Metrics that may lie outside [-1, 1]."""
 _ALWAYS = ("average_accuracy", "learning_accuracy", "forgetting", "backward_transfer")
@@ -46,11 +46,11 @@ def check_runs(
     _numbers(path, runs, "seed", "a whole number >= 0", _is_index)
     for column in numbers:
         if column in _UNBOUNDED:
-            _numbers(path, runs, column, "a number", lambda n: n.abs() < _LARGEST, empty=True)
+            _numbers(path, runs, column, "a number", lambda n: n.abs() < _MAX_NUMBER, empty=True)
         else:
             _numbers(path, runs, column, "a number from -1 to 1", lambda n: n.abs() <= 1, empty=True)
     for column in costs:
-        _numbers(path, runs, column, "a number >= 0", lambda n: (n >= 0) & (n < _LARGEST), empty=True)
+        _numbers(path, runs, column, "a number >= 0", lambda n: (n >= 0) & (n < _MAX_NUMBER), empty=True)
     _refuse(path, runs, "status", ~runs["status"].isin(STATUSES), f"one of {', '.join(STATUSES)}")
     _refuse(path, runs, "run", runs["run"].duplicated(), "unique")
     twice = runs.duplicated([*_LABELS[1:], "seed"])
@@ -71,11 +71,12 @@ def check_accuracy(path: Path, accuracy: pd.DataFrame, runs: pd.DataFrame) -> No
     _check_labels(path, accuracy)
     _numbers(path, accuracy, "seed", "a whole number >= 0", _is_index)
     for column in ("trained", "evaluated"):
-        what = f"a whole number from 0 to {MOST_EXPERIENCES - 1}"
-        _numbers(path, accuracy, column, what, lambda n: _is_index(n) & (n < MOST_EXPERIENCES))
+        what = f"a whole number from 0 to {MAX_EXPERIENCES - 1}"
+        _numbers(path, accuracy, column, what, lambda n: _is_index(n) & (n < MAX_EXPERIENCES))
     _numbers(path, accuracy, "accuracy", "a fraction from 0 to 1", lambda n: (n >= 0) & (n <= 1))
     done = runs[runs["status"] == "done"]
-    lacking, further = (sorted(a - b) for a, b in _both_ways(set(done["run"]), set(accuracy["run"])))
+    done_runs, measured = set(done["run"]), set(accuracy["run"])
+    lacking, further = sorted(done_runs - measured), sorted(measured - done_runs)
     if lacking or further:
         run = shortened((lacking or further)[0])
         what = f"lacks the done run {run}" if lacking else f"contains {run}, which is not a done run"
@@ -123,15 +124,11 @@ def _is_index(n: "pd.Series[float]") -> "pd.Series[bool]":
     return (n >= 0) & (n % 1 == 0) & (n < 2**32)
 
 
-def _both_ways(a: set[str], b: set[str]) -> tuple[tuple[set[str], set[str]], tuple[set[str], set[str]]]:
-    return (a, b), (b, a)
-
-
 def _check_labels(path: Path, frame: pd.DataFrame) -> None:
     for column in _LABELS:
         _refuse(path, frame, column, frame[column].isna(), "given in every line")
-        too_long = frame[column].astype(str).str.len() > LONGEST_NAME
-        _refuse(path, frame, column, too_long, f"a text of at most {LONGEST_NAME} characters")
+        too_long = frame[column].astype(str).str.len() > MAX_NAME_CHARACTERS
+        _refuse(path, frame, column, too_long, f"a text of at most {MAX_NAME_CHARACTERS} characters")
 
 
 def _numbers(

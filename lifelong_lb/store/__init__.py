@@ -2,6 +2,7 @@
 
 from lifelong_lb.store.checkpoints import CheckpointFolder, UnusableCheckpointError
 from lifelong_lb.store.claims import Claim, Claims, Session, active_sessions, read_claims
+from lifelong_lb.store.custom_metrics import CustomMetric, description, read_custom_metrics, write_custom_metrics
 from lifelong_lb.store.folder import LOG, ResultFolder
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
@@ -12,7 +13,6 @@ from lifelong_lb.store.landscape import (
     write_landscape,
     write_model,
 )
-from lifelong_lb.store.own_metrics import OwnMetric, description, read_own_metrics, write_own_metrics
 from lifelong_lb.store.places import Place
 from lifelong_lb.store.progress import RunProgress, read_progress, write_progress
 from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
@@ -30,33 +30,33 @@ __all__ = [
     "LOG",
     "SCHEMA",
     "STATUSES",
+    "CheckpointFolder",
     "Claim",
     "Claims",
-    "CheckpointFolder",
+    "CustomMetric",
     "DamagedRunError",
     "FolderStatus",
-    "RunProgress",
-    "OwnMetric",
     "Place",
     "ResultFolder",
+    "RunProgress",
     "RunRecord",
     "Session",
     "Status",
     "StudyFile",
     "UnusableCheckpointError",
+    "active_sessions",
     "description",
     "folder_status",
     "is_run_id",
     "landscape_settings",
-    "active_sessions",
     "model_path",
     "read_claims",
-    "read_progress",
+    "read_custom_metrics",
     "read_landscape",
-    "read_own_metrics",
+    "read_progress",
     "stored_models",
-    "write_progress",
+    "write_custom_metrics",
     "write_landscape",
     "write_model",
-    "write_own_metrics",
+    "write_progress",
 ]

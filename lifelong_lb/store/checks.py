@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.runs import run_id_of, without_later
 from lifelong_lb.store.run_record import RunRecord
-from lifelong_lb.store.values import MOST_EXPERIENCES, real_number, short_text, whole_number
+from lifelong_lb.store.values import MAX_EXPERIENCES, real_number, short_text, whole_number
 from lifelong_lb.untrusted import quoted, shortened
 
 ConfigLookup = Callable[[str], Mapping[str, Any] | None]
@@ -25,8 +25,8 @@ _COUNTS = (
     "parameters",
     "peak_memory",
 )
-_MOST_CLASSES = 100_000
-_LONGEST_MESSAGE = 2000
+_MAX_CLASSES = 100_000
+_MAX_MESSAGE_CHARACTERS = 2000
 
 
 def checked_record(raw: Mapping[str, Any]) -> RunRecord:
@@ -46,7 +46,7 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
         record = _records().validate_python(dict(raw))
     except ValidationError as error:
         raise ValueError(_describe(error)) from None
-    record = replace(record, message=shortened(record.message, _LONGEST_MESSAGE))
+    record = replace(record, message=shortened(record.message, _MAX_MESSAGE_CHARACTERS))
     for part in ("stream", "strategy", "rule", "optimizer", "model"):
         if not isinstance(record.config.get(part), Mapping) or not isinstance(record.config[part].get("name"), str):
             raise ValueError(f"its configuration names no {part}")
@@ -127,8 +127,8 @@ def _check_numbers(raw: Mapping[str, Any]) -> None:
 
 def _short(raw: Mapping[str, Any], key: str) -> Sequence[Any]:
     items = raw.get(key, [])
-    if not isinstance(items, list) or len(items) > MOST_EXPERIENCES:
-        raise ValueError(f"{key} must be a list of at most {MOST_EXPERIENCES}; got {quoted(items)}")
+    if not isinstance(items, list) or len(items) > MAX_EXPERIENCES:
+        raise ValueError(f"{key} must be a list of at most {MAX_EXPERIENCES}; got {quoted(items)}")
     return items
 
 
@@ -138,7 +138,7 @@ def _check_environment_and_data(record: RunRecord) -> None:
         raise ValueError("extensions of its environment must be a mapping")
     for key, check, what in (("class_order", whole_number, "numbers"), ("class_names", short_text, "names")):
         items = record.data.get(key, [])
-        if not isinstance(items, list) or len(items) > _MOST_CLASSES:
+        if not isinstance(items, list) or len(items) > _MAX_CLASSES:
             raise ValueError(f"{key} of its data must be a list of {what}")
         for item in items:
             check(item, f"an item of {key}")
@@ -156,7 +156,7 @@ def _check_matrix(record: RunRecord) -> None:
     entries = Counter((i, j) for i, j, _ in record.accuracy)
     if T < 1 or len(entries) < T or any((T - 1, j) not in entries for j in range(T)):
         raise ValueError("it is done, but accuracies after the last experience are missing")
-    whole_number(T, "experiences", MOST_EXPERIENCES)  # bounds the T x T matrix, however few entries are stored
+    whole_number(T, "experiences", MAX_EXPERIENCES)  # bounds the T x T matrix, however few entries are stored
     (i, j), times = entries.most_common(1)[0]
     if times > 1:
         raise ValueError(f"the accuracy on experience {j} after experience {i} occurs {times} times")
@@ -196,19 +196,19 @@ class _Shape:
         return entry[0] >= self.first(T) and entry[1] < self.columns(entry[0], T)
 
 
-_SEEN = _Shape(lambda T: 0, lambda i, T: i + 1)
-_EVERY = _Shape(lambda T: 0, lambda i, T: T)
-_LAST = _Shape(lambda T: T - 1, lambda i, T: T)
+_LOWER_TRIANGLE = _Shape(lambda T: 0, lambda i, T: i + 1)
+_FULL_MATRIX = _Shape(lambda T: 0, lambda i, T: T)
+_LAST_ROW = _Shape(lambda T: T - 1, lambda i, T: T)
 
 
 def _shapes(config: Mapping[str, Any]) -> Sequence[_Shape]:
     """Possible shapes of the accuracy matrix; several if the configuration is ambiguous."""
     evaluated = config.get("evaluation", {}).get("experiences")
-    rows = {"seen": [_SEEN], "all": [_EVERY]}.get(evaluated, [_SEEN, _EVERY])
+    rows = {"seen": [_LOWER_TRIANGLE], "all": [_FULL_MATRIX]}.get(evaluated, [_LOWER_TRIANGLE, _FULL_MATRIX])
     strategy = STRATEGY_ENTRIES.get(config["strategy"]["name"])
     if strategy is None:  # of an extension that is not registered
-        return [*rows, _LAST]
-    return [_LAST] if strategy.trained_once else rows
+        return [*rows, _LAST_ROW]
+    return [_LAST_ROW] if strategy.trained_once else rows
 
 
 def _describe(error: ValidationError) -> str:

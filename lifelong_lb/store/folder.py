@@ -41,9 +41,9 @@ LOCK_TIMEOUT_SECONDS = 600.0
 _SAFE = re.compile(r"[\w-]{1,80}", re.ASCII)
 CHECKPOINT = ".checkpoint"
 """Suffix of the checkpoint folder of a run in progress."""
-MOST_STUDY_BYTES = 256 * 2**20
+MAX_STUDY_BYTES = 256 * 2**20
 """Size limit of ``study.json``: a million runs fit."""
-_MOST_LOG = 2**24
+_MAX_LOG_CHARACTERS = 2**24
 """Most characters kept from the end of the log of a run whose process died."""
 
 
@@ -119,7 +119,7 @@ class ResultFolder:
             UserError: if the file is damaged or of another version.
         """
         try:
-            raw = read_json(self.study_path, MOST_STUDY_BYTES)
+            raw = read_json(self.study_path, MAX_STUDY_BYTES)
         except FileNotFoundError:
             return None
         except NotADirectoryError:
@@ -275,7 +275,7 @@ class ResultFolder:
         """
         return CheckpointFolder(self.runs_path / f".{run}{CHECKPOINT}")
 
-    def salvaged_log(self, run: str) -> str:
+    def log_of_dead_process(self, run: str) -> str:
         """Read the log of a run whose process died before publishing.
 
         Args:
@@ -287,7 +287,7 @@ class ResultFolder:
         logs: dict[float, str] = {}
         for path in self.runs_path.glob(f".{run}.*/{LOG}"):
             with suppress(OSError, ValueError):  # it may be removed meanwhile
-                logs[path.stat().st_mtime] = read_tail(path, _MOST_LOG)
+                logs[path.stat().st_mtime] = read_tail(path, _MAX_LOG_CHARACTERS)
         return logs[max(logs)] if logs else ""
 
     def write_run(

@@ -23,13 +23,13 @@ from lifelong_lb.data.selection import check_images
 from lifelong_lb.reports import Results, collect, write_report, write_tables
 from lifelong_lb.store import STATUSES, Claims, DamagedRunError, ResultFolder, Session, StudyFile, active_sessions
 from lifelong_lb.store.study_file import merge_studies
+from lifelong_lb.studies.custom_metrics import store_custom_metrics
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.executors.cluster_options import PACKAGES, Cluster
 from lifelong_lb.studies.executors.registry import EXECUTORS, ready
 from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job, LoggedAs
-from lifelong_lb.studies.own_metrics import store_own_metrics
 from lifelong_lb.studies.progress.dispatch import EventDispatcher
 from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.studies.run.environment import code_version
@@ -158,7 +158,7 @@ def reported(folder: ResultFolder) -> Results:
     """
     with folder.locked():  # with several launchers, the last report covers every run
         results = collect(folder)
-        store_own_metrics(folder, results)
+        store_custom_metrics(folder, results)
         return write_report(folder, results)
 
 
@@ -438,5 +438,5 @@ def _update_tables(folder: ResultFolder) -> None:
     """Write the tables, unless another launcher is writing them."""
     with suppress(TimeoutError), folder.locked(seconds=0):
         results = collect(folder)
-        store_own_metrics(folder, results)
+        store_custom_metrics(folder, results)
         write_tables(folder, results)

@@ -5,7 +5,7 @@ import pytest
 from reports.folders import TWO, make, two_experiences
 
 from lifelong_lb.reports import draw_figures, summary_table
-from lifelong_lb.reports.costs import cost_table, fronts
+from lifelong_lb.reports.costs import cost_table, pareto_fronts
 from lifelong_lb.reports.results import collect
 from lifelong_lb.store import ResultFolder, RunRecord
 
@@ -35,14 +35,14 @@ def results(tmp_path_factory):
 
 
 def test_front_by_gradients_and_by_seconds(results):
-    found = fronts(summary_table(results))
+    found = pareto_fronts(summary_table(results))
     assert found["gradients"].tolist() == [True, True, True, False]
     assert found["train_seconds"].tolist() == [True, True, True, True]
 
 
 def test_the_strategy_s_own_gradients_count(results):
     summary = summary_table(results).assign(strategy_gradient_evaluations=[0, 500, 0, 0])
-    assert fronts(summary)["gradients"].tolist() == [True, False, True, True]
+    assert pareto_fronts(summary)["gradients"].tolist() == [True, False, True, True]
 
 
 def test_table(results):

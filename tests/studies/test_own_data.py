@@ -16,7 +16,7 @@ from lifelong_lb import load_landscape, run_study
 from lifelong_lb.config import UserError, expand, parse_study, read_study
 from lifelong_lb.config.entries.streams import Split
 from lifelong_lb.config.runs import without_later
-from lifelong_lb.data import already_prepared, cache_folder, own_source, prepare_images
+from lifelong_lb.data import already_prepared, cache_folder, prepare_images, user_source
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.selection import limit_test_images
 from lifelong_lb.reports.plain_text import summary_text
@@ -219,12 +219,12 @@ def test_validate_of_images_that_are_not_there_warns(tmp_path):
 
 def test_validate_opens_what_is_prepared_and_notices_changes(tmp_path):
     write_folders(tmp_path / "mine", ("ant", "bee", "cow", "dog"))
-    source = own_source(str(tmp_path / "mine"), [])
+    source = user_source(str(tmp_path / "mine"), [])
     assert already_prepared(source, cache_folder()) is None
     prepare_images(source, cache_folder())
     assert already_prepared(source, cache_folder()).digest == prepare_images(source, cache_folder()).digest
     (tmp_path / "mine/train/ant/0000.png").write_text("hello")
-    assert already_prepared(own_source(str(tmp_path / "mine"), []), cache_folder()) is None
+    assert already_prepared(user_source(str(tmp_path / "mine"), []), cache_folder()) is None
     with pytest.raises(UserError, match="cannot be decoded"):
         plan_of(parse_study({**SMALL, "streams": split(tmp_path / "mine")}))
 

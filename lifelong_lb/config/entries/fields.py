@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from lifelong_lb.untrusted import quoted
 
-_LONGEST_PATH = 4096
+_MAX_PATH_CHARACTERS = 4096
 """Maximum length of a path, as on Linux."""
 
 
@@ -63,7 +63,7 @@ def _dotted_name(value: Any) -> Any:
 
 
 def _path(value: Any) -> Any:
-    if not isinstance(value, str) or not is_plain_text(value) or len(value) > _LONGEST_PATH:
+    if not isinstance(value, str) or not is_plain_text(value) or len(value) > _MAX_PATH_CHARACTERS:
         raise ValueError(f"must be the path of a folder, or of an .npz file; got {quoted(value)}")
     return value
 

@@ -40,7 +40,7 @@ from lifelong_lb.reports.tables import (
 )
 from lifelong_lb.reports.text import plural
 from lifelong_lb.reports.tuning import TUNING_HEADINGS, TUNING_NOTE, tuning_sentences, tuning_table, tuning_values
-from lifelong_lb.reports.undefined import why_undefined
+from lifelong_lb.reports.undefined import undefined_reason
 from lifelong_lb.store import COLUMNS
 
 _COST = "gradient evaluations"
@@ -221,7 +221,7 @@ def _compared(table: pd.DataFrame, results: Results) -> list[dict[str, Any]]:
             "direction": "higher" if known.higher_is_better else "lower",
             "constants": constants(rows),
             "sections": sections(rows, readable_comparisons(rows)),
-            "verdict": why_undefined(results, str(metric)) or verdict_on(rows),
+            "verdict": undefined_reason(results, str(metric)) or verdict_on(rows),
         })
     return blocks
 

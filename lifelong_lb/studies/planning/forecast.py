@@ -68,7 +68,7 @@ def trainings(config: RunConfig, learnt: Sequence[Labels]) -> list[Training]:
 
     Args:
         config: the run's configuration.
-        learnt: labels of the images of each experience, from :func:`lifelong_lb.data.dealing.learnt_labels`.
+        learnt: labels of the images of each experience, from :func:`lifelong_lb.data.experiences.learnt_labels`.
 
     Returns:
         One element per training call, in order.

@@ -7,7 +7,7 @@ from random import Random
 
 from lifelong_lb.config import RunConfig, Study, expand
 from lifelong_lb.config.tuning import TUNED_AXES, Range, Value, bare_entry
-from lifelong_lb.data.dealing import learnt_labels
+from lifelong_lb.data.experiences import learnt_labels
 from lifelong_lb.data.selection import Labels
 from lifelong_lb.studies.planning.forecast import Count, rule_gradients, strategy_gradients, trainings
 from lifelong_lb.studies.tuning.held_out import Searched, searched_combinations

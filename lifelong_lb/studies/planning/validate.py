@@ -19,7 +19,7 @@ from lifelong_lb.config.errors import listed_names
 from lifelong_lb.config.runs import Combination, combinations, runs_of
 from lifelong_lb.data import MissingImagesError, Source, already_prepared, cache_folder, data_roots, find_images
 from lifelong_lb.data.classes import check_classes
-from lifelong_lb.data.dealing import learnt_labels
+from lifelong_lb.data.experiences import learnt_labels
 from lifelong_lb.data.prepared import prepare_images
 from lifelong_lb.data.selection import Labels, check_images
 from lifelong_lb.studies.devices import cores

@@ -8,7 +8,7 @@ from lifelong_lb.config import RunConfig
 from lifelong_lb.data import find_images, load_images
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import ConfusionCounts
-from lifelong_lb.streams import Stream, arriving, build_stream
+from lifelong_lb.streams import Stream, build_stream, training_chunks
 from lifelong_lb.studies.run.assemble import Assembled, Log, assemble
 from lifelong_lb.studies.run.checkpoints import Checkpoints
 from lifelong_lb.studies.run.landscape import packed
@@ -72,7 +72,9 @@ def execute(
 def _learn(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: RunState) -> None:
     """Train on one experience, or jointly on all of them."""
     seed_all(config.seed, INITIALISATION, i + 1)  # for outputs added by a growing head
-    arrives = stream.train if config.strategy.trained_once else arriving(stream.train, i, config.stream, config.seed)
+    arrives = (
+        stream.train if config.strategy.trained_once else training_chunks(stream.train, i, config.stream, config.seed)
+    )
     if run.during is not None:
         run.during.begin(i, stream.test[: i + 1])
         progress.continual = run.during.rows

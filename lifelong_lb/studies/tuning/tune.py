@@ -10,9 +10,9 @@ from lifelong_lb.config import Study, UserError, read_study
 from lifelong_lb.evaluation import ADDED_METRICS, METRICS
 from lifelong_lb.reports import Results, collect
 from lifelong_lb.store import ResultFolder, StudyFile
+from lifelong_lb.studies.custom_metrics import store_custom_metrics
 from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.executors.cluster_options import Cluster
-from lifelong_lb.studies.own_metrics import store_own_metrics
 from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.studies.study import SECONDS_BETWEEN_CHECKPOINTS, Options, as_study, complete, reported
 from lifelong_lb.studies.tuning.best_settings import chosen_study, chosen_text
@@ -78,7 +78,7 @@ def tune_study(
     searches = searches_of(study)
     _search(Rounds(searches, folder / "tuning", options), _trials(study, trials), progress)
     if ADDED_METRICS:
-        store_own_metrics(ResultFolder(folder / "tuning"), collect(ResultFolder(folder / "tuning")))
+        store_custom_metrics(ResultFolder(folder / "tuning"), collect(ResultFolder(folder / "tuning")))
     text = chosen_text(chosen_study(study, [search.chosen() for search in searches]))
     ResultFolder(folder).write_file("chosen.yaml", text)
     chosen = read_study(folder / "chosen.yaml")

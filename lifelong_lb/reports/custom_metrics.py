@@ -10,11 +10,11 @@ from lifelong_lb.evaluation import ADDED_METRICS, STORED_METRICS, AccuracyMatrix
 from lifelong_lb.evaluation.extending import is_free_name
 from lifelong_lb.reports.comparability import listed
 from lifelong_lb.reports.text import plural
-from lifelong_lb.store import OwnMetric, ResultFolder, RunRecord, StudyFile, description, read_own_metrics
+from lifelong_lb.store import CustomMetric, ResultFolder, RunRecord, StudyFile, description, read_custom_metrics
 
 
 @dataclass(frozen=True)
-class OwnMetrics:
+class CustomMetrics:
     """Custom metrics of all done runs of a folder.
 
     Attributes:
@@ -36,7 +36,7 @@ class OwnMetrics:
         return list(dict.fromkeys(name for own in self.values.values() for name in own))
 
 
-def evaluated(record: RunRecord) -> dict[str, OwnMetric]:
+def evaluated(record: RunRecord) -> dict[str, CustomMetric]:
     """Evaluate the metrics registered in this process for a done run.
 
     Args:
@@ -49,7 +49,7 @@ def evaluated(record: RunRecord) -> dict[str, OwnMetric]:
     metrics = {}
     for name, metric in ADDED_METRICS.items():
         outcome = metric.outcome(matrix)
-        metrics[name] = OwnMetric(
+        metrics[name] = CustomMetric(
             value=None if outcome.reason else outcome.value,
             title=description(metric.title),
             formula=description(metric.formula),
@@ -61,7 +61,7 @@ def evaluated(record: RunRecord) -> dict[str, OwnMetric]:
     return metrics
 
 
-def collect_own_metrics(folder: ResultFolder, study: StudyFile, records: Mapping[str, RunRecord]) -> OwnMetrics:
+def collect_custom_metrics(folder: ResultFolder, study: StudyFile, records: Mapping[str, RunRecord]) -> CustomMetrics:
     """Evaluate the metrics registered in this process, and read the other stored ones.
 
     Args:
@@ -72,13 +72,13 @@ def collect_own_metrics(folder: ResultFolder, study: StudyFile, records: Mapping
     Returns:
         Values, reasons and problems.
     """
-    result, unstored = OwnMetrics(), []
+    result, unstored = CustomMetrics(), []
     faults: dict[str, list[str]] = {}
     for run, record in records.items():
         if record.status != "done":
             continue
         try:
-            stored = read_own_metrics(folder.run_path(run))
+            stored = read_custom_metrics(folder.run_path(run))
         except UserError as error:
             result.problems.append(f"run {run}: its custom metrics are left out, they are damaged ({error})")
             stored = {}
@@ -104,7 +104,7 @@ def collect_own_metrics(folder: ResultFolder, study: StudyFile, records: Mapping
     return result
 
 
-def described(metric: OwnMetric) -> Described:
+def described(metric: CustomMetric) -> Described:
     """Return the description of a stored metric.
 
     Args:

@@ -4,11 +4,11 @@ from lifelong_lb.config import UserError
 from lifelong_lb.config.plugins.importing import is_imported
 from lifelong_lb.evaluation import ADDED_METRICS
 from lifelong_lb.reports import Results
-from lifelong_lb.reports.own_metrics import evaluated
-from lifelong_lb.store import ResultFolder, read_own_metrics, write_own_metrics
+from lifelong_lb.reports.custom_metrics import evaluated
+from lifelong_lb.store import ResultFolder, read_custom_metrics, write_custom_metrics
 
 
-def store_own_metrics(folder: ResultFolder, results: Results) -> None:
+def store_custom_metrics(folder: ResultFolder, results: Results) -> None:
     """Evaluate the metrics registered in this process on all done runs, and store the values.
 
     Args:
@@ -24,9 +24,9 @@ def store_own_metrics(folder: ResultFolder, results: Results) -> None:
             continue
         path = folder.run_path(run)
         try:
-            stored = read_own_metrics(path)
+            stored = read_custom_metrics(path)
         except UserError:  # damaged; it is written again
             stored = None
         metrics = {**(stored or {}), **evaluated(record)}
         if metrics != stored and (metrics or all_known):
-            write_own_metrics(path, metrics)
+            write_custom_metrics(path, metrics)
