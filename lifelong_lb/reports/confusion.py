@@ -13,7 +13,7 @@ from lifelong_lb.reports.recorded import recorded_frames
 from lifelong_lb.reports.results import KEYS, Results
 from lifelong_lb.reports.text import plural
 from lifelong_lb.store import ResultFolder, RunRecord
-from lifelong_lb.store.tuned import without_study
+from lifelong_lb.store.tuned import no_study_message
 
 CLASS_COLUMNS = [*KEYS, "class", "class_name", "experience", "images", "accuracy"]
 """Columns of ``class_accuracy.csv``."""
@@ -54,7 +54,7 @@ def load_confusion(out: str | PathLike[str]) -> pd.DataFrame:
     folder = ResultFolder(Path(out))
     study = folder.read_study()
     if study is None:
-        raise UserError(without_study(Path(out), "no results here (no study.json)"))
+        raise UserError(no_study_message(Path(out), "no results here (no study.json)"))
     frames = recorded_frames(folder, study, "confusion")
     if not frames:
         raise UserError(f"{out}: no confusion counts here; a study records them with evaluation: {{confusion: true}}")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 from lifelong_lb.config import UserError
+from lifelong_lb.config.entries.seeds import MAX_SEED
 from lifelong_lb.config.errors import closest, listed_names
-from lifelong_lb.config.study import MAX_SEED
 from lifelong_lb.evaluation import ADDED_METRICS, AccuracyMatrix
 from lifelong_lb.reports.results import ACCURACY_COLUMNS, KEYS, RESULT_COLUMNS, Results, metrics_of
 from lifelong_lb.reports.text import plural

@@ -23,7 +23,7 @@ from lifelong_lb.reports.custom_metrics import collect_custom_metrics
 from lifelong_lb.reports.text import plural
 from lifelong_lb.reports.validate_tables import check_accuracy, check_runs
 from lifelong_lb.store import CONTINUAL_COLUMNS, ResultFolder, RunRecord, StudyFile, is_run_id
-from lifelong_lb.store.tuned import without_study
+from lifelong_lb.store.tuned import no_study_message
 from lifelong_lb.untrusted import quoted
 
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
@@ -229,7 +229,9 @@ def _add_intransigence(runs: pd.DataFrame, study: StudyFile, records: dict[str, 
 
 def _from_tables(folder: ResultFolder, study: StudyFile | None) -> Results:
     if not (folder.path / "results.csv").is_file():
-        raise UserError(without_study(folder.path, "no results here (neither study.json with runs/ nor results.csv)"))
+        raise UserError(
+            no_study_message(folder.path, "no results here (neither study.json with runs/ nor results.csv)")
+        )
     runs, accuracy = folder.read_table("results"), folder.read_table("accuracy")
     path = folder.path / "results.csv"
     if IMPORTED in runs and runs[IMPORTED].dtype != bool:

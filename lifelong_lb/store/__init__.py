@@ -3,7 +3,7 @@
 from lifelong_lb.store.checkpoints import CheckpointFolder, UnusableCheckpointError
 from lifelong_lb.store.claims import Claim, Claims, Session, active_sessions, read_claims
 from lifelong_lb.store.custom_metrics import CustomMetric, description, read_custom_metrics, write_custom_metrics
-from lifelong_lb.store.folder import LOG, ResultFolder
+from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
     landscape_settings,
@@ -18,6 +18,7 @@ from lifelong_lb.store.progress import RunProgress, read_progress, write_progres
 from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
 from lifelong_lb.store.run_files import DamagedRunError
 from lifelong_lb.store.run_record import STATUSES, RunRecord, Status
+from lifelong_lb.store.scratch import LOG, log_of_dead_process, remove_leftovers, remove_scratch
 from lifelong_lb.store.status import FolderStatus, folder_status
 from lifelong_lb.store.study_file import COLUMNS, SCHEMA, StudyFile
 from lifelong_lb.store.values import is_run_id
@@ -49,11 +50,14 @@ __all__ = [
     "folder_status",
     "is_run_id",
     "landscape_settings",
+    "log_of_dead_process",
     "model_path",
     "read_claims",
     "read_custom_metrics",
     "read_landscape",
     "read_progress",
+    "remove_leftovers",
+    "remove_scratch",
     "stored_models",
     "write_custom_metrics",
     "write_landscape",

@@ -239,7 +239,7 @@ def test_a_source_lies_beside_the_study_file_that_names_it(tmp_path):
     assert len({expand(study)[0].config.run_id for study in studies}) == 1
     assert [study.streams[0].study_folder for study in studies] == [tmp_path / "studies", tmp_path / "studies", None]
     for study in studies[:2]:
-        assert len(set(plan_of(study, tmp_path).found[0].train.tolist())) == 4
+        assert len(set(plan_of(study, tmp_path).images[0].train.tolist())) == 4
         again = pickle.loads(pickle.dumps(expand(study)[0].config))
         assert again.stream.study_folder == tmp_path / "studies"
         assert str(tmp_path) not in json.dumps(StudyFile.of(study).to_json())

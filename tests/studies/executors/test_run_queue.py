@@ -23,9 +23,9 @@ from lifelong_lb.store import (
 from lifelong_lb.store import claims as claims_module
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.studies import ProgressObserver
+from lifelong_lb.studies.complete import _present
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job
-from lifelong_lb.studies.study import _present
 
 LAUNCHERS = """
 import json, os, signal, sys, time

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lifelong_lb import load_results, run_study
+from lifelong_lb import RunOptions, load_results, run_study
 from lifelong_lb.config import expand, parse_study
 from lifelong_lb.studies.planning import calibrate as calibration
 from lifelong_lb.studies.planning.overhead import Overhead
@@ -123,10 +123,12 @@ def test_time_is_estimated_where_no_gradient_is_taken(monkeypatch):
     (run,) = expand(settings(strategies="slda"))
     stream = calibration.load_stream(run.config, RunState(), ())
     speed = calibration.measure(run.config, stream, 0.05)
-    parts = plan_of(settings(strategies="slda")).parts[run.config.run_id]
+    parts = plan_of(settings(strategies="slda")).trainings[run.config.run_id]
     idle = calibration.duration(run.config, [], speed)
     assert calibration.duration(run.config, parts, speed).low > idle.low + 0.02  # 300 images, 0.1 ms each at least
-    assert "from 1 of 1 kinds" in next(iter(lines_about_time(plan_of(settings(strategies="slda")), workers=1)))
+    assert "from 1 of 1 kinds" in next(
+        iter(lines_about_time(plan_of(settings(strategies="slda")), RunOptions(workers=1)))
+    )
 
 
 def test_slda_takes_a_stream_as_it_comes():
