@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from lifelong_lb import hyperparameters
 from lifelong_lb.config.checks.labels import axis_labels, seeds_in_words
 from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, Settings, WholeNumber, Within
-from lifelong_lb.config.entries.metrics import ADDED, LEAST_EXPERIENCES
+from lifelong_lb.config.entries.metrics import ADDED, METRIC_ENTRIES
 from lifelong_lb.config.entries.seeds import SeedList
 from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.config.parse import parse_settings
@@ -183,11 +183,11 @@ def with_settings(entry: E, settings: Mapping[str, Value], path: str, problems: 
 
 
 def _check_metric(tuning: Tuning, parts: Mapping[str, Any], problems: Problems) -> None:
-    known, path = {**LEAST_EXPERIENCES, **ADDED}, "tuning.metric"
+    known, path = {**METRIC_ENTRIES, **ADDED}, "tuning.metric"
     if tuning.metric not in known:
         problems.add(path, unknown_name("metric", tuning.metric, known))
         return
-    least, first = known[tuning.metric], tuning.held_out.first_experiences
+    least, first = known[tuning.metric].least_experiences, tuning.held_out.first_experiences
     for stream in parts["streams"]:
         learnt = min(stream.learnt, first or stream.learnt)
         if learnt < least:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from lifelong_lb.config import UserError
+from lifelong_lb.reports.accuracy_table import KEYS
 from lifelong_lb.reports.comparability import listed
 from lifelong_lb.reports.recorded import recorded_frames
-from lifelong_lb.reports.results import KEYS, Results
+from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.text import plural
 from lifelong_lb.store import ResultFolder, RunRecord
 from lifelong_lb.store.tuned import no_study_message
@@ -128,7 +129,7 @@ def _check(frame: pd.DataFrame, record: RunRecord) -> None:
     right = frame["count"].where(frame["class"] == frame["predicted"], 0)
     sums = frame.assign(right=right).groupby(["trained", "evaluated"])[["right", "count"]].sum()
     accuracies = dict(zip(sums.index, sums["right"] / sums["count"], strict=True))
-    if accuracies != {(i, j): accuracy for i, j, accuracy in record.accuracy}:
+    if accuracies != {(i, j): accuracy for i, j, accuracy in record.accuracy.entries()}:
         raise ValueError("they contradict its accuracy matrix")
 
 

@@ -7,8 +7,9 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import CONTINUAL_METRICS
+from lifelong_lb.reports.accuracy_table import KEYS
 from lifelong_lb.reports.recorded import recorded_frames
-from lifelong_lb.reports.results import KEYS, continual_accuracy
+from lifelong_lb.reports.results import continual_accuracy
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.store.tuned import no_study_message
 

@@ -1,6 +1,6 @@
 """Studies: execute the runs of a grid, tune, estimate costs, measure landscapes.
 
-Names are imported on first use; ``__init__.pyi`` lists them.
+Names are imported on first use, so that the process of a run imports no reports; ``__init__.pyi`` lists them.
 """
 
 import lazy_loader

@@ -170,5 +170,5 @@ def _update_tables(folder: ResultFolder) -> None:
     """Write the tables, unless another launcher is writing them."""
     with suppress(TimeoutError), folder.locked(seconds=0):
         results = collect(folder)
-        store_custom_metrics(folder, results)
+        store_custom_metrics(folder, results.study, results.records)
         write_tables(folder, results)

@@ -71,7 +71,7 @@ def reported(folder: ResultFolder) -> Results:
     """
     with folder.locked():  # with several launchers, the last report covers every run
         results = collect(folder)
-        store_custom_metrics(folder, results)
+        store_custom_metrics(folder, results.study, results.records)
         return write_report(folder, results)
 
 

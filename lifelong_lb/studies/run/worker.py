@@ -150,9 +150,7 @@ def _record(job: Job, device: str, progress: RunState, outcome: _Outcome, peak: 
         message=outcome.message,
         traceback=outcome.traceback,
         environment={**_environment(job, device), "continued": progress.continued},
-        experiences=progress.experiences,
         accuracy=progress.accuracy,
-        initial_accuracy=progress.initial_accuracy,
         gradient_evaluations=progress.gradient_evaluations,
         strategy_gradient_evaluations=progress.strategy_gradient_evaluations,
         train_seconds=progress.train_seconds,
@@ -173,7 +171,7 @@ def _is_termination(error: BaseException) -> bool:
 def _report_progress(scratch: Path, progress: RunState, loggers: Loggers) -> None:
     """Write the run's progress for the launcher, and pass it to the loggers; I/O errors are ignored."""
     with contextlib.suppress(OSError):
-        write_progress(scratch, RunProgress.of(progress.experiences, progress.accuracy))
+        write_progress(scratch, RunProgress.of(progress.accuracy))
     progress.logged.append(values_of(progress))
     loggers.learnt(progress)
 

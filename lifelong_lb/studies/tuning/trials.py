@@ -9,7 +9,6 @@ from statistics import fmean
 import pandas as pd
 
 from lifelong_lb.config import Study, expand
-from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.store import ResultFolder, RunRecord
 from lifelong_lb.studies.complete import complete
 from lifelong_lb.studies.options import RunOptions
@@ -103,8 +102,7 @@ def _trial(search: CombinationSearch, point: Point, study: Study, folder: Result
     records = [folder.read_run(run.config.run_id, run.config.seed) for run in expand(study)]
     value = nan
     if all(record.status == "done" for record in records):
-        matrices = [AccuracyMatrix.from_entries(record.accuracy, record.experiences) for record in records]
-        value = fmean(search.metric[1].function(matrix) for matrix in matrices)
+        value = fmean(search.metric[1].function(record.accuracy) for record in records)
     gradients = sum(r.gradient_evaluations + r.strategy_gradient_evaluations for r in records)
     return Trial(len(search.trials), point, [record.run for record in records], value, gradients)
 

@@ -43,7 +43,9 @@ def tune_study(config: StudyLike, out: str | os.PathLike[str], options: TuneOpti
     assert study.tuning is not None, "searches_of refuses a study without tuning"
     _search(Rounds(searches, folder / "tuning", options), options.trials or study.tuning.trials)
     if ADDED_METRICS:
-        store_custom_metrics(ResultFolder(folder / "tuning"), collect(ResultFolder(folder / "tuning")))
+        trial_folder = ResultFolder(folder / "tuning")
+        results = collect(trial_folder)
+        store_custom_metrics(trial_folder, results.study, results.records)
     text = chosen_text(chosen_study(study, [search.chosen() for search in searches]))
     ResultFolder(folder).write_file("chosen.yaml", text)
     chosen = read_study(folder / "chosen.yaml")
