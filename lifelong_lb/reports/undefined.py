@@ -12,9 +12,9 @@ from lifelong_lb.evaluation import (
     explain,
     own_metrics,
 )
+from lifelong_lb.reports.definitions import KNOWN
 from lifelong_lb.reports.results import Results, matrix_of
 from lifelong_lb.reports.summary import GROUP
-from lifelong_lb.reports.tables import KNOWN
 
 _REFERENCES = {
     "forward_transfer": "needs the accuracies at initialisation, which a study measures with evaluation: "

@@ -1,6 +1,6 @@
 """Findings: what the paired comparisons with the baseline show, in sentences."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -65,6 +65,23 @@ def findings(summary: pd.DataFrame, compared: pd.DataFrame) -> list[Finding]:
         if (of_block["metric"] == METRIC).any():
             found.append(_finding(rows, of_block))
     return found
+
+
+def placed(found: Sequence[Finding]) -> list[tuple[str, Finding]]:
+    """Name the place of each finding, as far as findings differ in it.
+
+    Args:
+        found: findings of a study.
+
+    Returns:
+        Findings with a prefix, e.g. ``"Replay: "``; empty for a single one.
+    """
+    axes = [[finding.stream, finding.strategy, finding.base_optimizer] for finding in found]
+    differ = [len(set(labels)) > 1 for labels in zip(*axes, strict=True)]
+    prefixes = [
+        ", ".join(display_name(label) for label, shown in zip(labels, differ, strict=True) if shown) for labels in axes
+    ]
+    return [(f"{prefix}: " if prefix else "", finding) for prefix, finding in zip(prefixes, found, strict=True)]
 
 
 def _finding(rows: pd.DataFrame, compared: pd.DataFrame) -> Finding:
