@@ -51,7 +51,7 @@ def comparison_styled(compared: pd.DataFrame, test: str = "sign-flip", *, effect
     Args:
         compared: rows of :func:`~lifelong_lb.reports.comparison_table` for one metric, at least one.
         test: the test of the comparisons.
-        effects: whether to include the uncorrected p-value and the effect sizes.
+        effects: whether to include the number of seeds, the uncorrected p-value and the effect sizes.
 
     Returns:
         The table.
@@ -62,7 +62,8 @@ def comparison_styled(compared: pd.DataFrame, test: str = "sign-flip", *, effect
     named = display_name(base, str(optimizers[0]) if len(optimizers) == 1 else "")
     unit = "points" if in_percent(metric) else ""
     columns = [
-        *(RULE, Column("seeds"), Column("difference", unit, "higher" if known.higher_is_better else "lower")),
+        *([RULE, Column("seeds")] if effects else [RULE]),
+        Column("difference", unit, "higher" if known.higher_is_better else "lower"),
         *(Column("95 % interval"), Column("better under"), Column("p, Holm")),
         *([Column("p"), Column("Cohen's d_z"), Column("Cliff's delta")] if effects else []),
     ]
@@ -87,7 +88,7 @@ def _cells(row: "pd.Series[float]", *, effects: bool) -> Row:
     better = int(row["larger"] if KNOWN[metric].higher_is_better else lower)
     difference, differs = row["difference_mean"], bool(row["p_holm"] <= LEVEL)
     return [
-        Cell(str(pairs), value=pairs),
+        *([Cell(str(pairs), value=pairs)] if effects else []),
         _signed(metric_cell(metric, difference, row["difference_std"], differs=differs)),
         interval_cell(metric, row["ci_low"], row["ci_high"]),
         Cell(f"{better} of {pairs}", value=better) if pairs else Cell(),
