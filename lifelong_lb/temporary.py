@@ -13,7 +13,7 @@ PREFIX = "lifelong-lb-"
 LOCK = "lock"
 AFTER_MULTIPROCESSING = -200
 """Exit priority: multiprocessing's is -100, and it fails to remove its own folder inside ours if that is gone."""
-LONGEST_PARENT = 54
+MAX_PARENT_BYTES = 54
 """Most bytes in the path of the folder above ours: the path of a socket inside must stay below 108."""
 SECONDS_TO_LOCK = 60.0
 """How long after its creation a folder may still be without its lock."""
@@ -33,7 +33,7 @@ def _folder_of(pid: int) -> Path:
     from filelock import FileLock
 
     parent = Path(tempfile.gettempdir())
-    if len(os.fsencode(parent)) > LONGEST_PARENT and os.access("/tmp", os.W_OK | os.X_OK):  # noqa: S108
+    if len(os.fsencode(parent)) > MAX_PARENT_BYTES and os.access("/tmp", os.W_OK | os.X_OK):  # noqa: S108
         parent = Path("/tmp")  # noqa: S108
     remove_abandoned(parent)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))

@@ -86,7 +86,7 @@ def _call(command: str, out: Path, *, figures: bool) -> int:
 
     if not figures:
         figures_module.draw_figures = lambda *args, **options: {}
-        flatness.draw_flatness = flatness.draw_away = lambda *args: None
+        flatness.draw_flatness = flatness.draw_landscape_curves = lambda *args: None
         classes.draw_squares = lambda *args: Drawing("blank", "", "", b"<svg></svg>", b"")
     sys.argv = ["lifelong-lb", command, str(out)]
     try:

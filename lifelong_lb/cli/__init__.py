@@ -6,7 +6,8 @@ from importlib import import_module
 
 import typer
 
-from lifelong_lb.cli.app import INTERRUPTED, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, app
+from lifelong_lb.cli.app import app
+from lifelong_lb.cli.exit_status import INTERRUPTED, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.stdio import make_stdio_tolerant
 from lifelong_lb.descriptors import open_closed_descriptors

@@ -1,7 +1,4 @@
-"""The Typer application, options shared by several commands, and exit codes."""
-
-from pathlib import Path
-from typing import Annotated
+"""The Typer application."""
 
 import typer
 
@@ -15,34 +12,3 @@ app = typer.Typer(
 
 data_app = typer.Typer(no_args_is_help=True, help="List, prepare and verify data sets.")
 app.add_typer(data_app, name="data")
-
-
-def output_folder(text: str) -> Path:
-    """Parse the path of an output folder; an empty text, e.g. of an unset variable, is refused.
-
-    Args:
-        text: the argument.
-
-    Returns:
-        The path.
-
-    Raises:
-        BadParameter: if it is empty.
-    """
-    if not text:
-        raise typer.BadParameter("must name a folder, such as . for the current one; got an empty text")
-    return Path(text)
-
-
-StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file, or preset:NAME.")]
-FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")]
-DataFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--data", metavar="DIR", help="Folder of the data sets; default: LIFELONG_LB_DATA, then the cache folder."
-    ),
-]
-Assignments = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. train.batch_size=64.")
-]
-OK, SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, INTERRUPTED = 0, 1, 2, 130

@@ -5,9 +5,12 @@ from typing import Annotated
 
 import typer
 
-from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE, DataFolder, data_app
+from lifelong_lb.cli.app import data_app
+from lifelong_lb.cli.exit_status import SOME_RUNS_NOT_DONE
+from lifelong_lb.cli.options import DataFolder
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.preparing import showing_progress
+from lifelong_lb.studies.options import RunOptions, flags
 
 
 @data_app.command(name="list")
@@ -36,11 +39,11 @@ def prepare_data(
         typer.Argument(metavar="NAME...", help="Data sets, see lifelong-lb data list, or paths to your own data."),
     ],
     data: DataFolder = None,
-    download: Annotated[bool, typer.Option("--download", help="Download missing data sets with torchvision.")] = False,
+    download: Annotated[bool, typer.Option("--download", help=flags(RunOptions)["download"][0].help)] = False,
 ) -> None:
     """Decode data sets into the cache, from which runs read them. Studies do this automatically."""
     from lifelong_lb.config import UserError, unknown_name
-    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, own_source, prepare_images
+    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset, prepare_images, user_source
 
     roots = data_roots(data)
     for name in names:
@@ -48,7 +51,7 @@ def prepare_data(
             raise UserError(unknown_name("data set", name, DATASETS))
     for name in names:
         with showing_progress():
-            source = find_dataset(name, roots, download) if name in DATASETS else own_source(name, roots)
+            source = find_dataset(name, roots, download) if name in DATASETS else user_source(name, roots)
             images = prepare_images(source, cache_folder())
             for note in source.notes():
                 show(f"note: {note}", err=True)

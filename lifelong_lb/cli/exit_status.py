@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from lifelong_lb.cli.app import SOME_RUNS_NOT_DONE
 from lifelong_lb.cli.output import show
 
 if TYPE_CHECKING:
     from lifelong_lb.reports import Results
 
 
-MOST_LISTED = 5
+SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, INTERRUPTED = 1, 2, 130
+"""Exit codes other than 0."""
+MAX_LISTED = 5
 """Most unfinished runs that are listed individually."""
-MOST_CHARACTERS = 200
+MAX_CHARACTERS = 200
 """Most characters shown of the message of each."""
 
 
@@ -91,7 +92,7 @@ def unfinished_run_lines(folder: Path, results: "Results", run_ids: set[str] | N
     labels = {run: " ".join(map(str, row)) for run, *row in results.runs[["run", *columns]].itertuples(index=False)}
     records = {run: record for run, record in results.records.items() if run_ids is None or run in run_ids}
     failed = {run: record for run, record in records.items() if record.status != "done"}
-    reasons = {run: shortened(" ".join(record.message.split()), MOST_CHARACTERS) for run, record in failed.items()}
+    reasons = {run: shortened(" ".join(record.message.split()), MAX_CHARACTERS) for run, record in failed.items()}
     yield from _listed([
         f"  {labels[run]} seed {record.config.get('seed')}: {record.status}: {reasons[run]}"
         for run, record in failed.items()
@@ -110,6 +111,6 @@ def unfinished_run_lines(folder: Path, results: "Results", run_ids: set[str] | N
 
 
 def _listed(lines: list[str]) -> Iterator[str]:
-    yield from lines[:MOST_LISTED]
-    if len(lines) > MOST_LISTED:
-        yield f"  and {len(lines) - MOST_LISTED} more"
+    yield from lines[:MAX_LISTED]
+    if len(lines) > MAX_LISTED:
+        yield f"  and {len(lines) - MAX_LISTED} more"

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from lifelong_lb.config import FIVE_DATASETS, Generated, OwnImages, StreamEntry, UserError, unknown_name
 from lifelong_lb.data.arrays import Source
 from lifelong_lb.data.digits import DigitsSource
-from lifelong_lb.data.five import find_five
+from lifelong_lb.data.five_datasets import find_five_datasets
 from lifelong_lb.data.generated import GeneratedSource
 from lifelong_lb.data.known import KNOWN
-from lifelong_lb.data.own import own_source
 from lifelong_lb.data.places import MissingImagesError
 from lifelong_lb.data.prepared import already_prepared, cache_folder, prepare_images
 from lifelong_lb.data.selection import limit_test_images
+from lifelong_lb.data.user_data import user_source
 
 if TYPE_CHECKING:
     from lifelong_lb.data.image_tensors import ImageData
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DATASETS: dict[str, Callable[[Sequence[Path]], Source]] = {
     "digits": lambda roots: DigitsSource(),
     **{name: known.find for name, known in KNOWN.items()},
-    "five-datasets": find_five,
+    "five-datasets": find_five_datasets,
 }
 """Maps the name of a data set to the function that finds it below given folders."""
 
@@ -35,7 +35,7 @@ DOWNLOADS: dict[str, Sequence[str]] = {
 ENVIRONMENT_VARIABLE = "LIFELONG_LB_DATA"
 
 
-def data_roots(data: Path | None) -> list[Path]:
+def data_roots(data: str | os.PathLike[str] | None) -> list[Path]:
     """Folders to search for data sets.
 
     Args:
@@ -50,9 +50,9 @@ def data_roots(data: Path | None) -> list[Path]:
     import platformdirs
 
     if data is not None:
-        if not data.is_dir():
+        if not Path(data).is_dir():
             raise UserError(f"--data {data}: no such folder")
-        return [data.resolve()]
+        return [Path(data).resolve()]
     variable = os.environ.get(ENVIRONMENT_VARIABLE)
     cache = platformdirs.user_cache_path("lifelong_lb", appauthor=False).resolve()
     return [*([Path(variable).resolve()] if variable else []), cache]
@@ -98,7 +98,7 @@ def find_images(entry: StreamEntry, roots: Sequence[Path] = (), download: bool =
         UserError: if the folder or file has no known layout.
     """
     if isinstance(entry, OwnImages):
-        return own_source(entry.source, roots, entry.image_size, entry.study_folder)
+        return user_source(entry.source, roots, entry.image_size, entry.study_folder)
     if isinstance(entry, Generated):
         return GeneratedSource(
             experiences=entry.experiences,
@@ -155,6 +155,6 @@ __all__ = [
     "find_dataset",
     "find_images",
     "load_images",
-    "own_source",
     "prepare_images",
+    "user_source",
 ]

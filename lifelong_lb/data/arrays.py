@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 
+DIGIT_NAMES = tuple(map(str, range(10)))
+"""Class names of the data sets of digits."""
+
 
 @dataclass(frozen=True)
 class Arrays:

@@ -14,7 +14,7 @@ from lifelong_lb.data.progress import with_progress
 from lifelong_lb.untrusted import encodable, quoted, read_bytes, reason_text
 
 PIXELS = 3 * 32 * 32
-MOST_BYTES = 2**30
+MAX_BYTES = 2**30
 """Maximum size of a file; the largest original has 150 MB."""
 
 
@@ -126,7 +126,7 @@ class CifarPythonSource(Source):
 
     def _load(self, path: Path) -> dict[bytes, Any]:
         try:
-            content = unpickle(read_bytes(path, MOST_BYTES))
+            content = unpickle(read_bytes(path, MAX_BYTES))
         except FileNotFoundError:
             raise UserError(f"{path}: missing") from None
         except (OSError, ValueError) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lifelong_lb.data.arrays import Arrays, Source
+from lifelong_lb.data.arrays import DIGIT_NAMES, Arrays, Source
 
 
 class DigitsSource(Source):
@@ -41,8 +41,7 @@ class DigitsSource(Source):
         for label in range(10):
             rank[y == label] = np.arange(np.sum(y == label))
         test = rank % 5 == 4
-        names = tuple(map(str, range(10)))
-        return Arrays(x[~test], y[~test], names), Arrays(x[test], y[test], names)
+        return Arrays(x[~test], y[~test], DIGIT_NAMES), Arrays(x[test], y[test], DIGIT_NAMES)
 
 
 def _digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lifelong_lb.data.arrays import Source
+from lifelong_lb.data.arrays import DIGIT_NAMES, Source
 from lifelong_lb.data.cifar_python import CIFAR10, CIFAR100, CifarPythonSource, PickledFiles
-from lifelong_lb.data.mnist_idx import DIGITS, MnistIdxSource
+from lifelong_lb.data.mnist_idx import MnistIdxSource
 from lifelong_lb.data.parquet import ParquetSource
 from lifelong_lb.data.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
 from lifelong_lb.data.places import Layout, Place, download, find_source, hub_places
@@ -99,7 +99,7 @@ def _mnist(title: str, *, fashion: bool) -> tuple[Layout, Layout]:
     columns = "image, label"
     statistics = None if fashion else _DIGIT_STATISTICS
     mean, std = statistics or (None, None)
-    names = _FASHION if fashion else DIGITS
+    names = _FASHION if fashion else DIGIT_NAMES
     where = " in a path that contains fashion" if fashion else ""
     return (
         Layout(

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.arrays import Arrays, Source, require_memory
+from lifelong_lb.data.arrays import DIGIT_NAMES, Arrays, Source, require_memory
 from lifelong_lb.untrusted import open_regular
 
 SIZE = (28, 28)
-DIGITS = tuple(map(str, range(10)))
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class MnistIdxSource(Source):
     folder: Path
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
-    class_names: tuple[str, ...] = DIGITS
+    class_names: tuple[str, ...] = DIGIT_NAMES
 
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute

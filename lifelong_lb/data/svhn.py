@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.arrays import Arrays, Source
-from lifelong_lb.data.mnist_idx import DIGITS
+from lifelong_lb.data.arrays import DIGIT_NAMES, Arrays, Source
 from lifelong_lb.untrusted import open_regular, reason_text
 
 FILES = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
@@ -89,7 +88,7 @@ class SvhnSource(Source):
         x, y = content["X"], self._labels(path, content)
         if x.dtype != np.uint8 or x.shape[:3] != (32, 32, 3) or x.ndim != 4 or x.shape[3] != len(y):
             raise UserError(f"{path}: X must be uint8 (32, 32, 3, {len(y)}); got {x.dtype} {x.shape}")
-        return Arrays(np.ascontiguousarray(x.transpose(3, 2, 0, 1)), y, DIGITS)
+        return Arrays(np.ascontiguousarray(x.transpose(3, 2, 0, 1)), y, DIGIT_NAMES)
 
     @staticmethod
     def _labels(path: Path, content: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:

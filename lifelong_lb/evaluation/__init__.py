@@ -1,5 +1,6 @@
 """Evaluation: the accuracy matrix, its metrics, and statistics over seeds (no torch)."""
 
+from lifelong_lb.config.entries.metrics import Described
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
 from lifelong_lb.evaluation.bootstrap import bootstrap_intervals
 from lifelong_lb.evaluation.catalogue import (
@@ -8,11 +9,12 @@ from lifelong_lb.evaluation.catalogue import (
     REFERENCED,
     STORED_METRICS,
     AddedMetric,
-    Described,
     Metric,
     Outcome,
+    ReferencedMetric,
+    custom_metrics,
     explain,
-    own_metrics,
+    outcomes,
 )
 from lifelong_lb.evaluation.comparisons import (
     Comparison,
@@ -62,27 +64,28 @@ from lifelong_lb.evaluation.ranks import Ranking, cliques, critical_difference, 
 from lifelong_lb.evaluation.statistics import Spread, seeds_needed, seeds_verdict, smallest_p, spread
 
 __all__ = [
-    "AccuracyMatrix",
     "ADDED_METRICS",
-    "AddedMetric",
     "CONTINUAL_METRICS",
+    "LANDSCAPE_MEASURES",
+    "METRICS",
+    "MIN_CLUSTERS",
+    "REFERENCED",
+    "STORED_METRICS",
+    "TESTS",
+    "AccuracyMatrix",
+    "AddedMetric",
     "Comparison",
     "ContinualAccuracy",
     "ContinualMetric",
     "Correlation",
     "Described",
-    "LANDSCAPE_MEASURES",
     "LandscapeMeasure",
-    "METRICS",
-    "MIN_CLUSTERS",
     "Metric",
     "Outcome",
     "PairedTest",
-    "REFERENCED",
-    "STORED_METRICS",
     "Ranking",
+    "ReferencedMetric",
     "Spread",
-    "TESTS",
     "anytime_average_accuracy",
     "average_accuracy",
     "average_accuracy_curve",
@@ -96,6 +99,7 @@ __all__ = [
     "compare",
     "comparisons_verdict",
     "critical_difference",
+    "custom_metrics",
     "explain",
     "explain_continual",
     "forgetting",
@@ -108,7 +112,7 @@ __all__ = [
     "intransigence",
     "learning_accuracy",
     "minimum_accuracy",
-    "own_metrics",
+    "outcomes",
     "pareto_front",
     "pearson",
     "rank",

@@ -14,12 +14,12 @@ from lifelong_lb.reports.tables.comparisons import comparison_definitions, compa
 from lifelong_lb.reports.tables.styled import StyledTable
 from lifelong_lb.reports.tables.summary import checked_columns, summary_styled
 from lifelong_lb.reports.text import plural
-from lifelong_lb.reports.undefined import why_undefined
+from lifelong_lb.reports.undefined import undefined_reason
 
 LINES = 22
 """Most lines of findings and table: a terminal of 24 lines without the path of the report and the prompt."""
-_MOST_PROBLEMS = 5
-_MOST_FINDINGS = 6
+_MAX_PROBLEMS = 5
+_MAX_FINDINGS = 6
 
 
 def summary_text(
@@ -81,7 +81,7 @@ def comparisons_text(
     """
     lines: list[str] = []
     for metric, rows in compared.groupby("metric", sort=False):
-        sentence = (why_undefined(results, str(metric)) if results else "") or verdict_on(rows)
+        sentence = (undefined_reason(results, str(metric)) if results else "") or verdict_on(rows)
         lines += ["", *text_table(comparison_styled(rows, test, effects=explain)), *text_lines(sentence)]
     if lines and explain:
         lines += ["", *(line for each in comparison_definitions(test) for line in text_lines(f"  {each}"))]
@@ -90,7 +90,7 @@ def comparisons_text(
 
 def _state(results: Results, *, every: bool) -> list[str]:
     problems = list(results.problems)
-    most = len(problems) if every else _MOST_PROBLEMS
+    most = len(problems) if every else _MAX_PROBLEMS
     further = len(problems) - most
     rest = [f"Note: {further} further {plural('note', further)} in report.html"] if further > 0 else []
     return [state_sentence(results), *(f"Note: {problem}" for problem in problems[:most]), *rest]
@@ -100,7 +100,7 @@ def _answers(full: Sequence[str], short: Sequence[str], table: StyledTable) -> I
     """Yield the longest answer that fits the screen: details go first, then rows, then groups of rows."""
     if _fits(answer := [*full, *_spaced(table)]) or _fits(answer := [*short, *_spaced(table)]):
         yield answer
-    short = [*short[:_MOST_FINDINGS], *(["..."] if len(short) > _MOST_FINDINGS else [])]
+    short = [*short[:_MAX_FINDINGS], *(["..."] if len(short) > _MAX_FINDINGS else [])]
     kept = table.select(lambda i, row: i == 0 or any(cell.best or cell.differs for cell in row))
     while len(kept.rows) > 1 and not _fits(answer := [*short, *_spaced(kept, len(table.rows))]):
         kept = kept.without_last_row()

@@ -69,12 +69,12 @@ def _write_report(
     columns: Sequence[str] | None,
     every_figure: bool,
 ) -> Results:
-    from lifelong_lb.reports.classes import show_classes
+    from lifelong_lb.reports.classes import collect_classes
     from lifelong_lb.reports.columns import column_definitions
     from lifelong_lb.reports.comparisons import comparison_table
     from lifelong_lb.reports.confusion import collect_confusion
     from lifelong_lb.reports.documents import summary_latex, summary_markdown
-    from lifelong_lb.reports.figures import draw_figures, left_out
+    from lifelong_lb.reports.figures import draw_figures, omitted_figures
     from lifelong_lb.reports.flatness import write_flatness
     from lifelong_lb.reports.landscape import collect_landscape
     from lifelong_lb.reports.page.render import render_page
@@ -99,9 +99,9 @@ def _write_report(
     folder.write_file("summary.md", summary_markdown(results, summary, compared, test, shown))
     folder.write_file("summary.tex", summary_latex(results, summary, compared, test, shown))
     figures = draw_figures(results, every=every_figure)
-    note = "" if every_figure else left_out(results)
+    note = "" if every_figure else omitted_figures(results)
     flatness = write_flatness(folder, results, measured, every=every_figure)
-    classes = show_classes(results, counted, every=every_figure)
+    classes = collect_classes(results, counted, every=every_figure)
     further = [block.figures for block in flatness.blocks] if flatness else []
     further.append([block.figure for block in classes.blocks])
     for drawing in chain(*figures.values(), *further):

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from lifelong_lb.reports.confusion import CollectedConfusion
-from lifelong_lb.reports.figures import singled_out
-from lifelong_lb.reports.heat_maps import MOST_ANNOTATED, Meaning, draw_squares
+from lifelong_lb.reports.figures import select_blocks
+from lifelong_lb.reports.heat_maps import MAX_ANNOTATED, Meaning, draw_squares
 from lifelong_lb.reports.matrices import Array, Block, mean_over_seeds
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.style import Drawing, file_name
 from lifelong_lb.reports.tables.classes import class_styled
 from lifelong_lb.reports.tables.styled import StyledTable
-from lifelong_lb.store.recorded import MOST_CLASSES
+from lifelong_lb.store.recorded import MAX_CLASSES
 
 NOTE = (
     "After the last experience, over the test images of all experiences: the fraction of the images of a class that "
@@ -26,7 +26,7 @@ NOTE = (
 
 
 @dataclass(frozen=True)
-class BlockOfClasses:
+class ClassesBlock:
     """Table and figure of one stream, strategy and base optimizer.
 
     Attributes:
@@ -50,12 +50,12 @@ class Classes:
         problems: sentences about counts that were left out.
     """
 
-    blocks: Sequence[BlockOfClasses]
+    blocks: Sequence[ClassesBlock]
     note: str
     problems: Sequence[str]
 
 
-def show_classes(results: Results, confusion: CollectedConfusion, *, every: bool = False) -> Classes:
+def collect_classes(results: Results, confusion: CollectedConfusion, *, every: bool = False) -> Classes:
     """Build the section about single classes.
 
     Args:
@@ -69,7 +69,7 @@ def show_classes(results: Results, confusion: CollectedConfusion, *, every: bool
     if confusion.frame.empty:
         return Classes((), "", confusion.problems)
     blocks = []
-    for block in singled_out(results, every=every):
+    for block in select_blocks(results, every=every):
         counts, accuracies = _of_block(confusion.frame, block), _of_block(confusion.classes, block)
         if len(counts):
             order = _order(counts, [results.records[run].data.get("class_order", []) for run in set(counts["run"])])
@@ -108,14 +108,14 @@ def _order(counts: pd.DataFrame, orders: Sequence[Sequence[int]]) -> list[int]:
     """The classes in class order if all runs have the same, else ascending."""
     classes = {int(label) for column in ("class", "predicted") for label in counts[column].unique()}
     same = all(list(order) == list(orders[0]) for order in orders)
-    if same and len(orders[0]) <= MOST_CLASSES and classes <= set(orders[0]):
+    if same and len(orders[0]) <= MAX_CLASSES and classes <= set(orders[0]):
         return list(orders[0])
     return sorted(classes)
 
 
-def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: Sequence[int]) -> BlockOfClasses:
+def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: Sequence[int]) -> ClassesBlock:
     matrices = confusion_matrices(counts, order)
-    numbers = " Numbers are rounded to two decimals." if len(order) <= MOST_ANNOTATED else ""
+    numbers = " Numbers are rounded to two decimals." if len(order) <= MAX_ANNOTATED else ""
     title = ", ".join((block.stream, block.strategy, block.base_optimizer))
     figure = draw_squares(
         file_name("confusion-matrix", block.stream, block.strategy, block.base_optimizer),
@@ -126,4 +126,4 @@ def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: 
         matrices,
         Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order]),
     )
-    return BlockOfClasses(title, class_styled(accuracies, order, list(matrices), block), figure)
+    return ClassesBlock(title, class_styled(accuracies, order, list(matrices), block), figure)

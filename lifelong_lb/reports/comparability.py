@@ -11,7 +11,7 @@ from lifelong_lb.untrusted import shortened
 
 _NAMED = 3
 """Number of runs with the same problem that a message names."""
-_MOST_VERSIONS = 20
+_MAX_VERSIONS = 20
 
 
 def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str, RunRecord], list[str]]:
@@ -36,10 +36,10 @@ def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str
                 damaged[run] = str(error)
     column = COLUMNS["streams"]
     streams = {run: labels[column] for run, labels in study.labels().items()}
-    others = of_other_streams(records, streams, seeds)
+    others = find_other_streams(records, streams, seeds)
     usable = {run: record for run, record in records.items() if run not in others}
     notes = [*mixed_versions(list(usable.values())), *_on_validation(list(usable.values()))]
-    return usable, [*study.problems(), *_sentences(damaged), *about_streams(others, streams), *notes]
+    return usable, [*study.problems(), *_sentences(damaged), *describe_other_streams(others, streams), *notes]
 
 
 _DIFFERENCES = {
@@ -54,7 +54,7 @@ _DIFFERENCES = {
 """Recorded properties of a stream, and their names. Images must agree over all seeds, the others within a seed."""
 
 
-def of_other_streams(
+def find_other_streams(
     records: Mapping[str, RunRecord], streams: Mapping[str, str], seeds: Mapping[str, int]
 ) -> dict[str, str]:
     """Find runs whose stream differs from that of the majority, or of the first run if there is no majority.
@@ -83,11 +83,11 @@ def of_other_streams(
     return different
 
 
-def about_streams(others: Mapping[str, str], streams: Mapping[str, str]) -> list[str]:
+def describe_other_streams(others: Mapping[str, str], streams: Mapping[str, str]) -> list[str]:
     """Report runs that were left out because of their stream.
 
     Args:
-        others: from :func:`of_other_streams`.
+        others: from :func:`find_other_streams`.
         streams: stream label of each run.
 
     Returns:
@@ -105,7 +105,7 @@ def about_streams(others: Mapping[str, str], streams: Mapping[str, str]) -> list
 
 def _on_validation(records: Sequence[RunRecord]) -> list[str]:
     """Sentences about streams whose accuracies were not measured on the test part."""
-    streams = (record.config["stream"] for record in records if record.accuracy)
+    streams = (record.config["stream"] for record in records if record.accuracy.measured_after)
     names = dict.fromkeys(stream["name"] for stream in streams if stream.get("evaluate") == "validation")
     return [
         f"accuracies of {name} were measured on a validation part, held out from its training part" for name in names
@@ -153,7 +153,7 @@ def mixed_versions(records: Sequence[RunRecord]) -> list[str]:
         values = (record.environment.get(key) for record in records)
         versions = sorted({shortened(str(version)) for version in values if version})
         if len(versions) > 1:
-            sentences.append(f"runs with different versions of {key} are mixed here: {_some(versions)}")
+            sentences.append(f"runs with different versions of {key} are mixed here: {_shortened_list(versions)}")
     texts: dict[str, set[str]] = {}
     for record in records:
         for origin, digest in record.environment.get("extensions", {}).items():
@@ -162,6 +162,6 @@ def mixed_versions(records: Sequence[RunRecord]) -> list[str]:
     return [*sentences, *(f"runs with different versions of {origin} are mixed here" for origin in changed)]
 
 
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_VERSIONS
-    return ", ".join(names[:_MOST_VERSIONS]) + (f" and {more} more" if more > 0 else "")
+def _shortened_list(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_VERSIONS
+    return ", ".join(names[:_MAX_VERSIONS]) + (f" and {more} more" if more > 0 else "")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lifelong_lb.config import Train
 from lifelong_lb.evaluation import METRICS, pareto_front, spread
-from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.layout import Layout, create_panels
 from lifelong_lb.reports.matrices import band
 from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 
@@ -32,7 +32,7 @@ _CAPTION = (
 )
 
 
-def fronts(summary: pd.DataFrame) -> pd.DataFrame:
+def pareto_fronts(summary: pd.DataFrame) -> pd.DataFrame:
     """Mark the rows of a summary that no other rule of their block beats at the same or lower cost, by mean.
 
     Args:
@@ -116,7 +116,7 @@ def draw_costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
         rules=rules,
     )
     with style(name):
-        figure, grid = set_out(layout, list(PRICES.values()), "average accuracy")
+        figure, grid = create_panels(layout, list(PRICES.values()), "average accuracy")
         handles: dict[str, Line2D] = {}
         for axes, (strategy, price) in zip(grid, product(strategies, PRICES), strict=True):
             handles |= _draw_panel(axes, known[known["strategy"] == strategy], price, rules, looks)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.layout import Layout, create_panels
 from lifelong_lb.reports.matrices import Array, Block, average_accuracy_so_far, band, mean_over_seeds, std_over_seeds
 from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, shade, style
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-_MOST_PANELS = 6
+_MAX_PANELS = 6
 _BAND = (
     "Lines are means over seeds; bands show one sample standard deviation on either side (none for one seed), clipped "
     "to [0, 1]."
@@ -35,9 +35,9 @@ def draw_experiences(block: Block, looks: Mapping[str, Look]) -> Drawing:
         The figure: one panel per experience, or if there are many, for the first, the last and two between.
     """
     T = block.experiences
-    shown = range(T) if T <= _MOST_PANELS else (0, T // 3, 2 * T // 3, T - 1)
+    shown = range(T) if T <= _MAX_PANELS else (0, T // 3, 2 * T // 3, T - 1)
     panels: list[Panel] = [(f"experience {j}", partial(_experience_of(block), j)) for j in shown]
-    selection = "" if T <= _MOST_PANELS else f" Shown are {len(shown)} of {T} experiences."
+    selection = "" if T <= _MAX_PANELS else f" Shown are {len(shown)} of {T} experiences."
     caption = (
         "Accuracy on the test part of each experience, a fraction, after training on each experience of the stream; "
         f"experiences are numbered from 0.{selection} {_BAND}"
@@ -116,7 +116,7 @@ def _draw(
         rules=rules,
     )
     with style(name):
-        figure, grid = set_out(layout, ["after training on experience"] * columns, ylabel)
+        figure, grid = create_panels(layout, ["after training on experience"] * columns, ylabel)
         handles: dict[str, Line2D] = {}
         for axes, (_, values) in zip(grid, panels, strict=True):
             for rule in rules:

@@ -109,7 +109,7 @@ def units(results: Results) -> str:
     """
     parts = {_evaluated(record.config.get("stream")) for record in results.records.values()}
     sentence = UNITS.format(part=" or ".join(sorted(parts)) or "test")
-    images = some_test_images(results)
+    images = describe_test_images(results)
     return f"{sentence} Accuracies were measured on {images}, the same in all runs." if images else sentence
 
 
@@ -117,7 +117,7 @@ def _evaluated(stream: object) -> str:
     return str(stream.get("evaluate") or "test") if isinstance(stream, Mapping) else "test"
 
 
-def some_test_images(results: Results) -> str:
+def describe_test_images(results: Results) -> str:
     """Describe the part of the test images on which accuracies were measured.
 
     Args:

@@ -15,7 +15,7 @@ from lifelong_lb.reports.tables.comparisons import comparison_definitions, compa
 from lifelong_lb.reports.tables.summary import summary_styled
 from lifelong_lb.reports.tables.tuning import tuning_styled
 from lifelong_lb.reports.tuning import TUNING_NOTE, tuning_sentences
-from lifelong_lb.reports.undefined import why_undefined
+from lifelong_lb.reports.undefined import undefined_reason
 
 
 def summary_latex(
@@ -77,7 +77,7 @@ def summary_markdown(
     for metric, rows in compared.groupby("metric", sort=False) if compared is not None else ():
         table = comparison_styled(rows, test)
         parts += [f"## {markdown_escaped(table.caption)}", markdown_table(table)]
-        parts.append(markdown_escaped(why_undefined(results, str(metric)) or verdict_on(rows)))
+        parts.append(markdown_escaped(undefined_reason(results, str(metric)) or verdict_on(rows)))
     if compared is not None and len(compared):
         parts.append(_listed(comparison_definitions(test)))
     chosen = tuning_styled(results)

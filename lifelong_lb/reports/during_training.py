@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifelong_lb.evaluation import ContinualAccuracy
-from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.layout import Layout, create_panels
 from lifelong_lb.reports.matrices import Array, Block, band, mean_over_seeds, std_over_seeds
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, shade, style
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-Courses = Mapping[str, Sequence[ContinualAccuracy]]
+Measurements = Mapping[str, Sequence[ContinualAccuracy]]
 """Accuracies measured during training, by rule, one item per seed."""
 
 _CAPTION = (
@@ -25,10 +25,10 @@ _CAPTION = (
     "with the last measurement before k; a drop with recovery is the stability gap. "
     "Lines are means over seeds; bands show one sample standard deviation on either side (none for one seed)."
 )
-_STRETCHED = " Runs differ in iterations; each experience is stretched to its mean length over runs."
+_STRETCH_NOTE = " Runs differ in iterations; each experience is stretched to its mean length over runs."
 
 
-def courses_of(results: Results, block: Block) -> dict[str, list[ContinualAccuracy]]:
+def measurements_of(results: Results, block: Block) -> dict[str, list[ContinualAccuracy]]:
     """Collect the accuracies measured during training of a block's runs.
 
     Args:
@@ -40,45 +40,45 @@ def courses_of(results: Results, block: Block) -> dict[str, list[ContinualAccura
     """
     runs = results.runs[(results.runs["stream"] == block.stream) & (results.runs["strategy"] == block.strategy)]
     runs = runs[runs["base_optimizer"] == block.base_optimizer].sort_values("seed")
-    courses: dict[str, list[ContinualAccuracy]] = {}
+    measurements: dict[str, list[ContinualAccuracy]] = {}
     for run, rule in zip(runs["run"], runs["rule"], strict=True):
         if run in results.during:
-            courses.setdefault(str(rule), []).append(results.during[run])
-    return courses
+            measurements.setdefault(str(rule), []).append(results.during[run])
+    return measurements
 
 
-def draw_course(block: Block, courses: Courses, looks: Mapping[str, Look]) -> Drawing | None:
+def draw_during_training(block: Block, measurements: Measurements, looks: Mapping[str, Look]) -> Drawing | None:
     """Draw average accuracy against training iterations.
 
     Args:
         block: one stream, strategy and base optimizer.
-        courses: measurements, see :func:`courses_of`.
+        measurements: accuracies by rule, see :func:`measurements_of`.
         looks: looks by rule.
 
     Returns:
         The figure; None without measurements.
     """
-    if not courses:
+    if not measurements:
         return None
-    all_runs = [C for of_rule in courses.values() for C in of_rule]
+    all_runs = [C for of_rule in measurements.values() for C in of_rule]
     panels = ["experiences so far", "experiences learnt before"][: 1 if block.experiences == 1 else 2]
-    rules = [rule for rule in looks if rule in courses]
+    rules = [rule for rule in looks if rule in measurements]
     name = file_name("during-training", block.stream, block.strategy, block.base_optimizer)
     title = f"Accuracy during training: {block.stream}, {block.strategy}, {block.base_optimizer}"
     layout = Layout(panels, 1, 1.9, WIDTH, "all", "lowest", rules)
     differ = any(not np.array_equal(C.boundaries, all_runs[0].boundaries) for C in all_runs)
     with style(name):
-        figure, grid = set_out(layout, ["training iterations"], "average accuracy")
+        figure, grid = create_panels(layout, ["training iterations"], "average accuracy")
         handles: dict[str, Line2D] = {}
         for first, axes in enumerate(grid):
             spans = [_Span(all_runs, i, before=first > 0) for i in range(first, block.experiences)]
             for rule in rules:
-                handles[rule] = _line(axes, spans, courses[rule], looks[rule])
+                handles[rule] = _line(axes, spans, measurements[rule], looks[rule])
             ends = np.mean([C.boundaries for C in all_runs], axis=0)
             axes.vlines(ends, 0, 1, transform=axes.get_xaxis_transform(), colors="#888888", linewidth=0.7, zorder=1)
         grid[0].set_xlim(0, ends[-1])  # all panels share it
         legend(figure, handles)
-        return finish(figure, name, title, _CAPTION + _STRETCHED * differ)
+        return finish(figure, name, title, _CAPTION + _STRETCH_NOTE * differ)
 
 
 class _Span:
@@ -111,14 +111,14 @@ def _start(C: ContinualAccuracy, i: int) -> int:
 def _line(axes: "Axes", spans: Sequence[_Span], runs: Sequence[ContinualAccuracy], look: Look) -> "Line2D":
     """Means over seeds and their band, with a gap between experiences."""
     of_seeds = [span.values(runs) for span in spans]
-    x = _apart([span.x for span in spans])
-    mean, std = (_apart([over(values) for values in of_seeds]) for over in (mean_over_seeds, std_over_seeds))
+    x = _with_gaps([span.x for span in spans])
+    mean, std = (_with_gaps([over(values) for values in of_seeds]) for over in (mean_over_seeds, std_over_seeds))
     (line,) = axes.plot(x, mean, color=look.colour, linestyle=look.dashes, linewidth=1.3)
     if not np.isnan(std).all():
         shade(axes, x, *band(mean, std), look.colour)
     return line
 
 
-def _apart(parts: Sequence[Array]) -> Array:
+def _with_gaps(parts: Sequence[Array]) -> Array:
     """Concatenate parts, with a NaN after each."""
     return np.concatenate([np.append(part, np.nan) for part in parts])

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from lifelong_lb.reports.costs import draw_costs
 from lifelong_lb.reports.curves import draw_averages, draw_experiences
-from lifelong_lb.reports.during_training import courses_of, draw_course
+from lifelong_lb.reports.during_training import draw_during_training, measurements_of
 from lifelong_lb.reports.heat_maps import draw_matrices
 from lifelong_lb.reports.matrices import Block, blocks_of
 from lifelong_lb.reports.rank_diagrams import draw_ranks
@@ -15,9 +15,9 @@ from lifelong_lb.reports.style import Drawing, looks
 from lifelong_lb.reports.summary import labels_of
 from lifelong_lb.reports.trade_off import draw_trade_off
 
-ACROSS = "Across streams"
+ACROSS_STREAMS = "Across streams"
 """Heading of figures that span several streams."""
-MOST_SINGLE = 6
+MAX_SEPARATE = 6
 """Number of strategies, over all streams, with separate figures by default."""
 
 
@@ -26,11 +26,11 @@ def draw_figures(results: Results, *, every: bool = False) -> dict[str, list[Dra
 
     Args:
         results: results of a folder.
-        every: draw the figures of single strategies for all strategies instead of the first :data:`MOST_SINGLE`.
+        every: draw the figures of single strategies for all strategies instead of the first :data:`MAX_SEPARATE`.
 
     Returns:
         Figures by stream label, those that compare strategies first; only streams with a done run. Ranks over several
-        streams have the key :data:`ACROSS`.
+        streams have the key :data:`ACROSS_STREAMS`.
     """
     styles = looks(labels_of(results, "rule"))
     blocks = blocks_of(results)
@@ -49,14 +49,14 @@ def draw_figures(results: Results, *, every: bool = False) -> dict[str, list[Dra
                 drawn += [draw_averages(same, styles), draw_trade_off(same, styles), draw_costs(runs, styles)]
         drawn += draw_sensitivity(results, stream, styles)
         for block in stream_blocks if every else stream_blocks[:quota]:
-            drawn += [draw_course(block, courses_of(results, block), styles)]
+            drawn += [draw_during_training(block, measurements_of(results, block), styles)]
             drawn += [draw_experiences(block, styles), draw_matrices(block)]
         figures[stream] = [drawing for drawing in drawn if drawing is not None]
     ranks = draw_ranks(results)
-    return {**figures, ACROSS: ranks} if ranks else figures
+    return {**figures, ACROSS_STREAMS: ranks} if ranks else figures
 
 
-def singled_out(results: Results, *, every: bool = False, most: int = MOST_SINGLE) -> list[Block]:
+def select_blocks(results: Results, *, every: bool = False, most: int = MAX_SEPARATE) -> list[Block]:
     """Select the blocks with separate figures.
 
     Args:
@@ -72,7 +72,7 @@ def singled_out(results: Results, *, every: bool = False, most: int = MOST_SINGL
     return [block for _, own in groupby(blocks, key=lambda block: block.stream) for block in list(own)[:quota]]
 
 
-def left_out(results: Results) -> str:
+def omitted_figures(results: Results) -> str:
     """Describe which figures :func:`draw_figures` omits by default.
 
     Args:
@@ -94,6 +94,6 @@ def left_out(results: Results) -> str:
     )
 
 
-def _quota(blocks: Sequence[Block], most: int = MOST_SINGLE) -> int:
+def _quota(blocks: Sequence[Block], most: int = MAX_SEPARATE) -> int:
     """Number of blocks per stream with separate figures."""
     return max(1, most // max(1, len({block.stream for block in blocks})))

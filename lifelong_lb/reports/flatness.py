@@ -7,12 +7,12 @@ import pandas as pd
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, MIN_CLUSTERS
 from lifelong_lb.reports.definitions import Definition
-from lifelong_lb.reports.figures import singled_out
+from lifelong_lb.reports.figures import select_blocks
 from lifelong_lb.reports.landscape import CollectedLandscape, correlation_table, flatness_table
 from lifelong_lb.reports.landscape_figures import (
     Block,
-    draw_away,
     draw_flatness,
+    draw_landscape_curves,
     measure_title,
     pick_measures,
     rows_at,
@@ -24,12 +24,12 @@ from lifelong_lb.reports.tables.flatness import correlation_styled
 from lifelong_lb.reports.tables.styled import StyledTable
 from lifelong_lb.store import ResultFolder
 
-_MOST_DRAWN = 3
+_MAX_DRAWN = 3
 """Number of strategies, over all streams, with figures by default; few, because the figures have many panels."""
 
 
 @dataclass(frozen=True)
-class BlockOfFlatness:
+class FlatnessBlock:
     """Table and figures of one stream, strategy and base optimizer.
 
     Attributes:
@@ -54,7 +54,7 @@ class Flatness:
         problems: sentences about landscapes that were left out or are not comparable.
     """
 
-    blocks: Sequence[BlockOfFlatness]
+    blocks: Sequence[FlatnessBlock]
     definitions: Sequence[Definition]
     note: str
     problems: Sequence[str]
@@ -94,7 +94,7 @@ def write_flatness(
     for name, table in tables.items():
         folder.write_table(name, table)
     keys = _keys(collected.frame, results)
-    singled = singled_out(results, every=every, most=_MOST_DRAWN)
+    singled = select_blocks(results, every=every, most=_MAX_DRAWN)
     alone = [(block.stream, block.strategy, block.base_optimizer) for block in singled]
     drawn = [key for key in keys if key in alone]
     blocks = [_block(key, tables, results, draw=key in drawn) for key in keys]
@@ -104,11 +104,11 @@ def write_flatness(
         for name, measure in LANDSCAPE_MEASURES.items()
         if name in measured
     ]
-    note = NOTE if drawn == keys else f"{NOTE} {_left_out(len(drawn), len(keys))}"
+    note = NOTE if drawn == keys else f"{NOTE} {_omitted_figures(len(drawn), len(keys))}"
     return Flatness(blocks, definitions, note, collected.problems)
 
 
-def _left_out(drawn: int, of: int) -> str:
+def _omitted_figures(drawn: int, of: int) -> str:
     return (
         f"Figures are drawn for {drawn} of {of} combinations of stream, strategy and base optimizer, the first of each "
         "stream; lifelong-lb report DIR --all-figures draws them all."
@@ -123,17 +123,17 @@ def _keys(landscape: pd.DataFrame, results: Results) -> list[Block]:
     return sorted(keys, key=lambda key: [order[label] for order, label in zip(orders, key, strict=True)])
 
 
-def _block(key: Block, tables: dict[str, pd.DataFrame], results: Results, *, draw: bool) -> BlockOfFlatness:
+def _block(key: Block, tables: dict[str, pd.DataFrame], results: Results, *, draw: bool) -> FlatnessBlock:
     landscape, flatness, correlations = (_of_block(table, key) for table in tables.values())
     styles = looks(labels_of(results, "rule"))
-    drawn = (draw_flatness(key, flatness, styles), draw_away(key, landscape, styles)) if draw else ()
+    drawn = (draw_flatness(key, flatness, styles), draw_landscape_curves(key, landscape, styles)) if draw else ()
     rows = {
         measure_title(*place): row
         for place in pick_measures(correlations)
         for _, row in rows_at(correlations, *place).iterrows()
     }
     table = correlation_styled(rows, ", ".join(key)) if rows else None
-    return BlockOfFlatness(", ".join(key), table, [drawing for drawing in drawn if drawing is not None])
+    return FlatnessBlock(", ".join(key), table, [drawing for drawing in drawn if drawing is not None])
 
 
 def _of_block(table: pd.DataFrame, key: Block) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.layout import Layout, create_panels
 from lifelong_lb.reports.matrices import Array, Block, mean_over_seeds
 from lifelong_lb.reports.style import WIDTH, Drawing, file_name, finish, lines_of, short, style
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
-MOST_ANNOTATED = 10
+MAX_ANNOTATED = 10
 """Maximum number of rows with numbers in the cells."""
-_MOST_DRAWN = 20
+_MAX_DRAWN = 20
 """Maximum number of rows drawn as vector graphics; larger matrices are rasterized."""
 
 
@@ -51,7 +51,7 @@ def draw_matrices(block: Block) -> Drawing:
     means = {rule: mean_over_seeds(stack) for rule, stack in block.matrices.items()}
     labels = [str(i) for i in range(block.experiences)]
     meaning = Meaning("evaluated on j", "after training on i", "accuracy, fraction", labels)
-    return draw_squares(name, f"Accuracy matrices: {_where(block)}", _caption(block), means, meaning)
+    return draw_squares(name, f"Accuracy matrices: {_block_text(block)}", _caption(block), means, meaning)
 
 
 def draw_squares(name: str, title: str, caption: str, matrices: Mapping[str, Array], meaning: Meaning) -> Drawing:
@@ -73,8 +73,8 @@ def draw_squares(name: str, title: str, caption: str, matrices: Mapping[str, Arr
     side = min((WIDTH - 1.75) / columns - 0.16, 2.4)
     with style(name):
         layout = Layout.of_squares([lines_of(rule, int(side * 15)) for rule in rules], columns, side, right=1.0)
-        figure, grid = set_out(layout, [meaning.columns] * columns, meaning.rows)
-        ticks = range(0, T, 1 if T <= MOST_ANNOTATED else 5 if T <= 2 * _MOST_DRAWN else 20)
+        figure, grid = create_panels(layout, [meaning.columns] * columns, meaning.rows)
+        ticks = range(0, T, 1 if T <= MAX_ANNOTATED else 5 if T <= 2 * _MAX_DRAWN else 20)
         shown = [short(meaning.labels[tick], 8) for tick in ticks]
         grid[0].set_xticks(ticks, shown)  # all panels share them
         grid[0].set_yticks(ticks, shown)
@@ -101,17 +101,17 @@ def _panel(axes: "Axes", values: Array) -> "QuadMesh":
     T = len(values)
     edges = np.arange(T + 1) - 0.5
     masked = np.ma.masked_invalid(values)
-    lines = 0.4 if T <= _MOST_DRAWN else 0.0
+    lines = 0.4 if T <= _MAX_DRAWN else 0.0
     mesh = axes.pcolormesh(
         edges, edges, masked, vmin=0, vmax=1, cmap="viridis", edgecolors="white" if lines else "none", linewidth=lines
     )
-    mesh.set_rasterized(T > _MOST_DRAWN)
+    mesh.set_rasterized(T > _MAX_DRAWN)
     axes.grid(visible=False)
     axes.set_ylim(T - 0.5, -0.5)  # row 0 on top; invert_yaxis would toggle the shared axis once per panel
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    if T <= MOST_ANNOTATED:
+    if T <= MAX_ANNOTATED:
         _annotate(axes, values)
     return mesh
 
@@ -131,12 +131,12 @@ def _annotate(axes: "Axes", values: Array) -> None:
         )
 
 
-def _where(block: Block) -> str:
+def _block_text(block: Block) -> str:
     return f"{block.stream}, {block.strategy}, {block.base_optimizer}"
 
 
 def _caption(block: Block) -> str:
-    numbers = " Numbers are rounded to two decimals." if block.experiences <= MOST_ANNOTATED else ""
+    numbers = " Numbers are rounded to two decimals." if block.experiences <= MAX_ANNOTATED else ""
     return (
         "Accuracy matrix R of each rule, mean over seeds. Row i, column j: accuracy on the test part of experience j "
         "after training on experience i, a fraction; experiences are numbered from 0. Blank where not evaluated."

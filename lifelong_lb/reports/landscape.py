@@ -12,15 +12,16 @@ import pandas as pd
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, Correlation, pearson, spearman
+from lifelong_lb.reports.accuracy_table import KEYS
 from lifelong_lb.reports.comparability import listed
-from lifelong_lb.reports.results import KEYS, Results, collect
+from lifelong_lb.reports.results import Results, collect
 from lifelong_lb.reports.text import plural
 from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_settings, read_landscape
 from lifelong_lb.untrusted import printable, shortened
 
 FLATNESS_COLUMNS = [*KEYS, "experience", "measure", "at", "flatness", "forgotten"]
 _BLOCK = ["stream", "strategy", "base_optimizer"]
-_MOST_KEYS = 10
+_MAX_KEYS = 10
 _LEFT_OUT = "landscape left out: "
 _COEFFICIENTS = ("spearman", "pearson", "spearman_within", "pearson_within")
 CORRELATION_COLUMNS = [
@@ -104,7 +105,9 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> C
         n = len(unmeasured)
         gaps.append(f"{n} {plural('run', n)} without a landscape (no landscape.json): {listed(unmeasured)}")
     if len(settings) > 1:
-        problems.append(f"landscapes measured with different settings are mixed here: {_differ(settings)}")
+        problems.append(
+            f"landscapes measured with different settings are mixed here: {_describe_differences(settings)}"
+        )
     return CollectedLandscape(_named_frame(frames), tuple(problems), tuple(gaps))
 
 
@@ -195,8 +198,8 @@ def _named(name: str, correlation: Correlation) -> Iterator[tuple[str, float]]:
     yield from ((name, correlation.value), (f"{name}_low", correlation.low), (f"{name}_high", correlation.high))
 
 
-def _differ(settings: dict[str, dict[str, Any]]) -> str:
+def _describe_differences(settings: dict[str, dict[str, Any]]) -> str:
     kinds = list(settings.values())
     keys = [key for key in {**kinds[0], **kinds[1]} if any(kind.get(key) != kinds[0].get(key) for kind in kinds)]
-    values = {key: dict.fromkeys(shortened(str(kind.get(key))) for kind in kinds) for key in keys[:_MOST_KEYS]}
-    return ", ".join(f"{shortened(key)} is {' or '.join([*texts][:_MOST_KEYS])}" for key, texts in values.items())
+    values = {key: dict.fromkeys(shortened(str(kind.get(key))) for kind in kinds) for key in keys[:_MAX_KEYS]}
+    return ", ".join(f"{shortened(key)} is {' or '.join([*texts][:_MAX_KEYS])}" for key, texts in values.items())

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES
-from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.layout import Layout, create_panels
 from lifelong_lb.reports.matrices import band
 from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, shade, style
 
@@ -16,8 +16,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-_AGAINST = ("rise", "m_sharpness", "adaptive_rise", "hessian_eigenvalue", "hessian_trace", "accuracy_lost_to_noise")
-_AWAY = ("m_sharpness", "adaptive_m_sharpness", "path_loss", "noisy_accuracy")
+_SCATTER_MEASURES = (
+    "rise",
+    "m_sharpness",
+    "adaptive_rise",
+    "hessian_eigenvalue",
+    "hessian_trace",
+    "accuracy_lost_to_noise",
+)
+_CURVE_MEASURES = ("m_sharpness", "adaptive_m_sharpness", "path_loss", "noisy_accuracy")
 
 Block = tuple[str, str, str]
 """Labels of a stream, a strategy and a base optimizer."""
@@ -83,7 +90,7 @@ def draw_flatness(block: Block, flatness: pd.DataFrame, looks: Mapping[str, Look
     Returns:
         The figure; None if there is nothing to draw.
     """
-    places = pick_measures(flatness, _AGAINST)
+    places = pick_measures(flatness, _SCATTER_MEASURES)
     panels = {measure_title(*at): rows_at(flatness, *at).dropna(subset=["flatness", "forgotten"]) for at in places}
     panels = {title: rows for title, rows in panels.items() if len(rows)}
     caption = (
@@ -95,7 +102,7 @@ def draw_flatness(block: Block, flatness: pd.DataFrame, looks: Mapping[str, Look
     return _draw("flatness", "Flatness and forgetting", block, panels, looks, caption, _scatter, "forgotten, fraction")
 
 
-def draw_away(block: Block, landscape: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
+def draw_landscape_curves(block: Block, landscape: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
     """Draw m-sharpness over radii, loss on the line to the next minimum, and accuracy over noise scales.
 
     Args:
@@ -108,7 +115,7 @@ def draw_away(block: Block, landscape: pd.DataFrame, looks: Mapping[str, Look]) 
     """
     same_experience = landscape["trained"] == landscape["measured"]
     panels = {}
-    for measure in _AWAY:
+    for measure in _CURVE_MEASURES:
         lines = landscape["measure"] == measure
         rows = landscape[lines & (~same_experience if measure == "path_loss" else same_experience)]
         kind = LANDSCAPE_MEASURES[measure]
@@ -149,7 +156,7 @@ def _draw(
     )
     name = file_name(kind, *block)
     with style(name):
-        figure, grid = set_out(layout, [""] * columns, ylabel)
+        figure, grid = create_panels(layout, [""] * columns, ylabel)
         handles: dict[str, Line2D] = {}
         for axes, frame in zip(grid, panels.values(), strict=True):
             for rule, rows in frame.groupby("rule", sort=False):

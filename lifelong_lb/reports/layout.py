@@ -119,7 +119,7 @@ class Layout:
         return _NUMBERS_HEIGHT + _LABEL if named else _NUMBERS_HEIGHT * (self.shared != "all")
 
 
-def set_out(layout: Layout, xlabels: Sequence[str], ylabel: str) -> "tuple[Figure, list[Axes]]":
+def create_panels(layout: Layout, xlabels: Sequence[str], ylabel: str) -> "tuple[Figure, list[Axes]]":
     """Create a figure and its panels. Call it within :func:`~lifelong_lb.reports.style.style`.
 
     Args:

@@ -130,7 +130,7 @@ def compare(
     joint["difference"] = joint["a"] - joint["b"]
     groups = [tuple(map(str, labels)) for labels in joint[key].to_numpy().tolist()]
     paired = joint["difference"].notna()
-    lacking, alone = _lacking(groups, joint["seed"].tolist(), paired.tolist())
+    lacking, alone = _missing_pairs(groups, joint["seed"].tolist(), paired.tolist())
     frame = joint[paired].assign(used=lambda pairs: ~pairs["seed"].isin(list(lacking))).reset_index(drop=True)
     by_seed = frame[frame["used"]].groupby("seed")[["a", "b", "difference"]].mean()
     return PairedComparison(
@@ -150,7 +150,7 @@ def compare(
 Group = tuple[str, ...]
 
 
-def _lacking(
+def _missing_pairs(
     groups: Sequence[Group], seeds: Sequence[int], paired: Sequence[bool]
 ) -> tuple[dict[int, list[Group]], list[Group]]:
     """Groups in which a seed lacks a pair that another seed has, by seed; and groups in which no seed has a pair."""

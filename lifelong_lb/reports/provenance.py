@@ -11,7 +11,7 @@ from lifelong_lb.untrusted import shortened
 
 
 @dataclass(frozen=True)
-class Ending:
+class EndedRuns:
     """Runs that ended with the same status, not done, and the same message.
 
     Attributes:
@@ -27,7 +27,7 @@ class Ending:
     traceback: str
 
 
-def unsuccessful_runs(results: Results) -> list[Ending]:
+def unsuccessful_runs(results: Results) -> list[EndedRuns]:
     """Group the runs that ended without being done.
 
     Args:
@@ -46,7 +46,7 @@ def unsuccessful_runs(results: Results) -> list[Ending]:
         key = (str(status), record.message if record else "")
         lines.setdefault(key, []).append(f"{run}: {', '.join(map(str, labels))}, seed {seed}")
         tracebacks.setdefault(key, record.traceback if record else "")
-    return [Ending(*key, runs=tuple(runs), traceback=tracebacks[key]) for key, runs in lines.items()]
+    return [EndedRuns(*key, runs=tuple(runs), traceback=tracebacks[key]) for key, runs in lines.items()]
 
 
 def environment_rows(records: Iterable[RunRecord]) -> list[tuple[str, str]]:
@@ -70,13 +70,13 @@ def environment_rows(records: Iterable[RunRecord]) -> list[tuple[str, str]]:
         if len(values) == 1 and values.total() == total:
             rows.append((key, next(iter(values))))
         else:
-            named = [f"{value} ({n} of {total} runs)" for value, n in values.most_common(_MOST_VALUES)]
-            more = len(values) - _MOST_VALUES
+            named = [f"{value} ({n} of {total} runs)" for value, n in values.most_common(_MAX_VALUES)]
+            more = len(values) - _MAX_VALUES
             rows.append((key, "; ".join([*named, *([f"and {more} more"] if more > 0 else [])])))
     return rows
 
 
-_MOST_VALUES, _LONGEST = 6, 1000
+_MAX_VALUES, _MAX_CHARACTERS = 6, 1000
 
 
 def _flat(environment: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -85,4 +85,4 @@ def _flat(environment: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
             yield from _flat(value, f"{prefix}{key}.")
         else:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            yield shortened(f"{prefix}{key}", _LONGEST), shortened(text, _LONGEST)
+            yield shortened(f"{prefix}{key}", _MAX_CHARACTERS), shortened(text, _MAX_CHARACTERS)

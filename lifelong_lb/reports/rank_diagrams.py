@@ -4,7 +4,7 @@ import pandas as pd
 
 from lifelong_lb.evaluation import METRICS, Ranking, cliques, rank
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.style import WIDTH, Drawing, file_name, finish, settle, short, style
+from lifelong_lb.reports.style import WIDTH, Drawing, apply_constrained_layout, file_name, finish, short, style
 from lifelong_lb.reports.summary import labels_of
 
 RANKED = ("average_accuracy", "forgetting")
@@ -75,7 +75,7 @@ def _draw(ranking: Ranking, rules: list[str], metric: str, where: tuple[str, str
         axes.set_ylim(k - 0.2 + 0.5 * len(groups), -2.1)
         axes.set_xlim(0.8, max(k, 1 + difference) + 0.2)
         axes.set_xlabel(f"average rank by {known.title}")
-        settle(figure)
+        apply_constrained_layout(figure)
         return finish(figure, name, f"Ranks by {known.title}: {', '.join(where)}", caption)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lifelong_lb.evaluation import METRICS, Spread, spread
 from lifelong_lb.reports.entries import settings_text
-from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.layout import Layout, create_panels
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 PARAMETERS = {"rho": "rule", "k": "rule", "alpha": "rule", "lr": "optimizer"}
 """Hyper-parameter to the part of a run's configuration that contains it."""
-FEWEST_VALUES = 3
+MIN_VALUES = 3
 """Minimum number of values for a figure."""
 
 _METRICS = ("average_accuracy", "forgetting")
-_MOST_STRATEGIES = 6
+_MAX_STRATEGIES = 6
 _LOGARITHMIC = 8
 """Minimum ratio of the largest to the smallest value for a logarithmic axis."""
 _CAPTION = (
@@ -92,7 +92,7 @@ def _families(
     numeric_runs = runs.assign(value=values, family=keys)[numeric]
     by = ["family"] if part == "rule" else ["rule", "family"]
     groups = [
-        members for _, members in numeric_runs.groupby(by, sort=False) if members["value"].nunique() >= FEWEST_VALUES
+        members for _, members in numeric_runs.groupby(by, sort=False) if members["value"].nunique() >= MIN_VALUES
     ]
     known = [json.loads(members["family"].iloc[0]) for members in groups]
     order = list(looks)
@@ -119,7 +119,7 @@ def _family_label(
 
 def _draw(labels: Sequence[str], parameter: str, families: Sequence[Family], baseline: pd.DataFrame) -> Drawing:
     strategies = list(dict.fromkeys(str(s) for family in families for s in family.runs["strategy"]))
-    shown = strategies[:_MOST_STRATEGIES]
+    shown = strategies[:_MAX_STRATEGIES]
     names = [str(baseline["rule"].iloc[0])] if len(baseline) else []
     name = file_name(f"sensitivity-{parameter}", *labels)
     layout = Layout(
@@ -133,7 +133,7 @@ def _draw(labels: Sequence[str], parameter: str, families: Sequence[Family], bas
     )
     ticks = sorted({float(value) for family in families for value in family.runs["value"]})
     with style(name):
-        figure, grid = set_out(layout, [parameter] * len(_METRICS), "")
+        figure, grid = create_panels(layout, [parameter] * len(_METRICS), "")
         handles: dict[str, Line2D] = {}
         for axes, (strategy, metric) in zip(grid, product(shown, _METRICS), strict=True):
             for family in families:

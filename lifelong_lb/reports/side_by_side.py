@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lifelong_lb.reports.definitions import some_test_images
+from lifelong_lb.reports.definitions import describe_test_images
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.pivots import Pivot, pivot
 from lifelong_lb.reports.render.latex import latex_document
@@ -13,7 +13,7 @@ from lifelong_lb.reports.summary import GROUP
 from lifelong_lb.reports.tables.pivots import pivot_styled
 from lifelong_lb.store import ResultFolder
 
-NOTHING = "fewer than two rules: nothing to compare"
+TOO_FEW_RULES = "fewer than two rules: nothing to compare"
 _NUMBERS = ["seeds", "mean", "std", "ci_low", "ci_high", "best", "untold"]
 SIDE_BY_SIDE_COLUMNS = [*GROUP, "metric", *_NUMBERS]
 
@@ -35,7 +35,7 @@ def write_side_by_side(
     tables = rules_side_by_side(results, metrics, test)
     caption = _caption(results)
     folder.write_file("comparison.tex", rules_latex(results, tables))
-    folder.write_file("comparison.md", "\n".join(each.to_markdown(caption) for each in tables) or f"{NOTHING}\n")
+    folder.write_file("comparison.md", "\n".join(each.to_markdown(caption) for each in tables) or f"{TOO_FEW_RULES}\n")
     frame = _frame(results, tables)
     folder.write_table("comparison", frame)
     return frame
@@ -70,14 +70,14 @@ def rules_latex(results: Results, tables: Sequence[Pivot]) -> str:
         ``table`` environments; a comment if there is nothing to compare.
     """
     caption = _caption(results)
-    return latex_document([pivot_styled(each, caption) for each in tables]) if tables else f"% {NOTHING}\n"
+    return latex_document([pivot_styled(each, caption) for each in tables]) if tables else f"% {TOO_FEW_RULES}\n"
 
 
 def _caption(results: Results) -> str:
     """What all runs have in common."""
     runs = results.without_imported().runs
     shared = [display_name(str(runs[c].iloc[0])) for c in GROUP if c != "rule" and runs[c].nunique() == 1]
-    return ", ".join(filter(None, [*shared, some_test_images(results)]))
+    return ", ".join(filter(None, [*shared, describe_test_images(results)]))
 
 
 def _frame(results: Results, tables: Sequence[Pivot]) -> pd.DataFrame:

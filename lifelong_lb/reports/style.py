@@ -276,7 +276,7 @@ def legend_rows(rules: Sequence[str], width: float) -> int:
     return -(-len(rules) // columns)
 
 
-def settle(figure: "Figure", rules: Sequence[str] = ()) -> None:
+def apply_constrained_layout(figure: "Figure", rules: Sequence[str] = ()) -> None:
     """Run matplotlib's constrained layout once, for figures with long texts.
 
     Args:

@@ -11,7 +11,7 @@ from lifelong_lb.evaluation import (
     METRICS,
     REFERENCED,
     bootstrap_intervals,
-    own_metrics,
+    custom_metrics,
     seeds_verdict,
     spread,
 )
@@ -57,7 +57,7 @@ def summary_table(results: Results) -> pd.DataFrame:
     """
     done = results.runs[results.runs["status"] == "done"]
     frames = {tuple(map(str, key)): frame for key, frame in done.groupby(GROUP, sort=False)}
-    extra_metrics = [metric for metric in (*own_metrics(), *CONTINUAL_METRICS) if metric in done]
+    extra_metrics = [metric for metric in (*custom_metrics(), *CONTINUAL_METRICS) if metric in done]
     metrics, rows = [*METRICS, *REFERENCED, *extra_metrics], []
     for key, planned in planned_runs(results).items():
         frame = frames.get(key, done.iloc[:0])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lifelong_lb.evaluation import METRICS, spread
-from lifelong_lb.reports.layout import Layout, set_out
+from lifelong_lb.reports.layout import Layout, create_panels
 from lifelong_lb.reports.matrices import Array, Block, band
 from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
 
@@ -48,7 +48,7 @@ def draw_trade_off(blocks: Sequence[Block], looks: Mapping[str, Look]) -> Drawin
         rules=shown,
     )
     with style(name):
-        figure, grid = set_out(layout, ["forgetting, fraction"] * columns, "learning accuracy, fraction")
+        figure, grid = create_panels(layout, ["forgetting, fraction"] * columns, "learning accuracy, fraction")
         handles: dict[str, Line2D] = {}
         for axes, panel in zip(grid, points, strict=True):
             for rule in (rule for rule in looks if len(panel.get(rule, ()))):

@@ -10,23 +10,23 @@ import pandas as pd
 from lifelong_lb.config import UserError
 from lifelong_lb.store.files import write_bytes, write_json, write_text
 from lifelong_lb.store.reading import exists, read_mapping, read_rows
-from lifelong_lb.store.values import MOST_EXPERIENCES, whole_number
+from lifelong_lb.store.values import MAX_EXPERIENCES, whole_number
 
 LANDSCAPE_COLUMNS = ("trained", "measured", "measure", "at", "value", "std")
 """Columns of ``landscape.csv``: the experience trained last, the experience whose images are used, the measure, its
 radius, noise scale, rank or position on the line, the value and its standard deviation."""
-_MOST_ROWS, _LONGEST_NUMBER = 1_000_000, 9
-_LARGEST = 3.5e38
+_MAX_ROWS, _MAX_NUMBER_DIGITS = 1_000_000, 9
+_MAX_NUMBER = 3.5e38
 """Larger numbers, which float32 cannot hold, are read as infinite."""
 
 
 def _number(cell: str) -> float:
     number = float(cell or "nan")
-    return math.copysign(math.inf, number) if abs(number) > _LARGEST else number
+    return math.copysign(math.inf, number) if abs(number) > _MAX_NUMBER else number
 
 
 def _experience(cell: str) -> int:
-    return whole_number(int(cell), "an experience", MOST_EXPERIENCES - 1)
+    return whole_number(int(cell), "an experience", MAX_EXPERIENCES - 1)
 
 
 _READ: dict[str, Callable[[str], Any]] = {
@@ -88,7 +88,7 @@ def read_landscape(run: Path) -> pd.DataFrame | None:
             raise UserError(f"{path}: the settings of the measurement are unknown because landscape.json is missing")
         return None
     try:
-        rows = list(read_rows(path, _READ, _MOST_ROWS))
+        rows = list(read_rows(path, _READ, _MAX_ROWS))
         return pd.DataFrame(rows, columns=list(LANDSCAPE_COLUMNS))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from None
@@ -128,4 +128,4 @@ def stored_models(run: Path) -> list[int]:
         Experiences, ascending.
     """
     names = [path.stem.removeprefix("after-") for path in (run / "models").glob("after-*.pt")]
-    return sorted(int(name) for name in names if name.isdecimal() and len(name) <= _LONGEST_NUMBER)
+    return sorted(int(name) for name in names if name.isdecimal() and len(name) <= _MAX_NUMBER_DIGITS)

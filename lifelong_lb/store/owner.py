@@ -11,7 +11,7 @@ from typing import Any
 
 from lifelong_lb.store.values import real_number, short_text, whole_number
 
-_LARGEST_PID = 2**31 - 1
+_MAX_PID = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,7 @@ class Owner:
             ValueError: if a value is invalid.
         """
         host, space, boot = (short_text(value, "a name") for value in (raw["host"], raw["space"], raw.get("boot", "")))
-        return cls(
-            host, space, whole_number(raw["pid"], "pid", _LARGEST_PID), real_number(raw["started"], "started"), boot
-        )
+        return cls(host, space, whole_number(raw["pid"], "pid", _MAX_PID), real_number(raw["started"], "started"), boot)
 
     def to_json(self) -> dict[str, Any]:
         """Convert to plain JSON values.

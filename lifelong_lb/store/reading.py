@@ -15,13 +15,13 @@ import pandas as pd
 
 from lifelong_lb.untrusted import parse_json, quoted, read_bytes, read_text, shortened
 
-MOST_JSON_BYTES = 4 * 2**20
+MAX_JSON_BYTES = 4 * 2**20
 """Size limit of a JSON file of a run."""
-MOST_BYTES = 256 * 2**20
+MAX_BYTES = 256 * 2**20
 """Size limit of a CSV file, a log or a traceback."""
-MOST_ROWS = 3_000_000
+MAX_ROWS = 3_000_000
 """Most lines of a CSV file."""
-MOST_COLUMNS = 1000
+MAX_COLUMNS = 1000
 """Most columns of a CSV file."""
 _HEADING_BYTES = 2**16
 _PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
@@ -41,7 +41,7 @@ def exists(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def read_json(path: Path, limit: int = MOST_JSON_BYTES) -> Any:
+def read_json(path: Path, limit: int = MAX_JSON_BYTES) -> Any:
     """Read a JSON file.
 
     Args:
@@ -62,7 +62,7 @@ def read_json(path: Path, limit: int = MOST_JSON_BYTES) -> Any:
         raise ValueError(f"{path.name} cannot be decoded: {error}") from None
 
 
-def read_mapping(path: Path, limit: int = MOST_JSON_BYTES) -> dict[str, Any]:
+def read_mapping(path: Path, limit: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """Read a JSON file that holds a mapping.
 
     Args:
@@ -97,13 +97,13 @@ def read_tail(path: Path, characters: int) -> str:
         OSError: if it is missing or cannot be read.
         ValueError: if it is not a regular file, or too large.
     """
-    text = read_text(path, MOST_BYTES)
+    text = read_text(path, MAX_BYTES)
     left_out = len(text) - characters
     return text if left_out <= 0 else f"[{left_out} characters left out]\n{text[left_out:]}"
 
 
 def read_rows(
-    path: Path, columns: Mapping[str, Callable[[str], Any]], most: int = MOST_ROWS
+    path: Path, columns: Mapping[str, Callable[[str], Any]], most: int = MAX_ROWS
 ) -> Iterator[tuple[Any, ...]]:
     """Read some columns of a small CSV file.
 
@@ -164,12 +164,12 @@ def read_frame(path: Path, **options: Any) -> pd.DataFrame:
 
 def _csv_bytes(path: Path) -> bytes:
     """Bytes of a CSV file with a limited number of rows and columns."""
-    content = read_bytes(path, MOST_BYTES)
+    content = read_bytes(path, MAX_BYTES)
     if b"\0" in content:
         raise ValueError(f"{path.name}: holds NUL bytes")
     heading = content[:_HEADING_BYTES].partition(b"\n")[0]
-    if len(heading) == _HEADING_BYTES or heading.count(b'"') % 2 or heading.count(b",") >= MOST_COLUMNS:
-        raise ValueError(f"{path.name}: must begin with a line of at most {MOST_COLUMNS} names; got {quoted(heading)}")
-    if content.count(b"\n") + content.count(b"\r") > 2 * MOST_ROWS:
-        raise ValueError(f"{path.name}: holds more than {MOST_ROWS} rows")
+    if len(heading) == _HEADING_BYTES or heading.count(b'"') % 2 or heading.count(b",") >= MAX_COLUMNS:
+        raise ValueError(f"{path.name}: must begin with a line of at most {MAX_COLUMNS} names; got {quoted(heading)}")
+    if content.count(b"\n") + content.count(b"\r") > 2 * MAX_ROWS:
+        raise ValueError(f"{path.name}: holds more than {MAX_ROWS} rows")
     return content

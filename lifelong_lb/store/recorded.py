@@ -8,7 +8,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.reading import exists, read_frame
-from lifelong_lb.store.values import LARGEST, MOST_EXPERIENCES
+from lifelong_lb.store.values import MAX_EXPERIENCES, MAX_NUMBER
 
 CONTINUAL_COLUMNS = ["iteration", "experience", "evaluated", "accuracy"]
 """Columns of the accuracies measured during training: training iterations since the start of the stream, the experience
@@ -18,9 +18,9 @@ CONFUSION_COLUMNS = ["trained", "evaluated", "class", "predicted", "count"]
 predicted class (labels of the data set), and the number of images; zero counts are left out."""
 _NAMES_OF_RUNS = {"run", "stream", "strategy", "rule", "base_optimizer", "seed"}
 """Columns that identify a run."""
-MOST_CLASSES = 2000
+MAX_CLASSES = 2000
 """Most classes in confusion counts: the confusion matrix has the square of that many entries."""
-MOST_MEASUREMENTS = 2**24
+MAX_MEASUREMENTS = 2**24
 """Most measurements during training times number of experiences."""
 
 
@@ -91,10 +91,10 @@ def _check_continual(frame: pd.DataFrame) -> None:
     accuracy = frame["accuracy"].to_numpy()
     if kind not in "if" or not ((accuracy >= 0) & (accuracy <= 1)).all():
         raise ValueError("accuracies must be fractions in [0, 1]")
-    _check_range(frame, ["iteration"], LARGEST)
-    _check_range(frame, ["experience", "evaluated"], MOST_EXPERIENCES)
-    if frame["iteration"].nunique() * (1 + frame["evaluated"].max()) > MOST_MEASUREMENTS:
-        raise ValueError(f"holds more than {MOST_MEASUREMENTS} measurements")
+    _check_range(frame, ["iteration"], MAX_NUMBER)
+    _check_range(frame, ["experience", "evaluated"], MAX_EXPERIENCES)
+    if frame["iteration"].nunique() * (1 + frame["evaluated"].max()) > MAX_MEASUREMENTS:
+        raise ValueError(f"holds more than {MAX_MEASUREMENTS} measurements")
 
 
 def _check_confusion(frame: pd.DataFrame) -> None:
@@ -103,10 +103,10 @@ def _check_confusion(frame: pd.DataFrame) -> None:
         raise ValueError("must hold whole numbers")
     if (frame["count"] < 1).any():
         raise ValueError("each count must be at least 1")
-    _check_range(frame, ["trained", "evaluated"], MOST_EXPERIENCES)
-    _check_range(frame, ["class", "predicted", "count"], LARGEST)
-    if len(pd.unique(frame[["class", "predicted"]].to_numpy().ravel())) > MOST_CLASSES:
-        raise ValueError(f"holds more than {MOST_CLASSES} classes")
+    _check_range(frame, ["trained", "evaluated"], MAX_EXPERIENCES)
+    _check_range(frame, ["class", "predicted", "count"], MAX_NUMBER)
+    if len(pd.unique(frame[["class", "predicted"]].to_numpy().ravel())) > MAX_CLASSES:
+        raise ValueError(f"holds more than {MAX_CLASSES} classes")
 
 
 def _check_diagnostics(frame: pd.DataFrame) -> None:

@@ -10,14 +10,14 @@ from lifelong_lb.store.files import write_json, write_text
 from lifelong_lb.store.reading import exists, read_mapping, read_rows, read_tail
 from lifelong_lb.store.recorded import CONFUSION_COLUMNS, CONTINUAL_COLUMNS
 from lifelong_lb.store.run_record import RunRecord
-from lifelong_lb.store.values import MOST_EXPERIENCES
+from lifelong_lb.store.values import MAX_EXPERIENCES
 from lifelong_lb.untrusted import printable, shortened
 
-_MOST_TRACEBACK = 100_000
+_MAX_TRACEBACK_CHARACTERS = 100_000
 """Most characters read from the end of a traceback."""
-_MOST_ENVIRONMENT = 2**18
+_MAX_ENVIRONMENT_BYTES = 2**18
 """Size limit of ``environment.json`` in bytes; the report shows its content."""
-_MOST_REASON = 300
+_MAX_REASON_CHARACTERS = 300
 """Most characters of the reason in DamagedRunError."""
 _ENTRIES = {"trained": int, "evaluated": int, "accuracy": float}
 
@@ -49,15 +49,15 @@ def read_record(folder: Path, run: str, seed: int | None = None, expected: Confi
             **read_mapping(folder / "result.json"),  # first: the entries below take precedence
             "run": run,
             "config": read_mapping(folder / "config.json"),
-            "environment": read_mapping(folder / "environment.json", _MOST_ENVIRONMENT),
-            "accuracy": list(read_rows(folder / "accuracy.csv", _ENTRIES, MOST_EXPERIENCES**2)),
-            "traceback": read_tail(trace, _MOST_TRACEBACK) if exists(trace) else "",
+            "environment": read_mapping(folder / "environment.json", _MAX_ENVIRONMENT_BYTES),
+            "accuracy": list(read_rows(folder / "accuracy.csv", _ENTRIES, MAX_EXPERIENCES**2)),
+            "traceback": read_tail(trace, _MAX_TRACEBACK_CHARACTERS) if exists(trace) else "",
         })
         check_identity(record, seed, expected)
         return record
     except (OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         reason = printable(" ".join(str(error).split()), lines=False)
-        raise DamagedRunError(f"{folder}: {shortened(reason, _MOST_REASON)}") from error
+        raise DamagedRunError(f"{folder}: {shortened(reason, _MAX_REASON_CHARACTERS)}") from error
 
 
 def write_record(
@@ -87,7 +87,7 @@ def write_record(
     write_json(folder / "config.json", dict(record.config))
     write_json(folder / "environment.json", dict(record.environment))
     columns = ["trained", "evaluated", "accuracy"]
-    write_text(folder / "accuracy.csv", pd.DataFrame(record.accuracy, columns=columns).to_csv(index=False))
+    write_text(folder / "accuracy.csv", pd.DataFrame(record.accuracy.entries(), columns=columns).to_csv(index=False))
     if record.traceback:
         write_text(folder / "traceback.txt", record.traceback)
     write_json(
@@ -103,7 +103,7 @@ def write_record(
             "forward_passes": record.forward_passes,
             "parameters": record.parameters,
             "peak_memory": record.peak_memory,
-            "initial_accuracy": list(record.initial_accuracy),
+            "initial_accuracy": record.accuracy.initial.tolist() if record.accuracy.has_initial else [],
             "data": dict(record.data),
             **({"budgets": [dict(budget) for budget in record.budgets]} if record.budgets else {}),
         },

@@ -20,7 +20,7 @@ SCHEMA = 1
 COLUMNS = {"streams": "stream", "strategies": "strategy", "rules": "rule", "optimizers": "base_optimizer"}
 """Grid axis to column of the result files."""
 
-_MOST_SENTENCES = 3
+_MAX_SENTENCES = 3
 
 SHARED = ("model", "train", "evaluation", "chosen")
 """Settings that all runs of a folder have in common."""
@@ -42,8 +42,8 @@ class StudyFile:
 
     def problems(self) -> list[str]:
         """Messages about invalid runs in the stored file: the first few, and the number of others."""
-        more = len(self.left_out) - _MOST_SENTENCES
-        first = [f"study.json: {sentence}" for sentence in self.left_out[:_MOST_SENTENCES]]
+        more = len(self.left_out) - _MAX_SENTENCES
+        first = [f"study.json: {sentence}" for sentence in self.left_out[:_MAX_SENTENCES]]
         return [*first, f"study.json: {more} more of its runs left out"] if more > 0 else first
 
     @classmethod

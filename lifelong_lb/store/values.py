@@ -5,11 +5,11 @@ from typing import Any
 
 from lifelong_lb.untrusted import quoted
 
-LARGEST = 2**53
+MAX_NUMBER = 2**53
 """Largest accepted count: floats represent every whole number up to it exactly."""
-MOST_EXPERIENCES = 1000
+MAX_EXPERIENCES = 1000
 """Most experiences of a stored run; its accuracy matrix has a million entries."""
-LONGEST_NAME = 1000
+MAX_NAME_CHARACTERS = 1000
 """Most characters of a name, e.g. of a host."""
 _RUN_ID = re.compile(r"[0-9a-f]{12}")
 
@@ -30,7 +30,7 @@ def is_run_id(value: Any) -> bool:
     return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
 
 
-def whole_number(value: Any, name: str, most: int = LARGEST) -> int:
+def whole_number(value: Any, name: str, most: int = MAX_NUMBER) -> int:
     """Check a count, an index or a seed.
 
     Args:
@@ -56,7 +56,7 @@ def whole_number(value: Any, name: str, most: int = LARGEST) -> int:
     return int(value)
 
 
-def real_number(value: Any, name: str, most: float = LARGEST) -> float:
+def real_number(value: Any, name: str, most: float = MAX_NUMBER) -> float:
     """Check a time or a fraction.
 
     Args:
@@ -88,8 +88,10 @@ def short_text(value: Any, name: str) -> str:
     Raises:
         ValueError: if it is not a text, or is too long.
     """
-    if not isinstance(value, str) or len(value) > LONGEST_NAME:
-        raise ValueError(f"{name} cannot be {quoted(value)}: it must be a text of at most {LONGEST_NAME} characters")
+    if not isinstance(value, str) or len(value) > MAX_NAME_CHARACTERS:
+        raise ValueError(
+            f"{name} cannot be {quoted(value)}: it must be a text of at most {MAX_NAME_CHARACTERS} characters"
+        )
     return value
 
 

@@ -7,9 +7,9 @@ import lifelong_lb.avalanche_import  # noqa: F401  first: Avalanche creates a fo
 from lifelong_lb.config import StreamEntry
 from lifelong_lb.config.plugins.register import EXTENSIONS
 from lifelong_lb.data.image_tensors import ImageData
-from lifelong_lb.streams.added import added_stream
-from lifelong_lb.streams.online import arriving
+from lifelong_lb.streams.online import training_chunks
 from lifelong_lb.streams.permuted import permuted_stream
+from lifelong_lb.streams.registered import registered_stream
 from lifelong_lb.streams.rotated import rotated_stream
 from lifelong_lb.streams.split import split_stream
 from lifelong_lb.streams.stream import Stream
@@ -50,8 +50,8 @@ def build_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
         UserError: if the images cannot be arranged as the entry requires.
     """
     added = EXTENSIONS.get(("stream", entry.name))
-    whole = STREAMS[entry.name](entry, images, seed) if added is None else added_stream(added, entry, images, seed)
+    whole = STREAMS[entry.name](entry, images, seed) if added is None else registered_stream(added, entry, images, seed)
     return replace(whole, train=whole.train[: entry.learnt], test=whole.test[: entry.learnt])
 
 
-__all__ = ["STREAMS", "Stream", "arriving", "build_stream", "permuted_stream", "rotated_stream", "split_stream"]
+__all__ = ["STREAMS", "Stream", "build_stream", "permuted_stream", "rotated_stream", "split_stream", "training_chunks"]

@@ -49,8 +49,8 @@ def domain_stream(
     chosen = select(entry, images.train.y.numpy(), images.test.y.numpy(), seed)
     measured_on = images.train if entry.evaluate == "validation" else images.test
     classes = tuple(images.classes)
-    learning = _changed(images.train, chosen.learnt, classes, changes)
-    measuring = _changed(measured_on, chosen.evaluated, classes, changes)
+    learning = _transformed(images.train, chosen.learnt, classes, changes)
+    measuring = _transformed(measured_on, chosen.evaluated, classes, changes)
     channels, height, width = images.train.x.shape[1:]
     return Stream(
         *avalanche_streams(learning, measuring),
@@ -64,7 +64,7 @@ def domain_stream(
     )
 
 
-def _changed(
+def _transformed(
     part: ImageTensors, chosen: Indices, classes: Sequence[int], changes: Sequence[Callable[[Tensor], Tensor]]
 ) -> list[Any]:
     x, y = part.x, part.y

@@ -10,7 +10,7 @@ from lifelong_lb.config import StreamEntry
 from lifelong_lb.seeding import ARRIVAL, derive
 
 
-def arriving(train: Sequence[Any], index: int, entry: StreamEntry, seed: int) -> Iterator[Any]:
+def training_chunks(train: Sequence[Any], index: int, entry: StreamEntry, seed: int) -> Iterator[Any]:
     """Yield the training experiences of one experience: itself, or its chunks if online.
 
     Avalanche's own splitting is not used: version 0.6.0 does not mark the last chunk if all chunks have equal size.

@@ -11,7 +11,7 @@ from lifelong_lb.seeding import ROTATIONS, generator
 from lifelong_lb.streams.domains import domain_stream
 from lifelong_lb.streams.stream import Stream
 
-AT_A_TIME = 2000
+BATCH_SIZE = 2000
 """Images rotated per call, to limit memory: rotation needs several float32 copies."""
 
 
@@ -66,4 +66,4 @@ def rotated(x: Tensor, angle: float) -> Tensor:
 
     if angle == 0:
         return x
-    return torch.cat([rotate(part, angle, InterpolationMode.BILINEAR) for part in torch.split(x, AT_A_TIME)])
+    return torch.cat([rotate(part, angle, InterpolationMode.BILINEAR) for part in torch.split(x, BATCH_SIZE)])

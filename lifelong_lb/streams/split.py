@@ -8,7 +8,7 @@ import torch
 
 from lifelong_lb.config import DealtStream, StreamEntry
 from lifelong_lb.data.classes import class_order
-from lifelong_lb.data.dealing import experiences_of, positions
+from lifelong_lb.data.experiences import experiences_of, positions
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 from lifelong_lb.data.selection import Indices, select
 from lifelong_lb.data.shape import Shape

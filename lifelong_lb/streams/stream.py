@@ -45,7 +45,7 @@ class Stream:
     permutations: str | None = None
     angles: tuple[float, ...] = ()
 
-    def own_labels(self, experience: int) -> dict[int, int]:
+    def data_set_labels(self, experience: int) -> dict[int, int]:
         """Map model labels to the data set's labels for the images of an experience.
 
         Args:
@@ -58,7 +58,7 @@ class Stream:
         Example:
             >>> shape = Shape((1, 8, 8), 2, 4, 2, (0.0,), (1.0,))
             >>> label_map = {7: (0, 0, 0), 3: (0, 0, 1), 5: (1, 1, 0), 1: (1, 1, 1)}  # task-incremental
-            >>> Stream([], [], shape, (7, 3, 5, 1), (), label_map, "").own_labels(1)
+            >>> Stream([], [], shape, (7, 3, 5, 1), (), label_map, "").data_set_labels(1)
             {0: 5, 1: 1}
         """
         own = {new: old for old, (home, _, new) in self.label_map.items() if home in (None, experience)}

@@ -1,7 +1,7 @@
 """Untrusted input: files read within limits, and texts shown without control characters."""
 
-from lifelong_lb.untrusted.files import MOST_BYTES, open_regular, read_bytes, read_text
-from lifelong_lb.untrusted.json_text import DEEPEST, parse_json
+from lifelong_lb.untrusted.files import MAX_BYTES, open_regular, read_bytes, read_text
+from lifelong_lb.untrusted.json_text import MAX_DEPTH, parse_json
 from lifelong_lb.untrusted.text import (
     QUOTED_CHARACTERS,
     begins_like_a_formula,
@@ -15,8 +15,8 @@ from lifelong_lb.untrusted.text import (
 )
 
 __all__ = [
-    "DEEPEST",
-    "MOST_BYTES",
+    "MAX_BYTES",
+    "MAX_DEPTH",
     "QUOTED_CHARACTERS",
     "begins_like_a_formula",
     "encodable",

@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-MOST_BYTES = 64 * 2**20
+MAX_BYTES = 64 * 2**20
 """Default size limit of a file, in bytes."""
 
 
@@ -31,7 +31,7 @@ def open_regular(path: Path) -> io.BufferedReader:
     return os.fdopen(descriptor, "rb")
 
 
-def read_bytes(path: Path, limit: int = MOST_BYTES) -> bytes:
+def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     """Read a regular file of a limited size.
 
     FIFOs, devices and sockets are refused without waiting for a writer or reading without end. A symbolic link to a
@@ -58,7 +58,7 @@ def read_bytes(path: Path, limit: int = MOST_BYTES) -> bytes:
     return content
 
 
-def read_text(path: Path, limit: int = MOST_BYTES) -> str:
+def read_text(path: Path, limit: int = MAX_BYTES) -> str:
     r"""Read a regular UTF-8 file of a limited size; bytes that are not UTF-8 become ``\xhh``.
 
     Args:

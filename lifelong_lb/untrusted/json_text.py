@@ -5,11 +5,11 @@ from typing import Any
 
 from lifelong_lb.untrusted.text import encodable
 
-DEEPEST = 40
+MAX_DEPTH = 40
 """Most levels of nested lists and mappings in a JSON document."""
 
 
-def parse_json(text: str, *, deepest: int = DEEPEST) -> Any:
+def parse_json(text: str, *, deepest: int = MAX_DEPTH) -> Any:
     r"""Parse JSON whose nesting is limited and whose texts can be written as UTF-8.
 
     Args:

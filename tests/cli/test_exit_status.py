@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from helpers.tiny_study import command
 
-from lifelong_lb.cli.exit_status import MOST_LISTED, unfinished_run_lines
+from lifelong_lb.cli.exit_status import MAX_LISTED, unfinished_run_lines
 from lifelong_lb.reports import collect
 from lifelong_lb.store import ResultFolder
 
@@ -49,8 +49,8 @@ def test_many_failed_runs_are_counted(copied):
     lines = list(
         unfinished_run_lines(copied.out, SimpleNamespace(runs=labels, records=results.records, left_out=()), None)
     )
-    assert len(lines) == MOST_LISTED + 2
-    assert lines[-2:] == [f"  and {30 - MOST_LISTED} more", "not done: 30 runs; --retry failed runs them again"]
+    assert len(lines) == MAX_LISTED + 2
+    assert lines[-2:] == [f"  and {30 - MAX_LISTED} more", "not done: 30 runs; --retry failed runs them again"]
 
 
 def test_what_is_left_out_can_be_computed_again(copied):

@@ -3,14 +3,14 @@
 from helpers.image_files import write_folders
 
 from lifelong_lb.cli.preparing import showing_progress
-from lifelong_lb.data import own_source, prepare_images
+from lifelong_lb.data import prepare_images, user_source
 from lifelong_lb.data.progress import note, report
 
 
 def test_short_tasks_are_not_shown(tmp_path, capsys):
     write_folders(tmp_path / "mine")
     with showing_progress():
-        prepare_images(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
+        prepare_images(user_source(str(tmp_path / "mine"), []), tmp_path / "cache")
     assert capsys.readouterr() == ("", "")
 
 

@@ -68,14 +68,14 @@ SLOW = ("npz: a bomb", "npz: names that take", "parquet: 30 million", "IDX: a gz
 def test_sources_are_refused_or_used_alike_by_check_and_read(hostile, tmp_path, monkeypatch):
     """What ``check`` finds is what ``read`` finds, in the same words."""
     from lifelong_lb.config import UserError
-    from lifelong_lb.data import own_source
+    from lifelong_lb.data import user_source
 
     _, cases = hostile
     monkeypatch.setenv(cases.CANARY, str(tmp_path / "canary"))
 
     def ended(case, attempt):
         try:
-            source = own_source(str(case), [])
+            source = user_source(str(case), [])
             source.labels()
             train, test = attempt(source)
             return [part.tolist() for part in (train, test)]

@@ -9,13 +9,13 @@ from helpers.image_files import encoded, pictures, write_folders, write_tiny_ima
 from PIL import Image
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data import load_images, own_source
+from lifelong_lb.data import load_images, user_source
 from lifelong_lb.data.array_pickles import unpickle
 from lifelong_lb.data.pictures import ENDINGS, FORMATS, picture_size
 
 
 def read(place, **settings):
-    return own_source(str(place), [], **settings).read()
+    return user_source(str(place), [], **settings).read()
 
 
 def turned(path, orientation, kind="JPEG"):
@@ -59,7 +59,7 @@ def test_hidden_and_system_files_are_ignored(tmp_path):
     ):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_bytes(picture)
-    source = own_source(str(tmp_path), [])
+    source = user_source(str(tmp_path), [])
     assert source.read()[0].x.tolist() == train[0].tolist()
     assert source.notes() == []
 
@@ -73,7 +73,7 @@ def test_pictures_of_all_kinds_count(tmp_path, ending, kind):
     (tmp_path / "train" / "ant" / f"x.{ending}").write_bytes(encoded(pictures([0], 12)[0], kind))
     train, _ = read(tmp_path)
     assert len(train.y) == 13
-    assert own_source(str(tmp_path), []).notes() == []
+    assert user_source(str(tmp_path), []).notes() == []
 
 
 def test_the_first_frame_of_an_animation_counts(tmp_path):
@@ -90,7 +90,7 @@ def test_files_that_are_not_used_are_named(tmp_path):
     (tmp_path / "train" / "ant" / "notes.txt").write_text("?")
     (tmp_path / "test" / "loose.png").write_bytes(b"?")
     (tmp_path / "train" / "ant" / "more").symlink_to(tmp_path / "test")
-    (note,) = own_source(str(tmp_path), []).notes()
+    (note,) = user_source(str(tmp_path), []).notes()
     assert "4 files or folders other than pictures are ignored: " in note
     assert ".heic (1)" in note
     assert "no extension (1)" in note
@@ -99,9 +99,9 @@ def test_files_that_are_not_used_are_named(tmp_path):
 
 def test_a_validation_part_beside_a_test_part_is_named(tmp_path):
     write_folders(tmp_path, parts=("train", "val"))
-    assert own_source(str(tmp_path), []).notes() == []
+    assert user_source(str(tmp_path), []).notes() == []
     write_folders(tmp_path)
-    assert own_source(str(tmp_path), []).notes() == [f"{tmp_path}: val is ignored because train and test exist"]
+    assert user_source(str(tmp_path), []).notes() == [f"{tmp_path}: val is ignored because train and test exist"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_only_some_formats_are_opened_regardless_of_the_name(tmp_path, monkeypat
 def test_a_picture_that_is_too_large_is_named_without_a_warning(tmp_path, monkeypatch):
     monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)
     write_folders(tmp_path)  # of 144 pixels
-    for attempt in (read, lambda place: own_source(str(place), []).check()):
+    for attempt in (read, lambda place: user_source(str(place), []).check()):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with pytest.raises(UserError, match=r"ant/0000\.png has more than 100 pixels, the maximum"):
@@ -141,7 +141,7 @@ def test_a_picture_that_is_too_large_is_named_without_a_warning(tmp_path, monkey
 def test_the_odd_picture_out_is_named(tmp_path, where):
     write_folders(tmp_path)
     (tmp_path / where).write_bytes(encoded(pictures([0], 9)[0]))
-    for attempt in (read, lambda place: own_source(str(place), []).check()):
+    for attempt in (read, lambda place: user_source(str(place), []).check()):
         with pytest.raises(UserError) as error:
             attempt(tmp_path)
         assert str(error.value) == (
@@ -155,7 +155,7 @@ def test_a_huge_picture_is_named_instead_of_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("os.sysconf", lambda name: 1 if "PAGESIZE" in name or "PAGE_SIZE" in name else 100_000)
     write_folders(tmp_path)
     (tmp_path / "train/ant/0000.png").write_bytes(encoded(pictures([0], 300)[0]))
-    for attempt in (read, lambda place: own_source(str(place), []).check()):
+    for attempt in (read, lambda place: user_source(str(place), []).check()):
         with pytest.raises(UserError, match=r"ant/0000\.png has 300 x 300 pixels; 17 of 18 pictures have 12 x 12"):
             attempt(tmp_path)
     write_folders(tmp_path / "all", size=150)
@@ -167,18 +167,18 @@ def test_a_huge_picture_is_named_instead_of_the_memory(tmp_path, monkeypatch):
 
 def test_class_names_of_tiny_imagenet_come_from_words_txt(tmp_path):
     write_tiny_imagenet(tmp_path)
-    assert load_images(own_source(str(tmp_path), [])).train.class_names == tuple(f"n{i:08d}" for i in range(4))
+    assert load_images(user_source(str(tmp_path), [])).train.class_names == tuple(f"n{i:08d}" for i in range(4))
     words = (
         "n00000000\tgoldfish, Carassius auratus\nn00000001\tcrane\nn00000003\tcrane, a machine\nn9\tother\nbad line\n"
     )
     (tmp_path / "words.txt").write_text(words)
-    assert load_images(own_source(str(tmp_path), [])).train.class_names == (
+    assert load_images(user_source(str(tmp_path), [])).train.class_names == (
         "goldfish",
         "crane",
         "n00000002",
         "crane, a machine",
     )
-    assert own_source(str(tmp_path), []).notes() == []
+    assert user_source(str(tmp_path), []).notes() == []
 
 
 def test_tables_cannot_refer_to_pictures_outside(tmp_path):
@@ -187,14 +187,14 @@ def test_tables_cannot_refer_to_pictures_outside(tmp_path):
     for name in ("../../train/n00000000/images/n00000000_0.JPEG", "/etc/hostname", "val_0.txt"):
         notes.write_text(f"{name}\tn00000000\n")
         with pytest.raises(UserError, match=r"line 1: .* is not a picture below .*val/images"):
-            own_source(str(tmp_path), []).labels()
+            user_source(str(tmp_path), []).labels()
 
 
 def test_a_fifo_is_refused_without_blocking(tmp_path):
     write_folders(tmp_path)
     (tmp_path / "train" / "ant" / "0000.png").unlink()
     os.mkfifo(tmp_path / "train" / "ant" / "0000.png")
-    source = own_source(str(tmp_path), [])
+    source = user_source(str(tmp_path), [])
     for attempt in (source.check, lambda: load_images(source)):
         with pytest.raises(UserError, match=r"0000\.png.*not a regular file"):
             attempt()
@@ -205,9 +205,9 @@ def test_many_pictures_are_checked_by_their_headers(tmp_path, monkeypatch):
     cut = (tmp_path / "train" / "ant" / "0000.png").read_bytes()
     (tmp_path / "train" / "ant" / "0000.png").write_bytes(cut[:-100])
     with pytest.raises(UserError, match=r"0000\.png cannot be decoded"):
-        own_source(str(tmp_path), []).check()
+        user_source(str(tmp_path), []).check()
     monkeypatch.setattr("lifelong_lb.data.picture_files.QUICK_PICTURES", 17)
-    checked = own_source(str(tmp_path), []).check()
+    checked = user_source(str(tmp_path), []).check()
     assert checked.note == "only the headers of its 18 pictures were read; run decodes them"
     assert (checked.train.tolist(), checked.test.tolist()) == (train[1].tolist(), test[1].tolist())
 
@@ -216,14 +216,14 @@ def test_a_folder_that_differs_only_in_case_is_suggested(tmp_path):
     write_folders(tmp_path)
     (tmp_path / "test" / "ant").rename(tmp_path / "test" / "Ant")
     with pytest.raises(UserError, match=r"test/Ant: no folder of this class in .*train; did you mean ant\?"):
-        own_source(str(tmp_path), []).labels()
+        user_source(str(tmp_path), []).labels()
 
 
 def test_names_that_are_not_utf8_are_escaped(tmp_path):
     write_folders(tmp_path, ("ant", "bee"))
     for part in ("train", "test"):
         os.rename(os.fsencode(tmp_path / part / "bee"), os.fsencode(tmp_path / part) + b"/caf\xe9")  # noqa: PTH104
-    images = load_images(own_source(str(tmp_path), []))
+    images = load_images(user_source(str(tmp_path), []))
     assert images.train.class_names == ("ant", "caf\\udce9")
 
 

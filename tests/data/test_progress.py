@@ -4,7 +4,7 @@ import pytest
 from helpers.image_files import write_cifar_parquet, write_folders
 
 from lifelong_lb.cli.preparing import showing_progress
-from lifelong_lb.data import own_source, prepare_images
+from lifelong_lb.data import prepare_images, user_source
 from lifelong_lb.data.progress import note, report, reporting
 
 
@@ -24,7 +24,7 @@ def test_every_image_is_reported_and_the_end(tmp_path, write):
     write(tmp_path / "mine")
     reporter = RecordingReporter()
     with reporting(reporter):
-        images = prepare_images(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
+        images = prepare_images(user_source(str(tmp_path / "mine"), []), tmp_path / "cache")
     count = len(images.train.y) + len(images.test.y)
     decoding = [step for step in reporter.steps if step[0].startswith("decoding ")]
     assert len({(done, total) for _, done, total in decoding if done < total}) > count / 2

@@ -58,7 +58,7 @@ def test_many_rows_fit_a_screen_unless_explained(many):
     assert kept >= 7
     assert lines[-1] == f"({7 * 8 - kept} further rows in report.html)"
     explained = summary_text(many, explain=True)
-    assert explained.count("Lookbehind-SAM, adaptive α   ") >= 7
+    assert explained.count("Lookbehind-SAM, adaptive α ") >= 7
     assert "learning accuracy: mean over j of R[j, j]" in explained
     assert "mean over j of" not in text
 

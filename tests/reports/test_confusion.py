@@ -10,7 +10,7 @@ from reports.folders import TWO, make
 import lifelong_lb
 from lifelong_lb.config import UserError
 from lifelong_lb.reports import load_results, per_class_accuracy, write_report
-from lifelong_lb.reports.classes import confusion_matrices, show_classes
+from lifelong_lb.reports.classes import collect_classes, confusion_matrices
 from lifelong_lb.reports.confusion import CLASS_COLUMNS, class_table, collect_confusion
 from lifelong_lb.reports.heat_maps import Meaning, draw_squares
 from lifelong_lb.reports.results import collect
@@ -159,7 +159,7 @@ def test_the_report_by_hand(tmp_path):
         [1, 7, "seven", 0, 4, 0.0],
         [1, 5, "five", 1, 2, 1.0],
     ]
-    (block,) = show_classes(results, found).blocks
+    (block,) = collect_classes(results, found).blocks
     assert [column.title for column in block.table.columns] == ["class", "experience", "plain SGD", "SAM"]
     assert [[cell.text for cell in row] for row in block.table.rows] == [
         ["seven (7)", "0", "25.0", "25.0"],
@@ -197,7 +197,7 @@ def test_classes_met_in_other_orders_and_places(tmp_path):
     found = collect_confusion(folder, results)
     assert len(found.problems) == 1
     assert found.problems[0].endswith("they are damaged (they contradict its accuracy matrix)")
-    (block,) = show_classes(results, found).blocks
+    (block,) = collect_classes(results, found).blocks
     assert [[cell.text for cell in row] for row in block.table.rows] == [["5", "50.0", "100.0"], ["7", "75.0", "50.0"]]
     assert [[cell.value for cell in row[1:]] for row in block.table.rows] == [[0.5, 1.0], [0.75, 0.5]]
     write_report(folder)

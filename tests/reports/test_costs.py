@@ -5,8 +5,9 @@ import pytest
 from reports.folders import TWO, make, two_experiences
 from reports.hand_tables import column_texts
 
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.reports import draw_figures, summary_table
-from lifelong_lb.reports.costs import fronts
+from lifelong_lb.reports.costs import pareto_fronts
 from lifelong_lb.reports.results import collect
 from lifelong_lb.reports.tables.costs import cost_styled
 from lifelong_lb.store import ResultFolder, RunRecord
@@ -27,7 +28,8 @@ def results(tmp_path_factory):
         rule = label["rule"]
         config = folder.read_study().expected_config(run)
         record = RunRecord(
-            run, config, "done", 2, two_experiences(0.9, LEARNT[rule], LEARNT[rule]),
+            run, config, "done",
+            AccuracyMatrix.from_entries(two_experiences(0.9, LEARNT[rule], LEARNT[rule]), 2),
             gradient_evaluations=PASSES[rule], train_seconds=SECONDS[rule], samples_seen=1000,
             forward_passes=PASSES[rule] + PASSES[rule] // 2, parameters=4810,
         )  # fmt: skip
@@ -37,14 +39,14 @@ def results(tmp_path_factory):
 
 
 def test_front_by_gradients_and_by_seconds(results):
-    found = fronts(summary_table(results))
+    found = pareto_fronts(summary_table(results))
     assert found["gradients"].tolist() == [True, True, True, False]
     assert found["train_seconds"].tolist() == [True, True, True, True]
 
 
 def test_the_strategy_s_own_gradients_count(results):
     summary = summary_table(results).assign(strategy_gradient_evaluations=[0, 500, 0, 0])
-    assert fronts(summary)["gradients"].tolist() == [True, False, True, True]
+    assert pareto_fronts(summary)["gradients"].tolist() == [True, False, True, True]
 
 
 def test_table(results):

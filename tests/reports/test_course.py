@@ -6,8 +6,9 @@ import pytest
 from reports.folders import ENVIRONMENT
 
 from lifelong_lb.config import parse_study
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.reports import write_report
-from lifelong_lb.reports.during_training import courses_of, draw_course
+from lifelong_lb.reports.during_training import draw_during_training, measurements_of
 from lifelong_lb.reports.matrices import blocks_of
 from lifelong_lb.reports.merge_folders import collect_all
 from lifelong_lb.reports.results import collect
@@ -42,8 +43,7 @@ def invent(path, raw=STUDY, longer=0):
             run=place.run,
             config=configurations[place.run].to_json(),
             status="done",
-            experiences=2,
-            accuracy=[(0, 0, 0.9), (1, 0, 0.8), (1, 1, 0.6)],
+            accuracy=AccuracyMatrix.from_entries([(0, 0, 0.9), (1, 0, 0.8), (1, 1, 0.6)], 2),
             gradient_evaluations=10,
             train_seconds=0.1,
             environment=ENVIRONMENT,
@@ -70,7 +70,7 @@ def panels(monkeypatch):
 
 def draw(results):
     (block,) = blocks_of(results)
-    return draw_course(block, courses_of(results, block), looks(["none", "sam"]))
+    return draw_during_training(block, measurements_of(results, block), looks(["none", "sam"]))
 
 
 def test_lines_bands_and_boundaries(tmp_path, panels):
@@ -116,7 +116,7 @@ def test_merged_folders(tmp_path):
     other = {**STUDY, "rules": ["asam"]}
     joint = collect_all([invent(tmp_path / "a"), invent(tmp_path / "b", other)])
     (block,) = blocks_of(joint)
-    assert {rule: len(runs) for rule, runs in courses_of(joint, block).items()} == {"none": 2, "sam": 2, "asam": 2}
+    assert {rule: len(runs) for rule, runs in measurements_of(joint, block).items()} == {"none": 2, "sam": 2, "asam": 2}
 
 
 def test_nothing_measured(tmp_path):

@@ -39,7 +39,7 @@ METRICS = ["average_accuracy", "learning_accuracy", "forgetting", "backward_tran
 def without_figures(monkeypatch):
     monkeypatch.setattr("lifelong_lb.reports.figures.draw_figures", lambda *args, **options: {})
     monkeypatch.setattr("lifelong_lb.reports.flatness.draw_flatness", lambda *args: None)
-    monkeypatch.setattr("lifelong_lb.reports.flatness.draw_away", lambda *args: None)
+    monkeypatch.setattr("lifelong_lb.reports.flatness.draw_landscape_curves", lambda *args: None)
     blank = Drawing("blank", "", "", b"<svg></svg>", b"")
     monkeypatch.setattr("lifelong_lb.reports.classes.draw_squares", lambda *args: blank)
 

@@ -14,7 +14,7 @@ from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 from lifelong_lb.models import build_model
 from lifelong_lb.seeding import seed_all
 from lifelong_lb.strategies import SeparateSeeds
-from lifelong_lb.streams import arriving, split_stream
+from lifelong_lb.streams import split_stream, training_chunks
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -45,7 +45,7 @@ def test_every_image_arrives_once_in_its_experience(chunk, sizes):
     entry, stream = stream_of(chunk=chunk)
     position = 0
     for i, experience in enumerate(stream.train):
-        chunks = list(arriving(stream.train, i, entry, seed=3))
+        chunks = list(training_chunks(stream.train, i, entry, seed=3))
         assert [len(c.dataset) for c in chunks] == sizes
         arrived = [number for c in chunks for number in numbers(c)]
         assert sorted(arrived) == sorted(numbers(experience))
@@ -63,19 +63,19 @@ def test_every_image_arrives_once_in_its_experience(chunk, sizes):
 
 def test_a_stream_without_chunks_is_unchanged():
     entry, stream = stream_of(chunk=None)
-    assert list(arriving(stream.train, 1, entry, seed=0)) == [stream.train[1]]
+    assert list(training_chunks(stream.train, 1, entry, seed=0)) == [stream.train[1]]
 
 
 def test_the_order_depends_on_the_seed_alone():
     entry, stream = stream_of()
-    orders = [[numbers(c) for c in arriving(stream.train, 0, entry, seed)] for seed in (0, 1, 0)]
+    orders = [[numbers(c) for c in training_chunks(stream.train, 0, entry, seed)] for seed in (0, 1, 0)]
     assert orders[0] == orders[2] != orders[1]
 
 
 def test_boundaries_are_accessible_only_if_task_boundaries_is_true():
     for known in (False, True):
         entry, stream = stream_of(task_boundaries=known)
-        chunk = next(arriving(stream.train, 0, entry, seed=0)).train()
+        chunk = next(training_chunks(stream.train, 0, entry, seed=0)).train()
         if known:
             assert chunk.is_first_subexp
         else:
@@ -102,11 +102,11 @@ def test_training_on_chunks_equals_sgd_in_order_of_arrival():
     entry, stream = stream_of()
     strategy = strategy_for(stream, epochs=3)
     for i in range(2):
-        strategy.train(arriving(stream.train, i, entry, seed=0), eval_streams=[])
+        strategy.train(training_chunks(stream.train, i, entry, seed=0), eval_streams=[])
     expected = strategy_for(stream).model
     optimizer = torch.optim.SGD(expected.parameters(), lr=0.1)
     for i in range(2):
-        for chunk in arriving(stream.train, i, entry, seed=0):
+        for chunk in training_chunks(stream.train, i, entry, seed=0):
             x, y = torch.stack([x for x, *_ in chunk.dataset]), torch.tensor([int(y) for _, y, _ in chunk.dataset])
             for _ in range(3):
                 optimizer.zero_grad()
@@ -137,8 +137,8 @@ def test_a_reservoir_stores_each_chunk_and_replays_earlier_ones():
     strategy = strategy_for(stream, plugins=[ReplayPlugin(30, storage_policy=memory), recorder])
     arrived = []
     for i in range(2):
-        arrived += [numbers(c) for c in arriving(stream.train, i, entry, seed=0)]
-        strategy.train(arriving(stream.train, i, entry, seed=0), eval_streams=[])
+        arrived += [numbers(c) for c in training_chunks(stream.train, i, entry, seed=0)]
+        strategy.train(training_chunks(stream.train, i, entry, seed=0), eval_streams=[])
     assert len(recorder.minibatches) == len(recorder.contents) == len(arrived) == 24
     seen = set()
     for step, (minibatch, content) in enumerate(zip(recorder.minibatches, recorder.contents, strict=True)):
@@ -169,7 +169,7 @@ def test_a_growing_head_grows_with_the_known_classes(known):
     entry, stream = stream_of(task_boundaries=known, chunk=2)
     widths = Widths()
     strategy = strategy_for(stream, head="growing", plugins=[widths])
-    strategy.train(arriving(stream.train, 0, entry, seed=0), eval_streams=[])
+    strategy.train(training_chunks(stream.train, 0, entry, seed=0), eval_streams=[])
     assert widths.counts[-1] == 5
     assert widths.counts == sorted(widths.counts)
     assert widths.counts[0] == 5 if known else widths.counts[0] <= 2

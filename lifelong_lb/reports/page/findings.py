@@ -86,13 +86,17 @@ def placed(found: Sequence[Finding]) -> list[tuple[str, Finding]]:
 
 def _finding(rows: pd.DataFrame, compared: pd.DataFrame) -> Finding:
     stream, strategy, optimizer = (str(rows[column].iloc[0]) for column in _OUTER)
-    by_rule = {str(row["rule"]): row for row in rows.to_dict("records")}
+    by_rule = {str(row["rule"]): row for row in _records(rows)}
     comparisons: dict[str, dict[str, Row]] = {}
-    for row in compared.to_dict("records"):
+    for row in _records(compared):
         comparisons.setdefault(str(row["metric"]), {})[str(row["rule"])] = row
     block = _Block(by_rule, comparisons, str(compared["baseline"].iloc[0]), optimizer)
     kind, headline, detail = block.state()
     return Finding(stream, strategy, optimizer, kind, headline, " ".join([*detail, *block.not_done()]))
+
+
+def _records(table: pd.DataFrame) -> list[Row]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 @dataclass(frozen=True)
@@ -116,8 +120,8 @@ class _Block:
         best = max(compared, key=lambda row: row["difference_mean"])
         furthest = max(compared, key=lambda row: abs(row["difference_mean"]))
         if pairs == 1:
-            detail = "One seed shows no spread, so no difference can be told from chance."
-            return "undecided", f"{self._ends(furthest)}, under one seed.", [detail]
+            reason = "One seed shows no spread, so no difference can be told from chance."
+            return "undecided", f"{self._ends(furthest)}, under one seed.", [reason]
         if min(1.0, family * smallest_p(pairs)) > LEVEL:
             headline = f"No rule is shown to differ from {base}: {self._ends(furthest, _interval(furthest))}."
             return "undecided", headline, [_too_few(pairs, family)]

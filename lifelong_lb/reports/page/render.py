@@ -31,7 +31,7 @@ from lifelong_lb.reports.tables.summary import all_columns, summary_styled
 from lifelong_lb.reports.tables.tuning import tuning_styled
 from lifelong_lb.reports.text import plural
 from lifelong_lb.reports.tuning import TUNING_NOTE, tuning_sentences
-from lifelong_lb.reports.undefined import why_undefined
+from lifelong_lb.reports.undefined import undefined_reason
 from lifelong_lb.store import COLUMNS
 
 _WITH_INTERVAL = ["average_accuracy"]
@@ -176,7 +176,7 @@ def _during(by_stream: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> li
 def _compared(compared: pd.DataFrame, results: Results, test: str) -> list[tuple[StyledTable, str]]:
     """Table and conclusion of each compared metric."""
     return [
-        (comparison_styled(rows, test), why_undefined(results, str(metric)) or verdict_on(rows))
+        (comparison_styled(rows, test), undefined_reason(results, str(metric)) or verdict_on(rows))
         for metric, rows in compared.groupby("metric", sort=False)
     ]
 

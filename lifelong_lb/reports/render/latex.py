@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from lifelong_lb.reports.render.latex_layout import (
     COLUMN,
     GAP,
-    LONGEST_LABEL,
-    MOST_LINES,
+    MAX_LABEL,
+    MAX_LINES,
     broken,
     column_widths,
-    columns_apart,
     heading_lines,
     pages,
     row_lines,
+    split_columns,
     text_width,
 )
 from lifelong_lb.reports.render.latex_text import latex_escaped, latex_label, latex_prose
@@ -57,7 +57,7 @@ class _Piece:
 def _floats(table: StyledTable) -> list[list[str]]:
     """Lines of each float of a table."""
     widths = column_widths(table)
-    apart = columns_apart(table)
+    apart = split_columns(table)
     blocks = pages(_cut(table), lambda group: _height(group, table.labels))
     pieces = [_Piece(groups, columns) for groups in blocks for columns in apart]
     shown = pages(pieces, lambda piece: 3 + sum(_height(group, table.labels) for group in piece.groups))
@@ -86,7 +86,7 @@ def _cut(table: StyledTable) -> list[Group]:
     groups = []
     for group in table.groups:
         heights = [row_lines(row, table.labels) for row in group.rows]
-        size = len(heights) if sum(heights) < MOST_LINES - 1 else max(1, (MOST_LINES // 2) // max(heights))
+        size = len(heights) if sum(heights) < MAX_LINES - 1 else max(1, (MAX_LINES // 2) // max(heights))
         groups += [Group(group.heading, group.rows[i : i + size]) for i in range(0, len(heights), size)]
     return groups
 
@@ -96,7 +96,8 @@ def _height(group: Group, labels: int) -> int:
 
 
 def _width(widths: Sequence[float], labels: int, columns: Sequence[int]) -> float:
-    return sum(widths[i] + GAP for i in [*range(labels), *columns]) - GAP
+    places = [*range(labels), *columns]
+    return float(sum(widths[i] for i in places) + GAP * (len(places) - 1))
 
 
 def _tabular(table: StyledTable, piece: _Piece, widths: Sequence[float]) -> list[str]:
@@ -115,7 +116,7 @@ def _tabular(table: StyledTable, piece: _Piece, widths: Sequence[float]) -> list
             lines.append(rf"\multicolumn{{{len(columns)}}}{{@{{}}l@{{}}}}{{\emph{{{heading}}}}} \\")
         for row in group.rows:
             cells = [
-                _boxed(row[i].text, LONGEST_LABEL) if i < table.labels else _number(row[i], pad)
+                _boxed(row[i].text, MAX_LABEL) if i < table.labels else _number(row[i], pad)
                 for i, pad in zip(places, pads, strict=True)
             ]
             lines.append(" & ".join(cells) + r" \\")

@@ -11,11 +11,11 @@ COLUMN = 229
 """Width in points up to which a table is set in one column of a two-column page."""
 TEXT = 344
 """Maximum width of a table in points: the text width of a one-column article."""
-MOST_LINES = 36
+MAX_LINES = 36
 """Maximum number of lines of a table, so that caption and notes fit the same page."""
 GAP = 8
 """Distance of columns in points."""
-LONGEST_LABEL = 150
+MAX_LABEL = 150
 """Width in points beyond which a label is broken into lines."""
 
 _CLASSES = {2.8: "ijl .,;:'!|", 3.9: 'frstI()-[]{}`"', 5.2: "acegoz?/0123456789", 7.5: "ABCDEFGHKLNOPQRTUVXYZJS&"}
@@ -23,7 +23,7 @@ _WIDTHS = {char: 0.9 * width for width, chars in _CLASSES.items() for char in ch
 _ASCII, _OTHER, _WIDEST = 5.3, 6.5, 9.0
 _LEAST_HEADING = 9
 """Characters of a line of a heading."""
-_LONGEST_WORD = 20
+_MAX_WORD = 20
 """Characters after which a word is broken."""
 
 Part = TypeVar("Part")
@@ -82,7 +82,7 @@ def heading_lines(column: Column, body: float) -> list[str]:
     title = column.title.replace(" = ", "=") + unit
     width = max(_LEAST_HEADING, int(body / _ASCII))
     lines = textwrap.wrap(title, width, break_long_words=False) or [""]
-    return [piece for line in lines for piece in textwrap.wrap(line, _LONGEST_WORD)]
+    return [piece for line in lines for piece in textwrap.wrap(line, _MAX_WORD)]
 
 
 def column_widths(table: StyledTable) -> list[float]:
@@ -98,7 +98,7 @@ def column_widths(table: StyledTable) -> list[float]:
     for i, column in enumerate(table.columns):
         cells = [row[i] for row in table.rows]
         if column.kind == "label":
-            body = min(LONGEST_LABEL, max(map(text_width, [column.title, *(cell.text for cell in cells)])))
+            body = min(MAX_LABEL, max(map(text_width, [column.title, *(cell.text for cell in cells)])))
             widths.append(body)
         else:
             body = max(map(cell_width, cells), default=0)
@@ -108,7 +108,7 @@ def column_widths(table: StyledTable) -> list[float]:
     return widths
 
 
-def columns_apart(table: StyledTable) -> list[list[int]]:
+def split_columns(table: StyledTable) -> list[list[int]]:
     """Split columns of numbers into tables that fit the text width.
 
     Args:
@@ -138,7 +138,7 @@ def row_lines(row: Row, labels: int) -> int:
     Returns:
         At least 1.
     """
-    return max((int(text_width(cell.text) / LONGEST_LABEL * 1.15) + 1 for cell in row[:labels]), default=1)
+    return max((int(text_width(cell.text) / MAX_LABEL * 1.15) + 1 for cell in row[:labels]), default=1)
 
 
 def pages(parts: Iterable[Part], lines: Callable[[Part], int]) -> list[list[Part]]:
@@ -160,7 +160,7 @@ def pages(parts: Iterable[Part], lines: Callable[[Part], int]) -> list[list[Part
     for part in parts:
         if not filled or lines(part) > room:
             filled.append([])
-            room = MOST_LINES
+            room = MAX_LINES
         filled[-1].append(part)
         room -= lines(part)
     return filled
@@ -177,7 +177,7 @@ def broken(text: str) -> list[str]:
     """
     pieces = [""]
     for word in text.split(" "):
-        chunks = [word[i : i + _LONGEST_WORD] for i in range(0, len(word), _LONGEST_WORD)] or [""]
+        chunks = [word[i : i + _MAX_WORD] for i in range(0, len(word), _MAX_WORD)] or [""]
         pieces[-1] += chunks[0] + ("" if chunks[1:] else " ")
         pieces += [*chunks[1:-1], *(f"{chunk} " for chunk in chunks[1:][-1:])]
     return [*pieces[:-1], pieces[-1].removesuffix(" ")]

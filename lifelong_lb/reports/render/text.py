@@ -13,7 +13,7 @@ _LEAST_LABEL = 16
 """Characters below which a label column is not narrowed."""
 _LEAST_HEADING = 9
 """Characters below which a heading is not broken."""
-_LONGEST_WORD = 20
+_MAX_WORD = 20
 """Characters after which a word of a heading is broken."""
 
 
@@ -104,7 +104,7 @@ def _marks(cell: Cell) -> str:
 
 def _heading(title: str, body: int) -> list[str]:
     lines = textwrap.wrap(title, max(body, _LEAST_HEADING), break_long_words=False)
-    return [piece for line in lines for piece in textwrap.wrap(line, max(body, _LONGEST_WORD))]
+    return [piece for line in lines for piece in textwrap.wrap(line, max(body, _MAX_WORD))]
 
 
 def _label_widths(table: StyledTable, rows: Sequence[Sequence[str]], room: int) -> list[int]:

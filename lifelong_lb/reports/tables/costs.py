@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lifelong_lb.reports.costs import fronts, relative_costs
+from lifelong_lb.reports.costs import pareto_fronts, relative_costs
 from lifelong_lb.reports.definitions import COSTS, GRADIENTS
 from lifelong_lb.reports.tables.cells import cost_cell, cost_column, metric_cell, metric_column, number_cell, seeds_cell
 from lifelong_lb.reports.tables.styled import Cell, Column, StyledTable
@@ -21,7 +21,7 @@ def cost_styled(summary: pd.DataFrame) -> StyledTable:
     Returns:
         The table, without the costs that no run has recorded.
     """
-    front, relative = fronts(summary), relative_costs(summary)
+    marks = pareto_fronts(summary).assign(relative=relative_costs(summary)).to_dict("index")
     shown = [cost for cost in COSTS if cost != GRADIENTS and summary[cost].fillna(0).any()]
     later = [cost for cost in shown if cost not in {_STRATEGY, "train_seconds"}]
     own = [_STRATEGY] if _STRATEGY in shown else []
@@ -36,11 +36,11 @@ def cost_styled(summary: pd.DataFrame) -> StyledTable:
             seeds_cell(row),
             metric_cell(_ACCURACY, row[f"{_ACCURACY}_mean"], float("nan")),
             cost_cell(GRADIENTS, row[GRADIENTS]),
-            number_cell(relative[index]),
+            number_cell(marks[index]["relative"]),
             *(cost_cell(cost, row[cost]) for cost in own),
-            _yes(bool(front.loc[index, "gradients"])),
+            _yes(bool(marks[index]["gradients"])),
             cost_cell("train_seconds", row["train_seconds"]),
-            _yes(bool(front.loc[index, "train_seconds"])),
+            _yes(bool(marks[index]["train_seconds"])),
             *(cost_cell(cost, row[cost]) for cost in later),
         ]
         for index, row in summary.iterrows()

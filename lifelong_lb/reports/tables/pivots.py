@@ -41,7 +41,7 @@ def _seeds(table: PivotValues) -> str:
 
 
 def _rows(table: PivotValues) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     before: tuple[str, ...] = ()
     for row, key in enumerate(table.labels):
         names = ["" if key[: i + 1] == before[: i + 1] else display_name(label) for i, label in enumerate(key)]
@@ -52,14 +52,15 @@ def _rows(table: PivotValues) -> list[Row]:
 
 def _cell(table: PivotValues, row: int, column: int) -> Cell:
     best = bool(table.best.iloc[row, column])
-    cell = metric_cell(table.metric, table.mean.iloc[row, column], table.std.iloc[row, column], best=best)
+    mean, std = (float(frame.iloc[row, column]) for frame in (table.mean, table.std))  # type: ignore[arg-type]
+    cell = metric_cell(table.metric, mean, std, best=best)
     tied = bool(table.not_significant.iloc[row, column]) and bool(table.decided.iloc[row])
     return Cell(cell.text, cell.deviation, cell.value, best, not_significant=tied)
 
 
 def _notes(table: PivotValues) -> list[str]:
     known = KNOWN[table.metric]
-    notes = [f"{known.title[:1].upper()}{known.title[1:]}: {known.formula} ({known.paper}).", *_fewer(table)]
+    notes = [f"{known.title[:1].upper()}{known.title[1:]}: {known.formula} ({known.paper}).", *_fewer_seeds(table)]
     if table.best.to_numpy().any():
         notes.append("Bold: best mean of a row, before rounding.")
     if table.family:
@@ -74,7 +75,7 @@ def _notes(table: PivotValues) -> list[str]:
     return notes
 
 
-def _fewer(table: PivotValues) -> list[str]:
+def _fewer_seeds(table: PivotValues) -> list[str]:
     """Name the cells with fewer seeds than others."""
     most = int(table.seeds.to_numpy().max(initial=0))
     cells = [

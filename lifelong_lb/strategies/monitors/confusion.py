@@ -50,7 +50,7 @@ class ConfusionCounts:
             UserError: if the model has predicted an output without a class.
         """
         for position, seen in sorted(self._seen.items()):
-            names = stream.own_labels(position)
+            names = stream.data_set_labels(position)
             pairs, counts = torch.unique(torch.cat(seen, dim=1), dim=1, return_counts=True)
             labels, predicted = (_translated(row, names) for row in pairs.tolist())
             for label, guess, count in sorted(zip(labels, predicted, counts.tolist(), strict=True)):

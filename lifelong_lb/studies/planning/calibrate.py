@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from lifelong_lb.config import Evaluation, GridRun, RunConfig
-from lifelong_lb.streams import Stream, arriving
+from lifelong_lb.streams import Stream, training_chunks
 from lifelong_lb.studies.planning.forecast import Training, rule_gradients
 from lifelong_lb.studies.run.assemble import Assembled, assemble
 from lifelong_lb.studies.run.execute import load_stream
@@ -138,7 +138,9 @@ def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Spee
             time.perf_counter(),
         )
         arrives = (
-            [stream.train] if once else list(islice(arriving(stream.train, i, config.stream, config.seed), CHUNKS))
+            [stream.train]
+            if once
+            else list(islice(training_chunks(stream.train, i, config.stream, config.seed), CHUNKS))
         )
         for part in arrives:
             run.strategy.train(part, eval_streams=[])

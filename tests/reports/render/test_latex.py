@@ -12,7 +12,7 @@ from reports.hand_tables import PLAIN, hostile
 from lifelong_lb.reports import comparison_table, summary_table
 from lifelong_lb.reports.documents import summary_latex
 from lifelong_lb.reports.render.latex import latex_document
-from lifelong_lb.reports.render.latex_layout import MOST_LINES
+from lifelong_lb.reports.render.latex_layout import MAX_LINES
 from lifelong_lb.reports.render.latex_text import latex_label, latex_prose
 from lifelong_lb.reports.results import collect
 from lifelong_lb.reports.side_by_side import rules_latex, rules_side_by_side
@@ -111,7 +111,7 @@ def test_narrow_tables_stay_in_a_column_and_notes_come_once():
 
 
 def test_long_tables_are_split_into_numbered_parts():
-    rows = [[Cell(f"rule {i}"), Cell("1", value=i)] for i in range(2 * MOST_LINES)]
+    rows = [[Cell(f"rule {i}"), Cell("1", value=i)] for i in range(2 * MAX_LINES)]
     columns = [Column("rule", kind="label"), Column("n")]
     text = latex_document([StyledTable("long", "Long", columns, [Group("", rows)])])
     parts = re.findall(r"\\caption\{Long\. Part (\d) of (\d)\.\}\n\\label\{tab:(.*)\}", text)

@@ -34,7 +34,7 @@ def stream_of(kind):
 
 @pytest.mark.parametrize("kind", MAPS)
 def test_labels_of_the_data_set(kind):
-    assert tuple(stream_of(kind).own_labels(j) for j in (0, 1)) == OWN[kind]
+    assert tuple(stream_of(kind).data_set_labels(j) for j in (0, 1)) == OWN[kind]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from helpers.strategy_cases import (
 from lifelong_lb.config import STRATEGY_ENTRIES
 from lifelong_lb.optim import LookbehindSAM, NoRule
 from lifelong_lb.seeding import INITIALISATION, seed_all
-from lifelong_lb.streams import arriving
+from lifelong_lb.streams import training_chunks
 
 pytestmark = AVALANCHES_OWN_WARNINGS
 
@@ -42,7 +42,7 @@ def train_on_chunks(made, head, boundaries, epochs=1):
     made.strategy.train_mb_size, made.strategy.train_epochs = CHUNK // 2, epochs
     for i in range(2):
         seed_all(0, INITIALISATION, i + 1)
-        made.strategy.train(arriving(made.stream.train, i, entry, seed=0), eval_streams=[])
+        made.strategy.train(training_chunks(made.stream.train, i, entry, seed=0), eval_streams=[])
     return state(made)
 
 

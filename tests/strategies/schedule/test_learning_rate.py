@@ -25,7 +25,7 @@ from lifelong_lb.strategies import (
     boundary_plugins,
 )
 from lifelong_lb.strategies.schedule.learning_rate import rate_factor
-from lifelong_lb.streams import arriving
+from lifelong_lb.streams import training_chunks
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 LR = 0.1
@@ -110,7 +110,7 @@ def run(entry, rule, *, strategy="naive", scenario="class-incremental", head="si
     stream = parts.study.streams[0].model_copy(update={"chunk": chunk, "task_boundaries": chunk is not None})
     for i in range(EXPERIENCES):
         seed_all(0, INITIALISATION, i + 1)
-        trained.train(arriving(parts.stream.train, i, stream, seed=0), eval_streams=[])
+        trained.train(training_chunks(parts.stream.train, i, stream, seed=0), eval_streams=[])
     return tape.seen, rates.noted, model, other, parts.stream
 
 

@@ -21,7 +21,7 @@ from lifelong_lb.optim import (
 )
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import ResetOptimizerState, SeparateSeeds, SharpnessAwarePlugin, boundary_plugins
-from lifelong_lb.streams import arriving
+from lifelong_lb.streams import training_chunks
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
@@ -80,7 +80,7 @@ class TestRuleFromAnExperience:
         strategy = make_strategy(parts, parts.model, momentum(parts.model), [SeparateSeeds(0), plugin, tape])
         for i in range(EXPERIENCES):
             seed_all(0, INITIALISATION, i + 1)
-            strategy.train(arriving(parts.stream.train, i, entry, seed=0), eval_streams=[])
+            strategy.train(training_chunks(parts.stream.train, i, entry, seed=0), eval_streams=[])
         assert len({minibatch.arrival for minibatch in tape.seen}) > 2 * EXPERIENCES
         none, sam = NoRule(), SAM(rho=0.1)
         train_by_hand(other, parts.stream, tape.seen, momentum(other), lambda i: sam if i else none)
@@ -175,7 +175,7 @@ class TestStateOfTheBaseOptimizer:
         plugins = [SeparateSeeds(0), ResetOptimizerState(), SharpnessAwarePlugin(SAM(rho=0.1)), tape]
         strategy = make_strategy(parts, parts.model, momentum(parts.model), plugins)
         for i in range(EXPERIENCES):
-            strategy.train(arriving(parts.stream.train, i, entry, seed=0), eval_streams=[])
+            strategy.train(training_chunks(parts.stream.train, i, entry, seed=0), eval_streams=[])
 
         def before(step, minibatch):
             if minibatch.first:

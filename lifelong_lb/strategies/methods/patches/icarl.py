@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from lifelong_lb.optim.passes import RandomState, drawn_again
 from lifelong_lb.strategies.methods.patches.version import check_version
 
-MOST_ROUNDS = 1000
+MAX_ROUNDS = 1000
 """Rounds of herding for a class, as in the published code."""
 
 
@@ -208,7 +208,7 @@ def herded(features: Tensor, kept: int) -> Tensor:
     mean = directions.mean(dim=1)
     order = torch.zeros(len(features), device=features.device)
     towards, chosen = mean, 0
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         if chosen == kept:
             break
         best = int(torch.argmax(towards.unsqueeze(0) @ directions))

@@ -3,12 +3,8 @@
 import json
 import shutil
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from lifelong_lb.studies.run.loggers.base import LogFn, RunInfo
-
-if TYPE_CHECKING:
-    pass
 
 
 class TensorBoardLogger:

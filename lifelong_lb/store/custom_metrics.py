@@ -9,15 +9,16 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from lifelong_lb.config import UserError
 from lifelong_lb.config.entries.fields import Settings
+from lifelong_lb.evaluation import ADDED_METRICS, Described, Outcome
 from lifelong_lb.store.files import write_json
 from lifelong_lb.untrusted import parse_json, printable, quoted, read_text, shortened
 
 FILE = "metrics.json"
-MOST = 200
+MAX_METRICS = 200
 """Most metrics of one run."""
-MOST_CHARACTERS = 500
+MAX_CHARACTERS = 500
 """Most characters of a text that describes a metric."""
-LARGEST = 2.0**53
+MAX_NUMBER = 2.0**53
 """Bound on the magnitude of values; larger ones cannot be averaged."""
 
 
@@ -27,17 +28,17 @@ def _line(text: str) -> str:
     return text
 
 
-Line = Annotated[str, Field(max_length=MOST_CHARACTERS), AfterValidator(_line)]
+Line = Annotated[str, Field(max_length=MAX_CHARACTERS), AfterValidator(_line)]
 Name = Annotated[str, Field(max_length=80), AfterValidator(_line)]
 
 
-class OwnMetric(Settings):
+class CustomMetric(Settings):
     """Value and description of one metric for one run.
 
     ``value`` is None if it is undefined, for the given ``reason``; ``failed`` means that the metric's function raised.
     """
 
-    value: Annotated[float, Field(gt=-LARGEST, lt=LARGEST, allow_inf_nan=False)] | None
+    value: Annotated[float, Field(gt=-MAX_NUMBER, lt=MAX_NUMBER, allow_inf_nan=False)] | None
     title: Annotated[Line, Field(min_length=1)]
     formula: Line = ""
     source: Line = ""
@@ -46,15 +47,50 @@ class OwnMetric(Settings):
     failed: bool = False
 
     @property
-    def number(self) -> float:
-        """The value, NaN if it is undefined."""
-        return math.nan if self.value is None else self.value
+    def outcome(self) -> Outcome:
+        """The value, NaN if it is undefined, and the reason."""
+        return Outcome(math.nan if self.value is None else self.value, self.reason, self.failed)
+
+    @property
+    def described(self) -> Described:
+        """The description of the metric."""
+        return Described(
+            title=self.title,
+            formula=self.formula,
+            source=self.source,
+            higher_is_better=self.higher_is_better,
+            bounded=False,
+        )
 
 
-_METRICS = TypeAdapter(Annotated[dict[Name, OwnMetric], Field(max_length=MOST)])
+def custom_metrics_of(outcomes: Mapping[str, Outcome]) -> dict[str, CustomMetric]:
+    """Describe the outcomes of the metrics registered in this process, to store them.
+
+    Args:
+        outcomes: outcomes of the metrics of a run, by name.
+
+    Returns:
+        Custom metrics by name.
+    """
+    return {
+        name: CustomMetric(
+            value=None if outcomes[name].reason else outcomes[name].value,
+            title=description(metric.title),
+            formula=description(metric.formula),
+            source=description(metric.source),
+            higher_is_better=bool(metric.higher_is_better),
+            reason=description(outcomes[name].reason),
+            failed=outcomes[name].failed,
+        )
+        for name, metric in ADDED_METRICS.items()
+        if name in outcomes
+    }
 
 
-def write_own_metrics(run: Path, metrics: Mapping[str, OwnMetric]) -> None:
+_METRICS = TypeAdapter(Annotated[dict[Name, CustomMetric], Field(max_length=MAX_METRICS)])
+
+
+def write_custom_metrics(run: Path, metrics: Mapping[str, CustomMetric]) -> None:
     """Store metrics with a run.
 
     Args:
@@ -64,7 +100,7 @@ def write_own_metrics(run: Path, metrics: Mapping[str, OwnMetric]) -> None:
     write_json(run / FILE, {name: metric.model_dump(mode="json") for name, metric in metrics.items()})
 
 
-def read_own_metrics(run: Path) -> dict[str, OwnMetric] | None:
+def read_custom_metrics(run: Path) -> dict[str, CustomMetric] | None:
     """Read the metrics stored with a run.
 
     Args:
@@ -99,4 +135,4 @@ def description(text: str) -> str:
     Returns:
         The text, cut if it is too long.
     """
-    return shortened(printable(" ".join(text.split()), lines=False), MOST_CHARACTERS)
+    return shortened(printable(" ".join(text.split()), lines=False), MAX_CHARACTERS)

@@ -22,15 +22,15 @@ from helpers.image_files import (
 from PIL import Image
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data import MissingImagesError, load_images, own_source
+from lifelong_lb.data import MissingImagesError, load_images, user_source
 
 
 def read(place, **settings):
-    return load_images(own_source(str(place), [], **settings))
+    return load_images(user_source(str(place), [], **settings))
 
 
 def check_read(place, train, test, **settings):
-    source = own_source(str(place), [], **settings)
+    source = user_source(str(place), [], **settings)
     assert source.labels() == sorted(set(train[1].tolist()))
     images = load_images(source)
     for part, (x, y) in ((images.train, train), (images.test, test)):
@@ -180,28 +180,28 @@ def test_order_in_which_a_relative_path_is_searched(tmp_path, parts, monkeypatch
     write_arrays(tmp_path / "mine.npz", *parts)
     other = tmp_path / "data"
     other.mkdir()
-    assert str(tmp_path / "mine.npz") in own_source("mine.npz", [other]).description
+    assert str(tmp_path / "mine.npz") in user_source("mine.npz", [other]).description
     write_arrays(other / "mine.npz", *parts)
-    assert str(other / "mine.npz") in own_source("mine.npz", [other]).description
+    assert str(other / "mine.npz") in user_source("mine.npz", [other]).description
     with pytest.raises(UserError) as error:
-        own_source("others.npz", [other])
+        user_source("others.npz", [other])
     assert str(other / "others.npz") in str(error.value)
 
 
 def test_an_unknown_layout_is_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"no images in a known layout.*\n.*x_train\.npy"):
-        own_source(str(tmp_path / "empty"), [])
+        user_source(str(tmp_path / "empty"), [])
     (tmp_path / "x.csv").write_text("1,2")
     with pytest.raises(UserError, match=r"x\.csv: a source must be a folder or an \.npz file"):
-        own_source(str(tmp_path / "x.csv"), [])
+        user_source(str(tmp_path / "x.csv"), [])
     for name in ("one", "two"):
         write_folders(tmp_path / "many" / name)
     with pytest.raises(UserError, match=r"contains several data sets; choose one of .*one, .*two"):
-        own_source(str(tmp_path / "many"), [])
+        user_source(str(tmp_path / "many"), [])
     np.savez(tmp_path / "mine.npz", x=1)
     with pytest.raises(UserError, match="image_size applies only to pictures and Parquet files"):
-        own_source(str(tmp_path / "mine.npz"), [], image_size=8)
+        user_source(str(tmp_path / "mine.npz"), [], image_size=8)
 
 
 class Evil:
@@ -254,7 +254,7 @@ def test_bad_arrays_are_named(tmp_path, capsys, values, message, place):
 def test_a_broken_archive_is_named_and_never_executed(tmp_path, capsys, content):
     (tmp_path / "mine.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"mine\.npz: (damaged|not an archive)"):
-        own_source(str(tmp_path / "mine.npz"), []).labels()
+        user_source(str(tmp_path / "mine.npz"), []).labels()
     assert capsys.readouterr().out == ""
 
 
@@ -300,7 +300,7 @@ def test_a_bad_picture_is_named_and_nothing_is_prepared(tmp_path, content, messa
     write_folders(tmp_path / "mine")
     (tmp_path / "mine" / "train" / "ant" / "0001.png").write_bytes(content)
     with pytest.raises(UserError, match=message):
-        load_images(own_source(str(tmp_path / "mine"), []), tmp_path / "cache")
+        load_images(user_source(str(tmp_path / "mine"), []), tmp_path / "cache")
     assert [path.name for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"] == ["digests"]
 
 
@@ -308,16 +308,16 @@ def test_inconsistent_folders_are_named(tmp_path):
     write_folders(tmp_path)
     (tmp_path / "test" / "dog").mkdir()
     with pytest.raises(UserError, match=r"test/dog: no folder of this class in .*train"):
-        own_source(str(tmp_path), []).labels()
+        user_source(str(tmp_path), []).labels()
     (tmp_path / "train" / "dog").mkdir()
     (tmp_path / "train" / "dog" / "notes.txt").write_text("woof")
     with pytest.raises(UserError, match=r"train/dog: no pictures \(\.bmp, \.gif, .*, \.webp\) of this class"):
-        own_source(str(tmp_path), []).labels()
+        user_source(str(tmp_path), []).labels()
     shutil.rmtree(tmp_path / "test")
     with pytest.raises(
         UserError, match="no folder test or Test or val or valid or validation with one folder per class"
     ):
-        own_source(str(tmp_path), []).labels()
+        user_source(str(tmp_path), []).labels()
 
 
 def test_tiny_imagenet_with_wrong_annotations_is_named(tmp_path):
@@ -331,20 +331,20 @@ def test_tiny_imagenet_with_wrong_annotations_is_named(tmp_path):
     ):
         notes.write_text(wrong + right)
         with pytest.raises(UserError, match=message):
-            own_source(str(tmp_path), []).labels()
+            user_source(str(tmp_path), []).labels()
 
 
 def test_cub_with_inconsistent_files_is_named(tmp_path):
     write_cub(tmp_path / "cub")
     (tmp_path / "cub" / "image_class_labels.txt").write_text("1 1\n")
     with pytest.raises(UserError, match=r"images\.txt: line 2: no class or part"):
-        own_source(str(tmp_path / "cub"), []).labels()
+        user_source(str(tmp_path / "cub"), []).labels()
     (tmp_path / "cub" / "images" / "001.Bird_0" / "Bird_1.jpg").unlink()
     with pytest.raises(UserError, match=r"Bird_1\.jpg: missing, but listed in line 1 of .*images\.txt"):
-        own_source(str(tmp_path / "cub"), []).labels()
+        user_source(str(tmp_path / "cub"), []).labels()
     (tmp_path / "cub" / "classes.txt").unlink()
     with pytest.raises(UserError, match=r"classes\.txt: missing"):
-        own_source(str(tmp_path / "cub"), []).labels()
+        user_source(str(tmp_path / "cub"), []).labels()
 
 
 def test_a_picture_moved_to_another_class_is_another_data_set(tmp_path):
@@ -359,5 +359,5 @@ def test_a_picture_moved_to_another_class_is_another_data_set(tmp_path):
 def test_impossible_paths_are_not_found():
     for place in ("x" * 5000, "~no-such-user/x", "a/" * 3000):
         with pytest.raises(MissingImagesError, match="was not found") as error:
-            own_source(place, [])
+            user_source(place, [])
         assert len(str(error.value)) < 3000

@@ -21,9 +21,9 @@ from lifelong_lb.reports import (
     summary_text,
     write_report,
 )
-from lifelong_lb.reports.undefined import why_undefined
+from lifelong_lb.reports.undefined import undefined_reason
 from lifelong_lb.store import ResultFolder
-from lifelong_lb.studies.own_metrics import store_own_metrics
+from lifelong_lb.studies.custom_metrics import store_custom_metrics
 
 R = [[0.9, math.nan], [0.5, 0.8]]
 MATRIX = np.array(R)
@@ -178,15 +178,19 @@ def test_no_metric_stops_a_report_and_its_reason_is_given(tmp_path):
     assert results.runs[["raises", "array", "huge"]].isna().all(axis=None)
     expected = "raises is undefined: its function raised ValueError: no (4 runs: "
     assert sum(expected in problem for problem in results.problems) == 1
-    assert why_undefined(results, "array").endswith("its function returned an array of shape (2, 2), not a number.")
+    assert undefined_reason(results, "array").endswith("its function returned an array of shape (2, 2), not a number.")
     summary = pd.read_csv(folder.path / "summary.csv")
     assert summary["fine_mean"].tolist() == pytest.approx([1.1, 1.1])
     assert summary["average_accuracy_mean"].notna().all()
 
 
+def store(folder):
+    store_custom_metrics(folder, folder.read_study(), collect(folder).records)
+
+
 def stored(folder):
     """What a process that knows the metrics leaves behind."""
-    store_own_metrics(folder, collect(folder))
+    store(folder)
     ADDED_METRICS.clear()
     return folder
 
@@ -235,11 +239,11 @@ def test_metrics_of_a_study_whose_imports_are_not_loaded_stay_missing(tmp_path):
     (folder.path / "study.json").write_text(json.dumps(study))
     damaged, *others = [folder.run_path(run) / "metrics.json" for run in collect(folder).runs["run"]]
     damaged.write_text("{")
-    store_own_metrics(folder, collect(folder))
+    store(folder)
     assert damaged.read_text() == "{"
     assert not any(path.exists() for path in others)
     added(lambda R: 1.0)
-    store_own_metrics(folder, collect(folder))
+    store(folder)
     assert all(json.loads(path.read_text())["mine"]["value"] == 1.0 for path in (damaged, *others))
 
 
@@ -250,7 +254,7 @@ def test_folders_with_and_without_are_joined(tmp_path):
     stored(folder)
     joint = collect_all([folder, other])
     assert joint.runs["mine"].notna().sum() == 2
-    assert len(joint.reasons) == 2
+    assert sum("mine" in own for own in joint.reasons.values()) == 2
     assert "mine" in write_report(ResultFolder(tmp_path / "both"), joint).runs
 
 

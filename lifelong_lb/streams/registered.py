@@ -18,7 +18,7 @@ from lifelong_lb.streams.stream import Stream, arrangement, avalanche_streams, l
 Pairs = Sequence[tuple[ImageTensors, ImageTensors]]
 
 
-def added_stream(extension: Extension, entry: StreamEntry, images: ImageData, seed: int) -> Stream:
+def registered_stream(extension: Extension, entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     """Build a registered stream.
 
     Args:

@@ -68,7 +68,9 @@ def layouts(image_size: int | None) -> tuple[Layout, ...]:
     )
 
 
-def own_source(source: str, roots: Sequence[Path], image_size: int | None = None, beside: Path | None = None) -> Source:
+def user_source(
+    source: str, roots: Sequence[Path], image_size: int | None = None, beside: Path | None = None
+) -> Source:
     """Find a user's own images.
 
     Args:

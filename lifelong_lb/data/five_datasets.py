@@ -17,7 +17,7 @@ CLASSES = 10
 
 
 @dataclass(frozen=True)
-class FiveSource(Source):
+class FiveDatasetsSource(Source):
     """Images of all five data sets as RGB of 32 x 32 pixels, as in Ebrahimi et al. 2020.
 
     Grey images are repeated over three channels; images of 28 x 28 pixels get a black border of two pixels. Label k
@@ -122,7 +122,7 @@ class FiveSource(Source):
         return train, test
 
 
-def find_five(roots: Sequence[Path]) -> Source:
+def find_five_datasets(roots: Sequence[Path]) -> Source:
     """Find all five data sets.
 
     Args:
@@ -134,7 +134,7 @@ def find_five(roots: Sequence[Path]) -> Source:
     Raises:
         UserError: if a data set is not found.
     """
-    return FiveSource(tuple(KNOWN[name].find(roots) for name in FIVE_DATASETS))
+    return FiveDatasetsSource(tuple(KNOWN[name].find(roots) for name in FIVE_DATASETS))
 
 
 def _check(part: Source, labels: Collection[int]) -> None:
