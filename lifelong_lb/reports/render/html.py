@@ -9,6 +9,8 @@ from lifelong_lb.reports.tables.styled import Cell, Column, StyledTable
 
 LONG = 24
 """Number of rows beyond which a table scrolls in a box."""
+WIDE = 9
+"""Number of columns beyond which letters are smaller."""
 _CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
 
 
@@ -26,7 +28,7 @@ def html_table(table: StyledTable, *, small: bool = False) -> Markup:
     parts = [
         f'<div class="scroll{"" if small else " table"}{" long" if len(table.rows) > LONG and not small else ""}" '
         f'role="region" aria-label="{escape(without_controls(table.caption))}" tabindex="0">',
-        f'<table class="{"small" if small else "sortable"}">',
+        f'<table class="{"small" if small else "sortable wide" if columns > WIDE else "sortable"}">',
         "" if small else f"<caption><span>{escape(without_controls(table.caption))}</span></caption>",
         f"<thead><tr>{''.join(_heading(column, small=small) for column in table.columns)}</tr></thead>",
     ]
