@@ -79,10 +79,11 @@ def _load(out: Path) -> int:
 
 
 def _call(command: str, out: Path, *, figures: bool) -> int:
+    from lifelong_lb.reports.style import Drawing
+
     from lifelong_lb.cli import main
     from lifelong_lb.reports import classes, flatness
     from lifelong_lb.reports import figures as figures_module
-    from lifelong_lb.reports.style import Drawing
 
     if not figures:
         figures_module.draw_figures = lambda *args, **options: {}

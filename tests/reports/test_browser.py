@@ -12,9 +12,9 @@ from reports.folders import TWO, make, wave
 from reports.whole import SECTIONS, write_whole
 
 from lifelong_lb.reports import blocks_of, summary_table
+from lifelong_lb.reports.charts.heat_map import accuracy_matrices
 from lifelong_lb.reports.comparisons import comparison_table
-from lifelong_lb.reports.heat_maps import draw_matrices
-from lifelong_lb.reports.page import render_page
+from lifelong_lb.reports.page.render import render_page
 from lifelong_lb.reports.results import collect
 
 pytestmark = pytest.mark.skipif(
@@ -51,7 +51,7 @@ def fill(labels, seed):
 
 def write(folder):
     results = collect(folder)
-    figures = {"split-digits": [draw_matrices(block) for block in blocks_of(results)[:1]]}
+    figures = {"split-digits": [accuracy_matrices(block) for block in blocks_of(results)[:1]]}
     folder.write_file("report.html", render_page(results, summary_table(results), comparison_table(results), figures))
     return folder.path / "report.html"
 

@@ -2,14 +2,15 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from scipy import stats
 
 from lifelong_lb.evaluation import ADDED_METRICS
-from lifelong_lb.reports.charts.chart import PAGE, config, looks
+from lifelong_lb.reports.charts.chart import PAGE, config
+from lifelong_lb.reports.charts.looks import looks
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.results import KEYS, Results
 from lifelong_lb.reports.summary import GROUP, labels_of
@@ -71,6 +72,31 @@ def json_element(data: Any) -> str:
     """
     text = json.dumps(_finite(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def packed(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Arrange rows column by column, texts as numbers of distinct ones; the page's script restores the rows.
+
+    Args:
+        rows: plain values; missing ones are null.
+
+    Returns:
+        Values by column; ``{"of": texts, "at": numbers}`` for a column of texts.
+
+    Example:
+        >>> packed([{"rule": "SAM", "x": 1}, {"rule": "SAM"}])
+        {'rule': {'of': ['SAM'], 'at': [0, 0]}, 'x': [1, None]}
+    """
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return {name: _packed([row.get(name) for row in rows]) for name in columns}
+
+
+def _packed(values: list[Any]) -> Any:
+    if not any(isinstance(value, str) for value in values):
+        return values
+    pool: dict[Any, int] = {}
+    numbers = [pool.setdefault(value, len(pool)) for value in values]
+    return {"of": list(pool), "at": numbers}
 
 
 def _finite(value: Any) -> Any:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lifelong_lb.reports.charts.chart import PAGE, Chart, Look
+from lifelong_lb.reports.charts.chart import Chart
+from lifelong_lb.reports.charts.looks import Look
 from lifelong_lb.reports.charts.trade_off import trade_off
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.page.findings import Finding
@@ -68,7 +69,7 @@ def first_screen(
     best = best_means(summary, SHOWN)
     done = runs[runs["status"] == "done"]
     streams = []
-    for number, (stream, rows) in enumerate(summary.groupby("stream", sort=False)):
+    for stream, rows in summary.groupby("stream", sort=False):
         groups: dict[str, list[tuple[str, list[Cell]]]] = {}
         several = rows["base_optimizer"].nunique() > 1
         for index, row in rows.iterrows():
@@ -80,8 +81,8 @@ def first_screen(
         of_stream = done[done["stream"] == stream]
         charts = [
             chart
-            for k, (_, same) in enumerate(of_stream.groupby("base_optimizer", sort=False))
-            if (chart := trade_off(same, looks, PAGE, f"trade-off-{number}-{k}")) is not None
+            for _, same in of_stream.groupby("base_optimizer", sort=False)
+            if (chart := trade_off(same, looks)) is not None
         ]
         streams.append(Stream(str(stream), [f for f in found if f.stream == stream], groups, charts))
     return streams
