@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 from reports.browser import browser, executable
@@ -178,17 +179,50 @@ def test_wide_tables_take_the_room_of_a_wide_window(chromium, whole):
     assert widest > chromium.run("document.querySelector('main').clientWidth") + 50
 
 
-def test_figures_on_a_phone(chromium, whole):
-    """Scaled, yet with letters that can be read, and with a legend that is in sight without scrolling."""
+def until_drawn(chromium):
+    """Wait until every chart is drawn, and return their names."""
+    boxes = "[...document.querySelectorAll('main section:not([hidden]) [data-chart]')]"
+    end = time.monotonic() + 60
+    while missing := chromium.run(f"{boxes}.filter(b => !b.querySelector('svg, canvas')).map(b => b.dataset.chart)"):
+        assert time.monotonic() < end, missing
+        time.sleep(0.05)
+    return chromium.run(f"{boxes}.map(box => box.dataset.chart)")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1200, "dark")])
+def test_every_chart_is_drawn_within_the_window(chromium, whole, hostile, width, scheme):
+    for path in (whole, hostile):
+        chromium.open(path, width, scheme)
+        names = until_drawn(chromium)
+        assert len(set(names)) == len(names)
+        marks = "box => box.querySelectorAll('.mark-symbol path, .mark-rect path, .mark-line path').length || 'canvas'"
+        assert 0 not in chromium.run(f"[...document.querySelectorAll('[data-chart]')].map({marks})")
+        boxes = "[...document.querySelectorAll('[data-chart]')]"
+        wide = chromium.run(f"{boxes}.filter(b => b.scrollWidth > b.clientWidth + 1).map(b => b.dataset.chart)")
+        assert wide == []
+        assert chromium.complaints == []
+        assert [url for url in chromium.requests if not url.startswith("data:")] == [path.as_uri()]
+
+
+def test_the_whole_study_has_every_kind_of_chart(chromium, whole):
+    chromium.open(whole)
+    kinds = {name.split("--")[0] for name in until_drawn(chromium)}
+    assert kinds == {
+        *("trade-off", "average-accuracy", "cost-gradients", "cost-seconds", "during-training", "experiences"),
+        *("accuracy-matrix", "ranks-average-accuracy", "ranks-forgetting", "confusion-matrix", "flatness"),
+        *("flatness-linear", "landscape"),
+    }
+
+
+def test_letters_of_charts_on_a_phone(chromium, whole):
     chromium.open(whole, 390)
-    sizes = chromium.run("[...document.querySelectorAll('figure svg')].map(svg => svg.getBoundingClientRect().width)")
-    assert 560 < max(sizes) < 620
-    letters = chromium.run(
-        "[...document.querySelectorAll('figure svg')].map(svg => svg.getScreenCTM().a * 9.5)"  # of axes and panels
+    until_drawn(chromium)
+    scales = chromium.run("[...document.querySelectorAll('[data-chart] svg')].map(svg => svg.getScreenCTM().a)")
+    assert set(scales) == {1}
+    sizes = chromium.run(
+        "[...document.querySelectorAll('[data-chart] text')].map(t => parseFloat(getComputedStyle(t).fontSize))"
     )
-    assert min(letters) > 7.5
-    legends = "[...document.querySelectorAll('figure svg [id*=legend]')]"
-    assert chromium.run(f"{legends}.map(each => each.getBoundingClientRect().right < innerWidth)").count(False) == 0
+    assert min(sizes) > 10
 
 
 def test_long_tables_scroll_in_a_box_below_their_header(chromium, page, hostile):

@@ -13,6 +13,8 @@ POINTS_PER_INCH = 72
 MOST_INCHES = 9.0
 """Most inches that a chart of several panels takes on a sheet of paper."""
 
+_LEGEND_START = 5.0
+"""Where a legend begins, below the first plot, in multiples of the font size."""
 _HEADER, _X_AXIS, _LEGEND_LINE = 2.2, 3.4, 1.5
 """Heights of a panel's title, of an x axis with its title, and of a line of a legend, in multiples of the font size."""
 
@@ -113,7 +115,7 @@ class Canvas:
         Returns:
             Number of columns, at least 1.
         """
-        return max(1, int(self.width / (self.font * (0.55 * longest + 3))))
+        return max(1, int((self.width / self.font - _LEGEND_START) / (0.55 * longest + 3)))
 
 
 PAGE = Canvas(width=1040, font=12)
@@ -137,13 +139,14 @@ def config(canvas: Canvas, *, dark: bool = False) -> dict[str, Any]:
     )
     text = {"labelColor": soft, "titleColor": ink, "titleFontSize": size, "titleFontWeight": 500, "labelFontSize": size}
     return {
-        "background": None if canvas.medium == "page" else "white",
+        "background": "transparent" if canvas.medium == "page" else "white",
         "font": font,
         "view": {"stroke": None},
         "axis": {**text, "labelFontSize": (0.92 if canvas.medium == "page" else 1) * size, "gridColor": line,
                  "domainColor": line, "tickColor": line, "tickCount": 5, "labelOverlap": "greedy",
                  "titlePadding": 0.5 * size, "labelLimit": 18 * size},
-        "legend": {**text, "labelColor": ink, "rowPadding": 2, "symbolSize": 5 * size, "labelLimit": canvas.width - 30},
+        "legend": {**text, "labelColor": ink, "rowPadding": 2, "symbolSize": 5 * size,
+                   "labelLimit": canvas.width - (_LEGEND_START + 3) * size},
         "header": {**text, "labelColor": ink, "labelFontWeight": 600, "labelPadding": 4},
         "title": {"color": ink, "fontSize": size, "fontWeight": 600, "anchor": "middle"},
         "text": {"color": ink, "fontSize": size},
@@ -214,7 +217,7 @@ def complete(chart: Chart, canvas: Canvas, *, dark: bool = False, wider: float =
     facet = chart.spec["facet"]
     return {
         **chart.spec,
-        "facet": {**facet, "header": {**facet["header"], "labelLimit": width + meta["axis"] * canvas.font}},
+        "facet": {**facet, "header": {**facet["header"], "labelLimit": width + 2 * canvas.font}},
         "columns": columns,
         "spacing": canvas.font,
         "spec": {**chart.spec["spec"], "width": width, "height": height},

@@ -64,7 +64,7 @@ def figure_files(charts: Sequence[Chart], formats: Sequence[str], canvas: Canvas
         canvas: space on paper; charts that are too high are cut into several.
 
     Yields:
-        Names of files and their content; equal charts give the same bytes.
+        Names of files and their content.
     """
     for chart in charts:
         for sheet in pages(chart, canvas):
@@ -81,7 +81,7 @@ def export(chart: Chart, canvas: Canvas, suffix: str) -> bytes:
         suffix: one of :data:`FORMATS`.
 
     Returns:
-        The content.
+        The content. Equal charts give equal bytes, except as PDF, where vl-convert lists fonts in any order.
     """
     import vl_convert
 

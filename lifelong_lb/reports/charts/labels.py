@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from lifelong_lb.reports.names import display_name
 
-MOST_LETTERS = 60
+MOST_LETTERS = 44
+"""Most letters of a name in a chart."""
 
 
 def file_name(kind: str, *labels: str) -> str:

@@ -17,7 +17,7 @@
     spec.datasets = Object.fromEntries(Object.entries(spec.datasets).map(([name, packed]) => [name, unpacked(packed)]));
   }
 
-  const legendColumns = (width, longest) => Math.max(1, Math.floor(width / (FONT * (0.55 * longest + 3))));
+  const legendColumns = (width, longest) => Math.max(1, Math.floor((width / FONT - 5) / (0.55 * longest + 3)));
 
   const panels = (grid, width) => {
     const axis = grid.axis * FONT, gap = FONT;
@@ -33,7 +33,7 @@
     }
     const grid = {...USUAL, ...spec.usermeta};
     const [columns, plot, height] = panels(grid, width - 20);
-    const header = {...spec.facet.header, labelLimit: plot + grid.axis * FONT};
+    const header = {...spec.facet.header, labelLimit: plot + 2 * FONT};
     return {...spec, columns, spacing: FONT, facet: {...spec.facet, header}, spec: {...spec.spec, width: plot, height}};
   };
 
@@ -43,7 +43,7 @@
     if (!width) return;
     const look = data.config[dark.matches ? "dark" : "light"];
     const columns = legendColumns(width, spec.usermeta?.longest || longestRule);
-    const config = {...look, legend: {...look.legend, columns, gradientLength: 180, labelLimit: width - 30}};
+    const config = {...look, legend: {...look.legend, columns, gradientLength: 180, labelLimit: width - 8 * FONT}};
     const many = Object.values(spec.datasets || {}).some((rows) => rows.length > MOST_SVG);
     drawn.get(box)?.view?.finalize();
     drawn.set(box, {spec, clicked, width});
