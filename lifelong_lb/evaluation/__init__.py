@@ -1,5 +1,6 @@
 """Evaluation: the accuracy matrix, its metrics, and statistics over seeds (no torch)."""
 
+from lifelong_lb.config.entries.metrics import Described
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
 from lifelong_lb.evaluation.bootstrap import bootstrap_intervals
 from lifelong_lb.evaluation.catalogue import (
@@ -8,11 +9,12 @@ from lifelong_lb.evaluation.catalogue import (
     REFERENCED,
     STORED_METRICS,
     AddedMetric,
-    Described,
     Metric,
     Outcome,
+    ReferencedMetric,
     custom_metrics,
     explain,
+    outcomes,
 )
 from lifelong_lb.evaluation.comparisons import (
     Comparison,
@@ -82,6 +84,7 @@ __all__ = [
     "Outcome",
     "PairedTest",
     "Ranking",
+    "ReferencedMetric",
     "Spread",
     "anytime_average_accuracy",
     "average_accuracy",
@@ -109,6 +112,7 @@ __all__ = [
     "intransigence",
     "learning_accuracy",
     "minimum_accuracy",
+    "outcomes",
     "pareto_front",
     "pearson",
     "rank",

@@ -345,7 +345,7 @@ def test_figures_of_an_unknown_format(finished):
 
 USELESS = {
     "unknown rule": ({"rules": ["lookbehnd-sam"]}, [], "did you mean 'lookbehind-sam'?"),
-    "k = 0": ({"rules": [{"name": "lookbehind-sam", "k": 0}]}, [], "rules[0].k: must be greater than or equal to 1"),
+    "k = 0": ({"rules": [{"name": "lookbehind-sam", "k": 0}]}, [], "rules[0].k: must be a whole number >= 1"),
     "experiences": ({"streams": {"name": "split-digits", "experiences": 3}}, [], "must divide the 10 classes"),
     "no data": ({"streams": "split-cifar100"}, ["--data", "{tmp}"], "CIFAR-100 was not found. Tried:"),
     "data folder": ({"streams": "split-cifar100"}, ["--data", "{tmp}/none"], "none: no such folder"),
