@@ -127,9 +127,10 @@ def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: 
         f"Confusion matrices: {block.stream}, {display_name(block.strategy)}, {display_name(block.base_optimizer)}",
         "Confusion matrix of each rule after the last experience, over the test images of all experiences, mean over "
         "seeds. Row c, column d: fraction of the images of class c that were predicted as class d. Classes are given "
-        f"by their labels in the data set, in the order of the table. Colours mean the same in all panels.{numbers}",
+        f"by their labels in the data set, in the order of the table. Colours mean the same in all panels; rows of "
+        f"classes without test images are blank (grey in large matrices).{numbers}",
         matrices,
-        Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order]),
+        Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order], sparse=True),
         block.base_optimizer,
     )
     cells = dict(list(accuracies.groupby("class")))

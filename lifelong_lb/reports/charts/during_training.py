@@ -52,14 +52,14 @@ def during_training(block: Block, measurements: Measurements, looks: Mapping[str
             for course in part[label]:
                 points = zip(course.iterations, course.means, strict=True)
                 keys = {"panel": panel, "rule": name, "experience": course.experience}
-                rows += [{**keys, "x": rounded(x), "y": rounded(100 * y)} for x, y in points]
+                rows += [{**keys, "x": rounded(x), "y": rounded(100 * y, 4)} for x, y in points]
                 x = course.iterations[-1] + (number - (len(names) - 1) / 2) * gap
                 rows.append({**keys, "x": rounded(x), **mean_row(spread(course.at_end), 100, (0, 100))})
     rule = by_rule({names[label]: looks[label] for label in names})
     name = file_name("during-training", block.stream, block.strategy, block.base_optimizer)
     where = f"{block.stream}, {display_name(block.strategy)}, {display_name(block.base_optimizer)}"
     layers = _layers(rule, found.ends[-1])
-    grid = Grid(most=1, ratio=0.3, widest=80)
+    grid = Grid(most=1, ratio=0.55, widest=80)
     return Chart(
         name,
         f"Accuracy during training: {where}",

@@ -1,7 +1,7 @@
 """Heat maps of square matrices of fractions, one panel per rule."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
 
 import numpy as np
@@ -14,6 +14,7 @@ from lifelong_lb.reports.names import display_name
 
 MAX_ANNOTATED = 10
 """Maximum number of rows with numbers in the cells."""
+_MOST_LABELS = 10
 _STEP = 0.05
 """The colour scale begins and ends at multiples of this."""
 _COLOURS = ["#f7fbff", "#d6e6f4", "#abd0e6", "#6aaed6", "#3787c0", "#105ba4", "#08306b"]
@@ -29,12 +30,14 @@ class Meaning:
         rows: title of the rows.
         value: title of the colour scale.
         labels: labels of both rows and columns, all different.
+        sparse: whether most numbers are 0, and NaN fills whole rows.
     """
 
     columns: str
     rows: str
     value: str
     labels: Sequence[str]
+    sparse: bool = False
 
 
 def accuracy_matrices(block: Block) -> Chart:
@@ -74,50 +77,60 @@ def squares(
         optimizer: label of the base optimizer.
 
     Returns:
-        The chart, on one scale of colours from the least to the greatest number. In large matrices, zeros are not among
-        the rows of the data; the panel has their colour.
+        The chart, on one scale of colours from the least to the greatest number. In large sparse matrices, zeros are
+        not among the rows of the data, the panel has their colour, and rows of NaN are grey.
     """
     K, names = len(meaning.labels), chart_names(matrices, optimizer)
+    sparse = meaning.sparse and K > MAX_ANNOTATED
     low, high = _range(list(matrices.values()))
-    numbered = K <= MAX_ANNOTATED
-    sparse = not numbered and low == 0
     labels = [short(label, 8) for label in meaning.labels]
     labels = labels if len(set(labels)) == K else list(meaning.labels)
     rows: list[Row] = []
     for rule, R in matrices.items():
-        shown = ~np.isnan(R) & (R != 0 if sparse else True)
-        keys = {"panel": names[rule]}
+        rounded, panel = np.round(R, 3), names[rule]
+        places = np.argwhere(~np.isnan(R) & (rounded != 0 if sparse else True))
         rows += [
-            {**keys, "i": labels[i], "j": labels[j], "value": round(float(R[i, j]), 3)} for i, j in np.argwhere(shown)
+            {"panel": panel, "i": labels[i], "j": labels[j], "value": float(rounded[i, j])} for i, j in places.tolist()
         ]
-        if sparse:
-            rows += [{**keys, "i": labels[i], "j": labels[j], "value": None} for i, j in np.argwhere(np.isnan(R))]
-    axis = {"labelAngle": 0, "ticks": False, "domain": False, "grid": False}
-    place = {"type": "ordinal", "scale": {"domain": labels}, "axis": axis}
-    cell = {"x": {"field": "j", **place, "title": meaning.columns}, "y": {"field": "i", **place, "title": meaning.rows}}
-    scale = {"domain": [low, high], "range": _COLOURS, "interpolate": "rgb"}
-    key = {"title": meaning.value, "orient": "bottom", "direction": "horizontal", "tickCount": 4, "format": ".2f"}
-    colour = {"field": "value", "type": "quantitative", "scale": scale, "legend": key}
-    hover = (("i", meaning.rows), ("j", meaning.columns), ("value", meaning.value))
-    shown_there = tooltip(*hover, decimals={"i": "", "j": "", "value": ".3f"})
-    layers: list[Row] = [{"mark": {"type": "rect"}, "encoding": {**cell, "color": colour, "tooltip": shown_there}}]
-    if sparse:
-        layers[0]["encoding"]["color"] = {"condition": {"test": "datum.value === null", "value": "#9a9a9a"}, **colour}
-    if numbered:
-        text = "datum.value >= 0.995 ? '1.0' : replace(format(datum.value, '.2f'), /^0/, '')"
-        middle = low + 0.5 * (high - low)
-        ink = {"condition": {"test": f"datum.value > {middle:g}", "value": "white"}, "value": "#1f2933"}
-        layers.append({
-            "mark": {"type": "text", "style": "number"},
-            "encoding": {**cell, "text": {"field": "text"}, "color": ink, "tooltip": shown_there},
-            "transform": [{"calculate": text, "as": "text"}],
-        })
-    side = max(9.0, 2.0 * K) if numbered else 14.0
+        empty = np.flatnonzero(np.isnan(R).all(axis=1)) if sparse else ()
+        rows += [{"panel": panel, "i": labels[i]} for i in empty]
+    side = max(9.0, 2.0 * K) if K <= MAX_ANNOTATED else 14.0
     grid = Grid(axis=3.6, narrowest=side, widest=max(side, 19.0), most=5, ratio=1, highest=max(side, 19.0))
+    layers = _layers(replace(meaning, labels=labels), 0.0 if sparse else low, high)
     spec = dict(faceted(name, list(names.values()), layers, grid=grid))
     if sparse:
         spec["spec"] = {**spec["spec"], "view": {"fill": _COLOURS[0]}}
     return Chart(name, title, caption, spec, {name: rows})
+
+
+def _layers(meaning: Meaning, low: float, high: float) -> list[Row]:
+    """Draw cells, and numbers in them where they fit, else grey rows where nothing is known."""
+    K, labels = len(meaning.labels), list(meaning.labels)
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if _MOST_LABELS * step >= K)
+    axis = {"labelAngle": 0, "ticks": False, "domain": False, "grid": False, "values": labels[::step]}
+    place = {"type": "ordinal", "scale": {"domain": labels}, "axis": axis}
+    cell = {"x": {"field": "j", **place, "title": meaning.columns}, "y": {"field": "i", **place, "title": meaning.rows}}
+    key = {"title": meaning.value, "orient": "bottom", "direction": "horizontal", "tickCount": 4, "format": ".2f"}
+    scale = {"domain": [low, high], "range": _COLOURS, "interpolate": "rgb"}
+    colour = {"field": "value", "type": "quantitative", "scale": scale, "legend": key}
+    hover = (("i", meaning.rows), ("j", meaning.columns), ("value", meaning.value))
+    shown = tooltip(*hover, decimals={"i": "", "j": "", "value": ".3f"})
+    cells = {
+        "mark": {"type": "rect"},
+        "encoding": {**cell, "color": colour, "tooltip": shown},
+        "transform": [{"filter": "datum.value != null"}],
+    }
+    if K > MAX_ANNOTATED:
+        empty = {"mark": {"type": "rect", "color": "#9a9a9a"}, "encoding": {"y": cell["y"]}}
+        return [cells, {**empty, "transform": [{"filter": "datum.value == null"}]}]
+    text = "datum.value >= 0.995 ? '1.0' : replace(format(datum.value, '.2f'), /^0/, '')"
+    ink = {"condition": {"test": f"datum.value > {(low + high) / 2:g}", "value": "white"}, "value": "#1f2933"}
+    numbers = {
+        "mark": {"type": "text", "style": "number"},
+        "encoding": {**cell, "text": {"field": "text"}, "color": ink, "tooltip": shown},
+        "transform": [{"calculate": text, "as": "text"}],
+    }
+    return [cells, numbers]
 
 
 def _range(matrices: Sequence[Array]) -> tuple[float, float]:

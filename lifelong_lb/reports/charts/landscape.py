@@ -67,7 +67,7 @@ def _scatter(
         factor = 100 if place[0] in _IN_PERCENT else 1
         columns = (frame[name].tolist() for name in ("rule", "flatness", "forgotten", "experience", "seed"))
         rows += [
-            {"panel": titles[place], "rule": names[str(label)], "x": rounded(factor * x), "y": rounded(100 * y)}
+            {"panel": titles[place], "rule": names[str(label)], "x": rounded(factor * x, 4), "y": rounded(100 * y, 4)}
             | {"experience": int(i), "seed": int(seed)}
             for label, x, y, i, seed in zip(*columns, strict=True)
         ]

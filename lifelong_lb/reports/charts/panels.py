@@ -140,16 +140,17 @@ def mean_row(
     return {"y": rounded(scale * found.mean), **ends, "seeds": found.seeds}
 
 
-def rounded(value: float) -> float:
-    """Round to five significant digits.
+def rounded(value: float, digits: int = 5) -> float:
+    """Round to significant digits.
 
     Args:
         value: a number.
+        digits: their number; four for data of many points, which the page contains.
 
     Returns:
         The number.
     """
-    return float(f"{value:.5g}")
+    return float(f"{value:.{digits}g}")
 
 
 def dodged(position: float, index: int, of: int) -> float:

@@ -9,10 +9,11 @@ import pandas as pd
 from scipy import stats
 
 from lifelong_lb.evaluation import ADDED_METRICS
+from lifelong_lb.reports.accuracy_table import KEYS
 from lifelong_lb.reports.charts.chart import PAGE, config
 from lifelong_lb.reports.charts.looks import looks
 from lifelong_lb.reports.names import display_name
-from lifelong_lb.reports.results import KEYS, Results
+from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, labels_of
 from lifelong_lb.reports.tables import KNOWN
 
@@ -75,23 +76,27 @@ def json_element(data: Any) -> str:
 
 
 def packed(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Arrange rows column by column, texts as numbers of distinct ones; the page's script restores the rows.
+    """Arrange rows column by column; the page's script restores the rows.
 
     Args:
         rows: plain values; missing ones are null.
 
     Returns:
-        Values by column; ``{"of": texts, "at": numbers}`` for a column of texts.
+        Number of ``rows``, and ``columns``: values; ``{"of": texts, "at": numbers}`` for texts, each of which is there
+        once; ``{"rows": numbers, "values": values}`` for a column that is mostly null.
 
     Example:
-        >>> packed([{"rule": "SAM", "x": 1}, {"rule": "SAM"}])
-        {'rule': {'of': ['SAM'], 'at': [0, 0]}, 'x': [1, None]}
+        >>> packed([{"rule": "SAM", "x": 1}, {"rule": "SAM", "x": 2}, {"rule": "SAM", "x": 3, "end": 4}])["columns"]
+        {'rule': {'of': ['SAM'], 'at': [0, 0, 0]}, 'x': [1, 2, 3], 'end': {'rows': [2], 'values': [4]}}
     """
-    columns = dict.fromkeys(name for row in rows for name in row)
-    return {name: _packed([row.get(name) for row in rows]) for name in columns}
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {"rows": len(rows), "columns": {name: _packed([row.get(name) for row in rows]) for name in names}}
 
 
 def _packed(values: list[Any]) -> Any:
+    known = [i for i, value in enumerate(values) if value is not None]
+    if 2 * len(known) < len(values):
+        return {"rows": known, "values": [values[i] for i in known]}
     if not any(isinstance(value, str) for value in values):
         return values
     pool: dict[Any, int] = {}

@@ -76,7 +76,7 @@ def test_accuracy_matrices(block):
     assert numbers["mark"]["type"] == "text"
     assert cells["encoding"]["y"]["scale"]["domain"] == ["0", "1"]  # the first row is on top
     large = accuracy_matrices(Block(*KEY, {"none": np.full((1, 11, 11), 0.5)}))
-    assert len(large.spec["spec"]["layer"]) == 1
+    assert {layer["mark"]["type"] for layer in large.spec["spec"]["layer"]} == {"rect"}
 
 
 def test_trade_off():

@@ -8,10 +8,14 @@
   const longestRule = Math.max(1, ...Object.values(data.names?.rule || {}).map((name) => name.length));
 
   // Rows of a dataset that is stored column by column.
-  const unpacked = (packed) => {
-    if (Array.isArray(packed)) return packed;
-    const columns = Object.entries(packed).map(([name, column]) => [name, column.of ? column.at.map((i) => column.of[i]) : column]);
-    return (columns[0]?.[1] || []).map((_, i) => Object.fromEntries(columns.map(([name, values]) => [name, values[i]])));
+  const unpacked = ({rows, columns}) => {
+    const restored = Array.from({length: rows}, () => ({}));
+    for (const [name, column] of Object.entries(columns)) {
+      if (Array.isArray(column)) column.forEach((value, i) => { restored[i][name] = value; });
+      else if (column.of) column.at.forEach((k, i) => { restored[i][name] = column.of[k]; });
+      else column.rows.forEach((i, k) => { restored[i][name] = column.values[k]; });
+    }
+    return restored;
   };
   for (const spec of Object.values(charts)) {
     spec.datasets = Object.fromEntries(Object.entries(spec.datasets).map(([name, packed]) => [name, unpacked(packed)]));
