@@ -1,6 +1,7 @@
 """Average accuracy against training iterations."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from lifelong_lb.evaluation import spread
 from lifelong_lb.reports.charts.chart import Chart, Grid, Row
@@ -45,7 +46,8 @@ def during_training(block: Block, measurements: Measurements, looks: Mapping[str
         return None
     found = courses_of(measurements, block.experiences)
     names = chart_names([rule for rule in looks if rule in measurements], block.base_optimizer)
-    gap, panels = 0.006 * found.ends[-1], PANELS[: len(found.parts)]
+    shortest = min(end - start for start, end in pairwise([0.0, *found.ends]))
+    gap, panels = min(0.006 * found.ends[-1], 0.5 * shortest / len(names)), PANELS[: len(found.parts)]
     rows: list[Row] = [{"panel": panel, "end": rounded(end)} for panel in panels for end in found.ends]
     for panel, part in zip(panels, found.parts, strict=True):
         for number, (label, name) in enumerate(names.items()):

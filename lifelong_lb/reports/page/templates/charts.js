@@ -36,7 +36,7 @@
       return typeof spec.width === "number" ? {...spec, width: Math.min(spec.width, Math.floor(width - USUAL.axis * FONT))} : spec;
     }
     const grid = {...USUAL, ...spec.usermeta};
-    const [columns, plot, height] = panels(grid, width - 20);
+    const [columns, plot, height] = panels(grid, width - 28);
     const header = {...spec.facet.header, labelLimit: plot + 2 * FONT};
     return {...spec, columns, spacing: FONT, facet: {...spec.facet, header}, spec: {...spec.spec, width: plot, height}};
   };
