@@ -100,7 +100,9 @@ def status(folder: FolderArgument) -> None:
 @app.command()
 def landscape(
     folder: FolderArgument,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="cpu, auto, a kind of accelerator (cuda, mps, xpu), or a device: cuda:1.")
+    ] = "auto",
     data: DataFolder = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. images=64.")

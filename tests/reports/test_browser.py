@@ -30,7 +30,7 @@ FIRST = "document.querySelector('table.sortable')"
 COLUMN = f"[...{FIRST}.tBodies[0].rows].map(row => row.cells[2].innerText)"
 RULES = f"[...{FIRST}.tBodies[0].rows].map(row => row.cells[0].innerText)"
 PRESS = f"{FIRST}.tHead.rows[0].cells[2].querySelector('button').click()"
-BESIDE = """[...document.body.querySelectorAll('*')].filter(each => !each.closest('.scroll, pre, .skip'))
+BESIDE = """[...document.body.querySelectorAll('*')].filter(each => !each.closest('.scroll, .chart, pre, .skip'))
     .filter(each => each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 200))"""
 """Elements that extend beyond the window, except in boxes that scroll."""
 SORTED = """[...document.querySelectorAll('table.sortable')].flatMap(table => {
