@@ -44,6 +44,13 @@ def report(
     every_figure: Annotated[
         bool, typer.Option("--all-figures", help="Draw all figures, also those of single strategies in large reports.")
     ] = False,
+    figures: Annotated[
+        str, typer.Option("--figures", metavar="FORMATS", help="Also write figures for a paper: pdf,svg,png.")
+    ] = "",
+    width: Annotated[
+        str, typer.Option(metavar="WIDTH", help="Width of these figures: column (3.3 inches) or page (6.75 inches).")
+    ] = "column",
+    font_size: Annotated[float, typer.Option(metavar="POINTS", help="Size of the letters in these figures.")] = 8.0,
     parquet: Annotated[bool, typer.Option("--parquet", help="Also write tables as Parquet.")] = False,
     others: Annotated[
         list[Path] | None,
@@ -71,6 +78,9 @@ def report(
         test=test,
         columns=shown,
         every_figure=every_figure,
+        figures=[name.strip() for name in figures.split(",")] if figures else (),
+        width=width,
+        font_size=font_size,
         parquet=parquet,
     )
     answer = Answer(shown, baseline, metrics, test, explain)

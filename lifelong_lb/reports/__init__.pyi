@@ -13,7 +13,7 @@ from .continual import load_continual as load_continual
 from .diagnostics import load_diagnostics as load_diagnostics
 from .external import read_matrices as read_matrices
 from .external import with_imported as with_imported
-from .figures import draw_figures as draw_figures
+from .figures import charts_of as charts_of
 from .landscape import correlation_table as correlation_table
 from .landscape import flatness_table as flatness_table
 from .landscape import load_landscape as load_landscape

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lifelong_lb.reports.charts.chart import Chart
+from lifelong_lb.reports.charts.heat_map import MAX_ANNOTATED, Meaning, squares
+from lifelong_lb.reports.charts.labels import file_name
 from lifelong_lb.reports.confusion import CollectedConfusion
 from lifelong_lb.reports.figures import select_blocks
-from lifelong_lb.reports.heat_maps import MAX_ANNOTATED, Meaning, draw_squares
 from lifelong_lb.reports.matrices import Array, Block, mean_over_seeds
+from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.style import Drawing, file_name
 from lifelong_lb.reports.tables.classes import class_styled
 from lifelong_lb.reports.tables.styled import StyledTable
 from lifelong_lb.store.recorded import MAX_CLASSES
@@ -37,7 +39,7 @@ class ClassesBlock:
 
     title: str
     table: StyledTable
-    figure: Drawing
+    figure: Chart
 
 
 @dataclass(frozen=True)
@@ -117,13 +119,15 @@ def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: 
     matrices = confusion_matrices(counts, order)
     numbers = " Numbers are rounded to two decimals." if len(order) <= MAX_ANNOTATED else ""
     title = ", ".join((block.stream, block.strategy, block.base_optimizer))
-    figure = draw_squares(
+    figure = squares(
         file_name("confusion-matrix", block.stream, block.strategy, block.base_optimizer),
-        f"Confusion matrices: {title}",
+        f"Confusion matrices: {block.stream}, {display_name(block.strategy)}, {display_name(block.base_optimizer)}",
         "Confusion matrix of each rule after the last experience, over the test images of all experiences, mean over "
         "seeds. Row c, column d: fraction of the images of class c that were predicted as class d. Classes are given "
-        f"by their labels in the data set, in the order of the table.{numbers}",
+        f"by their labels in the data set, in the order of the table. Colours mean the same in all panels; rows of "
+        f"classes without test images are blank (grey in large matrices).{numbers}",
         matrices,
-        Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order]),
+        Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order], sparse=True),
+        block.base_optimizer,
     )
     return ClassesBlock(title, class_styled(accuracies, order, list(matrices), block), figure)

@@ -6,19 +6,21 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, MIN_CLUSTERS
+from lifelong_lb.reports.charts.chart import Chart
+from lifelong_lb.reports.charts.landscape import Key, away_from_weights
+from lifelong_lb.reports.charts.landscape import flatness as flatness_charts
+from lifelong_lb.reports.charts.looks import looks
 from lifelong_lb.reports.definitions import Definition
 from lifelong_lb.reports.figures import select_blocks
-from lifelong_lb.reports.landscape import CollectedLandscape, correlation_table, flatness_table
-from lifelong_lb.reports.landscape_figures import (
-    Block,
-    draw_flatness,
-    draw_landscape_curves,
+from lifelong_lb.reports.landscape import (
+    CollectedLandscape,
+    correlation_table,
+    flatness_table,
     measure_title,
     pick_measures,
     rows_at,
 )
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.style import Drawing, looks
 from lifelong_lb.reports.summary import labels_of
 from lifelong_lb.reports.tables.flatness import correlation_styled
 from lifelong_lb.reports.tables.styled import StyledTable
@@ -40,7 +42,7 @@ class FlatnessBlock:
 
     title: str
     table: StyledTable | None
-    figures: Sequence[Drawing]
+    figures: Sequence[Chart]
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _omitted_figures(drawn: int, of: int) -> str:
     )
 
 
-def _keys(landscape: pd.DataFrame, results: Results) -> list[Block]:
+def _keys(landscape: pd.DataFrame, results: Results) -> list[Key]:
     """Streams, strategies and base optimizers that occur, in the order of the study."""
     columns = ["stream", "strategy", "base_optimizer"]
     orders = [{label: i for i, label in enumerate(labels_of(results, column))} for column in columns]
@@ -123,20 +125,20 @@ def _keys(landscape: pd.DataFrame, results: Results) -> list[Block]:
     return sorted(keys, key=lambda key: [order[label] for order, label in zip(orders, key, strict=True)])
 
 
-def _block(key: Block, tables: dict[str, pd.DataFrame], results: Results, *, draw: bool) -> FlatnessBlock:
+def _block(key: Key, tables: dict[str, pd.DataFrame], results: Results, *, draw: bool) -> FlatnessBlock:
     landscape, flatness, correlations = (_of_block(table, key) for table in tables.values())
     styles = looks(labels_of(results, "rule"))
-    drawn = (draw_flatness(key, flatness, styles), draw_landscape_curves(key, landscape, styles)) if draw else ()
+    drawn = [*flatness_charts(key, flatness, styles), away_from_weights(key, landscape, styles)] if draw else []
     rows = {
         measure_title(*place): row
         for place in pick_measures(correlations)
         for _, row in rows_at(correlations, *place).iterrows()
     }
     table = correlation_styled(rows, ", ".join(key)) if rows else None
-    return FlatnessBlock(", ".join(key), table, [drawing for drawing in drawn if drawing is not None])
+    return FlatnessBlock(", ".join(key), table, [chart for chart in drawn if chart is not None])
 
 
-def _of_block(table: pd.DataFrame, key: Block) -> pd.DataFrame:
+def _of_block(table: pd.DataFrame, key: Key) -> pd.DataFrame:
     stream, strategy, optimizer = key
     same = (table["stream"] == stream) & (table["strategy"] == strategy) & (table["base_optimizer"] == optimizer)
     return table[same]

@@ -51,7 +51,15 @@ _TITLES = {
     "lion": "Lion",
     "schedule-free": "Schedule-Free",
 }
-_SYMBOLS = {"rho": "ρ", "alpha": "α", "lambda": "λ", "eta": "η", "lr": "learning rate", "mem_size": "memory"}
+_SYMBOLS = {
+    "rho": "ρ",
+    "alpha": "α",
+    "lambda": "λ",
+    "eta": "η",
+    "sigma": "σ",
+    "lr": "learning rate",
+    "mem_size": "memory",
+}
 _LABEL = re.compile(r"([^()]+)\((.+)\)")
 BARE = "none"
 """Name of the rule that leaves the base optimizer alone."""
@@ -86,6 +94,21 @@ def display_name(label: str, optimizer: str = "") -> str:
     return ", ".join([_TITLES.get(name, name), *(_setting(key, value) for key, _, value in pairs)])
 
 
+def symbol(parameter: str) -> str:
+    """Return the symbol of a hyper-parameter.
+
+    Args:
+        parameter: its name.
+
+    Returns:
+        The symbol, or the name in words.
+
+    Example:
+        >>> symbol("rho"), symbol("lr"), symbol("warmup_steps")
+        ('ρ', 'learning rate', 'warmup steps')
+    """
+    return _SYMBOLS.get(parameter, parameter.replace("_", " "))
+
+
 def _setting(key: str, value: str) -> str:
-    symbol = _SYMBOLS.get(key, key.replace("_", " "))
-    return f"adaptive {symbol}" if value == "adaptive" else f"{symbol} = {value}"
+    return f"adaptive {symbol(key)}" if value == "adaptive" else f"{symbol(key)} = {value}"

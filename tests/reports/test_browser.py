@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 from reports.browser import browser, executable
@@ -12,8 +13,8 @@ from reports.folders import TWO, make, wave
 from reports.whole import SECTIONS, write_whole
 
 from lifelong_lb.reports import blocks_of, summary_table
+from lifelong_lb.reports.charts.heat_map import accuracy_matrices
 from lifelong_lb.reports.comparisons import comparison_table
-from lifelong_lb.reports.heat_maps import draw_matrices
 from lifelong_lb.reports.page.render import render_page
 from lifelong_lb.reports.results import collect
 
@@ -29,7 +30,7 @@ FIRST = "document.querySelector('section[aria-labelledby=summary] table.sortable
 COLUMN = f"[...{FIRST}.tBodies[0].rows].map(row => row.cells[2].innerText)"
 RULES = f"[...{FIRST}.tBodies[0].rows].map(row => row.cells[0].innerText)"
 PRESS = f"{FIRST}.tHead.rows[0].cells[2].querySelector('button').click()"
-BESIDE = """[...document.body.querySelectorAll('*')].filter(each => !each.closest('.scroll, pre, .skip'))
+BESIDE = """[...document.body.querySelectorAll('*')].filter(each => !each.closest('.scroll, .chart, pre, .skip'))
     .filter(each => each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 200))"""
 """Elements that extend beyond the window, except in boxes that scroll."""
 SORTED = """[...document.querySelectorAll('table.sortable')].flatMap(table => {
@@ -51,7 +52,7 @@ def fill(labels, seed):
 
 def write(folder):
     results = collect(folder)
-    figures = {"split-digits": [draw_matrices(block) for block in blocks_of(results)[:1]]}
+    figures = {"split-digits": [accuracy_matrices(block) for block in blocks_of(results)[:1]]}
     folder.write_file("report.html", render_page(results, summary_table(results), comparison_table(results), figures))
     return folder.path / "report.html"
 
@@ -182,17 +183,50 @@ def test_wide_tables_take_the_room_of_a_wide_window(chromium, whole):
     assert widest > chromium.run("document.querySelector('main').clientWidth") + 50
 
 
-def test_figures_on_a_phone(chromium, whole):
-    """Scaled, yet with letters that can be read, and with a legend that is in sight without scrolling."""
+def until_drawn(chromium):
+    """Wait until every chart is drawn, and return their names."""
+    boxes = "[...document.querySelectorAll('main section:not([hidden]) [data-chart]')]"
+    end = time.monotonic() + 60
+    while missing := chromium.run(f"{boxes}.filter(b => !b.querySelector('svg, canvas')).map(b => b.dataset.chart)"):
+        assert time.monotonic() < end, missing
+        time.sleep(0.05)
+    return chromium.run(f"{boxes}.map(box => box.dataset.chart)")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1200, "dark")])
+def test_every_chart_is_drawn_within_the_window(chromium, whole, hostile, width, scheme):
+    for path in (whole, hostile):
+        chromium.open(path, width, scheme)
+        names = until_drawn(chromium)
+        assert len(set(names)) == len(names)
+        marks = "box => box.querySelectorAll('.mark-symbol path, .mark-rect path, .mark-line path').length || 'canvas'"
+        assert 0 not in chromium.run(f"[...document.querySelectorAll('[data-chart]')].map({marks})")
+        boxes = "[...document.querySelectorAll('[data-chart]')]"
+        wide = chromium.run(f"{boxes}.filter(b => b.scrollWidth > b.clientWidth + 1).map(b => b.dataset.chart)")
+        assert wide == []
+        assert chromium.complaints == []
+        assert [url for url in chromium.requests if not url.startswith("data:")] == [path.as_uri()]
+
+
+def test_the_whole_study_has_every_kind_of_chart(chromium, whole):
+    chromium.open(whole)
+    kinds = {name.split("--")[0] for name in until_drawn(chromium)}
+    assert kinds == {
+        *("trade-off", "average-accuracy", "cost-gradients", "cost-seconds", "during-training", "experiences"),
+        *("accuracy-matrix", "ranks-average-accuracy", "ranks-forgetting", "confusion-matrix", "flatness"),
+        *("flatness-linear", "landscape"),
+    }
+
+
+def test_letters_of_charts_on_a_phone(chromium, whole):
     chromium.open(whole, 390)
-    sizes = chromium.run("[...document.querySelectorAll('figure svg')].map(svg => svg.getBoundingClientRect().width)")
-    assert 560 < max(sizes) < 620
-    letters = chromium.run(
-        "[...document.querySelectorAll('figure svg')].map(svg => svg.getScreenCTM().a * 9.5)"  # of axes and panels
+    until_drawn(chromium)
+    scales = chromium.run("[...document.querySelectorAll('[data-chart] svg')].map(svg => svg.getScreenCTM().a)")
+    assert set(scales) == {1}
+    sizes = chromium.run(
+        "[...document.querySelectorAll('[data-chart] text')].map(t => parseFloat(getComputedStyle(t).fontSize))"
     )
-    assert min(letters) > 7.5
-    legends = "[...document.querySelectorAll('figure svg [id*=legend]')]"
-    assert chromium.run(f"{legends}.map(each => each.getBoundingClientRect().right < innerWidth)").count(False) == 0
+    assert min(sizes) > 10
 
 
 def test_long_tables_scroll_in_a_box_below_their_header(chromium, page, hostile):

@@ -6,7 +6,7 @@ from reports.folders import TWO, make, two_experiences
 from reports.hand_tables import column_texts
 
 from lifelong_lb.evaluation import AccuracyMatrix
-from lifelong_lb.reports import draw_figures, summary_table
+from lifelong_lb.reports import charts_of, summary_table
 from lifelong_lb.reports.costs import pareto_fronts
 from lifelong_lb.reports.results import collect
 from lifelong_lb.reports.tables.costs import cost_styled
@@ -62,9 +62,17 @@ def test_table(results):
 
 
 def test_figure(results):
-    (drawing,) = [d for d in draw_figures(results)["split-digits"] if d.name.startswith("cost--")]
-    assert b"gradient evaluations" in drawing.svg
-    assert "no other rule beats" in drawing.caption
+    by_gradients, by_seconds = [c for c in charts_of(results)["split-digits"] if c.name.startswith("cost-")]
+    assert by_gradients.name == "cost-gradients--split-digits--sgd"
+    assert "no other rule beats" in by_gradients.caption
+    (rows,), (timed,) = by_gradients.data.values(), by_seconds.data.values()
+    assert [(row["rule"], row["cost"], row["y"]) for row in rows] == [
+        ("plain SGD", 100, 50), ("SAM", 200, 70), ("Lookbehind-SAM", 600, 80), ("ASAM", 200, 60)
+    ]  # fmt: skip
+    assert [row["front"] for row in rows] == [True, True, True, False]
+    assert [row["x"] for row in rows] == [100, 192.5, 600, 207.5]  # equal costs are side by side
+    assert [row["x"] for row in timed] == [row["cost"] for row in timed] == [1, 2.5, 5, 2]
+    assert {row["low"] for row in rows} == {None}  # of two seeds
 
 
 def test_runs_of_a_version_that_counted_less(tmp_path):

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,8 @@ from scipy import stats
 
 from lifelong_lb.evaluation import ADDED_METRICS
 from lifelong_lb.reports.accuracy_table import KEYS
-from lifelong_lb.reports.charts.chart import PAGE, config, looks
+from lifelong_lb.reports.charts.chart import PAGE, config
+from lifelong_lb.reports.charts.looks import looks
 from lifelong_lb.reports.definitions import KNOWN
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.results import Results
@@ -72,6 +73,35 @@ def json_element(data: Any) -> str:
     """
     text = json.dumps(_finite(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def packed(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Arrange rows column by column; the page's script restores the rows.
+
+    Args:
+        rows: plain values; missing ones are null.
+
+    Returns:
+        Number of ``rows``, and ``columns``: values; ``{"of": texts, "at": numbers}`` for texts, each of which is there
+        once; ``{"rows": numbers, "values": values}`` for a column that is mostly null.
+
+    Example:
+        >>> packed([{"rule": "SAM", "x": 1}, {"rule": "SAM", "x": 2}, {"rule": "SAM", "x": 3, "end": 4}])["columns"]
+        {'rule': {'of': ['SAM'], 'at': [0, 0, 0]}, 'x': [1, 2, 3], 'end': {'rows': [2], 'values': [4]}}
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {"rows": len(rows), "columns": {name: _packed([row.get(name) for row in rows]) for name in names}}
+
+
+def _packed(values: list[Any]) -> Any:
+    known = [i for i, value in enumerate(values) if value is not None]
+    if 2 * len(known) < len(values):
+        return {"rows": known, "values": [values[i] for i in known]}
+    if not any(isinstance(value, str) for value in values):
+        return values
+    pool: dict[Any, int] = {}
+    numbers = [pool.setdefault(value, len(pool)) for value in values]
+    return {"of": list(pool), "at": numbers}
 
 
 def _finite(value: Any) -> Any:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lifelong_lb.reports.charts.chart import PAGE, Chart, Look
+from lifelong_lb.reports.charts.chart import Chart
+from lifelong_lb.reports.charts.looks import Look
 from lifelong_lb.reports.charts.trade_off import trade_off
 from lifelong_lb.reports.page.findings import Finding
 from lifelong_lb.reports.tables.styled import StyledTable
@@ -52,13 +53,13 @@ def first_screen(
     """
     done = runs[runs["status"] == "done"]
     streams = []
-    for number, (stream, rows) in enumerate(summary.groupby("stream", sort=False)):
+    for stream, rows in summary.groupby("stream", sort=False):
         table = summary_styled(rows, compared=compared, test=test)
         of_stream = done[done["stream"] == stream]
         charts = [
             chart
-            for k, (_, same) in enumerate(of_stream.groupby("base_optimizer", sort=False))
-            if (chart := trade_off(same, looks, PAGE, f"trade-off-{number}-{k}")) is not None
+            for _, same in of_stream.groupby("base_optimizer", sort=False)
+            if (chart := trade_off(same, looks)) is not None
         ]
         streams.append(Stream(str(stream), [f for f in found if f.stream == stream], table, charts))
     return streams

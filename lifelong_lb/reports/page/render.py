@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
 from lifelong_lb.evaluation import CONTINUAL_METRICS
-from lifelong_lb.reports.charts.chart import looks
+from lifelong_lb.reports.charts.chart import Chart
+from lifelong_lb.reports.charts.looks import looks
 from lifelong_lb.reports.classes import Classes
 from lifelong_lb.reports.comparisons import verdict_on
 from lifelong_lb.reports.costs import budget_sentence
@@ -15,14 +17,13 @@ from lifelong_lb.reports.definitions import SPREAD, definitions, units
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.flatness import Flatness
 from lifelong_lb.reports.names import display_name
-from lifelong_lb.reports.page.data import explorer_data, json_element
+from lifelong_lb.reports.page.data import explorer_data, json_element, packed
 from lifelong_lb.reports.page.findings import findings
-from lifelong_lb.reports.page.first_screen import Stream, first_screen
+from lifelong_lb.reports.page.first_screen import first_screen
 from lifelong_lb.reports.page.scripts import page_scripts, script_hash, vega_script
 from lifelong_lb.reports.provenance import environment_rows, unsuccessful_runs
 from lifelong_lb.reports.render.html import breakable, html_table, without_controls
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.style import Drawing
 from lifelong_lb.reports.summary import GROUP, labels_of, planned_runs, state_sentence, status_counts, verdict
 from lifelong_lb.reports.tables.comparisons import comparison_definitions, comparison_styled
 from lifelong_lb.reports.tables.costs import cost_styled
@@ -43,7 +44,7 @@ def render_page(
     results: Results,
     summary: pd.DataFrame,
     compared: pd.DataFrame,
-    figures: Mapping[str, Sequence[Drawing]],
+    figures: Mapping[str, Sequence[Chart]],
     flatness: Flatness | None = None,
     note: str = "",
     test: str = "sign-flip",
@@ -55,7 +56,7 @@ def render_page(
         results: results of a folder.
         summary: their summary table.
         compared: their comparisons.
-        figures: figures by stream label.
+        figures: charts by stream label; those of the first screen are not repeated.
         flatness: section about the loss landscape, if it was measured.
         note: a sentence about figures that were not drawn.
         test: the test of the comparisons.
@@ -80,8 +81,7 @@ def render_page(
     environment.filters["table"] = html_table
     environment.filters["named"] = display_name
     environment.filters["papers"] = link_papers
-    environment.filters["inline"] = lambda drawing: Markup(drawing.inline())  # matplotlib escapes
-    context = _context(results, summary, compared, figures, test) | {
+    context = _context(results, summary, compared, test) | {
         "comparison_definitions": comparison_definitions(test),
         "classes": classes,
         "flatness": flatness,
@@ -89,13 +89,21 @@ def render_page(
         "tuning": tuning_styled(results),
         "tuning_notes": [*tuning_sentences(results), TUNING_NOTE],
     }
+    on_top = [chart for stream in context["first"] for chart in stream.charts]
+    names = {chart.name for chart in on_top}
+    context["figures"] = {
+        stream: [chart for chart in charts if chart.name not in names] for stream, charts in figures.items()
+    }
+    shown = [*on_top, *chain(*figures.values())]
+    shown += [block.figure for block in classes.blocks] if classes else []
+    shown += [chart for block in flatness.blocks for chart in block.figures] if flatness else []
     further = [problem for part in (classes, flatness) if part for problem in part.problems]
     context["problems"] = list(dict.fromkeys([*context["problems"], *further]))
     scripts = [vega_script(), *page_scripts()]
     context |= {"scripts": list(map(Markup, scripts)), "script_hashes": list(map(script_hash, scripts))}  # our files
     context |= {
         "data": Markup(json_element(explorer_data(results))),  # escaped
-        "charts": Markup(json_element(_charts(context["first"]))),  # escaped
+        "charts": Markup(json_element(_specifications(shown))),  # escaped
     }
     return environment.get_template("report.html.j2").render(context)
 
@@ -115,13 +123,7 @@ def link_papers(text: str) -> Any:
     return Markup(re.sub(r"arXiv (\d{4}\.\d{4,5})", link, str(escape(text))))  # escaped
 
 
-def _context(
-    results: Results,
-    summary: pd.DataFrame,
-    compared: pd.DataFrame,
-    figures: Mapping[str, Sequence[Drawing]],
-    test: str,
-) -> dict[str, Any]:
+def _context(results: Results, summary: pd.DataFrame, compared: pd.DataFrame, test: str) -> dict[str, Any]:
     study = results.study.study if results.study else None
     by_stream = {str(stream): rows for stream, rows in summary.groupby("stream", sort=False)}
     during = [metric for metric in CONTINUAL_METRICS if f"{metric}_mean" in summary]
@@ -146,7 +148,6 @@ def _context(
             summary_styled(rows, shown, compared=compared, test=test, intervals=intervals)
             for rows in by_stream.values()
         ],
-        "figures": figures,
         "costs": [cost_styled(rows) for rows in by_stream.values()],
         "budget": budget_sentence(study.train) if study else "",
         "definitions": definitions(shown),
@@ -208,9 +209,12 @@ def _about(results: Results) -> list[str]:
     return [", ".join(labels_of(results, "stream")), *model, ", ".join(optimizers), f"{seeds} {plural('seed', seeds)}"]
 
 
-def _charts(streams: Sequence[Stream]) -> dict[str, Any]:
-    """Specifications by name, with their data; looks are added in the browser."""
-    return {chart.name: {**chart.spec, "datasets": dict(chart.data)} for stream in streams for chart in stream.charts}
+def _specifications(charts: Sequence[Chart]) -> dict[str, Any]:
+    """Specifications by name, with their data; sizes and looks are added in the browser."""
+    return {
+        chart.name: {**chart.spec, "datasets": {name: packed(rows) for name, rows in chart.data.items()}}
+        for chart in charts
+    }
 
 
 def _yaml(settings: Mapping[str, Any]) -> str:

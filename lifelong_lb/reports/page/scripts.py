@@ -2,29 +2,65 @@
 
 import base64
 import hashlib
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 
 from lifelong_lb.reports.charts.export import VEGA_LITE
+from lifelong_lb.store.files import write_bytes
+
+_CACHED = "vega-{}.js"
 
 
 @cache
 def vega_script() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script.
 
+    Bundling takes a second, so the script is kept in the user's cache folder.
+
     Returns:
         An ES module that defines ``vegaEmbed`` in the window.
     """
+    folder = _cache_folder()
+    with suppress(OSError, ValueError):
+        for path in folder.glob(_CACHED.format("*")):
+            content = path.read_bytes()
+            if path.name == _name(content):
+                return content.decode("utf-8")
+    script = _bundle()
+    if folder.is_absolute():  # it is not without a home folder
+        content = script.encode("utf-8")
+        with suppress(OSError):  # e.g. a home folder that is read-only
+            write_bytes(folder / _name(content), content)
+    return script
+
+
+def _bundle() -> str:
     import vl_convert
 
     return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE))
+
+
+def _cache_folder() -> Path:
+    """Folder for the bundle of the installed versions."""
+    import platformdirs
+
+    versions = f"{version('vl-convert-python')}-{VEGA_LITE}"
+    return platformdirs.user_cache_path("lifelong_lb", appauthor=False) / "scripts" / versions
+
+
+def _name(content: bytes) -> str:
+    """File name that contains the hash of the content."""
+    return _CACHED.format(hashlib.sha256(content).hexdigest())
 
 
 def page_scripts() -> list[str]:
     """Return our own scripts.
 
     Returns:
-        The sorting of tables, and the explorer.
+        The sorting of tables, the charts, and the explorer.
     """
     folder = files(__package__) / "templates"
     return [(folder / name).read_text(encoding="utf-8") for name in ("report.js", "charts.js", "explorer.js")]

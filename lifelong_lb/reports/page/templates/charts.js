@@ -1,28 +1,44 @@
 // Draws the charts of the page in the width there is and in the colours of the browser.
 {
-  const FONT = 12, AXIS = 4.4 * FONT, NARROWEST = 11 * FONT, MOST_COLUMNS = 3, MOST_SVG = 1500;
+  const FONT = 12, MOST_SVG = 1500;
+  const USUAL = {axis: 4.4, narrowest: 11, widest: 56, most: 3, ratio: 0.75, highest: 15.5, lines: 0};
   const read = (id) => JSON.parse(document.getElementById(id)?.textContent || "{}");
   const data = read("data"), charts = read("charts");
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  const longestRule = Math.max(1, ...Object.values(data.names?.rule || {}).map((name) => name.length));
 
-  const legendColumns = (width) => {
-    const longest = Math.max(1, ...Object.values(data.names.rule).map((name) => name.length));
-    return Math.max(1, Math.floor(width / (FONT * (0.55 * longest + 3))));
+  // Rows of a dataset that is stored column by column.
+  const unpacked = ({rows, columns}) => {
+    const restored = Array.from({length: rows}, () => ({}));
+    for (const [name, column] of Object.entries(columns)) {
+      if (Array.isArray(column)) column.forEach((value, i) => { restored[i][name] = value; });
+      else if (column.of) column.at.forEach((k, i) => { restored[i][name] = column.of[k]; });
+      else column.rows.forEach((i, k) => { restored[i][name] = column.values[k]; });
+    }
+    return restored;
   };
+  for (const spec of Object.values(charts)) {
+    spec.datasets = Object.fromEntries(Object.entries(spec.datasets).map(([name, packed]) => [name, unpacked(packed)]));
+  }
 
-  const panels = (number, width) => {
-    const columns = Math.max(1, Math.min(number, MOST_COLUMNS, Math.floor(width / (NARROWEST + AXIS))));
-    return [columns, Math.floor(width / columns - AXIS)];
+  const legendColumns = (width, longest) => Math.max(1, Math.floor((width / FONT - 5) / (0.55 * longest + 3)));
+
+  const panels = (grid, width) => {
+    const axis = grid.axis * FONT, gap = FONT;
+    const fit = Math.floor((width + gap) / (grid.narrowest * FONT + axis + gap));
+    const columns = Math.max(1, Math.min(grid.panels, grid.most, fit));
+    const plot = Math.floor(Math.min((width + gap) / columns - gap - axis, grid.widest * FONT));
+    return [columns, plot, Math.round(grid.lines ? 1.7 * FONT * grid.lines : Math.min(grid.ratio * plot, grid.highest * FONT))];
   };
 
   const fitted = (spec, width) => {
-    const number = spec.usermeta?.panels;
-    if (spec.facet && number) {
-      const [columns, plot] = panels(number, width);
-      const height = Math.round(Math.min(0.75 * plot, 19 * FONT));
-      return {...spec, columns, spec: {...spec.spec, width: plot, height}};
+    if (!spec.facet || !spec.usermeta?.panels) {
+      return typeof spec.width === "number" ? {...spec, width: Math.min(spec.width, Math.floor(width - USUAL.axis * FONT))} : spec;
     }
-    return typeof spec.width === "number" ? {...spec, width: Math.min(spec.width, Math.floor(width - AXIS))} : spec;
+    const grid = {...USUAL, ...spec.usermeta};
+    const [columns, plot, height] = panels(grid, width - 28);
+    const header = {...spec.facet.header, labelLimit: plot + 2 * FONT};
+    return {...spec, columns, spacing: FONT, facet: {...spec.facet, header}, spec: {...spec.spec, width: plot, height}};
   };
 
   const drawn = new Map();
@@ -30,7 +46,8 @@
     const width = box.clientWidth;
     if (!width) return;
     const look = data.config[dark.matches ? "dark" : "light"];
-    const config = {...look, legend: {...look.legend, columns: legendColumns(width)}};
+    const columns = legendColumns(width, spec.usermeta?.longest || longestRule);
+    const config = {...look, legend: {...look.legend, columns, gradientLength: 180, labelLimit: width - 8 * FONT}};
     const many = Object.values(spec.datasets || {}).some((rows) => rows.length > MOST_SVG);
     drawn.get(box)?.view?.finalize();
     drawn.set(box, {spec, clicked, width});
@@ -48,9 +65,11 @@
   addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(again, 150); });
   dark.addEventListener("change", () => again(true));
 
-  const drawAll = (root) => {
+  const drawAll = async (root) => {
     for (const box of root.querySelectorAll("[data-chart]")) {
-      if (!drawn.has(box) && charts[box.dataset.chart]) draw(box, charts[box.dataset.chart]);
+      if (drawn.has(box) || !charts[box.dataset.chart]) continue;
+      await draw(box, charts[box.dataset.chart]);
+      await new Promise((resolve) => setTimeout(resolve));  // the page stays usable meanwhile
     }
   };
   document.addEventListener("toggle", (event) => event.target.open && drawAll(event.target), true);
