@@ -1,6 +1,14 @@
 """Evaluation: the accuracy matrix, its metrics, and statistics over seeds (no torch)."""
 
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
+from lifelong_lb.evaluation.aggregate import (
+    Aggregate,
+    Estimate,
+    aggregate_scores,
+    interquartile_mean,
+    performance_profile,
+    probability_of_improvement,
+)
 from lifelong_lb.evaluation.bootstrap import bootstrap_intervals
 from lifelong_lb.evaluation.catalogue import (
     ADDED_METRICS,
@@ -72,17 +80,20 @@ __all__ = [
     "TESTS",
     "AccuracyMatrix",
     "AddedMetric",
+    "Aggregate",
     "Comparison",
     "ContinualAccuracy",
     "ContinualMetric",
     "Correlation",
     "Described",
+    "Estimate",
     "LandscapeMeasure",
     "Metric",
     "Outcome",
     "PairedTest",
     "Ranking",
     "Spread",
+    "aggregate_scores",
     "anytime_average_accuracy",
     "average_accuracy",
     "average_accuracy_curve",
@@ -106,11 +117,14 @@ __all__ = [
     "forgetting_last_row_included",
     "forward_transfer",
     "holm",
+    "interquartile_mean",
     "intransigence",
     "learning_accuracy",
     "minimum_accuracy",
     "pareto_front",
     "pearson",
+    "performance_profile",
+    "probability_of_improvement",
     "rank",
     "relative_forgetting",
     "seeds_needed",
