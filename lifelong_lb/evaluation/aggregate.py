@@ -2,8 +2,8 @@
 
 Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice" (arXiv 2108.13264); their
 tasks are our streams, their runs our seeds. Values equal those of their package rliable 1.2.0, and the intervals of
-both means agree with its within the error of the bootstrap; the interval of the improvement differs, because rliable draws
-the runs of the two rules separately (a test has the numbers). rliable needs arch < 8, which does not import under
+both means agree with its within the error of the bootstrap; the interval of the improvement differs, because rliable
+draws the runs of the two rules separately (a test has the numbers). rliable needs arch < 8, which does not import under
 pandas 3, and draws its samples from numpy's global generator.
 
 A sample of n seeds is given by counts: W[d, i], shape ``(D, n)``, is the number of times that sample d contains seed i.
@@ -47,7 +47,8 @@ class Aggregate:
         interquartile_mean: see :func:`interquartile_mean`.
         mean: mean over streams of the mean over seeds.
         shared: number of its runs under seeds that the baseline has on the same stream, from which the improvement is
-            computed.
+            computed; all runs for the baseline, and without one.
+        fewest: the smallest number of these runs on one of the streams.
         improvement: see :func:`probability_of_improvement`; NaN for the baseline, and if some stream has no shared
             seed.
     """
@@ -56,12 +57,13 @@ class Aggregate:
     interquartile_mean: Estimate
     mean: Estimate
     shared: int
+    fewest: int
     improvement: Estimate
 
 
 def aggregate_scores(
     scores: Sequence[ArrayLike],
-    baseline: int,
+    baseline: int | None,
     *,
     higher_is_better: bool,
     generator: np.random.Generator | None = None,
@@ -74,7 +76,7 @@ def aggregate_scores(
     Args:
         scores: for each stream ``(n, k)``, one row per seed, one column per rule; NaN for a missing run. Streams may
             differ in n.
-        baseline: column of the rule that the others are compared with.
+        baseline: column of the rule that the others are compared with; None for none.
         higher_is_better: whether larger scores are better.
         generator: draws the bootstrap samples; None for a generator seeded with 0 for each interval, so that equal
             scores give equal intervals.
@@ -96,12 +98,14 @@ def aggregate_scores(
     if not streams or any(stream.ndim != 2 or stream.shape[1] != rules for stream in streams):
         shapes = [stream.shape for stream in streams]
         raise ValueError(f"scores must be (n, k) on each of one or more streams, with the same k; got {shapes}")
-    if not 0 <= baseline < rules:
+    if baseline is not None and not 0 <= baseline < rules:
         raise ValueError(f"baseline must be a column, 0 to {rules - 1}; got {baseline}")
     signed = [stream if higher_is_better else -stream for stream in streams]
     return [
         _aggregate(
-            [s[:, k] for s in streams], None if k == baseline else [s[:, [k, baseline]] for s in signed], generator
+            [stream[:, k] for stream in streams],
+            [] if baseline in (None, k) else [stream[:, [k, baseline]] for stream in signed],
+            generator,
         )
         for k in range(rules)
     ]
@@ -177,31 +181,31 @@ def performance_profile(scores: Sequence[ArrayLike], thresholds: ArrayLike) -> A
     return np.asarray(np.mean(shares, axis=0), dtype=np.float64)
 
 
-def _aggregate(
-    values: Sequence[Array], pairs: Sequence[Array] | None, generator: np.random.Generator | None
-) -> Aggregate:
+def _aggregate(values: Sequence[Array], pairs: Sequence[Array], generator: np.random.Generator | None) -> Aggregate:
     """Aggregate one rule.
 
     Args:
         values: for each stream ``(n,)``.
-        pairs: for each stream ``(n, 2)``, scores of the rule and of the baseline, larger is better; None for the
-            baseline itself.
+        pairs: for each stream ``(n, 2)``, scores of the rule and of the baseline, larger is better; empty without a
+            baseline.
         generator: draws the bootstrap samples.
 
     Returns:
         Its numbers.
     """
     own = _checked([of_stream[~np.isnan(of_stream)] for of_stream in values])
-    shared = [of_stream[~np.isnan(of_stream).any(axis=1)] for of_stream in pairs or []]
+    shared = [of_stream[~np.isnan(of_stream).any(axis=1)] for of_stream in pairs]
+    sizes = [len(of_stream) for of_stream in shared or own]
     improvement = Estimate(float("nan"), float("nan"), float("nan"))
-    if shared and all(map(len, shared)):
+    if shared and min(sizes):
         x, y = ([of_stream[:, side] for of_stream in shared] for side in (0, 1))
         improvement = _estimate(x, lambda W: _improvements(x, y, W, W), generator)
     return Aggregate(
         runs=sum(map(len, own)),
         interquartile_mean=_estimate(own, lambda W: _interquartile_means(own, W), generator),
         mean=_estimate(own, lambda W: _means(own, W), generator),
-        shared=sum(map(len, shared)),
+        shared=sum(sizes),
+        fewest=min(sizes),
         improvement=improvement,
     )
 

@@ -72,6 +72,7 @@ def _write_report(
     from lifelong_lb.reports.flatness import write_flatness
     from lifelong_lb.reports.landscape import collect_landscape
     from lifelong_lb.reports.latex import summary_latex
+    from lifelong_lb.reports.over_streams import aggregate_table
     from lifelong_lb.reports.page.render import render_page
     from lifelong_lb.reports.plain_text import summary_markdown
     from lifelong_lb.reports.side_by_side import write_side_by_side
@@ -86,6 +87,10 @@ def _write_report(
     folder.write_table("comparisons", compared)
     tables = {"results": results.table(), "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
     tables["comparison"] = write_side_by_side(folder, results, list(compared["metric"].unique()), test)
+    aggregated = aggregate_table(results, compared)
+    if len(aggregated):
+        tables["aggregate"] = aggregated
+        folder.write_table("aggregate", aggregated)
     if len(counted.classes):
         tables["class_accuracy"] = counted.classes
         folder.write_table("class_accuracy", counted.classes)
@@ -101,7 +106,7 @@ def _write_report(
     for drawing in chain(*figures.values(), *further):
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.svg", drawing.svg)
         folder.write_file(f"{folder.figures_path.name}/{drawing.name}.png", drawing.png)
-    page = render_page(results, summary, compared, figures, flatness, note, test, classes)
+    page = render_page(results, summary, compared, figures, flatness, note, test, classes, aggregated)
     folder.write_file(folder.report_path.name, page)
     return results
 

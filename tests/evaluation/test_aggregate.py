@@ -62,7 +62,7 @@ def test_lower_is_better():
 def test_missing_runs_are_left_out():
     scores = [[[0.5, 0.6], [0.7, UNKNOWN], [UNKNOWN, 0.9]], [[0.1, 0.2], [0.3, 0.4]]]
     none, sam = aggregate_scores(scores, 0, higher_is_better=True)
-    assert (none.runs, sam.runs, sam.shared) == (4, 4, 3)
+    assert (none.runs, sam.runs, sam.shared, sam.fewest, none.shared, none.fewest) == (4, 4, 3, 1, 4, 2)
     assert sam.mean.value == pytest.approx((0.75 + 0.3) / 2)
     assert sam.improvement.value == pytest.approx((1 + 0.75) / 2)  # 0.6 > 0.5; three of four pairs
     assert all(map(math.isnan, ends(sam.improvement)))  # one shared seed on the first stream

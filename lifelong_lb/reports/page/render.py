@@ -18,6 +18,7 @@ from lifelong_lb.reports.page.data import explorer_data, json_element
 from lifelong_lb.reports.page.findings import findings
 from lifelong_lb.reports.page.first_screen import HEADINGS as HEADINGS_OF_FIRST
 from lifelong_lb.reports.page.first_screen import Stream, first_screen
+from lifelong_lb.reports.page.over_streams import OverStreams, over_streams
 from lifelong_lb.reports.page.scripts import page_scripts, script_hash, vega_script
 from lifelong_lb.reports.provenance import environment_rows, unsuccessful_runs
 from lifelong_lb.reports.results import Results
@@ -60,6 +61,7 @@ def render_page(
     note: str = "",
     test: str = "sign-flip",
     classes: Classes | None = None,
+    aggregated: pd.DataFrame | None = None,
 ) -> str:
     """Render the page.
 
@@ -72,6 +74,7 @@ def render_page(
         note: a sentence about figures that were not drawn.
         test: the test of the comparisons.
         classes: section about single classes, if predictions were counted.
+        aggregated: the rules over several streams, if there are several.
 
     Returns:
         A self-contained HTML document; it is complete without its script, which sorts tables. Equal arguments give the
@@ -96,6 +99,7 @@ def render_page(
     context = _context(results, summary, compared, figures) | {
         "comparison_columns": [(definition.title, "") for definition in comparison_definitions(test)],
         "comparison_definitions": comparison_definitions(test),
+        "over": None if aggregated is None or aggregated.empty else over_streams(results, aggregated),
         "classes": classes,
         "flatness": flatness,
         "correlations": CORRELATION_HEADINGS,
@@ -111,7 +115,7 @@ def render_page(
     context |= {"scripts": list(map(Markup, scripts)), "script_hashes": list(map(script_hash, scripts))}  # our files
     context |= {
         "data": Markup(json_element(explorer_data(results))),  # escaped
-        "charts": Markup(json_element(_charts(context["first"]))),  # escaped
+        "charts": Markup(json_element(_charts(context["first"], context["over"]))),  # escaped
     }
     return environment.get_template("report.html.j2").render(context)
 
@@ -249,9 +253,10 @@ def _about(results: Results) -> list[str]:
     return [", ".join(labels_of(results, "stream")), *model, ", ".join(optimizers), f"{seeds} {plural('seed', seeds)}"]
 
 
-def _charts(streams: Sequence[Stream]) -> dict[str, Any]:
+def _charts(streams: Sequence[Stream], over: OverStreams | None) -> dict[str, Any]:
     """Specifications by name, with their data; looks are added in the browser."""
-    return {chart.name: {**chart.spec, "datasets": dict(chart.data)} for stream in streams for chart in stream.charts}
+    drawn = [*(chart for stream in streams for chart in stream.charts), *(over.charts if over else [])]
+    return {chart.name: {**chart.spec, "datasets": dict(chart.data)} for chart in drawn}
 
 
 def _columns(summary: pd.DataFrame, metrics: Sequence[str], intervals: Sequence[str] = ()) -> list[tuple[str, str]]:
