@@ -143,6 +143,8 @@ def test_installed_packages_are_found_by_their_entry_point(example, monkeypatch)
     study = {key: value for key, value in read_yaml(example).items() if key != "imports"}
     assert parse_study(study).rules[1].name == "shrinking-sam"
     assert EXTENSIONS["rule", "shrinking-sam"].origin == "mine"
+    factor = study_schema()["$defs"]["rule-shrinking-sam"]["properties"]["factor"]
+    assert (factor["maximum"], factor["default"]) == (1, 0.99)
 
 
 def test_a_broken_file_is_told_without_a_traceback(tmp_path):

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from lifelong_lb.config import parse_study
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.store import ResultFolder, RunRecord, StudyFile, write_landscape
 
 RULES = [
@@ -85,8 +86,7 @@ def invent(path: Path, file: StudyFile, experiences: int, everything: bool) -> i
             run=run,
             config=config.to_json(),
             status="done",
-            experiences=T,
-            accuracy=[(i, j, float(R[i, j])) for i in range(T) for j in range(i + 1)],
+            accuracy=AccuracyMatrix(R).seen(),
             gradient_evaluations=int(generator.integers(1000, 5000)),
             train_seconds=float(generator.uniform(1, 9)),
             samples_seen=10_000,

@@ -10,6 +10,7 @@ from lifelong_lb.cli.exit_status import SOME_RUNS_NOT_DONE
 from lifelong_lb.cli.options import DataFolder
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.preparing import showing_progress
+from lifelong_lb.studies.options import RunOptions, flags
 
 
 @data_app.command(name="list")
@@ -38,7 +39,7 @@ def prepare_data(
         typer.Argument(metavar="NAME...", help="Data sets, see lifelong-lb data list, or paths to your own data."),
     ],
     data: DataFolder = None,
-    download: Annotated[bool, typer.Option("--download", help="Download missing data sets with torchvision.")] = False,
+    download: Annotated[bool, typer.Option("--download", help=flags(RunOptions)["download"][0].help)] = False,
 ) -> None:
     """Decode data sets into the cache, from which runs read them. Studies do this automatically."""
     from lifelong_lb.config import UserError, unknown_name

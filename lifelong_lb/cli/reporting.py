@@ -1,7 +1,8 @@
 """Commands for results: ``report``, ``status`` and ``landscape``."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +10,9 @@ from lifelong_lb.cli.app import app
 from lifelong_lb.cli.exit_status import SOME_RUNS_NOT_DONE, print_summary_and_exit
 from lifelong_lb.cli.options import DataFolder, FolderArgument, Imports, output_folder
 from lifelong_lb.cli.output import show
+
+if TYPE_CHECKING:
+    from lifelong_lb.reports import Results
 
 
 @app.command()
@@ -40,21 +44,18 @@ def report(
 ) -> None:
     """Rebuild tables, figures and report from the stored runs of DIR, or write one report of several folders."""
     from lifelong_lb.config.plugins.importing import import_named
-    from lifelong_lb.reports import collect_all, comparison_table, comparisons_text, with_imported, write_report
+    from lifelong_lb.reports import comparison_table, comparisons_text, write_report
     from lifelong_lb.store import ResultFolder
     from lifelong_lb.store.tuned import folder_to_report
 
     import_named(imports or ())
     folders = [folder_to_report(folder) for folder in folders]
-    target = out or folders[0]
-    results = None
+    target, collected = folders[0], None
     if len(folders) > 1 or out is not None or others:
-        target = _joint_report_folder(folders, out)
-        results = with_imported(collect_all([ResultFolder(folder) for folder in folders]), others or ())
-    folder = ResultFolder(target)
+        target, collected = _joint_results(folders, out, others or ())
     results = write_report(
-        folder,
-        results,
+        ResultFolder(target),
+        collected,
         baseline=baseline,
         metrics=metrics,
         test=test,
@@ -114,9 +115,11 @@ def landscape(
     print_summary_and_exit(folder, results)
 
 
-def _joint_report_folder(folders: list[Path], out: Path | None) -> Path:
-    """Folder of the joint report; a UserError if it holds runs."""
+def _joint_results(folders: list[Path], out: Path | None, others: Sequence[Path]) -> tuple[Path, "Results"]:
+    """Folder of the joint report, and the results of all folders; a UserError if the folder holds runs."""
     from lifelong_lb.config import UserError
+    from lifelong_lb.reports import collect_all, with_imported
+    from lifelong_lb.store import ResultFolder
 
     if out is None:
         raise UserError("a report of several folders, or with --with, needs --out DIR, a separate folder")
@@ -125,4 +128,4 @@ def _joint_report_folder(folders: list[Path], out: Path | None) -> Path:
         raise UserError(
             f"--out {out}: holds runs, or is one of the reported folders; a joint report needs another folder"
         )
-    return out
+    return out, with_imported(collect_all([ResultFolder(folder) for folder in folders]), others)

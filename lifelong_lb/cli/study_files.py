@@ -10,6 +10,7 @@ from lifelong_lb.cli.numbers import whole_number
 from lifelong_lb.cli.options import Assignments, DataFolder, Imports, StudyArgument
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.preparing import showing_progress
+from lifelong_lb.studies.options import RunOptions
 
 
 @app.command()
@@ -32,15 +33,15 @@ def validate(
         without_images,
     )
 
-    parallel = whole_number("--workers", workers)
+    options = RunOptions(workers=whole_number("--workers", workers), data=data)
     with showing_progress():
-        plan = plan_of(read_study(study, assignments or ()), data, prepare=estimate)
+        plan = plan_of(read_study(study, assignments or ()), options.data, prepare=estimate)
     for line in list(lines_about(plan)):  # all lines first, so that an error precedes them
         show(line)
     for line in warnings_about(plan):
         show(line, err=True)
     if estimate:
-        for line in lines_about_time(plan, parallel):
+        for line in lines_about_time(plan, options):
             show(line)
     missing = without_images(plan)
     note = f"; the images of {', '.join(missing)} were not found, and run needs them" if missing else ""

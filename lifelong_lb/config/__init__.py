@@ -9,20 +9,19 @@ from lifelong_lb.config.entries.landscape import Landscape
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
 from lifelong_lb.config.entries.rules import RULE_ENTRIES, RuleEntry
-from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES, StrategyEntry
+from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
+from lifelong_lb.config.entries.strategy_base import StrategyEntry
+from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry
 from lifelong_lb.config.entries.streams import (
     FIVE_DATASETS,
     STREAM_ENTRIES,
     DealtStream,
     FiveDatasets,
     Generated,
-    OwnImages,
-    PermutedStream,
-    RotatedStream,
     SplitStream,
-    StreamEntry,
 )
 from lifelong_lb.config.entries.train import Evaluation, Train
+from lifelong_lb.config.entries.transformed_streams import PermutedStream, RotatedStream
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.runs import GridRun, RunConfig, expand, left_out, unsupported
 from lifelong_lb.config.study import Study, parse_study, read_study

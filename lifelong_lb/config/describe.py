@@ -9,7 +9,8 @@ from pydantic_core import PydanticUndefined
 from lifelong_lb.config.checks.labels import AXES
 from lifelong_lb.config.entries.models import MODEL_ENTRIES
 from lifelong_lb.config.entries.schedules import SCHEDULE_ENTRIES
-from lifelong_lb.config.entries.strategies import NOT_OFFERED, StrategyEntry
+from lifelong_lb.config.entries.strategies import NOT_OFFERED
+from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.plugins.importing import load_installed
 from lifelong_lb.config.reading.presets import about_preset, preset_names

@@ -1,26 +1,20 @@
-"""Parse plain values into typed entries, collecting all problems before raising one error."""
+"""Parse plain values into typed entries, with pydantic's errors converted to sentences."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails
+from pydantic_core.core_schema import no_info_before_validator_function
 
-from lifelong_lb.config.errors import UserError, listed_names, unknown_name
-from lifelong_lb.config.source_lines import location_of
-from lifelong_lb.untrusted import QUOTED_CHARACTERS, printable, quoted, shortened
+from lifelong_lb.config.errors import listed_names, unknown_name
+from lifelong_lb.config.problems import MAX_PROBLEMS, NestedProblems, Problem, Problems
+from lifelong_lb.untrusted import quoted, shortened
 
 M = TypeVar("M", bound=BaseModel)
-
-MAX_PROBLEMS = 100
-"""Number of problems after which checking stops."""
-MAX_LINES, MAX_MESSAGE_CHARACTERS = 20, 1500
-"""Maximum number of problems per message, and of characters after which no further problem is listed."""
-MAX_PATH_CHARACTERS = 200
-"""Maximum length of a field's path in a message."""
-_LONG_PART = re.compile(rf"[^.\[\]]{{{QUOTED_CHARACTERS + 1},}}")
 
 
 def article(noun: str) -> str:
@@ -35,97 +29,6 @@ def article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A problem with one field of a study.
-
-    Attributes:
-        path: field, e.g. ``rules[1].rho``.
-        sentence: the requirement and the value.
-        at: path used to find the line in the study file if it differs from ``path``, e.g. that of an unknown key.
-    """
-
-    path: str
-    sentence: str
-    at: str | None = None
-
-    def __str__(self) -> str:
-        path = _LONG_PART.sub(lambda part: shortened(part[0]), self.path)
-        return f"{shortened(printable(path, lines=False), MAX_PATH_CHARACTERS)}: {self.sentence}"
-
-
-class TooManyProblems(Exception):  # noqa: N818  ends the collection, is not an error itself
-    """Raised to stop checking after :data:`MAX_PROBLEMS` problems."""
-
-
-class Problems:
-    """Problems found in one study, at most :data:`MAX_PROBLEMS`."""
-
-    def __init__(self) -> None:
-        self.found: list[Problem] = []
-
-    def add(self, path: str, sentence: str, at: str | None = None) -> None:
-        """Add a problem.
-
-        Args:
-            path: field, e.g. ``rules[1].rho``.
-            sentence: the requirement and the value.
-            at: path used to find the line in the study file, if it differs.
-
-        Raises:
-            TooManyProblems: if the maximum is reached.
-        """
-        self.extend([Problem(path, sentence, at)])
-
-    def extend(self, problems: Iterable[Problem]) -> None:
-        """Add several problems.
-
-        Args:
-            problems: the problems.
-
-        Raises:
-            TooManyProblems: if the maximum is reached.
-        """
-        for problem in problems:
-            self.found.append(problem)
-            if len(self.found) >= MAX_PROBLEMS:
-                raise TooManyProblems
-
-    def raise_if_any(self, source: str, raw: Any = None) -> None:
-        """Raise an error if there are problems.
-
-        Args:
-            source: name of the study for messages, e.g. the file's.
-            raw: the values read; those with a location are reported with file and line.
-
-        Raises:
-            UserError: listing the problems, one per line.
-        """
-        found = self.found[:MAX_LINES]
-        places = [location_of(raw, problem.path if problem.at is None else problem.at) for problem in found]
-        if len(self.found) == 1:
-            raise UserError(f"{places[0] or source}: {self.found[0]}")
-        if self.found:
-            lines = [f"{place}: {each}" if place else str(each) for place, each in zip(places, found, strict=True)]
-            while len(lines) > 1 and sum(map(len, lines)) > MAX_MESSAGE_CHARACTERS:
-                lines.pop()
-            lines += [f"and {len(self.found) - len(lines)} more"] * (len(self.found) > len(lines))
-            least = "at least " if len(self.found) >= MAX_PROBLEMS else ""
-            raise UserError(f"{source}: {least}{len(self.found)} problems\n  " + "\n  ".join(lines))
-
-
-class NestedProblems(ValueError):
-    """Problems with nested settings, raised by the validator of a field.
-
-    Args:
-        found: problems with paths relative to the field.
-    """
-
-    def __init__(self, found: Sequence[Problem]) -> None:
-        super().__init__("; ".join(map(str, found)))
-        self.found = tuple(found)
-
-
 def as_list(value: Any) -> list[Any]:
     """Wrap a single value in a list; copy a list.
 
@@ -138,7 +41,7 @@ def as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
 
 
-def parse_settings(model: type[M], value: Any, path: str, problems: Problems) -> M | None:
+def parse_settings(model: type[M], value: Any, path: str, problems: Problems, context: Any = None) -> M | None:
     """Build a pydantic model from a mapping.
 
     Args:
@@ -146,19 +49,20 @@ def parse_settings(model: type[M], value: Any, path: str, problems: Problems) ->
         value: a mapping of its fields.
         path: path of the value, for messages.
         problems: receives the problems.
+        context: given to pydantic's validators.
 
     Returns:
         The model, or None if there are problems.
     """
     if not isinstance(value, Mapping):
-        problems.add(path, f"must be a mapping of settings; got {_shown(value)}")
+        problems.add(path, f"{_PLAIN['model_type']}; got {_shown(value)}")
         return None
     bad = [key for key in value if not isinstance(key, str)]
     if bad:
-        problems.add(path, f"keys must be strings; got {quoted(bad[0])}{_after_a_comma(value, bad[0])}")
+        problems.add(path, f"{_KEYS}; got {quoted(bad[0])}{_after_a_comma(value, bad[0])}")
         return None
     try:
-        return model.model_validate(dict(value))
+        return model.model_validate(dict(value), context=context)
     except ValidationError as error:
         problems.extend(_sentences(error, model, path, value))
         return None
@@ -192,14 +96,53 @@ def parse_entry(what: str, known: Mapping[str, type[M]], value: Any, path: str, 
     return parse_settings(known[name], value, path, problems)
 
 
+@dataclass(frozen=True, eq=False)  # hashed by identity, because the names are a dict
+class Named:
+    """Constraint of a field to an entry, given as in :func:`parse_entry`.
+
+    It is a union discriminated by ``name``. Pydantic's own one (``Field(discriminator="name")``) is fixed when a class
+    is created, but extensions add names later; it takes no bare names, and suggests none if one is misspelt.
+
+    Attributes:
+        what: kind of entry, e.g. ``"rule"``.
+        known: model classes by name.
+    """
+
+    what: str
+    known: Mapping[str, type[BaseModel]]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Parse before the type is checked."""
+        return no_info_before_validator_function(self._parsed, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Refer to the definition of the kind, see :data:`REFERENCE`."""
+        return {REFERENCE: self.what}
+
+    def _parsed(self, value: Any) -> Any:
+        if isinstance(value, BaseModel):
+            return value
+        problems = Problems()
+        entry = parse_entry(self.what, self.known, value, "", problems)
+        if entry is None:
+            raise NestedProblems(problems.found)
+        return entry
+
+
+REFERENCE = "entry"
+"""Key in the JSON Schema of a field that :mod:`lifelong_lb.config.schema` replaces by ``$ref`` to a definition."""
+
+_KEYS = "keys must be strings"
+_A_NUMBER = re.compile(r"must be a (whole |finite )?number\b(?! of)")
 _PLAIN = {
     **dict.fromkeys(("int_from_float", "int_parsing", "int_type"), "must be a whole number"),
     **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "must be a number"),
     **dict.fromkeys(("tuple_type", "list_type"), "must be a list"),
     **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
     "dict_type": "must be a mapping",
-    "too_short": "must not be empty",
+    **dict.fromkeys(("too_short", "string_too_short"), "must not be empty"),
     "missing": "needs a value; got none",
+    "model_type": "must be a mapping of settings",
 }
 """Messages for pydantic's error types."""
 
@@ -207,29 +150,79 @@ _PLAIN = {
 def _sentences(error: ValidationError, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> list[Problem]:
     """Convert pydantic's errors to problems: one per field, with the alternatives of a union joined."""
     by_field: dict[str, list[Problem]] = {}
-    items = error.errors(include_url=False)
-    if any(item["type"] != "too_short" for item in items):  # a list of bad items is not an empty list
-        items = [item for item in items if item["type"] != "too_short"]
-    for item in items[:MAX_PROBLEMS]:
+    for item in _relevant(error.errors(include_url=False))[:MAX_PROBLEMS]:
         for problem in _problems_of(item, model, path, value):
             by_field.setdefault(problem.path, []).append(problem)
     return [Problem(field, _joined([p.sentence for p in group]), group[0].at) for field, group in by_field.items()]
 
 
-def _problems_of(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> list[Problem]:
-    parts = [part for part in item["loc"] if isinstance(part, int) or part in model.model_fields]
-    nested = item.get("ctx", {}).get("error")
-    if item["type"] == "extra_forbidden":
-        known = [name for name in model.model_fields if name != "label"]
+def _relevant(items: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out errors that follow from others: an empty list if its items are bad, a missing key if a key is bad."""
+    parents = {(item["loc"][:-1], item["type"] == "invalid_key") for item in items}
+    bad_items, bad_keys = {at for at, _ in parents}, {at for at, is_bad_key in parents if is_bad_key}
+    return [
+        item
+        for item in items
+        if not (item["type"] == "too_short" and item["loc"] in bad_items)
+        and not (item["type"] == "missing" and item["loc"][:-1] in bad_keys)
+    ]
+
+
+def _problems_of(item: ErrorDetails, model: type[BaseModel], path: str, value: Mapping[Any, Any]) -> Iterator[Problem]:
+    kind, nested = item["type"], item.get("ctx", {}).get("error")
+    whole = kind in ("extra_forbidden", "invalid_key")  # problems of the mapping that has the key
+    field, inside, settings = _place(item["loc"][: -1 if whole else None], model, path, value)
+    if whole:
         key = item["loc"][-1]
-        return [Problem(path, unknown_name("key", key, known) + _after_a_comma(value, key), f"{path}.{key}")]
-    field = path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    if isinstance(nested, NestedProblems):
-        return [Problem(field + p.path, p.sentence, None if p.at is None else field + p.at) for p in nested.found]
-    message = _PLAIN.get(item["type"]) or item["msg"].removeprefix("Value error, ")
-    message = message.removeprefix("Input should be ")
-    got = "" if not item["loc"] or "got " in message else f"; got {_shown(item['input'])}"
-    return [Problem(field, _starting_with_must(message, got) + _with_a_point(item["input"]))]
+        known = [name for name in settings.model_fields if name != "label"] if settings else []
+        sentence = unknown_name("key", key, known) if kind == "extra_forbidden" else f"{_KEYS}; got {quoted(key)}"
+        yield Problem(field, sentence + _after_a_comma(inside, key), f"{field}.{key}")
+    elif isinstance(nested, NestedProblems):
+        for problem in nested.found:
+            yield Problem(field + problem.path, problem.sentence, problem.at and field + problem.at)
+    else:
+        message = _PLAIN.get(kind) or item["msg"].removeprefix("Value error, ")
+        if kind not in _PLAIN and kind != "value_error":
+            message = message.removeprefix("Input should be ")
+            message = f"must be {message[:1].lower()}{message[1:]}"
+        of_settings = settings is not None and kind == "value_error" and isinstance(inside, Mapping)
+        got = "" if of_settings or "got " in message else f"; got {_shown(item['input'])}"
+        yield Problem(field, message + got + (_with_a_point(item["input"]) if _A_NUMBER.match(message) else ""))
+
+
+def _place(
+    location: Sequence[int | str], model: type[BaseModel], path: str, value: Any
+) -> tuple[str, Any, type[BaseModel] | None]:
+    """Path of an error in a value, the value there, and its model if it is a group of settings.
+
+    Args:
+        location: as reported by pydantic, which also includes the names of the alternatives of unions.
+        model: model of the whole value.
+        path: path of the whole value.
+        value: the whole value.
+
+    Returns:
+        Path, value and model.
+    """
+    settings: type[BaseModel] | None = model
+    for part in location:
+        is_field = settings is not None and part in settings.model_fields
+        is_key = isinstance(value, Mapping) and (is_field or part in value)
+        is_index = isinstance(part, int) and isinstance(value, list | tuple)
+        if not is_key and not is_index:
+            continue  # the name of an alternative
+        path += f"[{part}]" if is_index else f".{part}"
+        value = value.get(part) if is_key else value[part]
+        if settings is not None and is_field:
+            settings = _settings_in(settings.model_fields[str(part)].annotation)
+    return path, value, settings
+
+
+def _settings_in(annotation: Any) -> type[BaseModel] | None:
+    """Group of settings in the type of a field."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_settings_in, get_args(annotation))), None)
 
 
 def _with_a_point(value: Any) -> str:
@@ -241,6 +234,8 @@ def _with_a_point(value: Any) -> str:
 
 def _after_a_comma(value: Mapping[Any, Any], key: Any) -> str:
     """Hint for a decimal comma inside braces, where YAML starts a new key after the comma."""
+    if key not in value:  # pydantic reports a key of another type as text
+        return ""
     keys = list(value)
     before = keys[keys.index(key) - 1] if keys.index(key) else None
     is_number = isinstance(key, int | float) or (isinstance(key, str) and key.isdecimal())
@@ -248,12 +243,6 @@ def _after_a_comma(value: Mapping[Any, Any], key: Any) -> str:
         return ""
     name = shortened(str(before))
     return f": a comma inside braces ends the value; write {name} with a decimal point, e.g. 0.05, not 0,05"
-
-
-def _starting_with_must(message: str, got: str) -> str:
-    starts = ("must ", "experiences ", "class_order ", "nesterov:", "needs ")
-    lowered = message[:1].lower() + message[1:]
-    return (lowered if lowered.startswith(starts) else f"must be {lowered}") + got
 
 
 def _joined(messages: list[str]) -> str:

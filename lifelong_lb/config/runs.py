@@ -12,16 +12,15 @@ from pydantic import SerializeAsAny
 from lifelong_lb.config.checks.compatibility import Conflict, conflicts, relevant_conflicts, without_conflicts
 from lifelong_lb.config.checks.labels import AXES, axis_labels
 from lifelong_lb.config.checks.selections import selected_combinations, whole
-from lifelong_lb.config.checks.stream_overrides import stream_model, stream_train
+from lifelong_lb.config.checks.stream_overrides import stream_settings
 from lifelong_lb.config.entries.fields import Entry, Settings
 from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
 from lifelong_lb.config.entries.rules import RuleEntry
-from lifelong_lb.config.entries.strategies import StrategyEntry
-from lifelong_lb.config.entries.streams import StreamEntry
+from lifelong_lb.config.entries.strategy_base import StrategyEntry
+from lifelong_lb.config.entries.stream_base import StreamEntry
 from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.errors import UserError, listed_names
-from lifelong_lb.config.parse import Problems
 from lifelong_lb.config.study import Study
 from lifelong_lb.config.tuning import Overrides, bare_entry
 
@@ -253,12 +252,8 @@ class _RunParts:
     def _of_stream(self, index: int) -> dict[str, _Part]:
         """The stream and the settings shared by all runs on it."""
         if ("stream", index) not in self._cache:
-            study, problems, path = self.study, Problems(), f"streams[{index}]"
-            stream = study.streams[index]
-            model = stream_model(study.model, stream, path, problems)
-            train = stream_train(study.train, stream, path, problems)
-            assert model is not None, problems.found  # parse_study checked both
-            assert train is not None, problems.found
+            study, stream = self.study, self.study.streams[index]
+            model, train = stream_settings(study.model, study.train, stream)
             bare = stream.model_copy(update={"label": None, "model": None, "train": None})
             parts = {"stream": bare, "model": model, "train": train, "evaluation": study.evaluation}
             self._cache["stream", index] = {key: _Part.of(key, part) for key, part in parts.items()}

@@ -4,13 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite, log
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from lifelong_lb import hyperparameters
 from lifelong_lb.config.checks.labels import axis_labels, seeds_in_words
-from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, Settings, WholeNumber
-from lifelong_lb.config.entries.metrics import ADDED, LEAST_EXPERIENCES
+from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, Settings, WholeNumber, Within
+from lifelong_lb.config.entries.metrics import ADDED, METRIC_ENTRIES
+from lifelong_lb.config.entries.seeds import SeedList
 from lifelong_lb.config.errors import unknown_name
-from lifelong_lb.config.parse import Problems, parse_settings
+from lifelong_lb.config.parse import parse_settings
+from lifelong_lb.config.problems import Problems
 from lifelong_lb.untrusted import quoted, shortened
 
 TUNED_AXES = ("strategies", "rules", "optimizers")
@@ -54,21 +57,45 @@ class Range(Settings):
         return [self.low, self.low + (self.high - self.low) * 0.381, self.high]
 
 
-Choices = Annotated[tuple[Value, ...], Field(min_length=2)]
+def _choice(value: Any) -> Any:
+    if isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value)):
+        return value
+    raise ValueError(f"must be a number, a string, true or false; got {quoted(value)}")
+
+
+def _different(choices: tuple[Value, ...]) -> tuple[Value, ...]:
+    if len(choices) < 2:
+        raise ValueError(f"needs at least two choices; got {quoted(list(choices))}")
+    if len({(type(choice), choice) for choice in choices}) < len(choices):
+        raise ValueError(f"needs different choices; got {quoted(list(choices))}")
+    return choices
+
+
+def _space(value: Any) -> Any:
+    if not isinstance(value, Range | Mapping | list | tuple):
+        raise ValueError(f"must be a list of choices, or a mapping with low and high; got {quoted(value)}")
+    return value
+
+
+def _spaces(value: Any) -> Any:
+    if not isinstance(value, Mapping) or not value:
+        example = "e.g. {rho: {low: 0.01, high: 0.5, log: true}} or {k: [2, 5, 10]}"
+        raise ValueError(f"needs hyper-parameters to search, {example}; got {quoted(value)}")
+    return _text_keys(value)
+
+
+def _text_keys(value: Any) -> Any:
+    return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+Choices = Annotated[tuple[Annotated[Value, BeforeValidator(_choice)], ...], AfterValidator(_different)]
 Space = Annotated[
-    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")],
+    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices"), Field(json_schema_extra={"minItems": 2})],
     Discriminator(lambda value: "choices" if isinstance(value, list | tuple) else "range"),
+    BeforeValidator(_space),
 ]
-
-
-def _all_different(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(seeds)) < len(seeds):
-        raise ValueError(f"must differ from each other; got {quoted(list(seeds))}")
-    return seeds
-
-
-Seed = Annotated[WholeNumber, Field(le=2**32 - 1)]
-_DIFFERENT = AfterValidator(_all_different)
+Spaces = Annotated[dict[str, Space], BeforeValidator(_spaces)]
+"""Search spaces of an entry."""
 
 
 class HeldOut(Settings):
@@ -78,9 +105,9 @@ class HeldOut(Settings):
     tuning seeds draw the order of classes (of data sets, the angles) even if the stream fixes it.
     """
 
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, json_schema_extra={"uniqueItems": True}), _DIFFERENT]
+    seeds: SeedList
     first_experiences: AtLeastOne | None = None
-    validation: Annotated[Float, Field(gt=0, lt=1)] = 0.1
+    validation: Annotated[Float, Within(hyperparameters.Range(0, 1, above=True, below=True))] = 0.1
     class_order: Literal["same", "other"] = "same"
 
 
@@ -94,7 +121,7 @@ class Tuning(Settings):
     trials: AtLeastOne = 20
     metric: str = "average_accuracy"
     held_out: HeldOut
-    search: Annotated[dict[str, dict[str, Space]], Field(min_length=1)]
+    search: Annotated[dict[str, Spaces], Field(min_length=1), BeforeValidator(_text_keys)]
 
 
 class Search(Settings):
@@ -155,70 +182,12 @@ def with_settings(entry: E, settings: Mapping[str, Value], path: str, problems: 
     return parse_settings(type(entry), {**entry.model_dump(), **settings}, path, problems)
 
 
-def parse_tuning(value: Any, problems: Problems) -> Tuning | None:
-    """Parse the section ``tuning``; messages name its fields by their full path.
-
-    Args:
-        value: the value given by the user.
-        problems: receives the problems.
-
-    Returns:
-        The section, or None if there are problems.
-    """
-    if not isinstance(value, Mapping):
-        return parse_settings(Tuning, value, "tuning", problems)
-    before, parts = len(problems.found), dict(value)
-    if isinstance(value.get("held_out"), Mapping):
-        held_out = parse_settings(HeldOut, value["held_out"], "tuning.held_out", problems)
-        parts["held_out"] = held_out or HeldOut(seeds=(0,))  # a placeholder, so the other keys are checked, too
-    if isinstance(value.get("search"), Mapping) and value["search"]:
-        parts["search"] = {
-            str(label): _spaces(spaces, f"tuning.search.{label}", problems) for label, spaces in value["search"].items()
-        }
-    section = parse_settings(Tuning, parts, "tuning", problems)
-    return section if len(problems.found) == before else None
-
-
-_EXAMPLE = "e.g. {rho: {low: 0.01, high: 0.5, log: true}} or {k: [2, 5, 10]}"
-
-
-def _spaces(value: Any, path: str, problems: Problems) -> dict[str, Space]:
-    """Search spaces of an entry."""
-    if not isinstance(value, Mapping) or not value:
-        problems.add(path, f"needs hyper-parameters to search, {_EXAMPLE}; got {quoted(value)}")
-        return {}
-    found = {str(key): _space(space, f"{path}.{key}", problems) for key, space in value.items()}
-    return {key: space for key, space in found.items() if space is not None}
-
-
-def _space(value: Any, path: str, problems: Problems) -> Space | None:
-    """Search space of a hyper-parameter."""
-    if isinstance(value, Mapping):
-        return parse_settings(Range, value, path, problems)
-    if not isinstance(value, list | tuple):
-        problems.add(path, f"must be a list of choices, or a mapping with low and high; got {quoted(value)}")
-        return None
-    before = len(problems.found)
-    bad = next((i for i, choice in enumerate(value) if not _is_value(choice)), None)
-    if bad is not None:
-        problems.add(f"{path}[{bad}]", f"must be a number, a string, true or false; got {quoted(value[bad])}")
-    elif len(value) < 2:
-        problems.add(path, f"needs at least two choices; got {quoted(list(value))}")
-    elif len({(type(choice), choice) for choice in value}) < len(value):
-        problems.add(path, f"needs different choices; got {quoted(list(value))}")
-    return tuple(value) if len(problems.found) == before else None
-
-
-def _is_value(choice: Any) -> bool:
-    return isinstance(choice, bool | int | str) or (isinstance(choice, float) and isfinite(choice))
-
-
 def _check_metric(tuning: Tuning, parts: Mapping[str, Any], problems: Problems) -> None:
-    known, path = {**LEAST_EXPERIENCES, **ADDED}, "tuning.metric"
+    known, path = {**METRIC_ENTRIES, **ADDED}, "tuning.metric"
     if tuning.metric not in known:
         problems.add(path, unknown_name("metric", tuning.metric, known))
         return
-    least, first = known[tuning.metric], tuning.held_out.first_experiences
+    least, first = known[tuning.metric].least_experiences, tuning.held_out.first_experiences
     for stream in parts["streams"]:
         learnt = min(stream.learnt, first or stream.learnt)
         if learnt < least:
@@ -277,7 +246,8 @@ def _check_space(entry: Entry, key: str, space: Range | Choices, path: str, prob
         found = Problems()
         with_settings(entry, {key: value}, path, found)
         if found.found:
-            hint = " (set whole: true)" if "whole number" in str(found.found[0]) and isinstance(space, Range) else ""
+            needs_whole = isinstance(space, Range) and "whole number" in str(found.found[0]) and value != int(value)
+            hint = " (set whole: true)" if needs_whole else ""
             problems.add(path, f"invalid value {quoted(value)}: {found.found[0].sentence}{hint}")
             return
 

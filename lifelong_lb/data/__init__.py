@@ -35,7 +35,7 @@ DOWNLOADS: dict[str, Sequence[str]] = {
 ENVIRONMENT_VARIABLE = "LIFELONG_LB_DATA"
 
 
-def data_roots(data: Path | None) -> list[Path]:
+def data_roots(data: str | os.PathLike[str] | None) -> list[Path]:
     """Folders to search for data sets.
 
     Args:
@@ -50,9 +50,9 @@ def data_roots(data: Path | None) -> list[Path]:
     import platformdirs
 
     if data is not None:
-        if not data.is_dir():
+        if not Path(data).is_dir():
             raise UserError(f"--data {data}: no such folder")
-        return [data.resolve()]
+        return [Path(data).resolve()]
     variable = os.environ.get(ENVIRONMENT_VARIABLE)
     cache = platformdirs.user_cache_path("lifelong_lb", appauthor=False).resolve()
     return [*([Path(variable).resolve()] if variable else []), cache]

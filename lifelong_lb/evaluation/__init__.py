@@ -1,5 +1,6 @@
 """Evaluation: the accuracy matrix, its metrics, and statistics over seeds (no torch)."""
 
+from lifelong_lb.config.entries.metrics import Described
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
 from lifelong_lb.evaluation.aggregate import (
     Aggregate,
@@ -16,11 +17,12 @@ from lifelong_lb.evaluation.catalogue import (
     REFERENCED,
     STORED_METRICS,
     AddedMetric,
-    Described,
     Metric,
     Outcome,
+    ReferencedMetric,
     custom_metrics,
     explain,
+    outcomes,
 )
 from lifelong_lb.evaluation.comparisons import (
     Comparison,
@@ -92,6 +94,7 @@ __all__ = [
     "Outcome",
     "PairedTest",
     "Ranking",
+    "ReferencedMetric",
     "Spread",
     "aggregate_scores",
     "anytime_average_accuracy",
@@ -121,6 +124,7 @@ __all__ = [
     "intransigence",
     "learning_accuracy",
     "minimum_accuracy",
+    "outcomes",
     "pareto_front",
     "pearson",
     "performance_profile",

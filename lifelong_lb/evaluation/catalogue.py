@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from lifelong_lb.evaluation.accuracy_matrix import as_matrix
+from lifelong_lb.config.entries.metrics import METRIC_ENTRIES, Described
+from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix, as_matrix
 from lifelong_lb.evaluation.metrics import (
     Matrix,
     average_accuracy,
@@ -27,32 +28,6 @@ Needs = Callable[[int], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Described:
-    """Description of a metric for tables.
-
-    Attributes:
-        title: heading.
-        formula: one-line definition.
-        source: authors and year.
-        arxiv: arXiv number of the paper; empty if there is none.
-        higher_is_better: whether larger values are better.
-        least_experiences: smallest T for which the metric is defined.
-    """
-
-    title: str
-    formula: str
-    source: str
-    arxiv: str = ""
-    higher_is_better: bool
-    least_experiences: int = 1
-
-    @property
-    def paper(self) -> str:
-        """Authors, year and arXiv number."""
-        return f"{self.source}, arXiv {self.arxiv}" if self.arxiv else self.source
-
-
-@dataclass(frozen=True, kw_only=True)
 class Metric(Described):
     """A metric of the accuracy matrix.
 
@@ -65,14 +40,28 @@ class Metric(Described):
     needs: Needs
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReferencedMetric(Metric):
+    """A metric that compares the accuracy matrix with reference accuracies.
+
+    Attributes:
+        function: the metric for a reference of zeros; it is defined if and only if the metric is for any reference.
+        against: maps an accuracy matrix and a reference, ``(T,)``, to a number.
+        reference: what is needed for a reference, the end of a sentence.
+    """
+
+    against: Callable[[Matrix, ArrayLike], float]
+    reference: str
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """Value of a custom metric for one accuracy matrix.
+    """Value of a metric for one accuracy matrix.
 
     Attributes:
         value: the value; NaN if undefined.
         reason: why the value is undefined, one sentence; empty if it is defined.
-        failed: whether the metric's function failed: it raised an error or returned an invalid value.
+        failed: whether the function of a custom metric failed: it raised an error or returned an invalid value.
     """
 
     value: float
@@ -125,109 +114,28 @@ def _diagonal_and_last_row_without_corner(T: int) -> NDArray[np.bool_]:
     return needed
 
 
-METRICS: dict[str, Metric] = {
-    "average_accuracy": Metric(
-        function=average_accuracy,
-        title="average accuracy",
-        formula="mean over j of R[T-1, j]",
-        source="Lopez-Paz & Ranzato 2017",
-        arxiv="1706.08840",
-        higher_is_better=True,
-        needs=_last_row,
-    ),
-    "learning_accuracy": Metric(
-        function=learning_accuracy,
-        title="learning accuracy",
-        formula="mean over j of R[j, j]",
-        source="Riemer et al. 2019",
-        arxiv="1810.11910",
-        higher_is_better=True,
-        needs=_diagonal,
-    ),
-    "forgetting": Metric(
-        function=forgetting,
-        title="forgetting",
-        formula="mean over j < T-1 of max over l < T-1 of R[l, j], minus R[T-1, j]; may be negative",
-        source="Chaudhry et al. 2018",
-        arxiv="1801.10112",
-        higher_is_better=False,
-        needs=_last_row_without_corner,
-        least_experiences=2,
-    ),
-    "backward_transfer": Metric(
-        function=backward_transfer,
-        title="backward transfer",
-        formula="mean over j < T-1 of R[T-1, j] - R[j, j]",
-        source="Lopez-Paz & Ranzato 2017",
-        arxiv="1706.08840",
-        higher_is_better=True,
-        needs=_diagonal_and_last_row_without_corner,
-        least_experiences=2,
-    ),
-    "forgetting_last_row_included": Metric(
-        function=forgetting_last_row_included,
-        title="forgetting, last row included",
-        formula="mean over j < T-1 of max over l <= T-1 of R[l, j], minus R[T-1, j]; never negative",
-        source="several published codes",
-        higher_is_better=False,
-        needs=_last_row_without_corner,
-        least_experiences=2,
-    ),
-    "average_incremental_accuracy": Metric(
-        function=average_incremental_accuracy,
-        title="average incremental accuracy",
-        formula="mean over i of the mean over j <= i of R[i, j]",
-        source="Rebuffi et al. 2017",
-        arxiv="1611.07725",
-        higher_is_better=True,
-        needs=_lower_triangle,
-    ),
-    "forgetting_first_minus_last": Metric(
-        function=forgetting_first_minus_last,
-        title="forgetting, first minus last",
-        formula="mean over j < T-1 of R[j, j] - R[T-1, j]; minus the backward transfer",
-        source="Carta et al. 2023",
-        arxiv="2302.01766",
-        higher_is_better=False,
-        needs=_diagonal_and_last_row_without_corner,
-        least_experiences=2,
-    ),
-    "relative_forgetting": Metric(
-        function=relative_forgetting,
-        title="relative forgetting",
-        formula="mean over j < T-1 of (m_j - R[T-1, j]) / m_j, m_j the max over l < T-1 of R[l, j]",
-        source="after Chaudhry et al. 2018",
-        arxiv="1801.10112",
-        higher_is_better=False,
-        needs=_last_row_without_corner,
-        least_experiences=2,
-    ),
-    "stability": Metric(
-        function=stability,
-        title="stability",
-        formula="mean over j < T-1 of R[T-1, j]",
-        source="Sarfraz et al. 2022",
-        arxiv="2206.04016",
-        higher_is_better=True,
-        needs=_last_row_without_corner,
-        least_experiences=2,
-    ),
-    "stability_plasticity": Metric(
-        function=stability_plasticity,
-        title="stability and plasticity",
-        formula="2 S P / (S + P), S the stability, P the learning accuracy",
-        source="Sarfraz et al. 2022",
-        arxiv="2206.04016",
-        higher_is_better=True,
-        needs=_diagonal_and_last_row,
-        least_experiences=2,
-    ),
+_FUNCTIONS: dict[str, tuple[Callable[[Matrix], float], Needs]] = {
+    "average_accuracy": (average_accuracy, _last_row),
+    "learning_accuracy": (learning_accuracy, _diagonal),
+    "forgetting": (forgetting, _last_row_without_corner),
+    "backward_transfer": (backward_transfer, _diagonal_and_last_row_without_corner),
+    "forgetting_last_row_included": (forgetting_last_row_included, _last_row_without_corner),
+    "average_incremental_accuracy": (average_incremental_accuracy, _lower_triangle),
+    "forgetting_first_minus_last": (forgetting_first_minus_last, _diagonal_and_last_row_without_corner),
+    "relative_forgetting": (relative_forgetting, _last_row_without_corner),
+    "stability": (stability, _last_row_without_corner),
+    "stability_plasticity": (stability_plasticity, _diagonal_and_last_row),
 }
-"""Metrics of the matrix alone, by name."""
+METRICS: dict[str, Metric] = {
+    name: Metric(**vars(entry), function=_FUNCTIONS[name][0], needs=_FUNCTIONS[name][1])
+    for name, entry in METRIC_ENTRIES.items()
+}
+"""Metrics of the matrix alone, by name: the entries of study files, with their functions."""
 
-REFERENCED: dict[str, Metric] = {
-    "forward_transfer": Metric(
+REFERENCED: dict[str, ReferencedMetric] = {
+    "forward_transfer": ReferencedMetric(
         function=lambda R: forward_transfer(R, np.zeros(len(as_matrix(R)))),
+        against=forward_transfer,
         title="forward transfer",
         formula="mean over j >= 1 of R[j-1, j] - b_j, b the accuracy at initialisation",
         source="Lopez-Paz & Ranzato 2017",
@@ -235,19 +143,22 @@ REFERENCED: dict[str, Metric] = {
         higher_is_better=True,
         needs=_above_diagonal,
         least_experiences=2,
+        reference="needs the accuracies at initialisation, which a study measures with evaluation: {experiences: all}",
     ),
-    "intransigence": Metric(
+    "intransigence": ReferencedMetric(
         function=lambda R: intransigence(R, np.zeros(len(as_matrix(R)))),
+        against=intransigence,
         title="intransigence",
         formula="mean over j of R*_j - R[j, j], R*_j the accuracy of a model trained jointly",
         source="Chaudhry et al. 2018",
         arxiv="1801.10112",
         higher_is_better=False,
         needs=_diagonal,
+        reference="needs done runs of the strategy joint on the same stream, with the same rule, base optimizer and "
+        "seed",
     ),
 }
-"""Metrics that need a reference in addition to the matrix, by name. Their ``function`` uses a reference of zeros; it is
-defined if and only if the metric is."""
+"""Metrics that need a reference in addition to the matrix, by name."""
 
 
 ADDED_METRICS: dict[str, AddedMetric] = {}
@@ -317,3 +228,31 @@ def explain(name: str, R: Matrix) -> str:
     if unevaluated:
         return f"{metric.title} needs an accuracy on experience {unevaluated[0]} before the end; none was evaluated"
     return f"{metric.title} divides by an accuracy that is 0"
+
+
+def outcomes(R: AccuracyMatrix, joint: ArrayLike | None = None) -> dict[str, Outcome]:
+    """Evaluate all metrics of a run.
+
+    Args:
+        R: the run's accuracy matrix, with the accuracies at initialisation if they were measured.
+        joint: ``(T,)`` accuracies of the joint run it is compared with, the last row of its matrix; None for no run.
+
+    Returns:
+        Value, or reason why it is undefined, of all of :data:`METRICS`, :data:`REFERENCED` and :data:`ADDED_METRICS`.
+
+    Raises:
+        ValueError: if the stream is unknown (T = 0).
+    """
+    references = {"forward_transfer": R.initial if R.has_initial else None, "intransigence": joint}
+    found = {name: _outcome(metric.function(R), name, R) for name, metric in METRICS.items()}
+    for name, metric in REFERENCED.items():
+        reference = references[name]
+        value = float("nan") if reference is None else metric.against(R, reference)
+        found[name] = _outcome(value, name, R, metric.reference)
+    return found | {name: metric.outcome(R) for name, metric in ADDED_METRICS.items()}
+
+
+def _outcome(value: float, name: str, R: AccuracyMatrix, reference: str = "") -> Outcome:
+    if not np.isnan(value):
+        return Outcome(value)
+    return Outcome(value, explain(name, R) or f"{REFERENCED[name].title} {reference}")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lifelong_lb.evaluation.continual_accuracy import Array, ContinualAccuracy
+from lifelong_lb.evaluation.accuracy_matrix import Array
+from lifelong_lb.evaluation.continual_accuracy import ContinualAccuracy
 
 
 def anytime_average_accuracy(C: ContinualAccuracy) -> float:

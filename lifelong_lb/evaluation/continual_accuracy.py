@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
-
-Array = NDArray[np.float64]
+from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix, Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lifelong_lb.evaluation.catalogue import Described
+from lifelong_lb.config.entries.metrics import Described
 from lifelong_lb.evaluation.continual import (
     anytime_average_accuracy,
     minimum_accuracy,

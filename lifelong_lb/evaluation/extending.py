@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -94,40 +95,52 @@ def metric(
 
     def register(function: F) -> F:
         origin = origin_of(function)
-        taken = name in ADDED_METRICS and _ORIGINS[name] not in (origin, MAIN)
-        if taken or not is_free_name(name):
-            reason = "use a short identifier such as last_accuracy"
-            if taken or (name.isidentifier() and len(name) <= QUOTED_CHARACTERS):
-                reason = "a column of the result files" if name in RESERVED else "already in use"
-            raise UserError(f"invalid metric name {quoted(name)}: {reason}")
-
+        _check_name(name, origin)
         _check_takes_a_matrix(name, function)
-
-        def needed_entries(T: int) -> NDArray[np.bool_]:
-            mask = np.tri(T, dtype=bool) if needs is None else np.zeros((T, T), dtype=bool)
-            for trained, evaluated in needs(T) if needs is not None else ():
-                mask[trained, evaluated] = True
-            return mask
-
         base = Metric(
             function=function,
             title=title,
             formula=formula,
             source=source,
             higher_is_better=higher_is_better,
-            needs=needed_entries,
+            needs=partial(_mask, needs),
             least_experiences=least_experiences,
+            bounded=False,
         )
-
-        def outcome(R: Any) -> Outcome:
-            return outcome_of(base, as_matrix(R))
-
-        fields = {**vars(base), "function": lambda R: outcome(R).value}
-        ADDED_METRICS[name] = AddedMetric(**fields, outcome=outcome)
-        _ORIGINS[name], ADDED[name] = origin, least_experiences
+        _ORIGINS[name] = origin
+        ADDED_METRICS[name] = ADDED[name] = _added(base)
         return function
 
     return register
+
+
+def _check_name(name: str, origin: str) -> None:
+    """Refuse a name that is invalid, built in, or registered by another module or file."""
+    taken = name in ADDED_METRICS and _ORIGINS[name] not in (origin, MAIN)
+    if taken or not is_free_name(name):
+        reason = "use a short identifier such as last_accuracy"
+        if taken or (name.isidentifier() and len(name) <= QUOTED_CHARACTERS):
+            reason = "a column of the result files" if name in RESERVED else "already in use"
+        raise UserError(f"invalid metric name {quoted(name)}: {reason}")
+
+
+def _mask(needs: Entries | None, T: int) -> NDArray[np.bool_]:
+    """Mask of the required entries, ``(T, T)``."""
+    if needs is None:
+        return np.tri(T, dtype=bool)
+    mask = np.zeros((T, T), dtype=bool)
+    for trained, evaluated in needs(T):
+        mask[trained, evaluated] = True
+    return mask
+
+
+def _added(base: Metric) -> AddedMetric:
+    """Guard a metric against errors of its function."""
+
+    def outcome(R: Any) -> Outcome:
+        return outcome_of(base, as_matrix(R))
+
+    return AddedMetric(**{**vars(base), "function": lambda R: outcome(R).value}, outcome=outcome)
 
 
 def outcome_of(metric: Metric, values: NDArray[np.float64]) -> Outcome:

@@ -6,7 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lifelong_lb.optim.checks import non_negative, positive
+from lifelong_lb.hyperparameters import ETA, RHO
+from lifelong_lb.optim.checks import number
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.weights import global_norm, gradients, moved, perturb
 
@@ -53,7 +54,7 @@ class SAMAscent:
     uses_names = False
 
     def __init__(self, rho: float) -> None:
-        self.rho = non_negative("rho", rho)
+        self.rho = number("rho", rho, RHO)
 
     def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
         """See :class:`Ascent`; the direction is the gradient."""
@@ -79,8 +80,8 @@ class ASAMAscent:
     uses_names = True
 
     def __init__(self, rho: float, eta: float) -> None:
-        self.rho = non_negative("rho", rho)
-        self.eta = positive("eta", eta)
+        self.rho = number("rho", rho, RHO)
+        self.eta = number("eta", eta, ETA)
 
     def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
         """See :class:`Ascent`; names decide which parameters are scaled."""
@@ -113,7 +114,7 @@ class RadiusMixin:
 
     @rho.setter
     def rho(self, value: float) -> None:
-        self._ascent.rho = non_negative("rho", value)
+        self._ascent.rho = number("rho", value, RHO)
 
 
 class AdaptiveMixin(RadiusMixin):
@@ -128,7 +129,7 @@ class AdaptiveMixin(RadiusMixin):
     @eta.setter
     def eta(self, value: float) -> None:
         assert isinstance(self._ascent, ASAMAscent)
-        self._ascent.eta = positive("eta", value)
+        self._ascent.eta = number("eta", value, ETA)
 
 
 def first_point(minibatch: Minibatch, ascent: Ascent) -> list[Tensor]:

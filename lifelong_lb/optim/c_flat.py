@@ -2,8 +2,9 @@
 
 import torch
 
+from lifelong_lb.hyperparameters import LAMB
 from lifelong_lb.optim.ascent import TINY, RadiusMixin, SAMAscent, climb_further
-from lifelong_lb.optim.checks import non_negative
+from lifelong_lb.optim.checks import number
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
@@ -31,7 +32,7 @@ class CFlat(RadiusMixin, UpdateRule):
     def __init__(self, *, rho: float = 0.2, lamb: float = 0.2, passes: Passes | None = None) -> None:
         super().__init__(passes)
         self._ascent = SAMAscent(rho)
-        self.lamb = non_negative("lamb", lamb)
+        self.lamb = number("lamb", lamb, LAMB)
 
     @property
     def gradient_evaluations(self) -> float:

@@ -6,8 +6,9 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from lifelong_lb.hyperparameters import LEVEL, MIDPOINT, RATE, STEEPNESS
 from lifelong_lb.optim.c_flat import CFlat
-from lifelong_lb.optim.checks import non_negative, proportion
+from lifelong_lb.optim.checks import number
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish
@@ -51,10 +52,10 @@ class CFlatPlus(CFlat):
         passes: Passes | None = None,
     ) -> None:
         super().__init__(rho=rho, lamb=lamb, passes=passes)
-        self.level = non_negative("level", level)
-        self.steepness = non_negative("steepness", steepness)
-        self.midpoint = non_negative("midpoint", midpoint)
-        self.rate = proportion("rate", rate)
+        self.level = number("level", level, LEVEL)
+        self.steepness = number("steepness", steepness, STEEPNESS)
+        self.midpoint = number("midpoint", midpoint, MIDPOINT)
+        self.rate = number("rate", rate, RATE)
         self._level, self._steps = self.level, 0
 
     @property

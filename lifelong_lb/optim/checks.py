@@ -1,56 +1,50 @@
 """Range checks of hyper-parameters, made at construction."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TypeVar
 
-ADAPTIVE = ("adaptive", "adaptive-global")
-"""Interpolation factors computed from the steps: per tensor, or one for all tensors."""
+from lifelong_lb.hyperparameters import AT_LEAST_ONE, NON_NEGATIVE, POSITIVE, Range, alternatives
+
+V = TypeVar("V", bound=float | str)
+
+
+def checked(name: str, value: V, allowed: Range) -> V:
+    """Return a value within a range; raise ValueError otherwise."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be {allowed}; got {value!r}")
+    return value
+
+
+def number(name: str, value: float, allowed: Range) -> float:
+    """Return a number within a range as a float; raise ValueError otherwise."""
+    return float(checked(name, value, allowed))
+
+
+def number_or_name(name: str, value: float | str, allowed: Range) -> float | str:
+    """Return a number within a range as a float, or an allowed name; raise ValueError otherwise."""
+    return value if isinstance(checked(name, value, allowed), str) else float(value)
 
 
 def non_negative(name: str, value: float) -> float:
     """Return a finite number >= 0; raise ValueError otherwise."""
-    return _number(name, value, lambda number: 0 <= number < math.inf, "a finite number >= 0")
+    return number(name, value, NON_NEGATIVE)
 
 
 def positive(name: str, value: float) -> float:
     """Return a finite number > 0; raise ValueError otherwise."""
-    return _number(name, value, lambda number: 0 < number < math.inf, "a finite number > 0")
-
-
-def share(name: str, value: float) -> float:
-    """Return a number in (0, 1]; raise ValueError otherwise."""
-    return _number(name, value, lambda number: 0 < number <= 1, "a number in (0, 1]")
-
-
-def fraction(name: str, value: float) -> float:
-    """Return a number in [0, 1); raise ValueError otherwise."""
-    return _number(name, value, lambda number: 0 <= number < 1, "a number in [0, 1)")
-
-
-def proportion(name: str, value: float) -> float:
-    """Return a number in [0, 1]; raise ValueError otherwise."""
-    return _number(name, value, lambda number: 0 <= number <= 1, "a number in [0, 1]")
+    return number(name, value, POSITIVE)
 
 
 def at_least_one(name: str, value: int) -> int:
     """Return a whole number >= 1; raise ValueError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a whole number >= 1; got {value!r}")
-    return value
+    return checked(name, value, AT_LEAST_ONE)
 
 
 def one_of(name: str, value: str, allowed: Sequence[str]) -> str:
     """Return one of the allowed values; raise ValueError otherwise."""
     if value not in allowed:
-        raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}; got {value!r}")
+        raise ValueError(f"{name} must be {alternatives([*map(repr, allowed)])}; got {value!r}")
     return value
-
-
-def interpolation(name: str, value: float | str) -> float | str:
-    """Return a number in (0, 1], ``"adaptive"`` or ``"adaptive-global"``; raise ValueError otherwise."""
-    if isinstance(value, str) and value in ADAPTIVE:
-        return value
-    return _number(name, value, lambda number: 0 < number <= 1, "a number in (0, 1], 'adaptive' or 'adaptive-global'")
 
 
 def yes_or_no(name: str, value: bool) -> bool:
@@ -58,9 +52,3 @@ def yes_or_no(name: str, value: bool) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be True or False; got {value!r}")
     return value
-
-
-def _number(name: str, value: float | str, allowed: Callable[[float], bool], what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not allowed(value):
-        raise ValueError(f"{name} must be {what}; got {value!r}")
-    return float(value)

@@ -2,21 +2,20 @@
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lifelong_lb.hyperparameters import DECAY, RHO, SIGMA, FriendlyAverage
 from lifelong_lb.optim.ascent import TINY
-from lifelong_lb.optim.checks import fraction, non_negative, one_of
+from lifelong_lb.optim.checks import number, one_of
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.parameter_state import ParameterState
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
 from lifelong_lb.optim.weights import global_norm, gradients, holding
-
-AVERAGES = ("updated", "previous")
 
 
 class FriendlySAM(UpdateRule):
@@ -56,10 +55,10 @@ class FriendlySAM(UpdateRule):
         passes: Passes | None = None,
     ) -> None:
         super().__init__(passes)
-        self.rho = non_negative("rho", rho)
-        self.sigma = non_negative("sigma", sigma)
-        self.decay = fraction("decay", decay)
-        self.average = one_of("average", average, AVERAGES)
+        self.rho = number("rho", rho, RHO)
+        self.sigma = number("sigma", sigma, SIGMA)
+        self.decay = number("decay", decay, DECAY)
+        self.average = one_of("average", average, get_args(FriendlyAverage))
         self._mean = ParameterState()
 
     @property

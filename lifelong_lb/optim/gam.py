@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from lifelong_lb.hyperparameters import GAM_ALPHA, GAM_BETA, GAM_GAMMA, RHO
 from lifelong_lb.optim.ascent import TINY, SAMAscent, climb_further
-from lifelong_lb.optim.checks import non_negative, proportion
+from lifelong_lb.optim.checks import number
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.orthogonal import subtract_orthogonal
 from lifelong_lb.optim.passes import Passes
@@ -50,11 +51,11 @@ class GAM(UpdateRule):
         passes: Passes | None = None,
     ) -> None:
         super().__init__(passes)
-        self.rho = non_negative("rho", rho)
-        self._ascent = SAMAscent(non_negative("rho_prime", rho_prime))
-        self.alpha = proportion("alpha", alpha)
-        self.beta = proportion("beta", beta)
-        self.gamma = non_negative("gamma", gamma)
+        self.rho = number("rho", rho, RHO)
+        self._ascent = SAMAscent(number("rho_prime", rho_prime, RHO))
+        self.alpha = number("alpha", alpha, GAM_ALPHA)
+        self.beta = number("beta", beta, GAM_BETA)
+        self.gamma = number("gamma", gamma, GAM_GAMMA)
 
     @property
     def rho_prime(self) -> float:
@@ -63,7 +64,7 @@ class GAM(UpdateRule):
 
     @rho_prime.setter
     def rho_prime(self, value: float) -> None:
-        self._ascent.rho = non_negative("rho_prime", value)
+        self._ascent.rho = number("rho_prime", value, RHO)
 
     @property
     def gradient_evaluations(self) -> float:

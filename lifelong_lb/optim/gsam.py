@@ -1,7 +1,8 @@
 """GSAM: SAM's gradient minus the orthogonal part of the plain gradient."""
 
+from lifelong_lb.hyperparameters import GSAM_ALPHA
 from lifelong_lb.optim.ascent import RadiusMixin, SAMAscent
-from lifelong_lb.optim.checks import non_negative
+from lifelong_lb.optim.checks import number
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.orthogonal import subtract_orthogonal
 from lifelong_lb.optim.passes import Passes
@@ -29,7 +30,7 @@ class GSAM(RadiusMixin, UpdateRule):
     def __init__(self, *, rho: float = 0.05, alpha: float = 0.4, passes: Passes | None = None) -> None:
         super().__init__(passes)
         self._ascent = SAMAscent(rho)
-        self.alpha = non_negative("alpha", alpha)
+        self.alpha = number("alpha", alpha, GSAM_ALPHA)
 
     @property
     def gradient_evaluations(self) -> float:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lifelong_lb.hyperparameters import INTERPOLATION, STEPS
 from lifelong_lb.optim.ascent import AdaptiveMixin, RadiusMixin
-from lifelong_lb.optim.checks import at_least_one, share
+from lifelong_lb.optim.checks import checked, number
 from lifelong_lb.optim.minibatch import Minibatch, trainable
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, NoRule, UpdateRule
@@ -36,8 +37,8 @@ class Lookahead(UpdateRule):
     def __init__(self, *, k: int = 5, alpha: float = 0.5, passes: Passes | None = None) -> None:
         super().__init__(passes)
         self._use(NoRule())
-        self.k = at_least_one("k", k)
-        self.alpha = share("alpha", alpha)
+        self.k = checked("k", k, STEPS)
+        self.alpha = number("alpha", alpha, INTERPOLATION)
         self.interpolates = self.alpha != 1
         self._steps = 0
         self._params: list[Tensor] = []

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lifelong_lb.hyperparameters import ADAPTIVE_INTERPOLATION, STEPS
 from lifelong_lb.optim.ascent import (
     AdaptiveMixin,
     ASAMAscent,
@@ -16,7 +17,7 @@ from lifelong_lb.optim.ascent import (
     climb_further,
     first_point,
 )
-from lifelong_lb.optim.checks import at_least_one, interpolation, yes_or_no
+from lifelong_lb.optim.checks import checked, number_or_name, yes_or_no
 from lifelong_lb.optim.interpolation import interpolate
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.minibatch_switching import Switching
@@ -46,8 +47,8 @@ class _Lookbehind(UpdateRule):
         super().__init__(passes)
         self._ascent = ascent
         self.uses_names = ascent.uses_names
-        self.k = at_least_one("k", k)
-        self.alpha = interpolation("alpha", alpha)
+        self.k = checked("k", k, STEPS)
+        self.alpha = number_or_name("alpha", alpha, ADAPTIVE_INTERPOLATION)
         self.interpolates = self.alpha != 1
         self.minibatch_switching = yes_or_no("minibatch_switching", minibatch_switching)
         self._switching = Switching(ascent, self.k, self.alpha) if minibatch_switching else None

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from lifelong_lb.hyperparameters import LOOKSAM_ALPHA, STEPS
 from lifelong_lb.optim.ascent import TINY, RadiusMixin, SAMAscent
-from lifelong_lb.optim.checks import at_least_one, positive
+from lifelong_lb.optim.checks import checked, number
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.parameter_state import ParameterState
 from lifelong_lb.optim.passes import Passes
@@ -38,8 +39,8 @@ class LookSAM(RadiusMixin, UpdateRule):
     def __init__(self, *, rho: float = 0.05, k: int = 5, alpha: float = 0.7, passes: Passes | None = None) -> None:
         super().__init__(passes)
         self._ascent = SAMAscent(rho)
-        self.k = at_least_one("k", k)
-        self.alpha = positive("alpha", alpha)
+        self.k = checked("k", k, STEPS)
+        self.alpha = number("alpha", alpha, LOOKSAM_ALPHA)
         self._steps = 0
         self._kept = ParameterState()
 

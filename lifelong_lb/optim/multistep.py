@@ -1,10 +1,12 @@
 """Multistep-SAM and -ASAM: k ascent steps, then one base step."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import torch
 from torch import Tensor
 
+from lifelong_lb.hyperparameters import STEPS, MultistepGradient
 from lifelong_lb.optim.ascent import (
     AdaptiveMixin,
     ASAMAscent,
@@ -14,14 +16,11 @@ from lifelong_lb.optim.ascent import (
     climb_further,
     first_point,
 )
-from lifelong_lb.optim.checks import at_least_one, one_of
+from lifelong_lb.optim.checks import checked, one_of
 from lifelong_lb.optim.minibatch import Minibatch
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import Finish, UpdateRule
 from lifelong_lb.optim.weights import holding
-
-GRADIENTS = ("last", "mean")
-"""Which gradient the base step takes: that of the k-th perturbed point, or the mean over the k perturbed points."""
 
 
 class _Multistep(UpdateRule):
@@ -36,8 +35,8 @@ class _Multistep(UpdateRule):
         super().__init__(passes)
         self._ascent = ascent
         self.uses_names = ascent.uses_names
-        self.k = at_least_one("k", k)
-        self.gradient = one_of("gradient", gradient, GRADIENTS)
+        self.k = checked("k", k, STEPS)
+        self.gradient = one_of("gradient", gradient, get_args(MultistepGradient))
 
     @property
     def gradient_evaluations(self) -> float:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
@@ -12,10 +12,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from lifelong_lb.hyperparameters import BatchNormUpdates, DropoutMasks
 from lifelong_lb.optim.checks import one_of
 
-BATCH_NORM = ("first", "all", "recomputed")
-DROPOUT = ("same", "fresh")
 NON_FINITE = ("raise", "ignore")
 
 
@@ -47,8 +46,8 @@ class Passes:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        one_of("batch_norm", self.batch_norm, BATCH_NORM)
-        one_of("dropout", self.dropout, DROPOUT)
+        one_of("batch_norm", self.batch_norm, get_args(BatchNormUpdates))
+        one_of("dropout", self.dropout, get_args(DropoutMasks))
         one_of("non_finite", self.non_finite, NON_FINITE)
 
 

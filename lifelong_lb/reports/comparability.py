@@ -105,7 +105,7 @@ def describe_other_streams(others: Mapping[str, str], streams: Mapping[str, str]
 
 def _on_validation(records: Sequence[RunRecord]) -> list[str]:
     """Sentences about streams whose accuracies were not measured on the test part."""
-    streams = (record.config["stream"] for record in records if record.accuracy)
+    streams = (record.config["stream"] for record in records if record.accuracy.measured_after)
     names = dict.fromkeys(stream["name"] for stream in streams if stream.get("evaluate") == "validation")
     return [
         f"accuracies of {name} were measured on a validation part, held out from its training part" for name in names

@@ -8,12 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from lifelong_lb.config import UserError
+from lifelong_lb.reports.accuracy_table import KEYS
 from lifelong_lb.reports.comparability import listed
 from lifelong_lb.reports.recorded import recorded_frames
-from lifelong_lb.reports.results import KEYS, Results
+from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.text import plural
 from lifelong_lb.store import ResultFolder, RunRecord
-from lifelong_lb.store.tuned import without_study
+from lifelong_lb.store.tuned import no_study_message
 
 CLASS_COLUMNS = [*KEYS, "class", "class_name", "experience", "images", "accuracy"]
 """Columns of ``class_accuracy.csv``."""
@@ -54,7 +55,7 @@ def load_confusion(out: str | PathLike[str]) -> pd.DataFrame:
     folder = ResultFolder(Path(out))
     study = folder.read_study()
     if study is None:
-        raise UserError(without_study(Path(out), "no results here (no study.json)"))
+        raise UserError(no_study_message(Path(out), "no results here (no study.json)"))
     frames = recorded_frames(folder, study, "confusion")
     if not frames:
         raise UserError(f"{out}: no confusion counts here; a study records them with evaluation: {{confusion: true}}")
@@ -128,7 +129,7 @@ def _check(frame: pd.DataFrame, record: RunRecord) -> None:
     right = frame["count"].where(frame["class"] == frame["predicted"], 0)
     sums = frame.assign(right=right).groupby(["trained", "evaluated"])[["right", "count"]].sum()
     accuracies = dict(zip(sums.index, sums["right"] / sums["count"], strict=True))
-    if accuracies != {(i, j): accuracy for i, j, accuracy in record.accuracy}:
+    if accuracies != {(i, j): accuracy for i, j, accuracy in record.accuracy.entries()}:
         raise ValueError("they contradict its accuracy matrix")
 
 

@@ -7,10 +7,11 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import CONTINUAL_METRICS
+from lifelong_lb.reports.accuracy_table import KEYS
 from lifelong_lb.reports.recorded import recorded_frames
-from lifelong_lb.reports.results import KEYS, continual_accuracy
+from lifelong_lb.reports.results import continual_accuracy
 from lifelong_lb.store import ResultFolder
-from lifelong_lb.store.tuned import without_study
+from lifelong_lb.store.tuned import no_study_message
 
 
 def load_continual(out: str | PathLike[str]) -> pd.DataFrame:
@@ -32,7 +33,7 @@ def load_continual(out: str | PathLike[str]) -> pd.DataFrame:
     folder = ResultFolder(Path(out))
     study = folder.read_study()
     if study is None:
-        raise UserError(without_study(Path(out), "no results here (no study.json)"))
+        raise UserError(no_study_message(Path(out), "no results here (no study.json)"))
     frames = recorded_frames(folder, study, "continual")
     if not frames:
         raise UserError(

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from lifelong_lb.config import UserError
 from lifelong_lb.config.errors import listed_names
 from lifelong_lb.config.plugins.importing import is_imported
-from lifelong_lb.evaluation import ADDED_METRICS, STORED_METRICS, AccuracyMatrix, Described
+from lifelong_lb.evaluation import ADDED_METRICS, STORED_METRICS, Outcome
 from lifelong_lb.evaluation.extending import is_free_name
 from lifelong_lb.reports.comparability import listed
 from lifelong_lb.reports.text import plural
-from lifelong_lb.store import CustomMetric, ResultFolder, RunRecord, StudyFile, description, read_custom_metrics
+from lifelong_lb.store import ResultFolder, StudyFile, custom_metrics_of, read_custom_metrics
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,11 @@ class CustomMetrics:
     """Custom metrics of all done runs of a folder.
 
     Attributes:
-        values: number by run id and metric; NaN where undefined.
-        reasons: reason why it is undefined, by run id and metric.
+        outcomes: values, and reasons why they are undefined, by run id and metric.
         problems: sentences about metrics whose function failed, and about metrics that are not stored.
     """
 
-    values: dict[str, dict[str, float]] = field(default_factory=dict)
-    reasons: dict[str, dict[str, str]] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def names(self) -> list[str]:
@@ -33,50 +31,25 @@ class CustomMetrics:
         Returns:
             Unique names.
         """
-        return list(dict.fromkeys(name for own in self.values.values() for name in own))
+        return list(dict.fromkeys(name for own in self.outcomes.values() for name in own))
 
 
-def evaluated(record: RunRecord) -> dict[str, CustomMetric]:
-    """Evaluate the metrics registered in this process for a done run.
-
-    Args:
-        record: the run's record.
-
-    Returns:
-        Metrics by name.
-    """
-    matrix = AccuracyMatrix.from_entries(record.accuracy, record.experiences)
-    metrics = {}
-    for name, metric in ADDED_METRICS.items():
-        outcome = metric.outcome(matrix)
-        metrics[name] = CustomMetric(
-            value=None if outcome.reason else outcome.value,
-            title=description(metric.title),
-            formula=description(metric.formula),
-            source=description(metric.source),
-            higher_is_better=bool(metric.higher_is_better),
-            reason=description(outcome.reason),
-            failed=outcome.failed,
-        )
-    return metrics
-
-
-def collect_custom_metrics(folder: ResultFolder, study: StudyFile, records: Mapping[str, RunRecord]) -> CustomMetrics:
-    """Evaluate the metrics registered in this process, and read the other stored ones.
+def collect_custom_metrics(
+    folder: ResultFolder, study: StudyFile, evaluated: Mapping[str, Mapping[str, Outcome]]
+) -> CustomMetrics:
+    """Take the metrics registered in this process from those of the done runs, and read the other stored ones.
 
     Args:
         folder: the result folder.
         study: its study.
-        records: the records by run id.
+        evaluated: outcomes of the metrics of each done run, by run id.
 
     Returns:
-        Values, reasons and problems.
+        Outcomes and problems.
     """
     result, unstored = CustomMetrics(), []
     faults: dict[str, list[str]] = {}
-    for run, record in records.items():
-        if record.status != "done":
-            continue
+    for run, outcomes in evaluated.items():
         try:
             stored = read_custom_metrics(folder.run_path(run))
         except UserError as error:
@@ -84,15 +57,13 @@ def collect_custom_metrics(folder: ResultFolder, study: StudyFile, records: Mapp
             stored = {}
         unstored += [run] if stored is None else []
         others = {name: metric for name, metric in (stored or {}).items() if is_free_name(name)}
-        metrics = {**others, **evaluated(record)}
-        result.values[run] = {name: metric.number for name, metric in metrics.items()}
-        reasons = {name: metric.reason for name, metric in metrics.items() if metric.reason}
-        result.reasons.update({run: reasons} if reasons else {})
+        metrics = {**others, **custom_metrics_of(outcomes)}
+        result.outcomes[run] = {name: metric.outcome for name, metric in metrics.items()}
         for name, metric in metrics.items():
             if metric.failed:
                 faults.setdefault(metric.reason, []).append(run)
             if name not in ADDED_METRICS:
-                STORED_METRICS[name] = described(metric)
+                STORED_METRICS[name] = metric.described
     for reason, runs in faults.items():
         result.problems.append(f"{reason} ({len(runs)} {plural('run', len(runs))}: {listed(runs)})")
     unknown = [origin for origin in study.study.imports if not is_imported(origin)]
@@ -102,17 +73,3 @@ def collect_custom_metrics(folder: ResultFolder, study: StudyFile, records: Mapp
             f"{listed_names(unknown)} defines some, lifelong-lb report --imports FILE executes it and computes them"
         )
     return result
-
-
-def described(metric: CustomMetric) -> Described:
-    """Return the description of a stored metric.
-
-    Args:
-        metric: the stored metric.
-
-    Returns:
-        Its description.
-    """
-    return Described(
-        title=metric.title, formula=metric.formula, source=metric.source, higher_is_better=metric.higher_is_better
-    )

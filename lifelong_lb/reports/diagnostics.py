@@ -8,7 +8,7 @@ import pandas as pd
 from lifelong_lb.config import UserError
 from lifelong_lb.reports.recorded import recorded_frames
 from lifelong_lb.store import ResultFolder
-from lifelong_lb.store.tuned import without_study
+from lifelong_lb.store.tuned import no_study_message
 
 
 def load_diagnostics(out: str | PathLike[str]) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def load_diagnostics(out: str | PathLike[str]) -> pd.DataFrame:
     folder = ResultFolder(Path(out))
     study = folder.read_study()
     if study is None:
-        raise UserError(without_study(Path(out), "no results here (no study.json)"))
+        raise UserError(no_study_message(Path(out), "no results here (no study.json)"))
     frames = recorded_frames(folder, study, "diagnostics")
     if not frames:
         raise UserError(f"{out}: no diagnostics here; a study records them with evaluation: {{diagnostics_every: 10}}")

@@ -13,10 +13,11 @@ from pathlib import Path
 import pandas as pd
 
 from lifelong_lb.config import UserError
+from lifelong_lb.config.entries.seeds import MAX_SEED
 from lifelong_lb.config.errors import closest, listed_names
-from lifelong_lb.config.study import MAX_SEED
-from lifelong_lb.evaluation import ADDED_METRICS, AccuracyMatrix
-from lifelong_lb.reports.results import ACCURACY_COLUMNS, KEYS, RESULT_COLUMNS, Results, metrics_of
+from lifelong_lb.evaluation import ADDED_METRICS, AccuracyMatrix, Outcome, outcomes
+from lifelong_lb.reports.accuracy_table import KEYS, accuracy_table
+from lifelong_lb.reports.results import RESULT_COLUMNS, Results, reasons_of
 from lifelong_lb.reports.text import plural
 from lifelong_lb.untrusted import begins_like_a_formula, quoted, read_bytes, shortened
 
@@ -76,7 +77,12 @@ def read_matrices(path: str | PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame
     Raises:
         UserError: if the file cannot be read, or its rows do not form valid accuracy matrices.
     """
-    file = Path(path)
+    runs, matrices, _ = _imported(Path(path))
+    return runs, accuracy_table(runs, matrices)
+
+
+def _imported(file: Path) -> tuple[pd.DataFrame, dict[str, AccuracyMatrix], dict[str, dict[str, Outcome]]]:
+    """Runs of a file, one per row, and their accuracy matrices and metrics by run id."""
     runs: dict[str, list[_Row]] = {}
     for row in _rows(file):
         runs.setdefault(row.run, []).append(row)
@@ -87,15 +93,14 @@ def read_matrices(path: str | PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame
     _check_keys(file, runs)
     _check_entries(file, runs)
     _check_experiences(file, runs)
-    run_rows, accuracy_rows = [], []
+    table, matrices, evaluated = [], {}, {}
     for run, rows in runs.items():
-        key = dict(zip(KEYS, (run, *rows[0].key), strict=True))
         entries = [(row.trained, row.evaluated, row.accuracy) for row in rows]
-        matrix = AccuracyMatrix.from_entries(entries, _experiences(rows))
-        run_rows.append({**key, **metrics_of(matrix), "status": "done"})
-        accuracy_rows += [{**key, "trained": i, "evaluated": j, "accuracy": a} for i, j, a in matrix.entries()]
-    columns = [*RESULT_COLUMNS, *ADDED_METRICS]
-    return pd.DataFrame(run_rows, columns=columns), pd.DataFrame(accuracy_rows, columns=ACCURACY_COLUMNS)
+        matrices[run] = AccuracyMatrix.from_entries(entries, _experiences(rows))
+        evaluated[run] = outcomes(matrices[run])
+        values = {name: outcome.value for name, outcome in evaluated[run].items()}
+        table.append({**dict(zip(KEYS, (run, *rows[0].key), strict=True)), **values, "status": "done"})
+    return pd.DataFrame(table, columns=[*RESULT_COLUMNS, *ADDED_METRICS]), matrices, evaluated
 
 
 def with_imported(results: Results, paths: Sequence[Path]) -> Results:
@@ -112,28 +117,36 @@ def with_imported(results: Results, paths: Sequence[Path]) -> Results:
     Raises:
         UserError: if a file is invalid, contains a known run, or a stream has another number of experiences.
     """
-    lengths = _lengths(results.accuracy)
+    lengths = _lengths(results.runs, results.matrices)
     sources = dict.fromkeys(map(str, results.runs["run"]), "the result folders")
-    frames, problems = [(results.runs, results.accuracy)], []
+    frames, problems = [results.runs], []
+    matrices, reasons = dict(results.matrices), dict(results.reasons)
     for path in paths:
-        runs, accuracy = (frame.assign(rule=frame["rule"] + IMPORTED_SUFFIX) for frame in read_matrices(path))
+        runs, found, evaluated = _imported(path)
+        runs = runs.assign(rule=runs["rule"] + IMPORTED_SUFFIX)
         for run in runs["run"]:
             if run in sources:
                 raise UserError(f"{path}: run {run} is also in {sources[run]}; each run may be given once")
             sources[run] = str(path)
-        for stream, (run, T) in _lengths(accuracy).items():
+        for stream, (run, T) in _lengths(runs, found).items():
             earlier, expected = lengths.setdefault(stream, (run, T))
             if expected != T:
                 raise UserError(
                     f"{path}: run {run} has {T} {plural('experience', T)} of the stream {quoted(stream)}, "
                     f"run {earlier} of {sources[earlier]} has {expected}; different streams need different labels"
                 )
-        frames.append((runs, accuracy))
+        frames.append(runs)
+        matrices |= found
+        reasons |= reasons_of(evaluated)
         problems += _sentences(path, runs, results.runs)
-    merged = [_concatenated([pair[which] for pair in frames]) for which in (0, 1)]
     imported = results.imported.union(run for run, home in sources.items() if home != "the result folders")
     return replace(
-        results, runs=merged[0], accuracy=merged[1], problems=[*results.problems, *problems], imported=imported
+        results,
+        runs=_concatenated(frames),
+        matrices=matrices,
+        problems=[*results.problems, *problems],
+        imported=imported,
+        reasons=reasons,
     )
 
 
@@ -161,13 +174,12 @@ def _concatenated(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=frames[0].columns)
 
 
-def _lengths(accuracy: pd.DataFrame) -> dict[str, tuple[str, int]]:
-    """First run of each stream, and its number of experiences."""
+def _lengths(runs: pd.DataFrame, matrices: Mapping[str, AccuracyMatrix]) -> dict[str, tuple[str, int]]:
+    """First run of each stream that has a matrix, and its number of experiences."""
     lengths: dict[str, tuple[str, int]] = {}
-    last = accuracy.assign(last=accuracy[["trained", "evaluated"]].max(axis=1))
-    longest = last.groupby(["stream", "run"], sort=False)["last"].max().reset_index()
-    for row in longest.to_dict("records"):
-        lengths.setdefault(str(row["stream"]), (str(row["run"]), 1 + int(row["last"])))
+    for stream, run in zip(runs["stream"], runs["run"], strict=True):
+        if run in matrices:
+            lengths.setdefault(str(stream), (str(run), matrices[run].experiences))
     return lengths
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.runs import without_later
-from lifelong_lb.evaluation import AccuracyMatrix, intransigence
+from lifelong_lb.evaluation import intransigence
 from lifelong_lb.store import RunRecord
 
 _SAME = ("stream", "rule", "optimizer", "model", "train", "seed")
@@ -38,14 +38,8 @@ def with_joint_runs(runs: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd.
     values = dict(zip(runs["run"], runs["intransigence"].astype(float), strict=True))
     for run in runs.loc[runs["intransigence"].isna(), "run"]:
         if run in done and not _is_joint(done[run]) and _key(done[run]) in joint:
-            values[run] = _against(done[run], joint[_key(done[run])])
+            values[run] = intransigence(done[run].accuracy, joint[_key(done[run])].accuracy.values[-1])
     return runs.assign(intransigence=[values[run] for run in runs["run"]])
-
-
-def _against(record: RunRecord, joint: RunRecord) -> float:
-    T = record.experiences
-    last = {j: accuracy for i, j, accuracy in joint.accuracy if i == T - 1}
-    return intransigence(AccuracyMatrix.from_entries(record.accuracy, T), [last[j] for j in range(T)])
 
 
 def _is_joint(record: RunRecord) -> bool:

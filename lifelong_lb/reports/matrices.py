@@ -1,13 +1,12 @@
 """Accuracy matrices of comparable runs, by rule, and statistics over seeds for figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from lifelong_lb.evaluation import average_accuracy_curve
+from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy_curve
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import labels_of
 
@@ -49,9 +48,12 @@ def blocks_of(results: Results) -> list[Block]:
     ranks = {column: {label: i for i, label in enumerate(labels_of(results, column))} for column in keys}
     rules = labels_of(results, "rule")
     blocks = []
-    for key, frame in results.accuracy.groupby(keys, sort=False):
-        T = int(frame[["trained", "evaluated"]].to_numpy().max()) + 1
-        by_rule = dict(list(frame.groupby("rule", sort=False)))
+    measured = results.runs[results.runs["run"].isin(list(results.matrices))].sort_values("seed", kind="stable")
+    for key, runs in measured.groupby(keys, sort=False):
+        by_rule = {
+            rule: [results.matrices[run] for run in own["run"]] for rule, own in runs.groupby("rule", sort=False)
+        }
+        T = max(R.experiences for seeds in by_rule.values() for R in seeds)
         matrices = {rule: _stack(by_rule[rule], T) for rule in rules if rule in by_rule}
         stream, strategy, optimizer = map(str, key)
         blocks.append(Block(stream, strategy, optimizer, matrices))
@@ -59,11 +61,11 @@ def blocks_of(results: Results) -> list[Block]:
     return blocks
 
 
-def _stack(frame: pd.DataFrame, T: int) -> Array:
-    """Accuracy matrices of one rule's runs, ``(S, T, T)``, in the order of the seeds."""
-    seeds, places = np.unique(frame["seed"].to_numpy(), return_inverse=True)
+def _stack(seeds: Sequence[AccuracyMatrix], T: int) -> Array:
+    """Stack matrices of at most T experiences, ``(S, T, T)``."""
     stack = np.full((len(seeds), T, T), np.nan)
-    stack[places, frame["trained"].to_numpy(dtype=int), frame["evaluated"].to_numpy(dtype=int)] = frame["accuracy"]
+    for place, R in zip(stack, seeds, strict=True):
+        place[: R.experiences, : R.experiences] = R.values
     return stack
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.config.runs import without_later
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.reports.comparability import describe_other_streams, find_other_streams, mixed_versions
 from lifelong_lb.reports.joint_runs import with_joint_runs
 from lifelong_lb.reports.results import Results, collect
@@ -45,7 +46,8 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
     """
     folders, collected, problems = _readable(folders)
     homes, planned = _homes(collected), set[str]()
-    runs, accuracy = [], []
+    runs: list[pd.DataFrame] = []
+    matrices: dict[str, AccuracyMatrix] = {}
     records: dict[str, RunRecord] = {}
     meanings: dict[tuple[str, str], str] = {}
     for place, (folder, results) in enumerate(zip(folders, collected, strict=True)):
@@ -53,17 +55,24 @@ def collect_all(folders: Sequence[ResultFolder]) -> Results:
         planned |= {*results.runs["run"], *(results.study.labels() if results.study else ())}
         names = _labels(results, folder, meanings)
         runs.append(_renamed(results.runs[results.runs["run"].isin(counted)], names))
-        accuracy.append(_renamed(results.accuracy[results.accuracy["run"].isin(counted)], names))
+        matrices |= {run: results.matrices[run] for run in counted if run in results.matrices}
         records |= {run: results.records[run] for run in counted if run in results.records}
         problems += [f"{folder.path}: {problem}" for problem in _folder_problems(results, folder, place, homes, names)]
-    frames = pd.concat(runs, ignore_index=True), pd.concat(accuracy, ignore_index=True)
     left_out = frozenset(run for results in collected for run in results.left_out)
     homes_of_runs = {run: folders[place] for run, place in homes.items()}
     imported = frozenset(run for results in collected for run in results.imported)
     during = {run: C for i, results in enumerate(collected) for run, C in results.during.items() if homes[run] == i}
     reasons = {run: r for i, results in enumerate(collected) for run, r in results.reasons.items() if homes[run] == i}
     joint = Results(
-        *(*frames, None, records, problems, 0, left_out, homes_of_runs, imported), during=during, reasons=reasons
+        pd.concat(runs, ignore_index=True),
+        matrices,
+        records=records,
+        problems=problems,
+        left_out=left_out,
+        homes=homes_of_runs,
+        imported=imported,
+        during=during,
+        reasons=reasons,
     )
     _check_distinct(joint.runs)
     return _comparable(joint, len(planned))
@@ -129,16 +138,13 @@ def _comparable(joint: Results, planned: int) -> Results:
     records = {run: record for run, record in joint.records.items() if run not in others}
     mixed = mixed_versions(list(records.values()))
     new = [sentence for sentence in mixed if not any(sentence in problem for problem in joint.problems)]
-    runs, accuracy = (
-        frame[~frame["run"].isin(list(others))].reset_index(drop=True) for frame in (joint.runs, joint.accuracy)
-    )
-    runs = with_joint_runs(runs, records)
+    runs = with_joint_runs(joint.runs[~joint.runs["run"].isin(list(others))].reset_index(drop=True), records)
     problems = [*joint.problems, *describe_other_streams(others, streams), *new]
     left_out = joint.left_out.union(others).difference(runs["run"])
     return replace(
         joint,
         runs=runs,
-        accuracy=accuracy,
+        matrices={run: R for run, R in joint.matrices.items() if run not in others},
         records=records,
         problems=problems,
         missing=planned - len(runs),

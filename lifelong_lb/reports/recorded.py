@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 
 from lifelong_lb.config import UserError
-from lifelong_lb.reports.results import KEYS, Results
+from lifelong_lb.reports.accuracy_table import KEYS
+from lifelong_lb.reports.results import Results
 from lifelong_lb.store import ResultFolder, StudyFile
 from lifelong_lb.untrusted import printable
 

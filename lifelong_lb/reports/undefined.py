@@ -1,28 +1,11 @@
 """Explanations of undefined metrics: for all runs, or for some of the seeds behind a mean."""
 
 import numpy as np
-import pandas as pd
 
-from lifelong_lb.evaluation import (
-    ADDED_METRICS,
-    CONTINUAL_METRICS,
-    METRICS,
-    REFERENCED,
-    STORED_METRICS,
-    custom_metrics,
-    explain,
-)
-from lifelong_lb.reports.results import Results, matrix_of
+from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED, custom_metrics
+from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP
 from lifelong_lb.reports.tables import KNOWN
-
-_REFERENCES = {
-    "forward_transfer": "needs the accuracies at initialisation, which a study measures with evaluation: "
-    "{experiences: all}",
-    "intransigence": "needs done runs of the strategy joint on the same stream, with the same rule, base optimizer "
-    "and seed",
-}
-"""Requirements of metrics in addition to the accuracy matrix."""
 
 
 def undefined_reason(results: Results, metric: str) -> str:
@@ -70,15 +53,5 @@ def partly_undefined(results: Results) -> list[str]:
 def _reason(results: Results, metric: str, runs: list[str]) -> str:
     if metric in CONTINUAL_METRICS:
         return f"{KNOWN[metric].title} needs accuracies measured during training, and several experiences"
-    stored = next((own[metric] for run in runs if metric in (own := results.reasons.get(run, {}))), "")
-    if stored:
-        return stored
-    matrices = (results.accuracy[results.accuracy["run"] == run] for run in runs)
-    return next((_by_matrix(metric, rows) for rows in matrices if len(rows)), f"{KNOWN[metric].title} is undefined")
-
-
-def _by_matrix(metric: str, accuracy: pd.DataFrame) -> str:
-    if metric in STORED_METRICS and metric not in ADDED_METRICS:
-        return f"{KNOWN[metric].title} is undefined"
-    explained = explain(metric, matrix_of(accuracy))
-    return explained or f"{KNOWN[metric].title} {_REFERENCES.get(metric, 'is undefined')}"
+    reasons = (results.reasons.get(run, {}).get(metric) for run in runs)
+    return next(filter(None, reasons), f"{KNOWN[metric].title} is undefined")

@@ -1,13 +1,14 @@
 """Validation of ``results.csv`` and ``accuracy.csv`` that are read without their runs."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lifelong_lb.config import UserError
-from lifelong_lb.evaluation import METRICS, AccuracyMatrix
+from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED, AccuracyMatrix, Described, Outcome, outcomes
+from lifelong_lb.reports.accuracy_table import matrix_of
 from lifelong_lb.store import STATUSES, is_run_id
 from lifelong_lb.store.values import MAX_EXPERIENCES, MAX_NAME_CHARACTERS
 from lifelong_lb.untrusted import quoted, shortened
@@ -15,8 +16,7 @@ from lifelong_lb.untrusted import quoted, shortened
 _LABELS = ("run", "stream", "strategy", "rule", "base_optimizer")
 _TOLERANCE = 1e-9
 _MAX_NUMBER = 2**53
-_UNBOUNDED = ("relative_forgetting",)
-"""Metrics that may lie outside [-1, 1]."""
+_BUILT_IN: dict[str, Described] = {**METRICS, **REFERENCED, **CONTINUAL_METRICS}
 _ALWAYS = ("average_accuracy", "learning_accuracy", "forgetting", "backward_transfer")
 """Metrics that every version writes."""
 
@@ -33,7 +33,7 @@ def check_runs(
     Args:
         path: ``results.csv``, for messages.
         runs: its content; columns of numbers are converted in place.
-        numbers: columns of metrics.
+        numbers: columns of built-in metrics.
         costs: cost columns.
         imported: ids of runs of another framework, which may have any form.
 
@@ -45,10 +45,10 @@ def check_runs(
     _refuse(path, runs, "run", local & ~runs["run"].map(is_run_id), "an id of 12 hexadecimal digits")
     _numbers(path, runs, "seed", "a whole number >= 0", _is_index)
     for column in numbers:
-        if column in _UNBOUNDED:
-            _numbers(path, runs, column, "a number", lambda n: n.abs() < _MAX_NUMBER, empty=True)
-        else:
+        if _BUILT_IN[column].bounded:
             _numbers(path, runs, column, "a number from -1 to 1", lambda n: n.abs() <= 1, empty=True)
+        else:
+            _numbers(path, runs, column, "a number", lambda n: n.abs() < _MAX_NUMBER, empty=True)
     for column in costs:
         _numbers(path, runs, column, "a number >= 0", lambda n: (n >= 0) & (n < _MAX_NUMBER), empty=True)
     _refuse(path, runs, "status", ~runs["status"].isin(STATUSES), f"one of {', '.join(STATUSES)}")
@@ -57,13 +57,18 @@ def check_runs(
     _refuse(path, runs, "run", twice, "the only one with its labels and seed")
 
 
-def check_accuracy(path: Path, accuracy: pd.DataFrame, runs: pd.DataFrame) -> None:
+def checked_matrices(
+    path: Path, accuracy: pd.DataFrame, runs: pd.DataFrame
+) -> tuple[dict[str, AccuracyMatrix], dict[str, dict[str, Outcome]]]:
     """Check that a table contains the accuracies of exactly the done runs, and that they give the stored metrics.
 
     Args:
         path: ``accuracy.csv``, for messages.
         accuracy: its content; columns of numbers are converted in place.
         runs: checked content of ``results.csv``.
+
+    Returns:
+        Accuracy matrices, and outcomes of their metrics, by run id, in the order of the runs.
 
     Raises:
         UserError: if the table is invalid.
@@ -82,6 +87,7 @@ def check_accuracy(path: Path, accuracy: pd.DataFrame, runs: pd.DataFrame) -> No
         what = f"lacks the done run {run}" if lacking else f"contains {run}, which is not a done run"
         raise UserError(f"{path}: must contain exactly the done runs of results.csv; it {what}")
     lengths: dict[str, tuple[str, int]] = {}
+    matrices, evaluated = {}, {}
     by_run = dict(list(accuracy.groupby("run", sort=False)))
     for row in done.to_dict("records"):
         run, rows = str(row["run"]), by_run[str(row["run"])]
@@ -94,12 +100,14 @@ def check_accuracy(path: Path, accuracy: pd.DataFrame, runs: pd.DataFrame) -> No
                 f"{path}: runs of a stream must have the same number of experiences; "
                 f"{other} has {T}, {run} has {matrix.experiences}"
             )
-        _check_metrics(path, run, matrix, {name: float(row[name]) for name in METRICS})
+        matrices[run], evaluated[run] = matrix, outcomes(matrix)
+        _check_metrics(path, run, evaluated[run], {name: float(row[name]) for name in METRICS})
+    return matrices, evaluated
 
 
-def _check_metrics(path: Path, run: str, matrix: AccuracyMatrix, stored: dict[str, float]) -> None:
+def _check_metrics(path: Path, run: str, evaluated: Mapping[str, Outcome], stored: Mapping[str, float]) -> None:
     for name, number in stored.items():
-        expected = METRICS[name].function(matrix)
+        expected = evaluated[name].value
         if np.isnan(number) and name not in _ALWAYS:  # not written by an earlier version
             continue
         if not np.isclose(number, expected, rtol=0, atol=_TOLERANCE, equal_nan=True):
@@ -116,8 +124,7 @@ def _matrix(path: Path, run: str, rows: pd.DataFrame) -> AccuracyMatrix:
     last = set(rows.loc[rows["trained"] == T - 1, "evaluated"])
     if len(last) != T:
         raise UserError(f"{path}: must contain all accuracies after the last experience; run {run} lacks some")
-    entries = rows[["trained", "evaluated", "accuracy"]].itertuples(index=False)
-    return AccuracyMatrix.from_entries(((int(i), int(j), float(a)) for i, j, a in entries), T)
+    return matrix_of(rows)
 
 
 def _is_index(n: "pd.Series[float]") -> "pd.Series[bool]":

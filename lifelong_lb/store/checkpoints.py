@@ -38,7 +38,7 @@ class CheckpointFolder:
     def write(
         self,
         experience: int,
-        made_by: Mapping[str, Any],
+        identity: Mapping[str, Any],
         save: Callable[[Path], None],
         models: Iterable[Path] = (),
     ) -> int:
@@ -46,7 +46,7 @@ class CheckpointFolder:
 
         Args:
             experience: the last finished experience.
-            made_by: run, code, packages and machine, as plain JSON values.
+            identity: run, code, packages and machine, as plain JSON values.
             save: writes the state to a path.
             models: files of the models kept so far; they are hard-linked, or copied if the file system has no links.
 
@@ -63,23 +63,23 @@ class CheckpointFolder:
             copy = self.path / model.name
             new = _link(model, copy)
             files[copy.name] = _digest(copy) if new or copy.name not in before else before[copy.name]
-        write_json(self.path / _INDEX, {"experience": experience, "made_by": dict(made_by), "files": files})
+        write_json(self.path / _INDEX, {"experience": experience, "made_by": dict(identity), "files": files})
         for path in self.path.iterdir():
             if path.name not in (_INDEX, *files):
                 path.unlink(missing_ok=True)
         return state.stat().st_size
 
-    def read(self, made_by: Mapping[str, Any]) -> tuple[int, Path] | None:
+    def read(self, identity: Mapping[str, Any]) -> tuple[int, Path] | None:
         """Find the checkpoint to resume from.
 
         Args:
-            made_by: the values that it must have been written with.
+            identity: the values that it must have been written with.
 
         Returns:
             The last finished experience, and the path of the state; None if there is no checkpoint.
 
         Raises:
-            UnusableCheckpointError: if it is damaged, or ``made_by`` differs.
+            UnusableCheckpointError: if it is damaged, or ``identity`` differs.
         """
         try:
             raw = read_mapping(self.path / _INDEX)
@@ -89,10 +89,10 @@ class CheckpointFolder:
             return None
         except (OSError, ValueError, TypeError, LookupError) as error:
             raise UnusableCheckpointError(f"{_INDEX} cannot be read ({' '.join(str(error).split())})") from None
-        for key in sorted({*made_by, *stored}):
-            if stored.get(key) != made_by.get(key):
+        for key in sorted({*identity, *stored}):
+            if stored.get(key) != identity.get(key):
                 raise UnusableCheckpointError(
-                    f"it was made with {key} {shortened(str(stored.get(key)))}, not {made_by.get(key)}"
+                    f"it was made with {key} {shortened(str(stored.get(key)))}, not {identity.get(key)}"
                 )
         for name, digest in files.items():
             if Path(name).name != name or not (self.path / name).is_file() or _digest(self.path / name) != digest:

@@ -1,30 +1,21 @@
 """Consistency checks of stored run records."""
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.runs import run_id_of, without_later
-from lifelong_lb.store.run_record import RunRecord
+from lifelong_lb.store.run_record import COSTS, RunRecord
+from lifelong_lb.store.stored_matrix import stored_matrix
 from lifelong_lb.store.values import MAX_EXPERIENCES, real_number, short_text, whole_number
 from lifelong_lb.untrusted import quoted, shortened
 
 ConfigLookup = Callable[[str], Mapping[str, Any] | None]
 """Maps a run id to the configuration it must have, in plain JSON values; None if unknown."""
 
-_COUNTS = (
-    "gradient_evaluations",
-    "strategy_gradient_evaluations",
-    "samples_seen",
-    "forward_passes",
-    "parameters",
-    "peak_memory",
-)
 _MAX_CLASSES = 100_000
 _MAX_MESSAGE_CHARACTERS = 2000
 
@@ -43,7 +34,7 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
     """
     _check_numbers(raw)
     try:
-        record = _records().validate_python(dict(raw))
+        record = _records().validate_python({key: value for key, value in raw.items() if key != "accuracy"})
     except ValidationError as error:
         raise ValueError(_describe(error)) from None
     record = replace(record, message=shortened(record.message, _MAX_MESSAGE_CHARACTERS))
@@ -54,8 +45,9 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
         if not isinstance(record.config.get(part, {}), Mapping):
             raise ValueError(f"its configuration holds no settings of {part}")
     _check_environment_and_data(record)
-    _check_matrix(record)
-    return record
+    T, done = whole_number(raw.get("experiences", 0), "experiences"), record.status == "done"
+    matrix = stored_matrix(raw.get("accuracy", ()), T, raw.get("initial_accuracy", ()), record.config, done=done)
+    return replace(record, accuracy=matrix)
 
 
 def check_identity(record: RunRecord, seed: int | None = None, expected: ConfigLookup | None = None) -> None:
@@ -77,8 +69,6 @@ def check_identity(record: RunRecord, seed: int | None = None, expected: ConfigL
     length = stream.get("first") or stream.get("experiences")
     if record.status == "done" and length not in (None, record.experiences):
         raise ValueError(f"it holds {record.experiences} experiences, not {quoted(length)}")
-    if record.status == "done" and record.initial_accuracy and len(record.initial_accuracy) != record.experiences:
-        raise ValueError(f"it holds {len(record.initial_accuracy)} initial accuracies, not {record.experiences}")
     if expected is not None and run_id_of(record.config) != record.run:
         required = expected(record.run) or {}
         _check_settings(record.config, required, complete=bool(required) and run_id_of(required) == record.run)
@@ -112,12 +102,9 @@ def _check_settings(config: Mapping[str, Any], required: Mapping[str, Any], *, c
 
 def _check_numbers(raw: Mapping[str, Any]) -> None:
     """Check numbers before pydantic converts them: ``true`` and ``"3"`` are not numbers."""
-    for name in _COUNTS:
+    for name in (*COSTS, "experiences"):
         if raw.get(name) is not None:
-            whole_number(raw[name], name)
-    for name, check in (("train_seconds", real_number), ("experiences", whole_number)):
-        if raw.get(name) is not None:
-            check(raw[name], name)
+            (real_number if name == "train_seconds" else whole_number)(raw[name], name)
     for accuracy in _short(raw, "initial_accuracy"):
         real_number(accuracy, "an initial accuracy", 1)
     for budget in _short(raw, "budgets"):
@@ -142,73 +129,6 @@ def _check_environment_and_data(record: RunRecord) -> None:
             raise ValueError(f"{key} of its data must be a list of {what}")
         for item in items:
             check(item, f"an item of {key}")
-
-
-def _check_matrix(record: RunRecord) -> None:
-    """Check the entries of the accuracy matrix, in time linear in their number."""
-    T = record.experiences
-    for trained, evaluated, accuracy in record.accuracy:
-        if not (0 <= trained < T and 0 <= evaluated < T and 0 <= accuracy <= 1):
-            entry = f"({quoted(trained)}, {quoted(evaluated)}, {accuracy})"
-            raise ValueError(f"accuracy entry {entry} is not possible with {T} experiences")
-    if record.status != "done":
-        return
-    entries = Counter((i, j) for i, j, _ in record.accuracy)
-    if T < 1 or len(entries) < T or any((T - 1, j) not in entries for j in range(T)):
-        raise ValueError("it is done, but accuracies after the last experience are missing")
-    whole_number(T, "experiences", MAX_EXPERIENCES)  # bounds the T x T matrix, however few entries are stored
-    (i, j), times = entries.most_common(1)[0]
-    if times > 1:
-        raise ValueError(f"the accuracy on experience {j} after experience {i} occurs {times} times")
-    shapes = _shapes(record.config)
-    if not any(shape.is_complete(entries, T) for shape in shapes):
-        raise ValueError(f"it is done, but {shapes[0].difference(entries, T)}")
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """Shape of a complete accuracy matrix.
-
-    Attributes:
-        first: T to the first row with entries.
-        columns: i, T to the number of entries of row i.
-    """
-
-    first: Callable[[int], int]
-    columns: Callable[[int, int], int]
-
-    def is_complete(self, entries: Collection[tuple[int, int]], T: int) -> bool:
-        return len(entries) == self._size(T) and all(self._has(entry, T) for entry in entries)
-
-    def difference(self, entries: Collection[tuple[int, int]], T: int) -> str:
-        extra = [entry for entry in entries if not self._has(entry, T)]
-        missing = self._size(T) - len(entries) + len(extra)
-        required = ((i, j) for i in range(self.first(T), T) for j in range(self.columns(i, T)))
-        i, j = next(entry for entry in required if entry not in entries) if missing else min(extra)
-        more = (missing or len(extra)) - 1
-        where = f"the accuracy on experience {j} after experience {i}" + (f" (and {more} more)" if more else "")
-        return f"{where} is {'missing' if missing else 'unexpected'}"
-
-    def _size(self, T: int) -> int:
-        return sum(self.columns(i, T) for i in range(self.first(T), T))
-
-    def _has(self, entry: tuple[int, int], T: int) -> bool:
-        return entry[0] >= self.first(T) and entry[1] < self.columns(entry[0], T)
-
-
-_LOWER_TRIANGLE = _Shape(lambda T: 0, lambda i, T: i + 1)
-_FULL_MATRIX = _Shape(lambda T: 0, lambda i, T: T)
-_LAST_ROW = _Shape(lambda T: T - 1, lambda i, T: T)
-
-
-def _shapes(config: Mapping[str, Any]) -> Sequence[_Shape]:
-    """Possible shapes of the accuracy matrix; several if the configuration is ambiguous."""
-    evaluated = config.get("evaluation", {}).get("experiences")
-    rows = {"seen": [_LOWER_TRIANGLE], "all": [_FULL_MATRIX]}.get(evaluated, [_LOWER_TRIANGLE, _FULL_MATRIX])
-    strategy = STRATEGY_ENTRIES.get(config["strategy"]["name"])
-    if strategy is None:  # of an extension that is not registered
-        return [*rows, _LAST_ROW]
-    return [_LAST_ROW] if strategy.trained_once else rows
 
 
 def _describe(error: ValidationError) -> str:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from lifelong_lb.config import UserError
 from lifelong_lb.config.entries.fields import Settings
+from lifelong_lb.evaluation import ADDED_METRICS, Described, Outcome
 from lifelong_lb.store.files import write_json
 from lifelong_lb.untrusted import parse_json, printable, quoted, read_text, shortened
 
@@ -46,9 +47,44 @@ class CustomMetric(Settings):
     failed: bool = False
 
     @property
-    def number(self) -> float:
-        """The value, NaN if it is undefined."""
-        return math.nan if self.value is None else self.value
+    def outcome(self) -> Outcome:
+        """The value, NaN if it is undefined, and the reason."""
+        return Outcome(math.nan if self.value is None else self.value, self.reason, self.failed)
+
+    @property
+    def described(self) -> Described:
+        """The description of the metric."""
+        return Described(
+            title=self.title,
+            formula=self.formula,
+            source=self.source,
+            higher_is_better=self.higher_is_better,
+            bounded=False,
+        )
+
+
+def custom_metrics_of(outcomes: Mapping[str, Outcome]) -> dict[str, CustomMetric]:
+    """Describe the outcomes of the metrics registered in this process, to store them.
+
+    Args:
+        outcomes: outcomes of the metrics of a run, by name.
+
+    Returns:
+        Custom metrics by name.
+    """
+    return {
+        name: CustomMetric(
+            value=None if outcomes[name].reason else outcomes[name].value,
+            title=description(metric.title),
+            formula=description(metric.formula),
+            source=description(metric.source),
+            higher_is_better=bool(metric.higher_is_better),
+            reason=description(outcomes[name].reason),
+            failed=outcomes[name].failed,
+        )
+        for name, metric in ADDED_METRICS.items()
+        if name in outcomes
+    }
 
 
 _METRICS = TypeAdapter(Annotated[dict[Name, CustomMetric], Field(max_length=MAX_METRICS)])

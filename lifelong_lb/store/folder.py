@@ -1,50 +1,35 @@
-"""Result folders: paths, publication of runs, tables and locks."""
+"""Result folders: paths, publication of runs, and tables."""
 
 import os
 import re
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.checkpoints import CheckpointFolder
 from lifelong_lb.store.checks import ConfigLookup
-from lifelong_lb.store.claims import Claims
 from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_text
+from lifelong_lb.store.locks import LOCK_TIMEOUT_SECONDS, acquired
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.progress import PROGRESS
-from lifelong_lb.store.reading import exists, read_frame, read_json, read_mapping, read_tail
-from lifelong_lb.store.recorded import (
-    read_confusion,
-    read_continual,
-    read_diagnostics,
-)
+from lifelong_lb.store.reading import exists, read_frame, read_json
+from lifelong_lb.store.recorded import read_confusion, read_continual, read_diagnostics
 from lifelong_lb.store.run_files import DamagedRunError, read_record, write_record
 from lifelong_lb.store.run_record import RunRecord
+from lifelong_lb.store.scratch import CHECKPOINT, OWNER
 from lifelong_lb.store.spreadsheets import without_formulas
 from lifelong_lb.store.study_file import StudyFile
 from lifelong_lb.untrusted import quoted, shortened
 
-LOG = "log.txt"
-"""A run's log, in its folder."""
-OWNER = "owner.json"
-"""File in a scratch folder that names the process it belongs to."""
-LOCK_TIMEOUT_SECONDS = 600.0
-"""Default timeout of the write lock; writing a report takes seconds."""
 _SAFE = re.compile(r"[\w-]{1,80}", re.ASCII)
-CHECKPOINT = ".checkpoint"
-"""Suffix of the checkpoint folder of a run in progress."""
 MAX_STUDY_BYTES = 256 * 2**20
 """Size limit of ``study.json``: a million runs fit."""
-_MAX_LOG_CHARACTERS = 2**24
-"""Most characters kept from the end of the log of a run whose process died."""
 
 
 @dataclass(frozen=True)
@@ -148,17 +133,6 @@ class ResultFolder:
             Nanoseconds, by the same clock as :meth:`stamp`.
         """
         return self.study_path.stat().st_mtime_ns
-
-    def has_run(self, run: str) -> bool:
-        """Whether a run has ended, with any status.
-
-        Args:
-            run: the run's id.
-
-        Returns:
-            True if its folder holds a result.
-        """
-        return os.path.isfile(self.run_path(run) / "result.json")  # noqa: PTH113  False without permission
 
     def has_folder(self, run: str) -> bool:
         """Whether the path of a run's folder exists.
@@ -275,21 +249,6 @@ class ResultFolder:
         """
         return CheckpointFolder(self.runs_path / f".{run}{CHECKPOINT}")
 
-    def log_of_dead_process(self, run: str) -> str:
-        """Read the log of a run whose process died before publishing.
-
-        Args:
-            run: the run's id.
-
-        Returns:
-            Its text; empty if there is none.
-        """
-        logs: dict[float, str] = {}
-        for path in self.runs_path.glob(f".{run}.*/{LOG}"):
-            with suppress(OSError, ValueError):  # it may be removed meanwhile
-                logs[path.stat().st_mtime] = read_tail(path, _MAX_LOG_CHARACTERS)
-        return logs[max(logs)] if logs else ""
-
     def write_run(
         self,
         record: RunRecord,
@@ -405,40 +364,6 @@ class ResultFolder:
         write = write_text if isinstance(content, str) else write_bytes
         write(self.path / name, content)  # type: ignore[arg-type]
 
-    def remove_leftovers(self, claims: Claims, run: str = "*") -> None:
-        """Remove scratch folders of dead processes of this machine.
-
-        Folders from before a restart of this machine are removed only while the launcher holds the run's claim.
-
-        Args:
-            claims: the launcher's claims; folders of runs that other launchers have claimed are kept.
-            run: id of the run; ``"*"`` for all.
-        """
-        for scratch in self.runs_path.glob(f".{run}.*"):
-            if not scratch.is_dir() or scratch.suffix == CHECKPOINT:
-                continue
-            run_id = scratch.name[1:].rpartition(".")[0]
-            try:
-                owner = Owner.from_json(read_mapping(scratch / OWNER))
-                restarted = owner.shares_host_name() and not owner.is_observable()
-                dead = owner.is_known_dead() or (restarted and claims.holds(run_id))
-            except FileNotFoundError:
-                dead = True  # killed before it wrote the file
-            except (OSError, ValueError, TypeError, LookupError):
-                continue
-            if dead and not claims.is_claimed_elsewhere(run_id):
-                shutil.rmtree(scratch, ignore_errors=True)
-
-    def remove_scratch(self, run: str) -> None:
-        """Remove the scratch folders of a run, whichever machine made them; no process may be computing it.
-
-        Args:
-            run: the run's id.
-        """
-        for scratch in self.runs_path.glob(f".{run}.*"):
-            if (scratch / OWNER).is_file():
-                shutil.rmtree(scratch, ignore_errors=True)
-
     @contextmanager
     def locked(self, seconds: float = LOCK_TIMEOUT_SECONDS) -> Iterator[None]:
         """Hold the lock for writing ``study.json`` and the tables; the folder must exist.
@@ -452,41 +377,12 @@ class ResultFolder:
         Raises:
             TimeoutError: if another process holds the lock for longer.
         """
-        if (lock := _lock(self.path / ".lock", seconds)) is None:
+        if (lock := acquired(self.path / ".lock", seconds)) is None:
             raise TimeoutError(
                 f"{self.path}: another lifelong-lb is writing into this folder and has not finished after {seconds:g} s"
             )
         with lock:
             yield
-
-    @contextmanager
-    def measuring(self) -> Iterator[None]:
-        """Hold the lock for measuring the landscapes of finished runs; the folder must exist.
-
-        Yields:
-            None.
-
-        Raises:
-            UserError: if another process holds it.
-        """
-        if (lock := _lock(self.path / ".landscape.lock", 0)) is None:
-            raise UserError(
-                f"{self.path}: another lifelong-lb landscape is running in this folder; wait until it has finished"
-            )
-        with lock:
-            yield
-
-
-def _lock(path: Path, seconds: float) -> AbstractContextManager[Any] | None:
-    """Acquire a lock that the operating system releases when this process dies; None after the timeout."""
-    import filelock
-
-    if exists(path) and not stat.S_ISREG(path.lstat().st_mode):
-        raise UserError(f"{path}: the lock must be a regular file; remove it")
-    try:
-        return filelock.FileLock(path).acquire(timeout=seconds)
-    except filelock.Timeout:
-        return None
 
 
 _TEXT = dict.fromkeys(("run", "stream", "strategy", "rule", "base_optimizer", "status", "class_name"), str)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifelong_lb.config import AXES
-from lifelong_lb.config.study import MAX_SEED
+from lifelong_lb.config.entries.seeds import MAX_SEED
 from lifelong_lb.store.values import is_run_id, whole_number
 from lifelong_lb.untrusted import quoted
 

@@ -1,9 +1,10 @@
 """Progress of unfinished runs: a small file in each scratch folder."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy_curve
 from lifelong_lb.store.files import write_json
 from lifelong_lb.store.reading import read_mapping
 from lifelong_lb.store.values import real_number, whole_number
@@ -26,24 +27,22 @@ class RunProgress:
     accuracies: Sequence[tuple[int, float]]
 
     @classmethod
-    def of(cls, experiences: int, entries: Iterable[tuple[int, int, float]]) -> "RunProgress":
-        """Average entries of an accuracy matrix.
+    def of(cls, R: AccuracyMatrix) -> "RunProgress":
+        """Average the rows of an accuracy matrix.
 
-        >>> RunProgress.of(3, [(0, 0, 0.9), (1, 0, 0.5), (1, 1, 0.8)]).accuracies
+        >>> RunProgress.of(AccuracyMatrix.from_entries([(0, 0, 0.9), (1, 0, 0.5), (1, 1, 0.8)], 3)).accuracies
         [(0, 0.9), (1, 0.65)]
 
         Args:
-            experiences: T.
-            entries: ``(trained, evaluated, accuracy)``.
+            R: the accuracies measured so far.
 
         Returns:
             The means over the experiences seen so far.
         """
-        rows: dict[int, list[float]] = {}
-        for trained, evaluated, accuracy in entries:
-            if evaluated <= trained:
-                rows.setdefault(trained, []).append(accuracy)
-        return cls(experiences, [(trained, sum(row) / len(row)) for trained, row in sorted(rows.items())])
+        if not R.experiences:
+            return cls(0, [])
+        curve = average_accuracy_curve(R)
+        return cls(R.experiences, [(i, float(curve[i])) for i in R.measured_after])
 
 
 def write_progress(scratch: Path, progress: RunProgress) -> None:

@@ -87,7 +87,7 @@ def write_record(
     write_json(folder / "config.json", dict(record.config))
     write_json(folder / "environment.json", dict(record.environment))
     columns = ["trained", "evaluated", "accuracy"]
-    write_text(folder / "accuracy.csv", pd.DataFrame(record.accuracy, columns=columns).to_csv(index=False))
+    write_text(folder / "accuracy.csv", pd.DataFrame(record.accuracy.entries(), columns=columns).to_csv(index=False))
     if record.traceback:
         write_text(folder / "traceback.txt", record.traceback)
     write_json(
@@ -103,7 +103,7 @@ def write_record(
             "forward_passes": record.forward_passes,
             "parameters": record.parameters,
             "peak_memory": record.peak_memory,
-            "initial_accuracy": list(record.initial_accuracy),
+            "initial_accuracy": record.accuracy.initial.tolist() if record.accuracy.has_initial else [],
             "data": dict(record.data),
             **({"budgets": [dict(budget) for budget in record.budgets]} if record.budgets else {}),
         },

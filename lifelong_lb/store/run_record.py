@@ -1,11 +1,28 @@
 """Result of a run as one value."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, get_args
+
+from numpy.typing import ArrayLike
+from pydantic import InstanceOf
+
+from lifelong_lb.evaluation import AccuracyMatrix, Outcome, outcomes
 
 Status = Literal["done", "failed", "diverged", "timeout"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+COSTS = (
+    "gradient_evaluations",
+    "strategy_gradient_evaluations",
+    "train_seconds",
+    "samples_seen",
+    "forward_passes",
+    "parameters",
+    "peak_memory",
+)
+"""Attributes of a record, and columns of ``results.csv``, that are costs."""
 
 
 @dataclass(frozen=True)
@@ -16,9 +33,7 @@ class RunRecord:
         run: the run's id.
         config: its configuration as plain JSON values.
         status: how it ended.
-        experiences: T, the number of experiences of its stream; 0 if unknown.
-        accuracy: entries ``(trained, evaluated, accuracy)`` of the accuracy matrix measured so far.
-        initial_accuracy: accuracy on each experience at initialisation, if the study requests it.
+        accuracy: the accuracy matrix measured so far; of T = 0 experiences if the stream is unknown.
         gradient_evaluations: forward-backward passes over training minibatches, in total.
         strategy_gradient_evaluations: additional passes of the strategy, in total.
         train_seconds: wall-clock seconds spent training, without set-up and evaluation.
@@ -38,9 +53,7 @@ class RunRecord:
     run: str
     config: Mapping[str, Any]
     status: Status
-    experiences: int = 0
-    accuracy: Sequence[tuple[int, int, float]] = field(default_factory=list)
-    initial_accuracy: Sequence[float] = field(default_factory=list)
+    accuracy: InstanceOf[AccuracyMatrix] = field(default_factory=partial(AccuracyMatrix.unmeasured, 0))
     gradient_evaluations: int = 0
     strategy_gradient_evaluations: int = 0
     train_seconds: float = 0.0
@@ -53,3 +66,27 @@ class RunRecord:
     environment: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     budgets: Sequence[Mapping[str, float]] = field(default_factory=list)
+
+    @property
+    def experiences(self) -> int:
+        """T, the number of experiences of the stream; 0 if unknown."""
+        return self.accuracy.experiences
+
+    def outcomes(self, joint: ArrayLike | None = None) -> dict[str, Outcome]:
+        """Evaluate all metrics of the accuracy matrix.
+
+        Args:
+            joint: ``(T,)`` final accuracies of the joint run it is compared with; None for no run.
+
+        Returns:
+            Value, or reason why it is undefined, by metric; empty unless the run is done.
+        """
+        return outcomes(self.accuracy, joint) if self.status == "done" else {}
+
+    def costs(self) -> dict[str, float]:
+        """List the costs of the run.
+
+        Returns:
+            Number by column of ``results.csv``; NaN if it was not measured.
+        """
+        return {name: math.nan if getattr(self, name) is None else getattr(self, name) for name in COSTS}

@@ -12,7 +12,7 @@ from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.progress import RunProgress, read_progress
 from lifelong_lb.store.reading import exists
 from lifelong_lb.store.run_files import DamagedRunError
-from lifelong_lb.store.tuned import without_study
+from lifelong_lb.store.tuned import no_study_message
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def folder_status(folder: ResultFolder) -> FolderStatus:
     """
     file = folder.read_study()
     if file is None:
-        raise UserError(without_study(folder.path, "no study here (study.json is missing)"))
+        raise UserError(no_study_message(folder.path, "no study here (study.json is missing)"))
     if exists(folder.runs_path) and not os.path.isdir(folder.runs_path):  # noqa: PTH112  False without permission
         raise UserError(f"{folder.runs_path}: must be the folder of the runs; it is a file")
     remove_abandoned_claims(folder.runs_path)

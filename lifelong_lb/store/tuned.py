@@ -40,7 +40,7 @@ def folder_to_report(path: Path) -> Path:
     return inner[-1] if inner else path
 
 
-def without_study(path: Path, reason: str) -> str:
+def no_study_message(path: Path, reason: str) -> str:
     """Message for a folder without a study; it names the inner folders of a ``lifelong-lb tune`` folder.
 
     Args:

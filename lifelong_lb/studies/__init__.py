@@ -1,9 +1,8 @@
-"""Studies: execute the runs of a grid, tune, estimate costs, measure landscapes."""
+"""Studies: execute the runs of a grid, tune, estimate costs, measure landscapes.
 
-from lifelong_lb.studies.landscape import measure_landscape
-from lifelong_lb.studies.progress.lines import LineObserver
-from lifelong_lb.studies.progress.observer import ProgressObserver
-from lifelong_lb.studies.study import run_study
-from lifelong_lb.studies.tuning.tune import tune_study
+Names are imported on first use, so that the process of a run imports no reports; ``__init__.pyi`` lists them.
+"""
 
-__all__ = ["LineObserver", "ProgressObserver", "measure_landscape", "run_study", "tune_study"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,14 +8,16 @@ from typing import Any
 
 from lifelong_lb.config import Landscape, RunConfig, UserError
 from lifelong_lb.config.entries.models import Timm
-from lifelong_lb.config.parse import Problems, parse_settings
+from lifelong_lb.config.parse import parse_settings
 from lifelong_lb.config.plugins.importing import import_named
 from lifelong_lb.config.plugins.register import factory_of, is_stored_only
+from lifelong_lb.config.problems import Problems
 from lifelong_lb.config.study import apply_override
 from lifelong_lb.data import data_roots
 from lifelong_lb.reports import Results, write_report
 from lifelong_lb.store import DamagedRunError, ResultFolder, StudyFile, stored_models
-from lifelong_lb.store.tuned import without_study
+from lifelong_lb.store.locks import measuring
+from lifelong_lb.store.tuned import no_study_message
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.telemetry import switch_off_telemetry
 from lifelong_lb.untrusted import quoted
@@ -56,7 +58,7 @@ def measure_landscape(
     folder = ResultFolder(Path(out).absolute())
     file = folder.read_study()
     if file is None:
-        raise UserError(without_study(Path(out), "no results here (no study.json)"))
+        raise UserError(no_study_message(Path(out), "no results here (no study.json)"))
     landscape = _settings(settings, file, overrides)
     target_device = devices(device)[0]
     configs = _measurable(folder, file)
@@ -67,8 +69,8 @@ def measure_landscape(
         warnings.filterwarnings("ignore", message="no QP solver found")  # issued when avalanche is imported
         from lifelong_lb.studies.run.landscape import measure_stored
         from lifelong_lb.studies.run.worker import device_of
-    with folder.measuring():
-        roots = data_roots(None if data is None else Path(data))
+    with measuring(folder.path):
+        roots = data_roots(data)
         failures = measure_stored(folder, configs, landscape, roots, device_of(target_device), log)
         if len(failures) < len(configs):
             with folder.locked():

@@ -338,7 +338,7 @@ def test_a_report_of_a_folder_without_results(tmp_path):
 
 USELESS = {
     "unknown rule": ({"rules": ["lookbehnd-sam"]}, [], "did you mean 'lookbehind-sam'?"),
-    "k = 0": ({"rules": [{"name": "lookbehind-sam", "k": 0}]}, [], "rules[0].k: must be greater than or equal to 1"),
+    "k = 0": ({"rules": [{"name": "lookbehind-sam", "k": 0}]}, [], "rules[0].k: must be a whole number >= 1"),
     "experiences": ({"streams": {"name": "split-digits", "experiences": 3}}, [], "must divide the 10 classes"),
     "no data": ({"streams": "split-cifar100"}, ["--data", "{tmp}"], "CIFAR-100 was not found. Tried:"),
     "data folder": ({"streams": "split-cifar100"}, ["--data", "{tmp}/none"], "none: no such folder"),

@@ -3,9 +3,9 @@
 import pytest
 from typer.testing import CliRunner
 
+from lifelong_lb import RunOptions
 from lifelong_lb.cli import app
-from lifelong_lb.config import UserError, parse_study
-from lifelong_lb.studies.planning.validate import lines_about_time, plan_of
+from lifelong_lb.config import UserError
 
 
 def validate(path, *words):
@@ -25,4 +25,4 @@ def test_less_than_one_worker(tmp_path, workers, came):
         done = CliRunner().invoke(app, words, standalone_mode=False)
         assert str(done.exception) == f"--workers must be {came}"
     with pytest.raises(UserError, match=f"workers must be {came}"):
-        list(lines_about_time(plan_of(parse_study({"streams": "split-digits"})), int(workers)))
+        RunOptions(workers=int(workers))

@@ -152,8 +152,11 @@ def test_a_million_runs_are_counted_without_making_them(tmp_path, raw, runs):
             "must have at most 1,000 experiences; got 1001",
         ),
         ({"streams": {"name": "generated", "train_images": 10**9}}, "must have at most 2,000,000 images"),
-        ({"train": {"epochs": 10**30}}, "train.epochs: must be less than or equal to 9007199254740992"),
-        ({"train": {"match": "gradients", "passes": 1e300}}, "train.passes: must be less than or equal to 1000000"),
+        (
+            {"train": {"epochs": 10**30}},
+            "train.epochs: must be a whole number from -9007199254740992 to",
+        ),
+        ({"train": {"match": "gradients", "passes": 1e300}}, "train.passes: must be a number in (0, 1000000]"),
     ],
 )
 def test_what_lies_beyond_the_limits_is_refused(raw, message):
@@ -234,6 +237,7 @@ def test_many_seeds_are_abbreviated(seeds, words):
     assert seeds_in_words(seeds) == words
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_some_hostile_studies():
     every = hostile_studies.cases(seed=1, count=10)

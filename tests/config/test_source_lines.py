@@ -33,16 +33,16 @@ seeds: 2
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("rho: 0.05", "rho: -1", ":18: rules[1].rho: must be greater than or equal to 0; got -1"),
+        ("rho: 0.05", "rho: -1", ":18: rules[1].rho: must be a finite number >= 0; got -1"),
         ("k: 2", "kk: 2", ":17: rules[1]: unknown key 'kk'; did you mean 'k'?"),
         ("- asam", "- asm", ":19: rules[2]: unknown rule 'asm'; did you mean 'asam'?"),
         ("name: lookbehind-sam", "name: lookbehnd-sam", ":16: rules[1]: unknown rule 'lookbehnd-sam'; did you mean"),
         ("- asam", "- none", ":19: rules[2]: is the same as rules[0]"),
         ("- asam", "- {name: asam, label: none}", ":14: rules: two entries have the label 'none'"),
-        ("epochs: 2", "epochs: 0", ":7: streams[1].train.epochs: must be greater than or equal to 1; got 0"),
+        ("epochs: 2", "epochs: 0", ":7: streams[1].train.epochs: must be a whole number >= 1; got 0"),
         ("epochs: 2", "epoch: 2", ":7: streams[1].train: unknown key 'epoch'; did you mean 'epochs'?"),
         ("experiences: 5", "experiences: 3", ":3: streams[0]: experiences must divide the 10 classes"),
-        ("every: 1", "every: 0", ":13: optimizers.schedule.every: must be greater than or equal to 1; got 0"),
+        ("every: 1", "every: 0", ":13: optimizers.schedule.every: must be a whole number >= 1; got 0"),
         ("every: 1", "evry: 1", ":13: optimizers.schedule: unknown key 'evry'; did you mean 'every'?"),
         ("every: 1", "every: 9", ":11: optimizers[0].schedule: changes the rate after epoch 9"),
         ("lr: 0.1", "lr: fast", ":10: optimizers.lr: must be a number; got 'fast'"),
@@ -75,8 +75,8 @@ def test_several_mistakes_have_a_line_each(tmp_path):
     first, *lines = str(error.value).splitlines()
     assert first == f"{path}: 3 problems"
     assert lines[0].startswith(f"  {path}:4: sede: unknown key")
-    assert lines[1].startswith("  streams: required: at least one stream")
-    assert lines[2] == f"  {path}:3: rules[0].rho: must be greater than or equal to 0; got -1"
+    assert lines[1].startswith("  streams: needs at least one stream")
+    assert lines[2] == f"  {path}:3: rules[0].rho: must be a finite number >= 0; got -1"
 
 
 def test_what_is_merged_in_is_looked_for_where_it_stands(tmp_path):
@@ -88,7 +88,7 @@ def test_what_is_merged_in_is_looked_for_where_it_stands(tmp_path):
 
 
 def test_plain_values_have_no_line():
-    with pytest.raises(UserError, match=r"^study: rules\.rho: must be greater than or equal to 0; got -1$"):
+    with pytest.raises(UserError, match=r"^study: rules\.rho: must be a finite number >= 0; got -1$"):
         parse_study({"streams": "split-digits", "rules": {"name": "sam", "rho": -1}})
 
 
@@ -96,11 +96,11 @@ def test_plain_values_have_no_line():
     ("assignment", "message"),
     [
         ("train.batchsize=3", "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
-        ("train.epochs=0", "train.epochs: must be greater than or equal to 1; got 0"),
+        ("train.epochs=0", "train.epochs: must be a whole number >= 1; got 0"),
         ("trian.epochs=3", "trian: unknown key 'trian'; did you mean 'train'?"),
         ("rulse=sam", "rulse: unknown key 'rulse'; did you mean 'rules'?"),
         ("strategies=[naive, repla]", "strategies[1]: unknown strategy 'repla'; did you mean 'replay'?"),
-        ("optimizers.schedule.every=0", "optimizers.schedule.every: must be greater than or equal to 1; got 0"),
+        ("optimizers.schedule.every=0", "optimizers.schedule.every: must be a whole number >= 1; got 0"),
         ("seeds=0", "seeds: must be at least 1"),
         ("rules.rho=1", "'rules' is not a mapping in the study file; set rules as a whole"),
         ("model.hiden=[8]", "model: unknown key 'hiden'; did you mean 'hidden'?"),

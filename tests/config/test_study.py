@@ -63,12 +63,12 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
             {"model": {"name": "resnet18", "norm": "layer"}},
             "model.norm: must be 'batch', 'group' or 'none'; got 'layer'",
         ),
-        ({"model": {"name": "resnet34", "width": 0}}, "model.width: must be greater than or equal to 1; got 0"),
-        ({"model": {"name": "resnet50", "dropout": 1}}, "model.dropout: must be less than 1; got 1"),
-        ({"model": {"name": "mlp", "input_dropout": -0.1}}, "model.input_dropout: must be greater than or equal to 0"),
+        ({"model": {"name": "resnet34", "width": 0}}, "model.width: must be a whole number >= 1; got 0"),
+        ({"model": {"name": "resnet50", "dropout": 1}}, "model.dropout: must be a number in [0, 1); got 1"),
+        ({"model": {"name": "mlp", "input_dropout": -0.1}}, "model.input_dropout: must be a number in [0, 1)"),
         ({"model": {"name": "mlp", "norm": "batch"}}, "model: unknown key 'norm'; did you mean 'name'?"),
         ({"model": {"name": "timm", "pretrained": "maybe"}}, "model.pretrained: must be true or false; got 'maybe'"),
-        ({"model": {"name": "timm", "image_size": 0}}, "model.image_size: must be greater than or equal to 1; got 0"),
+        ({"model": {"name": "timm", "image_size": 0}}, "model.image_size: must be a whole number >= 1; got 0"),
         ({"model": {"name": "timm", "model": ""}}, "model.model: "),
         (
             {"model": {"name": "timm", "settings": {"img_size": 32}}},
@@ -84,16 +84,16 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"streams": []}, "streams: needs at least one stream (known: split-digits, split-mnist,"),
         (
             {"rules": {"name": "lookbehind-sam", "k": 0}},
-            "rules.k: must be greater than or equal to 1; got 0",
+            "rules.k: must be a whole number >= 1; got 0",
         ),
         ({"rules": {"name": "lookbehind-sam", "k": 1.5}}, "rules.k: must be a whole number; got 1.5"),
         ({"rules": {"name": "lookbehind-sam", "k": True}}, "rules.k: must be a number; got True"),
-        ({"rules": {"name": "sam", "rho": -1}}, "rules.rho: must be greater than or equal to 0; got -1"),
+        ({"rules": {"name": "sam", "rho": -1}}, "rules.rho: must be a finite number >= 0; got -1"),
         ({"rules": {"name": "sam", "rho": "big"}}, "rules.rho: must be a number; got 'big'"),
         ({"rules": {"name": "sam", "rho": float("nan")}}, "rules.rho: must be a number; got nan"),
         ({"rules": {"name": "sam", "rho": None}}, "rules.rho: must be a number; got nothing (null)"),
-        ({"rules": {"name": "lookahead", "alpha": 2}}, "rules.alpha: must be less than or equal to 1; got 2"),
-        ({"rules": {"name": "asam", "eta": 0}}, "rules.eta: must be greater than 0; got 0"),
+        ({"rules": {"name": "lookahead", "alpha": 2}}, "rules.alpha: must be a number in (0, 1]; got 2"),
+        ({"rules": {"name": "asam", "eta": 0}}, "rules.eta: must be a finite number > 0; got 0"),
         (
             {"rules": {"name": "lookbehind-sam", "alpha": 1.5}},
             "rules.alpha: must be a number in (0, 1], 'adaptive' or 'adaptive-global'; got 1.5",
@@ -120,7 +120,7 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ),
         (
             {"streams": {"name": "split-digits", "train": {"epochs": 0}}},
-            "streams[0].train.epochs: must be greater than or equal to 1; got 0",
+            "streams[0].train.epochs: must be a whole number >= 1; got 0",
         ),
         (
             {"model": {"name": "mlp", "head": "single"}},
@@ -146,7 +146,7 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
             {"streams": {"name": "permuted-digits", "class_order": [1, 0]}},
             "streams: unknown key 'class_order' (known: name, experiences,",
         ),
-        ({"streams": {"name": "split-digits", "chunk": 0}}, "streams.chunk: must be greater than or equal to 1; got 0"),
+        ({"streams": {"name": "split-digits", "chunk": 0}}, "streams.chunk: must be a whole number >= 1; got 0"),
         (
             {"streams": {"name": "split-digits", "task_boundaries": True}},
             "streams: needs a chunk, e.g. 10, if task_boundaries is true; got none",
@@ -181,7 +181,7 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ),
         (
             {"streams": ["split-digits"], "strategies": {"name": "lwf", "alpha": [0, -1]}},
-            "strategies.alpha[1]: must be greater than or equal to 0; got -1",
+            "strategies.alpha[1]: must be a finite number >= 0; got -1",
         ),
         (
             {"streams": [{"name": "split-digits", "chunk": 10}], "rules": ["none", "lookahead-sam"]},
@@ -201,19 +201,19 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
             },
             "streams[0].chunk: sam with batch_norm: recomputed would use a single chunk for its statistics",
         ),
-        ({"model": {"name": "mlp", "dropout": 1}}, "model.dropout: must be less than 1; got 1"),
+        ({"model": {"name": "mlp", "dropout": 1}}, "model.dropout: must be a number in [0, 1); got 1"),
         ({"model": {"name": "mlp", "activation": "rel"}}, "model.activation: must be 'relu' or 'tanh'; got 'rel'"),
         ({"model": {"name": "mlp", "hidden": []}}, "model.hidden: must not be empty; got []"),
         ({"model": {"name": "mlp", "hidden": 256}}, "model.hidden: must be a list; got 256"),
         ({"train": {"batchsize": 1}}, "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
-        ({"train": {"random_crop": -1}}, "train.random_crop: must be greater than or equal to 0; got -1"),
+        ({"train": {"random_crop": -1}}, "train.random_crop: must be a whole number >= 0; got -1"),
         ({"train": {"random_crop": True}}, "train.random_crop: must be a number; got True"),
         ({"train": {"random_flip": "maybe"}}, "train.random_flip: must be true or false; got 'maybe'"),
         ({"train": 3}, "train: must be a mapping of settings; got 3"),
         ({"evaluation": {"landscape": True}}, "evaluation.landscape: must be a mapping of settings; got True"),
         (
             {"evaluation": {"landscape": {"radii": [0.1, -1]}}},
-            "evaluation.landscape.radii[1]: must be greater than or equal to 0; got -1",
+            "evaluation.landscape.radii[1]: must be a finite number >= 0; got -1",
         ),
         (
             {"evaluation": {"landscape": {"measures": ["bal"]}}},
@@ -233,7 +233,7 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
             },
             "strategies[0]: icarl predicts by the nearest mean of its exemplars, which has no loss landscape",
         ),
-        ({"optimizers": {"name": "sgd", "lr": 0}}, "optimizers.lr: must be greater than 0; got 0"),
+        ({"optimizers": {"name": "sgd", "lr": 0}}, "optimizers.lr: must be a finite number > 0; got 0"),
         ({"optimizers": {"name": "sgd", "nesterov": True}}, "nesterov: true needs a momentum above 0"),
         ({"seeds": 0}, "seeds: must be at least 1 (6 means the seeds 0 to 5); got 0"),
         ({"seeds": -3}, "seeds: must be at least 1 (6 means the seeds 0 to 5); got -3"),
@@ -290,7 +290,7 @@ def test_several_mistakes_are_reported_together():
 
 
 def test_a_missing_stream_is_asked_for():
-    with pytest.raises(UserError, match="streams: required: at least one stream"):
+    with pytest.raises(UserError, match="streams: needs at least one stream"):
         parse_study({"rules": "sam"})
 
 

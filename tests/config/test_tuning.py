@@ -36,7 +36,7 @@ RHO = "rho: {low: 0.1,\n            high: 1}"
         (RHO, "rho: [0.1, 0.1]", ":11: tuning.search.s.am.rho: needs different choices; got"),
         (RHO, "rho: [0.1, [2]]", ":11: tuning.search.s.am.rho[1]: must be a number, a string, true or false; got [2]"),
         (RHO, "roh: [0.1, 2]", ":11: tuning.search.s.am.roh: unknown hyper-parameter of sam 'roh'; did you mean 'rho'"),
-        (RHO, "rho: [0.1, -2]", ":11: tuning.search.s.am.rho: invalid value -2: must be greater than or equal to 0"),
+        (RHO, "rho: [0.1, -2]", ":11: tuning.search.s.am.rho: invalid value -2: must be a finite number >= 0"),
         (
             "    s.am:\n      rho",
             "    sam:\n      rho",
@@ -49,7 +49,7 @@ RHO = "rho: {low: 0.1,\n            high: 1}"
         ),
         ("average_accuracy", "accuracy", ":6: tuning.metric: unknown metric 'accuracy'; did you mean '"),
         ("101]", "100]", ":8: tuning.held_out.seeds: must differ from each other; got [100, 100]"),
-        ("101]", "4294967296]", ":8: tuning.held_out.seeds[1]: must be less than or equal to 4294967295"),
+        ("101]", "4294967296]", ":8: tuning.held_out.seeds[1]: must be a whole number from 0 to 4294967295"),
         ("101]", "0]", ":8: tuning.held_out.seeds: must not be among the study's seeds"),
     ],
 )
@@ -89,3 +89,36 @@ def test_a_metric_of_ones_own_can_be_tuned_for(monkeypatch):
     assert parse_study(study).tuning.metric == "worst_of_mine"
     with pytest.raises(UserError, match="tuning.metric: worst_of_mine needs at least 3 experiences; got 2 in"):
         parse_study({**study, "tuning": {**tuning, "held_out": {"seeds": [9], "first_experiences": 2}}})
+
+
+SEARCH = {
+    "metric": "average_accuracy",
+    "space": {"sam": {"rho": [0.1, 0.2]}},
+    "trials": 2,
+    "not_done": 0,
+    "best": 0.5,
+    "median": 0.4,
+    "worst": 0.3,
+    "gradient_evaluations": 9,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trails": 3}, "chosen[0].search: unknown key 'trails'; did you mean 'trials'? (known: metric, space, "),
+        ({"trials": 0}, "chosen[0].search.trials: must be a whole number >= 1; got 0"),
+        ({2.5: 1}, "chosen[0].search: keys must be strings; got "),
+        ({"space": {"sam": {"rho": {"low": 3, "high": 1}}}}, "chosen[0].search.space.sam.rho: needs low < high; got 3"),
+        ({"space": {"sam": {"rho": {"low": 3}}}}, "chosen[0].search.space.sam.rho.high: needs a value; got none"),
+    ],
+)
+def test_a_mistake_within_a_section_is_named_by_its_full_path(changes, message):
+    labels = {"streams": "split-digits", "strategies": "naive", "rules": "sam", "optimizers": "sgd"}
+    axes = {axis: {"name": name, "label": name} for axis, name in labels.items()}
+    one = dict(zip(("stream", "strategy", "rule", "optimizer"), labels.values(), strict=True))
+    chosen = {**one, "settings": {"sam": {"rho": 0.1}}, "search": SEARCH}
+    parse_study({**axes, "chosen": [chosen]})
+    with pytest.raises(UserError) as error:
+        parse_study({**axes, "chosen": [{**chosen, "search": {**SEARCH, **changes}}]})
+    assert f"study: {message}" in str(error.value)

@@ -26,6 +26,7 @@ from lifelong_lb.evaluation import (
     forward_transfer,
     intransigence,
     learning_accuracy,
+    outcomes,
     relative_forgetting,
     stability,
     stability_plasticity,
@@ -145,6 +146,37 @@ def test_undefined_if_and_only_if_there_is_a_reason(name, data):
     assert math.isnan(METRICS[name].function(R)) == bool(explain(name, R))
 
 
+@pytest.mark.parametrize("name", {**METRICS, **REFERENCED})
+def test_least_number_of_experiences(name):
+    metric = {**METRICS, **REFERENCED}[name]
+    assert not math.isnan(metric.function(np.full((metric.least_experiences,) * 2, 0.5)))
+    if metric.least_experiences > 1:
+        assert math.isnan(metric.function(np.full((metric.least_experiences - 1,) * 2, 0.5)))
+
+
+def test_outcomes_are_the_values_and_the_reasons():
+    R = AccuracyMatrix(np.array(FULL), initial=np.array([0.1, 0.1, 0.2]))
+    found = outcomes(R, joint=[0.95, 0.90, 0.85])
+    assert list(found) == [*METRICS, *REFERENCED]
+    assert {name: found[name].value for name in METRICS} == {name: METRICS[name].function(FULL) for name in METRICS}
+    assert found["forward_transfer"].value == forward_transfer(FULL, [0.1, 0.1, 0.2])
+    assert found["intransigence"].value == intransigence(FULL, [0.95, 0.90, 0.85])
+    assert not any(outcome.reason for outcome in found.values())
+
+
+def test_outcomes_that_are_undefined_have_reasons():
+    lacking = outcomes(AccuracyMatrix(np.array(FULL)))
+    assert {name for name, outcome in lacking.items() if math.isnan(outcome.value)} == set(REFERENCED)
+    assert lacking["forward_transfer"].reason.startswith("forward transfer needs the accuracies at initialisation")
+    assert lacking["intransigence"].reason.startswith("intransigence needs done runs of the strategy joint")
+    lower = outcomes(AccuracyMatrix(np.array(LOWER), initial=np.array([0.1, 0.1, 0.2])))
+    assert lower["forward_transfer"].reason == explain("forward_transfer", LOWER) != ""
+    short = outcomes(AccuracyMatrix(np.array([[0.9]])))
+    assert short["forgetting"].reason == "forgetting needs at least 2 experiences; got 1"
+    with pytest.raises(ValueError, match=r"T >= 1; got shape \(0, 0\)"):
+        outcomes(AccuracyMatrix.unmeasured(0))
+
+
 def test_metrics_with_a_reference_are_explained():
     assert set(REFERENCED) == {"forward_transfer", "intransigence"}
     assert explain("intransigence", LOWER) == ""
@@ -182,6 +214,36 @@ def test_entries_round_trip():
         AccuracyMatrix.from_entries([(3, 0, 0.5)], 3)
 
 
+def test_a_matrix_grows_with_its_run():
+    R = AccuracyMatrix.unmeasured(2)
+    assert (R.experiences, R.measured_after, R.has_initial, R.entries()) == (2, [], False, [])
+    first = R.with_initial([0.1, 0.2]).with_row(0, [0.9])
+    assert (first.measured_after, first.has_initial) == ([0], True)
+    whole = first.with_row(1, [0.5, 0.8])
+    assert whole == AccuracyMatrix(np.array([[0.9, NAN], [0.5, 0.8]]), np.array([0.1, 0.2]))
+    assert whole != AccuracyMatrix(whole.values)  # without initial accuracies
+    assert first.entries() == [(0, 0, 0.9)]  # values do not change
+    assert R.measured_after == []
+    with pytest.raises(ValueError, match="read-only"):
+        whole.values[0, 0] = 1
+
+
+def test_entries_of_experiences_not_learnt_yet_can_be_left_out():
+    R = AccuracyMatrix(np.array(FULL))
+    assert R.evaluated.all()
+    assert np.array_equal(R.seen().evaluated, np.tri(3, dtype=bool))
+    assert R.seen().seen() == R.seen() != R
+
+
+@pytest.mark.parametrize(
+    ("initial", "message"),
+    [([0.1], r"initial accuracies have shape \(3,\); got shape \(1,\)"), ([0.1, 0.2, 10], "fractions .*; got 10")],
+)
+def test_invalid_initial_accuracies_are_refused(initial, message):
+    with pytest.raises(ValueError, match=message):
+        AccuracyMatrix(np.array(LOWER), initial)
+
+
 accuracies = st.integers(0, 1000).map(lambda correct: correct / 1000)
 matrices = st.integers(2, 6).flatmap(lambda T: arrays(np.float64, (T, T), elements=accuracies))
 
@@ -193,6 +255,7 @@ def test_identities_and_bounds(R):
     assert 0 <= forgetting_last_row_included(R) <= 1
     assert forgetting_last_row_included(R) >= forgetting(R) - 1e-12
     assert forgetting(R) >= -backward_transfer(R) - 1e-12  # max over l < T-1 of R[l, j] >= R[j, j]
+    assert all(not abs(metric.function(R)) > 1 for metric in METRICS.values() if metric.bounded)
     # average accuracy = learning accuracy + (T-1)/T backward transfer
     assert average_accuracy(R) == pytest.approx(learning_accuracy(R) + (T - 1) / T * backward_transfer(R))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lifelong_lb.config import parse_study
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.store import Claims, ResultFolder, RunRecord, StudyFile, write_landscape, write_model
 
 STUDY = {
@@ -79,9 +80,7 @@ def _write_run(folder: ResultFolder, file: StudyFile, run: str, status: str) -> 
         run,
         file.expected_config(run),
         status,
-        experiences=2,
-        accuracy=MATRIX if done else [],
-        initial_accuracy=[0.1, 0.1],
+        accuracy=AccuracyMatrix.from_entries(MATRIX if done else [], 2, initial=[0.1, 0.1]),
         gradient_evaluations=100,
         train_seconds=0.5,
         samples_seen=30,

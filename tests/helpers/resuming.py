@@ -83,8 +83,9 @@ def disturb():
 
 def measured(progress):
     """Measurements that must be equal, as text so that NaN equals NaN."""
-    names = set(vars(progress)) - {"train_seconds", "earlier_peaks"}
-    return {name: repr(getattr(progress, name)) for name in names}
+    R = progress.accuracy
+    values = {**vars(progress), "accuracy": R.entries(), "initial": R.initial.tolist()}
+    return {name: repr(value) for name, value in values.items() if name not in {"train_seconds", "earlier_peaks"}}
 
 
 def assert_goes_on(config, folder, stops=(0, 1), last=4):

@@ -245,7 +245,7 @@ def test_a_closure_that_leaves_no_gradient_is_named(name):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"batch_norm": "none"}, "batch_norm must be 'first' or 'all' or 'recomputed'; got 'none'"),
+        ({"batch_norm": "none"}, "batch_norm must be 'first', 'all' or 'recomputed'; got 'none'"),
         ({"dropout": True}, "dropout must be 'same' or 'fresh'; got True"),
         ({"non_finite": "skip"}, "non_finite must be 'raise' or 'ignore'; got 'skip'"),
     ],

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lifelong_lb.config import parse_study
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.store import ResultFolder, RunRecord, StudyFile
 
 Entries = list[tuple[int, int, float]]
@@ -65,8 +66,7 @@ def write(folder: ResultFolder, run: str, outcome: str | Sequence[Any], T: int, 
     values: dict[str, Any] = {
         "run": run,
         "status": "done" if done else outcome,
-        "experiences": T,
-        "accuracy": outcome if done else [],
+        "accuracy": AccuracyMatrix.from_entries(outcome if done else [], T),
         "gradient_evaluations": 100,
         "train_seconds": 0.1 + 0.2,
         "message": "" if done else "loss is not finite",

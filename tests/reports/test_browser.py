@@ -14,7 +14,7 @@ from reports.whole import SECTIONS, write_whole
 from lifelong_lb.reports import blocks_of, summary_table
 from lifelong_lb.reports.comparisons import comparison_table
 from lifelong_lb.reports.heat_maps import draw_matrices
-from lifelong_lb.reports.page import render_page
+from lifelong_lb.reports.page.render import render_page
 from lifelong_lb.reports.results import collect
 
 pytestmark = pytest.mark.skipif(

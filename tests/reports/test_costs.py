@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from reports.folders import TWO, make, two_experiences
 
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.reports import draw_figures, summary_table
 from lifelong_lb.reports.costs import cost_table, pareto_fronts
 from lifelong_lb.reports.results import collect
@@ -25,7 +26,8 @@ def results(tmp_path_factory):
         rule = label["rule"]
         config = folder.read_study().expected_config(run)
         record = RunRecord(
-            run, config, "done", 2, two_experiences(0.9, LEARNT[rule], LEARNT[rule]),
+            run, config, "done",
+            AccuracyMatrix.from_entries(two_experiences(0.9, LEARNT[rule], LEARNT[rule]), 2),
             gradient_evaluations=PASSES[rule], train_seconds=SECONDS[rule], samples_seen=1000,
             forward_passes=PASSES[rule] + PASSES[rule] // 2, parameters=4810,
         )  # fmt: skip

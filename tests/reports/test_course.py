@@ -6,6 +6,7 @@ import pytest
 from reports.folders import ENVIRONMENT
 
 from lifelong_lb.config import parse_study
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.reports import write_report
 from lifelong_lb.reports.during_training import draw_during_training, measurements_of
 from lifelong_lb.reports.matrices import blocks_of
@@ -42,8 +43,7 @@ def invent(path, raw=STUDY, longer=0):
             run=place.run,
             config=configurations[place.run].to_json(),
             status="done",
-            experiences=2,
-            accuracy=[(0, 0, 0.9), (1, 0, 0.8), (1, 1, 0.6)],
+            accuracy=AccuracyMatrix.from_entries([(0, 0, 0.9), (1, 0, 0.8), (1, 1, 0.6)], 2),
             gradient_evaluations=10,
             train_seconds=0.1,
             environment=ENVIRONMENT,

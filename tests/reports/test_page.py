@@ -15,7 +15,7 @@ from lifelong_lb.reports import blocks_of, summary_table, write_report
 from lifelong_lb.reports.comparisons import comparison_table
 from lifelong_lb.reports.heat_maps import draw_matrices
 from lifelong_lb.reports.latex import escape
-from lifelong_lb.reports.page import link_papers, render_page
+from lifelong_lb.reports.page.render import link_papers, render_page
 from lifelong_lb.reports.results import collect
 from lifelong_lb.store import ResultFolder
 
@@ -102,11 +102,13 @@ def test_nothing_is_fetched(path):
                 assert value.startswith(allowed.get(tag, "#"))
             assert "url(http" not in (value or "")
     assert "@import" not in text
-    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
-    assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
+    scripts = re.findall(r'<script type="module">(.*?)</script>', text, re.DOTALL)
+    types = [attributes["type"] for tag, attributes in page.tags if tag == "script"]
+    assert types == ["application/json"] * 2 + ["module"] * 4
     (policy,) = [a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}"
 
 
 def test_cells_carry_the_unrounded_number(plain):
@@ -193,7 +195,7 @@ def test_text_of_the_page(plain):
     shown = " ".join("".join(Page((plain / "report.html").read_text()).text).split())
     for words in (
         "two rules",
-        "6 of 8 runs done (2 diverged).",
+        "6 of 8 runs done (2 diverged)",
         "6 done, 2 diverged",
         "One seed shows no spread",
         "mean over j of R[T-1, j]",
@@ -223,7 +225,7 @@ def test_mixed_versions_are_announced(tmp_path):
     results = collect(folder)
     assert list(results.problems) == ["runs with different versions of torch are mixed here: 1, 2"]
     text = render_page(results, summary_table(results), comparison_table(results), {})
-    assert "Before you compare" in text
+    assert "before you compare" in text
     assert "1 (3 of 4 runs); 2 (1 of 4 runs)" in text
 
 

@@ -8,7 +8,7 @@ import pytest
 from reports.folders import TWO, make, two_experiences, wave
 
 from lifelong_lb.config import parse_study
-from lifelong_lb.evaluation import bootstrap_interval
+from lifelong_lb.evaluation import AccuracyMatrix, bootstrap_interval
 from lifelong_lb.reports import SUMMARY_COLUMNS, readable_table, summary_table, summary_text, write_report
 from lifelong_lb.reports.latex import summary_latex
 from lifelong_lb.reports.results import collect
@@ -202,7 +202,8 @@ def test_text_of_a_study_without_any_run_done(tmp_path):
 def test_forward_transfer_needs_initial_accuracies(tmp_path):
     raw = {**TWO, "evaluation": {"experiences": "all"}}
     full = [*two_experiences(0.9, 0.8, 0.5), (0, 1, 0.3)]
-    runs = collect(make(tmp_path / "a", raw, lambda labels, seed: full, initial_accuracy=[0.5, 0.1])).runs
+    accuracy = AccuracyMatrix.from_entries(full, 2, initial=[0.5, 0.1])
+    runs = collect(make(tmp_path / "a", raw, lambda labels, seed: full, accuracy=accuracy)).runs
     assert runs["forward_transfer"].tolist() == pytest.approx([0.2] * 4)
     runs = collect(make(tmp_path / "b", raw, lambda labels, seed: full)).runs
     assert runs["forward_transfer"].isna().tolist() == [True] * 4

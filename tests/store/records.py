@@ -1,5 +1,8 @@
 """Records of runs for the tests of the store."""
 
+import numpy as np
+
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.store import RunRecord
 
 STUDY = {"streams": "split-digits", "rules": ["none", "sam"], "seeds": 2}
@@ -12,9 +15,7 @@ RECORD = RunRecord(
     run="abc",
     config=CONFIG,
     status="done",
-    experiences=2,
-    accuracy=[(0, 0, 1 / 3), (1, 0, 0.1 + 0.2), (1, 1, 1.0)],
-    initial_accuracy=[0.1, 0.2],
+    accuracy=AccuracyMatrix.from_entries([(0, 0, 1 / 3), (1, 0, 0.1 + 0.2), (1, 1, 1.0)], 2, initial=[0.1, 0.2]),
     gradient_evaluations=12,
     train_seconds=0.1,
     samples_seen=30,
@@ -24,7 +25,7 @@ RECORD = RunRecord(
 )
 
 
-FULL = {"experiences": 5, "accuracy": [(i, j, 0.5) for i in range(5) for j in range(i + 1)]}
+FULL = AccuracyMatrix(np.full((5, 5), 0.5)).seen()
 
 
 FAILED = RunRecord("abc", CONFIG, "failed", message="disk", traceback="Traceback ...")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lifelong_lb.store import Claims, ResultFolder, read_claims
+from lifelong_lb.store import Claims, ResultFolder, read_claims, remove_leftovers
 from lifelong_lb.store.claims import STALE_SECONDS
 from lifelong_lb.store.owner import Owner
 
@@ -182,8 +182,8 @@ def test_scratch_folders_from_before_a_restart_are_removed_with_the_claim(tmp_pa
         scratch.mkdir(parents=True)
         (scratch / "owner.json").write_text(json.dumps(before.to_json()))
     claims = Claims(folder.runs_path)
-    folder.remove_leftovers(claims)
+    remove_leftovers(folder.runs_path, claims)
     assert all(scratch.exists() for scratch in scratches)
     assert claims.take("abc")
-    folder.remove_leftovers(claims)
+    remove_leftovers(folder.runs_path, claims)
     assert [scratch.exists() for scratch in scratches] == [False, True]

@@ -8,13 +8,14 @@ import pytest
 from store.records import FAILED, RECORD, write
 
 from lifelong_lb.config import UserError
-from lifelong_lb.store import Claims, ResultFolder
+from lifelong_lb.store import Claims, ResultFolder, remove_leftovers
+from lifelong_lb.store.locks import measuring
 
 
 def test_a_run_is_read_as_it_was_written(folder):
-    assert not folder.has_run("abc")
+    assert folder.stamp("abc") is None
     write(folder, RECORD)
-    assert folder.has_run("abc")
+    assert folder.stamp("abc") is not None
     assert folder.read_run("abc") == RECORD
     assert sorted(p.name for p in folder.run_path("abc").iterdir()) == [
         "accuracy.csv",
@@ -59,9 +60,9 @@ def test_one_writer_and_one_measurer_at_a_time(tmp_path):
     folder = ResultFolder(tmp_path)
     with folder.locked(), pytest.raises(TimeoutError, match="another lifelong-lb is writing into this folder"):
         folder.locked(seconds=0).__enter__()
-    with folder.measuring(), pytest.raises(UserError, match="another lifelong-lb landscape is running in this folder"):
-        folder.measuring().__enter__()
-    with folder.locked(), folder.measuring():
+    with measuring(tmp_path), pytest.raises(UserError, match="another lifelong-lb landscape is running in this folder"):
+        measuring(tmp_path).__enter__()
+    with folder.locked(), measuring(tmp_path):
         pass
 
 
@@ -73,7 +74,7 @@ def test_a_run_that_is_interrupted_leaves_nothing(folder):
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert not folder.has_run("abc")
+    assert folder.stamp("abc") is None
     assert list(folder.runs_path.iterdir()) == []
 
 
@@ -83,7 +84,7 @@ def test_a_scratch_folder_without_owner_is_a_leftover_and_a_checkpoint_is_none(f
     for path in (bare, checkpoint):
         path.mkdir(parents=True)
     with Claims(folder.runs_path) as claims:
-        folder.remove_leftovers(claims)
+        remove_leftovers(folder.runs_path, claims)
     assert not bare.exists()
     assert checkpoint.exists()
 
@@ -108,9 +109,9 @@ def test_leftovers_of_dead_processes_are_removed_and_those_of_living_ones_kept(f
             (folder.runs_path / f".{odd}.x" / "owner.json").write_text(content)
         claims, launcher = (Claims(folder.runs_path) for _ in range(2))
         assert launcher.take("dead")
-        folder.remove_leftovers(claims)  # its launcher may still read the log
+        remove_leftovers(folder.runs_path, claims)  # its launcher may still read the log
         assert (mine.exists(), dead.exists(), remote.exists()) == (True, True, True)
-        folder.remove_leftovers(launcher)
+        remove_leftovers(folder.runs_path, launcher)
         assert (mine.exists(), dead.exists(), remote.exists()) == (True, False, True)
 
 

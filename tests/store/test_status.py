@@ -12,7 +12,7 @@ def test_a_folder_with_another_run_counts_as_missing_and_is_replaced(tmp_path):
     folder, file = ResultFolder(tmp_path), StudyFile.of(parse_study({**STUDY, "rules": "none"}))
     folder.write_study(file)
     first, second = file.places
-    right = replace(RECORD, run=first.run, config=file.expected_config(first.run), initial_accuracy=[], **FULL)
+    right = replace(RECORD, run=first.run, config=file.expected_config(first.run), accuracy=FULL)
     write(folder, replace(right, config={**right.config, "seed": 7}))
     write(folder, replace(RECORD, run=second.run, config=file.expected_config(second.run)))
     status = folder_status(folder)

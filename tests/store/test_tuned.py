@@ -7,7 +7,7 @@ from helpers.tiny_study import command
 
 from lifelong_lb.config import UserError
 from lifelong_lb.reports import load_diagnostics
-from lifelong_lb.store.tuned import folder_to_report, tuned_folders, without_study
+from lifelong_lb.store.tuned import folder_to_report, no_study_message, tuned_folders
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_an_unfinished_search_has_no_report(tuned):
 def test_other_folders_are_returned_unchanged(copied, tmp_path):
     assert folder_to_report(copied.out) == copied.out
     assert folder_to_report(tmp_path / "missing") == tmp_path / "missing"
-    assert without_study(tmp_path, "nothing here") == f"{tmp_path}: nothing here"
+    assert no_study_message(tmp_path, "nothing here") == f"{tmp_path}: nothing here"
 
 
 def test_python_points_to_the_folders_of_tune(tuned):

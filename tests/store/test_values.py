@@ -70,7 +70,7 @@ def test_a_result_cannot_say_that_it_is_another_run(folder, tmp_path):
     record = folder.read_run(run)
     assert record.run == run
     assert record.environment["torch"] == "2.6.0"
-    assert len(record.accuracy) == 3
+    assert len(record.accuracy.entries()) == 3
     assert record.traceback == ""
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from lifelong_lb.config import UserError, expand, parse_study
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.studies.planning.validate import gradients_of, plan_of
 from lifelong_lb.studies.run.execute import execute
 from lifelong_lb.studies.run.state import RunState
@@ -40,9 +41,8 @@ def executed(checked):
 def test_the_first_experiences_equal_those_of_the_whole_stream_bit_for_bit():
     whole, cut = (executed(parse_study(study(first))).values() for first in ({}, {"first": 2}))
     for long, short in zip(whole, cut, strict=True):
-        assert (long.experiences > 2, short.experiences) == (True, 2)
-        assert short.accuracy == [(i, j, accuracy) for i, j, accuracy in long.accuracy if i < 2 and j < 2]
-        assert short.initial_accuracy == long.initial_accuracy[:2]
+        assert (long.accuracy.experiences > 2, short.accuracy.experiences) == (True, 2)
+        assert short.accuracy == AccuracyMatrix(long.accuracy.values[:2, :2], long.accuracy.initial[:2])
 
 
 @pytest.mark.parametrize("strategy", ["naive", "joint"])

@@ -6,6 +6,7 @@ import torch
 from lifelong_lb.config import UserError
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.executors.resources import Limits
+from lifelong_lb.studies.options import RunOptions
 
 
 @pytest.fixture
@@ -50,10 +51,10 @@ def test_a_machine_without_cuda(monkeypatch):
             devices(wanted)
 
 
-def test_workers_and_their_devices(monkeypatch):
+def test_workers_and_their_devices(three, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.executors.resources.cores", lambda: 8)
-    assert Limits.of(None, ["cpu"], None).workers == 8
-    assert Limits.of(None, ["cuda:0", "cuda:1"], None).workers == 2
-    assert Limits.of(3, ["cpu"], None).workers == 3
-    shared = Limits.of(5, ["cuda:0", "cuda:1"], None)
+    assert Limits.of(RunOptions(device="cpu")).workers == 8
+    assert Limits.of(RunOptions(device="cpu", workers=3)).workers == 3
+    assert Limits.of(RunOptions(device="cuda:0,cuda:1")).workers == 2
+    shared = Limits.of(RunOptions(device="cuda:0,cuda:1", workers=5))
     assert [shared.device(i) for i in range(5)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"]

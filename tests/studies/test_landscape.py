@@ -103,7 +103,9 @@ def test_numbers_that_are_known_another_way():
     frame = pd.DataFrame(progress.landscape, columns=["trained", "measured", "measure", "at", "value", "std"])
     assert set(frame["measure"]) == set(LANDSCAPE_MEASURES)
     accuracy = frame[frame["measure"] == "test_accuracy"]
-    assert [*zip(accuracy["trained"], accuracy["measured"], accuracy["value"], strict=True)] == progress.accuracy
+    assert [
+        *zip(accuracy["trained"], accuracy["measured"], accuracy["value"], strict=True)
+    ] == progress.accuracy.entries()
     silent = frame[(frame["measure"] == "noisy_accuracy") & (frame["at"] == 0)]
     assert silent["value"].tolist() == accuracy["value"].tolist()
     values = {key: rows["value"].tolist() for key, rows in frame.groupby(["trained", "measured", "measure"])}

@@ -239,7 +239,7 @@ def test_a_source_lies_beside_the_study_file_that_names_it(tmp_path):
     assert len({expand(study)[0].config.run_id for study in studies}) == 1
     assert [study.streams[0].study_folder for study in studies] == [tmp_path / "studies", tmp_path / "studies", None]
     for study in studies[:2]:
-        assert len(set(plan_of(study, tmp_path).found[0].train.tolist())) == 4
+        assert len(set(plan_of(study, tmp_path).images[0].train.tolist())) == 4
         again = pickle.loads(pickle.dumps(expand(study)[0].config))
         assert again.stream.study_folder == tmp_path / "studies"
         assert str(tmp_path) not in json.dumps(StudyFile.of(study).to_json())
@@ -274,7 +274,7 @@ def test_some_test_images_of_each_class_are_measured_on(tmp_path):
     records = list(results.records.values())
     assert [record.data["test_images"] for record in records] == [70, 70]
     assert len({record.data["sha256"] for record in records}) == 1
-    counts = {round(accuracy * 35, 6) for record in records for _, _, accuracy in record.accuracy}
+    counts = {round(accuracy * 35, 6) for record in records for _, _, accuracy in record.accuracy.entries()}
     assert all(count == int(count) for count in counts)  # of five classes with seven images each
     sentence = "Accuracies were measured on at most 7 test images per class, the same in all runs."
     for name in ("summary.md", "summary.tex", "report.html"):

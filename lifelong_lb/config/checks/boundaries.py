@@ -1,14 +1,20 @@
 """Check settings that depend on experience boundaries against the streams and strategies of a study."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
+from lifelong_lb.config.checks.selections import meeting
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
 from lifelong_lb.config.entries.rules import RuleEntry
 from lifelong_lb.config.entries.schedules import ScheduleEntry
-from lifelong_lb.config.entries.strategies import StrategyEntry
-from lifelong_lb.config.entries.streams import StreamEntry
+from lifelong_lb.config.entries.strategy_base import StrategyEntry
+from lifelong_lb.config.entries.stream_base import StreamEntry
 from lifelong_lb.config.entries.train import Train
+from lifelong_lb.config.problems import Problems
 from lifelong_lb.untrusted import quoted
+
+if TYPE_CHECKING:
+    from lifelong_lb.config.checks.selections import Combinations
 
 Problem = tuple[str, str]
 """Path of a field, and the message."""
@@ -170,3 +176,40 @@ def unused_settings(
 
 def _names(rules: Sequence[RuleEntry]) -> str:
     return ", ".join(dict.fromkeys(rule.name for rule in rules))
+
+
+def check_online(parts: dict[str, Any], selected: "Combinations", problems: Problems) -> None:
+    """Check rules on online streams, where state that is reset per experience would be reset per chunk.
+
+    Args:
+        parts: the study's axes.
+        selected: the combinations that the study asks for.
+        problems: receives the problems.
+    """
+    together = meeting(selected, "streams", "rules")
+    for index, stream in enumerate(parts["streams"]):
+        if stream.chunk is None:
+            continue
+        path = f"streams[{index}].chunk"
+        for rule in (rule for rule, meets in zip(parts["rules"], together[index], strict=True) if meets):
+            if rule.spans_iterations():
+                problems.add(path, f"the rule {rule.name} spans several minibatches, interrupted by the end of a chunk")
+            elif rule.batch_norm == "recomputed":
+                problems.add(
+                    path, f"{rule.name} with batch_norm: recomputed would use a single chunk for its statistics"
+                )
+
+
+def check_boundaries(parts: dict[str, Any], trains: Sequence[Train], problems: Problems) -> None:
+    """Check settings that depend on experience boundaries, and those without effect.
+
+    Args:
+        parts: the study's axes.
+        trains: training settings of each stream.
+        problems: receives the problems.
+    """
+    streams = parts["streams"]
+    found = [*rule_problems(parts["rules"], streams, parts["strategies"])]
+    found += unused_settings(parts["strategies"], parts["rules"], parts["optimizers"])
+    for path, sentence in [*found, *optimizer_problems(parts["optimizers"], streams, trains, parts["strategies"])]:
+        problems.add(path, sentence)

@@ -6,7 +6,7 @@ from math import ceil
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
 from lifelong_lb.config.entries.rules import RuleEntry
 from lifelong_lb.config.entries.train import Train
-from lifelong_lb.config.parse import Problems
+from lifelong_lb.config.problems import Problems
 
 
 def resolved(
@@ -34,7 +34,7 @@ def resolved(
     return train.model_copy(update={"passes": float(max(rule.most_gradients() for rule in rules))})
 
 
-def allowed(train: Train, minibatches: int, *, part: int = 1, parts: int = 1, experiences: int = 1) -> int:
+def gradient_limit(train: Train, minibatches: int, *, part: int = 1, parts: int = 1, experiences: int = 1) -> int:
     """Number of gradient evaluations allowed in an experience so far.
 
     Args:
@@ -49,7 +49,7 @@ def allowed(train: Train, minibatches: int, *, part: int = 1, parts: int = 1, ex
 
     Example:
         >>> three = Train(match="gradients", epochs=2, passes=3)
-        >>> allowed(three, 4), allowed(Train(match="gradients", budget=10), 4, part=1, parts=3)
+        >>> gradient_limit(three, 4), gradient_limit(Train(match="gradients", budget=10), 4, part=1, parts=3)
         (24, 3)
     """
     if train.passes is not None:
@@ -58,7 +58,7 @@ def allowed(train: Train, minibatches: int, *, part: int = 1, parts: int = 1, ex
     return int(train.budget) * experiences * part // parts
 
 
-def within(rule: RuleEntry, minibatches: int, left: int) -> tuple[int, int]:
+def affordable_epochs(rule: RuleEntry, minibatches: int, left: int) -> tuple[int, int]:
     """Epochs and gradient evaluations within a budget, if every step takes the fewest gradients possible.
 
     Args:
@@ -71,7 +71,7 @@ def within(rule: RuleEntry, minibatches: int, left: int) -> tuple[int, int]:
 
     Example:
         >>> from lifelong_lb.config.entries.rules import SAM, LookSAM, NoRule
-        >>> within(NoRule(), 3, 9), within(SAM(), 3, 9), within(LookSAM(k=2), 3, 9)
+        >>> affordable_epochs(NoRule(), 3, 9), affordable_epochs(SAM(), 3, 9), affordable_epochs(LookSAM(k=2), 3, 9)
         ((3, 9), (2, 8), (2, 8))
     """
     per_epoch = sum(rule.gradients(step)[0] for step in range(minibatches))

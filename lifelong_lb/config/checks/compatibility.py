@@ -7,25 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lifelong_lb.config.checks.labels import AXES
 from lifelong_lb.config.checks.selections import meeting
-from lifelong_lb.config.checks.stream_overrides import stream_model, stream_train
+from lifelong_lb.config.checks.stream_overrides import stream_settings
 from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
+from lifelong_lb.config.entries.own_loop_strategies import LaMAML
 from lifelong_lb.config.entries.rules import RuleEntry
-from lifelong_lb.config.entries.strategies import (
-    DER,
-    ERAML,
-    GSS,
-    STRATEGY_ENTRIES,
-    DERPlusPlus,
-    ICaRL,
-    LaMAML,
-    LwF,
-    Replay,
-    StrategyEntry,
-)
-from lifelong_lb.config.entries.streams import DealtStream, StreamEntry
+from lifelong_lb.config.entries.strategies import DER, ERAML, GSS, STRATEGY_ENTRIES, DERPlusPlus, ICaRL, LwF, Replay
+from lifelong_lb.config.entries.strategy_base import StrategyEntry
+from lifelong_lb.config.entries.stream_base import StreamEntry
+from lifelong_lb.config.entries.streams import DealtStream
 from lifelong_lb.config.entries.train import Train
-from lifelong_lb.config.parse import Problem, Problems
+from lifelong_lb.config.problems import Problem, Problems
 
 if TYPE_CHECKING:
     from lifelong_lb.config.checks.selections import Combinations
@@ -183,11 +175,7 @@ def conflicts(parts: Mapping[str, Any]) -> list[Conflict]:
                 of_kind[kind] = [(index, reason) for index, reason in reasons if reason is not None]
             found += [Conflict(place, axis, index, reason) for index, reason in of_kind[kind]]
     for index, stream in enumerate(parts["streams"]):
-        problems = Problems()
-        model = stream_model(parts["model"], stream, f"streams[{index}]", problems)
-        train = stream_train(parts["train"], stream, f"streams[{index}]", problems)
-        assert model is not None, problems.found  # both are checked already
-        assert train is not None, problems.found
+        model, train = stream_settings(parts["model"], parts["train"], stream)
         for place, strategy in enumerate(parts["strategies"]):
             reason = stream_conflict(strategy, stream, model, train)
             if reason is not None:

@@ -11,7 +11,8 @@ from lifelong_lb.config.entries.rules import RULE_ENTRIES
 from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.entries.streams import STREAM_ENTRIES
 from lifelong_lb.config.errors import UserError
-from lifelong_lb.untrusted import quoted
+from lifelong_lb.config.problems import Problems
+from lifelong_lb.untrusted import begins_like_a_formula, quoted
 
 AXES: dict[str, tuple[str, Mapping[str, type[Entry]]]] = {
     "streams": ("stream", STREAM_ENTRIES),
@@ -97,3 +98,23 @@ def seeds_in_words(seeds: Sequence[int]) -> str:
     if seeds[-1] - seeds[0] == len(seeds) - 1 and all(b - a == 1 for a, b in pairwise(seeds)):
         return f"{seeds[0]} to {seeds[-1]} ({len(seeds):,} seeds)"
     return f"{', '.join(map(str, seeds[:3]))}, ..., {seeds[-1]} ({len(seeds):,} seeds)"
+
+
+def check_labels(parts: dict[str, Any], problems: Problems, *, merged: bool) -> None:
+    """Check that labels are unique and safe in tables; stored labels are accepted as they are.
+
+    Args:
+        parts: the study's axes.
+        problems: receives the problems.
+        merged: whether the labels are stored ones.
+    """
+    for axis in AXES:
+        try:
+            labels = axis_labels(parts[axis], axis)
+        except UserError as error:
+            problems.add(axis, str(error).removeprefix(f"{axis}: "))
+            continue
+        for index, label in enumerate(() if merged else labels):
+            if begins_like_a_formula(label):
+                what = "must not begin with = + - or @, which spreadsheets read as a formula"
+                problems.add(f"{axis}[{index}].label", f"{what}; got {quoted(label)}")

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 
 from lifelong_lb.config.checks.labels import axis_labels
-from lifelong_lb.config.entries.fields import Entry, Settings
+from lifelong_lb.config.entries.fields import Entry, Settings, one_or_more
 from lifelong_lb.config.errors import unknown_name
-from lifelong_lb.config.parse import Problems, as_list, parse_settings
+from lifelong_lb.config.parse import as_list
+from lifelong_lb.config.problems import Problems
 from lifelong_lb.untrusted import quoted
 
 if TYPE_CHECKING:  # importing numpy takes as long as `lifelong-lb list`, which needs no grid
@@ -32,7 +33,7 @@ def _labels(value: Any) -> Any:
     return tuple(dict.fromkeys(labels))
 
 
-Labels = Annotated[tuple[str, ...] | None, BeforeValidator(_labels)]
+Labels = Annotated[tuple[str, ...] | None, BeforeValidator(_labels), WithJsonSchema(one_or_more({"type": "string"}))]
 
 
 class Selection(Settings):
@@ -41,10 +42,18 @@ class Selection(Settings):
     An entry is given by its label in reports; a name selects all entries with that name.
     """
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     streams: Labels = None
     strategies: Labels = None
     rules: Labels = None
     optimizers: Labels = None
+
+    @model_validator(mode="after")
+    def _restricts_an_axis(self) -> "Selection":
+        if not self.named():
+            raise ValueError("needs an axis with labels, e.g. {strategies: ewc, rules: sam}")
+        return self
 
     def named(self) -> dict[str, tuple[str, ...]]:
         """Labels on each restricted axis.
@@ -59,29 +68,18 @@ MAX_SELECTIONS = 1000
 """Maximum number of selections under ``only``, and under ``exclude``."""
 
 
-def parse_selections(key: str, value: Any, problems: Problems) -> tuple[Selection, ...]:
-    """Parse the selections under a key.
-
-    Args:
-        key: ``only`` or ``exclude``.
-        value: a mapping, or a list of them.
-        problems: receives the problems.
-
-    Returns:
-        The valid selections.
-    """
-    found: list[Selection] = []
+def _some(value: Any) -> Any:
+    """One selection, or a list of them."""
     items = [] if value is None else as_list(value)
     if len(items) > MAX_SELECTIONS:
-        problems.add(key, f"must have at most {MAX_SELECTIONS:,} selections; got {len(items):,}")
-        return ()
-    for index, item in enumerate(items):
-        selection = parse_settings(Selection, item, f"{key}[{index}]", problems)
-        if selection is not None and not selection.named():
-            problems.add(f"{key}[{index}]", "needs an axis with labels, e.g. {strategies: ewc, rules: sam}")
-        elif selection is not None:
-            found.append(selection)
-    return tuple(found)
+        raise ValueError(f"must have at most {MAX_SELECTIONS:,} selections; got {len(items):,}")
+    return items
+
+
+Selections = Annotated[
+    tuple[Selection, ...], BeforeValidator(_some, json_schema_input_type=Selection | list[Selection])
+]
+"""The type of the fields ``only`` and ``exclude``."""
 
 
 def whole(grid: Grid) -> "Combinations":

@@ -1,9 +1,13 @@
 """Shared settings of a study, overridden by a stream."""
 
+from typing import Any
+
+from lifelong_lb.config.checks.budgets import budget_problems
 from lifelong_lb.config.entries.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
-from lifelong_lb.config.entries.streams import StreamEntry
+from lifelong_lb.config.entries.stream_base import StreamEntry
 from lifelong_lb.config.entries.train import Train
-from lifelong_lb.config.parse import Problems, parse_entry, parse_settings
+from lifelong_lb.config.parse import parse_entry, parse_settings
+from lifelong_lb.config.problems import Problems
 
 
 def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, problems: Problems) -> ModelEntry | None:
@@ -59,3 +63,43 @@ def stream_train(study_train: Train, stream: StreamEntry, path: str, problems: P
     if {"budget", "passes"} & set(stream.train):
         shared |= {"budget": None, "passes": None}
     return parse_settings(Train, {**shared, **stream.train}, f"{path}.train", problems)
+
+
+def check_overrides(parts: dict[str, Any], problems: Problems) -> list[Train]:
+    """Check the models and training settings of the streams.
+
+    Args:
+        parts: the study's axes, ``model`` and ``train``.
+        problems: receives the problems.
+
+    Returns:
+        Training settings of each stream; the shared ones for a stream with a problem.
+    """
+    trains: list[Train] = []
+    for index, stream in enumerate(parts["streams"]):
+        path = f"streams[{index}]"
+        stream_model(parts["model"], stream, path, problems)
+        train = stream_train(parts["train"], stream, path, problems)
+        trains.append(train or parts["train"])
+        if train is not None:
+            budget_problems(train, parts["rules"], f"{path}.train" if stream.train else "train", problems)
+    return trains
+
+
+def stream_settings(study_model: ModelEntry, study_train: Train, stream: StreamEntry) -> tuple[ModelEntry, Train]:
+    """Model and training settings of a stream of a checked study.
+
+    Args:
+        study_model: the study's ``model``.
+        study_train: the study's ``train``.
+        stream: the stream.
+
+    Returns:
+        Both, with the stream's overrides.
+    """
+    problems = Problems()
+    model = stream_model(study_model, stream, stream.name, problems)
+    train = stream_train(study_train, stream, stream.name, problems)
+    assert model is not None, problems.found  # check_overrides was called before
+    assert train is not None, problems.found
+    return model, train

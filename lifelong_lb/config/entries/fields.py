@@ -3,10 +3,34 @@
 import math
 import re
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 
+from lifelong_lb.hyperparameters import (
+    AT_LEAST_ONE,
+    AT_LEAST_TWO,
+    FRACTION,
+    NON_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    UNIT_INTERVAL,
+    WHOLE_NUMBER,
+    Range,
+)
 from lifelong_lb.untrusted import quoted
 
 _MAX_PATH_CHARACTERS = 4096
@@ -68,14 +92,40 @@ def _path(value: Any) -> Any:
     return value
 
 
+@dataclass(frozen=True)
+class Within:
+    """Constraint of a numeric field to a range, in validation and in the JSON Schema."""
+
+    allowed: Range
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check the range after the conversion to a number."""
+        return no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Add the bounds."""
+        allowed, found = self.allowed, handler(schema)
+        found["exclusiveMinimum" if allowed.above else "minimum"] = allowed.low
+        if allowed.high != math.inf:
+            found["exclusiveMaximum" if allowed.below else "maximum"] = allowed.high
+        return found
+
+    def _checked(self, value: Any) -> Any:
+        if value not in self.allowed:
+            raise ValueError(f"must be {self.allowed}")
+        return value
+
+
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-Int = Annotated[int, BeforeValidator(_no_bool), Field(ge=-(2**53), le=2**53)]
-NonNegative = Annotated[Float, Field(ge=0)]
-Positive = Annotated[Float, Field(gt=0)]
-Fraction = Annotated[Float, Field(ge=0, lt=1)]
-UnitInterval = Annotated[Float, Field(ge=0, le=1)]
-AtLeastOne = Annotated[Int, Field(ge=1)]
-WholeNumber = Annotated[Int, Field(ge=0)]
+Int = Annotated[int, BeforeValidator(_no_bool), Within(Range(-(2**53), 2**53, whole=True))]
+NonNegative = Annotated[Float, Within(NON_NEGATIVE)]
+Positive = Annotated[Float, Within(POSITIVE)]
+Fraction = Annotated[Float, Within(FRACTION)]
+UnitInterval = Annotated[Float, Within(UNIT_INTERVAL)]
+Share = Annotated[Float, Within(SHARE)]
+AtLeastOne = Annotated[Int, Within(AT_LEAST_ONE)]
+AtLeastTwo = Annotated[Int, Within(AT_LEAST_TWO)]
+WholeNumber = Annotated[Int, Within(WHOLE_NUMBER)]
 OneOrEach = Annotated[
     Annotated[NonNegative, Tag("one")] | Annotated[tuple[NonNegative, ...], Tag("each")],
     Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
@@ -83,6 +133,18 @@ OneOrEach = Annotated[
 DottedName = Annotated[str, BeforeValidator(_dotted_name)]
 SourcePath = Annotated[str, BeforeValidator(_path)]
 PlainValues = Annotated[dict[str, Any], BeforeValidator(_plain)]
+
+
+def one_or_more(item: dict[str, Any]) -> dict[str, Any]:
+    """JSON Schema of a value or a list of such values.
+
+    Args:
+        item: schema of the value.
+
+    Returns:
+        A schema.
+    """
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]}
 
 
 class Settings(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Int, NonNegative, Positive, Settings
+from lifelong_lb.config.entries.fields import AtLeastOne, AtLeastTwo, NonNegative, Positive, Settings
 
 Measure = Literal["ball", "adaptive-ball", "hessian", "interpolation", "noise"]
 Radii = Annotated[tuple[NonNegative, ...], Field(min_length=1)]
@@ -41,7 +41,7 @@ class Landscape(Settings):
     m: AtLeastOne = 32
     eigenvalues: AtLeastOne = 1
     trace_draws: AtLeastOne = 10
-    points: Annotated[Int, Field(ge=2)] = 11
+    points: AtLeastTwo = 11
     noise_scales: Radii = (0.1, 0.2, 0.4)
     noise_relative_to: Literal["layer", "weight"] = "layer"
     noise_draws: AtLeastOne = 10

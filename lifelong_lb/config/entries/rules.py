@@ -2,37 +2,64 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, Fraction, NonNegative, Positive, WholeNumber
+from lifelong_lb.config.entries.fields import Entry, Float, Int, WholeNumber, Within
+from lifelong_lb.hyperparameters import (
+    ADAPTIVE_INTERPOLATION,
+    DECAY,
+    ETA,
+    GAM_ALPHA,
+    GAM_BETA,
+    GAM_GAMMA,
+    GSAM_ALPHA,
+    INTERPOLATION,
+    LAMB,
+    LEVEL,
+    LOOKSAM_ALPHA,
+    MIDPOINT,
+    RATE,
+    RHO,
+    SIGMA,
+    STEEPNESS,
+    STEPS,
+    AdaptiveAlpha,
+    BatchNormUpdates,
+    DropoutMasks,
+    FriendlyAverage,
+    MultistepGradient,
+)
 
 
 def _alpha(value: Any) -> Any:
-    """Validate an interpolation factor: a number in (0, 1], ``adaptive`` or ``adaptive-global``.
+    """Validate ``alpha`` of Lookbehind.
 
     Args:
         value: value in the study file.
 
     Returns:
-        A float or the string.
+        A float or a name.
 
     Raises:
         ValueError: if the value is invalid.
     """
-    if value in ("adaptive", "adaptive-global"):
+    if isinstance(value, str) and value in ADAPTIVE_INTERPOLATION:
         return value
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
-    if not 0 < number <= 1:
-        raise ValueError("must be a number in (0, 1], 'adaptive' or 'adaptive-global'")
+    if number not in ADAPTIVE_INTERPOLATION:
+        raise ValueError(f"must be {ADAPTIVE_INTERPOLATION}")
     return number
 
 
-Share = Annotated[Float, Field(gt=0, le=1)]
-Proportion = Annotated[Float, Field(ge=0, le=1)]
-Alpha = Annotated[float | Literal["adaptive", "adaptive-global"], BeforeValidator(_alpha)]
+Rho = Annotated[Float, Within(RHO)]
+Eta = Annotated[Float, Within(ETA)]
+K = Annotated[Int, Within(STEPS)]
+Interpolation = Annotated[Float, Within(INTERPOLATION)]
+AdaptiveInterpolation = Annotated[Interpolation | AdaptiveAlpha, BeforeValidator(_alpha)]
+Lamb = Annotated[Float, Within(LAMB)]
 
 
 class RuleEntry(Entry):
@@ -46,8 +73,8 @@ class RuleEntry(Entry):
 
     spans: ClassVar[bool] = False
     gradients_per_step: ClassVar[int] = 2
-    batch_norm: Literal["first", "all", "recomputed"] = "first"
-    dropout: Literal["same", "fresh"] = "same"
+    batch_norm: BatchNormUpdates = "first"
+    dropout: DropoutMasks = "same"
     from_experience: WholeNumber = 0
 
     def spans_iterations(self) -> bool:
@@ -123,24 +150,24 @@ class SAM(RuleEntry):
     """Sharpness-aware minimization (Foret et al. 2021, arXiv 2010.01412)."""
 
     name: Literal["sam"] = "sam"
-    rho: NonNegative = 0.05
+    rho: Rho = 0.05
 
 
 class ASAM(RuleEntry):
     """Adaptive SAM (Kwon et al. 2021, arXiv 2102.11600)."""
 
     name: Literal["asam"] = "asam"
-    rho: NonNegative = 0.5
-    eta: Positive = 0.01
+    rho: Rho = 0.5
+    eta: Eta = 0.01
 
 
 class MultistepSAM(RuleEntry):
     """k SAM ascent steps, one descent (Foret et al. 2021, arXiv 2010.01412; Mordido et al. 2024, arXiv 2307.16704)."""
 
     name: Literal["multistep-sam"] = "multistep-sam"
-    rho: NonNegative = 0.05
-    k: AtLeastOne = 5
-    gradient: Literal["last", "mean"] = "last"
+    rho: Rho = 0.05
+    k: K = 5
+    gradient: MultistepGradient = "last"
 
     def gradients(self, step: int) -> tuple[int, int]:
         """At w and at each of the k perturbed points."""
@@ -151,10 +178,10 @@ class MultistepASAM(RuleEntry):
     """k ASAM ascent steps, one descent (Kwon et al. 2021, arXiv 2102.11600; Mordido et al. 2024, arXiv 2307.16704)."""
 
     name: Literal["multistep-asam"] = "multistep-asam"
-    rho: NonNegative = 0.5
-    eta: Positive = 0.01
-    k: AtLeastOne = 5
-    gradient: Literal["last", "mean"] = "last"
+    rho: Rho = 0.5
+    eta: Eta = 0.01
+    k: K = 5
+    gradient: MultistepGradient = "last"
 
     def gradients(self, step: int) -> tuple[int, int]:
         """At w and at each of the k perturbed points."""
@@ -167,8 +194,8 @@ class Lookahead(RuleEntry):
     spans = True
     gradients_per_step = 1
     name: Literal["lookahead"] = "lookahead"
-    k: AtLeastOne = 5
-    alpha: Share = 0.5
+    k: K = 5
+    alpha: Interpolation = 0.5
 
     def keeps_weights(self) -> bool:
         """Unless k = 1."""
@@ -180,9 +207,9 @@ class LookaheadSAM(RuleEntry):
 
     spans = True
     name: Literal["lookahead-sam"] = "lookahead-sam"
-    rho: NonNegative = 0.05
-    k: AtLeastOne = 5
-    alpha: Share = 0.5
+    rho: Rho = 0.05
+    k: K = 5
+    alpha: Interpolation = 0.5
 
     def keeps_weights(self) -> bool:
         """Unless k = 1."""
@@ -194,10 +221,10 @@ class LookaheadASAM(RuleEntry):
 
     spans = True
     name: Literal["lookahead-asam"] = "lookahead-asam"
-    rho: NonNegative = 0.5
-    eta: Positive = 0.01
-    k: AtLeastOne = 5
-    alpha: Share = 0.5
+    rho: Rho = 0.5
+    eta: Eta = 0.01
+    k: K = 5
+    alpha: Interpolation = 0.5
 
     def keeps_weights(self) -> bool:
         """Unless k = 1."""
@@ -208,9 +235,9 @@ class LookbehindSAM(RuleEntry):
     """Lookbehind over SAM (Mordido et al. 2024, arXiv 2307.16704)."""
 
     name: Literal["lookbehind-sam"] = "lookbehind-sam"
-    rho: NonNegative = 0.05
-    k: AtLeastOne = 5
-    alpha: Alpha = 0.5
+    rho: Rho = 0.05
+    k: K = 5
+    alpha: AdaptiveInterpolation = 0.5
     minibatch_switching: bool = False
 
     def spans_iterations(self) -> bool:
@@ -231,10 +258,10 @@ class LookbehindASAM(RuleEntry):
     """Lookbehind over ASAM (Mordido et al. 2024, arXiv 2307.16704)."""
 
     name: Literal["lookbehind-asam"] = "lookbehind-asam"
-    rho: NonNegative = 0.5
-    eta: Positive = 0.01
-    k: AtLeastOne = 5
-    alpha: Alpha = 0.5
+    rho: Rho = 0.5
+    eta: Eta = 0.01
+    k: K = 5
+    alpha: AdaptiveInterpolation = 0.5
     minibatch_switching: bool = False
 
     def spans_iterations(self) -> bool:
@@ -255,8 +282,8 @@ class GSAM(RuleEntry):
     """Surrogate-gap-guided SAM (Zhuang et al. 2022, arXiv 2203.08065)."""
 
     name: Literal["gsam"] = "gsam"
-    rho: NonNegative = 0.05
-    alpha: NonNegative = 0.4
+    rho: Rho = 0.05
+    alpha: Annotated[Float, Within(GSAM_ALPHA)] = 0.4
 
 
 class LookSAM(RuleEntry):
@@ -264,9 +291,9 @@ class LookSAM(RuleEntry):
 
     spans = True
     name: Literal["looksam"] = "looksam"
-    rho: NonNegative = 0.05
-    k: AtLeastOne = 5
-    alpha: Positive = 0.7
+    rho: Rho = 0.05
+    k: K = 5
+    alpha: Annotated[Float, Within(LOOKSAM_ALPHA)] = 0.7
 
     def gradients(self, step: int) -> tuple[int, int]:
         """Two in one of k steps, one in the others; the count restarts with each epoch."""
@@ -282,21 +309,21 @@ class FriendlySAM(RuleEntry):
     """SAM along the gradient minus the running mean of gradients (Li et al. 2024, arXiv 2403.12350)."""
 
     name: Literal["friendly-sam"] = "friendly-sam"
-    rho: NonNegative = 0.05
-    sigma: NonNegative = 1.0
-    decay: Fraction = 0.9
-    average: Literal["updated", "previous"] = "updated"
+    rho: Rho = 0.05
+    sigma: Annotated[Float, Within(SIGMA)] = 1.0
+    decay: Annotated[Float, Within(DECAY)] = 0.9
+    average: FriendlyAverage = "updated"
 
 
 class GAM(RuleEntry):
     """First-order flatness from gradients alone (Zhang et al. 2023, arXiv 2303.03108)."""
 
     name: Literal["gam"] = "gam"
-    rho: NonNegative = 0.2
-    rho_prime: NonNegative = 0.02
-    alpha: Proportion = 0.6
-    beta: Proportion = 0.5
-    gamma: NonNegative = 0.03
+    rho: Rho = 0.2
+    rho_prime: Rho = 0.02
+    alpha: Annotated[Float, Within(GAM_ALPHA)] = 0.6
+    beta: Annotated[Float, Within(GAM_BETA)] = 0.5
+    gamma: Annotated[Float, Within(GAM_GAMMA)] = 0.03
 
     def gradients(self, step: int) -> tuple[int, int]:
         """Four, without those whose weight is zero by alpha, beta or gamma."""
@@ -308,8 +335,8 @@ class CFlat(RuleEntry):
     """Zeroth- and first-order flatness for continual learning (Bian et al. 2024, arXiv 2404.00986)."""
 
     name: Literal["c-flat"] = "c-flat"
-    rho: NonNegative = 0.2
-    lamb: NonNegative = 0.2
+    rho: Rho = 0.2
+    lamb: Lamb = 0.2
 
     def gradients(self, step: int) -> tuple[int, int]:
         """Four; two without lamb."""
@@ -321,12 +348,12 @@ class CFlatPlus(RuleEntry):
     """C-Flat if the gradient is larger than recently, else the base step (Li et al. 2025, arXiv 2508.18860)."""
 
     name: Literal["c-flat-plus"] = "c-flat-plus"
-    rho: NonNegative = 0.2
-    lamb: NonNegative = 0.2
-    level: NonNegative = 5.0
-    steepness: NonNegative = 0.1
-    midpoint: NonNegative = 80.0
-    rate: Proportion = 0.8
+    rho: Rho = 0.2
+    lamb: Lamb = 0.2
+    level: Annotated[Float, Within(LEVEL)] = 5.0
+    steepness: Annotated[Float, Within(STEEPNESS)] = 0.1
+    midpoint: Annotated[Float, Within(MIDPOINT)] = 80.0
+    rate: Annotated[Float, Within(RATE)] = 0.8
 
     def gradients(self, step: int) -> tuple[int, int]:
         """One, or all of C-Flat's, depending on the norm of the gradient."""

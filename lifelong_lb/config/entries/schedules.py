@@ -1,14 +1,15 @@
 """Learning rate schedules: factors of a base optimizer's ``lr`` during training."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import SerializeAsAny, model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Float, OneOrEach, Positive, Settings, WholeNumber
-from lifelong_lb.config.parse import NestedProblems, Problems, parse_entry
+from lifelong_lb.config.entries.fields import AtLeastOne, OneOrEach, Positive, Settings, UnitInterval, WholeNumber
+from lifelong_lb.config.parse import Named
 from lifelong_lb.untrusted import quoted
 
-Proportion = Annotated[Float, Field(ge=0, le=1)]
+Unit = Literal["epoch", "iteration"]
+Span = Literal["experience", "stream"]
 
 
 class ScheduleEntry(Settings):
@@ -22,8 +23,8 @@ class ScheduleEntry(Settings):
     """
 
     name: str
-    by: Literal["epoch", "iteration"] = "epoch"
-    over: Literal["experience", "stream"] = "experience"
+    by: Unit = "epoch"
+    over: Span = "experience"
     warmup: WholeNumber = 0
     experience_factor: OneOrEach = 1.0
 
@@ -126,7 +127,7 @@ class Cosine(ScheduleEntry):
     """
 
     name: Literal["cosine"] = "cosine"
-    minimum: Proportion = 0.0
+    minimum: UnitInterval = 0.0
 
     def own_change(self) -> int:
         """1, because the rate changes with each epoch or iteration."""
@@ -141,26 +142,5 @@ SCHEDULE_ENTRIES: dict[str, type[ScheduleEntry]] = {
 }
 
 
-def _parsed(value: Any) -> Any:
-    """Parse a schedule from a bare name or a mapping; None and a parsed schedule are returned unchanged.
-
-    Args:
-        value: value in the study file.
-
-    Returns:
-        A schedule, or None.
-
-    Raises:
-        NestedProblems: if the value is invalid.
-    """
-    if value is None or isinstance(value, ScheduleEntry):
-        return value
-    problems = Problems()
-    entry = parse_entry("schedule", SCHEDULE_ENTRIES, value, "", problems)
-    if entry is None:
-        raise NestedProblems(problems.found)
-    return entry
-
-
-Schedule = Annotated[SerializeAsAny[ScheduleEntry] | None, BeforeValidator(_parsed)]
+Schedule = Annotated[SerializeAsAny[ScheduleEntry], Named("schedule", SCHEDULE_ENTRIES)] | None
 """The type of a field that holds a schedule or nothing."""

@@ -1,97 +1,14 @@
 """Continual-learning strategies that a study file can name."""
 
-from math import ceil
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Literal
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Entry, Float, NonNegative, OneOrEach, Positive
+from lifelong_lb.config.entries.fields import AtLeastOne, NonNegative, OneOrEach, Positive, UnitInterval
+from lifelong_lb.config.entries.own_loop_strategies import MER, SLDA, LaMAML
+from lifelong_lb.config.entries.strategy_base import Penalised, Projected, Rehearsing, StrategyEntry
 
-Share = Annotated[Float, Field(ge=0, le=1)]
-UpToOne = Annotated[Float, Field(gt=0, le=1)]
-Penalty = Literal["every", "first"]
-Project = Literal["descent", "both"]
 _MEMORY_FIRST = "an experience (or a chunk) enters the memory before training on it, and is replayed during it"
-_NONE = "none: only the rule `none` is supported"
-
-
-class StrategyEntry(Entry):
-    """A continual-learning strategy.
-
-    Class attributes:
-    ``scenarios``, ``heads``: supported scenarios and heads;
-    ``trained_once``: whether it trains on all experiences together instead of one after the other;
-    ``online``: whether it can treat each chunk of an online stream as an experience;
-    ``further_passes``: the effect of a rule's passes after the first one; ``remark``: a further line for listings;
-    ``own_loop``: reason why only the rule ``none`` is supported, if it does not train in Avalanche's ordinary loop;
-    ``takes_gradients``: whether it takes any gradients;
-    ``follows_path``: whether it accumulates the path of the weights over iterations;
-    ``replays_aside``: whether it draws replayed images separately from the minibatches of its data loader.
-    """
-
-    scenarios: ClassVar[tuple[str, ...]] = ("task-incremental", "class-incremental", "domain-incremental")
-    heads: ClassVar[tuple[str, ...]] = ("multi", "masked", "single", "growing")
-    trained_once: ClassVar[bool] = False
-    online: ClassVar[bool] = False
-    follows_path: ClassVar[bool] = False
-    replays_aside: ClassVar[bool] = False
-    further_passes: ClassVar[str] = "the same minibatch"
-    remark: ClassVar[str | None] = None
-    own_loop: ClassVar[str | None] = None
-    takes_gradients: ClassVar[bool] = True
-
-    def steps_optimizer(self) -> bool:
-        """Whether the base optimizer takes the steps.
-
-        Returns:
-            False if the optimizer's settings have no effect.
-        """
-        return True
-
-    def passes(self) -> dict[str, Any]:
-        """Options for the strategy's part of the objective in a rule's further passes.
-
-        Returns:
-            Keyword arguments of :class:`lifelong_lb.strategies.SharpnessAwarePlugin`.
-        """
-        return {key: value for key, value in self if key in ("penalty", "project")}
-
-
-class Penalised(StrategyEntry):
-    """A strategy that adds a penalty to the loss.
-
-    ``penalty: every`` adds it in every pass of a rule's step, as in the objective. ``penalty: first`` adds it only in
-    the first pass, at w, for ablations: the same as further passes on the plain criterion.
-    """
-
-    penalty: Penalty = "every"
-
-
-class Projected(StrategyEntry):
-    """A strategy that projects gradients.
-
-    ``project: descent`` projects only the gradients of base steps; a rule's ascent steps use the raw gradient.
-    ``project: both`` projects every gradient.
-    """
-
-    project: Project = "descent"
-
-
-class Rehearsing(StrategyEntry):
-    """A strategy that draws minibatches from a memory."""
-
-    replays_aside = True
-    mem_size: AtLeastOne = 200
-    batch_size_mem: AtLeastOne = 10
-
-    @model_validator(mode="after")
-    def _memory_fills_a_minibatch(self) -> "Rehearsing":
-        if self.batch_size_mem > self.mem_size:
-            raise ValueError(
-                f"needs mem_size >= batch_size_mem, else nothing is ever replayed; "
-                f"got {self.mem_size} and {self.batch_size_mem}"
-            )
-        return self
 
 
 class Naive(StrategyEntry):
@@ -149,7 +66,7 @@ class EWC(Penalised):
     name: Literal["ewc"] = "ewc"
     ewc_lambda: NonNegative = 1.0
     mode: Literal["separate", "online"] = "separate"
-    decay_factor: Share | None = None
+    decay_factor: UnitInterval | None = None
 
     @model_validator(mode="after")
     def _decay_belongs_to_online(self) -> "EWC":
@@ -167,7 +84,7 @@ class MAS(Penalised):
     further_passes = "the penalty at the weights of each pass"
     name: Literal["mas"] = "mas"
     lambda_reg: NonNegative = 1.0
-    alpha: Share = 0.5
+    alpha: UnitInterval = 0.5
 
 
 class LwF(Penalised):
@@ -202,7 +119,7 @@ class RWalk(Penalised):
     follows_path = True
     name: Literal["rwalk"] = "rwalk"
     ewc_lambda: NonNegative = 0.1
-    ewc_alpha: Share = 0.9
+    ewc_alpha: UnitInterval = 0.9
     delta_t: AtLeastOne = 10
 
 
@@ -318,106 +235,6 @@ class ICaRL(StrategyEntry):
     name: Literal["icarl"] = "icarl"
     mem_size: AtLeastOne = 200
     fixed_memory: bool = True
-
-
-class LaMAML(StrategyEntry):
-    """La-MAML, with learned learning rates; rule none only (Gupta et al. 2020, arXiv 2007.13904).
-
-    Each minibatch is split into up to ``n_inner_updates`` parts. A copy of the weights takes one step per part, with a
-    learning rate per weight (initially ``alpha_init``) and gradients clipped to ``grad_clip_norm``. After each step its
-    loss is computed on the whole minibatch and ``batch_size_mem`` images from a reservoir of ``mem_size``. The gradient
-    of the mean of these losses, through the inner steps if ``second_order``, updates the weights with the same rates;
-    with ``learn_lr`` the rates are updated by their gradient, with the rate ``lr_alpha``.
-
-    The base optimizer is not used unless ``sync_update: true`` makes it update the weights (Sync La-MAML, and with
-    ``learn_lr: false`` C-MAML). Defaults are Avalanche's. The reservoir is updated after training on an experience; in
-    the paper it is filled as images arrive.
-    """
-
-    replays_aside = True
-    own_loop = "La-MAML updates the weights with a meta-gradient, in its own training loop"
-    further_passes = _NONE
-    name: Literal["lamaml"] = "lamaml"
-    n_inner_updates: AtLeastOne = 5
-    second_order: StrictBool = True
-    grad_clip_norm: Positive = 1.0
-    learn_lr: StrictBool = True
-    lr_alpha: Positive = 0.25
-    sync_update: StrictBool = False
-    alpha_init: Positive = 0.1
-    mem_size: AtLeastOne = 200
-    batch_size_mem: AtLeastOne = 10
-
-    def steps_optimizer(self) -> bool:
-        """Whether the base optimizer takes the steps.
-
-        Returns:
-            ``sync_update``.
-        """
-        return self.sync_update
-
-    def inner_updates(self, images: int) -> int:
-        """Number of inner updates on a minibatch, equal to the number of meta-losses.
-
-        Args:
-            images: size of the minibatch, at least 1.
-
-        Returns:
-            Number of nonempty parts.
-
-        Example:
-            >>> LaMAML().inner_updates(10), LaMAML().inner_updates(8), LaMAML().inner_updates(3)
-            (5, 4, 3)
-        """
-        return ceil(images / ceil(images / self.n_inner_updates))
-
-
-class MER(StrategyEntry):
-    """Meta-experience replay: Reptile on single images; rule none only (Riemer et al. 2019, arXiv 1810.11910).
-
-    ``n_inner_steps`` times, each minibatch is extended by ``batch_size_mem`` images from a reservoir of ``mem_size``,
-    and the base optimizer takes one step per image; the weights then move by the fraction ``beta`` of the total change.
-    At the end they move by the fraction ``gamma`` of the change over all repetitions. Defaults are Avalanche's. The
-    reservoir is updated after training on an experience; in the paper it is filled as images arrive.
-    """
-
-    replays_aside = True
-    own_loop = "MER interpolates the weights after steps on single images, in its own training loop"
-    further_passes = _NONE
-    name: Literal["mer"] = "mer"
-    n_inner_steps: AtLeastOne = 5
-    beta: UpToOne = 0.1
-    gamma: UpToOne = 0.1
-    mem_size: AtLeastOne = 200
-    batch_size_mem: AtLeastOne = 10
-
-
-class SLDA(StrategyEntry):
-    """Deep streaming linear discriminant analysis; rule none only (Hayes & Kanan 2020, arXiv 1909.01520).
-
-    A mean per class and one shared covariance of the model's features, updated image by image. The model itself never
-    changes and its head is not used, so this is meant for pretrained models, e.g. ``timm`` with ``pretrained: true``;
-    with other models it uses the features of the initial weights. ``shrinkage`` is the weight of the identity in the
-    inverted covariance, by default the paper's. The covariance is "plastic" in the paper's terms: it is not fixed after
-    a base initialisation phase.
-    """
-
-    scenarios = ("class-incremental", "domain-incremental")
-    heads = ("single",)
-    online = True
-    own_loop = "SLDA fits a linear discriminant on fixed features, without gradients"
-    takes_gradients = False
-    further_passes = _NONE
-    name: Literal["slda"] = "slda"
-    shrinkage: Share = 1e-4
-
-    def steps_optimizer(self) -> bool:
-        """Whether the base optimizer takes the steps.
-
-        Returns:
-            False.
-        """
-        return False
 
 
 STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {

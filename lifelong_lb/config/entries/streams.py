@@ -1,135 +1,34 @@
 """Streams of experiences that a study file can name."""
 
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import model_validator
 
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
-    Entry,
-    Float,
+    AtLeastTwo,
     Fraction,
     Int,
     NonNegative,
-    Settings,
-    SourcePath,
     UnitInterval,
+    WholeNumber,
+)
+from lifelong_lb.config.entries.stream_base import OwnImages, Scenario, StreamEntry
+from lifelong_lb.config.entries.transformed_streams import (
+    Permuted,
+    PermutedDigits,
+    PermutedMNIST,
+    Rotated,
+    RotatedDigits,
+    RotatedMNIST,
 )
 from lifelong_lb.untrusted import quoted
-
-MAX_EXPERIENCES = 1000
-"""Maximum number of experiences of a stream; the evaluations grow with its square."""
 
 MAX_GENERATED = 2_000_000
 """Maximum number of images of a generated stream, and 1 % of the maximum number of pixels."""
 
-Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
 FIVE_DATASETS = ("svhn", "mnist", "cifar10", "notmnist", "fashion-mnist")
 """The data sets of ``five-datasets``, in the order of their labels."""
-
-
-class StreamEntry(Entry):
-    """A sequence of experiences; ``model`` and ``train`` override the shared settings for this stream.
-
-    With ``chunk`` the stream is online: the images of an experience arrive in chunks of that size, in an order drawn by
-    the seed, and strategies treat each chunk as an experience. ``task_boundaries``: whether strategies receive the
-    boundaries between experiences. Accuracy is measured after each whole experience in any case.
-
-    ``validation`` holds out this fraction of each class from the train part; ``evaluate: validation`` measures accuracy
-    on these images instead of the test part, for tuning. ``images_per_class`` then limits the training images of each
-    class. Each seed draws these images. The test part is not reduced.
-
-    ``first: k`` ends the stream after its first k experiences; their images and the size of the model are the same as
-    in the whole stream.
-
-    Class attributes: ``classes``, the number of classes of the whole data set, None if it depends on the images;
-    ``dataset``, its name, None for images without one; ``may_be_partial``, whether the data may hold some classes only.
-    """
-
-    classes: ClassVar[int | None] = None
-    dataset: ClassVar[str | None] = None
-    may_be_partial: ClassVar[bool] = False
-    experiences: AtLeastOne
-    scenario: Scenario
-    chunk: AtLeastOne | None = None
-    task_boundaries: bool = False
-    images_per_class: AtLeastOne | None = None
-    validation: Fraction = 0.0
-    evaluate: Literal["test", "validation"] = "test"
-    first: AtLeastOne | None = None
-    model: dict[str, Any] | str | None = None
-    train: dict[str, Any] | None = None
-
-    @property
-    def images(self) -> str:
-        """Name of its images in messages."""
-        return self.dataset or self.name
-
-    @property
-    def learnt(self) -> int:
-        """Number of experiences that are trained on."""
-        return self.first or self.experiences
-
-    @model_validator(mode="after")
-    def _within_reach(self) -> "StreamEntry":
-        if self.experiences > MAX_EXPERIENCES:
-            raise ValueError(f"must have at most {MAX_EXPERIENCES:,} experiences; got {self.experiences}")
-        return self
-
-    @model_validator(mode="after")
-    def _boundaries_need_chunks(self) -> "StreamEntry":
-        if self.task_boundaries and self.chunk is None:
-            raise ValueError("needs a chunk, e.g. 10, if task_boundaries is true; got none")
-        return self
-
-    @model_validator(mode="after")
-    def _first_of_several(self) -> "StreamEntry":
-        if self.first is not None and self.first >= self.experiences:
-            raise ValueError(f"must have more than the first {self.first} experiences; got {self.experiences}")
-        return self
-
-    @model_validator(mode="after")
-    def _validation_needs_images(self) -> "StreamEntry":
-        if self.evaluate == "validation" and self.validation == 0:
-            raise ValueError("needs a validation fraction, e.g. 0.1, if evaluate is validation; got 0")
-        return self
-
-
-class OwnImages(Settings):
-    """Your own images: ``source`` is a folder or an ``.npz`` file; the format is detected.
-
-    A relative path is searched in the folder of the study file that names it, then in the data folders (``--data``, or
-    ``$LIFELONG_LB_DATA`` and the platform's cache folder), then in the current folder. With ``image_size``, pictures of
-    any size are cropped and scaled to squares with this number of pixels per side.
-    """
-
-    source: SourcePath
-    image_size: AtLeastOne | None = None
-    _study_folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
-
-    @property
-    def study_folder(self) -> Path | None:
-        """Folder of the study file that names the source; None without a file."""
-        return self._study_folder
-
-    def with_study_folder(self, folder: Path | None) -> Self:
-        """Copy the entry with the folder of its study file.
-
-        Args:
-            folder: folder of the study file.
-
-        Returns:
-            A copy.
-        """
-        copy = self.model_copy()
-        copy._study_folder = folder
-        return copy
-
-    @property
-    def images(self) -> str:
-        """Name of its images in messages."""
-        return self.source
 
 
 class DealtStream(StreamEntry):
@@ -305,13 +204,13 @@ class Generated(DealtStream):
 
     name: Literal["generated"] = "generated"
     experiences: AtLeastOne = 5
-    classes_per_experience: Annotated[Int, Field(ge=2)] = 2
+    classes_per_experience: AtLeastTwo = 2
     similarity: UnitInterval = 0.5
     noise: NonNegative = 3.0
-    image_size: Annotated[Int, Field(ge=2)] = 8
+    image_size: AtLeastTwo = 8
     train_images: AtLeastOne = 100
     test_images: AtLeastOne = 50
-    data_seed: Annotated[Int, Field(ge=0)] = 0
+    data_seed: WholeNumber = 0
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> "Generated":
@@ -328,86 +227,6 @@ class Generated(DealtStream):
         if self.scenario == "class-incremental" and self.similarity == 1 and self.experiences > 1:
             raise ValueError("needs a similarity below 1 if it is class-incremental, else classes are equal; got 1")
         return self
-
-
-class PermutedStream(StreamEntry):
-    """All images of a data set in every experience, with a different permutation of the pixels; labels are unchanged.
-
-    Each seed draws the permutations. ``permute_first: false`` leaves the images of the first experience unchanged, as
-    in Goodfellow et al. 2013 (arXiv 1312.6211); the permutations of the others stay the same.
-    """
-
-    scenario: Literal["domain-incremental"] = "domain-incremental"
-    permute_first: bool = True
-
-
-class PermutedDigits(PermutedStream):
-    """The digits of ``split-digits`` with permuted pixels: nothing to download."""
-
-    classes = 10
-    dataset = "digits"
-    name: Literal["permuted-digits"] = "permuted-digits"
-    experiences: AtLeastOne = 10
-
-
-class PermutedMNIST(PermutedStream):
-    """MNIST with permuted pixels (Goodfellow et al. 2013); as in Avalanche, also in the first experience."""
-
-    classes = 10
-    dataset = "mnist"
-    name: Literal["permuted-mnist"] = "permuted-mnist"
-    experiences: AtLeastOne = 10
-
-
-class Permuted(OwnImages, PermutedStream):
-    """Your own images with permuted pixels."""
-
-    name: Literal["permuted"] = "permuted"
-    experiences: AtLeastOne = 10
-
-
-class RotatedStream(StreamEntry):
-    """All images of a data set in every experience, rotated by a different angle; labels are unchanged.
-
-    ``angles`` fixes the angles, in degrees counter-clockwise. Without it each seed draws one from each of T equal parts
-    of [0, ``max_angle``), ascending, as in Lopez-Paz & Ranzato 2017 (arXiv 1706.08840). Pixels are interpolated
-    bilinearly; areas outside the original image are black.
-    """
-
-    scenario: Literal["domain-incremental"] = "domain-incremental"
-    max_angle: Annotated[Float, Field(gt=0, le=360)] = 180.0
-    angles: tuple[Float, ...] | None = None
-
-    @model_validator(mode="after")
-    def _one_angle_each(self) -> "RotatedStream":
-        if self.angles is not None and len(self.angles) != self.experiences:
-            raise ValueError(f"needs one angle for each of {self.experiences} experiences; got {len(self.angles)}")
-        return self
-
-
-class RotatedDigits(RotatedStream):
-    """The digits of ``split-digits``, rotated: nothing to download."""
-
-    classes = 10
-    dataset = "digits"
-    name: Literal["rotated-digits"] = "rotated-digits"
-    experiences: AtLeastOne = 10
-
-
-class RotatedMNIST(RotatedStream):
-    """MNIST, rotated (Lopez-Paz & Ranzato 2017)."""
-
-    classes = 10
-    dataset = "mnist"
-    name: Literal["rotated-mnist"] = "rotated-mnist"
-    experiences: AtLeastOne = 10
-
-
-class Rotated(OwnImages, RotatedStream):
-    """Your own images, rotated."""
-
-    name: Literal["rotated"] = "rotated"
-    experiences: AtLeastOne = 10
 
 
 STREAM_ENTRIES: dict[str, type[StreamEntry]] = {

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import StrictBool, model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Positive, Settings, WholeNumber
+from lifelong_lb.config.entries.fields import AtLeastOne, Float, Settings, WholeNumber, Within
 from lifelong_lb.config.entries.landscape import Landscape
+from lifelong_lb.hyperparameters import Range
 
 
 class Train(Settings):
@@ -33,8 +34,8 @@ class Train(Settings):
     random_crop: WholeNumber = 0
     random_flip: bool = False
     match: Literal["steps", "gradients", "seconds"] = "steps"
-    budget: Annotated[Positive, Field(le=1e15)] | None = None
-    passes: Annotated[Positive, Field(le=1e6)] | None = None
+    budget: Annotated[Float, Within(Range(0, 1e15, above=True))] | None = None
+    passes: Annotated[Float, Within(Range(0, 1_000_000, above=True))] | None = None
 
     @model_validator(mode="after")
     def _one_length(self) -> "Train":

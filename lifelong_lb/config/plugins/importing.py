@@ -12,8 +12,11 @@ from os.path import realpath
 from pathlib import Path
 from typing import Any
 
+from lifelong_lb.config.entries.fields import is_plain_text
 from lifelong_lb.config.errors import UserError
-from lifelong_lb.untrusted import printable, shortened
+from lifelong_lb.config.parse import as_list
+from lifelong_lb.config.problems import Problems
+from lifelong_lb.untrusted import printable, quoted, shortened
 
 GROUP = "lifelong_lb"
 """Group of entry points; each names a module that registers extensions on import."""
@@ -153,3 +156,31 @@ def _import_errors(origin: str) -> Iterator[None]:
             reason = f"it exits when it is imported ({reason})"
         reason = shortened(printable(reason, lines=False), _MAX_REASON_CHARACTERS)
         raise UserError(f"imports: {shortened(origin, _MAX_REASON_CHARACTERS)} cannot be imported: {reason}") from error
+
+
+def load_extensions(value: Any, problems: Problems) -> tuple[str, ...]:
+    """Import the modules named by a study and those of installed plugins.
+
+    Args:
+        value: ``imports`` of the study.
+        problems: receives the problems.
+
+    Returns:
+        Origins of the modules, without duplicates.
+    """
+    load_installed()
+    names = as_list(value)
+    if not all(isinstance(name, str) and is_plain_text(name) for name in names):
+        problems.add(
+            "imports", f"must be a module, e.g. my_package.rules, a file, or a list of them; got {quoted(value)}"
+        )
+        return ()
+    origins = []
+    for index, name in enumerate(names):
+        origin = origin_named(name)
+        try:
+            load_origin(origin)
+        except UserError as error:
+            problems.add(f"imports[{index}]", str(error).removeprefix("imports: "))
+        origins.append(origin)
+    return tuple(dict.fromkeys(origins))

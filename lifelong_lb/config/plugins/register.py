@@ -15,8 +15,10 @@ from pydantic import create_model
 from lifelong_lb.config.entries.fields import Settings, is_plain_text
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.rules import RULE_ENTRIES, RuleEntry
-from lifelong_lb.config.entries.strategies import NOT_OFFERED, STRATEGY_ENTRIES, StrategyEntry
-from lifelong_lb.config.entries.streams import STREAM_ENTRIES, OwnImages, Scenario, StreamEntry
+from lifelong_lb.config.entries.strategies import NOT_OFFERED, STRATEGY_ENTRIES
+from lifelong_lb.config.entries.strategy_base import StrategyEntry
+from lifelong_lb.config.entries.stream_base import OwnImages, Scenario, StreamEntry
+from lifelong_lb.config.entries.streams import STREAM_ENTRIES
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.plugins.hooks import check_forward, check_hooks
 from lifelong_lb.config.plugins.importing import MAIN, load_origin, origin_of

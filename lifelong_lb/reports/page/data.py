@@ -117,16 +117,9 @@ def _number(results: Results, run: str, part: str, name: str) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _matrices(results: Results) -> dict[str, list[list[float | None]]]:
-    """Accuracy matrices by run: T rows of T accuracies, None where nothing was measured."""
-    matrices = {}
-    for run, rows in results.accuracy.groupby("run", sort=False):
-        T = int(rows[["trained", "evaluated"]].to_numpy().max()) + 1
-        matrix: list[list[float | None]] = [[None] * T for _ in range(T)]
-        for i, j, accuracy in rows[["trained", "evaluated", "accuracy"]].itertuples(index=False):
-            matrix[int(i)][int(j)] = round(float(accuracy), 4)
-        matrices[str(run)] = matrix
-    return matrices
+def _matrices(results: Results) -> dict[str, list[list[float]]]:
+    """Accuracy matrices by run: T rows of T accuracies, NaN where nothing was measured."""
+    return {run: matrix.values.round(4).tolist() for run, matrix in results.matrices.items()}
 
 
 def _parts(results: Results) -> dict[str, Any]:

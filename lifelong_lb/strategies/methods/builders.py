@@ -11,6 +11,7 @@ from avalanche.training import supervised
 from avalanche.training.plugins import ReplayPlugin
 from torch import nn
 
+from lifelong_lb.config.entries import own_loop_strategies
 from lifelong_lb.config.entries import strategies as entries
 from lifelong_lb.models import FeaturesOf
 from lifelong_lb.strategies.loading.plugin import TensorLoading
@@ -112,18 +113,18 @@ def _icarl(entry: entries.ICaRL, common: Common) -> Any:
     return supervised.Naive(**common)  # the criterion is added to its plugins
 
 
-def _lamaml(entry: entries.LaMAML, common: Common) -> Any:
+def _lamaml(entry: own_loop_strategies.LaMAML, common: Common) -> Any:
     names = ("n_inner_updates", "second_order", "grad_clip_norm", "learn_lr", "lr_alpha", "sync_update", "alpha_init")
     memory = {"mem_size": entry.mem_size, "batch_size_mem": entry.batch_size_mem}
     return patches.LaMAML(**{name: getattr(entry, name) for name in names}, **memory, **common)
 
 
-def _mer(entry: entries.MER, common: Common) -> Any:
+def _mer(entry: own_loop_strategies.MER, common: Common) -> Any:
     steps = {"n_inner_steps": entry.n_inner_steps, "beta": entry.beta, "gamma": entry.gamma}
     return patches.MER(**steps, mem_size=entry.mem_size, batch_size_mem=entry.batch_size_mem, **common)
 
 
-def _slda(entry: entries.SLDA, common: Common) -> Any:
+def _slda(entry: own_loop_strategies.SLDA, common: Common) -> Any:
     model = common["model"]
     rest = {key: value for key, value in common.items() if key not in ("model", "optimizer")}
     size = {"feature_size": model.head.in_features, "classes": model.head.out_features}

@@ -9,7 +9,7 @@ from avalanche.benchmarks import OnlineCLExperience
 from avalanche.core import SupervisedPlugin
 
 from lifelong_lb.config import RuleEntry, Train, UserError
-from lifelong_lb.config.checks.budgets import allowed, within
+from lifelong_lb.config.checks.budgets import affordable_epochs, gradient_limit
 from lifelong_lb.config.entries.rules import NoRule
 from lifelong_lb.optim import ClosureOptimizer
 from lifelong_lb.seeding import MEMORY, seed_all
@@ -105,14 +105,14 @@ class Budget(SupervisedPlugin):
     def _allowed(self) -> float:
         if self._train.match == "gradients":
             part = {"part": self._part, "parts": self._parts}
-            return allowed(self._train, self._minibatches, **part, experiences=self._experiences)
+            return gradient_limit(self._train, self._minibatches, **part, experiences=self._experiences)
         assert self._train.budget is not None
         return self._train.budget * self._experiences * self._part / self._parts
 
     def _epochs(self, minibatches: int) -> int:
         if self._train.match == "seconds":
             return maxsize
-        return within(self._acting, minibatches, int(self._limit - self._used()))[0]
+        return affordable_epochs(self._acting, minibatches, int(self._limit - self._used()))[0]
 
     def _used(self) -> float:
         return self._spent() - self._start

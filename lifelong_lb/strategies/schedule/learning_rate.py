@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, pi
-from typing import Any, Literal
+from typing import Any, get_args
 
 from avalanche.benchmarks import OnlineCLExperience
 from avalanche.core import SupervisedPlugin
@@ -101,15 +101,15 @@ class ScheduledLearningRate(SupervisedPlugin):
         self,
         schedule: Callable[[Moment], float],
         *,
-        by: Literal["epoch", "iteration"] = "epoch",
-        over: Literal["experience", "stream"] = "experience",
+        by: entries.Unit = "epoch",
+        over: entries.Span = "experience",
         experiences: int | None = None,
         spent_share: Callable[[], float] | None = None,
     ) -> None:
         super().__init__()
-        if by not in ("epoch", "iteration"):
+        if by not in get_args(entries.Unit):
             raise ValueError(f"by must be 'epoch' or 'iteration'; got {by!r}")
-        if over not in ("experience", "stream"):
+        if over not in get_args(entries.Span):
             raise ValueError(f"over must be 'experience' or 'stream'; got {over!r}")
         if over == "stream" and experiences is None:
             raise ValueError("over='stream' needs experiences, their number; got None")

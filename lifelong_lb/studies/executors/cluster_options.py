@@ -1,12 +1,12 @@
-"""Options for running on a cluster (SLURM or Ray)."""
+"""Settings and checks of runs on a cluster (SLURM or Ray)."""
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
 from lifelong_lb.config import UserError, unknown_name
+from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.untrusted import quoted
 
 DEFAULT_WORKERS = 256
@@ -58,92 +58,85 @@ _TYPE_NAMES: dict[type, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """Options for running on a cluster.
+def wants_gpus(options: RunOptions) -> bool:
+    """Whether GPUs are requested, so that a run without one would be a mistake.
 
-    Attributes:
-        slurm: settings of SLURM jobs, see :data:`SETTINGS`.
-        runs_per_job: runs executed one after the other in a SLURM job.
-        gpus_per_run: fraction of a GPU that Ray reserves per run.
+    Args:
+        options: the options.
+
+    Returns:
+        True for a share of a GPU, or a SLURM setting that requests GPUs.
     """
+    by_slurm = ("gpus_per_node", "gpus_per_task", "gres", "mem_per_gpu", "cpus_per_gpu")
+    return options.gpus_per_run > 0 or any((options.slurm or {}).get(name) for name in by_slurm)
 
-    slurm: Mapping[str, Any] = field(default_factory=dict)
-    runs_per_job: int = 1
-    gpus_per_run: float = 0.0
 
-    @property
-    def wants_gpus(self) -> bool:
-        """Whether GPUs are requested, so that a run without one would be a mistake."""
-        by_slurm = ("gpus_per_node", "gpus_per_task", "gres", "mem_per_gpu", "cpus_per_gpu")
-        return self.gpus_per_run > 0 or any(self.slurm.get(name) for name in by_slurm)
+def check_cluster(options: RunOptions) -> None:
+    """Check cluster options against the executor, and that the executor is available.
 
-    def check(self, executor: str, device: str, timeout: float | None) -> None:
-        """Check the options against the executor, and that the executor is available.
+    Args:
+        options: the options.
 
-        Args:
-            executor: its name.
-            device: the device option.
-            timeout: time limit per run in seconds.
-
-        Raises:
-            UserError: if an option is invalid, or the executor is not available.
-        """
-        self._check_shares(executor)
-        if executor in PACKAGES:
-            self._check_device(executor, device)
-            if find_spec(PACKAGES[executor]) is None:
-                raise UserError(
-                    f"executor {executor} needs the package {PACKAGES[executor]}, which is not installed: "
-                    f"pip install 'lifelong-lb[{executor}]'"
-                )
-        if executor == "slurm":
-            self._check_settings()
-            self._check_slurm(timeout)
-
-    def _check_shares(self, executor: str) -> None:
-        if self.slurm and executor != "slurm":
-            raise UserError(f"slurm settings need the executor slurm; got {quoted(executor)}")
-        if self.runs_per_job < 1:
-            raise UserError(f"runs_per_job must be at least 1; got {self.runs_per_job}")
-        if self.runs_per_job > 1 and executor != "slurm":
-            raise UserError(f"runs_per_job needs the executor slurm; got {quoted(executor)}")
-        if not 0 <= self.gpus_per_run <= 1:
-            raise UserError(f"gpus_per_run must be in [0, 1], because a run uses one GPU; got {self.gpus_per_run}")
-        if self.gpus_per_run and executor != "ray":
-            raise UserError(f"gpus_per_run needs the executor ray; got {quoted(executor)}")
-
-    def _check_device(self, executor: str, device: str) -> None:
-        if device not in ("auto", "cpu", "cuda"):
+    Raises:
+        UserError: if an option is invalid, or the executor is not available.
+    """
+    executor = options.executor
+    _check_shares(options)
+    if executor in PACKAGES:
+        _check_device(options)
+        if find_spec(PACKAGES[executor]) is None:
             raise UserError(
-                f"device {device}: with the executor {executor} it must be auto, cpu or cuda; the cluster assigns the "
-                "GPU"
+                f"executor {executor} needs the package {PACKAGES[executor]}, which is not installed: "
+                f"pip install 'lifelong-lb[{executor}]'"
             )
-        if device == "cpu" and self.wants_gpus:
-            raise UserError("device cpu: the requested GPUs would not be used; remove the device or the GPUs")
+    if executor == "slurm":
+        _check_settings(options.slurm or {})
+        _check_slurm(options.slurm or {}, options.timeout)
 
-    def _check_settings(self) -> None:
-        for name, value in self.slurm.items():
-            if name not in SETTINGS:
-                raise UserError(unknown_name("slurm setting", name, SETTINGS))
-            if not _has_type(SETTINGS[name], value):
-                raise UserError(f"slurm: {name} must be {_TYPE_NAMES[SETTINGS[name]]}; got {quoted(value)}")
-        if (target := self.slurm.get("cluster", "slurm")) not in SLURM_TARGETS:
-            raise UserError(f"slurm: {unknown_name('cluster', target, SLURM_TARGETS)}")
-        if self.slurm.get("timeout_min", 1) < 1:
-            raise UserError(f"slurm: timeout_min must be at least 1; got {self.slurm['timeout_min']}")
 
-    def _check_slurm(self, timeout: float | None) -> None:
-        if timeout is None and "timeout_min" not in self.slurm:
-            raise UserError(
-                "slurm: jobs need a time limit: set timeout (the time limit per run) or timeout_min (minutes per job)"
-            )
-        missing = [program for program in ("sbatch", "srun") if shutil.which(program) is None]
-        if self.slurm.get("cluster", "slurm") == "slurm" and missing:
-            raise UserError(
-                f"executor slurm: {' and '.join(missing)} not found: start it on a login node, or try it with "
-                "cluster=local, which uses processes of this machine"
-            )
+def _check_shares(options: RunOptions) -> None:
+    executor = options.executor
+    if options.slurm and executor != "slurm":
+        raise UserError(f"slurm settings need the executor slurm; got {quoted(executor)}")
+    if options.runs_per_job > 1 and executor != "slurm":
+        raise UserError(f"runs_per_job needs the executor slurm; got {quoted(executor)}")
+    if options.gpus_per_run and executor != "ray":
+        raise UserError(f"gpus_per_run needs the executor ray; got {quoted(executor)}")
+
+
+def _check_device(options: RunOptions) -> None:
+    if options.device not in ("auto", "cpu", "cuda"):
+        raise UserError(
+            f"device {options.device}: with the executor {options.executor} it must be auto, cpu or cuda; the cluster "
+            "assigns the GPU"
+        )
+    if options.device == "cpu" and wants_gpus(options):
+        raise UserError("device cpu: the requested GPUs would not be used; remove the device or the GPUs")
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    for name, value in settings.items():
+        if name not in SETTINGS:
+            raise UserError(unknown_name("slurm setting", name, SETTINGS))
+        if not _has_type(SETTINGS[name], value):
+            raise UserError(f"slurm: {name} must be {_TYPE_NAMES[SETTINGS[name]]}; got {quoted(value)}")
+    if (target := settings.get("cluster", "slurm")) not in SLURM_TARGETS:
+        raise UserError(f"slurm: {unknown_name('cluster', target, SLURM_TARGETS)}")
+    if settings.get("timeout_min", 1) < 1:
+        raise UserError(f"slurm: timeout_min must be at least 1; got {settings['timeout_min']}")
+
+
+def _check_slurm(settings: Mapping[str, Any], timeout: float | None) -> None:
+    if timeout is None and "timeout_min" not in settings:
+        raise UserError(
+            "slurm: jobs need a time limit: set timeout (the time limit per run) or timeout_min (minutes per job)"
+        )
+    missing = [program for program in ("sbatch", "srun") if shutil.which(program) is None]
+    if settings.get("cluster", "slurm") == "slurm" and missing:
+        raise UserError(
+            f"executor slurm: {' and '.join(missing)} not found: start it on a login node, or try it with "
+            "cluster=local, which uses processes of this machine"
+        )
 
 
 def _has_type(kind: type, value: Any) -> bool:

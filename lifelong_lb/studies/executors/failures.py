@@ -2,7 +2,7 @@
 
 import signal
 
-from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status
+from lifelong_lb.store import LOG, ResultFolder, RunRecord, Status, log_of_dead_process
 from lifelong_lb.store.files import write_text
 from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.job import TERMINATED, Job
@@ -26,7 +26,7 @@ def record(job: Job, folder: ResultFolder, status: Status, message: str, trace: 
     config, run = job.config.to_json(), job.config.run_id
     if (reason := folder.checkpoint(run).reason()) is not None:
         message = f"{message}; a retry starts from the beginning, because no checkpoint could be saved ({reason})"
-    log, environment = folder.log_of_dead_process(run), {**job.environment, **versions()}
+    log, environment = log_of_dead_process(folder.runs_path, run), {**job.environment, **versions()}
     with folder.new_run(run) as scratch:
         write_text(scratch / LOG, f"{log}{message}\n{trace}")
         result = RunRecord(run, config, status, message=message, traceback=trace, environment=environment)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lifelong_lb.config import UserError
+from lifelong_lb.store import remove_scratch
 from lifelong_lb.studies.devices import cores
 from lifelong_lb.studies.executors.failures import record
 from lifelong_lb.studies.executors.remote_job import JobBundle
@@ -44,7 +45,7 @@ def run_ray(queue: RunQueue, limits: Limits) -> None:
         import ray
 
         submit = ray.remote(run_jobs).options(
-            num_cpus=1, num_gpus=limits.cluster.gpus_per_run, max_retries=RETRIES, name="lifelong-lb"
+            num_cpus=1, num_gpus=limits.options.gpus_per_run, max_retries=RETRIES, name="lifelong-lb"
         )
         active: dict[ObjectRef, Job] = {}
         try:
@@ -93,9 +94,9 @@ def connected(limits: Limits) -> Iterator[None]:
         local = {"address": "local", "num_cpus": min(limits.workers, cores()), "include_dashboard": False}
         _init("cannot start Ray on this machine", **local, **quiet)
     try:
-        if not address and ray.cluster_resources().get("GPU", 0) < limits.cluster.gpus_per_run:
+        if not address and ray.cluster_resources().get("GPU", 0) < limits.options.gpus_per_run:
             raise UserError(
-                f"gpus_per_run {limits.cluster.gpus_per_run}: Ray finds no GPU on this machine, and RAY_ADDRESS sets "
+                f"gpus_per_run {limits.options.gpus_per_run}: Ray finds no GPU on this machine, and RAY_ADDRESS sets "
                 "no cluster"
             )
         yield
@@ -142,7 +143,7 @@ def _end(task: "ObjectRef", job: Job, queue: RunQueue) -> None:
             queue.put_back(job)
             return
         record(job, queue.folder, "failed", message, trace)
-    queue.folder.remove_scratch(job.config.run_id)
+    remove_scratch(queue.folder.runs_path, job.config.run_id)
     queue.ended(job)
 
 

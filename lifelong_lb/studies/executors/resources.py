@@ -1,10 +1,12 @@
 """Workers, devices and time limit of a launcher."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from lifelong_lb.studies.devices import cores
-from lifelong_lb.studies.executors.cluster_options import DEFAULT_WORKERS, Cluster
+from lifelong_lb.studies.devices import cores, devices
+from lifelong_lb.studies.executors.cluster_options import DEFAULT_WORKERS, PACKAGES, wants_gpus
+from lifelong_lb.studies.options import RunOptions
 
 
 @dataclass(frozen=True)
@@ -15,45 +17,42 @@ class Limits:
         workers: number of concurrent runs, or cluster jobs, >= 1.
         devices: assigned to the workers round-robin; at least one. On a cluster, a single device option that each
             machine resolves.
-        seconds: time limit per run; None for no limit.
-        cluster: cluster options.
+        options: the options that they were derived from.
     """
 
     workers: int
     devices: Sequence[str]
-    seconds: float | None = None
-    cluster: Cluster = field(default_factory=Cluster)
+    options: RunOptions
 
     @classmethod
-    def of_cluster(cls, workers: int | None, device: str, seconds: float | None, cluster: Cluster) -> "Limits":
-        """Limits for runs on a cluster.
+    def of(cls, options: RunOptions) -> "Limits":
+        """Resolve options on this machine.
 
         Args:
-            workers: number of concurrent jobs or tasks; None for the default.
-            device: auto, cpu or cuda.
-            seconds: time limit per run.
-            cluster: cluster options.
+            options: the options. Without a number of workers: one per core, or one per CUDA device but no more than
+                cores; on a cluster, :data:`~lifelong_lb.studies.executors.cluster_options.DEFAULT_WORKERS`.
 
         Returns:
-            The limits; the device is cuda if GPUs are requested.
+            The limits; on a cluster, the device is cuda if GPUs are requested.
+
+        Raises:
+            UserError: if a device does not exist.
         """
-        chosen = "cuda" if cluster.wants_gpus else device
-        return cls(workers or DEFAULT_WORKERS, [chosen], seconds, cluster)
+        if options.executor in PACKAGES:
+            return cls(options.workers or DEFAULT_WORKERS, ["cuda" if wants_gpus(options) else options.device], options)
+        names = devices(options.device)
+        default = cores() if names == ["cpu"] else min(cores(), len(names))
+        return cls(options.workers or default, names, options)
 
-    @classmethod
-    def of(cls, workers: int | None, devices: Sequence[str], seconds: float | None) -> "Limits":
-        """Limits for runs on this machine.
+    @property
+    def seconds(self) -> float | None:
+        """Time limit per run; None for no limit."""
+        return self.options.timeout
 
-        Args:
-            workers: number of concurrent runs; None for one per core, or one per CUDA device but no more than cores.
-            devices: the devices.
-            seconds: time limit per run.
-
-        Returns:
-            The limits.
-        """
-        default = cores() if list(devices) == ["cpu"] else min(cores(), len(devices))
-        return cls(workers or default, devices, seconds)
+    @property
+    def slurm(self) -> Mapping[str, Any]:
+        """Settings of SLURM jobs."""
+        return self.options.slurm or {}
 
     def device(self, worker: int) -> str:
         """Device of a worker.

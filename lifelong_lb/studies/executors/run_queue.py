@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from lifelong_lb.store import Claims, DamagedRunError, ResultFolder
+from lifelong_lb.store import Claims, DamagedRunError, ResultFolder, remove_leftovers
 from lifelong_lb.studies.executors.remote_job import ClaimedJob
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.progress.observer import ProgressObserver
@@ -63,7 +63,7 @@ class RunQueue:
             if self._has_ended_elsewhere(job):  # published and released just before it was claimed here
                 self._claims.release(run)
                 continue
-            self.folder.remove_leftovers(self._claims, run)
+            remove_leftovers(self.folder.runs_path, self._claims, run)
             self._open.remove(job)
             self._observer.begun(run, job.title)
             return job

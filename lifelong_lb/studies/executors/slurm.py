@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lifelong_lb.config import UserError
+from lifelong_lb.store import remove_scratch
 from lifelong_lb.studies.executors.cluster_options import GENERIC
 from lifelong_lb.studies.executors.failures import record
 from lifelong_lb.studies.executors.remote_job import JobBundle
@@ -112,10 +113,10 @@ def run_slurm(queue: RunQueue, limits: Limits) -> None:
 def _executor(queue: RunQueue, limits: Limits) -> "submitit.AutoExecutor":
     import submitit
 
-    settings = {"name": "lifelong-lb", "cpus_per_task": 1, **limits.cluster.slurm}
+    settings = {"name": "lifelong-lb", "cpus_per_task": 1, **limits.slurm}
     target = settings.pop("cluster", "slurm")
     if "timeout_min" not in settings and limits.seconds is not None:
-        settings["timeout_min"] = math.ceil(limits.seconds * limits.cluster.runs_per_job / 60) + EXTRA_MINUTES
+        settings["timeout_min"] = math.ceil(limits.seconds * limits.options.runs_per_job / 60) + EXTRA_MINUTES
     executor = submitit.AutoExecutor(queue.folder.path / "submitit", cluster=target)
     parameters = {name if name in GENERIC else f"slurm_{name}": value for name, value in settings.items()}
     executor.update_parameters(**parameters, slurm_array_parallelism=limits.workers)
@@ -127,7 +128,7 @@ def _submit(
 ) -> list[_Submitted]:
     """Submit free runs as one job array; on failure, put them back, and raise if no other job is active."""
     groups: list[list[Job]] = []
-    while len(groups) < room and (group := _take(queue, limits.cluster.runs_per_job)):
+    while len(groups) < room and (group := _take(queue, limits.options.runs_per_job)):
         groups.append(group)
     if not groups:
         return []
@@ -150,7 +151,7 @@ def _submit(
 @contextmanager
 def _stderr_to_log(folder: Path, limits: Limits) -> Iterator[None]:
     """Redirect stderr to a file while submitit starts local processes, which print messages when cancelled."""
-    if limits.cluster.slurm.get("cluster") != "local":
+    if limits.slurm.get("cluster") != "local":
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -176,7 +177,7 @@ def _has_ended(submitted: _Submitted, queue: RunQueue) -> bool:
     ended = submitted.job.done()
     for job in list(submitted.runs):
         if queue.was_published(job):
-            queue.folder.remove_scratch(job.config.run_id)
+            remove_scratch(queue.folder.runs_path, job.config.run_id)
             queue.ended(job)
         elif not queue.is_ours(job):
             queue.put_back(job)
@@ -202,7 +203,7 @@ def _fail(submitted: _Submitted, queue: RunQueue) -> None:
     """Record the active run of a dead job as failed, and put back the runs it had not started."""
     first, *others = submitted.runs
     record(first, queue.folder, "failed", *_failure_of(submitted.job))
-    queue.folder.remove_scratch(first.config.run_id)
+    remove_scratch(queue.folder.runs_path, first.config.run_id)
     queue.ended(first)
     for job in others:
         queue.put_back(job)

@@ -8,22 +8,10 @@ from math import ceil
 import numpy as np
 
 from lifelong_lb.config import RuleEntry, RunConfig
-from lifelong_lb.config.checks.budgets import allowed, within
+from lifelong_lb.config.checks.budgets import affordable_epochs, gradient_limit
+from lifelong_lb.config.entries.own_loop_strategies import MER, LaMAML
 from lifelong_lb.config.entries.rules import NoRule
-from lifelong_lb.config.entries.strategies import (
-    AGEM,
-    EWC,
-    GEM,
-    GSS,
-    MAS,
-    MER,
-    MIR,
-    Cumulative,
-    GDumb,
-    ICaRL,
-    LaMAML,
-    RWalk,
-)
+from lifelong_lb.config.entries.strategies import AGEM, EWC, GEM, GSS, MAS, MIR, Cumulative, GDumb, ICaRL, RWalk
 from lifelong_lb.data.selection import Labels
 
 
@@ -149,9 +137,11 @@ def _within_budget(config: RunConfig, parts: Sequence[Training]) -> Count:
         taken = limit = minibatches = 0
         for number, part in enumerate(of_experience, start=1):
             minibatches += part.minibatches.least
-            limit = allowed(config.train, minibatches, part=number, parts=len(of_experience), experiences=experiences)
+            limit = gradient_limit(
+                config.train, minibatches, part=number, parts=len(of_experience), experiences=experiences
+            )
             if part.minibatches.least:
-                taken += within(acting, part.minibatches.least, limit - taken)[1]
+                taken += affordable_epochs(acting, part.minibatches.least, limit - taken)[1]
         if fewest < most or not all(part.minibatches.exact for part in of_experience) or config.optimizer.takes_passes:
             total += Count(max(0, limit - most + 1), exact=False)
         else:

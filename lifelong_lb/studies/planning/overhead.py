@@ -8,8 +8,9 @@ from pathlib import Path
 from lifelong_lb.config import parse_study
 from lifelong_lb.reports import write_report
 from lifelong_lb.store import RunRecord
+from lifelong_lb.studies.complete import complete
+from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.studies.progress.observer import ProgressObserver
-from lifelong_lb.studies.study import Options, complete
 
 _STUDY = {"name": "overhead", "streams": {"name": "split-digits", "images_per_class": 10}, "seeds": 1}
 
@@ -52,8 +53,8 @@ def measure_overhead() -> Overhead:
     """
     times, started = _TimeObserver(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder_path:
-        options = Options(workers=1, device="cpu", checkpoint_every=None)
-        folder = complete([parse_study(_STUDY)], Path(folder_path), options, times)
+        options = RunOptions(workers=1, device="cpu", checkpoint_every=None, observer=times)
+        folder = complete([parse_study(_STUDY)], Path(folder_path), options)
         report = time.monotonic()
         with folder.locked():
             write_report(folder)

@@ -10,7 +10,7 @@ from lifelong_lb.config.tuning import TUNED_AXES, Range, Value, bare_entry
 from lifelong_lb.data.experiences import learnt_labels
 from lifelong_lb.data.selection import Labels
 from lifelong_lb.studies.planning.forecast import Count, rule_gradients, strategy_gradients, trainings
-from lifelong_lb.studies.tuning.held_out import Searched, searched_combinations
+from lifelong_lb.studies.tuning.held_out import SearchedCombination, searched_combinations
 
 MAX_POINTS = 200
 """Number of points of a space among which the costliest is sought; for larger spaces the result is a guess."""
@@ -53,7 +53,9 @@ def about_trials(study: Study, image_labels: Sequence[tuple[Labels | None, Label
     )
 
 
-def most_gradients(search: Searched, train: Labels | None, test: Labels | None, points: int = MAX_POINTS) -> Count:
+def most_gradients(
+    search: SearchedCombination, train: Labels | None, test: Labels | None, points: int = MAX_POINTS
+) -> Count:
     """Count the gradients of the costliest trial of a search, including the strategy's own.
 
     Args:
@@ -88,12 +90,12 @@ def most_gradients(search: Searched, train: Labels | None, test: Labels | None, 
     return Count(max(each.least for each in costs) * len(search.study.seeds) // len(seeds), exact)
 
 
-def _points(search: Searched, limit: int) -> Iterator[Study]:
+def _points(search: SearchedCombination, limit: int) -> Iterator[Study]:
     """The combination at the ends of each range, or at each choice, of its strategy and rule."""
     searched_keys = {
         (label, key): _values(space)
         for label, keys in search.space.items()
-        if label in search.at[1:3]
+        if label in search.labels[1:3]
         for key, space in keys.items()
     }
     for values in islice(product(*searched_keys.values()), limit):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib.util import find_spec
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from random import Random
 
@@ -17,86 +18,20 @@ from lifelong_lb.config.checks.labels import seeds_in_words
 from lifelong_lb.config.entries.models import Timm
 from lifelong_lb.config.errors import listed_names
 from lifelong_lb.config.runs import Combination, combinations, runs_of
-from lifelong_lb.data import MissingImagesError, Source, already_prepared, cache_folder, data_roots, find_images
-from lifelong_lb.data.classes import check_classes
+from lifelong_lb.data import data_roots, find_images
 from lifelong_lb.data.experiences import learnt_labels
-from lifelong_lb.data.prepared import prepare_images
-from lifelong_lb.data.selection import Labels, check_images
+from lifelong_lb.data.selection import Labels
 from lifelong_lb.studies.devices import cores
+from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.studies.planning.external_optimizers import about_targets, check_targets
 from lifelong_lb.studies.planning.forecast import Count, Training, rule_gradients, strategy_gradients, trainings
 from lifelong_lb.studies.planning.tuning_forecast import about_trials
+from lifelong_lb.studies.stream_images import StreamImages, images_of
 from lifelong_lb.studies.telemetry import switch_off_telemetry
 from lifelong_lb.untrusted import reason_text, shortened
 
 MAX_LINES = 20
 """Maximum number of rules, and of groups of pairs, listed."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Labels and notes of a stream's images.
-
-    Attributes:
-        train: labels of the train part; None if the images are missing.
-        test: labels of the test part; None if the images are missing.
-        reason: why the number of images per experience is unknown; empty if it is known.
-        missing: where missing images were searched for; empty if they were found.
-        notes: remarks on the images for the user.
-    """
-
-    train: Labels | None = None
-    test: Labels | None = None
-    reason: str = ""
-    missing: str = ""
-    notes: tuple[str, ...] = ()
-
-
-def images_of(streams: Sequence[StreamEntry], roots: Sequence[Path], *, prepare: bool = False) -> list[Parts]:
-    """Check the images of streams as a run does, and read their labels.
-
-    Images in the cache are opened; others are checked where possible without decoding, see
-    :meth:`lifelong_lb.data.Source.check`.
-
-    Args:
-        streams: streams of the study.
-        roots: folders of the data sets.
-        prepare: whether images may be decoded into the cache.
-
-    Returns:
-        Labels and notes of each stream.
-
-    Raises:
-        UserError: if a run would refuse the images, with the same message.
-    """
-    found = [_found(stream, roots) for stream in streams]
-    return [
-        one if isinstance(one, Parts) else _checked(stream, one, prepare)
-        for stream, one in zip(streams, found, strict=True)
-    ]
-
-
-def _found(stream: StreamEntry, roots: Sequence[Path]) -> Source | Parts:
-    try:
-        source = find_images(stream, roots)
-    except MissingImagesError as error:
-        return Parts(reason=str(error).splitlines()[0].removesuffix(" Tried:"), missing=str(error))
-    check_classes(stream, source.labels())
-    return source
-
-
-def _checked(stream: StreamEntry, source: Source, prepare: bool) -> Parts:
-    cache = cache_folder()
-    images = prepare_images(source, cache) if prepare else already_prepared(source, cache)
-    if images is not None:
-        train, test, left = images.train.y, images.test.y, ""
-    else:
-        checked = source.check()
-        train, test, left = checked.train, checked.test, checked.note
-    check_classes(stream, np.unique(train).tolist())
-    check_images(stream, train, test)
-    notes = [*source.notes(), *([f"{source.description}: {left}"] if left else [])]
-    return Parts(train, test, notes=tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -108,16 +43,16 @@ class Plan:
         runs_of_rules: index of a rule to its number of runs.
         runs: the runs; for large studies, a sample for estimates.
         roots: folders of the data sets.
-        found: labels of each stream.
-        parts: run id to the run's training calls, if known.
+        images: labels and notes of each stream's images.
+        trainings: run id to the run's training calls, if known.
     """
 
     study: Study
     runs_of_rules: Mapping[int, int]
     runs: Sequence[GridRun]
     roots: Sequence[Path]
-    found: Sequence[Parts]
-    parts: Mapping[str, list[Training]]
+    images: Sequence[StreamImages]
+    trainings: Mapping[str, list[Training]]
 
     @property
     def total(self) -> int:
@@ -132,7 +67,7 @@ MAX_LABELS = 4_000_000
 """Maximum number of images, over all seeds, distributed to experiences for counting."""
 
 
-def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) -> Plan:
+def plan_of(study: Study, data: str | PathLike[str] | None = None, *, prepare: bool = False) -> Plan:
     """Expand a study and check its images.
 
     Args:
@@ -149,13 +84,13 @@ def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) ->
     """
     check_targets(study)
     among, roots = combinations(study), data_roots(data)
-    found = images_of(study.streams, roots, prepare=prepare)
-    runs, of_rules = _sample(study, among, found), Counter(rule for _, _, rule, _ in among)
+    images = images_of(study.streams, roots, prepare=prepare)
+    runs, of_rules = _sample(study, among, images), Counter(rule for _, _, rule, _ in among)
     dealt: dict[tuple[int, int], Sequence[Labels] | None] = {}
-    parts = {}
+    training_calls = {}
     for run in runs:
         config, index = run.config, run.entries["streams"]
-        train, test = found[index].train, found[index].test
+        train, test = images[index].train, images[index].test
         if train is None or test is None:
             continue
         key = (index, config.seed)
@@ -163,20 +98,20 @@ def plan_of(study: Study, data: Path | None = None, *, prepare: bool = False) ->
             dealt[key] = learnt_labels(config.stream, train, test, config.seed)
             if dealt[key] is None:
                 dealt[key], reason = _built(config.stream, roots, config.seed) if prepare else (None, UNBUILT)
-                found[index] = replace(found[index], reason=reason)
+                images[index] = replace(images[index], reason=reason)
         learnt = dealt[key]
         if learnt is not None:
-            parts[config.run_id] = trainings(config, learnt)
+            training_calls[config.run_id] = trainings(config, learnt)
     runs_of_rules = {rule: count * len(study.seeds) for rule, count in of_rules.items()}
-    return Plan(study, runs_of_rules, runs, roots, found, parts)
+    return Plan(study, runs_of_rules, runs, roots, images, training_calls)
 
 
-def _sample(study: Study, among: Sequence[Combination], found: Sequence[Parts]) -> list[GridRun]:
+def _sample(study: Study, among: Sequence[Combination], images: Sequence[StreamImages]) -> list[GridRun]:
     """All runs of a study, or a sample that takes a few seconds to count, with at least one run per stream."""
-    images = [0 if parts.train is None else len(parts.train) for parts in found]
-    parts = [max(s.learnt, 0 if s.chunk is None else n // s.chunk) for s, n in zip(study.streams, images, strict=True)]
+    sizes = [0 if one.train is None else len(one.train) for one in images]
+    parts = [max(s.learnt, 0 if s.chunk is None else n // s.chunk) for s, n in zip(study.streams, sizes, strict=True)]
     most = max(MAX_PARTS // max(parts), 1)
-    seeds = study.seeds[: max(1, min(most // len(among), MAX_LABELS // max(sum(images), 1)))]
+    seeds = study.seeds[: max(1, min(most // len(among), MAX_LABELS // max(sum(sizes), 1)))]
     if len(among) > most:
         firsts = {one[0]: one for one in reversed(among)}.values()
         among = sorted({*firsts, *Random(0).sample(among, most)})
@@ -210,10 +145,10 @@ def warnings_about(plan: Plan) -> Iterator[str]:
     Yields:
         Texts of one or more lines.
     """
-    for label, parts in zip(axis_labels(plan.study.streams, "streams"), plan.found, strict=True):
-        if parts.missing:
-            yield f"warning: {label}: images are missing, run will refuse this study. {parts.missing}"
-        yield from (f"note: {label}: {note}" for note in parts.notes)
+    for label, images in zip(axis_labels(plan.study.streams, "streams"), plan.images, strict=True):
+        if images.missing:
+            yield f"warning: {label}: images are missing, run will refuse this study. {images.missing}"
+        yield from (f"note: {label}: {note}" for note in images.notes)
 
 
 def without_images(plan: Plan) -> list[str]:
@@ -226,7 +161,7 @@ def without_images(plan: Plan) -> list[str]:
         Their labels.
     """
     labels = axis_labels(plan.study.streams, "streams")
-    return [label for label, parts in zip(labels, plan.found, strict=True) if parts.missing]
+    return [label for label, images in zip(labels, plan.images, strict=True) if images.missing]
 
 
 def gradients_of(plan: Plan) -> dict[str, tuple[Count, Count]]:
@@ -241,7 +176,7 @@ def gradients_of(plan: Plan) -> dict[str, tuple[Count, Count]]:
     unknown = Count(exact=False), Count(exact=False)
     return {
         run.config.run_id: (rule_gradients(run.config, parts), strategy_gradients(run.config, parts))
-        if (parts := plan.parts.get(run.config.run_id)) is not None
+        if (parts := plan.trainings.get(run.config.run_id)) is not None
         else unknown
         for run in plan.runs
     }
@@ -265,7 +200,7 @@ def lines_about(plan: Plan) -> Iterator[str]:
     yield from _about_budget(study.train)
     yield from _about_gradients(plan)
     if study.tuning is not None:
-        yield from about_trials(study, [(parts.train, parts.test) for parts in plan.found])
+        yield from about_trials(study, [(images.train, images.test) for images in plan.images])
     yield from about_targets(study)
     yield from _about_timm(plan.runs)
     yield ""
@@ -325,14 +260,14 @@ def _about_gradients(plan: Plan) -> Iterator[str]:
         yield f"  {shortened(names[index])}: {count} in {runs:,} run{'s' * (runs != 1)}"
     if len(names) > MAX_LINES:
         yield f"  and {len(names) - min(len(of_rules), MAX_LINES):,} more rules"
-    strategies = sum((counts[run][1] for run in plan.parts), Count())
+    strategies = sum((counts[run][1] for run in plan.trainings), Count())
     if strategies.least or not strategies.exact:
         yield f"  and the strategies' own: {_total_text(strategies, scale) if strategies.least else strategies}"
     if sampled:
         yield f"  estimated from {len(plan.runs):,} of the {plan.total:,} runs"
-    for stream, parts in zip(axis_labels(plan.study.streams, "streams"), plan.found, strict=True):
-        if parts.reason:
-            yield f"  without {shortened(stream)}, whose number of images is unknown: {parts.reason}"
+    for stream, images in zip(axis_labels(plan.study.streams, "streams"), plan.images, strict=True):
+        if images.reason:
+            yield f"  without {shortened(stream)}, whose number of images is unknown: {images.reason}"
 
 
 def _total_text(total: Count, scale: Fraction) -> str:
@@ -341,32 +276,27 @@ def _total_text(total: Count, scale: Fraction) -> str:
     return str(total) if scale == 1 else f"about {round(total.least * scale):,}{' or more' * (not total.exact)}"
 
 
-def lines_about_time(plan: Plan, workers: int | None = None) -> Iterator[str]:
+def lines_about_time(plan: Plan, options: RunOptions) -> Iterator[str]:
     """Estimate the duration of a study on this machine from short measurements, for ``validate --estimate``.
 
     Args:
         plan: the study.
-        workers: number of concurrent runs; None for one per core.
+        options: only the number of workers is used; None for one per core.
 
     Yields:
         Lines.
-
-    Raises:
-        UserError: if workers is less than 1.
     """
-    if workers is not None and workers < 1:
-        raise UserError(f"workers must be at least 1; got {workers}")
     switch_off_telemetry()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no QP solver found")  # issued when avalanche is imported
         from lifelong_lb.studies.planning.calibrate import Duration, calibrate, duration, kind_of, with_workers
     from lifelong_lb.studies.planning.overhead import measure_overhead
 
-    known = [run for run in plan.runs if run.config.run_id in plan.parts]
-    workers = workers or cores()
+    known = [run for run in plan.runs if run.config.run_id in plan.trainings]
+    workers = options.workers or cores()
     speeds, reasons = calibrate(known, plan.roots)
     durations = {
-        run.config.run_id: duration(run.config, plan.parts[run.config.run_id], speeds[kind_of(run)])
+        run.config.run_id: duration(run.config, plan.trainings[run.config.run_id], speeds[kind_of(run)])
         for run in known
         if kind_of(run) in speeds
     }

@@ -68,7 +68,7 @@ class EventDispatcher(ProgressObserver):
     def ended(self, title: str, record: RunRecord, *, elsewhere: bool) -> None:
         """Forward the event after the run's new experiences; update the tables if the interval has passed."""
         with self._exclusive():
-            self._report_new(record.run, RunProgress.of(record.experiences, record.accuracy))
+            self._report_new(record.run, RunProgress.of(record.accuracy))
             self._titles.pop(record.run, None)
             self._observer.ended(title, record, elsewhere=elsewhere)
         if time.monotonic() - self._tables_updated > SECONDS_BETWEEN_TABLES:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 
-from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy
+from lifelong_lb.evaluation import average_accuracy
 from lifelong_lb.store import RunRecord
 from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.untrusted import printable
@@ -62,6 +62,4 @@ def final_accuracy(record: RunRecord) -> float | None:
     Returns:
         A fraction; None unless the run is done.
     """
-    if record.status != "done":
-        return None
-    return average_accuracy(AccuracyMatrix.from_entries(record.accuracy, record.experiences))
+    return average_accuracy(record.accuracy) if record.status == "done" else None

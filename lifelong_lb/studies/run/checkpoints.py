@@ -48,7 +48,7 @@ class Checkpoints:
     Args:
         folder: the checkpoint folder.
         every: seconds of work after which a checkpoint is saved at the end of an experience; 0 for after each one.
-        made_by: JSON values that must match to resume the run.
+        identity: run, code, packages and machine, as JSON values, which must match to resume the run.
         scratch: the run's scratch folder.
         log: receives a line when a run is resumed, or cannot be.
         peak: peak memory of this process so far, if known.
@@ -64,7 +64,7 @@ class Checkpoints:
         self,
         folder: CheckpointFolder,
         every: float,
-        made_by: Mapping[str, Any],
+        identity: Mapping[str, Any],
         scratch: Path,
         log: Log,
         peak: Callable[[], int | None] = lambda: None,
@@ -72,7 +72,7 @@ class Checkpoints:
         *,
         first: bool = False,
     ) -> None:
-        self._folder, self._every, self._made_by, self._scratch = folder, every, made_by, scratch
+        self._folder, self._every, self._identity, self._scratch = folder, every, identity, scratch
         self._log, self._peak, self._clock = log, peak, clock
         self._last_save, self._save_seconds = clock(), 0.0
         self.given_up, self._save_next = "", first
@@ -89,7 +89,7 @@ class Checkpoints:
         """
         self._folder.clear_reason()  # of an earlier process
         try:
-            stored = self._folder.read(self._identity(progress))
+            stored = self._folder.read(self._full_identity(progress))
             if stored is None:
                 return None
             experience, path = stored
@@ -134,7 +134,7 @@ class Checkpoints:
         models = [model_path(self._scratch, i) for i in stored_models(self._scratch)]
         try:
             self._folder.write(
-                experience, self._identity(progress), lambda path: save_apart(state, path, shared), models
+                experience, self._full_identity(progress), lambda path: save_apart(state, path, shared), models
             )
         except (NotCarriedError, OSError, RuntimeError) as error:  # torch raises RuntimeError if the disk is full
             self.given_up = " ".join(str(error).split())
@@ -151,8 +151,8 @@ class Checkpoints:
         """
         self._folder.write_reason(reason)
 
-    def _identity(self, progress: RunState) -> dict[str, Any]:
-        return {**self._made_by, "images": progress.data["sha256"], "stream": progress.data["arrangement"]}
+    def _full_identity(self, progress: RunState) -> dict[str, Any]:
+        return {**self._identity, "images": progress.data["sha256"], "stream": progress.data["arrangement"]}
 
     def _shared(self, stream: Stream) -> list[Any]:
         """Objects that are referenced by the run but exist independently of it."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lifelong_lb.config import RunConfig
 from lifelong_lb.data import find_images, load_images
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import ConfusionCounts
 from lifelong_lb.streams import Stream, build_stream, training_chunks
@@ -52,7 +53,8 @@ def execute(
     if loaded is None:
         run = assemble(config, stream, progress, device=device, log=log)
         if config.evaluation.experiences == "all" and not config.strategy.trained_once:
-            progress.initial_accuracy = run.recorder.evaluate(run.strategy, stream.test, unseen=True)
+            initial = run.recorder.evaluate(run.strategy, stream.test, unseen=True)
+            progress.accuracy = progress.accuracy.with_initial(initial)
     else:
         run, first = loaded[0], loaded[1] + 1
     if checkpoints is not None and (last == 0 or config.strategy.trained_once):
@@ -95,7 +97,7 @@ def _measure(i: int, config: RunConfig, stream: Stream, run: Assembled, progress
         progress.confusion += [(i, *count) for count in counts.rows(stream)]
     else:
         row = run.recorder.evaluate(run.strategy, tested, unseen=everything)
-    progress.accuracy += [(i, j, accuracy) for j, accuracy in enumerate(row)]
+    progress.accuracy = progress.accuracy.with_row(i, row)
     if run.during is not None:
         run.during.end(row[: i + 1])
     log(
@@ -121,7 +123,7 @@ def load_stream(config: RunConfig, progress: RunState, roots: Sequence[Path]) ->
     limit = config.evaluation.test_images_per_class
     images = load_images(find_images(config.stream, roots), test_images_per_class=limit)
     stream = build_stream(config.stream, images, config.seed)
-    progress.experiences = len(stream.train)
+    progress.accuracy = AccuracyMatrix.unmeasured(len(stream.train))
     progress.data = {
         "source": images.source,
         "sha256": images.sha256,

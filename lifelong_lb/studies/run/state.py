@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.studies.run.landscape import Row
 
 
@@ -12,9 +14,7 @@ class RunState:
     """Measurements of a run so far; also stored if the run ends early.
 
     Attributes:
-        experiences: T.
-        accuracy: entries ``(trained, evaluated, accuracy)``.
-        initial_accuracy: accuracy on each experience at initialisation, if measured.
+        accuracy: the accuracy matrix; of T = 0 experiences before the stream is built.
         gradient_evaluations: passes over training minibatches.
         strategy_gradient_evaluations: additional gradients taken by the strategy.
         train_seconds: training time.
@@ -37,9 +37,7 @@ class RunState:
             :class:`~lifelong_lb.strategies.MemoryMeter`.
     """
 
-    experiences: int = 0
-    accuracy: list[tuple[int, int, float]] = field(default_factory=list)
-    initial_accuracy: list[float] = field(default_factory=list)
+    accuracy: AccuracyMatrix = field(default_factory=partial(AccuracyMatrix.unmeasured, 0))
     gradient_evaluations: int = 0
     strategy_gradient_evaluations: int = 0
     train_seconds: float = 0.0

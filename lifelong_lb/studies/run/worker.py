@@ -13,6 +13,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -78,12 +79,43 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
     """
     torch.set_num_threads(job.threads)
     device = device_of(job.device)
-    memory = MemoryMeter(device, alone=alone)
-    progress = RunState()
-    status: Status = "done"
-    message = trace = ""
+    memory, progress = MemoryMeter(device, alone=alone), RunState()
     _log(f"run {job.config.run_id}: {job.title}")
-    loggers, checkpoints = Loggers(job, _log), None
+    loggers = Loggers(job, _log)
+    outcome = _execute(job, scratch, device, memory, progress, loggers, alone=alone)
+    _log(f"{outcome.status} {outcome.message}\n{outcome.traceback}".strip())
+    record = _record(job, device, progress, outcome, memory.peak())
+    if progress.landscape and job.config.evaluation.landscape is not None:
+        write_landscape(scratch, progress.landscape, job.config.evaluation.landscape.model_dump(mode="json"))
+    ResultFolder(job.out).write_run(record, scratch, progress.diagnostics, progress.continual, progress.confusion)
+    loggers.end(record)  # last, because it may be slow
+    return outcome.status
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How a run ended.
+
+    Attributes:
+        status: its status.
+        message: reason of a failure, or a remark on a run that is done.
+        traceback: of the exception that ended it.
+    """
+
+    status: Status
+    message: str = ""
+    traceback: str = ""
+
+    @classmethod
+    def of_error(cls, status: Status, message: str) -> "_Outcome":
+        """Outcome of a run that the exception being handled has ended."""
+        return cls(status, message, encodable(traceback.format_exc()))
+
+
+def _execute(
+    job: Job, scratch: Path, device: str, memory: MemoryMeter, progress: RunState, loggers: Loggers, *, alone: bool
+) -> _Outcome:
+    """Execute a run; exceptions become its outcome."""
     try:
         checkpoints = _checkpoints(job, scratch, device, memory)
         with quiet():
@@ -98,41 +130,37 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
                 checkpoints=checkpoints,
             )
     except DivergedError as error:
-        status, message, trace = "diverged", encodable(str(error)), encodable(traceback.format_exc())
+        return _Outcome.of_error("diverged", encodable(str(error)))
     except UserError as error:
-        status, message, trace = "failed", encodable(str(error)), encodable(traceback.format_exc())
+        return _Outcome.of_error("failed", encodable(str(error)))
     except BaseException as error:  # no failure of a run may end the study
         if not isinstance(error, Exception) and (not alone or _is_termination(error)):
             raise
-        status, message, trace = "failed", error_message(error), encodable(traceback.format_exc())
-    if status == "done" and checkpoints is not None and checkpoints.given_up:
-        message = f"no checkpoints were saved: {checkpoints.given_up}"
-    _log(f"{status} {message}\n{trace}".strip())
-    record = RunRecord(
+        return _Outcome.of_error("failed", error_message(error))
+    if checkpoints is not None and checkpoints.given_up:
+        return _Outcome("done", f"no checkpoints were saved: {checkpoints.given_up}")
+    return _Outcome("done")
+
+
+def _record(job: Job, device: str, progress: RunState, outcome: _Outcome, peak: int | None) -> RunRecord:
+    return RunRecord(
         run=job.config.run_id,
         config=job.config.to_json(),
-        status=status,
-        message=message,
-        traceback=trace,
+        status=outcome.status,
+        message=outcome.message,
+        traceback=outcome.traceback,
         environment={**_environment(job, device), "continued": progress.continued},
-        experiences=progress.experiences,
         accuracy=progress.accuracy,
-        initial_accuracy=progress.initial_accuracy,
         gradient_evaluations=progress.gradient_evaluations,
         strategy_gradient_evaluations=progress.strategy_gradient_evaluations,
         train_seconds=progress.train_seconds,
         samples_seen=progress.samples_seen,
         forward_passes=progress.forward_passes,
         parameters=progress.parameters,
-        peak_memory=progress.peak_of_all(memory.peak()),
+        peak_memory=progress.peak_of_all(peak),
         data=progress.data,
         budgets=progress.budgets,
     )
-    if progress.landscape and job.config.evaluation.landscape is not None:
-        write_landscape(scratch, progress.landscape, job.config.evaluation.landscape.model_dump(mode="json"))
-    ResultFolder(job.out).write_run(record, scratch, progress.diagnostics, progress.continual, progress.confusion)
-    loggers.end(record)  # last, because it may be slow
-    return status
 
 
 def _is_termination(error: BaseException) -> bool:
@@ -143,7 +171,7 @@ def _is_termination(error: BaseException) -> bool:
 def _report_progress(scratch: Path, progress: RunState, loggers: Loggers) -> None:
     """Write the run's progress for the launcher, and pass it to the loggers; I/O errors are ignored."""
     with contextlib.suppress(OSError):
-        write_progress(scratch, RunProgress.of(progress.experiences, progress.accuracy))
+        write_progress(scratch, RunProgress.of(progress.accuracy))
     progress.logged.append(values_of(progress))
     loggers.learnt(progress)
 
@@ -207,11 +235,11 @@ def _checkpoints(job: Job, scratch: Path, device: str, memory: MemoryMeter) -> C
         return None
     checkpoint = ResultFolder(job.out).checkpoint(job.config.run_id)
     environment = {key: value for key, value in _checkpoint_environment(job, device).items() if key != "commit"}
-    made_by = {"run": job.config.run_id, **environment, "instructions": torch.backends.cpu.get_cpu_capability()}
+    identity = {"run": job.config.run_id, **environment, "instructions": torch.backends.cpu.get_cpu_capability()}
     if isinstance(job.config.optimizer, External):
         package = job.config.optimizer.target.partition(".")[0]
-        made_by[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
-    return Checkpoints(checkpoint, job.checkpoint_every, made_by, scratch, _log, memory.peak, first=job.limited)
+        identity[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
+    return Checkpoints(checkpoint, job.checkpoint_every, identity, scratch, _log, memory.peak, first=job.limited)
 
 
 _AVALANCHE_WARNINGS = (

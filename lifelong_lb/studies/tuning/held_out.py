@@ -9,23 +9,23 @@ from lifelong_lb.config.tuning import TUNED_AXES, Space
 
 
 @dataclass(frozen=True)
-class Searched:
+class SearchedCombination:
     """A combination with hyper-parameters to search.
 
     Attributes:
-        at: labels of its stream, strategy, rule and base optimizer.
+        labels: those of its stream, strategy, rule and base optimizer.
         entries: their indices.
         study: held-out study of this combination alone, with explicit labels.
         space: label of an entry to its search space.
     """
 
-    at: tuple[str, str, str, str]
+    labels: tuple[str, str, str, str]
     entries: tuple[int, ...]
     study: Study
     space: Mapping[str, Mapping[str, Space]]
 
 
-def searched_combinations(study: Study) -> list[Searched]:
+def searched_combinations(study: Study) -> list[SearchedCombination]:
     """List the combinations of a study with hyper-parameters to search.
 
     Args:
@@ -42,16 +42,16 @@ def searched_combinations(study: Study) -> list[Searched]:
     labels = {axis: axis_labels(getattr(study, axis), axis) for axis in ("streams", *TUNED_AXES)}
     result = []
     for entries in combinations(base):
-        at = {axis: labels[axis][index] for axis, index in zip(labels, entries, strict=True)}
-        space = {name: search[name] for name in list(at.values())[1:] if name in search}
+        label_of = {axis: labels[axis][index] for axis, index in zip(labels, entries, strict=True)}
+        space = {name: search[name] for name in list(label_of.values())[1:] if name in search}
         if space:
             single_entries = {
-                axis: (getattr(base, axis)[index].model_copy(update={"label": at[axis]}),)
+                axis: (getattr(base, axis)[index].model_copy(update={"label": label_of[axis]}),)
                 for axis, index in zip(labels, entries, strict=True)
             }
-            stream, strategy, rule, optimizer = at.values()
+            stream, strategy, rule, optimizer = label_of.values()
             combination = base.model_copy(update={**single_entries, "only": (), "exclude": ()})
-            result.append(Searched((stream, strategy, rule, optimizer), entries, combination, space))
+            result.append(SearchedCombination((stream, strategy, rule, optimizer), entries, combination, space))
     return result
 
 

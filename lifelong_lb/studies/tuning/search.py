@@ -38,21 +38,21 @@ class Trial:
 
 
 @dataclass
-class Searching:
+class CombinationSearch:
     """Search for the settings of one combination of stream, strategy, rule and base optimizer.
 
     Points depend only on the combination, its space and the values of earlier points: a search restarted on the same
     stored runs repeats the same points and ends with the same choice.
 
     Attributes:
-        at: labels of the combination.
+        labels: those of its stream, strategy, rule and base optimizer.
         study: held-out study of this combination alone, with explicit labels.
         space: label of an entry to its search space.
         metric: name and metric to optimize.
         trials: finished trials.
     """
 
-    at: tuple[str, str, str, str]
+    labels: tuple[str, str, str, str]
     study: Study
     space: Mapping[str, Mapping[str, Space]]
     metric: tuple[str, Metric]
@@ -123,7 +123,7 @@ class Searching:
             worst=values[-1] if values else None,
             gradient_evaluations=sum(trial.gradient_evaluations for trial in self.trials),
         )
-        names = dict(zip(("stream", "strategy", "rule", "optimizer"), self.at, strict=True))
+        names = dict(zip(("stream", "strategy", "rule", "optimizer"), self.labels, strict=True))
         return Chosen(**names, settings=best.point if best else {}, search=search)
 
 

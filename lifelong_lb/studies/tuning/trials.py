@@ -9,11 +9,11 @@ from statistics import fmean
 import pandas as pd
 
 from lifelong_lb.config import Study, expand
-from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.store import ResultFolder, RunRecord
+from lifelong_lb.studies.complete import complete
+from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.studies.progress.observer import ProgressObserver
-from lifelong_lb.studies.study import Options, complete
-from lifelong_lb.studies.tuning.search import Point, Searching, Trial
+from lifelong_lb.studies.tuning.search import CombinationSearch, Point, Trial
 
 
 class TrialObserver(ProgressObserver):
@@ -70,9 +70,9 @@ class Rounds:
         tried: ids of the runs of earlier rounds, which are not retried if a point is repeated.
     """
 
-    searches: Sequence[Searching]
+    searches: Sequence[CombinationSearch]
     out: Path
-    options: Options
+    options: RunOptions
     tried: set[str] = field(default_factory=set)
 
     def next(self, observer: ProgressObserver) -> None:
@@ -86,7 +86,7 @@ class Rounds:
         new = [study for _, _, study in points if study not in repeated]
         for studies, retry in ((new, self.options.retry), (repeated, ())):
             if studies:
-                complete(studies, self.out, replace(self.options, retry=retry), observer)
+                complete(studies, self.out, replace(self.options, retry=retry, observer=observer))
         folder = ResultFolder(self.out)
         for search, point, study in points:
             self.tried |= _runs(study)
@@ -98,17 +98,16 @@ def _runs(study: Study) -> set[str]:
     return {run.config.run_id for run in expand(study)}
 
 
-def _trial(search: Searching, point: Point, study: Study, folder: ResultFolder) -> Trial:
+def _trial(search: CombinationSearch, point: Point, study: Study, folder: ResultFolder) -> Trial:
     records = [folder.read_run(run.config.run_id, run.config.seed) for run in expand(study)]
     value = nan
     if all(record.status == "done" for record in records):
-        matrices = [AccuracyMatrix.from_entries(record.accuracy, record.experiences) for record in records]
-        value = fmean(search.metric[1].function(matrix) for matrix in matrices)
+        value = fmean(search.metric[1].function(record.accuracy) for record in records)
     gradients = sum(r.gradient_evaluations + r.strategy_gradient_evaluations for r in records)
     return Trial(len(search.trials), point, [record.run for record in records], value, gradients)
 
 
-def write_trials(folder: Path, searches: Sequence[Searching]) -> None:
+def write_trials(folder: Path, searches: Sequence[CombinationSearch]) -> None:
     """Write ``trials.csv``, the finished trials of all searches.
 
     Args:
@@ -117,7 +116,7 @@ def write_trials(folder: Path, searches: Sequence[Searching]) -> None:
     """
     rows = [
         {
-            **dict(zip(("stream", "strategy", "rule", "base_optimizer"), search.at, strict=True)),
+            **dict(zip(("stream", "strategy", "rule", "base_optimizer"), search.labels, strict=True)),
             "trial": trial.number,
             "settings": "; ".join(
                 f"{label}.{k}={v}" for label, settings in trial.point.items() for k, v in settings.items()

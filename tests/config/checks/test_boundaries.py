@@ -26,7 +26,7 @@ def run_id(**changes):
     [
         (
             {"rules": {"name": "sam", "from_experience": -1}},
-            "rules.from_experience: must be greater than or equal to 0; got -1",
+            "rules.from_experience: must be a whole number >= 0; got -1",
         ),
         ({"rules": {"name": "sam", "from_experience": 0.5}}, "rules.from_experience: must be a whole number; got 0.5"),
         ({"rules": {"name": "sam", "from_experience": True}}, "rules.from_experience: must be a number; got True"),
@@ -60,7 +60,7 @@ def run_id(**changes):
             scheduled({"name": "step", "evry": 1}),
             "optimizers.schedule: unknown key 'evry'; did you mean 'every'?",
         ),
-        (scheduled({"name": "step", "every": 0}), "optimizers.schedule.every: must be greater than or equal to 1; got"),
+        (scheduled({"name": "step", "every": 0}), "optimizers.schedule.every: must be a whole number >= 1; got"),
         (
             scheduled({"name": "multistep", "milestones": [1, 1.5]}),
             "optimizers.schedule.milestones[1]: must be a whole number; got 1.5",

@@ -67,13 +67,13 @@ def test_runs_keep_their_names():
             "only:\n- strategies: naive\n  rule: sam",
             ":5: only[0]: unknown key 'rule'; did you mean 'rules'? (known: str",
         ),
-        ("exclude: {}", ":3: exclude[0]: needs an axis with labels, e.g."),
-        ("exclude: sam", ":3: exclude[0]: must be a mapping of settings; got 'sam'"),
+        ("exclude: {}", ":3: exclude: needs an axis with labels, e.g."),
+        ("exclude: sam", ":3: exclude: must be a mapping of settings; got 'sam'"),
         (
             "exclude: {rules: [none, 3]}",
-            ":3: exclude[0].rules: must be a label or name of an entry, or a list of them",
+            ":3: exclude.rules: must be a label or name of an entry, or a list of them",
         ),
-        ("exclude: {rules: []}", ":3: exclude[0].rules: must be a label or name of an entry"),
+        ("exclude: {rules: []}", ":3: exclude.rules: must be a label or name of an entry"),
         ("exclude: [{rules: sam}, {rules: none}]", ":3: exclude: leaves out all combinations of the study"),
         (
             "exclude: [{rules: sam}, {rules: sam, strategies: ewc}]",

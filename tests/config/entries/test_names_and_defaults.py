@@ -15,9 +15,7 @@ from lifelong_lb.config import (
     Generated,
     OwnImages,
 )
-from lifelong_lb.config.entries.metrics import LEAST_EXPERIENCES
 from lifelong_lb.data import DATASETS
-from lifelong_lb.evaluation import METRICS
 from lifelong_lb.models import MODELS
 from lifelong_lb.optim import RULES, Passes
 from lifelong_lb.strategies import OPTIMIZERS, STRATEGIES
@@ -86,7 +84,3 @@ def test_streams_name_known_data_sets():
     assert set(DATASETS) - named == {"svhn", "notmnist"}  # which five-datasets uses
     unnamed = [model for model in STREAM_ENTRIES.values() if model.dataset is None]
     assert all(issubclass(model, OwnImages | Generated) for model in unnamed)
-
-
-def test_metrics_that_can_be_tuned_for_are_those_of_the_matrix():
-    assert {name: metric.least_experiences for name, metric in METRICS.items()} == LEAST_EXPERIENCES

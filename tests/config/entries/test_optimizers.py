@@ -65,14 +65,14 @@ MISTAKES = {
     ),
     "class": (
         {**SAM, "classes": {"base_optimizer": "SGD"}},
-        "optimizers.classes: must be the dotted name of a class, e.g. torch.optim.Adagrad; got 'SGD'",
+        "optimizers.classes.base_optimizer: must be the dotted name of a class, e.g. torch.optim.Adagrad; got 'SGD'",
     ),
     "both": (
         {**SAM, "settings": {"base_optimizer": "sgd"}},
         "optimizers: must have 'base_optimizer' in settings or in classes, not in both",
     ),
     "misspelt": ({**ADAGRAD, "setings": {}}, "optimizers: unknown key 'setings'; did you mean 'settings'?"),
-    "lbfgs": ({"name": "lbfgs", "max_iter": 0}, "optimizers.max_iter: must be greater than or equal to 1; got 0"),
+    "lbfgs": ({"name": "lbfgs", "max_iter": 0}, "optimizers.max_iter: must be a whole number >= 1; got 0"),
     "line search": ({"name": "lbfgs", "line_search_fn": "wolfe"}, "optimizers.line_search_fn: must be 'strong_wolfe'"),
 }
 

@@ -76,9 +76,9 @@ def test_the_stored_study_is_self_contained(write):
 @pytest.mark.parametrize(
     ("base", "own", "message"),
     [
-        ("train: {epochs: 0}", "seeds: 2", "base.yaml:2: train.epochs: must be greater than or equal to 1; got 0"),
-        ("train: {epochs: 0}", "train: {batch_size: 2}", "base.yaml:2: train.epochs: must be greater"),
-        ("train: {epochs: 1}", "train: {epochs: 0}", "my.yaml:2: train.epochs: must be greater than or equal to 1"),
+        ("train: {epochs: 0}", "seeds: 2", "base.yaml:2: train.epochs: must be a whole number >= 1; got 0"),
+        ("train: {epochs: 0}", "train: {batch_size: 2}", "base.yaml:2: train.epochs: must be a whole"),
+        ("train: {epochs: 1}", "train: {epochs: 0}", "my.yaml:2: train.epochs: must be a whole number >= 1"),
         ("rulse: sam", "seeds: 2", "base.yaml:2: rulse: unknown key 'rulse'; did you mean 'rules'?"),
         ("rules: [sam, asm]", "seeds: 2", "base.yaml:2: rules[1]: unknown rule 'asm'; did you mean 'asam'?"),
         ("rules: [sam, asm]", "rules: [smm]", "my.yaml:2: rules[0]: unknown rule 'smm'; did you mean 'sam'?"),

@@ -64,7 +64,7 @@ def test_what_is_reached(tmp_path, assignment, path, value):
         ),
         ("rules.smm.rho=1", "(known: rules.none, rules.sam, rules.two, rules.lookbehind-sam)"),
         ("rules.lookbehind-sam.k=1.5", "rules[3].k: must be a whole number; got 1.5"),
-        ("rules.1.rho=-1", "rules[1].rho: must be greater than or equal to 0; got -1"),
+        ("rules.1.rho=-1", "rules[1].rho: must be a finite number >= 0; got -1"),
         ("rules.sam.rho.x=1", "'rho' is not a mapping in the study file; set rho as a whole"),
         ("model.hidden.first=1", "by index (known: hidden.0, hidden.1)"),
         ("strategies.replay.memory_size=1", "strategies[1]: unknown key 'memory_size'; did you mean 'mem_size'?"),

@@ -293,7 +293,7 @@ def test_models_kept_are_those_that_were_evaluated():
     config = expand(parse_study(raw))[0].config
     execute(config, progress, roots=(), device="cpu", log=lambda line: None, keep=kept.__setitem__)
     stream = load_stream(config, RunState(), ())
-    for trained, evaluated, accuracy in progress.accuracy:
+    for trained, evaluated, accuracy in progress.accuracy.entries():
         model = build_model(config.model, stream.shape)
         model.load_state_dict(torch.load(BytesIO(kept[trained]), weights_only=True))
         assert accuracy_of(model, stream.test[evaluated]) == pytest.approx(accuracy)

@@ -60,7 +60,7 @@ def test_runs_go_on_in_processes_of_another_server(tmp_path):
     assert observer.events == ["begun", "given up", "begun", "done"]
     assert not any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in observer.orphans)
     assert record.environment["continued"] == 1
-    assert list(record.accuracy) == list(whole.accuracy)
+    assert record.accuracy == whole.accuracy
     assert len(list((tmp_path / "out" / "runs").iterdir())) == 1
 
 

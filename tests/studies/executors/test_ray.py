@@ -15,11 +15,11 @@ from lifelong_lb import load_results, run_study
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.store import Claims, ResultFolder
 from lifelong_lb.studies import ProgressObserver
-from lifelong_lb.studies.executors.cluster_options import Cluster
 from lifelong_lb.studies.executors.ray import connected, run_ray
 from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job
+from lifelong_lb.studies.options import RunOptions
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +105,7 @@ def launch(tmp_path, monkeypatch):
         with Claims(folder.runs_path) as claims:
             queue = RunQueue(folder, jobs, dict.fromkeys(job.config.run_id for job in jobs), claims, ProgressObserver())
             try:
-                run_ray(queue, Limits.of_cluster(2, "auto", None, Cluster(gpus_per_run=gpus)))
+                run_ray(queue, Limits.of(RunOptions(executor="ray", workers=2, gpus_per_run=gpus)))
             finally:
                 assert ray.calls[0] == "init local"
                 assert ray.calls[-1] == "shutdown"
@@ -175,7 +175,7 @@ def test_errors_of_ray_init_become_one_line(monkeypatch):
     ray = Ray(None)
     ray.init = lambda **_: (_ for _ in ()).throw(RuntimeError("Invalid token.\nAt length."))
     monkeypatch.setitem(sys.modules, "ray", ray)
-    limits = Limits.of_cluster(2, "auto", None, Cluster())
+    limits = Limits.of(RunOptions(executor="ray", workers=2))
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setenv("RAY_ADDRESS", address)

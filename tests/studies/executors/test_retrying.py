@@ -53,7 +53,7 @@ def test_what_is_tried_again_goes_on_unless_it_raised(how, whole, tmp_path):
     assert (record.status, record.environment["continued"]) == ("done", continued)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
     assert ("resumed after experience 0" in (path / "log.txt").read_text()) == bool(continued)
-    assert list(record.accuracy) == list(expected.accuracy)
+    assert record.accuracy == expected.accuracy
     assert record.gradient_evaluations == expected.gradient_evaluations
     for i in range(5):
         models = [torch.load(folder / "models" / f"after-{i}.pt") for folder in (expected_path, path)]

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from helpers.tiny_study import TINY
 
 from lifelong_lb.config import expand, parse_study
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.store import (
     Claims,
     ResultFolder,
@@ -23,9 +25,9 @@ from lifelong_lb.store import (
 from lifelong_lb.store import claims as claims_module
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.studies import ProgressObserver
+from lifelong_lb.studies.complete import _present
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job
-from lifelong_lb.studies.study import _present
 
 LAUNCHERS = """
 import json, os, signal, sys, time
@@ -257,8 +259,7 @@ def test_a_checkpoint_that_a_run_could_not_remove_any_more_goes(launchers):
     for one in (done, failed):
         mine.folder.checkpoint(one.config.run_id).path.mkdir()
     with mine.folder.new_run(done.config.run_id) as scratch:
-        entries = [(i, j, 0.5) for i in range(5) for j in range(i + 1)]
-        record = RunRecord(runs[0], done.config.to_json(), "done", experiences=5, accuracy=entries)
+        record = RunRecord(runs[0], done.config.to_json(), "done", AccuracyMatrix(np.full((5, 5), 0.5)).seen())
         mine.folder.write_run(record, scratch, keep_checkpoint=True)
     with mine.folder.new_run(failed.config.run_id) as scratch:
         mine.folder.write_run(RunRecord(runs[1], failed.config.to_json(), "failed"), scratch, keep_checkpoint=True)

@@ -18,12 +18,13 @@ from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.store import Claims, ResultFolder, RunRecord, StudyFile, folder_status
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.studies import ProgressObserver
-from lifelong_lb.studies.executors.cluster_options import GENERIC, SETTINGS, Cluster, parsed_settings
+from lifelong_lb.studies.executors.cluster_options import GENERIC, SETTINGS, check_cluster, parsed_settings
 from lifelong_lb.studies.executors.remote_job import JobBundle
 from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.executors.slurm import Work, run_slurm
 from lifelong_lb.studies.job import Job
+from lifelong_lb.studies.options import RunOptions
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="its commands are scripts")
 
@@ -89,7 +90,7 @@ class Busy:
 
     def launch(self, *events, **settings):
         self.events[:] = events
-        limits = Limits.of_cluster(2, "auto", 600.0, Cluster(settings, runs_per_job=2))
+        limits = Limits.of(RunOptions(executor="slurm", workers=2, timeout=600.0, slurm=settings, runs_per_job=2))
         stamps = dict.fromkeys(self.log.runs)
         with Claims(self.folder.runs_path) as claims:
             run_slurm(RunQueue(self.folder, self.jobs, stamps, claims, self.log), limits)
@@ -230,48 +231,49 @@ VALUES = {str: "x", int: 1, float: 1.5, bool: True, list: ["x"], dict: {"x": "y"
 def test_submitit_knows_every_setting(name, busy):
     executor = submitit.AutoExecutor(busy.folder.path, cluster="slurm")
     value = VALUES[SETTINGS[name]]
-    Cluster({"cluster": "local", "timeout_min": 1, name: value}).check("slurm", "auto", None)
+    check_cluster(RunOptions(executor="slurm", slurm={"cluster": "local", "timeout_min": 1, name: value}))
     executor.update_parameters(**{name if name in GENERIC else f"slurm_{name}": value})
 
 
 USELESS = {
-    "name": (Cluster({"partitoin": "x"}), "slurm", "unknown slurm setting 'partitoin'; did you mean 'partition'?"),
-    "value": (Cluster({"mem_gb": "8G"}), "slurm", "slurm: mem_gb must be a number; got '8G'"),
-    "truth": (Cluster({"gpus_per_node": True}), "slurm", "gpus_per_node must be a whole number; got True"),
-    "place": (Cluster({"cluster": "slrum"}), "slurm", "slurm: unknown cluster 'slrum'; did you mean 'slurm'?"),
-    "minutes": (Cluster({"timeout_min": 0}), "slurm", "slurm: timeout_min must be at least 1; got 0"),
-    "no time": (Cluster({"cluster": "local"}), "slurm", "slurm: jobs need a time limit: set timeout"),
-    "no slurm": (Cluster({"timeout_min": 1}), "slurm", "executor slurm: sbatch and srun not found"),
-    "not slurm": (Cluster({"qos": "x"}), "local", "slurm settings need the executor slurm; got 'local'"),
-    "0 runs": (Cluster(runs_per_job=0), "slurm", "runs_per_job must be at least 1; got 0"),
-    "jobs": (Cluster(runs_per_job=2), "local", "runs_per_job needs the executor slurm; got 'local'"),
-    "many gpus": (Cluster(gpus_per_run=2), "ray", "gpus_per_run must be in [0, 1]"),
-    "gpus": (Cluster(gpus_per_run=0.5), "slurm", "gpus_per_run needs the executor ray; got 'slurm'"),
+    "name": ("slurm", {"slurm": {"partitoin": "x"}}, "unknown slurm setting 'partitoin'; did you mean 'partition'?"),
+    "value": ("slurm", {"slurm": {"mem_gb": "8G"}}, "slurm: mem_gb must be a number; got '8G'"),
+    "truth": ("slurm", {"slurm": {"gpus_per_node": True}}, "gpus_per_node must be a whole number; got True"),
+    "place": ("slurm", {"slurm": {"cluster": "slrum"}}, "slurm: unknown cluster 'slrum'; did you mean 'slurm'?"),
+    "minutes": ("slurm", {"slurm": {"timeout_min": 0}}, "slurm: timeout_min must be at least 1; got 0"),
+    "no time": ("slurm", {"slurm": {"cluster": "local"}}, "slurm: jobs need a time limit: set timeout"),
+    "no slurm": ("slurm", {"slurm": {"timeout_min": 1}}, "executor slurm: sbatch and srun not found"),
+    "not slurm": ("local", {"slurm": {"qos": "x"}}, "slurm settings need the executor slurm; got 'local'"),
+    "0 runs": ("slurm", {"runs_per_job": 0}, "runs_per_job must be at least 1; got 0"),
+    "jobs": ("local", {"runs_per_job": 2}, "runs_per_job needs the executor slurm; got 'local'"),
+    "many gpus": ("ray", {"gpus_per_run": 2}, "gpus_per_run must be in [0, 1]"),
+    "gpus": ("slurm", {"gpus_per_run": 0.5}, "gpus_per_run needs the executor ray; got 'slurm'"),
 }
 
 
 @pytest.mark.parametrize("case", USELESS)
 def test_invalid_options(case, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    cluster, executor, message = USELESS[case]
+    executor, fields, message = USELESS[case]
     with pytest.raises(UserError, match=re.escape(message)):
-        cluster.check(executor, "auto", None)
+        check_cluster(RunOptions(executor=executor, **fields))
 
 
 def test_devices_on_a_cluster():
     with pytest.raises(UserError, match="device cuda:1: with the executor ray it must be auto, cpu or cuda"):
-        Cluster().check("ray", "cuda:1", None)
+        check_cluster(RunOptions(executor="ray", device="cuda:1"))
     with pytest.raises(UserError, match="device cpu: the requested GPUs would not be used"):
-        Cluster({"gres": "gpu:1"}).check("slurm", "cpu", None)
-    assert Limits.of_cluster(None, "auto", None, Cluster()).devices == ["auto"]
-    assert Limits.of_cluster(None, "auto", None, Cluster(gpus_per_run=0.5)).devices == ["cuda"]
+        check_cluster(RunOptions(executor="slurm", device="cpu", slurm={"gres": "gpu:1"}))
+    assert Limits.of(RunOptions(executor="ray")).devices == ["auto"]
+    assert Limits.of(RunOptions(executor="ray", gpus_per_run=0.5)).devices == ["cuda"]
+    assert Limits.of(RunOptions(executor="slurm", slurm={"gpus_per_node": 1})).devices == ["cuda"]
 
 
 @pytest.mark.parametrize("executor", ["ray", "slurm"])
 def test_a_missing_package_is_named_with_its_extra(executor, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.executors.cluster_options.find_spec", lambda name: None)
     with pytest.raises(UserError, match=re.escape(f"pip install 'lifelong-lb[{executor}]'")):
-        Cluster().check(executor, "auto", 1.0)
+        check_cluster(RunOptions(executor=executor, timeout=1.0))
 
 
 def test_a_setting_without_a_value():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.tiny_study import TINY
 
+from lifelong_lb import RunOptions
 from lifelong_lb.config import RULE_ENTRIES, expand, parse_study
 from lifelong_lb.config.entries.rules import GAM, CFlat, CFlatPlus, LookbehindSAM, LookSAM, MultistepSAM
 from lifelong_lb.optim import RULES
@@ -143,11 +144,11 @@ def test_estimates(monkeypatch, tmp_path):
         return measure(config, stream, calibration.SECONDS)
 
     monkeypatch.setattr(calibration, "measure", noting)
-    lines = list(lines_about_time(plan, workers=2))
+    lines = list(lines_about_time(plan, RunOptions(workers=2)))
     assert sorted(measured) == ["c-flat", "c-flat", "none", "none"]  # each kind once, for any seeds
     assert re.match(r"time on this machine: [\d.]+ s to [\d.]+ s with 2 workers, from 4 of 4 kinds of runs", lines[0])
     monkeypatch.setattr(calibration, "TOTAL_SECONDS", -1.0)
-    lines = list(lines_about_time(plan, workers=1))
+    lines = list(lines_about_time(plan, RunOptions(workers=1)))
     assert (
         lines[0]
         == "time: unknown, because nothing could be measured: the limit of -1 s for all measurements was reached"
@@ -171,12 +172,13 @@ def test_starts_of_processes_and_the_report_are_part_of_an_estimate(monkeypatch)
     plan = plan_of(settings(seeds=4))
     monkeypatch.setattr(calibration, "calibrate", lambda runs, roots: ({kind_of(runs[0]): STILL}, {}))
     monkeypatch.setattr("lifelong_lb.studies.planning.overhead.measure_overhead", lambda: Overhead(7.0, 2.0, 3.0))
-    first, parts, *_ = lines_about_time(plan, workers=2)
+    first, parts, *_ = lines_about_time(plan, RunOptions(workers=2))
     assert first.startswith("time on this machine: 14.0 s to 14.0 s with 2 workers")  # 7 + 2 rounds x 2 + 3
     whole = "7.0 s until the first run starts, 2.0 s per run besides training and evaluation, 3.0 s for the report"
     assert parts == f"  included: {whole}"
 
 
+@pytest.mark.slow
 def test_overhead_is_measured_with_a_real_run():
     found = measure_overhead()
     assert found.start > 0
@@ -208,6 +210,6 @@ def test_chunks_and_budgets_can_be_estimated():
         settings(streams=stream, rules="sam", train=changes),
         settings(train={"match": "seconds", "budget": 9}),
     ):
-        lines = list(lines_about_time(plan_of(study), workers=1))
+        lines = list(lines_about_time(plan_of(study), RunOptions(workers=1)))
         assert "from 1 of 1 kinds" in lines[0]
     assert "at least 45." in lines[0]

@@ -14,7 +14,7 @@ from lifelong_lb.data import find_dataset
 from lifelong_lb.studies.planning.external_optimizers import missing_module
 from lifelong_lb.studies.planning.validate import gradients_of, lines_about, plan_of
 from lifelong_lb.studies.tuning.held_out import searched_combinations
-from lifelong_lb.studies.tuning.search import Searching
+from lifelong_lb.studies.tuning.search import CombinationSearch
 from lifelong_lb.studies.tuning.tune import searches_of
 
 DIGITS = {
@@ -84,8 +84,10 @@ def test_searches_of_images_that_are_not_there(tmp_path):
 def test_what_is_counted_is_what_is_searched():
     study = tuned({"ours": {"k": [1, 4]}}, strategies=["naive", "replay"], exclude={"strategies": "replay"})
     found, searches = searched_combinations(study), searches_of(study)
-    assert [one.at for one in found] == [one.at for one in searches] == [("split-digits", "naive", "ours", "sgd")]
-    assert isinstance(searches[0], Searching)
+    assert (
+        [one.labels for one in found] == [one.labels for one in searches] == [("split-digits", "naive", "ours", "sgd")]
+    )
+    assert isinstance(searches[0], CombinationSearch)
 
 
 def external(target):

@@ -7,13 +7,15 @@ import threading
 import pytest
 from rich.console import Console
 
+from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.store import RunProgress, RunRecord, read_progress, write_progress
 from lifelong_lb.studies import LineObserver, ProgressObserver
 from lifelong_lb.studies.progress.console import ConsoleObserver, seconds_left
 from lifelong_lb.studies.progress.dispatch import EventDispatcher
 from lifelong_lb.studies.progress.json_lines import JsonObserver
 
-DONE = RunRecord("abc", {}, "done", experiences=2, accuracy=[(0, 0, 0.75), (1, 0, 0.25), (1, 1, 0.5)])
+FIRST = AccuracyMatrix.unmeasured(2).with_row(0, [0.75])
+DONE = RunRecord("abc", {}, "done", FIRST.with_row(1, [0.25, 0.5]))
 FAILED = RunRecord("def", {}, "failed", message="no [memory]")
 
 
@@ -140,14 +142,14 @@ def test_each_experience_is_reported_once(tmp_path, monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.POLL_SECONDS", 0.01)
     for name in (".abc.1", ".def.1"):
         (tmp_path / name).mkdir()
-        write_progress(tmp_path / name, RunProgress.of(2, DONE.accuracy[:1]))
+        write_progress(tmp_path / name, RunProgress.of(FIRST))
     observer = Noting()
     with EventDispatcher(observer, lambda: None, tmp_path) as dispatcher:
         dispatcher.begun("abc", "sam")
         assert observer.learnt_one.wait(10)
-        dispatcher.update_progress("abc", RunProgress.of(2, DONE.accuracy[:1]))
+        dispatcher.update_progress("abc", RunProgress.of(FIRST))
         dispatcher.ended("sam", DONE, elsewhere=False)
-        dispatcher.update_progress("abc", RunProgress.of(2, DONE.accuracy))
+        dispatcher.update_progress("abc", RunProgress.of(DONE.accuracy))
         dispatcher.ended("none", FAILED, elsewhere=True)
     assert observer.lines == [("abc", "sam", 0, 2, 0.75), ("abc", "sam", 1, 2, 0.375), ("abc", False), ("def", True)]
 
@@ -169,7 +171,7 @@ def test_how_far_a_run_has_come(tmp_path, content):
     (tmp_path / ".abc.claim-1").write_text("")
     assert read_progress(tmp_path) == {}
     (tmp_path / ".abc.x").mkdir()
-    joint = RunProgress.of(3, [(2, 0, 0.5), (2, 1, 0.5), (2, 2, 0.8)])
+    joint = RunProgress.of(AccuracyMatrix.unmeasured(3).with_row(2, [0.5, 0.5, 0.8]))
     write_progress(tmp_path / ".abc.x", joint)
     assert read_progress(tmp_path) == {"abc": joint}
     assert joint == RunProgress(3, [(2, pytest.approx(0.6))])

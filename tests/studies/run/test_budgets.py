@@ -8,7 +8,7 @@ import torch
 from helpers.tiny_study import TINY
 
 from lifelong_lb.config import RULE_ENTRIES, UserError, expand, parse_study
-from lifelong_lb.config.checks.budgets import within
+from lifelong_lb.config.checks.budgets import affordable_epochs
 from lifelong_lb.config.entries.rules import SAM, LookbehindSAM, LookSAM, NoRule
 from lifelong_lb.reports.costs import budget_sentence
 from lifelong_lb.store import StudyFile
@@ -58,8 +58,8 @@ def budgets(study):
 
 def test_by_hand():
     """24 images in minibatches of 8: lookbehind takes 9 gradients over 3 minibatches, SAM 8 over 4, none 9 over 9."""
-    assert [within(rule, 3, 9) for rule in (NoRule(), SAM(), LookbehindSAM(k=2))] == [(3, 9), (2, 8), (1, 9)]
-    assert within(LookSAM(k=2), 3, 9) == (2, 8)  # 2 + 1 + 2, then 2 + 1, and no room for 2
+    assert [affordable_epochs(rule, 3, 9) for rule in (NoRule(), SAM(), LookbehindSAM(k=2))] == [(3, 9), (2, 8), (1, 9)]
+    assert affordable_epochs(LookSAM(k=2), 3, 9) == (2, 8)  # 2 + 1 + 2, then 2 + 1, and no room for 2
     found = budgets(settings(rules=["none", "sam", LOOKBEHIND, {"name": "looksam", "k": 2}]))
     assert found == [[(9, 9, 9)] * 5, [(9, 8, 4)] * 5, [(9, 9, 3)] * 5, [(9, 8, 5)] * 5]
 

@@ -127,7 +127,7 @@ def test_a_run_that_cannot_be_saved_continues_with_a_message(tmp_path):
     found = run(config, tmp_path)
     messages = [line for line in found.lines if "checkpoints disabled" in line]
     assert messages == ["checkpoints disabled: StatefulSGD keeps steps, which its state dict does not restore"]
-    assert len(found.progress.accuracy) == 15
+    assert found.progress.accuracy.evaluated.sum() == 15
     assert not (tmp_path / "saved" / "checkpoint.json").exists()
     assert CheckpointFolder(tmp_path / "saved").reason() == WHY
     run(study(), tmp_path, stop=0)
@@ -151,7 +151,7 @@ def test_a_run_that_cannot_save_itself_says_so_in_its_record_and_on_the_console(
     record = folder.read_run(name)
     assert (record.status, record.message) == ("done", f"no checkpoints were saved: {WHY}")
     assert any(line.endswith(f"(no checkpoints were saved: {WHY})") for line in lines), lines
-    assert record.accuracy
+    assert record.accuracy.measured_after
 
 
 def test_a_run_that_ends_early_says_that_nothing_was_saved(tmp_path):

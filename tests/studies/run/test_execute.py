@@ -5,7 +5,7 @@ import pytest
 
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.data import find_dataset, load_images
-from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy, forgetting, forward_transfer
+from lifelong_lb.evaluation import average_accuracy, forgetting, forward_transfer
 from lifelong_lb.strategies import DivergedError, DivergenceGuard, ResetOptimizerState
 from lifelong_lb.studies.run.execute import execute
 from lifelong_lb.studies.run.state import RunState
@@ -41,12 +41,11 @@ def run(scenario, head, evaluation="seen", **changes):
 def test_looking_at_unseen_experiences_changes_nothing(scenario, head):
     seen, everything = run(scenario, head), run(scenario, head, evaluation="all")
     lower = np.tri(5, dtype=bool)
-    matrices = [AccuracyMatrix.from_entries(p.accuracy, 5) for p in (seen, everything)]
-    assert np.isnan(matrices[0].values[~lower]).all()
-    assert not np.isnan(matrices[1].values).any()
-    assert np.array_equal(matrices[0].values[lower], matrices[1].values[lower])
-    assert seen.initial_accuracy == []
-    assert -1 <= forward_transfer(matrices[1], everything.initial_accuracy) <= 1
+    assert np.array_equal(seen.accuracy.evaluated, lower)
+    assert everything.accuracy.evaluated.all()
+    assert np.array_equal(seen.accuracy.values[lower], everything.accuracy.values[lower])
+    assert not seen.accuracy.has_initial
+    assert -1 <= forward_transfer(everything.accuracy, everything.accuracy.initial) <= 1
 
 
 def test_what_a_run_says_of_its_data_and_cost():
@@ -67,9 +66,9 @@ def test_an_online_run_has_one_row_an_experience(scenario, head):
     stream = {"name": "split-digits", "scenario": scenario, "chunk": 25}
     train = {"batch_size": 10, "epochs": 2}
     progress = run(scenario, head, evaluation="all", streams=[stream], train=train, strategies="naive", rules="sam")
-    assert sorted((i, j) for i, j, _ in progress.accuracy) == [(i, j) for i in range(5) for j in range(5)]
+    assert progress.accuracy.evaluated.all()
     again = run(scenario, head, streams=[stream], train=train, strategies="naive", rules="sam")
-    assert again.accuracy == [entry for entry in progress.accuracy if entry[1] <= entry[0]]
+    assert again.accuracy == progress.accuracy.seen()
     labels = load_images(find_dataset("digits")).train.y.bincount()
     sizes = [int(labels[c].sum()) for c in np.reshape(progress.data["class_order"], (5, 2)).tolist()]
     minibatches = sum(3 * (n // 25) + -(-(n % 25) // 10) for n in sizes)
@@ -92,7 +91,7 @@ def test_rehearsal_helps_on_an_online_stream(strategy):
     shared = {"streams": [stream], "train": {"batch_size": 10}, "rules": "none"}
     without = run("class-incremental", "single", strategies="naive", **shared)
     progress = run("class-incremental", "single", strategies=strategy, **shared)
-    final = [np.mean([a for trained, _, a in each.accuracy if trained == 4]) for each in (without, progress)]
+    final = [average_accuracy(each.accuracy) for each in (without, progress)]
     assert final[1] > final[0] + 0.2, final
     assert progress.accuracy == run("class-incremental", "single", strategies=strategy, **shared).accuracy
 
@@ -102,7 +101,7 @@ def test_a_rule_from_an_experience_on():
     train = {"batch_size": 60}  # five minibatches an experience
     plain = run("class-incremental", "single", rules="none", train=train)
     later = run("class-incremental", "single", rules={"name": "sam", "from_experience": 2}, train=train)
-    assert [row for row in later.accuracy if row[0] < 2] == [row for row in plain.accuracy if row[0] < 2]
+    assert np.array_equal(later.accuracy.values[:2], plain.accuracy.values[:2], equal_nan=True)
     assert later.accuracy != plain.accuracy
     assert later.gradient_evaluations == 10 + 2 * 15
 
@@ -136,7 +135,7 @@ def test_convolutions_whose_gradients_do_not_lie_in_order(strategy):
     model = {"name": "small-cnn", "width": 16, "head": "single"}
     train = {"batch_size": 100}
     progress = run("class-incremental", "single", strategies=strategy, model=model, train=train, rules="sam")
-    assert len(progress.accuracy) == 15
+    assert progress.accuracy.evaluated.sum() == 15
 
 
 def test_divergence_in_an_online_stream_names_experience_and_chunk():
@@ -150,7 +149,7 @@ def test_what_was_measured_before_divergence_is_kept():
     raw = {"streams": "split-digits", "optimizers": {"name": "sgd", "lr": 1e30}, "train": {"batch_size": 300}}
     with pytest.raises(DivergedError, match=r"the gradient is not finite .*\(experience \d, iteration \d+, loss "):
         execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lambda line: None)
-    assert progress.experiences == 5
+    assert progress.accuracy.experiences == 5
     assert progress.gradient_evaluations >= 1
 
 
@@ -167,12 +166,11 @@ def test_joint_is_trained_once(head, evaluation):
     progress, lines = RunState(), []
     execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lines.append)
     assert len(lines) == 1
-    assert [(trained, evaluated) for trained, evaluated, _ in progress.accuracy] == [(4, j) for j in range(5)]
+    assert progress.accuracy.measured_after == [4]
     assert progress.gradient_evaluations == 23  # 1442 images in minibatches of 64
-    assert progress.initial_accuracy == []
-    matrix = AccuracyMatrix.from_entries(progress.accuracy, 5)
-    assert 0 < average_accuracy(matrix) < 1
-    assert np.isnan(forgetting(matrix))
+    assert not progress.accuracy.has_initial
+    assert 0 < average_accuracy(progress.accuracy) < 1
+    assert np.isnan(forgetting(progress.accuracy))
 
 
 @pytest.mark.filterwarnings("ignore:Using a non-tuple sequence:UserWarning")
@@ -199,7 +197,6 @@ def test_a_run_is_the_same_with_avalanches_own_loading(monkeypatch, train):
     monkeypatch.setenv("LIFELONG_LB_LOADER", "avalanche")
     theirs = run("task-incremental", "multi", evaluation="all", train=train)
     assert ours.accuracy == theirs.accuracy
-    assert ours.initial_accuracy == theirs.initial_accuracy
     assert (ours.data.pop("loading"), theirs.data.pop("loading")) == ("tensors", "avalanche")
     assert ours.data == theirs.data
 

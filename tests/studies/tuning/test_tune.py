@@ -12,7 +12,7 @@ from lifelong_lb.config import UserError, expand, parse_study, read_study
 from lifelong_lb.config.tuning import Chosen, at_the_edge
 from lifelong_lb.evaluation import METRICS
 from lifelong_lb.studies.tuning.held_out import held_out_study
-from lifelong_lb.studies.tuning.search import Searching, Trial
+from lifelong_lb.studies.tuning.search import CombinationSearch, Trial
 from lifelong_lb.studies.tuning.tune import searches_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
@@ -143,7 +143,7 @@ def test_values_at_an_end_of_their_range_are_listed(space, value, at_end):
     ("raw", "said"),
     [
         (tuning(held_out={"seeds": [0, 100]}), "must not be among the study's seeds.*got 0"),
-        (tuning(held_out={"seeds": [100], "validation": 0}), r"tuning.held_out.validation: must be greater than 0"),
+        (tuning(held_out={"seeds": [100], "validation": 0}), r"held_out.validation: must be a number in \(0, 1\)"),
         (tuning(search={"sma": {"rho": [1, 2]}}), "unknown entry 'sma'; did you mean 'sam'"),
         (tuning(search={"sam": {"rho": {"low": -1, "high": 1}}}), r"sam.rho: invalid value -1.0"),
         (tuning(search={"sam": {"rho": {"low": 1, "high": 0.1}}}), "needs low < high"),
@@ -182,7 +182,7 @@ def search(metric="average_accuracy"):
 SAM = {"rho": {"low": 0.01, "high": 1.0, "log": True}}
 
 
-def searched(values, metric="average_accuracy") -> Searching:
+def searched(values, metric="average_accuracy") -> CombinationSearch:
     one = search(metric)
     for number, value in enumerate(values):
         one.tell(Trial(number, one.ask()[0], (), value, 5))

@@ -4,8 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 
-from lifelong_lb.evaluation import AccuracyMatrix, average_accuracy, forgetting
-from lifelong_lb.reports.results import numbers_of
+from lifelong_lb.evaluation import average_accuracy, forgetting
 from lifelong_lb.store import RunRecord
 from lifelong_lb.studies.job import Job
 from lifelong_lb.studies.run.loggers.base import LogFn, RunInfo, RunLogger
@@ -24,8 +23,7 @@ def values_of(progress: RunState) -> tuple[int, dict[str, float]]:
         average accuracy and forgetting of a stream that ends with i; the learning rate at the end of i; and the
         cumulative gradients, images, forward passes and seconds of training.
     """
-    i = max(trained for trained, _, _ in progress.accuracy)
-    R = AccuracyMatrix.from_entries(progress.accuracy, progress.experiences).values
+    R, i = progress.accuracy.values, progress.accuracy.measured_after[-1]
     return i, known({
         **{f"accuracy/experience_{j}": float(accuracy) for j, accuracy in enumerate(R[i])},
         "average_accuracy": average_accuracy(R[: i + 1, : i + 1]),
@@ -39,16 +37,16 @@ def values_of(progress: RunState) -> tuple[int, dict[str, float]]:
     })
 
 
-def known(values: Mapping[str, float | str]) -> dict[str, float]:
+def known(values: Mapping[str, float]) -> dict[str, float]:
     """Select finite numbers.
 
     Args:
-        values: numbers and texts by name.
+        values: numbers by name.
 
     Returns:
         The finite numbers.
     """
-    return {name: value for name, value in values.items() if not isinstance(value, str) and math.isfinite(value)}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 class Loggers:
@@ -85,7 +83,8 @@ class Loggers:
         Args:
             record: its record.
         """
-        metrics = {f"final/{name}": value for name, value in known(numbers_of(record)).items()}
+        values = {name: outcome.value for name, outcome in record.outcomes().items()}
+        metrics = {f"final/{name}": value for name, value in known({**values, **record.costs()}).items()}
         self._for_each(lambda logger: logger.end(metrics, record.status))
 
     def _for_each(self, call: Callable[[RunLogger], None]) -> None:

@@ -404,4 +404,4 @@ def test_a_study_says_whether_class_means_are_mirrored(flip, monkeypatch):
     progress = RunState()
     execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lambda line: None)
     assert built == [{"mirrored": flip}]
-    assert all(accuracy == 0 for trained, evaluated, accuracy in progress.accuracy if evaluated > trained)
+    assert all(accuracy == 0 for trained, evaluated, accuracy in progress.accuracy.entries() if evaluated > trained)

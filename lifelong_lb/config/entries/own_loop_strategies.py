@@ -1,0 +1,111 @@
+"""Strategies that do not train in Avalanche's ordinary loop, so that only the rule ``none`` is supported."""
+
+from math import ceil
+from typing import Literal
+
+from pydantic import StrictBool
+
+from lifelong_lb.config.entries.fields import AtLeastOne, Positive, Share, UnitInterval
+from lifelong_lb.config.entries.strategy_base import StrategyEntry
+
+_NONE = "none: only the rule `none` is supported"
+
+
+class LaMAML(StrategyEntry):
+    """La-MAML, with learned learning rates; rule none only (Gupta et al. 2020, arXiv 2007.13904).
+
+    Each minibatch is split into up to ``n_inner_updates`` parts. A copy of the weights takes one step per part, with a
+    learning rate per weight (initially ``alpha_init``) and gradients clipped to ``grad_clip_norm``. After each step its
+    loss is computed on the whole minibatch and ``batch_size_mem`` images from a reservoir of ``mem_size``. The gradient
+    of the mean of these losses, through the inner steps if ``second_order``, updates the weights with the same rates;
+    with ``learn_lr`` the rates are updated by their gradient, with the rate ``lr_alpha``.
+
+    The base optimizer is not used unless ``sync_update: true`` makes it update the weights (Sync La-MAML, and with
+    ``learn_lr: false`` C-MAML). Defaults are Avalanche's. The reservoir is updated after training on an experience; in
+    the paper it is filled as images arrive.
+    """
+
+    replays_aside = True
+    own_loop = "La-MAML updates the weights with a meta-gradient, in its own training loop"
+    further_passes = _NONE
+    name: Literal["lamaml"] = "lamaml"
+    n_inner_updates: AtLeastOne = 5
+    second_order: StrictBool = True
+    grad_clip_norm: Positive = 1.0
+    learn_lr: StrictBool = True
+    lr_alpha: Positive = 0.25
+    sync_update: StrictBool = False
+    alpha_init: Positive = 0.1
+    mem_size: AtLeastOne = 200
+    batch_size_mem: AtLeastOne = 10
+
+    def steps_optimizer(self) -> bool:
+        """Whether the base optimizer takes the steps.
+
+        Returns:
+            ``sync_update``.
+        """
+        return self.sync_update
+
+    def inner_updates(self, images: int) -> int:
+        """Number of inner updates on a minibatch, equal to the number of meta-losses.
+
+        Args:
+            images: size of the minibatch, at least 1.
+
+        Returns:
+            Number of nonempty parts.
+
+        Example:
+            >>> LaMAML().inner_updates(10), LaMAML().inner_updates(8), LaMAML().inner_updates(3)
+            (5, 4, 3)
+        """
+        return ceil(images / ceil(images / self.n_inner_updates))
+
+
+class MER(StrategyEntry):
+    """Meta-experience replay: Reptile on single images; rule none only (Riemer et al. 2019, arXiv 1810.11910).
+
+    ``n_inner_steps`` times, each minibatch is extended by ``batch_size_mem`` images from a reservoir of ``mem_size``,
+    and the base optimizer takes one step per image; the weights then move by the fraction ``beta`` of the total change.
+    At the end they move by the fraction ``gamma`` of the change over all repetitions. Defaults are Avalanche's. The
+    reservoir is updated after training on an experience; in the paper it is filled as images arrive.
+    """
+
+    replays_aside = True
+    own_loop = "MER interpolates the weights after steps on single images, in its own training loop"
+    further_passes = _NONE
+    name: Literal["mer"] = "mer"
+    n_inner_steps: AtLeastOne = 5
+    beta: Share = 0.1
+    gamma: Share = 0.1
+    mem_size: AtLeastOne = 200
+    batch_size_mem: AtLeastOne = 10
+
+
+class SLDA(StrategyEntry):
+    """Deep streaming linear discriminant analysis; rule none only (Hayes & Kanan 2020, arXiv 1909.01520).
+
+    A mean per class and one shared covariance of the model's features, updated image by image. The model itself never
+    changes and its head is not used, so this is meant for pretrained models, e.g. ``timm`` with ``pretrained: true``;
+    with other models it uses the features of the initial weights. ``shrinkage`` is the weight of the identity in the
+    inverted covariance, by default the paper's. The covariance is "plastic" in the paper's terms: it is not fixed after
+    a base initialisation phase.
+    """
+
+    scenarios = ("class-incremental", "domain-incremental")
+    heads = ("single",)
+    online = True
+    own_loop = "SLDA fits a linear discriminant on fixed features, without gradients"
+    takes_gradients = False
+    further_passes = _NONE
+    name: Literal["slda"] = "slda"
+    shrinkage: UnitInterval = 1e-4
+
+    def steps_optimizer(self) -> bool:
+        """Whether the base optimizer takes the steps.
+
+        Returns:
+            False.
+        """
+        return False

@@ -1,0 +1,126 @@
+"""Base classes of streams of experiences."""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import PrivateAttr, WithJsonSchema, model_validator
+
+from lifelong_lb.config.entries.fields import (
+    AtLeastOne,
+    Entry,
+    Fraction,
+    Settings,
+    SourcePath,
+)
+from lifelong_lb.config.parse import REFERENCE
+
+MAX_EXPERIENCES = 1000
+"""Maximum number of experiences of a stream; the evaluations grow with its square."""
+
+_CHANGES_OF_MODEL = {"anyOf": [{REFERENCE: "model"}, {REFERENCE: "model-changes"}, {"type": "null"}]}
+_CHANGES_OF_TRAIN = {"anyOf": [{REFERENCE: "Train"}, {"type": "null"}]}
+
+Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
+
+
+class StreamEntry(Entry):
+    """A sequence of experiences; ``model`` and ``train`` override the shared settings for this stream.
+
+    With ``chunk`` the stream is online: the images of an experience arrive in chunks of that size, in an order drawn by
+    the seed, and strategies treat each chunk as an experience. ``task_boundaries``: whether strategies receive the
+    boundaries between experiences. Accuracy is measured after each whole experience in any case.
+
+    ``validation`` holds out this fraction of each class from the train part; ``evaluate: validation`` measures accuracy
+    on these images instead of the test part, for tuning. ``images_per_class`` then limits the training images of each
+    class. Each seed draws these images. The test part is not reduced.
+
+    ``first: k`` ends the stream after its first k experiences; their images and the size of the model are the same as
+    in the whole stream.
+
+    Class attributes: ``classes``, the number of classes of the whole data set, None if it depends on the images;
+    ``dataset``, its name, None for images without one; ``may_be_partial``, whether the data may hold some classes only.
+    """
+
+    classes: ClassVar[int | None] = None
+    dataset: ClassVar[str | None] = None
+    may_be_partial: ClassVar[bool] = False
+    experiences: AtLeastOne
+    scenario: Scenario
+    chunk: AtLeastOne | None = None
+    task_boundaries: bool = False
+    images_per_class: AtLeastOne | None = None
+    validation: Fraction = 0.0
+    evaluate: Literal["test", "validation"] = "test"
+    first: AtLeastOne | None = None
+    model: Annotated[dict[str, Any] | str | None, WithJsonSchema(_CHANGES_OF_MODEL)] = None
+    train: Annotated[dict[str, Any] | None, WithJsonSchema(_CHANGES_OF_TRAIN)] = None
+
+    @property
+    def images(self) -> str:
+        """Name of its images in messages."""
+        return self.dataset or self.name
+
+    @property
+    def learnt(self) -> int:
+        """Number of experiences that are trained on."""
+        return self.first or self.experiences
+
+    @model_validator(mode="after")
+    def _within_reach(self) -> "StreamEntry":
+        if self.experiences > MAX_EXPERIENCES:
+            raise ValueError(f"must have at most {MAX_EXPERIENCES:,} experiences; got {self.experiences}")
+        return self
+
+    @model_validator(mode="after")
+    def _boundaries_need_chunks(self) -> "StreamEntry":
+        if self.task_boundaries and self.chunk is None:
+            raise ValueError("needs a chunk, e.g. 10, if task_boundaries is true; got none")
+        return self
+
+    @model_validator(mode="after")
+    def _first_of_several(self) -> "StreamEntry":
+        if self.first is not None and self.first >= self.experiences:
+            raise ValueError(f"must have more than the first {self.first} experiences; got {self.experiences}")
+        return self
+
+    @model_validator(mode="after")
+    def _validation_needs_images(self) -> "StreamEntry":
+        if self.evaluate == "validation" and self.validation == 0:
+            raise ValueError("needs a validation fraction, e.g. 0.1, if evaluate is validation; got 0")
+        return self
+
+
+class OwnImages(Settings):
+    """Your own images: ``source`` is a folder or an ``.npz`` file; the format is detected.
+
+    A relative path is searched in the folder of the study file that names it, then in the data folders (``--data``, or
+    ``$LIFELONG_LB_DATA`` and the platform's cache folder), then in the current folder. With ``image_size``, pictures of
+    any size are cropped and scaled to squares with this number of pixels per side.
+    """
+
+    source: SourcePath
+    image_size: AtLeastOne | None = None
+    _study_folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
+
+    @property
+    def study_folder(self) -> Path | None:
+        """Folder of the study file that names the source; None without a file."""
+        return self._study_folder
+
+    def with_study_folder(self, folder: Path | None) -> Self:
+        """Copy the entry with the folder of its study file.
+
+        Args:
+            folder: folder of the study file.
+
+        Returns:
+            A copy.
+        """
+        copy = self.model_copy()
+        copy._study_folder = folder
+        return copy
+
+    @property
+    def images(self) -> str:
+        """Name of its images in messages."""
+        return self.source

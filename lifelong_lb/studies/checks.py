@@ -1,0 +1,153 @@
+"""Checks of studies and options before anything runs or is written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lifelong_lb.config import GridRun, Study, UserError, unknown_name
+from lifelong_lb.config.entries.models import Timm
+from lifelong_lb.config.entries.optimizers import External
+from lifelong_lb.config.plugins.importing import MAIN
+from lifelong_lb.config.plugins.register import factory_of, origins_of
+from lifelong_lb.config.runs import combinations, runs_of
+from lifelong_lb.data import cache_folder, data_roots, prepare_images
+from lifelong_lb.data.progress import note
+from lifelong_lb.store import STATUSES
+from lifelong_lb.studies.executors.cluster_options import check_cluster
+from lifelong_lb.studies.executors.registry import EXECUTORS
+from lifelong_lb.studies.options import RunOptions
+from lifelong_lb.studies.run.loggers.registry import check_loggers
+from lifelong_lb.studies.stream_images import check_labels, find_source
+
+
+def check_options(options: RunOptions) -> None:
+    """Check the names in options, and that what they need is installed.
+
+    Args:
+        options: the options.
+
+    Raises:
+        UserError: if a name is unknown, options exclude each other, or a package is missing.
+    """
+    if options.executor not in EXECUTORS:
+        raise UserError(unknown_name("executor", options.executor, EXECUTORS))
+    if options.timeout is not None and options.executor == "in-process":
+        raise UserError("timeout needs the executor local, slurm or ray: runs in this process cannot be stopped")
+    check_cluster(options)
+    check_loggers(options.loggers)
+    for status in options.retry:
+        if status not in STATUSES or status == "done":
+            raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))
+
+
+def check_extensions(study: Study, executor: str) -> None:
+    """Refuse entries defined in ``__main__`` unless runs execute in this process.
+
+    Args:
+        study: the study.
+        executor: name of the executor.
+
+    Raises:
+        UserError: for such an entry.
+    """
+    if executor == "in-process":
+        return
+    axes: dict[str, Sequence[Any]] = {
+        "rule": study.rules,
+        "strategy": study.strategies,
+        "stream": study.streams,
+        "model": (study.model,),
+    }
+    for kind, entries in axes.items():
+        for entry in entries:
+            if MAIN in origins_of({kind: entry}):
+                raise UserError(
+                    f"the {kind} {entry.name} is defined in the script or notebook, which other processes "
+                    "cannot import: define it in a file and name that under imports, or use the executor in-process"
+                )
+
+
+def checked_data(studies: Sequence[Study], options: RunOptions) -> tuple[Path, ...]:
+    """Check the images of all streams, and prepare them.
+
+    Args:
+        studies: the studies.
+        options: where the data sets are, and whether they may be downloaded.
+
+    Returns:
+        The folders of the data sets.
+
+    Raises:
+        UserError: if images are missing, or do not fit a stream's settings.
+    """
+    roots = tuple(root.absolute() for root in data_roots(options.data))
+    streams = list({repr(stream): stream for study in studies for stream in study.streams}.values())
+    sources = [find_source(stream, roots, download=options.download) for stream in streams]
+    for stream, source in zip(streams, sources, strict=True):  # slow checks come after the fast ones
+        images = prepare_images(source, cache_folder())
+        for sentence in source.notes():
+            note(sentence)
+        check_labels(stream, images.train.y, images.test.y)
+    return roots
+
+
+def check_optimizers(study: Study) -> None:
+    """Import, build and step external optimizers; torch is imported only if there are any.
+
+    Args:
+        study: the study.
+
+    Raises:
+        UserError: if one cannot be used.
+    """
+    for index, entry in enumerate(study.optimizers):
+        if isinstance(entry, External):
+            from lifelong_lb.optim import ExternalOptimizer
+
+            try:
+                build = ExternalOptimizer(entry.target, entry.settings, entry.classes)
+                build.try_out(closure=entry.closure, scheduled=entry.schedule is not None)
+            except ValueError as error:
+                raise UserError(f"optimizers[{index}]: {error}") from None
+            _check_averaging(study, index, build)
+
+
+def _check_averaging(study: Study, index: int, build: Any) -> None:
+    """Check an optimizer that evaluates at averaged weights against the rules and strategies of its runs."""
+    from lifelong_lb.optim import RULES, Passes
+    from lifelong_lb.optim.modes import averages, loop_conflict, path_conflict
+    from lifelong_lb.optim.rule import averaging_conflict
+
+    if not averages(build.kind()):
+        return
+    class_name = build.kind().__name__
+    affected = [entries for entries in combinations(study) if entries[3] == index]
+    for run in runs_of(study, affected, study.seeds[:1]):
+        rule, strategy = run.config.rule, run.config.strategy
+        settings = {**rule.hyper_parameters(), "passes": Passes(**rule.passes())}
+        reason = averaging_conflict(factory_of("rule", rule.name, RULES)(**settings), class_name)
+        if strategy.follows_path:
+            reason = path_conflict(strategy.name, class_name)
+        if strategy.own_loop is not None and strategy.takes_gradients:
+            reason = loop_conflict(strategy.name, class_name)
+        if reason is not None:
+            raise UserError(f"optimizers[{index}] with {strategy.name} and {rule.name}: {reason}")
+
+
+def check_models(runs: Sequence[GridRun]) -> None:
+    """Build timm models once, which also downloads pretrained weights before the runs need them.
+
+    Args:
+        runs: runs with all models of the study.
+
+    Raises:
+        UserError: if one cannot be built.
+    """
+    for model in {repr(run.config.model): run.config.model for run in runs}.values():
+        if isinstance(model, Timm):
+            from lifelong_lb.models import FromTimm
+
+            try:
+                FromTimm((3, 32, 32), **model.model_dump(exclude={"name", "head"}))
+            except UserError as error:
+                raise UserError(f"model: {error}") from None

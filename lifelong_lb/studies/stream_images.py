@@ -1,0 +1,111 @@
+"""Find the images of streams, and check them against the streams' settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lifelong_lb.config import StreamEntry
+from lifelong_lb.data import MissingImagesError, Source, already_prepared, cache_folder, find_images
+from lifelong_lb.data.classes import check_classes
+from lifelong_lb.data.prepared import prepare_images
+from lifelong_lb.data.selection import Labels, check_images
+
+
+def find_source(stream: StreamEntry, roots: Sequence[Path], *, download: bool = False) -> Source:
+    """Find the images of a stream, and check their classes without decoding them.
+
+    Args:
+        stream: the stream.
+        roots: folders of the data sets.
+        download: whether a missing data set may be downloaded.
+
+    Returns:
+        The source.
+
+    Raises:
+        MissingImagesError: if there are none.
+        UserError: if their classes do not fit the stream's settings.
+    """
+    source = find_images(stream, roots, download)
+    check_classes(stream, source.labels())
+    return source
+
+
+def check_labels(stream: StreamEntry, train: Labels, test: Labels) -> None:
+    """Check the labels of both parts against a stream's settings.
+
+    Args:
+        stream: the stream.
+        train: ``(N,)``, labels of the train part.
+        test: ``(M,)``, labels of the test part.
+
+    Raises:
+        UserError: if classes or images are missing.
+    """
+    check_classes(stream, np.unique(train).tolist())
+    check_images(stream, train, test)
+
+
+@dataclass(frozen=True)
+class StreamImages:
+    """Labels and notes of a stream's images.
+
+    Attributes:
+        train: labels of the train part; None if the images are missing.
+        test: labels of the test part; None if the images are missing.
+        reason: why the number of images per experience is unknown; empty if it is known.
+        missing: where missing images were searched for; empty if they were found.
+        notes: remarks on the images for the user.
+    """
+
+    train: Labels | None = None
+    test: Labels | None = None
+    reason: str = ""
+    missing: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def images_of(streams: Sequence[StreamEntry], roots: Sequence[Path], *, prepare: bool = False) -> list[StreamImages]:
+    """Check the images of streams as a run does, and read their labels.
+
+    Images in the cache are opened; others are checked where possible without decoding, see
+    :meth:`lifelong_lb.data.Source.check`.
+
+    Args:
+        streams: streams of the study.
+        roots: folders of the data sets.
+        prepare: whether images may be decoded into the cache.
+
+    Returns:
+        Labels and notes of each stream.
+
+    Raises:
+        UserError: if a run would refuse the images, with the same message.
+    """
+    sources = [_source_or_missing(stream, roots) for stream in streams]
+    return [
+        source if isinstance(source, StreamImages) else _read(stream, source, prepare)
+        for stream, source in zip(streams, sources, strict=True)
+    ]
+
+
+def _source_or_missing(stream: StreamEntry, roots: Sequence[Path]) -> Source | StreamImages:
+    try:
+        return find_source(stream, roots)
+    except MissingImagesError as error:
+        return StreamImages(reason=str(error).splitlines()[0].removesuffix(" Tried:"), missing=str(error))
+
+
+def _read(stream: StreamEntry, source: Source, prepare: bool) -> StreamImages:
+    cache = cache_folder()
+    images = prepare_images(source, cache) if prepare else already_prepared(source, cache)
+    if images is not None:
+        train, test, left = images.train.y, images.test.y, ""
+    else:
+        checked = source.check()
+        train, test, left = checked.train, checked.test, checked.note
+    check_labels(stream, train, test)
+    notes = [*source.notes(), *([f"{source.description}: {left}"] if left else [])]
+    return StreamImages(train, test, notes=tuple(notes))
