@@ -197,7 +197,7 @@ def _aggregate(values: Sequence[Array], pairs: Sequence[Array], generator: np.ra
     shared = [of_stream[~np.isnan(of_stream).any(axis=1)] for of_stream in pairs]
     sizes = [len(of_stream) for of_stream in shared or own]
     improvement = Estimate(float("nan"), float("nan"), float("nan"))
-    if shared and min(sizes):
+    if len(shared) > 0 and min(sizes) > 0:
         x, y = ([of_stream[:, side] for of_stream in shared] for side in (0, 1))
         improvement = _estimate(x, lambda W: _improvements(x, y, W, W), generator)
     return Aggregate(
