@@ -83,6 +83,7 @@ AT_LEAST_ONE = Range(1, whole=True)
 AT_LEAST_TWO = Range(2, whole=True)
 WHOLE_NUMBER = Range(0, whole=True)
 FRACTION = Range(0, 1, below=True)
+OPEN_FRACTION = Range(0, 1, above=True, below=True)
 UNIT_INTERVAL = Range(0, 1)
 SHARE = Range(0, 1, above=True)
 
@@ -116,6 +117,11 @@ STEEPNESS = NON_NEGATIVE
 MIDPOINT = NON_NEGATIVE
 RATE = UNIT_INTERVAL
 """Threshold of C-Flat++ on the norm of the gradient, see :class:`lifelong_lb.optim.CFlatPlus`."""
+
+NEWTON_SCHULZ_STEPS = Range(1, 99, whole=True)
+"""Iterations by which Muon orthogonalises a matrix."""
+MuonAdjustment = Literal["original", "match_rms_adamw"]
+"""``adjust_lr`` of Muon: scale of its steps with the shape of a matrix."""
 
 MultistepGradient = Literal["last", "mean"]
 """``gradient`` of Multistep-SAM and -ASAM: that of the last perturbed point, or the mean over all of them."""

@@ -265,7 +265,7 @@ def test_a_plugin_that_is_not_registered_fails_its_runs(tmp_path):
     folder = ResultFolder(tmp_path / "out")
     record = folder.read_run(runs.set_index("strategy")["run"]["scaled"])
     assert "unsupported hook Scaled.before_backward" in record.message
-    assert "register the plugin with register_plugin(...)" in record.message
+    assert "register the plugin with register_plugin(Scaled, again=['before_backward']) to call" in record.message
 
 
 def test_a_misspelt_hook_is_refused_at_registration(tmp_path):

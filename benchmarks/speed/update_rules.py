@@ -1,15 +1,20 @@
-"""Time of one step of each update rule relative to the passes that it takes.
+"""Time of one step of each update rule relative to the passes that it takes, and to the same rule in other packages.
 
-Run with one thread: ``python benchmarks/speed/update_rules.py --rounds 30``. Each round measures all alternatives in
-one process, so that other load affects them equally; each number is the median over rounds of a ratio taken within a
-round. Prints a Markdown table.
+Run with one thread: ``python benchmarks/speed/update_rules.py --rounds 30``. Times are CPU times. Each round measures
+all alternatives in one process, so that other load affects them equally; each number is the median over rounds of a
+ratio taken within a round. Prints two Markdown tables. ``other_packages.py`` lists what the second one needs.
 """
 
 import argparse
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
+import other_packages
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -22,6 +27,28 @@ from lifelong_lb.optim import RULES, LookbehindSAM, Passes, UpdateRule
 from lifelong_lb.optim.ascent import SAMAscent
 from lifelong_lb.optim.weights import copied, load, perturb
 
+Table = dict[tuple[str, ...], tuple[float, float]]
+"""Row to (ratio of times, passes per step)."""
+
+
+@dataclass(frozen=True)
+class Case:
+    model: str
+    batch: int
+    bfloat16: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.model}, batch {self.batch}" + (", bfloat16" if self.bfloat16 else "")
+
+
+CASES = [
+    Case("mlp", 10),
+    Case("mlp", 64),
+    Case("reduced-resnet18", 10),
+    Case("reduced-resnet18", 64),
+    Case("mlp", 64, bfloat16=True),
+    Case("reduced-resnet18", 10, bfloat16=True),
+]
 SETTINGS = {
     "lookbehind-sam": {"k": 2},
     "lookbehind-asam": {"k": 2},
@@ -47,9 +74,9 @@ class TwoKPasses(UpdateRule):
         fast = slow
         for i in range(self.k):
             if i:
-                minibatch.gradient()
+                yield
             perturb(params, *self._ascent(minibatch, params))
-            minibatch.gradient()
+            yield
             if i < self.k - 1:
                 perturbed = copied(params)
                 load(params, fast)
@@ -65,19 +92,20 @@ class TwoKPasses(UpdateRule):
         return finish
 
 
-def problem(model_name: str, batch: int) -> tuple[nn.Module, SGD, Callable[[], torch.Tensor]]:
-    image = (3, 32, 32) if model_name == "reduced-resnet18" else (1, 28, 28)
+def problem(case: Case) -> tuple[nn.Module, SGD, Callable[[], torch.Tensor]]:
+    image = (3, 32, 32) if case.model == "reduced-resnet18" else (1, 28, 28)
     channels = image[0]
     shape = Shape(image, 1, 10, 10, (0.5,) * channels, (0.25,) * channels)
     torch.manual_seed(0)
-    model = build_model(MODEL_ENTRIES[model_name](head="single"), shape)
+    model = build_model(MODEL_ENTRIES[case.model](head="single"), shape)
     optimizer = SGD(model.parameters(), lr=1e-3)
-    x = torch.randint(0, 256, (batch, *image), dtype=torch.uint8)
-    y = torch.randint(0, 10, (batch,))
+    x = torch.randint(0, 256, (case.batch, *image), dtype=torch.uint8)
+    y = torch.randint(0, 10, (case.batch,))
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = cross_entropy(model(x), y)
+        with torch.autocast("cpu", torch.bfloat16, enabled=case.bfloat16):
+            loss = cross_entropy(model(x), y)
         loss.backward()
         return loss
 
@@ -85,20 +113,26 @@ def problem(model_name: str, batch: int) -> tuple[nn.Module, SGD, Callable[[], t
 
 
 def timed(function: Callable[[], object], repeats: int) -> float:
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(repeats):
         function()
-    return (time.perf_counter() - started) / repeats
+    return (time.process_time() - started) / repeats
 
 
-def measure(model_name: str, batch: int, rounds: int) -> dict[str, tuple[float, float]]:
-    """Median over rounds of step time / (passes x bare pass), by rule, with the passes per step."""
-    model, optimizer, closure = problem(model_name, batch)
-    rules: dict[str, UpdateRule] = {name: make(**SETTINGS.get(name, {})) for name, make in RULES.items()}
-    for k in (2, 5):
-        rules[f"lookbehind-sam k={k}"] = LookbehindSAM(k=k)
-        rules[f"2k passes k={k}"] = TwoKPasses(k)
-    rules["lookbehind-sam switching"] = LookbehindSAM(k=5, minibatch_switching=True)
+def measure(case: Case, rounds: int, lookbehind: Path | None, settings: Passes) -> tuple[Table, Table]:
+    """Medians over rounds, for one model, batch size and precision.
+
+    Returns:
+        Time of a step over (passes x time of a bare pass), by our rule; and time of other code over the time of our
+        rule, by our rule and the other package.
+    """
+    model, optimizer, closure = problem(case)
+    rules: dict[str, UpdateRule] = {
+        name: make(**SETTINGS.get(name, {}), passes=settings) for name, make in RULES.items()
+    }
+    rules["lookbehind-sam adaptive"] = LookbehindSAM(k=2, alpha="adaptive", passes=settings)
+    rules["lookbehind-sam k=5"] = LookbehindSAM(k=5, passes=settings)
+    rules["lookbehind-sam switching"] = LookbehindSAM(k=5, minibatch_switching=True, passes=settings)
     steps = max(1, round(0.02 / timed(closure, 3)))  # per round, at least 20 ms
     passes = 0
 
@@ -107,42 +141,51 @@ def measure(model_name: str, batch: int, rounds: int) -> dict[str, tuple[float, 
         passes += 1
         return closure()
 
-    passes_per_step: dict[str, list[float]] = {name: [] for name in rules}
-    ratios: dict[str, list[float]] = {name: [] for name in rules}
-    against: dict[str, list[float]] = {"k=2": [], "k=5": []}
+    others = other_packages.steps(model, counting_closure, lookbehind)
+    for k, rule in ((2, "lookbehind-sam"), (5, "lookbehind-sam k=5")):
+        others[rule, "2k passes"] = partial(TwoKPasses(k).step, optimizer, counting_closure, model)
+    ratios, against, counts = defaultdict(list), defaultdict(list), defaultdict(list)
     for _ in range(rounds):
-        times = {}
         for name, rule in rules.items():
-            spans = name.startswith("look") and ("behind" not in name or "switching" in name)
+            spans = name in ("lookahead", "lookahead-sam", "lookahead-asam", "looksam", "lookbehind-sam switching")
             repeats = 5 * steps if spans else steps  # whole periods of five steps
             passes, bare = 0, timed(closure, steps)
-            times[name] = timed(lambda rule=rule: rule.step(optimizer, counting_closure, model), repeats)
-            passes_per_step[name].append(passes / repeats)
-            ratios[name].append(times[name] / (passes_per_step[name][-1] * bare))
-        for k, values in against.items():
-            values.append(times[f"2k passes {k}"] / times[f"lookbehind-sam {k}"])
-    table = {
-        name: (statistics.median(values), statistics.mean(passes_per_step[name])) for name, values in ratios.items()
-    }
-    for k, values in against.items():
-        table[f"2k passes over lookbehind-sam, {k}"] = (statistics.median(values), float("nan"))
-    return table
+            ours = timed(partial(rule.step, optimizer, counting_closure, model), repeats)
+            counts[name,].append(passes / repeats)
+            ratios[name,].append(ours / (passes / repeats * bare))
+            for other in (key for key in others if key[0] == name):
+                passes = 0
+                against[other].append(timed(others[other], repeats) / ours)
+                counts[other].append(passes / repeats)
+
+    def table(measured: dict[tuple[str, ...], list[float]]) -> Table:
+        return {row: (statistics.median(values), statistics.mean(counts[row])) for row, values in measured.items()}
+
+    return table(ratios), table(against)
+
+
+def show(heads: tuple[str, ...], columns: dict[str, Table]) -> None:
+    print("| " + " | ".join([*heads, "passes", *columns]) + " |")
+    print("|" + "---|" * (len(heads) + 1 + len(columns)))
+    for row, (_, passes) in next(iter(columns.values())).items():
+        cells = [f"{column[row][0]:.2f}" for column in columns.values()]
+        print("| " + " | ".join([*row, f"{passes:g}", *cells]) + " |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--lookbehind", type=Path, help="lookbehind.py of the published code of Lookbehind-SAM")
+    parser.add_argument("--cases", type=int, nargs="+", default=range(len(CASES)), help="numbers of cases, from 0")
+    parser.add_argument("--unchecked", action="store_true", help="skip our check for gradients that are not finite")
+    arguments = parser.parse_args()
+    settings = Passes(non_finite="ignore" if arguments.unchecked else "raise")
     torch.set_num_threads(1)
-    cases = [("mlp", 10), ("mlp", 64), ("reduced-resnet18", 10), ("reduced-resnet18", 64)]
-    columns = {f"{name}, batch {batch}": measure(name, batch, rounds) for name, batch in cases}
-    rows = list(next(iter(columns.values())))
-    print("| rule | passes | " + " | ".join(columns) + " |")
-    print("|---|---|" + "---|" * len(columns))
-    for row in rows:
-        passes = next(iter(columns.values()))[row][1]
-        cells = " | ".join(f"{column[row][0]:.2f}" for column in columns.values())
-        print(f"| {row} | {'' if passes != passes else f'{passes:g}'} | {cells} |")
+    cases = [CASES[number] for number in arguments.cases]
+    tables = {str(case): measure(case, arguments.rounds, arguments.lookbehind, settings) for case in cases}
+    show(("rule",), {case: ours for case, (ours, _) in tables.items()})
+    print()
+    show(("rule", "other code"), {case: others for case, (_, others) in tables.items()})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lifelong_lb.cli.app import app
-from lifelong_lb.cli.exit_status import SOME_RUNS_NOT_DONE, print_summary_and_exit
+from lifelong_lb.cli.exit_status import SOME_RUNS_NOT_DONE, Answer, print_summary_and_exit
 from lifelong_lb.cli.options import DataFolder, FolderArgument, Imports, output_folder
 from lifelong_lb.cli.output import show
 
@@ -28,6 +28,15 @@ def report(
     test: Annotated[
         str, typer.Option(metavar="TEST", help="Paired test over seeds: sign-flip, or wilcoxon (signed ranks).")
     ] = "sign-flip",
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME", help="Metrics and costs in the summary's tables, e.g. forgetting,train_seconds."
+        ),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print all findings and rows, and define the numbers.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", parser=output_folder, help="Folder for the report of several folders."),
@@ -44,7 +53,7 @@ def report(
 ) -> None:
     """Rebuild tables, figures and report from the stored runs of DIR, or write one report of several folders."""
     from lifelong_lb.config.plugins.importing import import_named
-    from lifelong_lb.reports import comparison_table, comparisons_text, write_report
+    from lifelong_lb.reports import write_report
     from lifelong_lb.store import ResultFolder
     from lifelong_lb.store.tuned import folder_to_report
 
@@ -53,18 +62,19 @@ def report(
     target, collected = folders[0], None
     if len(folders) > 1 or out is not None or others:
         target, collected = _joint_results(folders, out, others or ())
+    shown = None if columns is None else [name.strip() for name in columns.split(",")]
     results = write_report(
         ResultFolder(target),
         collected,
         baseline=baseline,
         metrics=metrics,
         test=test,
+        columns=shown,
         every_figure=every_figure,
         parquet=parquet,
     )
-    if baseline is not None or metrics or test != "sign-flip":
-        show(comparisons_text(comparison_table(results, baseline, metrics, test), test, results))
-    print_summary_and_exit(target, results)
+    answer = Answer(shown, baseline, metrics, test, explain)
+    print_summary_and_exit(target, results, answer=answer)
 
 
 @app.command()
@@ -90,7 +100,9 @@ def status(folder: FolderArgument) -> None:
 @app.command()
 def landscape(
     folder: FolderArgument,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="cpu, auto, a kind of accelerator (cuda, mps, xpu), or a device: cuda:1.")
+    ] = "auto",
     data: DataFolder = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. images=64.")

@@ -45,9 +45,16 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "first": None,
     },
     "strategy": {"memory": "experience-balanced"},
-    "train": {"random_crop": 0, "random_flip": False, "match": "steps", "budget": None, "passes": None},
+    "train": {
+        "random_crop": 0,
+        "random_flip": False,
+        "match": "steps",
+        "budget": None,
+        "passes": None,
+        "clip_norm": None,
+    },
     "rule": {"from_experience": 0},
-    "optimizer": {"state": "keep", "schedule": None},
+    "optimizer": {"state": "keep", "schedule": None, "groups": None},
     "evaluation": {
         "every": None,
         "landscape": None,

@@ -5,6 +5,7 @@ from avalanche.models import IncrementalClassifier
 from torch import Tensor, nn
 
 from lifelong_lb.data.shape import Shape
+from lifelong_lb.models.task_labels import on_host
 
 
 class MultiHead(nn.Module):
@@ -34,14 +35,16 @@ class MultiHead(nn.Module):
         Returns:
             ``(B, classes)``.
         """
-        tasks = torch.unique(task_labels).tolist()
+        labels = on_host(task_labels)
+        tasks = torch.unique(labels).tolist()
         if len(tasks) == 1:
             logits: Tensor = self.layers[tasks[0]](features)
             return logits
-        parts = [self.layers[task](features[task_labels == task]) for task in tasks]
+        rows = [torch.nonzero(labels == task)[:, 0].to(features.device, non_blocking=True) for task in tasks]
+        parts = [self.layers[task](features[chosen]) for task, chosen in zip(tasks, rows, strict=True)]
         logits = parts[0].new_empty(len(features), self.classes)
-        for task, part in zip(tasks, parts, strict=True):
-            logits[task_labels == task] = part
+        for chosen, part in zip(rows, parts, strict=True):
+            logits[chosen] = part
         return logits
 
 

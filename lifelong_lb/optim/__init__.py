@@ -1,7 +1,7 @@
 """Update rules, which turn gradients into a step of a base optimizer. Pure torch, for any training loop.
 
 rule = LookbehindSAM(rho=0.05, k=2, alpha=0.5)
-loss = rule.step(optimizer, closure)  # closure: zero grads, forward, backward, return the loss
+loss = rule.step(optimizer, closure)  # closure: forward, backward, return the loss
 """
 
 from collections.abc import Callable
@@ -13,14 +13,17 @@ from lifelong_lb.optim.diagnostics import Diagnostics
 from lifelong_lb.optim.external import ExternalOptimizer
 from lifelong_lb.optim.friendly_sam import FriendlySAM
 from lifelong_lb.optim.gam import GAM
+from lifelong_lb.optim.gradient_passes import GradientPass, GradientPasses
 from lifelong_lb.optim.gsam import GSAM
 from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
 from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
 from lifelong_lb.optim.looksam import LookSAM
 from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
+from lifelong_lb.optim.muon import MuonWithAdamW
 from lifelong_lb.optim.passes import NonFiniteGradientError, Passes, recomputed_statistics
 from lifelong_lb.optim.rebuilding import RebuiltOptimizer
-from lifelong_lb.optim.rule import NoRule, RuleOptimizer, UpdateRule
+from lifelong_lb.optim.rule import NoRule, UpdateRule
+from lifelong_lb.optim.rule_optimizer import RuleOptimizer
 from lifelong_lb.optim.sam import ASAM, SAM
 
 RULES: dict[str, Callable[..., UpdateRule]] = {
@@ -55,6 +58,8 @@ __all__ = [
     "Diagnostics",
     "ExternalOptimizer",
     "FriendlySAM",
+    "GradientPass",
+    "GradientPasses",
     "LookSAM",
     "Lookahead",
     "LookaheadASAM",
@@ -63,6 +68,7 @@ __all__ = [
     "LookbehindSAM",
     "MultistepASAM",
     "MultistepSAM",
+    "MuonWithAdamW",
     "NoRule",
     "NonFiniteGradientError",
     "Passes",

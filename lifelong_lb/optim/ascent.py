@@ -9,7 +9,7 @@ from torch import Tensor
 from lifelong_lb.hyperparameters import ETA, RHO
 from lifelong_lb.optim.checks import number
 from lifelong_lb.optim.minibatch import Minibatch
-from lifelong_lb.optim.weights import global_norm, gradients, moved, perturb
+from lifelong_lb.optim.weights import Number, global_norm, gradients, moved, perturb
 
 TINY = 1e-16
 """Added to a norm before dividing, as in the authors' codes: a zero gradient gives a zero perturbation."""
@@ -26,7 +26,7 @@ class Ascent(Protocol):
     rho: float
     uses_names: bool
 
-    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
+    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], Number]:
         """Compute the perturbation for the gradients in ``.grad``, as a direction and a size.
 
         Args:
@@ -56,7 +56,7 @@ class SAMAscent:
     def __init__(self, rho: float) -> None:
         self.rho = number("rho", rho, RHO)
 
-    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
+    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], Number]:
         """See :class:`Ascent`; the direction is the gradient."""
         grads = gradients(params)
         return grads, self.rho / (minibatch.check_norm(global_norm(grads)) + TINY)
@@ -83,7 +83,7 @@ class ASAMAscent:
         self.rho = number("rho", rho, RHO)
         self.eta = number("eta", eta, ETA)
 
-    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], float]:
+    def __call__(self, minibatch: Minibatch, params: Sequence[Tensor]) -> tuple[list[Tensor], Number]:
         """See :class:`Ascent`; names decide which parameters are scaled."""
         names = minibatch.names
         chosen = [i for i, p in enumerate(params) if names is None or "weight" in names.get(p, "")]

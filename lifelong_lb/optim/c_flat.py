@@ -5,9 +5,9 @@ import torch
 from lifelong_lb.hyperparameters import LAMB
 from lifelong_lb.optim.ascent import TINY, RadiusMixin, SAMAscent, climb_further
 from lifelong_lb.optim.checks import number
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.rule import UpdateRule
 from lifelong_lb.optim.weights import global_norm, gradients, gradients_or_zero, holding, moved
 
 
@@ -39,20 +39,22 @@ class CFlat(RadiusMixin, UpdateRule):
         """Four passes: g_0 to g_3; two for lamb = 0."""
         return 4 if self.lamb else 2
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take g_1 and, unless lamb = 0, g_2 and g_3, and combine them."""
         params = minibatch.params_with_grad
         towards = [grad.neg() for grad in gradients(params)]  # -g_0
         with holding(params, moved(params, *self._ascent(minibatch, params))):
-            minibatch.gradient(last=True)
+            yield
+            minibatch.check_gradient()
         if self.lamb:
             torch._foreach_add_(towards, gradients_or_zero(params))  # g_1 - g_0
             total = [grad.clone() for grad in gradients_or_zero(params)]  # g_1
             with holding(params, moved(params, towards, self.rho / (global_norm(towards) + TINY))):
-                minibatch.gradient()
+                yield
                 torch._foreach_add_(total, gradients_or_zero(params), alpha=-self.lamb)
                 climb_further(minibatch, self._ascent)
-                minibatch.gradient(last=True)
+                yield
+                minibatch.check_gradient()
                 torch._foreach_add_(total, gradients_or_zero(params), alpha=self.lamb)
             for p, grad in zip(params, total, strict=True):
                 p.grad = grad

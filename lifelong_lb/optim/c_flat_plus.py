@@ -9,9 +9,8 @@ from torch.optim import Optimizer
 from lifelong_lb.hyperparameters import LEVEL, MIDPOINT, RATE, STEEPNESS
 from lifelong_lb.optim.c_flat import CFlat
 from lifelong_lb.optim.checks import number
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish
 from lifelong_lb.optim.weights import global_norm, gradients
 
 
@@ -84,13 +83,14 @@ class CFlatPlus(CFlat):
         """
         self._steps, self._level = int(state.get("steps", 0)), float(state.get("level", self.level))
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take C-Flat's passes if the gradient reaches the threshold, and update the threshold."""
-        norm = minibatch.check_norm(global_norm(gradients(minibatch.params_with_grad)))
+        norm = float(global_norm(gradients(minibatch.params_with_grad)))  # decides about the passes, on the host
+        minibatch.check_norm(norm)
         active = (1 + tanh(self.steepness * (self._steps + 1 - self.midpoint) / 2)) / 2  # the logistic function
         excess = norm - self._level * active
         if excess >= 0:
-            super().further_passes(minibatch)
+            yield from super().further_passes(minibatch)
 
         def update() -> None:
             self._steps += 1

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lifelong_lb.optim.minibatch import Closure, trainable
 from lifelong_lb.optim.modes import check_downhill
-from lifelong_lb.optim.passes import Passes, RandomState, drawn_again, statistics_kept
+from lifelong_lb.optim.passes import Passes, RandomState, drawn_again, forget_cached_weights, statistics_kept
 from lifelong_lb.optim.rebuilding import Build, RebuiltOptimizer
 from lifelong_lb.optim.weights import copied, load
 
@@ -27,7 +27,7 @@ class ClosureOptimizer(RebuiltOptimizer):
 
     Args:
         build: builds the optimizer over a list of parameters.
-        params: the initial parameters.
+        params: the initial parameters, or groups of them.
         restart: whether to reset the state when parameters change. L-BFGS needs it: its history holds vectors over
             all parameters.
 
@@ -43,7 +43,7 @@ class ClosureOptimizer(RebuiltOptimizer):
         (1.0, 2.5)
     """
 
-    def __init__(self, build: Build, params: Iterable[Tensor], *, restart: bool = False) -> None:
+    def __init__(self, build: Build, params: Iterable[Any], *, restart: bool = False) -> None:
         super().__init__(build, params, restart=restart)
         check_downhill(self.base)
         self._begin()
@@ -136,6 +136,7 @@ class _FurtherPasses:
         fresh, self.fresh = self.fresh, False
         if fresh and self._untouched():
             return self.loss.detach()  # detached: torch warns if a loss with a graph is converted to a number
+        forget_cached_weights()
         statistics = nullcontext() if self.passes.batch_norm == "all" else statistics_kept()
         with torch.enable_grad(), statistics, nullcontext() if self.random is None else drawn_again(self.random):
             return self.closure().detach()

@@ -85,7 +85,7 @@ class Diagnostics:
         if not self._start:
             return
         gradient = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in params]
-        norm = global_norm(gradient)
+        norm = float(global_norm(gradient))
         before, self._gradient = self._gradient, gradient
         away = torch._foreach_sub([p.detach() for p in params], self._start)
         self.rows.append({
@@ -94,7 +94,7 @@ class Diagnostics:
             "pass": self._passes,
             "loss": NAN if loss is None else float(torch.as_tensor(loss).detach()),
             "gradient_norm": norm,
-            "distance": global_norm(away),
+            "distance": float(global_norm(away)),
             "cosine": _cosine(before, gradient, norm) if self._passes else NAN,
             "alpha": NAN,
             "alpha_min": NAN,
@@ -117,5 +117,5 @@ class Diagnostics:
 
 
 def _cosine(first: Sequence[Tensor], second: Sequence[Tensor], second_norm: float) -> float:
-    norms = global_norm(first) * second_norm
-    return dot(first, second) / norms if norms else NAN
+    norms = float(global_norm(first)) * second_norm
+    return float(dot(first, second)) / norms if norms else NAN

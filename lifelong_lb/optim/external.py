@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -49,11 +50,11 @@ class ExternalOptimizer:
             raise ValueError(f"{self.target} must be a torch optimizer (a subclass of torch.optim.Optimizer)")
         return kind
 
-    def __call__(self, params: list[Tensor]) -> Optimizer:
+    def __call__(self, params: list[Any]) -> Optimizer:
         """Build the optimizer.
 
         Args:
-            params: its parameters.
+            params: its parameters, or groups of them.
 
         Returns:
             The optimizer.
@@ -67,28 +68,35 @@ class ExternalOptimizer:
         expect_training(optimizer)
         return optimizer
 
-    def _built(self, params: list[Tensor]) -> Optimizer:
+    def _built(self, params: list[Any]) -> Optimizer:
         kind = self.kind()
         classes: dict[str, Any] = {key: import_class(name) for key, name in self.classes.items()}
         try:
-            return kind(params, **self.settings, **classes)
+            optimizer = kind(params, **self.settings, **classes)
         except Exception as error:  # noqa: BLE001  an external class may raise anything
             shown = ", ".join(f"{key}={value!r}" for key, value in self.settings.items())
             shown = ", ".join(filter(None, [shown, *(f"{key}={name}" for key, name in self.classes.items())]))
             raise ValueError(f"{self.target} cannot be built with ({shown}): {_one_line(error)}") from None
+        keys = {key for group in params if isinstance(group, dict) for key in group if key != "params"}
+        if ignored := sorted(keys - optimizer.defaults.keys()):
+            raise ValueError(f"{self.target} has no option {ignored[0]!r} per parameter group")
+        return optimizer
 
-    def try_out(self, *, closure: bool, scheduled: bool = False) -> None:
+    def try_out(
+        self, *, closure: bool, scheduled: bool = False, group: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         """Build the optimizer over a small layer's weights and take one step.
 
         Args:
             closure: whether ``step`` gets a closure.
             scheduled: whether a schedule will change its learning rate; a second step with a tiny rate tests this.
+            group: keywords of a parameter group with one of the weights; empty for no groups.
 
         Raises:
             ValueError: if a step fails, or the second step moves the weights.
         """
         params = [nn.Parameter(torch.linspace(-1, 1, 12).reshape(3, 4)), nn.Parameter(torch.linspace(-1, 1, 3))]
-        optimizer = self(list(params))
+        optimizer = self([{"params": params[:1], **group}, {"params": params[1:]}] if group else list(params))
         if closure:
             check_downhill(optimizer)
 

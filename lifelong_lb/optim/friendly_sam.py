@@ -1,7 +1,6 @@
 """Friendly-SAM: SAM that ascends along the gradient minus a running mean of gradients."""
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any, get_args
 
 import torch
@@ -11,11 +10,11 @@ from torch.optim import Optimizer
 from lifelong_lb.hyperparameters import DECAY, RHO, SIGMA, FriendlyAverage
 from lifelong_lb.optim.ascent import TINY
 from lifelong_lb.optim.checks import number, one_of
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.parameter_state import ParameterState
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, UpdateRule
-from lifelong_lb.optim.weights import global_norm, gradients, holding
+from lifelong_lb.optim.rule import UpdateRule
+from lifelong_lb.optim.weights import Number, global_norm, gradients, holding
 
 
 class FriendlySAM(UpdateRule):
@@ -86,16 +85,17 @@ class FriendlySAM(UpdateRule):
         """
         self._mean.load("mean", state.get("mean", []), optimizer)
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take the gradient at w + rho d / ||d||, and update the running mean after the base step."""
         params = minibatch.params_with_grad
         noise, mean = self._split(params)
         norm = minibatch.check_norm(global_norm(noise))
         with holding(params, _moved_in_place(params, noise, self.rho / (norm + TINY))):
-            minibatch.gradient(last=True)
+            yield
+            minibatch.check_gradient()
 
         def update() -> None:
-            if isfinite(norm):  # an infinity would never leave the mean
+            if minibatch.is_finite(norm):  # an infinity would never leave the mean
                 self._mean.merge(minibatch.params, dict(zip(params, mean, strict=True)))
 
         return update
@@ -114,8 +114,11 @@ class FriendlySAM(UpdateRule):
 
 
 @torch.no_grad()
-def _moved_in_place(params: list[Tensor], direction: list[Tensor], size: float) -> list[Tensor]:
+def _moved_in_place(params: list[Tensor], direction: list[Tensor], size: Number) -> list[Tensor]:
     """Parameters plus size times direction, stored in the memory of the direction."""
     for p, d in zip(params, direction, strict=True):
-        torch.add(p, d, alpha=size, out=d)
+        if isinstance(size, Tensor):
+            d.mul_(size).add_(p)
+        else:
+            torch.add(p, d, alpha=size, out=d)
     return direction

@@ -1,15 +1,17 @@
 """GAM: first-order flatness (the largest gradient norm nearby), from first derivatives only."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from lifelong_lb.hyperparameters import GAM_ALPHA, GAM_BETA, GAM_GAMMA, RHO
 from lifelong_lb.optim.ascent import TINY, SAMAscent, climb_further
 from lifelong_lb.optim.checks import number
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.orthogonal import subtract_orthogonal
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.rule import UpdateRule
 from lifelong_lb.optim.weights import global_norm, gradients, gradients_or_zero, holding, moved
 
 
@@ -73,17 +75,18 @@ class GAM(UpdateRule):
             return 4
         return 3 if self.beta < 1 and self.gamma else 2
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take g_1, and g_2 and g_3 where they count, and combine them."""
         params = minibatch.params_with_grad
         towards = [grad.neg() for grad in gradients(params)]  # -g_0
         minus = list(torch._foreach_mul(gradients(params), self.beta))
         with holding(params, moved(params, *self._ascent(minibatch, params))):
-            minibatch.gradient(last=True)
+            yield
+            minibatch.check_gradient()
         plus = list(torch._foreach_mul(gradients_or_zero(params), self.alpha))
         if self.gradient_evaluations > 2:
             torch._foreach_add_(towards, gradients_or_zero(params))  # g_1 - g_0
-            self._add_distant_gradients(minibatch, params, towards, plus, minus)
+            yield from self._add_distant_gradients(minibatch, params, towards, plus, minus)
         if self.gamma:
             subtract_orthogonal(plus, minus, self.gamma)
         for p, grad in zip(params, plus, strict=True):
@@ -92,12 +95,15 @@ class GAM(UpdateRule):
 
     def _add_distant_gradients(
         self, minibatch: Minibatch, params: list[Tensor], towards: list[Tensor], plus: list[Tensor], minus: list[Tensor]
-    ) -> None:
+    ) -> Iterator[None]:
         """Add (1 - beta) g_2 to h_-, and (1 - alpha) g_3 to h_+."""
         with holding(params, moved(params, towards, self.rho / (global_norm(towards) + TINY))):
-            minibatch.gradient(last=self.alpha == 1)
+            yield
+            if self.alpha == 1:
+                minibatch.check_gradient()
             torch._foreach_add_(minus, gradients_or_zero(params), alpha=1 - self.beta)
             if self.alpha < 1:
                 climb_further(minibatch, self._ascent)
-                minibatch.gradient(last=True)
+                yield
+                minibatch.check_gradient()
                 torch._foreach_add_(plus, gradients_or_zero(params), alpha=1 - self.alpha)

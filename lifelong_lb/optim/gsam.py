@@ -3,10 +3,10 @@
 from lifelong_lb.hyperparameters import GSAM_ALPHA
 from lifelong_lb.optim.ascent import RadiusMixin, SAMAscent
 from lifelong_lb.optim.checks import number
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.orthogonal import subtract_orthogonal
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.rule import UpdateRule
 from lifelong_lb.optim.weights import gradients, holding, moved
 
 
@@ -37,12 +37,13 @@ class GSAM(RadiusMixin, UpdateRule):
         """Two passes: at w and at the perturbed point."""
         return 2
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take the gradient at the perturbed point, and subtract the orthogonal part of g."""
         params = minibatch.params_with_grad
         plain = [grad.clone() for grad in gradients(params)]
         with holding(params, moved(params, *self._ascent(minibatch, params))):
-            minibatch.gradient(last=True)
+            yield
+            minibatch.check_gradient()
         if self.alpha:
             pairs = [(p.grad, g) for p, g in zip(params, plain, strict=True) if p.grad is not None]
             subtract_orthogonal([pair[0] for pair in pairs], [pair[1] for pair in pairs], self.alpha)

@@ -55,14 +55,21 @@ def adaptive_alpha(first: Tensor, last: Tensor) -> Tensor:
 
 def _cosine(first: Sequence[Tensor], last: Sequence[Tensor]) -> Tensor:
     """Cosine between two lists of tensors as two long vectors of any length; 0 if one is zero."""
-    device, tiny = first[0].device, torch.finfo(first[0].dtype).tiny
-    sizes = [torch.stack([t.abs().amax().to(device) for t in ts if t.numel()]).amax() for ts in (first, last)]
-    a, b = (
-        1 / size.clamp_min(tiny) for size in sizes
-    )  # scaled to a largest entry of 1, so that not all squares underflow
-    products = torch.zeros(3, device=device, dtype=first[0].dtype)
-    for f, g in zip(first, last, strict=True):
-        f, g = f.flatten() * a.to(f.device), g.flatten() * b.to(g.device)
+    device, dtype = first[0].device, first[0].dtype.to_real()
+    pairs = [(_flat(f), _flat(g)) for f, g in zip(first, last, strict=True) if f.numel()]
+    products, tiny = torch.zeros(3, device=device, dtype=dtype), torch.finfo(dtype).tiny
+    # scaled to a largest entry of 1, so that not all squares underflow
+    sizes = [torch.stack([t.abs().amax().to(device) for t in ts]).amax() for ts in zip(*pairs, strict=True)]
+    scales = [1 / size.clamp_min(tiny) for size in sizes]
+    for f, g in pairs:
+        f, g = f * scales[0].to(f.device), g * scales[1].to(g.device)
         products += torch.stack([torch.dot(f, g), torch.dot(f, f), torch.dot(g, g)]).to(device)
     cosine: Tensor = products[0] / (products[1] * products[2]).sqrt().clamp_min(tiny)
     return cosine.clamp(-1, 1)
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    """A tensor as a vector of real numbers, a sharded one gathered."""
+    if hasattr(tensor, "full_tensor"):
+        tensor = tensor.full_tensor()
+    return (torch.view_as_real(tensor) if tensor.is_complex() else tensor).flatten()

@@ -10,9 +10,9 @@ from torch.optim import Optimizer
 from lifelong_lb.hyperparameters import INTERPOLATION, STEPS
 from lifelong_lb.optim.ascent import AdaptiveMixin, RadiusMixin
 from lifelong_lb.optim.checks import checked, number
-from lifelong_lb.optim.minibatch import Minibatch, trainable
+from lifelong_lb.optim.minibatch import Finish, FurtherPasses, Minibatch, trainable
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, NoRule, UpdateRule
+from lifelong_lb.optim.rule import NoRule, UpdateRule
 from lifelong_lb.optim.sam import ASAM, SAM
 from lifelong_lb.optim.weights import copied, load
 
@@ -58,10 +58,10 @@ class Lookahead(UpdateRule):
         """True unless k = 1."""
         return self.k > 1
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take the inner rule's passes, and count the step."""
         self._track(minibatch.params)
-        finish_inner = self._inner.further_passes(minibatch)
+        finish_inner = yield from self._inner.further_passes(minibatch)
 
         def finish() -> None:
             finish_inner()

@@ -19,10 +19,10 @@ from lifelong_lb.optim.ascent import (
 )
 from lifelong_lb.optim.checks import checked, number_or_name, yes_or_no
 from lifelong_lb.optim.interpolation import interpolate
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import Finish, FurtherPasses, Minibatch
 from lifelong_lb.optim.minibatch_switching import Switching
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.rule import UpdateRule
 from lifelong_lb.optim.weights import copied, holding, load
 
 
@@ -64,16 +64,18 @@ class _Lookbehind(UpdateRule):
         """True with minibatch switching and k > 1."""
         return self.minibatch_switching and self.k > 1
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take the k inner steps except the last base step; with minibatch switching one inner step."""
         if self._switching is not None:
-            return self._switching.further_pass(minibatch, self.observer)
+            return (yield from self._switching.further_pass(minibatch, self.observer))
         params = minibatch.params
         point, slow = first_point(minibatch, self._ascent), copied(params)
         first: list[Tensor] = []
         try:
             with holding(params, point):
-                minibatch.gradient(last=self.k == 1)
+                yield
+                if self.k == 1:
+                    minibatch.check_gradient()
             for i in range(1, self.k):
                 with holding(params, point):
                     climb_further(minibatch, self._ascent)  # before the base step, which may change gradients in place
@@ -81,16 +83,18 @@ class _Lookbehind(UpdateRule):
                 if i == 1 and isinstance(self.alpha, str):
                     first = list(torch._foreach_sub([p.detach() for p in params], slow))
                 with holding(params, point):
-                    minibatch.gradient(last=i == self.k - 1)
+                    yield
+                    if i == self.k - 1:
+                        minibatch.check_gradient()
         except BaseException:
             load(params, slow)
             raise
         self._restore = lambda: load(params, slow)
 
         def finish() -> None:
-            self._restore = None
             alpha = self.alpha if first or not isinstance(self.alpha, str) else 1.0  # with one step the cosine is 1
             alphas = interpolate(params, slow, alpha, first)
+            self._restore = None
             if self.observer is not None:
                 self.observer.interpolated(alphas)
 

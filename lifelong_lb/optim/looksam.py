@@ -1,6 +1,6 @@
 """LookSAM: a SAM step every k steps, its direction reused in between."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -9,11 +9,11 @@ from torch.optim import Optimizer
 from lifelong_lb.hyperparameters import LOOKSAM_ALPHA, STEPS
 from lifelong_lb.optim.ascent import TINY, RadiusMixin, SAMAscent
 from lifelong_lb.optim.checks import checked, number
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.parameter_state import ParameterState
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, UpdateRule
-from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved
+from lifelong_lb.optim.rule import UpdateRule
+from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved, perturb
 
 
 class LookSAM(RadiusMixin, UpdateRule):
@@ -49,10 +49,10 @@ class LookSAM(RadiusMixin, UpdateRule):
         """Mean over k steps: two passes in one of them, one in the others."""
         return (self.k + 1) / self.k
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take a SAM gradient at every k-th step; reuse its direction at the others."""
         if self._steps % self.k == 0:
-            self._ascend(minibatch)
+            yield from self._ascend(minibatch)
         else:
             self._reuse(minibatch)
         return self._count
@@ -85,16 +85,17 @@ class LookSAM(RadiusMixin, UpdateRule):
     def _count(self) -> None:
         self._steps += 1
 
-    def _ascend(self, minibatch: Minibatch) -> None:
+    def _ascend(self, minibatch: Minibatch) -> Iterator[None]:
         params = minibatch.params_with_grad
         plain = [grad.clone() for grad in gradients(params)]
         with holding(params, moved(params, *self._ascent(minibatch, params))):
-            minibatch.gradient(last=True)
+            yield
+            minibatch.check_gradient()
         triples = [(p, p.grad, g) for p, g in zip(params, plain, strict=True) if p.grad is not None]
         perturbed, plain = [triple[1] for triple in triples], [triple[2] for triple in triples]
         share = dot(perturbed, plain) / (global_norm(plain) ** 2 + TINY)
         with torch.no_grad():
-            kept = torch._foreach_add(perturbed, plain, alpha=-share)
+            kept = moved(perturbed, plain, -share)
         self._kept.keep(minibatch.params, {triple[0]: v for triple, v in zip(triples, kept, strict=True)})
 
     @torch.no_grad()
@@ -102,4 +103,4 @@ class LookSAM(RadiusMixin, UpdateRule):
         norm = minibatch.check_norm(global_norm(gradients(minibatch.params_with_grad)))
         known, kept = self._kept.among(minibatch.params_with_grad)
         if known:
-            torch._foreach_add_(gradients(known), kept, alpha=self.alpha * norm / (global_norm(kept) + TINY))
+            perturb(gradients(known), kept, self.alpha * norm / (global_norm(kept) + TINY))

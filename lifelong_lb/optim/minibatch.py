@@ -1,24 +1,25 @@
-"""One minibatch for a rule: gradients of its loss at the current weights, and base steps."""
+"""One minibatch for a rule: its parameters, their gradients, and base steps."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Mapping
+from math import isfinite
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
-from lifelong_lb.optim.passes import (
-    NonFiniteGradientError,
-    Passes,
-    RandomState,
-    layers_with_statistics,
-    statistics_kept,
-)
-from lifelong_lb.optim.weights import global_norm, with_gradient
+from lifelong_lb.optim.passes import NonFiniteGradientError, Passes
+from lifelong_lb.optim.weights import Number, global_norm, with_gradient
 
 Closure = Callable[[], Tensor]
-"""Zeroes the gradients, runs forward and backward, returns the loss; leaves the gradient in ``.grad``."""
+"""Runs forward and backward, returns the loss; leaves the gradient in ``.grad``."""
+
+Finish = Callable[[], None]
+"""Called after the last base step of a rule's step."""
+
+FurtherPasses = Generator[None, None, Finish]
+"""Yields where the gradient at the current weights is to be taken; returns what follows the last base step."""
 
 BeforeDescent = Callable[[], None]
 """Changes the gradient of a base step in place, e.g. projects it; ascents use the unchanged gradient."""
@@ -60,72 +61,36 @@ class Observer(Protocol):
 
 
 class Minibatch:
-    """One minibatch whose first gradient has been taken.
+    """One minibatch whose first gradient has been taken: its parameters, base steps and checks.
 
     Args:
         optimizer: the base optimizer.
-        closure: evaluates the minibatch at the current weights.
-        passes: treatment of running statistics, random numbers and non-finite gradients.
+        params: its trainable parameters, each once.
+        passes: treatment of non-finite gradients, and the largest norm of a descent gradient.
         names: names of the parameters, if known.
-        model: the model; without it, normalisation layers are detected when they are called.
-        random: random state before the first pass, to repeat its draws.
-        observer: called after each pass.
         before_descent: see :meth:`base_step`.
-
-    Attributes:
-        params: trainable parameters, each once.
     """
 
     def __init__(
         self,
         optimizer: Optimizer,
-        closure: Closure,
+        params: list[Tensor],
         *,
         passes: Passes,
         names: Names | None = None,
-        model: nn.Module | None = None,
-        random: RandomState | None = None,
-        observer: Observer | None = None,
         before_descent: BeforeDescent | None = None,
     ) -> None:
-        self.optimizer, self.names, self.params = optimizer, names, trainable(optimizer)
-        self._model = model
-        self._layers: list[nn.Module] | None = None
-        self._before_descent = before_descent
-        self._closure, self._passes, self._random, self._observer = closure, passes, random, observer
+        self.optimizer, self.names, self.params = optimizer, names, params
+        self._passes, self._before_descent = passes, before_descent
+        self._unchecked: list[Tensor] = []
 
     @property
     def params_with_grad(self) -> list[Tensor]:
         """Parameters that have a gradient now."""
         return with_gradient(self.params)
 
-    def gradient(self, *, last: bool = False) -> None:
-        """Take the gradient at the current weights, also inside ``torch.no_grad()``.
-
-        Args:
-            last: whether the base optimizer uses it directly, so that no ascent step checks it first.
-
-        Raises:
-            NonFiniteGradientError: for the last gradient, when it is not finite and that is not to be ignored.
-        """
-        if self._random is not None:
-            self._random.restore()
-        with torch.enable_grad(), self._statistics():
-            loss = self._closure()
-        if self._observer is not None:
-            self._observer.passed(self.params, loss)
-        if last:
-            self.check_gradient()
-
-    def _statistics(self) -> AbstractContextManager[None]:
-        if self._passes.batch_norm == "all":
-            return nullcontext()
-        if self._layers is None and self._model is not None:  # once per step, and only if there is a second pass
-            self._layers = layers_with_statistics(self._model)
-        return statistics_kept(self._layers)
-
     def base_step(self) -> None:
-        """Take a base step with the gradient in ``.grad``, after ``before_descent`` has changed it.
+        """Take a base step with the gradient in ``.grad``, after ``before_descent`` has changed it and it was clipped.
 
         For base steps within a rule's step; the training loop takes the last one.
         """
@@ -133,9 +98,11 @@ class Minibatch:
         self.optimizer.step()
 
     def prepare_descent(self) -> None:
-        """Apply ``before_descent`` to the gradient."""
+        """Apply ``before_descent`` to the gradient, and clip it."""
         if self._before_descent is not None:
             self._before_descent()
+        if self._passes.clip_norm is not None:
+            clip_grad_norm_(self.params, self._passes.clip_norm)
 
     def check_gradient(self) -> None:
         """Check that the gradient is finite.
@@ -146,8 +113,8 @@ class Minibatch:
         if self._passes.non_finite == "raise" and (params := self.params_with_grad):
             self.check_norm(global_norm([p.grad for p in params if p.grad is not None]))
 
-    def check_norm(self, norm: float) -> float:
-        """Check that a norm over all gradients is finite.
+    def check_norm(self, norm: Number) -> Number:
+        """Check that a norm over all gradients is finite: now, or on an accelerator in :meth:`check_all`.
 
         Args:
             norm: the norm.
@@ -158,9 +125,35 @@ class Minibatch:
         Raises:
             NonFiniteGradientError: if it is not, unless ``passes`` ignores that.
         """
-        if self._passes.non_finite == "raise" and not norm < float("inf"):
-            raise NonFiniteGradientError(norm)
+        if self._passes.non_finite == "raise":
+            if isinstance(norm, Tensor):
+                self._unchecked.append(norm)
+            elif not norm < float("inf"):
+                raise NonFiniteGradientError(norm)
         return norm
+
+    def check_all(self) -> None:
+        """Check all norms of the step that are on an accelerator, whose host waits once for them.
+
+        Raises:
+            NonFiniteGradientError: if one is not finite, unless ``passes`` ignores that.
+        """
+        norms, self._unchecked = self._unchecked, []
+        if norms:
+            largest = float(torch.stack([norm.to(norms[0].device) for norm in norms]).max())
+            if not largest < float("inf"):
+                raise NonFiniteGradientError(largest)
+
+    def is_finite(self, norm: Number) -> bool:
+        """Whether a norm is finite, once :meth:`check_all` has been called.
+
+        Args:
+            norm: the norm, which :meth:`check_norm` was called with.
+
+        Returns:
+            True if it is; not read from the accelerator if the step would have ended otherwise.
+        """
+        return self._passes.non_finite == "raise" or isfinite(norm)
 
 
 def trainable(optimizer: Optimizer) -> list[Tensor]:
@@ -174,3 +167,18 @@ def trainable(optimizer: Optimizer) -> list[Tensor]:
     """
     params = {p: None for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
     return list(params)
+
+
+def optimizer_names(optimizer: Optimizer) -> Names | None:
+    """Parameter names that an optimizer was built with.
+
+    Args:
+        optimizer: any torch optimizer.
+
+    Returns:
+        Parameter to name; None unless every group was built from ``named_parameters()``.
+    """
+    groups = optimizer.param_groups
+    if not all("param_names" in group for group in groups):
+        return None
+    return {p: name for g in groups for p, name in zip(g["params"], g["param_names"], strict=True)}

@@ -1,6 +1,6 @@
 """Lookbehind with minibatch switching: the k inner steps on k successive minibatches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from lifelong_lb.optim.ascent import Ascent, first_point
 from lifelong_lb.optim.interpolation import interpolate
 from lifelong_lb.optim.minibatch import Minibatch, Observer, trainable
-from lifelong_lb.optim.weights import copied, hold, holding
+from lifelong_lb.optim.weights import copied, hold, holding, load
 
 
 class Switching:
@@ -22,7 +22,7 @@ class Switching:
     same as with SAM.
 
     Between iterations the parameters hold the slow weights; p, the fast weights and, for an adaptive alpha, the first
-    displacement are kept here. They are swapped into the parameters without copying.
+    displacement are kept here. They are exchanged with the parameters' values.
 
     Args:
         ascent: the kind of ascent step.
@@ -33,7 +33,7 @@ class Switching:
     def __init__(self, ascent: Ascent, k: int, alpha: float | str) -> None:
         self._ascent, self._k, self._alpha = ascent, k, alpha
         self._reset()
-        self._slow: list[Tensor] = []  # memory of the parameters while they hold other weights
+        self._restore_slow: Callable[[], None] | None = None  # while the parameters hold other weights
 
     def _reset(self) -> None:
         self._steps = 0
@@ -53,20 +53,22 @@ class Switching:
         self.load_slow()
         if self._steps and not _same(params, self._params):
             self.synchronise(observer)
-        self._slow = hold(self._params, self._point)
+        self._restore_slow = hold(self._params, self._point)
 
     def load_slow(self) -> None:
         """Load the slow weights, if other weights are loaded."""
-        if self._slow:
-            hold(self._params, self._slow)
-            self._slow = []
+        load, self._restore_slow = self._restore_slow, None
+        if load is not None:
+            load()
 
     def abandon(self) -> None:
         """Load the slow weights and reset."""
         self.load_slow()
         self._reset()
 
-    def further_pass(self, minibatch: Minibatch, observer: Observer | None) -> Callable[[], None]:
+    def further_pass(
+        self, minibatch: Minibatch, observer: Observer | None
+    ) -> Generator[None, None, Callable[[], None]]:
         """Take the second pass of an inner step, then load the fast weights for the base step.
 
         Args:
@@ -80,14 +82,15 @@ class Switching:
         try:
             point = first_point(minibatch, self._ascent)
             with holding(params, point):
-                minibatch.gradient(last=True)
+                yield
+                minibatch.check_gradient()
         except BaseException:
             self.load_slow()
             raise
         if not self._steps:
             self._params, self._fast = params, copied(params)
         self.load_slow()
-        self._slow = hold(params, self._fast)
+        self._restore_slow = hold(params, self._fast)
 
         def finish() -> None:
             self.load_slow()
@@ -107,15 +110,16 @@ class Switching:
             observer: called after the interpolation; or None.
         """
         self.load_slow()
-        if self._steps:
-            slow = [p.detach() for p in self._params]
-            alpha = 1.0 if isinstance(self._alpha, str) and self._steps == 1 else self._alpha
-            used = interpolate(self._fast, slow, alpha, self._first)
-            with torch.no_grad():
-                torch._foreach_copy_(slow, self._fast)
-            if observer is not None:
-                observer.interpolated(used)
-        self._reset()
+        try:
+            if self._steps:
+                slow = [p.detach() for p in self._params]
+                alpha = 1.0 if isinstance(self._alpha, str) and self._steps == 1 else self._alpha
+                used = interpolate(self._fast, slow, alpha, self._first)
+                load(slow, self._fast)
+                if observer is not None:
+                    observer.interpolated(used)
+        finally:
+            self._reset()  # also if an adaptive factor cannot be computed; the parameters hold the slow weights then
 
     def state_dict(self) -> dict[str, Any]:
         """State that is kept between steps.

@@ -129,35 +129,3 @@ def maximising(optimizer: Optimizer) -> str | None:
         if vars(each).get("maximize"):
             return f"{type(each).__name__} has maximize=True"
     return None
-
-
-def path_conflict(owner: str, optimizer: str) -> str:
-    """Reason why a strategy that measures the path of the weights cannot use such an optimizer.
-
-    Args:
-        owner: the strategy or plugin.
-        optimizer: name of an optimizer that evaluates other weights than it trains.
-
-    Returns:
-        A sentence.
-    """
-    return (
-        f"{owner} adds up how far the weights move in each iteration, and {optimizer} evaluates other weights than "
-        "those it trains, so that both take different paths; use another optimizer"
-    )
-
-
-def loop_conflict(strategy: str, optimizer: str) -> str:
-    """Reason why a strategy with its own training loop cannot use such an optimizer.
-
-    Args:
-        strategy: name of the strategy.
-        optimizer: name of an optimizer that evaluates other weights than it trains.
-
-    Returns:
-        A sentence.
-    """
-    return (
-        f"{strategy} moves weights itself, and cannot be trained with {optimizer}, which keeps an average of the "
-        "weights that would not follow; use another optimizer"
-    )

@@ -17,9 +17,9 @@ from lifelong_lb.optim.ascent import (
     first_point,
 )
 from lifelong_lb.optim.checks import checked, one_of
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.rule import UpdateRule
 from lifelong_lb.optim.weights import holding
 
 
@@ -43,7 +43,7 @@ class _Multistep(UpdateRule):
         """Passes at w and at each of the k perturbed points: k + 1."""
         return self.k + 1
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take the gradients at the k perturbed points, each on the way to the next."""
         sums: dict[Tensor, Tensor] = {}
         mean = self.gradient == "mean" and self.k > 1
@@ -51,7 +51,9 @@ class _Multistep(UpdateRule):
             for i in range(self.k):
                 if i:
                     climb_further(minibatch, self._ascent)
-                minibatch.gradient(last=i == self.k - 1)
+                yield
+                if i == self.k - 1:
+                    minibatch.check_gradient()
                 if mean:
                     _add_gradients(sums, minibatch.params_with_grad)
         for p, total in sums.items():

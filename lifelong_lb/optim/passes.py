@@ -1,7 +1,7 @@
 """Treatment of BatchNorm statistics, dropout masks and non-finite gradients in the passes of a step."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -11,9 +11,11 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.nn.utils import parametrize
 
+from lifelong_lb.devices import generator_state, set_generator_state
 from lifelong_lb.hyperparameters import BatchNormUpdates, DropoutMasks
-from lifelong_lb.optim.checks import one_of
+from lifelong_lb.optim.checks import one_of, positive
 
 NON_FINITE = ("raise", "ignore")
 
@@ -34,7 +36,11 @@ class Passes:
             same loss, and a step consumes as many random numbers as without a rule. ``"fresh"``: each pass draws new
             ones, as in the code of most papers.
         non_finite: ``"raise"``: a gradient with a non-finite norm raises :class:`NonFiniteGradientError` before the
-            base optimizer uses it, and the weights from before the step are restored. ``"ignore"``: no check.
+            base optimizer uses it, and the weights from before the step are restored; on an accelerator, whose host
+            has to wait for a check, one before the last base step is for all gradients. ``"ignore"``: no check.
+        clip_norm: largest Euclidean norm, over all parameters together, of the gradient of each base step, > 0; a
+            longer one is scaled down. Ascents use gradients that are not clipped. None for no limit. Clipping in the
+            training loop would reach only the last of several base steps.
 
     Raises:
         ValueError: for any other value.
@@ -43,12 +49,15 @@ class Passes:
     batch_norm: str = "first"
     dropout: str = "same"
     non_finite: str = "raise"
+    clip_norm: float | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
         one_of("batch_norm", self.batch_norm, get_args(BatchNormUpdates))
         one_of("dropout", self.dropout, get_args(DropoutMasks))
         one_of("non_finite", self.non_finite, NON_FINITE)
+        if self.clip_norm is not None:
+            positive("clip_norm", self.clip_norm)
 
 
 class NonFiniteGradientError(ArithmeticError):
@@ -69,13 +78,13 @@ class RandomState:
         self.devices = devices
         self._cpu = torch.get_rng_state()
         others = [device for device in devices if device.type not in ("cpu", "meta")]
-        self._others = [(device, torch.get_device_module(device).get_rng_state(device)) for device in others]
+        self._others = [(device, generator_state(device)) for device in others]
 
     def restore(self) -> None:
         """Restore the state of the generators."""
         torch.set_rng_state(self._cpu)
         for device, state in self._others:
-            torch.get_device_module(device).set_rng_state(state, device)
+            set_generator_state(device, state)
 
 
 @contextmanager
@@ -94,6 +103,15 @@ def drawn_again(random: RandomState) -> Iterator[None]:
         yield
     finally:
         now.restore()
+
+
+def forget_cached_weights() -> None:
+    """Drop copies of weights that torch keeps while autocast or ``parametrize.cached()`` is active.
+
+    Without this, a pass at other weights would use the copies of an earlier pass.
+    """
+    torch.clear_autocast_cache()
+    parametrize._cache.clear()
 
 
 @contextmanager
@@ -115,8 +133,13 @@ def statistics_kept(layers: Sequence[nn.Module] | None = None) -> Iterator[None]
         thread = threading.get_ident()
 
         def freeze(module: nn.Module, inputs: Any) -> None:
-            if isinstance(module, _KEEPS_STATISTICS) and threading.get_ident() == thread:
+            if threading.get_ident() != thread:
+                return
+            if isinstance(module, _KEEPS_STATISTICS):
                 _keep(module, changed)
+            elif hasattr(module, "_orig_mod"):  # compiled: the calls within are not seen
+                for layer in layers_with_statistics(module.modules()):
+                    _keep(layer, changed)
 
         hook = register_module_forward_pre_hook(freeze)
     else:
@@ -134,16 +157,16 @@ def statistics_kept(layers: Sequence[nn.Module] | None = None) -> Iterator[None]
 _KEEPS_STATISTICS = (_BatchNorm, _InstanceNorm)
 
 
-def layers_with_statistics(model: nn.Module) -> list[nn.Module]:
+def layers_with_statistics(modules: Iterable[nn.Module]) -> list[nn.Module]:
     """Layers that may keep running statistics.
 
     Args:
-        model: any module.
+        modules: all modules of a model.
 
     Returns:
-        Its BatchNorm and InstanceNorm layers.
+        The BatchNorm and InstanceNorm layers among them.
     """
-    return [module for module in model.modules() if isinstance(module, _KEEPS_STATISTICS)]
+    return [module for module in modules if isinstance(module, _KEEPS_STATISTICS)]
 
 
 def _keep(module: nn.Module, changed: list[tuple[nn.Module, str, Any]]) -> None:

@@ -14,8 +14,8 @@ from lifelong_lb.optim.optimizer_equality import difference
 from lifelong_lb.optim.weights import copied, load
 from lifelong_lb.optim.wrapper import DelegatingOptimizer
 
-Build = Callable[[list[Tensor]], Optimizer]
-"""Builds an optimizer with fixed settings over given parameters."""
+Build = Callable[[list[Any]], Optimizer]
+"""Builds an optimizer with fixed settings over given parameters, or groups of them, as torch optimizers take them."""
 
 _KEPT_OPTIONS = ("lr", "initial_lr")
 """Group options that a scheduler may have changed, and a rebuilt optimizer keeps."""
@@ -37,7 +37,7 @@ class RebuiltOptimizer(DelegatingOptimizer):
 
     Args:
         build: builds the optimizer over a list of parameters.
-        params: the initial parameters.
+        params: the initial parameters, or groups of them, which keep their options when the optimizer is rebuilt.
         restart: whether to rebuild when parameters change, for optimizers whose state spans all parameters.
 
     Example:
@@ -50,9 +50,11 @@ class RebuiltOptimizer(DelegatingOptimizer):
         ValueError: for an optimizer around one that evaluates other weights than it trains.
     """
 
-    def __init__(self, build: Build, params: Iterable[Tensor], *, restart: bool = False) -> None:
-        self.build, self.restart = build, restart
-        super().__init__(build(list(params)))
+    def __init__(self, build: Build, params: Iterable[Any], *, restart: bool = False) -> None:
+        self.build, self.restart, given = build, restart, list(params)
+        grouped = bool(given) and isinstance(given[0], dict)
+        self._options = [_options(group) for group in given] if grouped else None
+        super().__init__(build(given))
         check_held(self.base)
         self._covered = _parameters(self.base)
         self._evaluated = self._stepped = False  # whether evaluated weights are loaded; differ yet
@@ -87,7 +89,7 @@ class RebuiltOptimizer(DelegatingOptimizer):
             p is not q for p, q in zip(params, self._covered, strict=True)
         )
         if changed and self.restart:
-            self._rebuild(params)
+            self._rebuild()
         elif changed:
             self._follow(params)
         self._covered = params
@@ -166,7 +168,7 @@ class RebuiltOptimizer(DelegatingOptimizer):
         Returns:
             Name of the attribute; None if nothing is lost.
         """
-        other = self.build(_parameters(self.base))
+        other = self.build(self._arguments())
         other.load_state_dict(self.base.state_dict())
         return difference(self.base, other)
 
@@ -175,11 +177,18 @@ class RebuiltOptimizer(DelegatingOptimizer):
             super()._replace_state(state)
         else:
             self._covered = _parameters(self.base)
-            self._rebuild(self._covered)
+            self._rebuild()
 
-    def _rebuild(self, params: list[Tensor]) -> None:
+    def _arguments(self) -> list[Any]:
+        """The current parameters in the form in which the initial ones were given."""
+        if self._options is None:
+            return _parameters(self.base)
+        groups = zip(self._options, self.base.param_groups, strict=True)
+        return [{"params": [*group["params"]], **options} for options, group in groups]
+
+    def _rebuild(self) -> None:
         groups = self.base.param_groups
-        self.base = self.build(params)
+        self.base = self.build(self._arguments())
         self._evaluated = self._stepped = False
         expect_training(self.base)
         for group, old in zip(self.base.param_groups, groups, strict=False):
@@ -187,7 +196,7 @@ class RebuiltOptimizer(DelegatingOptimizer):
 
     def _follow(self, params: list[Tensor]) -> None:
         gone = set(self._covered) - set(params)
-        for current, new in _pairs(self.base, self.build(params)):
+        for current, new in _pairs(self.base, self.build(self._arguments())):
             if set(_parameters(current)) != set(_parameters(new)):
                 raise ValueError(
                     f"the {type(current).__name__} within {type(self.base).__name__} does not see that the model's "
@@ -200,7 +209,7 @@ class RebuiltOptimizer(DelegatingOptimizer):
                     current.state[p] = new.state[p]
 
     def __getstate__(self) -> dict[str, Any]:
-        params = _parameters(self.base)
+        params = self._arguments()
         modes = {"evaluated": self._evaluated, "stepped": self._stepped}
         return {"build": self.build, "params": params, "restart": self.restart, "state": self.state_dict(), **modes}
 
@@ -232,6 +241,10 @@ def load_evaluation_weights(rule: Any, optimizer: Optimizer) -> Callable[[], Non
         hide_slow()
 
     return restore
+
+
+def _options(group: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in group.items() if key != "params"}
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

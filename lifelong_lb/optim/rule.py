@@ -1,30 +1,41 @@
 """Base class of update rules: the passes between a gradient at w and a step of the base optimizer."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from inspect import isgeneratorfunction
+from typing import Any, NoReturn
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lifelong_lb.optim.minibatch import BeforeDescent, Closure, Minibatch, Names, Observer, trainable
+from lifelong_lb.averaging import slow_weights_conflict
+from lifelong_lb.optim.eager import outside_compile
+from lifelong_lb.optim.gradient_passes import GradientPasses, StepSettings, further_passes, take_all
+from lifelong_lb.optim.minibatch import (
+    BeforeDescent,
+    Closure,
+    Finish,
+    FurtherPasses,
+    Minibatch,
+    Names,
+    Observer,
+    trainable,
+)
 from lifelong_lb.optim.modes import maximising
 from lifelong_lb.optim.passes import Passes, RandomState
-from lifelong_lb.optim.wrapper import DelegatingOptimizer
-
-Finish = Callable[[], None]
-"""Called after the last base step of a rule's step."""
+from lifelong_lb.optim.rule_optimizer import RuleOptimizer
+from lifelong_lb.optim.scaling import Scaler
 
 
 class UpdateRule(ABC):
     """An update rule over any torch base optimizer.
 
-    A training loop calls :meth:`before_first_pass`, takes the first gradient, calls :meth:`before_base_step` for the
-    other passes, then ``optimizer.step()`` for the last base step, then the returned function. :meth:`step` does all of
-    it for a plain PyTorch loop. Only rules that span iterations keep state between steps, never in the optimizer's
-    state. If a pass raises, the weights from before the step are restored; if the last base step raises, they are left
-    to the base optimizer.
+    :meth:`step` takes a whole step with a closure; :meth:`gradient_passes` lets the training loop take each pass. A
+    framework with its own loop calls :meth:`before_first_pass`, takes the first gradient, calls
+    :meth:`before_base_step` for the other passes, then ``optimizer.step()`` for the last base step, then the returned
+    function. Only rules that span iterations keep state between steps, never in the optimizer's state. If a pass
+    raises, the weights from before the step are restored; if the last base step raises, they are left to the base
+    optimizer.
 
     Args:
         passes: treatment of BatchNorm, dropout and non-finite gradients in the passes of a step; None for the
@@ -40,6 +51,16 @@ class UpdateRule(ABC):
     uses_names = False
     ascends = True
     interpolates = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = vars(cls).get("further_passes")
+        if own is not None and not isgeneratorfunction(own):
+            raise TypeError(
+                f"{cls.__name__}.further_passes must be a generator: write `yield` where the gradient at the current "
+                "weights is to be taken (in place of minibatch.gradient()), `yield from super().further_passes(...)` "
+                "for the passes of a base class, and `yield from ()` if there are none"
+            )
 
     def __init__(self, passes: Passes | None = None) -> None:
         self.passes = Passes() if passes is None else passes
@@ -57,14 +78,18 @@ class UpdateRule(ABC):
         return False
 
     @abstractmethod
-    def further_passes(self, minibatch: Minibatch) -> Finish:
-        """Take the passes after the first; the method that a new rule implements.
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
+        """Request the passes after the first; the method that a new rule implements, as a generator.
 
-        On return, weights and ``.grad`` are such that ``optimizer.step()`` is the rule's last base step. If a pass
-        raises, the weights must be w again.
+        At the end, weights and ``.grad`` are such that ``optimizer.step()`` is the rule's last base step. If a pass
+        raises, the exception is raised at the ``yield``, and the weights must be w again.
 
         Args:
             minibatch: the minibatch, with the first pass's gradient in ``.grad`` (finite, or None).
+
+        Yields:
+            None, where the gradient at the current weights is to be taken; then it is in ``.grad``.
+            :meth:`Minibatch.check_gradient` checks one that no ascent step uses.
 
         Returns:
             A function that is called after ``optimizer.step()``.
@@ -84,19 +109,35 @@ class UpdateRule(ABC):
             optimizer: the base optimizer.
 
         Raises:
-            ValueError: if it maximises and the rule takes ascent steps.
+            ValueError: if it maximises and the rule takes ascent steps, or its parameters are sharded by FSDP 1.
         """
+        params = self.begin_step(optimizer)
+        if self.passes.dropout == "same" and self.gradient_evaluations > 1:
+            self._random = RandomState({p.device for p in params})
+
+    def begin_step(self, optimizer: Optimizer) -> list[Tensor]:
+        """Load the weights of the first gradient.
+
+        Args:
+            optimizer: the base optimizer.
+
+        Returns:
+            Its trainable parameters.
+
+        Raises:
+            ValueError: as for :meth:`before_first_pass`.
+        """
+        params = trainable(optimizer)
+        check_optimizer(self, optimizer, params)
         if self.ascends and (where := maximising(optimizer)) is not None:
             raise ValueError(
                 f"{type(self).__name__} ascends before it descends, and {where}, so that both would go uphill: negate "
                 "the loss and minimise it"
             )
-        params = trainable(optimizer)
         self.load_first_point(params)
-        if self.passes.dropout == "same" and self.gradient_evaluations > 1:
-            self._random = RandomState({p.device for p in params})
         if self.observer is not None:
             self.observer.begin(params)
+        return params
 
     def before_base_step(
         self,
@@ -128,22 +169,31 @@ class UpdateRule(ABC):
             NonFiniteGradientError: if a gradient is not finite, unless ``passes`` ignores that.
         """
         random, self._random = self._random, None
-        minibatch = Minibatch(
-            optimizer,
-            closure,
-            passes=self.passes,
-            names=names,
-            model=model,
-            random=random,
-            observer=self.observer,
-            before_descent=before_descent,
-        )
+        params = trainable(optimizer)
+        settings = StepSettings(optimizer, params, self.passes, model, self.observer, random=random)
+        minibatch = Minibatch(optimizer, params, passes=self.passes, names=names, before_descent=before_descent)
         if self.observer is not None:
-            self.observer.passed(minibatch.params, loss)
+            self.observer.passed(params, loss)
+        finish: Finish = take_all(further_passes(self.request_passes(minibatch), settings), closure)
+        return finish
+
+    def request_passes(self, minibatch: Minibatch) -> FurtherPasses:
+        """Passes after the first, up to the last base step.
+
+        Args:
+            minibatch: the minibatch, with the first pass's gradient in ``.grad``.
+
+        Yields:
+            None, where the gradient at the current weights is to be taken.
+
+        Returns:
+            A function to call after ``optimizer.step()``.
+        """
         if not minibatch.params_with_grad:
             return self.skip_step()
-        finish = self.further_passes(minibatch)
+        finish = yield from self.further_passes(minibatch)
         try:
+            minibatch.check_all()
             minibatch.prepare_descent()
         except BaseException:
             self.undo_step()
@@ -193,47 +243,89 @@ class UpdateRule(ABC):
             optimizer: the base optimizer; its parameters hold the weights at the time of saving.
         """
 
-    def wrap(self, optimizer: Optimizer, model: nn.Module | None = None) -> "RuleOptimizer":
+    def wrap(
+        self, optimizer: Optimizer, model: nn.Module | None = None, *, scaler: Scaler | None = None
+    ) -> RuleOptimizer:
         """Wrap this rule and a base optimizer as one torch optimizer, for code that expects one.
 
         Args:
             optimizer: the base optimizer.
             model: as for :meth:`step`.
+            scaler: as for :meth:`step`.
 
         Returns:
             An optimizer whose ``step(closure)`` is the rule's step.
         """
-        return RuleOptimizer(self, optimizer, model)
+        return RuleOptimizer(self, optimizer, model, scaler)
 
-    def step(self, optimizer: Optimizer, closure: Closure, model: nn.Module | None = None) -> Tensor:
+    def gradient_passes(
+        self, optimizer: Optimizer, model: nn.Module | None = None, *, scaler: Scaler | None = None
+    ) -> GradientPasses:
+        """Passes of one step, for a training loop that takes each of them itself.
+
+        ::
+
+            for p in rule.gradient_passes(optimizer, model):
+                with p:
+                    p.backward(loss_fn(model(x), y))
+
+        The parameters hold the weights of each pass, and base steps are taken between passes and after the last one.
+        Several calls of ``p.backward`` in a pass, one per micro-batch, add up; each pass must evaluate the same
+        micro-batches. ``p.index`` counts from 0, and ``p.first`` is the pass whose loss a training loop reports.
+        Leaving the loop before its end, by ``break`` or an exception, restores the weights from before the step.
+
+        Args:
+            optimizer: the base optimizer; rules with ``uses_names`` read the names from it if it was built from
+                ``named_parameters()``.
+            model: the model; without it, normalisation layers are detected in each pass, except within a function that
+                is compiled.
+            scaler: a ``torch.amp.GradScaler``, which ``p.backward`` applies; each pass is unscaled. If a gradient is
+                not finite, the step is skipped. Call ``scaler.update()`` after the loop, and not ``scaler.step()``.
+
+        Returns:
+            The passes, see :class:`lifelong_lb.optim.gradient_passes.GradientPass`.
+        """
+        return GradientPasses(self, optimizer, model, scaler=scaler)
+
+    @outside_compile
+    def step(
+        self,
+        optimizer: Optimizer,
+        closure: Closure,
+        model: nn.Module | None = None,
+        *,
+        scaler: Scaler | None = None,
+    ) -> Tensor:
         """Take one step: first pass, further passes, last base step.
 
         Args:
             optimizer: the base optimizer; rules with ``uses_names`` read the names from it if it was built from
                 ``named_parameters()``.
-            closure: zeroes the gradients, runs forward and backward, returns the loss.
-            model: the model; without it, normalisation layers are detected in each pass.
+            closure: runs forward and backward over the whole minibatch, returns the loss; gradients are zeroed before.
+            model: the model; without it, normalisation layers are detected in each pass, except within a function that
+                is compiled.
+            scaler: a ``torch.amp.GradScaler``, with which the closure scales the loss; each pass is unscaled. If a
+                gradient is not finite, the step is skipped. Call ``scaler.update()`` afterwards.
 
         Returns:
             The loss of the first pass.
 
         Raises:
-            ValueError: if the closure returns no loss or leaves no gradient.
+            ValueError: if the closure returns no loss, leaves no gradient, or adds to gradients from before the step.
             NonFiniteGradientError: if a gradient is not finite, unless ``passes`` ignores that.
         """
-        self.before_first_pass(optimizer)
-        try:
-            with torch.enable_grad():
-                loss = closure()
-            _check_first_pass(optimizer, loss)
-            names = optimizer_names(optimizer) if self.uses_names else None
-            finish = self.before_base_step(optimizer, closure, names, loss, model)
-            optimizer.step()
-        except BaseException:
-            self.undo_step()
-            raise
-        finish()
+        passes = GradientPasses(self, optimizer, model, scaler=scaler, closure=True)
+        loss: Tensor = take_all(iter(passes), closure)
         return loss
+
+    def before_training(self, strategy: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse the place of an Avalanche plugin, whose hooks a rule does not have.
+
+        Raises:
+            TypeError: always.
+        """
+        name = type(self).__name__
+        raise TypeError(f"{name} is an update rule, not a plugin: use plugins=[SharpnessAwarePlugin({name}(...))]")
 
     def undo_step(self) -> None:  # noqa: B027  most rules hold no other weights by then
         """Restore the weights from before a step that failed."""
@@ -256,9 +348,10 @@ class NoRule(UpdateRule):
         """One pass."""
         return 1
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take none: the gradient at w is the gradient of the base step."""
         minibatch.check_gradient()
+        yield from ()
         return lambda: None
 
 
@@ -274,96 +367,28 @@ def averaging_conflict(rule: UpdateRule, optimizer: str) -> str | None:
     """
     if not (rule.interpolates or rule.keeps_weights):
         return None
-    return (
-        f"{type(rule).__name__} interpolates between weights, and cannot be applied to {optimizer}, which keeps an "
-        "average of the weights that would not follow; use a rule without slow weights, such as SAM"
-    )
+    return slow_weights_conflict(type(rule).__name__, optimizer)
 
 
-def optimizer_names(optimizer: Optimizer) -> Names | None:
-    """Parameter names that an optimizer was built with.
+def check_optimizer(rule: UpdateRule, optimizer: Optimizer, params: list[Tensor]) -> None:
+    """Check that a rule can take its base steps with an optimizer.
 
     Args:
-        optimizer: any torch optimizer.
+        rule: the rule.
+        optimizer: the base optimizer.
+        params: its trainable parameters.
 
-    Returns:
-        Parameter to name; None unless every group was built from ``named_parameters()``.
+    Raises:
+        ValueError: if it is wrapped by a rule, or holds parameters of FSDP 1.
     """
-    groups = optimizer.param_groups
-    if not all("param_names" in group for group in groups):
-        return None
-    return {p: name for g in groups for p, name in zip(g["params"], g["param_names"], strict=True)}
-
-
-def _check_first_pass(optimizer: Optimizer, loss: Tensor | float | None) -> None:
-    if loss is None:
-        raise ValueError("the closure must return the loss; it returned None")
-    params = trainable(optimizer)
-    if not any(p.grad is not None for p in params):
+    if isinstance(optimizer, RuleOptimizer):
+        raise ValueError(f"{type(rule).__name__} needs the base optimizer; got {optimizer!r}")
+    if any(_FSDP_1 in vars(p) for p in params):
         raise ValueError(
-            f"the closure must leave gradients: after it, none of the optimizer's {len(params)} trainable parameters "
-            "has one; it has to call backward() on a loss that depends on them"
+            f"{type(rule).__name__} cannot be used with FullyShardedDataParallel, whose parameters are parts of flat "
+            "ones; shard the model with torch.distributed.fsdp.fully_shard"
         )
 
 
-class RuleOptimizer(DelegatingOptimizer):
-    """A ``torch.optim.Optimizer`` whose ``step(closure)`` is the step of an update rule.
-
-    Parameter groups and state are those of the base optimizer, so that learning rate schedulers, gradient scalers and
-    code that replaces parameters act on it. Build one with :meth:`lifelong_lb.optim.UpdateRule.wrap`. Inside Avalanche
-    use :class:`lifelong_lb.strategies.SharpnessAwarePlugin` instead: a strategy calls ``step()`` without a closure.
-
-    Args:
-        rule: the update rule.
-        base: the base optimizer.
-        model: as for :meth:`lifelong_lb.optim.UpdateRule.step`.
-    """
-
-    def __init__(self, rule: "UpdateRule", base: Optimizer, model: nn.Module | None = None) -> None:
-        self.rule, self.model = rule, model
-        super().__init__(base)
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take one step of the rule.
-
-        Args:
-            closure: zeroes the gradients, runs forward and backward, returns the loss.
-
-        Returns:
-            The loss at the weights before the step.
-
-        Raises:
-            ValueError: without a closure.
-        """
-        if closure is None:
-            raise ValueError(
-                f"{type(self.rule).__name__} evaluates the loss more than once: call step(closure), with a closure "
-                "that zeroes the gradients, runs forward and backward and returns the loss"
-            )
-        return self.rule.step(self.base, closure, self.model)
-
-    def state_dict(self) -> dict[str, Any]:
-        """State of the base optimizer, with the state of the rule under ``rule``.
-
-        Returns:
-            Plain values and tensors.
-        """
-        return {**self.base.state_dict(), "rule": self.rule.state_dict()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore a state from :meth:`state_dict`.
-
-        Args:
-            state_dict: from :meth:`state_dict`, or the state of a bare base optimizer.
-        """
-        self.base.load_state_dict({key: value for key, value in state_dict.items() if key != "rule"})
-        self.rule.load_state_dict(state_dict.get("rule", {}), self.base)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"rule": self.rule, "base": self.base, "model": self.model}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        RuleOptimizer.__init__(self, state["rule"], state["base"], state["model"])
-
-    def __repr__(self) -> str:
-        return f"{type(self.rule).__name__} over {self.base!r}"
+_FSDP_1 = "_fsdp_flattened"
+"""Attribute that FullyShardedDataParallel sets on the parameters it manages."""

@@ -1,9 +1,9 @@
 """SAM and ASAM: one ascent step, then a base step with the gradient at the perturbed weights."""
 
 from lifelong_lb.optim.ascent import AdaptiveMixin, ASAMAscent, Ascent, RadiusMixin, SAMAscent
-from lifelong_lb.optim.minibatch import Minibatch
+from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import Finish, UpdateRule
+from lifelong_lb.optim.rule import UpdateRule
 from lifelong_lb.optim.weights import holding, moved
 
 
@@ -20,11 +20,12 @@ class _OneAscent(UpdateRule):
         """Two passes: at w and at w + e."""
         return 2
 
-    def further_passes(self, minibatch: Minibatch) -> Finish:
+    def further_passes(self, minibatch: Minibatch) -> FurtherPasses:
         """Take the gradient at w + e."""
         params = minibatch.params_with_grad
         with holding(params, moved(params, *self._ascent(minibatch, params))):
-            minibatch.gradient(last=True)
+            yield
+            minibatch.check_gradient()
         return lambda: None
 
 

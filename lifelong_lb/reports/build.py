@@ -8,6 +8,7 @@ from itertools import chain
 
 import pandas as pd
 
+from lifelong_lb.reports.definitions import DEFAULT_COLUMNS
 from lifelong_lb.reports.results import Results, collect
 from lifelong_lb.reports.summary import summary_table
 from lifelong_lb.store import ResultFolder
@@ -24,6 +25,7 @@ def write_report(
     baseline: str | None = None,
     metrics: Sequence[str] | None = None,
     test: str = "sign-flip",
+    columns: Sequence[str] | None = None,
     every_figure: bool = False,
     parquet: bool = False,
 ) -> Results:
@@ -36,6 +38,8 @@ def write_report(
             :func:`~lifelong_lb.reports.comparison_table`.
         metrics: columns of ``results.csv`` to compare, see the same function.
         test: test of the comparisons, ``sign-flip`` or ``wilcoxon``.
+        columns: metrics and costs in the tables of ``summary.md`` and ``summary.tex``; None for
+            :data:`~lifelong_lb.reports.definitions.DEFAULT_COLUMNS`.
         every_figure: also draw the figures that large reports omit.
         parquet: also write the tables as Parquet, and one Parquet file each for accuracies during training, confusion
             counts and diagnostics. Later reports update Parquet files that exist.
@@ -44,14 +48,14 @@ def write_report(
         The results, with problems found while the report was written.
 
     Raises:
-        UserError: if the folder contains no results, or for an unknown rule, metric or test.
+        UserError: if the folder contains no results, or for an unknown rule, metric, column or test.
     """
     from lifelong_lb.reports.recorded import write_recorded
 
     with _rare_garbage_collection():
         results = results or collect(folder)
         folder = replace(folder, parquet=parquet)
-        results = _write_report(folder, results, baseline, metrics, test, every_figure)
+        results = _write_report(folder, results, baseline, metrics, test, columns, every_figure)
         write_recorded(folder, results)
         return results
 
@@ -62,24 +66,26 @@ def _write_report(
     baseline: str | None,
     metrics: Sequence[str] | None,
     test: str,
+    columns: Sequence[str] | None,
     every_figure: bool,
 ) -> Results:
     from lifelong_lb.reports.classes import collect_classes
     from lifelong_lb.reports.columns import column_definitions
     from lifelong_lb.reports.comparisons import comparison_table
     from lifelong_lb.reports.confusion import collect_confusion
+    from lifelong_lb.reports.documents import summary_latex, summary_markdown
     from lifelong_lb.reports.figures import draw_figures, omitted_figures
     from lifelong_lb.reports.flatness import write_flatness
     from lifelong_lb.reports.landscape import collect_landscape
-    from lifelong_lb.reports.latex import summary_latex
     from lifelong_lb.reports.over_streams import aggregate_table
     from lifelong_lb.reports.page.render import render_page
-    from lifelong_lb.reports.plain_text import summary_markdown
     from lifelong_lb.reports.side_by_side import write_side_by_side
+    from lifelong_lb.reports.tables.summary import checked_columns
     from lifelong_lb.reports.undefined import partly_undefined
 
     redirect_matplotlib()
     compared = comparison_table(results, baseline, metrics, test)
+    shown = checked_columns(summary_table(results), columns) if columns else DEFAULT_COLUMNS
     counted, measured = collect_confusion(folder, results), collect_landscape(folder, results)
     problems = [*results.problems, *counted.problems, *measured.problems, *measured.gaps, *partly_undefined(results)]
     results = replace(results, problems=list(dict.fromkeys(problems)))
@@ -95,8 +101,8 @@ def _write_report(
         tables["class_accuracy"] = counted.classes
         folder.write_table("class_accuracy", counted.classes)
     folder.write_table("columns", column_definitions(tables, test))
-    folder.write_file("summary.md", summary_markdown(results, summary, compared, test))
-    folder.write_file("summary.tex", summary_latex(results, summary))
+    folder.write_file("summary.md", summary_markdown(results, summary, compared, test, shown))
+    folder.write_file("summary.tex", summary_latex(results, summary, compared, test, shown))
     figures = draw_figures(results, every=every_figure)
     note = "" if every_figure else omitted_figures(results)
     flatness = write_flatness(folder, results, measured, every=every_figure)

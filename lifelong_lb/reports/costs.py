@@ -12,7 +12,6 @@ from lifelong_lb.evaluation import METRICS, pareto_front, spread
 from lifelong_lb.reports.layout import Layout, create_panels
 from lifelong_lb.reports.matrices import band
 from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
-from lifelong_lb.reports.tables import DASH, count, duration, seeds_cells
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,14 +22,6 @@ BLOCK = ["stream", "strategy", "base_optimizer"]
 
 PRICES = {"gradients": "gradient evaluations", "train_seconds": "training time in seconds"}
 """Cost column to axis label; ``gradients`` are those of the rule and of the strategy."""
-
-_COUNTED_LATER = {
-    "images seen": "samples_seen",
-    "forward passes": "forward_passes",
-    "parameters": "parameters",
-    "peak memory in MB": "peak_memory",
-}
-"""Titles and columns of costs that runs of earlier versions did not record."""
 
 _CAPTION = (
     "Average accuracy ({formula}) against cost, one row per strategy: gradient evaluations of a run, including those "
@@ -73,7 +64,7 @@ def budget_sentence(train: Train) -> str:
             "on the machine and its load, so results are not reproducible."
         )
     if train.match == "gradients" and train.budget is not None:
-        return f"Every rule got {count(train.budget)} gradient evaluations in each experience."
+        return f"Every rule got {train.budget:,.0f} gradient evaluations in each experience."
     if train.match == "gradients":
         epochs = f"{train.epochs} epoch{'s' * (train.epochs != 1)}"
         return (
@@ -95,37 +86,6 @@ def relative_costs(summary: pd.DataFrame) -> "pd.Series[float]":
     passes = summary["gradient_evaluations"]
     fewest = summary.groupby(BLOCK)["gradient_evaluations"].transform("min")
     return (passes / fewest).where((passes > 0) & (fewest > 0))
-
-
-def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Format the mean costs of a run; relative costs are 1 for the cheapest rule of each block.
-
-    Args:
-        summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
-
-    Returns:
-        Strings with the summary's index. Columns without a value are left out.
-    """
-    passes = summary["gradient_evaluations"]
-    front = pareto_fronts(summary)
-    columns = {
-        "seeds": seeds_cells(summary),
-        "average accuracy": [DASH if np.isnan(a) else f"{a:.3f}" for a in summary["average_accuracy_mean"]],
-        "gradient evaluations": [count(n) for n in passes],
-        "relative to the fewest": [DASH if np.isnan(n) else f"{n:.2f}" for n in relative_costs(summary)],
-        "the strategy's own": [count(n) for n in summary["strategy_gradient_evaluations"]],
-        "best for its gradients": ["yes" if best else DASH for best in front["gradients"]],
-        "training time in seconds": [duration(seconds) for seconds in summary["train_seconds"]],
-        "best for its seconds": ["yes" if best else DASH for best in front["train_seconds"]],
-        "images seen": [count(n) for n in summary["samples_seen"]],
-        "forward passes": [count(n) for n in summary["forward_passes"]],
-        "parameters": [count(n) for n in summary["parameters"]],
-        "peak memory in MB": [count(n / 1e6) for n in summary["peak_memory"]],
-    }
-    table = pd.DataFrame(columns, index=summary.index)
-    if not summary["strategy_gradient_evaluations"].fillna(0).any():
-        table = table.drop(columns="the strategy's own")
-    return table.drop(columns=[title for title, column in _COUNTED_LATER.items() if summary[column].isna().all()])
 
 
 def draw_costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:

@@ -44,6 +44,12 @@ _TITLES = {
     "adam": "Adam",
     "adamw": "AdamW",
     "lbfgs": "L-BFGS",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+    "nadam": "NAdam",
+    "muon": "Muon",
+    "lion": "Lion",
+    "schedule-free": "Schedule-Free",
 }
 _SYMBOLS = {"rho": "ρ", "alpha": "α", "lambda": "λ", "eta": "η", "lr": "learning rate", "mem_size": "memory"}
 _LABEL = re.compile(r"([^()]+)\((.+)\)")

@@ -8,10 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lifelong_lb.evaluation import Estimate, aggregate_scores
+from lifelong_lb.reports.definitions import KNOWN
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import labels_of
-from lifelong_lb.reports.tables import DASH, KNOWN, Definition, Section
 
 _ESTIMATES = ("interquartile_mean", "mean", "improvement")
 AGGREGATE_COLUMNS = [
@@ -22,26 +22,6 @@ AGGREGATE_COLUMNS = [
 """Columns of ``aggregate.csv``."""
 FEW_SEEDS = 5
 """Seeds on each stream below which intervals are clearly too narrow."""
-
-INTERQUARTILE, MEAN, IMPROVEMENT = "interquartile mean, %", "mean, %", "better, % of pairs"
-_AGARWAL = "Agarwal et al. 2021, arXiv 2108.13264"
-DEFINITIONS = [
-    Definition("runs", "done runs of the rule on these streams"),
-    Definition(INTERQUARTILE, "mean of the middle half of these runs, with its 95 % interval", _AGARWAL),
-    Definition(MEAN, "mean over streams of the mean over seeds, with its 95 % interval"),
-    Definition(
-        IMPROVEMENT,
-        "mean over streams of the share of pairs (a run of the rule, a run of the baseline) in which the rule's is "
-        "better, ties count 1/2, with its 95 % interval; 50 is even",
-        _AGARWAL,
-    ),
-]
-"""Definitions of the columns of the table for reading."""
-BOOTSTRAP = (
-    "Intervals are percentiles of a stratified bootstrap: on each stream as many seeds as it has are drawn, with "
-    "replacement, and a seed brings its runs of both rules. They hold for these streams and say nothing of others; "
-    f"with fewer than {FEW_SEEDS} seeds on a stream they are too narrow. They are not corrected for several rules."
-)
 
 
 @dataclass(frozen=True)
@@ -124,49 +104,6 @@ def aggregate_table(results: Results, compared: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=AGGREGATE_COLUMNS)
 
 
-def aggregate_sections(table: pd.DataFrame) -> list[Section]:
-    """Round aggregates for reading, in percent.
-
-    Args:
-        table: rows of one metric of :func:`aggregate_table`.
-
-    Returns:
-        One section per strategy and base optimizer.
-    """
-    several = table["base_optimizer"].nunique() > 1
-    found = []
-    for (strategy, optimizer), rows in table.groupby(["strategy", "base_optimizer"], sort=False):
-        heading = [display_name(str(strategy)), *([display_name(str(optimizer))] if several else [])]
-        cells = [
-            (
-                int(str(index)),
-                display_name(str(row["rule"]), str(optimizer)),
-                {"runs": str(row["runs"])} | {title: _estimate(row, name) for title, name in _columns().items()},
-            )
-            for index, row in rows.iterrows()
-        ]
-        found.append(Section(", ".join(heading), cells))
-    return found
-
-
-def aggregate_values(table: pd.DataFrame) -> dict[tuple[int, str], float]:
-    """Collect the numbers by which the table for reading is sorted.
-
-    Args:
-        table: from :func:`aggregate_table`.
-
-    Returns:
-        Numbers by index of a row and title of a column.
-    """
-    columns = {"runs": "runs", **_columns()}
-    return {
-        (int(str(index)), title): float(number)
-        for title, column in columns.items()
-        for index, number in table[column].items()
-        if not pd.isna(number)
-    }
-
-
 def left_out_streams(results: Results, metric: str) -> list[str]:
     """Name the streams that are left out because a rule has no value on them.
 
@@ -187,14 +124,3 @@ def left_out_streams(results: Results, metric: str) -> list[str]:
             which = f"{display_name(block.strategy)}, {display_name(block.base_optimizer)}"
             sentences.append(f"{which}: streams on which a rule has no value are left out: {'; '.join(streams)}.")
     return sentences
-
-
-def _columns() -> dict[str, str]:
-    return {INTERQUARTILE: "interquartile_mean", MEAN: "mean", IMPROVEMENT: "improvement"}
-
-
-def _estimate(row: "pd.Series[float]", name: str) -> str:
-    value, low, high = (100 * row[f"{name}{end}"] for end in ("", "_low", "_high"))
-    if pd.isna(value):
-        return DASH
-    return f"{value:z.1f}" if pd.isna(low) else f"{value:z.1f} ({low:z.1f} to {high:z.1f})"

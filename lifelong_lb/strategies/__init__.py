@@ -1,7 +1,7 @@
 """Avalanche side: the plugin that applies a rule, strategies, and the monitors of a run."""
 
 import lifelong_lb.avalanche_import  # noqa: F401  first, because importing Avalanche creates a folder
-from lifelong_lb.strategies.build import OPTIMIZERS, boundary_plugins, build_optimizer, build_strategy
+from lifelong_lb.strategies.build import boundary_plugins, build_strategy
 from lifelong_lb.strategies.checkpoint import NotCarriedError, load_with, parts_of, save_apart
 from lifelong_lb.strategies.loading.augmentation import Augmentation
 from lifelong_lb.strategies.loading.plugin import TensorLoading
@@ -15,6 +15,7 @@ from lifelong_lb.strategies.monitors.costs import ForwardPasses, MemoryMeter, Sa
 from lifelong_lb.strategies.monitors.during_training import DuringTraining
 from lifelong_lb.strategies.monitors.guards import DivergedError, DivergenceGuard, SeparateSeeds, Stopwatch
 from lifelong_lb.strategies.monitors.strategy_gradients import StrategyGradients
+from lifelong_lb.strategies.optimizers import OPTIMIZERS, build_optimizer, check_patterns, follow_groups
 from lifelong_lb.strategies.rule.further_passes import PARTS, Part, register_plugin
 from lifelong_lb.strategies.rule.own_loop import OwnLoop
 from lifelong_lb.strategies.rule.plugin import SharpnessAwarePlugin
@@ -55,6 +56,8 @@ __all__ = [
     "boundary_plugins",
     "build_optimizer",
     "build_strategy",
+    "check_patterns",
+    "follow_groups",
     "load_checkpoint",
     "load_with",
     "parts_of",

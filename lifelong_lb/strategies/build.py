@@ -1,82 +1,21 @@
-"""Build Avalanche strategies and torch optimizers from the entries of a study file."""
+"""Build Avalanche strategies from the entries of a study file."""
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from avalanche.training.plugins import EvaluationPlugin
 from torch import nn
-from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer
+from torch.optim import Optimizer
 
-from lifelong_lb.config import Evaluation, OptimizerEntry, StrategyEntry, Train, UserError
-from lifelong_lb.config.entries.optimizers import External
+from lifelong_lb.config import Evaluation, OptimizerEntry, StrategyEntry, Train
 from lifelong_lb.config.plugins.hooks import check_hooks
 from lifelong_lb.config.plugins.register import EXTENSIONS, factory_of
-from lifelong_lb.optim import ClosureOptimizer, ExternalOptimizer, RebuiltOptimizer
-from lifelong_lb.optim.modes import averages
 from lifelong_lb.strategies.methods.builders import STRATEGIES
 from lifelong_lb.strategies.schedule.learning_rate import ScheduledLearningRate, rate_factor
 from lifelong_lb.strategies.schedule.optimizer_state import ResetOptimizerState
-
-
-def _sgd(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:
-    return SGD(parameters, **entry.hyper_parameters())
-
-
-def _adam(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:
-    return Adam(parameters, **_with_betas(entry))
-
-
-def _adamw(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:
-    return AdamW(parameters, **_with_betas(entry))
-
-
-def _with_betas(entry: OptimizerEntry) -> dict[str, Any]:
-    settings = entry.hyper_parameters()
-    betas = settings.pop("beta1"), settings.pop("beta2")
-    return {**settings, "betas": betas, "fused": True}  # one kernel instead of ten
-
-
-def _lbfgs(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:
-    return ClosureOptimizer(partial(LBFGS, **entry.hyper_parameters()), parameters, restart=True)
-
-
-def _external(entry: OptimizerEntry, parameters: list[nn.Parameter]) -> Optimizer:
-    assert isinstance(entry, External)
-    build = ExternalOptimizer(entry.target, entry.settings, entry.classes)
-    try:
-        restart = entry.restart or issubclass(build.kind(), LBFGS) or averages(build.kind())
-        return (ClosureOptimizer if entry.closure else RebuiltOptimizer)(build, parameters, restart=restart)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-
-
-OPTIMIZERS: dict[str, Callable[[OptimizerEntry, list[nn.Parameter]], Optimizer]] = {
-    "sgd": _sgd,
-    "adam": _adam,
-    "adamw": _adamw,
-    "lbfgs": _lbfgs,
-    "external": _external,
-}
-"""Builders by the name in a study file."""
-
-
-def build_optimizer(entry: OptimizerEntry, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """Build a base optimizer.
-
-    Args:
-        entry: entry of the study file.
-        parameters: parameters of the model.
-
-    Returns:
-        A torch optimizer; external ones are wrapped so that they follow changes of the model.
-
-    Raises:
-        UserError: if an external optimizer cannot be imported or built.
-    """
-    return OPTIMIZERS[entry.name](entry, list(parameters))
 
 
 def boundary_plugins(

@@ -16,6 +16,7 @@ from avalanche.benchmarks.utils.flat_data import FlatData
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
+from lifelong_lb import devices
 from lifelong_lb.optim import RebuiltOptimizer
 
 
@@ -49,7 +50,7 @@ def load_with(path: Path, shared: Sequence[Any]) -> Any:
         shared: counterparts of the shared parts, in the same order.
 
     Returns:
-        The value.
+        The value; tensors of an accelerator are on the current one, which may have another index.
     """
 
     class Unpickler(pickle.Unpickler):
@@ -59,7 +60,7 @@ def load_with(path: Path, shared: Sequence[Any]) -> Any:
             return super().find_class(module, name)
 
     module = SimpleNamespace(__name__="pickle", Unpickler=Unpickler)
-    return torch.load(path, pickle_module=module, weights_only=False)
+    return torch.load(path, map_location=devices.to_current, pickle_module=module, weights_only=False)
 
 
 def parts_of(datasets: Iterable[Any]) -> list[Any]:

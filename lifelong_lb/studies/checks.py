@@ -6,10 +6,8 @@ from typing import Any
 
 from lifelong_lb.config import GridRun, Study, UserError, unknown_name
 from lifelong_lb.config.entries.models import Timm
-from lifelong_lb.config.entries.optimizers import External
 from lifelong_lb.config.plugins.importing import MAIN
-from lifelong_lb.config.plugins.register import factory_of, origins_of
-from lifelong_lb.config.runs import combinations, runs_of
+from lifelong_lb.config.plugins.register import origins_of
 from lifelong_lb.data import cache_folder, data_roots, prepare_images
 from lifelong_lb.data.progress import note
 from lifelong_lb.store import STATUSES
@@ -89,49 +87,6 @@ def checked_data(studies: Sequence[Study], options: RunOptions) -> tuple[Path, .
             note(sentence)
         check_labels(stream, images.train.y, images.test.y)
     return roots
-
-
-def check_optimizers(study: Study) -> None:
-    """Import, build and step external optimizers; torch is imported only if there are any.
-
-    Args:
-        study: the study.
-
-    Raises:
-        UserError: if one cannot be used.
-    """
-    for index, entry in enumerate(study.optimizers):
-        if isinstance(entry, External):
-            from lifelong_lb.optim import ExternalOptimizer
-
-            try:
-                build = ExternalOptimizer(entry.target, entry.settings, entry.classes)
-                build.try_out(closure=entry.closure, scheduled=entry.schedule is not None)
-            except ValueError as error:
-                raise UserError(f"optimizers[{index}]: {error}") from None
-            _check_averaging(study, index, build)
-
-
-def _check_averaging(study: Study, index: int, build: Any) -> None:
-    """Check an optimizer that evaluates at averaged weights against the rules and strategies of its runs."""
-    from lifelong_lb.optim import RULES, Passes
-    from lifelong_lb.optim.modes import averages, loop_conflict, path_conflict
-    from lifelong_lb.optim.rule import averaging_conflict
-
-    if not averages(build.kind()):
-        return
-    class_name = build.kind().__name__
-    affected = [entries for entries in combinations(study) if entries[3] == index]
-    for run in runs_of(study, affected, study.seeds[:1]):
-        rule, strategy = run.config.rule, run.config.strategy
-        settings = {**rule.hyper_parameters(), "passes": Passes(**rule.passes())}
-        reason = averaging_conflict(factory_of("rule", rule.name, RULES)(**settings), class_name)
-        if strategy.follows_path:
-            reason = path_conflict(strategy.name, class_name)
-        if strategy.own_loop is not None and strategy.takes_gradients:
-            reason = loop_conflict(strategy.name, class_name)
-        if reason is not None:
-            raise UserError(f"optimizers[{index}] with {strategy.name} and {rule.name}: {reason}")
 
 
 def check_models(runs: Sequence[GridRun]) -> None:

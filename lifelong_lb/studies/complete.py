@@ -19,12 +19,13 @@ from lifelong_lb.store import (
     remove_leftovers,
 )
 from lifelong_lb.store.study_file import merge_studies
-from lifelong_lb.studies.checks import check_extensions, check_models, check_optimizers, check_options, checked_data
+from lifelong_lb.studies.checks import check_extensions, check_models, check_options, checked_data
 from lifelong_lb.studies.custom_metrics import store_custom_metrics
 from lifelong_lb.studies.executors.registry import EXECUTORS, ready
 from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job, LoggedAs
+from lifelong_lb.studies.optimizer_checks import check_groups, check_optimizers
 from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.studies.progress.dispatch import EventDispatcher
 from lifelong_lb.studies.progress.observer import ProgressObserver
@@ -58,6 +59,8 @@ def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> Result
         check_optimizers(study)
         check_models([*runs_of(study, {entries[0]: entries for entries in grid}.values(), study.seeds[:1])])
     roots = checked_data(studies, options)
+    for study, grid in zip(studies, grids, strict=True):
+        check_groups(study, grid, roots)
     runs = [run for study, grid in zip(studies, grids, strict=True) for run in runs_of(study, grid)]
     with ready(options.executor, limits):
         folder.check_writable()
@@ -65,7 +68,7 @@ def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> Result
             file = _merged(folder, studies)
             folder.write_study(file)
             session = Session(folder.study_stamp(), tuple(options.retry))
-        jobs = _jobs(runs, studies[0].name, file.labels(), folder, roots, options)
+        jobs = _jobs(runs, studies, file.labels(), folder, roots, options)
         execute = partial(EXECUTORS[options.executor], limits=limits)
         _run_missing(jobs, folder, session, execute, options.observer or ProgressObserver())
     return folder
@@ -143,13 +146,14 @@ def _present(
 
 def _jobs(
     runs: Sequence[GridRun],
-    study_name: str,
+    studies: Sequence[Study],
     labels: Mapping[str, Mapping[str, str]],
     folder: ResultFolder,
     roots: tuple[Path, ...],
     options: RunOptions,
 ) -> list[Job]:
     environment = code_version()
+    imports = tuple(dict.fromkeys(name for study in studies for name in study.imports))
     return [
         Job(
             config=run.config,
@@ -160,7 +164,8 @@ def _jobs(
             environment=environment,
             checkpoint_every=options.checkpoint_every,
             limited=options.timeout is not None,
-            logged=LoggedAs(tuple(options.loggers), study_name, labels[run.config.run_id]),
+            logged=LoggedAs(tuple(options.loggers), studies[0].name, labels[run.config.run_id]),
+            imports=imports,
         )
         for run in runs
     ]

@@ -1,21 +1,23 @@
-"""Available devices and cores."""
+"""Devices of runs by the option ``device``, and cores."""
 
 import os
-import re
 import shutil
+import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from lifelong_lb.config import UserError, unknown_name
 
-KINDS = ("auto", "cpu", "cuda")
+DRIVERS = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/dri", "/dev/accel")
 
 
 def devices(wanted: str) -> list[str]:
     """Resolve a device option to device names.
 
     Args:
-        wanted: ``"cpu"``; ``"cuda"``, every CUDA device; ``"auto"``, every CUDA device or else the CPU; or a list of
-            CUDA devices, e.g. ``"cuda:0"`` or ``"cuda:0,cuda:2"``.
+        wanted: ``"cpu"``; a kind of accelerator, e.g. ``"cuda"``, ``"mps"`` or ``"xpu"``: every one of this machine;
+            ``"auto"``, every accelerator or else the CPU; or a list of accelerators, e.g. ``"cuda:0"`` or
+            ``"cuda:0,cuda:2"``.
 
     Returns:
         Torch device names; at least one.
@@ -23,29 +25,37 @@ def devices(wanted: str) -> list[str]:
     Raises:
         UserError: if a device does not exist.
     """
-    names = [name.strip() for name in wanted.split(",")]
-    one_by_one = all(re.fullmatch(r"cuda:[0-9]+", name) for name in names)
-    if wanted not in KINDS and not one_by_one:
-        raise UserError(f"{unknown_name('device', wanted, KINDS)}, or CUDA devices, e.g. cuda:0,cuda:1")
-    if wanted == "cpu" or (wanted == "auto" and not _has_driver()):
+    if wanted == "cpu" or (wanted == "auto" and not _may_have_accelerator()):
         return ["cpu"]
-    import torch
+    from lifelong_lb.devices import accelerators, is_kind
 
-    available = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    available = accelerators()
     if wanted == "auto":
         return available or ["cpu"]
-    if not available:
-        raise UserError(f"device {wanted}: torch finds no CUDA device on this machine; use cpu or auto")
-    for name in names if one_by_one else ():
-        if name not in available:
-            raise UserError(unknown_name("device", name, available))
-    return names if one_by_one else available
+    known = list(dict.fromkeys(["cpu", *(name.partition(":")[0] for name in available)]))
+    if wanted in known:
+        return available
+    names = [name.strip() for name in wanted.split(",")]
+    for name in names:
+        if name in available:
+            continue
+        kind = name.partition(":")[0]
+        if kind not in known and is_kind(kind):
+            raise UserError(
+                f"device {wanted}: torch finds no {kind} device on this machine; use {' or '.join([*known, 'auto'])}"
+            )
+        raise UserError(unknown_name("device", wanted if name in known else name, ["auto", *known, *available]))
+    return names
 
 
-def _has_driver() -> bool:
-    """Whether a GPU driver is installed; avoids importing torch, which takes seconds, on machines without one."""
-    return shutil.which("nvidia-smi") is not None or any(
-        map(Path.exists, (Path("/proc/driver/nvidia"), Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd")))
+def _may_have_accelerator() -> bool:
+    """Whether to ask torch; avoids importing it, which takes seconds, on machines without a driver."""
+    return (
+        "torch" in sys.modules
+        or sys.platform == "darwin"
+        or bool(entry_points(group="torch.backends"))  # packages that register a device when torch is imported
+        or shutil.which("nvidia-smi") is not None
+        or any(Path(path).exists() for path in DRIVERS)
     )
 
 

@@ -40,6 +40,7 @@ class Job:
             each experience, None for no checkpoints.
         limited: whether the run has a time limit.
         logged: its loggers; None for no loggers.
+        imports: modules and files named by the study, which may register a device of torch.
     """
 
     config: RunConfig
@@ -52,6 +53,7 @@ class Job:
     checkpoint_every: float | None = None
     limited: bool = False
     logged: LoggedAs | None = None
+    imports: tuple[str, ...] = ()
 
 
 TERMINATED = 143

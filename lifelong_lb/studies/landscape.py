@@ -41,7 +41,7 @@ def measure_landscape(
         settings: what to measure; None for the study's settings or else the defaults.
         overrides: assignments, e.g. ``"images=64"``.
         data: folder of the data sets; None for the default locations.
-        device: ``"cpu"``, ``"cuda"``, ``"auto"``, or a CUDA device, e.g. ``"cuda:1"``.
+        device: see :func:`~lifelong_lb.studies.devices.devices`; of several devices, the first is used.
         log: receives progress messages.
         imports: modules or files that register the custom models and streams of the runs. They are executed; modules
             named in the folder are not imported.
@@ -67,11 +67,11 @@ def measure_landscape(
     _check_sources(configs.values())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="no QP solver found")  # issued when avalanche is imported
+        from lifelong_lb.devices import activate
         from lifelong_lb.studies.run.landscape import measure_stored
-        from lifelong_lb.studies.run.worker import device_of
     with measuring(folder.path):
         roots = data_roots(data)
-        failures = measure_stored(folder, configs, landscape, roots, device_of(target_device), log)
+        failures = measure_stored(folder, configs, landscape, roots, activate(target_device), log)
         if len(failures) < len(configs):
             with folder.locked():
                 results = write_report(folder)

@@ -43,12 +43,13 @@ class RunOptions:
     A field with a flag is also an option of the commands ``run`` and ``tune``.
 
     Attributes:
-        workers: number of concurrent runs; None for one per core, or one per CUDA device. With ``"slurm"`` the number
+        workers: number of concurrent runs; None for one per core, or one per accelerator. With ``"slurm"`` the number
             of jobs, with ``"ray"`` of tasks; None for 256.
         executor: ``"local"``, one process per run; ``"in-process"``; ``"slurm"``, jobs submitted from here; or
             ``"ray"``, the cluster of ``$RAY_ADDRESS`` or else this machine. Clusters need a shared file system.
-        device: ``"cpu"``; ``"cuda"``, all devices, assigned to workers round-robin; ``"auto"``, CUDA if available; or a
-            list of devices, e.g. ``"cuda:0,cuda:2"``.
+        device: ``"cpu"``; a kind of accelerator that torch finds, e.g. ``"cuda"``: all devices, assigned to workers
+            round-robin; ``"auto"``, the accelerators if there are any, or else the CPU; or a list of devices, e.g.
+            ``"cuda:0,cuda:2"``.
         data: folder of the data sets; None for ``$LIFELONG_LB_DATA``, then the platform's cache folder.
         download: whether missing data sets may be downloaded.
         retry: statuses (failed, diverged, timeout) of ended runs to run again.
@@ -71,7 +72,10 @@ class RunOptions:
         default=None, metadata=_flag("Number of parallel runs; default: one per core or GPU.", "N")
     )
     executor: str = field(default="local", metadata=_flag("in-process, local (one process per run), slurm or ray."))
-    device: str = field(default="auto", metadata=_flag("cpu, cuda, auto, or a list of CUDA devices: cuda:0,cuda:2."))
+    device: str = field(
+        default="auto",
+        metadata=_flag("cpu, auto, a kind of accelerator (cuda, mps, xpu), or a list: cuda:0,cuda:2."),
+    )
     data: str | PathLike[str] | None = field(
         default=None,
         metadata=_flag("Folder of the data sets; default: LIFELONG_LB_DATA, then the cache folder.", "DIR"),

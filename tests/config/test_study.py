@@ -207,6 +207,17 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
         ({"model": {"name": "mlp", "hidden": 256}}, "model.hidden: must be a list; got 256"),
         ({"train": {"batchsize": 1}}, "train: unknown key 'batchsize'; did you mean 'batch_size'?"),
         ({"train": {"random_crop": -1}}, "train.random_crop: must be a whole number >= 0; got -1"),
+        (
+            {"train": {"clip_norm": 1.0}, "optimizers": "lbfgs"},
+            "optimizers[0]: takes its own steps, whose gradients train.clip_norm cannot clip; leave it out; got 1",
+        ),
+        (
+            {"train": {"clip_norm": 1.0}, "strategies": "lamaml", "rules": "none"},
+            "strategies[0] with streams[0]: train.clip_norm clips ordinary training steps, which lamaml does not take; "
+            "leave it out",
+        ),
+        ({"train": {"clip_norm": 0}}, "train.clip_norm: must be a finite number > 0; got 0"),
+        ({"train": {"clip_norm": -1.0}}, "train.clip_norm: must be a finite number > 0; got -1.0"),
         ({"train": {"random_crop": True}}, "train.random_crop: must be a number; got True"),
         ({"train": {"random_flip": "maybe"}}, "train.random_flip: must be true or false; got 'maybe'"),
         ({"train": 3}, "train: must be a mapping of settings; got 3"),
@@ -377,7 +388,10 @@ def test_a_run_is_named_by_what_shapes_its_numbers():
     plain = expand(study_of())[0].config
     labelled = expand(study_of(rules={"name": "none", "label": "plain SGD"}, name="another name"))[0].config
     explicit = expand(
-        study_of(train={"epochs": 1, "random_crop": 0, "random_flip": False}, model={"name": "mlp", "head": "multi"})
+        study_of(
+            train={"epochs": 1, "random_crop": 0, "random_flip": False, "clip_norm": None},
+            model={"name": "mlp", "head": "multi"},
+        )
     )[0].config
     longer = expand(study_of(train={"epochs": 2}))[0].config
     assert plain.run_id == labelled.run_id == explicit.run_id == "e34662df7c09"
@@ -386,7 +400,8 @@ def test_a_run_is_named_by_what_shapes_its_numbers():
     watched = expand(study_of(evaluation={"every": 5}))[0].config
     cropped = expand(study_of(train={"random_crop": 1}))[0].config
     flipped = expand(study_of(train={"random_flip": True}))[0].config
-    assert len({run.run_id for run in (plain, longer, dropout, online, watched, cropped, flipped)}) == 7
+    clipped = expand(study_of(train={"clip_norm": 1.0}))[0].config
+    assert len({run.run_id for run in (plain, longer, dropout, online, watched, cropped, flipped, clipped)}) == 8
     looks = ({"landscape": {}}, {"save_models": True}, {"confusion": True})
     looked_at = [expand(study_of(evaluation=e))[0].config.run_id for e in looks]
     assert len({plain.run_id, *looked_at}) == 4

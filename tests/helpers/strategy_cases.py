@@ -228,7 +228,8 @@ class Repeat(UpdateRule):
         first, loss = [None if p.grad is None else p.grad.clone() for p in params], strategy.loss.item()
         assert any(g is not None and g.norm() > 0 for g in first)
         for _ in range(2):
-            minibatch.gradient(last=True)
+            yield
+            minibatch.check_gradient()
             assert strategy.loss.item() == loss
             for p, g in zip(params, first, strict=True):
                 assert (p.grad is None) == (g is None)

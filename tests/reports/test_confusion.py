@@ -160,11 +160,12 @@ def test_the_report_by_hand(tmp_path):
         [1, 5, "five", 1, 2, 1.0],
     ]
     (block,) = collect_classes(results, found).blocks
-    assert block.rules == ["none", "sam"]
-    assert block.rows == [
-        ("seven (7)", "0", ["0.250 ± 0.354", "0.250 ± 0.354"]),
-        ("five (5)", "1", ["1.000 ± 0.000", "1.000 ± 0.000"]),
+    assert [column.title for column in block.table.columns] == ["class", "experience", "plain SGD", "SAM"]
+    assert [[cell.text for cell in row] for row in block.table.rows] == [
+        ["seven (7)", "0", "25.0", "25.0"],
+        ["five (5)", "1", "100.0", "100.0"],
     ]
+    assert [[cell.deviation for cell in row[2:]] for row in block.table.rows] == [["35.4", "35.4"], ["0.0", "0.0"]]
     matrices = confusion_matrices(found.frame, [7, 5])
     np.testing.assert_array_equal(matrices["sam"], [[0.25, 0.75], [0, 1]])
 
@@ -181,8 +182,8 @@ def test_files_of_the_report(tmp_path):
     assert not defined["definition"].str.contains("not a column").any()
     page = folder.report_path.read_text()
     assert '<h2 id="classes">Classes</h2>' in page
-    mean = '<td data-sort="0.25">0.250 <span class="sd">± 0.354</span></td>'
-    assert f'<th scope="row">seven (7)</th><td data-sort="0.0">0</td>{mean}' in page
+    mean = '<td data-sort="0.25">25.0 <span class="sd">± 35.4</span></td>'
+    assert f'<th scope="row">seven (7)</th><td data-sort="0">0</td>{mean}' in page
     assert [path.suffix for path in sorted(folder.figures_path.glob("confusion-matrix--*"))] == [".png", ".svg"]
 
 
@@ -197,11 +198,8 @@ def test_classes_met_in_other_orders_and_places(tmp_path):
     assert len(found.problems) == 1
     assert found.problems[0].endswith("they are damaged (they contradict its accuracy matrix)")
     (block,) = collect_classes(results, found).blocks
-    assert block.rows == [
-        ("5", "varies", ["0.500 ± 0.707", "1.000"]),
-        ("7", "varies", ["0.750 ± 0.354", "0.500"]),
-    ]
-    np.testing.assert_array_equal(block.values, [[np.nan, 0.5, 1.0], [np.nan, 0.75, 0.5]])
+    assert [[cell.text for cell in row] for row in block.table.rows] == [["5", "50.0", "100.0"], ["7", "75.0", "50.0"]]
+    assert [[cell.value for cell in row[1:]] for row in block.table.rows] == [[0.5, 1.0], [0.75, 0.5]]
     write_report(folder)
     (head,) = re.findall(r"<tr><th scope=.col. class=.label.>class</th>.*</tr>", folder.report_path.read_text())
     assert "experience" not in head

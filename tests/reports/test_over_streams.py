@@ -13,8 +13,9 @@ from lifelong_lb.reports import aggregate_table, collect, comparison_table, writ
 from lifelong_lb.reports.charts.chart import Canvas, looks
 from lifelong_lb.reports.charts.export import export
 from lifelong_lb.reports.charts.profiles import profiles
-from lifelong_lb.reports.over_streams import aggregate_sections, left_out_streams, stream_scores
+from lifelong_lb.reports.over_streams import left_out_streams, stream_scores
 from lifelong_lb.reports.page.streams_findings import streams_findings
+from lifelong_lb.reports.tables.over_streams import over_streams_styled
 
 STREAMS = ("one", "two", "three")
 STUDY = {
@@ -61,10 +62,11 @@ def test_the_table_has_the_numbers_of_the_runs(tmp_path):
     assert row[["streams", "streams_left_out", "runs", "shared_runs", "fewest_seeds"]].tolist() == [3, 0, 18, 18, 6]
     forgetting = table[(table["metric"] == "forgetting") & (table["rule"] == "sam")].iloc[0]
     assert forgetting["improvement"] == pytest.approx(row["improvement"])  # lower is better
-    (section,) = aggregate_sections(table[table["metric"] == "average_accuracy"])
-    assert [rule for _, rule, _ in section.rows] == ["plain SGD", "SAM", "ASAM"]
-    assert section.rows[1][2]["mean, %"].startswith("65.0 (")
-    assert section.rows[0][2]["better, % of pairs"] == "-"
+    (group,) = over_streams_styled(table[table["metric"] == "average_accuracy"]).groups
+    assert [cells[0].text for cells in group.rows] == ["plain SGD", "SAM", "ASAM"]
+    assert group.rows[1][3].text.startswith("65.0 (")
+    assert group.rows[1][4].value == row["improvement"]
+    assert group.rows[0][4].text == "-"
 
 
 def test_a_stream_where_a_rule_has_no_run_is_left_out(tmp_path):
@@ -200,6 +202,6 @@ def test_the_report_has_it(tmp_path):
     page = html.unescape(folder.report_path.read_text())
     assert "Over three streams, SAM beats plain SGD most often of two rules: in 88 % of pairs of runs" in page
     assert '<h2 id="over-streams">Over streams</h2>' in page
-    assert "average accuracy over 3 streams, pairs with plain SGD (higher is better)" in page
+    assert "average accuracy over 3 streams, in pairs with plain SGD (higher is better)" in page
     assert 'data-chart="profiles-0"' in page
     assert "which draws whole seeds within each stream" in definitions["aggregate.csv", "mean_low"]

@@ -43,7 +43,7 @@ def test_hyper_parameters_reach_torch(entry, plain):
 def test_each_trains_through_a_stream(name, head):
     parts = parts_of("naive", "class-incremental", head)
     before = [p.detach().clone() for p in parts.model.backbone.parameters()]
-    optimizer = build_optimizer(OPTIMIZER_ENTRIES[name](), parts.model.parameters())
+    optimizer = build_optimizer(OPTIMIZER_ENTRIES[name](), parts.model.named_parameters())
     train(make_strategy(parts, parts.model, optimizer, [SharpnessAwarePlugin(NoRule())]), parts.stream)
     after = list(parts.model.backbone.parameters())
     assert not any(torch.equal(a, b) for a, b in zip(before, after, strict=True))

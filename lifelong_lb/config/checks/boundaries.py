@@ -57,7 +57,7 @@ def optimizer_problems(
     trains: Sequence[Train],
     strategies: Sequence[StrategyEntry] = (),
 ) -> Iterator[Problem]:
-    """Find optimizers that need unknown boundaries, and schedules without effect.
+    """Find optimizers that need unknown boundaries or cannot be clipped, and schedules without effect.
 
     Args:
         optimizers: optimizers of a study.
@@ -73,6 +73,7 @@ def optimizer_problems(
         path, schedule = f"optimizers[{place}]", optimizer.schedule
         if optimizer.state == "reset" and unknown is not None:
             yield f"{path}.state", _boundaries_needed(unknown)
+        yield from _clipping_problems(path, optimizer, trains)
         if schedule is None:
             continue
         once = next((strategy.name for strategy in strategies if strategy.trained_once), None)
@@ -104,6 +105,12 @@ def optimizer_problems(
             )
             if reason is not None:
                 yield f"{path}.schedule", f"{reason}; set by: iteration"
+
+
+def _clipping_problems(path: str, optimizer: OptimizerEntry, trains: Sequence[Train]) -> Iterator[Problem]:
+    clip_norm = next((train.clip_norm for train in trains if train.clip_norm is not None), None)
+    if optimizer.takes_passes and clip_norm is not None:
+        yield path, f"takes its own steps, whose gradients train.clip_norm cannot clip; leave it out; got {clip_norm:g}"
 
 
 def _unreached_change(

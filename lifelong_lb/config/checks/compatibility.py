@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lifelong_lb.averaging import loop_conflict, path_conflict
 from lifelong_lb.config.checks.labels import AXES
 from lifelong_lb.config.checks.selections import meeting
 from lifelong_lb.config.checks.stream_overrides import stream_settings
@@ -54,6 +55,8 @@ def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEn
             f"train.match: gradients counts the passes of ordinary training steps, which {strategy.name} does not "
             "take; use match: steps or seconds"
         )
+    if strategy.own_loop is not None and train.clip_norm is not None:
+        return f"train.clip_norm clips ordinary training steps, which {strategy.name} does not take; leave it out"
     return _settings_conflict(strategy, stream, train)
 
 
@@ -99,8 +102,12 @@ def optimizer_conflict(strategy: StrategyEntry, optimizer: OptimizerEntry) -> st
     Returns:
         A sentence; None when nothing speaks against it.
     """
+    if optimizer.averages and strategy.follows_path:
+        return path_conflict(strategy.name, optimizer.called)
     if strategy.own_loop is None:
         return None
+    if optimizer.averages and strategy.takes_gradients:
+        return loop_conflict(strategy.name, optimizer.called)
     if optimizer.takes_passes:
         return (
             f"{optimizer.called} evaluates the loss itself in the optimizer step of the ordinary training loop, which "
@@ -109,7 +116,11 @@ def optimizer_conflict(strategy: StrategyEntry, optimizer: OptimizerEntry) -> st
     if strategy.steps_optimizer():
         return None
     able = " unless it has sync_update: true" if isinstance(strategy, LaMAML) else ""
-    settings = {"a schedule": optimizer.schedule is not None, "state: reset": optimizer.state == "reset"}
+    settings = {
+        "a schedule": optimizer.schedule is not None,
+        "state: reset": optimizer.state == "reset",
+        "groups": optimizer.groups is not None,
+    }
     for what, given in settings.items():
         if given:
             return f"{strategy.name} never steps its base optimizer{able}, so {what} would have no effect"

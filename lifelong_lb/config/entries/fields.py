@@ -25,6 +25,7 @@ from lifelong_lb.hyperparameters import (
     AT_LEAST_TWO,
     FRACTION,
     NON_NEGATIVE,
+    OPEN_FRACTION,
     POSITIVE,
     SHARE,
     UNIT_INTERVAL,
@@ -121,6 +122,7 @@ Int = Annotated[int, BeforeValidator(_no_bool), Within(Range(-(2**53), 2**53, wh
 NonNegative = Annotated[Float, Within(NON_NEGATIVE)]
 Positive = Annotated[Float, Within(POSITIVE)]
 Fraction = Annotated[Float, Within(FRACTION)]
+OpenFraction = Annotated[Float, Within(OPEN_FRACTION)]
 UnitInterval = Annotated[Float, Within(UNIT_INTERVAL)]
 Share = Annotated[Float, Within(SHARE)]
 AtLeastOne = Annotated[Int, Within(AT_LEAST_ONE)]

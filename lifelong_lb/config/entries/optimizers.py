@@ -1,19 +1,28 @@
 """Base optimizers that a study file can name: torch's, with its defaults except for learning rates, and others."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
     DottedName,
     Entry,
     Fraction,
+    Int,
     NonNegative,
+    OpenFraction,
     PlainValues,
     Positive,
+    WholeNumber,
+    Within,
 )
+from lifelong_lb.config.entries.parameter_groups import MATCH, Groups, checked_groups, first_match
 from lifelong_lb.config.entries.schedules import Schedule
+from lifelong_lb.hyperparameters import NEWTON_SCHULZ_STEPS, MuonAdjustment
 from lifelong_lb.untrusted import quoted
 
 
@@ -22,11 +31,42 @@ class OptimizerEntry(Entry):
 
     ``state: keep`` carries momentum and moments over to the next experience, except for a tensor that has grown, whose
     state is reset; ``state: reset`` clears them at the start of each experience. ``schedule`` changes ``lr`` during
-    training, see :class:`lifelong_lb.config.entries.schedules.ScheduleEntry`.
+    training, see :class:`lifelong_lb.config.entries.schedules.ScheduleEntry`. ``groups`` gives other settings to the
+    parameters whose names match a pattern (the first one that matches), e.g. ``{match: "*.bias", weight_decay: 0}``.
+
+    Class attributes: ``requires``, the requirement of a package or version that is not a dependency; ``averages``,
+    whether it evaluates an average of the weights; ``one_group``, whether it steps along one direction over all
+    parameters, so that it has no groups; ``not_grouped``, settings that groups cannot change.
     """
 
+    requires: ClassVar[str | None] = None
+    averages: ClassVar[bool] = False
+    one_group: ClassVar[bool] = False
+    not_grouped: ClassVar[tuple[str, ...]] = ()
     state: Literal["keep", "reset"] = "keep"
     schedule: Schedule = None
+    groups: Groups = None
+
+    @model_validator(mode="after")
+    def _check_groups(self) -> "OptimizerEntry":
+        if self.groups is not None:
+            self.__dict__["groups"] = checked_groups(self)  # the values as the entry stores them
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Add the settings that a group may have."""
+        found = handler.resolve_ref_schema(handler(schema))
+        properties = found["properties"]
+        outside = (*OptimizerEntry.model_fields, *cls.not_grouped)
+        known = {key: value for key, value in properties.items() if key not in outside}
+        settings = {key: {k: v for k, v in value.items() if k != "default"} for key, value in known.items()}
+        closed = {"properties": {MATCH: {"type": "string"}, **settings}, "additionalProperties": False}
+        keywords = {"properties": {MATCH: {"type": "string"}}}  # of an external optimizer
+        group = {"type": "object", "required": [MATCH], **(keywords if "settings" in known else closed)}
+        groups = [] if cls.one_group else [{"type": "array", "items": group}]
+        properties["groups"] = {"anyOf": [*groups, {"type": "null"}], "default": None}
+        return found
 
     @property
     def takes_passes(self) -> bool:
@@ -39,7 +79,11 @@ class OptimizerEntry(Entry):
         Returns:
             A mapping of plain values.
         """
-        return {**self.identity(), "schedule": "none" if self.schedule is None else self.schedule.short_text()}
+        return {
+            **self.identity(),
+            "schedule": "none" if self.schedule is None else self.schedule.short_text(),
+            "groups": "none" if self.groups is None else list(self.groups),
+        }
 
     def hyper_parameters(self) -> dict[str, Any]:
         """Hyper-parameters specific to this optimizer.
@@ -47,7 +91,46 @@ class OptimizerEntry(Entry):
         Returns:
             Values by field name.
         """
-        return self.model_dump(exclude={"name", "label", "state", "schedule"})
+        return self.model_dump(exclude={"name", "label", "state", "schedule", "groups"})
+
+    def group_settings(self) -> dict[str, Any]:
+        """Settings that a group may change.
+
+        Returns:
+            Their values for the other parameters.
+        """
+        return {key: value for key, value in self.hyper_parameters().items() if key not in self.not_grouped}
+
+    def with_changes(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Raw settings of this entry for one of its groups.
+
+        Args:
+            changes: settings of the group.
+
+        Returns:
+            A mapping for the validation of an entry of this class, without groups.
+        """
+        return {**self.hyper_parameters(), **changes}
+
+    def variants(self) -> list[Any]:
+        """Entries for the parameters that match no group, and for those of each group.
+
+        Returns:
+            Entries of this class without groups, one more than there are groups.
+        """
+        changes = [{}, *({k: v for k, v in group.items() if k != MATCH} for group in self.groups or ())]
+        return [type(self).model_validate(self.with_changes(each)) for each in changes]
+
+    def group_of(self, name: str) -> int:
+        """Number of the group of a parameter.
+
+        Args:
+            name: name of the parameter.
+
+        Returns:
+            Index in :meth:`variants`.
+        """
+        return first_match(self.groups, name)
 
 
 class SGD(OptimizerEntry):
@@ -91,6 +174,7 @@ class AdamW(OptimizerEntry):
 class LBFGS(OptimizerEntry):
     """L-BFGS on each minibatch (Liu & Nocedal 1989), with its own passes; restarts when a head grows."""
 
+    one_group = True
     name: Literal["lbfgs"] = "lbfgs"
     lr: Positive = 1.0
     max_iter: AtLeastOne = 20
@@ -106,10 +190,120 @@ class LBFGS(OptimizerEntry):
         return True
 
 
+class RMSprop(OptimizerEntry):
+    """RMSprop (Tieleman & Hinton 2012, Coursera lecture 6.5; ``centered``: Graves 2013, arXiv 1308.0850)."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+    lr: Positive = 1e-3
+    alpha: Fraction = 0.99
+    eps: Positive = 1e-8
+    weight_decay: NonNegative = 0.0
+    momentum: Fraction = 0.0
+    centered: bool = False
+
+
+class Adagrad(OptimizerEntry):
+    """Adagrad (Duchi, Hazan & Singer 2011, JMLR 12)."""
+
+    not_grouped = ("initial_accumulator_value",)  # torch reads it once, for all parameters
+    name: Literal["adagrad"] = "adagrad"
+    lr: Positive = 1e-2
+    lr_decay: NonNegative = 0.0
+    weight_decay: NonNegative = 0.0
+    initial_accumulator_value: NonNegative = 0.0
+    eps: Positive = 1e-10
+
+
+class NAdam(OptimizerEntry):
+    """Adam with Nesterov momentum (Dozat 2016, ICLR workshop)."""
+
+    name: Literal["nadam"] = "nadam"
+    lr: Positive = 2e-3
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    eps: Positive = 1e-8
+    weight_decay: NonNegative = 0.0
+    momentum_decay: NonNegative = 4e-3
+    decoupled_weight_decay: bool = False
+
+
+class Muon(OptimizerEntry):
+    """Muon for hidden matrices, AdamW for the rest (Jordan et al. 2024, kellerjordan.github.io/posts/muon).
+
+    Hidden matrices are weights of two or more dimensions outside the head, convolutions as matrices of one row per
+    filter; biases, norms, embeddings (names with ``embed``) and the head are trained by AdamW with the ``adamw_``
+    settings. Defaults are those of the authors' code. ``adjust_lr: match_rms_adamw`` and ``weight_decay`` follow Liu et
+    al. 2025 (arXiv 2502.16982).
+    """
+
+    requires = "torch>=2.9"
+    name: Literal["muon"] = "muon"
+    lr: Positive = 0.02
+    momentum: Fraction = 0.95
+    nesterov: bool = True
+    weight_decay: NonNegative = 0.0
+    ns_steps: Annotated[Int, Within(NEWTON_SCHULZ_STEPS)] = 5
+    adjust_lr: MuonAdjustment = "original"
+    adamw_lr: Positive = 3e-4
+    adamw_beta1: Fraction = 0.9
+    adamw_beta2: Fraction = 0.95
+    adamw_eps: Positive = 1e-10
+    adamw_weight_decay: NonNegative = 0.0
+
+
+class Lion(OptimizerEntry):
+    """Lion, the sign of a momentum (Chen et al. 2023, arXiv 2302.06675), with decoupled weight decay."""
+
+    requires = "pytorch-optimizer>=4"
+    name: Literal["lion"] = "lion"
+    lr: Positive = 1e-4
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.99
+    weight_decay: NonNegative = 0.0
+
+
+class ScheduleFree(OptimizerEntry):
+    """Schedule-free AdamW or SGD, evaluated at averaged weights (Defazio et al. 2024, arXiv 2405.15682).
+
+    ``beta1`` is the paper's beta, the weight of the average in the weights at which gradients are taken; ``r`` and
+    ``weight_lr_power`` weight the steps in the average. ``beta2`` and ``eps`` belong to AdamW. Defaults are those of
+    the authors' code; with ``base: sgd`` that of ``lr`` is 1.
+    """
+
+    requires = "pytorch-optimizer>=4"
+    averages = True
+    not_grouped = ("base",)
+    name: Literal["schedule-free"] = "schedule-free"
+    base: Literal["adamw", "sgd"] = "adamw"
+    lr: Positive = 2.5e-3
+    beta1: OpenFraction = 0.9
+    beta2: Fraction = 0.999
+    eps: Positive = 1e-8
+    weight_decay: NonNegative = 0.0
+    warmup_steps: WholeNumber = 0
+    r: NonNegative = 0.0
+    weight_lr_power: NonNegative = 2.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rate_of_sgd(cls, value: Any) -> Any:
+        is_sgd = isinstance(value, Mapping) and value.get("base") == "sgd"
+        return {"lr": 1.0, **value} if is_sgd else value
+
+    @model_validator(mode="after")
+    def _only_adamw_has_moments(self) -> "ScheduleFree":
+        fields = type(self).model_fields
+        given = next((key for key in ("beta2", "eps") if getattr(self, key) != fields[key].default), None)
+        if self.base == "sgd" and given is not None:
+            raise ValueError(f"{given} has no effect with base: sgd; got {given}: {getattr(self, given):g}")
+        return self
+
+
 class External(OptimizerEntry):
     """Any importable torch optimizer: settings and classes are its keywords, closure: it evaluates the loss itself.
 
-    ``restart``: whether it is created again, without its state, when the model's parameters change.
+    ``restart``: whether it is created again, without its state, when the model's parameters change. ``groups`` may
+    change the keywords in ``settings``.
     """
 
     name: Literal["external"] = "external"
@@ -137,6 +331,25 @@ class External(OptimizerEntry):
         """The setting ``closure``."""
         return self.closure
 
+    def group_settings(self) -> dict[str, Any]:
+        """The keywords in ``settings``.
+
+        Returns:
+            Their values for the other parameters.
+        """
+        return dict(self.settings)
+
+    def with_changes(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Raw settings of this entry for one of its groups.
+
+        Args:
+            changes: keywords of the group.
+
+        Returns:
+            A mapping for the validation of an entry of this class, without groups.
+        """
+        return {**self.hyper_parameters(), "settings": {**self.settings, **changes}}
+
     @property
     def called(self) -> str:
         """Name of its class."""
@@ -160,5 +373,11 @@ OPTIMIZER_ENTRIES: dict[str, type[OptimizerEntry]] = {
     "adam": Adam,
     "adamw": AdamW,
     "lbfgs": LBFGS,
+    "rmsprop": RMSprop,
+    "adagrad": Adagrad,
+    "nadam": NAdam,
+    "muon": Muon,
+    "lion": Lion,
+    "schedule-free": ScheduleFree,
     "external": External,
 }

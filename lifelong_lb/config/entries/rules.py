@@ -93,6 +93,14 @@ class RuleEntry(Entry):
         """
         return False
 
+    def interpolates(self) -> bool:
+        """Whether the rule itself moves the weights, besides the base optimizer.
+
+        Returns:
+            The same as the attribute of :class:`lifelong_lb.optim.UpdateRule`.
+        """
+        return False
+
     def gradients(self, step: int) -> tuple[int, int]:
         """Gradient evaluations on one minibatch, known without torch and before a run.
 
@@ -116,7 +124,7 @@ class RuleEntry(Entry):
         """
         return self.gradients(0)[1]
 
-    def passes(self) -> dict[str, str]:
+    def passes(self) -> dict[str, Any]:
         """Options common to all rules.
 
         Returns:
@@ -201,6 +209,10 @@ class Lookahead(RuleEntry):
         """Unless k = 1."""
         return self.k > 1
 
+    def interpolates(self) -> bool:
+        """Unless alpha = 1."""
+        return self.alpha != 1
+
 
 class LookaheadSAM(RuleEntry):
     """Lookahead with SAM steps (Zhang et al. 2019, arXiv 1907.08610; Mordido et al. 2024, arXiv 2307.16704)."""
@@ -214,6 +226,10 @@ class LookaheadSAM(RuleEntry):
     def keeps_weights(self) -> bool:
         """Unless k = 1."""
         return self.k > 1
+
+    def interpolates(self) -> bool:
+        """Unless alpha = 1."""
+        return self.alpha != 1
 
 
 class LookaheadASAM(RuleEntry):
@@ -229,6 +245,10 @@ class LookaheadASAM(RuleEntry):
     def keeps_weights(self) -> bool:
         """Unless k = 1."""
         return self.k > 1
+
+    def interpolates(self) -> bool:
+        """Unless alpha = 1."""
+        return self.alpha != 1
 
 
 class LookbehindSAM(RuleEntry):
@@ -247,6 +267,10 @@ class LookbehindSAM(RuleEntry):
     def keeps_weights(self) -> bool:
         """Only with minibatch switching and k > 1."""
         return self.minibatch_switching and self.k > 1
+
+    def interpolates(self) -> bool:
+        """Unless alpha = 1."""
+        return self.alpha != 1
 
     def gradients(self, step: int) -> tuple[int, int]:
         """At w and at each of the k perturbed points; two with minibatch switching."""
@@ -271,6 +295,10 @@ class LookbehindASAM(RuleEntry):
     def keeps_weights(self) -> bool:
         """Only with minibatch switching and k > 1."""
         return self.minibatch_switching and self.k > 1
+
+    def interpolates(self) -> bool:
+        """Unless alpha = 1."""
+        return self.alpha != 1
 
     def gradients(self, step: int) -> tuple[int, int]:
         """At w and at each of the k perturbed points; two with minibatch switching."""

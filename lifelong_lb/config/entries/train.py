@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import StrictBool, model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Float, Settings, WholeNumber, Within
+from lifelong_lb.config.entries.fields import AtLeastOne, Float, Positive, Settings, WholeNumber, Within
 from lifelong_lb.config.entries.landscape import Landscape
 from lifelong_lb.hyperparameters import Range
 
@@ -15,6 +15,9 @@ class Train(Settings):
     ``epochs`` passes over each experience, or over each chunk of an online stream, in minibatches of ``batch_size``
     images. ``precision: bfloat16`` runs the model under torch's autocast: weights, gradients and loss stay in float32,
     matrix products are computed in bfloat16.
+
+    ``clip_norm`` is the largest Euclidean norm of the gradient of each base step, over all parameters together and
+    after a strategy's projection; a longer one is scaled down. Ascents follow gradients that are not clipped.
 
     ``random_crop: p`` pads each image with p black pixels on each side and trains on a random crop of the original
     size; ``random_flip`` mirrors each image left to right with probability 1/2. Both are drawn each time an image is
@@ -31,6 +34,7 @@ class Train(Settings):
     epochs: AtLeastOne = 1
     batch_size: AtLeastOne = 10
     precision: Literal["float32", "bfloat16"] = "float32"
+    clip_norm: Positive | None = None
     random_crop: WholeNumber = 0
     random_flip: bool = False
     match: Literal["steps", "gradients", "seconds"] = "steps"

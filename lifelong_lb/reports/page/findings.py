@@ -1,6 +1,6 @@
 """Findings: what the paired comparisons with the baseline show, in sentences."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -66,15 +66,36 @@ def findings(summary: pd.DataFrame, compared: pd.DataFrame) -> list[Finding]:
     return found
 
 
+def placed(found: Sequence[Finding]) -> list[tuple[str, Finding]]:
+    """Name the place of each finding, as far as findings differ in it.
+
+    Args:
+        found: findings of a study.
+
+    Returns:
+        Findings with a prefix, e.g. ``"Replay: "``; empty for a single one.
+    """
+    axes = [[finding.stream, finding.strategy, finding.base_optimizer] for finding in found]
+    differ = [len(set(labels)) > 1 for labels in zip(*axes, strict=True)]
+    prefixes = [
+        ", ".join(display_name(label) for label, shown in zip(labels, differ, strict=True) if shown) for labels in axes
+    ]
+    return [(f"{prefix}: " if prefix else "", finding) for prefix, finding in zip(prefixes, found, strict=True)]
+
+
 def _finding(rows: pd.DataFrame, compared: pd.DataFrame) -> Finding:
     stream, strategy, optimizer = (str(rows[column].iloc[0]) for column in _OUTER)
-    by_rule = {str(row["rule"]): row for row in rows.to_dict("records")}
+    by_rule = {str(row["rule"]): row for row in _records(rows)}
     comparisons: dict[str, dict[str, Row]] = {}
-    for row in compared.to_dict("records"):
+    for row in _records(compared):
         comparisons.setdefault(str(row["metric"]), {})[str(row["rule"])] = row
     block = _Block(by_rule, comparisons, str(compared["baseline"].iloc[0]), optimizer)
     kind, headline, detail = block.state()
     return Finding(stream, strategy, optimizer, kind, headline, " ".join([*detail, *block.not_done()]))
+
+
+def _records(table: pd.DataFrame) -> list[Row]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 @dataclass(frozen=True)
@@ -98,8 +119,8 @@ class _Block:
         best = max(compared, key=lambda row: row["difference_mean"])
         furthest = max(compared, key=lambda row: abs(row["difference_mean"]))
         if pairs == 1:
-            detail = "One seed shows no spread, so no difference can be told from chance."
-            return "undecided", f"{self._ends(furthest)}, under one seed.", [detail]
+            reason = "One seed shows no spread, so no difference can be told from chance."
+            return "undecided", f"{self._ends(furthest)}, under one seed.", [reason]
         if min(1.0, family * smallest_p(pairs)) > LEVEL:
             headline = f"No rule is shown to differ from {base}: {self._ends(furthest, _interval(furthest))}."
             return "undecided", headline, [_too_few(pairs, family)]

@@ -1,46 +1,30 @@
 """The section of the page about several streams."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from lifelong_lb.reports.charts.chart import PAGE, Chart, looks
 from lifelong_lb.reports.charts.profiles import profiles
-from lifelong_lb.reports.names import display_name
-from lifelong_lb.reports.over_streams import (
-    BOOTSTRAP,
-    DEFINITIONS,
-    aggregate_sections,
-    aggregate_values,
-    left_out_streams,
-    stream_scores,
-)
+from lifelong_lb.reports.definitions import Definition
+from lifelong_lb.reports.over_streams import FEW_SEEDS, left_out_streams, stream_scores
 from lifelong_lb.reports.page.findings import METRIC
 from lifelong_lb.reports.page.streams_findings import StreamsFinding, streams_findings
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import labels_of
-from lifelong_lb.reports.tables import KNOWN, Definition, Section
+from lifelong_lb.reports.tables.over_streams import OVER_STREAMS, over_streams_styled
+from lifelong_lb.reports.tables.styled import StyledTable
 
+BOOTSTRAP = (
+    "Intervals are percentiles of a stratified bootstrap: on each stream as many seeds as it has are drawn, with "
+    "replacement, and a seed brings its runs of both rules. They hold for these streams and say nothing of others; "
+    f"with fewer than {FEW_SEEDS} seeds on a stream they are too narrow. They are not corrected for several rules."
+)
 UNSCALED = (
     "Scores are not rescaled. If the streams differ much in level, the interquartile mean leaves out runs of the "
     "lowest and the highest stream, whatever the rule. Then read the mean, and the pairs, which are of one stream."
 )
-
-
-@dataclass(frozen=True)
-class Block:
-    """The table of one metric.
-
-    Attributes:
-        name: name for screen readers.
-        caption: caption.
-        sections: rows by strategy and base optimizer.
-    """
-
-    name: str
-    caption: str
-    sections: Sequence[Section]
 
 
 @dataclass(frozen=True)
@@ -49,18 +33,14 @@ class OverStreams:
 
     Attributes:
         findings: sentences for the top of the page.
-        blocks: one table per metric.
-        columns: titles of their columns, and whether higher or lower is better.
-        values: numbers to sort by.
+        tables: one table per metric.
         charts: performance profiles, one chart per base optimizer.
         notes: what the intervals mean, and what is left out.
         definitions: definitions of the columns.
     """
 
     findings: Sequence[StreamsFinding]
-    blocks: Sequence[Block]
-    columns: Sequence[tuple[str, str]]
-    values: Mapping[tuple[int, str], float]
+    tables: Sequence[StyledTable]
     charts: Sequence[Chart]
     notes: Sequence[str]
     definitions: Sequence[Definition]
@@ -71,7 +51,7 @@ def over_streams(results: Results, aggregated: pd.DataFrame) -> OverStreams:
 
     Args:
         results: results of a folder.
-        aggregated: from :func:`~lifelong_lb.reports.over_streams.aggregate_table`, not empty.
+        aggregated: from :func:`~lifelong_lb.reports.aggregate_table`, not empty.
 
     Returns:
         The section.
@@ -80,25 +60,11 @@ def over_streams(results: Results, aggregated: pd.DataFrame) -> OverStreams:
     left_out = dict.fromkeys(sentence for metric in metrics for sentence in left_out_streams(results, metric))
     return OverStreams(
         findings=streams_findings(aggregated),
-        blocks=[_block(aggregated[aggregated["metric"] == metric]) for metric in metrics],
-        columns=[(definition.title, "") for definition in DEFINITIONS],
-        values=aggregate_values(aggregated),
+        tables=[over_streams_styled(aggregated[aggregated["metric"] == metric]) for metric in metrics],
         charts=_charts(results),
         notes=[BOOTSTRAP, UNSCALED, *left_out],
-        definitions=DEFINITIONS,
+        definitions=OVER_STREAMS,
     )
-
-
-def _block(rows: pd.DataFrame) -> Block:
-    metric, baseline = (str(rows[column].iloc[0]) for column in ("metric", "baseline"))
-    known = KNOWN[metric]
-    better = "higher" if known.higher_is_better else "lower"
-    numbers = sorted({int(number) for number in rows["streams"]})
-    streams = f"{' or '.join(map(str, numbers))} streams"
-    optimizers = list(map(str, rows["base_optimizer"].unique()))
-    base = display_name(baseline, optimizers[0] if len(optimizers) == 1 else "")
-    caption = f"{known.title} over {streams}, pairs with {base} ({better} is better)"
-    return Block(f"{known.title} over streams", caption, aggregate_sections(rows))
 
 
 def _charts(results: Results) -> list[Chart]:

@@ -9,44 +9,32 @@ import pandas as pd
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.charts.chart import looks
 from lifelong_lb.reports.classes import Classes
-from lifelong_lb.reports.comparisons import comparison_definitions, readable_comparisons, verdict_on
-from lifelong_lb.reports.costs import budget_sentence, cost_table
+from lifelong_lb.reports.comparisons import verdict_on
+from lifelong_lb.reports.costs import budget_sentence
+from lifelong_lb.reports.definitions import SPREAD, definitions, units
 from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
-from lifelong_lb.reports.flatness import CORRELATION_HEADINGS, Flatness
+from lifelong_lb.reports.flatness import Flatness
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.page.data import explorer_data, json_element
 from lifelong_lb.reports.page.findings import findings
-from lifelong_lb.reports.page.first_screen import HEADINGS as HEADINGS_OF_FIRST
 from lifelong_lb.reports.page.first_screen import Stream, first_screen
 from lifelong_lb.reports.page.over_streams import OverStreams, over_streams
 from lifelong_lb.reports.page.scripts import page_scripts, script_hash, vega_script
 from lifelong_lb.reports.provenance import environment_rows, unsuccessful_runs
+from lifelong_lb.reports.render.html import breakable, html_table, without_controls
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.sort_keys import comparison_values, cost_values, summary_values
 from lifelong_lb.reports.style import Drawing
 from lifelong_lb.reports.summary import GROUP, labels_of, planned_runs, state_sentence, status_counts, verdict
-from lifelong_lb.reports.tables import (
-    BOLD,
-    HEADINGS,
-    KNOWN,
-    MAIN_METRICS,
-    SPREAD,
-    Section,
-    best_means,
-    constants,
-    definitions,
-    readable_table,
-    sections,
-    units,
-)
+from lifelong_lb.reports.tables.comparisons import comparison_definitions, comparison_styled
+from lifelong_lb.reports.tables.costs import cost_styled
+from lifelong_lb.reports.tables.styled import StyledTable
+from lifelong_lb.reports.tables.summary import all_columns, summary_styled
+from lifelong_lb.reports.tables.tuning import tuning_styled
 from lifelong_lb.reports.text import plural
-from lifelong_lb.reports.tuning import TUNING_HEADINGS, TUNING_NOTE, tuning_sentences, tuning_table, tuning_values
+from lifelong_lb.reports.tuning import TUNING_NOTE, tuning_sentences
 from lifelong_lb.reports.undefined import undefined_reason
 from lifelong_lb.store import COLUMNS
 
-_COST = "gradient evaluations"
-_LONG = 24
-"""Number of rows beyond which a table scrolls in a box."""
 _WITH_INTERVAL = ["average_accuracy"]
 """Metrics whose interval is shown in the summary."""
 _INTERVAL = "The 95 % interval is that of the mean, by Student's t with n - 1 degrees of freedom."
@@ -86,27 +74,23 @@ def render_page(
     environment = Environment(
         loader=PackageLoader("lifelong_lb.reports.page"),
         autoescape=True,
-        finalize=_without_controls,
+        finalize=without_controls,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = breakable
-    environment.filters["minus"] = _minus
+    environment.filters["table"] = html_table
     environment.filters["named"] = display_name
     environment.filters["papers"] = link_papers
     environment.filters["inline"] = lambda drawing: Markup(drawing.inline())  # matplotlib escapes
-    context = _context(results, summary, compared, figures) | {
-        "comparison_columns": [(definition.title, "") for definition in comparison_definitions(test)],
+    context = _context(results, summary, compared, figures, test) | {
         "comparison_definitions": comparison_definitions(test),
         "over": None if aggregated is None or aggregated.empty else over_streams(results, aggregated),
         "classes": classes,
         "flatness": flatness,
-        "correlations": CORRELATION_HEADINGS,
         "note_on_figures": note,
-        "tuning": tuning_table(results),
-        "tuning_values": tuning_values(results),
-        "tuning_headings": TUNING_HEADINGS,
+        "tuning": tuning_styled(results),
         "tuning_notes": [*tuning_sentences(results), TUNING_NOTE],
     }
     further = [problem for part in (classes, flatness) if part for problem in part.problems]
@@ -135,66 +119,48 @@ def link_papers(text: str) -> Any:
     return Markup(re.sub(r"arXiv (\d{4}\.\d{4,5})", link, str(escape(text))))  # escaped
 
 
-def breakable(label: str) -> Any:
-    """Escape a label and allow a line break before its hyper-parameters.
-
-    Args:
-        label: any text.
-
-    Returns:
-        Markup.
-    """
-    from markupsafe import Markup, escape
-
-    return Markup(str(escape(label)).replace("(", "<wbr>("))  # escaped
-
-
 def _context(
-    results: Results, summary: pd.DataFrame, compared: pd.DataFrame, figures: Mapping[str, Sequence[Drawing]]
+    results: Results,
+    summary: pd.DataFrame,
+    compared: pd.DataFrame,
+    figures: Mapping[str, Sequence[Drawing]],
+    test: str,
 ) -> dict[str, Any]:
     study = results.study.study if results.study else None
-    streams = [stream for stream in labels_of(results, "stream") if (summary["stream"] == stream).any()]
-    by_stream = {stream: summary[summary["stream"] == stream] for stream in streams}
-    costs = cost_table(summary)
+    by_stream = {str(stream): rows for stream, rows in summary.groupby("stream", sort=False)}
     during = [metric for metric in CONTINUAL_METRICS if f"{metric}_mean" in summary]
+    shown = all_columns(summary, but=during)
     intervals = [metric for metric in _WITH_INTERVAL if summary[f"{metric}_ci_low"].notna().any()]
+    found, styles = findings(summary, compared), looks(labels_of(results, "rule"))
     return {
         "title": study.name if study else "Results",
         "state": state_sentence(results).rstrip("."),
         "about": _about(results),
-        "first": first_screen(summary, results.runs, findings(summary, compared), looks(labels_of(results, "rule"))),
-        "first_headings": HEADINGS_OF_FIRST,
+        "first": first_screen(summary, results.runs, found, styles, compared, test),
+        "first_notes": summary_styled(summary, compared=compared, test=test).notes,
         "optimizers": summary["base_optimizer"].nunique(),
         "counts": status_counts(results),
         "problems": list(results.problems),
         "verdict": verdict(results),
         "facts": _facts(results),
         "settings": models_of(results),
-        "streams": streams,
-        "columns": _columns(summary, MAIN_METRICS, intervals),
         "during": _during(by_stream, during),
-        "during_columns": [column for column in _columns(summary, during) if column[0] != _COST],
-        "during_definitions": zip(definitions(during)[:-1], [KNOWN[m].paper for m in during], strict=True),
-        "tables": {
-            stream: sections(rows, readable_table(rows, intervals=intervals)) for stream, rows in by_stream.items()
-        },
+        "during_definitions": definitions(during),
+        "tables": [
+            summary_styled(rows, shown, compared=compared, test=test, intervals=intervals)
+            for rows in by_stream.values()
+        ],
         "figures": figures,
-        "costs": {stream: sections(rows, costs.loc[rows.index]) for stream, rows in by_stream.items()},
+        "costs": [cost_styled(rows) for rows in by_stream.values()],
         "budget": budget_sentence(study.train) if study else "",
-        "cost_columns": [(title, "") for title in costs.columns],
-        "definitions": zip(definitions(), [*(KNOWN[m].paper for m in MAIN_METRICS), ""], strict=True),
+        "definitions": definitions(shown),
         "spread": SPREAD,
         "intervals": _INTERVAL if intervals else "",
         "units": units(results),
-        "best": best_means(summary, [*MAIN_METRICS, *during]),
-        "values": summary_values(summary, [*MAIN_METRICS, *during]),
-        "cost_values": cost_values(summary),
-        "comparison_values": comparison_values(compared),
-        "long": _LONG,
-        "bold": BOLD,
-        "captions": {stream: constants(rows) for stream, rows in by_stream.items()},
-        "baseline": compared["baseline"].iloc[0] if len(compared) else "",
-        "compared": _compared(compared, results),
+        "baseline": display_name(str(compared["baseline"].iloc[0]), _only(summary["base_optimizer"]))
+        if len(compared)
+        else "",
+        "compared": _compared(compared, results, test),
         "endings": unsuccessful_runs(results),
         "entries": describe_entries(results),
         "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
@@ -202,32 +168,25 @@ def _context(
     }
 
 
-def _during(by_stream: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> dict[str, list[Section]]:
-    """Tables of metrics during training by stream; streams without measurements are omitted."""
-    measured = {
-        stream: rows
-        for stream, rows in by_stream.items()
-        if rows[[f"{m}_mean" for m in metrics]].notna().to_numpy().any()
-    }
-    return {
-        stream: sections(rows, readable_table(rows, metrics).drop(columns=_COST)) for stream, rows in measured.items()
-    }
+def _during(by_stream: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> list[StyledTable]:
+    """Tables of metrics during training; streams without measurements are omitted."""
+    return [
+        summary_styled(rows, metrics, name="during-training")
+        for rows in by_stream.values()
+        if rows[[f"{metric}_mean" for metric in metrics]].notna().to_numpy().any()
+    ]
 
 
-def _compared(table: pd.DataFrame, results: Results) -> list[dict[str, Any]]:
-    """Template values of each compared metric."""
-    blocks = []
-    for metric, rows in table.groupby("metric", sort=False):
-        known = KNOWN[str(metric)]
-        blocks.append({
-            "title": known.title,
-            "formula": known.formula,
-            "direction": "higher" if known.higher_is_better else "lower",
-            "constants": constants(rows),
-            "sections": sections(rows, readable_comparisons(rows)),
-            "verdict": undefined_reason(results, str(metric)) or verdict_on(rows),
-        })
-    return blocks
+def _compared(compared: pd.DataFrame, results: Results, test: str) -> list[tuple[StyledTable, str]]:
+    """Table and conclusion of each compared metric."""
+    return [
+        (comparison_styled(rows, test), undefined_reason(results, str(metric)) or verdict_on(rows))
+        for metric, rows in compared.groupby("metric", sort=False)
+    ]
+
+
+def _only(labels: "pd.Series[str]") -> str:
+    return str(labels.iloc[0]) if labels.nunique() == 1 else ""
 
 
 def _facts(results: Results) -> dict[str, str]:
@@ -257,26 +216,6 @@ def _charts(streams: Sequence[Stream], over: OverStreams | None) -> dict[str, An
     """Specifications by name, with their data; looks are added in the browser."""
     drawn = [*(chart for stream in streams for chart in stream.charts), *(over.charts if over else [])]
     return {chart.name: {**chart.spec, "datasets": dict(chart.data)} for chart in drawn}
-
-
-def _columns(summary: pd.DataFrame, metrics: Sequence[str], intervals: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Titles of the columns after the rule, and whether higher or lower is better."""
-    groups = {HEADINGS.get(column, column) for column in GROUP}
-    directions = {KNOWN[m].title: "higher" if KNOWN[m].higher_is_better else "lower" for m in metrics}
-    titles = [str(column) for column in readable_table(summary, metrics, intervals).columns if column not in groups]
-    return [(title, directions.get(title, "")) for title in titles]
-
-
-def _without_controls(value: Any) -> Any:
-    """Remove the control characters that HTML forbids; markup stays markup."""
-    return value.translate(_CONTROLS) if isinstance(value, str) else value
-
-
-_CONTROLS = dict.fromkeys(code for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n")
-
-
-def _minus(text: str) -> str:
-    return re.sub(r"-(?=\d)", "−", text)
 
 
 def _yaml(settings: Mapping[str, Any]) -> str:

@@ -97,5 +97,6 @@ class Augmented:
         return len(self._loader)
 
     def __iter__(self) -> Iterator[list[Tensor]]:
-        for x, *rest in self._loader:
-            yield [self._augment(x), *rest]
+        for minibatch in self._loader:
+            minibatch[0] = self._augment(minibatch[0])
+            yield minibatch

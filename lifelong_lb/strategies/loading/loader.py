@@ -1,6 +1,6 @@
 """Loader of whole minibatches by index, with the order and composition of Avalanche's and torch's loaders."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from avalanche.benchmarks.utils.data_loader import (
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, default_collate
 
+from lifelong_lb import devices
 from lifelong_lb.strategies.loading.flatten import NotTensorsError, flattened, joined
 
 JOINT = (
@@ -29,6 +30,14 @@ JOINT = (
 
 IGNORED = {"batch_size", "drop_last", "shuffle", "ffcv_args", "persistent_workers", "prefetch_factor"}
 """Arguments of a joint loader that its samplers contain, or that have no effect without worker processes."""
+
+
+class LoadedBatch(list[Tensor]):
+    """A minibatch whose task labels remain available on the host after Avalanche has moved its items to a device."""
+
+    def __init__(self, items: Iterable[Tensor]) -> None:
+        super().__init__(items)
+        self.task_labels = self[-1]
 
 
 class TensorLoader:
@@ -80,7 +89,7 @@ class TensorLoader:
         parts = [flattened(dataset) for dataset in datasets]
         self._samples = joined(parts)
         self._samplers, self._generator = list(samplers), arguments.get("generator")
-        self._pin = bool(arguments.get("pin_memory", False)) and torch.cuda.is_available()
+        self._pin = bool(arguments.get("pin_memory", False)) and devices.can_pin()
         self._starts = [sum(map(len, parts[:i])) for i in range(len(parts))]
 
     def __len__(self) -> int:
@@ -92,7 +101,7 @@ class TensorLoader:
         for minibatch_parts in parts[0] if len(parts) == 1 and not self._endless else self._composed(parts):
             rows, *columns = minibatch_parts
             minibatch = [self._samples.images(rows), *columns]
-            yield [part.pin_memory() for part in minibatch] if self._pin else minibatch
+            yield LoadedBatch(part.pin_memory() for part in minibatch) if self._pin else LoadedBatch(minibatch)
 
     def _rounds(self, i: int) -> Iterator[list[Tensor]]:
         """Rows and labels of the minibatches of one data set, for one round whose order is drawn lazily."""

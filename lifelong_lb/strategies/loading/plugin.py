@@ -6,9 +6,10 @@ from typing import Any
 
 from avalanche.core import SupervisedPlugin
 
+from lifelong_lb.models.task_labels import keep_on_host
 from lifelong_lb.strategies.loading.augmentation import Augmentation, Augmented
 from lifelong_lb.strategies.loading.flatten import NotTensorsError
-from lifelong_lb.strategies.loading.loader import Endless, TensorLoader
+from lifelong_lb.strategies.loading.loader import Endless, LoadedBatch, TensorLoader
 from lifelong_lb.strategies.loading.random_draws import RandomDraws
 
 OURS = (TensorLoader, Augmented)
@@ -51,6 +52,11 @@ class TensorLoading(SupervisedPlugin):
         for owner in (strategy, *strategy.plugins):
             for memory in _memories(owner):
                 memory.loader = self._training(memory.loader)
+
+    def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
+        """Pass the task labels on the host to the head."""
+        if isinstance(strategy.mbatch, LoadedBatch) and strategy.device.type != "cpu":
+            keep_on_host(strategy.mbatch[-1], strategy.mbatch.task_labels)
 
     def before_eval_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Replace the loader of a test experience."""

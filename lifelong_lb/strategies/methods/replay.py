@@ -6,7 +6,7 @@ Avalanche's classes. ``replays_aside`` marks strategies whose replayed images ar
 data loader.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -98,7 +98,7 @@ class ERAML(AvalancheERAML):
             self._replayed = next_batch(self.replay_loader, self.device)
             if self._replayed is not None:
                 memory = [torch.cat(parts) for parts in zip(*map(next, self.pos_neg_loaders), strict=True)]
-                self.aml_criterion.draw(self.mb_y, self.mb_task_id, [part.to(self.device) for part in memory])
+                self.aml_criterion.draw(self.mb_y, self.mb_task_id, _moved(memory, self.device))
 
     def criterion(self) -> Tensor:
         """The loss of the minibatch, replayed images included.
@@ -259,7 +259,11 @@ def next_batch(loader: Iterator[Any] | None, device: torch.device) -> list[Tenso
     Returns:
         Its parts; None without a loader.
     """
-    return None if loader is None else [part.to(device) for part in next(loader)]
+    return None if loader is None else _moved(next(loader), device)
+
+
+def _moved(parts: Iterable[Tensor], device: torch.device) -> list[Tensor]:
+    return [part.to(device, non_blocking=True) for part in parts]
 
 
 def endless(memory: Any, batch_size: int) -> Endless:

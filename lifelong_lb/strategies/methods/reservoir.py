@@ -44,7 +44,7 @@ class DrawnMemory(Endless):
         Returns:
             Images ``(M, C, H, W)``, labels and task labels ``(M,)``.
         """
-        x, y, t = (part.to(self._device) for part in next(self))
+        x, y, t = (part.to(self._device, non_blocking=True) for part in next(self))
         return x, y, t
 
     def get_batch(self, x: Tensor, y: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:

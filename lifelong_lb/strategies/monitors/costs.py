@@ -5,10 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
 from avalanche.core import SupervisedPlugin
 from torch import nn
 
+from lifelong_lb import devices
 from lifelong_lb.models.normalise import Normalise
 
 
@@ -69,19 +69,19 @@ class ForwardPasses(SupervisedPlugin):
 class MemoryMeter:
     """Measures the memory of a run, excluding that of its process before.
 
-    On CUDA: the peak allocation of torch. On the CPU: the peak anonymous memory of the process, minus that at
-    construction. Files are excluded: libraries and images of prepared data sets are shared between processes, and how
-    much of them is resident depends on the load of the machine.
+    On an accelerator: the peak allocation of torch there. On the CPU: the peak anonymous memory of the process, minus
+    that at construction. Files are excluded: libraries and images of prepared data sets are shared between processes,
+    and how much of them is resident depends on the load of the machine.
 
     Args:
-        device: ``"cpu"`` or ``"cuda"``.
+        device: kind of the current device, e.g. ``"cpu"``.
         alone: whether this process executes a single run.
     """
 
     def __init__(self, device: str, *, alone: bool) -> None:
         self._device, self._before = device, None
-        if device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
+        if device != "cpu":
+            devices.reset_peak_memory(device)
         elif alone and (before := _resident()) is not None:
             with suppress(OSError):  # forbidden in some containers, where the process is new
                 Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets VmHWM
@@ -96,8 +96,8 @@ class MemoryMeter:
         Returns:
             Bytes; None if it cannot be measured, e.g. for one of several runs in a process.
         """
-        if self._device == "cuda":
-            return int(torch.cuda.max_memory_allocated())
+        if self._device != "cpu":
+            return devices.peak_memory(self._device)
         if self._before is None or (now := _resident()) is None:
             return None
         return max(0, now["VmHWM"] - now["RssFile"] - now["RssShmem"] - self._before)

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from avalanche.benchmarks import OnlineCLExperience
 from avalanche.core import SupervisedPlugin
+from torch import Tensor
 
+from lifelong_lb import devices
 from lifelong_lb.seeding import DATA_ORDER, MEMORY, NOISE, REFERENCE, derive, seed_all
 from lifelong_lb.strategies.methods.patches.agem import AverageGEM
 from lifelong_lb.strategies.monitors.stiffness import stiffness_hint
@@ -65,7 +67,11 @@ class SeparateSeeds(SupervisedPlugin):
                 plugin.generator.manual_seed(derive(self._seed, REFERENCE, *at))
         seed_all(self._seed, NOISE, *at)
         self._other = torch.get_rng_state()
+        kind = strategy.device.type
+        noise = devices.generator_state(devices.current(kind))
         seed_all(self._seed, DATA_ORDER, *at)
+        if kind != "cpu":  # minibatches are drawn on the CPU, so that a device's generator belongs to training alone
+            devices.set_generator_state(devices.current(kind), noise)
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Switch to the stream of training, after the minibatch is loaded."""
@@ -108,8 +114,7 @@ class Stopwatch(SupervisedPlugin):
         Yields:
             None.
         """
-        if strategy.device.type == "cuda":
-            torch.cuda.synchronize(strategy.device)
+        devices.synchronise(strategy.device)
         left = time.perf_counter()
         try:
             yield
@@ -145,22 +150,41 @@ def check_loss(strategy: Any) -> None:
 
 
 class DivergenceGuard(SupervisedPlugin):
-    """Stops a run whose loss, or weights after an experience, are not finite."""
+    """Stops a run whose loss, or weights after an experience, are not finite.
+
+    The loss is checked after each iteration; on an accelerator, whose host would have to wait for it, the sum of the
+    losses is checked after the experience.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sum: Tensor | None = None
 
     def after_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Check the loss of the minibatch.
+        """Check the loss of the minibatch, or add it.
 
         Raises:
             DivergedError: if it is not finite.
         """
-        check_loss(strategy)
+        if strategy.device.type == "cpu":
+            check_loss(strategy)
+        else:
+            loss = strategy.loss.detach()
+            self._sum = loss if self._sum is None else self._sum + loss
 
     def after_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Check the weights.
+        """Check the sum of the losses, and the weights.
 
         Raises:
             DivergedError: if one of them is not finite.
         """
-        for name, parameter in strategy.model.named_parameters():
-            if not torch.isfinite(parameter).all():
+        values = dict(strategy.model.named_parameters())
+        if self._sum is not None:
+            values = {"the loss": self._sum, **values}
+            self._sum = None
+        if not values:
+            return
+        finite = torch.stack([torch.isfinite(value).all() for value in values.values()]).tolist()
+        for name, is_finite in zip(values, finite, strict=True):
+            if not is_finite:
                 raise DivergedError(f"{name} is not finite after {place(strategy)}", strategy)

@@ -10,6 +10,7 @@ from avalanche.training.plugins.clock import Clock
 from avalanche.training.templates import SupervisedTemplate
 from torch import Tensor
 
+from lifelong_lb.models.task_labels import keep_on_host
 from lifelong_lb.strategies.hooks import does_something
 from lifelong_lb.strategies.loading.flatten import Samples, flattened
 from lifelong_lb.strategies.loading.plugin import TensorLoading
@@ -116,7 +117,9 @@ def show(strategy: Any, experiences: Sequence[Any], images: TestImages, see: See
 def _show_one(strategy: Any, samples: Samples, see: Callable[[Tensor, Tensor], None]) -> None:
     for rows, *columns in samples.split(strategy.eval_mb_size):
         minibatch = (samples.images(rows), *columns)
-        strategy.mbatch = [part.to(strategy.device) for part in minibatch]
+        strategy.mbatch = [part.to(strategy.device, non_blocking=True) for part in minibatch]
+        if strategy.device.type != "cpu":
+            keep_on_host(strategy.mbatch[-1], minibatch[-1])
         see(strategy.forward(), strategy.mb_y)
 
 

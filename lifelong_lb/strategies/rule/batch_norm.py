@@ -17,5 +17,5 @@ def recompute_statistics(strategy: Any) -> None:
     strategy.model.train()
     with torch.random.fork_rng(), recomputed_statistics(strategy.model):
         for minibatch in strategy.dataloader:
-            x, task = minibatch[0].to(strategy.device), minibatch[-1].to(strategy.device)
+            x, task = (minibatch[part].to(strategy.device, non_blocking=True) for part in (0, -1))
             avalanche_forward(strategy.model, x, task)

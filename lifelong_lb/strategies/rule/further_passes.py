@@ -30,11 +30,11 @@ from avalanche.training.supervised.icarl import _ICaRLPlugin
 from avalanche.training.templates import SupervisedTemplate
 from avalanche.training.templates.base_sgd import PeriodicEval
 
+from lifelong_lb.averaging import path_conflict
 from lifelong_lb.config import UserError
 from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.config.plugins.hooks import check_hooks
-from lifelong_lb.optim import RebuiltOptimizer, UpdateRule
-from lifelong_lb.optim.modes import path_conflict
+from lifelong_lb.optim import RebuiltOptimizer, RuleOptimizer, UpdateRule
 from lifelong_lb.optim.rule import averaging_conflict
 from lifelong_lb.strategies.hooks import does_something, overrides
 from lifelong_lb.strategies.methods.mir import Retrieval
@@ -157,6 +157,28 @@ def check_loop(strategy: Any) -> None:
                 "it needs Avalanche's ordinary training loop (lifelong_lb.strategies has ERACE, ERAML and DER, "
                 "which use it)"
             )
+
+
+def check_place(strategy: Any, rule_plugin: type[Any]) -> None:
+    """Check that one plugin alone takes the further passes, with the base optimizer.
+
+    Args:
+        strategy: the Avalanche strategy.
+        rule_plugin: class of the plugin that takes them.
+
+    Raises:
+        TypeError: if there are two such plugins, a rule in the place of a plugin, or an optimizer wrapped by a rule.
+    """
+    plugins = [plugin for plugin in strategy.plugins if isinstance(plugin, rule_plugin)]
+    if len(plugins) > 1:
+        names = " and ".join(f"{rule_plugin.__name__}({type(plugin.rule).__name__})" for plugin in plugins)
+        raise TypeError(f"a strategy must have one {rule_plugin.__name__}; got {names}: remove all but one")
+    if isinstance(strategy.optimizer, RuleOptimizer):
+        raise TypeError(
+            f"the strategy's optimizer is wrapped by the rule {type(strategy.optimizer.rule).__name__}: give the "
+            f"strategy the base optimizer, {type(strategy.optimizer.base).__name__}, and the rule to "
+            f"{rule_plugin.__name__}"
+        )
 
 
 def check_rule(strategy: Any, rule: UpdateRule) -> None:
@@ -325,8 +347,10 @@ def _part(plugin: Any) -> Part:
     part = Part() if kind is None else PARTS[kind]
     unknown = [hook for hook in ACCOUNTED if does_something(plugin, hook) and hook not in part.hooks]
     if unknown:
+        name, hook = type(plugin).__name__, unknown[0]
+        every_pass = f"again=[{hook!r}]) to call it in every pass, or with " if hook in HOOKS else ""
         raise TypeError(
-            f"unsupported hook {type(plugin).__name__}.{unknown[0]}: its effect on the extra passes is unknown; "
-            "register the plugin with register_plugin(...)"
+            f"unsupported hook {name}.{hook}: its effect on the extra passes is unknown; register the plugin with "
+            f"register_plugin({name}, {every_pass}once=[{hook!r}]) to call it in the first pass only"
         )
     return part

@@ -4,8 +4,8 @@ from typing import Any
 
 from avalanche.core import SupervisedMetaLearningPlugin
 
+from lifelong_lb.averaging import loop_conflict
 from lifelong_lb.optim import RebuiltOptimizer
-from lifelong_lb.optim.modes import loop_conflict
 from lifelong_lb.strategies.monitors.guards import check_loss
 
 

@@ -7,14 +7,15 @@ from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, RebuiltOptimizer, UpdateRule
+from lifelong_lb.optim.minibatch import Finish
 from lifelong_lb.optim.rebuilding import load_evaluation_weights
-from lifelong_lb.optim.rule import Finish
 from lifelong_lb.strategies.monitors.guards import DivergedError, place
 from lifelong_lb.strategies.rule.batch_norm import recompute_statistics
 from lifelong_lb.strategies.rule.further_passes import (
     FurtherPasses,
     check_loop,
     check_optimizer,
+    check_place,
     check_rule,
     further_passes,
 )
@@ -135,10 +136,11 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
         Raises:
             TypeError: if the strategy has its own training loop, a plugin has an unsupported hook or conflicts with the
-                rule, or rule and optimizer both take passes.
+                rule, or rule and optimizer, or two plugins, both take passes.
         """
         remove_guard(strategy)
         check_loop(strategy)
+        check_place(strategy, SharpnessAwarePlugin)
         check_rule(strategy, self.rule)
         check_optimizer(strategy, self.rule)
         own_passes = isinstance(strategy.optimizer, ClosureOptimizer)
@@ -146,6 +148,11 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             raise TypeError(
                 f"{type(self.rule).__name__} cannot be applied to {type(strategy.optimizer.base).__name__}, which "
                 "takes its own passes; use NoRule()"
+            )
+        if own_passes and self.rule.passes.clip_norm is not None:
+            raise TypeError(
+                f"{type(strategy.optimizer.base).__name__} takes its own steps, whose gradients clip_norm cannot clip; "
+                "leave it out"
             )
         if experience_number(strategy) >= self.from_experience:
             self.acting = self.rule

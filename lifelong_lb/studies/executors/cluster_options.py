@@ -105,10 +105,10 @@ def _check_shares(options: RunOptions) -> None:
 
 
 def _check_device(options: RunOptions) -> None:
-    if options.device not in ("auto", "cpu", "cuda"):
+    if options.device not in ("auto", "cpu", "cuda") and not _is_kind(options.device):
         raise UserError(
-            f"device {options.device}: with the executor {options.executor} it must be auto, cpu or cuda; the cluster "
-            "assigns the GPU"
+            f"device {options.device}: with the executor {options.executor} it must be auto, cpu, cuda or another kind "
+            "of device of torch; the cluster assigns the device"
         )
     if options.device == "cpu" and wants_gpus(options):
         raise UserError("device cpu: the requested GPUs would not be used; remove the device or the GPUs")
@@ -137,6 +137,12 @@ def _check_slurm(settings: Mapping[str, Any], timeout: float | None) -> None:
             f"executor slurm: {' and '.join(missing)} not found: start it on a login node, or try it with "
             "cluster=local, which uses processes of this machine"
         )
+
+
+def _is_kind(device: str) -> bool:
+    from lifelong_lb.devices import is_kind
+
+    return is_kind(device)
 
 
 def _has_type(kind: type, value: Any) -> bool:

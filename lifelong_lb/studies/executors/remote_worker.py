@@ -6,6 +6,7 @@ from dataclasses import replace
 from multiprocessing.process import BaseProcess
 
 from lifelong_lb.config import UserError
+from lifelong_lb.config.plugins.importing import import_named
 from lifelong_lb.store import Status
 from lifelong_lb.studies.devices import devices
 from lifelong_lb.studies.executors.failures import STATUS_TIMEOUT_SECONDS, exit_message, record, timeout_message
@@ -41,6 +42,7 @@ def run_jobs(bundle: JobBundle, device: str, seconds: float | None) -> None:
         if claimed.is_published() or claimed.holder() not in (None, claimed.owner):
             continue
         try:
+            import_named(claimed.job.imports)
             job = replace(claimed.job, device=devices(device)[0])
         except UserError as error:
             _record(claimed, "failed", str(error))

@@ -29,17 +29,18 @@ class Limits:
         """Resolve options on this machine.
 
         Args:
-            options: the options. Without a number of workers: one per core, or one per CUDA device but no more than
+            options: the options. Without a number of workers: one per core, or one per accelerator but no more than
                 cores; on a cluster, :data:`~lifelong_lb.studies.executors.cluster_options.DEFAULT_WORKERS`.
 
         Returns:
-            The limits; on a cluster, the device is cuda if GPUs are requested.
+            The limits; on a cluster, ``auto`` is cuda if GPUs are requested.
 
         Raises:
             UserError: if a device does not exist.
         """
         if options.executor in PACKAGES:
-            return cls(options.workers or DEFAULT_WORKERS, ["cuda" if wants_gpus(options) else options.device], options)
+            device = "cuda" if wants_gpus(options) and options.device == "auto" else options.device
+            return cls(options.workers or DEFAULT_WORKERS, [device], options)
         names = devices(options.device)
         default = cores() if names == ["cpu"] else min(cores(), len(names))
         return cls(options.workers or default, names, options)

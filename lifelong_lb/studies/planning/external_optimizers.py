@@ -1,4 +1,4 @@
-"""Look up external optimizers without importing anything."""
+"""Look up optimizers that need other packages or a model, without importing anything."""
 
 import sys
 from collections.abc import Iterator
@@ -7,11 +7,14 @@ from importlib.util import find_spec
 
 from lifelong_lb.config import Study, UserError
 from lifelong_lb.config.entries.optimizers import External
-from lifelong_lb.untrusted import shortened
+from lifelong_lb.config.entries.parameter_groups import MATCH
+from lifelong_lb.config.errors import listed_names
+from lifelong_lb.studies.requirements import unmet_requirement
+from lifelong_lb.untrusted import quoted, shortened
 
 
 def check_targets(study: Study) -> None:
-    """Check that the packages of external optimizers are installed.
+    """Check that the packages of external optimizers, and those that named ones require, are installed.
 
     Args:
         study: the study.
@@ -19,6 +22,9 @@ def check_targets(study: Study) -> None:
     Raises:
         UserError: if one is not.
     """
+    for index, entry in enumerate(study.optimizers):
+        if (reason := unmet_requirement(entry)) is not None:
+            raise UserError(f"optimizers[{index}]: {reason}")
     for path, target in _targets(study):
         package = target.partition(".")[0]
         if not _is_installed(package):
@@ -28,19 +34,23 @@ def check_targets(study: Study) -> None:
 
 
 def about_targets(study: Study) -> Iterator[str]:
-    """Describe external optimizers, whose classes are found only by importing them.
+    """Describe what only a run checks: classes of external optimizers, and names of parameters in groups.
 
     Args:
         study: the study.
 
     Yields:
-        A line per optimizer.
+        A line per external optimizer, and per optimizer with groups.
     """
     for path, target in _targets(study):
         module = missing_module(target)
         missing = f"; no module {shortened(module)} was found" if module is not None else ""
         text = shortened(target)
         yield f"not checked: {text} ({path}); run imports, builds and steps it before anything else{missing}"
+    for index, entry in enumerate(study.optimizers):
+        if entry.groups is not None:
+            patterns = listed_names([quoted(group[MATCH]) for group in entry.groups])
+            yield f"not checked: the patterns {patterns} (optimizers[{index}].groups); run builds the model first"
 
 
 def missing_module(target: str) -> str | None:

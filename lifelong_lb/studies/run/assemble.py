@@ -29,6 +29,7 @@ from lifelong_lb.strategies import (
     boundary_plugins,
     build_optimizer,
     build_strategy,
+    follow_groups,
 )
 from lifelong_lb.streams import Stream
 from lifelong_lb.studies.run.landscape import LandscapeMeter
@@ -94,7 +95,7 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
         config: what to run.
         stream: its stream.
         progress: its lists are filled during training.
-        device: ``"cpu"`` or ``"cuda"``.
+        device: kind of the current device, e.g. ``"cpu"``.
         log: receives messages about the loss landscape.
 
     Returns:
@@ -105,9 +106,8 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     """
     seed_all(config.seed, INITIALISATION)
     model = build_model(config.model, stream.shape, config.train.precision)
-    rule = factory_of("rule", config.rule.name, RULES)(
-        **config.rule.hyper_parameters(), passes=Passes(**config.rule.passes())
-    )
+    passes = Passes(**config.rule.passes(), clip_norm=config.train.clip_norm)
+    rule = factory_of("rule", config.rule.name, RULES)(**config.rule.hyper_parameters(), passes=passes)
     evaluation, once = config.evaluation, config.strategy.trained_once
     if evaluation.diagnostics_every is not None:
         rule.observer = diagnostics = Diagnostics(evaluation.diagnostics_every)
@@ -132,12 +132,13 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     strategy = build_strategy(
         config.strategy,
         model=model,
-        optimizer=build_optimizer(config.optimizer, model.parameters()),
+        optimizer=build_optimizer(config.optimizer, model.named_parameters()),
         train=config.train,
         evaluation=evaluation,
         plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *monitors],
         device=device,
     )
+    follow_groups(strategy, config.optimizer)
     return Assembled(strategy, applied, own_gradients, stopwatch, samples, forward, loading, recorder, during, meter)
 
 

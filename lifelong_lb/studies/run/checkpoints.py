@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
+from lifelong_lb import devices
 from lifelong_lb.store import LOG, CheckpointFolder, UnusableCheckpointError, model_path, stored_models
 from lifelong_lb.strategies import NotCarriedError, load_with, parts_of, save_apart
 from lifelong_lb.streams import Stream
@@ -162,17 +162,14 @@ class Checkpoints:
 
 def _random() -> dict[str, Any]:
     return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "torch": devices.generator_states(),
         "numpy": np.random.get_state(),  # noqa: NPY002  the generator that Avalanche draws from
         "python": random.getstate(),
     }
 
 
 def _set_random(state: Mapping[str, Any]) -> None:
-    torch.set_rng_state(state["torch"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    devices.set_generator_states(devices.read_states(state))
     np.random.set_state(state["numpy"])  # noqa: NPY002
     random.setstate(state["python"])
 

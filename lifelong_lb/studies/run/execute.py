@@ -36,7 +36,7 @@ def execute(
         config: what to run.
         progress: filled during the run.
         roots: folders of the data sets, see :func:`lifelong_lb.data.data_roots`.
-        device: ``"cpu"`` or ``"cuda"``.
+        device: kind of the current device, e.g. ``"cpu"``.
         log: receives a line per experience.
         keep: receives the model after each experience, if the study saves models.
         measured: called after each experience, with its accuracies in ``progress``.

@@ -124,7 +124,7 @@ def measure_stored(
         configs: run id to configuration.
         settings: what to measure.
         roots: folders of the data sets.
-        device: ``"cpu"`` or ``"cuda"``.
+        device: kind of the current device, e.g. ``"cpu"``.
         log: receives a line per run and experience.
 
     Returns:

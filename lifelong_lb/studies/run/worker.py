@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from typing import Any
 import sklearn.datasets  # noqa: F401  imported here because it takes each run on the embedded digits 0.25 s otherwise
 import torch
 
+from lifelong_lb import devices
 from lifelong_lb.config import UserError
 from lifelong_lb.config.entries.optimizers import External
-from lifelong_lb.config.plugins.importing import digest_of
+from lifelong_lb.config.plugins.importing import digest_of, import_named
 from lifelong_lb.config.plugins.register import origins_of
 from lifelong_lb.store import (
     LOG,
@@ -38,6 +40,7 @@ from lifelong_lb.store import (
 )
 from lifelong_lb.strategies import DivergedError, MemoryMeter
 from lifelong_lb.studies.job import TERMINATED, Job
+from lifelong_lb.studies.requirements import required_package
 from lifelong_lb.studies.run.checkpoints import Checkpoints
 from lifelong_lb.studies.run.environment import machine, versions
 from lifelong_lb.studies.run.execute import execute
@@ -78,7 +81,9 @@ def work(job: Job, scratch: Path, *, alone: bool = False) -> Status:
         The status of the run.
     """
     torch.set_num_threads(job.threads)
-    device = device_of(job.device)
+    if job.device != "cpu":
+        import_named(job.imports)
+    device = devices.activate(job.device)
     memory, progress = MemoryMeter(device, alone=alone), RunState()
     _log(f"run {job.config.run_id}: {job.title}")
     loggers = Loggers(job, _log)
@@ -185,23 +190,6 @@ def _log(line: str) -> None:
             print(text.encode("ascii", "backslashreplace").decode(), flush=True)  # noqa: T201
 
 
-def device_of(wanted: str) -> str:
-    """Select a device, and enable deterministic algorithms on CUDA.
-
-    Args:
-        wanted: torch device name, e.g. ``"cuda:1"``.
-
-    Returns:
-        ``"cpu"``, or ``"cuda"`` after making the device the current one.
-    """
-    device = torch.device(wanted)
-    if device.type == "cuda":
-        torch.cuda.set_device(0 if device.index is None else device.index)
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
-    return device.type
-
-
 def _checkpoint_environment(job: Job, device: str) -> dict[str, Any]:
     """Environment fields that must match to resume from a checkpoint."""
     parts = {"rule": job.config.rule, "strategy": job.config.strategy, "stream": job.config.stream}
@@ -210,7 +198,7 @@ def _checkpoint_environment(job: Job, device: str) -> dict[str, Any]:
         **job.environment,
         **versions(),
         "machine": platform.machine(),
-        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "device": devices.model_name(device),
         "threads": job.threads,
         **({"extensions": extensions} if extensions else {}),
     }
@@ -220,7 +208,7 @@ def _environment(job: Job, device: str) -> dict[str, Any]:
     return {
         **_checkpoint_environment(job, device),
         **machine(),
-        **({"cuda": torch.version.cuda} if device == "cuda" else {}),
+        **devices.toolkit(device),
         "torch_threads": torch.get_num_threads(),
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "cudnn_deterministic": torch.backends.cudnn.deterministic,
@@ -239,6 +227,8 @@ def _checkpoints(job: Job, scratch: Path, device: str, memory: MemoryMeter) -> C
     if isinstance(job.config.optimizer, External):
         package = job.config.optimizer.target.partition(".")[0]
         identity[package] = str(getattr(sys.modules.get(package), "__version__", "of no known version"))
+    elif (required := required_package(job.config.optimizer)) is not None:
+        identity[required] = version(required)
     return Checkpoints(checkpoint, job.checkpoint_every, identity, scratch, _log, memory.peak, first=job.limited)
 
 

@@ -91,7 +91,8 @@ def parts(request):
 def same(ours, theirs):
     assert len(ours) == len(theirs)
     for mine, other in zip(ours, theirs, strict=True):
-        assert type(mine) is type(other) is list
+        assert isinstance(mine, list)
+        assert type(other) is list
         assert len(mine) == len(other)
         for a, b in zip(mine, other, strict=True):
             assert a.dtype == b.dtype

@@ -16,13 +16,13 @@ from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 
 from lifelong_lb import run_study
+from lifelong_lb.averaging import loop_conflict
 from lifelong_lb.config import UserError, expand, parse_study
 from lifelong_lb.models import build_model
 from lifelong_lb.optim import RULES, SAM, LookbehindSAM, NoRule, RebuiltOptimizer
 from lifelong_lb.optim.modes import modes_of
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import AccuracyRecorder, DuringTraining, OwnLoop, SharpnessAwarePlugin, Stopwatch
-from lifelong_lb.strategies.rule.own_loop import loop_conflict
 from lifelong_lb.studies.run.execute import execute, load_stream
 from lifelong_lb.studies.run.state import RunState
 

@@ -5,7 +5,7 @@ import torch
 from avalanche.core import SupervisedPlugin
 from avalanche.training.plugins import EWCPlugin
 from avalanche.training.supervised import Naive
-from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, make, train
+from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, few_experiences, make, train
 from torch import nn
 
 from lifelong_lb.config import RULE_ENTRIES, STRATEGY_ENTRIES, UserError
@@ -22,7 +22,7 @@ from lifelong_lb.optim import (
     NoRule,
     Passes,
 )
-from lifelong_lb.strategies import register_plugin
+from lifelong_lb.strategies import SharpnessAwarePlugin, register_plugin
 from lifelong_lb.strategies.rule import further_passes as passes
 
 pytestmark = AVALANCHES_OWN_WARNINGS
@@ -223,3 +223,36 @@ def test_a_step_of_a_strategys_own_is_refused(on_the_class):
         made.strategy.optimizer_step = lambda: made.strategy.optimizer.step()
     with pytest.raises(TypeError, match=r"cannot repeat the passes of \w+, which overrides optimizer_step"):
         train(made, 1)
+
+
+def strategy_with(plugins, optimizer=lambda base: base):
+    model = make("naive", "single", NoRule()).strategy.model
+    return Naive(model=model, optimizer=optimizer(torch.optim.SGD(model.parameters(), lr=0.1)), plugins=plugins)
+
+
+@pytest.mark.parametrize(
+    ("plugins", "optimizer", "error", "message"),
+    [
+        ([SAM()], lambda base: base, TypeError, r"SAM is an update rule, .* plugins=\[SharpnessAwarePlugin\(SAM\("),
+        (
+            [SharpnessAwarePlugin(SAM()), SharpnessAwarePlugin(LookbehindSAM())],
+            lambda base: base,
+            TypeError,
+            r"one SharpnessAwarePlugin; got SharpnessAwarePlugin\(SAM\) and SharpnessAwarePlugin\(LookbehindSAM\)",
+        ),
+        (
+            [SharpnessAwarePlugin(NoRule())],
+            lambda base: SAM().wrap(base),
+            TypeError,
+            "optimizer is wrapped by the rule SAM: give the strategy the base optimizer, SGD, and the rule to Sharp",
+        ),
+        ([], lambda base: SAM().wrap(base), ValueError, r"in an Avalanche strategy, use SharpnessAwarePlugin\(rule\)"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Plugin .* implements incompatible callbacks:UserWarning")
+def test_a_rule_in_another_place(plugins, optimizer, error, message):
+    strategy = strategy_with(plugins, optimizer)
+    before = [p.detach().clone() for p in strategy.model.parameters()]
+    with pytest.raises(error, match=message):
+        strategy.train(few_experiences("class-incremental").train[0])
+    assert all(torch.equal(a, b) for a, b in zip(before, strategy.model.parameters(), strict=True))

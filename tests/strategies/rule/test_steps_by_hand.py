@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 
-from lifelong_lb.optim import GSAM, SAM, LookbehindSAM, NoRule, UpdateRule
+from lifelong_lb.optim import GSAM, SAM, LookbehindSAM, NoRule, Passes, UpdateRule
 from lifelong_lb.strategies import SharpnessAwarePlugin
 from lifelong_lb.strategies.methods.patches.gem import dual_solution
 
@@ -200,6 +200,30 @@ def test_projections(label, rule, project, step):
     assert hand.projected >= 3
 
 
+CLIP = 0.05
+
+
+def clipped_lookbehind(hand, w):
+    """Each base step clips its projected gradient; the ascents follow raw ones. torch adds 1e-6 to the norm."""
+
+    def descent(p):
+        g = hand.projected_gradient(hand.gradient(p))
+        return g * min(1.0, CLIP / (float(g.norm()) + 1e-6))
+
+    p1 = w + ball(hand.gradient(w))
+    p2 = p1 + ball(hand.gradient(p1))
+    fast = w - LR * descent(p1) - LR * descent(p2)
+    return w + 0.5 * (fast - w)
+
+
+def test_gradients_are_clipped_after_they_are_projected():
+    hand = ByHand(clipped_lookbehind)
+    rule = LookbehindSAM(rho=RHO, k=2, alpha=0.5, passes=Passes(clip_norm=CLIP))
+    train(make("agem", "single", rule, momentum=0.0, before=[hand]), 4)
+    assert hand.compared >= 12
+    assert hand.projected >= 3
+
+
 class Shifted(UpdateRule):
     """One gradient, to which something is added before the base step."""
 
@@ -214,6 +238,7 @@ class Shifted(UpdateRule):
     def further_passes(self, minibatch):
         for p in minibatch.params_with_grad:
             p.grad.add_(self.shift)
+        yield from ()
         return lambda: None
 
 

@@ -260,13 +260,14 @@ def test_invalid_options(case, monkeypatch, tmp_path):
 
 
 def test_devices_on_a_cluster():
-    with pytest.raises(UserError, match="device cuda:1: with the executor ray it must be auto, cpu or cuda"):
+    with pytest.raises(UserError, match="device cuda:1: with the executor ray it must be auto, cpu, cuda or"):
         check_cluster(RunOptions(executor="ray", device="cuda:1"))
     with pytest.raises(UserError, match="device cpu: the requested GPUs would not be used"):
         check_cluster(RunOptions(executor="slurm", device="cpu", slurm={"gres": "gpu:1"}))
     assert Limits.of(RunOptions(executor="ray")).devices == ["auto"]
     assert Limits.of(RunOptions(executor="ray", gpus_per_run=0.5)).devices == ["cuda"]
     assert Limits.of(RunOptions(executor="slurm", slurm={"gpus_per_node": 1})).devices == ["cuda"]
+    assert Limits.of(RunOptions(executor="slurm", device="xpu", slurm={"gpus_per_node": 1})).devices == ["xpu"]
 
 
 @pytest.mark.parametrize("executor", ["ray", "slurm"])

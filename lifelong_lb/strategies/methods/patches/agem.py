@@ -62,7 +62,7 @@ class AverageGEM(AGEMPlugin):
         strategy.model.train()
         strategy.optimizer.zero_grad()
         minibatch = self.sample_from_memory()
-        x, y, task = (minibatch[part].to(strategy.device) for part in (0, 1, -1))
+        x, y, task = (minibatch[part].to(strategy.device, non_blocking=True) for part in (0, 1, -1))
         strategy._criterion(avalanche_forward(strategy.model, x, task), y).backward()
         self.reference_gradients = flat_gradient(strategy.model)
         strategy.optimizer.zero_grad()
