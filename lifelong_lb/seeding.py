@@ -73,9 +73,9 @@ def seed_all(seed: int, purpose: str, *at: int) -> None:
         purpose: one of this module's names.
         at: further integers >= 0, such as experience and epoch.
     """
-    import torch
+    from lifelong_lb.devices import seed_generators  # imports torch
 
     value = derive(seed, purpose, *at)
-    torch.manual_seed(value)
+    seed_generators(value)
     np.random.seed(value)
     random.seed(value)
