@@ -142,21 +142,6 @@ def can_pin() -> bool:
     return any(not name.startswith("mps") for name in accelerators())
 
 
-def seed_generators(seed: int) -> None:
-    """Seed the default generators of all devices.
-
-    Without an accelerator this is faster than ``torch.manual_seed``, which stores the stack for each kind of device, in
-    case that one is initialised later.
-
-    Args:
-        seed: in [0, 2**64).
-    """
-    if torch.accelerator.is_available():
-        torch.manual_seed(seed)
-    else:
-        torch.default_generator.manual_seed(seed)
-
-
 def generator_state(device: torch.device) -> Tensor:
     """State of the default generator of a device.
 

@@ -73,9 +73,14 @@ def seed_all(seed: int, purpose: str, *at: int) -> None:
         purpose: one of this module's names.
         at: further integers >= 0, such as experience and epoch.
     """
-    from lifelong_lb.devices import seed_generators  # imports torch
+    import torch
+
+    from lifelong_lb.devices import accelerators
 
     value = derive(seed, purpose, *at)
-    seed_generators(value)
+    if accelerators():
+        torch.manual_seed(value)
+    else:  # torch.manual_seed would format the stack for each kind of device, in case that it is initialised later
+        torch.default_generator.manual_seed(value)
     np.random.seed(value)
     random.seed(value)
