@@ -1,5 +1,7 @@
 from .accuracy_table import ACCURACY_COLUMNS as ACCURACY_COLUMNS
 from .accuracy_table import matrix_of as matrix_of
+from .answer import comparisons_text as comparisons_text
+from .answer import summary_text as summary_text
 from .build import write_report as write_report
 from .build import write_tables as write_tables
 from .comparisons import COMPARISON_COLUMNS as COMPARISON_COLUMNS
@@ -11,7 +13,7 @@ from .continual import load_continual as load_continual
 from .diagnostics import load_diagnostics as load_diagnostics
 from .external import read_matrices as read_matrices
 from .external import with_imported as with_imported
-from .figures import draw_figures as draw_figures
+from .figures import charts_of as charts_of
 from .landscape import correlation_table as correlation_table
 from .landscape import flatness_table as flatness_table
 from .landscape import load_landscape as load_landscape
@@ -22,11 +24,8 @@ from .paired_comparison import PairedComparison as PairedComparison
 from .paired_comparison import compare as compare
 from .pivots import Pivot as Pivot
 from .pivots import pivot as pivot
-from .plain_text import comparisons_text as comparisons_text
-from .plain_text import summary_text as summary_text
 from .results import RESULT_COLUMNS as RESULT_COLUMNS
 from .results import Results as Results
 from .results import collect as collect
 from .summary import SUMMARY_COLUMNS as SUMMARY_COLUMNS
 from .summary import summary_table as summary_table
-from .tables import readable_table as readable_table

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lifelong_lb.reports.tables import KNOWN
+from lifelong_lb.reports.definitions import COSTS, KNOWN
 
 _RUN = {
     "run": "id of the run, a hash of its configuration",
@@ -13,16 +13,6 @@ _RUN = {
     "rule": "label of the update rule",
     "base_optimizer": "label of the base optimizer",
     "seed": "the study's seed, which sets initial weights, data order and class order",
-}
-_COSTS = {
-    "gradient_evaluations": "forward-backward passes over training minibatches, of the whole run",
-    "strategy_gradient_evaluations": "additional gradient evaluations taken by the strategy, of the whole run",
-    "train_seconds": "wall-clock seconds of training, without set-up and evaluation",
-    "samples_seen": "images of the training minibatches, counted once per minibatch regardless of the number of passes",
-    "forward_passes": "forward passes over training minibatches, with or without a gradient, of the whole run",
-    "parameters": "number of model parameters at the end",
-    "peak_memory": "peak memory of the run in bytes, above what its process used before, without libraries and images "
-    "in shared files; on CUDA, the peak of the memory allocated by torch",
 }
 _P = {
     "sign-flip": "two-sided sign-flip test: fraction of the 2^n sign assignments (for more than 20 seeds, of 32,768 "
@@ -115,8 +105,9 @@ def _definition(name: str, column: str, test: str) -> str:
         return _BY_FILE[name][column]
     if column in _RUN:
         return _RUN[column]
-    if column in _COSTS:
-        return f"mean over done runs of {_COSTS[column]}" if name == "summary" else _COSTS[column]
+    if column in COSTS:
+        formula = COSTS[column].formula
+        return f"mean over done runs of {formula}" if name == "summary" else formula
     if column in KNOWN:
         return _metric_definition(column)
     for statistic, what in _STATISTICS.items():
