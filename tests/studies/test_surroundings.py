@@ -196,6 +196,7 @@ def test_a_command_on_a_full_disk_names_the_path(finished, monkeypatch, capsys):
     assert capsys.readouterr().err == message
 
 
+# Python has no public access to its fork server
 KILLS_SERVERS = """
 import os, signal, sys
 from multiprocessing import forkserver

@@ -117,5 +117,7 @@ def test_same_trajectory(label, head):
         plugins=[SharpnessAwarePlugin(NoRule())],
     )
     theirs = trained(THEIRS[label](common), stream)
-    for name, value in trained(ours, stream).items():
+    got = trained(ours, stream)
+    assert got.keys() == theirs.keys()
+    for name, value in got.items():
         assert torch.equal(theirs[name], value), name

@@ -181,6 +181,7 @@ def test_a_penalty_enters_the_passes():
             first = [p.grad.clone() for p in parts.model.parameters()]
             self.zero_grad()
             loss = closure()
+            # Avalanche has no public name for the loss
             penalties.append((loss - strategy._criterion(strategy.mb_output, strategy.mb_y)).item())
             assert all(
                 torch.allclose(p.grad, g, rtol=0, atol=1e-6)
@@ -218,7 +219,7 @@ def test_a_pass_that_raises_leaves_weights_and_loss():
     model = parts.model
     optimizer = ClosureOptimizer(partial(lbfgs, model), model.parameters())
     strategy = make_strategy(parts, model, optimizer, [SharpnessAwarePlugin(NoRule())])
-    strategy._criterion = Failing()
+    strategy._criterion = Failing()  # Avalanche has no public name for the loss
     before = [p.detach().clone() for p in model.parameters()]
     with pytest.raises(RuntimeError, match="no memory left"):
         strategy.train(parts.stream.train[0])
