@@ -33,7 +33,10 @@ class Probe(AccuracyRecorder):
             self.seen_accuracies.append(self.evaluate(strategy, self.tested, unseen=True))
 
 
-@pytest.mark.parametrize(("label", "head"), covering(CASES + OWN_LOOP_CASES))
+@pytest.mark.parametrize(
+    ("label", "head"),
+    covering(CASES + OWN_LOOP_CASES, by=lambda label, head: (head, has_own_loop(label), type(rule_for(label)))),
+)
 def test_same_accuracies_as_in_its_own_loop(label, head):
     found, states, confusions = [], [], []
     for tensors in (True, False, None):

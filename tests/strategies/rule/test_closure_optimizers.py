@@ -9,6 +9,7 @@ from avalanche.core import SupervisedPlugin
 from avalanche.models import avalanche_forward
 from avalanche.models.dynamic_modules import avalanche_model_adaptation
 from avalanche.training.supervised import EWC
+from helpers.covering import covering
 from helpers.small_strategies import MinibatchTape, make_strategy, parts_of, train
 from pytorch_optimizer import BSAM, SAM, WSAM, FriendlySAM, LookSAM
 from torch import nn
@@ -84,11 +85,10 @@ class PlainLoop:
         self.optimizer.step(closure)
 
 
-@pytest.mark.parametrize(
-    ("scenario", "head"),
-    [("class-incremental", "single"), ("class-incremental", "growing"), ("task-incremental", "multi")],
-)
-@pytest.mark.parametrize("name", OPTIMIZERS)
+HEADS = [("class-incremental", "single"), ("class-incremental", "growing"), ("task-incremental", "multi")]
+
+
+@pytest.mark.parametrize(("name", "scenario", "head"), covering((name, *head) for name in OPTIMIZERS for head in HEADS))
 def test_same_trajectory_as_a_plain_loop(name, scenario, head):
     """With passes counted; if heads grow, the optimizer is rebuilt then."""
     parts = parts_of("naive", scenario, head)

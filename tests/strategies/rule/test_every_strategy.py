@@ -225,13 +225,14 @@ class Drawn(SupervisedPlugin):
         self.tensors += [part.clone() for part in strategy_cases.flat([*found, strategy.mbatch])]
 
 
-@pytest.mark.parametrize("dropout", ["same", "fresh"])
+REPLAYING = [
+    *((label, "single") for label in ("replay", "agem", "gem", "mir", "er-ace", "er-aml", "der++", "gdumb")),
+    *((label, DOMAIN) for label in ("replay", "agem", "gem", "mir", "er-ace", "der++")),
+]
+
+
 @pytest.mark.parametrize(
-    ("label", "head"),
-    [
-        *((label, "single") for label in ("replay", "agem", "gem", "mir", "er-ace", "er-aml", "der++", "gdumb")),
-        *((label, DOMAIN) for label in ("replay", "agem", "gem", "mir", "er-ace", "der++")),
-    ],
+    ("label", "head", "dropout"), covering((*case, masks) for case in REPLAYING for masks in ("same", "fresh"))
 )
 def test_rules_that_are_compared_replay_the_same(label, head, dropout):
     """For any random numbers drawn in the passes: the models have dropout."""

@@ -145,14 +145,17 @@ def test_the_guard_is_not_there_when_a_strategy_is_saved():
     assert "training_epoch" not in vars(made.strategy)
 
 
+def follows_path(label):
+    return STRATEGY_ENTRIES[ENTRIES[label]["name"]].follows_path
+
+
 ONE_HEAD = [case for case in CASES if case[1] in ("single", "multi")] + DOMAIN_CASES
 
 
-@pytest.mark.parametrize(("label", "head"), covering(ONE_HEAD))
+@pytest.mark.parametrize(("label", "head"), covering(ONE_HEAD, by=lambda label, head: (head, follows_path(label))))
 def test_whatever_the_strategy(label, head):
     """In the second experience: first and last backward pass of a second minibatch, and the last base step of one."""
-    within = STRATEGY_ENTRIES[ENTRIES[label]["name"]].follows_path
-    rules = [RULES["lookbehind-sam" if within else "lookbehind-sam-switching"], RULES["lookbehind-sam"]]
+    rules = [RULES["lookbehind-sam" if follows_path(label) else "lookbehind-sam-switching"], RULES["lookbehind-sam"]]
     for kind, where, call in ((rules[0], "backward", 3), (rules[1], "backward", 8), (rules[1], "optimizer.step", 6)):
         rule = kind()
         before = Before(rule)

@@ -71,8 +71,10 @@ def applying(strategy):
     return next(plugin for plugin in strategy.plugins if isinstance(plugin, SharpnessAwarePlugin))
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(("label", "head"), [("naive", "single"), ("replay", "growing"), ("ewc", "multi")])
+PAIRS = [("naive", "single"), ("replay", "growing"), ("ewc", "multi")]
+
+
+@pytest.mark.parametrize(("label", "head", "rule"), covering((*pair, rule) for pair in PAIRS for rule in RULES))
 def test_going_on(label, head, rule, tmp_path, capsys):
     whole, resumed = assert_goes_on(lambda: make(label, head, RULES[rule](), batch_norm=True), tmp_path / "it.pt")
     first, second = applying(whole.strategy), applying(resumed.strategy)
