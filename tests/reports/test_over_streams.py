@@ -203,5 +203,5 @@ def test_the_report_has_it(tmp_path):
     assert "Over three streams, SAM beats plain SGD most often of two rules: in 88 % of pairs of runs" in page
     assert '<h2 id="over-streams">Over streams</h2>' in page
     assert "average accuracy over 3 streams, in pairs with plain SGD (higher is better)" in page
-    assert 'data-chart="profiles-0"' in page
+    assert 'data-chart="profiles--sgd"' in page
     assert "which draws whole seeds within each stream" in definitions["aggregate.csv", "mean_low"]
