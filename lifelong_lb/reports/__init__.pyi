@@ -20,6 +20,8 @@ from .landscape import load_landscape as load_landscape
 from .load import load_results as load_results
 from .matrices import blocks_of as blocks_of
 from .merge_folders import collect_all as collect_all
+from .over_streams import AGGREGATE_COLUMNS as AGGREGATE_COLUMNS
+from .over_streams import aggregate_table as aggregate_table
 from .paired_comparison import PairedComparison as PairedComparison
 from .paired_comparison import compare as compare
 from .pivots import Pivot as Pivot

@@ -83,6 +83,8 @@ def _write_report(
     from lifelong_lb.reports.figures import charts_of, omitted_figures
     from lifelong_lb.reports.flatness import write_flatness
     from lifelong_lb.reports.landscape import collect_landscape
+    from lifelong_lb.reports.over_streams import aggregate_table
+    from lifelong_lb.reports.page.over_streams import over_streams
     from lifelong_lb.reports.page.render import render_page
     from lifelong_lb.reports.side_by_side import write_side_by_side
     from lifelong_lb.reports.tables.summary import checked_columns
@@ -97,6 +99,10 @@ def _write_report(
     folder.write_table("comparisons", compared)
     tables = {"results": results.table(), "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
     tables["comparison"] = write_side_by_side(folder, results, list(compared["metric"].unique()), test)
+    aggregated = aggregate_table(results, compared)
+    if len(aggregated):
+        tables["aggregate"] = aggregated
+        folder.write_table("aggregate", aggregated)
     if len(counted.classes):
         tables["class_accuracy"] = counted.classes
         folder.write_table("class_accuracy", counted.classes)
@@ -107,9 +113,10 @@ def _write_report(
     note = "" if every_figure else omitted_figures(results)
     flatness = write_flatness(folder, results, measured, every=every_figure)
     classes = collect_classes(results, counted, every=every_figure)
-    page = render_page(results, summary, compared, figures, flatness, note, test, classes)
+    over = over_streams(results, aggregated) if len(aggregated) else None
+    page = render_page(results, summary, compared, figures, flatness, note, test, classes, over)
     folder.write_file(folder.report_path.name, page)
-    charts = [*chain(*figures.values()), *(block.figure for block in classes.blocks)]
+    charts = [*chain(*figures.values()), *(over.charts if over else ()), *(block.figure for block in classes.blocks)]
     return results, charts + [chart for block in (flatness.blocks if flatness else ()) for chart in block.figures]
 
 

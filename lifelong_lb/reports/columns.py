@@ -60,6 +60,25 @@ _BY_FILE = {
         "p_holm": "p after Holm's step-down correction for the family",
         "family": "number of comparisons of this metric in the file that have a p-value",
     },
+    "aggregate": {
+        "baseline": "label of the rule that the rule is compared with",
+        "metric": "column of results.csv that is aggregated",
+        "streams": "number of streams, those on which every rule of the strategy and base optimizer has a value",
+        "streams_left_out": "number of other streams of the study",
+        "runs": "number of done runs with a value on these streams",
+        "shared_runs": "number of them under seeds that the baseline has on the same stream",
+        "fewest_seeds": "the smallest number of these on one of the streams",
+        "interquartile_mean": "mean of the middle half of the runs of all these streams (Agarwal et al. 2021)",
+        "mean": "mean over streams of the mean over seeds",
+        "improvement": "mean over streams of the share of pairs of runs, one of the rule and one of the baseline under "
+        "the shared seeds, in which the rule's is better; ties count 1/2 (Agarwal et al. 2021)",
+        **{
+            f"{name}_{end}": f"{side} end of the 95 % interval of {name}: percentile of a stratified bootstrap, which "
+            "draws whole seeds within each stream; too narrow with few seeds"
+            for name in ("interquartile_mean", "mean", "improvement")
+            for end, side in (("low", "lower"), ("high", "upper"))
+        },
+    },
     "comparison": {
         "metric": "column of results.csv that the row summarises",
         "seeds": "number of done runs with a value, over which the row is computed",

@@ -34,6 +34,7 @@ def test_the_first_match_wins_and_the_rest_have_the_settings_of_the_entry(head):
     parts = parts_of("naive", "class-incremental", head)
     optimizer = build_optimizer(entry_of("sgd", lr=0.1, weight_decay=0.01), parts.model.named_parameters())
     backbone, of_head, biases = names_in(optimizer, parts.model)
+    assert of_head
     assert all(name.startswith("head.") for name in of_head)
     assert (backbone, biases) == ([NAMES[0]], [NAMES[1]])
     values = [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups]

@@ -275,6 +275,7 @@ def test_some_test_images_of_each_class_are_measured_on(tmp_path):
     assert [record.data["test_images"] for record in records] == [70, 70]
     assert len({record.data["sha256"] for record in records}) == 1
     counts = {round(accuracy * 35, 6) for record in records for _, _, accuracy in record.accuracy.entries()}
+    assert counts
     assert all(count == int(count) for count in counts)  # of five classes with seven images each
     sentence = "Accuracies were measured on at most 7 test images per class, the same in all runs."
     for name in ("summary.md", "summary.tex", "report.html"):

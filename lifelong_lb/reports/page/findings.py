@@ -9,7 +9,7 @@ import pandas as pd
 from lifelong_lb.evaluation import seeds_needed, smallest_p
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.summary import GROUP
-from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.text import number_word, plural
 
 LEVEL = 0.05
 """Significance level of corrected p-values."""
@@ -17,7 +17,6 @@ METRIC = "average_accuracy"
 """Metric that findings are about; learning accuracy and forgetting follow in the detail."""
 Kind = Literal["better", "worse", "no difference", "undecided", "nothing"]
 _OUTER = [column for column in GROUP if column != "rule"]
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 Row = Mapping[str, Any]
 
 
@@ -204,7 +203,7 @@ def _evidence(row: Row) -> str:
     pairs, family = int(row["pairs"]), int(row["family"])
     better = int(row["larger"] if row["difference_mean"] > 0 else pairs - row["larger"] - row["equal"])
     direction = "better" if row["difference_mean"] > 0 else "worse"
-    holm = f" after Holm's correction for {_word(family)} comparisons" if family > 1 else ""
+    holm = f" after Holm's correction for {number_word(family)} comparisons" if family > 1 else ""
     return f"{_interval(row)}; {direction} under {better} of {pairs} seeds; {_p(row['p_holm'])}{holm}"
 
 
@@ -213,9 +212,10 @@ def _interval(row: Row) -> str:
 
 
 def _too_few(pairs: int, family: int) -> str:
-    what = f"{_word(family)} comparisons" if family > 1 else "one comparison"
+    what = f"{number_word(family)} comparisons" if family > 1 else "one comparison"
     needed = seeds_needed(family, LEVEL)
-    return f"{_capital(_word(pairs))} {plural('seed', pairs)} cannot decide {what}; {_word(needed)} could."
+    seeds = f"{_capital(number_word(pairs))} {plural('seed', pairs)}"
+    return f"{seeds} cannot decide {what}; {number_word(needed)} could."
 
 
 def _points(difference: float) -> str:
@@ -229,10 +229,6 @@ def _signed(difference: float) -> str:
 
 def _p(p: float) -> str:
     return f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"
-
-
-def _word(number: int) -> str:
-    return _WORDS[number] if number < len(_WORDS) else str(number)
 
 
 def _capital(text: str) -> str:

@@ -20,6 +20,7 @@ from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.page.data import explorer_data, json_element, packed
 from lifelong_lb.reports.page.findings import findings
 from lifelong_lb.reports.page.first_screen import first_screen
+from lifelong_lb.reports.page.over_streams import OverStreams
 from lifelong_lb.reports.page.scripts import page_scripts, script_hash, vega_script
 from lifelong_lb.reports.provenance import environment_rows, unsuccessful_runs
 from lifelong_lb.reports.render.html import breakable, html_table, without_controls
@@ -49,6 +50,7 @@ def render_page(
     note: str = "",
     test: str = "sign-flip",
     classes: Classes | None = None,
+    over: OverStreams | None = None,
 ) -> str:
     """Render the page.
 
@@ -61,6 +63,7 @@ def render_page(
         note: a sentence about figures that were not drawn.
         test: the test of the comparisons.
         classes: section about single classes, if predictions were counted.
+        over: section about several streams, if there are several.
 
     Returns:
         A self-contained HTML document; it is complete without its script, which sorts tables. Equal arguments give the
@@ -83,6 +86,7 @@ def render_page(
     environment.filters["papers"] = link_papers
     context = _context(results, summary, compared, test) | {
         "comparison_definitions": comparison_definitions(test),
+        "over": over,
         "classes": classes,
         "flatness": flatness,
         "note_on_figures": note,
@@ -95,6 +99,7 @@ def render_page(
         stream: [chart for chart in charts if chart.name not in names] for stream, charts in figures.items()
     }
     shown = [*on_top, *chain(*figures.values())]
+    shown += over.charts if over else []
     shown += [block.figure for block in classes.blocks] if classes else []
     shown += [chart for block in flatness.blocks for chart in block.figures] if flatness else []
     further = [problem for part in (classes, flatness) if part for problem in part.problems]

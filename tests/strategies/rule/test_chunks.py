@@ -1,7 +1,8 @@
-"""A rule's passes mean the same where images arrive in chunks, and where they are seen more than once."""
+"""A rule's passes mean the same where images arrive in chunks."""
 
 import pytest
 import torch
+from helpers.covering import covering
 from helpers.strategy_cases import (
     AVALANCHES_OWN_WARNINGS,
     CASES,
@@ -10,7 +11,6 @@ from helpers.strategy_cases import (
     Repeat,
     make,
     settings,
-    train,
 )
 
 from lifelong_lb.config import STRATEGY_ENTRIES
@@ -32,8 +32,9 @@ ONLINE_CASES = [
     if STRATEGY_ENTRIES[ENTRIES[label]["name"]].online and label != "replay" and head in ("single", "multi", "domain")
 ]
 """Without the memory that would be shared out over chunks."""
-online_cases = pytest.mark.parametrize(("label", "head"), ONLINE_CASES)
-known = pytest.mark.parametrize("boundaries", [True, False])
+online_cases = pytest.mark.parametrize(
+    ("label", "head", "boundaries"), covering((*case, known) for case in ONLINE_CASES for known in (True, False))
+)
 
 
 def train_on_chunks(made, head, boundaries, epochs=1):
@@ -56,7 +57,6 @@ def assert_same(first, second):
         assert torch.equal(value, second[name]), name
 
 
-@known
 @online_cases
 def test_a_repeated_pass_over_a_chunk_is_the_first_one(label, head, boundaries):
     rule = Repeat()
@@ -65,29 +65,8 @@ def test_a_repeated_pass_over_a_chunk_is_the_first_one(label, head, boundaries):
     assert rule.checked == rule.made.plugin.gradient_evaluations / 3 >= 12
 
 
-@known
 @online_cases
 def test_an_idle_rule_changes_nothing_about_chunks(label, head, boundaries):
     """Each seen twice."""
     plain, ours = (make(label, head, rule, batch_norm=True) for rule in (NoRule(), idle()))
     assert_same(*(train_on_chunks(made, head, boundaries, 2) for made in (plain, ours)))
-
-
-def in_two_epochs(label, head, rule):
-    made = make(label, head, rule, batch_norm=True)
-    made.strategy.train_epochs = 2
-    return train(made)
-
-
-@pytest.mark.parametrize(("label", "head"), [case for case in CASES + DOMAIN_CASES if case[1] in ("single", "domain")])
-def test_nor_about_a_second_epoch(label, head):
-    assert_same(in_two_epochs(label, head, NoRule()), in_two_epochs(label, head, idle()))
-
-
-@pytest.mark.parametrize(("label", "head"), [case for case in CASES + DOMAIN_CASES if case[1] in ("single", "domain")])
-def test_in_which_a_repeated_pass_is_the_first_one_too(label, head):
-    rule = Repeat()
-    rule.made = make(label, head, rule)
-    rule.made.strategy.train_epochs = 2
-    train(rule.made)
-    assert rule.checked >= 12
