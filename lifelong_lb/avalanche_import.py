@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from lifelong_lb.temporary import redirect_matplotlib
+from lifelong_lb.temporary import temporary_folder
 from lifelong_lb.untrusted import read_text
 
 _FOLDER = "~/.avalanche"
@@ -72,6 +72,24 @@ def usable_folder() -> Iterator[None]:
             yield
 
 
-redirect_matplotlib()
+def _redirect_matplotlib() -> None:
+    """Give Matplotlib, which Avalanche imports, a temporary cache folder if it would warn about its own."""
+    if os.environ.get("MPLCONFIGDIR"):
+        return
+    parents = [os.environ.get(f"XDG_{kind.upper()}_HOME") or f"~/.{kind}" for kind in ("config", "cache")]
+    own = [Path(os.path.expanduser(path), "matplotlib") for path in parents]  # noqa: PTH111  no error without home
+    if not all(map(_can_be_filled, own)):
+        os.environ["MPLCONFIGDIR"] = str(temporary_folder())
+
+
+def _can_be_filled(path: Path) -> bool:
+    """Check that a folder can be written to, or created where it does not exist yet."""
+    if not path.is_absolute():
+        return False
+    existing = next(parent for parent in (path, *path.parents) if os.path.lexists(parent))
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+
+
+_redirect_matplotlib()
 with usable_folder():
     import avalanche  # noqa: F401

@@ -66,24 +66,6 @@ def remove_abandoned(parent: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def redirect_matplotlib() -> None:
-    """Give Matplotlib a temporary folder for its cache if it cannot write to its own, which it would warn about."""
-    if os.environ.get("MPLCONFIGDIR"):
-        return
-    parents = [os.environ.get(f"XDG_{kind.upper()}_HOME") or f"~/.{kind}" for kind in ("config", "cache")]
-    own = [Path(os.path.expanduser(path), "matplotlib") for path in parents]  # noqa: PTH111  no error without home
-    if not all(map(_can_be_filled, own)):
-        os.environ["MPLCONFIGDIR"] = str(temporary_folder())
-
-
-def _can_be_filled(path: Path) -> bool:
-    """Check that a folder can be written to, or created where it does not exist yet."""
-    if not path.is_absolute():
-        return False
-    existing = next(parent for parent in (path, *path.parents) if os.path.lexists(parent))
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
-
-
 def _owner(state: os.stat_result) -> int:
     return state.st_uid
 

@@ -27,4 +27,5 @@ def test_it_runs(path, tmp_path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_is_stored_without_outputs(path):
     cells = nbformat.read(path, as_version=4).cells
+    assert cells
     assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in cells)

@@ -60,7 +60,9 @@ def test_stored_tables_follow_from_the_stored_runs(folder):
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_stored_folders_hold_small_text_files_only(folder):
-    for path in folder.rglob("*"):
+    paths = list(folder.rglob("*"))
+    assert folder / "results.csv" in paths
+    for path in paths:
         assert path.suffix != ".pt"
         if path.is_file() and path.name not in ("report.html",):
             assert path.stat().st_size < 1_000_000

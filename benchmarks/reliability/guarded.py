@@ -80,15 +80,9 @@ def _load(out: Path) -> int:
 
 def _call(command: str, out: Path, *, figures: bool) -> int:
     from lifelong_lb.cli import main
-    from lifelong_lb.reports import classes, flatness
-    from lifelong_lb.reports import figures as figures_module
-    from lifelong_lb.reports.style import Drawing
 
-    if not figures:
-        figures_module.draw_figures = lambda *args, **options: {}
-        flatness.draw_flatness = flatness.draw_landscape_curves = lambda *args: None
-        classes.draw_squares = lambda *args: Drawing("blank", "", "", b"<svg></svg>", b"")
-    sys.argv = ["lifelong-lb", command, str(out)]
+    files = ["--figures", "svg"] if figures and command == "report" else []
+    sys.argv = ["lifelong-lb", command, str(out), *files]
     try:
         main()
     except SystemExit as stop:

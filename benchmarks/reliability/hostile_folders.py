@@ -3,7 +3,7 @@
 A valid folder is copied, one of its files or the folder itself is changed, and each command runs in a process with
 limited time and memory. A command holds if it ends with exit code 0, 1 or 2, without a traceback, and reports all other
 runs as before; a folder whose study.json, or whose tables without runs, are changed may also be refused with one
-message. ``--seeds`` is the number of repetitions of each mutation; figures are drawn in every ``--figures``-th case.
+message. ``--seeds`` is the number of repetitions of each mutation; figures are exported in every ``--figures``-th case.
 """
 
 import random

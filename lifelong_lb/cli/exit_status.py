@@ -1,6 +1,7 @@
 """Final output and exit status of commands that run or report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,32 +15,61 @@ if TYPE_CHECKING:
 
 SOME_RUNS_NOT_DONE, UNUSABLE_INPUT, INTERRUPTED = 1, 2, 130
 """Exit codes other than 0."""
-MAX_LISTED = 10
+MAX_LISTED = 5
 """Most unfinished runs that are listed individually."""
 MAX_CHARACTERS = 200
 """Most characters shown of the message of each."""
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What to print of a report.
+
+    Attributes:
+        columns: metrics and costs of the table; None for the default ones.
+        baseline: label of the rule that the others are compared with.
+        metrics: metrics whose comparisons follow.
+        test: test of the comparisons.
+        explain: whether to print everything, with definitions.
+    """
+
+    columns: Sequence[str] | None = None
+    baseline: str | None = None
+    metrics: Sequence[str] | None = None
+    test: str = "sign-flip"
+    explain: bool = False
+
+
 def print_summary_and_exit(
-    folder: Path, results: "Results", run_ids: set[str] | None = None, *, err: bool = False
+    folder: Path,
+    results: "Results",
+    run_ids: set[str] | None = None,
+    *,
+    err: bool = False,
+    answer: Answer | None = None,
 ) -> None:
-    """Print the summary; exit with 1 unless all requested runs (default: all of the folder) are done.
+    """Print runs that are not done, then the answer; exit with 1 unless all requested runs are done.
 
     Args:
         folder: folder of the report.
         results: the results of the runs.
-        run_ids: ids of the runs asked for.
+        run_ids: ids of the runs asked for; None for all of the folder.
         err: whether to print to stderr.
+        answer: what to print; None for the default.
 
     Raises:
         typer.Exit: unless all are done.
     """
-    from lifelong_lb.reports import summary_text
+    from lifelong_lb.reports import comparison_table, comparisons_text, summary_text
 
-    show(summary_text(results), err=err)
-    show(f"report: {folder / 'report.html'}", err=err)
+    a = answer or Answer()
     for line in unfinished_run_lines(folder, results, run_ids):
         show(line, err=err)
+    show(summary_text(results, a.columns, baseline=a.baseline, test=a.test, explain=a.explain), err=err)
+    show(f"report: {folder / 'report.html'}", err=err)
+    if a.metrics:
+        compared = comparison_table(results, a.baseline, a.metrics, a.test)
+        show(comparisons_text(compared, a.test, results, explain=a.explain).rstrip("\n"), err=err)
     done = set(results.runs.loc[results.runs["status"] == "done", "run"])
     if (run_ids - done) if run_ids is not None else (results.missing or len(done) < len(results.runs)):
         raise typer.Exit(SOME_RUNS_NOT_DONE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lifelong_lb.cli.app import app
-from lifelong_lb.cli.exit_status import SOME_RUNS_NOT_DONE, print_summary_and_exit
+from lifelong_lb.cli.exit_status import SOME_RUNS_NOT_DONE, Answer, print_summary_and_exit
 from lifelong_lb.cli.options import DataFolder, FolderArgument, Imports, output_folder
 from lifelong_lb.cli.output import show
 
@@ -28,6 +28,15 @@ def report(
     test: Annotated[
         str, typer.Option(metavar="TEST", help="Paired test over seeds: sign-flip, or wilcoxon (signed ranks).")
     ] = "sign-flip",
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME", help="Metrics and costs in the summary's tables, e.g. forgetting,train_seconds."
+        ),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print all findings and rows, and define the numbers.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", parser=output_folder, help="Folder for the report of several folders."),
@@ -35,6 +44,13 @@ def report(
     every_figure: Annotated[
         bool, typer.Option("--all-figures", help="Draw all figures, also those of single strategies in large reports.")
     ] = False,
+    figures: Annotated[
+        str, typer.Option("--figures", metavar="FORMATS", help="Also write figures for a paper: pdf,svg,png.")
+    ] = "",
+    width: Annotated[
+        str, typer.Option(metavar="WIDTH", help="Width of these figures: column (3.3 inches) or page (6.75 inches).")
+    ] = "column",
+    font_size: Annotated[float, typer.Option(metavar="POINTS", help="Size of the letters in these figures.")] = 8.0,
     parquet: Annotated[bool, typer.Option("--parquet", help="Also write tables as Parquet.")] = False,
     others: Annotated[
         list[Path] | None,
@@ -44,7 +60,7 @@ def report(
 ) -> None:
     """Rebuild tables, figures and report from the stored runs of DIR, or write one report of several folders."""
     from lifelong_lb.config.plugins.importing import import_named
-    from lifelong_lb.reports import comparison_table, comparisons_text, write_report
+    from lifelong_lb.reports import write_report
     from lifelong_lb.store import ResultFolder
     from lifelong_lb.store.tuned import folder_to_report
 
@@ -53,18 +69,22 @@ def report(
     target, collected = folders[0], None
     if len(folders) > 1 or out is not None or others:
         target, collected = _joint_results(folders, out, others or ())
+    shown = None if columns is None else [name.strip() for name in columns.split(",")]
     results = write_report(
         ResultFolder(target),
         collected,
         baseline=baseline,
         metrics=metrics,
         test=test,
+        columns=shown,
         every_figure=every_figure,
+        figures=[name.strip() for name in figures.split(",")] if figures else (),
+        width=width,
+        font_size=font_size,
         parquet=parquet,
     )
-    if baseline is not None or metrics or test != "sign-flip":
-        show(comparisons_text(comparison_table(results, baseline, metrics, test), test, results))
-    print_summary_and_exit(target, results)
+    answer = Answer(shown, baseline, metrics, test, explain)
+    print_summary_and_exit(target, results, answer=answer)
 
 
 @app.command()

@@ -2,6 +2,14 @@
 
 from lifelong_lb.config.entries.metrics import Described
 from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix
+from lifelong_lb.evaluation.aggregate import (
+    Aggregate,
+    Estimate,
+    aggregate_scores,
+    interquartile_mean,
+    performance_profile,
+    probability_of_improvement,
+)
 from lifelong_lb.evaluation.bootstrap import bootstrap_intervals
 from lifelong_lb.evaluation.catalogue import (
     ADDED_METRICS,
@@ -74,11 +82,13 @@ __all__ = [
     "TESTS",
     "AccuracyMatrix",
     "AddedMetric",
+    "Aggregate",
     "Comparison",
     "ContinualAccuracy",
     "ContinualMetric",
     "Correlation",
     "Described",
+    "Estimate",
     "LandscapeMeasure",
     "Metric",
     "Outcome",
@@ -86,6 +96,7 @@ __all__ = [
     "Ranking",
     "ReferencedMetric",
     "Spread",
+    "aggregate_scores",
     "anytime_average_accuracy",
     "average_accuracy",
     "average_accuracy_curve",
@@ -109,12 +120,15 @@ __all__ = [
     "forgetting_last_row_included",
     "forward_transfer",
     "holm",
+    "interquartile_mean",
     "intransigence",
     "learning_accuracy",
     "minimum_accuracy",
     "outcomes",
     "pareto_front",
     "pearson",
+    "performance_profile",
+    "probability_of_improvement",
     "rank",
     "relative_forgetting",
     "seeds_needed",

@@ -9,10 +9,10 @@ from pandas.api.types import is_numeric_dtype
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS
 from lifelong_lb.reports.accuracy_table import KEYS
+from lifelong_lb.reports.definitions import KNOWN
 from lifelong_lb.reports.load import load_results
 from lifelong_lb.reports.results import RESULT_COLUMNS
 from lifelong_lb.reports.summary import GROUP
-from lifelong_lb.reports.tables import KNOWN
 
 Folder = str | PathLike[str]
 Runs = pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame] | Folder | Sequence[Folder]

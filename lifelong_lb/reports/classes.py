@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lifelong_lb.reports.charts.chart import Chart
+from lifelong_lb.reports.charts.heat_map import MAX_ANNOTATED, Meaning, squares
+from lifelong_lb.reports.charts.labels import file_name
 from lifelong_lb.reports.confusion import CollectedConfusion
 from lifelong_lb.reports.figures import select_blocks
-from lifelong_lb.reports.heat_maps import MAX_ANNOTATED, Meaning, draw_squares
 from lifelong_lb.reports.matrices import Array, Block, mean_over_seeds
+from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.style import Drawing, file_name
-from lifelong_lb.reports.tables import mean_and_std
+from lifelong_lb.reports.tables.classes import class_styled
+from lifelong_lb.reports.tables.styled import StyledTable
 from lifelong_lb.store.recorded import MAX_CLASSES
 
 NOTE = (
@@ -30,17 +33,13 @@ class ClassesBlock:
 
     Attributes:
         title: their labels.
-        rules: rules with done runs, the column headings.
-        rows: class name, its experience, and its accuracy under each rule, as text.
-        values: the unrounded numbers behind each row, starting with the experience; NaN for none.
+        table: accuracies on the classes.
         figure: the confusion matrices.
     """
 
     title: str
-    rules: Sequence[str]
-    rows: Sequence[tuple[str, str, Sequence[str]]]
-    values: Sequence[Sequence[float]]
-    figure: Drawing
+    table: StyledTable
+    figure: Chart
 
 
 @dataclass(frozen=True)
@@ -120,32 +119,15 @@ def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: 
     matrices = confusion_matrices(counts, order)
     numbers = " Numbers are rounded to two decimals." if len(order) <= MAX_ANNOTATED else ""
     title = ", ".join((block.stream, block.strategy, block.base_optimizer))
-    figure = draw_squares(
+    figure = squares(
         file_name("confusion-matrix", block.stream, block.strategy, block.base_optimizer),
-        f"Confusion matrices: {title}",
+        f"Confusion matrices: {block.stream}, {display_name(block.strategy)}, {display_name(block.base_optimizer)}",
         "Confusion matrix of each rule after the last experience, over the test images of all experiences, mean over "
         "seeds. Row c, column d: fraction of the images of class c that were predicted as class d. Classes are given "
-        f"by their labels in the data set, in the order of the table.{numbers}",
+        f"by their labels in the data set, in the order of the table. Colours mean the same in all panels; rows of "
+        f"classes without test images are blank (grey in large matrices).{numbers}",
         matrices,
-        Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order]),
+        Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order], sparse=True),
+        block.base_optimizer,
     )
-    cells = dict(list(accuracies.groupby("class")))
-    there = [label for label in order if label in cells]
-    rows = [_row(label, cells[label], list(matrices)) for label in there]
-    values = [_values(cells[label], list(matrices)) for label in there]
-    return ClassesBlock(title, list(matrices), rows, values, figure)
-
-
-def _row(label: int, of_class: pd.DataFrame, rules: Sequence[str]) -> tuple[str, str, list[str]]:
-    name = str(of_class["class_name"].iloc[0])
-    met = {"several" if pd.isna(experience) else str(experience) for experience in of_class["experience"]}
-    accuracies = [of_class.loc[of_class["rule"] == rule, "accuracy"] for rule in rules]
-    cells = [mean_and_std(float(values.mean()), float(values.std())) for values in accuracies]
-    return name if name == str(label) else f"{name} ({label})", met.pop() if len(met) == 1 else "varies", cells
-
-
-def _values(of_class: pd.DataFrame, rules: Sequence[str]) -> list[float]:
-    """The experience, NaN unless it is the same in all runs, and the mean accuracies."""
-    met = set(of_class["experience"].dropna()) if of_class["experience"].notna().all() else set()
-    means = [float(of_class.loc[of_class["rule"] == rule, "accuracy"].mean()) for rule in rules]
-    return [float(met.pop()) if len(met) == 1 else float("nan"), *means]
+    return ClassesBlock(title, class_styled(accuracies, order, list(matrices), block), figure)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lifelong_lb.reports.tables import KNOWN
+from lifelong_lb.reports.definitions import COSTS, KNOWN
 
 _RUN = {
     "run": "id of the run, a hash of its configuration",
@@ -13,16 +13,6 @@ _RUN = {
     "rule": "label of the update rule",
     "base_optimizer": "label of the base optimizer",
     "seed": "the study's seed, which sets initial weights, data order and class order",
-}
-_COSTS = {
-    "gradient_evaluations": "forward-backward passes over training minibatches, of the whole run",
-    "strategy_gradient_evaluations": "additional gradient evaluations taken by the strategy, of the whole run",
-    "train_seconds": "wall-clock seconds of training, without set-up and evaluation",
-    "samples_seen": "images of the training minibatches, counted once per minibatch regardless of the number of passes",
-    "forward_passes": "forward passes over training minibatches, with or without a gradient, of the whole run",
-    "parameters": "number of model parameters at the end",
-    "peak_memory": "peak memory of the run in bytes, above what its process used before, without libraries and images "
-    "in shared files; on CUDA, the peak of the memory allocated by torch",
 }
 _P = {
     "sign-flip": "two-sided sign-flip test: fraction of the 2^n sign assignments (for more than 20 seeds, of 32,768 "
@@ -70,6 +60,25 @@ _BY_FILE = {
         "p_holm": "p after Holm's step-down correction for the family",
         "family": "number of comparisons of this metric in the file that have a p-value",
     },
+    "aggregate": {
+        "baseline": "label of the rule that the rule is compared with",
+        "metric": "column of results.csv that is aggregated",
+        "streams": "number of streams, those on which every rule of the strategy and base optimizer has a value",
+        "streams_left_out": "number of other streams of the study",
+        "runs": "number of done runs with a value on these streams",
+        "shared_runs": "number of them under seeds that the baseline has on the same stream",
+        "fewest_seeds": "the smallest number of these on one of the streams",
+        "interquartile_mean": "mean of the middle half of the runs of all these streams (Agarwal et al. 2021)",
+        "mean": "mean over streams of the mean over seeds",
+        "improvement": "mean over streams of the share of pairs of runs, one of the rule and one of the baseline under "
+        "the shared seeds, in which the rule's is better; ties count 1/2 (Agarwal et al. 2021)",
+        **{
+            f"{name}_{end}": f"{side} end of the 95 % interval of {name}: percentile of a stratified bootstrap, which "
+            "draws whole seeds within each stream; too narrow with few seeds"
+            for name in ("interquartile_mean", "mean", "improvement")
+            for end, side in (("low", "lower"), ("high", "upper"))
+        },
+    },
     "comparison": {
         "metric": "column of results.csv that the row summarises",
         "seeds": "number of done runs with a value, over which the row is computed",
@@ -115,8 +124,9 @@ def _definition(name: str, column: str, test: str) -> str:
         return _BY_FILE[name][column]
     if column in _RUN:
         return _RUN[column]
-    if column in _COSTS:
-        return f"mean over done runs of {_COSTS[column]}" if name == "summary" else _COSTS[column]
+    if column in COSTS:
+        formula = COSTS[column].formula
+        return f"mean over done runs of {formula}" if name == "summary" else formula
     if column in KNOWN:
         return _metric_definition(column)
     for statistic, what in _STATISTICS.items():

@@ -7,9 +7,9 @@ import pandas as pd
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, Comparison, compare, comparisons_verdict, holm
+from lifelong_lb.reports.definitions import KNOWN
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP, labels_of, planned_runs
-from lifelong_lb.reports.tables import DASH, KNOWN, Definition, interval, mean_and_std
 
 COMPARED = ("average_accuracy", "learning_accuracy", "forgetting")
 """Metrics compared by default."""
@@ -38,38 +38,6 @@ COMPARISON_COLUMNS = [
     "p_holm",
     "family",
 ]
-
-_BEFORE = [
-    Definition("pairs", "seeds under which both rules have a value"),
-    Definition(
-        "difference",
-        "mean over these seeds of the rule's value minus the baseline's ± the sample standard deviation of the "
-        "differences (divisor n - 1)",
-    ),
-    Definition("95 % interval", "of the mean difference, by Student's t with n - 1 degrees of freedom"),
-    Definition("larger", "number of seeds under which the rule's value is larger"),
-]
-_AFTER = [
-    Definition("p, Holm", "p corrected for all comparisons of this metric in the table", "Holm 1979"),
-    Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences", "Cohen 1988"),
-    Definition(
-        "Cliff's delta",
-        "fraction of all pairs of a rule's and a baseline's value in which the rule's is larger, minus smaller",
-        "Cliff 1993",
-    ),
-]
-
-
-def comparison_definitions(test: str = "sign-flip") -> list[Definition]:
-    """Define the columns of a table of comparisons.
-
-    Args:
-        test: key of :data:`~lifelong_lb.evaluation.TESTS`.
-
-    Returns:
-        One definition per column.
-    """
-    return [*_BEFORE, Definition("p", TESTS[test].formula, TESTS[test].source), *_AFTER]
 
 
 def comparison_table(
@@ -120,30 +88,6 @@ def comparison_table(
     return table
 
 
-def readable_comparisons(table: pd.DataFrame) -> pd.DataFrame:
-    """Round comparisons for reading.
-
-    Args:
-        table: from :func:`comparison_table`, or rows of it.
-
-    Returns:
-        Strings, with the table's index and the headings of :func:`comparison_definitions`; a dash for none.
-    """
-    texts = {
-        "pairs": [str(int(n)) for n in table["pairs"]],
-        "difference": [
-            mean_and_std(m, s) for m, s in zip(table["difference_mean"], table["difference_std"], strict=True)
-        ],
-        "95 % interval": [interval(a, b) for a, b in zip(table["ci_low"], table["ci_high"], strict=True)],
-        "larger": [f"{int(w)} of {int(n)}" for w, n in zip(table["larger"], table["pairs"], strict=True)],
-        "p": [_p(p) for p in table["p"]],
-        "p, Holm": [_p(p) for p in table["p_holm"]],
-        "Cohen's d_z": [_number(d) for d in table["cohen_dz"]],
-        "Cliff's delta": [_number(d) for d in table["cliff_delta"]],
-    }
-    return pd.DataFrame(texts, index=table.index)
-
-
 def verdict_on(table: pd.DataFrame) -> str:
     """State which conclusions the seeds behind the comparisons of one metric allow.
 
@@ -169,13 +113,3 @@ def _checked(results: Results, metrics: Sequence[str] | None) -> list[str]:
         if name not in known:
             raise UserError(unknown_name("metric", name, known))
     return wanted
-
-
-def _number(value: float) -> str:
-    return DASH if pd.isna(value) else f"{value:z.2f}"
-
-
-def _p(value: float) -> str:
-    if pd.isna(value):
-        return DASH
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"

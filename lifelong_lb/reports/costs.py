@@ -1,44 +1,15 @@
-"""Costs of rules, and average accuracy against cost."""
+"""Costs of rules, and which rules are best for their cost."""
 
-from collections.abc import Mapping, Sequence
-from itertools import product
-from typing import TYPE_CHECKING
-
-import numpy as np
 import pandas as pd
 
 from lifelong_lb.config import Train
-from lifelong_lb.evaluation import METRICS, pareto_front, spread
-from lifelong_lb.reports.layout import Layout, create_panels
-from lifelong_lb.reports.matrices import band
-from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, lines_of, style
-from lifelong_lb.reports.tables import DASH, count, duration, seeds_cells
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
+from lifelong_lb.evaluation import pareto_front
 
 BLOCK = ["stream", "strategy", "base_optimizer"]
 """Columns within which rules are compared by cost."""
 
-PRICES = {"gradients": "gradient evaluations", "train_seconds": "training time in seconds"}
-"""Cost column to axis label; ``gradients`` are those of the rule and of the strategy."""
-
-_COUNTED_LATER = {
-    "images seen": "samples_seen",
-    "forward passes": "forward_passes",
-    "parameters": "parameters",
-    "peak memory in MB": "peak_memory",
-}
-"""Titles and columns of costs that runs of earlier versions did not record."""
-
-_CAPTION = (
-    "Average accuracy ({formula}) against cost, one row per strategy: gradient evaluations of a run, including those "
-    "taken by the strategy, and seconds of training. Up and to the left is better. Points are means over seeds; bars "
-    "show one sample standard deviation on either side (none for one seed), clipped to [0, 1] for accuracies. The line "
-    "joins the rules that no other rule beats at the same or lower cost, by these means; this is not a test. Compare "
-    "seconds only between runs made on the same hardware."
-)
+PRICES = ("gradients", "train_seconds")
+"""Costs; ``gradients`` are those of the rule and of the strategy."""
 
 
 def pareto_fronts(summary: pd.DataFrame) -> pd.DataFrame:
@@ -73,7 +44,7 @@ def budget_sentence(train: Train) -> str:
             "on the machine and its load, so results are not reproducible."
         )
     if train.match == "gradients" and train.budget is not None:
-        return f"Every rule got {count(train.budget)} gradient evaluations in each experience."
+        return f"Every rule got {train.budget:,.0f} gradient evaluations in each experience."
     if train.match == "gradients":
         epochs = f"{train.epochs} epoch{'s' * (train.epochs != 1)}"
         return (
@@ -95,102 +66,3 @@ def relative_costs(summary: pd.DataFrame) -> "pd.Series[float]":
     passes = summary["gradient_evaluations"]
     fewest = summary.groupby(BLOCK)["gradient_evaluations"].transform("min")
     return (passes / fewest).where((passes > 0) & (fewest > 0))
-
-
-def cost_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Format the mean costs of a run; relative costs are 1 for the cheapest rule of each block.
-
-    Args:
-        summary: from :func:`~lifelong_lb.reports.summary.summary_table`.
-
-    Returns:
-        Strings with the summary's index. Columns without a value are left out.
-    """
-    passes = summary["gradient_evaluations"]
-    front = pareto_fronts(summary)
-    columns = {
-        "seeds": seeds_cells(summary),
-        "average accuracy": [DASH if np.isnan(a) else f"{a:.3f}" for a in summary["average_accuracy_mean"]],
-        "gradient evaluations": [count(n) for n in passes],
-        "relative to the fewest": [DASH if np.isnan(n) else f"{n:.2f}" for n in relative_costs(summary)],
-        "the strategy's own": [count(n) for n in summary["strategy_gradient_evaluations"]],
-        "best for its gradients": ["yes" if best else DASH for best in front["gradients"]],
-        "training time in seconds": [duration(seconds) for seconds in summary["train_seconds"]],
-        "best for its seconds": ["yes" if best else DASH for best in front["train_seconds"]],
-        "images seen": [count(n) for n in summary["samples_seen"]],
-        "forward passes": [count(n) for n in summary["forward_passes"]],
-        "parameters": [count(n) for n in summary["parameters"]],
-        "peak memory in MB": [count(n / 1e6) for n in summary["peak_memory"]],
-    }
-    table = pd.DataFrame(columns, index=summary.index)
-    if not summary["strategy_gradient_evaluations"].fillna(0).any():
-        table = table.drop(columns="the strategy's own")
-    return table.drop(columns=[title for title, column in _COUNTED_LATER.items() if summary[column].isna().all()])
-
-
-def draw_costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
-    """Draw average accuracy against gradient evaluations and against seconds, one row of panels per strategy.
-
-    Args:
-        runs: done runs of one stream and base optimizer, rows of ``results.csv``.
-        looks: looks by rule.
-
-    Returns:
-        The figure; None if no run has an average accuracy.
-    """
-    known = runs[runs["average_accuracy"].notna()]
-    if known.empty:
-        return None
-    known = known.assign(gradients=known["gradient_evaluations"] + known["strategy_gradient_evaluations"])
-    stream, optimizer = str(known["stream"].iloc[0]), str(known["base_optimizer"].iloc[0])
-    strategies = [str(strategy) for strategy in known["strategy"].drop_duplicates()]
-    rules = [rule for rule in looks if (known["rule"] == rule).any()]
-    name = file_name("cost", stream, optimizer)
-    layout = Layout(
-        headings=[lines_of(strategy, 36) for strategy in strategies for _ in PRICES],
-        columns=len(PRICES),
-        height=1.9,
-        width=WIDTH,
-        shared="row",
-        labelled="all",
-        rules=rules,
-    )
-    with style(name):
-        figure, grid = create_panels(layout, list(PRICES.values()), "average accuracy")
-        handles: dict[str, Line2D] = {}
-        for axes, (strategy, price) in zip(grid, product(strategies, PRICES), strict=True):
-            handles |= _draw_panel(axes, known[known["strategy"] == strategy], price, rules, looks)
-            axes.set_xlim(left=0)
-        legend(figure, {rule: handles[rule] for rule in rules})
-        caption = _CAPTION.format(formula=METRICS["average_accuracy"].formula)
-        return finish(figure, name, f"Average accuracy and its cost: {stream}, {optimizer}", caption)
-
-
-def _draw_panel(
-    axes: "Axes", runs: pd.DataFrame, price: str, rules: Sequence[str], looks: Mapping[str, Look]
-) -> "dict[str, Line2D]":
-    handles, points = {}, []
-    for rule in rules:
-        of_rule = runs[runs["rule"] == rule]
-        if of_rule.empty:
-            continue
-        x, y, look = spread(of_rule[price].tolist()), spread(of_rule["average_accuracy"].tolist()), looks[rule]
-        points.append((x.mean, y.mean))
-        if y.seeds > 1:
-            axes.plot([x.mean - x.std, x.mean + x.std], [y.mean] * 2, color=look.colour, linewidth=1.1, alpha=0.8)
-            axes.plot(
-                [x.mean] * 2, [*band(np.array(y.mean), np.array(y.std))], color=look.colour, linewidth=1.1, alpha=0.8
-            )
-        (handles[rule],) = axes.plot(
-            [x.mean],
-            [y.mean],
-            linestyle="",
-            marker=look.marker,
-            color=look.colour,
-            markersize=7.5,
-            mec="white",
-            mew=0.8,
-        )
-    front = sorted(point for point, best in zip(points, pareto_front(*zip(*points, strict=True)), strict=True) if best)
-    axes.plot(*zip(*front, strict=True), color="#9a9a9a", linewidth=1.1, drawstyle="steps-post", zorder=0)
-    return handles

@@ -1,31 +1,51 @@
-"""Figure of accuracy against training iterations, within and across experiences."""
+"""Average accuracy against training iterations, within and across experiences."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lifelong_lb.evaluation import ContinualAccuracy
-from lifelong_lb.reports.layout import Layout, create_panels
-from lifelong_lb.reports.matrices import Array, Block, band, mean_over_seeds, std_over_seeds
+from lifelong_lb.reports.matrices import Array, Block, mean_over_seeds
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.style import WIDTH, Drawing, Look, file_name, finish, legend, shade, style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
 
 Measurements = Mapping[str, Sequence[ContinualAccuracy]]
 """Accuracies measured during training, by rule, one item per seed."""
+MOST_POSITIONS = 1200
+"""Most positions of a line; beyond, the least and greatest means of neighbours are kept."""
 
-_CAPTION = (
-    "Accuracy measured during training, a fraction of test images, against training iterations; vertical lines mark "
-    "the ends of experiences. Top: mean over j <= k of A[n, j], the accuracy on experience j at measurement n while "
-    "experience k is learnt; each experience counts from its first measurement. Bottom: mean over j < k only, starting "
-    "with the last measurement before k; a drop with recovery is the stability gap. "
-    "Lines are means over seeds; bands show one sample standard deviation on either side (none for one seed)."
-)
-_STRETCH_NOTE = " Runs differ in iterations; each experience is stretched to its mean length over runs."
+
+@dataclass(frozen=True)
+class Course:
+    """Average accuracy of a rule while one experience is learnt.
+
+    Attributes:
+        experience: its number.
+        iterations: ``(n,)``.
+        means: ``(n,)``, means over seeds, fractions.
+        at_end: one number per seed, after the last iteration.
+    """
+
+    experience: int
+    iterations: Array
+    means: Array
+    at_end: list[float]
+
+
+@dataclass(frozen=True)
+class Courses:
+    """Average accuracies of all rules of a block.
+
+    Attributes:
+        ends: iterations at which the experiences end, means over runs.
+        parts: courses by rule, over the experiences so far, and, if there are several, over those learnt before.
+        stretched: whether runs differ in iterations, so that each experience is stretched to its mean length.
+    """
+
+    ends: list[float]
+    parts: list[dict[str, list[Course]]]
+    stretched: bool
 
 
 def measurements_of(results: Results, block: Block) -> dict[str, list[ContinualAccuracy]]:
@@ -47,38 +67,24 @@ def measurements_of(results: Results, block: Block) -> dict[str, list[ContinualA
     return measurements
 
 
-def draw_during_training(block: Block, measurements: Measurements, looks: Mapping[str, Look]) -> Drawing | None:
-    """Draw average accuracy against training iterations.
+def courses_of(measurements: Measurements, experiences: int) -> Courses:
+    """Compute average accuracies at common iterations.
 
     Args:
-        block: one stream, strategy and base optimizer.
-        measurements: accuracies by rule, see :func:`measurements_of`.
-        looks: looks by rule.
+        measurements: at least one, by rule.
+        experiences: T, the number of experiences.
 
     Returns:
-        The figure; None without measurements.
+        Their courses.
     """
-    if not measurements:
-        return None
     all_runs = [C for of_rule in measurements.values() for C in of_rule]
-    panels = ["experiences so far", "experiences learnt before"][: 1 if block.experiences == 1 else 2]
-    rules = [rule for rule in looks if rule in measurements]
-    name = file_name("during-training", block.stream, block.strategy, block.base_optimizer)
-    title = f"Accuracy during training: {block.stream}, {block.strategy}, {block.base_optimizer}"
-    layout = Layout(panels, 1, 1.9, WIDTH, "all", "lowest", rules)
-    differ = any(not np.array_equal(C.boundaries, all_runs[0].boundaries) for C in all_runs)
-    with style(name):
-        figure, grid = create_panels(layout, ["training iterations"], "average accuracy")
-        handles: dict[str, Line2D] = {}
-        for first, axes in enumerate(grid):
-            spans = [_Span(all_runs, i, before=first > 0) for i in range(first, block.experiences)]
-            for rule in rules:
-                handles[rule] = _line(axes, spans, measurements[rule], looks[rule])
-            ends = np.mean([C.boundaries for C in all_runs], axis=0)
-            axes.vlines(ends, 0, 1, transform=axes.get_xaxis_transform(), colors="#888888", linewidth=0.7, zorder=1)
-        grid[0].set_xlim(0, ends[-1])  # all panels share it
-        legend(figure, handles)
-        return finish(figure, name, title, _CAPTION + _STRETCH_NOTE * differ)
+    parts = []
+    for first in range(1 if experiences == 1 else 2):
+        spans = [_Span(all_runs, i, before=first > 0) for i in range(first, experiences)]
+        most = max(4, MOST_POSITIONS // experiences)
+        parts.append({rule: [span.course(runs, most) for span in spans] for rule, runs in measurements.items()})
+    ends = np.mean([C.boundaries for C in all_runs], axis=0).tolist()
+    return Courses(ends, parts, any(not np.array_equal(C.boundaries, all_runs[0].boundaries) for C in all_runs))
 
 
 class _Span:
@@ -90,9 +96,12 @@ class _Span:
         self._positions = max((self._measured(C)[0] for C in runs), key=len)
         self.x = start + self._positions * (end - start)
 
-    def values(self, runs: Sequence[ContinualAccuracy]) -> Array:
-        """Average accuracies of each run, ``(S, positions)``."""
-        return np.stack([np.interp(self._positions, *self._measured(C)) for C in runs])
+    def course(self, runs: Sequence[ContinualAccuracy], most: int) -> Course:
+        """Means of some runs, at most so many positions."""
+        values = np.stack([np.interp(self._positions, *self._measured(C)) for C in runs])
+        means = mean_over_seeds(values)
+        kept = extremes(means, most)
+        return Course(self._i, self.x[kept], means[kept], values[:, -1].tolist())
 
     def _measured(self, C: ContinualAccuracy) -> tuple[Array, Array]:
         """Relative positions in the experience at which a run was measured, and its average accuracies there."""
@@ -108,17 +117,19 @@ def _start(C: ContinualAccuracy, i: int) -> int:
     return int(C.boundaries[i - 1]) if i else 0
 
 
-def _line(axes: "Axes", spans: Sequence[_Span], runs: Sequence[ContinualAccuracy], look: Look) -> "Line2D":
-    """Means over seeds and their band, with a gap between experiences."""
-    of_seeds = [span.values(runs) for span in spans]
-    x = _with_gaps([span.x for span in spans])
-    mean, std = (_with_gaps([over(values) for values in of_seeds]) for over in (mean_over_seeds, std_over_seeds))
-    (line,) = axes.plot(x, mean, color=look.colour, linestyle=look.dashes, linewidth=1.3)
-    if not np.isnan(std).all():
-        shade(axes, x, *band(mean, std), look.colour)
-    return line
+def extremes(values: Array, most: int) -> NDArray[np.intp]:
+    """Select positions of a long line such that no drop or peak is lost.
 
+    Args:
+        values: ``(n,)``.
+        most: most positions, at least 4.
 
-def _with_gaps(parts: Sequence[Array]) -> Array:
-    """Concatenate parts, with a NaN after each."""
-    return np.concatenate([np.append(part, np.nan) for part in parts])
+    Returns:
+        Indices in ascending order: all if there are at most so many, else the first, the last, and the least and the
+        greatest value of each of equal parts.
+    """
+    if len(values) <= most:
+        return np.arange(len(values))
+    parts = np.array_split(np.arange(len(values)), (most - 2) // 2)
+    found = [part[k] for part in parts for k in (np.argmin(values[part]), np.argmax(values[part]))]
+    return np.unique([0, *found, len(values) - 1])

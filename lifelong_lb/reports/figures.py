@@ -1,63 +1,68 @@
-"""All figures of a report."""
+"""All charts of a report."""
 
 from collections.abc import Sequence
 from itertools import groupby
 
-from lifelong_lb.reports.costs import draw_costs
-from lifelong_lb.reports.curves import draw_averages, draw_experiences
-from lifelong_lb.reports.during_training import draw_during_training, measurements_of
-from lifelong_lb.reports.heat_maps import draw_matrices
+from lifelong_lb.reports.charts.averages import averages
+from lifelong_lb.reports.charts.chart import Chart
+from lifelong_lb.reports.charts.costs import costs
+from lifelong_lb.reports.charts.during_training import during_training
+from lifelong_lb.reports.charts.experiences import experiences
+from lifelong_lb.reports.charts.heat_map import accuracy_matrices
+from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.charts.ranks import ranks
+from lifelong_lb.reports.charts.sensitivity import sensitivity
+from lifelong_lb.reports.charts.trade_off import trade_off
+from lifelong_lb.reports.during_training import measurements_of
 from lifelong_lb.reports.matrices import Block, blocks_of
-from lifelong_lb.reports.rank_diagrams import draw_ranks
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.sensitivity import draw_sensitivity
-from lifelong_lb.reports.style import Drawing, looks
+from lifelong_lb.reports.sensitivity import sweeps
 from lifelong_lb.reports.summary import labels_of
-from lifelong_lb.reports.trade_off import draw_trade_off
 
 ACROSS_STREAMS = "Across streams"
-"""Heading of figures that span several streams."""
+"""Heading of charts that span several streams."""
 MAX_SEPARATE = 6
-"""Number of strategies, over all streams, with separate figures by default."""
+"""Number of strategies, over all streams, with separate charts by default."""
 
 
-def draw_figures(results: Results, *, every: bool = False) -> dict[str, list[Drawing]]:
-    """Draw all figures.
+def charts_of(results: Results, *, every: bool = False) -> dict[str, list[Chart]]:
+    """Make all charts of a report, except those of single classes and of the loss landscape.
 
     Args:
         results: results of a folder.
-        every: draw the figures of single strategies for all strategies instead of the first :data:`MAX_SEPARATE`.
+        every: chart single strategies for all strategies instead of the first :data:`MAX_SEPARATE`.
 
     Returns:
-        Figures by stream label, those that compare strategies first; only streams with a done run. Ranks over several
+        Charts by stream label, those that compare strategies first; only streams with a done run. Ranks over several
         streams have the key :data:`ACROSS_STREAMS`.
     """
-    styles = looks(labels_of(results, "rule"))
-    blocks = blocks_of(results)
-    optimizers = labels_of(results, "base_optimizer")
-    local_runs = results.without_imported().runs  # costs of imported runs are unknown
-    done = local_runs[local_runs["status"] == "done"]
+    rules, optimizers, blocks = labels_of(results, "rule"), labels_of(results, "base_optimizer"), blocks_of(results)
+    look, done = looks(rules), results.runs[results.runs["status"] == "done"]
+    ours = results.without_imported().runs  # costs of imported runs are unknown
+    ours = ours[ours["status"] == "done"]
     quota = _quota(blocks)
-    figures: dict[str, list[Drawing]] = {}
+    charts: dict[str, list[Chart]] = {}
     for stream, group in groupby(blocks, key=lambda block: block.stream):
-        stream_blocks = list(group)
-        drawn: list[Drawing | None] = []
+        of_stream = list(group)
+        found: list[Chart | None] = []
         for optimizer in optimizers:
-            same = [block for block in stream_blocks if block.base_optimizer == optimizer]
+            same = [block for block in of_stream if block.base_optimizer == optimizer]
             if same:
-                runs = done[(done["stream"] == stream) & (done["base_optimizer"] == optimizer)]
-                drawn += [draw_averages(same, styles), draw_trade_off(same, styles), draw_costs(runs, styles)]
-        drawn += draw_sensitivity(results, stream, styles)
-        for block in stream_blocks if every else stream_blocks[:quota]:
-            drawn += [draw_during_training(block, measurements_of(results, block), styles)]
-            drawn += [draw_experiences(block, styles), draw_matrices(block)]
-        figures[stream] = [drawing for drawing in drawn if drawing is not None]
-    ranks = draw_ranks(results)
-    return {**figures, ACROSS_STREAMS: ranks} if ranks else figures
+                all_runs, our_runs = (
+                    runs[(runs["stream"] == stream) & (runs["base_optimizer"] == optimizer)] for runs in (done, ours)
+                )
+                found += [averages(same, look), trade_off(all_runs, look), *costs(our_runs, look)]
+        found += [sensitivity(sweep, look) for sweep in sweeps(results, stream, rules)]
+        for block in of_stream if every else of_stream[:quota]:
+            found += [during_training(block, measurements_of(results, block), look)]
+            found += [experiences(block, look), accuracy_matrices(block)]
+        charts[stream] = [chart for chart in found if chart is not None]
+    across = ranks(ours, rules)
+    return {**charts, ACROSS_STREAMS: across} if across else charts
 
 
 def select_blocks(results: Results, *, every: bool = False, most: int = MAX_SEPARATE) -> list[Block]:
-    """Select the blocks with separate figures.
+    """Select the blocks with separate charts.
 
     Args:
         results: results of a folder.
@@ -73,7 +78,7 @@ def select_blocks(results: Results, *, every: bool = False, most: int = MAX_SEPA
 
 
 def omitted_figures(results: Results) -> str:
-    """Describe which figures :func:`draw_figures` omits by default.
+    """Describe which charts :func:`charts_of` omits by default.
 
     Args:
         results: results of a folder.
@@ -95,5 +100,5 @@ def omitted_figures(results: Results) -> str:
 
 
 def _quota(blocks: Sequence[Block], most: int = MAX_SEPARATE) -> int:
-    """Number of blocks per stream with separate figures."""
+    """Number of blocks per stream with separate charts."""
     return max(1, most // max(1, len({block.stream for block in blocks})))

@@ -1,33 +1,33 @@
 """Section of the report about the loss landscape: tables, figures, definitions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, MIN_CLUSTERS
+from lifelong_lb.reports.charts.chart import Chart
+from lifelong_lb.reports.charts.landscape import Key, away_from_weights
+from lifelong_lb.reports.charts.landscape import flatness as flatness_charts
+from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.definitions import Definition
 from lifelong_lb.reports.figures import select_blocks
-from lifelong_lb.reports.landscape import CollectedLandscape, correlation_table, flatness_table
-from lifelong_lb.reports.landscape_figures import (
-    Block,
-    draw_flatness,
-    draw_landscape_curves,
+from lifelong_lb.reports.landscape import (
+    CollectedLandscape,
+    correlation_table,
+    flatness_table,
     measure_title,
     pick_measures,
     rows_at,
 )
 from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.style import Drawing, looks
 from lifelong_lb.reports.summary import labels_of
-from lifelong_lb.reports.tables import DASH, Definition
+from lifelong_lb.reports.tables.flatness import correlation_styled
+from lifelong_lb.reports.tables.styled import StyledTable
 from lifelong_lb.store import ResultFolder
 
 _MAX_DRAWN = 3
 """Number of strategies, over all streams, with figures by default; few, because the figures have many panels."""
-CORRELATION_HEADINGS = ("entries", "seeds", "Spearman", "Pearson", "Spearman within experiences")
-_COEFFICIENTS = ("spearman", "pearson", "spearman_within")
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,13 @@ class FlatnessBlock:
 
     Attributes:
         title: their labels.
-        rows: title of a measure, and its cells under :data:`CORRELATION_HEADINGS`.
-        values: the unrounded numbers behind the cells of a row; NaN for none.
+        table: correlations of flatness with forgetting; None if nothing was correlated.
         figures: its figures.
     """
 
     title: str
-    rows: Sequence[tuple[str, Sequence[str]]]
-    values: Sequence[Sequence[float]]
-    figures: Sequence[Drawing]
+    table: StyledTable | None
+    figures: Sequence[Chart]
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def _omitted_figures(drawn: int, of: int) -> str:
     )
 
 
-def _keys(landscape: pd.DataFrame, results: Results) -> list[Block]:
+def _keys(landscape: pd.DataFrame, results: Results) -> list[Key]:
     """Streams, strategies and base optimizers that occur, in the order of the study."""
     columns = ["stream", "strategy", "base_optimizer"]
     orders = [{label: i for i, label in enumerate(labels_of(results, column))} for column in columns]
@@ -127,33 +125,20 @@ def _keys(landscape: pd.DataFrame, results: Results) -> list[Block]:
     return sorted(keys, key=lambda key: [order[label] for order, label in zip(orders, key, strict=True)])
 
 
-def _block(key: Block, tables: dict[str, pd.DataFrame], results: Results, *, draw: bool) -> FlatnessBlock:
+def _block(key: Key, tables: dict[str, pd.DataFrame], results: Results, *, draw: bool) -> FlatnessBlock:
     landscape, flatness, correlations = (_of_block(table, key) for table in tables.values())
     styles = looks(labels_of(results, "rule"))
-    drawn = (draw_flatness(key, flatness, styles), draw_landscape_curves(key, landscape, styles)) if draw else ()
-    rows_by_title = [
-        (measure_title(*place), row)
+    drawn = [*flatness_charts(key, flatness, styles), away_from_weights(key, landscape, styles)] if draw else []
+    rows = {
+        measure_title(*place): row
         for place in pick_measures(correlations)
-        for row in rows_at(correlations, *place).to_dict("records")
-    ]
-    rows = [(title, _cells(row)) for title, row in rows_by_title]
-    values = [[float(row[name]) for name in ("pairs", "seeds", *_COEFFICIENTS)] for _, row in rows_by_title]
-    return FlatnessBlock(", ".join(key), rows, values, [drawing for drawing in drawn if drawing is not None])
+        for _, row in rows_at(correlations, *place).iterrows()
+    }
+    table = correlation_styled(rows, ", ".join(key)) if rows else None
+    return FlatnessBlock(", ".join(key), table, [chart for chart in drawn if chart is not None])
 
 
-def _of_block(table: pd.DataFrame, key: Block) -> pd.DataFrame:
+def _of_block(table: pd.DataFrame, key: Key) -> pd.DataFrame:
     stream, strategy, optimizer = key
     same = (table["stream"] == stream) & (table["strategy"] == strategy) & (table["base_optimizer"] == optimizer)
     return table[same]
-
-
-def _cells(row: Mapping[Any, Any]) -> list[str]:
-    coefficients = [_with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in _COEFFICIENTS]
-    return [f"{int(row['pairs'])}", f"{int(row['seeds'])}", *coefficients]
-
-
-def _with_interval(value: float, low: float, high: float) -> str:
-    if np.isnan(value):
-        return DASH
-    texts = [f"{round(number, 2) + 0.0:.2f}" for number in (value, low, high)]  # no minus before a zero
-    return texts[0] if np.isnan(low) else f"{texts[0]} [{texts[1]}, {texts[2]}]"

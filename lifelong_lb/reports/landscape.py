@@ -1,7 +1,7 @@
 """Loss landscapes of runs as one tidy frame, and the correlation of flatness with forgetting."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -181,6 +181,54 @@ def correlation_table(flatness: pd.DataFrame) -> pd.DataFrame:
         {**dict(zip([*_BLOCK, "measure", "at"], key, strict=True)), **_coefficients(group)} for key, group in groups
     ]
     return pd.DataFrame(rows, columns=CORRELATION_COLUMNS)
+
+
+def pick_measures(table: pd.DataFrame, measures: Sequence[str] = tuple(LANDSCAPE_MEASURES)) -> list[tuple[str, float]]:
+    """Select one ``at`` (radius, noise scale or rank) per measure: the middle one, or the first eigenvalue.
+
+    Args:
+        table: with columns measure and at.
+        measures: measures to look for.
+
+    Returns:
+        Pairs of measure and ``at``, NaN if it has none; only measures in the table, in the given order.
+    """
+    selected = []
+    for measure in measures:
+        values = sorted(set(table.loc[table["measure"] == measure, "at"].dropna()))
+        if values or (table["measure"] == measure).any():
+            middle = values[0] if measure == "hessian_eigenvalue" else values[len(values) // 2] if values else np.nan
+            selected.append((measure, float(middle)))
+    return selected
+
+
+def measure_title(measure: str, at: float) -> str:
+    """Return the title of a measure with its radius, noise scale or rank.
+
+    Args:
+        measure: name of the measure.
+        at: radius, noise scale or rank; NaN for none.
+
+    Returns:
+        E.g. ``"rise in the ball, rho 0.1"``.
+    """
+    title, what = LANDSCAPE_MEASURES[measure].title, LANDSCAPE_MEASURES[measure].at.split(",")[0]
+    return title if np.isnan(at) else f"{title}, {what} {at:g}"
+
+
+def rows_at(table: pd.DataFrame, measure: str, at: float) -> pd.DataFrame:
+    """Select the rows of one measure at one radius, noise scale or rank.
+
+    Args:
+        table: with columns measure and at.
+        measure: name of the measure.
+        at: radius, noise scale or rank; NaN for none.
+
+    Returns:
+        Rows of the table.
+    """
+    place = table["at"].isna() if np.isnan(at) else table["at"] == at
+    return table[(table["measure"] == measure) & place]
 
 
 def _coefficients(group: pd.DataFrame) -> dict[str, Any]:

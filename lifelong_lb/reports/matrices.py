@@ -84,33 +84,6 @@ def mean_over_seeds(values: Array) -> Array:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-def std_over_seeds(values: Array) -> Array:
-    """Compute the sample standard deviation (divisor n - 1) over the seeds that have a value.
-
-    Args:
-        values: ``(S, ...)``, one entry per seed, NaN for none.
-
-    Returns:
-        ``(...)``; NaN where fewer than two seeds have a value.
-    """
-    number = (~np.isnan(values)).sum(axis=0)
-    squares = np.where(np.isnan(values), 0.0, (values - mean_over_seeds(values)) ** 2).sum(axis=0)
-    return np.where(number > 1, np.sqrt(squares / np.maximum(number - 1, 1)), np.nan)
-
-
-def band(mean: Array, std: Array) -> tuple[Array, Array]:
-    """Compute the interval of one standard deviation around mean accuracies.
-
-    Args:
-        mean: the means.
-        std: the standard deviations, of the same shape.
-
-    Returns:
-        Lower and upper ends, clipped to [0, 1].
-    """
-    return np.clip(mean - std, 0, 1), np.clip(mean + std, 0, 1)
-
-
 def average_accuracy_so_far(matrices: Array) -> Array:
     """Compute the average accuracy over the experiences seen so far: a_i = mean over j <= i of R[i, j].
 

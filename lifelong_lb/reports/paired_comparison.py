@@ -9,8 +9,8 @@ from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, Comparison, comparisons_verdict
 from lifelong_lb.evaluation import compare as compare_values
 from lifelong_lb.reports.arguments import Runs, checked_metric, checked_test, frame_of, grid_columns, title_of
-from lifelong_lb.reports.summary import GROUP
-from lifelong_lb.reports.tables import HEADINGS, KNOWN
+from lifelong_lb.reports.definitions import KNOWN
+from lifelong_lb.reports.summary import GROUP, HEADINGS
 from lifelong_lb.reports.text import plural
 
 Side = str | Mapping[str, str]

@@ -17,14 +17,16 @@ class PivotValues:
         low: lower ends of the 95 % intervals of the mean (Student's t).
         high: their upper ends.
         seeds: numbers of seeds.
-        text: cells, e.g. ``"0.812 ± 0.013"``.
         best: whether a mean is the best of its row before rounding; ties included.
         not_significant: whether a value is not the best but does not differ significantly from the best.
-        p: p-values of all pairs of columns in each row, uncorrected and Holm-corrected for ``family`` pairs.
-        family: number of pairs that have a p-value.
+        untold: the same, with Holm's correction for the pairs of all rows together.
+        p: p-values of all pairs of columns in each row, uncorrected (``p``) and Holm-corrected for the pairs of the row
+            (``p_holm``), because the best is selected from the same values.
+        family: largest number of pairs of a row that have a p-value.
         test: key of :data:`~lifelong_lb.evaluation.TESTS`.
         level: significance level for corrected p-values.
         verdict: conclusions that the number of seeds allows; empty if nothing was compared.
+        optimizer: label of the base optimizer if there is only one; empty otherwise.
     """
 
     metric: str
@@ -34,19 +36,22 @@ class PivotValues:
     low: pd.DataFrame
     high: pd.DataFrame
     seeds: pd.DataFrame
-    text: pd.DataFrame
     best: pd.DataFrame
     not_significant: pd.DataFrame
+    untold: pd.DataFrame
     p: pd.DataFrame
     family: int
     test: str
     level: float
     verdict: str
-
-    def __str__(self) -> str:
-        return self.text.to_string()
+    optimizer: str = ""
 
     @property
     def labels(self) -> list[tuple[str, ...]]:
         """The labels of each row."""
-        return [tuple(map(str, key)) if isinstance(key, tuple) else (str(key),) for key in self.text.index]
+        return [tuple(map(str, key)) if isinstance(key, tuple) else (str(key),) for key in self.mean.index]
+
+    @property
+    def decided(self) -> "pd.Series[bool]":
+        """Whether a value of a row differs significantly from the best of the row."""
+        return (self.mean.notna() & ~self.best & ~self.not_significant).any(axis=1)

@@ -9,11 +9,13 @@ from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, comparisons_verdict, holm, spread
 from lifelong_lb.evaluation.comparisons import DIGITS
 from lifelong_lb.reports.arguments import Runs, checked_metric, checked_test, frame_of, grid_columns
-from lifelong_lb.reports.pivot_latex import pivot_latex
+from lifelong_lb.reports.definitions import KNOWN
 from lifelong_lb.reports.pivot_values import PivotValues
-from lifelong_lb.reports.pivot_words import pivot_frame, pivot_markdown
-from lifelong_lb.reports.summary import GROUP
-from lifelong_lb.reports.tables import DASH, HEADINGS, KNOWN, mean_and_std
+from lifelong_lb.reports.render.latex import latex_document
+from lifelong_lb.reports.render.markdown import markdown_table
+from lifelong_lb.reports.render.text import text_table
+from lifelong_lb.reports.summary import GROUP, HEADINGS
+from lifelong_lb.reports.tables.pivots import pivot_styled, pivot_texts
 from lifelong_lb.untrusted import quoted
 
 Cells = dict[tuple[tuple[str, ...], str], dict[int, float]]
@@ -30,9 +32,9 @@ class Pivot(PivotValues):
             caption: text to prepend to the caption.
 
         Returns:
-            A ``table`` environment.
+            A ``table`` or ``table*`` environment; several if it does not fit the text width or a page.
         """
-        return pivot_latex(self, caption)
+        return latex_document([pivot_styled(self, caption)])
 
     def to_markdown(self, caption: str = "") -> str:
         """Format the table in Markdown.
@@ -43,16 +45,34 @@ class Pivot(PivotValues):
         Returns:
             A caption, a table and a note.
         """
-        return pivot_markdown(self, caption)
+        return markdown_table(pivot_styled(self, caption))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the unrounded values, one row per cell.
 
         Returns:
             The labels of row and column, ``metric``, ``seeds``, ``mean``, ``std``, ``ci_low``, ``ci_high``, ``best``
-            and ``untold`` (not significantly different from the best); cells without a value are left out.
+            and ``untold``; cells without a value are left out. ``untold`` tells whether a value does not differ
+            significantly from the best, with Holm's correction for the pairs of all rows.
         """
-        return pivot_frame(self)
+        names = list(map(str, self.mean.index.names))
+        frames = {"seeds": self.seeds, "mean": self.mean, "std": self.std, "ci_low": self.low, "ci_high": self.high}
+        frames |= {"best": self.best, "untold": self.untold}
+        rows = [
+            [*labels, str(column), self.metric, *(frame.iloc[row, i] for frame in frames.values())]
+            for row, labels in enumerate(self.labels)
+            for i, column in enumerate(self.mean.columns)
+            if self.seeds.iloc[row, i]
+        ]
+        return pd.DataFrame(rows, columns=[*names, self.columns, "metric", *frames])
+
+    @property
+    def text(self) -> pd.DataFrame:
+        """The cells as text, e.g. ``"81.2 ± 1.3"`` in percent."""
+        return pd.DataFrame(pivot_texts(self), index=self.mean.index, columns=self.mean.columns)
+
+    def __str__(self) -> str:
+        return "\n".join(text_table(pivot_styled(self)))
 
 
 def pivot(
@@ -66,12 +86,12 @@ def pivot(
 ) -> Pivot:
     """Tabulate a metric by rows and columns.
 
-    Within each row, every pair of columns is compared seed by seed. Holm's correction includes all pairs of all rows,
+    Within each row, every pair of columns is compared seed by seed. Holm's correction includes all pairs of the row,
     also those without the best value, because the best is selected from the same values.
 
     Args:
         results: the frame of :func:`~lifelong_lb.load_results`, or folders to read.
-        metric: key of :data:`~lifelong_lb.reports.tables.KNOWN`.
+        metric: key of :data:`~lifelong_lb.reports.definitions.KNOWN`.
         index: the grid columns of the rows.
         columns: the grid column of the columns.
         test: ``sign-flip`` or ``wilcoxon``.
@@ -97,22 +117,24 @@ def pivot(
         for name in ("mean", "std", "low", "high")
     }
     table["seeds"] = _frame(keys, names, rows, columns, {place: s.seeds for place, s in spreads.items()}, 0)
-    texts = {place: mean_and_std(s.mean, s.std) for place, s in spreads.items()}
-    table["text"] = _frame(keys, names, rows, columns, texts, DASH)
     best = _best(table["mean"], KNOWN[metric].higher_is_better)
     p = _tested(cells, keys, names, test)
-    family = int(p["p"].notna().sum())
+    family = int(p["p"].notna().groupby(p["row"]).sum().max()) if len(p) else 0
+    of_all = p.assign(p_holm=holm(p["p"].astype(float).tolist()))
+    optimizers = runs["base_optimizer"].unique()
     return Pivot(
         metric=metric,
         columns=columns,
         **table,
         best=best,
         not_significant=_not_significant(table["mean"], best, keys, p, level),
+        untold=_not_significant(table["mean"], best, keys, of_all, level),
         p=p,
         family=family,
         test=test,
         level=level,
         verdict=comparisons_verdict(int(p["pairs"].max()), family, level) if family else "",
+        optimizer=str(optimizers[0]) if len(optimizers) == 1 else "",
     )
 
 
@@ -161,8 +183,8 @@ def _frame(
     names: Sequence[str],
     rows: list[str],
     columns: str,
-    values: Mapping[tuple[tuple[str, ...], str], float | str],
-    empty: float | str = float("nan"),
+    values: Mapping[tuple[tuple[str, ...], str], float],
+    empty: float = float("nan"),
 ) -> pd.DataFrame:
     index = (
         pd.MultiIndex.from_tuples(keys, names=rows) if len(rows) > 1 else pd.Index([k for (k,) in keys], name=rows[0])
@@ -191,7 +213,7 @@ def _tested(cells: Cells, keys: Sequence[tuple[str, ...]], names: Sequence[str],
             p = TESTS[test].function(differences, None)
             tests.append({"row": row, "a": a, "b": b, "pairs": len(differences), "p": p})
     table = pd.DataFrame(tests, columns=["row", "a", "b", "pairs", "p"])
-    return table.assign(p_holm=holm(table["p"].astype(float).tolist()))
+    return table.assign(p_holm=table["p"].astype(float).groupby(table["row"]).transform(lambda p: holm(p.tolist())))
 
 
 def _not_significant(

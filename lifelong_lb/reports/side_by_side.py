@@ -1,13 +1,16 @@
-"""Comparison tables with one column per rule: LaTeX, Markdown and CSV."""
+"""Tables with one column per rule: LaTeX, Markdown and CSV."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
+from lifelong_lb.reports.definitions import describe_test_images
+from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.pivots import Pivot, pivot
+from lifelong_lb.reports.render.latex import latex_document
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP
-from lifelong_lb.reports.tables import describe_test_images
+from lifelong_lb.reports.tables.pivots import pivot_styled
 from lifelong_lb.store import ResultFolder
 
 TOO_FEW_RULES = "fewer than two rules: nothing to compare"
@@ -66,12 +69,15 @@ def rules_latex(results: Results, tables: Sequence[Pivot]) -> str:
     Returns:
         ``table`` environments; a comment if there is nothing to compare.
     """
-    return "\n".join(each.to_latex(_caption(results)) for each in tables) or f"% {TOO_FEW_RULES}\n"
+    caption = _caption(results)
+    return latex_document([pivot_styled(each, caption) for each in tables]) if tables else f"% {TOO_FEW_RULES}\n"
 
 
 def _caption(results: Results) -> str:
-    words = [results.study.study.name if results.study else "", describe_test_images(results)]
-    return f"{', '.join(filter(None, words))}:" if any(words) else ""
+    """What all runs have in common."""
+    runs = results.without_imported().runs
+    shared = [display_name(str(runs[c].iloc[0])) for c in GROUP if c != "rule" and runs[c].nunique() == 1]
+    return ", ".join(filter(None, [*shared, describe_test_images(results)]))
 
 
 def _frame(results: Results, tables: Sequence[Pivot]) -> pd.DataFrame:

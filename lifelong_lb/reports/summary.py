@@ -21,6 +21,8 @@ from lifelong_lb.store import COLUMNS, STATUSES
 
 GROUP = ["stream", "strategy", "rule", "base_optimizer"]
 """Columns that identify the combination of a summary row; its runs differ only in the seed."""
+HEADINGS = {"base_optimizer": "base optimizer"}
+"""Names of these columns in texts, where they differ."""
 
 COSTS = [
     *("gradient_evaluations", "strategy_gradient_evaluations", "train_seconds"),

@@ -1,5 +1,7 @@
 """Grammar of messages."""
 
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
 
 def plural(word: str, number: int) -> str:
     """Return a noun in the singular or plural.
@@ -12,3 +14,15 @@ def plural(word: str, number: int) -> str:
         The noun, without the number.
     """
     return word if number == 1 else f"{word}s"
+
+
+def number_word(number: int) -> str:
+    """Write a count in a sentence.
+
+    Args:
+        number: the count.
+
+    Returns:
+        A word up to twelve, digits above.
+    """
+    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)

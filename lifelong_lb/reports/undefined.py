@@ -3,9 +3,9 @@
 import numpy as np
 
 from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED, custom_metrics
+from lifelong_lb.reports.definitions import KNOWN
 from lifelong_lb.reports.results import Results
 from lifelong_lb.reports.summary import GROUP
-from lifelong_lb.reports.tables import KNOWN
 
 
 def undefined_reason(results: Results, metric: str) -> str:

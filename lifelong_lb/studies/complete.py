@@ -84,7 +84,7 @@ def _run_missing(
 ) -> None:
     """Execute the missing runs, shared with other launchers of the folder."""
     stamps = {job.config.run_id: folder.stamp(job.config.run_id) for job in jobs}
-    present = _present(folder, jobs, stamps, session)
+    present = present_runs(folder, jobs, stamps, session)
     missing = [job for job in jobs if job.config.run_id not in present]
     update = partial(_update_tables, folder)
     try:
@@ -124,7 +124,7 @@ def _merged(folder: ResultFolder, studies: Sequence[Study]) -> StudyFile:
     return file
 
 
-def _present(
+def present_runs(
     folder: ResultFolder, jobs: Sequence[Job], stamps: Mapping[str, int | None], session: Session
 ) -> dict[str, str]:
     """Run id to status of the runs that have ended and are kept."""

@@ -38,7 +38,6 @@ def test_run_leaves_what_the_readme_says(finished):
             "comparison.md",
             "comparison.tex",
             "columns.csv",
-            "figures",
             "runs",
             ".lock",
         ),
@@ -109,9 +108,10 @@ def test_report_rebuilds_every_table(finished, tmp_path):
         if path.is_file() and path.name not in ("study.json", ".lock"):
             kept[path.name] = path.read_bytes()
             path.unlink()
-    shutil.rmtree(tmp_path / "out" / "figures")
-    done = command("report", tmp_path / "out")
+    done = command("report", tmp_path / "out", "--figures", "pdf,svg", "--width", "page", "--font-size", 9)
     assert done.returncode == 0, done.stderr
+    assert {path.suffix for path in (tmp_path / "out" / "figures").iterdir()} == {".pdf", ".svg"}
+    assert all('width="486"' in path.read_text() for path in (tmp_path / "out" / "figures").glob("*.svg"))
     assert kept == {name: (tmp_path / "out" / name).read_bytes() for name in kept}
 
 
@@ -334,6 +334,13 @@ def test_a_report_of_a_folder_without_results(tmp_path):
     done = command("report", tmp_path)
     assert done.returncode == 2
     assert "no results here" in done.stderr
+
+
+@pytest.mark.slow
+def test_figures_of_an_unknown_format(finished):
+    done = command("report", finished.out, "--figures", "pdf,jpg")
+    assert done.returncode == 2
+    assert "error: unknown figure format 'jpg'; did you mean 'png'? (known: svg, pdf, png)" in done.stderr
 
 
 USELESS = {

@@ -59,7 +59,6 @@ def test_progress_shows_markup_and_escapes_as_text(terminal):
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=200, color_system=None, legacy_windows=False)
     observer = ConsoleObserver(console)
-    observer._console = console
     observer.phase("trial", HOSTILE, {})
     observer.begun("a", HOSTILE)
     observer.learnt("b", HOSTILE, 0, 5, 0.5)

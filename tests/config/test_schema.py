@@ -34,6 +34,7 @@ def test_our_study_files(path):
 
 @pytest.mark.parametrize("axis", AXES)
 def test_every_name_with_its_defaults(axis):
+    assert AXES[axis][1]
     for name, entry in AXES[axis][1].items():
         needed = {key: "mine.npz" for key, field in entry.model_fields.items() if field.is_required()}
         mapping = {"name": name, **needed}

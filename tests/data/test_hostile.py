@@ -65,6 +65,7 @@ def test_commands_hold(hostile, tmp_path):
 SLOW = ("npz: a bomb", "npz: names that take", "parquet: 30 million", "IDX: a gzip bomb")
 
 
+@pytest.mark.slow
 def test_sources_are_refused_or_used_alike_by_check_and_read(hostile, tmp_path, monkeypatch):
     """What ``check`` finds is what ``read`` finds, in the same words."""
     from lifelong_lb.config import UserError

@@ -143,6 +143,7 @@ def test_a_parquet_file_with_another_picture_is_named(tmp_path):
         find_dataset("mnist", [tmp_path]).labels()
 
 
+@pytest.mark.slow
 @needs_real_mnist
 def test_real_mnist():
     images = real_mnist()

@@ -36,7 +36,7 @@ class FailingSGD(torch.optim.SGD):
         return super().step(closure)
 
 
-_TARGET = processes._target
+_TARGET = processes._target  # private, and the only place before the code that records errors
 
 
 def unwritable(job, errors):

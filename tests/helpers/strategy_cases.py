@@ -168,7 +168,7 @@ def train(made, experiences=EXPERIENCES):
 def held_still(strategy):
     """Tensors of a strategy that must be the same in every pass of a step, cloned."""
     owners = [strategy, getattr(strategy, "aml_criterion", None), *strategy.plugins]
-    names = ("_logits", "_replayed", "_drawn", "retrieved", "reference_gradients", "G", "old_model")
+    names = ("_logits", "replayed", "drawn", "retrieved", "reference_gradients", "G", "old_model")
     names += ("ext_mem_list_x", "ext_mem_list_y", "buffer_score")
     found = [getattr(owner, name, None) for owner in owners for name in names]
     return [t.clone() for t in flat(found)] + [t.clone() for t in strategy.mbatch]

@@ -1,5 +1,6 @@
 """A tiny study, and the command line in a subprocess."""
 
+import json
 import subprocess
 import sys
 
@@ -26,3 +27,22 @@ def command(*arguments, **options):
     code = "from lifelong_lb.cli import main; main()"
     words = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, **options)
+
+
+COMMANDS = """
+import json, sys
+from lifelong_lb.cli import main
+for words in json.loads(sys.argv[1]):
+    sys.argv[1:] = words
+    try:
+        main()
+    except SystemExit as stop:
+        if stop.code:
+            raise
+"""
+
+
+def commands(*lines, **options):
+    """Run several command lines, one after the other in one subprocess, up to the first that fails."""
+    words = [sys.executable, "-c", COMMANDS, json.dumps([list(map(str, line)) for line in lines])]
+    return subprocess.run(words, capture_output=True, text=True, timeout=600, check=False, **options)

@@ -35,6 +35,7 @@ def test_barriers_by_hand():
 def test_a_path_interpolates_running_statistics():
     one, other, batches = small_net(0), small_net(1), some_batches()
     path = linear_path(small_net(2), one.state_dict(), other.state_dict(), batches, cross_entropy, points=4)
+    assert len(path.t) >= 4
     for t, loss, accuracy in zip(path.t, path.loss, path.accuracy, strict=True):
         between = small_net(2)
         for tensor, a, b in zip(*(net.state_dict().values() for net in (between, one, other)), strict=True):

@@ -94,6 +94,7 @@ def test_without_timm_the_message_names_the_extra(monkeypatch):
         FromTimm((3, 32, 32))
 
 
+@pytest.mark.slow
 @NEEDS_TIMM
 def test_a_study_with_a_timm_model(tmp_path):
     model = {"name": "timm", "image_size": 8, "settings": {**TINY_VIT, "drop_path_rate": 0.1}}

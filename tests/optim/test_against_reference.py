@@ -1,7 +1,10 @@
 """Every rule equals the naive reference, which recomputes every gradient, in float64."""
 
+from itertools import product
+
 import pytest
 import torch
+from helpers.covering import covering
 from helpers.rule_cases import BASES, RULES
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -34,8 +37,7 @@ def make_batches():
     ]
 
 
-@pytest.mark.parametrize("base", BASES)
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("rule", "base"), covering(product(RULES, BASES)))
 def test_twenty_steps_agree(rule, base):
     make_rule, naive, settings, by_name = RULES[rule]
     ours, theirs = make_net(), make_net()

@@ -318,6 +318,7 @@ def test_cached_parametrizations_around_the_step(make, by_hand):
 
 @BOTH
 @DYNAMO_WARNS
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", ["passes", "closure"])
 def test_a_compiled_function_around_the_step(make, by_hand, loop):
     torch.compiler.reset()

@@ -3,6 +3,8 @@
 import avalanche.training.supervised
 import pytest
 from avalanche.benchmarks.scenarios.dataset_scenario import benchmark_from_datasets
+
+# Avalanche has no public name for it
 from avalanche.benchmarks.utils.classification_dataset import _make_taskaware_tensor_classification_dataset
 from avalanche.training.supervised import EWC, Naive, Replay
 from helpers.recipes import THREE, by_hand, check, make_loader, make_model, make_optimizer, make_rule, plain_loss, run

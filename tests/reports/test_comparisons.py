@@ -12,8 +12,9 @@ from reports.folders import TWO, make, two_experiences
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import compare
 from lifelong_lb.reports import COMPARISON_COLUMNS, collect_all, comparison_table, load_results, write_report
-from lifelong_lb.reports.comparisons import readable_comparisons, verdict_on
+from lifelong_lb.reports.comparisons import verdict_on
 from lifelong_lb.reports.results import collect
+from lifelong_lb.reports.tables.comparisons import comparison_styled
 from lifelong_lb.store import ResultFolder
 
 SIX = {**TWO, "rules": ["none", "sam", "asam"], "seeds": 6}
@@ -83,7 +84,8 @@ def test_nothing_to_compare(tmp_path):
     assert table["pairs"].tolist() == [0, 0, 0]
     assert table["p_holm"].isna().all()
     assert verdict_on(table) == ""
-    assert (readable_comparisons(table)[["difference", "p", "Cohen's d_z"]] == "-").all(axis=None)
+    styled = comparison_styled(table[table["metric"] == "forgetting"])
+    assert {cell.text for row in styled.rows for cell in row[2:]} == {"-"}
     alone = make(tmp_path / "b", {**TWO, "rules": "sam"}, by_seed)
     write_report(alone)
     assert alone.read_table("comparisons").empty
@@ -92,26 +94,34 @@ def test_nothing_to_compare(tmp_path):
 
 def test_reading():
     raw = dict.fromkeys(COMPARISON_COLUMNS, math.nan)
-    numbers = {"pairs": 6, "larger": 5, "difference_mean": -0.0351, "difference_std": 0.02, "ci_low": -0.05}
+    raw |= {"stream": "s", "strategy": "naive", "rule": "sam", "base_optimizer": "sgd", "baseline": "none"}
+    raw |= {"metric": "forgetting", "family": 2, "equal": 0}
+    numbers = {"pairs": 6, "larger": 1, "difference_mean": -0.0351, "difference_std": 0.02, "ci_low": -0.05}
     row = {**raw, **numbers, "ci_high": -0.0149, "p": 0.0312, "p_holm": 2e-5, "cohen_dz": 1.754, "cliff_delta": -1}
-    (texts,) = readable_comparisons(pd.DataFrame([row])).to_dict("records")
-    assert list(texts.values()) == [
-        *("6", "-0.035 ± 0.020", "-0.050 to -0.015", "5 of 6", "0.031", "2e-05", "1.75", "-1.00")
+    table = comparison_styled(pd.DataFrame([row]))
+    assert table.caption == "forgetting: rule minus plain SGD (lower is better)"
+    assert [cell.text for cell in table.rows[0]] == [
+        *("SAM", "6", "-3.5", "-5.0 to -1.5", "5 of 6", "2e-05", "0.031", "1.75", "-1.00")
     ]
+    assert [cell.deviation for cell in table.rows[0]][2] == "2.0"
+    assert [cell.differs for cell in table.rows[0]] == [False, False, True, *[False] * 6]
+    assert table.notes == ("*: sign-flip test over seeds, p <= 0.05 after Holm's correction for 2 comparisons.",)
+    accuracy = comparison_styled(pd.DataFrame([{**row, "metric": "average_accuracy", "difference_mean": 0.004}]))
+    assert [cell.text for cell in accuracy.rows[0]][2:5] == ["+0.4", "-5.0 to -1.5", "1 of 6"]
 
 
 def test_page_and_markdown_say_what_was_compared(folder):
     write_report(folder, baseline="sam", metrics=["forgetting"])
     page = (folder.path / "report.html").read_text()
-    for words in ("Compared with sam, seed by seed", "rule minus sam; lower is better", "sign-flip", "p, Holm"):
+    for words in ("Compared with SAM, seed by seed", "rule minus SAM (lower is better)", "sign-flip", "p, Holm"):
         assert words in page
     text = (folder.path / "summary.md").read_text()
-    assert "## forgetting, rule minus sam (lower is better)" in text
+    assert "## forgetting: rule minus SAM (lower is better)" in text
     assert "two-sided sign-flip test" in text
     write_report(folder)
     page = (folder.path / "report.html").read_text()
-    assert "Compared with none, seed by seed" in page
-    assert re.search(r'<td data-sort="-0\.\d+">−0\.\d+ to −0\.\d+</td>', page)
+    assert "Compared with plain SGD, seed by seed" in page
+    assert re.search(r'<td data-sort="-0\.\d+">−\d+\.\d to −\d+\.\d</td>', page)
 
 
 def test_several_folders_are_one(tmp_path):
@@ -156,8 +166,8 @@ def test_settings_that_came_later_do_not_tell_folders_apart(tmp_path):
 def test_on_the_command_line(folder, tmp_path):
     done = command("report", folder.path, "--baseline", "sam", "--metric", "forgetting")
     assert done.returncode == 1, done.stderr  # not all runs are done
-    assert "forgetting, rule minus sam (lower is better)" in done.stdout
-    assert "5 of 6" not in done.stdout
+    assert "forgetting: rule minus SAM (lower is better)" in done.stdout.split("report: ")[1]
+    assert "learning accuracy: rule minus" not in done.stdout
     assert command("report", folder.path, "--baseline", "sma").stderr.startswith("error: unknown rule")
     assert "needs --out DIR" in command("report", folder.path, folder.path).stderr
     assert "holds runs, or is one of" in command("report", folder.path, "--out", folder.path).stderr
@@ -177,7 +187,10 @@ def test_by_signed_ranks(tmp_path):
     folder = make(tmp_path, {**TWO, "seeds": 6}, fill)
     done = command("report", folder.path, "--test", "wilcoxon")
     assert done.returncode == 0, done.stderr
-    assert "two-sided signed-rank test" in done.stdout
+    assert (
+        "signed-rank"
+        in command("report", folder.path, "--test", "wilcoxon", "--metric", "forgetting", "--explain").stdout
+    )
     table = folder.read_table("comparisons").set_index("metric")
     # ranks 1.5, 1.5, -3, 4, 5, sum 9 of 15; as extreme: minus at none, 1.5, 1.5, both, 3, and their negatives
     assert table.loc["forgetting", "p"] == 10 / 32

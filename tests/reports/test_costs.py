@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from reports.folders import TWO, make, two_experiences
+from reports.hand_tables import column_texts
 
 from lifelong_lb.evaluation import AccuracyMatrix
-from lifelong_lb.reports import draw_figures, summary_table
-from lifelong_lb.reports.costs import cost_table, pareto_fronts
+from lifelong_lb.reports import charts_of, summary_table
+from lifelong_lb.reports.costs import pareto_fronts
 from lifelong_lb.reports.results import collect
+from lifelong_lb.reports.tables.costs import cost_styled
 from lifelong_lb.store import ResultFolder, RunRecord
 
 RULES = ["none", "sam", "lookbehind-sam", "asam"]
@@ -48,20 +50,29 @@ def test_the_strategy_s_own_gradients_count(results):
 
 
 def test_table(results):
-    table = cost_table(summary_table(results))
-    assert table["relative to the fewest"].tolist() == ["1.00", "2.00", "6.00", "2.00"]
-    assert table["best for its gradients"].tolist() == ["yes", "yes", "yes", "-"]
-    assert table["average accuracy"].tolist() == ["0.500", "0.700", "0.800", "0.600"]
-    assert table["forward passes"].tolist() == ["150", "300", "900", "300"]
-    assert table["parameters"].tolist() == ["4,810"] * 4
-    assert "peak memory in MB" not in table
-    assert "the strategy's own" not in table
+    texts = column_texts(cost_styled(summary_table(results)))
+    assert texts["rule"] == ["plain SGD", "SAM", "Lookbehind-SAM", "ASAM"]
+    assert texts["relative to the fewest"] == ["1.00", "2.00", "6.00", "2.00"]
+    assert texts["best for its gradients"] == ["yes", "yes", "yes", "-"]
+    assert texts["average accuracy"] == ["50.0", "70.0", "80.0", "60.0"]
+    assert texts["forward passes"] == ["150", "300", "900", "300"]
+    assert texts["parameters"] == ["4,810"] * 4
+    assert texts["training time"] == ["1.00", "2.50", "5.00", "2.00"]
+    assert not {"peak memory", "the strategy's own"} & set(texts)
 
 
 def test_figure(results):
-    (drawing,) = [d for d in draw_figures(results)["split-digits"] if d.name.startswith("cost--")]
-    assert b"gradient evaluations" in drawing.svg
-    assert "no other rule beats" in drawing.caption
+    by_gradients, by_seconds = [c for c in charts_of(results)["split-digits"] if c.name.startswith("cost-")]
+    assert by_gradients.name == "cost-gradients--split-digits--sgd"
+    assert "no other rule beats" in by_gradients.caption
+    (rows,), (timed,) = by_gradients.data.values(), by_seconds.data.values()
+    assert [(row["rule"], row["cost"], row["y"]) for row in rows] == [
+        ("plain SGD", 100, 50), ("SAM", 200, 70), ("Lookbehind-SAM", 600, 80), ("ASAM", 200, 60)
+    ]  # fmt: skip
+    assert [row["front"] for row in rows] == [True, True, True, False]
+    assert [row["x"] for row in rows] == [100, 192.5, 600, 207.5]  # equal costs are side by side
+    assert [row["x"] for row in timed] == [row["cost"] for row in timed] == [1, 2.5, 5, 2]
+    assert {row["low"] for row in rows} == {None}  # of two seeds
 
 
 def test_runs_of_a_version_that_counted_less(tmp_path):
@@ -69,8 +80,7 @@ def test_runs_of_a_version_that_counted_less(tmp_path):
     runs = collect(folder).runs
     assert len(runs) == 4
     assert runs[["samples_seen", "forward_passes", "parameters", "peak_memory"]].isna().all(axis=None)
-    table = cost_table(summary_table(collect(folder)))
-    assert not {"forward passes", "parameters"} & set(table)
+    assert not {"forward passes", "parameters"} & set(column_texts(cost_styled(summary_table(collect(folder)))))
 
 
 @pytest.mark.slow

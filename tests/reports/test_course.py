@@ -1,6 +1,5 @@
 """The figure of accuracy during training, from folders with measurements chosen by hand."""
 
-import matplotlib.figure
 import numpy as np
 import pytest
 from reports.folders import ENVIRONMENT
@@ -8,11 +7,12 @@ from reports.folders import ENVIRONMENT
 from lifelong_lb.config import parse_study
 from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.reports import write_report
-from lifelong_lb.reports.during_training import draw_during_training, measurements_of
+from lifelong_lb.reports.charts.during_training import PANELS, during_training
+from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.during_training import extremes, measurements_of
 from lifelong_lb.reports.matrices import blocks_of
 from lifelong_lb.reports.merge_folders import collect_all
 from lifelong_lb.reports.results import collect
-from lifelong_lb.reports.style import looks
 from lifelong_lb.store import ResultFolder, RunRecord, StudyFile
 
 STUDY = {
@@ -54,60 +54,62 @@ def invent(path, raw=STUDY, longer=0):
     return folder
 
 
-@pytest.fixture
-def panels(monkeypatch):
-    """The panels of the figure saved last."""
-    found = []
-    save = matplotlib.figure.Figure.savefig
-
-    def spy(figure, *args, **kwargs):
-        found[:] = figure.axes
-        save(figure, *args, **kwargs)
-
-    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", spy)
-    return found
-
-
 def draw(results):
     (block,) = blocks_of(results)
-    return draw_during_training(block, measurements_of(results, block), looks(["none", "sam"]))
+    return during_training(block, measurements_of(results, block), looks(["none", "sam"]))
 
 
-def test_lines_bands_and_boundaries(tmp_path, panels):
-    drawing = draw(collect(invent(tmp_path / "out")))
-    assert drawing.name == "during-training--split-digits--naive--sgd"
-    so_far, before = panels
-    assert len(so_far.lines) == len(before.lines) == 2
-    x, y = so_far.lines[0].get_data()
-    assert x.tolist() == pytest.approx([2, 4, np.nan, 6, 8, 10, np.nan], nan_ok=True)
-    assert y.tolist() == pytest.approx([0.5, 0.9, np.nan, 0.275, 0.6, 0.7, np.nan], nan_ok=True)
-    x, y = before.lines[0].get_data()
-    assert x.tolist() == pytest.approx([4, 6, 8, 10, np.nan], nan_ok=True)
-    assert y.tolist() == pytest.approx([0.9, 0.45, 0.7, 0.8, np.nan], nan_ok=True)
-    band = before.collections[0].get_paths()[0].vertices
-    std = 0.1 / np.sqrt(2)
-    assert sorted({round(v, 6) for u, v in band if u == 6}) == pytest.approx([0.45 - std, 0.45 + std], abs=1e-6)
-    ends = before.collections[-1].get_segments()
-    assert [segment[0][0] for segment in ends] == [4, 10]
-    assert "stretched" not in drawing.caption
+def line(chart, panel, experience, rule="plain SGD"):
+    """Iterations and means of a rule while it learns an experience."""
+    wanted = {"panel": panel, "experience": experience, "rule": rule}
+    (rows,) = chart.data.values()
+    return {row["x"]: row["y"] for row in rows if "seeds" not in row and wanted.items() <= row.items()}
 
 
-def test_runs_of_different_lengths_are_stretched(tmp_path, panels):
-    drawing = draw(collect(invent(tmp_path / "out", longer=4)))
-    assert "each experience is stretched to its mean length" in drawing.caption
-    x, y = panels[1].lines[0].get_data()
-    assert (x[0], x[-2]) == (4, 12)
-    assert y[[0, -2]].tolist() == pytest.approx([0.9, 0.8])
+def test_lines_intervals_and_boundaries(tmp_path):
+    chart = draw(collect(invent(tmp_path / "out", {**STUDY, "seeds": 3})))
+    assert chart.name == "during-training--split-digits--naive--sgd"
+    so_far, before = PANELS
+    assert line(chart, so_far, 0) == pytest.approx({2: 50, 4: 90})
+    assert line(chart, so_far, 1) == pytest.approx({6: 25, 8: 60, 10: 70})
+    assert line(chart, before, 1) == line(chart, before, 1, "SAM") == pytest.approx({4: 90, 6: 40, 8: 70, 10: 80})
+    assert line(chart, before, 0) == {}
+    (rows,) = chart.data.values()
+    assert [row["end"] for row in rows if "end" in row] == [4, 10] * 2
+    ends = [row for row in rows if "seeds" in row and row["panel"] == so_far]
+    assert [(row["rule"], row["x"], row["y"]) for row in ends] == [
+        ("plain SGD", 3.97, 90), ("plain SGD", 9.97, 70), ("SAM", 4.03, 90), ("SAM", 10.03, 70)
+    ]  # fmt: skip
+    assert all(row["low"] == row["high"] == row["y"] for row in ends)  # equal seeds
+    assert "stretched" not in chart.caption
+
+
+def test_runs_of_different_lengths_are_stretched(tmp_path):
+    chart = draw(collect(invent(tmp_path / "out", longer=4)))
+    assert "each experience is stretched to its mean length" in chart.caption
+    found = line(chart, PANELS[1], 1)
+    assert (min(found), max(found)) == (4, 12)
+    assert (found[4], found[12]) == pytest.approx((90, 80))
+
+
+def test_long_lines_keep_their_drops():
+    values = np.linspace(0, 1, 10_000)
+    values[[17, 5000]] = [-1, 3]
+    kept = extremes(values, 100)
+    assert len(kept) <= 100
+    assert {0, 17, 5000, 9999} <= set(kept)
+    assert list(kept) == sorted(kept)
+    assert extremes(values[:50], 100).tolist() == list(range(50))
 
 
 def test_the_report_draws_it_for_the_first_strategies_alone(tmp_path):
     raw = {**STUDY, "strategies": ["naive", "replay", "ewc", "si", "lwf", "agem", "der"], "rules": ["none"], "seeds": 1}
     folder = invent(tmp_path / "out", raw)
-    write_report(folder)
+    write_report(folder, figures=["svg"])
     assert len(list(folder.figures_path.glob("during-training--*.svg"))) == 6
     assert "Single experiences, accuracy during training and accuracy matrices are" in folder.report_path.read_text()
     first = {path.name: path.read_bytes() for path in folder.figures_path.glob("during-training--*")}
-    write_report(folder, every_figure=True)
+    write_report(folder, every_figure=True, figures=["svg"])
     assert len(list(folder.figures_path.glob("during-training--*.svg"))) == 7
     assert all((folder.figures_path / name).read_bytes() == content for name, content in first.items())
 

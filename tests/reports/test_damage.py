@@ -11,7 +11,6 @@ import pytest
 import lifelong_lb
 from lifelong_lb.cli import main
 from lifelong_lb.reports.results import collect
-from lifelong_lb.reports.style import Drawing
 from lifelong_lb.store import ResultFolder
 
 STUDY = {
@@ -34,14 +33,6 @@ RUN_FILES = [
 IMPOSSIBLE = [None, -1, 1e300, float("nan"), float("inf"), "x", "", [], {}, [[]], 10**30]
 TEXTS = ["", "x", "-1", "nan", "1e300", "inf", "0x1", '"', "\x00"]
 METRICS = ["average_accuracy", "learning_accuracy", "forgetting", "backward_transfer", "minimum_accuracy"]
-
-
-def without_figures(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.reports.figures.draw_figures", lambda *args, **options: {})
-    monkeypatch.setattr("lifelong_lb.reports.flatness.draw_flatness", lambda *args: None)
-    monkeypatch.setattr("lifelong_lb.reports.flatness.draw_landscape_curves", lambda *args: None)
-    blank = Drawing("blank", "", "", b"<svg></svg>", b"")
-    monkeypatch.setattr("lifelong_lb.reports.classes.draw_squares", lambda *args: blank)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +107,6 @@ def same_metrics(found, expected):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_broken_files_of_a_run(whole, tmp_path, monkeypatch, capsys, seed):
-    without_figures(monkeypatch)
     chance, expected = random.Random(seed), collect(ResultFolder(whole))
     for number, name in enumerate(RUN_FILES):
         out = tmp_path / str(number)
@@ -132,7 +122,6 @@ def test_broken_files_of_a_run(whole, tmp_path, monkeypatch, capsys, seed):
 
 @pytest.mark.parametrize("seed", range(14))
 def test_a_broken_study_file(whole, tmp_path, monkeypatch, capsys, seed):
-    without_figures(monkeypatch)
     shutil.copytree(whole, tmp_path / "out", ignore=shutil.ignore_patterns("figures"))
     how = broken(tmp_path / "out" / "study.json", random.Random(seed))
     code, printed, error = report(monkeypatch, capsys, tmp_path / "out")
@@ -143,7 +132,6 @@ def test_a_broken_study_file(whole, tmp_path, monkeypatch, capsys, seed):
 
 @pytest.mark.parametrize("seed", range(26))
 def test_broken_tables_without_runs(whole, tmp_path, monkeypatch, capsys, seed):
-    without_figures(monkeypatch)
     for name in ("results.csv", "accuracy.csv"):
         shutil.copy(whole / name, tmp_path / name)
     expected, chance = collect(ResultFolder(tmp_path)), random.Random(seed)
@@ -160,7 +148,6 @@ def test_broken_tables_without_runs(whole, tmp_path, monkeypatch, capsys, seed):
 
 
 def test_missing_files_are_reported(whole, tmp_path, monkeypatch, capsys):
-    without_figures(monkeypatch)
     shutil.copytree(whole, tmp_path / "out", ignore=shutil.ignore_patterns("figures"))
     run = next(iter(collect(ResultFolder(whole)).records))
     for name in ("continual.csv", "confusion.csv", "landscape.json", "landscape.csv"):
@@ -189,7 +176,6 @@ def test_missing_files_are_reported(whole, tmp_path, monkeypatch, capsys):
     ],
 )
 def test_impossible_values_are_reported(whole, tmp_path, monkeypatch, capsys, name, change, sentence):
-    without_figures(monkeypatch)
     shutil.copytree(whole, tmp_path / "out", ignore=shutil.ignore_patterns("figures"))
     run = next(iter(collect(ResultFolder(whole)).records))
     path = tmp_path / "out" / "runs" / run / name
@@ -202,7 +188,6 @@ def test_impossible_values_are_reported(whole, tmp_path, monkeypatch, capsys, na
 
 
 def test_runs_without_a_study(whole, tmp_path, monkeypatch, capsys):
-    without_figures(monkeypatch)
     shutil.copytree(whole, tmp_path / "out", ignore=shutil.ignore_patterns("figures"))
     (tmp_path / "out" / "study.json").unlink()
     code, printed, _ = report(monkeypatch, capsys, tmp_path / "out")

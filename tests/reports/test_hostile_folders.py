@@ -233,7 +233,6 @@ def test_a_surrogate_in_a_message_can_be_written_and_printed(base, out, monkeypa
     path = out / "runs" / base.failed / "result.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "message": "caf\udce9"}))
     assert path.read_text().count("\\udce9") == 1
-    monkeypatch.setattr("lifelong_lb.reports.figures.draw_figures", lambda *args, **options: {})
     monkeypatch.setattr(sys, "argv", ["lifelong-lb", "report", str(out)])
     with pytest.raises(SystemExit) as stop:
         main()
@@ -254,7 +253,6 @@ def test_no_pickle_is_opened_to_read_results(base, out, command, monkeypatch, ca
         path.write_bytes(pickle.dumps(Evil()))
     monkeypatch.setattr("pickle.Unpickler", None)
     monkeypatch.setattr("pickle.load", None)
-    monkeypatch.setattr("lifelong_lb.reports.figures.draw_figures", lambda *args, **options: {})
     if command == "load_results":
         lifelong_lb.load_results(out)
     else:

@@ -42,8 +42,8 @@ def test_cells_by_hand():
     half = 4.302653 * 0.01 / 3**0.5  # the 0.975 quantile of Student's t with 2 degrees of freedom
     assert (found.low.iloc[0, 0], found.high.iloc[0, 0]) == pytest.approx((0.61 - half, 0.61 + half))
     assert found.seeds.iloc[0].tolist() == [3, 3, 2]
-    assert found.text.iloc[0].tolist() == ["0.610 ± 0.010", "0.710 ± 0.010", "0.705 ± 0.007"]
-    assert "Mean over 2 to 3 seeds" in found.to_latex()
+    assert found.text.iloc[0].tolist() == ["61.0 ± 1.0", "71.0 ± 1.0", "70.5 ± 0.7"]
+    assert "over 2-3 seeds" in found.to_latex()
     assert r"Fewer seeds: digits, 50\% replay, a\_sam: 2." in found.to_latex()
 
 
@@ -71,7 +71,8 @@ def test_few_seeds_give_no_significant_difference():
     found = pivot(frame()[lambda runs: runs["seed"] < 3])
     assert found.not_significant.iloc[0].sum() == 2
     assert "no corrected p-value can fall below 0.75" in found.verdict
-    assert found.verdict in found.to_latex()
+    assert found.verdict in found.to_markdown()
+    assert "†" not in found.to_markdown()  # a mark on every value would say nothing
 
 
 def test_another_column_of_the_grid_on_top():
@@ -87,21 +88,38 @@ def test_a_row_of_one_value_has_no_best():
     assert not found.best.to_numpy().any()
     assert (found.family, found.verdict) == (0, "")
     assert "Bold" not in found.to_latex()
+    assert "dagger" not in found.to_latex()
 
 
 def test_markdown():
     lines = pivot(frame()).to_markdown("My study: 50%.").splitlines()
     assert lines[0] == (
-        "My study: 50%. average accuracy (higher is better). In italics: not significantly different from the best "
-        "(bold) at level 0.05."
+        "My study: 50%: average accuracy, % (higher is better), mean ± sample standard deviation over 7 seeds"
     )
     assert lines[2:5] == [
-        "| stream | strategy | none | sam | a\\_sam |",
+        "| stream | strategy | plain SGD | SAM | a\\_sam |",
         "| :--- | :--- | ---: | ---: | ---: |",
-        "| digits | 50% replay | 0.630 ± 0.022 | *0.730 ± 0.022* | **0.731 ± 0.024** |",
+        "| digits | 50% replay | 63.0 ± 2.2 | 73.0 ± 2.2† | **73.1** ± 2.4 |",
     ]
-    assert "In italics: the sign-flip test against the best over shared seeds" in lines[-1]
-    assert pivot(frame()[:0]).to_markdown() == "No runs.\n"
+    assert "†: not distinguished from the best of its row" in lines[-1]
+    assert "after Holm's correction for the pairs of values of its row, at most 3" in lines[-1]
+    assert "no rows" in pivot(frame()[:0]).to_markdown()
+    assert "no rows" in pivot(frame()[:0]).to_latex()
+
+
+def test_text():
+    lines = str(pivot(frame())).splitlines()
+    assert ["stream", "strategy", "plain", "SGD", "SAM", "a_sam"] in [line.split() for line in lines]
+    assert "63.0 ± 2.2  73.0 ± 2.2†  73.1 ± 2.4" in "\n".join(lines)
+
+
+def test_each_row_is_a_family_and_the_frame_counts_all_pairs():
+    """Seven seeds: three pairs reach 6 / 128 < 0.05, six pairs of two rows only 12 / 128."""
+    runs = pd.concat([frame(), frame().assign(strategy="naive")])
+    found = pivot(runs)
+    assert found.family == 3
+    assert found.not_significant.to_numpy().tolist() == [[False, True, False]] * 2
+    assert found.to_frame()["untold"].tolist() == [True, True, False] * 2
 
 
 def test_one_row_a_cell():
@@ -118,16 +136,16 @@ def test_one_row_a_cell():
 
 def test_latex():
     lines = pivot(frame()).to_latex("My study: 50%.").splitlines()
+    assert lines[1] == r"\begin{table*}[t]"
     assert lines[3] == (
-        r"\caption{My study: 50\%. average accuracy (higher is better). Underlined: not significantly different from "
-        r"the best (bold) at level 0.05.}"
+        r"\caption{My study: 50\%: average accuracy, \% (higher is better), mean $\pm$ sample standard deviation over "
+        r"7 seeds.}"
     )
-    assert r"stream & strategy & none & sam & a\_sam \\" in lines
-    numbers = r"$0.630_{\pm 0.022}$ & \underline{$0.730_{\pm 0.022}$} & $\mathbf{0.731}_{\pm 0.024}$"
+    assert lines[4] == r"\label{tab:pivot-average-accuracy}"
+    assert r"stream & strategy & plain SGD & SAM & a\_sam \\" in lines
+    numbers = r"63.0\,$\pm$\,2.2 & 73.0\,$\pm$\,2.2\rlap{$^{\dagger}$} & \textbf{73.1}\,$\pm$\,2.4"
     assert rf"digits & 50\% replay & {numbers} \\" in lines
-    note = lines[-2]
-    assert r"gives p \textgreater{} 0.05, or no seed is shared. p is Holm-corrected for all 3 pairs" in note
-    assert note.endswith("With 7 seeds and 3 comparisons a corrected p-value can be as small as 0.047.}")
+    assert r"mean over $j$ of $R_{T-1, j}$ (Lopez-Paz \& Ranzato 2017" in lines[-2]
 
 
 @pytest.mark.parametrize(
@@ -162,9 +180,9 @@ def test_rules_side_by_side(tmp_path):
     raw = {**TWO, "strategies": ["naive", "replay"]}
     both = collect(make(tmp_path / "a", raw, lambda labels, seed: two_experiences(0.9, 0.8, 0.5 + 0.1 * seed)))
     text = rules_latex(both, rules_side_by_side(both, ["average_accuracy", "forgetting"], "wilcoxon"))
-    assert text.count(r"\begin{table}") == text.count("Wilcoxon's signed-rank test") == 2
-    assert text.count("strategy & none & sam") == 2
-    assert r"\caption{two rules: forgetting (lower is better)." in text
+    assert text.count(r"\begin{table}[t]") == text.count("strategy & plain SGD & SAM") == 2
+    assert r"\caption{split-digits, SGD: forgetting, \% (lower is better), mean" in text
+    assert text.count("no corrected p-value can fall below 0.5") == 1  # notes that several tables share come once
     for name, rules, fill in (
         ("b", "sam", lambda labels, seed: "failed"),
         ("c", ["none", "sam"], lambda labels, seed: None),
@@ -175,7 +193,7 @@ def test_rules_side_by_side(tmp_path):
             == "% fewer than two rules: nothing to compare\n"
         )
     failed = collect(make(tmp_path / "d", TWO, lambda labels, seed: "failed"))
-    assert "none & sam \\\\\n\\midrule\n" in rules_latex(failed, rules_side_by_side(failed, ["forgetting"]))
+    assert "plain SGD & SAM \\\\\n\\midrule\n" in rules_latex(failed, rules_side_by_side(failed, ["forgetting"]))
 
 
 def test_files_of_the_rules_side_by_side(tmp_path):
@@ -191,7 +209,7 @@ def test_files_of_the_rules_side_by_side(tmp_path):
     for row in frame[frame["metric"] == "forgetting"].to_dict("records"):
         assert row["mean"] == pytest.approx(means[row["strategy"], row["rule"]])
     text = (folder.path / "comparison.md").read_text()
-    assert text.count("| strategy | none | sam |") == text.count("two rules: ") == 2
+    assert text.count("| strategy | plain SGD | SAM |") == text.count("split-digits, SGD: ") == 2
     alone = make(tmp_path / "alone", {**TWO, "rules": "sam"}, lambda labels, seed: wave(2, seed))
     assert write_side_by_side(alone, collect(alone), ["forgetting"]).empty
     assert (alone.path / "comparison.md").read_text() == "fewer than two rules: nothing to compare\n"

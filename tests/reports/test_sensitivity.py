@@ -1,13 +1,12 @@
 """Figures of a metric against one hyper-parameter: when they are drawn, and the runs their lines join."""
 
-import re
-
 import pytest
 from reports.folders import TWO, make, two_experiences, write
 
+from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.charts.sensitivity import sensitivity
 from lifelong_lb.reports.results import collect
-from lifelong_lb.reports.sensitivity import draw_sensitivity
-from lifelong_lb.reports.style import looks
+from lifelong_lb.reports.sensitivity import sweeps
 from lifelong_lb.reports.summary import labels_of
 
 
@@ -18,7 +17,8 @@ def drawn(path, rules, optimizers="sgd", strategies="naive", seeds=2):
         value = config.rule.rho if "rho" in type(config.rule).model_fields else 0.2
         write(folder, run, two_experiences(0.9, value, value + 0.1 * config.seed), 2, config=config.to_json())
     results = collect(folder)
-    return draw_sensitivity(results, "split-digits", looks(labels_of(results, "rule")))
+    labels = labels_of(results, "rule")
+    return [sensitivity(sweep, looks(labels)) for sweep in sweeps(results, "split-digits", labels)]
 
 
 def sams(*values):
@@ -48,42 +48,31 @@ def test_only_for_three_values_that_differ_in_nothing_else(tmp_path, rules, opti
     assert names == [f"sensitivity-{kind}" for kind in kinds]
 
 
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures created during the test."""
-    from matplotlib.figure import Figure
-
-    created = []
-    init = Figure.__init__
-    monkeypatch.setattr(Figure, "__init__", lambda self, *a, **k: (created.append(self), init(self, *a, **k))[1])
-    return created
-
-
-def test_lines_axes_and_caption(tmp_path, figures):
-    (drawing,) = drawn(tmp_path, ["none", *sams(0.4, 0.05, 0.1)], strategies=["naive", "replay"])
-    panels = figures[0].axes
-    assert [axes.get_title() for axes in panels] == [
-        f"{strategy}\n{metric}" for strategy in ("naive", "replay") for metric in ("average accuracy", "forgetting")
+def test_lines_axes_and_caption(tmp_path):
+    (chart,) = drawn(tmp_path, ["none", *sams(0.4, 0.05, 0.1)], strategies=["naive", "replay"])
+    assert chart.spec["facet"]["sort"] == [
+        f"{strategy}: {metric}, %"
+        for strategy in ("Fine-tuning", "Replay")
+        for metric in ("average accuracy", "forgetting")
     ]
-    (line,) = [line for line in panels[0].lines if len(line.get_xdata()) == 3]
-    assert list(line.get_xdata()) == [0.05, 0.1, 0.4]
-    assert list(line.get_ydata()) == pytest.approx([0.075, 0.125, 0.425])  # mean of rho and rho + 0.05, over two seeds
-    (level,) = [line for line in panels[0].lines if list(line.get_xdata()) == [0, 1]]
-    assert level.get_ydata()[0] == pytest.approx(0.225)
-    assert panels[0].get_xscale() == "log"
-    shown = " ".join(re.findall(r">([^<]+)</text>", drawing.svg.decode()))
-    for word in ("sam", "none", "0.05", "0.4", "rho"):
-        assert word in shown
-    assert "each line joins rules of one name that differ only in rho" in drawing.caption
-    assert "The dashed line is none" in drawing.caption
+    (rows,) = chart.data.values()
+    first = [row for row in rows if row["panel"] == "Fine-tuning: average accuracy, %"]
+    line = {row["x"]: row["y"] for row in first if row["rule"] == "SAM"}
+    assert line == pytest.approx({0.05: 7.5, 0.1: 12.5, 0.4: 42.5})  # mean of rho and rho + 0.05, over two seeds
+    (level,) = [row for row in first if row["rule"] == "plain SGD"]
+    assert (level["x"], level["y"], level["low"]) == (None, 22.5, None)
+    axes = [layer["encoding"]["x"] for layer in chart.spec["spec"]["layer"] if "x" in layer["encoding"]]
+    assert {(x["title"], x["scale"]["type"]) for x in axes} == {("ρ", "log")}
+    assert axes[0]["axis"]["values"] == [0.05, 0.1, 0.4]
+    assert "each line joins rules of one name that differ only in ρ" in chart.caption
+    assert "The dashed line is plain SGD" in chart.caption
 
 
-def test_intervals_of_accuracies_end_at_0_and_1(tmp_path, figures):
-    drawn(tmp_path, sams(0.05, 0.4, 0.9))
-    accuracy, forgetting = (
-        [line.get_ydata() for line in axes.lines if len(set(line.get_xdata())) == 1] for axes in figures[0].axes
-    )
+def test_intervals_of_accuracies_end_at_0(tmp_path):
+    (chart,) = drawn(tmp_path, sams(0.05, 0.4, 0.8), seeds=3)
+    (rows,) = chart.data.values()
+    accuracy, forgetting = ([row for row in rows if metric in row["panel"]] for metric in ("accuracy", "forgetting"))
     assert (len(accuracy), len(forgetting)) == (3, 3)
-    assert min(low for low, _ in accuracy) == 0
-    assert max(high for _, high in accuracy) == 1
-    assert min(low for low, _ in forgetting) < 0
+    assert min(row["low"] for row in accuracy) == 0
+    assert max(row["high"] for row in accuracy) == pytest.approx(85 + 4.3027 * 5 / 3**0.5, abs=0.01)
+    assert min(row["low"] for row in forgetting) < 0

@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from reports.folders import TWO, make, two_experiences, wave
+from reports.hand_tables import column_texts
 
 from lifelong_lb.config import parse_study
 from lifelong_lb.evaluation import AccuracyMatrix, bootstrap_interval
-from lifelong_lb.reports import SUMMARY_COLUMNS, readable_table, summary_table, summary_text, write_report
-from lifelong_lb.reports.latex import summary_latex
+from lifelong_lb.reports import SUMMARY_COLUMNS, summary_table, summary_text, write_report
+from lifelong_lb.reports.documents import summary_latex
 from lifelong_lb.reports.results import collect
 from lifelong_lb.reports.summary import shared_seeds, verdict
-from lifelong_lb.reports.tables import best_means, constants, count, duration, mean_and_std
+from lifelong_lb.reports.tables.cells import count, duration, metric_text
+from lifelong_lb.reports.tables.summary import best_means, summary_styled
 from lifelong_lb.store import StudyFile
 
 HAND = {
@@ -69,10 +71,10 @@ def test_only_done_runs_count(tmp_path):
     assert math.isnan(sam["average_accuracy_bootstrap_high"])
     assert math.isnan(sam["average_accuracy_mean"])
     assert math.isnan(sam["gradient_evaluations"])
-    table = readable_table(summary_table(results))
-    assert table["seeds"].tolist() == ["1 of 2", "0 of 2"]
-    assert table["average accuracy"].tolist() == ["0.650", "-"]
-    assert table["gradient evaluations"].tolist() == ["100", "-"]
+    texts = column_texts(summary_styled(summary_table(results)))
+    assert texts["seeds"] == ["1 of 2", "0 of 2"]
+    assert texts["average accuracy"] == ["65.0", "-"]
+    assert texts["gradients"] == ["100", "-"]
 
 
 def test_bootstrap_intervals_are_those_of_single_means(tmp_path):
@@ -91,8 +93,8 @@ def test_the_page_has_the_interval_of_the_mean_if_defined(tmp_path):
     write_report(folder)
     low, high = (summary_table(collect(folder))[f"average_accuracy_ci_{end}"][0] for end in ("low", "high"))
     page = folder.report_path.read_text()
-    assert f'data-sort="{low}">{low:.3f} to {high:.3f}</td>' in page
-    assert ">average accuracy, 95 % interval</th>" in page
+    assert f'data-sort="{low}">{100 * low:.1f} to {100 * high:.1f}</td>' in page
+    assert ">average accuracy, 95 % interval, %</th>" in page
     one = make(tmp_path / "one", {**TWO, "seeds": 1}, by_hand)
     write_report(one)
     assert "95 % interval</th>" not in one.report_path.read_text().partition('id="compared"')[0]
@@ -101,9 +103,9 @@ def test_the_page_has_the_interval_of_the_mean_if_defined(tmp_path):
 def test_a_metric_that_is_undefined_prints_a_dash(tmp_path):
     raw = {"streams": [{"name": "split-digits", "experiences": 1}]}
     results = collect(make(tmp_path, raw, lambda labels, seed: [(0, 0, 0.5)], T=1))
-    table = readable_table(summary_table(results))
-    assert table["average accuracy"].tolist() == ["0.500"]
-    assert table["forgetting"].tolist() == ["-"]
+    texts = column_texts(summary_styled(summary_table(results)))
+    assert texts["average accuracy"] == ["50.0"]
+    assert texts["forgetting"] == ["-"]
     assert "forgetting" in summary_text(results)
 
 
@@ -146,9 +148,9 @@ def test_rules_without_a_common_seed(tmp_path):
 
 def test_constant_columns_are_named_and_left_out(tmp_path):
     summary = summary_table(collect(make(tmp_path, TWO, by_hand)))
-    assert "strategy" not in readable_table(summary)
-    assert "rule" in readable_table(summary)
-    assert constants(summary) == "stream: split-digits; strategy: naive; base optimizer: sgd"
+    table = summary_styled(summary)
+    assert table.caption == "split-digits, Fine-tuning, SGD: mean ± sample standard deviation over 2 seeds"
+    assert [group.heading for group in table.groups] == [""]
 
 
 def test_best_means_before_rounding_with_ties():
@@ -157,8 +159,9 @@ def test_best_means_before_rounding_with_ties():
     frame["average_accuracy_mean"] = [0.50001, 0.50002, 0.9]
     frame["forgetting_mean"] = [0.2, 0.1, 0.9]
     frame["learning_accuracy_mean"] = [0.1 + 0.2, 0.3, 0.9]  # equal but for the last digit
-    learnt = {(0, "learning accuracy"), (1, "learning accuracy")}
-    assert best_means(frame) == {(1, "average accuracy"), (1, "forgetting"), *learnt}
+    learnt = {(0, "learning_accuracy"), (1, "learning_accuracy")}
+    metrics = ["average_accuracy", "learning_accuracy", "forgetting", "gradient_evaluations"]
+    assert best_means(frame, metrics) == {(1, "average_accuracy"), (1, "forgetting"), *learnt}
 
 
 def test_bold_in_latex_goes_by_the_means_before_rounding(tmp_path):
@@ -170,15 +173,14 @@ def test_bold_in_latex_goes_by_the_means_before_rounding(tmp_path):
 
     results = collect(make(tmp_path, TWO, fill))
     lines = summary_latex(results, summary_table(results)).splitlines()
-    cells = {line.split(" & ")[0]: line.split(" & ")[2] for line in lines if line.count(" & ") == 7}
-    assert cells["none"] == r"$0.650_{\pm 0.000}$"
-    assert cells["sam"] == r"$\mathbf{0.650}_{\pm 0.000}$"
+    cells = {line.split(" & ")[0]: line.split(" & ")[1] for line in lines if line.count(" & ") == 4}
+    assert cells["plain SGD"] == r"65.0\,$\pm$\,0.0"
+    assert cells["SAM"] == r"\textbf{65.0}\,$\pm$\,0.0"
 
 
 def test_printed_numbers():
     nan = float("nan")
-    assert mean_and_std(-0.00001, 0.0) == "0.000 ± 0.000"
-    assert mean_and_std(nan, nan) == "-"
+    assert [metric_text("forgetting", value) for value in (-0.00001, 1, nan)] == ["0.0", "100.0", "-"]
     assert count(1234567.4) == "1,234,567"
     assert [duration(s) for s in (nan, 0.01234, 1.5, 99.94, 12345.6)] == ["-", "0.012", "1.50", "99.9", "12,346"]
 
@@ -186,11 +188,15 @@ def test_printed_numbers():
 def test_text_fits_a_terminal(tmp_path):
     rules = ["none", {"name": "lookbehind-sam", "alpha": 0.5}, {"name": "lookbehind-sam", "alpha": "adaptive"}]
     raw = {**TWO, "rules": rules, "strategies": ["naive", "replay"]}
-    text = summary_text(collect(make(tmp_path, raw, lambda labels, seed: wave(2, seed))))
-    assert max(map(len, text.splitlines())) <= 110
-    for words in ("12 of 12 runs done", "naive", "replay", "lookbehind-sam", "(alpha=adaptive)", "2 seeds cannot"):
+    results = collect(make(tmp_path, raw, lambda labels, seed: wave(2, seed)))
+    text = summary_text(results)
+    assert max(map(len, text.splitlines())) <= 80
+    for words in ("12 of 12 runs done", "Fine-tuning", "Replay", "Lookbehind-SAM, adaptive α", "69.0 ± 4.2"):
         assert words in text
-    assert "mean over j of R[T-1, j] (Lopez-Paz & Ranzato 2017)" in text
+    assert "mean over j of" not in text
+    explained = " ".join(summary_text(results, explain=True).split())
+    assert "mean over j of R[T-1, j] (Lopez-Paz & Ranzato 2017, arXiv 1706.08840)" in explained
+    assert "2 seeds cannot decide" in explained
 
 
 def test_text_of_a_study_without_any_run_done(tmp_path):

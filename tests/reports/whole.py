@@ -6,7 +6,19 @@ from lifelong_lb.reports.results import collect
 from lifelong_lb.store import ResultFolder
 
 SECTIONS = (
-    *("run", "tuning", "summary", "compared", "during", "endings", "figures", "classes", "flatness", "cost"),
+    *(
+        "run",
+        "tuning",
+        "summary",
+        "compared",
+        "over-streams",
+        "during",
+        "endings",
+        "figures",
+        "classes",
+        "flatness",
+        "cost",
+    ),
     *("setup", "reading"),
 )
 SEARCH = {

@@ -117,16 +117,19 @@ def test_a_launcher_with_an_outdated_listing_gets_no_claim(tmp_path, monkeypatch
     dead, heir, third = Claims(tmp_path, GONE["no process"]), Claims(tmp_path), Claims(tmp_path)
     late = Claims(tmp_path)
     assert dead.take("abc")
-    create = late._create
+    open_file, created = Path.open, []
 
-    def meanwhile(run, number):
-        assert heir.take("abc")
-        heir.release("abc")
-        assert third.take("abc")
-        return create(run, number)
+    def meanwhile(path, mode="r", **options):
+        if mode == "x" and not created:
+            created.append(path)
+            assert heir.take("abc")
+            heir.release("abc")
+            assert third.take("abc")
+        return open_file(path, mode, **options)
 
-    monkeypatch.setattr(late, "_create", meanwhile)
+    monkeypatch.setattr(Path, "open", meanwhile)
     assert not late.take("abc")
+    assert created
     assert third.holds("abc")
     assert names(tmp_path) == [".abc.claim-1"]
 

@@ -76,7 +76,9 @@ def test_a_folder_from_elsewhere_is_read_and_its_tables_are_harmless(tmp_path):
     runs, _ = load_results(folder.path)
     assert set(runs["rule"]) == {"none", '=HYPERLINK("http://x")'}
     write_report(folder)
-    for path in folder.path.glob("*.csv"):
+    tables = list(folder.path.glob("*.csv"))
+    assert {"results.csv", "summary.csv"} <= {path.name for path in tables}
+    for path in tables:
         cells = pd.read_csv(path, dtype=str, keep_default_na=False)
         texts = [*cells.columns, *cells.to_numpy().ravel()]
         assert not [text for text in texts if text.startswith(("=", "@", "+"))], path

@@ -1,7 +1,10 @@
 """Every optimizer that a study file can name is built from its entry, and trains through growing heads."""
 
+from itertools import product
+
 import pytest
 import torch
+from helpers.covering import covering
 from helpers.small_strategies import make_strategy, parts_of, train
 from torch.optim import SGD, Adam, AdamW
 
@@ -38,8 +41,7 @@ def test_hyper_parameters_reach_torch(entry, plain):
     assert ours[0] != 1
 
 
-@pytest.mark.parametrize("head", ["single", "growing"])
-@pytest.mark.parametrize("name", OPTIMIZER_ENTRIES)
+@pytest.mark.parametrize(("name", "head"), covering(product(OPTIMIZER_ENTRIES, ["single", "growing"])))
 def test_each_trains_through_a_stream(name, head):
     parts = parts_of("naive", "class-incremental", head)
     before = [p.detach().clone() for p in parts.model.backbone.parameters()]

@@ -21,6 +21,7 @@ def test_a_subset_is_saved_as_indices(tmp_path):
     found = load_with(tmp_path / "it", parts_of([like]))
     assert [int(found["part"][i][0][0, 0, 0]) // 64 for i in range(4)] == [3, 4000, 17, 9]
     assert list(found["part"].targets) == [3 % 7, 4000 % 7, 17 % 7, 9 % 7]
+    # private: Avalanche's data sets do not show their parts
     assert found["rows"].untyped_storage().data_ptr() == like._flat_data._datasets[0].tensors[0].data_ptr()
     assert torch.equal(found["rows"], whole[17][0])
     labels = like.targets.data._datasets[0]

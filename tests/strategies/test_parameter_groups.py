@@ -1,6 +1,7 @@
 """Parameter groups of a study: which parameters they hold, from the file to a head that grows."""
 
 import pickle
+from collections import defaultdict
 
 import pytest
 import torch
@@ -33,6 +34,7 @@ def test_the_first_match_wins_and_the_rest_have_the_settings_of_the_entry(head):
     parts = parts_of("naive", "class-incremental", head)
     optimizer = build_optimizer(entry_of("sgd", lr=0.1, weight_decay=0.01), parts.model.named_parameters())
     backbone, of_head, biases = names_in(optimizer, parts.model)
+    assert of_head
     assert all(name.startswith("head.") for name in of_head)
     assert (backbone, biases) == ([NAMES[0]], [NAMES[1]])
     values = [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups]
@@ -156,3 +158,23 @@ def test_an_optimizer_that_ignores_an_option_of_groups_is_refused():
     build.try_out(closure=False, group={"lr": 0.2})
     with pytest.raises(ValueError, match="torch.optim.Adagrad has no option 'unheard' per parameter group"):
         build.try_out(closure=False, group={"unheard": 0.2})
+
+
+@pytest.mark.parametrize("name", ["adagrad", "lion", "schedule-free"])
+@pytest.mark.parametrize("change", ["state", "growth", "pickle"])
+def test_a_rebuilt_optimizer_keeps_the_settings_of_its_groups(name, change):
+    parameters = [("weight", torch.nn.Parameter(torch.ones(2, 2))), ("bias", torch.nn.Parameter(torch.ones(2)))]
+    optimizer = build_optimizer(entry_of(name, ({"match": "bias", "weight_decay": 0.5},)), parameters)
+    if change == "state":
+        optimizer.state = defaultdict(dict)
+    elif change == "growth":
+        optimizer.param_groups[1]["params"][0] = torch.nn.Parameter(torch.ones(3))
+        optimizer.adapt()
+    else:
+        optimizer = pickle.loads(pickle.dumps(optimizer))
+        optimizer.state = defaultdict(dict)  # rebuilt from what was saved
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0, 0.5]
+    assert [[p.shape for p in group["params"]] for group in optimizer.param_groups] == [
+        [(2, 2)],
+        [(3,) if change == "growth" else (2,)],
+    ]

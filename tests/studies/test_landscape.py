@@ -228,6 +228,7 @@ def test_icarl_keeps_its_models_but_has_no_landscape(tmp_path):
 
 def test_what_is_stored_of_a_run(folder):
     results, _ = lifelong_lb.load_results(folder)
+    assert len(results)
     for run in results["run"]:
         path = ResultFolder(folder).run_path(run)
         frame = read_landscape(path)

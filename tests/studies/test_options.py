@@ -63,15 +63,17 @@ def test_a_command_with_every_option():
 
 def test_numbers_have_a_parser():
     """A number without one would reach the options as text."""
-    for name, (flag, _) in flags(TuneOptions).items():
-        kind = inspect.signature(TuneOptions).parameters[name].annotation
-        if any(number in str(kind) for number in ("int", "float")):
-            assert flag.argument in PARSERS, name
+    kinds = {name: str(inspect.signature(TuneOptions).parameters[name].annotation) for name in flags(TuneOptions)}
+    numbers = [name for name, kind in kinds.items() if "int" in kind or "float" in kind]
+    assert {"workers", "trials", "gpus_per_run"} <= set(numbers)
+    for name in numbers:
+        assert flags(TuneOptions)[name][0].argument in PARSERS, name
 
 
 @pytest.mark.parametrize(("command", "kind"), [("run", RunOptions), ("tune", TuneOptions)])
 def test_help(command, kind):
     done = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300", "TERM": "dumb"})
+    assert "workers" in flags(kind)
     for name, (flag, _) in flags(kind).items():
         assert f"--{(flag.name or name).replace('_', '-')} " in done.output
         assert flag.help in done.output

@@ -19,7 +19,7 @@ from lifelong_lb.config.runs import without_later
 from lifelong_lb.data import already_prepared, cache_folder, prepare_images, user_source
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.selection import limit_test_images
-from lifelong_lb.reports.plain_text import summary_text
+from lifelong_lb.reports.answer import summary_text
 from lifelong_lb.store import StudyFile
 from lifelong_lb.studies.landscape import measure_landscape
 from lifelong_lb.studies.planning.validate import plan_of
@@ -275,12 +275,13 @@ def test_some_test_images_of_each_class_are_measured_on(tmp_path):
     assert [record.data["test_images"] for record in records] == [70, 70]
     assert len({record.data["sha256"] for record in records}) == 1
     counts = {round(accuracy * 35, 6) for record in records for _, _, accuracy in record.accuracy.entries()}
+    assert counts
     assert all(count == int(count) for count in counts)  # of five classes with seven images each
     sentence = "Accuracies were measured on at most 7 test images per class, the same in all runs."
     for name in ("summary.md", "summary.tex", "report.html"):
         assert sentence in " ".join((tmp_path / "out" / name).read_text().split()), name
-    assert sentence in " ".join(summary_text(results).split())
-    assert sentence not in " ".join(summary_text(replace(results, records={})).split())
+    assert sentence in " ".join(summary_text(results, explain=True).split())
+    assert sentence not in " ".join(summary_text(replace(results, records={}), explain=True).split())
 
 
 def test_test_images_are_the_same_for_all_seeds_and_more_are_added():

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 from helpers import TESTS
-from helpers.tiny_study import TINY, command, write_study
+from helpers.tiny_study import TINY, command, commands, write_study
 
 pytestmark = pytest.mark.slow
 
@@ -59,15 +59,14 @@ def test_run_landscape_report_and_estimate_stay_here(environment, refused, tmp_p
     study = write_study(tmp_path / "s.yaml", **{**SMALL, "evaluation": models})
     out = tmp_path / "out"
     loggers = [word for name in LOGGERS for word in ("--logger", name)]
-    lines = [
+    done = commands(
         ("validate", study, "--estimate"),
         ("run", study, "--out", out, "--workers", 1, *loggers),
         ("landscape", out, "--set", "images=4"),
         ("report", out),
-    ]
-    for words in lines:
-        done = command(*words, env=environment)
-        assert done.returncode == 0, done.stderr
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
     assert not refused.exists(), refused.read_text()
     (log,) = out.glob("runs/*/log.txt")
     assert "has failed" not in log.read_text()

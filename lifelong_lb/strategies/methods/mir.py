@@ -63,7 +63,7 @@ class Retrieval(SupervisedPlugin):
         self.batch_size_mem, self.subsample = batch_size_mem, subsample
         self.storage_policy = ClassBalancedBuffer(max_size=mem_size, adaptive_size=True)
         self._loader: Iterator[Any] | None = None
-        self._candidates: list[Tensor] | None = None
+        self.candidates: list[Tensor] | None = None
         self.retrieved: list[Tensor] | None = None
 
     @property
@@ -77,7 +77,7 @@ class Retrieval(SupervisedPlugin):
         Args:
             device: device of the candidates.
         """
-        self._candidates, self.retrieved = next_batch(self._loader, device), None
+        self.candidates, self.retrieved = next_batch(self._loader, device), None
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Refuse an optimizer that maximises, because the trial step descends.
@@ -90,13 +90,13 @@ class Retrieval(SupervisedPlugin):
 
     def before_backward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Add the loss on the retrieved images, which the first pass chooses."""
-        if self._candidates is None:
+        if self.candidates is None:
             return
         if self.retrieved is None:
             with drawn_again(RandomState({strategy.device})):  # extra passes skip this, and must draw the same masks
-                order = torch.argsort(_interference(strategy, self._candidates))
+                order = torch.argsort(_interference(strategy, self.candidates))
             chosen = order[max(0, len(order) - self.batch_size_mem) :]
-            self.retrieved = [part[chosen] for part in self._candidates]
+            self.retrieved = [part[chosen] for part in self.candidates]
         x, y, task = self.retrieved
         strategy.loss += strategy._criterion(avalanche_forward(strategy.model, x, task), y)
 

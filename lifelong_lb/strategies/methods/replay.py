@@ -34,7 +34,7 @@ class ERACE(AvalancheERACE):
     training_epoch = SupervisedTemplate.training_epoch
     replays_aside = True
     replay_loader: Iterator[Any] | None
-    _replayed: list[Tensor] | None = None
+    replayed: list[Tensor] | None = None
 
     def __init__(self, **common: Any) -> None:
         check_version("ER_ACE")
@@ -48,7 +48,7 @@ class ERACE(AvalancheERACE):
     def _unpack_minibatch(self) -> None:
         super()._unpack_minibatch()
         if self.is_training:
-            self._replayed = next_batch(self.replay_loader, self.device)
+            self.replayed = next_batch(self.replay_loader, self.device)
 
     def criterion(self) -> Tensor:
         """The loss of the minibatch, replayed images included.
@@ -56,9 +56,9 @@ class ERACE(AvalancheERACE):
         Returns:
             A scalar.
         """
-        if not self.is_training or self._replayed is None:
+        if not self.is_training or self.replayed is None:
             return plain_criterion(self)
-        x, y, task = self._replayed
+        x, y, task = self.replayed
         loss: Tensor = self.ace_criterion(self.mb_output, self.mb_y, avalanche_forward(self.model, x, task), y)
         return loss
 
@@ -73,7 +73,7 @@ class ERAML(AvalancheERAML):
     training_epoch = SupervisedTemplate.training_epoch
     replays_aside = True
     replay_loader: Iterator[Any] | None
-    _replayed: list[Tensor] | None = None
+    replayed: list[Tensor] | None = None
 
     def __init__(self, *, feature_extractor: Any, temp: float, base_temp: float, device: Any, **common: Any) -> None:
         super().__init__(feature_extractor=feature_extractor, device=device, **common)
@@ -95,8 +95,8 @@ class ERAML(AvalancheERAML):
     def _unpack_minibatch(self) -> None:
         super()._unpack_minibatch()
         if self.is_training:
-            self._replayed = next_batch(self.replay_loader, self.device)
-            if self._replayed is not None:
+            self.replayed = next_batch(self.replay_loader, self.device)
+            if self.replayed is not None:
                 memory = [torch.cat(parts) for parts in zip(*map(next, self.pos_neg_loaders), strict=True)]
                 self.aml_criterion.draw(self.mb_y, self.mb_task_id, _moved(memory, self.device))
 
@@ -106,9 +106,9 @@ class ERAML(AvalancheERAML):
         Returns:
             A scalar.
         """
-        if not self.is_training or self._replayed is None:
+        if not self.is_training or self.replayed is None:
             return plain_criterion(self)
-        x, y, task = self._replayed
+        x, y, task = self.replayed
         output = avalanche_forward(self.model, x, task)
         loss: Tensor = self.aml_criterion(self.mb_x, self.mb_y, self.mb_task_id, output, y, ())
         return loss
@@ -140,7 +140,7 @@ class FrozenAML(AMLCriterion):
             task: its task labels.
             memory: images, labels and task labels to draw from.
         """
-        self._drawn = super()._AMLCriterion__sample_pos_neg(y, task, *memory)
+        self.drawn = super()._AMLCriterion__sample_pos_neg(y, task, *memory)
 
     def _AMLCriterion__sup_con_loss(
         self, anchor_features: Tensor, features: Tensor, anchor_targets: Tensor, targets: Tensor
@@ -152,7 +152,7 @@ class FrozenAML(AMLCriterion):
         return loss
 
     def _AMLCriterion__sample_pos_neg(self, *drawn_from: Any) -> Any:
-        return self._drawn
+        return self.drawn
 
 
 class DER(AvalancheDER):

@@ -11,8 +11,8 @@ from typing import Any
 from lifelong_lb.studies.devices import cores
 
 _PACKAGES = ("torch", "torchvision", "avalanche-lib", "numpy", "pandas")
-_MODEL = r"^model name\s*:\s*(.+)$"
-_DRIVER = r"^NVRM version:.*?\s(\d+\.[\d.]+)\s"
+MODEL = r"^model name\s*:\s*(.+)$"
+DRIVER = r"^NVRM version:.*?\s(\d+\.[\d.]+)\s"
 
 
 def code_version() -> dict[str, str]:
@@ -58,15 +58,24 @@ def machine() -> dict[str, Any]:
 
     known: dict[str, Any] = {
         "platform": platform.platform(),
-        "processor": _first_match(_MODEL, Path("/proc/cpuinfo")) or platform.processor(),
+        "processor": first_match(MODEL, Path("/proc/cpuinfo")) or platform.processor(),
         "cores": cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "driver": _first_match(_DRIVER, Path("/proc/driver/nvidia/version")),
+        "driver": first_match(DRIVER, Path("/proc/driver/nvidia/version")),
     }
     return {key: value for key, value in known.items() if value}
 
 
-def _first_match(pattern: str, path: Path) -> str:
+def first_match(pattern: str, path: Path) -> str:
+    """Search a file for the group of a pattern.
+
+    Args:
+        pattern: a regular expression with one group.
+        path: the file.
+
+    Returns:
+        The text of the first match; empty if there is none or the file cannot be read.
+    """
     try:
         match = re.search(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:

@@ -9,6 +9,8 @@ from lifelong_lb.config.schema import study_schema
 from lifelong_lb.optim import RULES
 from lifelong_lb.store import StudyFile
 
+VALIDATOR = jsonschema.Draft202012Validator(study_schema())
+
 
 def study_of(*optimizers, **changes):
     return parse_study({"streams": "split-digits", "optimizers": list(optimizers), **changes})
@@ -75,13 +77,13 @@ def test_each_mistake_gets_one_sentence(case):
 def test_editors_underline_the_same_groups(case):
     entry, _ = GROUPS[case]
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"streams": "split-digits", "optimizers": [entry]}, study_schema())
+        VALIDATOR.validate({"streams": "split-digits", "optimizers": [entry]})
 
 
 def test_groups_are_kept_as_they_were_given():
     groups = [{"match": "head.*"}, {"match": "*.bias", "weight_decay": 0, "lr": "1e-2"}]
     entry = grouped(*groups, name="adamw")
-    jsonschema.validate({"streams": "split-digits", "optimizers": [grouped(groups[0], name="adamw")]}, study_schema())
+    VALIDATOR.validate({"streams": "split-digits", "optimizers": [grouped(groups[0], name="adamw")]})
     (read,) = study_of(entry).optimizers
     assert read.groups == ({"match": "head.*"}, {"match": "*.bias", "weight_decay": 0.0, "lr": 0.01})
     plain, head, bias = read.variants()

@@ -83,4 +83,5 @@ def test_streams_name_known_data_sets():
     assert named <= set(DATASETS)
     assert set(DATASETS) - named == {"svhn", "notmnist"}  # which five-datasets uses
     unnamed = [model for model in STREAM_ENTRIES.values() if model.dataset is None]
+    assert unnamed
     assert all(issubclass(model, OwnImages | Generated) for model in unnamed)

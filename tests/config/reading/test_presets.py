@@ -50,5 +50,6 @@ def test_unknown_presets_suggest_the_nearest(tmp_path):
 
 def test_they_are_listed():
     text = listing("presets")
+    assert preset_names()
     assert all(name in text for name in preset_names())
     assert "arXiv 2006.06958" in text

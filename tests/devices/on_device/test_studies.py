@@ -93,9 +93,10 @@ def test_everything_that_is_measured(kind, tmp_path):
     }
     for device in (kind, "cpu"):
         results(study, tmp_path / device, device)
-    files = sorted(path.name for path in next((tmp_path / "cpu" / "runs").iterdir()).iterdir())
+    tables = sorted(path.name for path in next((tmp_path / "cpu" / "runs").iterdir()).glob("*.csv"))
+    assert {"accuracy.csv", "confusion.csv", "diagnostics.csv", "landscape.csv"} <= set(tables)
     assert_same_weights(tmp_path / kind, tmp_path / "cpu", 1e-4)
-    for name in [name for name in files if name.endswith(".csv")]:
+    for name in tables:
         got, expected = (pd.read_csv(next((tmp_path / d / "runs").glob(f"*/{name}"))) for d in (kind, "cpu"))
         pd.testing.assert_frame_equal(got, expected, check_exact=False, rtol=2e-2, atol=2e-3)
     measure_landscape(tmp_path / kind, overrides=["images=8"], device=accelerators()[-1])

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from avalanche.benchmarks.utils import TaskAwareSupervisedClassificationDataset, make_avalanche_dataset
+
+# Avalanche has no public name for it
 from avalanche.benchmarks.utils.classification_dataset import _make_taskaware_tensor_classification_dataset
 from avalanche.benchmarks.utils.data_attribute import DataAttribute, TensorDataAttribute
 from avalanche.benchmarks.utils.data_loader import (
@@ -173,7 +175,7 @@ def test_a_loader_that_never_ends(parts):
 def test_images_are_shared_and_those_of_one_tensor_are_one_base():
     parts = one_base()
     samples = joined([flattened(part) for part in parts])
-    base = parts[0]._flat_data._datasets[0].tensors[0]
+    base = parts[0]._flat_data._datasets[0].tensors[0]  # Avalanche's data sets do not show their parts
     assert len(samples.bases) == 1
     assert samples.bases[0] is base
 

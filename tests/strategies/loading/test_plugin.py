@@ -9,6 +9,7 @@ from avalanche.core import SupervisedPlugin
 from avalanche.evaluation.metrics import accuracy_metrics
 from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import Naive
+from helpers.covering import covering
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make, train
 
 from lifelong_lb.optim import SAM
@@ -35,7 +36,7 @@ class SeesLoaders(TensorLoading):
             self.seen += [type(value.loader) for value in values if isinstance(value, Endless)]
 
 
-@pytest.mark.parametrize(("label", "head"), CASES)
+@pytest.mark.parametrize(("label", "head"), covering(CASES))
 def test_same_weights_as_with_avalanches_loaders(label, head):
     states, plugins = [], []
     for tensors in (True, False):

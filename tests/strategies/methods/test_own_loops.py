@@ -7,6 +7,7 @@ from avalanche.core import SupervisedPlugin
 from avalanche.training.plugins import EvaluationPlugin
 from avalanche.training.supervised import MER, StreamingLDA
 from avalanche.training.supervised.lamaml_v2 import LaMAML
+from helpers.covering import covering
 from helpers.strategy_cases import (
     AVALANCHES_OWN_WARNINGS,
     BATCH,
@@ -72,13 +73,15 @@ def takes_part(label, head):
 
 
 @pytest.mark.filterwarnings("ignore:No loggers specified:UserWarning")
-@pytest.mark.parametrize("before", [[], [TensorLoading]])
-@pytest.mark.parametrize(("label", "head"), [case for case in EVERY if takes_part(*case)])
-def test_same_trajectory_as_avalanches(label, head, before):
+@pytest.mark.parametrize(
+    ("label", "head", "loading"),
+    covering((*case, kinds) for case in EVERY if takes_part(*case) for kinds in ((), (TensorLoading,))),
+)
+def test_same_trajectory_as_avalanches(label, head, loading):
     study, stream = settings(label, head), few_experiences(SCENARIO[head])
     seed_all(0, INITIALISATION)
     other = theirs(label, build_model(study.model, stream.shape))
-    ours = make(label, head, NoRule(), before=[kind() for kind in before])
+    ours = make(label, head, NoRule(), before=[kind() for kind in loading])
     if label == "lamaml":  # Avalanche reinitializes its weights
         ours.strategy.model.load_state_dict(other.model.state_dict())
     other.train_epochs = ours.strategy.train_epochs = 2
@@ -115,7 +118,7 @@ class Looks(SupervisedPlugin):
         self.seen = []
 
 
-@pytest.mark.parametrize(("label", "head"), EVERY)
+@pytest.mark.parametrize(("label", "head"), covering(EVERY))
 def test_every_image_is_trained_on_and_counted(label, head):
     looks, samples, stopwatch, own = Looks(), SamplesSeen(), Stopwatch(), StrategyGradients()
     made = make(label, head, NoRule(), before=[looks], after=[samples, stopwatch, own])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from avalanche.core import SupervisedPlugin
+from helpers.covering import covering
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, EXPERIENCES, OWN_LOOP_CASES, has_own_loop, make
 
 from lifelong_lb.optim import SAM, Lookahead, LookbehindSAM, NoRule, Passes
@@ -67,12 +68,17 @@ HEADS = {
 """One head a strategy, a growing one where it can have that."""
 
 
-@pytest.mark.parametrize("label", [label for label in HEADS if label != "joint"])
-def test_no_strategy_notices(label):
+@pytest.mark.parametrize(
+    ("label", "head"),
+    covering(
+        [case for case in HEADS.items() if case[0] != "joint"], by=lambda label, head: (head, has_own_loop(label))
+    ),
+)
+def test_no_strategy_notices(label, head):
     rule = NoRule if has_own_loop(label) else lambda: SAM(rho=0.05)
     parts = {"batch_norm": label != "mer", "dropout": 0.2}  # mer shows the model single images
-    plain, last, _ = trained(label, HEADS[label], rule(), **parts)
-    watched, row, rows = trained(label, HEADS[label], rule(), every=2, **parts)
+    plain, last, _ = trained(label, head, rule(), **parts)
+    watched, row, rows = trained(label, head, rule(), every=2, **parts)
     assert same(plain, watched) == []
     assert row == last
     assert [accuracy for *_, accuracy in rows[-EXPERIENCES:]] == last

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.covering import covering
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, OWN_LOOP_CASES, has_own_loop, make, train
 
 from lifelong_lb.config import STRATEGY_ENTRIES
@@ -32,7 +33,10 @@ class Probe(AccuracyRecorder):
             self.seen_accuracies.append(self.evaluate(strategy, self.tested, unseen=True))
 
 
-@pytest.mark.parametrize(("label", "head"), CASES + OWN_LOOP_CASES)
+@pytest.mark.parametrize(
+    ("label", "head"),
+    covering(CASES + OWN_LOOP_CASES, by=lambda label, head: (head, has_own_loop(label), type(rule_for(label)))),
+)
 def test_same_accuracies_as_in_its_own_loop(label, head):
     found, states, confusions = [], [], []
     for tensors in (True, False, None):

@@ -9,6 +9,7 @@ from avalanche.core import SupervisedPlugin
 from avalanche.models import avalanche_forward
 from avalanche.models.dynamic_modules import avalanche_model_adaptation
 from avalanche.training.supervised import EWC
+from helpers.covering import covering
 from helpers.small_strategies import MinibatchTape, make_strategy, parts_of, train
 from pytorch_optimizer import BSAM, SAM, WSAM, FriendlySAM, LookSAM
 from torch import nn
@@ -84,11 +85,10 @@ class PlainLoop:
         self.optimizer.step(closure)
 
 
-@pytest.mark.parametrize(
-    ("scenario", "head"),
-    [("class-incremental", "single"), ("class-incremental", "growing"), ("task-incremental", "multi")],
-)
-@pytest.mark.parametrize("name", OPTIMIZERS)
+HEADS = [("class-incremental", "single"), ("class-incremental", "growing"), ("task-incremental", "multi")]
+
+
+@pytest.mark.parametrize(("name", "scenario", "head"), covering((name, *head) for name in OPTIMIZERS for head in HEADS))
 def test_same_trajectory_as_a_plain_loop(name, scenario, head):
     """With passes counted; if heads grow, the optimizer is rebuilt then."""
     parts = parts_of("naive", scenario, head)
@@ -181,6 +181,7 @@ def test_a_penalty_enters_the_passes():
             first = [p.grad.clone() for p in parts.model.parameters()]
             self.zero_grad()
             loss = closure()
+            # Avalanche has no public name for the loss
             penalties.append((loss - strategy._criterion(strategy.mb_output, strategy.mb_y)).item())
             assert all(
                 torch.allclose(p.grad, g, rtol=0, atol=1e-6)
@@ -218,7 +219,7 @@ def test_a_pass_that_raises_leaves_weights_and_loss():
     model = parts.model
     optimizer = ClosureOptimizer(partial(lbfgs, model), model.parameters())
     strategy = make_strategy(parts, model, optimizer, [SharpnessAwarePlugin(NoRule())])
-    strategy._criterion = Failing()
+    strategy._criterion = Failing()  # Avalanche has no public name for the loss
     before = [p.detach().clone() for p in model.parameters()]
     with pytest.raises(RuntimeError, match="no memory left"):
         strategy.train(parts.stream.train[0])

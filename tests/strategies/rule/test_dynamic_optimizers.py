@@ -1,11 +1,13 @@
 """Avalanche's dynamic optimizers with rules and growing heads: the loop is the one written out, value for value."""
 
 import copy
+from itertools import product
 
 import pytest
 import torch
 from avalanche.models.dynamic_modules import avalanche_model_adaptation
 from avalanche.models.dynamic_optimizers import DynamicOptimizer
+from helpers.covering import covering
 from helpers.small_strategies import EXPERIENCES, parts_of
 from helpers.training_loop import assert_same, grow
 from torch.nn.functional import cross_entropy
@@ -57,10 +59,9 @@ class Agent:
         self.model = model
 
 
-@pytest.mark.parametrize("wrapped", [False, True])
-@pytest.mark.parametrize("reset", [False, True])
-@pytest.mark.parametrize("base", BASES)
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("rule", "base", "reset", "wrapped"), covering(product(RULES, BASES, [False, True], [False, True]))
+)
 def test_same_trajectory(rule, base, reset, wrapped):
     """The rule over the optimizer that Avalanche adapts, or Avalanche adapting the rule's own optimizer."""
     parts = parts_of("naive", "class-incremental", "growing")

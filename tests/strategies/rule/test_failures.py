@@ -1,11 +1,14 @@
 """After any failure in an iteration, weights, gradients and hooks are those from before it."""
 
+from itertools import product
+
 import pytest
 import torch
 from avalanche.training.plugins import AGEMPlugin
+from helpers.covering import covering
+from helpers.global_hooks import global_hooks
 from helpers.observer_plugin import ObserverPlugin
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, DOMAIN_CASES, ENTRIES, make, train
-from torch.nn.modules import module as torch_module
 
 from lifelong_lb.config import STRATEGY_ENTRIES
 from lifelong_lb.optim import SAM, Lookahead, LookaheadSAM, LookbehindSAM, NoRule
@@ -71,20 +74,21 @@ def fail(made, part=0):
 
 
 def assert_undone(made, before, part=0):
-    hooks = len(torch_module._global_forward_pre_hooks)
+    hooks = global_hooks()
     fail(made, part)
     parameters = list(made.strategy.model.parameters())
     assert all(torch.equal(p, w) for p, w in zip(parameters, before.weights, strict=True))
     for p, g in zip(parameters, before.grads, strict=True):
         assert (p.grad is None) == (g is None)
         assert g is None or torch.equal(p.grad, g)
-    assert len(torch_module._global_forward_pre_hooks) == hooks
+    assert global_hooks() == hooks
     assert before.rule.state_dict().get("steps", 0) == 0  # a new span begins, wherever the weights go
 
 
-@pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("where", ["forward", "criterion", "backward", "optimizer.step"])
-@every_rule
+@pytest.mark.parametrize(
+    ("rule", "where", "call"),
+    covering(product(RULES, ["forward", "criterion", "backward", "optimizer.step"], [1, 2, 3, 4, 5])),
+)
 def test_a_failure_is_undone(rule, where, call):
     made, before = made_with(rule)
     owner, name = (made.strategy.optimizer, "step") if where == "optimizer.step" else (made.strategy, where)
@@ -92,8 +96,7 @@ def test_a_failure_is_undone(rule, where, call):
     assert_undone(made, before)
 
 
-@pytest.mark.parametrize("call", [1, 2, 3, 4])
-@every_rule
+@pytest.mark.parametrize(("rule", "call"), covering(product(RULES, [1, 2, 3, 4])))
 def test_so_is_a_projection_that_fails(rule, call):
     made, before = made_with(rule, "agem")
     made.strategy.train(made.stream.train[0])
@@ -142,14 +145,17 @@ def test_the_guard_is_not_there_when_a_strategy_is_saved():
     assert "training_epoch" not in vars(made.strategy)
 
 
+def follows_path(label):
+    return STRATEGY_ENTRIES[ENTRIES[label]["name"]].follows_path
+
+
 ONE_HEAD = [case for case in CASES if case[1] in ("single", "multi")] + DOMAIN_CASES
 
 
-@pytest.mark.parametrize(("label", "head"), ONE_HEAD)
+@pytest.mark.parametrize(("label", "head"), covering(ONE_HEAD, by=lambda label, head: (head, follows_path(label))))
 def test_whatever_the_strategy(label, head):
     """In the second experience: first and last backward pass of a second minibatch, and the last base step of one."""
-    within = STRATEGY_ENTRIES[ENTRIES[label]["name"]].follows_path
-    rules = [RULES["lookbehind-sam" if within else "lookbehind-sam-switching"], RULES["lookbehind-sam"]]
+    rules = [RULES["lookbehind-sam" if follows_path(label) else "lookbehind-sam-switching"], RULES["lookbehind-sam"]]
     for kind, where, call in ((rules[0], "backward", 3), (rules[1], "backward", 8), (rules[1], "optimizer.step", 6)):
         rule = kind()
         before = Before(rule)

@@ -1,5 +1,6 @@
 """Training in float16 with a gradient scaler, on the CPU, against steps written out."""
 
+import copy
 import pickle
 
 import pytest
@@ -12,7 +13,7 @@ from torch.nn.utils import vector_to_parameters
 from torch.optim import LBFGS
 
 from lifelong_lb.optim import RULES, SAM, ClosureOptimizer, LookbehindSAM, NoRule, Passes
-from lifelong_lb.strategies import DivergedError
+from lifelong_lb.strategies import DivergedError, SharpnessAwarePlugin
 from lifelong_lb.strategies.rule import further_passes
 
 pytestmark = AVALANCHES_OWN_WARNINGS
@@ -272,6 +273,32 @@ def test_an_overflow_at_a_perturbed_point_of_minibatch_switching():
     made.strategy.train(made.stream.train[:1])
     assert made.plugin.float16.skipped_steps == 1
     assert not watch.changed[1]
+
+
+class Copying(Observer):
+    """Copy the strategy within an epoch."""
+
+    copy = None
+
+    def before_training_iteration(self, strategy, **kwargs):
+        if self.copy is None:
+            self.copy = "being made"
+            self.copy = copy.deepcopy(strategy)
+
+
+def test_a_copy_made_within_an_epoch_trains_apart():
+    copying, watch = Copying(), Weights()
+    made = make("naive", "single", SAM(), before=[watch], after=[copying], scaler=scaler_of(2.0**26, 10**6))
+    made.strategy.train(made.stream.train[:1])
+    copied = copying.copy
+    plugin = next(plugin for plugin in copied.plugins if isinstance(plugin, SharpnessAwarePlugin))
+    trained, skipped = flat(made.strategy.model.parameters()), made.plugin.float16.skipped_steps
+    assert plugin.float16.skipped_steps == 0
+    copied.train(made.stream.train[:1])
+    assert plugin.float16.skipped_steps == skipped
+    assert not {"forward", "backward", "optimizer_step"} & vars(copied).keys()
+    assert torch.equal(flat(copied.model.parameters()), trained)  # the same steps from the same start
+    assert torch.equal(flat(made.strategy.model.parameters()), trained)
 
 
 class Infinite(SupervisedPlugin):

@@ -57,4 +57,5 @@ def test_what_is_tried_again_goes_on_unless_it_raised(how, whole, tmp_path):
     assert record.gradient_evaluations == expected.gradient_evaluations
     for i in range(5):
         models = [torch.load(folder / "models" / f"after-{i}.pt") for folder in (expected_path, path)]
+        assert models[0].keys() == models[1].keys() != set()
         assert all(torch.equal(models[0][key], models[1][key]) for key in models[0])

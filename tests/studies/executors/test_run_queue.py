@@ -25,7 +25,7 @@ from lifelong_lb.store import (
 from lifelong_lb.store import claims as claims_module
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.studies import ProgressObserver
-from lifelong_lb.studies.complete import _present
+from lifelong_lb.studies.complete import present_runs
 from lifelong_lb.studies.executors.run_queue import RunQueue
 from lifelong_lb.studies.job import Job
 
@@ -183,7 +183,7 @@ def test_who_comes_later_does_not_try_again_what_others_at_work_just_have(launch
     later = Session(began + 10**12, ("failed",))
 
     def present():
-        return _present(folder, study, {run: folder.stamp(run) for run in runs}, later)
+        return present_runs(folder, study, {run: folder.stamp(run) for run in runs}, later)
 
     assert present() == {}
     with Claims(folder.runs_path, session=Session(began, ("failed",))) as others:
@@ -196,7 +196,9 @@ def test_who_comes_later_does_not_try_again_what_others_at_work_just_have(launch
     dead = Claims(folder.runs_path, replace(Owner.here(), pid=2**22 + 1), session=Session(began, ("failed",)))
     dead.take("what it did")
     assert present() == {}
-    assert _present(folder, study, {run: folder.stamp(run) for run in runs}, Session()) == dict.fromkeys(runs, "failed")
+    assert present_runs(folder, study, {run: folder.stamp(run) for run in runs}, Session()) == dict.fromkeys(
+        runs, "failed"
+    )
 
 
 def test_what_a_dead_launcher_has_left_is_done_by_another(launchers):
@@ -274,8 +276,8 @@ def test_taking_many_runs_opens_the_claims_of_each_alone(tmp_path, monkeypatch):
     folder.check_writable()
     jobs = [job(run.config, tmp_path) for run in expand(study)]
     opened = []
-    read = claims_module._read
-    monkeypatch.setattr(claims_module, "_read", lambda *claim: opened.append(claim) or read(*claim))
+    read = claims_module.read_mapping
+    monkeypatch.setattr(claims_module, "read_mapping", lambda path: opened.append(path) or read(path))
     queue = RunQueue(
         folder, jobs, dict.fromkeys(one.config.run_id for one in jobs), Claims(folder.runs_path), EventLog()
     )

@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import time
 
 import pytest
 from rich.console import Console
@@ -81,7 +82,7 @@ def shown(observer):
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
-def test_the_live_display():
+def test_the_live_display(monkeypatch):
     stream = io.StringIO()
     observer = ConsoleObserver(Console(file=stream, width=100, force_terminal=True))
     observer.start(4, {"failed": 1})
@@ -92,7 +93,7 @@ def test_the_live_display():
         assert head.endswith(" 1/4: 0 done, 1 failed, 2 running; 0 s")
         assert [line.split()[-2:] for line in runs] == [["naive", "[sam]"], ["naive", "none"]]
         observer.learnt("abc", "naive [sam]", 0, 2, 0.75)
-        observer._started -= 60
+        monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + 60)
         head, *runs = shown(observer)
         assert head.endswith(" 1/4: 0 done, 1 failed, 2 running; 60 s, about 5 min left")
         assert runs[0].endswith(" 1/2 naive [sam] accuracy 0.750")

@@ -71,6 +71,7 @@ def test_every_rule_gets_the_same():
     )
     for name, rows in zip(RULE_ENTRIES, found, strict=True):
         cheapest, costliest = RULE_ENTRIES[name]().gradients(0)
+        assert len(rows) == 2
         assert all(24 - max(costliest, cheapest) < spent <= 24 for _, spent, _ in rows), name
     exact = [name for name, rows in zip(RULE_ENTRIES, found, strict=True) if {spent for _, spent, _ in rows} == {24}]
     assert {"none", "sam", "multistep-sam", "lookahead", "lookbehind-sam", "gam", "c-flat"} <= set(exact)
@@ -100,6 +101,7 @@ def test_further_epochs_are_those_of_more_epochs(batch_norm):
 )
 def test_strategies_with_more_images(strategy):
     plain, lookbehind = budgets(settings(strategies=strategy, rules=["none", LOOKBEHIND]))
+    assert plain
     assert [row[:2] for row in plain] == [row[:2] for row in lookbehind]
     assert all(budget == spent == iterations for budget, spent, iterations in plain)
     assert all(spent == 3 * iterations for _, spent, iterations in lookbehind)
@@ -128,8 +130,10 @@ def test_a_later_rule_is_cheap_before_its_turn():
 def test_passes_that_are_not_known_beforehand():
     optimizers = {"name": "lbfgs", "max_iter": 4, "lr": 0.1}
     (rows,) = budgets(settings(optimizers=optimizers, train={"batch_size": 8, "match": "gradients", "budget": 20}))
+    assert len(rows) == 5
     assert all(20 <= spent < 26 for _, spent, _ in rows)  # the current step is finished
     (rows,) = budgets(settings(rules=["c-flat-plus"], train={"batch_size": 8, "match": "gradients", "budget": 30}))
+    assert len(rows) == 5
     assert all(26 < spent <= 30 for _, spent, _ in rows)
 
 

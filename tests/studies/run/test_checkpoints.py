@@ -344,4 +344,5 @@ def test_a_killed_study_goes_on(tmp_path, capsys, monkeypatch):
     assert records[0].gradient_evaluations == records[1].gradient_evaluations == 60
     for i in range(5):
         models = [torch.load(folder.run_path(run) / "models" / f"after-{i}.pt") for folder in (whole, gone_on)]
+        assert models[0].keys() == models[1].keys() != set()
         assert all(torch.equal(models[0][key], models[1][key]) for key in models[0])

@@ -35,9 +35,9 @@ def test_drivers_and_processors_are_read_where_linux_tells_of_them(tmp_path):
     text_file.write_text(
         "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023\nGCC version: 12\n"
     )
-    assert environment._first_match(environment._DRIVER, text_file) == "535.104.05"
+    assert environment.first_match(environment.DRIVER, text_file) == "535.104.05"
     text_file.write_text("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.15  Release Build\n")
-    assert environment._first_match(environment._DRIVER, text_file) == "550.54.15"
+    assert environment.first_match(environment.DRIVER, text_file) == "550.54.15"
     text_file.write_text("processor\t: 0\nmodel name\t: Some CPU @ 2.00GHz\nmodel name\t: Some CPU\n")
-    assert environment._first_match(environment._MODEL, text_file) == "Some CPU @ 2.00GHz"
-    assert environment._first_match(environment._MODEL, tmp_path / "none") == ""
+    assert environment.first_match(environment.MODEL, text_file) == "Some CPU @ 2.00GHz"
+    assert environment.first_match(environment.MODEL, tmp_path / "none") == ""

@@ -103,6 +103,7 @@ def test_the_forecast_equals_the_counts(train):
         streams=stream, strategies=[QUICK["lamaml"], {**QUICK["mer"], "n_inner_steps": 3}, "slda"], train=train
     )
     expected = gradients_of(plan_of(study))
+    assert len(expected) == 3
     for run in expand(study):
         found = RunState()
         execute(run.config, found, roots=(), device="cpu", log=lambda line: None)

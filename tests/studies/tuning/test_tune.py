@@ -107,6 +107,7 @@ def test_the_chosen_file_says_how_and_runs_by_itself(tuned):
 def test_the_report_lists_what_was_chosen_and_from_what(tuned):
     chosen = read_study(tuned.out / "chosen.yaml").chosen
     page, summary = ((tuned.out / "report" / name).read_text() for name in ("report.html", "summary.md"))
+    assert len(chosen) == 4
     total = sum(one.search.gradient_evaluations for one in chosen)
     assert f"all searches together took {total:,} gradient evaluations" in summary
     for one in chosen:

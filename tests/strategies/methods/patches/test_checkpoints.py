@@ -6,6 +6,7 @@ from pickle import PicklingError
 import pytest
 import torch
 from avalanche.checkpointing import save_checkpoint as avalanches_save_checkpoint
+from helpers.covering import covering
 from helpers.small_strategies import make_strategy, parts_of
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, make
 from torch.optim import Adagrad
@@ -70,8 +71,10 @@ def applying(strategy):
     return next(plugin for plugin in strategy.plugins if isinstance(plugin, SharpnessAwarePlugin))
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(("label", "head"), [("naive", "single"), ("replay", "growing"), ("ewc", "multi")])
+PAIRS = [("naive", "single"), ("replay", "growing"), ("ewc", "multi")]
+
+
+@pytest.mark.parametrize(("label", "head", "rule"), covering((*pair, rule) for pair in PAIRS for rule in RULES))
 def test_going_on(label, head, rule, tmp_path, capsys):
     whole, resumed = assert_goes_on(lambda: make(label, head, RULES[rule](), batch_norm=True), tmp_path / "it.pt")
     first, second = applying(whole.strategy), applying(resumed.strategy)
@@ -94,7 +97,7 @@ def test_so_do_strategies_with_a_loop_of_their_own(label, head, tmp_path):
     assert counts == [0 if label == "slda" else 6] * 2
 
 
-@pytest.mark.parametrize(("label", "head"), [(label, head) for label, head in CASES if label != "joint"])
+@pytest.mark.parametrize(("label", "head"), covering(case for case in CASES if case[0] != "joint"))
 def test_every_strategy_goes_on(label, head, tmp_path):
     assert_goes_on(lambda: make(label, head, LookbehindSAM(k=2), batch_norm=True), tmp_path / "it.pt")
 

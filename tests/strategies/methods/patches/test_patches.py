@@ -24,7 +24,7 @@ from avalanche.training.plugins import (
     SynapticIntelligencePlugin,
 )
 from avalanche.training.supervised import DER, MER, StreamingLDA
-from avalanche.training.supervised.icarl import _ICaRLPlugin
+from avalanche.training.supervised.icarl import _ICaRLPlugin  # Avalanche has no public name for it
 from avalanche.training.supervised.lamaml_v2 import LaMAML
 from helpers.observer_plugin import ObserverPlugin
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
@@ -232,7 +232,7 @@ def test_icarls_teacher_and_the_classes_still_to_come():
     loss, exemplars = plugin_of(made, patches.ICaRLLoss), plugin_of(made, patches.Exemplars)
     teacher = loss.old_model
     assert teacher.training  # so that it answers with its training head
-    assert not any(module.training for module in teacher.modules() if isinstance(module, nn.BatchNorm1d))
+    assert [module.training for module in teacher.modules() if isinstance(module, nn.BatchNorm1d)] == [False]
     assert sorted(loss.old_classes) == sorted(exemplars.class_means) == [0, 1, 2, 3]
     assert sum(map(len, exemplars.y_memory)) == 12
     assert all(float(mean.norm()) == pytest.approx(1) for mean in exemplars.class_means.values())
@@ -312,7 +312,9 @@ def test_gem_needed_a_solver():
 def test_er_aml_drew_from_classes_that_yield_nothing():
     made = make("er-aml", "single", NoRule())
     train(made, 2)
-    for group in made.strategy.storage_policy.buffer_groups.values():
+    groups = made.strategy.storage_policy.buffer_groups.values()
+    assert len(groups) == 4
+    for group in groups:
         assert len(DataLoader(group.buffer, batch_size=16, drop_last=True)) == 0  # cycled through for ever
         assert len(next(endless(group.buffer, min(16, len(group.buffer))))[0]) == len(group.buffer)
 
@@ -449,7 +451,7 @@ def test_icarl_failed_without_a_benchmark_of_the_older_kind():
 def test_the_teacher_of_icarl_was_in_train_mode():
     made = make("icarl", "single", NoRule(), batch_norm=True)
     loss = ICaRLLossPlugin()
-    made.strategy._criterion = loss
+    made.strategy._criterion = loss  # Avalanche has no public name for the loss
     train(replaced(made, ICaRLLossPlugin, loss), 1)
     assert all(module.training for module in loss.old_model.modules())
 
@@ -471,7 +473,7 @@ def lamaml(head, patched, batch, **changes):
 def test_la_maml_had_empty_parts(patched):
     """Of 16 images, 4 to a part, nothing is left for the fifth one: the last loss counted again, as it was."""
     made, losses = lamaml("masked", patched, 16), []
-    outer = made.strategy._outer_update
+    outer = made.strategy._outer_update  # private: where Avalanche uses the losses
 
     def noting(**kwargs):
         losses.append([loss.item() for loss in made.strategy.meta_losses])

@@ -9,7 +9,7 @@ import torch
 from avalanche.models import NCMClassifier
 from avalanche.training.plugins import AGEMPlugin, RWalkPlugin
 from avalanche.training.regularization import AMLCriterion
-from avalanche.training.supervised.icarl import _ICaRLPlugin
+from avalanche.training.supervised.icarl import _ICaRLPlugin  # Avalanche has no public name for it
 from helpers.observer_plugin import ObserverPlugin
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from torch import nn
@@ -157,7 +157,7 @@ def test_rwalk_scored_new_outputs_from_zero(patched):
         replaced(made, RWalkPlugin, RWalkPlugin(0.1, 0.9, 3))
     train(made, 1)
     plugin, scores = plugin_of(made, RWalkPlugin), []
-    before = plugin._update_score
+    before = plugin._update_score  # private: the scores are changed nowhere else
 
     def update(strategy):
         before(strategy)
@@ -226,11 +226,11 @@ def test_er_aml_trains_on_that_loss():
         compared = 0
 
         def before_update(self, strategy, **kwargs):
-            if strategy._replayed is None:
+            if strategy.replayed is None:
                 return
             model, criterion = strategy.model, strategy.aml_criterion
-            x, y, _ = strategy._replayed
-            pos_x, pos_y, neg_x, neg_y = criterion._drawn
+            x, y, _ = strategy.replayed
+            pos_x, pos_y, neg_x, neg_y = criterion.drawn
             with torch.no_grad():
                 anchors = scaled(model.features(strategy.mb_x)).repeat(2, 1)
                 features = scaled(model.features(torch.cat([pos_x, neg_x])))
@@ -283,6 +283,8 @@ def test_avalanche_mirrored_on_every_data_set():
         theirs = dict(plugin.class_means)
         plugin.mirrored = True
         plugin.compute_class_means(made.strategy)
+    assert ours.keys() == theirs.keys() == plugin.class_means.keys()
+    assert ours
     assert all(torch.allclose(theirs[label], mean, atol=1e-6) for label, mean in plugin.class_means.items())
     assert not any(torch.allclose(ours[label], mean, atol=1e-3) for label, mean in theirs.items())
 
@@ -404,4 +406,5 @@ def test_a_study_says_whether_class_means_are_mirrored(flip, monkeypatch):
     progress = RunState()
     execute(expand(parse_study(raw))[0].config, progress, roots=(), device="cpu", log=lambda line: None)
     assert built == [{"mirrored": flip}]
-    assert all(accuracy == 0 for trained, evaluated, accuracy in progress.accuracy.entries() if evaluated > trained)
+    unseen = [accuracy for trained, evaluated, accuracy in progress.accuracy.entries() if evaluated > trained]
+    assert unseen == [0]

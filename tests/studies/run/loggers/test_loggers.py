@@ -144,7 +144,9 @@ def test_wandb_keeps_what_is_stored(logged):
             summary |= {i.key or i.nested_key[0]: json.loads(i.value_json) for i in record.summary.update}
     wanted = expected(runs, accuracy)
     check(found, {tag: points for tag, points in wanted.items() if not tag.startswith("final/")})
-    for tag in (tag for tag in wanted if tag.startswith("final/")):
+    final = [tag for tag in wanted if tag.startswith("final/")]
+    assert final
+    for tag in final:
         assert summary[tag] == pytest.approx(wanted[tag][0][1])
     assert summary["status"] == "done"
     assert (about.project, about.run_group) == ("logged", "split-digits/naive/none")

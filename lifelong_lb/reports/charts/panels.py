@@ -1,0 +1,167 @@
+"""Parts that charts share: panels, axes, and means over seeds with their intervals."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lifelong_lb.evaluation import Spread
+from lifelong_lb.reports.charts.chart import Grid, Spec
+
+Channels = dict[str, Any]
+
+DODGE = 0.06
+"""Most distance between two rules at the same whole number."""
+FEWEST_SEEDS = 3
+"""Fewest seeds for an interval in a chart: that of two seeds is nine standard deviations on either side."""
+INTERVALS = f"bars are 95 % intervals (Student's t; drawn from {FEWEST_SEEDS} seeds on)"
+
+
+def faceted(
+    name: str,
+    panels: Sequence[str],
+    layers: Sequence[Spec],
+    *,
+    names: Iterable[str] = (),
+    grid: Grid | None = None,
+    shared: Sequence[str] = (),
+) -> Spec:
+    """Build a specification of one panel per value of the field ``panel``.
+
+    Args:
+        name: name of its dataset.
+        panels: values of the field, which are the titles of the panels, in their order.
+        layers: layers of a panel.
+        names: names in the legend.
+        grid: sizes of the panels; None for the usual ones.
+        shared: channels whose scale all panels share, of ``x`` and ``y``.
+
+    Returns:
+        The specification of a :class:`~lifelong_lb.reports.charts.chart.Chart`.
+    """
+    entries = list(names)
+    legend = {"entries": len(entries), "longest": max(map(len, entries), default=1)}
+    return {
+        "data": {"name": name},
+        "usermeta": {"panels": len(panels), **vars(grid or Grid()), **legend},
+        "facet": {"field": "panel", "type": "nominal", "sort": list(panels), "header": {"title": None}},
+        "resolve": {
+            "scale": {channel: "shared" if channel in shared else "independent" for channel in ("x", "y")},
+            "axis": {"x": "independent", "y": "independent"},
+        },
+        "spec": {"layer": list(layers)},
+    }
+
+
+def numbers(field: str, title: str | None, *, axis: Spec | None = None, **scale: Any) -> dict[str, Any]:
+    """Encode numbers on an axis that need not start at 0.
+
+    Args:
+        field: name of the field.
+        title: title of the axis; None for none.
+        axis: further properties of the axis.
+        scale: further properties of the scale.
+
+    Returns:
+        A Vega-Lite channel.
+    """
+    channel: dict[str, Any] = {"field": field, "type": "quantitative", "title": title}
+    start = {} if scale.get("type") == "log" else {"zero": False}
+    return {**channel, "scale": {**start, **scale}} | ({"axis": axis} if axis else {})
+
+
+def tooltip(*fields: tuple[str, str], decimals: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+    """List what a point shows under the pointer.
+
+    Args:
+        fields: names of fields and their titles; numbers have one decimal.
+        decimals: other formats of numbers, by field; an empty one for texts and whole numbers.
+
+    Returns:
+        A Vega-Lite channel.
+    """
+    formats = {"rule": "", "seeds": "", "seed": "", **(decimals or {})}
+    shown = [{"field": field, "title": title, "format": formats.get(field, ".1f")} for field, title in fields]
+    return [each if each["format"] else {k: v for k, v in each.items() if k != "format"} for each in shown]
+
+
+def vertical_intervals(x: Spec, y: Spec, colour: Spec) -> Spec:
+    """Draw the fields ``low`` to ``high`` as bars.
+
+    Args:
+        x: channel of the position.
+        y: channel of the mean, whose axis the bars share.
+        colour: channel of the colour.
+
+    Returns:
+        A layer.
+    """
+    return {
+        "mark": {"type": "rule", "style": "interval"},
+        "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour},
+        "transform": [{"filter": "datum.low != null"}],
+    }
+
+
+def courses(x: Spec, y: Spec, rule: Mapping[str, Spec], shown: Sequence[Spec]) -> list[Spec]:
+    """Draw a line per rule through means over seeds, with points and intervals.
+
+    Args:
+        x: channel of the position.
+        y: channel of the mean, with the field ``y``; the interval is in ``low`` and ``high``.
+        rule: channels of the rule.
+        shown: tooltip of the points.
+
+    Returns:
+        Layers.
+    """
+    line = {"x": x, "y": y, "color": rule["color"], "strokeDash": rule["strokeDash"]}
+    point = {"x": x, "y": y, "color": rule["color"], "shape": rule["shape"], "tooltip": list(shown)}
+    return [
+        vertical_intervals(x, y, rule["color"]),
+        {"mark": {"type": "line", "style": "course"}, "encoding": line},
+        {"mark": {"type": "point", "filled": True, "style": "dot", "opacity": 1}, "encoding": point},
+    ]
+
+
+def mean_row(
+    found: Spread, scale: float = 1.0, bounds: tuple[float, float] = (float("-inf"), float("inf"))
+) -> Channels:
+    """Fields of a mean over seeds.
+
+    Args:
+        found: the mean and its interval.
+        scale: factor, 100 for percent.
+        bounds: the interval is clipped to these, after scaling.
+
+    Returns:
+        ``y``, ``low``, ``high`` (None for few seeds) and ``seeds``.
+    """
+    low, high = (min(max(scale * end, bounds[0]), bounds[1]) for end in (found.low, found.high))
+    ends = {"low": rounded(low), "high": rounded(high)} if found.seeds >= FEWEST_SEEDS else {"low": None, "high": None}
+    return {"y": rounded(scale * found.mean), **ends, "seeds": found.seeds}
+
+
+def rounded(value: float, digits: int = 5) -> float:
+    """Round to significant digits.
+
+    Args:
+        value: a number.
+        digits: their number; four for data of many points, which the page contains.
+
+    Returns:
+        The number.
+    """
+    return float(f"{value:.{digits}g}")
+
+
+def dodged(position: float, index: int, of: int) -> float:
+    """Shift a position so that several rules can be seen beside each other.
+
+    Args:
+        position: a whole number.
+        index: number of the rule, from 0.
+        of: number of rules.
+
+    Returns:
+        The position, shifted by less than a quarter.
+    """
+    return round(position + (index - (of - 1) / 2) * min(DODGE, 0.45 / of), 4)

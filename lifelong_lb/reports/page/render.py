@@ -1,0 +1,228 @@
+"""The HTML page: one self-contained file."""
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import pandas as pd
+
+from lifelong_lb.evaluation import CONTINUAL_METRICS
+from lifelong_lb.reports.charts.chart import Chart
+from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.classes import Classes
+from lifelong_lb.reports.comparisons import verdict_on
+from lifelong_lb.reports.costs import budget_sentence
+from lifelong_lb.reports.definitions import SPREAD, definitions, units
+from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
+from lifelong_lb.reports.flatness import Flatness
+from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.page.data import explorer_data, json_element, packed
+from lifelong_lb.reports.page.findings import findings
+from lifelong_lb.reports.page.first_screen import first_screen
+from lifelong_lb.reports.page.over_streams import OverStreams
+from lifelong_lb.reports.page.scripts import page_scripts, script_hash, vega_script
+from lifelong_lb.reports.provenance import environment_rows, unsuccessful_runs
+from lifelong_lb.reports.render.html import breakable, html_table, without_controls
+from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.summary import GROUP, labels_of, planned_runs, state_sentence, status_counts, verdict
+from lifelong_lb.reports.tables.comparisons import comparison_definitions, comparison_styled
+from lifelong_lb.reports.tables.costs import cost_styled
+from lifelong_lb.reports.tables.styled import StyledTable
+from lifelong_lb.reports.tables.summary import all_columns, summary_styled
+from lifelong_lb.reports.tables.tuning import tuning_styled
+from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.tuning import TUNING_NOTE, tuning_sentences
+from lifelong_lb.reports.undefined import undefined_reason
+from lifelong_lb.store import COLUMNS
+
+_WITH_INTERVAL = ["average_accuracy"]
+"""Metrics whose interval is shown in the summary."""
+_INTERVAL = "The 95 % interval is that of the mean, by Student's t with n - 1 degrees of freedom."
+
+
+def render_page(
+    results: Results,
+    summary: pd.DataFrame,
+    compared: pd.DataFrame,
+    figures: Mapping[str, Sequence[Chart]],
+    flatness: Flatness | None = None,
+    note: str = "",
+    test: str = "sign-flip",
+    classes: Classes | None = None,
+    over: OverStreams | None = None,
+) -> str:
+    """Render the page.
+
+    Args:
+        results: results of a folder.
+        summary: their summary table.
+        compared: their comparisons.
+        figures: charts by stream label; those of the first screen are not repeated.
+        flatness: section about the loss landscape, if it was measured.
+        note: a sentence about figures that were not drawn.
+        test: the test of the comparisons.
+        classes: section about single classes, if predictions were counted.
+        over: section about several streams, if there are several.
+
+    Returns:
+        A self-contained HTML document; it is complete without its script, which sorts tables. Equal arguments give the
+        same text.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("lifelong_lb.reports.page"),
+        autoescape=True,
+        finalize=without_controls,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["breakable"] = breakable
+    environment.filters["table"] = html_table
+    environment.filters["named"] = display_name
+    environment.filters["papers"] = link_papers
+    context = _context(results, summary, compared, test) | {
+        "comparison_definitions": comparison_definitions(test),
+        "over": over,
+        "classes": classes,
+        "flatness": flatness,
+        "note_on_figures": note,
+        "tuning": tuning_styled(results),
+        "tuning_notes": [*tuning_sentences(results), TUNING_NOTE],
+    }
+    on_top = [chart for stream in context["first"] for chart in stream.charts]
+    names = {chart.name for chart in on_top}
+    context["figures"] = {
+        stream: [chart for chart in charts if chart.name not in names] for stream, charts in figures.items()
+    }
+    shown = [*on_top, *chain(*figures.values())]
+    shown += over.charts if over else []
+    shown += [block.figure for block in classes.blocks] if classes else []
+    shown += [chart for block in flatness.blocks for chart in block.figures] if flatness else []
+    further = [problem for part in (classes, flatness) if part for problem in part.problems]
+    context["problems"] = list(dict.fromkeys([*context["problems"], *further]))
+    scripts = [vega_script(), *page_scripts()]
+    context |= {"scripts": list(map(Markup, scripts)), "script_hashes": list(map(script_hash, scripts))}  # our files
+    context |= {
+        "data": Markup(json_element(explorer_data(results))),  # escaped
+        "charts": Markup(json_element(_specifications(shown))),  # escaped
+    }
+    return environment.get_template("report.html.j2").render(context)
+
+
+def link_papers(text: str) -> Any:
+    """Escape a text and link the arXiv numbers in it.
+
+    Args:
+        text: any text.
+
+    Returns:
+        Markup.
+    """
+    from markupsafe import Markup, escape
+
+    link = r'<a href="https://arxiv.org/abs/\1">arXiv \1</a>'
+    return Markup(re.sub(r"arXiv (\d{4}\.\d{4,5})", link, str(escape(text))))  # escaped
+
+
+def _context(results: Results, summary: pd.DataFrame, compared: pd.DataFrame, test: str) -> dict[str, Any]:
+    study = results.study.study if results.study else None
+    by_stream = {str(stream): rows for stream, rows in summary.groupby("stream", sort=False)}
+    during = [metric for metric in CONTINUAL_METRICS if f"{metric}_mean" in summary]
+    shown = all_columns(summary, but=during)
+    intervals = [metric for metric in _WITH_INTERVAL if summary[f"{metric}_ci_low"].notna().any()]
+    found, styles = findings(summary, compared), looks(labels_of(results, "rule"))
+    return {
+        "title": study.name if study else "Results",
+        "state": state_sentence(results).rstrip("."),
+        "about": _about(results),
+        "first": first_screen(summary, results.runs, found, styles, compared, test),
+        "first_notes": summary_styled(summary, compared=compared, test=test).notes,
+        "optimizers": summary["base_optimizer"].nunique(),
+        "counts": status_counts(results),
+        "problems": list(results.problems),
+        "verdict": verdict(results),
+        "facts": _facts(results),
+        "settings": models_of(results),
+        "during": _during(by_stream, during),
+        "during_definitions": definitions(during),
+        "tables": [
+            summary_styled(rows, shown, compared=compared, test=test, intervals=intervals)
+            for rows in by_stream.values()
+        ],
+        "costs": [cost_styled(rows) for rows in by_stream.values()],
+        "budget": budget_sentence(study.train) if study else "",
+        "definitions": definitions(shown),
+        "spread": SPREAD,
+        "intervals": _INTERVAL if intervals else "",
+        "units": units(results),
+        "baseline": display_name(str(compared["baseline"].iloc[0]), _only(summary["base_optimizer"]))
+        if len(compared)
+        else "",
+        "compared": _compared(compared, results, test),
+        "endings": unsuccessful_runs(results),
+        "entries": describe_entries(results),
+        "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
+        "environment": environment_rows(results.records.values()),
+    }
+
+
+def _during(by_stream: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> list[StyledTable]:
+    """Tables of metrics during training; streams without measurements are omitted."""
+    return [
+        summary_styled(rows, metrics, name="during-training")
+        for rows in by_stream.values()
+        if rows[[f"{metric}_mean" for metric in metrics]].notna().to_numpy().any()
+    ]
+
+
+def _compared(compared: pd.DataFrame, results: Results, test: str) -> list[tuple[StyledTable, str]]:
+    """Table and conclusion of each compared metric."""
+    return [
+        (comparison_styled(rows, test), undefined_reason(results, str(metric)) or verdict_on(rows))
+        for metric, rows in compared.groupby("metric", sort=False)
+    ]
+
+
+def _only(labels: "pd.Series[str]") -> str:
+    return str(labels.iloc[0]) if labels.nunique() == 1 else ""
+
+
+def _facts(results: Results) -> dict[str, str]:
+    seeds = sorted({int(seed) for seed in results.runs["seed"]})
+    if results.study:
+        seeds = sorted({*seeds, *results.study.seeds().values()})
+    planned = list(planned_runs(results))
+    axes = {
+        AXIS_TITLES[axis]: " · ".join(
+            label for label in labels_of(results, column) if any(key[GROUP.index(column)] == label for key in planned)
+        )
+        for axis, column in COLUMNS.items()
+    }
+    return {**axes, "Seeds": ", ".join(map(str, seeds))}
+
+
+def _about(results: Results) -> list[str]:
+    """Streams, model, training and seeds, for the line below the title."""
+    study = results.study.study if results.study else None
+    seeds = results.runs["seed"].nunique()
+    optimizers = [display_name(label) for label in labels_of(results, "base_optimizer")]
+    model = [study.model.name] if study else []
+    return [", ".join(labels_of(results, "stream")), *model, ", ".join(optimizers), f"{seeds} {plural('seed', seeds)}"]
+
+
+def _specifications(charts: Sequence[Chart]) -> dict[str, Any]:
+    """Specifications by name, with their data; sizes and looks are added in the browser."""
+    return {
+        chart.name: {**chart.spec, "datasets": {name: packed(rows) for name, rows in chart.data.items()}}
+        for chart in charts
+    }
+
+
+def _yaml(settings: Mapping[str, Any]) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=100))

@@ -1,0 +1,1 @@
+"""Formats of tables: each module formats any :class:`~lifelong_lb.reports.tables.styled.StyledTable`."""

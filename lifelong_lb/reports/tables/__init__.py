@@ -1,0 +1,1 @@
+"""Tables: frames to :class:`~lifelong_lb.reports.tables.styled.StyledTable`, which ``reports.render`` formats."""
