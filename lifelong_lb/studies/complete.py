@@ -18,7 +18,7 @@ from lifelong_lb.store import (
     remove_leftovers,
 )
 from lifelong_lb.store.study_file import merge_studies
-from lifelong_lb.studies.checks import check_extensions, check_models, check_options, checked_data
+from lifelong_lb.studies.checks import check_extensions, check_models, check_options, check_precision, checked_data
 from lifelong_lb.studies.executors.registry import EXECUTORS, ready
 from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
@@ -49,6 +49,7 @@ def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> Result
     switch_off_telemetry()
     check_options(options)
     limits = Limits.of(options)
+    check_precision(studies, limits.devices, options.executor)
     grids = [combinations(study) for study in studies]
     for study in studies:
         check_extensions(study, options.executor)
