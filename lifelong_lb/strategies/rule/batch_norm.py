@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import torch
 from avalanche.models import avalanche_forward
 
 from lifelong_lb.optim import recomputed_statistics
+from lifelong_lb.optim.passes import RandomState, drawn_again
 
 
 def recompute_statistics(strategy: Any) -> None:
@@ -15,7 +15,7 @@ def recompute_statistics(strategy: Any) -> None:
         strategy: the Avalanche strategy, after it has trained on the experience.
     """
     strategy.model.train()
-    with torch.random.fork_rng(), recomputed_statistics(strategy.model):
+    with drawn_again(RandomState({strategy.device})), recomputed_statistics(strategy.model):
         for minibatch in strategy.dataloader:
             x, task = (minibatch[part].to(strategy.device, non_blocking=True) for part in (0, -1))
             avalanche_forward(strategy.model, x, task)
