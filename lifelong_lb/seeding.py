@@ -75,7 +75,12 @@ def seed_all(seed: int, purpose: str, *at: int) -> None:
     """
     import torch
 
+    from lifelong_lb.devices import accelerators
+
     value = derive(seed, purpose, *at)
-    torch.manual_seed(value)
+    if accelerators():
+        torch.manual_seed(value)
+    else:  # torch.manual_seed would format the stack for each kind of device, in case that it is initialised later
+        torch.default_generator.manual_seed(value)
     np.random.seed(value)
     random.seed(value)

@@ -28,3 +28,17 @@ def overrides(kind: type, hook: str) -> bool:
     """
     owner = next((each for each in kind.__mro__ if hook in vars(each)), None)
     return owner is not None and not owner.__module__.startswith("avalanche.core")
+
+
+def is_empty(kind: type, hook: str) -> bool:
+    """Whether a plugin class has the empty hook of Avalanche's base classes.
+
+    Args:
+        kind: any class.
+        hook: name of the hook.
+
+    Returns:
+        True if it inherits the empty hook; False if it overrides it or has none.
+    """
+    plain = kind.__getattribute__ is object.__getattribute__  # type: ignore[comparison-overlap]
+    return plain and hasattr(kind, hook) and not overrides(kind, hook)

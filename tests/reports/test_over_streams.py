@@ -10,8 +10,9 @@ from reports.folders import make, two_experiences
 
 from lifelong_lb.evaluation import interquartile_mean, probability_of_improvement
 from lifelong_lb.reports import aggregate_table, collect, comparison_table, write_report
-from lifelong_lb.reports.charts.chart import Canvas, looks
+from lifelong_lb.reports.charts.chart import Canvas
 from lifelong_lb.reports.charts.export import export
+from lifelong_lb.reports.charts.looks import looks
 from lifelong_lb.reports.charts.profiles import profiles
 from lifelong_lb.reports.over_streams import left_out_streams, stream_scores
 from lifelong_lb.reports.page.streams_findings import streams_findings
@@ -176,9 +177,8 @@ def test_without_the_baseline_nothing_is_stated(tmp_path):
 def test_profiles_fall_from_all_runs_to_none(tmp_path):
     results, _ = aggregated(tmp_path, accuracies(sam=lambda stream, seed: 0.025))
     blocks = stream_scores(results, "average_accuracy")
-    canvas = Canvas.paper(3.3, 8)
-    chart = profiles(blocks, looks(["none", "sam", "asam"]), canvas)
-    rows = pd.DataFrame(chart.data["profiles"])
+    chart = profiles(blocks, looks(["none", "sam", "asam"]))
+    rows = pd.DataFrame(chart.data[chart.name])
     assert set(rows["rule"]) == {"plain SGD", "SAM", "ASAM"}
     for rule, curve in rows.groupby("rule"):
         assert (curve["y"].iloc[0], curve["y"].iloc[-1]) == (100, 0)
@@ -187,8 +187,8 @@ def test_profiles_fall_from_all_runs_to_none(tmp_path):
         assert (curve["x"].min(), curve["x"].max()) == (50, 77.5), rule
     sam = rows[rows["rule"] == "SAM"].set_index("x")["y"]
     assert sam[52.5].min() == pytest.approx(100 * 17 / 18, abs=0.01)  # the lowest of 18 runs is not above itself
-    assert b"average accuracy, %" in export(chart, canvas, "svg")
-    assert profiles([], {}, canvas) is None
+    assert b"average accuracy, %" in export(chart, Canvas.paper(3.3, 8), "svg")
+    assert profiles([], {}) is None
 
 
 def test_the_report_has_it(tmp_path):
@@ -203,5 +203,5 @@ def test_the_report_has_it(tmp_path):
     assert "Over three streams, SAM beats plain SGD most often of two rules: in 88 % of pairs of runs" in page
     assert '<h2 id="over-streams">Over streams</h2>' in page
     assert "average accuracy over 3 streams, in pairs with plain SGD (higher is better)" in page
-    assert 'data-chart="profiles-0"' in page
+    assert 'data-chart="profiles--sgd"' in page
     assert "which draws whole seeds within each stream" in definitions["aggregate.csv", "mean_low"]

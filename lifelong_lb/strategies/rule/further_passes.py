@@ -36,6 +36,7 @@ from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.config.plugins.hooks import check_hooks
 from lifelong_lb.optim import RebuiltOptimizer, RuleOptimizer, UpdateRule
 from lifelong_lb.optim.rule import averaging_conflict
+from lifelong_lb.strategies.dispatch import ITERATION
 from lifelong_lb.strategies.hooks import does_something, overrides
 from lifelong_lb.strategies.methods.mir import Retrieval
 from lifelong_lb.strategies.methods.patches import GSS
@@ -105,11 +106,7 @@ OBSERVERS: tuple[type, ...] = (EvaluationPlugin, Clock, PeriodicEval)
 BUILT_IN = frozenset((*PARTS, *REFUSED, *OBSERVERS))
 """Plugin classes whose treatment is fixed."""
 
-LOOP = (
-    "training_epoch",
-    *(f"_{hook}" for hook in HOOKS),
-    *("_before_training_iteration", "_after_training_iteration", "_before_update", "optimizer_step", "_after_update"),
-)
+LOOP = ("training_epoch", "optimizer_step", *(f"_{hook}" for hook in ITERATION))
 """Methods that make up a strategy's training loop; forward, criterion and backward are called and may be overridden."""
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, RebuiltOptimizer, UpdateRule
 from lifelong_lb.optim.minibatch import Finish
 from lifelong_lb.optim.rebuilding import load_evaluation_weights
+from lifelong_lb.strategies.dispatch import dispatching, stop_dispatching
 from lifelong_lb.strategies.monitors.guards import DivergedError, place
 from lifelong_lb.strategies.rule.batch_norm import recompute_statistics
 from lifelong_lb.strategies.rule.further_passes import (
@@ -25,7 +26,7 @@ _EPOCH = "training_epoch"
 
 
 def guard_epoch(strategy: Any, begin: Callable[[Any], None], undo: Callable[[Any], None]) -> None:
-    """Call a function before the next training epoch, and another one if the epoch raises.
+    """Call a function before the next training epoch, and another one if the epoch raises; skip its empty hooks.
 
     Overrides ``training_epoch`` on the instance; the override removes itself when it is called, so that a saved or
     copied strategy does not contain it.
@@ -42,7 +43,8 @@ def guard_epoch(strategy: Any, begin: Callable[[Any], None], undo: Callable[[Any
         remove_guard(strategy)
         begin(strategy)
         try:
-            epoch(**kwargs)
+            with dispatching(strategy):
+                epoch(**kwargs)
         except BaseException:
             undo(strategy)
             raise
@@ -51,12 +53,13 @@ def guard_epoch(strategy: Any, begin: Callable[[Any], None], undo: Callable[[Any
 
 
 def remove_guard(strategy: Any) -> None:
-    """Remove the guard of an epoch that has not begun.
+    """Remove the guard of an epoch that has not begun, and the dispatch of a copy that was made within an epoch.
 
     Args:
         strategy: the Avalanche strategy.
     """
     vars(strategy).pop(_EPOCH, None)
+    stop_dispatching(strategy)
 
 
 class SharpnessAwarePlugin(SupervisedPlugin):
@@ -130,6 +133,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self._held: list[tuple[Any, str, Any]] = []
         self._raw: list[tuple[Tensor, Tensor | None]] = []
         self._first: list[tuple[Tensor, Tensor | None]] = []
+        self._in_first_pass = False
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Select the acting rule, and collect the hooks that extra passes call.
@@ -165,6 +169,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         guard_epoch(strategy, self._begin, self._undo)
 
     def _begin(self, strategy: Any) -> None:
+        self._in_first_pass = False
         if isinstance(strategy.optimizer, RebuiltOptimizer):
             strategy.optimizer.load_trained()
 
@@ -173,13 +178,13 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self.acting.abandon()
         if isinstance(strategy.optimizer, RebuiltOptimizer):
             strategy.optimizer.load_evaluated()
-        _load_gradients(self._first)
-        self._first, self._raw, self._held = [], [], []
+        _load_gradients([(p, None) for p in strategy.model.parameters()] if self._in_first_pass else self._first)
+        self._first, self._raw, self._held, self._in_first_pass = [], [], [], False
         self._finish = self._hide_slow = None
 
     def before_forward(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Prepare the first pass of the rule."""
-        self._first = _gradients(strategy, copied=False)  # zeroed by now
+        self._in_first_pass = True
         if self.acting.observer is not None:
             clock = strategy.clock
             self.acting.observer.place = {
@@ -216,7 +221,10 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self.gradient_evaluations += 1
         names = {p: name for name, p in strategy.model.named_parameters()} if self.acting.uses_names else None
         loss, output = strategy.loss, strategy.mb_output
-        self._first = _gradients(strategy, copied=self._further.reads_gradient)
+        passes_again = type(self.acting) is not NoRule or isinstance(strategy.optimizer, ClosureOptimizer)
+        if passes_again or self._further.reads_gradient:
+            self._first = _gradients(strategy, copied=self._further.reads_gradient)
+        self._in_first_pass = False
         raw, self._raw = self._raw, []
         _load_gradients(raw)
 
