@@ -101,6 +101,7 @@ def test_tensorboard_shows_what_is_stored(logged):
     assert not any("nan" in str(points) for points in found.values())
 
 
+@pytest.mark.slow
 def test_no_number_depends_on_loggers(logged, tmp_path):
     _, runs, accuracy = logged
     alone, entries = run(tmp_path / "out", [])
