@@ -68,7 +68,6 @@ def test_metrics_of_each_run_are_columns(measured):
     assert {"minimum_accuracy", "stability_gap_area_ci_high"} <= columns
 
 
-@pytest.mark.slow
 def test_a_stream_that_was_not_measured_has_no_table_of_dashes(measured, tmp_path):
     other = {**STUDY, "streams": {**STUDY["streams"], "label": "unwatched"}}
     folder = make(tmp_path / "other", other, lambda labels, seed: [(0, 0, 0.9), (1, 0, 0.5), (1, 1, 0.8)])

@@ -93,7 +93,6 @@ def test_the_page_and_the_files(folder):
     assert {"flatness--split-digits--naive--sgd.svg", "landscape--split-digits--naive--sgd.svg"} <= set(drawn)
 
 
-@pytest.mark.slow
 def test_large_reports_draw_only_the_first_strategies(tmp_path):
     strategies = ["naive", "replay", "ewc", "si", "lwf", "agem", "der"]
     raw = {**THREE, "strategies": strategies, "rules": ["none"], "seeds": 1}
@@ -119,7 +118,6 @@ def test_without_landscapes_the_page_has_no_section(tmp_path):
         load_landscape(folder.path)
 
 
-@pytest.mark.slow
 def test_damaged_landscapes_are_left_out_and_reported(folder):
     runs = list(folder.read_study().labels())
     (folder.run_path(runs[0]) / "landscape.csv").write_text("trained,measured\n1,2\n")
@@ -139,7 +137,6 @@ def test_damaged_landscapes_are_left_out_and_reported(folder):
         load_landscape(folder.path)
 
 
-@pytest.mark.slow
 def test_landscapes_with_different_settings_are_reported(folder):
     run = next(iter(folder.read_study().labels()))
     write_landscape(folder.run_path(run), rows_of({"rule": "none"}, 0), {**SETTINGS, "images": 5})

@@ -43,7 +43,6 @@ def test_the_command_writes_them(folder):
     assert continual.iloc[:, 6:].to_numpy().tolist() == [[3, 0, 0, 0.5], [6, 0, 0, 0.25]]
 
 
-@pytest.mark.slow
 def test_none_goes_out_of_date(folder):
     """Writing a table updates its Parquet file if there is one, and does not create it."""
     write_report(folder, parquet=True)
