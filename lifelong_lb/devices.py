@@ -5,6 +5,7 @@ device that another package registers, or ``"cpu"``. torch has at most one kind 
 """
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -131,6 +132,23 @@ def peak_memory(kind: str) -> int | None:
     """
     peak = getattr(_module(kind), "max_memory_allocated", None)
     return None if peak is None else int(peak())
+
+
+def takes_float16(kind: str) -> bool:
+    """Whether models can be trained in float16 on a device: it is an accelerator, and its autocast has float16.
+
+    Args:
+        kind: the kind, of this machine.
+
+    Returns:
+        False for the CPU, whose autocast is meant for bfloat16.
+    """
+    if kind == "cpu":
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that autocast is switched off, because it does not have float16
+        with torch.autocast(kind, torch.float16):
+            return torch.is_autocast_enabled(kind)
 
 
 def can_pin() -> bool:

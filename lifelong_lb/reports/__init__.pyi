@@ -2,6 +2,7 @@ from .accuracy_table import ACCURACY_COLUMNS as ACCURACY_COLUMNS
 from .accuracy_table import matrix_of as matrix_of
 from .answer import comparisons_text as comparisons_text
 from .answer import summary_text as summary_text
+from .build import write_progress as write_progress
 from .build import write_report as write_report
 from .build import write_tables as write_tables
 from .comparisons import COMPARISON_COLUMNS as COMPARISON_COLUMNS

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain
 
 import pandas as pd
@@ -128,6 +129,22 @@ def write_tables(folder: ResultFolder, results: Results) -> None:
         results: its results.
     """
     _write_tables(folder, results)
+
+
+def write_progress(folder: ResultFolder, results: Results) -> None:
+    """Write the tables, and a page that says that the study is running and renews itself.
+
+    Args:
+        folder: the result folder.
+        results: its results so far.
+    """
+    from lifelong_lb.reports.comparisons import comparison_table
+    from lifelong_lb.reports.figures import charts_of
+    from lifelong_lb.reports.page.render import render_page
+
+    summary, compared = _write_tables(folder, results), comparison_table(results)
+    now = datetime.now().astimezone().strftime("%H:%M")
+    folder.write_file(folder.report_path.name, render_page(results, summary, compared, charts_of(results), now=now))
 
 
 def _write_tables(folder: ResultFolder, results: Results) -> pd.DataFrame:

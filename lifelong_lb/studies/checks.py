@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from lifelong_lb.config import GridRun, Study, UserError, unknown_name
+from lifelong_lb.config.checks.stream_overrides import stream_settings
 from lifelong_lb.config.entries.models import Timm
 from lifelong_lb.config.plugins.importing import MAIN
 from lifelong_lb.config.plugins.register import origins_of
 from lifelong_lb.data import cache_folder, data_roots, prepare_images
 from lifelong_lb.data.progress import note
 from lifelong_lb.store import STATUSES
-from lifelong_lb.studies.executors.cluster_options import check_cluster
+from lifelong_lb.studies.devices import no_float16
+from lifelong_lb.studies.executors.cluster_options import PACKAGES, check_cluster
 from lifelong_lb.studies.executors.registry import EXECUTORS
 from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.studies.run.loggers.registry import check_loggers
@@ -36,6 +38,27 @@ def check_options(options: RunOptions) -> None:
     for status in options.retry:
         if status not in STATUSES or status == "done":
             raise UserError(unknown_name("status to retry", status, [s for s in STATUSES if s != "done"]))
+
+
+def check_precision(studies: Sequence[Study], devices: Sequence[str], executor: str) -> None:
+    """Check that the devices can train in the precision of a study.
+
+    Args:
+        studies: the studies.
+        devices: names of the devices.
+        executor: name of the executor; on the machines of a cluster, each run checks its device.
+
+    Raises:
+        UserError: if one cannot.
+    """
+    trains = [stream_settings(study.model, study.train, stream)[1] for study in studies for stream in study.streams]
+    if executor in PACKAGES or all(train.precision != "float16" for train in trains):
+        return
+    from lifelong_lb.devices import takes_float16
+
+    for name in devices:
+        if not takes_float16(name.partition(":")[0]):
+            raise UserError(no_float16(name))
 
 
 def check_extensions(study: Study, executor: str) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from lifelong_lb.config import GridRun, Study
 from lifelong_lb.config.runs import combinations, runs_of
-from lifelong_lb.reports import collect, write_tables
 from lifelong_lb.store import (
     Claims,
     DamagedRunError,
@@ -19,8 +18,7 @@ from lifelong_lb.store import (
     remove_leftovers,
 )
 from lifelong_lb.store.study_file import merge_studies
-from lifelong_lb.studies.checks import check_extensions, check_models, check_options, checked_data
-from lifelong_lb.studies.custom_metrics import store_custom_metrics
+from lifelong_lb.studies.checks import check_extensions, check_models, check_options, check_precision, checked_data
 from lifelong_lb.studies.executors.registry import EXECUTORS, ready
 from lifelong_lb.studies.executors.resources import Limits
 from lifelong_lb.studies.executors.run_queue import RunQueue
@@ -31,6 +29,7 @@ from lifelong_lb.studies.progress.dispatch import EventDispatcher
 from lifelong_lb.studies.progress.observer import ProgressObserver
 from lifelong_lb.studies.run.environment import code_version
 from lifelong_lb.studies.telemetry import switch_off_telemetry
+from lifelong_lb.studies.updates import Updates
 
 
 def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> ResultFolder:
@@ -50,6 +49,7 @@ def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> Result
     switch_off_telemetry()
     check_options(options)
     limits = Limits.of(options)
+    check_precision(studies, limits.devices, options.executor)
     grids = [combinations(study) for study in studies]
     for study in studies:
         check_extensions(study, options.executor)
@@ -85,7 +85,7 @@ def _run_missing(
     stamps = {job.config.run_id: folder.stamp(job.config.run_id) for job in jobs}
     present = present_runs(folder, jobs, stamps, session)
     missing = [job for job in jobs if job.config.run_id not in present]
-    update = partial(_update_tables, folder)
+    update = Updates(folder)
     try:
         with (
             EventDispatcher(observer, update, folder.runs_path) as dispatcher,
@@ -169,11 +169,3 @@ def _jobs(
         )
         for run in runs
     ]
-
-
-def _update_tables(folder: ResultFolder) -> None:
-    """Write the tables, unless another launcher is writing them."""
-    with suppress(TimeoutError), folder.locked(seconds=0):
-        results = collect(folder)
-        store_custom_metrics(folder, results.study, results.records)
-        write_tables(folder, results)

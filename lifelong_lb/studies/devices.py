@@ -48,6 +48,21 @@ def devices(wanted: str) -> list[str]:
     return names
 
 
+def no_float16(name: str) -> str:
+    """Message about a device that cannot train in float16.
+
+    Args:
+        name: device name.
+
+    Returns:
+        A sentence.
+    """
+    return (
+        f"train.precision: float16 needs an accelerator whose autocast takes float16; got the device {name}: use "
+        "precision: bfloat16, or another device"
+    )
+
+
 def _may_have_accelerator() -> bool:
     """Whether to ask torch; avoids importing it, which takes seconds, on machines without a driver."""
     return (

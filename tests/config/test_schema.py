@@ -98,7 +98,7 @@ def test_a_file_that_extends_another_may_leave_the_rest_to_it():
         {**DIGITS, "tuning": {"held_out": {"seeds": [7]}, "search": {"sgd": {"lr": [1]}}}},
         {**DIGITS, "train": {"batchsize": 1}},
         {**DIGITS, "train": {"epochs": True}},
-        {**DIGITS, "train": {"precision": "float16"}},
+        {**DIGITS, "train": {"precision": "float8"}},
         {**DIGITS, "model": {"name": "mlp", "hidden": []}},
         {**DIGITS, "model": {"name": "mlp", "dropout": 1}},
         {**DIGITS, "optimizers": {"name": "sgd", "schedule": {"name": "cosin"}}},

@@ -216,6 +216,22 @@ def test_numbers_that_yaml_reads_as_words(tmp_path):
             "strategies[0] with streams[0]: train.clip_norm clips ordinary training steps, which lamaml does not take; "
             "leave it out",
         ),
+        ({"train": {"precision": "half"}}, "train.precision: must be 'float32', 'bfloat16' or 'float16'; got 'half'"),
+        (
+            {"train": {"precision": "float16"}, "optimizers": "lbfgs"},
+            "optimizers[0]: takes its own steps, which cannot be skipped if a gradient of train.precision: float16 "
+            "overflows; use bfloat16",
+        ),
+        (
+            {"train": {"precision": "float16"}, "strategies": "mer", "rules": "none"},
+            "strategies[0] with streams[0]: train.precision: float16 scales the losses of ordinary training steps, "
+            "which mer does not take; use bfloat16",
+        ),
+        (
+            {"train": {"precision": "float16"}, "strategies": "mir"},
+            "strategies[0] with streams[0]: mir differentiates the loss of a pass itself, without the scale that "
+            "train.precision: float16 needs; use bfloat16",
+        ),
         ({"train": {"clip_norm": 0}}, "train.clip_norm: must be a finite number > 0; got 0"),
         ({"train": {"clip_norm": -1.0}}, "train.clip_norm: must be a finite number > 0; got -1.0"),
         ({"train": {"random_crop": True}}, "train.random_crop: must be a number; got True"),

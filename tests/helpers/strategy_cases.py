@@ -121,7 +121,9 @@ def few_experiences(scenario):
     return split_stream(entry, few_images(), seed=0)
 
 
-def make(label, head, rule, *, batch_norm=False, dropout=0.0, momentum=0.9, before=(), after=(), **changes):
+def make(
+    label, head, rule, *, batch_norm=False, dropout=0.0, momentum=0.9, before=(), after=(), scaler=None, **changes
+):
     """A strategy with its stream, ready to train.
 
     ``before`` and ``after`` are plugins around the one that applies the rule.
@@ -133,7 +135,7 @@ def make(label, head, rule, *, batch_norm=False, dropout=0.0, momentum=0.9, befo
         model.backbone = nn.Sequential(model.backbone, nn.BatchNorm1d(16))
     if dropout:
         model.backbone = nn.Sequential(model.backbone, nn.Dropout(dropout))
-    plugin = applied(study.strategies[0], rule)
+    plugin = applied(study.strategies[0], rule, scaler)
     strategy = build_strategy(
         study.strategies[0],
         model=model,
@@ -146,10 +148,10 @@ def make(label, head, rule, *, batch_norm=False, dropout=0.0, momentum=0.9, befo
     return SimpleNamespace(strategy=strategy, plugin=plugin, stream=stream, once=once)
 
 
-def applied(entry, rule):
+def applied(entry, rule, scaler=None):
     """The plugin that applies a rule, or its replacement in a strategy with its own loop."""
     if entry.own_loop is None:
-        return SharpnessAwarePlugin(rule, **entry.passes())
+        return SharpnessAwarePlugin(rule, scaler=scaler, **entry.passes())
     assert isinstance(rule, NoRule)
     return OwnLoop(takes_gradients=entry.takes_gradients)
 

@@ -6,21 +6,10 @@ from lifelong_lb.reports.results import collect
 from lifelong_lb.store import ResultFolder
 
 SECTIONS = (
-    *(
-        "run",
-        "tuning",
-        "summary",
-        "compared",
-        "over-streams",
-        "during",
-        "endings",
-        "figures",
-        "classes",
-        "flatness",
-        "cost",
-    ),
-    *("setup", "reading"),
+    *("found", "found-1", "found-2", "explore", "tuning", "summary", "compared", "over-streams", "during", "endings"),
+    *("figures", "classes", "flatness", "cost", "run", "setup", "reading"),
 )
+"""Ids of the headings of the page, in their order."""
 SEARCH = {
     "metric": "average_accuracy",
     "space": {"sam": {"rho": {"low": 0.01, "high": 0.5, "log": True}}, "sgd": {"lr": [0.01, 0.1, 1.0]}},

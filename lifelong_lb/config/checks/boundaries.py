@@ -73,7 +73,7 @@ def optimizer_problems(
         path, schedule = f"optimizers[{place}]", optimizer.schedule
         if optimizer.state == "reset" and unknown is not None:
             yield f"{path}.state", _boundaries_needed(unknown)
-        yield from _clipping_problems(path, optimizer, trains)
+        yield from _own_step_problems(path, optimizer, trains)
         if schedule is None:
             continue
         once = next((strategy.name for strategy in strategies if strategy.trained_once), None)
@@ -107,9 +107,17 @@ def optimizer_problems(
                 yield f"{path}.schedule", f"{reason}; set by: iteration"
 
 
-def _clipping_problems(path: str, optimizer: OptimizerEntry, trains: Sequence[Train]) -> Iterator[Problem]:
+def _own_step_problems(path: str, optimizer: OptimizerEntry, trains: Sequence[Train]) -> Iterator[Problem]:
+    if not optimizer.takes_passes:
+        return
+    if any(train.precision == "float16" for train in trains):
+        yield (
+            path,
+            "takes its own steps, which cannot be skipped if a gradient of train.precision: float16 overflows; use "
+            "bfloat16",
+        )
     clip_norm = next((train.clip_norm for train in trains if train.clip_norm is not None), None)
-    if optimizer.takes_passes and clip_norm is not None:
+    if clip_norm is not None:
         yield path, f"takes its own steps, whose gradients train.clip_norm cannot clip; leave it out; got {clip_norm:g}"
 
 

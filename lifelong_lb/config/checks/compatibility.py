@@ -13,7 +13,17 @@ from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
 from lifelong_lb.config.entries.own_loop_strategies import LaMAML
 from lifelong_lb.config.entries.rules import RuleEntry
-from lifelong_lb.config.entries.strategies import DER, ERAML, GSS, STRATEGY_ENTRIES, DERPlusPlus, ICaRL, LwF, Replay
+from lifelong_lb.config.entries.strategies import (
+    DER,
+    ERAML,
+    GSS,
+    MIR,
+    STRATEGY_ENTRIES,
+    DERPlusPlus,
+    ICaRL,
+    LwF,
+    Replay,
+)
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.entries.stream_base import StreamEntry
 from lifelong_lb.config.entries.streams import DealtStream
@@ -57,6 +67,11 @@ def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEn
         )
     if strategy.own_loop is not None and train.clip_norm is not None:
         return f"train.clip_norm clips ordinary training steps, which {strategy.name} does not take; leave it out"
+    if strategy.own_loop is not None and train.precision == "float16":
+        return (
+            f"train.precision: float16 scales the losses of ordinary training steps, which {strategy.name} does not "
+            "take; use bfloat16"
+        )
     return _settings_conflict(strategy, stream, train)
 
 
@@ -143,6 +158,11 @@ def _settings_conflict(strategy: StrategyEntry, stream: StreamEntry, train: Trai
         )
     if isinstance(strategy, GSS) and (train.random_crop or train.random_flip):
         return "gss stores augmented images, which random_crop and random_flip would augment again"
+    if isinstance(strategy, MIR) and train.precision == "float16":
+        return (
+            "mir differentiates the loss of a pass itself, without the scale that train.precision: float16 needs; use "
+            "bfloat16"
+        )
     if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.experiences:
         return f"lwf needs one alpha per experience ({stream.experiences}); got {len(strategy.alpha)}"
     return None

@@ -14,7 +14,9 @@ class Train(Settings):
 
     ``epochs`` passes over each experience, or over each chunk of an online stream, in minibatches of ``batch_size``
     images. ``precision: bfloat16`` runs the model under torch's autocast: weights, gradients and loss stay in float32,
-    matrix products are computed in bfloat16.
+    matrix products are computed in bfloat16. ``float16``, on accelerators only, does so in the forward passes over
+    training minibatches and scales their losses; a step with a gradient that overflows is skipped. Everything else,
+    such as importances, images replayed apart from the minibatch, and evaluations, is computed in float32.
 
     ``clip_norm`` is the largest Euclidean norm of the gradient of each base step, over all parameters together and
     after a strategy's projection; a longer one is scaled down. Ascents follow gradients that are not clipped.
@@ -33,7 +35,7 @@ class Train(Settings):
 
     epochs: AtLeastOne = 1
     batch_size: AtLeastOne = 10
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     clip_norm: Positive | None = None
     random_crop: WholeNumber = 0
     random_flip: bool = False

@@ -51,6 +51,7 @@ def render_page(
     test: str = "sign-flip",
     classes: Classes | None = None,
     over: OverStreams | None = None,
+    now: str = "",
 ) -> str:
     """Render the page.
 
@@ -64,6 +65,7 @@ def render_page(
         test: the test of the comparisons.
         classes: section about single classes, if predictions were counted.
         over: section about several streams, if there are several.
+        now: the time, if the study is running; the page then reloads itself every minute.
 
     Returns:
         A self-contained HTML document; it is complete without its script, which sorts tables. Equal arguments give the
@@ -87,6 +89,7 @@ def render_page(
     context = _context(results, summary, compared, test) | {
         "comparison_definitions": comparison_definitions(test),
         "over": over,
+        "now": now,
         "classes": classes,
         "flatness": flatness,
         "note_on_figures": note,

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
+import torch
 from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, RebuiltOptimizer, UpdateRule
+from lifelong_lb.optim.gradient_passes import OverflowedError
 from lifelong_lb.optim.minibatch import Finish
 from lifelong_lb.optim.rebuilding import load_evaluation_weights
 from lifelong_lb.strategies.dispatch import dispatching, stop_dispatching
 from lifelong_lb.strategies.monitors.guards import DivergedError, place
 from lifelong_lb.strategies.rule.batch_norm import recompute_statistics
+from lifelong_lb.strategies.rule.float16 import Float16Passes
 from lifelong_lb.strategies.rule.further_passes import (
     FurtherPasses,
     check_loop,
@@ -92,9 +95,15 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             not again after a rule has combined several.
         from_experience: first experience that the rule is applied to, counted from 0. Earlier ones are trained with
             :class:`~lifelong_lb.optim.NoRule` and the rule's ``passes``.
+        scaler: a ``torch.amp.GradScaler`` to train in float16. The strategy's forward passes over training minibatches
+            then run under autocast, and the loss of each pass is scaled; gradients are unscaled before projections,
+            clipping and ascents. If a gradient of any pass overflows, the step is skipped: the weights are those before
+            it, and the scale decreases. Everything else is computed in float32, so the model must not use autocast.
 
     Attributes:
         acting: the rule in use: ``rule``, or ``NoRule`` before ``from_experience``.
+        float16: methods of the strategy for training in float16, with the number of skipped steps; None without a
+            scaler.
         gradient_evaluations: forward-backward passes over minibatches so far, including the ordinary ones.
 
     Raises:
@@ -114,6 +123,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         penalty: Literal["every", "first"] = "every",
         project: Literal["descent", "both"] = "descent",
         from_experience: int = 0,
+        scaler: torch.amp.GradScaler | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(rule, UpdateRule):
@@ -126,6 +136,7 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             raise ValueError(f"from_experience must be a whole number >= 0; got {from_experience!r}")
         self.rule, self.penalty, self.project, self.from_experience = rule, penalty, project, from_experience
         self.acting = rule if from_experience == 0 else NoRule(passes=rule.passes)
+        self.float16 = None if scaler is None else Float16Passes(scaler)
         self.gradient_evaluations = 0
         self._finish: Finish | None = None
         self._hide_slow: Finish | None = None
@@ -143,6 +154,8 @@ class SharpnessAwarePlugin(SupervisedPlugin):
                 rule, or rule and optimizer, or two plugins, both take passes.
         """
         remove_guard(strategy)
+        if self.float16 is not None:
+            self.float16.detach(strategy)  # from a copy that was made within an epoch
         check_loop(strategy)
         check_place(strategy, SharpnessAwarePlugin)
         check_rule(strategy, self.rule)
@@ -158,6 +171,8 @@ class SharpnessAwarePlugin(SupervisedPlugin):
                 f"{type(strategy.optimizer.base).__name__} takes its own steps, whose gradients clip_norm cannot clip; "
                 "leave it out"
             )
+        if self.float16 is not None:
+            self.float16.check(strategy)
         if experience_number(strategy) >= self.from_experience:
             self.acting = self.rule
         self.acting.observer = self.rule.observer
@@ -172,10 +187,14 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         self._in_first_pass = False
         if isinstance(strategy.optimizer, RebuiltOptimizer):
             strategy.optimizer.load_trained()
+        if self.float16 is not None:
+            self.float16.attach(strategy)
 
     def _undo(self, strategy: Any) -> None:
         """Restore the weights from before the iteration (or the slow ones) and the gradients of the first pass."""
         self.acting.abandon()
+        if self.float16 is not None:
+            self.float16.detach(strategy)
         if isinstance(strategy.optimizer, RebuiltOptimizer):
             strategy.optimizer.load_evaluated()
         _load_gradients([(p, None) for p in strategy.model.parameters()] if self._in_first_pass else self._first)
@@ -233,9 +252,11 @@ class SharpnessAwarePlugin(SupervisedPlugin):
             for plugin, name, value in self._held:
                 setattr(plugin, name, value)
             try:
-                return _pass_again(strategy, self._further)
+                again = _pass_again(strategy, self._further)
             finally:
                 strategy.loss, strategy.mb_output = loss, output
+            self._check_overflow()
+            return again
 
         def project() -> None:
             for plugin in self._further.projections:
@@ -243,13 +264,28 @@ class SharpnessAwarePlugin(SupervisedPlugin):
 
         before_descent = project if self._projects_descents else None
         try:
+            self._check_overflow()
             self._finish = self.acting.before_base_step(
                 strategy.optimizer, closure, names, loss, strategy.model, before_descent
             )
+        except OverflowedError:
+            self._skip(strategy)
         except NonFiniteGradientError as error:
-            raise DivergedError(f"{error} ({place(strategy)}, loss {loss.item():g})", strategy) from None
+            raise DivergedError(_with_place(strategy, str(error)), strategy) from None
         if isinstance(strategy.optimizer, ClosureOptimizer):
             strategy.optimizer.after_first_pass(closure, loss)
+
+    def _check_overflow(self) -> None:
+        if self.float16 is not None and self.float16.overflowed:
+            raise OverflowedError
+
+    def _skip(self, strategy: Any) -> None:
+        """Restore the weights from before a step whose gradient has overflowed, or end training that cannot go on."""
+        self.acting.undo_step()
+        if self.float16 is not None and self.float16.exhausted and self.acting.passes.non_finite == "raise":
+            scale = self.float16.scaler.get_scale()
+            reason = f"the gradient is not finite in float16, even of the loss times {scale:g}"
+            raise DivergedError(_with_place(strategy, reason), strategy)
 
     def after_update(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Finish the rule's step.
@@ -267,6 +303,8 @@ class SharpnessAwarePlugin(SupervisedPlugin):
     def after_training_epoch(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Finish early what spans iterations, before memories, importances or evaluations use the model."""
         self.acting.synchronise()
+        if self.float16 is not None:
+            self.float16.detach(strategy)
         if isinstance(strategy.optimizer, RebuiltOptimizer):
             strategy.optimizer.load_evaluated()
 
@@ -285,6 +323,10 @@ class SharpnessAwarePlugin(SupervisedPlugin):
         hide, self._hide_slow = self._hide_slow, None
         if hide is not None:
             hide()
+
+
+def _with_place(strategy: Any, reason: str) -> str:
+    return f"{reason} ({place(strategy)}, loss {strategy.loss.item():g})"
 
 
 def _gradients(strategy: Any, *, copied: bool) -> list[tuple[Tensor, Tensor | None]]:

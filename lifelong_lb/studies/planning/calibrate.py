@@ -127,6 +127,8 @@ def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Spee
         budget = seconds / experiences if once else seconds
         timed = {"match": "seconds", "budget": budget, "passes": None, "epochs": 1}
         config = config.model_copy(update={"train": config.train.model_copy(update=timed)})
+    if config.train.precision == "float16":  # which the CPU is not used for
+        config = config.model_copy(update={"train": config.train.model_copy(update={"precision": "float32"})})
     plain = Evaluation(batch_size=config.evaluation.batch_size)
     config = config.model_copy(update={"evaluation": plain})
     run = assemble(config, stream, RunState(), device="cpu", log=lambda line: None)

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import torch
+
 from lifelong_lb.config import RunConfig, UserError
 from lifelong_lb.config.plugins.register import factory_of
+from lifelong_lb.devices import takes_float16
 from lifelong_lb.models import build_model
 from lifelong_lb.optim import RULES, Diagnostics, Passes, UpdateRule
 from lifelong_lb.seeding import INITIALISATION, seed_all
@@ -32,6 +35,7 @@ from lifelong_lb.strategies import (
     follow_groups,
 )
 from lifelong_lb.streams import Stream
+from lifelong_lb.studies.devices import no_float16
 from lifelong_lb.studies.run.landscape import LandscapeMeter
 from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.untrusted import quoted
@@ -86,6 +90,8 @@ class Assembled:
         groups = [] if self.strategy.optimizer is None else self.strategy.optimizer.param_groups
         progress.learning_rate = float(groups[0].get("lr", math.nan)) if groups else math.nan
         progress.data["loading"] = self.loading.loaded_by
+        if isinstance(self.rule_plugin, SharpnessAwarePlugin) and self.rule_plugin.float16 is not None:
+            progress.data["skipped_steps"] = self.rule_plugin.float16.skipped_steps
 
 
 def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: str, log: Log) -> Assembled:
@@ -102,17 +108,20 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
         The untrained strategy.
 
     Raises:
-        UserError: if an environment variable has an unknown value, or the optimizer cannot be built.
+        UserError: if an environment variable has an unknown value, the optimizer cannot be built, or the device cannot
+            train in float16.
     """
+    scaler = _scaler(config, device)
     seed_all(config.seed, INITIALISATION)
-    model = build_model(config.model, stream.shape, config.train.precision)
+    # with a scaler, the plugin of the rule applies autocast, to training passes alone
+    model = build_model(config.model, stream.shape, "float32" if scaler is not None else config.train.precision)
     passes = Passes(**config.rule.passes(), clip_norm=config.train.clip_norm)
     rule = factory_of("rule", config.rule.name, RULES)(**config.rule.hyper_parameters(), passes=passes)
     evaluation, once = config.evaluation, config.strategy.trained_once
     if evaluation.diagnostics_every is not None:
         rule.observer = diagnostics = Diagnostics(evaluation.diagnostics_every)
         progress.diagnostics = diagnostics.rows
-    applied = _applied(config, rule)
+    applied = _applied(config, rule, scaler)
     loading = _loading(config)
     own_gradients, stopwatch, samples, forward = StrategyGradients(), Stopwatch(), SamplesSeen(), ForwardPasses(model)
     recorder = AccuracyRecorder(tensors=loading.tensors)
@@ -142,9 +151,19 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     return Assembled(strategy, applied, own_gradients, stopwatch, samples, forward, loading, recorder, during, meter)
 
 
-def _applied(config: RunConfig, rule: UpdateRule) -> Applied:
+def _scaler(config: RunConfig, device: str) -> torch.amp.GradScaler | None:
+    """Gradient scaler of a run in float16."""
+    if config.train.precision != "float16":
+        return None
+    if not takes_float16(device):
+        raise UserError(no_float16(device))
+    return torch.amp.GradScaler(device)
+
+
+def _applied(config: RunConfig, rule: UpdateRule, scaler: torch.amp.GradScaler | None) -> Applied:
     if config.strategy.own_loop is None:
-        return SharpnessAwarePlugin(rule, from_experience=config.rule.from_experience, **config.strategy.passes())
+        begin = config.rule.from_experience
+        return SharpnessAwarePlugin(rule, from_experience=begin, scaler=scaler, **config.strategy.passes())
     return OwnLoop(takes_gradients=config.strategy.takes_gradients)
 
 

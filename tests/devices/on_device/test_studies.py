@@ -118,6 +118,36 @@ def test_models(kind, tmp_path, case):
     assert_same_weights(tmp_path / kind, tmp_path / "cpu", 1e-3 if exact else 0.05)
 
 
+def test_float16(kind, tmp_path):
+    """Almost the weights of float32 on the CPU: after the steps that were skipped, so few that they hardly matter."""
+    study = STUDY | {
+        "strategies": ["naive", ENTRIES["ewc"], ENTRIES["agem"]],
+        "rules": ["none", "sam", {"name": "lookbehind-sam", "k": 2}],
+        "optimizers": [{"name": "sgd", "lr": 0.01}],
+    }
+    for device, precision in ((kind, "float16"), ("cpu", "float32")):
+        results(study | {"train": {"batch_size": 8, "precision": precision}}, tmp_path / device, device)
+    runs = {
+        out: {
+            (record.config["strategy"]["name"], record.config["rule"]["name"]): record
+            for run, _ in weights(tmp_path / out)
+            for record in [ResultFolder(tmp_path / out).read_run(run)]
+        }
+        for out in (kind, "cpu")
+    }
+    assert len(runs[kind]) == 9
+    for entries, record in runs[kind].items():
+        assert record.data["skipped_steps"] <= 3
+        expected = runs["cpu"][entries]
+        for i in range(2):
+            found, reference = (
+                torch.load(model_path(tmp_path / out / "runs" / one.run, i))
+                for out, one in ((kind, record), ("cpu", expected))
+            )
+            for name, value in reference.items():
+                torch.testing.assert_close(found[name], value, rtol=0, atol=0.01)
+
+
 class _Stopped(BaseException):
     pass
 

@@ -4,6 +4,7 @@
   const {data, draw} = window.page;
   const root = document.getElementById("explorer");
   const AXES = {stream: "stream", strategy: "strategy", rule: "rule", base_optimizer: "base optimizer"};
+  const LONG = 24;  // rows beyond which the table scrolls in a box
   const COLOURS = Object.values(data.looks).map((look) => look.colour);
 
   const make = (tag, properties = {}, ...children) => {
@@ -199,7 +200,7 @@
     const lines = rows.map((row) => [...row.labels, row.seeds, ...row.cells.map((cell, i) => format(state.columns[i], cell))].map(tex).join(" & "));
     return ["\\begin{tabular}{" + "l".repeat(labelColumns().length) + "r".repeat(state.columns.length + 1) + "}", "\\toprule", heads.map(tex).join(" & ") + " \\\\", "\\midrule", ...lines.map((line) => `${line} \\\\`), "\\bottomrule", "\\end{tabular}"].join("\n");
   };
-  const tableBox = make("div", {className: "scroll table long", tabIndex: 0});
+  const tableBox = make("div", {className: "scroll table", tabIndex: 0});
   const drawTable = () => {
     const head = make("tr", {}, ...labelColumns().map((axis) => make("th", {className: "label", scope: "col", textContent: AXES[axis]})), make("th", {scope: "col", textContent: "seeds"}));
     for (const name of state.columns) {
@@ -212,10 +213,13 @@
       if (sorted === name) cell.setAttribute("aria-sort", direction === "down" ? "descending" : "ascending");
       head.append(cell);
     }
-    const body = make("tbody", {}, ...tableRows().map((row) => make("tr", {},
+    const rows = tableRows();
+    tableBox.classList.toggle("long", rows.length > LONG);
+    const body = make("tbody", {}, ...rows.map((row) => make("tr", {},
       ...row.labels.map((label, i) => make(i ? "td" : "th", {className: "label", textContent: label})),
       make("td", {textContent: row.seeds}), ...row.cells.map((cell, i) => make("td", {textContent: format(state.columns[i], cell)})))));
     tableBox.replaceChildren(make("table", {}, make("thead", {}, head), body));
+    document.dispatchEvent(new Event("tablechange"));
   };
 
   // ---- controls

@@ -45,14 +45,15 @@
     });
   }
 
-  const boxes = [...document.querySelectorAll(".scroll")];
   const mark = (box) => {
     const hidden = box.scrollWidth - box.clientWidth;
     box.classList.toggle("sideways", hidden > 1);
     box.classList.toggle("more", hidden - box.scrollLeft > 1);
   };
-  const markAll = () => boxes.forEach(mark);
-  boxes.forEach((box) => box.addEventListener("scroll", () => mark(box), {passive: true}));
+  const markAll = () => document.querySelectorAll(".scroll").forEach(mark);
+  const markScrolled = ({target}) => target.classList?.contains("scroll") && mark(target);
+  document.addEventListener("scroll", markScrolled, {passive: true, capture: true});
+  document.addEventListener("tablechange", markAll);  // from the explorer
   addEventListener("resize", markAll);
   document.addEventListener("toggle", markAll, true);
   markAll();
