@@ -19,15 +19,16 @@ YAML = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
 RUN = """
 import os, runpy, sys
+names = {}
 for script in sys.argv[1:]:
     os.chdir(os.path.dirname(script))
-    runpy.run_path(script, run_name="__main__")
+    names = runpy.run_path(script, init_globals=names, run_name="__main__")
 """
 
 
 @pytest.mark.slow
 def test_python_examples_run(tmp_path):
-    """Each in its own folder, all in one process."""
+    """In their order, with the names of those before; each in its own folder."""
     scripts = [tmp_path / str(number) / "example.py" for number in range(len(PYTHON))]
     assert scripts
     for script, text in zip(scripts, PYTHON, strict=True):

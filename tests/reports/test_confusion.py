@@ -36,6 +36,7 @@ def counted(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_the_trace_over_the_sum_is_the_accuracy(counted):
     frame = lifelong_lb.load_confusion(counted)
     keys = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
@@ -74,6 +75,7 @@ def test_numbers_are_those_of_a_run_without_counts(counted, tmp_path):
         lifelong_lb.load_confusion(tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_predictions_are_classes_of_the_experience_or_of_the_stream(tmp_path):
     split, permuted = (
         {**STUDY["streams"], "scenario": "task-incremental"},

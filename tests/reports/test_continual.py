@@ -84,6 +84,7 @@ def test_a_stream_that_was_not_measured_has_no_table_of_dashes(measured, tmp_pat
     assert ">gradients</th>" not in during  # the tables before and after have them
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_a_run_that_was_not_watched(measured, tmp_path):
     lifelong_lb.run_study(STUDY, tmp_path, executor="in-process")
     (plain, plain_accuracy), (watched, accuracy) = load_results(tmp_path), load_results(measured)
@@ -96,6 +97,7 @@ def test_numbers_are_those_of_a_run_that_was_not_watched(measured, tmp_path):
         lifelong_lb.load_continual(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

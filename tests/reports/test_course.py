@@ -102,6 +102,7 @@ def test_long_lines_keep_their_drops():
     assert extremes(values[:50], 100).tolist() == list(range(50))
 
 
+@pytest.mark.slow
 def test_the_report_draws_it_for_the_first_strategies_alone(tmp_path):
     raw = {**STUDY, "strategies": ["naive", "replay", "ewc", "si", "lwf", "agem", "der"], "rules": ["none"], "seeds": 1}
     folder = invent(tmp_path / "out", raw)

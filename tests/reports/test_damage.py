@@ -105,6 +105,7 @@ def same_metrics(found, expected):
     return found.runs[columns].equals(expected.runs[columns]) and found.accuracy.equals(expected.accuracy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_broken_files_of_a_run(whole, tmp_path, monkeypatch, capsys, seed):
     chance, expected = random.Random(seed), collect(ResultFolder(whole))

@@ -38,6 +38,7 @@ def test_average_so_far_against_loops():
     np.testing.assert_allclose(average_accuracy_so_far(R), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("T", "rules", "seeds"), [(1, 1, 1), (2, 9, 2), (10, 1, 1)])
 def test_few_and_many(tmp_path, T, rules, seeds):
     entries = [{"name": "sam", "rho": 0.01 * (n + 1)} for n in range(rules)]
@@ -64,6 +65,7 @@ def test_strategies_share_the_charts_that_compare_them(tmp_path):
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.slow
 def test_large_reports_leave_single_strategies_out_and_say_so(tmp_path):
     strategies = [{"name": "replay", "mem_size": 10 + n} for n in range(MAX_SEPARATE + 1)]
     raw = {**TWO, "strategies": strategies, "rules": ["none"], "seeds": 1}

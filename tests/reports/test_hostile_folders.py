@@ -75,6 +75,7 @@ def test_the_folder_is_valid(base):
     assert set(results.during) == set(base.done)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*hostile.RUN_FILES, *hostile.OTHER_FILES[1:]])
 def test_one_bad_file_leaves_out_no_other_run(base, tmp_path, name):
     """Accuracies of the run must be unchanged or absent; benchmarks/reliability/ tries all mutations."""
@@ -112,6 +113,7 @@ def test_odd_values_of_a_result(base, tmp_path, mutate, seed):
         assert run in accuracies(results) or any(run in problem for problem in problems), what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mutation", [name for name in hostile.FOLDER_MUTATIONS if "100,000" not in name and "of the place" not in name]
 )

@@ -25,6 +25,7 @@ def names(folder):
     return sorted(path.stem for path in folder.path.glob("*.parquet"))
 
 
+@pytest.mark.slow
 def test_the_command_writes_them(folder):
     assert CliRunner().invoke(app, ["report", str(folder.path)]).exit_code == 0
     assert names(folder) == []

@@ -63,6 +63,7 @@ def test_a_stream_where_a_rule_is_missing_does_not_count(tmp_path):
     assert "Streams on which a rule has no value are left out: three (sam)." in drawings[0].caption
 
 
+@pytest.mark.slow
 def test_the_page_has_them_and_one_stream_has_none(tmp_path):
     folder = make(tmp_path / "a", THREE, fill)
     write_report(folder, figures=["svg"])

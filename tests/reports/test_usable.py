@@ -32,6 +32,7 @@ def folder(tmp_path):
     return make(tmp_path, {**TWO, "seeds": 4}, lambda labels, seed: two_experiences(0.9, 0.8, 0.5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [

@@ -38,6 +38,7 @@ def test_each_learns_with_each_rule(tmp_path):
     assert table["average_accuracy"].nunique() > len(NEW)
 
 
+@pytest.mark.slow
 def test_groups_take_part_in_a_study(tmp_path):
     """A group that changes nothing gives the results of no group; without a rate for any group nothing is learnt."""
     frozen = [{"match": "head.*", "lr": 1e-30}, {"match": "backbone.*", "lr": 1e-30}]

@@ -1,12 +1,13 @@
 """Studies with optimizers that come from elsewhere, from the command line."""
 
 import json
+import sys
 
 import pandas as pd
 import pytest
 from helpers.tiny_study import command, write_study
 
-pytestmark = pytest.mark.slow
+from lifelong_lb.cli import main
 
 SAM = {
     "name": "external",
@@ -18,6 +19,7 @@ SAM = {
 ADAGRAD = {"name": "external", "target": "torch.optim.Adagrad", "settings": {"lr": 0.05}}
 
 
+@pytest.mark.slow
 def test_they_learn_and_their_passes_are_counted(tmp_path):
     lbfgs = {"name": "lbfgs", "lr": 1, "max_iter": 4, "history_size": 10, "line_search_fn": "strong_wolfe"}
     streams = [
@@ -53,27 +55,35 @@ USELESS = {
 }
 
 
+def refused(monkeypatch, capsys, *words):
+    """What the command line, in this process, writes to stderr before it exits with 2."""
+    monkeypatch.setattr(sys, "argv", ["lifelong-lb", *map(str, words)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
 @pytest.mark.parametrize("case", USELESS)
-def test_a_mistake_ends_in_one_line_before_anything_runs(tmp_path, case):
+def test_a_mistake_ends_in_one_line_before_anything_runs(tmp_path, case, monkeypatch, capsys):
     entry, message = USELESS[case]
     study = write_study(tmp_path / "s.yaml", optimizers=["sgd", entry], rules="none")
-    done = command("run", study, "--out", tmp_path / "out")
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith("error: optimizers[1]: ")
-    assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    error = refused(monkeypatch, capsys, "run", study, "--out", tmp_path / "out")
+    assert error.startswith("error: optimizers[1]: ")
+    assert message in error
+    assert len(error.splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 
-def test_a_pair_that_cannot_work_is_refused(tmp_path):
+def test_a_pair_that_cannot_work_is_refused(tmp_path, monkeypatch, capsys):
     study = write_study(tmp_path / "s.yaml", optimizers=["lbfgs"])
     for words in (["validate", study], ["run", study, "--out", tmp_path / "out"]):
-        done = command(*words)
-        assert done.returncode == 2
-        assert "lbfgs evaluates the loss itself and cannot be combined with the rule lookbehind-sam" in done.stderr
+        error = refused(monkeypatch, capsys, *words)
+        assert "lbfgs evaluates the loss itself and cannot be combined with the rule lookbehind-sam" in error
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_what_only_the_model_shows_is_recorded_as_a_failure(tmp_path):
     """The trial before the study sees a small layer; what fails in the run itself fails that run alone."""
     (tmp_path / "late.py").write_text(

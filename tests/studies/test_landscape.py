@@ -98,6 +98,7 @@ def test_statistics_of_batch_norm_do_not_change():
     assert len(progress.landscape) == 2 * (1 + 3) + 2 * (2 * 3 + 2)
 
 
+@pytest.mark.slow
 def test_numbers_that_are_known_another_way():
     progress, _, _ = executed({**LITTLE, "images": 10_000, "experiences": "seen"})
     frame = pd.DataFrame(progress.landscape, columns=["trained", "measured", "measure", "at", "value", "std"])
@@ -135,6 +136,7 @@ def folder(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_measuring_later_gives_the_same_numbers(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "out")
     at_once = lifelong_lb.load_landscape(tmp_path / "out")
@@ -154,6 +156,7 @@ def test_measuring_later_gives_the_same_numbers(folder, tmp_path):
     assert (tmp_path / "out" / "landscape.csv").is_file()
 
 
+@pytest.mark.slow
 def test_runs_measured_with_the_same_settings_are_left_alone(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "out")
     lines = []
@@ -189,6 +192,7 @@ class Evil:
         return (print, ("code in a model file has run",))
 
 
+@pytest.mark.slow
 def test_model_files_that_cannot_be_used(folder, tmp_path, capsys):
     shutil.copytree(folder, tmp_path / "out")
     run = next((tmp_path / "out" / "runs").iterdir())
@@ -226,6 +230,7 @@ def test_icarl_keeps_its_models_but_has_no_landscape(tmp_path):
         lifelong_lb.measure_landscape(tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_what_is_stored_of_a_run(folder):
     results, _ = lifelong_lb.load_results(folder)
     assert len(results)

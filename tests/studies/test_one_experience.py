@@ -9,6 +9,7 @@ from lifelong_lb.evaluation import explain
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function update:DeprecationWarning")
 
 
+@pytest.mark.slow
 def test_ordinary_training_from_study_file_to_report(tmp_path):
     study = {
         "streams": [

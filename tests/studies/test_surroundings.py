@@ -127,6 +127,7 @@ def failed(how, out, **options):
     return ResultFolder(out).read_run(path.name), log.read_text("utf-8") if log.exists() else ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["local", "in-process"])
 @pytest.mark.usefixtures("_no_page")
 def test_what_cannot_be_encoded_is_escaped(executor, tmp_path, capfd):
@@ -136,6 +137,7 @@ def test_what_cannot_be_encoded_is_escaped(executor, tmp_path, capfd):
     assert r"RuntimeError: caf\udce9" in (log if executor == "local" else capfd.readouterr().out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "message"),
     [("unspeakable", "UnspeakableError: its message cannot be shown (ValueError)"), ("exit", "SystemExit: no licence")],

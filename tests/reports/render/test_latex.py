@@ -120,6 +120,7 @@ def test_long_tables_are_split_into_numbered_parts():
     assert text.count("\nrule ") == len(rows) + len(parts)
 
 
+@pytest.mark.slow
 def test_many_columns_are_split_into_several_tabulars(texts):
     widths = [len(columns) for columns in re.findall(r"\{@\{\}l+(r+)@\{\}\}", texts["large-comparison"])]
     assert sum(widths) % len(LARGE["rules"]) == 0

@@ -49,6 +49,7 @@ def compare(study):
     return [expected[run.config.run_id] for run in runs]
 
 
+@pytest.mark.slow
 def test_every_rule():
     rules = [
         *RULE_ENTRIES,
@@ -62,6 +63,7 @@ def test_every_rule():
     assert said[1] == (Count(2 * 5 * 2), Count())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategies", "scenario"),
     [

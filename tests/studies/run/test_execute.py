@@ -58,6 +58,7 @@ def test_what_a_run_says_of_its_data_and_cost():
     assert progress.train_seconds > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "head"),
     [("task-incremental", "multi"), ("class-incremental", "single"), ("class-incremental", "growing")],
@@ -75,6 +76,7 @@ def test_an_online_run_has_one_row_an_experience(scenario, head):
     assert progress.gradient_evaluations == 2 * 2 * minibatches  # two passes over each chunk, two gradients a step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy",
     [

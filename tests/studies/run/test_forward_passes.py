@@ -1,6 +1,9 @@
 """How often a run's model, or a copy of it, is shown a minibatch while it trains."""
 
+from itertools import product
+
 import pytest
+from helpers.covering import covering
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, CASES, ENTRIES, SCENARIO
 from torch.nn.modules import module as torch_module
 
@@ -76,8 +79,9 @@ def test_statistics_taken_anew(asked):
     assert run(rule=rule, model=CNN).forward_passes == 2 * N + (N if asked == "recomputed" else 0)
 
 
-@pytest.mark.parametrize("strategy", ["naive", "lwf", "ewc", "mir", "joint"])
-@pytest.mark.parametrize("loader", ["", "avalanche"])
+@pytest.mark.parametrize(
+    ("strategy", "loader"), covering(product(["naive", "lwf", "ewc", "mir", "joint"], ["", "avalanche"]))
+)
 def test_evaluations_do_not_count(strategy, loader, monkeypatch):
     plain = run(strategy, "sam")
     monkeypatch.setenv("LIFELONG_LB_LOADER", loader)
@@ -133,8 +137,13 @@ def independent(monkeypatch):
     found.handle.remove()
 
 
-@pytest.mark.parametrize("rule", ["none", LOOKBEHIND], ids=["none", "lookbehind"])
-@pytest.mark.parametrize(("label", "head"), CASES)
+@pytest.mark.parametrize(
+    ("label", "head", "rule"),
+    covering(
+        [(*case, rule) for case in CASES for rule in ("none", LOOKBEHIND)],
+        by=lambda label, head, rule: (head, rule == "none"),
+    ),
+)
 def test_every_strategy(label, head, rule, independent):
     stream = {"name": "split-digits", "scenario": SCENARIO[head], "images_per_class": 12}
     few = {"streams": [stream], "train": {"batch_size": 8}, "evaluation": {"every": 2}}

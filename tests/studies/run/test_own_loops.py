@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.covering import covering
 
 from lifelong_lb import RunOptions, load_results, run_study
 from lifelong_lb.config import expand, parse_study
@@ -53,7 +54,7 @@ def ran(study):
     return progress
 
 
-@pytest.mark.parametrize(("label", "head"), ALL)
+@pytest.mark.parametrize(("label", "head"), covering(ALL))
 def test_learns_each_kind_of_stream_to_the_end(label, head):
     """Well above chance, which is a half with a head an experience and a tenth otherwise."""
     found = ran(settings(head, strategies=QUICK[label]))
@@ -70,6 +71,7 @@ def test_remembers_what_fine_tuning_forgets():
 LOOKING_ON = {"experiences": "all", "every": 3, "confusion": True, "save_models": True}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", LABELS)
 def test_twice_the_same_and_nobody_notices_who_looks(label):
     changes = {"strategies": QUICK[label], "train": {"batch_size": 16, "epochs": 2, "random_crop": 1}}
@@ -96,6 +98,7 @@ def test_seconds_may_be_matched(label):
     assert min(row["spent"] for row in found.budgets) >= 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [{"batch_size": 16, "epochs": 2}, {"batch_size": 7}])
 def test_the_forecast_equals_the_counts(train):
     stream = {"name": "split-digits", "scenario": "class-incremental", "validation": 0.8}  # of different sizes

@@ -4,6 +4,7 @@ import itertools
 from types import SimpleNamespace
 
 import pytest
+from helpers.covering import covering
 from helpers.resuming import HEADS, RULES, assert_goes_on, load_once, run, study
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, has_own_loop
 
@@ -41,7 +42,10 @@ def numbered(cases):
     return [pytest.param(number, case, id=str(case)) for number, case in enumerate(cases)]
 
 
-@pytest.mark.parametrize(("number", "label"), numbered(HEADS))
+@pytest.mark.parametrize(
+    ("number", "label"),
+    covering(enumerate(HEADS), by=lambda number, label: (HEADS[label][0], has_own_loop(label), number % len(RULES))),
+)
 def test_every_strategy_under_a_budget(number, label, tmp_path):
     own_loop = has_own_loop(label)
     head = HEADS[label][-1 - number % len(HEADS[label])]
@@ -97,6 +101,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_and_schedule(name, tmp_path):
     entry, train = OPTIMIZERS[name]
@@ -146,6 +151,7 @@ def test_every_model(number, model, tmp_path):
 ONLINE = [label for label in HEADS if STRATEGY_ENTRIES[ENTRIES[label]["name"]].online and not has_own_loop(label)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", [label for label in ONLINE if label != "replay"])
 def test_every_online_strategy_under_a_budget(label, tmp_path):
     config = study(streams=[CHUNKS], strategies=[ENTRIES[label]], train=GRADIENTS)

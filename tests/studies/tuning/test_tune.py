@@ -112,7 +112,7 @@ def test_the_report_lists_what_was_chosen_and_from_what(tuned):
     assert f"all searches together took {total:,} gradient evaluations" in summary
     for one in chosen:
         assert f'<td class="label">{one.summary()}</td>' in page
-        assert f"| {one.search.trials} | {one.search.best:.3f} | {one.search.median:.3f} |" in summary
+        assert f"| {one.search.trials} | {100 * one.search.best:.1f} | {100 * one.search.median:.1f} |" in summary
     assert "rho chosen for each combination" in page
     assert "sam.rho: 0.01 to 0.5, log; sgd.lr: 0.01, 0.1, 1.0" in page
 

@@ -91,6 +91,7 @@ def logged(tmp_path_factory):
         return out, *run(out, ["tensorboard", "wandb", "tensorboard"])
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_what_is_stored(logged):
     out, runs, accuracy = logged
     (folder,) = (out / "tensorboard").iterdir()
@@ -100,6 +101,7 @@ def test_tensorboard_shows_what_is_stored(logged):
     assert not any("nan" in str(points) for points in found.values())
 
 
+@pytest.mark.slow
 def test_no_number_depends_on_loggers(logged, tmp_path):
     _, runs, accuracy = logged
     alone, entries = run(tmp_path / "out", [])
@@ -153,6 +155,7 @@ def test_wandb_keeps_what_is_stored(logged):
     assert about.run_id.startswith(runs["run"][0])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("mlflow") is None, reason="mlflow is not installed")
 def test_mlflow_keeps_what_is_stored(tmp_path):
     from mlflow.tracking import MlflowClient
