@@ -72,6 +72,7 @@ def test_example_of_the_page_runs_in_processes_of_its_own(example):
     assert record.environment["extensions"] == {str(example / "mine.py"): importing.digest_of(str(example / "mine.py"))}
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_told_and_reports_need_no_file(example):
     study = {**read_yaml(example), "strategies": ["naive"], "rules": ["shrinking-sam"], "seeds": 1}
     out = example / "out"

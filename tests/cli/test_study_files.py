@@ -16,6 +16,7 @@ def init(*words):
     return CliRunner().invoke(app, ["init", *map(str, words)])
 
 
+@pytest.mark.slow
 def test_it_is_valid_and_runs(tmp_path):
     path = tmp_path / "mine.yaml"
     assert init(path).exit_code == 0

@@ -103,6 +103,7 @@ def test_a_test_part_without_a_class_is_refused():
         permuted_stream(entry(), ImageData(IMAGES.train, lacking, (0.5,), (0.25,), "", ""), seed=0)
 
 
+@pytest.mark.slow
 @needs_real_mnist
 def test_permuted_mnist():
     images = real_mnist()

@@ -310,6 +310,7 @@ def test_the_limit_of_test_images_is_checked_and_names_other_runs():
         parse_study({**limited(test_images_per_class=7), "streams": held})
 
 
+@pytest.mark.slow
 def test_a_landscape_is_measured_on_the_same_test_images(tmp_path):
     landscape = {"measures": ["noise"], "noise_scales": [0.1], "images": 64}
     study = parse_study({**limited(test_images_per_class=3, landscape=landscape, save_models=True), "seeds": 1})

@@ -51,6 +51,7 @@ def charts(tmp_path_factory):
     return [chart for of_stream in charts_of(results).values() for chart in of_stream]
 
 
+@pytest.mark.slow
 def test_valid(charts):
     kinds = {chart.name.split("--")[0] for chart in charts}
     assert kinds >= {"average-accuracy", "trade-off", "cost-gradients", "sensitivity-rho", "experiences"}

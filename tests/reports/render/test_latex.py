@@ -129,6 +129,7 @@ def test_many_columns_are_split_into_several_tabulars(texts):
     assert not rows or len(rows) == 2 * len(widths)
 
 
+@pytest.mark.slow
 def test_marks_are_those_of_the_tests(texts):
     marked = [line for line in texts["usual-summary"].splitlines() if r"\rlap{$^{*}$}" in line]
     assert marked

@@ -37,6 +37,7 @@ def models(out, **train):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Call to deprecated function:DeprecationWarning")
 def test_clip_norm_limits_the_length_of_each_base_step(tmp_path):
     """Tiny steps have similar directions, so that together they move the weights by almost their total length."""

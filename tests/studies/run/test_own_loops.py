@@ -91,6 +91,7 @@ def test_bfloat16(label, scenario):
     assert average_accuracy(found.accuracy) > 0.4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", LABELS)
 def test_seconds_may_be_matched(label):
     found = ran(settings(strategies=QUICK[label], train={"match": "seconds", "budget": 0.2}))
