@@ -132,7 +132,7 @@ def write_tables(folder: ResultFolder, results: Results) -> None:
 
 
 def write_progress(folder: ResultFolder, results: Results) -> None:
-    """Write the tables, and a page that says that the study is running and renews itself.
+    """Write the tables, and a page that shows that the study is running and reloads itself.
 
     Args:
         folder: the result folder.

@@ -14,7 +14,7 @@ from lifelong_lb.reports.names import display_name
 
 _CAPTION = (
     "Average accuracy over the experiences seen so far: after experience i (from 0), the mean over j <= i of R[i, j]; "
-    "its last value is the average accuracy. One panel per strategy, each with an axis of its own. Points are means "
+    "its last value is the average accuracy. One panel per strategy, each with a separate axis. Points are means "
     f"over seeds, side by side for each experience; {INTERVALS}."
 )
 

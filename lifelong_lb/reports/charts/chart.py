@@ -25,7 +25,7 @@ class Grid:
 
     Attributes:
         axis: width of a y axis with its title.
-        narrowest: smallest width of a plot that stands beside others.
+        narrowest: smallest width of a plot beside others.
         widest: largest width of a plot.
         most: most columns.
         ratio: height of a plot relative to its width.
@@ -204,7 +204,7 @@ def complete(chart: Chart, canvas: Canvas, *, dark: bool = False, wider: float =
         wider: pixels to add to the width of all panels of a row together, where axes leave more room than expected.
 
     Returns:
-        A Vega-Lite specification that stands alone.
+        A self-contained Vega-Lite specification.
     """
     meta = chart.spec["usermeta"]
     columns, width, height = canvas.panels(meta["panels"], _grid(meta))

@@ -1,4 +1,4 @@
-"""Names in charts: file names, and labels that fit and can be told apart."""
+"""Names in charts: file names, and labels that fit and differ from each other."""
 
 import hashlib
 import re

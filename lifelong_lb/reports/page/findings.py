@@ -119,7 +119,7 @@ class _Block:
         best = max(compared, key=lambda row: row["difference_mean"])
         furthest = max(compared, key=lambda row: abs(row["difference_mean"]))
         if pairs == 1:
-            reason = "One seed shows no spread, so no difference can be told from chance."
+            reason = "One seed shows no spread, so no difference can be distinguished from chance."
             return "undecided", f"{self._ends(furthest)}, under one seed.", [reason]
         if min(1.0, family * smallest_p(pairs)) > LEVEL:
             headline = f"No rule is shown to differ from {base}: {self._ends(furthest, _interval(furthest))}."

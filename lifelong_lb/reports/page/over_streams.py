@@ -24,7 +24,7 @@ BOOTSTRAP = (
 )
 UNSCALED = (
     "Scores are not rescaled. If the streams differ much in level, the interquartile mean leaves out runs of the "
-    "lowest and the highest stream, whatever the rule. Then read the mean, and the pairs, which are of one stream."
+    "lowest and the highest stream under every rule. Then read the mean, and the pairs, which are of one stream."
 )
 
 
