@@ -213,7 +213,7 @@ def test_the_whole_study_has_every_kind_of_chart(chromium, whole):
     assert kinds == {
         *("trade-off", "average-accuracy", "cost-gradients", "cost-seconds", "during-training", "experiences"),
         *("accuracy-matrix", "ranks-average-accuracy", "ranks-forgetting", "confusion-matrix", "flatness"),
-        *("flatness-linear", "landscape"),
+        *("flatness-linear", "landscape", "profiles"),
     }
 
 
