@@ -223,13 +223,14 @@ class Claims:
         claim = self._create(run, before[-1].number + 1 if before else 1)
         if claim is None:
             return False
+        self._held[run] = claim  # from now on, an interrupt releases it
         others = [other for other in read_claims(self._runs_path, run).get(run, []) if other != claim]
         if any(other not in before for other in others):  # made by a launcher that listed the claims at another time
+            del self._held[run]
             claim.path.unlink(missing_ok=True)
             return False
         for other in others:
             other.path.unlink(missing_ok=True)
-        self._held[run] = claim
         return True
 
     def release(self, run: str) -> None:

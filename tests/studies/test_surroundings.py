@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from helpers import TESTS
 from helpers.failing_optimizer import FailingSGD, unwritable
+from helpers.interrupts import enable_interrupts
 from helpers.tiny_study import TINY, command, write_study
 
 from lifelong_lb import run_study, temporary
@@ -253,8 +254,8 @@ def begun(tmp_path, place, **changes):
     words = [sys.executable, "-c", MAIN, "run", str(study), "--out", str(tmp_path / "out"), "--workers", "1"]
     path = os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "TMPDIR": str(place), "PYTHONPATH": path}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(words, env=environment, start_new_session=True, **pipes)
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": enable_interrupts}
+    return subprocess.Popen(words, env=environment, start_new_session=True, **options)
 
 
 def wait_for(condition):

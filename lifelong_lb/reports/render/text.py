@@ -64,9 +64,11 @@ def text_lines(text: str, width: int = WIDTH) -> list[str]:
         width: maximum number of characters of a line.
 
     Returns:
-        Lines; those of a text that starts with spaces are indented further.
+        Lines; those of a text that starts with spaces are indented further. Words are not broken at hyphens, so that a path
+        can be copied.
     """
-    return textwrap.wrap(one_line(text), width, subsequent_indent="    " if text.startswith("  ") else "")
+    indent = "    " if text.startswith("  ") else ""
+    return textwrap.wrap(one_line(text), width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def one_line(text: str) -> str:

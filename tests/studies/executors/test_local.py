@@ -58,7 +58,7 @@ def records(out):
 
 def test_runs_go_on_in_processes_of_another_server(tmp_path):
     observer = KillsTheServer()
-    slow = {"name": "external", "target": "helpers.slow_optimizer.SlowSGD", "settings": {"lr": 0.1}}
+    slow = {"name": "external", "target": "helpers.slow_optimizer.SlowSGD", "settings": {"lr": 0.1, "seconds": 0.1}}
     run_study({**SMALL, "optimizers": slow}, tmp_path / "out", workers=1, checkpoint_every=0, observer=observer)
     run_study({**SMALL, "optimizers": {"name": "sgd", "lr": 0.1}}, tmp_path / "whole", workers=1)
     (record,), (whole,) = records(tmp_path / "out"), records(tmp_path / "whole")
