@@ -64,8 +64,8 @@ def text_lines(text: str, width: int = WIDTH) -> list[str]:
         width: maximum number of characters of a line.
 
     Returns:
-        Lines; those of a text that starts with spaces are indented further. Words are not broken at hyphens, so that a path
-        can be copied.
+        Lines; those of a text that starts with spaces are indented further. Words are not broken at hyphens, so that
+        a path can be copied.
     """
     indent = "    " if text.startswith("  ") else ""
     return textwrap.wrap(one_line(text), width, subsequent_indent=indent, break_on_hyphens=False)
