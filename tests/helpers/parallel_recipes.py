@@ -39,7 +39,7 @@ def trained(title, name, clip_norm, rank):
 
 
 def refusal_of_fsdp_1():
-    """What a step says of a model in FullyShardedDataParallel."""
+    """Message of a step on a model in FullyShardedDataParallel."""
     model = FullyShardedDataParallel(make_model(batch_norm=False), use_orig_params=True, device_id=torch.device("cpu"))
     try:
         run(

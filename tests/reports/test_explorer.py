@@ -204,6 +204,15 @@ def test_columns_are_chosen(chromium, page):
     assert "backward_transfer" in chromium.run("location.hash")
 
 
+def test_every_rule_is_named_on_its_axis(chromium, page):
+    opened(chromium, page)
+    shown = chromium.run(
+        f"[...document.querySelectorAll('{PLOT} .role-axis-label text')].map(each => each.textContent)"
+    )
+    assert {"plain SGD", "SAM, ρ = 0.05", "SAM, ρ = 0.1"} <= set(shown)
+    assert sum(name == "SAM, ρ = 0.05" for name in shown) == 2  # one per panel
+
+
 def test_charts_fit_a_phone(chromium, page):
     opened(chromium, page, width=390)
     assert chromium.run("document.documentElement.scrollWidth") == 390

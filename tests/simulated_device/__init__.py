@@ -1,8 +1,8 @@
 """A second device of torch in host memory, named "sim", with two devices, to test the handling of devices without one.
 
-It has memory, generators, pinned memory and autocast of its own, and counts what crosses between device and host.
+It has separate memory, generators, pinned memory and autocast, and counts what crosses between device and host.
 Computations are those of the CPU, on copies. A process registers it once, for good, and it is then the accelerator that
-torch finds: use it in a process of its own.
+torch finds: use it in a separate process.
 """
 
 import hashlib

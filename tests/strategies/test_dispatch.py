@@ -1,4 +1,4 @@
-"""Hooks are called in the order of Avalanche's own loop, whatever happens to the list of plugins meanwhile."""
+"""Hooks are called in the order of Avalanche's own loop, also if the list of plugins changes meanwhile."""
 
 import copy
 import pickle

@@ -197,7 +197,7 @@ def test_workers_of_the_command_line(kind, tmp_path):
 
 @pytest.mark.parametrize("strategy", ["naive", "cumulative", "replay"])
 def test_traffic_of_a_run(kind, tmp_path, counts, monkeypatch, strategy):
-    """After a minibatch has been copied asynchronously, the host waits once per iteration, whatever the rule."""
+    """After a minibatch has been copied asynchronously, the host waits once per iteration with every rule."""
     seen = {}
     count = SamplesSeen.after_training_iteration
 

@@ -111,7 +111,7 @@
     const values = points.map((point) => point.x);
     const wide = !nominal && x in data.settings && Math.min(...values) > 0 && Math.max(...values) >= 8 * Math.min(...values);
     const X = nominal
-      ? {field: "x", type: "nominal", title: null, sort: Object.keys(data.names[x]).map((label) => nameOf(x, label)), axis: {labelAngle: -35, labelLimit: 170, grid: false}}
+      ? {field: "x", type: "nominal", title: null, sort: Object.keys(data.names[x]).map((label) => nameOf(x, label)), axis: {labelAngle: -35, labelLimit: 170, labelOverlap: false, grid: false}}
       : {field: "x", type: "quantitative", title: titleOf(x), scale: wide ? {type: "log", padding: 8} : {zero: false, padding: 8}};
     const Y = {field: "y", type: "quantitative", title: titleOf(y), scale: {zero: false, padding: 6}};
     const tip = [["rule", "rule"], ["strategy", "strategy"], ["seed", "seed"], ["run", "run"]].map(([field, title]) => ({field, title}));
