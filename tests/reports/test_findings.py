@@ -111,3 +111,11 @@ def test_findings_of_several_strategies(tmp_path):
     both = found(tmp_path, accuracies(sam=lambda seed: 0.02), strategies=["naive", "replay"])
     assert [one.strategy for one in both] == ["naive", "replay"]
     assert "four comparisons" in both[0].detail
+
+
+def test_a_strategy_without_the_baseline(tmp_path):
+    """A study may leave out the baseline under one of its strategies."""
+    selection = {"strategies": ["naive", "replay"], "exclude": [{"strategies": ["replay"], "rules": ["none"]}]}
+    plain, replay = found(tmp_path, accuracies(sam=lambda seed: 0.02), **selection)
+    assert plain.kind == "better"
+    assert (replay.kind, replay.headline) == ("nothing", "Plain SGD has no run that is done, so nothing is compared.")

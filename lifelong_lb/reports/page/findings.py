@@ -112,7 +112,7 @@ class _Block:
         compared = [row for row in self.comparisons[METRIC].values() if row["pairs"]]
         base = self._name(self.baseline)
         if not compared:
-            if not self.rows[self.baseline]["seeds"]:
+            if self.baseline not in self.rows or not self.rows[self.baseline]["seeds"]:
                 return "nothing", f"{_capital(base)} has no run that is done, so nothing is compared.", []
             return "nothing", f"No rule has a run that is done under a seed of {base}, so nothing is compared.", []
         pairs, family = int(max(row["pairs"] for row in compared)), int(compared[0]["family"])
