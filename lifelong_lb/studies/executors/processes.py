@@ -26,8 +26,8 @@ SHUTDOWN_SECONDS = 1.0
 """Time for a run to write its stack trace to its log before it is killed."""
 TERMINATE_TIMEOUT_SECONDS = 10.0
 """Time for a terminated process to exit before it is killed."""
-REAP_SECONDS = 1.0
-"""Time for which a dying process may remain in the process table after its pipes were closed."""
+REAP_SECONDS = 10.0
+"""Time for which a dying process may remain in the process table after its pipes were closed, on a busy machine."""
 UNKNOWN_EXIT_CODE = 255
 """Exit code that multiprocessing reports if the fork server died before the process."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

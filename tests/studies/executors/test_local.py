@@ -62,7 +62,7 @@ def test_runs_go_on_in_processes_of_another_server(tmp_path):
     run_study({**SMALL, "optimizers": slow}, tmp_path / "out", workers=1, checkpoint_every=0, observer=observer)
     run_study({**SMALL, "optimizers": {"name": "sgd", "lr": 0.1}}, tmp_path / "whole", workers=1)
     (record,), (whole,) = records(tmp_path / "out"), records(tmp_path / "whole")
-    assert observer.events == ["begun", "given up", "begun", "done"]
+    assert observer.events == ["begun", "given up", "begun", "done"], record.message
     assert not any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in observer.orphans)
     assert record.environment["continued"] == 1
     assert record.accuracy == whole.accuracy
