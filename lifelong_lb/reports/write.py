@@ -77,9 +77,8 @@ def _write_report(
     every_figure: bool,
 ) -> tuple[Results, list[Chart]]:
     from lifelong_lb.reports.charts.figures import charts_of, omitted_figures
-    from lifelong_lb.reports.columns import column_definitions
-    from lifelong_lb.reports.documents.side_by_side import write_side_by_side
-    from lifelong_lb.reports.documents.summary import summary_latex, summary_markdown
+    from lifelong_lb.reports.definitions import column_definitions
+    from lifelong_lb.reports.documents.files import summary_latex, summary_markdown, write_side_by_side
     from lifelong_lb.reports.page.classes import collect_classes
     from lifelong_lb.reports.page.flatness import write_flatness
     from lifelong_lb.reports.page.over_streams import over_streams
@@ -88,7 +87,7 @@ def _write_report(
     from lifelong_lb.reports.results.landscape import collect_landscape
     from lifelong_lb.reports.statistics.comparisons import comparison_table
     from lifelong_lb.reports.statistics.over_streams import aggregate_table
-    from lifelong_lb.reports.statistics.undefined import partly_undefined
+    from lifelong_lb.reports.statistics.summary import partly_undefined
     from lifelong_lb.reports.tables.summary import checked_columns
 
     compared = comparison_table(results, baseline, metrics, test)

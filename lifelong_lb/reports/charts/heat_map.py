@@ -7,7 +7,7 @@ from math import ceil, floor
 import numpy as np
 
 from lifelong_lb.reports.charts.chart import Chart, Grid, Row
-from lifelong_lb.reports.charts.labels import chart_names, file_name, short
+from lifelong_lb.reports.charts.looks import chart_names, file_name, short
 from lifelong_lb.reports.charts.panels import faceted, tooltip
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.statistics.matrices import Array, Block, mean_over_seeds

@@ -1,5 +1,6 @@
-"""Section of the report about single classes: confusion matrices and accuracies."""
+"""Table of the accuracies on single classes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,14 +10,48 @@ import pandas as pd
 from lifelong_lb.reports.charts.chart import Chart
 from lifelong_lb.reports.charts.figures import select_blocks
 from lifelong_lb.reports.charts.heat_map import MAX_ANNOTATED, Meaning, squares
-from lifelong_lb.reports.charts.labels import file_name
+from lifelong_lb.reports.charts.looks import file_name
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.results.confusion import CollectedConfusion
 from lifelong_lb.reports.statistics.matrices import Array, Block, mean_over_seeds
-from lifelong_lb.reports.tables.classes import class_styled
-from lifelong_lb.reports.tables.styled import StyledTable
+from lifelong_lb.reports.tables.cells import PERCENT, metric_cell
+from lifelong_lb.reports.tables.styled import Cell, Column, Group, Row, StyledTable
 from lifelong_lb.store.recorded import MAX_CLASSES
+
+
+def _class_styled(accuracies: pd.DataFrame, order: Sequence[int], rules: Sequence[str], block: Block) -> StyledTable:
+    """Build the table of accuracies on each class after the last experience."""
+    by_class = dict(list(accuracies.groupby("class")))
+    rows = [_table_row(label, by_class[label], rules) for label in order if label in by_class]
+    shown = any(row[1].text != _VARIES for row in rows)
+    experience = [Column("experience")] if shown else []
+    heads = [Column(display_name(rule, block.base_optimizer), PERCENT, "higher") for rule in rules]
+    columns = [Column("class", kind="label"), *experience, *heads]
+    place = ", ".join(map(display_name, (block.stream, block.strategy, block.base_optimizer)))
+    caption = f"{place}: accuracy on each class after the last experience"
+    kept = rows if shown else [[row[0], *row[2:]] for row in rows]
+    return StyledTable("classes", caption, columns, [Group("", kept)])
+
+
+_VARIES = "varies"
+
+
+def _table_row(label: int, of_class: pd.DataFrame, rules: Sequence[str]) -> Row:
+    name = str(of_class["class_name"].iloc[0])
+    accuracies = (of_class.loc[of_class["rule"] == rule, "accuracy"] for rule in rules)
+    return [
+        Cell(name if name == str(label) else f"{name} ({label})"),
+        _experience(of_class["experience"]),
+        *(metric_cell("average_accuracy", float(values.mean()), float(values.std())) for values in accuracies),
+    ]
+
+
+def _experience(experiences: "pd.Series[float]") -> Cell:
+    met = {"several" if pd.isna(experience) else int(experience) for experience in experiences}
+    only = met.pop() if len(met) == 1 else _VARIES
+    return Cell(str(only), value=only if isinstance(only, int) else math.nan)
+
 
 NOTE = (
     "After the last experience, over the test images of all experiences: the fraction of the images of a class that "
@@ -130,4 +165,4 @@ def _block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame, order: 
         Meaning("predicted as", "class", "fraction of the class", [str(label) for label in order], sparse=True),
         block.base_optimizer,
     )
-    return ClassesBlock(title, class_styled(accuracies, order, list(matrices), block), figure)
+    return ClassesBlock(title, _class_styled(accuracies, order, list(matrices), block), figure)

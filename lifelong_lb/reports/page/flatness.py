@@ -1,6 +1,7 @@
-"""Section of the report about the loss landscape: tables, figures, definitions."""
+"""Table of the correlations of flatness with later forgetting."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -22,9 +23,41 @@ from lifelong_lb.reports.results.landscape import (
     rows_at,
 )
 from lifelong_lb.reports.statistics.summary import labels_of
-from lifelong_lb.reports.tables.flatness import correlation_styled
-from lifelong_lb.reports.tables.styled import StyledTable
+from lifelong_lb.reports.tables.styled import Cell, Column, Group, Row, StyledTable
 from lifelong_lb.store import ResultFolder
+
+_COEFFICIENTS = {
+    "spearman": "Spearman",
+    "pearson": "Pearson",
+    "spearman_within": "Spearman within experiences",
+}
+
+
+def _correlation_styled(rows: "Mapping[str, pd.Series[float]]", title: str) -> StyledTable:
+    """Build the table of correlations."""
+    columns = [
+        Column("measure", kind="label"),
+        Column("entries"),
+        Column("seeds"),
+        *map(Column, _COEFFICIENTS.values()),
+    ]
+    cells = [[Cell(title), *_table_row(row)] for title, row in rows.items()]
+    return StyledTable(
+        "flatness", f"{title}: correlation of flatness with later forgetting", columns, [Group("", cells)]
+    )
+
+
+def _table_row(row: "pd.Series[float]") -> Row:
+    counts = [Cell(f"{int(row[name])}", value=float(row[name])) for name in ("pairs", "seeds")]
+    return [*counts, *(_coefficient(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in _COEFFICIENTS)]
+
+
+def _coefficient(value: float, low: float, high: float) -> Cell:
+    if math.isnan(value):
+        return Cell()
+    interval = "" if math.isnan(low) else f" [{low:z.2f}, {high:z.2f}]"
+    return Cell(f"{value:z.2f}{interval}", value=float(value))
+
 
 _MAX_DRAWN = 3
 """Number of strategies, over all streams, with figures by default; few, because the figures have many panels."""
@@ -134,7 +167,7 @@ def _block(key: Key, tables: dict[str, pd.DataFrame], results: Results, *, draw:
         for place in pick_measures(correlations)
         for _, row in rows_at(correlations, *place).iterrows()
     }
-    table = correlation_styled(rows, ", ".join(key)) if rows else None
+    table = _correlation_styled(rows, ", ".join(key)) if rows else None
     return FlatnessBlock(", ".join(key), table, [chart for chart in drawn if chart is not None])
 
 

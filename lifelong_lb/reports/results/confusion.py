@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from lifelong_lb.config import UserError
-from lifelong_lb.reports.results.accuracy_table import KEYS
+from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.results.comparability import listed
 from lifelong_lb.reports.results.recorded import recorded_frames
-from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.results.stored_tables import KEYS
 from lifelong_lb.store import ResultFolder, RunRecord
 from lifelong_lb.store.tuned import no_study_message
 
@@ -148,19 +148,12 @@ def class_table(confusion: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd
     where = confusion.groupby(["run", "class"])["evaluated"].agg(["min", "max"])
     alone = where["min"].where(where["min"] == where["max"]).astype("Int64").rename("experience")
     table = table.join(alone, on=["run", "class"])
-    names = {run: names_of_classes(records[run]) for run in dict.fromkeys(table["run"])}
+    names = {run: _names_of_classes(records[run]) for run in dict.fromkeys(table["run"])}
     pairs = zip(table["run"], table["class"], strict=True)
     table["class_name"] = [names[run].get(label, str(label)) for run, label in pairs]
     return table[CLASS_COLUMNS]
 
 
-def names_of_classes(record: RunRecord) -> dict[int, str]:
-    """Return the class names of a run.
-
-    Args:
-        record: the run's record.
-
-    Returns:
-        Class name by label of the data set, in class order; empty if unknown.
-    """
+def _names_of_classes(record: RunRecord) -> dict[int, str]:
+    """Return the class names of a run."""
     return dict(zip(record.data.get("class_order", ()), record.data.get("class_names", ()), strict=False))

@@ -1,14 +1,18 @@
-"""Files recorded per run, concatenated over all runs as Parquet."""
+"""Files recorded per run: as tidy frames, as metrics of each run, and as Parquet over all runs."""
 
 import warnings
 from collections.abc import Callable, Iterator
+from os import PathLike
+from pathlib import Path
 
 import pandas as pd
 
 from lifelong_lb.config import UserError
-from lifelong_lb.reports.results.accuracy_table import KEYS
-from lifelong_lb.reports.results.collect import Results
+from lifelong_lb.evaluation import CONTINUAL_METRICS
+from lifelong_lb.reports.results.collect import Results, continual_accuracy
+from lifelong_lb.reports.results.stored_tables import KEYS
 from lifelong_lb.store import ResultFolder, StudyFile
+from lifelong_lb.store.tuned import no_study_message
 from lifelong_lb.untrusted import printable
 
 Read = Callable[[ResultFolder, str], pd.DataFrame | None]
@@ -74,3 +78,77 @@ def _frames(folder: ResultFolder, results: Results, read: Read) -> Iterator[pd.D
             continue
         if frame is not None:
             yield frame.assign(**{column: key[column] for column in KEYS})[[*KEYS, *frame.columns]]
+
+
+def load_diagnostics(out: str | PathLike[str]) -> pd.DataFrame:
+    """Read the diagnostics of all runs of a result folder.
+
+    Args:
+        out: the folder. A study records diagnostics with ``evaluation: {diagnostics_every: 10}``.
+
+    Returns:
+        One row per recorded pass: run, stream, strategy, rule, base_optimizer and seed as in ``results.csv``; ``step``
+        from 0 over the whole run, ``experience``, and ``iteration`` from 0 within it; then pass, loss, gradient_norm,
+        distance, cosine, alpha, alpha_min and alpha_max, see :class:`lifelong_lb.optim.Diagnostics`.
+
+    Raises:
+        UserError: if the folder contains none, or all of it is damaged; a warning names damaged files of single runs,
+            which are left out.
+    """
+    folder = ResultFolder(Path(out))
+    study = folder.read_study()
+    if study is None:
+        raise UserError(no_study_message(Path(out), "no results here (no study.json)"))
+    frames = recorded_frames(folder, study, "diagnostics")
+    if not frames:
+        raise UserError(f"{out}: no diagnostics here; a study records them with evaluation: {{diagnostics_every: 10}}")
+    return pd.concat(frames, ignore_index=True)
+
+
+def load_continual(out: str | PathLike[str]) -> pd.DataFrame:
+    """Read the accuracies measured during training of all runs of a result folder.
+
+    Args:
+        out: the folder. A study measures them with ``evaluation: {every: 10}``.
+
+    Returns:
+        One row per measurement and evaluated experience: run, stream, strategy, rule, base_optimizer and seed as in
+        ``results.csv``; ``iteration``, the number of training iterations since the start of the stream; ``experience``,
+        the one being learnt; ``evaluated``, the one evaluated, and ``accuracy`` on it, a fraction. The last rows of an
+        experience are those of the accuracy matrix.
+
+    Raises:
+        UserError: if the folder contains none, or all of it is damaged; a warning names damaged files of single runs,
+            which are left out.
+    """
+    folder = ResultFolder(Path(out))
+    study = folder.read_study()
+    if study is None:
+        raise UserError(no_study_message(Path(out), "no results here (no study.json)"))
+    frames = recorded_frames(folder, study, "continual")
+    if not frames:
+        raise UserError(
+            f"{out}: no accuracies during training here; a study measures them with evaluation: {{every: 10}}"
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def continual_metrics(frame: pd.DataFrame) -> pd.DataFrame:
+    """Compute the metrics of accuracies measured during training.
+
+    Args:
+        frame: from :func:`load_continual`, or the rows of some of its done runs.
+
+    Returns:
+        One row per run: run, stream, strategy, rule, base_optimizer and seed, then the columns of
+        :data:`~lifelong_lb.evaluation.CONTINUAL_METRICS`; NaN where a metric is undefined.
+
+    Raises:
+        ValueError: if a run did not reach the end of its stream.
+    """
+    rows = []
+    for key, run in frame.groupby(KEYS, sort=False, dropna=False):
+        C = continual_accuracy(run)
+        values = {name: metric.function(C) for name, metric in CONTINUAL_METRICS.items()}
+        rows.append({**dict(zip(KEYS, key, strict=True)), **values})
+    return pd.DataFrame(rows, columns=[*KEYS, *CONTINUAL_METRICS])
