@@ -96,7 +96,7 @@ def experiences(block: Block, looks: Mapping[str, Look]) -> Chart:
             rows += _course_rows(
                 stack[:, :, j], {"panel": f"experience {j}", "rule": names[label]}, list(names.values())
             )
-    name = file_name("experiences", block.stream, block.strategy, optimizer)
+    name = file_name("experiences", *block.key)
     selection = "" if T <= MOST_PANELS else f" Shown are {len(shown)} of {T} experiences."
     rule = by_rule({names[label]: looks[label] for label in names})
     layers = _course_layers(T, "accuracy, %", rule)

@@ -178,7 +178,7 @@ def during_training(block: Block, measurements: Measurements, looks: Mapping[str
                 x = course.iterations[-1] + (number - (len(names) - 1) / 2) * gap
                 rows.append({**keys, "x": rounded(x), **mean_row(spread(course.at_end), 100, (0, 100))})
     rule = by_rule({names[label]: looks[label] for label in names})
-    name = file_name("during-training", block.stream, block.strategy, block.base_optimizer)
+    name = file_name("during-training", *block.key)
     where = f"{block.stream}, {display_name(block.strategy)}, {display_name(block.base_optimizer)}"
     layers = _layers(rule, found.ends[-1])
     grid = Grid(most=1, ratio=0.55, widest=80)
