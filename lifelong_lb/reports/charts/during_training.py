@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from lifelong_lb.evaluation import ContinualAccuracy, spread
 from lifelong_lb.reports.charts.chart import Chart, Grid, Row
-from lifelong_lb.reports.charts.looks import Look, by_rule, chart_names, file_name
 from lifelong_lb.reports.charts.panels import (
     INTERVALS,
+    Look,
+    by_rule,
+    chart_names,
     faceted,
+    file_name,
     mean_row,
     numbers,
     rounded,

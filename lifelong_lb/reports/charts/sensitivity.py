@@ -9,8 +9,19 @@ import pandas as pd
 
 from lifelong_lb.evaluation import METRICS, spread
 from lifelong_lb.reports.charts.chart import Chart, Grid, Row
-from lifelong_lb.reports.charts.looks import BASELINE, Look, by_rule, chart_names, file_name
-from lifelong_lb.reports.charts.panels import INTERVALS, courses, faceted, mean_row, numbers, tooltip
+from lifelong_lb.reports.charts.panels import (
+    BASELINE,
+    INTERVALS,
+    Look,
+    by_rule,
+    chart_names,
+    courses,
+    faceted,
+    file_name,
+    mean_row,
+    numbers,
+    tooltip,
+)
 from lifelong_lb.reports.names import display_name, settings_text, symbol
 from lifelong_lb.reports.results.collect import Results
 

@@ -10,14 +10,13 @@ import pandas as pd
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, MIN_CLUSTERS
 from lifelong_lb.reports.charts.chart import Chart
 from lifelong_lb.reports.charts.figures import select_blocks
-from lifelong_lb.reports.charts.heat_map import MAX_ANNOTATED, Meaning, squares
 from lifelong_lb.reports.charts.landscape import Key, away_from_weights
 from lifelong_lb.reports.charts.landscape import flatness as flatness_charts
-from lifelong_lb.reports.charts.looks import file_name, looks
+from lifelong_lb.reports.charts.matrices import MAX_ANNOTATED, Meaning, squares
+from lifelong_lb.reports.charts.panels import file_name, looks
 from lifelong_lb.reports.definitions import Definition
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.results.collect import Results
-from lifelong_lb.reports.results.confusion import CollectedConfusion
 from lifelong_lb.reports.results.landscape import (
     CollectedLandscape,
     correlation_table,
@@ -26,6 +25,7 @@ from lifelong_lb.reports.results.landscape import (
     pick_measures,
     rows_at,
 )
+from lifelong_lb.reports.results.recorded import CollectedConfusion
 from lifelong_lb.reports.statistics.matrices import Array, Block, mean_over_seeds
 from lifelong_lb.reports.statistics.summary import labels_of
 from lifelong_lb.reports.tables.cells import PERCENT, metric_cell
