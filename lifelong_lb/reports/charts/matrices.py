@@ -30,6 +30,14 @@ _CAPTION = (
     "its last value is the average accuracy. One panel per strategy, each with a separate axis. Points are means "
     f"over seeds, side by side for each experience; {INTERVALS}."
 )
+MOST_PANELS = 6
+MAX_ANNOTATED = 10
+"""Maximum number of rows with numbers in the cells."""
+_MOST_LABELS = 10
+_STEP = 0.05
+"""The colour scale begins and ends at multiples of this."""
+_COLOURS = ["#f7fbff", "#d6e6f4", "#abd0e6", "#6aaed6", "#3787c0", "#105ba4", "#08306b"]
+"""Blues from light to dark."""
 
 
 def averages(blocks: Sequence[Block], looks: Mapping[str, Look]) -> Chart | None:
@@ -88,9 +96,6 @@ def _course_layers(experiences: int, title: str, rule: Mapping[str, Row]) -> lis
     return list(courses(x, numbers("y", title), rule, shown))
 
 
-MOST_PANELS = 6
-
-
 def experiences(block: Block, looks: Mapping[str, Look]) -> Chart:
     """Chart the accuracy on single experiences after training on each experience.
 
@@ -122,15 +127,6 @@ def experiences(block: Block, looks: Mapping[str, Look]) -> Chart:
         faceted(name, [f"experience {j}" for j in shown], layers, names=names.values(), shared=["y"]),
         {name: rows},
     )
-
-
-MAX_ANNOTATED = 10
-"""Maximum number of rows with numbers in the cells."""
-_MOST_LABELS = 10
-_STEP = 0.05
-"""The colour scale begins and ends at multiples of this."""
-_COLOURS = ["#f7fbff", "#d6e6f4", "#abd0e6", "#6aaed6", "#3787c0", "#105ba4", "#08306b"]
-"""Blues from light to dark."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,12 @@ _RANKS = (
     "(Nemenyi's test at 0.05, Demsar 2006): their ranks do not differ significantly.{friedman}{few}{left_out} "
     "The test assumes independent streams; streams of one data set are not independent."
 )
+_PROFILES = (
+    "Performance profiles (Agarwal et al. 2021, arXiv 2108.13264), one panel per strategy: the share of runs whose "
+    "average accuracy is above the number on the axis, with equal weight for each stream. A curve further right is "
+    "better; where two curves cross, neither rule is better throughout. The curves have no intervals: those of the "
+    "interquartile mean are in the table."
+)
 
 
 def ranks(runs: pd.DataFrame, rules: Sequence[str]) -> list[Chart]:
@@ -116,14 +122,6 @@ def _ranks_caption(ranking: Ranking, metric: str, means: pd.DataFrame) -> str:
         few=f" {ranking.streams} streams are few for these tests." if ranking.streams < _FEW else "",
         left_out=f" Streams on which a rule has no value are left out: {'; '.join(missing)}." if missing else "",
     )
-
-
-_PROFILES = (
-    "Performance profiles (Agarwal et al. 2021, arXiv 2108.13264), one panel per strategy: the share of runs whose "
-    "average accuracy is above the number on the axis, with equal weight for each stream. A curve further right is "
-    "better; where two curves cross, neither rule is better throughout. The curves have no intervals: those of the "
-    "interquartile mean are in the table."
-)
 
 
 def profiles(blocks: Sequence[StreamScores], looks: Mapping[str, Look]) -> Chart | None:

@@ -14,6 +14,14 @@ _COLOURS = ["#6b7280", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#
 """Okabe & Ito's palette for the colour-blind; its black is a grey, its yellow (too light for lines) a violet."""
 _SHAPES = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right", "triangle-left"]
 _DASHES: list[list[int]] = [[1, 0], [5, 2], [2, 2], [6, 2, 2, 2]]
+MOST_LETTERS = 44
+"""Most letters of a name in a chart."""
+Channels = dict[str, Any]
+DODGE = 0.06
+"""Most distance between two rules at the same whole number."""
+FEWEST_SEEDS = 3
+"""Fewest seeds for an interval in a chart: that of two seeds is nine standard deviations on either side."""
+INTERVALS = f"bars are 95 % intervals (Student's t; drawn from {FEWEST_SEEDS} seeds on)"
 
 
 @dataclass(frozen=True)
@@ -71,10 +79,6 @@ def by_rule(looks_of: Mapping[str, Look]) -> dict[str, Any]:
     return {
         channel: {**field, "scale": {"domain": names, "range": of}, "legend": key} for channel, of in ranges.items()
     }
-
-
-MOST_LETTERS = 44
-"""Most letters of a name in a chart."""
 
 
 def file_name(kind: str, *labels: str) -> str:
@@ -140,15 +144,6 @@ def chart_names(labels: Iterable[str], optimizer: str = "") -> dict[str, str]:
             name = f"{wanted} ({number})"
         names[label] = name
     return names
-
-
-Channels = dict[str, Any]
-
-DODGE = 0.06
-"""Most distance between two rules at the same whole number."""
-FEWEST_SEEDS = 3
-"""Fewest seeds for an interval in a chart: that of two seeds is nine standard deviations on either side."""
-INTERVALS = f"bars are 95 % intervals (Student's t; drawn from {FEWEST_SEEDS} seeds on)"
 
 
 def faceted(

@@ -26,6 +26,22 @@ _TRADE_OFF = (
     "Learning accuracy ({learning}) against forgetting ({forgetting}), one panel per strategy; up and to the left is "
     f"better. Large points are means over seeds; {INTERVALS}; small points are single seeds."
 )
+PRICES = {"gradients": "gradient evaluations", "train_seconds": "training time, seconds"}
+"""Cost column to title of the axis; ``gradients`` are those of the rule and of the strategy."""
+_NAMES = {"gradients": "cost-gradients", "train_seconds": "cost-seconds"}
+_NEAR = 0.002
+"""Costs whose difference is below this fraction of the largest are drawn side by side."""
+_COSTS = (
+    "Average accuracy ({formula}) against {what}, one panel per strategy; up and to the left is better. Points are "
+    f"means over seeds; {INTERVALS}. The stepped line joins the rules that no other rule beats at the same or "
+    "lower cost, by these means; this is not a test. Points at equal cost are moved side by side.{hardware}"
+)
+_WHAT = {
+    "gradients": "gradient evaluations of a run, including those taken by the strategy",
+    "train_seconds": "seconds of training",
+}
+_COUNTS = {"labelExpr": "datum.value ? format(datum.value, '~s') : '0'"}
+_HARDWARE = " Compare seconds only between runs made on the same hardware."
 
 
 def trade_off(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Chart | None:
@@ -93,24 +109,6 @@ def _trade_off_layers(rule: Mapping[str, Row]) -> list[Row]:
             "transform": [{"filter": "datum.seeds != null"}],
         },
     ]
-
-
-PRICES = {"gradients": "gradient evaluations", "train_seconds": "training time, seconds"}
-"""Cost column to title of the axis; ``gradients`` are those of the rule and of the strategy."""
-_NAMES = {"gradients": "cost-gradients", "train_seconds": "cost-seconds"}
-_NEAR = 0.002
-"""Costs whose difference is below this fraction of the largest are drawn side by side."""
-_COSTS = (
-    "Average accuracy ({formula}) against {what}, one panel per strategy; up and to the left is better. Points are "
-    f"means over seeds; {INTERVALS}. The stepped line joins the rules that no other rule beats at the same or "
-    "lower cost, by these means; this is not a test. Points at equal cost are moved side by side.{hardware}"
-)
-_WHAT = {
-    "gradients": "gradient evaluations of a run, including those taken by the strategy",
-    "train_seconds": "seconds of training",
-}
-_COUNTS = {"labelExpr": "datum.value ? format(datum.value, '~s') : '0'"}
-_HARDWARE = " Compare seconds only between runs made on the same hardware."
 
 
 def costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> list[Chart]:

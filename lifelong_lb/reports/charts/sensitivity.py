@@ -29,6 +29,15 @@ PARAMETERS = {"rho": "rule", "k": "rule", "alpha": "rule", "lr": "optimizer"}
 """Hyper-parameter to the part of a run's configuration that contains it."""
 MIN_VALUES = 3
 """Minimum number of values for a chart."""
+_METRICS = ("average_accuracy", "forgetting")
+_BOUNDS = {"average_accuracy": (0.0, 100.0), "forgetting": (-100.0, 100.0)}
+_LOGARITHMIC = 8
+"""Minimum ratio of the largest to the smallest value for a logarithmic axis."""
+_MOST_TICKS = 8
+_CAPTION = (
+    "{metrics}, against {parameter}, two panels per strategy: each line joins {what} that differ only in {parameter}. "
+    f"Points are means over seeds; {INTERVALS}.{{baseline}}"
+)
 
 
 @dataclass(frozen=True)
@@ -133,17 +142,6 @@ def _family_label(
         return text
     rule = str(runs["rule"].iloc[0])
     return rule if len({json.dumps(other, sort_keys=True) for other in others}) == 1 else f"{rule}, {text}"
-
-
-_METRICS = ("average_accuracy", "forgetting")
-_BOUNDS = {"average_accuracy": (0.0, 100.0), "forgetting": (-100.0, 100.0)}
-_LOGARITHMIC = 8
-"""Minimum ratio of the largest to the smallest value for a logarithmic axis."""
-_MOST_TICKS = 8
-_CAPTION = (
-    "{metrics}, against {parameter}, two panels per strategy: each line joins {what} that differ only in {parameter}. "
-    f"Points are means over seeds; {INTERVALS}.{{baseline}}"
-)
 
 
 def sensitivity(sweep: Sweep, looks: Mapping[str, Look]) -> Chart:

@@ -24,6 +24,28 @@ from lifelong_lb.reports.tables.summary import RULE
 Row = Mapping[Any, Any]
 EVEN = 50
 """Percent of pairs of runs in which either rule is better if they do not differ."""
+_AGARWAL = "Agarwal et al. 2021, arXiv 2108.13264"
+OVER_STREAMS = [
+    Definition("runs", "done runs of the rule on these streams"),
+    Definition("interquartile mean", "mean of the middle half of these runs, with its 95 % interval", _AGARWAL),
+    Definition("mean", "mean over streams of the mean over seeds, with its 95 % interval"),
+    Definition(
+        "better pairs",
+        "mean over streams of the share of pairs (a run of the rule, a run of the baseline) in which the rule's is "
+        "better, ties count 1/2, with its 95 % interval; 50 % is even",
+        _AGARWAL,
+    ),
+]
+"""Definitions of the columns."""
+BOOTSTRAP = (
+    "Intervals are percentiles of a stratified bootstrap: on each stream as many seeds as it has are drawn, with "
+    "replacement, and a seed brings its runs of both rules. They hold for these streams and say nothing of others; "
+    f"with fewer than {FEW_SEEDS} seeds on a stream they are too narrow. They are not corrected for several rules."
+)
+UNSCALED = (
+    "Scores are not rescaled. If the streams differ much in level, the interquartile mean leaves out runs of the "
+    "lowest and the highest stream under every rule. Then read the mean, and the pairs, which are of one stream."
+)
 
 
 @dataclass(frozen=True)
@@ -156,21 +178,6 @@ def _percent(share: float) -> int:
     return int(f"{100 * share:.0f}")
 
 
-_AGARWAL = "Agarwal et al. 2021, arXiv 2108.13264"
-OVER_STREAMS = [
-    Definition("runs", "done runs of the rule on these streams"),
-    Definition("interquartile mean", "mean of the middle half of these runs, with its 95 % interval", _AGARWAL),
-    Definition("mean", "mean over streams of the mean over seeds, with its 95 % interval"),
-    Definition(
-        "better pairs",
-        "mean over streams of the share of pairs (a run of the rule, a run of the baseline) in which the rule's is "
-        "better, ties count 1/2, with its 95 % interval; 50 % is even",
-        _AGARWAL,
-    ),
-]
-"""Definitions of the columns."""
-
-
 def over_streams_styled(aggregated: pd.DataFrame) -> StyledTable:
     """Build the table of one metric over several streams.
 
@@ -216,17 +223,6 @@ def _cell(row: "pd.Series[float]", name: str, unit_of: str) -> Cell:
         return Cell()
     interval = "" if math.isnan(low) else f" ({metric_text(unit_of, low)} to {metric_text(unit_of, high)})"
     return Cell(f"{metric_text(unit_of, value)}{interval}", value=value)
-
-
-BOOTSTRAP = (
-    "Intervals are percentiles of a stratified bootstrap: on each stream as many seeds as it has are drawn, with "
-    "replacement, and a seed brings its runs of both rules. They hold for these streams and say nothing of others; "
-    f"with fewer than {FEW_SEEDS} seeds on a stream they are too narrow. They are not corrected for several rules."
-)
-UNSCALED = (
-    "Scores are not rescaled. If the streams differ much in level, the interquartile mean leaves out runs of the "
-    "lowest and the highest stream under every rule. Then read the mean, and the pairs, which are of one stream."
-)
 
 
 @dataclass(frozen=True)

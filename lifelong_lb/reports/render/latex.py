@@ -9,6 +9,24 @@ from lifelong_lb.reports.render.latex_text import latex_escaped, latex_label, la
 from lifelong_lb.reports.tables.styled import Cell, Column, Group, Row, StyledTable
 
 _ARROWS = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", "": ""}
+COLUMN = 229
+"""Width in points up to which a table is set in one column of a two-column page."""
+TEXT = 344
+"""Maximum width of a table in points: the text width of a one-column article."""
+MAX_LINES = 36
+"""Maximum number of lines of a table, so that caption and notes fit the same page."""
+GAP = 8
+"""Distance of columns in points."""
+MAX_LABEL = 150
+"""Width in points beyond which a label is broken into lines."""
+_CLASSES = {2.8: "ijl .,;:'!|", 3.9: 'frstI()-[]{}`"', 5.2: "acegoz?/0123456789", 7.5: "ABCDEFGHKLNOPQRTUVXYZJS&"}
+_WIDTHS = {char: 0.9 * width for width, chars in _CLASSES.items() for char in chars}
+_ASCII, _OTHER, _WIDEST = 5.3, 6.5, 9.0
+_LEAST_HEADING = 9
+"""Characters of a line of a heading."""
+_MAX_WORD = 20
+"""Characters after which a word is broken."""
+Part = TypeVar("Part")
 
 
 def latex_document(tables: Sequence[StyledTable], comments: Iterable[str] = ()) -> str:
@@ -45,11 +63,11 @@ class _Piece:
 
 def _floats(table: StyledTable) -> list[list[str]]:
     """Lines of each float of a table."""
-    widths = column_widths(table)
-    apart = split_columns(table)
-    blocks = pages(_cut(table), lambda group: _height(group, table.labels))
+    widths = _column_widths(table)
+    apart = _split_columns(table)
+    blocks = _pages(_cut(table), lambda group: _height(group, table.labels))
     pieces = [_Piece(groups, columns) for groups in blocks for columns in apart]
-    shown = pages(pieces, lambda piece: 3 + sum(_height(group, table.labels) for group in piece.groups))
+    shown = _pages(pieces, lambda piece: 3 + sum(_height(group, table.labels) for group in piece.groups))
     floats = []
     for number, page in enumerate(shown):
         width = max(_width(widths, table.labels, piece.columns) for piece in page)
@@ -74,14 +92,14 @@ def _cut(table: StyledTable) -> list[Group]:
     """Groups, those that do not fit a page in pieces."""
     groups = []
     for group in table.groups:
-        heights = [row_lines(row, table.labels) for row in group.rows]
+        heights = [_row_lines(row, table.labels) for row in group.rows]
         size = len(heights) if sum(heights) < MAX_LINES - 1 else max(1, (MAX_LINES // 2) // max(heights))
         groups += [Group(group.heading, group.rows[i : i + size]) for i in range(0, len(heights), size)]
     return groups
 
 
 def _height(group: Group, labels: int) -> int:
-    return 1 + bool(group.heading) + sum(row_lines(row, labels) for row in group.rows)
+    return 1 + bool(group.heading) + sum(_row_lines(row, labels) for row in group.rows)
 
 
 def _width(widths: Sequence[float], labels: int, columns: Sequence[int]) -> float:
@@ -115,7 +133,7 @@ def _tabular(table: StyledTable, piece: _Piece, widths: Sequence[float]) -> list
 def _head(columns: Sequence[Column], widths: Sequence[float]) -> list[str]:
     """Rows of headings, aligned at the bottom."""
     broken_titles = [
-        [column.title] if column.kind == "label" else heading_lines(column, width)
+        [column.title] if column.kind == "label" else _heading_lines(column, width)
         for column, width in zip(columns, widths, strict=True)
     ]
     height = max(map(len, broken_titles))
@@ -132,13 +150,13 @@ def _head(columns: Sequence[Column], widths: Sequence[float]) -> list[str]:
 
 def _boxed(label: str, width: float) -> str:
     """A label, broken into lines if it is wider than allowed."""
-    if text_width(label) <= width:
+    if _text_width(label) <= width:
         return latex_label(label)
     return rf"\parbox[t]{{{width:.0f}pt}}{{\raggedright\strut {_breakable(label)}\strut}}"
 
 
 def _breakable(text: str, form: Callable[[str], str] = latex_label) -> str:
-    return r"\allowbreak{}".join(map(form, broken(text)))
+    return r"\allowbreak{}".join(map(form, _broken(text)))
 
 
 def _number(cell: Cell, pad: int) -> str:
@@ -151,37 +169,8 @@ def _number(cell: Cell, pad: int) -> str:
     return rf"{number}\rlap{{$^{{{marks}}}$}}" if marks else number
 
 
-COLUMN = 229
-"""Width in points up to which a table is set in one column of a two-column page."""
-TEXT = 344
-"""Maximum width of a table in points: the text width of a one-column article."""
-MAX_LINES = 36
-"""Maximum number of lines of a table, so that caption and notes fit the same page."""
-GAP = 8
-"""Distance of columns in points."""
-MAX_LABEL = 150
-"""Width in points beyond which a label is broken into lines."""
-
-_CLASSES = {2.8: "ijl .,;:'!|", 3.9: 'frstI()-[]{}`"', 5.2: "acegoz?/0123456789", 7.5: "ABCDEFGHKLNOPQRTUVXYZJS&"}
-_WIDTHS = {char: 0.9 * width for width, chars in _CLASSES.items() for char in chars}
-_ASCII, _OTHER, _WIDEST = 5.3, 6.5, 9.0
-_LEAST_HEADING = 9
-"""Characters of a line of a heading."""
-_MAX_WORD = 20
-"""Characters after which a word is broken."""
-
-Part = TypeVar("Part")
-
-
-def text_width(text: str) -> float:
-    r"""Estimate the width of a text in \small Computer Modern, rather too large than too small.
-
-    Args:
-        text: plain text.
-
-    Returns:
-        Points.
-    """
+def _text_width(text: str) -> float:
+    r"""Estimate the width of a text in \small Computer Modern, rather too large than too small."""
     return sum(map(_character_width, text))
 
 
@@ -196,25 +185,13 @@ def _character_width(char: str) -> float:
 
 def _cell_width(cell: Cell) -> float:
     """Estimate the width of a cell with a number."""
-    number = text_width(cell.text) * (1.15 if cell.best else 1)
-    deviation = text_width(cell.deviation) + 11 if cell.deviation else 0
+    number = _text_width(cell.text) * (1.15 if cell.best else 1)
+    deviation = _text_width(cell.deviation) + 11 if cell.deviation else 0
     return number + deviation  # marks are set into the gap
 
 
-def heading_lines(column: Column, body: float) -> list[str]:
-    """Break a heading into lines.
-
-    Args:
-        column: the column.
-        body: width of its cells in points.
-
-    Returns:
-        Lines of plain text; the last one has the unit.
-
-    Example:
-        >>> heading_lines(Column("average accuracy", "%"), 42)
-        ['average', 'accuracy', '(%)']
-    """
+def _heading_lines(column: Column, body: float) -> list[str]:
+    """Break a heading into lines."""
     unit = f" ({column.unit})" if column.unit else ""
     title = column.title.replace(" = ", "=") + unit
     width = max(_LEAST_HEADING, int(body / _ASCII))
@@ -222,39 +199,25 @@ def heading_lines(column: Column, body: float) -> list[str]:
     return [piece for line in lines for piece in textwrap.wrap(line, _MAX_WORD)]
 
 
-def column_widths(table: StyledTable) -> list[float]:
-    """Estimate the widths of a table's columns.
-
-    Args:
-        table: the table.
-
-    Returns:
-        Points, one number per column.
-    """
+def _column_widths(table: StyledTable) -> list[float]:
+    """Estimate the widths of a table's columns."""
     widths = []
     for i, column in enumerate(table.columns):
         cells = [row[i] for row in table.rows]
         if column.kind == "label":
-            body = min(MAX_LABEL, max(map(text_width, [column.title, *(cell.text for cell in cells)])))
+            body = min(MAX_LABEL, max(map(_text_width, [column.title, *(cell.text for cell in cells)])))
             widths.append(body)
         else:
             body = max(map(_cell_width, cells), default=0)
             arrow = 8 if column.direction else 0
-            lines = heading_lines(column, body)
-            widths.append(max(body, *map(text_width, lines[:-1]), text_width(lines[-1]) + arrow))
+            lines = _heading_lines(column, body)
+            widths.append(max(body, *map(_text_width, lines[:-1]), _text_width(lines[-1]) + arrow))
     return widths
 
 
-def split_columns(table: StyledTable) -> list[list[int]]:
-    """Split columns of numbers into tables that fit the text width.
-
-    Args:
-        table: the table.
-
-    Returns:
-        Indices of the number columns of each table, split as evenly as possible.
-    """
-    widths = column_widths(table)
+def _split_columns(table: StyledTable) -> list[list[int]]:
+    """Split columns of numbers into tables that fit the text width."""
+    widths = _column_widths(table)
     room = TEXT - sum(width + GAP for width in widths[: table.labels])
     numbers = list(range(table.labels, len(table.columns)))
     for parts in range(1, len(numbers) + 1):
@@ -265,33 +228,13 @@ def split_columns(table: StyledTable) -> list[list[int]]:
     return [[i] for i in numbers]
 
 
-def row_lines(row: Row, labels: int) -> int:
-    """Count the lines of a row.
-
-    Args:
-        row: the row.
-        labels: number of label columns.
-
-    Returns:
-        At least 1.
-    """
-    return max((int(text_width(cell.text) / MAX_LABEL * 1.15) + 1 for cell in row[:labels]), default=1)
+def _row_lines(row: Row, labels: int) -> int:
+    """Count the lines of a row."""
+    return max((int(_text_width(cell.text) / MAX_LABEL * 1.15) + 1 for cell in row[:labels]), default=1)
 
 
-def pages(parts: Iterable[Part], lines: Callable[[Part], int]) -> list[list[Part]]:
-    """Distribute parts of a table over pages.
-
-    Args:
-        parts: the parts, in order.
-        lines: number of lines of a part.
-
-    Returns:
-        The parts of each page, at least one per page.
-
-    Example:
-        >>> pages([30, 5, 2], lambda part: part)
-        [[30, 5], [2]]
-    """
+def _pages(parts: Iterable[Part], lines: Callable[[Part], int]) -> list[list[Part]]:
+    """Distribute parts of a table over pages."""
     filled: list[list[Part]] = []
     room = 0
     for part in parts:
@@ -303,15 +246,8 @@ def pages(parts: Iterable[Part], lines: Callable[[Part], int]) -> list[list[Part
     return filled
 
 
-def broken(text: str) -> list[str]:
-    """Cut the long words of a text, so that lines can break in them.
-
-    Args:
-        text: plain text.
-
-    Returns:
-        Pieces that together are the text.
-    """
+def _broken(text: str) -> list[str]:
+    """Cut the long words of a text, so that lines can break in them."""
     pieces = [""]
     for word in text.split(" "):
         chunks = [word[i : i + _MAX_WORD] for i in range(0, len(word), _MAX_WORD)] or [""]

@@ -30,6 +30,8 @@ _MISSING = {
     "confusion": "no confusion counts here; a study records them with evaluation: {confusion: true}",
     "diagnostics": "no diagnostics here; a study records them with evaluation: {diagnostics_every: 10}",
 }
+CLASS_COLUMNS = [*KEYS, "class", "class_name", "experience", "images", "accuracy"]
+"""Columns of ``class_accuracy.csv``."""
 
 
 def write_recorded(folder: ResultFolder, results: Results) -> None:
@@ -158,10 +160,6 @@ def continual_metrics(frame: pd.DataFrame) -> pd.DataFrame:
         values = {name: metric.function(C) for name, metric in CONTINUAL_METRICS.items()}
         rows.append({**dict(zip(KEYS, key, strict=True)), **values})
     return pd.DataFrame(rows, columns=[*KEYS, *CONTINUAL_METRICS])
-
-
-CLASS_COLUMNS = [*KEYS, "class", "class_name", "experience", "images", "accuracy"]
-"""Columns of ``class_accuracy.csv``."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,31 @@ from lifelong_lb.reports.statistics.summary import GROUP, labels_of, planned_run
 Folder = str | PathLike[str]
 Runs = pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame] | Folder | Sequence[Folder]
 """The frame of runs, both frames of :func:`~lifelong_lb.load_results`, or result folders."""
+COMPARED = ("average_accuracy", "learning_accuracy", "forgetting")
+"""Metrics compared by default."""
+_STATISTICS = {
+    "pairs": "pairs",
+    "difference": "difference_mean",
+    "std": "difference_std",
+    "low": "ci_low",
+    "high": "ci_high",
+    "bootstrap_low": "bootstrap_low",
+    "bootstrap_high": "bootstrap_high",
+    "larger": "larger",
+    "equal": "equal",
+    "p": "p",
+    "cohen_dz": "cohen_dz",
+    "cliff_delta": "cliff_delta",
+}
+"""Attribute of a comparison to its column."""
+COMPARISON_COLUMNS = [
+    *GROUP,
+    "baseline",
+    "metric",
+    *_STATISTICS.values(),
+    "p_holm",
+    "family",
+]
 
 
 def frame_of(results: Runs) -> pd.DataFrame:
@@ -82,35 +107,6 @@ def check_test(test: str) -> None:
     """
     if test not in TESTS:
         raise UserError(unknown_name("test", test, TESTS))
-
-
-COMPARED = ("average_accuracy", "learning_accuracy", "forgetting")
-"""Metrics compared by default."""
-
-_STATISTICS = {
-    "pairs": "pairs",
-    "difference": "difference_mean",
-    "std": "difference_std",
-    "low": "ci_low",
-    "high": "ci_high",
-    "bootstrap_low": "bootstrap_low",
-    "bootstrap_high": "bootstrap_high",
-    "larger": "larger",
-    "equal": "equal",
-    "p": "p",
-    "cohen_dz": "cohen_dz",
-    "cliff_delta": "cliff_delta",
-}
-"""Attribute of a comparison to its column."""
-
-COMPARISON_COLUMNS = [
-    *GROUP,
-    "baseline",
-    "metric",
-    *_STATISTICS.values(),
-    "p_holm",
-    "family",
-]
 
 
 def comparison_table(

@@ -26,6 +26,15 @@ BLOCK = ["stream", "strategy", "base_optimizer"]
 
 PRICES = ("gradients", "train_seconds")
 """Costs; ``gradients`` are those of the rule and of the strategy."""
+_ACCURACY = "average_accuracy"
+_STRATEGY = "strategy_gradient_evaluations"
+TUNING_NOTE = (
+    "Settings were chosen separately for each combination on a validation part held out from the training part, under "
+    "seeds that are not reported; the test part was not used. Best, median and worst are values of the completed "
+    "trials, means over the tuning seeds; the other trials rank below all of them. The gradient evaluations are those "
+    "of all trials, the strategy's own included, and are not part of the cost of the runs."
+)
+_LABELS = ("stream", "strategy", "rule", "base optimizer", "chosen", "searched")
 
 
 def pareto_fronts(summary: pd.DataFrame) -> pd.DataFrame:
@@ -77,10 +86,6 @@ def _relative_costs(summary: pd.DataFrame) -> "pd.Series[float]":
     return (passes / fewest).where((passes > 0) & (fewest > 0))
 
 
-_ACCURACY = "average_accuracy"
-_STRATEGY = "strategy_gradient_evaluations"
-
-
 def cost_styled(summary: pd.DataFrame) -> StyledTable:
     """Build the table of the mean costs of a run; relative costs are 1 for the cheapest rule of each block.
 
@@ -121,14 +126,6 @@ def _yes(mark: bool) -> Cell:
     return Cell("yes", value=1) if mark else Cell()
 
 
-TUNING_NOTE = (
-    "Settings were chosen separately for each combination on a validation part held out from the training part, under "
-    "seeds that are not reported; the test part was not used. Best, median and worst are values of the completed "
-    "trials, means over the tuning seeds; the other trials rank below all of them. The gradient evaluations are those "
-    "of all trials, the strategy's own included, and are not part of the cost of the runs."
-)
-
-
 def tuning_sentences(results: Results) -> list[str]:
     """Comment on the chosen settings.
 
@@ -167,9 +164,6 @@ def searches(results: Results) -> list[Chosen]:
     """
     chosen = results.study.study.chosen if results.study else ()
     return [choice for choice in chosen if choice.search is not None]
-
-
-_LABELS = ("stream", "strategy", "rule", "base optimizer", "chosen", "searched")
 
 
 def tuning_styled(results: Results) -> StyledTable | None:

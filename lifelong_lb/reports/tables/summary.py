@@ -27,6 +27,26 @@ from lifelong_lb.reports.tables.styled import DASH, Cell, Column, Group, Row, St
 
 LEVEL = 0.05
 """Significance level of the mark for differences from the baseline."""
+RULE = Column("rule", kind="label")
+_FIRST = [
+    Definition("seeds", "seeds under which both rules have a value"),
+    Definition(
+        "difference",
+        "mean over these seeds of the rule's value minus the baseline's ± the sample standard deviation of the "
+        "differences (divisor n - 1)",
+    ),
+    Definition("95 % interval", "of the mean difference, by Student's t with n - 1 degrees of freedom"),
+    Definition("better under", "number of seeds under which the rule's value is better"),
+    Definition("p, Holm", "p corrected for all comparisons of this metric in the table", "Holm 1979"),
+]
+_EFFECTS = [
+    Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences", "Cohen 1988"),
+    Definition(
+        "Cliff's delta",
+        "fraction of all pairs of a rule's and a baseline's value in which the rule's is larger, minus smaller",
+        "Cliff 1993",
+    ),
+]
 
 
 def summary_styled(
@@ -73,9 +93,6 @@ def summary_styled(
         rows[index] = cells
     table = StyledTable(name, caption(summary), [RULE, *heads], grouped(summary, rows))
     return table.with_notes(_notes(table, compared, test))
-
-
-RULE = Column("rule", kind="label")
 
 
 def _notes(table: StyledTable, compared: pd.DataFrame | None, test: str) -> list[str]:
@@ -213,27 +230,6 @@ def differences(compared: pd.DataFrame | None) -> set[tuple[str, ...]]:
         return set()
     decided = compared[compared["p_holm"] <= LEVEL]
     return {tuple(map(str, row)) for row in decided[[*GROUP, "metric"]].itertuples(index=False)}
-
-
-_FIRST = [
-    Definition("seeds", "seeds under which both rules have a value"),
-    Definition(
-        "difference",
-        "mean over these seeds of the rule's value minus the baseline's ± the sample standard deviation of the "
-        "differences (divisor n - 1)",
-    ),
-    Definition("95 % interval", "of the mean difference, by Student's t with n - 1 degrees of freedom"),
-    Definition("better under", "number of seeds under which the rule's value is better"),
-    Definition("p, Holm", "p corrected for all comparisons of this metric in the table", "Holm 1979"),
-]
-_EFFECTS = [
-    Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences", "Cohen 1988"),
-    Definition(
-        "Cliff's delta",
-        "fraction of all pairs of a rule's and a baseline's value in which the rule's is larger, minus smaller",
-        "Cliff 1993",
-    ),
-]
 
 
 def comparison_definitions(test: str = "sign-flip") -> list[Definition]:
