@@ -221,10 +221,7 @@ def _gaps(C: ContinualAccuracy) -> list[_Gaps]:
 
 
 def _largest_drops(C: ContinualAccuracy, values: Array, window: int) -> Array:
-    """Largest values[m, j] - values[n, j] with m < n < m + window, since the start of training on j; at least 0.
-
-    NaN if a value is NaN.
-    """
+    """Largest values[m, j] - values[n, j] with m < n < m + window since training on j; at least 0; NaN if one is."""
     if window < 2:
         raise ValueError(f"window must be at least 2 measurements; got {window}")
     since = C.learning[:, None] >= np.arange(C.experiences)
