@@ -1,4 +1,4 @@
-"""Average accuracy against training iterations, within and across experiences."""
+"""Average accuracy during training, against iterations: within and across experiences, and its chart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Runs that differ in one hyper-parameter: rules or base optimizers of a study that differ only in it."""
+"""Sensitivity to one hyper-parameter: rules or base optimizers that differ only in it, and their chart."""
 
 import json
 from collections.abc import Mapping, Sequence
