@@ -15,7 +15,7 @@ from lifelong_lb.reports.render.latex import latex_document
 from lifelong_lb.reports.render.text import markdown_table, text_table
 from lifelong_lb.reports.statistics.comparisons import Runs, check_metric, check_test, frame_of, grid_columns
 from lifelong_lb.reports.statistics.summary import GROUP, HEADINGS
-from lifelong_lb.reports.tables.cells import PERCENT, metric_cell, metric_column, note_on_test
+from lifelong_lb.reports.tables.cells import PERCENT, column_of, metric_cell, note_on_test
 from lifelong_lb.reports.tables.styled import Cell, Column, Group, Row, StyledTable
 from lifelong_lb.untrusted import quoted
 
@@ -296,7 +296,7 @@ def pivot_styled(table: Pivot, caption: str = "") -> StyledTable:
         The table: labels that repeat those of the row above are left out; the best of each row, and what the test does
         not distinguish from it in rows where it distinguishes something, are marked.
     """
-    known, better = KNOWN[table.metric], metric_column(table.metric).direction
+    known, better = KNOWN[table.metric], column_of(table.metric).direction
     labels = [Column(HEADINGS.get(str(name), str(name)), kind="label") for name in table.mean.index.names]
     numbers = [Column(display_name(str(name), table.optimizer)) for name in table.mean.columns]
     unit = f", {PERCENT}" if in_percent(table.metric) else ""
