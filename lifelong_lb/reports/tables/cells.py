@@ -1,6 +1,7 @@
 """Cells and columns: rounded numbers as text."""
 
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -129,6 +130,21 @@ def note_on_test(test: str, family: str, level: float) -> str:
         Part of a sentence.
     """
     return f"{TESTS[test].title} over seeds, p <= {level:g} after Holm's correction for {family}"
+
+
+def over_seeds(counts: Iterable[float], one: str) -> str:
+    """Describe means over seeds in the caption of a table.
+
+    Args:
+        counts: numbers of seeds; 0 for none.
+        one: the text if there is only one seed.
+
+    Returns:
+        E.g. ``"mean ± sample standard deviation over 3-5 seeds"``.
+    """
+    known = sorted({int(n) for n in counts if n})
+    number = "-".join(dict.fromkeys(str(n) for n in (known[0], known[-1]))) if known else "no"
+    return one if known == [1] else f"mean ± sample standard deviation over {number} seeds"
 
 
 def _count(number: float) -> str:

@@ -19,6 +19,7 @@ from lifelong_lb.reports.tables.cells import (
     metric_text,
     note_on_test,
     number_cell,
+    over_seeds,
     seeds_cell,
 )
 from lifelong_lb.reports.tables.styled import DASH, Cell, Column, Group, Row, StyledTable
@@ -170,9 +171,7 @@ def caption(summary: pd.DataFrame) -> str:
     Returns:
         E.g. ``"split-digits, Replay, SGD: mean ± sample standard deviation over 10 seeds"``.
     """
-    seeds = sorted({int(n) for n in summary["seeds"] if n})
-    number = "-".join(dict.fromkeys(str(n) for n in (seeds[0], seeds[-1]))) if seeds else "no"
-    spread = "value of one seed" if seeds == [1] else f"mean ± sample standard deviation over {number} seeds"
+    spread = over_seeds(summary["seeds"], "value of one seed")
     return f"{same}: {spread}" if (same := common(summary)) else spread[:1].upper() + spread[1:]
 
 
