@@ -301,10 +301,7 @@ def pivot_styled(table: Pivot, caption: str = "") -> StyledTable:
     numbers = [Column(display_name(str(name), table.optimizer)) for name in table.mean.columns]
     unit = f", {PERCENT}" if in_percent(table.metric) else ""
     seeds = over_seeds(table.seeds.to_numpy().ravel(), "one seed")
-    parts = [
-        caption.rstrip(":."),
-        f"{known.title}{unit} ({better} is better), {over_seeds(table.seeds.to_numpy().ravel(), 'one seed')}",
-    ]
+    parts = [caption.rstrip(":."), f"{known.title}{unit} ({better} is better), {seeds}"]
     words = ": ".join(filter(None, parts))
     name = f"pivot-{table.metric.replace('_', '-')}"
     return StyledTable(name, words, [*labels, *numbers], [Group("", _table_rows(table))], _notes(table))
