@@ -4,7 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import StrictBool, model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Float, Positive, Settings, WholeNumber, Within
+from lifelong_lb.config.entries.fields import (
+    AtLeastOne,
+    Float,
+    GradientsPerMinibatch,
+    Positive,
+    Settings,
+    WholeNumber,
+    Within,
+)
 from lifelong_lb.config.entries.landscape import Landscape
 from lifelong_lb.hyperparameters import Range
 
@@ -30,7 +38,8 @@ class Train(Settings):
     evaluations in each experience, so that a cheaper rule trains for more epochs, the last of which may be incomplete:
     ``budget`` evaluations, or ``passes`` for each minibatch of ``epochs`` epochs. If neither is given, ``passes`` are
     those of the study's costliest rule. ``seconds``: at most ``budget`` seconds of training in each experience, which
-    is not reproducible between machines or runs.
+    is not reproducible between machines or runs. With ``steps``, the entry of a rule may set ``passes`` for its own
+    runs.
     """
 
     epochs: AtLeastOne = 1
@@ -41,7 +50,7 @@ class Train(Settings):
     random_flip: bool = False
     match: Literal["steps", "gradients", "seconds"] = "steps"
     budget: Annotated[Float, Within(Range(0, 1e15, above=True))] | None = None
-    passes: Annotated[Float, Within(Range(0, 1_000_000, above=True))] | None = None
+    passes: GradientsPerMinibatch | None = None
 
     @model_validator(mode="after")
     def _one_length(self) -> "Train":
