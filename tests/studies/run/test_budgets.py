@@ -269,9 +269,14 @@ def test_what_is_recorded_and_reported(tmp_path):
 
 
 def test_the_report_says_what_was_matched():
-    def said(**train):
-        return budget_sentence(parse_study({"streams": "split-digits", "train": train}).train)
+    def said(rules="none", **train):
+        study = parse_study({"streams": "split-digits", "train": train, "rules": rules})
+        return budget_sentence(study.train, study.rules, "sgd")
 
     assert "same number of steps" in said()
     assert "at most 1.5 seconds" in said(match="seconds", budget=1.5)
     assert "got 1,200 gradient evaluations in each experience" in said(match="gradients", budget=1200)
+    assert said(["none", OWN, {"name": "sam", "passes": 3}]) == (
+        "Every rule took the same number of steps, except those with their own budget in each experience: plain SGD, "
+        "budget of 3 gradients per minibatch; SAM (3 gradient evaluations for each minibatch of 1 epoch)."
+    )
