@@ -21,6 +21,18 @@ KNOWN: Mapping[str, Described] = ChainMap(
 """All metrics, by name."""
 
 
+def column_names(*, during: bool) -> list[str]:
+    """List the columns that the summary's tables can have.
+
+    Args:
+        during: whether accuracies are measured during training.
+
+    Returns:
+        Metrics, then costs.
+    """
+    return [*(metric for metric in KNOWN if during or metric not in CONTINUAL_METRICS), *COSTS]
+
+
 @dataclass(frozen=True)
 class Cost:
     """A cost of a run.
