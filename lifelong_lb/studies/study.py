@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lifelong_lb.config import Study, UserError, parse_study, read_study, unknown_name
@@ -41,7 +42,7 @@ def run_study(config: StudyLike, out: str | os.PathLike[str], options: RunOption
             "runs the study with them; --set tuning=null runs it with the settings given in the file"
         )
     check_columns(options.columns, study)
-    return reported(complete([study], folder, options), options.columns)
+    return reported(*complete([study], folder, options), options.columns)
 
 
 def check_columns(columns: Sequence[str] | None, study: Study) -> None:
@@ -77,11 +78,12 @@ def output_path(out: str | os.PathLike[str]) -> Path:
     return Path(out).absolute()
 
 
-def reported(folder: ResultFolder, columns: Sequence[str] | None = None) -> Results:
+def reported(folder: ResultFolder, problems: Sequence[str], columns: Sequence[str] | None) -> Results:
     """Store custom metrics with the runs of a folder, and write its report.
 
     Args:
         folder: the result folder.
+        problems: sentences about problems that the report mentions.
         columns: metrics and costs in the summary's tables; None for the default ones.
 
     Returns:
@@ -90,6 +92,7 @@ def reported(folder: ResultFolder, columns: Sequence[str] | None = None) -> Resu
     with folder.locked():  # with several launchers, the last report covers every run
         results = collect(folder)
         store_custom_metrics(folder, results.study, results.records)
+        results = replace(results, problems=[*results.problems, *problems])
         return write_report(folder, results, columns=columns)
 
 

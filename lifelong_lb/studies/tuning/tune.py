@@ -54,7 +54,7 @@ def tune_study(config: StudyLike, out: str | os.PathLike[str], options: TuneOpti
     report.check_writable()
     with report.locked():  # a longer search may have chosen other settings than an earlier one
         report.write_study(StudyFile.of(chosen))
-    return reported(complete([chosen], report.path, options), options.columns)
+    return reported(*complete([chosen], report.path, options), options.columns)
 
 
 def _search(rounds: Rounds, trials: int) -> None:
