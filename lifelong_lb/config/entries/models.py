@@ -22,28 +22,36 @@ class ModelEntry(Settings):
     """A backbone with its head."""
 
     name: str
+    """Name of the model, see ``lifelong-lb list models``."""
     head: Head = "auto"
+    """``multi``: one head per task; ``masked``: one head, the classes of other tasks masked; ``single``: one head over
+    all classes; ``growing``: one head that grows with the classes seen; ``auto``: the first that the stream's scenario
+    allows."""
 
 
 class MLP(ModelEntry):
-    """Multilayer perceptron on the flattened image.
-
-    ``dropout`` is the probability of dropping a hidden unit, ``input_dropout`` that of dropping a pixel.
-    """
+    """Multilayer perceptron on the flattened image."""
 
     name: Literal["mlp"] = "mlp"
     hidden: Annotated[tuple[AtLeastOne, ...], Field(min_length=1)] = (256, 256)
+    """Units of each hidden layer."""
     activation: Literal["relu", "tanh"] = "relu"
+    """Activation of the hidden layers."""
     dropout: Fraction = 0.0
+    """Probability of dropping a hidden unit."""
     input_dropout: Fraction = 0.0
+    """Probability of dropping a pixel."""
 
 
 class Convolutional(ModelEntry):
-    """Convolutional network with ``width`` filters in the first layer, and optional normalisation and dropout."""
+    """Convolutional network with optional normalisation and dropout."""
 
     width: AtLeastOne
+    """Filters of the first layer."""
     norm: Norm = "batch"
+    """Normalisation after the convolutions."""
     dropout: Fraction = 0.0
+    """Probability of dropping a unit."""
 
 
 class SmallCNN(Convolutional):
@@ -98,9 +106,13 @@ class Timm(ModelEntry):
 
     name: Literal["timm"] = "timm"
     model: Annotated[str, Field(min_length=1)] = "vit_tiny_patch16_224"
+    """Name of timm's model."""
     pretrained: bool = False
+    """Whether to download pretrained weights."""
     image_size: AtLeastOne | None = None
+    """Pixels per side to which images are resized, e.g. 224; by default the model's size."""
     settings: PlainValues = {}
+    """Further keywords of timm's ``create_model``, e.g. ``{drop_path_rate: 0.1}``."""
 
     @field_validator("settings")
     @classmethod

@@ -9,20 +9,22 @@ from lifelong_lb.hyperparameters import BatchNormUpdates, DropoutMasks
 class RuleEntry(Entry):
     """An update rule: it turns gradients into steps of the base optimizer.
 
-    ``batch_norm``: which passes update BatchNorm's running statistics; ``dropout``: whether the passes share masks, see
-    :class:`lifelong_lb.optim.Passes`. ``from_experience``: first experience that uses the rule, counted from 0; earlier
-    ones are trained as with ``none``. ``passes``: gradient evaluations for each minibatch of ``epochs`` epochs, as
-    ``train: {match: gradients, passes: ...}`` gives to all rules, so that ``{name: none, passes: 3}`` trains plain SGD
-    at the cost of a rule with three gradients per step; null trains for ``epochs`` epochs. Class attributes: ``spans``,
-    see :meth:`spans_iterations`, and ``gradients_per_step``, the gradient evaluations per step if they are constant.
+    :class:`lifelong_lb.optim.Passes` explains ``batch_norm`` and ``dropout``. Class attributes: ``spans``, see
+    :meth:`spans_iterations`, and ``gradients_per_step``, the gradient evaluations per step if they are constant.
     """
 
     spans: ClassVar[bool] = False
     gradients_per_step: ClassVar[int] = 2
     batch_norm: BatchNormUpdates = "first"
+    """Passes that update BatchNorm's running statistics; ``recomputed``: as ``first``, and again after experiences."""
     dropout: DropoutMasks = "same"
+    """Whether the passes of a step share their dropout masks."""
     from_experience: WholeNumber = 0
+    """First experience that uses the rule, counted from 0; earlier ones are trained as with ``none``."""
     passes: GradientsPerMinibatch | None = None
+    """Gradient evaluations for each minibatch of ``train.epochs`` epochs, e.g. 3, as ``train: {match: gradients}`` gives to
+    all rules: ``{name: none, passes: 3}`` trains plain SGD at the cost of a rule with three gradients per step. By
+    default ``train`` alone sets the length of training."""
 
     def distinctions(self) -> dict[str, Any]:
         """Settings that can distinguish this entry from others with the same name.

@@ -26,7 +26,7 @@ from lifelong_lb.reports.charts.figures import ACROSS_STREAMS, charts_of
 from lifelong_lb.reports.statistics.summary import shared_seeds, status_counts, verdict
 from lifelong_lb.store import ResultFolder
 
-DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
+DOCS = Path(__file__).parents[3] / "docs" / "understand" / "metrics.md"
 HEADER = ["stream", "strategy", "rule", "base_optimizer", "seed", "trained", "evaluated", "accuracy"]
 LABELS = ("split-digits", "naive", "none", "sgd")
 
