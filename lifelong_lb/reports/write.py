@@ -77,18 +77,16 @@ def _write_report(
     every_figure: bool,
 ) -> tuple[Results, list[Chart]]:
     from lifelong_lb.reports.charts.figures import charts_of, omitted_figures
-    from lifelong_lb.reports.columns import column_definitions
-    from lifelong_lb.reports.documents.side_by_side import write_side_by_side
-    from lifelong_lb.reports.documents.summary import summary_latex, summary_markdown
-    from lifelong_lb.reports.page.classes import collect_classes
-    from lifelong_lb.reports.page.flatness import write_flatness
+    from lifelong_lb.reports.definitions import column_definitions
+    from lifelong_lb.reports.documents.files import summary_latex, summary_markdown, write_side_by_side
     from lifelong_lb.reports.page.over_streams import over_streams
     from lifelong_lb.reports.page.render import render_page
+    from lifelong_lb.reports.page.sections import collect_classes, write_flatness
     from lifelong_lb.reports.results.confusion import collect_confusion
     from lifelong_lb.reports.results.landscape import collect_landscape
     from lifelong_lb.reports.statistics.comparisons import comparison_table
     from lifelong_lb.reports.statistics.over_streams import aggregate_table
-    from lifelong_lb.reports.statistics.undefined import partly_undefined
+    from lifelong_lb.reports.statistics.summary import partly_undefined
     from lifelong_lb.reports.tables.summary import checked_columns
 
     compared = comparison_table(results, baseline, metrics, test)
@@ -117,8 +115,8 @@ def _write_report(
     over = over_streams(results, aggregated) if len(aggregated) else None
     page = render_page(results, summary, compared, figures, flatness, note, test, classes, over)
     folder.write_file(folder.report_path.name, page)
-    charts = [*chain(*figures.values()), *(over.charts if over else ()), *(block.figure for block in classes.blocks)]
-    return results, charts + [chart for block in (flatness.blocks if flatness else ()) for chart in block.figures]
+    charts = [*chain(*figures.values()), *(over.charts if over else ())]
+    return results, charts + [chart for block in (*classes.blocks, *flatness.blocks) for chart in block.charts]
 
 
 def write_tables(folder: ResultFolder, results: Results) -> None:

@@ -22,9 +22,9 @@ class RuleEntry(Entry):
     from_experience: WholeNumber = 0
     """First experience that uses the rule, counted from 0; earlier ones are trained as with ``none``."""
     passes: GradientsPerMinibatch | None = None
-    """Gradient evaluations for each minibatch of ``train.epochs`` epochs, e.g. 3, as ``train: {match: gradients}`` gives to
-    all rules: ``{name: none, passes: 3}`` trains plain SGD at the cost of a rule with three gradients per step. By
-    default ``train`` alone sets the length of training."""
+    """Gradient evaluations for each minibatch of ``train.epochs`` epochs, e.g. 3, for this rule alone: ``{name: none,
+    passes: 3}`` trains plain SGD at the cost of a rule with three gradients per step. By default ``train`` alone sets
+    the length of training."""
 
     def distinctions(self) -> dict[str, Any]:
         """Settings that can distinguish this entry from others with the same name.

@@ -6,8 +6,7 @@ import pandas as pd
 
 from lifelong_lb.evaluation import METRICS, pareto_front, spread
 from lifelong_lb.reports.charts.chart import Chart, Row
-from lifelong_lb.reports.charts.labels import chart_names, file_name
-from lifelong_lb.reports.charts.looks import Look, by_rule
+from lifelong_lb.reports.charts.looks import Look, by_rule, chart_names, file_name
 from lifelong_lb.reports.charts.panels import (
     INTERVALS,
     faceted,

@@ -7,7 +7,7 @@ from math import ceil, floor
 import numpy as np
 
 from lifelong_lb.reports.charts.chart import Chart, Grid, Row
-from lifelong_lb.reports.charts.labels import chart_names, file_name, short
+from lifelong_lb.reports.charts.looks import chart_names, file_name, short
 from lifelong_lb.reports.charts.panels import faceted, tooltip
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.statistics.matrices import Array, Block, mean_over_seeds
@@ -52,7 +52,7 @@ def accuracy_matrices(block: Block) -> Chart:
     labels = [str(i) for i in range(block.experiences)]
     numbers = " Numbers are rounded to two decimals." if block.experiences <= MAX_ANNOTATED else ""
     return squares(
-        file_name("accuracy-matrix", block.stream, block.strategy, block.base_optimizer),
+        file_name("accuracy-matrix", *block.key),
         f"Accuracy matrices: {block.stream}, {display_name(block.strategy)}, {display_name(block.base_optimizer)}",
         "Accuracy matrix R of each rule, mean over seeds. Row i, column j: accuracy on the test part of experience j "
         "after training on experience i, a fraction; experiences are numbered from 0. Blank where not evaluated. "

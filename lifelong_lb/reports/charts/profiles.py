@@ -6,8 +6,7 @@ import numpy as np
 
 from lifelong_lb.evaluation import performance_profile
 from lifelong_lb.reports.charts.chart import Chart, Row
-from lifelong_lb.reports.charts.labels import chart_names, file_name
-from lifelong_lb.reports.charts.looks import Look, by_rule
+from lifelong_lb.reports.charts.looks import Look, by_rule, chart_names, file_name
 from lifelong_lb.reports.charts.panels import faceted, numbers, tooltip
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.statistics.over_streams import StreamScores

@@ -6,7 +6,7 @@ import pandas as pd
 
 from lifelong_lb.evaluation import METRICS, Ranking, cliques, rank
 from lifelong_lb.reports.charts.chart import Chart, Grid, Row
-from lifelong_lb.reports.charts.labels import chart_names, file_name
+from lifelong_lb.reports.charts.looks import chart_names, file_name
 from lifelong_lb.reports.charts.panels import faceted, numbers, rounded, tooltip
 from lifelong_lb.reports.names import display_name
 

@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 
 from lifelong_lb.evaluation import smallest_p
-from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.names import display_name, number_word
 from lifelong_lb.reports.page.findings import LEVEL, METRIC
 from lifelong_lb.reports.statistics.over_streams import FEW_SEEDS
-from lifelong_lb.reports.text import number_word
 
 Row = Mapping[Any, Any]
 EVEN = 50

@@ -50,15 +50,8 @@ def _character_width(char: str) -> float:
     return 5 * len(shown) if "U+" in shown else _OTHER
 
 
-def cell_width(cell: Cell) -> float:
-    """Estimate the width of a cell with a number.
-
-    Args:
-        cell: the cell.
-
-    Returns:
-        Points.
-    """
+def _cell_width(cell: Cell) -> float:
+    """Estimate the width of a cell with a number."""
     number = text_width(cell.text) * (1.15 if cell.best else 1)
     deviation = text_width(cell.deviation) + 11 if cell.deviation else 0
     return number + deviation  # marks are set into the gap
@@ -101,7 +94,7 @@ def column_widths(table: StyledTable) -> list[float]:
             body = min(MAX_LABEL, max(map(text_width, [column.title, *(cell.text for cell in cells)])))
             widths.append(body)
         else:
-            body = max(map(cell_width, cells), default=0)
+            body = max(map(_cell_width, cells), default=0)
             arrow = 8 if column.direction else 0
             lines = heading_lines(column, body)
             widths.append(max(body, *map(text_width, lines[:-1]), text_width(lines[-1]) + arrow))

@@ -1,20 +1,16 @@
-"""Confusion counts: as one tidy frame, and as accuracies of single classes."""
+"""Confusion counts of the runs of a report, and accuracies on single classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 
 import pandas as pd
 
 from lifelong_lb.config import UserError
-from lifelong_lb.reports.results.accuracy_table import KEYS
+from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.results.comparability import listed
-from lifelong_lb.reports.results.recorded import recorded_frames
-from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.results.stored_tables import KEYS
 from lifelong_lb.store import ResultFolder, RunRecord
-from lifelong_lb.store.tuned import no_study_message
 
 CLASS_COLUMNS = [*KEYS, "class", "class_name", "experience", "images", "accuracy"]
 """Columns of ``class_accuracy.csv``."""
@@ -35,39 +31,13 @@ class CollectedConfusion:
     problems: Sequence[str] = ()
 
 
-def load_confusion(out: str | PathLike[str]) -> pd.DataFrame:
-    """Read the confusion counts of all runs of a result folder.
-
-    Args:
-        out: the folder. A study counts predictions with ``evaluation: {confusion: true}``.
-
-    Returns:
-        One row per combination that occurred: run, stream, strategy, rule, base_optimizer and seed as in
-        ``results.csv``; ``trained``, the experience trained on last; ``evaluated``, the experience whose test images
-        were classified; ``class`` and ``predicted``, labels of the data set; and ``count``, the number of images. In
-        the task-incremental scenario, predictions are restricted to the classes of the experience; in permuted and
-        rotated streams, every experience contains all classes. For custom streams, labels are the targets of the model.
-
-    Raises:
-        UserError: if the folder contains none, or all of it is damaged; a warning names damaged files of single runs,
-            which are left out.
-    """
-    folder = ResultFolder(Path(out))
-    study = folder.read_study()
-    if study is None:
-        raise UserError(no_study_message(Path(out), "no results here (no study.json)"))
-    frames = recorded_frames(folder, study, "confusion")
-    if not frames:
-        raise UserError(f"{out}: no confusion counts here; a study records them with evaluation: {{confusion: true}}")
-    return pd.concat(frames, ignore_index=True)
-
-
 def per_class_accuracy(confusion: pd.DataFrame) -> pd.DataFrame:
     """Compute the accuracy on the images of each class.
 
     Args:
-        confusion: from :func:`load_confusion`, or a selection of its rows and columns: ``class``, ``predicted``,
-            ``count``, and any columns to group by. Drop ``evaluated`` for accuracies over all experiences.
+        confusion: from :func:`~lifelong_lb.load_confusion`, or a selection of its rows and columns: ``class``,
+            ``predicted``, ``count``, and any columns to group by. Drop ``evaluated`` for accuracies over all
+            experiences.
 
     Returns:
         One row per class and combination of the grouping columns: ``images``, the number of its images, and
@@ -148,19 +118,12 @@ def class_table(confusion: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd
     where = confusion.groupby(["run", "class"])["evaluated"].agg(["min", "max"])
     alone = where["min"].where(where["min"] == where["max"]).astype("Int64").rename("experience")
     table = table.join(alone, on=["run", "class"])
-    names = {run: names_of_classes(records[run]) for run in dict.fromkeys(table["run"])}
+    names = {run: _names_of_classes(records[run]) for run in dict.fromkeys(table["run"])}
     pairs = zip(table["run"], table["class"], strict=True)
     table["class_name"] = [names[run].get(label, str(label)) for run, label in pairs]
     return table[CLASS_COLUMNS]
 
 
-def names_of_classes(record: RunRecord) -> dict[int, str]:
-    """Return the class names of a run.
-
-    Args:
-        record: the run's record.
-
-    Returns:
-        Class name by label of the data set, in class order; empty if unknown.
-    """
+def _names_of_classes(record: RunRecord) -> dict[int, str]:
+    """Return the class names of a run."""
     return dict(zip(record.data.get("class_order", ()), record.data.get("class_names", ()), strict=False))

@@ -9,7 +9,8 @@ from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, Comparison, comparisons_verdict
 from lifelong_lb.evaluation import compare as compare_values
 from lifelong_lb.reports.definitions import KNOWN
-from lifelong_lb.reports.statistics.arguments import (
+from lifelong_lb.reports.names import plural
+from lifelong_lb.reports.statistics.comparisons import (
     Runs,
     checked_metric,
     checked_test,
@@ -18,7 +19,6 @@ from lifelong_lb.reports.statistics.arguments import (
     title_of,
 )
 from lifelong_lb.reports.statistics.summary import GROUP, HEADINGS
-from lifelong_lb.reports.text import plural
 
 Side = str | Mapping[str, str]
 

@@ -6,11 +6,10 @@ import pandas as pd
 
 from lifelong_lb.evaluation import TESTS
 from lifelong_lb.reports.definitions import KNOWN, Definition, in_percent
-from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.names import display_name, plural
 from lifelong_lb.reports.tables.cells import interval_cell, metric_cell, note_on_test, number_cell, p_cell
 from lifelong_lb.reports.tables.styled import Cell, Column, Row, StyledTable
 from lifelong_lb.reports.tables.summary import LEVEL, RULE, grouped
-from lifelong_lb.reports.text import plural
 
 _FIRST = [
     Definition("seeds", "seeds under which both rules have a value"),

@@ -8,7 +8,7 @@ import pandas as pd
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation.comparisons import DIGITS
 from lifelong_lb.reports.definitions import BOLD, COSTS, DEFAULT_COLUMNS, GRADIENTS, KNOWN
-from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.names import display_name, plural
 from lifelong_lb.reports.statistics.summary import GROUP, varying
 from lifelong_lb.reports.tables.cells import (
     cost_cell,
@@ -20,7 +20,6 @@ from lifelong_lb.reports.tables.cells import (
     seeds_cell,
 )
 from lifelong_lb.reports.tables.styled import DASH, Cell, Column, Group, Row, StyledTable
-from lifelong_lb.reports.text import plural
 
 LEVEL = 0.05
 """Significance level of the mark for differences from the baseline."""
@@ -90,15 +89,8 @@ def _notes(table: StyledTable, compared: pd.DataFrame | None, test: str) -> list
     return notes
 
 
-def known_columns(summary: pd.DataFrame) -> list[str]:
-    """List the columns that a table of the summary can have.
-
-    Args:
-        summary: from :func:`~lifelong_lb.reports.summary_table`.
-
-    Returns:
-        Metrics, then costs.
-    """
+def _known_columns(summary: pd.DataFrame) -> list[str]:
+    """List the columns that a table of the summary can have."""
     return [*(metric for metric in KNOWN if f"{metric}_mean" in summary), *COSTS]
 
 
@@ -115,7 +107,7 @@ def checked_columns(summary: pd.DataFrame, columns: Sequence[str] | None) -> lis
     Raises:
         UserError: for an unknown name.
     """
-    known = known_columns(summary)
+    known = _known_columns(summary)
     for column in columns or ():
         if column not in known:
             raise UserError(unknown_name("column", column, known))

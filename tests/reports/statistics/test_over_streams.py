@@ -14,9 +14,9 @@ from lifelong_lb.reports.charts.chart import Canvas
 from lifelong_lb.reports.charts.export import export
 from lifelong_lb.reports.charts.looks import looks
 from lifelong_lb.reports.charts.profiles import profiles
+from lifelong_lb.reports.page.over_streams import over_streams_styled
 from lifelong_lb.reports.page.streams_findings import streams_findings
 from lifelong_lb.reports.statistics.over_streams import left_out_streams, stream_scores
-from lifelong_lb.reports.tables.over_streams import over_streams_styled
 
 STREAMS = ("one", "two", "three")
 STUDY = {

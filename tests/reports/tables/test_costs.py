@@ -8,8 +8,7 @@ from reports.hand_tables import column_texts
 from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.reports import charts_of, summary_table
 from lifelong_lb.reports.results.collect import collect
-from lifelong_lb.reports.statistics.costs import pareto_fronts
-from lifelong_lb.reports.tables.costs import cost_styled
+from lifelong_lb.reports.tables.costs import cost_styled, pareto_fronts
 from lifelong_lb.store import ResultFolder, RunRecord
 
 RULES = ["none", "sam", "lookbehind-sam", "asam"]

@@ -1,12 +1,15 @@
-"""Descriptions of the entries of a study's axes: hyper-parameters and papers."""
+"""Setup and provenance of results: entries, environments of runs, and runs that ended without being done."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lifelong_lb.config import AXES, Entry, axis_labels
+from lifelong_lb.reports.names import settings_text
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.store import COLUMNS, RunRecord
+from lifelong_lb.untrusted import shortened
 
 AXIS_TITLES = {
     "streams": "Streams",
@@ -86,39 +89,90 @@ def models_of(results: Results) -> dict[str, tuple[str, str]]:
     return {"": values[0]} if len(set(values)) == 1 else settings
 
 
-def settings_text(settings: Mapping[str, Any]) -> str:
-    """Format settings as one line, without those that are None.
-
-    Args:
-        settings: plain values, with or without a ``name``.
-
-    Returns:
-        E.g. ``"sam (rho = 0.05)"``, or ``"epochs = 1, batch_size = 10"`` without a name.
-
-    Example:
-        >>> settings_text({"name": "mlp", "head": "multi", "hidden": [256, 256]})
-        'mlp (head = multi, hidden = [256, 256])'
-        >>> settings_text({"epochs": 1, "budget": None})
-        'epochs = 1'
-    """
-    others = ", ".join(
-        f"{key} = {_value(value)}" for key, value in settings.items() if key != "name" and value is not None
-    )
-    if "name" not in settings:
-        return others
-    return f"{settings['name']} ({others})" if others else str(settings["name"])
-
-
 def _plain(entry: Entry) -> dict[str, Any]:
     """Hyper-parameters of an entry that are set; without the overrides of a stream, which are shown elsewhere."""
     values = entry.identity()
     return {k: v for k, v in values.items() if v is not None and not (k in {"model", "train"} and isinstance(v, dict))}
 
 
-def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _first_paragraph(kind: type) -> str:
     paragraph = (kind.__doc__ or "").strip().split("\n\n")[0]
     return " ".join(paragraph.replace("``", "").split())
+
+
+@dataclass(frozen=True)
+class EndedRuns:
+    """Runs that ended with the same status, not done, and the same message.
+
+    Attributes:
+        status: the status.
+        message: the message.
+        runs: one line per run: its id, labels and seed.
+        traceback: traceback of the first run; empty if there is none.
+    """
+
+    status: str
+    message: str
+    runs: tuple[str, ...]
+    traceback: str
+
+
+def unsuccessful_runs(results: Results) -> list[EndedRuns]:
+    """Group the runs that ended without being done.
+
+    Args:
+        results: results of a folder.
+
+    Returns:
+        One item per status and message, in the order of the runs.
+    """
+    lines: dict[tuple[str, str], list[str]] = {}
+    tracebacks: dict[tuple[str, str], str] = {}
+    columns = ["run", "stream", "strategy", "rule", "base_optimizer", "seed", "status"]
+    for run, *labels, seed, status in results.runs[columns].itertuples(index=False):
+        if status == "done":
+            continue
+        record = results.records.get(str(run))
+        key = (str(status), record.message if record else "")
+        lines.setdefault(key, []).append(f"{run}: {', '.join(map(str, labels))}, seed {seed}")
+        tracebacks.setdefault(key, record.traceback if record else "")
+    return [EndedRuns(*key, runs=tuple(runs), traceback=tracebacks[key]) for key, runs in lines.items()]
+
+
+def environment_rows(records: Iterable[RunRecord]) -> list[tuple[str, str]]:
+    """List the environment of runs, key by key.
+
+    Args:
+        records: the runs.
+
+    Returns:
+        Pairs of key and value; if runs differ, each value with its number of runs. Keys of nested mappings are joined
+        by dots.
+    """
+    counts: dict[str, Counter[str]] = {}
+    total = 0
+    for record in records:
+        total += bool(record.environment)
+        for key, value in _flat(record.environment):
+            counts.setdefault(key, Counter())[value] += 1
+    rows = []
+    for key, values in counts.items():
+        if len(values) == 1 and values.total() == total:
+            rows.append((key, next(iter(values))))
+        else:
+            named = [f"{value} ({n} of {total} runs)" for value, n in values.most_common(_MAX_VALUES)]
+            more = len(values) - _MAX_VALUES
+            rows.append((key, "; ".join([*named, *([f"and {more} more"] if more > 0 else [])])))
+    return rows
+
+
+_MAX_VALUES, _MAX_CHARACTERS = 6, 1000
+
+
+def _flat(environment: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in environment.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield shortened(f"{prefix}{key}", _MAX_CHARACTERS), shortened(text, _MAX_CHARACTERS)
