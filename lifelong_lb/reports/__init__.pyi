@@ -7,7 +7,6 @@ from .documents.pivots import pivot as pivot
 from .results.collect import RESULT_COLUMNS as RESULT_COLUMNS
 from .results.collect import Results as Results
 from .results.collect import collect as collect
-from .results.confusion import per_class_accuracy as per_class_accuracy
 from .results.external import read_matrices as read_matrices
 from .results.external import with_imported as with_imported
 from .results.landscape import correlation_table as correlation_table
@@ -19,6 +18,7 @@ from .results.recorded import continual_metrics as continual_metrics
 from .results.recorded import load_confusion as load_confusion
 from .results.recorded import load_continual as load_continual
 from .results.recorded import load_diagnostics as load_diagnostics
+from .results.recorded import per_class_accuracy as per_class_accuracy
 from .results.stored_tables import ACCURACY_COLUMNS as ACCURACY_COLUMNS
 from .results.stored_tables import matrix_of as matrix_of
 from .statistics.comparisons import COMPARISON_COLUMNS as COMPARISON_COLUMNS

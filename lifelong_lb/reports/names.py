@@ -65,6 +65,7 @@ _SYMBOLS = {
 _LABEL = re.compile(r"([^()]+)\((.+)\)")
 BARE = "none"
 """Name of the rule that leaves the base optimizer alone."""
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 def display_name(label: str, optimizer: str = "") -> str:
@@ -117,9 +118,6 @@ def _setting(key: str, value: str) -> str:
     if key == "passes":
         return f"budget of {value} gradients per minibatch"
     return f"adaptive {symbol(key)}" if value == "adaptive" else f"{symbol(key)} = {value}"
-
-
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 def plural(word: str, number: int) -> str:

@@ -88,8 +88,8 @@ def _write_report(
     from lifelong_lb.reports.page.over_streams import over_streams
     from lifelong_lb.reports.page.render import render_page
     from lifelong_lb.reports.page.sections import collect_classes, write_flatness
-    from lifelong_lb.reports.results.confusion import collect_confusion
     from lifelong_lb.reports.results.landscape import collect_landscape
+    from lifelong_lb.reports.results.recorded import collect_confusion
     from lifelong_lb.reports.statistics.comparisons import comparison_table
     from lifelong_lb.reports.statistics.over_streams import aggregate_table
     from lifelong_lb.reports.statistics.summary import partly_undefined

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from lifelong_lb.evaluation import ContinualAccuracy, spread
 from lifelong_lb.reports.charts.chart import Chart, Grid, Row
-from lifelong_lb.reports.charts.looks import Look, by_rule, chart_names, file_name
 from lifelong_lb.reports.charts.panels import (
     INTERVALS,
+    Look,
+    by_rule,
+    chart_names,
     faceted,
+    file_name,
     mean_row,
     numbers,
     rounded,
@@ -27,6 +30,15 @@ Measurements = Mapping[str, Sequence[ContinualAccuracy]]
 """Accuracies measured during training, by rule, one item per seed."""
 MOST_POSITIONS = 1200
 """Most positions of a line; beyond, the least and greatest means of neighbours are kept."""
+_CAPTION = (
+    "Accuracy on test images, measured during training, against training iterations; vertical lines mark the ends of "
+    "experiences. First: mean over the experiences so far, each from its first measurement. Second: mean over the "
+    "experiences learnt before the present one, from the last measurement before it; a drop with recovery is the "
+    "stability gap. Lines are means over seeds; points at the ends of experiences "
+    f"stand side by side; {INTERVALS}."
+)
+_STRETCH_NOTE = " Runs differ in iterations; each experience is stretched to its mean length over runs."
+PANELS = ("experiences so far", "experiences learnt before")
 
 
 @dataclass(frozen=True)
@@ -138,17 +150,6 @@ def extremes(values: Array, most: int) -> NDArray[np.intp]:
     parts = np.array_split(np.arange(len(values)), (most - 2) // 2)
     found = [part[k] for part in parts for k in (np.argmin(values[part]), np.argmax(values[part]))]
     return np.unique([0, *found, len(values) - 1])
-
-
-_CAPTION = (
-    "Accuracy on test images, measured during training, against training iterations; vertical lines mark the ends of "
-    "experiences. First: mean over the experiences so far, each from its first measurement. Second: mean over the "
-    "experiences learnt before the present one, from the last measurement before it; a drop with recovery is the "
-    "stability gap. Lines are means over seeds; points at the ends of experiences "
-    f"stand side by side; {INTERVALS}."
-)
-_STRETCH_NOTE = " Runs differ in iterations; each experience is stretched to its mean length over runs."
-PANELS = ("experiences so far", "experiences learnt before")
 
 
 def during_training(block: Block, measurements: Measurements, looks: Mapping[str, Look]) -> Chart | None:

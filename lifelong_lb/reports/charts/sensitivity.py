@@ -10,8 +10,19 @@ import pandas as pd
 from lifelong_lb.config.runs import without_later
 from lifelong_lb.evaluation import METRICS, spread
 from lifelong_lb.reports.charts.chart import Chart, Grid, Row
-from lifelong_lb.reports.charts.looks import BASELINE, Look, by_rule, chart_names, file_name
-from lifelong_lb.reports.charts.panels import INTERVALS, courses, faceted, mean_row, numbers, tooltip
+from lifelong_lb.reports.charts.panels import (
+    BASELINE,
+    INTERVALS,
+    Look,
+    by_rule,
+    chart_names,
+    courses,
+    faceted,
+    file_name,
+    mean_row,
+    numbers,
+    tooltip,
+)
 from lifelong_lb.reports.names import display_name, settings_text, symbol
 from lifelong_lb.reports.results.collect import Results
 
@@ -19,6 +30,15 @@ PARAMETERS = {"rho": "rule", "k": "rule", "alpha": "rule", "lr": "optimizer"}
 """Hyper-parameter to the part of a run's configuration that contains it."""
 MIN_VALUES = 3
 """Minimum number of values for a chart."""
+_METRICS = ("average_accuracy", "forgetting")
+_BOUNDS = {"average_accuracy": (0.0, 100.0), "forgetting": (-100.0, 100.0)}
+_LOGARITHMIC = 8
+"""Minimum ratio of the largest to the smallest value for a logarithmic axis."""
+_MOST_TICKS = 8
+_CAPTION = (
+    "{metrics}, against {parameter}, two panels per strategy: each line joins {what} that differ only in {parameter}. "
+    f"Points are means over seeds; {INTERVALS}.{{baseline}}"
+)
 
 
 @dataclass(frozen=True)
@@ -124,17 +144,6 @@ def _family_label(
         return text
     rule = str(runs["rule"].iloc[0])
     return rule if len({json.dumps(other, sort_keys=True) for other in others}) == 1 else f"{rule}, {text}"
-
-
-_METRICS = ("average_accuracy", "forgetting")
-_BOUNDS = {"average_accuracy": (0.0, 100.0), "forgetting": (-100.0, 100.0)}
-_LOGARITHMIC = 8
-"""Minimum ratio of the largest to the smallest value for a logarithmic axis."""
-_MOST_TICKS = 8
-_CAPTION = (
-    "{metrics}, against {parameter}, two panels per strategy: each line joins {what} that differ only in {parameter}. "
-    f"Points are means over seeds; {INTERVALS}.{{baseline}}"
-)
 
 
 def sensitivity(sweep: Sweep, looks: Mapping[str, Look]) -> Chart:

@@ -11,9 +11,13 @@ from lifelong_lb.reports.render.text import text_lines, text_table
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.statistics.comparisons import comparison_table, verdict_on
 from lifelong_lb.reports.statistics.summary import state_sentence, summary_table, undefined_reason, verdict
-from lifelong_lb.reports.tables.comparisons import comparison_definitions, comparison_styled
 from lifelong_lb.reports.tables.styled import StyledTable
-from lifelong_lb.reports.tables.summary import checked_columns, summary_styled
+from lifelong_lb.reports.tables.summary import (
+    checked_columns,
+    comparison_definitions,
+    comparison_styled,
+    summary_styled,
+)
 
 LINES = 22
 """Most lines of findings and table: a terminal of 24 lines without the path of the report and the prompt."""

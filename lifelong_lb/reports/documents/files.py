@@ -20,9 +20,8 @@ from lifelong_lb.reports.render.text import markdown_escaped, markdown_table
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.statistics.comparisons import verdict_on
 from lifelong_lb.reports.statistics.summary import GROUP, state_sentence, undefined_reason, verdict
-from lifelong_lb.reports.tables.comparisons import comparison_definitions, comparison_styled
-from lifelong_lb.reports.tables.summary import summary_styled
-from lifelong_lb.reports.tables.tuning import TUNING_NOTE, tuning_sentences, tuning_styled
+from lifelong_lb.reports.tables.costs import TUNING_NOTE, tuning_sentences, tuning_styled
+from lifelong_lb.reports.tables.summary import comparison_definitions, comparison_styled, summary_styled
 from lifelong_lb.store import ResultFolder
 
 TOO_FEW_RULES = "fewer than two rules: nothing to compare"

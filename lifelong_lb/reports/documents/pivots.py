@@ -1,8 +1,7 @@
 """Pivot tables of one metric: means over seeds, the best of each row, and values not significantly different."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import pandas as pd
@@ -14,16 +13,21 @@ from lifelong_lb.reports.definitions import KNOWN, in_percent
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.render.latex import latex_document
 from lifelong_lb.reports.render.text import markdown_table, text_table
-from lifelong_lb.reports.statistics.comparisons import Runs, checked_metric, checked_test, frame_of, grid_columns
+from lifelong_lb.reports.statistics.comparisons import Runs, check_metric, check_test, frame_of, grid_columns
 from lifelong_lb.reports.statistics.summary import GROUP, HEADINGS
-from lifelong_lb.reports.tables.cells import PERCENT, metric_cell, note_on_test
+from lifelong_lb.reports.tables.cells import PERCENT, metric_cell, metric_column, note_on_test
 from lifelong_lb.reports.tables.styled import Cell, Column, Group, Row, StyledTable
 from lifelong_lb.untrusted import quoted
 
+Cells = dict[tuple[tuple[str, ...], str], dict[int, float]]
+"""Metric of the done runs by seed, by row labels and column label."""
+
 
 @dataclass(frozen=True)
-class PivotValues:
-    """A metric over seeds. Frames have one row per combination of ``index`` and one column per label of ``columns``.
+class Pivot:
+    """A pivot table of a metric over seeds.
+
+    Frames have one row per combination of ``index`` and one column per label of ``columns``.
 
     Attributes:
         metric: the column of numbers.
@@ -72,14 +76,6 @@ class PivotValues:
         """Whether a value of a row differs significantly from the best of the row."""
         return (self.mean.notna() & ~self.best & ~self.not_significant).any(axis=1)
 
-
-Cells = dict[tuple[tuple[str, ...], str], dict[int, float]]
-"""Metric of the done runs by seed, by row labels and column label."""
-
-
-class Pivot(PivotValues):
-    """A pivot table of a metric over seeds."""
-
     def to_latex(self, caption: str = "") -> str:
         """Format the table in LaTeX, for a document that loads booktabs.
 
@@ -124,7 +120,9 @@ class Pivot(PivotValues):
     @property
     def text(self) -> pd.DataFrame:
         """The cells as text, e.g. ``"81.2 ± 1.3"`` in percent."""
-        return pd.DataFrame(pivot_texts(self), index=self.mean.index, columns=self.mean.columns)
+        cells = [[_table_cell(self, row, i) for i in range(self.mean.shape[1])] for row in range(self.mean.shape[0])]
+        texts = [[" ± ".join(filter(None, (cell.text, cell.deviation))) for cell in row] for row in cells]
+        return pd.DataFrame(texts, index=self.mean.index, columns=self.mean.columns)
 
     def __str__(self) -> str:
         return "\n".join(text_table(pivot_styled(self)))
@@ -163,7 +161,7 @@ def pivot(
     runs = frame_of(results)
     rows = [index] if isinstance(index, str) else list(index)
     _check(runs, rows, columns, metric, level)
-    checked_test(test)
+    check_test(test)
     cells, names = _cells(runs, rows, columns, metric)
     keys = list(dict.fromkeys(key for key, _ in cells))
     spreads = {place: spread(list(values.values())) for place, values in cells.items()}
@@ -202,7 +200,7 @@ def _check(runs: pd.DataFrame, rows: Sequence[str], columns: str, metric: str, l
         raise UserError(
             f"index and columns must name different columns; got index {rows} and columns {quoted(columns)}"
         )
-    checked_metric(runs, metric)
+    check_metric(runs, metric)
     if metric not in KNOWN:
         raise UserError(unknown_name("metric", metric, [name for name in KNOWN if name in runs]))
     if not 0 < level < 1:
@@ -287,7 +285,7 @@ def _not_significant(
     return not_significant
 
 
-def pivot_styled(table: PivotValues, caption: str = "") -> StyledTable:
+def pivot_styled(table: Pivot, caption: str = "") -> StyledTable:
     """Build the table of a pivot.
 
     Args:
@@ -298,8 +296,7 @@ def pivot_styled(table: PivotValues, caption: str = "") -> StyledTable:
         The table: labels that repeat those of the row above are left out; the best of each row, and what the test does
         not distinguish from it in rows where it distinguishes something, are marked.
     """
-    known = KNOWN[table.metric]
-    better = "higher" if known.higher_is_better else "lower"
+    known, better = KNOWN[table.metric], metric_column(table.metric).direction
     labels = [Column(HEADINGS.get(str(name), str(name)), kind="label") for name in table.mean.index.names]
     numbers = [Column(display_name(str(name), table.optimizer)) for name in table.mean.columns]
     unit = f", {PERCENT}" if in_percent(table.metric) else ""
@@ -309,7 +306,7 @@ def pivot_styled(table: PivotValues, caption: str = "") -> StyledTable:
     return StyledTable(name, words, [*labels, *numbers], [Group("", _table_rows(table))], _notes(table))
 
 
-def _seeds(table: PivotValues) -> str:
+def _seeds(table: Pivot) -> str:
     counts = sorted({int(n) for n in table.seeds.to_numpy().ravel() if n})
     if counts == [1]:
         return "one seed"
@@ -317,7 +314,7 @@ def _seeds(table: PivotValues) -> str:
     return f"mean ± sample standard deviation over {number} seeds"
 
 
-def _table_rows(table: PivotValues) -> list[Row]:
+def _table_rows(table: Pivot) -> list[Row]:
     rows: list[Row] = []
     before: tuple[str, ...] = ()
     for row, key in enumerate(table.labels):
@@ -327,15 +324,14 @@ def _table_rows(table: PivotValues) -> list[Row]:
     return rows
 
 
-def _table_cell(table: PivotValues, row: int, column: int) -> Cell:
-    best = bool(table.best.iloc[row, column])
+def _table_cell(table: Pivot, row: int, column: int) -> Cell:
     mean, std = (float(frame.iloc[row, column]) for frame in (table.mean, table.std))  # type: ignore[arg-type]
-    cell = metric_cell(table.metric, mean, std, best=best)
     tied = bool(table.not_significant.iloc[row, column]) and bool(table.decided.iloc[row])
-    return Cell(cell.text, cell.deviation, cell.value, best, not_significant=tied)
+    cell = metric_cell(table.metric, mean, std, best=bool(table.best.iloc[row, column]))
+    return replace(cell, not_significant=tied)
 
 
-def _notes(table: PivotValues) -> list[str]:
+def _notes(table: Pivot) -> list[str]:
     known = KNOWN[table.metric]
     notes = [f"{known.title[:1].upper()}{known.title[1:]}: {known.formula} ({known.paper}).", *_fewer_seeds(table)]
     if table.best.to_numpy().any():
@@ -352,7 +348,7 @@ def _notes(table: PivotValues) -> list[str]:
     return notes
 
 
-def _fewer_seeds(table: PivotValues) -> list[str]:
+def _fewer_seeds(table: Pivot) -> list[str]:
     """Name the cells with fewer seeds than others."""
     most = int(table.seeds.to_numpy().max(initial=0))
     cells = [
@@ -362,22 +358,3 @@ def _fewer_seeds(table: PivotValues) -> list[str]:
         if 0 < n < most
     ]
     return [f"Fewer seeds: {'; '.join(cells)}."] if cells else []
-
-
-def pivot_texts(table: PivotValues) -> list[list[str]]:
-    """Format the cells of a pivot.
-
-    Args:
-        table: the pivot.
-
-    Returns:
-        Rows of texts, e.g. ``"81.2 ± 1.3"``; a dash for none.
-    """
-    return [
-        [_joined(_table_cell(table, row, column)) for column in range(table.mean.shape[1])]
-        for row in range(table.mean.shape[0])
-    ]
-
-
-def _joined(cell: Cell) -> str:
-    return f"{cell.text} ± {cell.deviation}" if cell.deviation and not math.isnan(cell.value) else cell.text

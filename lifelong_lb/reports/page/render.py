@@ -9,7 +9,7 @@ import pandas as pd
 
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.charts.chart import Chart
-from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.charts.panels import looks
 from lifelong_lb.reports.definitions import SPREAD, definitions, units
 from lifelong_lb.reports.names import display_name, plural
 from lifelong_lb.reports.page.data import explorer_data, json_element, packed
@@ -31,11 +31,9 @@ from lifelong_lb.reports.statistics.summary import (
     undefined_reason,
     verdict,
 )
-from lifelong_lb.reports.tables.comparisons import comparison_definitions, comparison_styled
-from lifelong_lb.reports.tables.costs import budget_sentence, cost_styled
+from lifelong_lb.reports.tables.costs import TUNING_NOTE, budget_sentence, cost_styled, tuning_sentences, tuning_styled
 from lifelong_lb.reports.tables.styled import StyledTable
-from lifelong_lb.reports.tables.summary import all_columns, summary_styled
-from lifelong_lb.reports.tables.tuning import TUNING_NOTE, tuning_sentences, tuning_styled
+from lifelong_lb.reports.tables.summary import all_columns, comparison_definitions, comparison_styled, summary_styled
 from lifelong_lb.store import COLUMNS
 
 _WITH_INTERVAL = ["average_accuracy"]

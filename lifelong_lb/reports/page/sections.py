@@ -10,14 +10,13 @@ import pandas as pd
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, MIN_CLUSTERS
 from lifelong_lb.reports.charts.chart import Chart
 from lifelong_lb.reports.charts.figures import select_blocks
-from lifelong_lb.reports.charts.heat_map import MAX_ANNOTATED, Meaning, squares
 from lifelong_lb.reports.charts.landscape import Key, away_from_weights
 from lifelong_lb.reports.charts.landscape import flatness as flatness_charts
-from lifelong_lb.reports.charts.looks import file_name, looks
+from lifelong_lb.reports.charts.matrices import MAX_ANNOTATED, Meaning, squares
+from lifelong_lb.reports.charts.panels import file_name, looks
 from lifelong_lb.reports.definitions import Definition
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.results.collect import Results
-from lifelong_lb.reports.results.confusion import CollectedConfusion
 from lifelong_lb.reports.results.landscape import (
     CollectedLandscape,
     correlation_table,
@@ -26,12 +25,39 @@ from lifelong_lb.reports.results.landscape import (
     pick_measures,
     rows_at,
 )
+from lifelong_lb.reports.results.recorded import CollectedConfusion
 from lifelong_lb.reports.statistics.matrices import Array, Block, mean_over_seeds
 from lifelong_lb.reports.statistics.summary import labels_of
 from lifelong_lb.reports.tables.cells import PERCENT, metric_cell
 from lifelong_lb.reports.tables.styled import Cell, Column, Group, Row, StyledTable
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.store.recorded import MAX_CLASSES
+
+_VARIES = "varies"
+_CLASSES_NOTE = (
+    "After the last experience, over the test images of all experiences: the fraction of the images of a class that "
+    "were classified correctly, mean over seeds ± the sample standard deviation. The experience is the one whose test "
+    "part contains the class; it varies if seeds have different class orders, and is not shown if it does for all "
+    "classes. In the task-incremental scenario, predictions are restricted to the classes of the experience, so "
+    "classes of different experiences cannot be confused."
+)
+_COEFFICIENTS = {
+    "spearman": "Spearman",
+    "pearson": "Pearson",
+    "spearman_within": "Spearman within experiences",
+}
+_MAX_DRAWN = 3
+"""Number of strategies, over all streams, with figures by default; few, because the figures have many panels."""
+_FLATNESS_NOTE = (
+    "An entry is one experience i < T-1 of one run: its flatness directly after it was learnt, on its training images "
+    "(accuracy lost to noise: on its test images), and its forgetting, R[i, i] - R[T-1, i]. A positive "
+    "coefficient means that sharper minima are forgotten more. In brackets: 95 % interval from a bootstrap over seeds. "
+    "The experiences of a run are not independent, nor are runs of one seed under different rules, so whole seeds are "
+    f"resampled; intervals require {MIN_CLUSTERS} seeds and are too narrow with few seeds. Early experiences have more "
+    "time to be forgotten regardless of flatness; the coefficient within experiences compares each experience only "
+    "with itself, between rules and seeds. A correlation does not prove that flatness is the cause: rules differ in "
+    "more than flatness."
+)
 
 
 @dataclass(frozen=True)
@@ -80,9 +106,6 @@ def _class_styled(accuracies: pd.DataFrame, order: Sequence[int], rules: Sequenc
     return StyledTable("classes", caption, columns, [Group("", kept)])
 
 
-_VARIES = "varies"
-
-
 def _class_row(label: int, of_class: pd.DataFrame, rules: Sequence[str]) -> Row:
     name = str(of_class["class_name"].iloc[0])
     accuracies = (of_class.loc[of_class["rule"] == rule, "accuracy"] for rule in rules)
@@ -97,15 +120,6 @@ def _experience(experiences: "pd.Series[float]") -> Cell:
     met = {"several" if pd.isna(experience) else int(experience) for experience in experiences}
     only = met.pop() if len(met) == 1 else _VARIES
     return Cell(str(only), value=only if isinstance(only, int) else math.nan)
-
-
-_CLASSES_NOTE = (
-    "After the last experience, over the test images of all experiences: the fraction of the images of a class that "
-    "were classified correctly, mean over seeds ± the sample standard deviation. The experience is the one whose test "
-    "part contains the class; it varies if seeds have different class orders, and is not shown if it does for all "
-    "classes. In the task-incremental scenario, predictions are restricted to the classes of the experience, so "
-    "classes of different experiences cannot be confused."
-)
 
 
 def collect_classes(results: Results, confusion: CollectedConfusion, *, every: bool = False) -> Section:
@@ -180,13 +194,6 @@ def _classes_block(block: Block, counts: pd.DataFrame, accuracies: pd.DataFrame,
     return SectionBlock(", ".join(block.key), _class_styled(accuracies, order, list(matrices), block), [figure])
 
 
-_COEFFICIENTS = {
-    "spearman": "Spearman",
-    "pearson": "Pearson",
-    "spearman_within": "Spearman within experiences",
-}
-
-
 def _correlation_styled(rows: "Mapping[str, pd.Series[float]]", title: str) -> StyledTable:
     """Build the table of correlations."""
     columns = [
@@ -211,22 +218,6 @@ def _coefficient(value: float, low: float, high: float) -> Cell:
         return Cell()
     interval = "" if math.isnan(low) else f" [{low:z.2f}, {high:z.2f}]"
     return Cell(f"{value:z.2f}{interval}", value=float(value))
-
-
-_MAX_DRAWN = 3
-"""Number of strategies, over all streams, with figures by default; few, because the figures have many panels."""
-
-
-_FLATNESS_NOTE = (
-    "An entry is one experience i < T-1 of one run: its flatness directly after it was learnt, on its training images "
-    "(accuracy lost to noise: on its test images), and its forgetting, R[i, i] - R[T-1, i]. A positive "
-    "coefficient means that sharper minima are forgotten more. In brackets: 95 % interval from a bootstrap over seeds. "
-    "The experiences of a run are not independent, nor are runs of one seed under different rules, so whole seeds are "
-    f"resampled; intervals require {MIN_CLUSTERS} seeds and are too narrow with few seeds. Early experiences have more "
-    "time to be forgotten regardless of flatness; the coefficient within experiences compares each experience only "
-    "with itself, between rules and seeds. A correlation does not prove that flatness is the cause: rules differ in "
-    "more than flatness."
-)
 
 
 def write_flatness(

@@ -17,6 +17,7 @@ AXIS_TITLES = {
     "rules": "Update rules",
     "optimizers": "Base optimizers",
 }
+_MAX_VALUES, _MAX_CHARACTERS = 6, 1000
 
 
 @dataclass(frozen=True)
@@ -164,9 +165,6 @@ def environment_rows(records: Iterable[RunRecord]) -> list[tuple[str, str]]:
             more = len(values) - _MAX_VALUES
             rows.append((key, "; ".join([*named, *([f"and {more} more"] if more > 0 else [])])))
     return rows
-
-
-_MAX_VALUES, _MAX_CHARACTERS = 6, 1000
 
 
 def _flat(environment: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -46,6 +46,14 @@ from lifelong_lb.store import (
 from lifelong_lb.store.tuned import no_study_message
 from lifelong_lb.untrusted import quoted
 
+_LEADING = ["average_accuracy", "learning_accuracy", "forgetting", "backward_transfer"]
+_COSTS = ["gradient_evaluations", "train_seconds", "status"]
+_SIZES = ["samples_seen", "forward_passes", "parameters", "peak_memory"]
+_FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED, *_SIZES]
+RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
+IMPORTED = "imported"
+"""Column of ``results.csv`` that marks runs of another framework; present only if there are any."""
+
 
 @dataclass(frozen=True)
 class CustomMetrics:
@@ -98,15 +106,6 @@ def _collect_custom_metrics(
             f"{listed_names(unknown)} defines some, lifelong-lb report --imports FILE executes it and computes them"
         )
     return result
-
-
-_LEADING = ["average_accuracy", "learning_accuracy", "forgetting", "backward_transfer"]
-_COSTS = ["gradient_evaluations", "train_seconds", "status"]
-_SIZES = ["samples_seen", "forward_passes", "parameters", "peak_memory"]
-_FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED, *_SIZES]
-RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
-IMPORTED = "imported"
-"""Column of ``results.csv`` that marks runs of another framework; present only if there are any."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ PARTS = {
     "base_optimizer": ("optimizer",),
 }
 """Column of the result files to the parts of a run's configuration that its labels denote."""
+_SAME = ("stream", "rule", "optimizer", "model", "train", "seed")
+"""Parts of the configuration that a run shares with its joint run."""
+_SAME_DATA = ("sha256", "class_order")
+"""Recorded properties of the data that must agree as well."""
 
 
 def collect_all(folders: Sequence[ResultFolder]) -> Results:
@@ -203,12 +207,6 @@ def _meaning(config: Mapping[str, Any], column: str) -> str:
 def _renamed(frame: pd.DataFrame, names: Mapping[tuple[str, str], str]) -> pd.DataFrame:
     columns = {column: [names.get((column, str(label)), str(label)) for label in frame[column]] for column in PARTS}
     return frame.assign(**columns)
-
-
-_SAME = ("stream", "rule", "optimizer", "model", "train", "seed")
-"""Parts of the configuration that a run shares with its joint run."""
-_SAME_DATA = ("sha256", "class_order")
-"""Recorded properties of the data that must agree as well."""
 
 
 def _with_joint_runs(runs: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd.DataFrame:

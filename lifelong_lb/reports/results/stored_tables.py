@@ -15,6 +15,12 @@ from lifelong_lb.untrusted import quoted, shortened
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
 """Columns that identify the run of a row."""
 ACCURACY_COLUMNS = [*KEYS, "trained", "evaluated", "accuracy"]
+_LABELS = ("run", "stream", "strategy", "rule", "base_optimizer")
+_TOLERANCE = 1e-9
+_MAX_NUMBER = 2**53
+_BUILT_IN: dict[str, Described] = {**METRICS, **REFERENCED, **CONTINUAL_METRICS}
+_ALWAYS = ("average_accuracy", "learning_accuracy", "forgetting", "backward_transfer")
+"""Metrics that every version writes."""
 
 
 def accuracy_table(runs: pd.DataFrame, matrices: Mapping[str, AccuracyMatrix]) -> pd.DataFrame:
@@ -48,14 +54,6 @@ def matrix_of(accuracy: pd.DataFrame) -> AccuracyMatrix:
     T = int(np.max(accuracy[["trained", "evaluated"]].to_numpy())) + 1
     entries = accuracy[["trained", "evaluated", "accuracy"]].itertuples(index=False)
     return AccuracyMatrix.from_entries(((int(i), int(j), float(a)) for i, j, a in entries), T)
-
-
-_LABELS = ("run", "stream", "strategy", "rule", "base_optimizer")
-_TOLERANCE = 1e-9
-_MAX_NUMBER = 2**53
-_BUILT_IN: dict[str, Described] = {**METRICS, **REFERENCED, **CONTINUAL_METRICS}
-_ALWAYS = ("average_accuracy", "learning_accuracy", "forgetting", "backward_transfer")
-"""Metrics that every version writes."""
 
 
 def check_runs(

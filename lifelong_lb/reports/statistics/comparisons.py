@@ -18,6 +18,31 @@ from lifelong_lb.reports.statistics.summary import GROUP, labels_of, planned_run
 Folder = str | PathLike[str]
 Runs = pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame] | Folder | Sequence[Folder]
 """The frame of runs, both frames of :func:`~lifelong_lb.load_results`, or result folders."""
+COMPARED = ("average_accuracy", "learning_accuracy", "forgetting")
+"""Metrics compared by default."""
+_STATISTICS = {
+    "pairs": "pairs",
+    "difference": "difference_mean",
+    "std": "difference_std",
+    "low": "ci_low",
+    "high": "ci_high",
+    "bootstrap_low": "bootstrap_low",
+    "bootstrap_high": "bootstrap_high",
+    "larger": "larger",
+    "equal": "equal",
+    "p": "p",
+    "cohen_dz": "cohen_dz",
+    "cliff_delta": "cliff_delta",
+}
+"""Attribute of a comparison to its column."""
+COMPARISON_COLUMNS = [
+    *GROUP,
+    "baseline",
+    "metric",
+    *_STATISTICS.values(),
+    "p_holm",
+    "family",
+]
 
 
 def frame_of(results: Runs) -> pd.DataFrame:
@@ -56,15 +81,12 @@ def grid_columns(runs: pd.DataFrame) -> list[str]:
     return [*GROUP, *(str(c) for c in runs if c not in RESULT_COLUMNS and c not in KNOWN)]
 
 
-def checked_metric(runs: pd.DataFrame, metric: str) -> str:
+def check_metric(runs: pd.DataFrame, metric: str) -> None:
     """Check that a metric is a column of numbers.
 
     Args:
         runs: one row per run.
         metric: name of the metric.
-
-    Returns:
-        The name.
 
     Raises:
         UserError: if there is no such column.
@@ -72,67 +94,19 @@ def checked_metric(runs: pd.DataFrame, metric: str) -> str:
     known = [str(column) for column in runs if column not in KEYS and is_numeric_dtype(runs[column])]
     if metric not in known:
         raise UserError(unknown_name("metric", metric, known))
-    return metric
 
 
-def checked_test(test: str) -> str:
+def check_test(test: str) -> None:
     """Check the name of a paired test.
 
     Args:
         test: name of the test.
-
-    Returns:
-        The name.
 
     Raises:
         UserError: for an unknown test.
     """
     if test not in TESTS:
         raise UserError(unknown_name("test", test, TESTS))
-    return test
-
-
-def title_of(metric: str) -> str:
-    """Return the title of a metric, with its direction if known.
-
-    Args:
-        metric: a column of numbers.
-
-    Returns:
-        E.g. ``"average accuracy (higher is better)"``.
-    """
-    if metric not in KNOWN:
-        return metric
-    return f"{KNOWN[metric].title} ({'higher' if KNOWN[metric].higher_is_better else 'lower'} is better)"
-
-
-COMPARED = ("average_accuracy", "learning_accuracy", "forgetting")
-"""Metrics compared by default."""
-
-_STATISTICS = {
-    "pairs": "pairs",
-    "difference": "difference_mean",
-    "std": "difference_std",
-    "low": "ci_low",
-    "high": "ci_high",
-    "bootstrap_low": "bootstrap_low",
-    "bootstrap_high": "bootstrap_high",
-    "larger": "larger",
-    "equal": "equal",
-    "p": "p",
-    "cohen_dz": "cohen_dz",
-    "cliff_delta": "cliff_delta",
-}
-"""Attribute of a comparison to its column."""
-
-COMPARISON_COLUMNS = [
-    *GROUP,
-    "baseline",
-    "metric",
-    *_STATISTICS.values(),
-    "p_holm",
-    "family",
-]
 
 
 def comparison_table(
@@ -160,8 +134,7 @@ def comparison_table(
     wanted = _checked(results, metrics)
     if baseline is not None and baseline not in rules:
         raise UserError(unknown_name("rule to compare with", baseline, rules))
-    if test not in TESTS:
-        raise UserError(unknown_name("test", test, TESTS))
+    check_test(test)
     base = baseline or ("none" if "none" in rules else rules[0] if rules else "")
     done = results.runs[results.runs["status"] == "done"]
     frames = {tuple(map(str, key)): frame.set_index("seed") for key, frame in done.groupby(GROUP, sort=False)}

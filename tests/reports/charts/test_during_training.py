@@ -8,7 +8,7 @@ from lifelong_lb.config import parse_study
 from lifelong_lb.evaluation import AccuracyMatrix
 from lifelong_lb.reports import write_report
 from lifelong_lb.reports.charts.during_training import PANELS, during_training, extremes, measurements_of
-from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.charts.panels import looks
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.results.merge_folders import collect_all
 from lifelong_lb.reports.statistics.matrices import blocks_of

@@ -12,9 +12,9 @@ from reports.folders import TWO, make, wave
 
 from lifelong_lb.config import UserError
 from lifelong_lb.reports import charts_of, write_report
-from lifelong_lb.reports.charts.averages import averages
 from lifelong_lb.reports.charts.export import WIDTHS, export, figure_canvas, figure_files
-from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.charts.matrices import averages
+from lifelong_lb.reports.charts.panels import looks
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.statistics.matrices import Block
 

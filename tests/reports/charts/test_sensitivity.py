@@ -3,7 +3,7 @@
 import pytest
 from reports.folders import TWO, make, two_experiences, write
 
-from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.charts.panels import looks
 from lifelong_lb.reports.charts.sensitivity import sensitivity, sweeps
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.statistics.summary import labels_of

@@ -10,11 +10,10 @@ import pytest
 from reports.folders import TWO, make, wave
 
 from lifelong_lb.reports import blocks_of, charts_of
-from lifelong_lb.reports.charts.averages import averages
 from lifelong_lb.reports.charts.chart import PAGE, POINTS_PER_INCH, Canvas, Grid, complete, pages
 from lifelong_lb.reports.charts.export import VEGA_LITE, WIDTHS
-from lifelong_lb.reports.charts.heat_map import accuracy_matrices
-from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.charts.matrices import accuracy_matrices, averages
+from lifelong_lb.reports.charts.panels import looks
 from lifelong_lb.reports.page.data import packed
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.statistics.matrices import Block

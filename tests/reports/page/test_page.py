@@ -12,7 +12,7 @@ from reports.folders import TWO, make, wave, write
 
 from lifelong_lb.config import parse_study
 from lifelong_lb.reports import blocks_of, summary_table, write_report
-from lifelong_lb.reports.charts.heat_map import accuracy_matrices
+from lifelong_lb.reports.charts.matrices import accuracy_matrices
 from lifelong_lb.reports.page.render import link_papers, render_page
 from lifelong_lb.reports.render.latex_text import latex_escaped as escape
 from lifelong_lb.reports.results.collect import collect

@@ -1,4 +1,4 @@
-"""Average accuracy against cost, with the rules that no other rule beats at the same or lower cost."""
+"""Charts with one point per rule: learning accuracy against forgetting, and accuracy against cost."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,10 +6,14 @@ import pandas as pd
 
 from lifelong_lb.evaluation import METRICS, pareto_front, spread
 from lifelong_lb.reports.charts.chart import Chart, Row
-from lifelong_lb.reports.charts.looks import Look, by_rule, chart_names, file_name
 from lifelong_lb.reports.charts.panels import (
+    FEWEST_SEEDS,
     INTERVALS,
+    Look,
+    by_rule,
+    chart_names,
     faceted,
+    file_name,
     mean_row,
     numbers,
     rounded,
@@ -18,12 +22,16 @@ from lifelong_lb.reports.charts.panels import (
 )
 from lifelong_lb.reports.names import display_name
 
+_TRADE_OFF = (
+    "Learning accuracy ({learning}) against forgetting ({forgetting}), one panel per strategy; up and to the left is "
+    f"better. Large points are means over seeds; {INTERVALS}; small points are single seeds."
+)
 PRICES = {"gradients": "gradient evaluations", "train_seconds": "training time, seconds"}
 """Cost column to title of the axis; ``gradients`` are those of the rule and of the strategy."""
 _NAMES = {"gradients": "cost-gradients", "train_seconds": "cost-seconds"}
 _NEAR = 0.002
 """Costs whose difference is below this fraction of the largest are drawn side by side."""
-_CAPTION = (
+_COSTS = (
     "Average accuracy ({formula}) against {what}, one panel per strategy; up and to the left is better. Points are "
     f"means over seeds; {INTERVALS}. The stepped line joins the rules that no other rule beats at the same or "
     "lower cost, by these means; this is not a test. Points at equal cost are moved side by side.{hardware}"
@@ -34,6 +42,73 @@ _WHAT = {
 }
 _COUNTS = {"labelExpr": "datum.value ? format(datum.value, '~s') : '0'"}
 _HARDWARE = " Compare seconds only between runs made on the same hardware."
+
+
+def trade_off(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Chart | None:
+    """Chart learning accuracy against forgetting, one panel per strategy.
+
+    Args:
+        runs: done runs of one stream and base optimizer, rows of ``results.csv``.
+        looks: looks by label of a rule.
+
+    Returns:
+        The chart; None if no run has both metrics.
+    """
+    known = runs[runs["forgetting"].notna() & runs["learning_accuracy"].notna()]
+    if known.empty:
+        return None
+    stream, optimizer = str(known["stream"].iloc[0]), str(known["base_optimizer"].iloc[0])
+    names = chart_names([rule for rule in looks if (known["rule"] == rule).any()], optimizer)
+    panels = chart_names(map(str, known["strategy"].unique()))
+    points: list[Row] = []
+    means: list[Row] = []
+    for (strategy, label), rows in known.groupby(["strategy", "rule"], sort=False):
+        keys = {"panel": panels[str(strategy)], "rule": names[str(label)]}
+        x, y = ((100 * rows[metric]).map(rounded) for metric in ("forgetting", "learning_accuracy"))
+        points += [{**keys, "x": a, "y": b, "seed": int(s)} for a, b, s in zip(x, y, rows["seed"], strict=True)]
+        of_x, of_y = spread(x.tolist()), spread(y.tolist())
+        ends = {"x_low": of_x.low, "x_high": of_x.high, "y_low": max(of_y.low, 0), "y_high": min(of_y.high, 100)}
+        interval = {name: rounded(end) for name, end in ends.items()} if of_x.seeds >= FEWEST_SEEDS else {}
+        means.append({**keys, "x": rounded(of_x.mean), "y": rounded(of_y.mean), "seeds": of_x.seeds, **interval})
+    rule = by_rule({names[label]: looks[label] for label in names})
+    name = file_name("trade-off", stream, optimizer)
+    return Chart(
+        name,
+        f"Learning accuracy and forgetting: {stream}, {display_name(optimizer)}",
+        _TRADE_OFF.format(learning=METRICS["learning_accuracy"].formula, forgetting=METRICS["forgetting"].formula),
+        faceted(name, list(panels.values()), _trade_off_layers(rule), names=names.values()),
+        {name: [*points, *means]},
+    )
+
+
+def _trade_off_layers(rule: Mapping[str, Row]) -> list[Row]:
+    """Draw seeds, the intervals of both means, and the means."""
+    x_axis = numbers("x", "forgetting, %", nice=True, padding=6)
+    y_axis = numbers("y", "learning accuracy, %", nice=True, padding=6)
+    hover = (("rule", "rule"), ("x", "forgetting, %"), ("y", "learning accuracy, %"))
+    place = {"x": x_axis, "y": y_axis, "color": rule["color"]}
+    ends_of_x = {**place, "x": {**x_axis, "field": "x_low"}, "x2": {"field": "x_high"}}
+    ends_of_y = {**place, "y": {**y_axis, "field": "y_low"}, "y2": {"field": "y_high"}}
+    return [
+        {
+            "mark": {"type": "point", "filled": True, "style": "seed", "opacity": 0.3},
+            "encoding": {**place, "tooltip": tooltip(*hover, ("seed", "seed"))},
+            "transform": [{"filter": "datum.seed != null"}],
+        },
+        *(
+            {
+                "mark": {"type": "rule", "style": "interval", "clip": True},
+                "encoding": ends,
+                "transform": [{"filter": "datum.x_low != null"}],
+            }
+            for ends in (ends_of_x, ends_of_y)
+        ),
+        {
+            "mark": {"type": "point", "filled": True, "style": "mean", "opacity": 1},
+            "encoding": {**place, "shape": rule["shape"], "tooltip": tooltip(*hover, ("seeds", "seeds"))},
+            "transform": [{"filter": "datum.seeds != null"}],
+        },
+    ]
 
 
 def costs(runs: pd.DataFrame, looks: Mapping[str, Look]) -> list[Chart]:
@@ -76,7 +151,7 @@ def _chart(runs: pd.DataFrame, price: str, looks: Mapping[str, Look]) -> Chart:
     name = file_name(_NAMES[price], stream, optimizer)
     title = "Average accuracy and " + ("gradient evaluations" if price == "gradients" else "training time")
     hardware = _HARDWARE if price == "train_seconds" else ""
-    caption = _CAPTION.format(formula=METRICS["average_accuracy"].formula, what=_WHAT[price], hardware=hardware)
+    caption = _COSTS.format(formula=METRICS["average_accuracy"].formula, what=_WHAT[price], hardware=hardware)
     spec = faceted(name, list(panels.values()), layers, names=names.values())
     return Chart(name, f"{title}: {stream}, {display_name(optimizer)}", caption, spec, {name: rows})
 
