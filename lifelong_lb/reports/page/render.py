@@ -157,7 +157,7 @@ def _context(results: Results, summary: pd.DataFrame, compared: pd.DataFrame, te
             for rows in by_stream.values()
         ],
         "costs": [cost_styled(rows) for rows in by_stream.values()],
-        "budget": budget_sentence(study.train) if study else "",
+        "budget": budget_sentence(study.train, study.rules, _only(summary["base_optimizer"])) if study else "",
         "definitions": definitions(shown),
         "spread": SPREAD,
         "intervals": _INTERVAL if intervals else "",

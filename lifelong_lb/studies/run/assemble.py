@@ -115,7 +115,7 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     seed_all(config.seed, INITIALISATION)
     # with a scaler, the plugin of the rule applies autocast, to training passes alone
     model = build_model(config.model, stream.shape, "float32" if scaler is not None else config.train.precision)
-    passes = Passes(**config.rule.passes(), clip_norm=config.train.clip_norm)
+    passes = Passes(**config.rule.pass_options(), clip_norm=config.train.clip_norm)
     rule = factory_of("rule", config.rule.name, RULES)(**config.rule.hyper_parameters(), passes=passes)
     evaluation, once = config.evaluation, config.strategy.trained_once
     if evaluation.diagnostics_every is not None:
@@ -168,13 +168,14 @@ def _applied(config: RunConfig, rule: UpdateRule, scaler: torch.amp.GradScaler |
 
 
 def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, experiences_per_call: int) -> Budget | None:
-    if config.train.match == "steps":
+    train = config.training
+    if train.match == "steps":
         return None
     counts = {
         "gradients": partial(getattr, applied, "gradient_evaluations"),
         "seconds": partial(getattr, stopwatch, "seconds"),
     }  # partials, because lambdas cannot be pickled into a checkpoint
-    return Budget(config.train, config.rule, counts[config.train.match], config.seed, experiences_per_call)
+    return Budget(train, config.rule, counts[train.match], config.seed, experiences_per_call)
 
 
 def _loading(config: RunConfig) -> TensorLoading:
