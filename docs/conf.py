@@ -24,6 +24,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "lifelong_docs.docstrings",
+    "lifelong_docs.gallery",
     "lifelong_docs.mathml",
     "lifelong_docs.notebooks",
     "lifelong_docs.pages",

@@ -21,7 +21,7 @@ def inline(text: str) -> str:
 
     Example:
         >>> inline("SAM, see :class:`lifelong_lb.optim.SAM` (arXiv 2010.01412); ``rho`` <= p*")
-        'SAM, see `lifelong_lb.optim.SAM` ([arXiv 2010.01412](https://arxiv.org/abs/2010.01412)); `rho` &lt;= p\\\\*'
+        'SAM, see `lifelong_lb.optim.SAM` ([arXiv 2010.01412](https://arxiv.org/abs/2010.01412)); `rho` &lt;= p\\*'
     """
     text = _OPTION.sub(r"``\1``", _ROLE.sub(r"``\1``", " ".join(text.split())))
     parts = re.split(r"(`+[^`]+`+)", text)

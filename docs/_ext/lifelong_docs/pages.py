@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from sphinx.application import Sphinx
 
-from lifelong_docs import api, command_line, entries, metrics, study_keys
+from lifelong_docs import api, command_line, entries, gallery, metrics, study_keys
 
 GENERATORS: Mapping[str, Callable[..., str]] = {
     "api": api.api,
@@ -13,8 +13,11 @@ GENERATORS: Mapping[str, Callable[..., str]] = {
     "common-keys": entries.common_keys,
     "entries": entries.entries,
     "entry": entries.entry,
+    "gallery": gallery.gallery,
     "metrics": metrics.metrics,
     "overview": entries.overview,
+    "published-lifelong": gallery.published_lifelong,
+    "published-strategies": gallery.published_strategies,
     "section": study_keys.section,
     "section-example": study_keys.section_example,
 }
