@@ -9,13 +9,16 @@ from typing import Any
 import pandas as pd
 from sphinx.application import Sphinx
 
+from lifelong_docs.markdown import table
 from lifelong_lb.config import UserError
-from lifelong_lb.reports.render.markdown import markdown_table
-from lifelong_lb.reports.site import SiteStudy, leaderboard, read_studies, write_site
+from lifelong_lb.reports.render.markdown import markdown_escaped
+from lifelong_lb.reports.site import SiteStudy, read_studies, write_site
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 SITE = "leaderboard"
 """Folder of the site, beside the page of the gallery."""
+MOST_NAMES = 4
+"""Strategies that are listed of a study."""
 
 
 def result_folders() -> list[Path]:
@@ -44,17 +47,23 @@ def studies() -> list[SiteStudy]:
 
 
 def gallery() -> str:
-    """Table of all results, and links to the reports.
+    """Table of all studies, with links to their reports.
 
     Returns:
         Markdown.
     """
-    cards = [
-        f'<li><a href="{SITE}/{study.slug}/report.html">{escape(study.title)}</a>: {escape(study.state)} '
-        f'<a href="{SITE}/{study.slug}/study.yaml">study.yaml</a></li>'
-        for study in studies()
-    ]
-    return "\n".join(["<ul>", *cards, "</ul>", "", markdown_table(leaderboard(studies()))])
+    rows = []
+    for study in studies():
+        link = f'<a href="{SITE}/{study.slug}/report.html">{escape(study.title)}</a>'
+        file = f'<a href="{SITE}/{study.slug}/study.yaml">study.yaml</a>' if study.yaml else "-"
+        names = [", ".join(dict.fromkeys(study.summary[axis].map(str))) for axis in ("stream", "rule")]
+        strategies = list(dict.fromkeys(study.summary["strategy"].map(str)))
+        shown = ", ".join(strategies[:MOST_NAMES]) + (
+            f" and {n} more" if (n := len(strategies) - MOST_NAMES) > 0 else ""
+        )
+        stream, rules = map(markdown_escaped, names)
+        rows.append([link, stream, markdown_escaped(shown), rules, study.state.rstrip("."), file])
+    return table(["report", "stream", "strategies", "rules", "runs", "study file"], rows)
 
 
 def published_lifelong() -> str:

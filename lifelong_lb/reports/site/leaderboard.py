@@ -26,9 +26,11 @@ def leaderboard(studies: Sequence[SiteStudy]) -> StyledTable:
         studies: the studies.
 
     Returns:
-        Columns rule, strategy, base optimizer, study, seeds, mean and 95 % interval of each metric, and gradients.
+        Columns rule, strategy, base optimizer if there are several, study, seeds, mean and 95 % interval of each metric, and gradients.
     """
-    labels = [Column(title, kind="label") for title in ("rule", "strategy", "optimizer", "study")]
+    several = len({str(label) for study in studies for label in study.summary["base_optimizer"]}) > 1
+    titles = ["rule", "strategy", *(["optimizer"] if several else []), "study"]
+    labels = [Column(title, kind="label") for title in titles]
     numbers = [Column("seeds")]
     for metric in METRICS:
         column = metric_column(metric)
@@ -39,7 +41,7 @@ def leaderboard(studies: Sequence[SiteStudy]) -> StyledTable:
             cells = [
                 Cell(display_name(str(row["rule"]), str(row["base_optimizer"]))),
                 Cell(display_name(str(row["strategy"]))),
-                Cell(display_name(str(row["base_optimizer"]))),
+                *([Cell(display_name(str(row["base_optimizer"])))] if several else []),
                 Cell(study.title),
                 seeds_cell(row),
             ]
