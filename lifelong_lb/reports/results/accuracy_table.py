@@ -10,6 +10,7 @@ from lifelong_lb.evaluation import AccuracyMatrix
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
 """Columns that identify the run of a row."""
 ACCURACY_COLUMNS = [*KEYS, "trained", "evaluated", "accuracy"]
+"""Columns of ``accuracy.csv``."""
 
 
 def accuracy_table(runs: pd.DataFrame, matrices: Mapping[str, AccuracyMatrix]) -> pd.DataFrame:

@@ -26,7 +26,8 @@ def leaderboard(studies: Sequence[SiteStudy]) -> StyledTable:
         studies: the studies.
 
     Returns:
-        Columns rule, strategy, base optimizer if there are several, study, seeds, mean and 95 % interval of each metric, and gradients.
+        Columns rule, strategy, base optimizer if there are several, study, seeds, mean and 95 % interval of each
+        metric, and gradients.
     """
     several = len({str(label) for study in studies for label in study.summary["base_optimizer"]}) > 1
     titles = ["rule", "strategy", *(["optimizer"] if several else []), "study"]

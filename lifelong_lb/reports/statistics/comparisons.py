@@ -38,6 +38,7 @@ COMPARISON_COLUMNS = [
     "p_holm",
     "family",
 ]
+"""Columns of ``comparisons.csv``."""
 
 
 def comparison_table(
