@@ -34,7 +34,10 @@ def study_schema() -> Json:
     study = _plain(Study.model_json_schema())
     models = {name: _plain(model.model_json_schema()) for name, model in MODEL_ENTRIES.items()}
     properties = study["properties"] | {
-        "model": {"anyOf": [_ref("model"), _ref("model-changes")]},
+        "model": {
+            "description": study["properties"]["model"]["description"],
+            "anyOf": [_ref("model"), _ref("model-changes")],
+        },
         EXTENDS: {
             "description": "Study files, relative to this one, or preset:NAME, that give the keys missing in this one.",
             **one_or_more({"type": "string", "minLength": 1}),
@@ -80,7 +83,7 @@ def _entries(what: str, known: Mapping[str, type[BaseModel]]) -> Json:
 
 
 def _plain(schema: Any) -> Any:
-    """Shorten descriptions to their first line, resolve references, replace pydantic's keywords, drop titles."""
+    """Shorten descriptions to their first line of Markdown, resolve references, replace keywords, drop titles."""
     if isinstance(schema, list):
         return [_plain(item) for item in schema]
     if not isinstance(schema, dict):
@@ -89,7 +92,7 @@ def _plain(schema: Any) -> Any:
         rest = {key: value for key, value in schema.items() if key in ("default", "description")}
         return {**_ref(schema[REFERENCE]), **rest}
     return {
-        _BOUNDS.get(key, key): value.strip().splitlines()[0]
+        _BOUNDS.get(key, key): value.strip().splitlines()[0].replace("``", "`")
         if key == "description" and isinstance(value, str)
         else _plain(value)
         for key, value in schema.items()

@@ -66,14 +66,24 @@ class Study(Settings):
     """
 
     name: Annotated[str, BeforeValidator(_title)] = _key("study", "Title of the study in reports.")
-    streams: Annotated[tuple[SerializeAsAny[StreamEntry], ...], Axis("streams")] = _key(())
-    strategies: Annotated[tuple[SerializeAsAny[StrategyEntry], ...], Axis("strategies")] = _key(["naive"])
-    rules: Annotated[tuple[SerializeAsAny[RuleEntry], ...], Axis("rules")] = _key(["none"])
-    optimizers: Annotated[tuple[SerializeAsAny[OptimizerEntry], ...], Axis("optimizers")] = _key(["sgd"])
+    streams: Annotated[tuple[SerializeAsAny[StreamEntry], ...], Axis("streams")] = _key(
+        (), "Streams of experiences, by name or as mappings with settings."
+    )
+    strategies: Annotated[tuple[SerializeAsAny[StrategyEntry], ...], Axis("strategies")] = _key(
+        ["naive"], "Continual-learning strategies."
+    )
+    rules: Annotated[tuple[SerializeAsAny[RuleEntry], ...], Axis("rules")] = _key(
+        ["none"], "Update rules, e.g. [none, {name: sam, rho: 0.1}]."
+    )
+    optimizers: Annotated[tuple[SerializeAsAny[OptimizerEntry], ...], Axis("optimizers")] = _key(
+        ["sgd"], "Base optimizers."
+    )
     seeds: Seeds = _key(1, "A number of seeds (6 means 0 to 5), or a list of them.")
-    model: Annotated[SerializeAsAny[ModelEntry], Named("model", MODEL_ENTRIES)] = _key("mlp")
-    train: Train = _key({})
-    evaluation: Evaluation = _key({})
+    model: Annotated[SerializeAsAny[ModelEntry], Named("model", MODEL_ENTRIES)] = _key(
+        "mlp", "Backbone and head of all runs."
+    )
+    train: Train = _key({}, "Training settings of all runs.")
+    evaluation: Evaluation = _key({}, "What is measured, and when.")
     skip_unsupported: StrictBool = _key(
         False,
         "Leave out, instead of refusing, strategies that a stream, rule or optimizer does not support.",
@@ -84,8 +94,10 @@ class Study(Settings):
         (),
         "Modules, or files relative to this one, that register rules, models, strategies or streams.",
     )
-    chosen: Annotated[tuple[Chosen, ...], BeforeValidator(lambda value: as_list(value or []))] = _key([])
-    tuning: Tuning | None = None
+    chosen: Annotated[tuple[Chosen, ...], BeforeValidator(lambda value: as_list(value or []))] = _key(
+        [], "Settings of entries in single combinations of the grid, as ``lifelong-lb tune`` writes them."
+    )
+    tuning: Tuning | None = _key(None, "How ``lifelong-lb tune`` searches settings.")
     _folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
 
     @property

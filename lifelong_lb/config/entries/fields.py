@@ -20,6 +20,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from lifelong_lb.config.entries.field_docstrings import field_docstrings
 from lifelong_lb.hyperparameters import (
     AT_LEAST_ONE,
     AT_LEAST_TWO,
@@ -166,6 +167,16 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Add the descriptions below the fields."""
+        found = handler(schema)
+        properties = handler.resolve_ref_schema(found)["properties"]
+        for key, text in field_docstrings(cls).items():
+            if key in properties:
+                properties[key]["description"] = text
+        return found
+
 
 def is_plain_text(text: str) -> bool:
     """Whether a string can be printed on one line and stored as UTF-8.
@@ -189,7 +200,10 @@ class Entry(Settings):
     """An entry of a grid axis: a ``name``, hyper-parameters, and an optional ``label`` for reports."""
 
     name: str
+    """Name of the entry, see ``lifelong-lb list``."""
     label: Annotated[str | None, BeforeValidator(_label)] = None
+    """Name in reports, and in ``only``, ``exclude`` and ``tuning``; by default the name and the settings that
+    distinguish it from others, e.g. ``label: SAM, wide``."""
 
     @property
     def called(self) -> str:

@@ -38,8 +38,11 @@ class Lora(Settings):
     """
 
     rank: AtLeastOne = 8
+    """Number of rows of A."""
     alpha: Positive | None = None
+    """Scale of the adapters times the rank; by default the rank."""
     targets: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] | None = None
+    """Ends of the names of adapted layers, e.g. ``[qkv]``; by default all linear layers."""
 
 
 class ModelEntry(Settings):
@@ -52,10 +55,18 @@ class ModelEntry(Settings):
     """
 
     name: str
+    """Name of the model, see ``lifelong-lb list models``."""
     head: Head = "auto"
+    """``multi``: one head per task; ``masked``: one head, the classes of other tasks masked; ``single``: one head over
+    all classes; ``growing``: one head that grows with the classes seen; ``auto``: the first that the stream's scenario
+    allows."""
     tune: Tune = "all"
+    """Part of the backbone that is trained: ``all``, nothing (``head``), scales and shifts of normalisation layers
+    (``norm``), the last block (``last-block``), or low-rank adapters (``lora``)."""
     lora: Lora | None = None
+    """Settings of low-rank adapters, for ``tune: lora``."""
     head_hidden: tuple[AtLeastOne, ...] = ()
+    """Widths of hidden layers between backbone and head, e.g. ``[256]``; trained with the head."""
     _study_folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
 
     @property
@@ -98,24 +109,28 @@ class ModelEntry(Settings):
 
 
 class MLP(ModelEntry):
-    """Multilayer perceptron on the flattened image.
-
-    ``dropout`` is the probability of dropping a hidden unit, ``input_dropout`` that of dropping a pixel.
-    """
+    """Multilayer perceptron on the flattened image."""
 
     name: Literal["mlp"] = "mlp"
     hidden: Annotated[tuple[AtLeastOne, ...], Field(min_length=1)] = (256, 256)
+    """Units of each hidden layer."""
     activation: Literal["relu", "tanh"] = "relu"
+    """Activation of the hidden layers."""
     dropout: Fraction = 0.0
+    """Probability of dropping a hidden unit."""
     input_dropout: Fraction = 0.0
+    """Probability of dropping a pixel."""
 
 
 class Convolutional(ModelEntry):
-    """Convolutional network with ``width`` filters in the first layer, and optional normalisation and dropout."""
+    """Convolutional network with optional normalisation and dropout."""
 
     width: AtLeastOne
+    """Filters of the first layer."""
     norm: Norm = "batch"
+    """Normalisation after the convolutions."""
     dropout: Fraction = 0.0
+    """Probability of dropping a unit."""
 
 
 class SmallCNN(Convolutional):
@@ -172,10 +187,15 @@ class Timm(ModelEntry):
 
     name: Literal["timm"] = "timm"
     model: Annotated[str, Field(min_length=1)] = "vit_tiny_patch16_224"
+    """Name of timm's model."""
     pretrained: bool = False
+    """Whether to download pretrained weights."""
     image_size: AtLeastOne | None = None
+    """Pixels per side to which images are resized, e.g. 224; by default the model's size."""
     settings: PlainValues = {}
+    """Further keywords of timm's ``create_model``, e.g. ``{drop_path_rate: 0.1}``."""
     weights: Annotated[str, BeforeValidator(file_path("a file of weights, or pretrained"))] | None = None
+    """File of pretrained weights, or ``pretrained`` for those that timm downloads."""
 
     @model_validator(mode="before")
     @classmethod

@@ -30,14 +30,23 @@ class LaMAML(StrategyEntry):
     further_passes = _NONE
     name: Literal["lamaml"] = "lamaml"
     n_inner_updates: AtLeastOne = 5
+    """Largest number of parts of a minibatch, with one inner step each."""
     second_order: StrictBool = True
+    """Whether the meta-gradient goes through the inner steps."""
     grad_clip_norm: Positive = 1.0
+    """Largest norm of an inner step's gradient."""
     learn_lr: StrictBool = True
+    """Whether the learning rates of the weights are learnt."""
     lr_alpha: Positive = 0.25
+    """Rate at which the learning rates are learnt."""
     sync_update: StrictBool = False
+    """Whether the base optimizer updates the weights."""
     alpha_init: Positive = 0.1
+    """Initial learning rate of each weight."""
     mem_size: AtLeastOne = 200
+    """Images in the reservoir."""
     batch_size_mem: AtLeastOne = 10
+    """Replayed images per minibatch."""
 
     def steps_optimizer(self) -> bool:
         """Whether the base optimizer takes the steps.
@@ -77,10 +86,15 @@ class MER(StrategyEntry):
     further_passes = _NONE
     name: Literal["mer"] = "mer"
     n_inner_steps: AtLeastOne = 5
+    """Repetitions per minibatch."""
     beta: Share = 0.1
+    """Fraction of the change over the images of a repetition that is kept."""
     gamma: Share = 0.1
+    """Fraction of the change over all repetitions that is kept."""
     mem_size: AtLeastOne = 200
+    """Images in the reservoir."""
     batch_size_mem: AtLeastOne = 10
+    """Replayed images per repetition."""
 
 
 class OnFeatures(StrategyEntry):
@@ -114,6 +128,7 @@ class SLDA(OnFeatures):
     own_loop = "SLDA fits a linear discriminant on fixed features, without gradients"
     name: Literal["slda"] = "slda"
     shrinkage: UnitInterval = 1e-4
+    """Weight of the identity in the inverted covariance."""
 
 
 class NCM(OnFeatures):
@@ -126,6 +141,7 @@ class NCM(OnFeatures):
     own_loop = "NCM averages fixed features, without gradients"
     name: Literal["ncm"] = "ncm"
     distance: Literal["euclidean", "cosine"] = "euclidean"
+    """How features are compared with the means."""
 
 
 class RanPAC(OnFeatures):
@@ -140,4 +156,6 @@ class RanPAC(OnFeatures):
     own_loop = "RanPAC fits a ridge regression on fixed features, without gradients"
     name: Literal["ranpac"] = "ranpac"
     projection: AtLeastOne = 10_000
+    """Number of random directions."""
     ridge: Positive | None = None
+    """Weight of the penalty; by default chosen after each experience."""

@@ -65,17 +65,18 @@ Lamb = Annotated[Float, Within(LAMB)]
 class RuleEntry(Entry):
     """An update rule: it turns gradients into steps of the base optimizer.
 
-    ``batch_norm``: which passes update BatchNorm's running statistics; ``dropout``: whether the passes share masks, see
-    :class:`lifelong_lb.optim.Passes`. ``from_experience``: first experience that uses the rule, counted from 0; earlier
-    ones are trained as with ``none``. Class attributes: ``spans``, see :meth:`spans_iterations`, and
-    ``gradients_per_step``, the gradient evaluations per step if they are constant.
+    :class:`lifelong_lb.optim.Passes` explains ``batch_norm`` and ``dropout``. Class attributes: ``spans``, see
+    :meth:`spans_iterations`, and ``gradients_per_step``, the gradient evaluations per step if they are constant.
     """
 
     spans: ClassVar[bool] = False
     gradients_per_step: ClassVar[int] = 2
     batch_norm: BatchNormUpdates = "first"
+    """Passes that update BatchNorm's running statistics; ``recomputed``: as ``first``, and again after experiences."""
     dropout: DropoutMasks = "same"
+    """Whether the passes of a step share their dropout masks."""
     from_experience: WholeNumber = 0
+    """First experience that uses the rule, counted from 0; earlier ones are trained as with ``none``."""
 
     def spans_iterations(self) -> bool:
         """Whether the rule spans several minibatches, so that the end of an epoch interrupts it.

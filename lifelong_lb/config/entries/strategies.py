@@ -43,8 +43,12 @@ class Replay(StrategyEntry):
     further_passes = "the same minibatch, replayed images included"
     name: Literal["replay"] = "replay"
     mem_size: AtLeastOne = 200
+    """Images in the memory."""
     batch_size_mem: AtLeastOne | None = None
+    """Replayed images per minibatch, e.g. 10; by default as many as new ones."""
     memory: Literal["experience-balanced", "class-balanced", "reservoir"] = "experience-balanced"
+    """How the memory is filled: equally many images of the experiences seen or of the classes seen, or a uniform sample
+    of all images seen. It is updated after training on an experience, in an online stream after each chunk."""
 
 
 class GDumb(StrategyEntry):
@@ -53,6 +57,7 @@ class GDumb(StrategyEntry):
     further_passes = "the same minibatch of the memory"
     name: Literal["gdumb"] = "gdumb"
     mem_size: AtLeastOne = 200
+    """Images in the memory."""
 
 
 class EWC(Penalised):
@@ -65,8 +70,11 @@ class EWC(Penalised):
     further_passes = "the penalty at the weights of each pass"
     name: Literal["ewc"] = "ewc"
     ewc_lambda: NonNegative = 1.0
+    """Weight of the penalty."""
     mode: Literal["separate", "online"] = "separate"
+    """``separate`` keeps a penalty for each past experience, ``online`` one for all."""
     decay_factor: UnitInterval | None = None
+    """Factor of older importances in mode ``online``, e.g. 0.9."""
 
     @model_validator(mode="after")
     def _decay_belongs_to_online(self) -> "EWC":
@@ -84,7 +92,9 @@ class MAS(Penalised):
     further_passes = "the penalty at the weights of each pass"
     name: Literal["mas"] = "mas"
     lambda_reg: NonNegative = 1.0
+    """Weight of the penalty."""
     alpha: UnitInterval = 0.5
+    """Weight of older importances when new ones are added."""
 
 
 class LwF(Penalised):
@@ -97,7 +107,9 @@ class LwF(Penalised):
     further_passes = "distillation of each pass's outputs, the teacher fixed"
     name: Literal["lwf"] = "lwf"
     alpha: OneOrEach = 1.0
+    """Weight of the distillation: one number, or a list with one per experience, of which the first has no effect."""
     temperature: Positive = 2.0
+    """Temperature of the distillation."""
 
 
 class SI(Penalised):
@@ -107,7 +119,9 @@ class SI(Penalised):
     follows_path = True
     name: Literal["si"] = "si"
     si_lambda: NonNegative = 1.0
+    """Weight of the penalty."""
     eps: Positive = 1e-7
+    """Added to the squared change of a weight that divides its importance."""
 
 
 class RWalk(Penalised):
@@ -119,8 +133,11 @@ class RWalk(Penalised):
     follows_path = True
     name: Literal["rwalk"] = "rwalk"
     ewc_lambda: NonNegative = 0.1
+    """Weight of the penalty."""
     ewc_alpha: UnitInterval = 0.9
+    """Weight of the newest squared gradient in the running Fisher information."""
     delta_t: AtLeastOne = 10
+    """Iterations between two updates of the scores."""
 
 
 class AGEM(Projected):
@@ -134,7 +151,9 @@ class AGEM(Projected):
     )
     name: Literal["agem"] = "agem"
     patterns_per_exp: AtLeastOne = 256
+    """Images of each experience in the memory."""
     sample_size: AtLeastOne = 256
+    """Images of the reference gradient, drawn from the memory at random at each step."""
 
 
 class GEM(Projected):
@@ -143,7 +162,9 @@ class GEM(Projected):
     further_passes = "as `agem`, with the reference gradients at w of all past experiences"
     name: Literal["gem"] = "gem"
     patterns_per_exp: AtLeastOne = 256
+    """Images of each experience in the memory."""
     memory_strength: NonNegative = 0.5
+    """Lower bound of the multipliers of the quadratic program (gamma in the paper)."""
 
 
 class MIR(Rehearsing):
@@ -157,6 +178,7 @@ class MIR(Rehearsing):
     further_passes = "the images retrieved at w are replayed in every pass"
     name: Literal["mir"] = "mir"
     subsample: AtLeastOne = 50
+    """Images drawn from the memory, of which those are replayed whose loss a plain step would raise most."""
 
 
 class GSS(StrategyEntry):
@@ -172,7 +194,9 @@ class GSS(StrategyEntry):
     further_passes = "the same minibatch, replayed images included; the memory changes in the first pass only"
     name: Literal["gss"] = "gss"
     mem_size: AtLeastOne = 200
+    """Images in the memory."""
     mem_strength: AtLeastOne = 5
+    """Minibatches of the memory whose gradients score a new image."""
 
 
 class ERACE(Rehearsing):
@@ -193,7 +217,9 @@ class ERAML(Rehearsing):
     further_passes = "the same replayed minibatch, the same positive and negative images"
     name: Literal["er-aml"] = "er-aml"
     temp: Positive = 0.1
+    """Temperature of the supervised contrastive loss."""
     base_temp: Positive = 0.07
+    """Temperature that scales this loss."""
 
 
 class DER(StrategyEntry):
@@ -205,8 +231,11 @@ class DER(StrategyEntry):
     replays_aside = True
     name: Literal["der"] = "der"
     mem_size: AtLeastOne = 200
+    """Images in the memory."""
     batch_size_mem: AtLeastOne | None = None
+    """Replayed images per minibatch, e.g. 10; by default as many as new ones."""
     alpha: NonNegative = 0.1
+    """Weight of the distance to the stored logits."""
 
 
 class DERPlusPlus(StrategyEntry):
@@ -218,9 +247,13 @@ class DERPlusPlus(StrategyEntry):
     replays_aside = True
     name: Literal["der++"] = "der++"
     mem_size: AtLeastOne = 200
+    """Images in the memory."""
     batch_size_mem: AtLeastOne | None = None
+    """Replayed images per minibatch, e.g. 10; by default as many as new ones."""
     alpha: NonNegative = 0.1
+    """Weight of the distance to the stored logits."""
     beta: NonNegative = 0.5
+    """Weight of the loss on stored labels."""
 
 
 class ICaRL(StrategyEntry):
@@ -234,7 +267,9 @@ class ICaRL(StrategyEntry):
     further_passes = "the same minibatch, exemplars included, with the teacher's outputs of the first pass"
     name: Literal["icarl"] = "icarl"
     mem_size: AtLeastOne = 200
+    """Exemplars, of all classes together or of each class, see ``fixed_memory``."""
     fixed_memory: bool = True
+    """``true`` divides ``mem_size`` images among the classes seen, ``false`` keeps ``mem_size`` per class."""
 
 
 STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
