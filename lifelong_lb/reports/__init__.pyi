@@ -1,4 +1,5 @@
 from .charts.figures import charts_of as charts_of
+from .definitions import column_names as column_names
 from .documents.answer import comparisons_text as comparisons_text
 from .documents.answer import summary_text as summary_text
 from .documents.pivots import Pivot as Pivot

@@ -170,6 +170,18 @@ COSTS = {
 """Costs of a run by column of ``summary.csv``."""
 
 
+def column_names(*, during: bool) -> list[str]:
+    """List the columns that the summary's tables can have.
+
+    Args:
+        during: whether accuracies are measured during training.
+
+    Returns:
+        Metrics, then costs.
+    """
+    return [*(metric for metric in KNOWN if during or metric not in CONTINUAL_METRICS), *COSTS]
+
+
 def in_percent(metric: str) -> bool:
     """Return whether tables show a metric in percent: all but custom metrics, whose range is not known.
 

@@ -42,6 +42,8 @@ _TITLES = {
     "lamaml": "La-MAML",
     "mer": "MER",
     "slda": "SLDA",
+    "ncm": "NCM",
+    "ranpac": "RanPAC",
     "sgd": "SGD",
     "adam": "Adam",
     "adamw": "AdamW",
@@ -91,10 +93,11 @@ def display_name(label: str, optimizer: str = "") -> str:
     if match is None:
         return _TITLES.get(label, label)
     name, settings = match.groups()
+    title = display_name(BARE, optimizer) if name == BARE else _TITLES.get(name, name)
     pairs = [setting.partition("=") for setting in settings.split(", ")]
     if not all(equals and key.isidentifier() and value for key, equals, value in pairs):
         return label
-    return ", ".join([_TITLES.get(name, name), *(_setting(key, value) for key, _, value in pairs)])
+    return ", ".join([title, *(_setting(key, value) for key, _, value in pairs)])
 
 
 def symbol(parameter: str) -> str:
@@ -114,6 +117,8 @@ def symbol(parameter: str) -> str:
 
 
 def _setting(key: str, value: str) -> str:
+    if key == "passes":
+        return f"budget of {value} gradients per minibatch"
     return f"adaptive {symbol(key)}" if value == "adaptive" else f"{symbol(key)} = {value}"
 
 

@@ -12,6 +12,7 @@ from lifelong_lb.reports.definitions import DEFAULT_COLUMNS
 from lifelong_lb.reports.results.collect import Results, collect
 from lifelong_lb.reports.statistics.summary import summary_table
 from lifelong_lb.store import ResultFolder
+from lifelong_lb.store.report_files import remove_stale
 
 
 def write_report(
@@ -29,6 +30,9 @@ def write_report(
     parquet: bool = False,
 ) -> Results:
     """Write the tables, the texts, the page, and, if asked to, figures for papers.
+
+    Files of the last report that this one does not write are removed, unless they have been changed since. Figures that
+    are not asked for stay as long as the numbers are the same.
 
     Args:
         folder: the result folder.
@@ -59,11 +63,13 @@ def write_report(
     check_formats(figures)
     canvas = figure_canvas(width, font_size)
     results = results or collect(folder)
-    folder = replace(folder, parquet=parquet)
+    written: set[str] = set()
+    folder = replace(folder, parquet=parquet, written=written)
     results, charts = _write_report(folder, results, baseline, metrics, test, columns, every_figure)
     for name, content in figure_files(charts if figures else (), figures, canvas):
         folder.write_file(f"{folder.figures_path.name}/{name}", content)
     write_recorded(folder, results)
+    remove_stale(folder.path, written)
     return results
 
 

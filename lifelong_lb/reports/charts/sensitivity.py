@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lifelong_lb.config.runs import without_later
 from lifelong_lb.evaluation import METRICS, spread
 from lifelong_lb.reports.charts.chart import Chart, Grid, Row
 from lifelong_lb.reports.charts.panels import (
@@ -63,7 +64,7 @@ class Sweep:
         parameter: one of :data:`PARAMETERS`.
         labels: the stream, and the base optimizer if all families have the same.
         families: in the order of the rules.
-        baseline: runs of the rule ``none``; empty if the families differ in the base optimizer.
+        baseline: runs of the first rule ``none``; empty if the families differ in the base optimizer.
     """
 
     parameter: str
@@ -90,7 +91,7 @@ def sweeps(results: Results, stream: str, rules: Sequence[str]) -> list[Sweep]:
         differ; none if only tables were found.
     """
     runs = results.runs[(results.runs["status"] == "done") & (results.runs["stream"] == stream)]
-    configs = {run: results.records[run].config for run in runs["run"] if run in results.records}
+    configs = {run: without_later(results.records[run].config) for run in runs["run"] if run in results.records}
     tuned = results.study is not None and bool(results.study.study.chosen)
     if not configs or tuned:  # values of a tuned rule were chosen per strategy
         return []
@@ -101,7 +102,8 @@ def sweeps(results: Results, stream: str, rules: Sequence[str]) -> list[Sweep]:
         for optimizer, of_optimizer in runs.groupby(fixed, sort=False) if fixed else [("", runs)]:
             families = _families(of_optimizer, configs, parameter, rules)
             if families:
-                baseline = of_optimizer[[configs[run]["rule"]["name"] == "none" for run in of_optimizer["run"]]]
+                plain = of_optimizer[[configs[run]["rule"]["name"] == "none" for run in of_optimizer["run"]]]
+                baseline = plain[plain["rule"] == next((rule for rule in rules if (plain["rule"] == rule).any()), "")]
                 labels = [stream, str(optimizer)] if fixed else [stream]
                 found.append(Sweep(parameter, labels, families, baseline if part == "rule" else baseline.iloc[:0]))
     return found

@@ -51,6 +51,7 @@ _COSTS = ["gradient_evaluations", "train_seconds", "status"]
 _SIZES = ["samples_seen", "forward_passes", "parameters", "peak_memory"]
 _FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED, *_SIZES]
 RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
+"""Columns of ``results.csv``; custom metrics and those measured during training follow."""
 IMPORTED = "imported"
 """Column of ``results.csv`` that marks runs of another framework; present only if there are any."""
 

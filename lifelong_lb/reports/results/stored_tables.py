@@ -16,6 +16,7 @@ from lifelong_lb.untrusted import quoted, shortened
 KEYS = ["run", "stream", "strategy", "rule", "base_optimizer", "seed"]
 """Columns that identify the run of a row."""
 ACCURACY_COLUMNS = [*KEYS, "trained", "evaluated", "accuracy"]
+"""Columns of ``accuracy.csv``."""
 _LABELS = ("run", "stream", "strategy", "rule", "base_optimizer")
 _TOLERANCE = 1e-9
 _MAX_NUMBER = 2**53

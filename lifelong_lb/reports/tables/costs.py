@@ -1,13 +1,15 @@
 """Tables of costs: of rules, and of the hyper-parameter searches before the runs."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
-from lifelong_lb.config import Train
+from lifelong_lb.config import RuleEntry, Train, axis_labels
 from lifelong_lb.config.tuning import Chosen, Range, Search, Space, at_the_edge
 from lifelong_lb.evaluation import pareto_front
 from lifelong_lb.reports.definitions import COSTS, GRADIENTS, KNOWN
+from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.tables.cells import (
     column_of,
@@ -53,11 +55,13 @@ def pareto_fronts(summary: pd.DataFrame) -> pd.DataFrame:
     return marks
 
 
-def budget_sentence(train: Train) -> str:
-    """Describe the training budget that all rules of a study share.
+def budget_sentence(train: Train, rules: Sequence[RuleEntry], optimizer: str = "") -> str:
+    """Describe the training budget of the rules of a study.
 
     Args:
         train: the study's training settings.
+        rules: its rules.
+        optimizer: label of the only base optimizer, which names the rule ``none``.
 
     Returns:
         One or two sentences.
@@ -69,13 +73,22 @@ def budget_sentence(train: Train) -> str:
         )
     if train.match == "gradients" and train.budget is not None:
         return f"Every rule got {train.budget:,.0f} gradient evaluations in each experience."
+    of_epochs = f"gradient evaluations for each minibatch of {train.epochs} epoch{'s' * (train.epochs != 1)}"
     if train.match == "gradients":
-        epochs = f"{train.epochs} epoch{'s' * (train.epochs != 1)}"
         return (
-            f"Every rule got {train.passes:g} gradient evaluations for each minibatch of {epochs} in each experience, "
-            "so rules with cheaper steps trained for more epochs."
+            f"Every rule got {train.passes:g} {of_epochs} in each experience, so rules with cheaper steps trained for "
+            "more epochs."
         )
-    return "Every rule took the same number of steps; gradient evaluations and time differ."
+    own: dict[float, list[str]] = {}
+    for label, rule in zip(axis_labels(rules), rules, strict=True):
+        if rule.passes is not None:
+            own.setdefault(rule.passes, []).append(display_name(label, optimizer))
+    if not own:
+        return "Every rule took the same number of steps; gradient evaluations and time differ."
+    budgets = "; ".join(f"{'; '.join(names)} ({passes:g} {of_epochs})" for passes, names in own.items())
+    others = len(rules) - sum(map(len, own.values()))
+    start = "Every rule took the same number of steps, except those with their own" if others else "Rules had their own"
+    return f"{start} budget in each experience: {budgets}."
 
 
 def _relative_costs(summary: pd.DataFrame) -> "pd.Series[float]":

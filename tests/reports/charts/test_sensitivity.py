@@ -29,6 +29,7 @@ def sams(*values):
     [
         (["none", *sams(0.1, 0.2)], "sgd", []),
         (["none", *sams(0.1, 0.2, 0.4)], "sgd", ["rho"]),
+        (["none", *sams(0.1, 0.2), {"name": "sam", "rho": 0.4, "passes": 3}], "sgd", []),
         ([*sams(0.1, 0.2), {"name": "asam", "rho": 0.3}], "sgd", []),
         ([*sams(0.1, 0.2), {"name": "sam", "rho": 0.3, "from_experience": 1}], "sgd", []),
         ([{"name": "lookbehind-sam", "k": k, "rho": k / 10} for k in (2, 3, 5)], "sgd", []),
@@ -45,6 +46,16 @@ def sams(*values):
 def test_only_for_three_values_that_differ_in_nothing_else(tmp_path, rules, optimizers, kinds):
     names = [drawing.name.split("--")[0] for drawing in drawn(tmp_path, rules, optimizers, seeds=1)]
     assert names == [f"sensitivity-{kind}" for kind in kinds]
+
+
+def test_the_baseline_is_one_rule(tmp_path):
+    """Plain SGD with its own budget is another rule than plain SGD."""
+    rules = ["none", {"name": "none", "passes": 3}, *sams(0.1, 0.2, 0.4)]
+    raw = {**TWO, "rules": rules, "strategies": "naive", "seeds": 2}
+    results = collect(make(tmp_path, raw, lambda labels, seed: two_experiences(0.9, 0.1, 0.2)))
+    (sweep,) = sweeps(results, "split-digits", labels_of(results, "rule"))
+    assert set(sweep.baseline["rule"]) == {"none"}
+    assert len(sweep.baseline) == 2
 
 
 def test_lines_axes_and_caption(tmp_path):
