@@ -1,6 +1,7 @@
 """Values of a pivot table: means over seeds, and the marks of its cells."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -51,7 +52,7 @@ class PivotValues:
         """The labels of each row."""
         return [tuple(map(str, key)) if isinstance(key, tuple) else (str(key),) for key in self.mean.index]
 
-    @property
+    @cached_property
     def decided(self) -> "pd.Series[bool]":
         """Whether a value of a row differs significantly from the best of the row."""
         return (self.mean.notna() & ~self.best & ~self.not_significant).any(axis=1)
