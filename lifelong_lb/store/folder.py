@@ -14,7 +14,8 @@ import pandas as pd
 from lifelong_lb.config import UserError
 from lifelong_lb.store.checkpoints import CheckpointFolder
 from lifelong_lb.store.checks import ConfigLookup
-from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_text
+from lifelong_lb.store.csv_text import csv_parts
+from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_parts, write_text
 from lifelong_lb.store.locks import LOCK_TIMEOUT_SECONDS, acquired
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.progress import PROGRESS
@@ -311,7 +312,7 @@ class ResultFolder:
             name: file name without suffix, e.g. ``"results"``.
             frame: the table.
         """
-        write_text(self.path / f"{name}.csv", without_formulas(frame).to_csv(index=False))
+        write_parts(self.path / f"{name}.csv", csv_parts(without_formulas(frame)))
         self.write_parquet(name, frame)
 
     def write_parquet(self, name: str, frame: pd.DataFrame) -> None:

@@ -121,6 +121,7 @@ def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
     unknown = [name for name in frame["measure"].unique() if name not in LANDSCAPE_MEASURES]
     if unknown:
         raise UserError(f"{path}: {unknown_name('measure', unknown[0], LANDSCAPE_MEASURES)}")
+    frame["measure"] = pd.Categorical(frame["measure"], categories=list(LANDSCAPE_MEASURES))
     undefined = ~np.isfinite(frame["value"].to_numpy())
     if not undefined.any():
         return []
@@ -133,7 +134,6 @@ def _named_frame(frames: dict[tuple[Any, ...], pd.DataFrame]) -> pd.DataFrame:
     if not frames:
         return pd.DataFrame(columns=[*KEYS, *LANDSCAPE_COLUMNS])
     whole = pd.concat(frames.values(), ignore_index=True)
-    whole["measure"] = pd.Categorical(whole["measure"], categories=list(LANDSCAPE_MEASURES))
     return pd.concat([repeated_keys(list(frames), list(map(len, frames.values())), "category"), whole], axis=1)
 
 
