@@ -111,11 +111,10 @@ def collect_confusion(folder: ResultFolder, results: Results) -> CollectedConfus
         if record is None:  # tables without runs
             continue
         try:
-            frame = results.homes.get(run, folder).read_confusion(run)
-            if frame is None:
+            values = results.homes.get(run, folder).read_counts(run)
+            if values is None:
                 uncounted += [run] if record.config.get("evaluation", {}).get("confusion") else []
                 continue
-            values = frame.to_numpy()
             _check(values, record)
         except (UserError, ValueError) as error:
             problems.append(f"run {run}: its confusion counts are left out, they are damaged ({error})")
