@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from scipy import stats
 
 from lifelong_lb.evaluation import ADDED_METRICS
+from lifelong_lb.evaluation.statistics import t_quantile
 from lifelong_lb.reports.charts.chart import PAGE, config
 from lifelong_lb.reports.charts.panels import looks
 from lifelong_lb.reports.definitions import KNOWN
@@ -58,7 +58,7 @@ def explorer_data(results: Results) -> dict[str, Any]:
         **_parts(results),
         "looks": {rule: vars(look) for rule, look in looks(labels["rule"]).items()},
         "config": {scheme: config(PAGE, dark=scheme == "dark") for scheme in ("light", "dark")},
-        "quantiles": [round(float(q), 4) for q in stats.t.ppf(0.975, range(1, 61))],
+        "quantiles": [round(t_quantile(degrees), 4) for degrees in range(1, 61)],
     }
 
 

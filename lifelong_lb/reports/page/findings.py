@@ -55,11 +55,11 @@ def findings(summary: pd.DataFrame, compared: pd.DataFrame) -> list[Finding]:
     Returns:
         One finding per stream, strategy and base optimizer with at least two rules, in the order of the summary.
     """
-    blocks = summary.groupby(_OUTER, sort=False)
+    blocks = summary[[*GROUP, "seeds", "not_done", "gradient_evaluations"]].groupby(_OUTER, sort=False)
+    comparisons = {tuple(map(str, key)): rows for key, rows in compared.groupby(_OUTER, sort=False)}
     found = []
     for key, rows in blocks:
-        same = (compared[_OUTER].astype(str) == list(map(str, key))).all(axis=1)
-        of_block = compared[same]
+        of_block = comparisons.get(tuple(map(str, key)), compared.iloc[:0])
         if (of_block["metric"] == METRIC).any():
             found.append(_finding(rows, of_block))
     return found
