@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 
 from lifelong_docs.markdown import table
 from lifelong_lb.config import UserError
-from lifelong_lb.reports.render.markdown import markdown_escaped
+from lifelong_lb.reports.render.text import markdown_escaped
 from lifelong_lb.reports.site import SiteStudy, read_studies, write_site
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from lifelong_lb.config.entries.fields import AtLeastOne, NonNegative, OneOrEach, Positive, UnitInterval
-from lifelong_lb.config.entries.own_loop_strategies import MER, SLDA, LaMAML
+from lifelong_lb.config.entries.own_loop_strategies import MER, NCM, SLDA, LaMAML, RanPAC
 from lifelong_lb.config.entries.strategy_base import Penalised, Projected, Rehearsing, StrategyEntry
 
 _MEMORY_FIRST = "an experience (or a chunk) enters the memory before training on it, and is replayed during it"
@@ -283,6 +283,8 @@ STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
     "lamaml": LaMAML,
     "mer": MER,
     "slda": SLDA,
+    "ncm": NCM,
+    "ranpac": RanPAC,
 }
 
 NOT_OFFERED: dict[str, str] = {

@@ -4,7 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import StrictBool, model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Float, Positive, Settings, WholeNumber, Within
+from lifelong_lb.config.entries.fields import (
+    AtLeastOne,
+    Float,
+    GradientsPerMinibatch,
+    Positive,
+    Settings,
+    WholeNumber,
+    Within,
+)
 from lifelong_lb.config.entries.landscape import Landscape
 from lifelong_lb.hyperparameters import Range
 
@@ -40,9 +48,9 @@ class Train(Settings):
     or runs."""
     budget: Annotated[Float, Within(Range(0, 1e15, above=True))] | None = None
     """Gradient evaluations, or seconds, in each experience, e.g. 5000."""
-    passes: Annotated[Float, Within(Range(0, 1_000_000, above=True))] | None = None
+    passes: GradientsPerMinibatch | None = None
     """Gradient evaluations for each minibatch of ``epochs`` epochs, e.g. 2, instead of ``budget``; by default those of
-    the study's costliest rule."""
+    the study's costliest rule. With ``match: steps``, the entry of a rule may set ``passes`` for its own runs."""
 
     @model_validator(mode="after")
     def _one_length(self) -> "Train":
