@@ -46,6 +46,28 @@ def with_blocks():
     return [path for path in PAGES if blocks_of(path)]
 
 
+def run_python(block, names):
+    """Run the block with the names of the earlier ones; a file, or a block that is not run, is only compiled."""
+    code = compile(block.text, block.where, "exec")
+    if block.file is None and block.not_run is None:
+        exec(code, names)  # noqa: S102
+
+
+def run_shell(block):
+    """Run the commands and return their output; commands that are not run are parsed."""
+    if block.not_run is None:
+        return "".join(run_command(words, block.shortened) for words in commands_of(block))
+    for words in commands_of(block):
+        parse_command(words)
+    return ""
+
+
+def check_output(block, printed):
+    """Each line is printed by an earlier command, but for its numbers."""
+    for line in block.text.splitlines():
+        assert masked(line) in masked(printed), f"{block.where}: not printed: {line}"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", with_blocks(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_blocks_of_a_page_run(path, tmp_path, monkeypatch):
@@ -56,29 +78,20 @@ def test_the_blocks_of_a_page_run(path, tmp_path, monkeypatch):
         return
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(lifelong_lb, "run_study", partial(lifelong_lb.run_study, executor="in-process"))
-    names, printed = {"__name__": "__main__"}, ""
+    names, printed = {"__name__": "__main__"}, []
+    run = {
+        "yaml": validate_yaml,
+        "python": lambda block: run_python(block, names),
+        "sh": lambda block: printed.append(run_shell(block)),
+        "text": lambda block: check_output(block, "\n".join(printed)),
+    }
     for block in blocks_of(path):
+        assert block.language in run.keys() | OTHERS, f"{block.where}: {block.language}"
+        assert block.not_run is None or block.not_run in NOT_RUN, f"{block.where}: {block.not_run}"
         if block.file is not None:
             (tmp_path / block.file).write_text(block.text, encoding="utf-8")
-        if block.not_run is not None:
-            assert block.not_run in NOT_RUN, f"{block.where}: {block.not_run}"
-        if block.language == "yaml":
-            validate_yaml(block)
-        elif block.language == "python" and block.not_run is not None:
-            compile(block.text, block.where, "exec")
-        elif block.language == "python" and block.file is None:
-            exec(compile(block.text, block.where, "exec"), names)  # noqa: S102
-        elif block.language == "sh":
-            for words in commands_of(block):
-                if block.not_run is None:
-                    printed += run_command(words, block.shortened)
-                else:
-                    parse_command(words)
-        elif block.language == "text":
-            for line in block.text.splitlines():
-                assert masked(line) in masked(printed), f"{block.where}: not printed: {line}"
-        else:
-            assert block.language in OTHERS | {"python"}, f"{block.where}: {block.language}"
+        if block.language in run:
+            run[block.language](block)
 
 
 def test_a_reason_not_to_run_a_block_is_in_use():

@@ -41,7 +41,9 @@ SMALL = {
 }
 """A block of YAML that is no study of its own is validated as a change of this one."""
 
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE
+)
 _COMMENT = re.compile(r"<!-- (file|not run|shortened): (.*?) -->\s*")
 _ELSEWHERE = re.compile(r"<!-- blocks run by (tests/\S+\.py) -->")
 _OUTSIDE = {"cd", "git", "mv", "python", "sbatch", "source", "tensorboard", "wandb", "."}
