@@ -13,7 +13,7 @@ from lifelong_lb.config import Evaluation, GridRun, RunConfig
 from lifelong_lb.streams import Stream, training_chunks
 from lifelong_lb.studies.planning.forecast import Training, rule_gradients
 from lifelong_lb.studies.run.assemble import Assembled, assemble
-from lifelong_lb.studies.run.execute import load_stream
+from lifelong_lb.studies.run.execute import found_config, load_stream
 from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.studies.run.worker import quiet
 
@@ -101,9 +101,10 @@ def calibrate(runs: Sequence[GridRun], roots: Sequence[Path]) -> tuple[dict[Kind
             key = (run.entries["streams"], run.config.seed)
             try:
                 with quiet():
+                    config = found_config(run.config, roots)
                     if key not in streams:
-                        streams[key] = load_stream(run.config, RunState(), roots)
-                    speeds[kind_of(run)] = measure(run.config, streams[key])
+                        streams[key] = load_stream(config, RunState(), roots)
+                    speeds[kind_of(run)] = measure(config, streams[key])
             except Exception as error:  # noqa: BLE001  the run itself reports the details
                 reasons[kind_of(run)] = f"{type(error).__name__}: {error}"
     finally:
@@ -126,7 +127,8 @@ def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Spee
     if config.stream.chunk is None:
         budget = seconds / experiences if once else seconds
         timed = {"match": "seconds", "budget": budget, "passes": None, "epochs": 1}
-        config = config.model_copy(update={"train": config.train.model_copy(update=timed)})
+        rule = config.rule.model_copy(update={"passes": None})
+        config = config.model_copy(update={"train": config.train.model_copy(update=timed), "rule": rule})
     if config.train.precision == "float16":  # which the CPU is not used for
         config = config.model_copy(update={"train": config.train.model_copy(update={"precision": "float32"})})
     plain = Evaluation(batch_size=config.evaluation.batch_size)
@@ -186,7 +188,7 @@ def evaluated_images(config: RunConfig, parts: Sequence[Training], tested: Seque
     if config.evaluation.experiences == "all":
         return (T + 1) * sum(tested)  # T + 1: also at initialisation
     images = sum(sum(tested[: i + 1]) for i in range(T))
-    if config.evaluation.every is not None and config.train.match == "steps":
+    if config.evaluation.every is not None and config.training.match == "steps":
         for i in range(T):
             minibatches = sum(part.minibatches.least for part in parts if part.experience == i)
             images += config.train.epochs * minibatches // config.evaluation.every * sum(tested[: i + 1])
