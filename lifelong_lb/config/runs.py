@@ -61,7 +61,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "passes": None,
         "clip_norm": None,
     },
-    "rule": {"from_experience": 0},
+    "rule": {"from_experience": 0, "rho_follows": None},
     "optimizer": {"state": "keep", "schedule": None, "groups": None},
     "evaluation": {
         "every": None,

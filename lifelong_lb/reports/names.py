@@ -37,6 +37,7 @@ _TITLES = {
     "der": "DER",
     "der++": "DER++",
     "icarl": "iCaRL",
+    "wa": "WA",
     "lamaml": "La-MAML",
     "mer": "MER",
     "slda": "SLDA",
