@@ -130,7 +130,8 @@ def _unreached_change(
     if stream.chunk is not None:
         return f"counts epochs of experiences, which the chunks of {called} do not have"
     whole = schedule.over == "stream"
-    last, epochs = schedule.last_change(), train.epochs * (stream.experiences if whole and once is None else 1)
+    phases = [train.epochs_of(experience) for experience in range(stream.experiences if once is None else 1)]
+    last, epochs = schedule.last_change(), sum(phases) if whole else max(phases)
     if last < epochs:
         return None
     called = called if once is None or not whole else f"{called} trained by {once}"
