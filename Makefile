@@ -1,7 +1,7 @@
 # Needs Python 3.11 to 3.13 and make; everything else is installed into .venv.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
-OUT ?= results/split-digits
+OUT ?= results/demo
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test test-fast docs check format clean
@@ -14,7 +14,7 @@ help:
 	@echo "make format     format the code"
 
 demo: .venv/installed
-	$(BIN)/lifelong-lb run benchmarks/studies/split-digits.yaml --out $(OUT)
+	$(BIN)/lifelong-lb run benchmarks/studies/class-incremental-digits.yaml --out $(OUT)
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)

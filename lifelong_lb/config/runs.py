@@ -16,7 +16,7 @@ from lifelong_lb.config.checks.stream_overrides import stream_settings
 from lifelong_lb.config.entries.fields import Entry, Settings
 from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
-from lifelong_lb.config.entries.rules import RuleEntry
+from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.entries.stream_base import StreamEntry
 from lifelong_lb.config.entries.train import Evaluation, Train
@@ -62,7 +62,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "clip_norm": None,
         "later_epochs": None,
     },
-    "rule": {"from_experience": 0, "rho_follows": None},
+    "rule": {"from_experience": 0, "passes": None, "rho_follows": None},
     "optimizer": {"state": "keep", "schedule": None, "groups": None},
     "evaluation": {
         "every": None,
@@ -130,6 +130,13 @@ class RunConfig(Settings):
     def run_id(self) -> str:
         """Twelve hexadecimal digits, the same on every machine."""
         return run_id_of(self.to_json())
+
+    @property
+    def training(self) -> Train:
+        """Training settings of the run: ``train`` with the budget of its rule, if the rule has one."""
+        if self.rule.passes is None:
+            return self.train
+        return self.train.model_copy(update={"match": "gradients", "passes": self.rule.passes})
 
     def expected_config(self, run: str) -> dict[str, Any] | None:
         """Configuration expected in the record of a run.

@@ -35,7 +35,7 @@ def study_schema() -> Json:
     models = {name: _plain(model.model_json_schema()) for name, model in MODEL_ENTRIES.items()}
     properties = study["properties"] | {
         "model": {
-            "description": study["properties"]["model"]["description"],
+            **{key: value for key, value in study["properties"]["model"].items() if key != "$ref"},
             "anyOf": [_ref("model"), _ref("model-changes")],
         },
         EXTENDS: {

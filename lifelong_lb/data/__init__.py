@@ -34,6 +34,7 @@ DOWNLOADS: dict[str, Sequence[str]] = {
 """Maps each downloadable data set to the names of the data sets to download."""
 
 ENVIRONMENT_VARIABLE = "LIFELONG_LB_DATA"
+"""Environment variable that names the folders of the data sets."""
 
 
 def data_roots(data: str | os.PathLike[str] | None) -> list[Path]:

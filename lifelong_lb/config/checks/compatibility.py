@@ -12,7 +12,7 @@ from lifelong_lb.config.checks.stream_overrides import stream_settings
 from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
 from lifelong_lb.config.entries.own_loop_strategies import LaMAML
-from lifelong_lb.config.entries.rules import RuleEntry
+from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.strategies import (
     DER,
     ERAML,
@@ -103,6 +103,10 @@ def rule_conflict(strategy: StrategyEntry, rule: RuleEntry) -> str | None:
         return (
             f"{strategy.name} supports the rule none only, not {rule.name}: {strategy.own_loop}, so no rule can take "
             "part in its steps; use rules: none for it, or another strategy"
+        )
+    if rule.passes is not None:
+        return (
+            f"passes counts the gradients of ordinary training steps, which {strategy.name} does not take; leave it out"
         )
     if rule.batch_norm == "recomputed" and not strategy.takes_gradients:
         return f"{strategy.name} does not change the model, so batch_norm: recomputed must not change its statistics"

@@ -141,6 +141,7 @@ Share = Annotated[Float, Within(SHARE)]
 AtLeastOne = Annotated[Int, Within(AT_LEAST_ONE)]
 AtLeastTwo = Annotated[Int, Within(AT_LEAST_TWO)]
 WholeNumber = Annotated[Int, Within(WHOLE_NUMBER)]
+GradientsPerMinibatch = Annotated[Float, Within(Range(0, 1_000_000, above=True))]
 OneOrEach = Annotated[
     Annotated[NonNegative, Tag("one")] | Annotated[tuple[NonNegative, ...], Tag("each")],
     Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),

@@ -5,7 +5,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, StrictBool, model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Float, Positive, Settings, WholeNumber, Within
+from lifelong_lb.config.entries.fields import (
+    AtLeastOne,
+    Float,
+    GradientsPerMinibatch,
+    Positive,
+    Settings,
+    WholeNumber,
+    Within,
+)
 from lifelong_lb.config.entries.landscape import Landscape
 from lifelong_lb.hyperparameters import Range
 from lifelong_lb.untrusted import quoted
@@ -52,9 +60,9 @@ class Train(Settings):
     or runs."""
     budget: Annotated[Float, Within(Range(0, 1e15, above=True))] | None = None
     """Gradient evaluations, or seconds, in each experience, e.g. 5000."""
-    passes: Annotated[Float, Within(Range(0, 1_000_000, above=True))] | None = None
+    passes: GradientsPerMinibatch | None = None
     """Gradient evaluations for each minibatch of ``epochs`` epochs, e.g. 2, instead of ``budget``; by default those of
-    the study's costliest rule."""
+    the study's costliest rule. With ``match: steps``, the entry of a rule may set ``passes`` for its own runs."""
 
     def epochs_of(self, experience: int) -> int:
         """Number of epochs of an experience, or of each chunk of it.

@@ -14,7 +14,8 @@ from pydantic import create_model
 
 from lifelong_lb.config.entries.fields import Settings, is_plain_text
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
-from lifelong_lb.config.entries.rules import RULE_ENTRIES, RuleEntry
+from lifelong_lb.config.entries.rule_base import RuleEntry
+from lifelong_lb.config.entries.rules import RULE_ENTRIES
 from lifelong_lb.config.entries.strategies import NOT_OFFERED, STRATEGY_ENTRIES
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.entries.stream_base import OwnImages, Scenario, StreamEntry

@@ -6,9 +6,19 @@ import pandas as pd
 
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, spread
 from lifelong_lb.reports.charts.chart import Chart, Row
-from lifelong_lb.reports.charts.labels import chart_names, file_name
-from lifelong_lb.reports.charts.looks import Look, by_rule
-from lifelong_lb.reports.charts.panels import INTERVALS, courses, faceted, mean_row, numbers, rounded, tooltip
+from lifelong_lb.reports.charts.panels import (
+    INTERVALS,
+    Look,
+    by_rule,
+    chart_names,
+    courses,
+    faceted,
+    file_name,
+    mean_row,
+    numbers,
+    rounded,
+    tooltip,
+)
 from lifelong_lb.reports.names import display_name, symbol
 from lifelong_lb.reports.results.landscape import pick_measures, rows_at
 

@@ -5,16 +5,19 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from lifelong_lb.reports.definitions import SPREAD, definitions, units
+from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.page.findings import findings, placed
 from lifelong_lb.reports.render.text import text_lines, text_table
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.statistics.comparisons import comparison_table, verdict_on
-from lifelong_lb.reports.statistics.summary import state_sentence, summary_table, verdict
-from lifelong_lb.reports.statistics.undefined import undefined_reason
-from lifelong_lb.reports.tables.comparisons import comparison_definitions, comparison_styled
+from lifelong_lb.reports.statistics.summary import state_sentence, summary_table, undefined_reason, verdict
 from lifelong_lb.reports.tables.styled import StyledTable
-from lifelong_lb.reports.tables.summary import checked_columns, summary_styled
-from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.tables.summary import (
+    checked_columns,
+    comparison_definitions,
+    comparison_styled,
+    summary_styled,
+)
 
 LINES = 22
 """Most lines of findings and table: a terminal of 24 lines without the path of the report and the prompt."""

@@ -7,9 +7,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from lifelong_lb.evaluation import seeds_needed, smallest_p
-from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.names import display_name, number_word, plural
 from lifelong_lb.reports.statistics.summary import GROUP
-from lifelong_lb.reports.text import number_word, plural
 
 LEVEL = 0.05
 """Significance level of corrected p-values."""

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.names import plural
 from lifelong_lb.store import COLUMNS, DamagedRunError, ResultFolder, RunRecord, StudyFile
 from lifelong_lb.untrusted import shortened
 

@@ -12,10 +12,10 @@ import pandas as pd
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, Correlation, pearson, spearman
-from lifelong_lb.reports.results.accuracy_table import KEYS
+from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.results.collect import Results, collect
 from lifelong_lb.reports.results.comparability import listed
-from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.results.stored_tables import KEYS
 from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_settings, read_landscape
 from lifelong_lb.untrusted import printable, shortened
 

@@ -127,7 +127,8 @@ def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Spee
     if config.stream.chunk is None:
         budget = seconds / experiences if once else seconds
         timed = {"match": "seconds", "budget": budget, "passes": None, "epochs": 1, "later_epochs": None}
-        config = config.model_copy(update={"train": config.train.model_copy(update=timed)})
+        rule = config.rule.model_copy(update={"passes": None})
+        config = config.model_copy(update={"train": config.train.model_copy(update=timed), "rule": rule})
     if config.train.precision == "float16":  # which the CPU is not used for
         config = config.model_copy(update={"train": config.train.model_copy(update={"precision": "float32"})})
     plain = Evaluation(batch_size=config.evaluation.batch_size)
@@ -187,7 +188,7 @@ def evaluated_images(config: RunConfig, parts: Sequence[Training], tested: Seque
     if config.evaluation.experiences == "all":
         return (T + 1) * sum(tested)  # T + 1: also at initialisation
     images = sum(sum(tested[: i + 1]) for i in range(T))
-    if config.evaluation.every is not None and config.train.match == "steps":
+    if config.evaluation.every is not None and config.training.match == "steps":
         for i in range(T):
             minibatches = sum(part.minibatches.least for part in parts if part.experience == i)
             images += config.train.epochs_of(i) * minibatches // config.evaluation.every * sum(tested[: i + 1])

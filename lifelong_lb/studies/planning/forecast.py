@@ -114,9 +114,9 @@ def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
     """
     if not config.strategy.takes_gradients:
         return Count()
-    if config.train.match == "seconds":
+    if config.training.match == "seconds":
         return Count(exact=False)
-    if config.train.match == "gradients":
+    if config.training.match == "gradients":
         return _within_budget(config, parts)
     total = Count()
     for part in parts:
@@ -138,7 +138,7 @@ def _within_budget(config: RunConfig, parts: Sequence[Training]) -> Count:
         for number, part in enumerate(of_experience, start=1):
             minibatches += part.minibatches.least
             limit = gradient_limit(
-                config.train, minibatches, part=number, parts=len(of_experience), experiences=experiences
+                config.training, minibatches, part=number, parts=len(of_experience), experiences=experiences
             )
             if part.minibatches.least:
                 taken += affordable_epochs(acting, part.minibatches.least, limit - taken)[1]
@@ -161,7 +161,7 @@ def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
     """
     strategy, total = config.strategy, Count()
     for part in parts:
-        known = config.train.match == "steps"
+        known = config.training.match == "steps"
         epochs = config.train.epochs_of(part.experience)
         iterations = epochs * part.minibatches.least if known else 0
         if isinstance(strategy, RWalk) or (isinstance(strategy, AGEM | MIR) and not part.first):

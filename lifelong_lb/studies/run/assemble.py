@@ -120,7 +120,7 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     left_out = [key for module in model.modules() for key in getattr(module, "left_out", ())]
     if left_out:
         log(f"weights: {len(left_out)} tensors of the classifier were left out ({', '.join(left_out)})")
-    passes = Passes(**config.rule.passes(), clip_norm=config.train.clip_norm)
+    passes = Passes(**config.rule.pass_options(), clip_norm=config.train.clip_norm)
     rule = factory_of("rule", config.rule.name, RULES)(**config.rule.hyper_parameters(), passes=passes)
     evaluation, once = config.evaluation, config.strategy.trained_once
     if evaluation.diagnostics_every is not None:
@@ -176,13 +176,14 @@ def _applied(config: RunConfig, rule: UpdateRule, scaler: torch.amp.GradScaler |
 
 
 def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, experiences_per_call: int) -> Budget | None:
-    if config.train.match == "steps":
+    train = config.training
+    if train.match == "steps":
         return None
     counts = {
         "gradients": partial(getattr, applied, "gradient_evaluations"),
         "seconds": partial(getattr, stopwatch, "seconds"),
     }  # partials, because lambdas cannot be pickled into a checkpoint
-    return Budget(config.train, config.rule, counts[config.train.match], config.seed, experiences_per_call)
+    return Budget(train, config.rule, counts[train.match], config.seed, experiences_per_call)
 
 
 def _loading(config: RunConfig) -> TensorLoading:

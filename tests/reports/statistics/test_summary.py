@@ -11,7 +11,7 @@ from reports.hand_tables import column_texts
 from lifelong_lb.config import parse_study
 from lifelong_lb.evaluation import AccuracyMatrix, bootstrap_interval
 from lifelong_lb.reports import SUMMARY_COLUMNS, summary_table, summary_text, write_report
-from lifelong_lb.reports.documents.summary import summary_latex
+from lifelong_lb.reports.documents.files import summary_latex
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.statistics.summary import shared_seeds, verdict
 from lifelong_lb.reports.tables.cells import count, duration, metric_text

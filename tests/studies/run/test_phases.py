@@ -76,6 +76,11 @@ def test_what_is_refused(train, message):
         study(train)
 
 
+def test_a_rule_with_its_own_budget_needs_one_number():
+    with pytest.raises(UserError, match=r"rules\[0\]\.passes: needs the same train\.epochs for all experiences"):
+        study({"epochs": [3, 2]}, rules=[{"name": "none", "passes": 3}])
+
+
 def test_a_schedule_must_be_reached_in_one_phase():
     optimizer = {"name": "sgd", "schedule": {"name": "multistep", "milestones": [2]}}
     study({"epochs": [3, 2]}, optimizers=optimizer)
