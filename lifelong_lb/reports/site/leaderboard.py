@@ -5,13 +5,7 @@ from collections.abc import Sequence
 from lifelong_lb.reports.definitions import DEFAULT_COLUMNS, GRADIENTS
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.site.studies import SiteStudy
-from lifelong_lb.reports.tables.cells import (
-    column_of,
-    cost_cell,
-    interval_cell,
-    metric_cell,
-    seeds_cell,
-)
+from lifelong_lb.reports.tables.cells import column_of, cost_cell, interval_cell, metric_cell, seeds_cell
 from lifelong_lb.reports.tables.styled import DASH, Cell, Column, Group, Row, StyledTable
 
 METRICS = tuple(column for column in DEFAULT_COLUMNS if column != GRADIENTS)

@@ -80,9 +80,15 @@ def interval_cell(metric: str, low: float, high: float) -> Cell:
         high: upper end.
 
     Returns:
-        E.g. ``70.1 to 90.0``.
+        The cell.
+
+    Example:
+        >>> interval_cell("average_accuracy", 0.70123, 0.9).text
+        '70.1 to 90.0'
     """
-    return Cell() if math.isnan(low) else Cell(f"{metric_text(metric, low)} to {metric_text(metric, high)}", value=low)
+    if math.isnan(low):
+        return Cell()
+    return Cell(f"{metric_text(metric, low)} to {metric_text(metric, high)}", value=low)
 
 
 def cost_cell(cost: str, value: float) -> Cell:
