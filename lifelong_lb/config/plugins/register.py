@@ -21,7 +21,7 @@ from lifelong_lb.config.entries.stream_base import OwnImages, Scenario, StreamEn
 from lifelong_lb.config.entries.streams import STREAM_ENTRIES
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.plugins.hooks import check_forward, check_hooks
-from lifelong_lb.config.plugins.importing import MAIN, load_origin, origin_of
+from lifelong_lb.config.plugins.importing import MAIN, load_origin, origin_of, same_source
 from lifelong_lb.config.plugins.signature import settings_of
 from lifelong_lb.untrusted import begins_like_a_formula, quoted
 
@@ -280,7 +280,7 @@ def _check_name(kind: str, name: str, origin: str) -> None:
     if not _is_name(name):
         raise UserError(f"a {kind} needs a name without spaces and punctuation, e.g. half-sam; got {quoted(name)}")
     earlier = EXTENSIONS.get((kind, name))
-    if earlier is not None and (earlier.factory is None or origin in (earlier.origin, MAIN)):
+    if earlier is not None and (earlier.factory is None or origin == MAIN or same_source(origin, earlier.origin)):
         return
     if name in KINDS[kind] or (kind == "strategy" and name in NOT_OFFERED):
         where = f", registered by {earlier.origin}" if earlier is not None else ""
