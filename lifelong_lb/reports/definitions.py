@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from lifelong_lb.evaluation import ADDED_METRICS, CONTINUAL_METRICS, METRICS, REFERENCED, STORED_METRICS, Described
-from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.results.collect import Results
 
 GRADIENTS = "gradient_evaluations"
 DEFAULT_COLUMNS = ("average_accuracy", "learning_accuracy", "forgetting", GRADIENTS)

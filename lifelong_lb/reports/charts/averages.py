@@ -9,8 +9,8 @@ from lifelong_lb.reports.charts.chart import Chart, Row
 from lifelong_lb.reports.charts.labels import chart_names, file_name
 from lifelong_lb.reports.charts.looks import Look, by_rule
 from lifelong_lb.reports.charts.panels import INTERVALS, courses, dodged, faceted, mean_row, numbers, tooltip
-from lifelong_lb.reports.matrices import Array, Block, average_accuracy_so_far
 from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.statistics.matrices import Array, Block, average_accuracy_so_far
 
 _CAPTION = (
     "Average accuracy over the experiences seen so far: after experience i (from 0), the mean over j <= i of R[i, j]; "

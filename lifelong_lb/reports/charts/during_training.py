@@ -16,9 +16,9 @@ from lifelong_lb.reports.charts.panels import (
     tooltip,
     vertical_intervals,
 )
-from lifelong_lb.reports.during_training import Measurements, courses_of
-from lifelong_lb.reports.matrices import Block
 from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.statistics.during_training import Measurements, courses_of
+from lifelong_lb.reports.statistics.matrices import Block
 
 _CAPTION = (
     "Accuracy on test images, measured during training, against training iterations; vertical lines mark the ends of "
@@ -36,7 +36,7 @@ def during_training(block: Block, measurements: Measurements, looks: Mapping[str
 
     Args:
         block: one stream, strategy and base optimizer.
-        measurements: accuracies by rule, from :func:`~lifelong_lb.reports.during_training.measurements_of`.
+        measurements: accuracies by rule, from :func:`~lifelong_lb.reports.statistics.during_training.measurements_of`.
         looks: looks by label of a rule.
 
     Returns:

@@ -7,8 +7,8 @@ from lifelong_lb.reports.charts.chart import Chart, Row
 from lifelong_lb.reports.charts.labels import chart_names, file_name
 from lifelong_lb.reports.charts.looks import Look, by_rule
 from lifelong_lb.reports.charts.panels import INTERVALS, faceted
-from lifelong_lb.reports.matrices import Block
 from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.statistics.matrices import Block
 
 MOST_PANELS = 6
 

@@ -9,8 +9,8 @@ import numpy as np
 from lifelong_lb.reports.charts.chart import Chart, Grid, Row
 from lifelong_lb.reports.charts.labels import chart_names, file_name, short
 from lifelong_lb.reports.charts.panels import faceted, tooltip
-from lifelong_lb.reports.matrices import Array, Block, mean_over_seeds
 from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.statistics.matrices import Array, Block, mean_over_seeds
 
 MAX_ANNOTATED = 10
 """Maximum number of rows with numbers in the cells."""

@@ -9,8 +9,8 @@ from lifelong_lb.reports.charts.chart import Chart, Row
 from lifelong_lb.reports.charts.labels import chart_names, file_name
 from lifelong_lb.reports.charts.looks import Look, by_rule
 from lifelong_lb.reports.charts.panels import INTERVALS, courses, faceted, mean_row, numbers, rounded, tooltip
-from lifelong_lb.reports.landscape import pick_measures, rows_at
 from lifelong_lb.reports.names import display_name, symbol
+from lifelong_lb.reports.results.landscape import pick_measures, rows_at
 
 _SCATTER_MEASURES = (
     "rise",

@@ -10,7 +10,7 @@ from lifelong_lb.reports.charts.labels import chart_names, file_name
 from lifelong_lb.reports.charts.looks import Look, by_rule
 from lifelong_lb.reports.charts.panels import faceted, numbers, tooltip
 from lifelong_lb.reports.names import display_name
-from lifelong_lb.reports.over_streams import StreamScores
+from lifelong_lb.reports.statistics.over_streams import StreamScores
 
 _CAPTION = (
     "Performance profiles (Agarwal et al. 2021, arXiv 2108.13264), one panel per strategy: the share of runs whose "

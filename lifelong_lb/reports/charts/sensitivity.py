@@ -10,7 +10,7 @@ from lifelong_lb.reports.charts.labels import chart_names, file_name
 from lifelong_lb.reports.charts.looks import BASELINE, Look, by_rule
 from lifelong_lb.reports.charts.panels import INTERVALS, courses, faceted, mean_row, numbers, tooltip
 from lifelong_lb.reports.names import display_name, symbol
-from lifelong_lb.reports.sensitivity import PARAMETERS, Sweep
+from lifelong_lb.reports.statistics.sensitivity import PARAMETERS, Sweep
 
 _METRICS = ("average_accuracy", "forgetting")
 _BOUNDS = {"average_accuracy": (0.0, 100.0), "forgetting": (-100.0, 100.0)}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lifelong_lb.evaluation import seeds_needed, smallest_p
 from lifelong_lb.reports.names import display_name
-from lifelong_lb.reports.summary import GROUP
+from lifelong_lb.reports.statistics.summary import GROUP
 from lifelong_lb.reports.text import number_word, plural
 
 LEVEL = 0.05

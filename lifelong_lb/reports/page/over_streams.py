@@ -9,11 +9,11 @@ from lifelong_lb.reports.charts.chart import Chart
 from lifelong_lb.reports.charts.looks import looks
 from lifelong_lb.reports.charts.profiles import profiles
 from lifelong_lb.reports.definitions import Definition
-from lifelong_lb.reports.over_streams import FEW_SEEDS, left_out_streams, stream_scores
 from lifelong_lb.reports.page.findings import METRIC
 from lifelong_lb.reports.page.streams_findings import StreamsFinding, streams_findings
-from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.summary import labels_of
+from lifelong_lb.reports.results.collect import Results
+from lifelong_lb.reports.statistics.over_streams import FEW_SEEDS, left_out_streams, stream_scores
+from lifelong_lb.reports.statistics.summary import labels_of
 from lifelong_lb.reports.tables.over_streams import OVER_STREAMS, over_streams_styled
 from lifelong_lb.reports.tables.styled import StyledTable
 

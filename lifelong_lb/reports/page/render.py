@@ -10,30 +10,37 @@ import pandas as pd
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.charts.chart import Chart
 from lifelong_lb.reports.charts.looks import looks
-from lifelong_lb.reports.classes import Classes
-from lifelong_lb.reports.comparisons import verdict_on
-from lifelong_lb.reports.costs import budget_sentence
 from lifelong_lb.reports.definitions import SPREAD, definitions, units
-from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
-from lifelong_lb.reports.flatness import Flatness
 from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.page.classes import Classes
 from lifelong_lb.reports.page.data import explorer_data, json_element, packed
 from lifelong_lb.reports.page.findings import findings
 from lifelong_lb.reports.page.first_screen import first_screen
+from lifelong_lb.reports.page.flatness import Flatness
 from lifelong_lb.reports.page.over_streams import OverStreams
+from lifelong_lb.reports.page.provenance import environment_rows, unsuccessful_runs
 from lifelong_lb.reports.page.scripts import page_scripts, script_hash, vega_script
-from lifelong_lb.reports.provenance import environment_rows, unsuccessful_runs
 from lifelong_lb.reports.render.html import breakable, html_table, without_controls
-from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.summary import GROUP, labels_of, planned_runs, state_sentence, status_counts, verdict
+from lifelong_lb.reports.results.collect import Results
+from lifelong_lb.reports.statistics.comparisons import verdict_on
+from lifelong_lb.reports.statistics.costs import budget_sentence
+from lifelong_lb.reports.statistics.entries import AXIS_TITLES, describe_entries, models_of
+from lifelong_lb.reports.statistics.summary import (
+    GROUP,
+    labels_of,
+    planned_runs,
+    state_sentence,
+    status_counts,
+    verdict,
+)
+from lifelong_lb.reports.statistics.tuning import TUNING_NOTE, tuning_sentences
+from lifelong_lb.reports.statistics.undefined import undefined_reason
 from lifelong_lb.reports.tables.comparisons import comparison_definitions, comparison_styled
 from lifelong_lb.reports.tables.costs import cost_styled
 from lifelong_lb.reports.tables.styled import StyledTable
 from lifelong_lb.reports.tables.summary import all_columns, summary_styled
 from lifelong_lb.reports.tables.tuning import tuning_styled
 from lifelong_lb.reports.text import plural
-from lifelong_lb.reports.tuning import TUNING_NOTE, tuning_sentences
-from lifelong_lb.reports.undefined import undefined_reason
 from lifelong_lb.store import COLUMNS
 
 _WITH_INTERVAL = ["average_accuracy"]

@@ -8,8 +8,8 @@ import pandas as pd
 
 from lifelong_lb.evaluation import smallest_p
 from lifelong_lb.reports.names import display_name
-from lifelong_lb.reports.over_streams import FEW_SEEDS
 from lifelong_lb.reports.page.findings import LEVEL, METRIC
+from lifelong_lb.reports.statistics.over_streams import FEW_SEEDS
 from lifelong_lb.reports.text import number_word
 
 Row = Mapping[Any, Any]
@@ -41,7 +41,7 @@ def streams_findings(aggregated: pd.DataFrame) -> list[StreamsFinding]:
     """State how often runs are better than those of the baseline, over the streams.
 
     Args:
-        aggregated: from :func:`~lifelong_lb.reports.over_streams.aggregate_table`; without average accuracy, nothing is
+        aggregated: from :func:`~lifelong_lb.reports.aggregate_table`; without average accuracy, nothing is
             stated.
 
     Returns:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lifelong_lb.reports.matrices import Block
 from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.statistics.matrices import Block
 from lifelong_lb.reports.tables.cells import PERCENT, metric_cell
 from lifelong_lb.reports.tables.styled import Cell, Column, Group, Row, StyledTable
 

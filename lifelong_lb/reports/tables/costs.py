@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from lifelong_lb.reports.costs import pareto_fronts, relative_costs
 from lifelong_lb.reports.definitions import COSTS, GRADIENTS
+from lifelong_lb.reports.statistics.costs import pareto_fronts, relative_costs
 from lifelong_lb.reports.tables.cells import cost_cell, cost_column, metric_cell, metric_column, number_cell, seeds_cell
 from lifelong_lb.reports.tables.styled import Cell, Column, StyledTable
 from lifelong_lb.reports.tables.summary import RULE, common, grouped

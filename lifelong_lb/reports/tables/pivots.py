@@ -4,8 +4,8 @@ import math
 
 from lifelong_lb.reports.definitions import KNOWN, in_percent
 from lifelong_lb.reports.names import display_name
-from lifelong_lb.reports.pivot_values import PivotValues
-from lifelong_lb.reports.summary import HEADINGS
+from lifelong_lb.reports.statistics.pivot_values import PivotValues
+from lifelong_lb.reports.statistics.summary import HEADINGS
 from lifelong_lb.reports.tables.cells import PERCENT, metric_cell, note_on_test
 from lifelong_lb.reports.tables.styled import Cell, Column, Group, Row, StyledTable
 

@@ -9,7 +9,7 @@ from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation.comparisons import DIGITS
 from lifelong_lb.reports.definitions import BOLD, COSTS, DEFAULT_COLUMNS, GRADIENTS, KNOWN
 from lifelong_lb.reports.names import display_name
-from lifelong_lb.reports.summary import GROUP, varying
+from lifelong_lb.reports.statistics.summary import GROUP, varying
 from lifelong_lb.reports.tables.cells import (
     cost_cell,
     cost_column,
@@ -169,7 +169,7 @@ def grouped(rows: pd.DataFrame, cells: Mapping[Any, Row]) -> list[Group]:
     """Group rows by stream, strategy and base optimizer, so that a row is labelled by its rule alone.
 
     Args:
-        rows: rows with the columns :data:`~lifelong_lb.reports.summary.GROUP`.
+        rows: rows with the columns :data:`~lifelong_lb.reports.statistics.summary.GROUP`.
         cells: cells after the label, by index.
 
     Returns:

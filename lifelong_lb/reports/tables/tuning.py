@@ -4,10 +4,10 @@ import math
 
 from lifelong_lb.config.tuning import Chosen, Range, Search, Space
 from lifelong_lb.reports.definitions import GRADIENTS
-from lifelong_lb.reports.results import Results
+from lifelong_lb.reports.results.collect import Results
+from lifelong_lb.reports.statistics.tuning import searches
 from lifelong_lb.reports.tables.cells import cost_cell, cost_column, metric_text
 from lifelong_lb.reports.tables.styled import DASH, Cell, Column, Group, Row, StyledTable
-from lifelong_lb.reports.tuning import searches
 
 _LABELS = ("stream", "strategy", "rule", "base optimizer", "chosen", "searched")
 

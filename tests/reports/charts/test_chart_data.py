@@ -14,7 +14,7 @@ from lifelong_lb.reports.charts.landscape import away_from_weights, flatness
 from lifelong_lb.reports.charts.looks import looks
 from lifelong_lb.reports.charts.panels import dodged, mean_row
 from lifelong_lb.reports.charts.trade_off import trade_off
-from lifelong_lb.reports.matrices import Block
+from lifelong_lb.reports.statistics.matrices import Block
 
 NAN = float("nan")
 KEY = ("split-digits", "naive", "sgd")

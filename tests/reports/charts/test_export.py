@@ -15,8 +15,8 @@ from lifelong_lb.reports import charts_of, write_report
 from lifelong_lb.reports.charts.averages import averages
 from lifelong_lb.reports.charts.export import WIDTHS, export, figure_canvas, figure_files
 from lifelong_lb.reports.charts.looks import looks
-from lifelong_lb.reports.matrices import Block
-from lifelong_lb.reports.results import collect
+from lifelong_lb.reports.results.collect import collect
+from lifelong_lb.reports.statistics.matrices import Block
 
 COLUMN = figure_canvas("column", 8)
 LONG = "a label that is much too long for any column of text " * 4

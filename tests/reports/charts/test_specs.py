@@ -15,9 +15,9 @@ from lifelong_lb.reports.charts.chart import PAGE, POINTS_PER_INCH, Canvas, Grid
 from lifelong_lb.reports.charts.export import VEGA_LITE, WIDTHS
 from lifelong_lb.reports.charts.heat_map import accuracy_matrices
 from lifelong_lb.reports.charts.looks import looks
-from lifelong_lb.reports.matrices import Block
 from lifelong_lb.reports.page.data import packed
-from lifelong_lb.reports.results import collect
+from lifelong_lb.reports.results.collect import collect
+from lifelong_lb.reports.statistics.matrices import Block
 
 PAPER = Canvas.paper(WIDTHS["column"], 8)
 HOSTILE = ["</script><b>&", "$\\frac{1}{0}$", "very long " * 30, "数字 🙂", "datum.x'\""]

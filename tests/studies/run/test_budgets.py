@@ -10,7 +10,7 @@ from helpers.tiny_study import TINY
 from lifelong_lb.config import RULE_ENTRIES, UserError, expand, parse_study
 from lifelong_lb.config.checks.budgets import affordable_epochs
 from lifelong_lb.config.entries.rules import SAM, LookbehindSAM, LookSAM, NoRule
-from lifelong_lb.reports.costs import budget_sentence
+from lifelong_lb.reports.statistics.costs import budget_sentence
 from lifelong_lb.store import StudyFile
 from lifelong_lb.studies import run_study
 from lifelong_lb.studies.planning.forecast import Count
