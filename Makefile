@@ -38,7 +38,7 @@ format: .venv/installed-dev
 # The wheel is tried with its own dependencies, or with those of .venv: make dist BORROW=1, which downloads little.
 dist: .venv/installed
 	$(PIP_INSTALL) -e '.[release]'
-	rm -rf build dist
+	rm -rf build/lib build/bdist.* dist
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
