@@ -60,7 +60,9 @@ def list_names(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[streams|strategies|rules|optimizers|models|schedules|presets|metrics]", autocompletion=_kinds
+            metavar="[streams|strategies|rules|optimizers|models|schedules|presets|metrics]",
+            help="What to list; default: all.",
+            autocompletion=_kinds,
         ),
     ] = None,
     imports: Imports = None,

@@ -8,7 +8,8 @@ from lifelong_lb.config.entries.fields import Entry
 from lifelong_lb.config.entries.landscape import Landscape
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
-from lifelong_lb.config.entries.rules import RULE_ENTRIES, RuleEntry
+from lifelong_lb.config.entries.rule_base import RuleEntry
+from lifelong_lb.config.entries.rules import RULE_ENTRIES
 from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry

@@ -34,14 +34,14 @@ FIVE_DATASETS = ("svhn", "mnist", "cifar10", "notmnist", "fashion-mnist")
 class DealtStream(StreamEntry):
     """Classes distributed over experiences, equally many per experience.
 
-    ``blurry`` is the fraction of each class's training images that appear in other experiences than that of the class,
-    spread evenly over them: blurry-M of Bang et al. 2021 (arXiv 2103.17230) with M = 100 ``blurry``, counted by class
-    (equivalent to counting by experience if classes have equally many images). The test part of an experience holds
-    only the classes assigned to it.
+    ``blurry`` spreads these images evenly over the other experiences: blurry-M of Bang et al. 2021 (arXiv 2103.17230)
+    with M = 100 ``blurry``, counted by class (equivalent to counting by experience if classes have equally many
+    images). The test part of an experience holds only the classes assigned to it.
     """
 
     scenario: Scenario = "task-incremental"
     blurry: Fraction = 0.0
+    """Fraction of each class's training images that appear in other experiences than that of the class."""
 
     @model_validator(mode="after")
     def _blurry_needs_one_label_space(self) -> "DealtStream":
@@ -54,13 +54,11 @@ class DealtStream(StreamEntry):
 
 
 class SplitStream(DealtStream):
-    """A data set split by classes, equally many per experience.
-
-    ``class_order`` fixes the order of the data set's class labels; without it each seed draws an order.
-    """
+    """A data set split by classes, equally many per experience."""
 
     scenario: Literal["task-incremental", "class-incremental"] = "task-incremental"
     class_order: tuple[Int, ...] | None = None
+    """Order of the data set's class labels, e.g. ``[1, 0, 3, 2]``; without it each seed draws an order."""
 
     @model_validator(mode="after")
     def _classes_divide(self) -> "SplitStream":
@@ -182,6 +180,7 @@ class FiveDatasets(DealtStream):
     experiences: Literal[5] = 5
     scenario: Literal["task-incremental", "class-incremental"] = "task-incremental"
     order: tuple[Literal["svhn", "mnist", "cifar10", "notmnist", "fashion-mnist"], ...] | None = None
+    """Order of the data sets, each once; without it each seed draws one."""
 
     @model_validator(mode="after")
     def _each_once(self) -> "FiveDatasets":
@@ -199,18 +198,25 @@ class Generated(DealtStream):
     and normal, so the prototypes of class k in two experiences have the correlation ``similarity``. At 1 all
     experiences are the same, at 0 they are independent. ``noise`` is the standard deviation of pixels around the
     prototype, relative to that of the prototypes; see :class:`lifelong_lb.data.generated.GeneratedSource`.
-    ``data_seed`` draws the images, the study's seeds draw the order of the experiences.
     """
 
     name: Literal["generated"] = "generated"
     experiences: AtLeastOne = 5
     classes_per_experience: AtLeastTwo = 2
+    """Number of classes of each experience."""
     similarity: UnitInterval = 0.5
+    """Correlation of the prototypes of class k in two experiences: at 1 all experiences are the same, at 0 they are
+    independent."""
     noise: NonNegative = 3.0
+    """Standard deviation of pixels around the prototype, relative to that of the prototypes."""
     image_size: AtLeastTwo = 8
+    """Pixels per side."""
     train_images: AtLeastOne = 100
+    """Training images of each class."""
     test_images: AtLeastOne = 50
+    """Test images of each class."""
     data_seed: WholeNumber = 0
+    """Seed of the images; the study's seeds draw the order of the experiences."""
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> "Generated":

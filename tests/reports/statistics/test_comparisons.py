@@ -14,7 +14,7 @@ from lifelong_lb.evaluation import compare
 from lifelong_lb.reports import COMPARISON_COLUMNS, collect_all, comparison_table, load_results, write_report
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.statistics.comparisons import verdict_on
-from lifelong_lb.reports.tables.comparisons import comparison_styled
+from lifelong_lb.reports.tables.summary import comparison_styled
 from lifelong_lb.store import ResultFolder
 
 SIX = {**TWO, "rules": ["none", "sam", "asam"], "seeds": 6}
