@@ -1,4 +1,7 @@
-"""``new`` creates a repository whose tests pass and whose study runs, in an empty folder only."""
+"""``new`` creates a repository whose tests pass and whose study runs, in an empty folder only.
+
+The commands are those of docs/how-to/own-benchmark.md.
+"""
 
 import os
 import subprocess
