@@ -64,7 +64,7 @@ def study_schema() -> Json:
 
 
 def _entries(what: str, known: Mapping[str, type[BaseModel]]) -> Json:
-    """Definitions of a kind of entry, a bare name or a mapping identified by its ``name``, and of each entry."""
+    """Definitions of a kind of entry (a bare name or a mapping with ``name``), of each entry, and of settings in it."""
     found = {name: _plain(model.model_json_schema()) for name, model in known.items()}
     names = [name for name, settings in found.items() if not settings.get("required")]
     kinds: list[Json] = [_ref(f"{what}-{name}") for name in known]
@@ -75,7 +75,8 @@ def _entries(what: str, known: Mapping[str, type[BaseModel]]) -> Json:
         f"{what}-{name}": {**settings, "required": sorted({"name", *settings.get("required", ())})}
         for name, settings in found.items()
     }
-    return {**each, what: {"anyOf": [{"enum": names}, {"oneOf": kinds}]}}
+    groups = {key: group for settings in each.values() for key, group in settings.pop("$defs", {}).items()}
+    return {**groups, **each, what: {"anyOf": [{"enum": names}, {"oneOf": kinds}]}}
 
 
 def _plain(schema: Any) -> Any:

@@ -206,6 +206,17 @@ class Source(ABC):
         train, test = self.read()
         return train.y, test.y
 
+    def names_of_classes(self) -> tuple[str, ...]:
+        """Names of the classes, indexed by label, without decoding any picture.
+
+        Returns:
+            The names; empty if unknown.
+
+        Raises:
+            UserError: if a file is damaged or has another layout.
+        """
+        return self.read()[0].class_names
+
     def check(self) -> Checked:
         """Check for the errors of :meth:`read`; pictures are decoded only if that is quick.
 

@@ -10,6 +10,7 @@ from lifelong_lb.config.entries.models import Timm
 from lifelong_lb.config.plugins.importing import MAIN
 from lifelong_lb.config.plugins.register import origins_of
 from lifelong_lb.data import cache_folder, data_roots, prepare_images
+from lifelong_lb.data.classes import with_labels
 from lifelong_lb.data.progress import note
 from lifelong_lb.store import STATUSES
 from lifelong_lb.studies.devices import no_float16
@@ -108,7 +109,7 @@ def checked_data(studies: Sequence[Study], options: RunOptions) -> tuple[Path, .
         images = prepare_images(source, cache_folder())
         for sentence in source.notes():
             note(sentence)
-        check_labels(stream, images.train.y, images.test.y)
+        check_labels(with_labels(stream, source.names_of_classes), images.train.y, images.test.y)
     return roots
 
 

@@ -163,8 +163,8 @@ def _settings_conflict(strategy: StrategyEntry, stream: StreamEntry, train: Trai
             "mir differentiates the loss of a pass itself, without the scale that train.precision: float16 needs; use "
             "bfloat16"
         )
-    if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.experiences:
-        return f"lwf needs one alpha per experience ({stream.experiences}); got {len(strategy.alpha)}"
+    if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.length:
+        return f"lwf needs one alpha per experience ({stream.length}); got {len(strategy.alpha)}"
     return None
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import PrivateAttr, WithJsonSchema, model_validator
 
+from lifelong_lb.config.entries.experiences import Experiences
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
     Entry,
@@ -44,7 +45,7 @@ class StreamEntry(Entry):
     classes: ClassVar[int | None] = None
     dataset: ClassVar[str | None] = None
     may_be_partial: ClassVar[bool] = False
-    experiences: AtLeastOne
+    experiences: Experiences
     scenario: Scenario
     chunk: AtLeastOne | None = None
     task_boundaries: bool = False
@@ -63,12 +64,20 @@ class StreamEntry(Entry):
     @property
     def learnt(self) -> int:
         """Number of experiences that are trained on."""
-        return self.first or self.experiences
+        return self.first or self.length
+
+    @property
+    def length(self) -> int:
+        """Number of experiences."""
+        if isinstance(self.experiences, int):
+            return self.experiences
+        assert isinstance(self.experiences, tuple), self.experiences  # FirstThen is replaced when the entry is built
+        return len(self.experiences)
 
     @model_validator(mode="after")
     def _within_reach(self) -> "StreamEntry":
-        if self.experiences > MAX_EXPERIENCES:
-            raise ValueError(f"must have at most {MAX_EXPERIENCES:,} experiences; got {self.experiences}")
+        if self.length > MAX_EXPERIENCES:
+            raise ValueError(f"must have at most {MAX_EXPERIENCES:,} experiences; got {self.length}")
         return self
 
     @model_validator(mode="after")
@@ -79,8 +88,8 @@ class StreamEntry(Entry):
 
     @model_validator(mode="after")
     def _first_of_several(self) -> "StreamEntry":
-        if self.first is not None and self.first >= self.experiences:
-            raise ValueError(f"must have more than the first {self.first} experiences; got {self.experiences}")
+        if self.first is not None and self.first >= self.length:
+            raise ValueError(f"must have more than the first {self.first} experiences; got {self.length}")
         return self
 
     @model_validator(mode="after")

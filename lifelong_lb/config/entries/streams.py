@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
+from lifelong_lb.config.entries.experiences import ClassOrder, Experiences, FirstThen, check_lists
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
     AtLeastTwo,
     Fraction,
-    Int,
     NonNegative,
     UnitInterval,
     WholeNumber,
@@ -45,52 +45,125 @@ class DealtStream(StreamEntry):
 
     @model_validator(mode="after")
     def _blurry_needs_one_label_space(self) -> "DealtStream":
-        if self.blurry and (self.scenario != "class-incremental" or self.experiences == 1):
+        if self.blurry and (self.scenario != "class-incremental" or self.length == 1):
             raise ValueError(
                 f"must be class-incremental, with at least two experiences, if blurry is above 0; got "
-                f"{self.scenario} and {self.experiences}"
+                f"{self.scenario} and {self.length}"
             )
         return self
 
 
-class SplitStream(DealtStream):
-    """A data set split by classes, equally many per experience.
+def class_numbers(entry: StreamEntry, classes: int) -> tuple[int, ...]:
+    """Number of classes of each experience of a stream.
 
-    ``class_order`` fixes the order of the data set's class labels; without it each seed draws an order.
+    Args:
+        entry: the stream.
+        classes: number of classes in total.
+
+    Returns:
+        One number per experience.
+    """
+    experiences = entry.experiences
+    assert not isinstance(experiences, FirstThen), experiences  # replaced by numbers when the entry is built
+    if isinstance(experiences, int):
+        return (classes // experiences,) * experiences
+    return tuple(each if isinstance(each, int) else len(each) for each in experiences)
+
+
+class SplitStream(DealtStream):
+    """A data set split by classes.
+
+    ``experiences`` is the number of experiences, each with equally many classes; or their numbers of classes, e.g.
+    ``[50, 10, 10, 10, 10, 10]`` or ``{first: 50, then: 10}``; or their classes, as labels or names. ``class_order``
+    fixes the order of the data set's class labels: a list, or ``{numpy_seed: 1993}`` for the order of PyCIL and others;
+    without it each seed draws an order, unless ``experiences`` lists the classes.
     """
 
     scenario: Literal["task-incremental", "class-incremental"] = "task-incremental"
-    class_order: tuple[Int, ...] | None = None
+    experiences: Experiences
+    class_order: ClassOrder | None = None
+
+    @field_validator("experiences")
+    @classmethod
+    def _numbers_or_lists(cls, experiences: Experiences) -> Experiences:
+        if isinstance(experiences, FirstThen):
+            return experiences.numbers(cls.classes, cls.dataset or "the images")
+        if isinstance(experiences, tuple):
+            lists = tuple(classes for classes in experiences if isinstance(classes, tuple))
+            check_lists(lists)
+        return experiences
+
+    @property
+    def listed_classes(self) -> tuple[int | str, ...] | None:
+        """The classes that ``experiences`` lists, in this order; None if it lists none."""
+        if not isinstance(self.experiences, tuple) or not isinstance(self.experiences[0], tuple):
+            return None
+        return tuple(one for classes in self.experiences if isinstance(classes, tuple) for one in classes)
+
+    @model_validator(mode="after")
+    def _one_order(self) -> "SplitStream":
+        if self.listed_classes is not None and self.class_order is not None:
+            raise ValueError(
+                "class_order must be left out if experiences lists classes, which fixes the order; got both"
+            )
+        return self
 
     @model_validator(mode="after")
     def _classes_divide(self) -> "SplitStream":
-        classes, order = self.classes, self.class_order
+        classes = self.classes
         if classes is None:  # known only when the images are read
             return self
-        if classes % self.experiences:
-            divisors = [d for d in range(1, classes + 1) if classes % d == 0]
-            raise ValueError(
-                f"experiences must divide the {classes} classes of {self.images}; got {self.experiences} "
-                f"(allowed: {', '.join(map(str, divisors))})"
-            )
-        if order is not None and not self._orders_classes(order, classes):
+        if isinstance(self.experiences, int):
+            self._check_equal(self.experiences, classes)
+        elif self.listed_classes is not None:
+            self._check_listed(self.listed_classes, classes)
+        else:
+            self._check_numbers(class_numbers(self, classes), classes)
+        order = self.class_order
+        if isinstance(order, tuple) and not self._orders_classes(order, classes):
             raise ValueError(
                 f"class_order must name each class of {self.images} once, as labels 0..{classes - 1}; "
                 f"got {quoted(list(order))}"
             )
         return self
 
+    def _check_equal(self, experiences: int, classes: int) -> None:
+        if classes % experiences:
+            divisors = [d for d in range(1, classes + 1) if classes % d == 0]
+            raise ValueError(
+                f"experiences must divide the {classes} classes of {self.images}; got {experiences} "
+                f"(allowed: {', '.join(map(str, divisors))})"
+            )
+
+    def _check_numbers(self, numbers: tuple[int, ...], classes: int) -> None:
+        if sum(numbers) > classes or (sum(numbers) < classes and not self.may_be_partial):
+            raise ValueError(
+                f"experiences must be numbers that add up to the {classes} classes of {self.images}; "
+                f"got {quoted(list(numbers))}, which add up to {sum(numbers)}"
+            )
+
+    def _check_listed(self, listed: tuple[int | str, ...], classes: int) -> None:
+        labels = {one for one in listed if isinstance(one, int)}
+        other = next((label for label in sorted(labels) if not 0 <= label < classes), None)
+        if other is not None:
+            raise ValueError(f"experiences must list labels of {self.images}, 0..{classes - 1}; got {other}")
+        if len(listed) < classes and not self.may_be_partial:
+            left = sorted(set(range(classes)) - labels)
+            got = f"{left[0]} is in none" if len(labels) == len(listed) else f"got {len(listed)} of them"
+            raise ValueError(f"experiences must list each of the {classes} classes of {self.images}; {got}")
+
     def _orders_classes(self, order: tuple[int, ...], classes: int) -> bool:
         known = set(range(classes))
         complete = set(order) <= known if self.may_be_partial else set(order) == known
-        return complete and len(set(order)) == len(order) > 0 and len(order) % self.experiences == 0
+        fits = len(order) % self.experiences == 0 if isinstance(self.experiences, int) else True
+        return complete and len(set(order)) == len(order) > 0 and fits
 
 
 class Split(OwnImages, SplitStream):
     """Your own images, split by classes: folders of pictures, .npz, .npy, parquet, and others."""
 
     name: Literal["split"] = "split"
-    experiences: AtLeastOne = 5
+    experiences: Experiences = 5
 
 
 class SplitDigits(SplitStream):
@@ -102,7 +175,7 @@ class SplitDigits(SplitStream):
     classes = 10
     dataset = "digits"
     name: Literal["split-digits"] = "split-digits"
-    experiences: AtLeastOne = 5
+    experiences: Experiences = 5
 
 
 class SplitCIFAR100(SplitStream):
@@ -112,7 +185,7 @@ class SplitCIFAR100(SplitStream):
     dataset = "cifar100"
     may_be_partial = True
     name: Literal["split-cifar100"] = "split-cifar100"
-    experiences: AtLeastOne = 20
+    experiences: Experiences = 20
 
 
 class SplitMNIST(SplitStream):
@@ -121,7 +194,7 @@ class SplitMNIST(SplitStream):
     classes = 10
     dataset = "mnist"
     name: Literal["split-mnist"] = "split-mnist"
-    experiences: AtLeastOne = 5
+    experiences: Experiences = 5
 
 
 class SplitFashionMNIST(SplitStream):
@@ -130,7 +203,7 @@ class SplitFashionMNIST(SplitStream):
     classes = 10
     dataset = "fashion-mnist"
     name: Literal["split-fashion-mnist"] = "split-fashion-mnist"
-    experiences: AtLeastOne = 5
+    experiences: Experiences = 5
 
 
 class SplitCIFAR10(SplitStream):
@@ -139,7 +212,7 @@ class SplitCIFAR10(SplitStream):
     classes = 10
     dataset = "cifar10"
     name: Literal["split-cifar10"] = "split-cifar10"
-    experiences: AtLeastOne = 5
+    experiences: Experiences = 5
 
 
 class SplitTinyImageNet(SplitStream):
@@ -152,7 +225,7 @@ class SplitTinyImageNet(SplitStream):
     dataset = "tiny-imagenet"
     may_be_partial = True
     name: Literal["split-tiny-imagenet"] = "split-tiny-imagenet"
-    experiences: AtLeastOne = 10
+    experiences: Experiences = 10
 
 
 class SplitCUB200(SplitStream):
@@ -165,7 +238,7 @@ class SplitCUB200(SplitStream):
     dataset = "cub200"
     may_be_partial = True
     name: Literal["split-cub200"] = "split-cub200"
-    experiences: AtLeastOne = 20
+    experiences: Experiences = 20
 
 
 class FiveDatasets(DealtStream):

@@ -129,6 +129,7 @@ def load_stream(config: RunConfig, progress: RunState, roots: Sequence[Path]) ->
         "sha256": images.sha256,
         "train_images": len(images.train.y),
         "test_images": len(images.test.y),
+        "evaluation_images": [len(experience.dataset) for experience in stream.test],
         "class_order": list(stream.class_order),
         "class_names": list(stream.class_names),
         "label_map": {str(label): list(place) for label, place in stream.label_map.items()},
