@@ -7,6 +7,7 @@ import lifelong_lb.avalanche_import  # noqa: F401  first: Avalanche creates a fo
 from lifelong_lb.config import StreamEntry
 from lifelong_lb.config.plugins.register import EXTENSIONS
 from lifelong_lb.data.image_tensors import ImageData
+from lifelong_lb.data.normalisation import statistics_of
 from lifelong_lb.streams.online import training_chunks
 from lifelong_lb.streams.permuted import permuted_stream
 from lifelong_lb.streams.registered import registered_stream
@@ -49,6 +50,8 @@ def build_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     Raises:
         UserError: if the images cannot be arranged as the entry requires.
     """
+    mean, std = statistics_of(entry, (images.mean, images.std))
+    images = replace(images, mean=mean, std=std)
     added = EXTENSIONS.get(("stream", entry.name))
     whole = STREAMS[entry.name](entry, images, seed) if added is None else registered_stream(added, entry, images, seed)
     return replace(whole, train=whole.train[: entry.learnt], test=whole.test[: entry.learnt])

@@ -9,6 +9,7 @@ import numpy as np
 from lifelong_lb.config import StreamEntry
 from lifelong_lb.data import MissingImagesError, Source, already_prepared, cache_folder, find_images
 from lifelong_lb.data.classes import check_classes, with_labels
+from lifelong_lb.data.normalisation import statistics_of
 from lifelong_lb.data.prepared import prepare_images
 from lifelong_lb.data.selection import Labels, check_images
 
@@ -105,6 +106,7 @@ def _read(stream: StreamEntry, source: Source, prepare: bool) -> StreamImages:
     images = prepare_images(source, cache) if prepare else already_prepared(source, cache)
     if images is not None:
         train, test, left = images.train.y, images.test.y, ""
+        statistics_of(stream, (images.mean, images.std))
     else:
         checked = source.check()
         train, test, left = checked.train, checked.test, checked.note

@@ -3,11 +3,12 @@
 from typing import Any
 
 from lifelong_lb.config.checks.budgets import budget_problems
-from lifelong_lb.config.entries.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
+from lifelong_lb.config.entries.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry, Timm
 from lifelong_lb.config.entries.stream_base import StreamEntry
 from lifelong_lb.config.entries.train import Train
 from lifelong_lb.config.parse import parse_entry, parse_settings
 from lifelong_lb.config.problems import Problems
+from lifelong_lb.untrusted import quoted
 
 
 def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, problems: Problems) -> ModelEntry | None:
@@ -28,6 +29,12 @@ def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, proble
     model = parse_entry("model", MODEL_ENTRIES, merged, f"{path}.model" if override else "model", problems)
     if model is None:
         return None
+    if isinstance(model, Timm) and model.pretrained and stream.normalise != "dataset":
+        problems.add(
+            f"{path}.normalise",
+            "must be left out for a pretrained model, which needs the statistics of its pretraining; "
+            f"got {quoted(stream.normalise)}",
+        )
     allowed = HEADS_OF_SCENARIO[stream.scenario]
     if model.head == "auto":
         return model.model_copy(update={"head": allowed[0]})

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import PrivateAttr, WithJsonSchema, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, WithJsonSchema, model_validator
 
 from lifelong_lb.config.entries.experiences import Experiences
 from lifelong_lb.config.entries.fields import (
@@ -11,7 +11,9 @@ from lifelong_lb.config.entries.fields import (
     Entry,
     Fraction,
     Settings,
+    Share,
     SourcePath,
+    UnitInterval,
 )
 from lifelong_lb.config.parse import REFERENCE
 
@@ -20,6 +22,14 @@ MAX_EXPERIENCES = 1000
 
 _CHANGES_OF_MODEL = {"anyOf": [{REFERENCE: "model"}, {REFERENCE: "model-changes"}, {"type": "null"}]}
 _CHANGES_OF_TRAIN = {"anyOf": [{REFERENCE: "Train"}, {"type": "null"}]}
+
+Means = Annotated[tuple[UnitInterval, ...], Field(min_length=1)]
+Deviations = Annotated[tuple[Share, ...], Field(min_length=1)]
+Normalise = Annotated[
+    Annotated[Literal["dataset", "none"], Tag("name")] | Annotated[tuple[Means, Deviations], Tag("numbers")],
+    Discriminator(lambda value: "numbers" if isinstance(value, list | tuple) else "name"),
+]
+"""Statistics that normalise the images."""
 
 Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
 
@@ -38,6 +48,10 @@ class StreamEntry(Entry):
     ``first: k`` ends the stream after its first k experiences; their images and the size of the model are the same as
     in the whole stream.
 
+    ``normalise``: ``dataset`` for the channels' means and standard deviations over the train part, ``none`` to leave
+    pixels in 0..1, or ``[means, deviations]``, one number per channel in units of 0..1. A pretrained model uses the
+    statistics of its pretraining instead.
+
     Class attributes: ``classes``, the number of classes of the whole data set, None if it depends on the images;
     ``dataset``, its name, None for images without one; ``may_be_partial``, whether the data may hold some classes only.
     """
@@ -53,6 +67,7 @@ class StreamEntry(Entry):
     validation: Fraction = 0.0
     evaluate: Literal["test", "validation"] = "test"
     first: AtLeastOne | None = None
+    normalise: Normalise = "dataset"
     model: Annotated[dict[str, Any] | str | None, WithJsonSchema(_CHANGES_OF_MODEL)] = None
     train: Annotated[dict[str, Any] | None, WithJsonSchema(_CHANGES_OF_TRAIN)] = None
 
@@ -73,6 +88,13 @@ class StreamEntry(Entry):
             return self.experiences
         assert isinstance(self.experiences, tuple), self.experiences  # FirstThen is replaced when the entry is built
         return len(self.experiences)
+
+    @model_validator(mode="after")
+    def _a_pair_per_channel(self) -> "StreamEntry":
+        if not isinstance(self.normalise, str) and len(self.normalise[0]) != len(self.normalise[1]):
+            means, deviations = map(len, self.normalise)
+            raise ValueError(f"normalise must have as many means as deviations; got {means} and {deviations}")
+        return self
 
     @model_validator(mode="after")
     def _within_reach(self) -> "StreamEntry":
