@@ -4,18 +4,19 @@ Nothing here imports torch, so ``list`` and ``validate`` start fast.
 """
 
 from lifelong_lb.config.checks.labels import AXES, axis_labels
+from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.fields import Entry
 from lifelong_lb.config.entries.landscape import Landscape
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
 from lifelong_lb.config.entries.rules import RULE_ENTRIES, RuleEntry
+from lifelong_lb.config.entries.several_sources import Folders, SeveralSources, Sources
 from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry
+from lifelong_lb.config.entries.stream_base import FromFiles, OwnImages, StreamEntry
 from lifelong_lb.config.entries.streams import (
     FIVE_DATASETS,
     STREAM_ENTRIES,
-    DealtStream,
     FiveDatasets,
     Generated,
     SplitStream,
@@ -38,7 +39,9 @@ __all__ = [
     "Entry",
     "Evaluation",
     "FiveDatasets",
+    "Folders",
     "Generated",
+    "FromFiles",
     "GridRun",
     "Landscape",
     "ModelEntry",
@@ -48,6 +51,8 @@ __all__ = [
     "RotatedStream",
     "RuleEntry",
     "RunConfig",
+    "SeveralSources",
+    "Sources",
     "SplitStream",
     "StreamEntry",
     "StrategyEntry",

@@ -9,13 +9,13 @@ from lifelong_lb.config import (
     FIVE_DATASETS,
     DealtStream,
     FiveDatasets,
+    SeveralSources,
     SplitStream,
     StreamEntry,
     UserError,
     unknown_name,
 )
 from lifelong_lb.config.entries.experiences import NumpySeed
-from lifelong_lb.config.entries.streams import class_numbers
 from lifelong_lb.seeding import CLASS_ORDER, generator
 from lifelong_lb.untrusted import quoted
 
@@ -44,6 +44,8 @@ def class_order(entry: DealtStream, classes: Sequence[int], seed: int) -> tuple[
             draw = np.random.RandomState(entry.class_order.numpy_seed)  # the generator behind np.random.seed
             return tuple(classes[i] for i in draw.permutation(len(classes)).tolist())
         return tuple(int(label) for label in generator(seed, CLASS_ORDER).permutation(list(classes)))
+    if isinstance(entry, SeveralSources):
+        return tuple(classes)  # ascending: in the order of the sources
     per = len(classes) // entry.length
     if isinstance(entry, FiveDatasets) and entry.order is not None:
         blocks = [FIVE_DATASETS.index(name) for name in entry.order]
@@ -70,7 +72,7 @@ def check_classes(entry: StreamEntry, classes: Sequence[int]) -> None:
             raise UserError(f"{entry.name}: {entry.images} must have at least two classes; got {got}")
     else:
         _check_known(entry, entry.classes, classes)
-    if isinstance(entry, DealtStream):
+    if isinstance(entry, DealtStream) and not isinstance(entry, SeveralSources):
         _check_split(entry, classes)
 
 
@@ -148,7 +150,7 @@ def _fixed_order(entry: SplitStream) -> tuple[int, ...] | None:
 
 
 def _check_split(entry: DealtStream, classes: Sequence[int]) -> None:
-    number, numbers = len(classes), class_numbers(entry, len(classes))
+    number, numbers = len(classes), entry.class_numbers(classes)
     if isinstance(entry.experiences, int) and number % entry.experiences:
         raise UserError(
             f"{entry.name}: experiences must divide the {number} classes found in the data; got {entry.experiences}"

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from lifelong_lb.config import DealtStream, PermutedStream, RotatedStream, StreamEntry
-from lifelong_lb.config.entries.streams import class_numbers
 from lifelong_lb.data.classes import class_order
 from lifelong_lb.data.selection import Indices, Labels, select
 from lifelong_lb.seeding import BLUR, generator
@@ -31,7 +30,7 @@ def learnt_labels(entry: StreamEntry, train: Labels, test: Labels, seed: int) ->
     if not isinstance(entry, DealtStream):
         return [train[selected]] * entry.learnt if isinstance(entry, PermutedStream | RotatedStream) else None
     order = class_order(entry, np.unique(train).tolist(), seed)
-    numbers = class_numbers(entry, len(order))
+    numbers = entry.class_numbers(order)
     experiences = experiences_of(numbers, positions(order, train), selected, seed, blurry=entry.blurry)
     return [train[indices] for indices in experiences[: entry.learnt]]
 

@@ -32,6 +32,8 @@ STREAMS: dict[str, Callable[[StreamEntry, ImageData, int], Stream]] = {
     "split": split_stream,
     "permuted": permuted_stream,
     "rotated": rotated_stream,
+    "sources": split_stream,
+    "folders": split_stream,
 }
 """Functions that build a stream from entry, images and seed, by their name in a study file."""
 

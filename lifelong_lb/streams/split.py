@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from lifelong_lb.config import DealtStream, StreamEntry
-from lifelong_lb.config.entries.streams import class_numbers
 from lifelong_lb.data.classes import class_order, with_labels
 from lifelong_lb.data.experiences import experiences_of, positions
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
@@ -42,7 +41,7 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     entry = with_labels(entry, lambda: images.train.class_names)
     assert isinstance(entry, DealtStream)
     order = class_order(entry, images.classes, seed)
-    numbers = class_numbers(entry, len(order))
+    numbers = entry.class_numbers(order)
     train, test = images.train.y.numpy(), images.test.y.numpy()
     chosen = select(entry, train, test, seed)
     on_validation = entry.evaluate == "validation"

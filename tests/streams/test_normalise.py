@@ -37,7 +37,10 @@ def test_models_receive_normalised_pixels(name, settings, mean, std):
 
 
 def test_the_default_keeps_the_ids_of_runs():
-    ids = [expand(parse_study({"streams": {"name": "split-digits", **s}}))[0].config.run_id for s in ({}, {"normalise": "dataset"}, {"normalise": "none"})]
+    ids = [
+        expand(parse_study({"streams": {"name": "split-digits", **s}}))[0].config.run_id
+        for s in ({}, {"normalise": "dataset"}, {"normalise": "none"})
+    ]
     assert ids[0] == ids[1] == "e34662df7c09"
     assert ids[2] != ids[0]
 

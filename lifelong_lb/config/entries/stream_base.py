@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, WithJsonSchema, model_validator
 
-from lifelong_lb.config.entries.experiences import Experiences
+from lifelong_lb.config.entries.experiences import FirstThen
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
     Entry,
@@ -59,7 +59,7 @@ class StreamEntry(Entry):
     classes: ClassVar[int | None] = None
     dataset: ClassVar[str | None] = None
     may_be_partial: ClassVar[bool] = False
-    experiences: Experiences
+    experiences: int | tuple[Any, ...] | FirstThen
     scenario: Scenario
     chunk: AtLeastOne | None = None
     task_boundaries: bool = False
@@ -121,16 +121,16 @@ class StreamEntry(Entry):
         return self
 
 
-class OwnImages(Settings):
-    """Your own images: ``source`` is a folder or an ``.npz`` file; the format is detected.
+class FromFiles(Settings):
+    """Settings with paths, which are relative to the folder of the study file that names them.
 
     A relative path is searched in the folder of the study file that names it, then in the data folders (``--data``, or
-    ``$LIFELONG_LB_DATA`` and the platform's cache folder), then in the current folder. With ``image_size``, pictures of
-    any size are cropped and scaled to squares with this number of pixels per side.
+    ``$LIFELONG_LB_DATA`` and the platform's cache folder), then in the current folder.
+
+    Class attribute: ``path_key``, the key with the path or paths.
     """
 
-    source: SourcePath
-    image_size: AtLeastOne | None = None
+    path_key: ClassVar[str] = "source"
     _study_folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
 
     @property
@@ -150,6 +150,16 @@ class OwnImages(Settings):
         copy = self.model_copy()
         copy._study_folder = folder
         return copy
+
+
+class OwnImages(FromFiles):
+    """Your own images: ``source`` is a folder or an ``.npz`` file; the format is detected.
+
+    With ``image_size``, pictures of any size are cropped and scaled to squares with this number of pixels per side.
+    """
+
+    source: SourcePath
+    image_size: AtLeastOne | None = None
 
     @property
     def images(self) -> str:

@@ -4,16 +4,17 @@ from typing import Literal
 
 from pydantic import field_validator, model_validator
 
+from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.experiences import ClassOrder, Experiences, FirstThen, check_lists
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
     AtLeastTwo,
-    Fraction,
     NonNegative,
     UnitInterval,
     WholeNumber,
 )
-from lifelong_lb.config.entries.stream_base import OwnImages, Scenario, StreamEntry
+from lifelong_lb.config.entries.several_sources import Folders, Sources
+from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry
 from lifelong_lb.config.entries.transformed_streams import (
     Permuted,
     PermutedDigits,
@@ -29,45 +30,6 @@ MAX_GENERATED = 2_000_000
 
 FIVE_DATASETS = ("svhn", "mnist", "cifar10", "notmnist", "fashion-mnist")
 """The data sets of ``five-datasets``, in the order of their labels."""
-
-
-class DealtStream(StreamEntry):
-    """Classes distributed over experiences, equally many per experience.
-
-    ``blurry`` is the fraction of each class's training images that appear in other experiences than that of the class,
-    spread evenly over them: blurry-M of Bang et al. 2021 (arXiv 2103.17230) with M = 100 ``blurry``, counted by class
-    (equivalent to counting by experience if classes have equally many images). The test part of an experience holds
-    only the classes assigned to it.
-    """
-
-    scenario: Scenario = "task-incremental"
-    blurry: Fraction = 0.0
-
-    @model_validator(mode="after")
-    def _blurry_needs_one_label_space(self) -> "DealtStream":
-        if self.blurry and (self.scenario != "class-incremental" or self.length == 1):
-            raise ValueError(
-                f"must be class-incremental, with at least two experiences, if blurry is above 0; got "
-                f"{self.scenario} and {self.length}"
-            )
-        return self
-
-
-def class_numbers(entry: StreamEntry, classes: int) -> tuple[int, ...]:
-    """Number of classes of each experience of a stream.
-
-    Args:
-        entry: the stream.
-        classes: number of classes in total.
-
-    Returns:
-        One number per experience.
-    """
-    experiences = entry.experiences
-    assert not isinstance(experiences, FirstThen), experiences  # replaced by numbers when the entry is built
-    if isinstance(experiences, int):
-        return (classes // experiences,) * experiences
-    return tuple(each if isinstance(each, int) else len(each) for each in experiences)
 
 
 class SplitStream(DealtStream):
@@ -118,7 +80,7 @@ class SplitStream(DealtStream):
         elif self.listed_classes is not None:
             self._check_listed(self.listed_classes, classes)
         else:
-            self._check_numbers(class_numbers(self, classes), classes)
+            self._check_numbers(self.class_numbers(range(classes)), classes)
         order = self.class_order
         if isinstance(order, tuple) and not self._orders_classes(order, classes):
             raise ValueError(
@@ -319,4 +281,6 @@ STREAM_ENTRIES: dict[str, type[StreamEntry]] = {
     "split": Split,
     "permuted": Permuted,
     "rotated": Rotated,
+    "sources": Sources,
+    "folders": Folders,
 }
