@@ -11,6 +11,7 @@ from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
 from lifelong_lb.config.entries.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.entries.several_sources import Folders, SeveralSources, Sources
+from lifelong_lb.config.entries.split_stream import SplitStream
 from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.entries.stream_base import FromFiles, OwnImages, StreamEntry
@@ -19,10 +20,10 @@ from lifelong_lb.config.entries.streams import (
     STREAM_ENTRIES,
     FiveDatasets,
     Generated,
-    SplitStream,
 )
 from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.entries.transformed_streams import PermutedStream, RotatedStream
+from lifelong_lb.config.entries.vector_streams import Vectors
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.runs import GridRun, RunConfig, expand, left_out, unsupported
 from lifelong_lb.config.study import Study, parse_study, read_study
@@ -59,6 +60,7 @@ __all__ = [
     "Study",
     "Train",
     "UserError",
+    "Vectors",
     "axis_labels",
     "expand",
     "left_out",

@@ -5,7 +5,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lifelong_lb.config import FIVE_DATASETS, Generated, OwnImages, SeveralSources, StreamEntry, UserError, unknown_name
+from lifelong_lb.config import (
+    FIVE_DATASETS,
+    Generated,
+    OwnImages,
+    SeveralSources,
+    StreamEntry,
+    UserError,
+    Vectors,
+    unknown_name,
+)
 from lifelong_lb.data.arrays import Source
 from lifelong_lb.data.digits import DigitsSource
 from lifelong_lb.data.finding_several import find_several
@@ -15,7 +24,8 @@ from lifelong_lb.data.known import KNOWN
 from lifelong_lb.data.places import MissingImagesError
 from lifelong_lb.data.prepared import already_prepared, cache_folder, prepare_images
 from lifelong_lb.data.selection import limit_test_images
-from lifelong_lb.data.user_data import user_source
+from lifelong_lb.data.user_data import found, user_source
+from lifelong_lb.data.vector_files import vector_source
 
 if TYPE_CHECKING:
     from lifelong_lb.data.image_tensors import ImageData
@@ -102,6 +112,8 @@ def find_images(entry: StreamEntry, roots: Sequence[Path] = (), download: bool =
         return find_several(entry, roots, lambda name: find_dataset(name, roots, download))
     if isinstance(entry, OwnImages):
         return user_source(entry.source, roots, entry.image_size, entry.study_folder)
+    if isinstance(entry, Vectors):
+        return vector_source(found(entry.source, roots, entry.study_folder))
     if isinstance(entry, Generated):
         return GeneratedSource(
             experiences=entry.experiences,

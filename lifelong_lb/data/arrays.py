@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +23,12 @@ class Arrays:
     """Images and labels read from a source.
 
     Attributes:
-        x: uint8 ``(N, C, H, W)``.
+        x: uint8 ``(N, C, H, W)``; vectors of features as float32 ``(N, 1, 1, F)``.
         y: int64 ``(N,)``, the data set's own labels.
         class_names: indexed by label; empty if unknown.
     """
 
-    x: NDArray[np.uint8]
+    x: NDArray[Any]
     y: NDArray[np.int64]
     class_names: tuple[str, ...] = ()
 

@@ -13,6 +13,7 @@ from lifelong_lb.data.shape import Shape
 from lifelong_lb.models.classifier import Classifier, FeaturesOf, TaskAwareClassifier
 from lifelong_lb.models.from_timm import FromTimm
 from lifelong_lb.models.heads import MaskedHead, MultiHead, growing_head, single_head
+from lifelong_lb.models.linear import Linear
 from lifelong_lb.models.mlp import MLP
 from lifelong_lb.models.normalise import Normalise
 from lifelong_lb.models.resnet import ReducedResNet18, ResNet18, ResNet34, ResNet50, StableSGDResNet18
@@ -20,6 +21,7 @@ from lifelong_lb.models.small_cnn import SmallCNN
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
+    "linear": Linear,
     "small-cnn": SmallCNN,
     "reduced-resnet18": ReducedResNet18,
     "stable-sgd-resnet18": StableSGDResNet18,

@@ -34,6 +34,7 @@ STREAMS: dict[str, Callable[[StreamEntry, ImageData, int], Stream]] = {
     "rotated": rotated_stream,
     "sources": split_stream,
     "folders": split_stream,
+    "vectors": split_stream,
 }
 """Functions that build a stream from entry, images and seed, by their name in a study file."""
 

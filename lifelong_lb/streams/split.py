@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from lifelong_lb.config import DealtStream, StreamEntry
+from lifelong_lb.config import DealtStream, StreamEntry, Vectors
 from lifelong_lb.data.classes import class_order, with_labels
 from lifelong_lb.data.experiences import experiences_of, positions
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 from lifelong_lb.data.selection import Indices, select
 from lifelong_lb.data.shape import Shape
+from lifelong_lb.streams.standardise import standardised
 from lifelong_lb.streams.stream import Stream, arrangement, avalanche_streams, labelled_dataset
 
 
@@ -48,6 +49,8 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     places, measured = positions(order, train), positions(order, train if on_validation else test)
     learnt = experiences_of(numbers, places, chosen.learnt, seed, blurry=entry.blurry)
     evaluated = experiences_of(numbers, measured, chosen.evaluated, seed)
+    if isinstance(entry, Vectors):
+        images = standardised(entry, images, learnt[0])
     learning = _datasets(images.train, places, entry.scenario, numbers, learnt)
     measuring = _datasets(images.train if on_validation else images.test, measured, entry.scenario, numbers, evaluated)
     channels, height, width = images.train.x.shape[1:]
