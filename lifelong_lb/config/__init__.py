@@ -6,6 +6,7 @@ Nothing here imports torch, so ``list`` and ``validate`` start fast.
 from lifelong_lb.config.checks.labels import AXES, axis_labels
 from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.fields import Entry
+from lifelong_lb.config.entries.known_sequences import Clear10, Core50, Omniglot
 from lifelong_lb.config.entries.landscape import Landscape
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
@@ -36,6 +37,8 @@ __all__ = [
     "RULE_ENTRIES",
     "STRATEGY_ENTRIES",
     "STREAM_ENTRIES",
+    "Clear10",
+    "Core50",
     "DealtStream",
     "Entry",
     "Evaluation",
@@ -46,6 +49,7 @@ __all__ = [
     "GridRun",
     "Landscape",
     "ModelEntry",
+    "Omniglot",
     "OptimizerEntry",
     "OwnImages",
     "PermutedStream",

@@ -23,6 +23,12 @@ STREAMS: dict[str, Callable[[StreamEntry, ImageData, int], Stream]] = {
     "split-cifar100": split_stream,
     "split-tiny-imagenet": split_stream,
     "split-cub200": split_stream,
+    "split-svhn": split_stream,
+    "split-kmnist": split_stream,
+    "split-emnist": split_stream,
+    "split-emnist-letters": split_stream,
+    "split-stl10": split_stream,
+    "split-eurosat": split_stream,
     "five-datasets": split_stream,
     "permuted-digits": permuted_stream,
     "permuted-mnist": permuted_stream,
@@ -35,6 +41,9 @@ STREAMS: dict[str, Callable[[StreamEntry, ImageData, int], Stream]] = {
     "sources": split_stream,
     "folders": split_stream,
     "vectors": split_stream,
+    "core50": split_stream,
+    "clear10": split_stream,
+    "omniglot": split_stream,
 }
 """Functions that build a stream from entry, images and seed, by their name in a study file."""
 

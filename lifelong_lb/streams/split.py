@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lifelong_lb.config import DealtStream, StreamEntry, Vectors
+from lifelong_lb.config import DealtStream, SeveralSources, StreamEntry, Vectors
 from lifelong_lb.data.classes import class_order, with_labels
 from lifelong_lb.data.experiences import experiences_of, positions
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
@@ -47,8 +47,11 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     chosen = select(entry, train, test, seed)
     on_validation = entry.evaluate == "validation"
     places, measured = positions(order, train), positions(order, train if on_validation else test)
+    shared = isinstance(entry, SeveralSources) and entry.shared_test and not on_validation
     learnt = experiences_of(numbers, places, chosen.learnt, seed, blurry=entry.blurry)
-    evaluated = experiences_of(numbers, measured, chosen.evaluated, seed)
+    evaluated = (
+        [chosen.evaluated] * len(numbers) if shared else experiences_of(numbers, measured, chosen.evaluated, seed)
+    )
     if isinstance(entry, Vectors):
         images = standardised(entry, images, learnt[0])
     learning = _datasets(images.train, places, entry.scenario, numbers, learnt)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.fields import AtLeastOne, Settings, SourcePath, is_plain_text
@@ -25,6 +25,14 @@ DATA_SETS = (
     "notmnist",
     "tiny-imagenet",
     "cub200",
+    "kmnist",
+    "emnist",
+    "emnist-letters",
+    "stl10",
+    "eurosat",
+    "core50",
+    "clear10",
+    "omniglot",
     "five-datasets",
 )
 """Names of the data sets of :data:`lifelong_lb.data.DATASETS`."""
@@ -69,6 +77,11 @@ class SeveralSources(FromFiles, DealtStream):
     scenario: Scenario = "domain-incremental"
     image_size: AtLeastOne | None = None
     channels: Literal[1, 3] | None = None
+
+    @property
+    def shared_test(self) -> bool:
+        """Whether all experiences have the same test part, whose labels are those of the first one."""
+        return False
 
     def class_numbers(self, classes: Sequence[int]) -> tuple[int, ...]:
         """Number of classes of each experience.
@@ -129,7 +142,20 @@ def _folder_name(value: Any) -> Any:
     return value
 
 
-FolderName = Annotated[str, BeforeValidator(_folder_name)]
+def _different(names: int | tuple[str, ...]) -> int | tuple[str, ...]:
+    twice = next((name for name in names if names.count(name) > 1), None) if isinstance(names, tuple) else None
+    if twice is not None:
+        raise ValueError(f"must be different folders; got {quoted(twice)} twice")
+    return names
+
+
+FolderNames = Annotated[
+    Annotated[AtLeastOne, Tag("all")]
+    | Annotated[tuple[Annotated[str, BeforeValidator(_folder_name)], ...], Field(min_length=1), Tag("names")],
+    Discriminator(lambda value: "names" if isinstance(value, list | tuple) else "all"),
+    AfterValidator(_different),
+]
+"""Number of folders, or their names."""
 
 
 class Folders(SeveralSources):
@@ -141,19 +167,7 @@ class Folders(SeveralSources):
 
     name: Literal["folders"] = "folders"
     source: SourcePath
-    experiences: Annotated[
-        Annotated[AtLeastOne, Tag("all")] | Annotated[tuple[FolderName, ...], Field(min_length=1), Tag("names")],
-        Discriminator(lambda value: "names" if isinstance(value, list | tuple) else "all"),
-    ]
-
-    @field_validator("experiences")
-    @classmethod
-    def _different(cls, experiences: int | tuple[str, ...]) -> int | tuple[str, ...]:
-        if isinstance(experiences, tuple):
-            twice = next((name for name in experiences if experiences.count(name) > 1), None)
-            if twice is not None:
-                raise ValueError(f"must be different folders; got {quoted(twice)} twice")
-        return experiences
+    experiences: FolderNames
 
     @property
     def images(self) -> str:

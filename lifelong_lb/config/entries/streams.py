@@ -13,6 +13,7 @@ from lifelong_lb.config.entries.fields import (
     UnitInterval,
     WholeNumber,
 )
+from lifelong_lb.config.entries.known_sequences import Clear10, Core50, Omniglot
 from lifelong_lb.config.entries.several_sources import Folders, Sources
 from lifelong_lb.config.entries.split_stream import SplitStream
 from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry
@@ -116,6 +117,63 @@ class SplitCUB200(SplitStream):
     experiences: Experiences = 20
 
 
+class SplitSVHN(SplitStream):
+    """SVHN (Netzer et al. 2011): 73,257 + 26,032 colour images of 32 x 32 pixels, house numbers."""
+
+    classes = 10
+    dataset = "svhn"
+    name: Literal["split-svhn"] = "split-svhn"
+    experiences: Experiences = 5
+
+
+class SplitKMNIST(SplitStream):
+    """Kuzushiji-MNIST (Clanuwat et al. 2018, arXiv 1812.01718): as MNIST, with ten hiragana."""
+
+    classes = 10
+    dataset = "kmnist"
+    name: Literal["split-kmnist"] = "split-kmnist"
+    experiences: Experiences = 5
+
+
+class SplitEMNIST(SplitStream):
+    """EMNIST, balanced (Cohen et al. 2017, arXiv 1702.05373): 112,800 + 18,800 grey images in 47 classes."""
+
+    classes = 47
+    dataset = "emnist"
+    name: Literal["split-emnist"] = "split-emnist"
+    experiences: Experiences = (11, 9, 9, 9, 9)
+
+
+class SplitEMNISTLetters(SplitStream):
+    """EMNIST, letters (Cohen et al. 2017, arXiv 1702.05373): 124,800 + 20,800 grey images in 26 classes."""
+
+    classes = 26
+    dataset = "emnist-letters"
+    name: Literal["split-emnist-letters"] = "split-emnist-letters"
+    experiences: Experiences = 13
+
+
+class SplitSTL10(SplitStream):
+    """STL-10 (Coates et al. 2011): 5,000 + 8,000 colour images of 96 x 96 pixels in 10 classes."""
+
+    classes = 10
+    dataset = "stl10"
+    name: Literal["split-stl10"] = "split-stl10"
+    experiences: Experiences = 5
+
+
+class SplitEuroSAT(SplitStream):
+    """EuroSAT (Helber et al. 2019, arXiv 1709.00029): 27,000 satellite images of 64 x 64 pixels in 10 classes.
+
+    It has no test part: every fifth image of a class, in the order of the files, is used as one.
+    """
+
+    classes = 10
+    dataset = "eurosat"
+    name: Literal["split-eurosat"] = "split-eurosat"
+    experiences: Experiences = 5
+
+
 class FiveDatasets(DealtStream):
     """Five data sets one after the other (Ebrahimi et al. 2020, arXiv 2003.09553), as RGB images of 32 x 32 pixels.
 
@@ -185,6 +243,12 @@ STREAM_ENTRIES: dict[str, type[StreamEntry]] = {
     "split-cifar100": SplitCIFAR100,
     "split-tiny-imagenet": SplitTinyImageNet,
     "split-cub200": SplitCUB200,
+    "split-svhn": SplitSVHN,
+    "split-kmnist": SplitKMNIST,
+    "split-emnist": SplitEMNIST,
+    "split-emnist-letters": SplitEMNISTLetters,
+    "split-stl10": SplitSTL10,
+    "split-eurosat": SplitEuroSAT,
     "five-datasets": FiveDatasets,
     "permuted-digits": PermutedDigits,
     "permuted-mnist": PermutedMNIST,
@@ -197,4 +261,7 @@ STREAM_ENTRIES: dict[str, type[StreamEntry]] = {
     "sources": Sources,
     "folders": Folders,
     "vectors": Vectors,
+    "core50": Core50,
+    "clear10": Clear10,
+    "omniglot": Omniglot,
 }

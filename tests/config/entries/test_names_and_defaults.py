@@ -81,7 +81,7 @@ def _one_step(rule):
 def test_streams_name_known_data_sets():
     named = {model.dataset for model in STREAM_ENTRIES.values()} - {None}
     assert named <= set(DATASETS)
-    assert set(DATASETS) - named == {"svhn", "notmnist"}  # which five-datasets uses
+    assert set(DATASETS) - named == {"notmnist"}  # which five-datasets uses
     unnamed = [model for model in STREAM_ENTRIES.values() if model.dataset is None]
     assert unnamed
     assert all(issubclass(model, FromFiles | Generated) for model in unnamed)
