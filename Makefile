@@ -1,19 +1,20 @@
 # Needs Python 3.11 to 3.13 and make; everything else is installed into .venv.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
-OUT ?= results/split-digits
+OUT ?= results/demo
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-fast check format clean
+.PHONY: help demo test test-fast docs check format clean
 help:
 	@echo "make demo       set up, run the digits study into $(OUT), show the summary"
 	@echo "make test       set up, run all tests"
 	@echo "make test-fast  set up, run the tests that are not marked slow"
-	@echo "make check      set up, run linters, type checker, layer contracts and all tests"
+	@echo "make docs       set up, build the documentation into build/docs"
+	@echo "make check      set up, run linters, type checker, layer contracts, documentation and all tests"
 	@echo "make format     format the code"
 
 demo: .venv/installed
-	$(BIN)/lifelong-lb run benchmarks/studies/split-digits.yaml --out $(OUT)
+	$(BIN)/lifelong-lb run benchmarks/studies/class-incremental-digits.yaml --out $(OUT)
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
@@ -21,11 +22,16 @@ test: .venv/installed-dev
 test-fast: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST_ARGS)
 
+docs: .venv/installed-dev
+	$(BIN)/python -m sphinx -W --keep-going -n -q -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
 check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(MAKE) --no-print-directory docs
 	$(MAKE) --no-print-directory test
 
 format: .venv/installed-dev
@@ -43,7 +49,7 @@ format: .venv/installed-dev
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP_INSTALL) -e '.[dev]'
+	$(PIP_INSTALL) -e '.[dev,docs]'
 	@touch $@
 
 clean:

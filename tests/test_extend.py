@@ -32,7 +32,7 @@ from lifelong_lb.reports import collect
 from lifelong_lb.store import ResultFolder, model_path
 from lifelong_lb.streams import build_stream
 
-PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "extending.md"
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,18 @@ def output_folder(text: str) -> Path:
     return Path(text)
 
 
+def names(text: str) -> list[str]:
+    """Parse names separated by commas.
+
+    Args:
+        text: the argument.
+
+    Returns:
+        The names.
+    """
+    return [name.strip() for name in text.split(",")]
+
+
 StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file, or preset:NAME.")]
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")]
 DataFolder = Annotated[Path | None, typer.Option("--data", metavar="DIR", help=flags(RunOptions)["data"][0].help)]
@@ -32,6 +44,10 @@ Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. train.batch_size=64.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print progress as JSON Lines; the summary goes to stderr.")]
+Columns = Annotated[
+    str | None, typer.Option("--columns", metavar="NAME,NAME", help=flags(RunOptions)["columns"][0].help)
+]
+Explain = Annotated[bool, typer.Option("--explain", help="Print all findings and rows, and define the numbers.")]
 Imports = Annotated[
     list[str] | None,
     typer.Option(

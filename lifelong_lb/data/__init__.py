@@ -16,13 +16,14 @@ from lifelong_lb.config import (
     unknown_name,
 )
 from lifelong_lb.data.arrays import Source
+from lifelong_lb.data.cache_files import cache_folder
 from lifelong_lb.data.digits import DigitsSource
 from lifelong_lb.data.finding_several import find_several
 from lifelong_lb.data.five_datasets import find_five_datasets
 from lifelong_lb.data.generated import GeneratedSource
 from lifelong_lb.data.known import KNOWN
 from lifelong_lb.data.places import MissingImagesError
-from lifelong_lb.data.prepared import already_prepared, cache_folder, prepare_images
+from lifelong_lb.data.prepared import already_prepared, prepare_images
 from lifelong_lb.data.selection import limit_test_images
 from lifelong_lb.data.user_data import found, user_source
 from lifelong_lb.data.vector_files import vector_source
@@ -44,6 +45,7 @@ DOWNLOADS: dict[str, Sequence[str]] = {
 """Maps each downloadable data set to the names of the data sets to download."""
 
 ENVIRONMENT_VARIABLE = "LIFELONG_LB_DATA"
+"""Environment variable that names the folders of the data sets."""
 
 
 def data_roots(data: str | os.PathLike[str] | None) -> list[Path]:

@@ -138,3 +138,17 @@ def growing_head(features: int, shape: Shape) -> nn.Module:
     """
     head: nn.Module = IncrementalClassifier(features, initial_out_features=shape.first_classes)
     return head
+
+
+def hidden_layers(features: int, widths: Sequence[int]) -> list[nn.Module]:
+    """Create the hidden layers of a head, each with ReLU.
+
+    Args:
+        features: number of features of the backbone.
+        widths: width of each layer.
+
+    Returns:
+        Modules, to be applied one after the other.
+    """
+    sizes = zip((features, *widths), widths, strict=False)
+    return [module for n_in, n_out in sizes for module in (nn.Linear(n_in, n_out), nn.ReLU())]

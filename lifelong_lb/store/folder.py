@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -39,10 +39,12 @@ class ResultFolder:
     Attributes:
         path: the folder; it need not exist yet.
         parquet: whether tables are also written as Parquet.
+        written: receives the names of the tables and other files of the report that are written; None for nothing.
     """
 
     path: Path
     parquet: bool = False
+    written: set[str] | None = field(default=None, compare=False)
 
     @property
     def study_path(self) -> Path:
@@ -311,7 +313,7 @@ class ResultFolder:
             name: file name without suffix, e.g. ``"results"``.
             frame: the table.
         """
-        write_text(self.path / f"{name}.csv", without_formulas(frame).to_csv(index=False))
+        self.write_file(f"{name}.csv", without_formulas(frame).to_csv(index=False))
         self.write_parquet(name, frame)
 
     def write_parquet(self, name: str, frame: pd.DataFrame) -> None:
@@ -322,7 +324,7 @@ class ResultFolder:
             frame: the table.
         """
         if self.wants_parquet(name):
-            write_bytes(self.path / f"{name}.parquet", frame.to_parquet(engine="pyarrow", index=False))
+            self.write_file(f"{name}.parquet", frame.to_parquet(engine="pyarrow", index=False))
 
     def wants_parquet(self, name: str) -> bool:
         """Whether a table is written as Parquet.
@@ -363,6 +365,8 @@ class ResultFolder:
         """
         write = write_text if isinstance(content, str) else write_bytes
         write(self.path / name, content)  # type: ignore[arg-type]
+        if self.written is not None:
+            self.written.add(name)
 
     @contextmanager
     def locked(self, seconds: float = LOCK_TIMEOUT_SECONDS) -> Iterator[None]:

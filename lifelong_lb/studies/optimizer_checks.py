@@ -54,7 +54,7 @@ def _check_averaging(study: Study, index: int) -> None:
     affected = [entries for entries in combinations(study) if entries[3] == index]
     for run in runs_of(study, affected, study.seeds[:1]):
         rule, strategy = run.config.rule, run.config.strategy
-        settings = {**rule.hyper_parameters(), "passes": Passes(**rule.passes())}
+        settings = {**rule.hyper_parameters(), "passes": Passes(**rule.pass_options())}
         reason = averaging_conflict(factory_of("rule", rule.name, RULES)(**settings), name)
         if strategy.follows_path:
             reason = path_conflict(strategy.name, name)

@@ -2,7 +2,7 @@
 
 import lifelong_lb
 from lifelong_lb.reports import write_report
-from lifelong_lb.reports.results import collect
+from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.store import ResultFolder
 
 SECTIONS = (

@@ -19,7 +19,7 @@ from lifelong_lb.config.runs import without_later
 from lifelong_lb.data import already_prepared, cache_folder, prepare_images, user_source
 from lifelong_lb.data.classes import check_classes
 from lifelong_lb.data.selection import limit_test_images
-from lifelong_lb.reports.answer import summary_text
+from lifelong_lb.reports.documents.answer import summary_text
 from lifelong_lb.store import StudyFile
 from lifelong_lb.studies.landscape import measure_landscape
 from lifelong_lb.studies.planning.validate import plan_of

@@ -13,7 +13,7 @@ from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
 from lifelong_lb.config.entries.own_loop_strategies import LaMAML
-from lifelong_lb.config.entries.rules import RuleEntry
+from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.strategies import (
     DER,
     ERAML,
@@ -60,6 +60,8 @@ def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEn
         return f"icarl treats the classes of each experience as new, so blurry must be 0; got {stream.blurry:g}"
     if model.head not in strategy.heads:
         return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
+    if isinstance(strategy, LaMAML) and model.tune != "all":
+        return f"lamaml learns a learning rate for every weight of the model, so tune must be all; got {model.tune!r}"
     if strategy.own_loop is not None and train.match == "gradients":
         return (
             f"train.match: gradients counts the passes of ordinary training steps, which {strategy.name} does not "
@@ -101,6 +103,10 @@ def rule_conflict(strategy: StrategyEntry, rule: RuleEntry) -> str | None:
         return (
             f"{strategy.name} supports the rule none only, not {rule.name}: {strategy.own_loop}, so no rule can take "
             "part in its steps; use rules: none for it, or another strategy"
+        )
+    if rule.passes is not None:
+        return (
+            f"passes counts the gradients of ordinary training steps, which {strategy.name} does not take; leave it out"
         )
     if rule.batch_norm == "recomputed" and not strategy.takes_gradients:
         return f"{strategy.name} does not change the model, so batch_norm: recomputed must not change its statistics"

@@ -12,14 +12,14 @@ from lifelong_lb.config.entries.stream_base import Scenario, StreamEntry
 class DealtStream(StreamEntry):
     """Classes distributed over experiences.
 
-    ``blurry`` is the fraction of each class's training images that appear in other experiences than that of the class,
-    spread evenly over them: blurry-M of Bang et al. 2021 (arXiv 2103.17230) with M = 100 ``blurry``, counted by class
-    (equivalent to counting by experience if classes have equally many images). The test part of an experience holds
-    only the classes assigned to it.
+    ``blurry`` spreads these images evenly over the other experiences: blurry-M of Bang et al. 2021 (arXiv 2103.17230)
+    with M = 100 ``blurry``, counted by class (equivalent to counting by experience if classes have equally many
+    images). The test part of an experience holds only the classes assigned to it.
     """
 
     scenario: Scenario = "task-incremental"
     blurry: Fraction = 0.0
+    """Fraction of each class's training images that appear in other experiences than that of the class."""
 
     @model_validator(mode="after")
     def _blurry_needs_one_label_space(self) -> "DealtStream":

@@ -11,10 +11,12 @@ from lifelong_lb.untrusted import quoted
 
 
 class FirstThen(Settings):
-    """Numbers of classes: ``first`` in the first experience, ``then`` in each later one, e.g. "B50 inc 10"."""
+    """Numbers of classes of the experiences, e.g. "B50 inc 10"."""
 
     first: AtLeastOne
+    """Number of classes of the first experience, e.g. 50."""
     then: AtLeastOne
+    """Number of classes of each later experience, e.g. 10."""
 
     def numbers(self, classes: int | None, images: str) -> tuple[int, ...]:
         """Number of classes of each experience.
@@ -50,6 +52,7 @@ class NumpySeed(Settings):
     """
 
     numpy_seed: Annotated[Int, Within(Range(0, 2**32 - 1, whole=True))]
+    """Seed of numpy's global generator, e.g. 1993."""
 
 
 def _kind(value: Any) -> str:

@@ -16,16 +16,19 @@ CORE50_BATCHES = {"NI": 8, "NC": 9}
 class Core50(SeveralSources):
     """CORe50 (Lomonaco & Maltoni 2017, arXiv 1705.03550), 50 objects in 11 sessions, with the authors' batches.
 
-    ``protocol: NI`` (new instances) brings all objects in each of 8 batches, domain-incremental; every experience is
-    tested on the same, whole test part. ``NC`` (new classes) brings 10 objects, then 5 in each of 8 batches. ``run`` is
-    one of the authors' ten orders. ``image_size: null`` keeps the size of the pictures, 128 or 32 pixels.
+    New instances (NI): all objects in each of 8 batches, domain-incremental; every experience is tested on the same,
+    whole test part. New classes (NC): 10 objects, then 5 in each of 8 batches. ``image_size: null`` keeps the size of
+    the pictures, 128 or 32 pixels.
     """
 
     dataset = "core50"
     name: Literal["core50"] = "core50"
     protocol: Literal["NI", "NC"] = "NC"
+    """``NI``, new instances, or ``NC``, new classes."""
     run: Annotated[Int, Within(Range(0, 9, whole=True))] = 0
+    """One of the authors' ten orders of the batches, 0 to 9."""
     experiences: AtLeastOne = 9
+    """Number of batches, 9 for NC and 8 for NI."""
     scenario: Literal["task-incremental", "class-incremental", "domain-incremental"] = "class-incremental"
 
     @property
@@ -70,11 +73,12 @@ class Clear10(SeveralSources):
 class Omniglot(SeveralSources):
     """Omniglot (Lake et al. 2015): the 30 alphabets of the background set, 964 characters by 20 drawers each.
 
-    Drawers 1 to 15 train, 16 to 20 test. ``experiences`` is the number of alphabets, or the list of their names.
+    Drawers 1 to 15 train, 16 to 20 test.
     """
 
     dataset = "omniglot"
     name: Literal["omniglot"] = "omniglot"
     experiences: FolderNames = 30
+    """Number of alphabets, in the order of their names, or the list of their names."""
     scenario: Literal["task-incremental", "class-incremental"] = "task-incremental"
     image_size: AtLeastOne = 28

@@ -39,10 +39,12 @@ DATA_SETS = (
 
 
 class ImageSource(Settings):
-    """A source of images: the ``name`` of a data set, or the ``path`` of your own images."""
+    """A source of images: a data set or your own images."""
 
     name: str | None = None
+    """Name of a data set, e.g. ``mnist``, see ``lifelong-lb data list``."""
     path: SourcePath | None = None
+    """Folder or ``.npz`` file of your own images, as ``source`` of ``split``."""
 
     @field_validator("name")
     @classmethod
@@ -69,14 +71,15 @@ class SeveralSources(FromFiles, DealtStream):
     """Each experience has a source of images of its own.
 
     In a domain-incremental stream all sources have the same classes, by name if all sources name them, else by label;
-    in the others all classes of a source are new, and sources may have different numbers of classes. ``image_size``
-    scales all images to squares with this number of pixels per side; ``channels`` makes all of them grey (1) or RGB
-    (3), by default RGB if one source is. Class k of experience i has the label 1000 i + k.
+    in the others all classes of a source are new, and sources may have different numbers of classes. Class k of
+    experience i has the label 1000 i + k.
     """
 
     scenario: Scenario = "domain-incremental"
     image_size: AtLeastOne | None = None
+    """Pixels per side to which all images are scaled, e.g. 32; null if all have the same size."""
     channels: Literal[1, 3] | None = None
+    """1 to make all images grey, 3 for RGB; by default RGB if one source is."""
 
     @property
     def shared_test(self) -> bool:
@@ -97,15 +100,14 @@ class SeveralSources(FromFiles, DealtStream):
 
 
 class Sources(SeveralSources):
-    """Several data sets or folders of images in a row, one per experience, in the given order.
-
-    Each item of ``sources`` is ``{name: mnist}``, a data set, or ``{path: digits.npz}``, your own images.
-    """
+    """Several data sets or folders of images in a row, one per experience, in the given order."""
 
     path_key = "sources"
     name: Literal["sources"] = "sources"
     sources: Annotated[tuple[ImageSource, ...], Field(min_length=1)]
+    """Data sets, ``{name: mnist}``, and your own images, ``{path: digits.npz}``."""
     experiences: AtLeastOne = 1
+    """Number of experiences; by default that of ``sources``, which it must equal."""
 
     @model_validator(mode="before")
     @classmethod
@@ -161,13 +163,14 @@ FolderNames = Annotated[
 class Folders(SeveralSources):
     """A folder of images per experience: ``<source>/<experience>/``, each in a layout of ``split``.
 
-    E.g. ``<source>/<experience>/train/<class>/`` and ``test/<class>/``. ``experiences`` is the number of folders, in
-    the order of their names, or the list of their names.
+    E.g. ``<source>/<experience>/train/<class>/`` and ``test/<class>/``.
     """
 
     name: Literal["folders"] = "folders"
     source: SourcePath
+    """Folder of the experiences, e.g. ``pacs/``; a relative path is searched as in ``split``."""
     experiences: FolderNames
+    """Number of folders, which are then learnt in the order of their names, or the list of their names."""
 
     @property
     def images(self) -> str:

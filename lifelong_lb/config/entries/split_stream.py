@@ -10,17 +10,15 @@ from lifelong_lb.untrusted import quoted
 
 
 class SplitStream(DealtStream):
-    """A data set split by classes.
-
-    ``experiences`` is the number of experiences, each with equally many classes; or their numbers of classes, e.g.
-    ``[50, 10, 10, 10, 10, 10]`` or ``{first: 50, then: 10}``; or their classes, as labels or names. ``class_order``
-    fixes the order of the data set's class labels: a list, or ``{numpy_seed: 1993}`` for the order of PyCIL and others;
-    without it each seed draws an order, unless ``experiences`` lists the classes.
-    """
+    """A data set split by classes."""
 
     scenario: Literal["task-incremental", "class-incremental"] = "task-incremental"
     experiences: Experiences
+    """Number of experiences, each with equally many classes; or their numbers of classes, e.g. ``[50, 10, 10]`` or
+    ``{first: 50, then: 10}``; or their classes, as labels or names, e.g. ``[[0, 1], [2, 3]]``."""
     class_order: ClassOrder | None = None
+    """Order of the data set's class labels, e.g. ``[1, 0, 3, 2]``, or ``{numpy_seed: 1993}`` for the order of PyCIL and
+    others; without it each seed draws an order, unless ``experiences`` lists the classes."""
 
     @field_validator("experiences")
     @classmethod

@@ -35,22 +35,7 @@ Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"
 
 
 class StreamEntry(Entry):
-    """A sequence of experiences; ``model`` and ``train`` override the shared settings for this stream.
-
-    With ``chunk`` the stream is online: the images of an experience arrive in chunks of that size, in an order drawn by
-    the seed, and strategies treat each chunk as an experience. ``task_boundaries``: whether strategies receive the
-    boundaries between experiences. Accuracy is measured after each whole experience in any case.
-
-    ``validation`` holds out this fraction of each class from the train part; ``evaluate: validation`` measures accuracy
-    on these images instead of the test part, for tuning. ``images_per_class`` then limits the training images of each
-    class. Each seed draws these images. The test part is not reduced.
-
-    ``first: k`` ends the stream after its first k experiences; their images and the size of the model are the same as
-    in the whole stream.
-
-    ``normalise``: ``dataset`` for the channels' means and standard deviations over the train part, ``none`` to leave
-    pixels in 0..1, or ``[means, deviations]``, one number per channel in units of 0..1. A pretrained model uses the
-    statistics of its pretraining instead.
+    """A sequence of experiences.
 
     Class attributes: ``classes``, the number of classes of the whole data set, None if it depends on the images;
     ``dataset``, its name, None for images without one; ``may_be_partial``, whether the data may hold some classes only.
@@ -60,16 +45,33 @@ class StreamEntry(Entry):
     dataset: ClassVar[str | None] = None
     may_be_partial: ClassVar[bool] = False
     experiences: int | tuple[Any, ...] | FirstThen
+    """Number of experiences."""
     scenario: Scenario
+    """Task-incremental: each experience has its own classes, and its task is given in evaluation. Class-incremental:
+    one label space that grows. Domain-incremental: the same classes in every experience."""
     chunk: AtLeastOne | None = None
+    """Make the stream online: the images of an experience arrive in chunks of this size, e.g. 10, in an order drawn by
+    the seed, and strategies treat each chunk as an experience. Accuracy is measured after each whole experience in any
+    case."""
     task_boundaries: bool = False
+    """Whether strategies receive the boundaries between experiences of an online stream."""
     images_per_class: AtLeastOne | None = None
+    """Largest number of training images of each class, e.g. 100, drawn by the seed; the test part is not reduced."""
     validation: Fraction = 0.0
+    """Fraction of each class held out from the train part, drawn by the seed, e.g. 0.1."""
     evaluate: Literal["test", "validation"] = "test"
+    """``validation`` measures accuracy on the images held out instead of the test part, for tuning."""
     first: AtLeastOne | None = None
+    """End the stream after its first experiences, e.g. 3; their images and the size of the model are the same as in the
+    whole stream."""
     normalise: Normalise = "dataset"
+    """Statistics that normalise pixels: ``dataset`` for means and standard deviations of the channels over the train
+    part, ``none`` to leave pixels in 0..1, or ``[means, deviations]``, one number per channel in units of 0..1, e.g.
+    ``[[0.5], [0.25]]``."""
     model: Annotated[dict[str, Any] | str | None, WithJsonSchema(_CHANGES_OF_MODEL)] = None
+    """Changes of the shared model for this stream, e.g. ``{hidden: [100]}``, or the name of another one."""
     train: Annotated[dict[str, Any] | None, WithJsonSchema(_CHANGES_OF_TRAIN)] = None
+    """Changes of the shared training settings for this stream, e.g. ``{epochs: 5}``."""
 
     @property
     def images(self) -> str:
@@ -124,9 +126,6 @@ class StreamEntry(Entry):
 class FromFiles(Settings):
     """Settings with paths, which are relative to the folder of the study file that names them.
 
-    A relative path is searched in the folder of the study file that names it, then in the data folders (``--data``, or
-    ``$LIFELONG_LB_DATA`` and the platform's cache folder), then in the current folder.
-
     Class attribute: ``path_key``, the key with the path or paths.
     """
 
@@ -153,13 +152,14 @@ class FromFiles(Settings):
 
 
 class OwnImages(FromFiles):
-    """Your own images: ``source`` is a folder or an ``.npz`` file; the format is detected.
-
-    With ``image_size``, pictures of any size are cropped and scaled to squares with this number of pixels per side.
-    """
+    """Your own images, in a folder or an ``.npz`` file."""
 
     source: SourcePath
+    """Folder or ``.npz`` file, e.g. ``photos/``; the format is detected. A relative path is searched in the folder of
+    the study file that names it, then in the data folders (``--data``, or ``$LIFELONG_LB_DATA`` and the platform's
+    cache folder), then in the current folder."""
     image_size: AtLeastOne | None = None
+    """Pixels per side to which pictures of any size are cropped and scaled, e.g. 32."""
 
     @property
     def images(self) -> str:

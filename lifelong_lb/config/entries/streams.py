@@ -188,6 +188,7 @@ class FiveDatasets(DealtStream):
     experiences: Literal[5] = 5
     scenario: Literal["task-incremental", "class-incremental"] = "task-incremental"
     order: tuple[Literal["svhn", "mnist", "cifar10", "notmnist", "fashion-mnist"], ...] | None = None
+    """Order of the data sets, each once; without it each seed draws one."""
 
     @model_validator(mode="after")
     def _each_once(self) -> "FiveDatasets":
@@ -205,18 +206,25 @@ class Generated(DealtStream):
     and normal, so the prototypes of class k in two experiences have the correlation ``similarity``. At 1 all
     experiences are the same, at 0 they are independent. ``noise`` is the standard deviation of pixels around the
     prototype, relative to that of the prototypes; see :class:`lifelong_lb.data.generated.GeneratedSource`.
-    ``data_seed`` draws the images, the study's seeds draw the order of the experiences.
     """
 
     name: Literal["generated"] = "generated"
     experiences: AtLeastOne = 5
     classes_per_experience: AtLeastTwo = 2
+    """Number of classes of each experience."""
     similarity: UnitInterval = 0.5
+    """Correlation of the prototypes of class k in two experiences: at 1 all experiences are the same, at 0 they are
+    independent."""
     noise: NonNegative = 3.0
+    """Standard deviation of pixels around the prototype, relative to that of the prototypes."""
     image_size: AtLeastTwo = 8
+    """Pixels per side."""
     train_images: AtLeastOne = 100
+    """Training images of each class."""
     test_images: AtLeastOne = 50
+    """Test images of each class."""
     data_seed: WholeNumber = 0
+    """Seed of the images; the study's seeds draw the order of the experiences."""
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> "Generated":

@@ -22,18 +22,16 @@ Standardise = Annotated[
 
 
 class Vectors(FromFiles, SplitStream):
-    """Vectors of features, e.g. of a frozen network or sensors, split by classes: .npz, CSV or Parquet.
-
-    ``source`` is an ``.npz`` file, or a folder with ``train.csv`` and ``test.csv`` (or ``.parquet``) whose column
-    ``label`` holds the classes and whose other columns are the features. ``standardise``: ``first`` for means and
-    standard deviations over the training vectors of the first experience, ``none``, or ``[means, deviations]``, one
-    number per feature.
-    """
+    """Vectors of features, e.g. of a frozen network or sensors, split by classes: .npz, CSV or Parquet."""
 
     name: Literal["vectors"] = "vectors"
     source: SourcePath
+    """An ``.npz`` file, or a folder with ``train.csv`` and ``test.csv`` (or ``.parquet``) whose column ``label`` holds
+    the classes and whose other columns are the features; a relative path is searched as in ``split``."""
     experiences: Experiences = 5
     standardise: Standardise = "first"
+    """Statistics that standardise features: ``first`` for means and standard deviations over the training vectors of
+    the first experience, ``none``, or ``[means, deviations]``, one number per feature."""
 
     @property
     def images(self) -> str:

@@ -9,13 +9,13 @@ import pandas as pd
 from scipy import stats
 
 from lifelong_lb.evaluation import ADDED_METRICS
-from lifelong_lb.reports.accuracy_table import KEYS
 from lifelong_lb.reports.charts.chart import PAGE, config
-from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.charts.panels import looks
 from lifelong_lb.reports.definitions import KNOWN
 from lifelong_lb.reports.names import display_name
-from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.summary import GROUP, labels_of
+from lifelong_lb.reports.results.collect import Results
+from lifelong_lb.reports.results.stored_tables import KEYS
+from lifelong_lb.reports.statistics.summary import GROUP, labels_of
 
 FRACTIONS = 6
 """Significant digits of the numbers on the page; the CSV files contain all."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lifelong_lb.reports.charts.chart import Chart
-from lifelong_lb.reports.charts.looks import Look
-from lifelong_lb.reports.charts.trade_off import trade_off
+from lifelong_lb.reports.charts.panels import Look
+from lifelong_lb.reports.charts.points import trade_off
 from lifelong_lb.reports.page.findings import Finding
 from lifelong_lb.reports.tables.styled import StyledTable
 from lifelong_lb.reports.tables.summary import summary_styled

@@ -7,33 +7,34 @@ from typing import Any
 
 import pandas as pd
 
+from lifelong_lb.config import Study
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.charts.chart import Chart
-from lifelong_lb.reports.charts.looks import looks
-from lifelong_lb.reports.classes import Classes
-from lifelong_lb.reports.comparisons import verdict_on
-from lifelong_lb.reports.costs import budget_sentence
+from lifelong_lb.reports.charts.panels import looks
 from lifelong_lb.reports.definitions import SPREAD, definitions, units
-from lifelong_lb.reports.entries import AXIS_TITLES, describe_entries, models_of
-from lifelong_lb.reports.flatness import Flatness
-from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.names import display_name, plural
 from lifelong_lb.reports.page.data import explorer_data, json_element, packed
-from lifelong_lb.reports.page.findings import findings
+from lifelong_lb.reports.page.findings import baseline_name, condensed, findings
 from lifelong_lb.reports.page.first_screen import first_screen
 from lifelong_lb.reports.page.over_streams import OverStreams
 from lifelong_lb.reports.page.scripts import page_scripts, script_hash, vega_script
-from lifelong_lb.reports.provenance import environment_rows, unsuccessful_runs
+from lifelong_lb.reports.page.sections import Section
+from lifelong_lb.reports.page.setup import AXIS_TITLES, describe_entries, environment_rows, models_of, unsuccessful_runs
 from lifelong_lb.reports.render.html import breakable, html_table, without_controls
-from lifelong_lb.reports.results import Results
-from lifelong_lb.reports.summary import GROUP, labels_of, planned_runs, state_sentence, status_counts, verdict
-from lifelong_lb.reports.tables.comparisons import comparison_definitions, comparison_styled
-from lifelong_lb.reports.tables.costs import cost_styled
+from lifelong_lb.reports.results.collect import Results
+from lifelong_lb.reports.statistics.comparisons import verdict_on
+from lifelong_lb.reports.statistics.summary import (
+    GROUP,
+    labels_of,
+    planned_runs,
+    state_sentence,
+    status_counts,
+    undefined_reason,
+    verdict,
+)
+from lifelong_lb.reports.tables.costs import TUNING_NOTE, budget_sentence, cost_styled, tuning_sentences, tuning_styled
 from lifelong_lb.reports.tables.styled import StyledTable
-from lifelong_lb.reports.tables.summary import all_columns, summary_styled
-from lifelong_lb.reports.tables.tuning import tuning_styled
-from lifelong_lb.reports.text import plural
-from lifelong_lb.reports.tuning import TUNING_NOTE, tuning_sentences
-from lifelong_lb.reports.undefined import undefined_reason
+from lifelong_lb.reports.tables.summary import all_columns, comparison_definitions, comparison_styled, summary_styled
 from lifelong_lb.store import COLUMNS
 
 _WITH_INTERVAL = ["average_accuracy"]
@@ -46,10 +47,10 @@ def render_page(
     summary: pd.DataFrame,
     compared: pd.DataFrame,
     figures: Mapping[str, Sequence[Chart]],
-    flatness: Flatness | None = None,
+    flatness: Section | None = None,
     note: str = "",
     test: str = "sign-flip",
-    classes: Classes | None = None,
+    classes: Section | None = None,
     over: OverStreams | None = None,
     now: str = "",
 ) -> str:
@@ -86,6 +87,7 @@ def render_page(
     environment.filters["table"] = html_table
     environment.filters["named"] = display_name
     environment.filters["papers"] = link_papers
+    environment.filters["condensed"] = condensed
     context = _context(results, summary, compared, test) | {
         "comparison_definitions": comparison_definitions(test),
         "over": over,
@@ -103,9 +105,9 @@ def render_page(
     }
     shown = [*on_top, *chain(*figures.values())]
     shown += over.charts if over else []
-    shown += [block.figure for block in classes.blocks] if classes else []
-    shown += [chart for block in flatness.blocks for chart in block.figures] if flatness else []
-    further = [problem for part in (classes, flatness) if part for problem in part.problems]
+    sections = [section for section in (classes, flatness) if section]
+    shown += [chart for section in sections for block in section.blocks for chart in block.charts]
+    further = [problem for section in sections for problem in section.problems]
     context["problems"] = list(dict.fromkeys([*context["problems"], *further]))
     scripts = [vega_script(), *page_scripts()]
     context |= {"scripts": list(map(Markup, scripts)), "script_hashes": list(map(script_hash, scripts))}  # our files
@@ -157,18 +159,16 @@ def _context(results: Results, summary: pd.DataFrame, compared: pd.DataFrame, te
             for rows in by_stream.values()
         ],
         "costs": [cost_styled(rows) for rows in by_stream.values()],
-        "budget": budget_sentence(study.train) if study else "",
+        "budget": budget_sentence(study.train, study.rules, _only(summary["base_optimizer"])) if study else "",
         "definitions": definitions(shown),
         "spread": SPREAD,
         "intervals": _INTERVAL if intervals else "",
         "units": units(results),
-        "baseline": display_name(str(compared["baseline"].iloc[0]), _only(summary["base_optimizer"]))
-        if len(compared)
-        else "",
+        "baseline": baseline_name(compared),
         "compared": _compared(compared, results, test),
         "endings": unsuccessful_runs(results),
         "entries": describe_entries(results),
-        "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
+        "yaml": study_yaml(study) if study else "",
         "environment": environment_rows(results.records.values()),
     }
 
@@ -225,7 +225,16 @@ def _specifications(charts: Sequence[Chart]) -> dict[str, Any]:
     }
 
 
-def _yaml(settings: Mapping[str, Any]) -> str:
+def study_yaml(study: Study) -> str:
+    """Write a study as a study file.
+
+    Args:
+        study: the study.
+
+    Returns:
+        YAML with all settings that have a value.
+    """
     import yaml
 
-    return str(yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=100))
+    settings = study.model_dump(mode="json", exclude_none=True)
+    return str(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100))

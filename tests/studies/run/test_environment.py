@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from lifelong_lb.reports.comparability import mixed_versions
+from lifelong_lb.reports.results.comparability import mixed_versions
 from lifelong_lb.store import ResultFolder, RunRecord
 from lifelong_lb.studies.run import environment
 

@@ -1,0 +1,1 @@
+"""Texts of a report for the terminal, for LaTeX and for Markdown."""
