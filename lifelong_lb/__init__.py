@@ -7,6 +7,7 @@ Public names are imported on first use, so that importing the package imports ne
 import lazy_loader
 
 __version__ = "0.1.0"
+"""Version of the package."""
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["__version__"]

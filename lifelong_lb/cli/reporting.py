@@ -1,4 +1,4 @@
-"""Commands for results: ``report``, ``status`` and ``landscape``."""
+"""Commands for results: ``report``, ``site``, ``status`` and ``landscape``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,6 +78,29 @@ def report(
     )
     answer = Answer(shown, baseline, metrics, test, explain)
     print_summary_and_exit(target, results, answer=answer)
+
+
+@app.command()
+def site(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Result folders.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", parser=output_folder, help="Folder of the site.")],
+    title: Annotated[str, typer.Option(metavar="TEXT", help="Heading of the first page.")] = "Leaderboard",
+    imports: Imports = None,
+) -> None:
+    """Write a static leaderboard over the results in DIR..., with the report and the study file of each folder.
+
+    Exit code 0, or 1 if folders were left out because they cannot be read.
+    """
+    from lifelong_lb.config.plugins.importing import import_named
+    from lifelong_lb.reports.site import write_site
+
+    import_named(imports or ())
+    written = write_site(folders, out, title)
+    for path, reason in written.left_out.items():
+        show(f"left out: {path}: {reason}", err=True)
+    show(f"site: {written.index}")
+    if written.left_out:
+        raise typer.Exit(SOME_RUNS_NOT_DONE)
 
 
 @app.command()

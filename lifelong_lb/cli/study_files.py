@@ -51,7 +51,10 @@ def validate(
 @app.command(name="list")
 def list_names(
     what: Annotated[
-        str | None, typer.Argument(metavar="[streams|strategies|rules|optimizers|models|presets|metrics]")
+        str | None,
+        typer.Argument(
+            metavar="[streams|strategies|rules|optimizers|models|presets|metrics]", help="What to list; default: all."
+        ),
     ] = None,
     imports: Imports = None,
 ) -> None:

@@ -34,7 +34,15 @@ RUN_FORMAT = 2
 """Part of every run's hash; incremented when the same settings no longer give the same results."""
 
 ADDED_LATER: dict[str, dict[str, Any]] = {
-    "model": {"activation": "relu", "dropout": 0.0, "input_dropout": 0.0},
+    "model": {
+        "activation": "relu",
+        "dropout": 0.0,
+        "input_dropout": 0.0,
+        "tune": "all",
+        "lora": None,
+        "head_hidden": [],
+        "weights": None,
+    },
     "stream": {
         "chunk": None,
         "task_boundaries": False,
@@ -269,6 +277,7 @@ class _RunParts:
             study, stream = self.study, self.study.streams[index]
             model, train = stream_settings(study.model, study.train, stream)
             bare = stream.model_copy(update={"label": None, "model": None, "train": None})
+            model = model.with_study_folder(study.folder)
             parts = {"stream": bare, "model": model, "train": train, "evaluation": study.evaluation}
             self._cache["stream", index] = {key: _Part.of(key, part) for key, part in parts.items()}
         return self._cache["stream", index]

@@ -35,7 +35,7 @@ def study_schema() -> Json:
     models = {name: _plain(model.model_json_schema()) for name, model in MODEL_ENTRIES.items()}
     properties = study["properties"] | {
         "model": {
-            "description": study["properties"]["model"]["description"],
+            **{key: value for key, value in study["properties"]["model"].items() if key != "$ref"},
             "anyOf": [_ref("model"), _ref("model-changes")],
         },
         EXTENDS: {
@@ -69,6 +69,7 @@ def study_schema() -> Json:
 def _entries(what: str, known: Mapping[str, type[BaseModel]]) -> Json:
     """Definitions of a kind of entry, a bare name or a mapping identified by its ``name``, and of each entry."""
     found = {name: _plain(model.model_json_schema()) for name, model in known.items()}
+    shared = {key: value for settings in found.values() for key, value in settings.pop("$defs", {}).items()}
     names = [name for name, settings in found.items() if not settings.get("required")]
     kinds: list[Json] = [_ref(f"{what}-{name}") for name in known]
     if what == "strategy":  # accepted, because skip_unsupported leaves them out
@@ -78,7 +79,7 @@ def _entries(what: str, known: Mapping[str, type[BaseModel]]) -> Json:
         f"{what}-{name}": {**settings, "required": sorted({"name", *settings.get("required", ())})}
         for name, settings in found.items()
     }
-    return {**each, what: {"anyOf": [{"enum": names}, {"oneOf": kinds}]}}
+    return {**shared, **each, what: {"anyOf": [{"enum": names}, {"oneOf": kinds}]}}
 
 
 def _plain(schema: Any) -> Any:

@@ -6,7 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, StrictBool, WithJsonSchema
+from pydantic import BeforeValidator, Field, PrivateAttr, SerializeAsAny, StrictBool, WithJsonSchema
 
 from lifelong_lb.config.checks.axes import SKIP, Axis
 from lifelong_lb.config.checks.boundaries import check_boundaries, check_online
@@ -98,6 +98,12 @@ class Study(Settings):
         [], "Settings of entries in single combinations of the grid, as ``lifelong-lb tune`` writes them."
     )
     tuning: Tuning | None = _key(None, "How ``lifelong-lb tune`` searches settings.")
+    _folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder of the study file that names weights of a model; None if none does."""
+        return self._folder
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
@@ -156,7 +162,11 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     problems.raise_if_any(source, raw)
     assert study is not None  # else there are problems
     beside = tuple(_beside_its_file(stream, raw, i) for i, stream in enumerate(study.streams))
-    return study.model_copy(update={"streams": beside})
+    study = study.model_copy(update={"streams": beside})
+    models = ["model", *(f"streams[{index}].model" for index in range(len(study.streams)))]
+    places = [location_of(raw, f"{model}.weights") for model in models]
+    study._folder = next((place.folder for place in places if isinstance(place, FileLocation)), None)
+    return study
 
 
 def _parsed(raw: Mapping[str, Any], problems: Problems) -> Study | None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from lifelong_lb.config import FIVE_DATASETS, Generated, OwnImages, StreamEntry, UserError, unknown_name
 from lifelong_lb.data.arrays import Source
+from lifelong_lb.data.cache_files import cache_folder
 from lifelong_lb.data.digits import DigitsSource
 from lifelong_lb.data.five_datasets import find_five_datasets
 from lifelong_lb.data.generated import GeneratedSource
 from lifelong_lb.data.known import KNOWN
 from lifelong_lb.data.places import MissingImagesError
-from lifelong_lb.data.prepared import already_prepared, cache_folder, prepare_images
+from lifelong_lb.data.prepared import already_prepared, prepare_images
 from lifelong_lb.data.selection import limit_test_images
 from lifelong_lb.data.user_data import user_source
 
@@ -33,6 +34,7 @@ DOWNLOADS: dict[str, Sequence[str]] = {
 """Maps each downloadable data set to the names of the data sets to download."""
 
 ENVIRONMENT_VARIABLE = "LIFELONG_LB_DATA"
+"""Environment variable that names the folders of the data sets."""
 
 
 def data_roots(data: str | os.PathLike[str] | None) -> list[Path]:

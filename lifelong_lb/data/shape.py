@@ -14,6 +14,7 @@ class Shape:
         classes_an_experience: number of classes in each experience.
         mean: mean of each channel, in units of 0..1.
         std: standard deviation of each channel, in the same units.
+        features: whether the images are features of a frozen backbone, ``(F, 1, 1)``, so that a model is only a head.
     """
 
     image: tuple[int, int, int]
@@ -22,3 +23,4 @@ class Shape:
     classes_an_experience: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    features: bool = False

@@ -1,5 +1,7 @@
 """Heads: map features to logits, with outputs for the whole stream or per experience."""
 
+from collections.abc import Sequence
+
 import torch
 from avalanche.models import IncrementalClassifier
 from torch import Tensor, nn
@@ -107,3 +109,17 @@ def growing_head(features: int, shape: Shape) -> nn.Module:
     """
     head: nn.Module = IncrementalClassifier(features, initial_out_features=shape.classes_an_experience)
     return head
+
+
+def hidden_layers(features: int, widths: Sequence[int]) -> list[nn.Module]:
+    """Create the hidden layers of a head, each with ReLU.
+
+    Args:
+        features: number of features of the backbone.
+        widths: width of each layer.
+
+    Returns:
+        Modules, to be applied one after the other.
+    """
+    sizes = zip((features, *widths), widths, strict=False)
+    return [module for n_in, n_out in sizes for module in (nn.Linear(n_in, n_out), nn.ReLU())]

@@ -42,6 +42,8 @@ _TITLES = {
     "lamaml": "La-MAML",
     "mer": "MER",
     "slda": "SLDA",
+    "ncm": "NCM",
+    "ranpac": "RanPAC",
     "sgd": "SGD",
     "adam": "Adam",
     "adamw": "AdamW",

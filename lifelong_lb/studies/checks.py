@@ -1,12 +1,13 @@
 """Checks of studies and options before anything runs or is written."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from lifelong_lb.config import GridRun, Study, UserError, unknown_name
 from lifelong_lb.config.checks.stream_overrides import stream_settings
-from lifelong_lb.config.entries.models import Timm
+from lifelong_lb.config.entries.models import WITHOUT_PEFT, Timm
 from lifelong_lb.config.plugins.importing import MAIN
 from lifelong_lb.config.plugins.register import origins_of
 from lifelong_lb.data import cache_folder, data_roots, prepare_images
@@ -112,20 +113,24 @@ def checked_data(studies: Sequence[Study], options: RunOptions) -> tuple[Path, .
     return roots
 
 
-def check_models(runs: Sequence[GridRun]) -> None:
-    """Build timm models once, which also downloads pretrained weights before the runs need them.
+def check_models(runs: Sequence[GridRun], roots: Sequence[Path]) -> None:
+    """Build timm models, and those of which a part is trained, once; weights are downloaded before runs need them.
 
     Args:
         runs: runs with all models of the study.
+        roots: folders of the data sets, in which weights are searched.
 
     Raises:
         UserError: if one cannot be built.
     """
     for model in {repr(run.config.model): run.config.model for run in runs}.values():
-        if isinstance(model, Timm):
-            from lifelong_lb.models import FromTimm
+        if model.tune == "lora" and find_spec("peft") is None:
+            raise UserError(f"model: {WITHOUT_PEFT}")
+        if isinstance(model, Timm) or (model.tune != "all" and not origins_of({"model": model})):
+            from lifelong_lb.data.shape import Shape
+            from lifelong_lb.models import build_backbone, with_found_weights
 
             try:
-                FromTimm((3, 32, 32), **model.model_dump(exclude={"name", "head"}))
+                build_backbone(with_found_weights(model, roots), Shape((3, 32, 32), 1, 1, 1, (0.0,) * 3, (1.0,) * 3))
             except UserError as error:
                 raise UserError(f"model: {error}") from None

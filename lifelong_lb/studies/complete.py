@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lifelong_lb.config import GridRun, Study
 from lifelong_lb.config.runs import combinations, runs_of
+from lifelong_lb.data import data_roots
 from lifelong_lb.store import (
     Claims,
     DamagedRunError,
@@ -54,9 +55,10 @@ def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> tuple[
         check_extensions(study, options.executor)
     folder = ResultFolder(out.absolute())
     _check_folder(folder, studies)
+    folders = data_roots(options.data)
     for study, grid in zip(studies, grids, strict=True):
         check_optimizers(study)
-        check_models([*runs_of(study, {entries[0]: entries for entries in grid}.values(), study.seeds[:1])])
+        check_models([*runs_of(study, {entries[0]: entries for entries in grid}.values(), study.seeds[:1])], folders)
     roots = checked_data(studies, options)
     for study, grid in zip(studies, grids, strict=True):
         check_groups(study, grid, roots)

@@ -60,6 +60,8 @@ def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEn
         return f"icarl treats the classes of each experience as new, so blurry must be 0; got {stream.blurry:g}"
     if model.head not in strategy.heads:
         return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
+    if isinstance(strategy, LaMAML) and model.tune != "all":
+        return f"lamaml learns a learning rate for every weight of the model, so tune must be all; got {model.tune!r}"
     if strategy.own_loop is not None and train.match == "gradients":
         return (
             f"train.match: gradients counts the passes of ordinary training steps, which {strategy.name} does not "

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -88,10 +88,22 @@ def _dotted_name(value: Any) -> Any:
     return value
 
 
-def _path(value: Any) -> Any:
-    if not isinstance(value, str) or not is_plain_text(value) or len(value) > _MAX_PATH_CHARACTERS:
-        raise ValueError(f"must be the path of a folder, or of an .npz file; got {quoted(value)}")
-    return value
+def file_path(what: str) -> Callable[[Any], Any]:
+    """Check of a path that need not exist yet.
+
+    Args:
+        what: what the path may be, for the message.
+
+    Returns:
+        A validator.
+    """
+
+    def checked(value: Any) -> Any:
+        if not isinstance(value, str) or not is_plain_text(value) or len(value) > _MAX_PATH_CHARACTERS:
+            raise ValueError(f"must be the path of {what}; got {quoted(value)}")
+        return value
+
+    return checked
 
 
 @dataclass(frozen=True)
@@ -135,7 +147,7 @@ OneOrEach = Annotated[
     Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
 ]
 DottedName = Annotated[str, BeforeValidator(_dotted_name)]
-SourcePath = Annotated[str, BeforeValidator(_path)]
+SourcePath = Annotated[str, BeforeValidator(file_path("a folder, or of an .npz file"))]
 PlainValues = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 

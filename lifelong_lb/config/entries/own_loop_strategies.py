@@ -97,7 +97,24 @@ class MER(StrategyEntry):
     """Replayed images per repetition."""
 
 
-class SLDA(StrategyEntry):
+class OnFeatures(StrategyEntry):
+    """A classifier on fixed features, which takes no gradients."""
+
+    scenarios = ("class-incremental", "domain-incremental")
+    heads = ("single",)
+    takes_gradients = False
+    further_passes = _NONE
+
+    def steps_optimizer(self) -> bool:
+        """Whether the base optimizer takes the steps.
+
+        Returns:
+            False.
+        """
+        return False
+
+
+class SLDA(OnFeatures):
     """Deep streaming linear discriminant analysis; rule none only (Hayes & Kanan 2020, arXiv 1909.01520).
 
     A mean per class and one shared covariance of the model's features, updated image by image. The model itself never
@@ -107,20 +124,38 @@ class SLDA(StrategyEntry):
     a base initialisation phase.
     """
 
-    scenarios = ("class-incremental", "domain-incremental")
-    heads = ("single",)
     online = True
     own_loop = "SLDA fits a linear discriminant on fixed features, without gradients"
-    takes_gradients = False
-    further_passes = _NONE
     name: Literal["slda"] = "slda"
     shrinkage: UnitInterval = 1e-4
     """Weight of the identity in the inverted covariance."""
 
-    def steps_optimizer(self) -> bool:
-        """Whether the base optimizer takes the steps.
 
-        Returns:
-            False.
-        """
-        return False
+class NCM(OnFeatures):
+    """Nearest class mean of fixed features; rule none only (Mensink et al. 2013).
+
+    The model itself never changes, as for ``slda``; each image is used once. ``distance: cosine`` compares directions.
+    """
+
+    online = True
+    own_loop = "NCM averages fixed features, without gradients"
+    name: Literal["ncm"] = "ncm"
+    distance: Literal["euclidean", "cosine"] = "euclidean"
+    """How features are compared with the means."""
+
+
+class RanPAC(OnFeatures):
+    """Ridge regression on randomly projected features; rule none only (McDonnell et al. 2023, arXiv 2307.02251).
+
+    The projection has ``projection`` random Gaussian directions, each followed by ReLU. ``ridge`` is the weight of the
+    penalty; null chooses it after each experience among powers of ten, by fitting 80 % of its images. Defaults are the
+    paper's. The model itself never changes: the paper's adaptation in the first experience is left out. Each image is
+    used once.
+    """
+
+    own_loop = "RanPAC fits a ridge regression on fixed features, without gradients"
+    name: Literal["ranpac"] = "ranpac"
+    projection: AtLeastOne = 10_000
+    """Number of random directions."""
+    ridge: Positive | None = None
+    """Weight of the penalty; by default chosen after each experience."""

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from lifelong_lb.config.entries.fields import AtLeastOne, NonNegative, OneOrEach, Positive, UnitInterval
-from lifelong_lb.config.entries.own_loop_strategies import MER, SLDA, LaMAML
+from lifelong_lb.config.entries.own_loop_strategies import MER, NCM, SLDA, LaMAML, RanPAC
 from lifelong_lb.config.entries.strategy_base import Penalised, Projected, Rehearsing, StrategyEntry
 
 _MEMORY_FIRST = "an experience (or a chunk) enters the memory before training on it, and is replayed during it"
@@ -34,9 +34,7 @@ class Joint(StrategyEntry):
 class Replay(StrategyEntry):
     """Experience replay: each minibatch is extended by ``batch_size_mem`` images from a memory, by default as many.
 
-    ``memory`` divides its ``mem_size`` images equally among the experiences seen (``experience-balanced``) or the
-    classes seen (``class-balanced``), or is a uniform sample of all images seen (``reservoir``). It is updated after
-    training on an experience, in an online stream after each chunk.
+    The memory is updated after training on an experience, in an online stream after each chunk.
     """
 
     online = True
@@ -47,8 +45,8 @@ class Replay(StrategyEntry):
     batch_size_mem: AtLeastOne | None = None
     """Replayed images per minibatch, e.g. 10; by default as many as new ones."""
     memory: Literal["experience-balanced", "class-balanced", "reservoir"] = "experience-balanced"
-    """How the memory is filled: equally many images of the experiences seen or of the classes seen, or a uniform sample
-    of all images seen. It is updated after training on an experience, in an online stream after each chunk."""
+    """Equally many images of the experiences seen (``experience-balanced``) or of the classes seen
+    (``class-balanced``), or a uniform sample of all images seen (``reservoir``)."""
 
 
 class GDumb(StrategyEntry):
@@ -98,11 +96,7 @@ class MAS(Penalised):
 
 
 class LwF(Penalised):
-    """Learning without forgetting (Li & Hoiem 2016, arXiv 1606.09282).
-
-    ``alpha`` is the weight of the distillation: one number, or a list with one per experience; the first has no
-    effect.
-    """
+    """Learning without forgetting (Li & Hoiem 2016, arXiv 1606.09282)."""
 
     further_passes = "distillation of each pass's outputs, the teacher fixed"
     name: Literal["lwf"] = "lwf"
@@ -141,10 +135,7 @@ class RWalk(Penalised):
 
 
 class AGEM(Projected):
-    """Averaged gradient episodic memory (Chaudhry et al. 2019, arXiv 1812.00420).
-
-    The reference gradient is taken over ``sample_size`` images, drawn from the memory at random at each step.
-    """
+    """Averaged gradient episodic memory (Chaudhry et al. 2019, arXiv 1812.00420)."""
 
     further_passes = (
         "ascents follow the raw gradient, each gradient of a base step is projected; one reference gradient, at w"
@@ -257,10 +248,7 @@ class DERPlusPlus(StrategyEntry):
 
 
 class ICaRL(StrategyEntry):
-    """Exemplars by herding, distillation, nearest class mean (Rebuffi et al. 2017, arXiv 1611.07725).
-
-    ``fixed_memory: true`` divides ``mem_size`` images among the classes seen; ``false`` keeps ``mem_size`` per class.
-    """
+    """Exemplars by herding, distillation, nearest class mean (Rebuffi et al. 2017, arXiv 1611.07725)."""
 
     scenarios = ("class-incremental",)
     heads = ("single", "growing")
@@ -295,6 +283,8 @@ STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
     "lamaml": LaMAML,
     "mer": MER,
     "slda": SLDA,
+    "ncm": NCM,
+    "ranpac": RanPAC,
 }
 
 NOT_OFFERED: dict[str, str] = {

@@ -305,7 +305,7 @@ def _first_line(factory: Factory) -> str:
 def _reduce(entry: Settings) -> tuple[Any, ...]:
     """Pickle an entry by name, because its class is created again in the other process."""
     kind, name = next(key for key, extension in EXTENSIONS.items() if isinstance(entry, extension.entry))
-    folder = entry.study_folder if isinstance(entry, OwnImages) else None
+    folder = entry.study_folder if isinstance(entry, OwnImages | ModelEntry) else None
     return _rebuild, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), folder)
 
 
@@ -313,4 +313,4 @@ def _rebuild(kind: str, name: str, origin: str, values: dict[str, Any], folder: 
     if (kind, name) not in EXTENSIONS or is_stored_only(kind, name):
         load_origin(origin)
     entry: Settings = KINDS[kind][name].model_validate(values)
-    return entry.with_study_folder(folder) if isinstance(entry, OwnImages) else entry
+    return entry.with_study_folder(folder) if isinstance(entry, OwnImages | ModelEntry) else entry

@@ -17,7 +17,7 @@ from lifelong_lb.reports.page.findings import LEVEL, METRIC, Kind, metric_of
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.statistics.over_streams import FEW_SEEDS, left_out_streams, stream_scores
 from lifelong_lb.reports.statistics.summary import labels_of
-from lifelong_lb.reports.tables.cells import PERCENT, metric_column, metric_text
+from lifelong_lb.reports.tables.cells import PERCENT, column_of, metric_text
 from lifelong_lb.reports.tables.styled import Cell, Column, Group, StyledTable
 from lifelong_lb.reports.tables.summary import RULE
 
@@ -193,7 +193,7 @@ def over_streams_styled(aggregated: pd.DataFrame) -> StyledTable:
         The table, with a group of rows per strategy and base optimizer.
     """
     metric, baseline = (str(aggregated[column].iloc[0]) for column in ("metric", "baseline"))
-    of_metric, optimizers = metric_column(metric), list(map(str, aggregated["base_optimizer"].unique()))
+    of_metric, optimizers = column_of(metric), list(map(str, aggregated["base_optimizer"].unique()))
     base = display_name(baseline, optimizers[0] if len(optimizers) == 1 else "")
     numbers = " or ".join(map(str, sorted({int(number) for number in aggregated["streams"]})))
     runs, interquartile, mean, pairs = (definition.title for definition in OVER_STREAMS)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lifelong_lb.config import Study
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.charts.chart import Chart
 from lifelong_lb.reports.charts.panels import looks
@@ -167,7 +168,7 @@ def _context(results: Results, summary: pd.DataFrame, compared: pd.DataFrame, te
         "compared": _compared(compared, results, test),
         "endings": unsuccessful_runs(results),
         "entries": describe_entries(results),
-        "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
+        "yaml": study_yaml(study) if study else "",
         "environment": environment_rows(results.records.values()),
     }
 
@@ -224,7 +225,16 @@ def _specifications(charts: Sequence[Chart]) -> dict[str, Any]:
     }
 
 
-def _yaml(settings: Mapping[str, Any]) -> str:
+def study_yaml(study: Study) -> str:
+    """Write a study as a study file.
+
+    Args:
+        study: the study.
+
+    Returns:
+        YAML with all settings that have a value.
+    """
     import yaml
 
-    return str(yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=100))
+    settings = study.model_dump(mode="json", exclude_none=True)
+    return str(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100))

@@ -43,6 +43,7 @@ COMPARISON_COLUMNS = [
     "p_holm",
     "family",
 ]
+"""Columns of ``comparisons.csv``."""
 
 
 def frame_of(results: Runs) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from lifelong_lb.config import Evaluation, GridRun, RunConfig
 from lifelong_lb.streams import Stream, training_chunks
 from lifelong_lb.studies.planning.forecast import Training, rule_gradients
 from lifelong_lb.studies.run.assemble import Assembled, assemble
-from lifelong_lb.studies.run.execute import load_stream
+from lifelong_lb.studies.run.execute import found_config, load_stream
 from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.studies.run.worker import quiet
 
@@ -101,9 +101,10 @@ def calibrate(runs: Sequence[GridRun], roots: Sequence[Path]) -> tuple[dict[Kind
             key = (run.entries["streams"], run.config.seed)
             try:
                 with quiet():
+                    config = found_config(run.config, roots)
                     if key not in streams:
-                        streams[key] = load_stream(run.config, RunState(), roots)
-                    speeds[kind_of(run)] = measure(run.config, streams[key])
+                        streams[key] = load_stream(config, RunState(), roots)
+                    speeds[kind_of(run)] = measure(config, streams[key])
             except Exception as error:  # noqa: BLE001  the run itself reports the details
                 reasons[kind_of(run)] = f"{type(error).__name__}: {error}"
     finally:

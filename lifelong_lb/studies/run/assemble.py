@@ -86,7 +86,9 @@ class Assembled:
         progress.train_seconds = self.stopwatch.seconds
         progress.samples_seen = self.samples.count
         progress.forward_passes = self.forward.count
-        progress.parameters = sum(p.numel() for p in self.strategy.model.parameters())
+        parameters = list(self.strategy.model.parameters())
+        progress.parameters = progress.frozen_backbone + sum(p.numel() for p in parameters)
+        progress.trained_parameters = sum(p.numel() for p in parameters if p.requires_grad)
         groups = [] if self.strategy.optimizer is None else self.strategy.optimizer.param_groups
         progress.learning_rate = float(groups[0].get("lr", math.nan)) if groups else math.nan
         progress.data["loading"] = self.loading.loaded_by
@@ -115,6 +117,9 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     seed_all(config.seed, INITIALISATION)
     # with a scaler, the plugin of the rule applies autocast, to training passes alone
     model = build_model(config.model, stream.shape, "float32" if scaler is not None else config.train.precision)
+    left_out = [key for module in model.modules() for key in getattr(module, "left_out", ())]
+    if left_out:
+        log(f"weights: {len(left_out)} tensors of the classifier were left out ({', '.join(left_out)})")
     passes = Passes(**config.rule.pass_options(), clip_norm=config.train.clip_norm)
     rule = factory_of("rule", config.rule.name, RULES)(**config.rule.hyper_parameters(), passes=passes)
     evaluation, once = config.evaluation, config.strategy.trained_once
@@ -141,7 +146,7 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     strategy = build_strategy(
         config.strategy,
         model=model,
-        optimizer=build_optimizer(config.optimizer, model.named_parameters()),
+        optimizer=build_optimizer(config.optimizer, [(n, p) for n, p in model.named_parameters() if p.requires_grad]),
         train=config.train,
         evaluation=evaluation,
         plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *monitors],
