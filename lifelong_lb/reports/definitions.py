@@ -108,9 +108,9 @@ _BY_FILE = {
         "ci_low": "lower end of the 95 % confidence interval of the mean (Student's t, n - 1 degrees of freedom)",
         "ci_high": "upper end of that interval",
         "best": "whether no other rule has a better mean under the same stream, strategy and base optimizer",
-        "untold": "whether it does not differ significantly from the best of its row (paired test), with Holm's correction for "
-        "the pairs of all rows of the metric; the † of comparison.tex and comparison.md is corrected for the pairs of its "
-        "own row only",
+        "untold": "whether it does not differ significantly from the best of its row (paired test) after Holm's "
+        "correction for the pairs of all rows of the metric; the † of comparison.tex and comparison.md is corrected "
+        "for the pairs of its own row only",
     },
 }
 _STATISTICS = {

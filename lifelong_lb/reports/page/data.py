@@ -37,8 +37,8 @@ def explorer_data(results: Results) -> dict[str, Any]:
 
     Returns:
         Plain values: ``columns`` of the runs, ``names`` of labels, ``metrics``, ``costs``, ``settings``, accuracy
-        ``matrices`` in row-major order, deduplicated parts of the runs' configurations, whether their ``logs`` are in the
-        folder of the page, ``looks`` of the rules, charts' ``config``, and 97.5 % ``quantiles`` of Student's t.
+        ``matrices`` in row-major order, deduplicated parts of the runs' configurations, whether their ``logs`` are in
+        the folder of the page, ``looks`` of the rules, charts' ``config``, and 97.5 % ``quantiles`` of Student's t.
     """
     runs = results.runs
     metrics = [name for name in KNOWN if name in runs and runs[name].notna().any()]

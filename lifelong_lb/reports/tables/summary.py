@@ -36,7 +36,9 @@ _FIRST = [
     ),
     Definition("95 % interval", "of the mean difference, by Student's t with n - 1 degrees of freedom"),
     Definition("better under", "number of seeds under which the rule's value is better"),
-    Definition("p, Holm", "p corrected for all comparisons of this metric with the baseline in the whole study", "Holm 1979"),
+    Definition(
+        "p, Holm", "p corrected for all comparisons of this metric with the baseline in the whole study", "Holm 1979"
+    ),
 ]
 _EFFECTS = [
     Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences", "Cohen 1988"),
@@ -273,7 +275,7 @@ def comparison_styled(compared: pd.DataFrame, test: str = "sign-flip", *, effect
     if not table.has(lambda cell: cell.differs):
         return table
     family = int(compared["family"].max())
-    comparisons = f"{family} {plural('comparison', family)}"
+    comparisons = f"{family} {plural('comparison', family)} in the whole study"
     return table.with_notes((f"*: {note_on_test(test, comparisons, LEVEL)}.",))
 
 
