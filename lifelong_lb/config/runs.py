@@ -60,8 +60,9 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "budget": None,
         "passes": None,
         "clip_norm": None,
+        "later_epochs": None,
     },
-    "rule": {"from_experience": 0, "passes": None},
+    "rule": {"from_experience": 0, "passes": None, "rho_follows": None},
     "optimizer": {"state": "keep", "schedule": None, "groups": None},
     "evaluation": {
         "every": None,

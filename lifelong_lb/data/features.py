@@ -122,4 +122,4 @@ def is_intact(entry: Path) -> bool:
 
 
 def _digest(array: NDArray[np.float32]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

@@ -11,6 +11,7 @@ from lifelong_lb.config import ModelEntry
 from lifelong_lb.config.entries.models import Timm
 from lifelong_lb.config.plugins.register import factory_of
 from lifelong_lb.data.shape import Shape
+from lifelong_lb.models.cifar_resnet import ResNet32
 from lifelong_lb.models.classifier import Classifier, FeaturesOf, TaskAwareClassifier
 from lifelong_lb.models.from_timm import FromTimm
 from lifelong_lb.models.heads import MaskedHead, MultiHead, growing_head, hidden_layers, single_head
@@ -29,6 +30,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": ResNet18,
     "resnet34": ResNet34,
     "resnet50": ResNet50,
+    "resnet32": ResNet32,
     "timm": FromTimm,
 }
 """Backbones by their name in a study file."""

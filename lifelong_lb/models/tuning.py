@@ -113,7 +113,7 @@ def last_block(model: nn.Module) -> list[nn.Parameter]:
         children = [(key, child) for key, child in block.named_children() if any(True for _ in child.parameters())]
         inside = isinstance(block, SEQUENCES)
         if not inside:
-            sequences = [(key, child) for key, child in children if isinstance(child, SEQUENCES)]
+            sequences = [pair for pair in children if isinstance(pair[1], SEQUENCES)]
             children = sequences or (children if len(children) == 1 else [])
         if not children:
             raise UserError("tune: last-block: the backbone has no sequence of blocks; use tune: head or norm")

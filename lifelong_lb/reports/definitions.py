@@ -124,46 +124,6 @@ _STATISTICS = {
 
 
 @dataclass(frozen=True)
-class Cost:
-    """A cost of a run.
-
-    Attributes:
-        title: column heading.
-        formula: what it counts.
-        unit: unit of the tables; empty for a count.
-    """
-
-    title: str
-    formula: str
-    unit: str = ""
-
-
-COSTS = {
-    GRADIENTS: Cost("gradients", "forward-backward passes over training minibatches, of the whole run"),
-    "strategy_gradient_evaluations": Cost(
-        "the strategy's own", "additional gradient evaluations taken by the strategy, of the whole run"
-    ),
-    "train_seconds": Cost("training time", "wall-clock seconds of training, without set-up and evaluation", "s"),
-    "samples_seen": Cost(
-        "images seen",
-        "images of the training minibatches, counted once per minibatch regardless of the number of passes",
-    ),
-    "forward_passes": Cost(
-        "forward passes",
-        "forward passes over training minibatches, with or without a gradient, of the whole run",
-    ),
-    "parameters": Cost("parameters", "number of model parameters at the end"),
-    "peak_memory": Cost(
-        "peak memory",
-        "peak memory of the run in bytes, above what its process used before, without libraries and images in shared "
-        "files; on CUDA, the peak of the memory allocated by torch",
-        "MB",
-    ),
-}
-"""Costs of a run by column of ``summary.csv``."""
-
-
-@dataclass(frozen=True)
 class Definition:
     """Definition of a printed number.
 
@@ -171,14 +131,43 @@ class Definition:
         title: column heading.
         formula: how it is computed.
         source: authors and year; empty for a plain count.
+        unit: unit of the tables; empty for a count, and for metrics.
     """
 
     title: str
     formula: str
     source: str = ""
+    unit: str = ""
 
     def __str__(self) -> str:
         return f"{self.title}: {self.formula}" + (f" ({self.source})" if self.source else "")
+
+
+COSTS = {
+    GRADIENTS: Definition("gradients", "forward-backward passes over training minibatches, of the whole run"),
+    "strategy_gradient_evaluations": Definition(
+        "the strategy's own", "additional gradient evaluations taken by the strategy, of the whole run"
+    ),
+    "train_seconds": Definition(
+        "training time", "wall-clock seconds of training, without set-up and evaluation", unit="s"
+    ),
+    "samples_seen": Definition(
+        "images seen",
+        "images of the training minibatches, counted once per minibatch regardless of the number of passes",
+    ),
+    "forward_passes": Definition(
+        "forward passes",
+        "forward passes over training minibatches, with or without a gradient, of the whole run",
+    ),
+    "parameters": Definition("parameters", "number of model parameters at the end"),
+    "peak_memory": Definition(
+        "peak memory",
+        "peak memory of the run in bytes, above what its process used before, without libraries and images in shared "
+        "files; on CUDA, the peak of the memory allocated by torch",
+        unit="MB",
+    ),
+}
+"""Costs of a run by column of ``summary.csv``."""
 
 
 def column_names(*, during: bool) -> list[str]:
@@ -254,7 +243,7 @@ def definitions(columns: Sequence[str] = DEFAULT_COLUMNS) -> list[Definition]:
 def _definition(column: str) -> Definition:
     if column in KNOWN:
         return Definition(KNOWN[column].title, KNOWN[column].formula, KNOWN[column].paper)
-    return Definition(COSTS[column].title, COSTS[column].formula)
+    return COSTS[column]
 
 
 def column_definitions(tables: Mapping[str, pd.DataFrame], test: str = "sign-flip") -> pd.DataFrame:

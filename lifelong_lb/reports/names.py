@@ -39,6 +39,7 @@ _TITLES = {
     "der": "DER",
     "der++": "DER++",
     "icarl": "iCaRL",
+    "wa": "WA",
     "lamaml": "La-MAML",
     "mer": "MER",
     "slda": "SLDA",

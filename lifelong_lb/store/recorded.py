@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from lifelong_lb.config import UserError
-from lifelong_lb.store.reading import exists, read_frame
+from lifelong_lb.store.reading import check_range, exists, read_frame
 from lifelong_lb.store.values import MAX_EXPERIENCES, MAX_NUMBER
 
 CONTINUAL_COLUMNS = ["iteration", "experience", "evaluated", "accuracy"]
@@ -91,21 +92,26 @@ def _check_continual(frame: pd.DataFrame) -> None:
     accuracy = frame["accuracy"].to_numpy()
     if kind not in "if" or not ((accuracy >= 0) & (accuracy <= 1)).all():
         raise ValueError("accuracies must be fractions in [0, 1]")
-    _check_range(frame, ["iteration"], MAX_NUMBER)
-    _check_range(frame, ["experience", "evaluated"], MAX_EXPERIENCES)
-    if frame["iteration"].nunique() * (1 + frame["evaluated"].max()) > MAX_MEASUREMENTS:
+    iteration, experience, evaluated = (frame[column].to_numpy() for column in CONTINUAL_COLUMNS[:3])
+    check_range(iteration, "iteration", MAX_NUMBER)
+    check_range(experience, "experience", MAX_EXPERIENCES)
+    check_range(evaluated, "evaluated", MAX_EXPERIENCES)
+    experiences = 1 + int(evaluated.max(initial=0))
+    if len(frame) * experiences > MAX_MEASUREMENTS < len(np.unique(iteration)) * experiences:
         raise ValueError(f"holds more than {MAX_MEASUREMENTS} measurements")
 
 
 def _check_confusion(frame: pd.DataFrame) -> None:
     _check_columns(frame, CONFUSION_COLUMNS)
-    if not (frame.dtypes == "int64").all():
+    if any(dtype != "int64" for dtype in frame.dtypes):
         raise ValueError("must hold whole numbers")
-    if (frame["count"] < 1).any():
+    values = frame.to_numpy()
+    if values[:, -1].min(initial=1) < 1:
         raise ValueError("each count must be at least 1")
-    _check_range(frame, ["trained", "evaluated"], MAX_EXPERIENCES)
-    _check_range(frame, ["class", "predicted", "count"], MAX_NUMBER)
-    if len(pd.unique(frame[["class", "predicted"]].to_numpy().ravel())) > MAX_CLASSES:
+    for numbers, column in zip(values.T, CONFUSION_COLUMNS, strict=True):
+        check_range(numbers, column, MAX_EXPERIENCES if column in ("trained", "evaluated") else MAX_NUMBER)
+    labels = values[:, 2:4]
+    if labels.max(initial=0) >= MAX_CLASSES < len(np.unique(labels)):
         raise ValueError(f"holds more than {MAX_CLASSES} classes")
 
 
@@ -120,9 +126,3 @@ def _check_diagnostics(frame: pd.DataFrame) -> None:
 def _check_columns(frame: pd.DataFrame, columns: list[str]) -> None:
     if list(frame.columns) != columns:
         raise ValueError(f"must have the columns {', '.join(columns)}")
-
-
-def _check_range(frame: pd.DataFrame, columns: list[str], end: int) -> None:
-    for column in columns:
-        if ((frame[column] < 0) | (frame[column] >= end)).any():
-            raise ValueError(f"{column} must lie in 0..{end - 1}")

@@ -16,7 +16,9 @@ from lifelong_lb.config.schema import study_schema
 
 SCHEMA = study_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
-STUDIES = sorted((Path(__file__).parents[2] / "benchmarks" / "studies").rglob("*.yaml"))
+FILES = sorted((Path(__file__).parents[2] / "benchmarks" / "studies").rglob("*.yaml"))
+STUDIES = [path for path in FILES if "imports:" not in path.read_text(encoding="utf-8")]
+"""Study files that name built-in entries only."""
 DIGITS = {"streams": "split-digits"}
 
 

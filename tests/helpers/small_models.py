@@ -18,11 +18,12 @@ SMALL = {
     "resnet18": {"width": 4},
     "resnet34": {"width": 2},
     "resnet50": {"width": 2},
+    "resnet32": {"width": 2},
     "timm": {"image_size": 16, "settings": TINY_VIT},
 }
 NEEDS_TIMM = pytest.mark.skipif(find_spec("timm") is None, reason="timm is an extra")
 NAMES = [pytest.param(name, marks=NEEDS_TIMM if name == "timm" else ()) for name in MODEL_ENTRIES]
-CONVOLUTIONAL = ["small-cnn", "reduced-resnet18", "stable-sgd-resnet18", "resnet18", "resnet34", "resnet50"]
+CONVOLUTIONAL = ["small-cnn", "reduced-resnet18", "stable-sgd-resnet18", "resnet18", "resnet34", "resnet50", "resnet32"]
 
 
 def small_model(name, **changes):

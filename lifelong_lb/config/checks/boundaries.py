@@ -142,7 +142,8 @@ def _unreached_change(
     if stream.chunk is not None:
         return f"counts epochs of experiences, which the chunks of {called} do not have"
     whole = schedule.over == "stream"
-    last, epochs = schedule.last_change(), train.epochs * (stream.experiences if whole and once is None else 1)
+    phases = [train.epochs_of(experience) for experience in range(stream.experiences if once is None else 1)]
+    last, epochs = schedule.last_change(), sum(phases) if whole else max(phases)
     if last < epochs:
         return None
     called = called if once is None or not whole else f"{called} trained by {once}"
@@ -170,7 +171,7 @@ def _boundaries_needed(stream: int) -> str:
 
 
 def passes_problems(
-    rules: Sequence[RuleEntry], optimizers: Sequence[OptimizerEntry], train: Train
+    rules: Sequence[RuleEntry], optimizers: Sequence[OptimizerEntry], train: Train, trains: Sequence[Train] = ()
 ) -> Iterator[Problem]:
     """Find rules whose own budget contradicts that of the study, or the schedule of an optimizer.
 
@@ -178,10 +179,12 @@ def passes_problems(
         rules: rules of a study.
         optimizers: optimizers of the study.
         train: training settings of the study.
+        trains: training settings of each stream.
 
     Yields:
         At most one problem per rule.
     """
+    phased = any(each.later_epochs is not None for each in trains)
     counting = next((i for i, entry in enumerate(optimizers) if counts_steps(entry.schedule)), None)
     for place, rule in enumerate(rules):
         if rule.passes is None:
@@ -189,6 +192,8 @@ def passes_problems(
         path = f"rules[{place}].passes"
         if train.match != "steps":
             yield path, f"must not be set if train.match is {train.match}, which sets the budget of all rules"
+        elif phased:
+            yield path, "needs the same train.epochs for all experiences; leave out later_epochs"
         elif counting is not None:
             yield (
                 path,
@@ -265,7 +270,7 @@ def check_boundaries(parts: dict[str, Any], trains: Sequence[Train], problems: P
     """
     streams = parts["streams"]
     found = [*rule_problems(parts["rules"], streams, parts["strategies"])]
-    found += passes_problems(parts["rules"], parts["optimizers"], parts["train"])
+    found += passes_problems(parts["rules"], parts["optimizers"], parts["train"], trains)
     found += unused_settings(parts["strategies"], parts["rules"], parts["optimizers"])
     for path, sentence in [*found, *optimizer_problems(parts["optimizers"], streams, trains, parts["strategies"])]:
         problems.add(path, sentence)

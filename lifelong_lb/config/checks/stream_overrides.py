@@ -62,6 +62,8 @@ def stream_train(study_train: Train, stream: StreamEntry, path: str, problems: P
         return None
     if {"budget", "passes"} & set(stream.train):
         shared |= {"budget": None, "passes": None}
+    if "epochs" in stream.train:
+        shared["later_epochs"] = None
     return parse_settings(Train, {**shared, **stream.train}, f"{path}.train", problems)
 
 

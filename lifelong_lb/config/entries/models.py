@@ -176,6 +176,13 @@ class ResNet50(Convolutional):
     width: AtLeastOne = 64
 
 
+class ResNet32(Convolutional):
+    """ResNet-32 for CIFAR, as in PyCIL (He et al. 2016, arXiv 1512.03385, section 4.2): three stages."""
+
+    name: Literal["resnet32"] = "resnet32"
+    width: AtLeastOne = 16
+
+
 class Timm(ModelEntry):
     """Any image model of the package timm, e.g. ViT-Tiny (Dosovitskiy et al. 2021, arXiv 2010.11929).
 
@@ -230,5 +237,6 @@ MODEL_ENTRIES: dict[str, type[ModelEntry]] = {
     "resnet18": ResNet18,
     "resnet34": ResNet34,
     "resnet50": ResNet50,
+    "resnet32": ResNet32,
     "timm": Timm,
 }

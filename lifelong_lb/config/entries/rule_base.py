@@ -1,9 +1,22 @@
 """Base of the entries of update rules: options common to all of them, and their cost."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import ConfigDict, model_validator
 
 from lifelong_lb.config.entries.fields import Entry, GradientsPerMinibatch, WholeNumber
+from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.hyperparameters import BatchNormUpdates, DropoutMasks
+
+
+def _with_radius_that_follows(schema: dict[str, Any]) -> None:
+    """Allow ``rho: {follows: lr, at: 0.05}`` in the JSON Schema of a rule with a radius."""
+    rho = schema.get("properties", {}).get("rho")
+    if rho is not None:
+        number = {key: rho.pop(key) for key in list(rho) if key not in ("default", "description", "title")}
+        follows = {"type": "object", "properties": {"follows": {"const": "lr"}, "at": number}, "required": ["follows"]}
+        rho["anyOf"] = [number, {**follows, "additionalProperties": False}]
 
 
 class RuleEntry(Entry):
@@ -13,6 +26,7 @@ class RuleEntry(Entry):
     :meth:`spans_iterations`, and ``gradients_per_step``, the gradient evaluations per step if they are constant.
     """
 
+    model_config = ConfigDict(json_schema_extra=_with_radius_that_follows)
     spans: ClassVar[bool] = False
     gradients_per_step: ClassVar[int] = 2
     batch_norm: BatchNormUpdates = "first"
@@ -26,14 +40,34 @@ class RuleEntry(Entry):
     passes: 3}`` trains plain SGD at the cost of a rule with three gradients per step. By default ``train`` alone sets
     the length of training."""
 
+    rho_follows: Literal["lr"] | None = None
+    """``lr``: the schedule of the learning rate also multiplies ``rho``; the same as ``rho: {follows: lr}``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _radius_that_follows(cls, values: Any) -> Any:
+        rho = values.get("rho") if isinstance(values, Mapping) else None
+        if not isinstance(rho, Mapping):
+            return values
+        if unknown := [key for key in rho if key not in ("follows", "at")]:
+            raise ValueError(unknown_name("key of rho", unknown[0], ("follows", "at")))
+        rest = {key: value for key, value in values.items() if key != "rho"}
+        return {**rest, **({"rho": rho["at"]} if "at" in rho else {}), "rho_follows": rho.get("follows")}
+
+    @model_validator(mode="after")
+    def _has_a_radius(self) -> Self:
+        if self.rho_follows is not None and "rho" not in type(self).model_fields:
+            raise ValueError(f"has no rho that could follow the learning rate; got rho_follows: {self.rho_follows}")
+        return self
+
     def distinctions(self) -> dict[str, Any]:
         """Settings that can distinguish this entry from others with the same name.
 
         Returns:
-            A mapping of plain values, without ``passes`` if it is null.
+            A mapping of plain values, without ``passes`` and ``rho_follows`` if they are null.
         """
-        identity = self.identity()
-        return identity if self.passes is not None else {k: v for k, v in identity.items() if k != "passes"}
+        later = ("passes", "rho_follows")
+        return {key: value for key, value in self.identity().items() if key not in later or value is not None}
 
     def spans_iterations(self) -> bool:
         """Whether the rule spans several minibatches, so that the end of an epoch interrupts it.
@@ -96,4 +130,6 @@ class RuleEntry(Entry):
         Returns:
             Keyword arguments of the rule's class.
         """
-        return self.model_dump(exclude={"name", "label", "batch_norm", "dropout", "from_experience", "passes"})
+        return self.model_dump(
+            exclude={"name", "label", "batch_norm", "dropout", "from_experience", "passes", "rho_follows"}
+        )

@@ -260,6 +260,23 @@ class ICaRL(StrategyEntry):
     """``true`` divides ``mem_size`` images among the classes seen, ``false`` keeps ``mem_size`` per class."""
 
 
+class WA(StrategyEntry):
+    """Weight aligning: exemplars by herding, distillation, equal weight norms (Zhao et al. 2020, arXiv 1911.07053).
+
+    ``mem_size`` exemplars are divided among the classes seen. Distillation softens outputs by ``temperature``. After
+    each experience the classifier's weights of the new classes are scaled to the mean norm of those of the old ones.
+    """
+
+    scenarios = ("class-incremental",)
+    heads = ("single", "growing")
+    further_passes = "the same minibatch, exemplars included; the distillation at the weights of the pass"
+    name: Literal["wa"] = "wa"
+    mem_size: AtLeastOne = 2000
+    """Exemplars in total."""
+    temperature: Positive = 2.0
+    """Temperature of the distillation."""
+
+
 STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
     "naive": Naive,
     "cumulative": Cumulative,
@@ -280,6 +297,7 @@ STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
     "der": DER,
     "der++": DERPlusPlus,
     "icarl": ICaRL,
+    "wa": WA,
     "lamaml": LaMAML,
     "mer": MER,
     "slda": SLDA,

@@ -1,8 +1,9 @@
 """Training and evaluation settings of a study."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import StrictBool, model_validator
+from pydantic import ConfigDict, StrictBool, model_validator
 
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
@@ -15,6 +16,14 @@ from lifelong_lb.config.entries.fields import (
 )
 from lifelong_lb.config.entries.landscape import Landscape
 from lifelong_lb.hyperparameters import Range
+from lifelong_lb.untrusted import quoted
+
+
+def _with_two_phases(schema: dict[str, Any]) -> None:
+    """Allow ``epochs: [200, 170]`` in the JSON Schema."""
+    epochs = schema["properties"]["epochs"]
+    number = {key: epochs.pop(key) for key in list(epochs) if key not in ("default", "description", "title")}
+    epochs["anyOf"] = [number, {"type": "array", "items": number, "minItems": 2, "maxItems": 2}]
 
 
 class Train(Settings):
@@ -23,6 +32,7 @@ class Train(Settings):
     ``match: gradients`` takes ``budget`` evaluations, or ``passes`` for each minibatch of ``epochs`` epochs.
     """
 
+    model_config = ConfigDict(json_schema_extra=_with_two_phases)
     epochs: AtLeastOne = 1
     """Passes over each experience, or over each chunk of an online stream."""
     batch_size: AtLeastOne = 10
@@ -35,6 +45,8 @@ class Train(Settings):
     clip_norm: Positive | None = None
     """Largest Euclidean norm of the gradient of each base step, over all parameters together and after a strategy's
     projection, e.g. 1.0; a longer one is scaled down. Ascents follow gradients that are not clipped."""
+    later_epochs: AtLeastOne | None = None
+    """Epochs of the second and later experiences; by default ``epochs``. ``epochs: [200, 170]`` sets both."""
     random_crop: WholeNumber = 0
     """Black pixels added on each side before training on a random crop of the original size."""
     random_flip: bool = False
@@ -51,6 +63,36 @@ class Train(Settings):
     passes: GradientsPerMinibatch | None = None
     """Gradient evaluations for each minibatch of ``epochs`` epochs, e.g. 2, instead of ``budget``; by default those of
     the study's costliest rule. With ``match: steps``, the entry of a rule may set ``passes`` for its own runs."""
+
+    def epochs_of(self, experience: int) -> int:
+        """Number of epochs of an experience, or of each chunk of it.
+
+        Args:
+            experience: its index.
+
+        Returns:
+            The number.
+        """
+        return self.epochs if experience == 0 or self.later_epochs is None else self.later_epochs
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_each_phase(cls, values: Any) -> Any:
+        epochs = values.get("epochs") if isinstance(values, Mapping) else None
+        if not isinstance(epochs, list | tuple):
+            return values
+        if len(epochs) != 2:
+            raise ValueError(
+                "needs as epochs a number, or two numbers, for the first experience and for later ones, e.g. "
+                f"[200, 170]; got {quoted(epochs)}"
+            )
+        return {**values, "epochs": epochs[0], "later_epochs": epochs[1]}
+
+    @model_validator(mode="after")
+    def _steps_of_each_phase(self) -> "Train":
+        if self.later_epochs is not None and self.match != "steps":
+            raise ValueError(f"needs match: steps if later_epochs is set; got {self.match}")
+        return self
 
     @model_validator(mode="after")
     def _one_length(self) -> "Train":

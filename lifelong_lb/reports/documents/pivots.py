@@ -15,7 +15,7 @@ from lifelong_lb.reports.render.latex import latex_document
 from lifelong_lb.reports.render.text import markdown_table, text_table
 from lifelong_lb.reports.statistics.comparisons import Runs, check_metric, check_test, frame_of, grid_columns
 from lifelong_lb.reports.statistics.summary import GROUP, HEADINGS
-from lifelong_lb.reports.tables.cells import PERCENT, metric_cell, metric_column, note_on_test
+from lifelong_lb.reports.tables.cells import PERCENT, column_of, metric_cell, note_on_test, over_seeds
 from lifelong_lb.reports.tables.styled import Cell, Column, Group, Row, StyledTable
 from lifelong_lb.untrusted import quoted
 
@@ -296,22 +296,15 @@ def pivot_styled(table: Pivot, caption: str = "") -> StyledTable:
         The table: labels that repeat those of the row above are left out; the best of each row, and what the test does
         not distinguish from it in rows where it distinguishes something, are marked.
     """
-    known, better = KNOWN[table.metric], metric_column(table.metric).direction
+    known, better = KNOWN[table.metric], column_of(table.metric).direction
     labels = [Column(HEADINGS.get(str(name), str(name)), kind="label") for name in table.mean.index.names]
     numbers = [Column(display_name(str(name), table.optimizer)) for name in table.mean.columns]
     unit = f", {PERCENT}" if in_percent(table.metric) else ""
-    parts = [caption.rstrip(":."), f"{known.title}{unit} ({better} is better), {_seeds(table)}"]
+    seeds = over_seeds(table.seeds.to_numpy().ravel(), "one seed")
+    parts = [caption.rstrip(":."), f"{known.title}{unit} ({better} is better), {seeds}"]
     words = ": ".join(filter(None, parts))
     name = f"pivot-{table.metric.replace('_', '-')}"
     return StyledTable(name, words, [*labels, *numbers], [Group("", _table_rows(table))], _notes(table))
-
-
-def _seeds(table: Pivot) -> str:
-    counts = sorted({int(n) for n in table.seeds.to_numpy().ravel() if n})
-    if counts == [1]:
-        return "one seed"
-    number = "-".join(dict.fromkeys(str(n) for n in (counts[0], counts[-1]))) if counts else "no"
-    return f"mean ± sample standard deviation over {number} seeds"
 
 
 def _table_rows(table: Pivot) -> list[Row]:

@@ -14,7 +14,7 @@ from lifelong_lb.reports.charts.panels import looks
 from lifelong_lb.reports.definitions import SPREAD, definitions, units
 from lifelong_lb.reports.names import display_name, plural
 from lifelong_lb.reports.page.data import explorer_data, json_element, packed
-from lifelong_lb.reports.page.findings import findings
+from lifelong_lb.reports.page.findings import baseline_name, condensed, findings
 from lifelong_lb.reports.page.first_screen import first_screen
 from lifelong_lb.reports.page.over_streams import OverStreams
 from lifelong_lb.reports.page.scripts import page_scripts, script_hash, vega_script
@@ -87,6 +87,7 @@ def render_page(
     environment.filters["table"] = html_table
     environment.filters["named"] = display_name
     environment.filters["papers"] = link_papers
+    environment.filters["condensed"] = condensed
     context = _context(results, summary, compared, test) | {
         "comparison_definitions": comparison_definitions(test),
         "over": over,
@@ -163,9 +164,7 @@ def _context(results: Results, summary: pd.DataFrame, compared: pd.DataFrame, te
         "spread": SPREAD,
         "intervals": _INTERVAL if intervals else "",
         "units": units(results),
-        "baseline": display_name(str(compared["baseline"].iloc[0]), _only(summary["base_optimizer"]))
-        if len(compared)
-        else "",
+        "baseline": baseline_name(compared),
         "compared": _compared(compared, results, test),
         "endings": unsuccessful_runs(results),
         "entries": describe_entries(results),

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, Correlation, pearson, spearman
 from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.results.collect import Results, collect
 from lifelong_lb.reports.results.comparability import listed
-from lifelong_lb.reports.results.stored_tables import KEYS
+from lifelong_lb.reports.results.stored_tables import KEYS, repeated_keys
 from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_settings, read_landscape
 from lifelong_lb.untrusted import printable, shortened
 
@@ -35,7 +36,8 @@ class CollectedLandscape:
     """Landscapes of a folder's done runs.
 
     Attributes:
-        frame: one row per number, columns ``KEYS`` and :data:`~lifelong_lb.store.LANDSCAPE_COLUMNS`.
+        frame: one row per number, columns ``KEYS`` and :data:`~lifelong_lb.store.LANDSCAPE_COLUMNS`; texts are
+            categories.
         problems: sentences about unreadable files, and about settings that differ between runs.
         gaps: sentences about missing measurements.
     """
@@ -69,7 +71,7 @@ def load_landscape(out: str | PathLike[str]) -> pd.DataFrame:
         warnings.warn(printable(problem), stacklevel=2)
     if collected.frame.empty:
         raise UserError(f"{out}: no landscape here; a study measures it with evaluation: {{landscape: {{}}}}")
-    return collected.frame
+    return collected.frame.astype(dict.fromkeys([*KEYS[:-1], "measure"], str))
 
 
 def collect_landscape(folder: ResultFolder, results: Results | None = None) -> CollectedLandscape:
@@ -116,11 +118,9 @@ def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
     if frame is None:
         return []
     path = run / "landscape.csv"
-    unknown = [name for name in frame["measure"].tolist() if name not in LANDSCAPE_MEASURES]
+    unknown = [name for name in frame["measure"].unique() if name not in LANDSCAPE_MEASURES]
     if unknown:
         raise UserError(f"{path}: {unknown_name('measure', unknown[0], LANDSCAPE_MEASURES)}")
-    if min(np.min(frame[column].to_numpy(), initial=0) for column in ("trained", "measured")) < 0:
-        raise UserError(f"{path}: experiences must be numbered from 0")
     undefined = ~np.isfinite(frame["value"].to_numpy())
     if not undefined.any():
         return []
@@ -132,10 +132,9 @@ def _named_frame(frames: dict[tuple[Any, ...], pd.DataFrame]) -> pd.DataFrame:
     """Concatenate the frames of all runs, with the columns that identify the run first."""
     if not frames:
         return pd.DataFrame(columns=[*KEYS, *LANDSCAPE_COLUMNS])
-    keys = pd.DataFrame(list(frames), columns=KEYS)
-    rows = keys.loc[np.repeat(np.arange(len(keys)), [len(frame) for frame in frames.values()])]
     whole = pd.concat(frames.values(), ignore_index=True)
-    return pd.concat([rows.reset_index(drop=True), whole], axis=1)
+    whole["measure"] = pd.Categorical(whole["measure"], categories=list(LANDSCAPE_MEASURES))
+    return pd.concat([repeated_keys(list(frames), list(map(len, frames.values())), "category"), whole], axis=1)
 
 
 def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
@@ -152,13 +151,31 @@ def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFr
     kinds = [name for name, measure in LANDSCAPE_MEASURES.items() if measure.flatness]
     measured_at_end = landscape[(landscape["trained"] == landscape["measured"]) & landscape["measure"].isin(kinds)]
     measured_at_end = measured_at_end.rename(columns={"trained": "experience", "value": "flatness"})
-    last = accuracy.groupby("run")["trained"].transform("max")
-    diagonal, end = accuracy["trained"] == accuracy["evaluated"], accuracy["trained"] == last
-    learnt = accuracy[diagonal & ~end].set_index(["run", "evaluated"])["accuracy"]
-    final = accuracy[end].set_index(["run", "evaluated"])["accuracy"]
-    forgotten = (learnt - final.reindex(learnt.index)).rename("forgotten").rename_axis(["run", "experience"])
-    table = measured_at_end.merge(forgotten.reset_index(), on=["run", "experience"], how="inner")
-    return table[FLATNESS_COLUMNS].reset_index(drop=True)
+    runs, learnt, forgotten = _forgotten(accuracy)
+    code, labels = pd.factorize(measured_at_end["run"])
+    run, experience = runs.get_indexer(labels.astype(str))[code], measured_at_end["experience"].to_numpy()
+    known = (run >= 0) & (experience < forgotten.shape[1])
+    known[known] = learnt[run[known], experience[known]]
+    table: pd.DataFrame = measured_at_end[known].assign(forgotten=forgotten[run[known], experience[known]])
+    return table.reset_index(drop=True)[FLATNESS_COLUMNS]
+
+
+def _forgotten(accuracy: pd.DataFrame) -> "tuple[pd.Index[str], NDArray[np.bool_], NDArray[np.float64]]":
+    """Compute R[i, i] - R[T-1, i] of each run.
+
+    Returns:
+        Run ids; ``(runs, T)``, whether R[i, i] with i < T-1 is known; and ``(runs, T)`` differences.
+    """
+    run, runs = pd.factorize(accuracy["run"])
+    trained, evaluated, values = (accuracy[name].to_numpy() for name in ("trained", "evaluated", "accuracy"))
+    last = np.full(len(runs), -1)
+    np.maximum.at(last, run, trained)
+    learnt, final = np.full((2, len(runs), 1 + int(evaluated.max(initial=-1))), np.nan)
+    end = trained == last[run]
+    diagonal = (trained == evaluated) & ~end
+    learnt[run[diagonal], evaluated[diagonal]] = values[diagonal]
+    final[run[end], evaluated[end]] = values[end]
+    return pd.Index(runs), ~np.isnan(learnt), learnt - final
 
 
 def correlation_table(flatness: pd.DataFrame) -> pd.DataFrame:

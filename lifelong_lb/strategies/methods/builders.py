@@ -20,6 +20,7 @@ from lifelong_lb.strategies.methods.closed_form import NearestMean, RanPAC
 from lifelong_lb.strategies.methods.memories import MEMORIES
 from lifelong_lb.strategies.methods.mir import MIR
 from lifelong_lb.strategies.methods.replay import DER, ERACE, ERAML
+from lifelong_lb.strategies.methods.weight_aligning import WeightAligning
 
 Common = dict[str, Any]
 """Arguments of every strategy, such as model, optimizer, criterion and plugins."""
@@ -114,6 +115,10 @@ def _icarl(entry: entries.ICaRL, common: Common) -> Any:
     return supervised.Naive(**common)  # the criterion is added to its plugins
 
 
+def _wa(entry: entries.WA, common: Common) -> Any:
+    return _with(WeightAligning(entry.mem_size, entry.temperature), common)
+
+
 def _lamaml(entry: own_loop_strategies.LaMAML, common: Common) -> Any:
     names = ("n_inner_updates", "second_order", "grad_clip_norm", "learn_lr", "lr_alpha", "sync_update", "alpha_init")
     memory = {"mem_size": entry.mem_size, "batch_size_mem": entry.batch_size_mem}
@@ -169,6 +174,7 @@ STRATEGIES: dict[str, Callable[[Any, Common], Any]] = {
     "der": _der,
     "der++": _der_plus_plus,
     "icarl": _icarl,
+    "wa": _wa,
     "lamaml": _lamaml,
     "mer": _mer,
     "slda": _slda,

@@ -126,7 +126,7 @@ def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Spee
     once, experiences = config.strategy.trained_once, len(stream.train)
     if config.stream.chunk is None:
         budget = seconds / experiences if once else seconds
-        timed = {"match": "seconds", "budget": budget, "passes": None, "epochs": 1}
+        timed = {"match": "seconds", "budget": budget, "passes": None, "epochs": 1, "later_epochs": None}
         rule = config.rule.model_copy(update={"passes": None})
         config = config.model_copy(update={"train": config.train.model_copy(update=timed), "rule": rule})
     if config.train.precision == "float16":  # which the CPU is not used for
@@ -168,7 +168,7 @@ def _units_total(config: RunConfig, parts: Sequence[Training]) -> int:
     """Expected total of :func:`_units_done`."""
     if config.strategy.takes_gradients:
         return rule_gradients(config, parts).least
-    return config.train.epochs * sum(part.images for part in parts)
+    return sum(config.train.epochs_of(part.experience) * part.images for part in parts)
 
 
 def evaluated_images(config: RunConfig, parts: Sequence[Training], tested: Sequence[int]) -> int:
@@ -191,7 +191,7 @@ def evaluated_images(config: RunConfig, parts: Sequence[Training], tested: Seque
     if config.evaluation.every is not None and config.training.match == "steps":
         for i in range(T):
             minibatches = sum(part.minibatches.least for part in parts if part.experience == i)
-            images += config.train.epochs * minibatches // config.evaluation.every * sum(tested[: i + 1])
+            images += config.train.epochs_of(i) * minibatches // config.evaluation.every * sum(tested[: i + 1])
     return images
 
 

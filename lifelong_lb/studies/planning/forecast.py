@@ -123,7 +123,7 @@ def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
         acting = config.rule if part.experience >= config.rule.from_experience else NoRule()
         epoch = _epoch_gradients(acting, part.minibatches.least)
         exact = epoch.exact and part.minibatches.exact and not config.optimizer.takes_passes
-        total += Count(config.train.epochs * epoch.least, exact)
+        total += Count(config.train.epochs_of(part.experience) * epoch.least, exact)
     return total
 
 
@@ -162,7 +162,8 @@ def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
     strategy, total = config.strategy, Count()
     for part in parts:
         known = config.training.match == "steps"
-        iterations = config.train.epochs * part.minibatches.least if known else 0
+        epochs = config.train.epochs_of(part.experience)
+        iterations = epochs * part.minibatches.least if known else 0
         if isinstance(strategy, RWalk) or (isinstance(strategy, AGEM | MIR) and not part.first):
             total += Count(iterations, known)
         elif isinstance(strategy, GEM):
@@ -172,7 +173,7 @@ def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
         elif isinstance(strategy, GSS):
             total += Count(exact=False)
         elif isinstance(strategy, LaMAML):
-            total += Count(config.train.epochs * _inner_updates(strategy, part, config.train.batch_size) * known, known)
+            total += Count(epochs * _inner_updates(strategy, part, config.train.batch_size) * known, known)
         elif isinstance(strategy, MER):
             total += Count((strategy.n_inner_steps - 1) * iterations, known)
     return total

@@ -140,7 +140,10 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     if budget is not None:
         progress.budgets = budget.rows
     boundaries = boundary_plugins(
-        config.optimizer, 1 if once else stream.shape.experiences, None if budget is None else budget.spent_share
+        config.optimizer,
+        1 if once else stream.shape.experiences,
+        None if budget is None else budget.spent_share,
+        None if config.rule.rho_follows is None else rule,
     )
     monitors = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, forward, *([during] if during else [])]
     strategy = build_strategy(

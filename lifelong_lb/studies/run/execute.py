@@ -86,6 +86,8 @@ def _learn(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: 
     if run.during is not None:
         run.during.begin(i, stream.test[: i + 1])
         progress.continual = run.during.rows
+    if config.train.later_epochs is not None:
+        run.strategy.train_epochs = config.train.epochs_of(0 if config.strategy.trained_once else i)
     try:
         run.strategy.train(arrives, eval_streams=[])
     finally:

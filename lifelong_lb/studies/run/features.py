@@ -155,7 +155,7 @@ def _settings(model: ModelEntry) -> dict[str, Any]:
     return settings
 
 
-def _versions(model: ModelEntry) -> dict[str, str]:
+def _versions(model: ModelEntry) -> dict[str, str | None]:
     """Versions of what computes the features."""
     packages = ["torch", "lifelong_lb", *(["timm"] if isinstance(model, Timm) else [])]
     extensions = {origin: digest_of(origin) for origin in origins_of({"model": model})}
