@@ -156,8 +156,8 @@ def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFr
     run, experience = runs.get_indexer(labels.astype(str))[code], measured_at_end["experience"].to_numpy()
     known = (run >= 0) & (experience < forgotten.shape[1])
     known[known] = learnt[run[known], experience[known]]
-    table = measured_at_end[known].assign(forgotten=forgotten[run[known], experience[known]])
-    return table[FLATNESS_COLUMNS].reset_index(drop=True)
+    table: pd.DataFrame = measured_at_end[known].assign(forgotten=forgotten[run[known], experience[known]])
+    return table.reset_index(drop=True)[FLATNESS_COLUMNS]
 
 
 def _forgotten(accuracy: pd.DataFrame) -> "tuple[pd.Index[str], NDArray[np.bool_], NDArray[np.float64]]":

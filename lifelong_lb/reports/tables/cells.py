@@ -71,6 +71,26 @@ def metric_cell(metric: str, mean: float, std: float, *, best: bool = False, dif
     )
 
 
+def interval_cell(metric: str, low: float, high: float) -> Cell:
+    """Return the cell of an interval, sorted by its lower end.
+
+    Args:
+        metric: key of :data:`~lifelong_lb.reports.definitions.KNOWN`.
+        low: lower end; NaN for none.
+        high: upper end.
+
+    Returns:
+        The cell.
+
+    Example:
+        >>> interval_cell("average_accuracy", 0.70123, 0.9).text
+        '70.1 to 90.0'
+    """
+    if math.isnan(low):
+        return Cell()
+    return Cell(f"{metric_text(metric, low)} to {metric_text(metric, high)}", value=low)
+
+
 def cost_cell(cost: str, value: float) -> Cell:
     """Return the cell of a cost.
 

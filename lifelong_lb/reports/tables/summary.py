@@ -15,8 +15,8 @@ from lifelong_lb.reports.statistics.summary import GROUP, varying
 from lifelong_lb.reports.tables.cells import (
     column_of,
     cost_cell,
+    interval_cell,
     metric_cell,
-    metric_text,
     note_on_test,
     number_cell,
     over_seeds,
@@ -88,7 +88,7 @@ def summary_styled(
             marks = {"best": (index, column) in best, "differs": (*(str(row[c]) for c in GROUP), column) in differs}
             cells.append(metric_cell(column, row[f"{column}_mean"], row[f"{column}_std"], **marks))
             if column in intervals:
-                cells.append(_interval_cell(column, row[f"{column}_ci_low"], row[f"{column}_ci_high"]))
+                cells.append(interval_cell(column, row[f"{column}_ci_low"], row[f"{column}_ci_high"]))
         rows[index] = cells
     table = StyledTable(name, caption(summary), [RULE, *heads], grouped(summary, rows))
     return table.with_notes(_notes(table, compared, test))
@@ -285,7 +285,7 @@ def _comparison_cells(row: "pd.Series[float]", *, effects: bool) -> Row:
     return [
         *([Cell(str(pairs), value=pairs)] if effects else []),
         _signed(metric_cell(metric, difference, row["difference_std"], differs=differs)),
-        _interval_cell(metric, row["ci_low"], row["ci_high"]),
+        interval_cell(metric, row["ci_low"], row["ci_high"]),
         Cell(f"{better} of {pairs}", value=better) if pairs else Cell(),
         _p_cell(row["p_holm"]),
         *([_p_cell(row["p"]), number_cell(row["cohen_dz"]), number_cell(row["cliff_delta"])] if effects else []),
@@ -295,13 +295,6 @@ def _comparison_cells(row: "pd.Series[float]", *, effects: bool) -> Row:
 def _signed(cell: Cell) -> Cell:
     plus = "+" if not math.isnan(cell.value) and float(cell.text) > 0 else ""
     return Cell(plus + cell.text, cell.deviation, cell.value, differs=cell.differs)
-
-
-def _interval_cell(metric: str, low: float, high: float) -> Cell:
-    """Cell of an interval, sorted by its lower end."""
-    if math.isnan(low):
-        return Cell()
-    return Cell(f"{metric_text(metric, low)} to {metric_text(metric, high)}", value=low)
 
 
 def _p_cell(p: float) -> Cell:
