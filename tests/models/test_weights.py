@@ -177,9 +177,11 @@ def test_a_run_records_the_hash_of_its_weights(tmp_path):
     with pytest.raises(UserError, match=r"model: weights .* was not found"):
         run_study({**study, "model": {**model, "weights": "nowhere.pth"}}, tmp_path / "a", executor="in-process")
     assert not (tmp_path / "a").exists()
-    results = run_study(study, tmp_path / "b", executor="in-process")
+    results = run_study(study, tmp_path / "b", workers=1)
     (record,) = (ResultFolder(tmp_path / "b").read_run(run) for run in results.runs["run"])
     assert record.status == "done", record.message
     assert record.data["weights_sha256"] == digest_of_file(tmp_path / "vit.safetensors")
     assert record.environment["model"]["weights_sha256"] == record.data["weights_sha256"]
+    log = (tmp_path / "b" / "runs" / record.run / "log.txt").read_text(encoding="utf-8")
+    assert "weights: 2 tensors of the classifier were left out (head.bias, head.weight)" in log
     assert record.data["weights_sha256"] in (tmp_path / "b" / "report.html").read_text(encoding="utf-8")
