@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from math import prod
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, SerializeAsAny, StrictBool, WithJsonSchema
 
@@ -105,6 +105,19 @@ class Study(Settings):
         """Folder of the study file that names weights of a model; None if none does."""
         return self._folder
 
+    def with_folder(self, folder: Path | None) -> Self:
+        """Copy the study with the folder of its file.
+
+        Args:
+            folder: the folder.
+
+        Returns:
+            A copy.
+        """
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy
+
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     """Read and check a study file, merged with the files it extends.
@@ -165,8 +178,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     study = study.model_copy(update={"streams": beside})
     models = ["model", *(f"streams[{index}].model" for index in range(len(study.streams)))]
     places = [location_of(raw, f"{model}.weights") for model in models]
-    study._folder = next((place.folder for place in places if isinstance(place, FileLocation)), None)
-    return study
+    return study.with_folder(next((place.folder for place in places if isinstance(place, FileLocation)), None))
 
 
 def _parsed(raw: Mapping[str, Any], problems: Problems) -> Study | None:

@@ -89,6 +89,7 @@ def features_of(config: RunConfig, images: ImageData, device: str, log: Callable
     shape = Shape((channels, height, width), 1, 1, 1, mean, std)
     seed_all(config.seed, INITIALISATION)
     normalise, backbone = build_backbone(config.model, shape)
+    log_left_out(backbone, log)
     precision = config.train.precision
     depends_on = {
         "images": images.sha256,
@@ -118,6 +119,18 @@ def features_of(config: RunConfig, images: ImageData, device: str, log: Callable
     )
     data = replace(images, train=train, test=test, mean=(0.0,), std=(1.0,))
     return FeatureData(data, found.key, sum(p.numel() for p in backbone.parameters()))
+
+
+def log_left_out(model: nn.Module, log: Callable[[str], None]) -> None:
+    """Log the tensors of a file of weights that a model does not have.
+
+    Args:
+        model: the model.
+        log: receives a line, if there are any.
+    """
+    keys = [key for module in model.modules() for key in getattr(module, "left_out", ())]
+    if keys:
+        log(f"weights: {len(keys)} tensors of the classifier were left out ({', '.join(keys)})")
 
 
 def digest_of_weights(module: nn.Module) -> str:

@@ -84,4 +84,4 @@ def held_out_study(study: Study) -> Study:
     result = parse_study({**raw, "seeds": list(settings.seeds)}, f"{study.name} on what tuning holds out")
     pairs = zip(result.streams, study.streams, strict=True)
     placed = (new.with_study_folder(old.study_folder) if isinstance(old, FromFiles) else new for new, old in pairs)
-    return result.model_copy(update={"streams": tuple(placed)})
+    return result.model_copy(update={"streams": tuple(placed)}).with_folder(study.folder)

@@ -48,7 +48,8 @@ def test_rules_have_the_same_hyper_parameters_and_defaults_in_python(name):
     assert PydanticUndefined not in fields.values()
     ours = {k: p.default for k, p in inspect.signature(RULES[name]).parameters.items()}
     assert ours == {**entry.hyper_parameters(), "passes": None}
-    assert fields == {**entry.hyper_parameters(), **entry.pass_options(), "from_experience": 0, "passes": None}
+    of_all = {"from_experience": 0, "passes": None, "rho_follows": None}
+    assert fields == {**entry.hyper_parameters(), **entry.pass_options(), **of_all}
     assert RULES[name](passes=Passes(**entry.pass_options())).passes == Passes() == RULES[name]().passes
 
 
