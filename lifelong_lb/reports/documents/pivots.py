@@ -330,7 +330,7 @@ def _notes(table: Pivot) -> list[str]:
         notes.append("Bold: best mean of a row, before rounding.")
     if table.family:
         most = int(table.p.groupby("row").size().max())
-        pairs = f"the pairs of values of its row, at most {most}"
+        pairs = f"the pairs of values of its row, at most {most}, and of no other row"
         test = note_on_test(table.test, pairs, table.level)
         notes.append(
             f"†: not distinguished from the best of its row, where the test distinguishes another value ({test})."

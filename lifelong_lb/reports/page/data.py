@@ -47,8 +47,8 @@ def explorer_data(results: Results) -> dict[str, Any]:
 
     Returns:
         Plain values: ``columns`` of the runs, ``names`` of labels, ``metrics``, ``costs``, ``settings``, accuracy
-        ``matrices`` in row-major order, deduplicated parts of the runs' configurations, ``looks`` of the rules, charts'
-        ``config``, and 97.5 % ``quantiles`` of Student's t.
+        ``matrices`` in row-major order, deduplicated parts of the runs' configurations, whether their ``logs`` are in
+        the folder of the page, ``looks`` of the rules, charts' ``config``, and 97.5 % ``quantiles`` of Student's t.
     """
     runs = results.runs
     metrics = [name for name in KNOWN if name in runs and runs[name].notna().any()]
@@ -66,6 +66,7 @@ def explorer_data(results: Results) -> dict[str, Any]:
         "settings": {name: _SETTING_TITLES[name] for name in settings},
         "matrices": _matrices(results),
         **_parts(results),
+        "logs": not results.homes,
         "looks": {rule: vars(look) for rule, look in looks(labels["rule"]).items()},
         "config": {scheme: config(PAGE, dark=scheme == "dark") for scheme in ("light", "dark")},
         "quantiles": [round(t_quantile(degrees), 4) for degrees in range(1, 61)],
