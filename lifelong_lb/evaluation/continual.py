@@ -6,6 +6,7 @@ De Lange, van de Ven & Tuytelaars 2023, "Continual evaluation for lifelong learn
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -208,6 +209,7 @@ class _Gaps:
         return np.where((minimum < level)[:, 0], back, np.where(np.isnan(minimum)[:, 0], np.nan, 0.0))
 
 
+@lru_cache(maxsize=1)  # of one run after another, three metrics each
 def _gaps(C: ContinualAccuracy) -> list[_Gaps]:
     """Gaps while each experience i >= 1 is learnt; empty if one of these has no inner measurement."""
     if C.measured_only_at_end:

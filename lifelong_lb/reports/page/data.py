@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -110,10 +111,11 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_short(item) if type(item) is float else _finite(item) for item in value]
     return value
 
 
+@lru_cache(maxsize=2**15)  # of accuracies with four digits, most occur more than once
 def _short(number: float) -> float | int | None:
     if not math.isfinite(number):
         return None
