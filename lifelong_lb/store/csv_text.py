@@ -3,13 +3,12 @@
 import csv
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from pandas.api.types import is_float_dtype
+from pandas.api.types import is_bool_dtype, is_integer_dtype
 
 _ROWS = 20_000
 """Rows per part."""
@@ -29,41 +28,32 @@ def csv_parts(frame: pd.DataFrame) -> Iterator[str]:
         ['rule,x', '"a,', 'b",0.1', 'none,']
     """
     columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
-    if len(columns) < 2 or any(column.dtype == object for column in columns):  # an empty line; values of mixed types
+    if len(columns) < 2 or not all(_is_plain(column.dtype) for column in columns):  # the text of an empty line is ""
         yield frame.to_csv(index=False)
         return
     yield frame.iloc[:0].to_csv(index=False)
     for start in range(0, len(frame), _ROWS):
-        cells = _merged([_cells(column.iloc[start : start + _ROWS]) for column in columns])
-        parts = [np.array(texts, dtype=object)[places].tolist() for places, texts in cells]
-        yield os.linesep.join([*map(",".join, zip(*parts, strict=True)), ""])
+        cells = [_cells(column.iloc[start : start + _ROWS]) for column in columns]
+        yield os.linesep.join([*map(",".join, zip(*cells, strict=True)), ""])
 
 
-Cells = tuple[NDArray[np.int64], list[str]]
-"""``(n,)`` places in a list of distinct texts."""
+def _is_plain(dtype: Any) -> bool:
+    """Whether equal values of a column have the same type and text."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return isinstance(dtype.categories.dtype, pd.StringDtype)
+    return isinstance(dtype, pd.StringDtype) or is_integer_dtype(dtype) or is_bool_dtype(dtype) or dtype == np.float64
 
 
-def _cells(column: "pd.Series[Any]") -> Cells:
-    """Texts of a column."""
-    if is_float_dtype(column.dtype) and isinstance(column.dtype, np.dtype):
+def _cells(column: "pd.Series[Any]") -> list[str]:
+    """Texts of a column; equal values are formatted once."""
+    if column.dtype == np.float64:
         places, bits = pd.factorize(column.to_numpy(dtype=np.float64).view(np.int64))  # distinguishes -0.0 from 0.0
-        return places, ["" if value != value else repr(value) for value in bits.view(np.float64).tolist()]
-    places, values = pd.factorize(column)
-    texts = [_quoted(value) if isinstance(value, str) else str(value) for value in values.tolist()]
-    return np.where(places < 0, len(texts), places), [*texts, ""]  # the place of a missing value is -1
-
-
-def _merged(columns: Sequence[Cells]) -> list[Cells]:
-    """Join columns with few distinct texts to their neighbours."""
-    merged = [columns[0]]
-    for places, texts in columns[1:]:
-        before, starts = merged[-1]
-        if len(starts) * len(texts) > len(places):
-            merged.append((places, texts))
-            continue
-        both, distinct = pd.factorize(before * len(texts) + places)
-        merged[-1] = both, [f"{starts[k // len(texts)]},{texts[k % len(texts)]}" for k in distinct.tolist()]
-    return merged
+        texts = ["" if value != value else repr(value) for value in bits.view(np.float64).tolist()]
+    else:
+        places, values = pd.factorize(column)
+        texts = [_quoted(value) if isinstance(value, str) else str(value) for value in values.tolist()]
+    cells: list[str] = np.array([*texts, ""], dtype=object)[places].tolist()  # the place of a missing value is -1
+    return cells
 
 
 def _quoted(text: str) -> str:
