@@ -1,6 +1,6 @@
 """Decorators that register custom rules, models, strategies, streams and metrics.
 
-A study refers to them by name, like built-in ones; see docs/extending.md.
+A study refers to them by name, like built-in ones; see docs/how-to/extending.md.
 
 from lifelong_lb import extend
 

@@ -69,6 +69,37 @@ def test_stored_folders_hold_small_text_files_only(folder):
             path.read_text(encoding="utf-8")
 
 
+PUBLISHED = runpy.run_path(str(BENCHMARKS / "published.py"))
+TARGETS = pd.read_csv(PUBLISHED["TARGETS"])
+
+
+def printed_strategies():
+    page = (BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8")
+    lines = page.split(PUBLISHED["BEGIN"])[1].split(PUBLISHED["END"])[0].strip().splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+@pytest.mark.parametrize(("target", "row"), list(zip(TARGETS.itertuples(), printed_strategies(), strict=True)))
+def test_the_table_of_published_strategies(target, row):
+    stream, strategy, published, ours, seeds, reproduced = row
+    runs = pd.read_csv(BENCHMARKS / "results" / "published" / target.folder / "results.csv")
+    runs = runs[(runs["rule"] == "none") & (runs["status"] == "done")]
+    assert (stream, strategy) == (target.stream, target.strategy)
+    assert [float(number) for number in ours.split(",")] == pytest.approx(runs["average_accuracy"].tolist(), abs=5e-4)
+    assert int(seeds) == len(runs)
+    if published:
+        assert float(published) == target.published
+        difference = runs["average_accuracy"].mean() - target.published
+        assert reproduced == ("yes" if abs(difference) <= 0.03 else "higher" if difference > 0 else "lower")
+    else:
+        assert reproduced == ""
+
+
+def test_reproduced():
+    verdicts = [PUBLISHED["reproduced"](value, 0.5) for value in (0.475, 0.525, 0.535, 0.465)]
+    assert verdicts == ["yes", "yes", "higher", "lower"]
+
+
 def test_overlap_of_intervals():
     spread, overlap = SCRIPT["spread"], SCRIPT["overlap"]
     assert overlap(spread([0.1, 0.2]), spread([0.3, 0.4])) == "yes"

@@ -1,14 +1,17 @@
 """Shared helpers: launching the command line, and inspecting result folders."""
 
 import argparse
-import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import vl_convert
+
+from lifelong_lb.reports.charts.export import VEGA_LITE
 
 HERE = Path(__file__).parent
 STUDY = HERE / "study.yaml"
@@ -118,25 +121,14 @@ def print_summary_and_exit(faults: Sequence[str]) -> None:
     sys.exit(1 if faults else 0)
 
 
-@contextlib.contextmanager
-def png_panels(file: Path, panels: int) -> Iterator[list[Any]]:
-    """Create axes side by side; write them as a PNG file at the end of the block.
+def write_panels(file: Path, panels: Sequence[dict[str, Any]]) -> None:
+    """Draw panels side by side.
 
     Args:
         file: the PNG file.
-        panels: number of axes.
-
-    Yields:
-        Axes of matplotlib.
+        panels: Vega-Lite specifications with their data, without sizes.
     """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, panels, figsize=(3.6 * panels, 2.8), squeeze=False, layout="constrained")
-    yield list(axes[0])
-    for panel in axes[0]:
-        panel.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, dpi=120, metadata={"Software": None})
-    plt.close(figure)
+    sized = [{"width": 260, "height": 180, **panel} for panel in panels]
+    looks = {"view": {"stroke": None}, "axis": {"grid": False}, "title": {"anchor": "start"}}
+    spec = {"hconcat": sized, "config": {"background": "white", **looks}}
+    file.write_bytes(vl_convert.vegalite_to_png(spec, VEGA_LITE, scale=1.5))

@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -19,10 +20,10 @@ from common import (
     finish,
     launch,
     leftovers,
-    png_panels,
     print_summary_and_exit,
     runs_of,
     same_accuracies,
+    write_panels,
 )
 
 Kill = tuple[int, str, float, int]
@@ -86,16 +87,29 @@ def kill_worker(process: "subprocess.Popen[str]", rng: random.Random) -> bool:
 
 def draw_kills(killed: list[Kill], rounds: int, file: Path) -> None:
     """Draw the number of recorded runs, killed ones included, at each kill over time."""
-    with png_panels(file, rounds) as panels:
-        for number, panel in enumerate(panels, start=1):
-            for victim, mark in (("worker", "."), ("launcher", "x")):
-                points = [(seconds, done) for n, v, seconds, done in killed if (n, v) == (number, victim)]
-                panel.plot(
-                    [s for s, _ in points], [done for _, done in points], mark, label=f"{victim} killed ({len(points)})"
-                )
-            panel.set(xlabel="seconds since the start", ylabel="recorded runs, of 40", ylim=(-2, 42))
-            panel.set_title(f"study {number}", loc="left")
-            panel.legend(frameon=False, loc="lower right")
+    panels = []
+    for number in range(1, rounds + 1):
+        points = [(victim, seconds, done) for n, victim, seconds, done in killed if n == number]
+        counts = Counter(victim for victim, _, _ in points)
+        rows = [{"victim": victim, "seconds": seconds, "runs": done} for victim, seconds, done in points]
+        encoding = {
+            "x": {"field": "seconds", "type": "quantitative", "title": "seconds since the start"},
+            "y": {
+                "field": "runs",
+                "type": "quantitative",
+                "title": "recorded runs, of 40",
+                "scale": {"domain": [0, 40]},
+            },
+            "color": {"field": "victim", "type": "nominal", "title": "killed"},
+            "shape": {"field": "victim", "type": "nominal", "title": "killed"},
+        }
+        panels.append({
+            "title": f"study {number}: {counts['worker']} workers, {counts['launcher']} launchers",
+            "data": {"values": rows},
+            "mark": {"type": "point", "filled": True},
+            "encoding": encoding,
+        })
+    write_panels(file, panels)
 
 
 def differences(out: Path, clean: Path) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from common import HERE, arguments, png_panels, print_summary_and_exit
+from common import HERE, arguments, print_summary_and_exit, write_panels
 
 from lifelong_lb import load_results, run_study
 from lifelong_lb.config import read_study
@@ -83,12 +83,19 @@ def second_worker(out: Path) -> float:
 
 def draw_growth(rows: list[tuple[int, float, int]], file: Path) -> None:
     """Draw memory and open files over the number of runs."""
-    runs, memory, files = zip(*rows, strict=True)
-    with png_panels(file, 2) as (left, right):
-        left.plot(runs, memory, ".-")
-        left.set(xlabel="runs ended", ylabel="memory, MB", ylim=(0, 1.2 * max(memory)))
-        right.plot(runs, files, ".-")
-        right.set(xlabel="runs ended", ylabel="open files", ylim=(0, 1.2 * max(files)))
+    values = [{"runs": runs, "memory, MB": memory, "open files": files} for runs, memory, files in rows]
+    x = {"field": "runs", "type": "quantitative", "title": "runs ended"}
+    write_panels(
+        file,
+        [
+            {
+                "data": {"values": values},
+                "mark": {"type": "line", "point": True},
+                "encoding": {"x": x, "y": {"field": name, "type": "quantitative", "scale": {"zero": True}}},
+            }
+            for name in ("memory, MB", "open files")
+        ],
+    )
 
 
 def timed(study: Any, out: Path, workers: int) -> float:

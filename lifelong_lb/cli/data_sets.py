@@ -17,7 +17,7 @@ from lifelong_lb.studies.options import RunOptions, flags
 def list_data(data: DataFolder = None) -> None:
     """List where each data set is found, and which are prepared."""
     from lifelong_lb.config import UserError
-    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset
+    from lifelong_lb.data import DATASETS, cache_folder, data_roots, features, find_dataset
     from lifelong_lb.data.prepared import description, entries
 
     roots = data_roots(data)
@@ -28,8 +28,13 @@ def list_data(data: DataFolder = None) -> None:
             where = "not found"
         show(f"{name:<13} {where}")
     for entry in entries(cache_folder()):
-        megabytes = sum(path.stat().st_size for path in entry.iterdir() if path.is_file()) / 1e6
-        show(f"prepared      {entry} ({megabytes:.0f} MB) from {description(entry)}")
+        show(f"prepared      {entry} ({_megabytes(entry)}) from {description(entry)}")
+    for entry in features.entries(cache_folder()):
+        show(f"features      {entry} ({_megabytes(entry)})")
+
+
+def _megabytes(entry: Path) -> str:
+    return f"{sum(path.stat().st_size for path in entry.iterdir() if path.is_file()) / 1e6:.0f} MB"
 
 
 @data_app.command(name="prepare")
@@ -60,19 +65,20 @@ def prepare_data(
 
 @data_app.command(name="verify")
 def verify_data() -> None:
-    """Compare all prepared data sets with their stored hashes; remove damaged ones.
+    """Compare all prepared data sets and features with their stored hashes; remove damaged ones.
 
     Exit code 0 if all are intact, 1 if some were damaged (they are prepared again when needed).
     """
     import shutil
 
-    from lifelong_lb.data import cache_folder
+    from lifelong_lb.data import cache_folder, features
     from lifelong_lb.data.prepared import description, entries, verify
 
     damaged = False
-    for entry in entries(cache_folder()):
-        intact = verify(entry)
-        show(f"{entry}: {'intact' if intact else 'damaged, removed'}, from {description(entry)}")
+    prepared = [(entry, verify(entry), f", from {description(entry)}") for entry in entries(cache_folder())]
+    computed = [(entry, features.is_intact(entry), ", features") for entry in features.entries(cache_folder())]
+    for entry, intact, what in [*prepared, *computed]:
+        show(f"{entry}: {'intact' if intact else 'damaged, removed'}{what}")
         if not intact:
             damaged = True
             shutil.rmtree(entry)

@@ -1,4 +1,4 @@
-"""Commands for results: ``report``, ``status`` and ``landscape``."""
+"""Commands for results: ``report``, ``site``, ``status`` and ``landscape``."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ import typer
 
 from lifelong_lb.cli.app import app
 from lifelong_lb.cli.exit_status import SOME_RUNS_NOT_DONE, Answer, print_summary_and_exit
-from lifelong_lb.cli.options import DataFolder, FolderArgument, Imports, output_folder
+from lifelong_lb.cli.options import Columns, DataFolder, Explain, FolderArgument, Imports, names, output_folder
 from lifelong_lb.cli.output import show
 
 if TYPE_CHECKING:
@@ -30,18 +30,13 @@ def report(
     test: Annotated[
         str, typer.Option(metavar="TEST", help="Paired test over seeds: sign-flip, or wilcoxon (signed ranks).")
     ] = "sign-flip",
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,NAME", help="Metrics and costs in the summary's tables, e.g. forgetting,train_seconds."
-        ),
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Print all findings and rows, and define the numbers.")
-    ] = False,
+    columns: Columns = None,
+    explain: Explain = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", parser=output_folder, help="Folder for the report of several folders."),
+        typer.Option(
+            "--out", "-o", metavar="DIR", parser=output_folder, help="Folder for the report of several folders."
+        ),
     ] = None,
     every_figure: Annotated[
         bool, typer.Option("--all-figures", help="Draw all figures, also those of single strategies in large reports.")
@@ -71,7 +66,7 @@ def report(
     target, collected = folders[0], None
     if len(folders) > 1 or out is not None or others:
         target, collected = _joint_results(folders, out, others or ())
-    shown = None if columns is None else [name.strip() for name in columns.split(",")]
+    shown = None if columns is None else names(columns)
     with _no_garbage_collection():
         results = write_report(
             ResultFolder(target),
@@ -81,7 +76,7 @@ def report(
             test=test,
             columns=shown,
             every_figure=every_figure,
-            figures=[name.strip() for name in figures.split(",")] if figures else (),
+            figures=names(figures) if figures else (),
             width=width,
             font_size=font_size,
             parquet=parquet,
@@ -100,6 +95,29 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@app.command()
+def site(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Result folders.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", parser=output_folder, help="Folder of the site.")],
+    title: Annotated[str, typer.Option(metavar="TEXT", help="Heading of the first page.")] = "Leaderboard",
+    imports: Imports = None,
+) -> None:
+    """Write a static leaderboard over the results in DIR..., with the report and the study file of each folder.
+
+    Exit code 0, or 1 if folders were left out because they cannot be read.
+    """
+    from lifelong_lb.config.plugins.importing import import_named
+    from lifelong_lb.reports.site import write_site
+
+    import_named(imports or ())
+    written = write_site(folders, out, title)
+    for path, reason in written.left_out.items():
+        show(f"left out: {path}: {reason}", err=True)
+    show(f"site: {written.index}")
+    if written.left_out:
+        raise typer.Exit(SOME_RUNS_NOT_DONE)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from lifelong_lb.cli.numbers import number, seconds_or_never, whole_number
+from lifelong_lb.cli.options import names
 from lifelong_lb.studies.durations import seconds
 from lifelong_lb.studies.executors.cluster_options import parsed_settings
 from lifelong_lb.studies.options import Flag, RunOptions, flags
@@ -16,6 +17,7 @@ PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "SHARE": number,
     "TIME": seconds,
     "SECONDS": seconds_or_never,
+    "NAME,NAME": lambda name, text: names(text),
     "NAME=VALUE": lambda name, texts: parsed_settings(texts),
 }
 """Argument of an option, as the help shows it, to its parser; other arguments are used as they are."""

@@ -37,6 +37,8 @@ COMMAND_LINE: dict[str, str] = {
     "runs_per_job": "--runs-per-job 4",
     "gpus_per_run": "--gpus-per-run 0.5",
     "json": "--json",
+    "columns": "--columns forgetting,train_seconds",
+    "explain": "--explain",
     "estimate": "--estimate",
 }
 """Keys that are command-line options, not keys of a study file, to an example of the option."""

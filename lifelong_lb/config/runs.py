@@ -16,7 +16,7 @@ from lifelong_lb.config.checks.stream_overrides import stream_settings
 from lifelong_lb.config.entries.fields import Entry, Settings
 from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
-from lifelong_lb.config.entries.rules import RuleEntry
+from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.entries.stream_base import StreamEntry
 from lifelong_lb.config.entries.train import Evaluation, Train
@@ -34,7 +34,15 @@ RUN_FORMAT = 2
 """Part of every run's hash; incremented when the same settings no longer give the same results."""
 
 ADDED_LATER: dict[str, dict[str, Any]] = {
-    "model": {"activation": "relu", "dropout": 0.0, "input_dropout": 0.0},
+    "model": {
+        "activation": "relu",
+        "dropout": 0.0,
+        "input_dropout": 0.0,
+        "tune": "all",
+        "lora": None,
+        "head_hidden": [],
+        "weights": None,
+    },
     "stream": {
         "chunk": None,
         "task_boundaries": False,
@@ -43,6 +51,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "evaluate": "test",
         "blurry": 0.0,
         "first": None,
+        "normalise": "dataset",
     },
     "strategy": {"memory": "experience-balanced"},
     "train": {
@@ -52,8 +61,9 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "budget": None,
         "passes": None,
         "clip_norm": None,
+        "later_epochs": None,
     },
-    "rule": {"from_experience": 0},
+    "rule": {"from_experience": 0, "passes": None, "rho_follows": None},
     "optimizer": {"state": "keep", "schedule": None, "groups": None},
     "evaluation": {
         "every": None,
@@ -121,6 +131,13 @@ class RunConfig(Settings):
     def run_id(self) -> str:
         """Twelve hexadecimal digits, the same on every machine."""
         return run_id_of(self.to_json())
+
+    @property
+    def training(self) -> Train:
+        """Training settings of the run: ``train`` with the budget of its rule, if the rule has one."""
+        if self.rule.passes is None:
+            return self.train
+        return self.train.model_copy(update={"match": "gradients", "passes": self.rule.passes})
 
     def expected_config(self, run: str) -> dict[str, Any] | None:
         """Configuration expected in the record of a run.
@@ -262,6 +279,7 @@ class _RunParts:
             study, stream = self.study, self.study.streams[index]
             model, train = stream_settings(study.model, study.train, stream)
             bare = stream.model_copy(update={"label": None, "model": None, "train": None})
+            model = model.with_study_folder(study.folder)
             parts = {"stream": bare, "model": model, "train": train, "evaluation": study.evaluation}
             self._cache["stream", index] = {key: _Part.of(key, part) for key, part in parts.items()}
         return self._cache["stream", index]

@@ -34,7 +34,10 @@ def study_schema() -> Json:
     study = _plain(Study.model_json_schema())
     models = {name: _plain(model.model_json_schema()) for name, model in MODEL_ENTRIES.items()}
     properties = study["properties"] | {
-        "model": {"anyOf": [_ref("model"), _ref("model-changes")]},
+        "model": {
+            **{key: value for key, value in study["properties"]["model"].items() if key != "$ref"},
+            "anyOf": [_ref("model"), _ref("model-changes")],
+        },
         EXTENDS: {
             "description": "Study files, relative to this one, or preset:NAME, that give the keys missing in this one.",
             **one_or_more({"type": "string", "minLength": 1}),
@@ -64,8 +67,9 @@ def study_schema() -> Json:
 
 
 def _entries(what: str, known: Mapping[str, type[BaseModel]]) -> Json:
-    """Definitions of a kind of entry, a bare name or a mapping identified by its ``name``, and of each entry."""
+    """Definitions of a kind of entry (a bare name or a mapping with ``name``), of each entry, and of settings in it."""
     found = {name: _plain(model.model_json_schema()) for name, model in known.items()}
+    shared = {key: value for settings in found.values() for key, value in settings.pop("$defs", {}).items()}
     names = [name for name, settings in found.items() if not settings.get("required")]
     kinds: list[Json] = [_ref(f"{what}-{name}") for name in known]
     if what == "strategy":  # accepted, because skip_unsupported leaves them out
@@ -75,11 +79,11 @@ def _entries(what: str, known: Mapping[str, type[BaseModel]]) -> Json:
         f"{what}-{name}": {**settings, "required": sorted({"name", *settings.get("required", ())})}
         for name, settings in found.items()
     }
-    return {**each, what: {"anyOf": [{"enum": names}, {"oneOf": kinds}]}}
+    return {**shared, **each, what: {"anyOf": [{"enum": names}, {"oneOf": kinds}]}}
 
 
 def _plain(schema: Any) -> Any:
-    """Shorten descriptions to their first line, resolve references, replace pydantic's keywords, drop titles."""
+    """Shorten descriptions to their first line of Markdown, resolve references, replace keywords, drop titles."""
     if isinstance(schema, list):
         return [_plain(item) for item in schema]
     if not isinstance(schema, dict):
@@ -88,7 +92,7 @@ def _plain(schema: Any) -> Any:
         rest = {key: value for key, value in schema.items() if key in ("default", "description")}
         return {**_ref(schema[REFERENCE]), **rest}
     return {
-        _BOUNDS.get(key, key): value.strip().splitlines()[0]
+        _BOUNDS.get(key, key): value.strip().splitlines()[0].replace("``", "`")
         if key == "description" and isinstance(value, str)
         else _plain(value)
         for key, value in schema.items()

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from math import prod
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, StrictBool, WithJsonSchema
+from pydantic import BeforeValidator, Field, PrivateAttr, SerializeAsAny, StrictBool, WithJsonSchema
 
 from lifelong_lb.config.checks.axes import SKIP, Axis
 from lifelong_lb.config.checks.boundaries import check_boundaries, check_online
@@ -20,10 +20,10 @@ from lifelong_lb.config.checks.stream_overrides import check_overrides
 from lifelong_lb.config.entries.fields import Settings, is_plain_text, one_or_more
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
-from lifelong_lb.config.entries.rules import RuleEntry
+from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.seeds import Seeds
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry
+from lifelong_lb.config.entries.stream_base import FromFiles, StreamEntry
 from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.parse import Named, as_list, parse_settings
 from lifelong_lb.config.plugins.importing import load_extensions
@@ -66,14 +66,24 @@ class Study(Settings):
     """
 
     name: Annotated[str, BeforeValidator(_title)] = _key("study", "Title of the study in reports.")
-    streams: Annotated[tuple[SerializeAsAny[StreamEntry], ...], Axis("streams")] = _key(())
-    strategies: Annotated[tuple[SerializeAsAny[StrategyEntry], ...], Axis("strategies")] = _key(["naive"])
-    rules: Annotated[tuple[SerializeAsAny[RuleEntry], ...], Axis("rules")] = _key(["none"])
-    optimizers: Annotated[tuple[SerializeAsAny[OptimizerEntry], ...], Axis("optimizers")] = _key(["sgd"])
+    streams: Annotated[tuple[SerializeAsAny[StreamEntry], ...], Axis("streams")] = _key(
+        (), "Streams of experiences, by name or as mappings with settings."
+    )
+    strategies: Annotated[tuple[SerializeAsAny[StrategyEntry], ...], Axis("strategies")] = _key(
+        ["naive"], "Continual-learning strategies."
+    )
+    rules: Annotated[tuple[SerializeAsAny[RuleEntry], ...], Axis("rules")] = _key(
+        ["none"], "Update rules, e.g. [none, {name: sam, rho: 0.1}]."
+    )
+    optimizers: Annotated[tuple[SerializeAsAny[OptimizerEntry], ...], Axis("optimizers")] = _key(
+        ["sgd"], "Base optimizers."
+    )
     seeds: Seeds = _key(1, "A number of seeds (6 means 0 to 5), or a list of them.")
-    model: Annotated[SerializeAsAny[ModelEntry], Named("model", MODEL_ENTRIES)] = _key("mlp")
-    train: Train = _key({})
-    evaluation: Evaluation = _key({})
+    model: Annotated[SerializeAsAny[ModelEntry], Named("model", MODEL_ENTRIES)] = _key(
+        "mlp", "Backbone and head of all runs."
+    )
+    train: Train = _key({}, "Training settings of all runs.")
+    evaluation: Evaluation = _key({}, "What is measured, and when.")
     skip_unsupported: StrictBool = _key(
         False,
         "Leave out, instead of refusing, strategies that a stream, rule or optimizer does not support.",
@@ -84,8 +94,29 @@ class Study(Settings):
         (),
         "Modules, or files relative to this one, that register rules, models, strategies or streams.",
     )
-    chosen: Annotated[tuple[Chosen, ...], BeforeValidator(lambda value: as_list(value or []))] = _key([])
-    tuning: Tuning | None = None
+    chosen: Annotated[tuple[Chosen, ...], BeforeValidator(lambda value: as_list(value or []))] = _key(
+        [], "Settings of entries in single combinations of the grid, as ``lifelong-lb tune`` writes them."
+    )
+    tuning: Tuning | None = _key(None, "How ``lifelong-lb tune`` searches settings.")
+    _folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder of the study file that names weights of a model; None if none does."""
+        return self._folder
+
+    def with_folder(self, folder: Path | None) -> Self:
+        """Copy the study with the folder of its file.
+
+        Args:
+            folder: the folder.
+
+        Returns:
+            A copy.
+        """
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy
 
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
@@ -144,7 +175,10 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     problems.raise_if_any(source, raw)
     assert study is not None  # else there are problems
     beside = tuple(_beside_its_file(stream, raw, i) for i, stream in enumerate(study.streams))
-    return study.model_copy(update={"streams": beside})
+    study = study.model_copy(update={"streams": beside})
+    models = ["model", *(f"streams[{index}].model" for index in range(len(study.streams)))]
+    places = [location_of(raw, f"{model}.weights") for model in models]
+    return study.with_folder(next((place.folder for place in places if isinstance(place, FileLocation)), None))
 
 
 def _parsed(raw: Mapping[str, Any], problems: Problems) -> Study | None:
@@ -208,12 +242,10 @@ def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> 
 
 def _beside_its_file(stream: StreamEntry, raw: Mapping[str, Any], index: int) -> StreamEntry:
     """Attach the folder of the study file to a stream of the user's own images."""
-    place = location_of(raw, f"streams[{index}].source")
-    return (
-        stream.with_study_folder(place.folder)
-        if isinstance(stream, OwnImages) and isinstance(place, FileLocation)
-        else stream
-    )
+    if not isinstance(stream, FromFiles):
+        return stream
+    place = location_of(raw, f"streams[{index}].{stream.path_key}")
+    return stream.with_study_folder(place.folder) if isinstance(place, FileLocation) else stream
 
 
 def _check_imported(parts: Mapping[str, Any], problems: Problems) -> None:

@@ -32,9 +32,13 @@ class Range(Settings):
     """Numbers from ``low`` to ``high``: uniform in the logarithm if ``log``, integers only if ``whole``."""
 
     low: Float
+    """Smallest value."""
     high: Float
+    """Largest value."""
     log: bool = False
+    """Whether values are uniform in the logarithm."""
     whole: bool = False
+    """Whether only integers are tried."""
 
     @model_validator(mode="after")
     def _check_bounds(self) -> "Range":
@@ -99,29 +103,34 @@ Spaces = Annotated[dict[str, Space], BeforeValidator(_spaces)]
 
 
 class HeldOut(Settings):
-    """Data that settings are selected on: seeds that are not reported, and images held out of the train part.
-
-    ``first_experiences: k`` trains on at most the first k experiences of each stream. With ``class_order: other`` the
-    tuning seeds draw the order of classes (of data sets, the angles) even if the stream fixes it.
-    """
+    """Data that settings are selected on: seeds that are not reported, and images held out of the train part."""
 
     seeds: SeedList
+    """Seeds of the search, none of the study's."""
     first_experiences: AtLeastOne | None = None
+    """Train on at most the first experiences of each stream, e.g. 3."""
     validation: Annotated[Float, Within(hyperparameters.Range(0, 1, above=True, below=True))] = 0.1
+    """Fraction of each class held out from the train part."""
     class_order: Literal["same", "other"] = "same"
+    """``other``: the seeds of the search draw the order of classes (of data sets, the angles) even if the stream fixes
+    it."""
 
 
 class Tuning(Settings):
-    """Search spaces of ``lifelong-lb tune``: ``search`` maps labels of entries to hyper-parameters.
+    """Search spaces of ``lifelong-lb tune``.
 
-    Each combination of stream, strategy, rule and base optimizer has a separate search of ``trials`` trials for the
-    best mean of ``metric`` over the seeds of ``held_out``.
+    Each combination of stream, strategy, rule and base optimizer has a separate search.
     """
 
     trials: AtLeastOne = 20
+    """Trials of each combination of stream, strategy, rule and base optimizer."""
     metric: str = "average_accuracy"
+    """Metric whose mean over the held-out seeds is optimised."""
     held_out: HeldOut
+    """Data that settings are selected on: seeds that are not reported, and images held out of the train part."""
     search: Annotated[dict[str, Spaces], Field(min_length=1), BeforeValidator(_text_keys)]
+    """Search spaces by label of an entry and hyper-parameter, e.g. ``{sam: {rho: {low: 0.01, high: 0.5, log: true}}}``
+    or ``{replay: {mem_size: [100, 200]}}``."""
 
 
 class Search(Settings):
@@ -141,11 +150,17 @@ class Chosen(Settings):
     """Settings of the entries of one combination, given by labels; ``search`` records how they were found."""
 
     stream: str
+    """Label of the stream."""
     strategy: str
+    """Label of the strategy."""
     rule: str
+    """Label of the rule."""
     optimizer: str
+    """Label of the optimizer."""
     settings: dict[str, dict[str, Value]]
+    """Hyper-parameters by label of an entry, e.g. ``{sam: {rho: 0.1}}``."""
     search: Search | None = None
+    """How they were found, as ``lifelong-lb tune`` records it."""
 
     @property
     def at(self) -> tuple[str, str, str, str]:

@@ -12,7 +12,8 @@ class ImageTensors:
     """Labelled images.
 
     Attributes:
-        x: uint8 ``(N, C, H, W)``, 0..255.
+        x: uint8 ``(N, C, H, W)``, 0..255; or float32, vectors in place of images: ``(N, 1, 1, F)``, or ``(N, F, 1, 1)``
+            for features of a frozen backbone.
         y: int64 ``(N,)``, the data set's own class labels; they need not be contiguous.
         class_names: name of each label, indexed by label; empty if unknown.
     """
@@ -22,7 +23,7 @@ class ImageTensors:
     class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        assert self.x.dtype == torch.uint8
+        assert self.x.dtype in (torch.uint8, torch.float32)
         assert self.y.dtype == torch.int64
         assert self.x.ndim == 4
         assert len(self.x) == len(self.y)

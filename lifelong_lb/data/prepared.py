@@ -3,28 +3,26 @@
 import hashlib
 import json
 import math
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Source, digest
+from lifelong_lb.data.cache_files import locked, mapped, new_entry, os_errors_as_user_errors, write_array
 from lifelong_lb.data.progress import report
 from lifelong_lb.store.files import write_json
 from lifelong_lb.untrusted import encodable, open_regular, parse_json, path_text, read_text
 
 FORMAT = 2
 """Version of the cache's format: entries of other versions are prepared again."""
-ENVIRONMENT_VARIABLE = "LIFELONG_LB_CACHE"
 PARTS = ("train", "test")
+FEATURES = "features"
+"""Folder of the features of frozen backbones, see :mod:`lifelong_lb.data.features`."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +44,6 @@ class Prepared:
     std: tuple[float, ...]
 
 
-def cache_folder() -> Path:
-    """Return the folder of prepared images.
-
-    Returns:
-        ``$LIFELONG_LB_CACHE`` if set, otherwise a folder in the platform's cache folder.
-    """
-    import platformdirs
-
-    variable = os.environ.get(ENVIRONMENT_VARIABLE)
-    if variable:
-        return Path(variable).absolute()
-    return platformdirs.user_cache_path("lifelong_lb", appauthor=False) / "prepared"
-
-
 def prepare_images(source: Source, cache: Path) -> Prepared:
     """Open the cache entry of a source; decode the source and write the entry if there is none.
 
@@ -79,11 +63,11 @@ def prepare_images(source: Source, cache: Path) -> Prepared:
     if not source.files():
         train, test = source.read()
         return Prepared(train, test, digest(train, test), *source.statistics(train))
-    with _os_errors_as_user_errors(cache):
+    with os_errors_as_user_errors(cache, "prepared images"):
         entry = cache / _key(source, _hash_files(source, cache))
         images = _open(entry)
         if images is None:
-            with _locked(entry):
+            with locked(entry):
                 images = _open(entry) or _write_entry(source, entry)
     return images
 
@@ -132,7 +116,7 @@ def entries(cache: Path) -> list[Path]:
         Their folders.
     """
     directories = (path for path in cache.glob("*") if path.is_dir() and not path.is_symlink())
-    return sorted(path for path in directories if not path.name.startswith((".", "digests")))
+    return sorted(path for path in directories if not path.name.startswith((".", "digests", FEATURES)))
 
 
 def description(entry: Path) -> str:
@@ -165,8 +149,10 @@ def _open(entry: Path) -> Prepared | None:
             return None
         parts = {}
         for part in PARTS:
-            x, y = _mapped(entry / f"{part}-x.npy"), _mapped(entry / f"{part}-y.npy")
-            if list(x.shape) != metadata[part] or x.ndim != 4 or x.dtype != np.uint8 or y.dtype != np.int64:
+            x, y = mapped(entry / f"{part}-x.npy"), mapped(entry / f"{part}-y.npy")
+            if list(x.shape) != metadata[part] or x.ndim != 4 or y.dtype != np.int64:
+                return None
+            if x.dtype not in (np.uint8, np.float32):
                 return None
             if y.shape != (len(x),) or not len(y):
                 return None
@@ -183,41 +169,20 @@ def _open(entry: Path) -> Prepared | None:
         return None
 
 
-def _mapped(path: Path) -> NDArray[Any]:
-    with open_regular(path):  # np.load would block on a FIFO
-        array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)  # ValueError if truncated
-    return array
-
-
 def _write_entry(source: Source, entry: Path) -> Prepared:
     train, test = source.read()
     mean, std = source.statistics(train)
-    scratch = Path(tempfile.mkdtemp(dir=entry.parent, prefix=f".{entry.name}."))
-    try:
+    with new_entry(entry) as scratch:
         for part, arrays in zip(PARTS, (train, test), strict=True):
             for name, array in (("x", arrays.x), ("y", arrays.y)):
-                _write(scratch / f"{part}-{name}.npy", array)
+                write_array(scratch / f"{part}-{name}.npy", array)
         shapes = {part: list(arrays.x.shape) for part, arrays in zip(PARTS, (train, test), strict=True)}
         metadata = {"format": FORMAT, "source": source.description, "digest": digest(train, test), **shapes}
         metadata |= {"mean": list(mean), "std": list(std), "class_names": list(train.class_names)}
         write_json(scratch / "entry.json", metadata)
-        scratch.chmod(0o755)
-        shutil.rmtree(entry, ignore_errors=True)  # damaged, because _open returned None
-        if entry.is_symlink() or entry.is_file():
-            entry.unlink()
-        scratch.rename(entry)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     images = _open(entry)
     assert images is not None, entry
     return images
-
-
-def _write(path: Path, array: NDArray[Any]) -> None:
-    with path.open("wb") as file:
-        np.save(file, np.ascontiguousarray(array), allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _key(source: Source, contents: str) -> str:
@@ -277,28 +242,3 @@ def _hash_file(path: Path) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(f"{path_text(path)}: cannot be read ({reason})") from None
-
-
-@contextmanager
-def _os_errors_as_user_errors(cache: Path) -> Iterator[None]:
-    """Convert an OSError, e.g. of a full disk, to a UserError with the path."""
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise UserError(
-            f"{error.filename or cache}: cannot write prepared images ({error.strerror or error}); "
-            f"set {ENVIRONMENT_VARIABLE} to another folder"
-        ) from None
-
-
-@contextmanager
-def _locked(entry: Path) -> Iterator[None]:
-    """Lock an entry, so that one process prepares it while others wait; remove leftovers of earlier attempts."""
-    import filelock
-
-    with filelock.FileLock(entry.with_name(f".{entry.name}.lock")):
-        for leftover in entry.parent.glob(f".{entry.name}.*"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-        yield

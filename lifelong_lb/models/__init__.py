@@ -1,6 +1,7 @@
 """Models: small backbones with ``features(x)``, and heads for each scenario."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -10,22 +11,28 @@ from lifelong_lb.config import ModelEntry
 from lifelong_lb.config.entries.models import Timm
 from lifelong_lb.config.plugins.register import factory_of
 from lifelong_lb.data.shape import Shape
+from lifelong_lb.models.cifar_resnet import ResNet32
 from lifelong_lb.models.classifier import Classifier, FeaturesOf, TaskAwareClassifier
 from lifelong_lb.models.from_timm import FromTimm
-from lifelong_lb.models.heads import MaskedHead, MultiHead, growing_head, single_head
+from lifelong_lb.models.heads import MaskedHead, MultiHead, growing_head, hidden_layers, single_head
+from lifelong_lb.models.linear import Linear
 from lifelong_lb.models.mlp import MLP
 from lifelong_lb.models.normalise import Normalise
 from lifelong_lb.models.resnet import ReducedResNet18, ResNet18, ResNet34, ResNet50, StableSGDResNet18
 from lifelong_lb.models.small_cnn import SmallCNN
+from lifelong_lb.models.tuning import partly_trained
+from lifelong_lb.models.weights import find_weights
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
+    "linear": Linear,
     "small-cnn": SmallCNN,
     "reduced-resnet18": ReducedResNet18,
     "stable-sgd-resnet18": StableSGDResNet18,
     "resnet18": ResNet18,
     "resnet34": ResNet34,
     "resnet50": ResNet50,
+    "resnet32": ResNet32,
     "timm": FromTimm,
 }
 """Backbones by their name in a study file."""
@@ -47,18 +54,23 @@ def build_model(
 
     Returns:
         A module with ``features(x)``, in train mode on the CPU.
+
+    Raises:
+        UserError: if weights do not fit the backbone, or it has no part to tune.
     """
-    settings = {key: value for key, value in entry if key not in ("name", "head")}
-    if not load_pretrained and isinstance(entry, Timm):
-        settings["load_pretrained"] = False
-    backbone = factory_of("model", entry.name, MODELS)(image=shape.image, **settings)
-    channels_last = _prefers_channels_last(backbone)
-    if channels_last:
-        backbone = backbone.to(memory_format=torch.channels_last)
-    # a pretrained backbone needs the statistics of its pretraining data
-    mean, std = getattr(backbone, "statistics", None) or (shape.mean, shape.std)
-    normalise = Normalise(mean, std, channels_last=channels_last)
-    features: int = backbone.feature_size
+    if shape.features:
+        assert entry.tune == "head", entry
+        backbone: nn.Module = nn.Flatten()
+        normalise, features = Normalise((0.0,), (1.0,)), shape.image[0]
+    else:
+        random = torch.get_rng_state()
+        normalise, backbone = build_backbone(entry, shape, load_pretrained=load_pretrained)
+        features = backbone.feature_size  # type: ignore[assignment]
+        if entry.tune == "head":  # so that the head is the same on stored features
+            torch.set_rng_state(random)
+    if entry.head_hidden:
+        backbone = nn.Sequential(backbone, *hidden_layers(features, entry.head_hidden))
+        features = entry.head_hidden[-1]
     head: nn.Module
     if entry.head in ("multi", "masked"):
         head_class = MultiHead if entry.head == "multi" else MaskedHead
@@ -67,6 +79,52 @@ def build_model(
     assert entry.head in ("single", "growing"), entry.head
     head = (single_head if entry.head == "single" else growing_head)(features, shape)
     return Classifier(normalise, backbone, head, precision)
+
+
+def build_backbone(entry: ModelEntry, shape: Shape, *, load_pretrained: bool = True) -> tuple[Normalise, nn.Module]:
+    """Build a model without its head, of which the part that the entry names is trained.
+
+    Args:
+        entry: the model's entry in the study file.
+        shape: image size and normalisation of the stream.
+        load_pretrained: as for :func:`build_model`.
+
+    Returns:
+        The normalisation of its images, and the backbone, with an attribute ``feature_size``.
+
+    Raises:
+        UserError: if weights do not fit the backbone, or it has no part to tune.
+    """
+    settings = {key: value for key, value in entry if key not in ModelEntry.model_fields}
+    if not load_pretrained and isinstance(entry, Timm):
+        settings["load_pretrained"] = False
+    backbone: nn.Module = factory_of("model", entry.name, MODELS)(image=shape.image, **settings)
+    if entry.tune != "all":
+        backbone = partly_trained(backbone, entry.tune, entry.lora)
+    channels_last = _prefers_channels_last(backbone)
+    if channels_last:
+        backbone = backbone.to(memory_format=torch.channels_last)
+    # a pretrained backbone needs the statistics of its pretraining data
+    mean, std = getattr(backbone, "statistics", None) or (shape.mean, shape.std)
+    return Normalise(mean, std, channels_last=channels_last), backbone
+
+
+def with_found_weights(entry: ModelEntry, roots: Sequence[Path]) -> ModelEntry:
+    """Find the file of weights that a model names.
+
+    Args:
+        entry: the model's entry in the study file.
+        roots: folders of the data sets.
+
+    Returns:
+        The entry with the absolute path of the file; the same entry if it names none.
+
+    Raises:
+        UserError: if the file is not found.
+    """
+    if not isinstance(entry, Timm) or entry.weights is None:
+        return entry
+    return entry.model_copy(update={"weights": str(find_weights(entry.weights, entry.study_folder, roots))})
 
 
 def _prefers_channels_last(backbone: nn.Module) -> bool:
@@ -88,4 +146,13 @@ def _prefers_channels_last(backbone: nn.Module) -> bool:
     return bool(convolutions) and not affected and not any(isinstance(module, nn.GroupNorm) for module in modules)
 
 
-__all__ = ["MODELS", "Classifier", "FeaturesOf", "FromTimm", "TaskAwareClassifier", "build_model"]
+__all__ = [
+    "MODELS",
+    "Classifier",
+    "FeaturesOf",
+    "FromTimm",
+    "TaskAwareClassifier",
+    "build_backbone",
+    "build_model",
+    "with_found_weights",
+]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from lifelong_lb.config import UserError
+from lifelong_lb.models.weights import load_weights
 
 
 class FromTimm(nn.Module):
@@ -25,11 +27,16 @@ class FromTimm(nn.Module):
         pretrained: whether to load timm's pretrained weights, which are downloaded on first use.
         image_size: height and width of the resized images; None for the native size.
         settings: further arguments of timm's ``create_model``, such as ``drop_path_rate``.
-        load_pretrained: whether ``pretrained`` loads weights; False if stored weights replace them, so that nothing is
-            downloaded.
+        weights: a file of pretrained weights for colour images; the keys of the model's classifier are left out.
+        load_pretrained: whether ``pretrained`` or ``weights`` loads weights; False if stored weights replace them, so
+            that nothing is downloaded or read.
+
+    Attributes:
+        left_out: keys of ``weights`` that were left out.
 
     Raises:
-        UserError: if timm is not installed, has no such model, or cannot build it with these settings.
+        UserError: if timm is not installed, has no such model, or cannot build it with these settings, or the weights
+            do not fit it.
     """
 
     def __init__(
@@ -39,6 +46,7 @@ class FromTimm(nn.Module):
         pretrained: bool = False,
         image_size: int | None = None,
         settings: Mapping[str, Any] | None = None,
+        weights: str | Path | None = None,
         load_pretrained: bool = True,
     ) -> None:
         super().__init__()
@@ -48,13 +56,21 @@ class FromTimm(nn.Module):
         config = get_pretrained_cfg(model, allow_unregistered=True)
         native_size = 224 if config is None else config.input_size[-1]
         self.size = image_size or native_size
-        keywords = {**(settings or {}), "in_chans": image[0]}
+        # grey images become colour ones for weights from a file, when they are normalised by three statistics
+        channels = 3 if weights is not None and image[0] == 1 else image[0]
+        keywords = {**(settings or {}), "in_chans": channels}
         if config is not None and config.fixed_input_size and self.size != native_size:
             keywords["img_size"] = self.size
-        self.statistics = (config.mean, config.std) if pretrained and config is not None and image[0] == 3 else None
+        is_pretrained = (pretrained or weights is not None) and config is not None and channels == 3
+        self.statistics = (config.mean, config.std) if is_pretrained else None
         self.model, self.feature_size = _create(
-            model, pretrained and load_pretrained, keywords, (image[0], self.size, self.size)
+            model, pretrained and load_pretrained, keywords, (channels, self.size, self.size)
         )
+        self.left_out: tuple[str, ...] = ()
+        if weights is not None and load_pretrained:
+            names = getattr(self.model, "pretrained_cfg", {}).get("classifier") or ()
+            names = (names,) if isinstance(names, str) else tuple(names)
+            self.left_out = load_weights(self.model, Path(weights), f"the timm model {model}", names)
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the features of images.

@@ -1,6 +1,8 @@
-"""Names of rules, strategies, streams and optimizers as people write them."""
+"""Names of rules, strategies, streams and optimizers as people write them, and counts in words."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 _TITLES = {
     "sam": "SAM",
@@ -37,9 +39,12 @@ _TITLES = {
     "der": "DER",
     "der++": "DER++",
     "icarl": "iCaRL",
+    "wa": "WA",
     "lamaml": "La-MAML",
     "mer": "MER",
     "slda": "SLDA",
+    "ncm": "NCM",
+    "ranpac": "RanPAC",
     "sgd": "SGD",
     "adam": "Adam",
     "adamw": "AdamW",
@@ -63,6 +68,7 @@ _SYMBOLS = {
 _LABEL = re.compile(r"([^()]+)\((.+)\)")
 BARE = "none"
 """Name of the rule that leaves the base optimizer alone."""
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 def display_name(label: str, optimizer: str = "") -> str:
@@ -88,10 +94,11 @@ def display_name(label: str, optimizer: str = "") -> str:
     if match is None:
         return _TITLES.get(label, label)
     name, settings = match.groups()
+    title = display_name(BARE, optimizer) if name == BARE else _TITLES.get(name, name)
     pairs = [setting.partition("=") for setting in settings.split(", ")]
     if not all(equals and key.isidentifier() and value for key, equals, value in pairs):
         return label
-    return ", ".join([_TITLES.get(name, name), *(_setting(key, value) for key, _, value in pairs)])
+    return ", ".join([title, *(_setting(key, value) for key, _, value in pairs)])
 
 
 def symbol(parameter: str) -> str:
@@ -111,4 +118,58 @@ def symbol(parameter: str) -> str:
 
 
 def _setting(key: str, value: str) -> str:
+    if key == "passes":
+        return f"budget of {value} gradients per minibatch"
     return f"adaptive {symbol(key)}" if value == "adaptive" else f"{symbol(key)} = {value}"
+
+
+def plural(word: str, number: int) -> str:
+    """Return a noun in the singular or plural.
+
+    Args:
+        word: the noun in the singular; its plural ends in s.
+        number: the count.
+
+    Returns:
+        The noun, without the number.
+    """
+    return word if number == 1 else f"{word}s"
+
+
+def number_word(number: int) -> str:
+    """Write a count in a sentence.
+
+    Args:
+        number: the count.
+
+    Returns:
+        A word up to twelve, digits above.
+    """
+    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Format settings as one line, without those that are None.
+
+    Args:
+        settings: plain values, with or without a ``name``.
+
+    Returns:
+        E.g. ``"sam (rho = 0.05)"``, or ``"epochs = 1, batch_size = 10"`` without a name.
+
+    Example:
+        >>> settings_text({"name": "mlp", "head": "multi", "hidden": [256, 256]})
+        'mlp (head = multi, hidden = [256, 256])'
+        >>> settings_text({"epochs": 1, "budget": None})
+        'epochs = 1'
+    """
+    others = ", ".join(
+        f"{key} = {_plain_value(value)}" for key, value in settings.items() if key != "name" and value is not None
+    )
+    if "name" not in settings:
+        return others
+    return f"{settings['name']} ({others})" if others else str(settings["name"])
+
+
+def _plain_value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -12,6 +12,7 @@ from lifelong_lb.reports.definitions import DEFAULT_COLUMNS
 from lifelong_lb.reports.results.collect import Results, collect
 from lifelong_lb.reports.statistics.summary import summary_table
 from lifelong_lb.store import ResultFolder
+from lifelong_lb.store.report_files import remove_stale
 
 
 def write_report(
@@ -29,6 +30,9 @@ def write_report(
     parquet: bool = False,
 ) -> Results:
     """Write the tables, the texts, the page, and, if asked to, figures for papers.
+
+    Files of the last report that this one does not write are removed, unless they have been changed since. Figures that
+    are not asked for stay as long as the numbers are the same.
 
     Args:
         folder: the result folder.
@@ -59,11 +63,13 @@ def write_report(
     check_formats(figures)
     canvas = figure_canvas(width, font_size)
     results = results or collect(folder)
-    folder = replace(folder, parquet=parquet)
+    written: set[str] = set()
+    folder = replace(folder, parquet=parquet, written=written)
     results, charts = _write_report(folder, results, baseline, metrics, test, columns, every_figure)
     for name, content in figure_files(charts if figures else (), figures, canvas):
         folder.write_file(f"{folder.figures_path.name}/{name}", content)
     write_recorded(folder, results)
+    remove_stale(folder.path, written)
     return results
 
 
@@ -77,18 +83,16 @@ def _write_report(
     every_figure: bool,
 ) -> tuple[Results, list[Chart]]:
     from lifelong_lb.reports.charts.figures import charts_of, omitted_figures
-    from lifelong_lb.reports.columns import column_definitions
-    from lifelong_lb.reports.documents.side_by_side import write_side_by_side
-    from lifelong_lb.reports.documents.summary import summary_latex, summary_markdown
-    from lifelong_lb.reports.page.classes import collect_classes
-    from lifelong_lb.reports.page.flatness import write_flatness
+    from lifelong_lb.reports.definitions import column_definitions
+    from lifelong_lb.reports.documents.files import summary_latex, summary_markdown, write_side_by_side
     from lifelong_lb.reports.page.over_streams import over_streams
     from lifelong_lb.reports.page.render import render_page
-    from lifelong_lb.reports.results.confusion import collect_confusion
+    from lifelong_lb.reports.page.sections import collect_classes, write_flatness
     from lifelong_lb.reports.results.landscape import collect_landscape
+    from lifelong_lb.reports.results.recorded import collect_confusion
     from lifelong_lb.reports.statistics.comparisons import comparison_table
     from lifelong_lb.reports.statistics.over_streams import aggregate_table
-    from lifelong_lb.reports.statistics.undefined import partly_undefined
+    from lifelong_lb.reports.statistics.summary import partly_undefined
     from lifelong_lb.reports.tables.summary import checked_columns
 
     compared = comparison_table(results, baseline, metrics, test)
@@ -96,7 +100,7 @@ def _write_report(
     counted, measured = collect_confusion(folder, results), collect_landscape(folder, results)
     problems = [*results.problems, *counted.problems, *measured.problems, *measured.gaps, *partly_undefined(results)]
     results = replace(results, problems=list(dict.fromkeys(problems)))
-    summary = _write_tables(folder, results)
+    summary = write_tables(folder, results)
     folder.write_table("comparisons", compared)
     tables = {"results": results.table(), "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
     tables["comparison"] = write_side_by_side(folder, results, list(compared["metric"].unique()), test)
@@ -117,18 +121,25 @@ def _write_report(
     over = over_streams(results, aggregated) if len(aggregated) else None
     page = render_page(results, summary, compared, figures, flatness, note, test, classes, over)
     folder.write_file(folder.report_path.name, page)
-    charts = [*chain(*figures.values()), *(over.charts if over else ()), *(block.figure for block in classes.blocks)]
-    return results, charts + [chart for block in (flatness.blocks if flatness else ()) for chart in block.figures]
+    charts = [*chain(*figures.values()), *(over.charts if over else ())]
+    return results, charts + [chart for block in (*classes.blocks, *flatness.blocks) for chart in block.charts]
 
 
-def write_tables(folder: ResultFolder, results: Results) -> None:
+def write_tables(folder: ResultFolder, results: Results) -> pd.DataFrame:
     """Write ``results.csv``, ``accuracy.csv`` and ``summary.csv``; cheap enough to call whenever a run ends.
 
     Args:
         folder: the result folder.
         results: its results.
+
+    Returns:
+        The summary.
     """
-    _write_tables(folder, results)
+    summary = summary_table(results)
+    folder.write_table("results", results.table())
+    folder.write_table("accuracy", results.accuracy)
+    folder.write_table("summary", summary)
+    return summary
 
 
 def write_progress(folder: ResultFolder, results: Results) -> None:
@@ -142,14 +153,6 @@ def write_progress(folder: ResultFolder, results: Results) -> None:
     from lifelong_lb.reports.page.render import render_page
     from lifelong_lb.reports.statistics.comparisons import comparison_table
 
-    summary, compared = _write_tables(folder, results), comparison_table(results)
+    summary, compared = write_tables(folder, results), comparison_table(results)
     now = datetime.now().astimezone().strftime("%H:%M")
     folder.write_file(folder.report_path.name, render_page(results, summary, compared, charts_of(results), now=now))
-
-
-def _write_tables(folder: ResultFolder, results: Results) -> pd.DataFrame:
-    summary = summary_table(results)
-    folder.write_table("results", results.table())
-    folder.write_table("accuracy", results.accuracy)
-    folder.write_table("summary", summary)
-    return summary

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.store.checkpoints import CheckpointFolder
 from lifelong_lb.store.checks import ConfigLookup
 from lifelong_lb.store.csv_text import csv_parts
-from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_parts, write_text
+from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_parts
 from lifelong_lb.store.locks import LOCK_TIMEOUT_SECONDS, acquired
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.progress import PROGRESS
@@ -48,10 +48,12 @@ class ResultFolder:
     Attributes:
         path: the folder; it need not exist yet.
         parquet: whether tables are also written as Parquet.
+        written: receives the names of the tables and other files of the report that are written; None for nothing.
     """
 
     path: Path
     parquet: bool = False
+    written: set[str] | None = field(default=None, compare=False)
 
     @property
     def study_path(self) -> Path:
@@ -342,7 +344,7 @@ class ResultFolder:
             name: file name without suffix, e.g. ``"results"``.
             frame: the table.
         """
-        write_parts(self.path / f"{name}.csv", csv_parts(without_formulas(frame)))
+        self.write_file(f"{name}.csv", csv_parts(without_formulas(frame)))
         self.write_parquet(name, frame)
 
     def write_parquet(self, name: str, frame: pd.DataFrame) -> None:
@@ -353,7 +355,7 @@ class ResultFolder:
             frame: the table.
         """
         if self.wants_parquet(name):
-            write_bytes(self.path / f"{name}.parquet", frame.to_parquet(engine="pyarrow", index=False))
+            self.write_file(f"{name}.parquet", frame.to_parquet(engine="pyarrow", index=False))
 
     def wants_parquet(self, name: str) -> bool:
         """Whether a table is written as Parquet.
@@ -385,15 +387,19 @@ class ResultFolder:
             raise UserError(f"{path}: cannot be read ({error})") from None
         return table
 
-    def write_file(self, name: str, content: str | bytes) -> None:
+    def write_file(self, name: str, content: str | bytes | Iterator[str]) -> None:
         """Write another file of the report.
 
         Args:
             name: path relative to the folder, e.g. ``"report.html"``.
-            content: text or bytes.
+            content: text, bytes, or parts of a text.
         """
-        write = write_text if isinstance(content, str) else write_bytes
-        write(self.path / name, content)  # type: ignore[arg-type]
+        if isinstance(content, bytes):
+            write_bytes(self.path / name, content)
+        else:
+            write_parts(self.path / name, [content] if isinstance(content, str) else content)
+        if self.written is not None:
+            self.written.add(name)
 
     @contextmanager
     def locked(self, seconds: float = LOCK_TIMEOUT_SECONDS) -> Iterator[None]:

@@ -13,13 +13,17 @@ from torch.optim import Optimizer
 from lifelong_lb.config import Evaluation, OptimizerEntry, StrategyEntry, Train
 from lifelong_lb.config.plugins.hooks import check_hooks
 from lifelong_lb.config.plugins.register import EXTENSIONS, factory_of
+from lifelong_lb.optim import UpdateRule
 from lifelong_lb.strategies.methods.builders import STRATEGIES
 from lifelong_lb.strategies.schedule.learning_rate import ScheduledLearningRate, rate_factor
 from lifelong_lb.strategies.schedule.optimizer_state import ResetOptimizerState
 
 
 def boundary_plugins(
-    entry: OptimizerEntry, experiences: int, spent_share: Callable[[], float] | None = None
+    entry: OptimizerEntry,
+    experiences: int,
+    spent_share: Callable[[], float] | None = None,
+    follower: UpdateRule | None = None,
 ) -> list[Any]:
     """Build the plugins that act on the optimizer at the boundaries of experiences.
 
@@ -27,6 +31,7 @@ def boundary_plugins(
         entry: entry of the study file.
         experiences: number of experiences that the strategy is trained on.
         spent_share: see :class:`~lifelong_lb.strategies.ScheduledLearningRate`.
+        follower: rule whose radius follows the learning rate; None for none.
 
     Returns:
         Plugins of a strategy; empty if state and learning rate are kept.
@@ -36,7 +41,8 @@ def boundary_plugins(
         plugins.append(ResetOptimizerState())
     if entry.schedule is not None:
         counting: Any = {"by": entry.schedule.by, "over": entry.schedule.over, "experiences": experiences}
-        plugins.append(ScheduledLearningRate(partial(rate_factor, entry.schedule), **counting, spent_share=spent_share))
+        settings = {**counting, "spent_share": spent_share, "follower": follower}
+        plugins.append(ScheduledLearningRate(partial(rate_factor, entry.schedule), **settings))
     return plugins
 
 

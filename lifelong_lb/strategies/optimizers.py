@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
+from avalanche.models.dynamic_optimizers import update_optimizer
 from torch import nn
 from torch.optim import LBFGS, SGD, Adagrad, Adam, AdamW, NAdam, Optimizer, RMSprop
 
@@ -219,24 +220,36 @@ def check_patterns(entry: OptimizerEntry, names: Sequence[str]) -> None:
 
 
 def follow_groups(strategy: Any, entry: OptimizerEntry) -> None:
-    """Put parameters that the model gets later into the groups that their names match.
+    """Put parameters that the model gets later into the groups that their names match, and keep frozen ones out.
 
-    Avalanche infers the group of a new parameter from those of its neighbours, and fails if they differ. This
-    overrides ``make_optimizer`` of the strategy, which it calls whenever the model has been adapted. Tensors that
-    replace others, as in a head that grows, stay in their group without that.
+    Avalanche infers the group of a new parameter from those of its neighbours, and fails if they differ; and it adds
+    every parameter of the model to the optimizer, frozen ones, too. This overrides ``make_optimizer`` of the strategy,
+    which it calls whenever the model has been adapted. Tensors that replace others, as in a head that grows, stay in
+    their group without that.
 
     Args:
         strategy: the Avalanche strategy.
         entry: entry of its optimizer.
     """
-    if strategy.optimizer is not None and len(strategy.optimizer.param_groups) > 1:
+    if strategy.optimizer is None:
+        return
+    is_frozen = not all(p.requires_grad for p in strategy.model.parameters())
+    if is_frozen or len(strategy.optimizer.param_groups) > 1:
         strategy.make_optimizer = partial(_make_optimizer, strategy, entry)
 
 
 def _make_optimizer(strategy: Any, entry: OptimizerEntry, **kwargs: Any) -> None:
     groups, known = strategy.optimizer.param_groups, strategy.optimized_param_id or {}
     covered = {id(p) for group in groups for p in group["params"]}
-    for name, parameter in strategy.model.named_parameters():
+    trained = {name: p for name, p in strategy.model.named_parameters() if p.requires_grad}
+    for name, parameter in trained.items() if len(groups) > 1 else ():
         if name not in known and id(parameter) not in covered:
             groups[group_index(entry, name, parameter)]["params"].append(parameter)
-    type(strategy).make_optimizer(strategy, **kwargs)
+    if len(trained) == sum(1 for _ in strategy.model.parameters()):
+        type(strategy).make_optimizer(strategy, **kwargs)
+        return
+    settings = {
+        "reset_state": kwargs.get("reset_optimizer_state", False),
+        "remove_params": kwargs.get("remove_params", False),
+    }
+    strategy.optimized_param_id = update_optimizer(strategy.optimizer, trained, strategy.optimized_param_id, **settings)

@@ -1,15 +1,18 @@
 """Checks of studies and options before anything runs or is written."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from lifelong_lb.config import GridRun, Study, UserError, unknown_name
 from lifelong_lb.config.checks.stream_overrides import stream_settings
-from lifelong_lb.config.entries.models import Timm
+from lifelong_lb.config.entries.models import WITHOUT_PEFT, Timm
 from lifelong_lb.config.plugins.importing import MAIN
 from lifelong_lb.config.plugins.register import origins_of
 from lifelong_lb.data import cache_folder, data_roots, prepare_images
+from lifelong_lb.data.classes import with_labels
+from lifelong_lb.data.normalisation import statistics_of
 from lifelong_lb.data.progress import note
 from lifelong_lb.store import STATUSES
 from lifelong_lb.studies.devices import no_float16
@@ -106,26 +109,31 @@ def checked_data(studies: Sequence[Study], options: RunOptions) -> tuple[Path, .
     sources = [find_source(stream, roots, download=options.download) for stream in streams]
     for stream, source in zip(streams, sources, strict=True):  # slow checks come after the fast ones
         images = prepare_images(source, cache_folder())
+        statistics_of(stream, (images.mean, images.std))
         for sentence in source.notes():
             note(sentence)
-        check_labels(stream, images.train.y, images.test.y)
+        check_labels(with_labels(stream, source.names_of_classes), images.train.y, images.test.y)
     return roots
 
 
-def check_models(runs: Sequence[GridRun]) -> None:
-    """Build timm models once, which also downloads pretrained weights before the runs need them.
+def check_models(runs: Sequence[GridRun], roots: Sequence[Path]) -> None:
+    """Build timm models, and those of which a part is trained, once; weights are downloaded before runs need them.
 
     Args:
         runs: runs with all models of the study.
+        roots: folders of the data sets, in which weights are searched.
 
     Raises:
         UserError: if one cannot be built.
     """
     for model in {repr(run.config.model): run.config.model for run in runs}.values():
-        if isinstance(model, Timm):
-            from lifelong_lb.models import FromTimm
+        if model.tune == "lora" and find_spec("peft") is None:
+            raise UserError(f"model: {WITHOUT_PEFT}")
+        if isinstance(model, Timm) or (model.tune != "all" and not origins_of({"model": model})):
+            from lifelong_lb.data.shape import Shape
+            from lifelong_lb.models import build_backbone, with_found_weights
 
             try:
-                FromTimm((3, 32, 32), **model.model_dump(exclude={"name", "head"}))
+                build_backbone(with_found_weights(model, roots), Shape((3, 32, 32), 1, 1, 1, (0.0,) * 3, (1.0,) * 3))
             except UserError as error:
                 raise UserError(f"model: {error}") from None

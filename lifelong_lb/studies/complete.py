@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from lifelong_lb.config import GridRun, Study
 from lifelong_lb.config.runs import combinations, runs_of
+from lifelong_lb.data import data_roots
 from lifelong_lb.store import (
     Claims,
     DamagedRunError,
@@ -32,7 +32,7 @@ from lifelong_lb.studies.telemetry import switch_off_telemetry
 from lifelong_lb.studies.updates import Updates
 
 
-def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> ResultFolder:
+def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> tuple[ResultFolder, list[str]]:
     """Execute the missing runs of studies that share a folder, without writing the report.
 
     Args:
@@ -41,7 +41,7 @@ def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> Result
         options: how to run them.
 
     Returns:
-        The folder.
+        The folder, and sentences about problems that did not affect the runs.
 
     Raises:
         UserError: see :func:`lifelong_lb.run_study`.
@@ -55,9 +55,10 @@ def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> Result
         check_extensions(study, options.executor)
     folder = ResultFolder(out.absolute())
     _check_folder(folder, studies)
+    folders = data_roots(options.data)
     for study, grid in zip(studies, grids, strict=True):
         check_optimizers(study)
-        check_models([*runs_of(study, {entries[0]: entries for entries in grid}.values(), study.seeds[:1])])
+        check_models([*runs_of(study, {entries[0]: entries for entries in grid}.values(), study.seeds[:1])], folders)
     roots = checked_data(studies, options)
     for study, grid in zip(studies, grids, strict=True):
         check_groups(study, grid, roots)
@@ -70,8 +71,8 @@ def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> Result
             session = Session(folder.study_stamp(), tuple(options.retry))
         jobs = _jobs(runs, studies, file.labels(), folder, roots, options)
         execute = partial(EXECUTORS[options.executor], limits=limits)
-        _run_missing(jobs, folder, session, execute, options.observer or ProgressObserver())
-    return folder
+        problems = _run_missing(jobs, folder, session, execute, options.observer or ProgressObserver())
+    return folder, problems
 
 
 def _run_missing(
@@ -80,8 +81,8 @@ def _run_missing(
     session: Session,
     execute: Callable[[RunQueue], None],
     observer: ProgressObserver,
-) -> None:
-    """Execute the missing runs, shared with other launchers of the folder."""
+) -> list[str]:
+    """Execute the missing runs, shared with other launchers of the folder; return problems that did not affect them."""
     stamps = {job.config.run_id: folder.stamp(job.config.run_id) for job in jobs}
     present = present_runs(folder, jobs, stamps, session)
     missing = [job for job in jobs if job.config.run_id not in present]
@@ -100,9 +101,9 @@ def _run_missing(
                 remove_leftovers(folder.runs_path, claims)
     except BaseException as error:
         if not isinstance(error.__context__, KeyboardInterrupt):  # after a second Ctrl-C, exit immediately
-            with suppress(OSError):  # the first error is the one to report
-                update()
+            update()
         raise
+    return [*update.problems, *dispatcher.problems]
 
 
 def _check_folder(folder: ResultFolder, studies: Sequence[Study]) -> None:

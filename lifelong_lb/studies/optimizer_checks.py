@@ -54,7 +54,7 @@ def _check_averaging(study: Study, index: int) -> None:
     affected = [entries for entries in combinations(study) if entries[3] == index]
     for run in runs_of(study, affected, study.seeds[:1]):
         rule, strategy = run.config.rule, run.config.strategy
-        settings = {**rule.hyper_parameters(), "passes": Passes(**rule.passes())}
+        settings = {**rule.hyper_parameters(), "passes": Passes(**rule.pass_options())}
         reason = averaging_conflict(factory_of("rule", rule.name, RULES)(**settings), name)
         if strategy.follows_path:
             reason = path_conflict(strategy.name, name)
@@ -86,7 +86,7 @@ def check_groups(study: Study, grid: Sequence[Combination], roots: tuple[Path, .
         images = prepare_images(find_source(config.stream, roots), cache_folder())
         channels, height, width = images.train.x.shape[1:]
         size = (channels, height, width)  # the numbers of classes do not change names
-        shape = Shape(size, config.stream.experiences, 2, 1, images.mean, images.std)
+        shape = Shape(size, config.stream.length, 2, 1, images.mean, images.std)
         model = build_model(config.model, shape, load_pretrained=False)
         try:
             check_patterns(config.optimizer, [name for name, _ in model.named_parameters()])

@@ -62,6 +62,8 @@ class RunOptions:
         slurm: settings of SLURM jobs, e.g. ``{"partition": "gpu", "gpus_per_node": 1, "mem_gb": 8}``.
         runs_per_job: runs executed one after the other in a SLURM job.
         gpus_per_run: fraction of a GPU that Ray reserves per run, 0 to 1.
+        columns: metrics and costs in the tables of ``summary.md`` and ``summary.tex``; None for average accuracy,
+            learning accuracy, forgetting and gradients.
         observer: receives progress events; None for no progress.
 
     Raises:
@@ -104,10 +106,14 @@ class RunOptions:
     )
     runs_per_job: int = field(default=1, metadata=_flag("Consecutive runs per SLURM job.", "N"))
     gpus_per_run: float = field(default=0.0, metadata=_flag("Share of a GPU that Ray reserves per run.", "SHARE"))
+    columns: Sequence[str] | None = field(
+        default=None,
+        metadata=_flag("Metrics and costs in the summary's tables, e.g. forgetting,train_seconds.", "NAME,NAME"),
+    )
     observer: "ProgressObserver | None" = None
 
     def __post_init__(self) -> None:
-        for name in ("retry", "loggers"):
+        for name in ("retry", "loggers", *(() if self.columns is None else ("columns",))):
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(dict.fromkeys(value)))
         if self.workers is not None and self.workers < 1:

@@ -1,11 +1,12 @@
 """Run a study: execute missing runs, keep finished ones, and write tables and report."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from lifelong_lb.config import Study, UserError, parse_study, read_study
-from lifelong_lb.reports import Results, collect, write_report
+from lifelong_lb.config import Study, UserError, parse_study, read_study, unknown_name
+from lifelong_lb.reports import Results, collect, column_names, write_report
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.studies.complete import complete
 from lifelong_lb.studies.custom_metrics import store_custom_metrics
@@ -40,7 +41,24 @@ def run_study(config: StudyLike, out: str | os.PathLike[str], options: RunOption
             f"{study.name}: has a section tuning, whose settings are not chosen yet: lifelong-lb tune chooses them and "
             "runs the study with them; --set tuning=null runs it with the settings given in the file"
         )
-    return reported(complete([study], folder, options))
+    check_columns(options.columns, study)
+    return reported(*complete([study], folder, options), options.columns)
+
+
+def check_columns(columns: Sequence[str] | None, study: Study) -> None:
+    """Check the columns chosen for the tables of a report.
+
+    Args:
+        columns: names; None for the default ones.
+        study: the study, whose imports have been loaded.
+
+    Raises:
+        UserError: for an unknown name, or a metric that the study does not measure.
+    """
+    known = column_names(during=study.evaluation.every is not None)
+    for column in columns or ():
+        if column not in known:
+            raise UserError(unknown_name("column", column, known))
 
 
 def output_path(out: str | os.PathLike[str]) -> Path:
@@ -60,11 +78,13 @@ def output_path(out: str | os.PathLike[str]) -> Path:
     return Path(out).absolute()
 
 
-def reported(folder: ResultFolder) -> Results:
+def reported(folder: ResultFolder, problems: Sequence[str], columns: Sequence[str] | None) -> Results:
     """Store custom metrics with the runs of a folder, and write its report.
 
     Args:
         folder: the result folder.
+        problems: sentences about problems that the report mentions.
+        columns: metrics and costs in the summary's tables; None for the default ones.
 
     Returns:
         Its results.
@@ -72,7 +92,8 @@ def reported(folder: ResultFolder) -> Results:
     with folder.locked():  # with several launchers, the last report covers every run
         results = collect(folder)
         store_custom_metrics(folder, results.study, results.records)
-        return write_report(folder, results)
+        results = replace(results, problems=[*results.problems, *problems])
+        return write_report(folder, results, columns=columns)
 
 
 def as_study(config: StudyLike) -> Study:

@@ -41,6 +41,7 @@ def test_run_leaves_what_the_readme_says(finished):
             "columns.csv",
             "runs",
             ".lock",
+            ".report.json",
         ),
     }
     assert len(list((finished.out / "runs").iterdir())) == 8
@@ -106,7 +107,7 @@ def test_report_rebuilds_every_table(finished, tmp_path):
     shutil.copytree(finished.out, tmp_path / "out")
     kept = {}
     for path in (tmp_path / "out").iterdir():
-        if path.is_file() and path.name not in ("study.json", ".lock"):
+        if path.is_file() and path.name not in ("study.json", ".lock", ".report.json"):
             kept[path.name] = path.read_bytes()
             path.unlink()
     done = command("report", tmp_path / "out", "--figures", "pdf,svg", "--width", "page", "--font-size", 9)

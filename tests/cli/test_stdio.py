@@ -106,7 +106,7 @@ def test_an_observer_without_a_reader_gets_no_more_events(tmp_path):
         lines.append(line)
         raise BrokenPipeError
 
-    with EventDispatcher(LineObserver(say), lambda: None, tmp_path) as dispatcher:
+    with EventDispatcher(LineObserver(say), list, tmp_path) as dispatcher:
         dispatcher.start(3, {})
         dispatcher.waiting(2)
     assert lines == ["3 runs"]

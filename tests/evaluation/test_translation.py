@@ -1,4 +1,4 @@
-"""The table of docs/metrics.md that translates metrics of other codes; every row is checked."""
+"""The table of docs/understand/metrics.md that translates metrics of other codes; every row is checked."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from avalanche.evaluation.metrics.forward_transfer import ForwardTransfer
 import lifelong_lb.evaluation as evaluation
 from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED
 
-TEXT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "understand" / "metrics.md").read_text(encoding="utf-8")
 R = np.array([[0.90, 0.20, 0.15, 0.10], [0.60, 0.80, 0.25, 0.30], [0.70, 0.50, 0.95, 0.35], [0.75, 0.85, 0.40, 0.65]])
 B = np.array([0.10, 0.12, 0.08, 0.11])
 T = len(R)

@@ -1,4 +1,4 @@
-"""The recipes of docs/own-loop.md, and the same training written by hand."""
+"""The recipes of docs/how-to/own-loop.md, and the same training written by hand."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from helpers.rule_cases import RULES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "own-loop.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "own-loop.md").read_text(encoding="utf-8")
 RECIPES = {
     title: re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     for title, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
@@ -24,7 +24,7 @@ THREE = ["sam", "lookbehind-sam-k2-0.5", "lookbehind-sam-k2-adaptive"]
 def run(title, number=0, **names):
     """Run a code block of the page with these names and those that the page introduces; return all its names."""
     names = {"torch": torch, "cross_entropy": cross_entropy, **names}
-    exec(compile(RECIPES[title][number], f"docs/own-loop.md, {title}", "exec"), names)  # noqa: S102
+    exec(compile(RECIPES[title][number], f"docs/how-to/own-loop.md, {title}", "exec"), names)  # noqa: S102
     return names
 
 

@@ -47,8 +47,10 @@ SMALL = {
     "der": {"mem_size": 20, "batch_size_mem": 5},
     "der++": {"mem_size": 20, "batch_size_mem": 5},
     "icarl": {"mem_size": 12},
+    "wa": {"mem_size": 12},
     "lamaml": {"n_inner_updates": 4, "mem_size": 20, "batch_size_mem": 5},
     "mer": {"n_inner_steps": 2, "mem_size": 20, "batch_size_mem": 5},
+    "ranpac": {"projection": 40},
 }
 """Hyper-parameters under which a strategy has something to do on a few images."""
 

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from lifelong_lb.config import ModelEntry
 from lifelong_lb.data.shape import Shape
 from lifelong_lb.models import MODELS, build_model
 from lifelong_lb.optim import SAM, LookbehindSAM
@@ -41,7 +42,7 @@ def test_every_image_size_works(name, image):
 @pytest.mark.parametrize("name", NAMES)
 def test_study_file_and_python_have_equal_settings_and_defaults(name):
     entry = type(small_model(name))()
-    settings = {key: value for key, value in entry if key not in ("name", "head")}
+    settings = {key: value for key, value in entry if key not in ModelEntry.model_fields}
     parameters = inspect.signature(MODELS[name]).parameters
     defaults = {
         key: parameter.default for key, parameter in parameters.items() if key not in ("image", "load_pretrained")
@@ -53,7 +54,7 @@ def test_study_file_and_python_have_equal_settings_and_defaults(name):
 def test_weights_depend_on_the_seed_alone(name):
     first, again, other = built(name), built(name), built(name, seed=1)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
-    assert not torch.equal(first.features(images()), other.features(images()))
+    assert not torch.equal(first(images()), other(images()))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -55,6 +55,7 @@ def one_convolution(width):
         ("resnet18", 64, 11_173_962 - 513 * 10),  # common CIFAR-10 models without their heads
         ("resnet34", 64, 21_282_122 - 513 * 10),
         ("resnet50", 64, 23_520_842 - 2049 * 10),
+        ("resnet32", 16, 464_154 - 65 * 10),  # 0.46 million in table 6 of He et al. 2016
     ],
 )
 def test_numbers_of_parameters(name, width, expected):
@@ -151,3 +152,29 @@ def test_a_reduced_resnet_trains_on_one_small_image():
     model(x[:8])
     model(x[8:]).sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+def test_resnet32_by_hand():
+    """Three stages of five blocks; where the shape changes, the shortcut takes every second pixel and adds zeros."""
+    model = built_in_eval_mode("resnet32")
+    backbone, x = model.backbone, torch.randn(2, 3, 32, 32)
+    z = relu(backbone.stem_norm(conv2d(x, backbone.stem.weight, padding=1)))
+    channels = 16
+    for index, block in enumerate(backbone.blocks):
+        shrinks = index in (5, 10)
+        out = relu(block.norm1(conv2d(z, block.conv1.weight, stride=1 + shrinks, padding=1)))
+        out = block.norm2(conv2d(out, block.conv2.weight, padding=1))
+        if shrinks:
+            z = torch.cat([z[:, :, ::2, ::2], torch.zeros(2, channels, *out.shape[2:])], dim=1)
+            channels *= 2
+        z = relu(out + z)
+    assert len(backbone.blocks) == 15
+    assert z.shape == (2, 64, 8, 8)
+    assert torch.allclose(backbone(x), z.mean(dim=(2, 3)), atol=1e-4)
+    spread = backbone.blocks[14].conv2.weight.std().item()
+    assert spread == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
+
+
+def built_in_eval_mode(name):
+    torch.manual_seed(0)
+    return build_model(MODEL_ENTRIES[name](head="single"), SHAPE).eval()

@@ -32,6 +32,7 @@ def test_the_rule_none_is_named_after_the_optimizer():
     assert display_name("none", "adam") == "plain Adam"
     assert display_name("none", "sgd(lr=0.1)") == "plain SGD, learning rate = 0.1"
     assert display_name("none") == "plain optimizer"
+    assert display_name("none(passes=3)", "sgd") == "plain SGD, budget of 3 gradients per minibatch"
 
 
 def test_all_built_in_rules_and_strategies_have_names():

@@ -1,4 +1,4 @@
-"""docs/strategies.md agrees with the code."""
+"""docs/understand/passes.md agrees with the code."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from lifelong_lb.config import STRATEGY_ENTRIES
 from lifelong_lb.config.entries.strategies import NOT_OFFERED
 from lifelong_lb.strategies.rule.further_passes import BUILT_IN, PARTS, REFUSED
 
-TEXT = (Path(__file__).parents[2] / "docs" / "strategies.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "understand" / "passes.md").read_text(encoding="utf-8")
 
 
 def rows(heading):

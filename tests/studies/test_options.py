@@ -5,6 +5,8 @@ from dataclasses import fields
 
 import pytest
 import typer
+import yaml
+from helpers.tiny_study import TINY
 from typer.testing import CliRunner
 
 from lifelong_lb import RunOptions, TuneOptions, UserError, run_study, tune_study
@@ -40,7 +42,7 @@ def test_a_command_with_every_option():
     words = (
         "--workers 3 --executor slurm --device cuda --data d --download --retry failed --retry timeout --timeout 2h "
         "--checkpoint-every never --logger wandb --logger mlflow --slurm partition=7 --slurm mem_gb=2 --runs-per-job 4 "
-        "--gpus-per-run 0.5"
+        "--gpus-per-run 0.5 --columns forgetting,train_seconds"
     )
     expected = {
         "workers": 3,
@@ -55,6 +57,7 @@ def test_a_command_with_every_option():
         "slurm": {"partition": "7", "mem_gb": 2},
         "runs_per_job": 4,
         "gpus_per_run": 0.5,
+        "columns": ["forgetting", "train_seconds"],
     }
     assert expected.keys() == flags(RunOptions).keys()
     assert parsed(RunOptions, *words.split()) == RunOptions(**expected)
@@ -131,3 +134,26 @@ def test_an_empty_folder_name(function, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="out must name a folder, e.g. . for the current one; got an empty text"):
         function(tuned, "")
     assert not list(tmp_path.iterdir())
+
+
+def test_columns_of_the_report(tmp_path):
+    study = {**TINY, "strategies": "naive", "seeds": 1}
+    run_study(study, tmp_path / "named", executor="in-process", columns=("train_seconds", "stability"))
+    heading = next(line for line in (tmp_path / "named" / "summary.md").read_text().splitlines() if "rule" in line)
+    assert "training time" in heading
+    assert "stability" in heading
+    assert "forgetting" not in heading
+    for wrong in ("forgeting", "stability_gap"):  # misspelt, and not measured without evaluation.every
+        with pytest.raises(UserError, match=f"unknown column '{wrong}'"):
+            run_study(study, tmp_path / "not", executor="in-process", columns=[wrong])
+    assert not (tmp_path / "not").exists()
+
+
+def test_run_prints_the_columns_and_explains_them(tmp_path):
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump({**TINY, "strategies": "naive", "seeds": 1}))
+    words = ["run", str(file), "--out", str(tmp_path / "out"), "--executor", "in-process"]
+    done = CliRunner().invoke(app, [*words, "--columns", "train_seconds", "--explain"])
+    assert done.exit_code == 0, done.output
+    assert "training time: wall-clock seconds" in " ".join(done.stdout.split())
+    assert "learning accuracy" not in done.stdout.replace("\n", " ")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lifelong_lb.config.checks.selections import meeting
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
-from lifelong_lb.config.entries.rules import RuleEntry
+from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.schedules import ScheduleEntry
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.entries.stream_base import StreamEntry
@@ -85,13 +85,13 @@ def optimizer_problems(
             yield f"{path}.schedule.{field}", _boundaries_needed(unknown)
         for index, (stream, train) in enumerate(zip(streams, trains, strict=True)):
             given = schedule.experience_factor
-            if isinstance(given, tuple) and len(given) != stream.experiences:
+            if isinstance(given, tuple) and len(given) != stream.length:
                 yield (
                     f"{path}.schedule.experience_factor",
-                    f"must have one factor for each of the {stream.experiences} experiences of streams[{index}]; "
+                    f"must have one factor for each of the {stream.length} experiences of streams[{index}]; "
                     f"got {len(given)}",
                 )
-            if train.match != "steps" and (schedule.warmup or schedule.name in ("step", "multistep")):
+            if train.match != "steps" and counts_steps(schedule):
                 yield (
                     f"{path}.schedule",
                     f"counts {schedule.by}s, whose number differs between rules if train.match is {train.match}; "
@@ -105,6 +105,18 @@ def optimizer_problems(
             )
             if reason is not None:
                 yield f"{path}.schedule", f"{reason}; set by: iteration"
+
+
+def counts_steps(schedule: ScheduleEntry | None) -> bool:
+    """Whether a schedule counts epochs or iterations, whose number a budget changes.
+
+    Args:
+        schedule: the schedule; None for a constant rate.
+
+    Returns:
+        False if it spans the budget, or does not change within an experience.
+    """
+    return schedule is not None and (schedule.warmup > 0 or schedule.name in ("step", "multistep"))
 
 
 def _own_step_problems(path: str, optimizer: OptimizerEntry, trains: Sequence[Train]) -> Iterator[Problem]:
@@ -130,7 +142,8 @@ def _unreached_change(
     if stream.chunk is not None:
         return f"counts epochs of experiences, which the chunks of {called} do not have"
     whole = schedule.over == "stream"
-    last, epochs = schedule.last_change(), train.epochs * (stream.experiences if whole and once is None else 1)
+    phases = [train.epochs_of(experience) for experience in range(stream.length if once is None else 1)]
+    last, epochs = schedule.last_change(), sum(phases) if whole else max(phases)
     if last < epochs:
         return None
     called = called if once is None or not whole else f"{called} trained by {once}"
@@ -155,6 +168,38 @@ def _boundaries_needed(stream: int) -> str:
         f"needs task_boundaries: true in streams[{stream}], whose images arrive in chunks: otherwise task boundaries "
         "are unknown"
     )
+
+
+def passes_problems(
+    rules: Sequence[RuleEntry], optimizers: Sequence[OptimizerEntry], train: Train, trains: Sequence[Train] = ()
+) -> Iterator[Problem]:
+    """Find rules whose own budget contradicts that of the study, or the schedule of an optimizer.
+
+    Args:
+        rules: rules of a study.
+        optimizers: optimizers of the study.
+        train: training settings of the study.
+        trains: training settings of each stream.
+
+    Yields:
+        At most one problem per rule.
+    """
+    phased = any(each.later_epochs is not None for each in trains)
+    counting = next((i for i, entry in enumerate(optimizers) if counts_steps(entry.schedule)), None)
+    for place, rule in enumerate(rules):
+        if rule.passes is None:
+            continue
+        path = f"rules[{place}].passes"
+        if train.match != "steps":
+            yield path, f"must not be set if train.match is {train.match}, which sets the budget of all rules"
+        elif phased:
+            yield path, "needs the same train.epochs for all experiences; leave out later_epochs"
+        elif counting is not None:
+            yield (
+                path,
+                f"changes the number of epochs and iterations, which the schedule of optimizers[{counting}] counts; "
+                "use cosine, or constant with an experience_factor, without warmup",
+            )
 
 
 HAS_EFFECT: dict[str, Callable[[RuleEntry], bool]] = {
@@ -225,6 +270,7 @@ def check_boundaries(parts: dict[str, Any], trains: Sequence[Train], problems: P
     """
     streams = parts["streams"]
     found = [*rule_problems(parts["rules"], streams, parts["strategies"])]
+    found += passes_problems(parts["rules"], parts["optimizers"], parts["train"], trains)
     found += unused_settings(parts["strategies"], parts["rules"], parts["optimizers"])
     for path, sentence in [*found, *optimizer_problems(parts["optimizers"], streams, trains, parts["strategies"])]:
         problems.add(path, sentence)

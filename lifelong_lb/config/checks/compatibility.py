@@ -9,10 +9,11 @@ from lifelong_lb.averaging import loop_conflict, path_conflict
 from lifelong_lb.config.checks.labels import AXES
 from lifelong_lb.config.checks.selections import meeting
 from lifelong_lb.config.checks.stream_overrides import stream_settings
+from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
 from lifelong_lb.config.entries.own_loop_strategies import LaMAML
-from lifelong_lb.config.entries.rules import RuleEntry
+from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.strategies import (
     DER,
     ERAML,
@@ -26,7 +27,6 @@ from lifelong_lb.config.entries.strategies import (
 )
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.entries.stream_base import StreamEntry
-from lifelong_lb.config.entries.streams import DealtStream
 from lifelong_lb.config.entries.train import Train
 from lifelong_lb.config.problems import Problem, Problems
 
@@ -60,6 +60,8 @@ def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEn
         return f"icarl treats the classes of each experience as new, so blurry must be 0; got {stream.blurry:g}"
     if model.head not in strategy.heads:
         return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
+    if isinstance(strategy, LaMAML) and model.tune != "all":
+        return f"lamaml learns a learning rate for every weight of the model, so tune must be all; got {model.tune!r}"
     if strategy.own_loop is not None and train.match == "gradients":
         return (
             f"train.match: gradients counts the passes of ordinary training steps, which {strategy.name} does not "
@@ -101,6 +103,10 @@ def rule_conflict(strategy: StrategyEntry, rule: RuleEntry) -> str | None:
         return (
             f"{strategy.name} supports the rule none only, not {rule.name}: {strategy.own_loop}, so no rule can take "
             "part in its steps; use rules: none for it, or another strategy"
+        )
+    if rule.passes is not None:
+        return (
+            f"passes counts the gradients of ordinary training steps, which {strategy.name} does not take; leave it out"
         )
     if rule.batch_norm == "recomputed" and not strategy.takes_gradients:
         return f"{strategy.name} does not change the model, so batch_norm: recomputed must not change its statistics"
@@ -163,8 +169,8 @@ def _settings_conflict(strategy: StrategyEntry, stream: StreamEntry, train: Trai
             "mir differentiates the loss of a pass itself, without the scale that train.precision: float16 needs; use "
             "bfloat16"
         )
-    if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.experiences:
-        return f"lwf needs one alpha per experience ({stream.experiences}); got {len(strategy.alpha)}"
+    if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.length:
+        return f"lwf needs one alpha per experience ({stream.length}); got {len(strategy.alpha)}"
     return None
 
 

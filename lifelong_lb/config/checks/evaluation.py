@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lifelong_lb.config.entries.own_loop_strategies import SLDA
+from lifelong_lb.config.entries.own_loop_strategies import NCM, SLDA, RanPAC
 from lifelong_lb.config.entries.strategies import ICaRL
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.problems import Problems
@@ -10,6 +10,8 @@ from lifelong_lb.config.problems import Problems
 PREDICT_BY: dict[type[StrategyEntry], str] = {
     ICaRL: "the nearest mean of its exemplars",
     SLDA: "a linear discriminant that is not trained with a loss",
+    NCM: "the nearest class mean",
+    RanPAC: "a ridge regression that is not trained with the loss",
 }
 """Strategies without a loss landscape, and what they predict with instead of their model's outputs."""
 

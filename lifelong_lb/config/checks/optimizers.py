@@ -32,6 +32,11 @@ def check_optimizers(parts: dict[str, Any], selected: "Combinations", problems: 
                 f"{optimizer.called} evaluates the loss itself and cannot be combined with the rule {rule.name}; "
                 "run it in a separate study with rules: none, into the same folder",
             )
+        if optimizer.schedule is None:
+            for place, (follower, meets) in enumerate(zip(parts["rules"], together[:, index], strict=True)):
+                if meets and follower.rho_follows is not None:
+                    sentence = f"follows the learning rate, but {path} has no schedule; add one, or give rho a number"
+                    problems.add(f"rules[{place}].rho", sentence)
         slow = next((rule for rule in rules if rule.interpolates() or rule.keeps_weights()), None)
         if optimizer.averages and slow is not None:
             problems.add(path, slow_weights_conflict(slow.name, optimizer.called))

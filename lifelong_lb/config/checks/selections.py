@@ -45,9 +45,13 @@ class Selection(Settings):
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     streams: Labels = None
+    """Labels or names of streams; by default all."""
     strategies: Labels = None
+    """Labels or names of strategies; by default all."""
     rules: Labels = None
+    """Labels or names of rules; by default all."""
     optimizers: Labels = None
+    """Labels or names of optimizers; by default all."""
 
     @model_validator(mode="after")
     def _restricts_an_axis(self) -> "Selection":

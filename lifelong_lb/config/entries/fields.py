@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from lifelong_lb.config.entries.field_docstrings import field_docstrings
 from lifelong_lb.hyperparameters import (
     AT_LEAST_ONE,
     AT_LEAST_TWO,
@@ -87,10 +88,22 @@ def _dotted_name(value: Any) -> Any:
     return value
 
 
-def _path(value: Any) -> Any:
-    if not isinstance(value, str) or not is_plain_text(value) or len(value) > _MAX_PATH_CHARACTERS:
-        raise ValueError(f"must be the path of a folder, or of an .npz file; got {quoted(value)}")
-    return value
+def file_path(what: str) -> Callable[[Any], Any]:
+    """Check of a path that need not exist yet.
+
+    Args:
+        what: what the path may be, for the message.
+
+    Returns:
+        A validator.
+    """
+
+    def checked(value: Any) -> Any:
+        if not isinstance(value, str) or not is_plain_text(value) or len(value) > _MAX_PATH_CHARACTERS:
+            raise ValueError(f"must be the path of {what}; got {quoted(value)}")
+        return value
+
+    return checked
 
 
 @dataclass(frozen=True)
@@ -128,12 +141,13 @@ Share = Annotated[Float, Within(SHARE)]
 AtLeastOne = Annotated[Int, Within(AT_LEAST_ONE)]
 AtLeastTwo = Annotated[Int, Within(AT_LEAST_TWO)]
 WholeNumber = Annotated[Int, Within(WHOLE_NUMBER)]
+GradientsPerMinibatch = Annotated[Float, Within(Range(0, 1_000_000, above=True))]
 OneOrEach = Annotated[
     Annotated[NonNegative, Tag("one")] | Annotated[tuple[NonNegative, ...], Tag("each")],
     Discriminator(lambda value: "each" if isinstance(value, list | tuple) else "one"),
 ]
 DottedName = Annotated[str, BeforeValidator(_dotted_name)]
-SourcePath = Annotated[str, BeforeValidator(_path)]
+SourcePath = Annotated[str, BeforeValidator(file_path("a folder, or of an .npz file"))]
 PlainValues = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 
@@ -153,6 +167,16 @@ class Settings(BaseModel):
     """Immutable group of settings; unknown keys are refused, and defaults are validated."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Add the descriptions below the fields."""
+        found = handler(schema)
+        properties = handler.resolve_ref_schema(found)["properties"]
+        for key, text in field_docstrings(cls).items():
+            if key in properties:
+                properties[key]["description"] = text
+        return found
 
 
 def is_plain_text(text: str) -> bool:
@@ -177,7 +201,10 @@ class Entry(Settings):
     """An entry of a grid axis: a ``name``, hyper-parameters, and an optional ``label`` for reports."""
 
     name: str
+    """Name of the entry, see ``lifelong-lb list``."""
     label: Annotated[str | None, BeforeValidator(_label)] = None
+    """Name in reports, and in ``only``, ``exclude`` and ``tuning``; by default the name and the settings that
+    distinguish it from others, e.g. ``label: SAM, wide``."""
 
     @property
     def called(self) -> str:

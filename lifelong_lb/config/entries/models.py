@@ -1,10 +1,13 @@
 """Backbones that a study file can name, and their heads."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Fraction, PlainValues, Settings
+from lifelong_lb.config.entries.fields import AtLeastOne, Fraction, PlainValues, Positive, Settings, file_path
+from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.untrusted import quoted
 
 Head = Literal["auto", "single", "masked", "multi", "growing"]
@@ -18,32 +21,122 @@ HEADS_OF_SCENARIO: dict[str, tuple[str, ...]] = {
 Norm = Literal["batch", "group", "none"]
 
 
+Tune = Literal["all", "head", "norm", "last-block", "lora"]
+TUNES: tuple[str, ...] = get_args(Tune)
+"""Parts of a model that can be trained."""
+
+
+WITHOUT_PEFT = "tune: lora needs the package peft, which is not installed: pip install 'lifelong-lb[peft]'"
+"""Message if low-rank adapters cannot be built."""
+
+
+class Lora(Settings):
+    """Low-rank adapters (Hu et al. 2022, arXiv 2106.09685): W x + (``alpha`` / ``rank``) B A x with trained A and B.
+
+    ``targets`` are the ends of the names of the adapted layers, e.g. ``qkv``; null adapts every linear layer of the
+    backbone, or every convolution if there is none. ``alpha: null`` is ``rank``, i.e. no scaling.
+    """
+
+    rank: AtLeastOne = 8
+    """Number of rows of A."""
+    alpha: Positive | None = None
+    """Scale of the adapters times the rank; by default the rank."""
+    targets: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] | None = None
+    """Ends of the names of adapted layers, e.g. ``[qkv]``; by default all linear layers."""
+
+
 class ModelEntry(Settings):
-    """A backbone with its head."""
+    """A backbone with its head.
+
+    ``tune`` is the part of the model that is trained, besides the head: ``all``; nothing (``head``); the scales and
+    shifts of normalisation layers (``norm``); the last block of the backbone and what follows it (``last-block``); or
+    low-rank adapters (``lora``). The rest is frozen, with the statistics of its BatchNorm layers. ``head_hidden`` are
+    the widths of hidden layers, each with ReLU, between backbone and head; they count as part of the head.
+    """
 
     name: str
+    """Name of the model, see ``lifelong-lb list models``."""
     head: Head = "auto"
+    """``multi``: one head per task; ``masked``: one head, the classes of other tasks masked; ``single``: one head over
+    all classes; ``growing``: one head that grows with the classes seen; ``auto``: the first that the stream's scenario
+    allows."""
+    tune: Tune = "all"
+    """Part of the backbone that is trained: ``all``, nothing (``head``), scales and shifts of normalisation layers
+    (``norm``), the last block (``last-block``), or low-rank adapters (``lora``)."""
+    lora: Lora | None = None
+    """Settings of low-rank adapters, for ``tune: lora``."""
+    head_hidden: tuple[AtLeastOne, ...] = ()
+    """Widths of hidden layers between backbone and head, e.g. ``[256]``; trained with the head."""
+    _study_folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
+
+    @property
+    def study_folder(self) -> Path | None:
+        """Folder of the study file that names weights; None if none does."""
+        return self._study_folder
+
+    def with_study_folder(self, folder: Path | None) -> Self:
+        """Copy the entry with the folder of its study file.
+
+        Args:
+            folder: folder of the study file.
+
+        Returns:
+            A copy.
+        """
+        copy = self.model_copy()
+        copy._study_folder = folder
+        return copy
+
+    @field_validator("tune", mode="before")
+    @classmethod
+    def _known_part(cls, tune: Any) -> Any:
+        if tune not in TUNES:
+            raise ValueError(unknown_name("part", tune, TUNES))
+        return tune
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_lora(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("tune") == "lora" and values.get("lora") is None:
+            return {**values, "lora": {}}
+        return values
+
+    @model_validator(mode="after")
+    def _lora_is_used(self) -> Self:
+        if self.lora is not None and self.tune != "lora":
+            raise ValueError(f"needs tune: lora if lora is set; got tune: {self.tune}")
+        return self
 
 
 class MLP(ModelEntry):
-    """Multilayer perceptron on the flattened image.
-
-    ``dropout`` is the probability of dropping a hidden unit, ``input_dropout`` that of dropping a pixel.
-    """
+    """Multilayer perceptron on the flattened image."""
 
     name: Literal["mlp"] = "mlp"
     hidden: Annotated[tuple[AtLeastOne, ...], Field(min_length=1)] = (256, 256)
+    """Units of each hidden layer."""
     activation: Literal["relu", "tanh"] = "relu"
+    """Activation of the hidden layers."""
     dropout: Fraction = 0.0
+    """Probability of dropping a hidden unit."""
     input_dropout: Fraction = 0.0
+    """Probability of dropping a pixel."""
+
+
+class Linear(ModelEntry):
+    """No hidden layers: the head is a linear classifier of pixels or features."""
+
+    name: Literal["linear"] = "linear"
 
 
 class Convolutional(ModelEntry):
-    """Convolutional network with ``width`` filters in the first layer, and optional normalisation and dropout."""
+    """Convolutional network with optional normalisation and dropout."""
 
     width: AtLeastOne
+    """Filters of the first layer."""
     norm: Norm = "batch"
+    """Normalisation after the convolutions."""
     dropout: Fraction = 0.0
+    """Probability of dropping a unit."""
 
 
 class SmallCNN(Convolutional):
@@ -89,18 +182,46 @@ class ResNet50(Convolutional):
     width: AtLeastOne = 64
 
 
+class ResNet32(Convolutional):
+    """ResNet-32 for CIFAR, as in PyCIL (He et al. 2016, arXiv 1512.03385, section 4.2): three stages."""
+
+    name: Literal["resnet32"] = "resnet32"
+    width: AtLeastOne = 16
+
+
 class Timm(ModelEntry):
     """Any image model of the package timm, e.g. ViT-Tiny (Dosovitskiy et al. 2021, arXiv 2010.11929).
 
-    Images are resized to ``image_size``, null for the model's default size (224 for most). Nothing is downloaded
-    unless ``pretrained`` is true. ``settings`` are further keywords of timm's ``create_model``.
+    Images are resized to ``image_size``, null for the model's default size (224 for most). ``weights`` is a file of
+    pretrained weights (safetensors, or a dict of tensors saved by torch), searched like the ``source`` of images, in
+    the folder of the study file first; ``weights: pretrained`` is the same as ``pretrained: true``, for those that timm
+    downloads. Nothing else is downloaded. ``settings`` are further keywords of timm's ``create_model``.
     """
 
     name: Literal["timm"] = "timm"
     model: Annotated[str, Field(min_length=1)] = "vit_tiny_patch16_224"
+    """Name of timm's model."""
     pretrained: bool = False
+    """Whether to download pretrained weights."""
     image_size: AtLeastOne | None = None
+    """Pixels per side to which images are resized, e.g. 224; by default the model's size."""
     settings: PlainValues = {}
+    """Further keywords of timm's ``create_model``, e.g. ``{drop_path_rate: 0.1}``."""
+    weights: Annotated[str, BeforeValidator(file_path("a file of weights, or pretrained"))] | None = None
+    """File of pretrained weights, or ``pretrained`` for those that timm downloads."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pretrained(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("weights") == "pretrained":
+            return {**values, "weights": None, "pretrained": True}
+        return values
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.pretrained and self.weights is not None:
+            raise ValueError(f"needs weights or pretrained: true, not both; got weights: {quoted(self.weights)}")
+        return self
 
     @field_validator("settings")
     @classmethod
@@ -116,11 +237,13 @@ _SET_ELSEWHERE = ("model_name", "pretrained", "num_classes", "in_chans", "img_si
 
 MODEL_ENTRIES: dict[str, type[ModelEntry]] = {
     "mlp": MLP,
+    "linear": Linear,
     "small-cnn": SmallCNN,
     "reduced-resnet18": ReducedResNet18,
     "stable-sgd-resnet18": StableSGDResNet18,
     "resnet18": ResNet18,
     "resnet34": ResNet34,
     "resnet50": ResNet50,
+    "resnet32": ResNet32,
     "timm": Timm,
 }

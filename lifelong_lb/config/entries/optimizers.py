@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -29,11 +29,6 @@ from lifelong_lb.untrusted import quoted
 class OptimizerEntry(Entry):
     """A base optimizer, which takes the steps with a rule's gradients.
 
-    ``state: keep`` carries momentum and moments over to the next experience, except for a tensor that has grown, whose
-    state is reset; ``state: reset`` clears them at the start of each experience. ``schedule`` changes ``lr`` during
-    training, see :class:`lifelong_lb.config.entries.schedules.ScheduleEntry`. ``groups`` gives other settings to the
-    parameters whose names match a pattern (the first one that matches), e.g. ``{match: "*.bias", weight_decay: 0}``.
-
     Class attributes: ``requires``, the requirement of a package or version that is not a dependency; ``averages``,
     whether it evaluates an average of the weights; ``one_group``, whether it steps along one direction over all
     parameters, so that it has no groups; ``not_grouped``, settings that groups cannot change.
@@ -44,8 +39,13 @@ class OptimizerEntry(Entry):
     one_group: ClassVar[bool] = False
     not_grouped: ClassVar[tuple[str, ...]] = ()
     state: Literal["keep", "reset"] = "keep"
+    """``keep`` carries momentum and moments over to the next experience, except for a tensor that has grown, whose
+    state is reset; ``reset`` clears them at the start of each experience."""
     schedule: Schedule = None
+    """Learning rate schedule: a name, or a mapping, e.g. ``{name: cosine, over: stream}``; null keeps ``lr``."""
     groups: Groups = None
+    """Other settings for the parameters whose names match a pattern (the first one that matches), e.g. ``[{match:
+    "*.bias", weight_decay: 0}]``."""
 
     @model_validator(mode="after")
     def _check_groups(self) -> "OptimizerEntry":
@@ -56,7 +56,7 @@ class OptimizerEntry(Entry):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Add the settings that a group may have."""
-        found = handler.resolve_ref_schema(handler(schema))
+        found = handler.resolve_ref_schema(super().__get_pydantic_json_schema__(schema, handler))
         properties = found["properties"]
         outside = (*OptimizerEntry.model_fields, *cls.not_grouped)
         known = {key: value for key, value in properties.items() if key not in outside}
@@ -65,7 +65,8 @@ class OptimizerEntry(Entry):
         keywords = {"properties": {MATCH: {"type": "string"}}}  # of an external optimizer
         group = {"type": "object", "required": [MATCH], **(keywords if "settings" in known else closed)}
         groups = [] if cls.one_group else [{"type": "array", "items": group}]
-        properties["groups"] = {"anyOf": [*groups, {"type": "null"}], "default": None}
+        changed = {"anyOf": [*groups, {"type": "null"}], "default": None}
+        properties["groups"] = {**changed, "description": properties["groups"]["description"]}
         return found
 
     @property
@@ -133,14 +134,23 @@ class OptimizerEntry(Entry):
         return first_match(self.groups, name)
 
 
+LearningRate = Annotated[Positive, Field(description="Learning rate.")]
+WeightDecay = Annotated[NonNegative, Field(description="Weight decay.")]
+Momentum = Annotated[Fraction, Field(description="Momentum.")]
+Beta1 = Annotated[Fraction, Field(description="Decay of the mean gradient.")]
+Beta2 = Annotated[Fraction, Field(description="Decay of the mean squared gradient.")]
+Epsilon = Annotated[Positive, Field(description="Added to the denominator.")]
+
+
 class SGD(OptimizerEntry):
     """Stochastic gradient descent, with optional momentum."""
 
     name: Literal["sgd"] = "sgd"
-    lr: Positive = 0.1
-    momentum: Fraction = 0.0
-    weight_decay: NonNegative = 0.0
+    lr: LearningRate = 0.1
+    momentum: Momentum = 0.0
+    weight_decay: WeightDecay = 0.0
     nesterov: bool = False
+    """Whether to use Nesterov's momentum."""
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> "SGD":
@@ -153,22 +163,22 @@ class Adam(OptimizerEntry):
     """Adam (Kingma & Ba 2015, arXiv 1412.6980)."""
 
     name: Literal["adam"] = "adam"
-    lr: Positive = 1e-3
-    beta1: Fraction = 0.9
-    beta2: Fraction = 0.999
-    eps: Positive = 1e-8
-    weight_decay: NonNegative = 0.0
+    lr: LearningRate = 1e-3
+    beta1: Beta1 = 0.9
+    beta2: Beta2 = 0.999
+    eps: Epsilon = 1e-8
+    weight_decay: WeightDecay = 0.0
 
 
 class AdamW(OptimizerEntry):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv 1711.05101)."""
 
     name: Literal["adamw"] = "adamw"
-    lr: Positive = 1e-3
-    beta1: Fraction = 0.9
-    beta2: Fraction = 0.999
-    eps: Positive = 1e-8
-    weight_decay: NonNegative = 0.01
+    lr: LearningRate = 1e-3
+    beta1: Beta1 = 0.9
+    beta2: Beta2 = 0.999
+    eps: Epsilon = 1e-8
+    weight_decay: WeightDecay = 0.01
 
 
 class LBFGS(OptimizerEntry):
@@ -176,13 +186,19 @@ class LBFGS(OptimizerEntry):
 
     one_group = True
     name: Literal["lbfgs"] = "lbfgs"
-    lr: Positive = 1.0
+    lr: LearningRate = 1.0
     max_iter: AtLeastOne = 20
+    """Iterations per minibatch."""
     max_eval: AtLeastOne | None = None
+    """Largest number of loss evaluations per minibatch, e.g. 10; by default 1.25 ``max_iter``."""
     tolerance_grad: NonNegative = 1e-7
+    """Stop if all entries of the gradient are at most this large."""
     tolerance_change: NonNegative = 1e-9
+    """Stop if loss or weights change by less."""
     history_size: AtLeastOne = 100
+    """Steps in the approximation of the Hessian."""
     line_search_fn: Literal["strong_wolfe"] | None = None
+    """Line search; null takes fixed steps."""
 
     @property
     def takes_passes(self) -> bool:
@@ -194,12 +210,14 @@ class RMSprop(OptimizerEntry):
     """RMSprop (Tieleman & Hinton 2012, Coursera lecture 6.5; ``centered``: Graves 2013, arXiv 1308.0850)."""
 
     name: Literal["rmsprop"] = "rmsprop"
-    lr: Positive = 1e-3
+    lr: LearningRate = 1e-3
     alpha: Fraction = 0.99
-    eps: Positive = 1e-8
-    weight_decay: NonNegative = 0.0
-    momentum: Fraction = 0.0
+    """Decay of the mean squared gradient."""
+    eps: Epsilon = 1e-8
+    weight_decay: WeightDecay = 0.0
+    momentum: Momentum = 0.0
     centered: bool = False
+    """Whether the gradient's mean is subtracted in its variance."""
 
 
 class Adagrad(OptimizerEntry):
@@ -207,24 +225,28 @@ class Adagrad(OptimizerEntry):
 
     not_grouped = ("initial_accumulator_value",)  # torch reads it once, for all parameters
     name: Literal["adagrad"] = "adagrad"
-    lr: Positive = 1e-2
+    lr: LearningRate = 1e-2
     lr_decay: NonNegative = 0.0
-    weight_decay: NonNegative = 0.0
+    """Decay of the rate with the number of steps."""
+    weight_decay: WeightDecay = 0.0
     initial_accumulator_value: NonNegative = 0.0
-    eps: Positive = 1e-10
+    """Initial sum of squared gradients."""
+    eps: Epsilon = 1e-10
 
 
 class NAdam(OptimizerEntry):
     """Adam with Nesterov momentum (Dozat 2016, ICLR workshop)."""
 
     name: Literal["nadam"] = "nadam"
-    lr: Positive = 2e-3
-    beta1: Fraction = 0.9
-    beta2: Fraction = 0.999
-    eps: Positive = 1e-8
-    weight_decay: NonNegative = 0.0
+    lr: LearningRate = 2e-3
+    beta1: Beta1 = 0.9
+    beta2: Beta2 = 0.999
+    eps: Epsilon = 1e-8
+    weight_decay: WeightDecay = 0.0
     momentum_decay: NonNegative = 4e-3
+    """Decay of the momentum schedule."""
     decoupled_weight_decay: bool = False
+    """Whether the weight decay is decoupled, as in AdamW."""
 
 
 class Muon(OptimizerEntry):
@@ -238,17 +260,26 @@ class Muon(OptimizerEntry):
 
     requires = "torch>=2.9"
     name: Literal["muon"] = "muon"
-    lr: Positive = 0.02
-    momentum: Fraction = 0.95
+    lr: LearningRate = 0.02
+    momentum: Momentum = 0.95
     nesterov: bool = True
-    weight_decay: NonNegative = 0.0
+    """Whether to use Nesterov's momentum."""
+    weight_decay: WeightDecay = 0.0
     ns_steps: Annotated[Int, Within(NEWTON_SCHULZ_STEPS)] = 5
+    """Newton-Schulz iterations that orthogonalise a matrix."""
     adjust_lr: MuonAdjustment = "original"
+    """Scale of the steps with the shape of a matrix; ``match_rms_adamw`` gives them the size of AdamW's (Liu et al.
+    2025, arXiv 2502.16982)."""
     adamw_lr: Positive = 3e-4
+    """Learning rate of AdamW."""
     adamw_beta1: Fraction = 0.9
+    """Decay of AdamW's mean gradient."""
     adamw_beta2: Fraction = 0.95
+    """Decay of AdamW's mean squared gradient."""
     adamw_eps: Positive = 1e-10
+    """Added to AdamW's denominator."""
     adamw_weight_decay: NonNegative = 0.0
+    """Weight decay of AdamW."""
 
 
 class Lion(OptimizerEntry):
@@ -256,18 +287,19 @@ class Lion(OptimizerEntry):
 
     requires = "pytorch-optimizer>=4"
     name: Literal["lion"] = "lion"
-    lr: Positive = 1e-4
+    lr: LearningRate = 1e-4
     beta1: Fraction = 0.9
+    """Weight of the mean gradient in the direction of a step."""
     beta2: Fraction = 0.99
-    weight_decay: NonNegative = 0.0
+    """Decay of the mean gradient."""
+    weight_decay: WeightDecay = 0.0
 
 
 class ScheduleFree(OptimizerEntry):
     """Schedule-free AdamW or SGD, evaluated at averaged weights (Defazio et al. 2024, arXiv 2405.15682).
 
-    ``beta1`` is the paper's beta, the weight of the average in the weights at which gradients are taken; ``r`` and
-    ``weight_lr_power`` weight the steps in the average. ``beta2`` and ``eps`` belong to AdamW. Defaults are those of
-    the authors' code; with ``base: sgd`` that of ``lr`` is 1.
+    ``beta2`` and ``eps`` belong to AdamW. Defaults are those of the authors' code; with ``base: sgd`` that of ``lr`` is
+    1.
     """
 
     requires = "pytorch-optimizer>=4"
@@ -275,14 +307,19 @@ class ScheduleFree(OptimizerEntry):
     not_grouped = ("base",)
     name: Literal["schedule-free"] = "schedule-free"
     base: Literal["adamw", "sgd"] = "adamw"
-    lr: Positive = 2.5e-3
+    """The optimizer that is made schedule-free."""
+    lr: LearningRate = 2.5e-3
     beta1: OpenFraction = 0.9
-    beta2: Fraction = 0.999
-    eps: Positive = 1e-8
-    weight_decay: NonNegative = 0.0
+    """The paper's beta, the weight of the average in the weights at which gradients are taken."""
+    beta2: Beta2 = 0.999
+    eps: Epsilon = 1e-8
+    weight_decay: WeightDecay = 0.0
     warmup_steps: WholeNumber = 0
+    """Steps over which the rate rises from 0."""
     r: NonNegative = 0.0
+    """Power of the step number that weights steps in the average."""
     weight_lr_power: NonNegative = 2.0
+    """Power of the largest rate so far that weights steps in the average."""
 
     @model_validator(mode="before")
     @classmethod
@@ -302,16 +339,20 @@ class ScheduleFree(OptimizerEntry):
 class External(OptimizerEntry):
     """Any importable torch optimizer: settings and classes are its keywords, closure: it evaluates the loss itself.
 
-    ``restart``: whether it is created again, without its state, when the model's parameters change. ``groups`` may
-    change the keywords in ``settings``.
+    ``groups`` may change the keywords in ``settings``.
     """
 
     name: Literal["external"] = "external"
     target: DottedName = "torch.optim.SGD"
+    """Dotted name of the optimizer's class."""
     settings: PlainValues = {}
+    """Keywords of the class with plain values, e.g. ``{lr: 0.01}``."""
     classes: dict[str, DottedName] = {}
+    """Keywords whose value is a class, e.g. ``{base_optimizer: torch.optim.SGD}``."""
     closure: bool = False
+    """Whether the optimizer's ``step`` evaluates the loss itself."""
     restart: bool = False
+    """Whether it is created again, without its state, when the model's parameters change."""
 
     @model_validator(mode="after")
     def _keywords(self) -> "External":

@@ -30,14 +30,23 @@ class LaMAML(StrategyEntry):
     further_passes = _NONE
     name: Literal["lamaml"] = "lamaml"
     n_inner_updates: AtLeastOne = 5
+    """Largest number of parts of a minibatch, with one inner step each."""
     second_order: StrictBool = True
+    """Whether the meta-gradient goes through the inner steps."""
     grad_clip_norm: Positive = 1.0
+    """Largest norm of an inner step's gradient."""
     learn_lr: StrictBool = True
+    """Whether the learning rates of the weights are learnt."""
     lr_alpha: Positive = 0.25
+    """Rate at which the learning rates are learnt."""
     sync_update: StrictBool = False
+    """Whether the base optimizer updates the weights."""
     alpha_init: Positive = 0.1
+    """Initial learning rate of each weight."""
     mem_size: AtLeastOne = 200
+    """Images in the reservoir."""
     batch_size_mem: AtLeastOne = 10
+    """Replayed images per minibatch."""
 
     def steps_optimizer(self) -> bool:
         """Whether the base optimizer takes the steps.
@@ -77,13 +86,35 @@ class MER(StrategyEntry):
     further_passes = _NONE
     name: Literal["mer"] = "mer"
     n_inner_steps: AtLeastOne = 5
+    """Repetitions per minibatch."""
     beta: Share = 0.1
+    """Fraction of the change over the images of a repetition that is kept."""
     gamma: Share = 0.1
+    """Fraction of the change over all repetitions that is kept."""
     mem_size: AtLeastOne = 200
+    """Images in the reservoir."""
     batch_size_mem: AtLeastOne = 10
+    """Replayed images per repetition."""
 
 
-class SLDA(StrategyEntry):
+class OnFeatures(StrategyEntry):
+    """A classifier on fixed features, which takes no gradients."""
+
+    scenarios = ("class-incremental", "domain-incremental")
+    heads = ("single",)
+    takes_gradients = False
+    further_passes = _NONE
+
+    def steps_optimizer(self) -> bool:
+        """Whether the base optimizer takes the steps.
+
+        Returns:
+            False.
+        """
+        return False
+
+
+class SLDA(OnFeatures):
     """Deep streaming linear discriminant analysis; rule none only (Hayes & Kanan 2020, arXiv 1909.01520).
 
     A mean per class and one shared covariance of the model's features, updated image by image. The model itself never
@@ -93,19 +124,38 @@ class SLDA(StrategyEntry):
     a base initialisation phase.
     """
 
-    scenarios = ("class-incremental", "domain-incremental")
-    heads = ("single",)
     online = True
     own_loop = "SLDA fits a linear discriminant on fixed features, without gradients"
-    takes_gradients = False
-    further_passes = _NONE
     name: Literal["slda"] = "slda"
     shrinkage: UnitInterval = 1e-4
+    """Weight of the identity in the inverted covariance."""
 
-    def steps_optimizer(self) -> bool:
-        """Whether the base optimizer takes the steps.
 
-        Returns:
-            False.
-        """
-        return False
+class NCM(OnFeatures):
+    """Nearest class mean of fixed features; rule none only (Mensink et al. 2013).
+
+    The model itself never changes, as for ``slda``; each image is used once. ``distance: cosine`` compares directions.
+    """
+
+    online = True
+    own_loop = "NCM averages fixed features, without gradients"
+    name: Literal["ncm"] = "ncm"
+    distance: Literal["euclidean", "cosine"] = "euclidean"
+    """How features are compared with the means."""
+
+
+class RanPAC(OnFeatures):
+    """Ridge regression on randomly projected features; rule none only (McDonnell et al. 2023, arXiv 2307.02251).
+
+    The projection has ``projection`` random Gaussian directions, each followed by ReLU. ``ridge`` is the weight of the
+    penalty; null chooses it after each experience among powers of ten, by fitting 80 % of its images. Defaults are the
+    paper's. The model itself never changes: the paper's adaptation in the first experience is left out. Each image is
+    used once.
+    """
+
+    own_loop = "RanPAC fits a ridge regression on fixed features, without gradients"
+    name: Literal["ranpac"] = "ranpac"
+    projection: AtLeastOne = 10_000
+    """Number of random directions."""
+    ridge: Positive | None = None
+    """Weight of the penalty; by default chosen after each experience."""

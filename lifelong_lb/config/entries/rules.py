@@ -1,10 +1,11 @@
 """Update rules that a study file can name, with hyper-parameters, ranges and the defaults of their papers."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from lifelong_lb.config.entries.fields import Entry, Float, Int, WholeNumber, Within
+from lifelong_lb.config.entries.fields import Float, Int, Within
+from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.hyperparameters import (
     ADAPTIVE_INTERPOLATION,
     DECAY,
@@ -24,8 +25,6 @@ from lifelong_lb.hyperparameters import (
     STEEPNESS,
     STEPS,
     AdaptiveAlpha,
-    BatchNormUpdates,
-    DropoutMasks,
     FriendlyAverage,
     MultistepGradient,
 )
@@ -60,85 +59,6 @@ K = Annotated[Int, Within(STEPS)]
 Interpolation = Annotated[Float, Within(INTERPOLATION)]
 AdaptiveInterpolation = Annotated[Interpolation | AdaptiveAlpha, BeforeValidator(_alpha)]
 Lamb = Annotated[Float, Within(LAMB)]
-
-
-class RuleEntry(Entry):
-    """An update rule: it turns gradients into steps of the base optimizer.
-
-    ``batch_norm``: which passes update BatchNorm's running statistics; ``dropout``: whether the passes share masks, see
-    :class:`lifelong_lb.optim.Passes`. ``from_experience``: first experience that uses the rule, counted from 0; earlier
-    ones are trained as with ``none``. Class attributes: ``spans``, see :meth:`spans_iterations`, and
-    ``gradients_per_step``, the gradient evaluations per step if they are constant.
-    """
-
-    spans: ClassVar[bool] = False
-    gradients_per_step: ClassVar[int] = 2
-    batch_norm: BatchNormUpdates = "first"
-    dropout: DropoutMasks = "same"
-    from_experience: WholeNumber = 0
-
-    def spans_iterations(self) -> bool:
-        """Whether the rule spans several minibatches, so that the end of an epoch interrupts it.
-
-        Returns:
-            ``spans``, unless it depends on the hyper-parameters.
-        """
-        return self.spans
-
-    def keeps_weights(self) -> bool:
-        """Whether the rule keeps fast and slow weights over several minibatches.
-
-        Returns:
-            The same as the attribute of :class:`lifelong_lb.optim.UpdateRule`.
-        """
-        return False
-
-    def interpolates(self) -> bool:
-        """Whether the rule itself moves the weights, besides the base optimizer.
-
-        Returns:
-            The same as the attribute of :class:`lifelong_lb.optim.UpdateRule`.
-        """
-        return False
-
-    def gradients(self, step: int) -> tuple[int, int]:
-        """Gradient evaluations on one minibatch, known without torch and before a run.
-
-        Args:
-            step: number of the minibatch in its epoch, 0 for the first.
-
-        Returns:
-            Minimum and maximum, equal unless they depend on the data.
-
-        Example:
-            >>> LookSAM(k=2).gradients(0), LookSAM(k=2).gradients(1), CFlatPlus().gradients(0)
-            ((2, 2), (1, 1), (1, 4))
-        """
-        return self.gradients_per_step, self.gradients_per_step
-
-    def most_gradients(self) -> float:
-        """Maximum number of gradient evaluations per minibatch, averaged over steps.
-
-        Returns:
-            The maximum of ``gradients(0)``, unless steps differ.
-        """
-        return self.gradients(0)[1]
-
-    def passes(self) -> dict[str, Any]:
-        """Options common to all rules.
-
-        Returns:
-            Keyword arguments of :class:`lifelong_lb.optim.Passes`.
-        """
-        return {"batch_norm": self.batch_norm, "dropout": self.dropout}
-
-    def hyper_parameters(self) -> dict[str, Any]:
-        """Hyper-parameters specific to this rule.
-
-        Returns:
-            Keyword arguments of the rule's class.
-        """
-        return self.model_dump(exclude={"name", "label", "batch_norm", "dropout", "from_experience"})
 
 
 class NoRule(RuleEntry):

@@ -13,20 +13,20 @@ Span = Literal["experience", "stream"]
 
 
 class ScheduleEntry(Settings):
-    """Learning rate schedule: ``lr`` times the product of all given factors.
-
-    ``by``: the unit of counting and of changes, epochs or iterations of the strategy (one per minibatch, independent of
-    the number of gradients and base steps of a rule). ``over: experience`` restarts the count in each experience,
-    ``over: stream`` continues it. ``warmup: n`` multiplies the first n rates by 1 / (n + 1), 2 / (n + 1), ...,
-    n / (n + 1). ``experience_factor`` to the power i multiplies all rates of experience i, 0 for the first (the decay
-    by task of Mirzadeh et al. 2020, arXiv 2006.06958); a list gives one factor per experience instead.
-    """
+    """Learning rate schedule: ``lr`` times the product of all given factors."""
 
     name: str
+    """Name of the schedule."""
     by: Unit = "epoch"
+    """Unit of counting and of changes: epochs, or iterations of the strategy (one per minibatch, independent of the
+    number of gradients and base steps of a rule)."""
     over: Span = "experience"
+    """``experience`` restarts the count in each experience, ``stream`` continues it."""
     warmup: WholeNumber = 0
+    """Multiply the first n rates by 1 / (n + 1), 2 / (n + 1), ..., n / (n + 1)."""
     experience_factor: OneOrEach = 1.0
+    """Its power i multiplies all rates of experience i, 0 for the first (the decay by task of Mirzadeh et al. 2020,
+    arXiv 2006.06958); a list gives one factor per experience instead, e.g. ``[1, 0.5, 0.5]``."""
 
     def short_text(self) -> str:
         """Name and settings that differ from the defaults, for labels.
@@ -94,7 +94,9 @@ class Step(ScheduleEntry):
 
     name: Literal["step"] = "step"
     every: AtLeastOne = 1
+    """Epochs or iterations between two changes."""
     factor: Positive = 0.1
+    """Factor of each change."""
 
     def own_change(self) -> int:
         """The first of its changes."""
@@ -106,7 +108,9 @@ class MultiStep(ScheduleEntry):
 
     name: Literal["multistep"] = "multistep"
     milestones: tuple[AtLeastOne, ...] = ()
+    """Increasing numbers of epochs or iterations after which the rate changes, e.g. ``[3, 6]``."""
     factor: Positive = 0.1
+    """Factor of each change."""
 
     @model_validator(mode="after")
     def _rising(self) -> "MultiStep":
@@ -128,6 +132,7 @@ class Cosine(ScheduleEntry):
 
     name: Literal["cosine"] = "cosine"
     minimum: UnitInterval = 0.0
+    """Factor at the end."""
 
     def own_change(self) -> int:
         """1, because the rate changes with each epoch or iteration."""

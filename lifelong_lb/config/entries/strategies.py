@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from lifelong_lb.config.entries.fields import AtLeastOne, NonNegative, OneOrEach, Positive, UnitInterval
-from lifelong_lb.config.entries.own_loop_strategies import MER, SLDA, LaMAML
+from lifelong_lb.config.entries.own_loop_strategies import MER, NCM, SLDA, LaMAML, RanPAC
 from lifelong_lb.config.entries.strategy_base import Penalised, Projected, Rehearsing, StrategyEntry
 
 _MEMORY_FIRST = "an experience (or a chunk) enters the memory before training on it, and is replayed during it"
@@ -34,17 +34,19 @@ class Joint(StrategyEntry):
 class Replay(StrategyEntry):
     """Experience replay: each minibatch is extended by ``batch_size_mem`` images from a memory, by default as many.
 
-    ``memory`` divides its ``mem_size`` images equally among the experiences seen (``experience-balanced``) or the
-    classes seen (``class-balanced``), or is a uniform sample of all images seen (``reservoir``). It is updated after
-    training on an experience, in an online stream after each chunk.
+    The memory is updated after training on an experience, in an online stream after each chunk.
     """
 
     online = True
     further_passes = "the same minibatch, replayed images included"
     name: Literal["replay"] = "replay"
     mem_size: AtLeastOne = 200
+    """Images in the memory."""
     batch_size_mem: AtLeastOne | None = None
+    """Replayed images per minibatch, e.g. 10; by default as many as new ones."""
     memory: Literal["experience-balanced", "class-balanced", "reservoir"] = "experience-balanced"
+    """Equally many images of the experiences seen (``experience-balanced``) or of the classes seen
+    (``class-balanced``), or a uniform sample of all images seen (``reservoir``)."""
 
 
 class GDumb(StrategyEntry):
@@ -53,6 +55,7 @@ class GDumb(StrategyEntry):
     further_passes = "the same minibatch of the memory"
     name: Literal["gdumb"] = "gdumb"
     mem_size: AtLeastOne = 200
+    """Images in the memory."""
 
 
 class EWC(Penalised):
@@ -65,8 +68,11 @@ class EWC(Penalised):
     further_passes = "the penalty at the weights of each pass"
     name: Literal["ewc"] = "ewc"
     ewc_lambda: NonNegative = 1.0
+    """Weight of the penalty."""
     mode: Literal["separate", "online"] = "separate"
+    """``separate`` keeps a penalty for each past experience, ``online`` one for all."""
     decay_factor: UnitInterval | None = None
+    """Factor of older importances in mode ``online``, e.g. 0.9."""
 
     @model_validator(mode="after")
     def _decay_belongs_to_online(self) -> "EWC":
@@ -84,20 +90,20 @@ class MAS(Penalised):
     further_passes = "the penalty at the weights of each pass"
     name: Literal["mas"] = "mas"
     lambda_reg: NonNegative = 1.0
+    """Weight of the penalty."""
     alpha: UnitInterval = 0.5
+    """Weight of older importances when new ones are added."""
 
 
 class LwF(Penalised):
-    """Learning without forgetting (Li & Hoiem 2016, arXiv 1606.09282).
-
-    ``alpha`` is the weight of the distillation: one number, or a list with one per experience; the first has no
-    effect.
-    """
+    """Learning without forgetting (Li & Hoiem 2016, arXiv 1606.09282)."""
 
     further_passes = "distillation of each pass's outputs, the teacher fixed"
     name: Literal["lwf"] = "lwf"
     alpha: OneOrEach = 1.0
+    """Weight of the distillation: one number, or a list with one per experience, of which the first has no effect."""
     temperature: Positive = 2.0
+    """Temperature of the distillation."""
 
 
 class SI(Penalised):
@@ -107,7 +113,9 @@ class SI(Penalised):
     follows_path = True
     name: Literal["si"] = "si"
     si_lambda: NonNegative = 1.0
+    """Weight of the penalty."""
     eps: Positive = 1e-7
+    """Added to the squared change of a weight that divides its importance."""
 
 
 class RWalk(Penalised):
@@ -119,22 +127,24 @@ class RWalk(Penalised):
     follows_path = True
     name: Literal["rwalk"] = "rwalk"
     ewc_lambda: NonNegative = 0.1
+    """Weight of the penalty."""
     ewc_alpha: UnitInterval = 0.9
+    """Weight of the newest squared gradient in the running Fisher information."""
     delta_t: AtLeastOne = 10
+    """Iterations between two updates of the scores."""
 
 
 class AGEM(Projected):
-    """Averaged gradient episodic memory (Chaudhry et al. 2019, arXiv 1812.00420).
-
-    The reference gradient is taken over ``sample_size`` images, drawn from the memory at random at each step.
-    """
+    """Averaged gradient episodic memory (Chaudhry et al. 2019, arXiv 1812.00420)."""
 
     further_passes = (
         "ascents follow the raw gradient, each gradient of a base step is projected; one reference gradient, at w"
     )
     name: Literal["agem"] = "agem"
     patterns_per_exp: AtLeastOne = 256
+    """Images of each experience in the memory."""
     sample_size: AtLeastOne = 256
+    """Images of the reference gradient, drawn from the memory at random at each step."""
 
 
 class GEM(Projected):
@@ -143,7 +153,9 @@ class GEM(Projected):
     further_passes = "as `agem`, with the reference gradients at w of all past experiences"
     name: Literal["gem"] = "gem"
     patterns_per_exp: AtLeastOne = 256
+    """Images of each experience in the memory."""
     memory_strength: NonNegative = 0.5
+    """Lower bound of the multipliers of the quadratic program (gamma in the paper)."""
 
 
 class MIR(Rehearsing):
@@ -157,6 +169,7 @@ class MIR(Rehearsing):
     further_passes = "the images retrieved at w are replayed in every pass"
     name: Literal["mir"] = "mir"
     subsample: AtLeastOne = 50
+    """Images drawn from the memory, of which those are replayed whose loss a plain step would raise most."""
 
 
 class GSS(StrategyEntry):
@@ -172,7 +185,9 @@ class GSS(StrategyEntry):
     further_passes = "the same minibatch, replayed images included; the memory changes in the first pass only"
     name: Literal["gss"] = "gss"
     mem_size: AtLeastOne = 200
+    """Images in the memory."""
     mem_strength: AtLeastOne = 5
+    """Minibatches of the memory whose gradients score a new image."""
 
 
 class ERACE(Rehearsing):
@@ -193,7 +208,9 @@ class ERAML(Rehearsing):
     further_passes = "the same replayed minibatch, the same positive and negative images"
     name: Literal["er-aml"] = "er-aml"
     temp: Positive = 0.1
+    """Temperature of the supervised contrastive loss."""
     base_temp: Positive = 0.07
+    """Temperature that scales this loss."""
 
 
 class DER(StrategyEntry):
@@ -205,8 +222,11 @@ class DER(StrategyEntry):
     replays_aside = True
     name: Literal["der"] = "der"
     mem_size: AtLeastOne = 200
+    """Images in the memory."""
     batch_size_mem: AtLeastOne | None = None
+    """Replayed images per minibatch, e.g. 10; by default as many as new ones."""
     alpha: NonNegative = 0.1
+    """Weight of the distance to the stored logits."""
 
 
 class DERPlusPlus(StrategyEntry):
@@ -218,23 +238,43 @@ class DERPlusPlus(StrategyEntry):
     replays_aside = True
     name: Literal["der++"] = "der++"
     mem_size: AtLeastOne = 200
+    """Images in the memory."""
     batch_size_mem: AtLeastOne | None = None
+    """Replayed images per minibatch, e.g. 10; by default as many as new ones."""
     alpha: NonNegative = 0.1
+    """Weight of the distance to the stored logits."""
     beta: NonNegative = 0.5
+    """Weight of the loss on stored labels."""
 
 
 class ICaRL(StrategyEntry):
-    """Exemplars by herding, distillation, nearest class mean (Rebuffi et al. 2017, arXiv 1611.07725).
-
-    ``fixed_memory: true`` divides ``mem_size`` images among the classes seen; ``false`` keeps ``mem_size`` per class.
-    """
+    """Exemplars by herding, distillation, nearest class mean (Rebuffi et al. 2017, arXiv 1611.07725)."""
 
     scenarios = ("class-incremental",)
     heads = ("single", "growing")
     further_passes = "the same minibatch, exemplars included, with the teacher's outputs of the first pass"
     name: Literal["icarl"] = "icarl"
     mem_size: AtLeastOne = 200
+    """Exemplars, of all classes together or of each class, see ``fixed_memory``."""
     fixed_memory: bool = True
+    """``true`` divides ``mem_size`` images among the classes seen, ``false`` keeps ``mem_size`` per class."""
+
+
+class WA(StrategyEntry):
+    """Weight aligning: exemplars by herding, distillation, equal weight norms (Zhao et al. 2020, arXiv 1911.07053).
+
+    ``mem_size`` exemplars are divided among the classes seen. Distillation softens outputs by ``temperature``. After
+    each experience the classifier's weights of the new classes are scaled to the mean norm of those of the old ones.
+    """
+
+    scenarios = ("class-incremental",)
+    heads = ("single", "growing")
+    further_passes = "the same minibatch, exemplars included; the distillation at the weights of the pass"
+    name: Literal["wa"] = "wa"
+    mem_size: AtLeastOne = 2000
+    """Exemplars in total."""
+    temperature: Positive = 2.0
+    """Temperature of the distillation."""
 
 
 STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
@@ -257,9 +297,12 @@ STRATEGY_ENTRIES: dict[str, type[StrategyEntry]] = {
     "der": DER,
     "der++": DERPlusPlus,
     "icarl": ICaRL,
+    "wa": WA,
     "lamaml": LaMAML,
     "mer": MER,
     "slda": SLDA,
+    "ncm": NCM,
+    "ranpac": RanPAC,
 }
 
 NOT_OFFERED: dict[str, str] = {

@@ -53,23 +53,19 @@ class StrategyEntry(Entry):
 
 
 class Penalised(StrategyEntry):
-    """A strategy that adds a penalty to the loss.
-
-    ``penalty: every`` adds it in every pass of a rule's step, as in the objective. ``penalty: first`` adds it only in
-    the first pass, at w, for ablations: the same as further passes on the plain criterion.
-    """
+    """A strategy that adds a penalty to the loss."""
 
     penalty: Penalty = "every"
+    """``every``: the penalty is part of the loss in every pass of a rule's step, as in the objective; ``first``: only
+    in the first pass, at w, for ablations."""
 
 
 class Projected(StrategyEntry):
-    """A strategy that projects gradients.
-
-    ``project: descent`` projects only the gradients of base steps; a rule's ascent steps use the raw gradient.
-    ``project: both`` projects every gradient.
-    """
+    """A strategy that projects gradients."""
 
     project: Project = "descent"
+    """``descent``: only the gradients of base steps are projected, a rule's ascent steps use the raw gradient;
+    ``both``: every gradient."""
 
 
 class Rehearsing(StrategyEntry):
@@ -77,7 +73,9 @@ class Rehearsing(StrategyEntry):
 
     replays_aside = True
     mem_size: AtLeastOne = 200
+    """Images in the memory."""
     batch_size_mem: AtLeastOne = 10
+    """Replayed images per minibatch."""
 
     @model_validator(mode="after")
     def _memory_fills_a_minibatch(self) -> "Rehearsing":

@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import PrivateAttr, WithJsonSchema, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, WithJsonSchema, model_validator
 
+from lifelong_lb.config.entries.experiences import FirstThen
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
     Entry,
     Fraction,
     Settings,
+    Share,
     SourcePath,
+    UnitInterval,
 )
 from lifelong_lb.config.parse import REFERENCE
 
@@ -20,22 +23,19 @@ MAX_EXPERIENCES = 1000
 _CHANGES_OF_MODEL = {"anyOf": [{REFERENCE: "model"}, {REFERENCE: "model-changes"}, {"type": "null"}]}
 _CHANGES_OF_TRAIN = {"anyOf": [{REFERENCE: "Train"}, {"type": "null"}]}
 
+Means = Annotated[tuple[UnitInterval, ...], Field(min_length=1)]
+Deviations = Annotated[tuple[Share, ...], Field(min_length=1)]
+Normalise = Annotated[
+    Annotated[Literal["dataset", "none"], Tag("name")] | Annotated[tuple[Means, Deviations], Tag("numbers")],
+    Discriminator(lambda value: "numbers" if isinstance(value, list | tuple) else "name"),
+]
+"""Statistics that normalise the images."""
+
 Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
 
 
 class StreamEntry(Entry):
-    """A sequence of experiences; ``model`` and ``train`` override the shared settings for this stream.
-
-    With ``chunk`` the stream is online: the images of an experience arrive in chunks of that size, in an order drawn by
-    the seed, and strategies treat each chunk as an experience. ``task_boundaries``: whether strategies receive the
-    boundaries between experiences. Accuracy is measured after each whole experience in any case.
-
-    ``validation`` holds out this fraction of each class from the train part; ``evaluate: validation`` measures accuracy
-    on these images instead of the test part, for tuning. ``images_per_class`` then limits the training images of each
-    class. Each seed draws these images. The test part is not reduced.
-
-    ``first: k`` ends the stream after its first k experiences; their images and the size of the model are the same as
-    in the whole stream.
+    """A sequence of experiences.
 
     Class attributes: ``classes``, the number of classes of the whole data set, None if it depends on the images;
     ``dataset``, its name, None for images without one; ``may_be_partial``, whether the data may hold some classes only.
@@ -44,16 +44,34 @@ class StreamEntry(Entry):
     classes: ClassVar[int | None] = None
     dataset: ClassVar[str | None] = None
     may_be_partial: ClassVar[bool] = False
-    experiences: AtLeastOne
+    experiences: int | tuple[Any, ...] | FirstThen
+    """Number of experiences."""
     scenario: Scenario
+    """Task-incremental: each experience has its own classes, and its task is given in evaluation. Class-incremental:
+    one label space that grows. Domain-incremental: the same classes in every experience."""
     chunk: AtLeastOne | None = None
+    """Make the stream online: the images of an experience arrive in chunks of this size, e.g. 10, in an order drawn by
+    the seed, and strategies treat each chunk as an experience. Accuracy is measured after each whole experience in any
+    case."""
     task_boundaries: bool = False
+    """Whether strategies receive the boundaries between experiences of an online stream."""
     images_per_class: AtLeastOne | None = None
+    """Largest number of training images of each class, e.g. 100, drawn by the seed; the test part is not reduced."""
     validation: Fraction = 0.0
+    """Fraction of each class held out from the train part, drawn by the seed, e.g. 0.1."""
     evaluate: Literal["test", "validation"] = "test"
+    """``validation`` measures accuracy on the images held out instead of the test part, for tuning."""
     first: AtLeastOne | None = None
+    """End the stream after its first experiences, e.g. 3; their images and the size of the model are the same as in the
+    whole stream."""
+    normalise: Normalise = "dataset"
+    """Statistics that normalise pixels: ``dataset`` for means and standard deviations of the channels over the train
+    part, ``none`` to leave pixels in 0..1, or ``[means, deviations]``, one number per channel in units of 0..1, e.g.
+    ``[[0.5], [0.25]]``."""
     model: Annotated[dict[str, Any] | str | None, WithJsonSchema(_CHANGES_OF_MODEL)] = None
+    """Changes of the shared model for this stream, e.g. ``{hidden: [100]}``, or the name of another one."""
     train: Annotated[dict[str, Any] | None, WithJsonSchema(_CHANGES_OF_TRAIN)] = None
+    """Changes of the shared training settings for this stream, e.g. ``{epochs: 5}``."""
 
     @property
     def images(self) -> str:
@@ -63,12 +81,27 @@ class StreamEntry(Entry):
     @property
     def learnt(self) -> int:
         """Number of experiences that are trained on."""
-        return self.first or self.experiences
+        return self.first or self.length
+
+    @property
+    def length(self) -> int:
+        """Number of experiences."""
+        if isinstance(self.experiences, int):
+            return self.experiences
+        assert isinstance(self.experiences, tuple), self.experiences  # FirstThen is replaced when the entry is built
+        return len(self.experiences)
+
+    @model_validator(mode="after")
+    def _a_pair_per_channel(self) -> "StreamEntry":
+        if not isinstance(self.normalise, str) and len(self.normalise[0]) != len(self.normalise[1]):
+            means, deviations = map(len, self.normalise)
+            raise ValueError(f"normalise must have as many means as deviations; got {means} and {deviations}")
+        return self
 
     @model_validator(mode="after")
     def _within_reach(self) -> "StreamEntry":
-        if self.experiences > MAX_EXPERIENCES:
-            raise ValueError(f"must have at most {MAX_EXPERIENCES:,} experiences; got {self.experiences}")
+        if self.length > MAX_EXPERIENCES:
+            raise ValueError(f"must have at most {MAX_EXPERIENCES:,} experiences; got {self.length}")
         return self
 
     @model_validator(mode="after")
@@ -79,8 +112,8 @@ class StreamEntry(Entry):
 
     @model_validator(mode="after")
     def _first_of_several(self) -> "StreamEntry":
-        if self.first is not None and self.first >= self.experiences:
-            raise ValueError(f"must have more than the first {self.first} experiences; got {self.experiences}")
+        if self.first is not None and self.first >= self.length:
+            raise ValueError(f"must have more than the first {self.first} experiences; got {self.length}")
         return self
 
     @model_validator(mode="after")
@@ -90,16 +123,13 @@ class StreamEntry(Entry):
         return self
 
 
-class OwnImages(Settings):
-    """Your own images: ``source`` is a folder or an ``.npz`` file; the format is detected.
+class FromFiles(Settings):
+    """Settings with paths, which are relative to the folder of the study file that names them.
 
-    A relative path is searched in the folder of the study file that names it, then in the data folders (``--data``, or
-    ``$LIFELONG_LB_DATA`` and the platform's cache folder), then in the current folder. With ``image_size``, pictures of
-    any size are cropped and scaled to squares with this number of pixels per side.
+    Class attribute: ``path_key``, the key with the path or paths.
     """
 
-    source: SourcePath
-    image_size: AtLeastOne | None = None
+    path_key: ClassVar[str] = "source"
     _study_folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
 
     @property
@@ -119,6 +149,17 @@ class OwnImages(Settings):
         copy = self.model_copy()
         copy._study_folder = folder
         return copy
+
+
+class OwnImages(FromFiles):
+    """Your own images, in a folder or an ``.npz`` file."""
+
+    source: SourcePath
+    """Folder or ``.npz`` file, e.g. ``photos/``; the format is detected. A relative path is searched in the folder of
+    the study file that names it, then in the data folders (``--data``, or ``$LIFELONG_LB_DATA`` and the platform's
+    cache folder), then in the current folder."""
+    image_size: AtLeastOne | None = None
+    """Pixels per side to which pictures of any size are cropped and scaled, e.g. 32."""
 
     @property
     def images(self) -> str:

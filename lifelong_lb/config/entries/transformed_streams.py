@@ -22,6 +22,7 @@ class PermutedStream(StreamEntry):
 
     scenario: Literal["domain-incremental"] = "domain-incremental"
     permute_first: bool = True
+    """Whether the pixels of the first experience are permuted too; the permutations of the others stay the same."""
 
 
 class PermutedDigits(PermutedStream):
@@ -59,12 +60,14 @@ class RotatedStream(StreamEntry):
 
     scenario: Literal["domain-incremental"] = "domain-incremental"
     max_angle: Annotated[Float, Within(Range(0, 360, above=True))] = 180.0
+    """End of the range of drawn angles, in degrees."""
     angles: tuple[Float, ...] | None = None
+    """One angle per experience, in degrees counter-clockwise, e.g. ``[0, 20, 40]``; without it each seed draws them."""
 
     @model_validator(mode="after")
     def _one_angle_each(self) -> "RotatedStream":
-        if self.angles is not None and len(self.angles) != self.experiences:
-            raise ValueError(f"needs one angle for each of {self.experiences} experiences; got {len(self.angles)}")
+        if self.angles is not None and len(self.angles) != self.length:
+            raise ValueError(f"needs one angle for each of {self.length} experiences; got {len(self.angles)}")
         return self
 
 

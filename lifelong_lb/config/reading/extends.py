@@ -83,10 +83,13 @@ def _resolve_imports(content: LocatedMapping, folder: Path) -> None:
 
 
 def _locate_sources(content: LocatedMapping, folder: Path) -> None:
-    """Record the folder that paths of images are relative to; the paths are stored as written."""
-    for entry in as_list(content.get("streams", ())):
-        if isinstance(entry, LocatedMapping) and "source" in entry.locations:
-            entry.locations["source"] = FileLocation(entry.locations["source"], folder.absolute())
+    """Record the folder that paths of images and weights are relative to; the paths are stored as written."""
+    streams = [entry for entry in as_list(content.get("streams", ())) if isinstance(entry, LocatedMapping)]
+    models = [entry.get("model") for entry in (content, *streams)]
+    for entries, key in ((streams, "source"), (streams, "sources"), (models, "weights")):
+        for entry in entries:
+            if isinstance(entry, LocatedMapping) and key in entry.locations:
+                entry.locations[key] = FileLocation(entry.locations[key], folder.absolute())
 
 
 def _is_file(name: Any) -> bool:

@@ -3,20 +3,15 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from lifelong_lb.reports.charts.averages import averages
 from lifelong_lb.reports.charts.chart import Chart
-from lifelong_lb.reports.charts.costs import costs
-from lifelong_lb.reports.charts.during_training import during_training
-from lifelong_lb.reports.charts.experiences import experiences
-from lifelong_lb.reports.charts.heat_map import accuracy_matrices
-from lifelong_lb.reports.charts.looks import looks
-from lifelong_lb.reports.charts.ranks import ranks
-from lifelong_lb.reports.charts.sensitivity import sensitivity
-from lifelong_lb.reports.charts.trade_off import trade_off
+from lifelong_lb.reports.charts.during_training import during_training, measurements_of
+from lifelong_lb.reports.charts.matrices import accuracy_matrices, averages, experiences
+from lifelong_lb.reports.charts.over_streams import ranks
+from lifelong_lb.reports.charts.panels import looks
+from lifelong_lb.reports.charts.points import costs, trade_off
+from lifelong_lb.reports.charts.sensitivity import sensitivity, sweeps
 from lifelong_lb.reports.results.collect import Results
-from lifelong_lb.reports.statistics.during_training import measurements_of
 from lifelong_lb.reports.statistics.matrices import Block, blocks_of
-from lifelong_lb.reports.statistics.sensitivity import sweeps
 from lifelong_lb.reports.statistics.summary import labels_of
 
 ACROSS_STREAMS = "Across streams"

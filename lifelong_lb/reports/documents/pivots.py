@@ -1,6 +1,8 @@
 """Pivot tables of one metric: means over seeds, the best of each row, and values not significantly different."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -9,22 +11,72 @@ import pandas as pd
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, comparisons_verdict, holm, spread
 from lifelong_lb.evaluation.comparisons import DIGITS
-from lifelong_lb.reports.definitions import KNOWN
+from lifelong_lb.reports.definitions import KNOWN, in_percent
+from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.render.latex import latex_document
-from lifelong_lb.reports.render.markdown import markdown_table
-from lifelong_lb.reports.render.text import text_table
-from lifelong_lb.reports.statistics.arguments import Runs, checked_metric, checked_test, frame_of, grid_columns
-from lifelong_lb.reports.statistics.pivot_values import PivotValues
+from lifelong_lb.reports.render.text import markdown_table, text_table
+from lifelong_lb.reports.statistics.comparisons import Runs, check_metric, check_test, frame_of, grid_columns
 from lifelong_lb.reports.statistics.summary import GROUP, HEADINGS
-from lifelong_lb.reports.tables.pivots import pivot_styled, pivot_texts
+from lifelong_lb.reports.tables.cells import PERCENT, column_of, metric_cell, note_on_test, over_seeds
+from lifelong_lb.reports.tables.styled import Cell, Column, Group, Row, StyledTable
 from lifelong_lb.untrusted import quoted
 
 Cells = dict[tuple[tuple[str, ...], str], dict[int, float]]
 """Metric of the done runs by seed, by row labels and column label."""
 
 
-class Pivot(PivotValues):
-    """A pivot table of a metric over seeds."""
+@dataclass(frozen=True)
+class Pivot:
+    """A pivot table of a metric over seeds.
+
+    Frames have one row per combination of ``index`` and one column per label of ``columns``.
+
+    Attributes:
+        metric: the column of numbers.
+        columns: the grid column whose labels are the columns.
+        mean: means over the seeds of done runs; NaN for none.
+        std: sample standard deviations (divisor n - 1).
+        low: lower ends of the 95 % intervals of the mean (Student's t).
+        high: their upper ends.
+        seeds: numbers of seeds.
+        best: whether a mean is the best of its row before rounding; ties included.
+        not_significant: whether a value is not the best but does not differ significantly from the best.
+        untold: the same, with Holm's correction for the pairs of all rows together.
+        p: p-values of all pairs of columns in each row, uncorrected (``p``) and Holm-corrected for the pairs of the row
+            (``p_holm``), because the best is selected from the same values.
+        family: largest number of pairs of a row that have a p-value.
+        test: key of :data:`~lifelong_lb.evaluation.TESTS`.
+        level: significance level for corrected p-values.
+        verdict: conclusions that the number of seeds allows; empty if nothing was compared.
+        optimizer: label of the base optimizer if there is only one; empty otherwise.
+    """
+
+    metric: str
+    columns: str
+    mean: pd.DataFrame
+    std: pd.DataFrame
+    low: pd.DataFrame
+    high: pd.DataFrame
+    seeds: pd.DataFrame
+    best: pd.DataFrame
+    not_significant: pd.DataFrame
+    untold: pd.DataFrame
+    p: pd.DataFrame
+    family: int
+    test: str
+    level: float
+    verdict: str
+    optimizer: str = ""
+
+    @property
+    def labels(self) -> list[tuple[str, ...]]:
+        """The labels of each row."""
+        return [tuple(map(str, key)) if isinstance(key, tuple) else (str(key),) for key in self.mean.index]
+
+    @cached_property
+    def decided(self) -> "pd.Series[bool]":
+        """Whether a value of a row differs significantly from the best of the row."""
+        return (self.mean.notna() & ~self.best & ~self.not_significant).any(axis=1)
 
     def to_latex(self, caption: str = "") -> str:
         """Format the table in LaTeX, for a document that loads booktabs.
@@ -70,7 +122,9 @@ class Pivot(PivotValues):
     @property
     def text(self) -> pd.DataFrame:
         """The cells as text, e.g. ``"81.2 ± 1.3"`` in percent."""
-        return pd.DataFrame(pivot_texts(self), index=self.mean.index, columns=self.mean.columns)
+        cells = [[_table_cell(self, row, i) for i in range(self.mean.shape[1])] for row in range(self.mean.shape[0])]
+        texts = [[" ± ".join(filter(None, (cell.text, cell.deviation))) for cell in row] for row in cells]
+        return pd.DataFrame(texts, index=self.mean.index, columns=self.mean.columns)
 
     def __str__(self) -> str:
         return "\n".join(text_table(pivot_styled(self)))
@@ -109,7 +163,7 @@ def pivot(
     runs = frame_of(results)
     rows = [index] if isinstance(index, str) else list(index)
     _check(runs, rows, columns, metric, level)
-    checked_test(test)
+    check_test(test)
     cells, names = _cells(runs, rows, columns, metric)
     keys = list(dict.fromkeys(key for key, _ in cells))
     spreads = {place: spread(list(values.values())) for place, values in cells.items()}
@@ -148,7 +202,7 @@ def _check(runs: pd.DataFrame, rows: Sequence[str], columns: str, metric: str, l
         raise UserError(
             f"index and columns must name different columns; got index {rows} and columns {quoted(columns)}"
         )
-    checked_metric(runs, metric)
+    check_metric(runs, metric)
     if metric not in KNOWN:
         raise UserError(unknown_name("metric", metric, [name for name in KNOWN if name in runs]))
     if not 0 < level < 1:
@@ -228,3 +282,71 @@ def _not_significant(mean: pd.DataFrame, best: pd.DataFrame, p: pd.DataFrame, le
             if tops and name not in tops and present[row, place]:
                 tied[row, place] = any((row, frozenset((name, top))) not in pairs for top in tops)
     return pd.DataFrame(tied, index=best.index, columns=best.columns)
+
+
+def pivot_styled(table: Pivot, caption: str = "") -> StyledTable:
+    """Build the table of a pivot.
+
+    Args:
+        table: the pivot.
+        caption: text to prepend to the caption.
+
+    Returns:
+        The table: labels that repeat those of the row above are left out; the best of each row, and what the test does
+        not distinguish from it in rows where it distinguishes something, are marked.
+    """
+    known, better = KNOWN[table.metric], column_of(table.metric).direction
+    labels = [Column(HEADINGS.get(str(name), str(name)), kind="label") for name in table.mean.index.names]
+    numbers = [Column(display_name(str(name), table.optimizer)) for name in table.mean.columns]
+    unit = f", {PERCENT}" if in_percent(table.metric) else ""
+    seeds = over_seeds(table.seeds.to_numpy().ravel(), "one seed")
+    parts = [caption.rstrip(":."), f"{known.title}{unit} ({better} is better), {seeds}"]
+    words = ": ".join(filter(None, parts))
+    name = f"pivot-{table.metric.replace('_', '-')}"
+    return StyledTable(name, words, [*labels, *numbers], [Group("", _table_rows(table))], _notes(table))
+
+
+def _table_rows(table: Pivot) -> list[Row]:
+    rows: list[Row] = []
+    before: tuple[str, ...] = ()
+    for row, key in enumerate(table.labels):
+        names = ["" if key[: i + 1] == before[: i + 1] else display_name(label) for i, label in enumerate(key)]
+        rows.append([*map(Cell, names), *(_table_cell(table, row, i) for i in range(table.mean.shape[1]))])
+        before = key
+    return rows
+
+
+def _table_cell(table: Pivot, row: int, column: int) -> Cell:
+    mean, std = (float(frame.iloc[row, column]) for frame in (table.mean, table.std))  # type: ignore[arg-type]
+    tied = bool(table.not_significant.iloc[row, column]) and bool(table.decided.iloc[row])
+    cell = metric_cell(table.metric, mean, std, best=bool(table.best.iloc[row, column]))
+    return replace(cell, not_significant=tied)
+
+
+def _notes(table: Pivot) -> list[str]:
+    known = KNOWN[table.metric]
+    notes = [f"{known.title[:1].upper()}{known.title[1:]}: {known.formula} ({known.paper}).", *_fewer_seeds(table)]
+    if table.best.to_numpy().any():
+        notes.append("Bold: best mean of a row, before rounding.")
+    if table.family:
+        most = int(table.p.groupby("row").size().max())
+        pairs = f"the pairs of values of its row, at most {most}, and of no other row"
+        test = note_on_test(table.test, pairs, table.level)
+        notes.append(
+            f"†: not distinguished from the best of its row, where the test distinguishes another value ({test})."
+            if table.decided.any()
+            else table.verdict
+        )
+    return notes
+
+
+def _fewer_seeds(table: Pivot) -> list[str]:
+    """Name the cells with fewer seeds than others."""
+    most = int(table.seeds.to_numpy().max(initial=0))
+    cells = [
+        f"{', '.join(map(display_name, [*key, str(name)]))}: {int(n)}"
+        for key, (_, row) in zip(table.labels, table.seeds.iterrows(), strict=True)
+        for name, n in row.items()
+        if 0 < n < most
+    ]
+    return [f"Fewer seeds: {'; '.join(cells)}."] if cells else []

@@ -1,46 +1,40 @@
-"""The HTML page: one self-contained file."""
+"""The HTML page: one self-contained file, which begins with findings, a small table and a chart for each stream."""
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import pandas as pd
 
+from lifelong_lb.config import Study
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.charts.chart import Chart
-from lifelong_lb.reports.charts.looks import looks
+from lifelong_lb.reports.charts.panels import Look, looks
+from lifelong_lb.reports.charts.points import trade_off
 from lifelong_lb.reports.definitions import SPREAD, definitions, units
-from lifelong_lb.reports.names import display_name
-from lifelong_lb.reports.page.classes import Classes
-from lifelong_lb.reports.page.data import explorer_data, json_element, packed
-from lifelong_lb.reports.page.findings import findings
-from lifelong_lb.reports.page.first_screen import first_screen
-from lifelong_lb.reports.page.flatness import Flatness
+from lifelong_lb.reports.names import display_name, plural
+from lifelong_lb.reports.page.data import explorer_data, json_element, packed, page_scripts, script_hash, vega_script
+from lifelong_lb.reports.page.findings import Finding, baseline_name, condensed, findings
 from lifelong_lb.reports.page.over_streams import OverStreams
-from lifelong_lb.reports.page.provenance import environment_rows, unsuccessful_runs
-from lifelong_lb.reports.page.scripts import page_scripts, script_hash, vega_script
+from lifelong_lb.reports.page.sections import Section
+from lifelong_lb.reports.page.setup import AXIS_TITLES, describe_entries, environment_rows, models_of, unsuccessful_runs
 from lifelong_lb.reports.render.html import breakable, html_table, without_controls
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.statistics.comparisons import verdict_on
-from lifelong_lb.reports.statistics.costs import budget_sentence
-from lifelong_lb.reports.statistics.entries import AXIS_TITLES, describe_entries, models_of
 from lifelong_lb.reports.statistics.summary import (
     GROUP,
     labels_of,
     planned_runs,
     state_sentence,
     status_counts,
+    undefined_reason,
     verdict,
 )
-from lifelong_lb.reports.statistics.tuning import TUNING_NOTE, tuning_sentences
-from lifelong_lb.reports.statistics.undefined import undefined_reason
-from lifelong_lb.reports.tables.comparisons import comparison_definitions, comparison_styled
-from lifelong_lb.reports.tables.costs import cost_styled
+from lifelong_lb.reports.tables.costs import TUNING_NOTE, budget_sentence, cost_styled, tuning_sentences, tuning_styled
 from lifelong_lb.reports.tables.styled import StyledTable
-from lifelong_lb.reports.tables.summary import all_columns, summary_styled
-from lifelong_lb.reports.tables.tuning import tuning_styled
-from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.tables.summary import all_columns, comparison_definitions, comparison_styled, summary_styled
 from lifelong_lb.store import COLUMNS
 
 _WITH_INTERVAL = ["average_accuracy"]
@@ -48,15 +42,32 @@ _WITH_INTERVAL = ["average_accuracy"]
 _INTERVAL = "The 95 % interval is that of the mean, by Student's t with n - 1 degrees of freedom."
 
 
+@dataclass(frozen=True)
+class Stream:
+    """What the first screen shows of one stream.
+
+    Attributes:
+        label: label of the stream.
+        findings: what was found, one item per strategy and base optimizer.
+        table: the small table.
+        charts: learning accuracy against forgetting, one chart per base optimizer.
+    """
+
+    label: str
+    findings: Sequence[Finding]
+    table: StyledTable
+    charts: Sequence[Chart]
+
+
 def render_page(
     results: Results,
     summary: pd.DataFrame,
     compared: pd.DataFrame,
     figures: Mapping[str, Sequence[Chart]],
-    flatness: Flatness | None = None,
+    flatness: Section | None = None,
     note: str = "",
     test: str = "sign-flip",
-    classes: Classes | None = None,
+    classes: Section | None = None,
     over: OverStreams | None = None,
     now: str = "",
 ) -> str:
@@ -93,6 +104,7 @@ def render_page(
     environment.filters["table"] = html_table
     environment.filters["named"] = display_name
     environment.filters["papers"] = link_papers
+    environment.filters["condensed"] = condensed
     context = _context(results, summary, compared, test) | {
         "comparison_definitions": comparison_definitions(test),
         "over": over,
@@ -110,9 +122,9 @@ def render_page(
     }
     shown = [*on_top, *chain(*figures.values())]
     shown += over.charts if over else []
-    shown += [block.figure for block in classes.blocks] if classes else []
-    shown += [chart for block in flatness.blocks for chart in block.figures] if flatness else []
-    further = [problem for part in (classes, flatness) if part for problem in part.problems]
+    sections = [section for section in (classes, flatness) if section]
+    shown += [chart for section in sections for block in section.blocks for chart in block.charts]
+    further = [problem for section in sections for problem in section.problems]
     context["problems"] = list(dict.fromkeys([*context["problems"], *further]))
     scripts = [vega_script(), *page_scripts()]
     context |= {"scripts": list(map(Markup, scripts)), "script_hashes": list(map(script_hash, scripts))}  # our files
@@ -149,7 +161,7 @@ def _context(results: Results, summary: pd.DataFrame, compared: pd.DataFrame, te
         "title": study.name if study else "Results",
         "state": state_sentence(results).rstrip("."),
         "about": _about(results),
-        "first": first_screen(summary, results.runs, found, styles, compared, test),
+        "first": _first_screen(summary, results.runs, found, styles, compared, test),
         "first_notes": summary_styled(summary, compared=compared, test=test).notes,
         "optimizers": summary["base_optimizer"].nunique(),
         "counts": status_counts(results),
@@ -164,20 +176,41 @@ def _context(results: Results, summary: pd.DataFrame, compared: pd.DataFrame, te
             for rows in by_stream.values()
         ],
         "costs": [cost_styled(rows) for rows in by_stream.values()],
-        "budget": budget_sentence(study.train) if study else "",
+        "budget": budget_sentence(study.train, study.rules, _only(summary["base_optimizer"])) if study else "",
         "definitions": definitions(shown),
         "spread": SPREAD,
         "intervals": _INTERVAL if intervals else "",
         "units": units(results),
-        "baseline": display_name(str(compared["baseline"].iloc[0]), _only(summary["base_optimizer"]))
-        if len(compared)
-        else "",
+        "baseline": baseline_name(compared),
         "compared": _compared(compared, results, test),
         "endings": unsuccessful_runs(results),
         "entries": describe_entries(results),
-        "yaml": _yaml(study.model_dump(mode="json", exclude_none=True)) if study else "",
+        "yaml": study_yaml(study) if study else "",
         "environment": environment_rows(results.records.values()),
     }
+
+
+def _first_screen(
+    summary: pd.DataFrame,
+    runs: pd.DataFrame,
+    found: Sequence[Finding],
+    looks: Mapping[str, Look],
+    compared: pd.DataFrame | None = None,
+    test: str = "sign-flip",
+) -> list[Stream]:
+    """Collect the first screen."""
+    done = runs[runs["status"] == "done"]
+    streams = []
+    for stream, rows in summary.groupby("stream", sort=False):
+        table = summary_styled(rows, compared=compared, test=test)
+        of_stream = done[done["stream"] == stream]
+        charts = [
+            chart
+            for _, same in of_stream.groupby("base_optimizer", sort=False)
+            if (chart := trade_off(same, looks)) is not None
+        ]
+        streams.append(Stream(str(stream), [f for f in found if f.stream == stream], table, charts))
+    return streams
 
 
 def _during(by_stream: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> list[StyledTable]:
@@ -232,7 +265,16 @@ def _specifications(charts: Sequence[Chart]) -> dict[str, Any]:
     }
 
 
-def _yaml(settings: Mapping[str, Any]) -> str:
+def study_yaml(study: Study) -> str:
+    """Write a study as a study file.
+
+    Args:
+        study: the study.
+
+    Returns:
+        YAML with all settings that have a value.
+    """
     import yaml
 
-    return str(yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=100))
+    settings = study.model_dump(mode="json", exclude_none=True)
+    return str(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100))

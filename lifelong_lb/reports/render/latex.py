@@ -1,25 +1,32 @@
-"""Tables in LaTeX, for documents that load booktabs."""
+"""Tables in LaTeX, for documents that load booktabs; their widths are estimated, so that they fit a page."""
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from lifelong_lb.reports.render.latex_layout import (
-    COLUMN,
-    GAP,
-    MAX_LABEL,
-    MAX_LINES,
-    broken,
-    column_widths,
-    heading_lines,
-    pages,
-    row_lines,
-    split_columns,
-    text_width,
-)
 from lifelong_lb.reports.render.latex_text import latex_escaped, latex_label, latex_prose
-from lifelong_lb.reports.tables.styled import Cell, Column, Group, StyledTable
+from lifelong_lb.reports.tables.styled import Cell, Column, Group, Row, StyledTable
 
 _ARROWS = {"higher": r" $\uparrow$", "lower": r" $\downarrow$", "": ""}
+COLUMN = 229
+"""Width in points up to which a table is set in one column of a two-column page."""
+TEXT = 344
+"""Maximum width of a table in points: the text width of a one-column article."""
+MAX_LINES = 36
+"""Maximum number of lines of a table, so that caption and notes fit the same page."""
+GAP = 8
+"""Distance of columns in points."""
+MAX_LABEL = 150
+"""Width in points beyond which a label is broken into lines."""
+_CLASSES = {2.8: "ijl .,;:'!|", 3.9: 'frstI()-[]{}`"', 5.2: "acegoz?/0123456789", 7.5: "ABCDEFGHKLNOPQRTUVXYZJS&"}
+_WIDTHS = {char: 0.9 * width for width, chars in _CLASSES.items() for char in chars}
+_ASCII, _OTHER, _WIDEST = 5.3, 6.5, 9.0
+_LEAST_HEADING = 9
+"""Characters of a line of a heading."""
+_MAX_WORD = 20
+"""Characters after which a word is broken."""
+Part = TypeVar("Part")
 
 
 def latex_document(tables: Sequence[StyledTable], comments: Iterable[str] = ()) -> str:
@@ -56,11 +63,11 @@ class _Piece:
 
 def _floats(table: StyledTable) -> list[list[str]]:
     """Lines of each float of a table."""
-    widths = column_widths(table)
-    apart = split_columns(table)
-    blocks = pages(_cut(table), lambda group: _height(group, table.labels))
+    widths = _column_widths(table)
+    apart = _split_columns(table)
+    blocks = _pages(_cut(table), lambda group: _height(group, table.labels))
     pieces = [_Piece(groups, columns) for groups in blocks for columns in apart]
-    shown = pages(pieces, lambda piece: 3 + sum(_height(group, table.labels) for group in piece.groups))
+    shown = _pages(pieces, lambda piece: 3 + sum(_height(group, table.labels) for group in piece.groups))
     floats = []
     for number, page in enumerate(shown):
         width = max(_width(widths, table.labels, piece.columns) for piece in page)
@@ -85,14 +92,14 @@ def _cut(table: StyledTable) -> list[Group]:
     """Groups, those that do not fit a page in pieces."""
     groups = []
     for group in table.groups:
-        heights = [row_lines(row, table.labels) for row in group.rows]
+        heights = [_row_lines(row, table.labels) for row in group.rows]
         size = len(heights) if sum(heights) < MAX_LINES - 1 else max(1, (MAX_LINES // 2) // max(heights))
         groups += [Group(group.heading, group.rows[i : i + size]) for i in range(0, len(heights), size)]
     return groups
 
 
 def _height(group: Group, labels: int) -> int:
-    return 1 + bool(group.heading) + sum(row_lines(row, labels) for row in group.rows)
+    return 1 + bool(group.heading) + sum(_row_lines(row, labels) for row in group.rows)
 
 
 def _width(widths: Sequence[float], labels: int, columns: Sequence[int]) -> float:
@@ -126,7 +133,7 @@ def _tabular(table: StyledTable, piece: _Piece, widths: Sequence[float]) -> list
 def _head(columns: Sequence[Column], widths: Sequence[float]) -> list[str]:
     """Rows of headings, aligned at the bottom."""
     broken_titles = [
-        [column.title] if column.kind == "label" else heading_lines(column, width)
+        [column.title] if column.kind == "label" else _heading_lines(column, width)
         for column, width in zip(columns, widths, strict=True)
     ]
     height = max(map(len, broken_titles))
@@ -143,13 +150,13 @@ def _head(columns: Sequence[Column], widths: Sequence[float]) -> list[str]:
 
 def _boxed(label: str, width: float) -> str:
     """A label, broken into lines if it is wider than allowed."""
-    if text_width(label) <= width:
+    if _text_width(label) <= width:
         return latex_label(label)
     return rf"\parbox[t]{{{width:.0f}pt}}{{\raggedright\strut {_breakable(label)}\strut}}"
 
 
 def _breakable(text: str, form: Callable[[str], str] = latex_label) -> str:
-    return r"\allowbreak{}".join(map(form, broken(text)))
+    return r"\allowbreak{}".join(map(form, _broken(text)))
 
 
 def _number(cell: Cell, pad: int) -> str:
@@ -160,3 +167,90 @@ def _number(cell: Cell, pad: int) -> str:
         number += rf"\,$\pm$\,{phantom}{latex_escaped(cell.deviation)}"
     marks = "*" * cell.differs + r"\dagger" * cell.not_significant
     return rf"{number}\rlap{{$^{{{marks}}}$}}" if marks else number
+
+
+def _text_width(text: str) -> float:
+    r"""Estimate the width of a text in \small Computer Modern, rather too large than too small."""
+    return sum(map(_character_width, text))
+
+
+def _character_width(char: str) -> float:
+    if char in _WIDTHS:
+        return _WIDTHS[char]
+    if char.isascii():
+        return _WIDEST if char in "mwMW%=+<>@~^_#" else _ASCII
+    shown = latex_escaped(char)
+    return 5 * len(shown) if "U+" in shown else _OTHER
+
+
+def _cell_width(cell: Cell) -> float:
+    """Estimate the width of a cell with a number."""
+    number = _text_width(cell.text) * (1.15 if cell.best else 1)
+    deviation = _text_width(cell.deviation) + 11 if cell.deviation else 0
+    return number + deviation  # marks are set into the gap
+
+
+def _heading_lines(column: Column, body: float) -> list[str]:
+    """Break a heading into lines."""
+    unit = f" ({column.unit})" if column.unit else ""
+    title = column.title.replace(" = ", "=") + unit
+    width = max(_LEAST_HEADING, int(body / _ASCII))
+    lines = textwrap.wrap(title, width, break_long_words=False) or [""]
+    return [piece for line in lines for piece in textwrap.wrap(line, _MAX_WORD)]
+
+
+def _column_widths(table: StyledTable) -> list[float]:
+    """Estimate the widths of a table's columns."""
+    widths = []
+    for i, column in enumerate(table.columns):
+        cells = [row[i] for row in table.rows]
+        if column.kind == "label":
+            body = min(MAX_LABEL, max(map(_text_width, [column.title, *(cell.text for cell in cells)])))
+            widths.append(body)
+        else:
+            body = max(map(_cell_width, cells), default=0)
+            arrow = 8 if column.direction else 0
+            lines = _heading_lines(column, body)
+            widths.append(max(body, *map(_text_width, lines[:-1]), _text_width(lines[-1]) + arrow))
+    return widths
+
+
+def _split_columns(table: StyledTable) -> list[list[int]]:
+    """Split columns of numbers into tables that fit the text width."""
+    widths = _column_widths(table)
+    room = TEXT - sum(width + GAP for width in widths[: table.labels])
+    numbers = list(range(table.labels, len(table.columns)))
+    for parts in range(1, len(numbers) + 1):
+        size = -(-len(numbers) // parts)
+        apart = [numbers[start : start + size] for start in range(0, len(numbers), size)]
+        if all(sum(widths[i] + GAP for i in part) - GAP <= room for part in apart):
+            return apart
+    return [[i] for i in numbers]
+
+
+def _row_lines(row: Row, labels: int) -> int:
+    """Count the lines of a row."""
+    return max((int(_text_width(cell.text) / MAX_LABEL * 1.15) + 1 for cell in row[:labels]), default=1)
+
+
+def _pages(parts: Iterable[Part], lines: Callable[[Part], int]) -> list[list[Part]]:
+    """Distribute parts of a table over pages."""
+    filled: list[list[Part]] = []
+    room = 0
+    for part in parts:
+        if not filled or lines(part) > room:
+            filled.append([])
+            room = MAX_LINES
+        filled[-1].append(part)
+        room -= lines(part)
+    return filled
+
+
+def _broken(text: str) -> list[str]:
+    """Cut the long words of a text, so that lines can break in them."""
+    pieces = [""]
+    for word in text.split(" "):
+        chunks = [word[i : i + _MAX_WORD] for i in range(0, len(word), _MAX_WORD)] or [""]
+        pieces[-1] += chunks[0] + ("" if chunks[1:] else " ")
+        pieces += [*chunks[1:-1], *(f"{chunk} " for chunk in chunks[1:][-1:])]
+    return [*pieces[:-1], pieces[-1].removesuffix(" ")]

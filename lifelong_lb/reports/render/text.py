@@ -1,4 +1,4 @@
-"""Tables as plain text for a terminal."""
+"""Tables as plain text for a terminal, and in Markdown."""
 
 import textwrap
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def text_table(table: StyledTable, width: int = WIDTH) -> list[str]:
     pads = [_Pad.of([row[i] for row in table.rows]) for i in range(len(table.columns))]
     rows = [[_text(cell, pad) for cell, pad in zip(row, pads, strict=True)] for row in table.rows]
     numbers = [max(len(row[i]) for row in rows) for i in range(table.labels, len(table.columns))]
-    titles = [one_line(column.heading) for column in table.columns]
+    titles = [_one_line(column.heading) for column in table.columns]
     heads = [_heading(title, body) for title, body in zip(titles[table.labels :], numbers, strict=True)]
     numbers = [max(body, *map(len, head)) for body, head in zip(numbers, heads, strict=True)]
     labels = _label_widths(table, rows, width - sum(numbers) - 2 * len(numbers))
@@ -68,18 +68,11 @@ def text_lines(text: str, width: int = WIDTH) -> list[str]:
         a path can be copied.
     """
     indent = "    " if text.startswith("  ") else ""
-    return textwrap.wrap(one_line(text), width, subsequent_indent=indent, break_on_hyphens=False)
+    return textwrap.wrap(_one_line(text), width, subsequent_indent=indent, break_on_hyphens=False)
 
 
-def one_line(text: str) -> str:
-    """Put a text on one line, with control characters escaped.
-
-    Args:
-        text: any text.
-
-    Returns:
-        The line.
-    """
+def _one_line(text: str) -> str:
+    """Put a text on one line, with control characters escaped."""
     return printable(" ".join(text.split("\n")), lines=False)
 
 
@@ -97,7 +90,7 @@ class _Pad:
 
 def _text(cell: Cell, pad: _Pad) -> str:
     deviation = f" ± {cell.deviation.rjust(pad.deviation)}" if cell.deviation else ""
-    return one_line(cell.text) + deviation + _marks(cell).ljust(pad.marks)
+    return _one_line(cell.text) + deviation + _marks(cell).ljust(pad.marks)
 
 
 def _marks(cell: Cell) -> str:
@@ -133,3 +126,45 @@ def _aligned(cells: Sequence[Sequence[str]], widths: Sequence[int], labels: int,
             texts.append(text.ljust(width) if place < labels else text.rjust(width))
         lines.append("  ".join(texts).rstrip())
     return lines
+
+
+def markdown_table(table: StyledTable) -> str:
+    """Format a table.
+
+    Args:
+        table: the table.
+
+    Returns:
+        Caption, table and notes, ending with a newline. Headings of groups become a column.
+    """
+    if not table.rows:
+        return f"{markdown_escaped(table.caption)}: no rows.\n"
+    grouped = any(group.heading for group in table.groups)
+    heads = [*([""] if grouped else []), *(markdown_escaped(column.heading) for column in table.columns)]
+    lines = [heads, [":---" if i < table.labels + grouped else "---:" for i in range(len(heads))]]
+    for group in table.groups:
+        for number, row in enumerate(group.rows):
+            heading = markdown_escaped(group.heading) if number == 0 else ""
+            lines.append([*([heading] if grouped else []), *map(_cell, row)])
+    shown = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    parts = [markdown_escaped(table.caption), shown, " ".join(map(markdown_escaped, table.notes))]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _cell(cell: Cell) -> str:
+    text = markdown_escaped(cell.text)
+    deviation = f" ± {markdown_escaped(cell.deviation)}" if cell.deviation else ""
+    return (f"**{text}**" if cell.best else text) + deviation + r"\*" * cell.differs + "†" * cell.not_significant
+
+
+def markdown_escaped(text: str) -> str:
+    """Escape the special characters of Markdown and HTML.
+
+    Args:
+        text: plain text.
+
+    Returns:
+        Markdown on one line.
+    """
+    plain = "".join(f"\\{char}" if char in "\\`*_{}[]<>|#$~" else char for char in _one_line(text))
+    return plain.replace("&", "&amp;")

@@ -10,22 +10,39 @@ import numpy as np
 import pandas as pd
 
 from lifelong_lb.config import AXES, UserError
+from lifelong_lb.config.errors import listed_names
+from lifelong_lb.config.plugins.importing import is_imported
 from lifelong_lb.evaluation import (
     ADDED_METRICS,
     CONTINUAL_METRICS,
     METRICS,
     REFERENCED,
+    STORED_METRICS,
     AccuracyMatrix,
     ContinualAccuracy,
     Outcome,
 )
 from lifelong_lb.evaluation.accuracy_matrix import Array
-from lifelong_lb.reports.results.accuracy_table import ACCURACY_COLUMNS, KEYS, accuracy_table
+from lifelong_lb.evaluation.extending import is_free_name
+from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.results.comparability import comparable_records, listed
-from lifelong_lb.reports.results.custom_metrics import collect_custom_metrics
-from lifelong_lb.reports.results.validate_tables import check_runs, checked_matrices
-from lifelong_lb.reports.text import plural
-from lifelong_lb.store import CONTINUAL_COLUMNS, COSTS, ResultFolder, RunRecord, StudyFile, is_run_id
+from lifelong_lb.reports.results.stored_tables import (
+    ACCURACY_COLUMNS,
+    KEYS,
+    accuracy_table,
+    check_runs,
+    checked_matrices,
+)
+from lifelong_lb.store import (
+    CONTINUAL_COLUMNS,
+    COSTS,
+    ResultFolder,
+    RunRecord,
+    StudyFile,
+    custom_metrics_of,
+    is_run_id,
+    read_custom_metrics,
+)
 from lifelong_lb.store.tuned import no_study_message
 from lifelong_lb.untrusted import quoted
 
@@ -34,6 +51,7 @@ _COSTS = ["gradient_evaluations", "train_seconds", "status"]
 _SIZES = ["samples_seen", "forward_passes", "parameters", "peak_memory"]
 _FURTHER = [*(name for name in METRICS if name not in _LEADING), "strategy_gradient_evaluations", *REFERENCED, *_SIZES]
 RESULT_COLUMNS = [*KEYS, *_LEADING, *_COSTS, *_FURTHER]
+"""Columns of ``results.csv``; custom metrics and those measured during training follow."""
 IMPORTED = "imported"
 """Column of ``results.csv`` that marks runs of another framework; present only if there are any."""
 
@@ -106,8 +124,8 @@ def collect(folder: ResultFolder) -> Results:
     done = {run: record for run, record in records.items() if record.status == "done"}
     joint = _joint_accuracies(study, done)
     outcomes = {run: record.outcomes(joint.get(run)) for run, record in done.items()}
-    custom = collect_custom_metrics(folder, study, outcomes)
-    outcomes = {run: {**own, **custom.outcomes[run]} for run, own in outcomes.items()}
+    custom, unusable = _custom_metrics(folder, study, outcomes)
+    outcomes = {run: {**own, **custom[run]} for run, own in outcomes.items()}
     during, continual, notes = _measurements(folder, study, done)
     labels, seeds = study.labels(), study.seeds()
     undefined = dict.fromkeys((*METRICS, *REFERENCED, *ADDED_METRICS), math.nan)
@@ -118,13 +136,14 @@ def collect(folder: ResultFolder) -> Results:
         numbers = {**undefined, **values, **continual.get(run, {}), **record.costs()}
         rows.append({**key, **numbers, "status": record.status})
     measured = study.study.evaluation.every is not None
-    further = dict.fromkeys([*ADDED_METRICS, *custom.names(), *(CONTINUAL_METRICS if measured else ())])
+    added = dict.fromkeys([*ADDED_METRICS, *(name for own in custom.values() for name in own)])
+    further = added | dict.fromkeys(CONTINUAL_METRICS if measured else ())
     return Results(
         pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *further]),
         {run: record.accuracy for run, record in done.items()},
         study,
         records,
-        [*problems, *custom.problems, *notes],
+        [*problems, *unusable, *notes],
         missing=len(labels) + len(study.left_out) - len(records),
         left_out=frozenset(run for run in labels if run not in records and folder.has_folder(run)),
         during=during,
@@ -142,6 +161,39 @@ def reasons_of(outcomes: Mapping[str, Mapping[str, Outcome]]) -> dict[str, dict[
         Reasons by run id and metric.
     """
     return {run: {name: each.reason for name, each in own.items() if each.reason} for run, own in outcomes.items()}
+
+
+def _custom_metrics(
+    folder: ResultFolder, study: StudyFile, evaluated: Mapping[str, Mapping[str, Outcome]]
+) -> tuple[dict[str, dict[str, Outcome]], list[str]]:
+    """Custom metrics by run id, those of this process and the other stored ones, and sentences about those left out."""
+    found: dict[str, dict[str, Outcome]] = {}
+    problems, unstored = [], []
+    faults: dict[str, list[str]] = {}
+    for run, outcomes in evaluated.items():
+        try:
+            stored = read_custom_metrics(folder.run_path(run))
+        except UserError as error:
+            problems.append(f"run {run}: its custom metrics are left out, they are damaged ({error})")
+            stored = {}
+        unstored += [run] if stored is None else []
+        others = {name: metric for name, metric in (stored or {}).items() if is_free_name(name)}
+        metrics = {**others, **custom_metrics_of(outcomes)}
+        found[run] = {name: metric.outcome for name, metric in metrics.items()}
+        for name, metric in metrics.items():
+            if metric.failed:
+                faults.setdefault(metric.reason, []).append(run)
+            if name not in ADDED_METRICS:
+                STORED_METRICS[name] = metric.described
+    for reason, runs in faults.items():
+        problems.append(f"{reason} ({len(runs)} {plural('run', len(runs))}: {listed(runs)})")
+    unknown = [origin for origin in study.study.imports if not is_imported(origin)]
+    if unstored and unknown:
+        problems.append(
+            f"custom metrics are not stored with {len(unstored)} {plural('run', len(unstored))}; if "
+            f"{listed_names(unknown)} defines some, lifelong-lb report --imports FILE executes it and computes them"
+        )
+    return found, problems
 
 
 def _measurements(

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.names import plural
 from lifelong_lb.store import COLUMNS, DamagedRunError, ResultFolder, RunRecord, StudyFile
 from lifelong_lb.untrusted import shortened
 
@@ -44,6 +44,7 @@ def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str
 
 _DIFFERENCES = {
     "sha256": "images",
+    "weights_sha256": "weights of the model",
     "class_order": "class order",
     "class_names": "class names",
     "label_map": "label map",
@@ -51,7 +52,9 @@ _DIFFERENCES = {
     "angles": "rotation angles",
     "arrangement": "assignment of images to experiences",
 }
-"""Recorded properties of a stream, and their names. Images must agree over all seeds, the others within a seed."""
+"""Recorded properties of a stream or model, and their names. Those of :data:`_OVER_ALL_SEEDS` must agree over all
+seeds, the others within a seed."""
+_OVER_ALL_SEEDS = ("sha256", "weights_sha256")
 
 
 def find_other_streams(
@@ -74,7 +77,7 @@ def find_other_streams(
             for run, record in records.items()
             if key in record.data and run not in different
         }
-        groups = {run: (streams[run], None if key == "sha256" else seeds[run]) for run in values}
+        groups = {run: (streams[run], None if key in _OVER_ALL_SEEDS else seeds[run]) for run in values}
         counted: dict[tuple[str, Any], Counter[str]] = {}
         for run, value in values.items():
             counted.setdefault(groups[run], Counter())[value] += 1

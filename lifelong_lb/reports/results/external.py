@@ -16,9 +16,9 @@ from lifelong_lb.config import UserError
 from lifelong_lb.config.entries.seeds import MAX_SEED
 from lifelong_lb.config.errors import closest, listed_names
 from lifelong_lb.evaluation import ADDED_METRICS, AccuracyMatrix, Outcome, outcomes
-from lifelong_lb.reports.results.accuracy_table import KEYS, accuracy_table
+from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.results.collect import RESULT_COLUMNS, Results, reasons_of
-from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.results.stored_tables import KEYS, accuracy_table
 from lifelong_lb.untrusted import begins_like_a_formula, quoted, read_bytes, shortened
 
 IMPORTED_SUFFIX = " [imported]"

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, Correlation, pearson, spearman
-from lifelong_lb.reports.results.accuracy_table import KEYS, repeated_keys
+from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.results.collect import Results, collect
 from lifelong_lb.reports.results.comparability import listed
-from lifelong_lb.reports.text import plural
+from lifelong_lb.reports.results.stored_tables import KEYS, repeated_keys
 from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_columns, landscape_settings
 from lifelong_lb.untrusted import printable, shortened
 
@@ -158,8 +158,8 @@ def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFr
     run, experience = runs.get_indexer(labels.astype(str))[code], measured_at_end["experience"].to_numpy()
     known = (run >= 0) & (experience < forgotten.shape[1])
     known[known] = learnt[run[known], experience[known]]
-    table = measured_at_end[known].assign(forgotten=forgotten[run[known], experience[known]])
-    return table[FLATNESS_COLUMNS].reset_index(drop=True)
+    table: pd.DataFrame = measured_at_end[known].assign(forgotten=forgotten[run[known], experience[known]])
+    return table.reset_index(drop=True)[FLATNESS_COLUMNS]
 
 
 def _forgotten(accuracy: pd.DataFrame) -> "tuple[pd.Index[str], NDArray[np.bool_], NDArray[np.float64]]":

@@ -1,21 +1,25 @@
-"""Merge several result folders into one set of comparable runs."""
+"""Load result folders, and merge the runs of several."""
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import gt, lt
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from lifelong_lb.config import UserError
+from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
+from lifelong_lb.config.plugins.importing import import_named
 from lifelong_lb.config.runs import without_later
-from lifelong_lb.evaluation import AccuracyMatrix
+from lifelong_lb.evaluation import AccuracyMatrix, intransigence
 from lifelong_lb.reports.results.collect import Results, collect
 from lifelong_lb.reports.results.comparability import describe_other_streams, find_other_streams, mixed_versions
-from lifelong_lb.reports.results.joint_runs import with_joint_runs
 from lifelong_lb.store import ResultFolder, RunRecord
-from lifelong_lb.untrusted import quoted
+from lifelong_lb.untrusted import printable, quoted
 
 PARTS = {
     "stream": ("stream", "model", "train", "evaluation"),
@@ -24,6 +28,10 @@ PARTS = {
     "base_optimizer": ("optimizer",),
 }
 """Column of the result files to the parts of a run's configuration that its labels denote."""
+_SAME = ("stream", "rule", "optimizer", "model", "train", "seed")
+"""Parts of the configuration that a run shares with its joint run."""
+_SAME_DATA = ("sha256", "class_order")
+"""Recorded properties of the data that must agree as well."""
 
 
 def collect_all(folders: Sequence[ResultFolder]) -> Results:
@@ -138,7 +146,7 @@ def _comparable(joint: Results, planned: int) -> Results:
     records = {run: record for run, record in joint.records.items() if run not in others}
     mixed = mixed_versions(list(records.values()))
     new = [sentence for sentence in mixed if not any(sentence in problem for problem in joint.problems)]
-    runs = with_joint_runs(joint.runs[~joint.runs["run"].isin(list(others))].reset_index(drop=True), records)
+    runs = _with_joint_runs(joint.runs[~joint.runs["run"].isin(list(others))].reset_index(drop=True), records)
     problems = [*joint.problems, *describe_other_streams(others, streams), *new]
     left_out = joint.left_out.union(others).difference(runs["run"])
     return replace(
@@ -199,3 +207,70 @@ def _meaning(config: Mapping[str, Any], column: str) -> str:
 def _renamed(frame: pd.DataFrame, names: Mapping[tuple[str, str], str]) -> pd.DataFrame:
     columns = {column: [names.get((column, str(label)), str(label)) for label in frame[column]] for column in PARTS}
     return frame.assign(**columns)
+
+
+def _with_joint_runs(runs: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd.DataFrame:
+    """Compute missing intransigence from joint runs of other folders."""
+    done = {run: record for run, record in records.items() if record.status == "done"}
+    joint: dict[str, RunRecord] = {}
+    for record in done.values():
+        if _is_joint(record):
+            joint.setdefault(_key(record), record)
+    if not joint:
+        return runs
+    values = dict(zip(runs["run"], runs["intransigence"].astype(float), strict=True))
+    for run in runs.loc[runs["intransigence"].isna(), "run"]:
+        if run in done and not _is_joint(done[run]) and _key(done[run]) in joint:
+            values[run] = intransigence(done[run].accuracy, joint[_key(done[run])].accuracy.values[-1])
+    return runs.assign(intransigence=[values[run] for run in runs["run"]])
+
+
+def _is_joint(record: RunRecord) -> bool:
+    strategy = STRATEGY_ENTRIES.get(record.config["strategy"]["name"])
+    return strategy is not None and strategy.trained_once
+
+
+def _key(record: RunRecord) -> str:
+    settings: dict[str, Any] = without_later(record.config)
+    data = {key: record.data.get(key) for key in _SAME_DATA}
+    return json.dumps([{key: settings.get(key) for key in _SAME}, data, record.experiences], sort_keys=True)
+
+
+def load_results(
+    out: str | PathLike[str] | Sequence[str | PathLike[str]],
+    *more: str | PathLike[str],
+    imports: str | Sequence[str] = (),
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Load the runs and accuracies of one or several result folders.
+
+    Modules named in a folder's study are not imported.
+
+    Args:
+        out: a folder, or several.
+        more: further folders. Runs are merged as in a report of several folders, see
+            :func:`~lifelong_lb.reports.collect_all`: each run counts once, incomparable runs are left out, and each
+            label stands for one setting. Warnings report what was left out or relabelled.
+        imports: modules, or files, that register custom metrics. These metrics are then computed from the accuracies
+            instead of read from the runs. The modules are executed: name only trusted ones.
+
+    Returns:
+        The frames of ``results.csv`` and ``accuracy.csv``, recomputed from the runs if the folders contain them. A
+        warning names runs that cannot be read, which are left out.
+
+    Raises:
+        UserError: if no folder is given, a folder contains no results, or a module cannot be imported.
+    """
+    import_named(imports)
+    first = [out] if isinstance(out, (str, PathLike)) else list(out)
+    folders = [ResultFolder(Path(path)) for path in (*first, *more)]
+    if len(folders) == 1:
+        results = collect(folders[0])
+        problems = results.problems if results.left_out else ()
+    elif not folders:
+        raise UserError("no result folder given")
+    else:
+        results = collect_all(folders)
+        problems = results.problems
+    for problem in problems:
+        warnings.warn(printable(problem), stacklevel=2)
+    return results.runs, results.accuracy

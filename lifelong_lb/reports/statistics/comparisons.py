@@ -1,20 +1,26 @@
-"""Paired comparisons of each rule with a baseline rule, seed by seed."""
+"""Paired comparisons of each rule with a baseline rule, seed by seed, and the arguments of comparisons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
+from os import PathLike
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, Comparison, compare, comparisons_verdict, holm
 from lifelong_lb.reports.definitions import KNOWN
-from lifelong_lb.reports.results.collect import Results
+from lifelong_lb.reports.results.collect import RESULT_COLUMNS, Results
+from lifelong_lb.reports.results.merge_folders import load_results
+from lifelong_lb.reports.results.stored_tables import KEYS
 from lifelong_lb.reports.statistics.summary import GROUP, labels_of, planned_runs
 
+Folder = str | PathLike[str]
+Runs = pd.DataFrame | tuple[pd.DataFrame, pd.DataFrame] | Folder | Sequence[Folder]
+"""The frame of runs, both frames of :func:`~lifelong_lb.load_results`, or result folders."""
 COMPARED = ("average_accuracy", "learning_accuracy", "forgetting")
 """Metrics compared by default."""
-
 _STATISTICS = {
     "pairs": "pairs",
     "difference": "difference_mean",
@@ -30,7 +36,6 @@ _STATISTICS = {
     "cliff_delta": "cliff_delta",
 }
 """Attribute of a comparison to its column."""
-
 COMPARISON_COLUMNS = [
     *GROUP,
     "baseline",
@@ -39,6 +44,71 @@ COMPARISON_COLUMNS = [
     "p_holm",
     "family",
 ]
+"""Columns of ``comparisons.csv``."""
+
+
+def frame_of(results: Runs) -> pd.DataFrame:
+    """Return the frame of runs that an argument denotes.
+
+    Args:
+        results: a frame of runs, both frames of :func:`~lifelong_lb.load_results`, or one or several folders.
+
+    Returns:
+        The frame, with labels as text.
+
+    Raises:
+        UserError: if a column is missing.
+    """
+    if isinstance(results, pd.DataFrame):
+        frame = results
+    elif isinstance(results, tuple) and results and isinstance(results[0], pd.DataFrame):
+        frame = results[0]
+    else:
+        frame = load_results(results)[0]  # type: ignore[arg-type]
+    for column in (*GROUP, "seed", "status"):
+        if column not in frame:
+            raise UserError(f"results must have one row per run, as from load_results; column {column!r} is missing")
+    return frame.assign(**{column: frame[column].astype(str) for column in GROUP}).reset_index(drop=True)
+
+
+def grid_columns(runs: pd.DataFrame) -> list[str]:
+    """List the columns that identify a run apart from its seed: the grid columns and columns added by the user.
+
+    Args:
+        runs: one row per run.
+
+    Returns:
+        Column names.
+    """
+    return [*GROUP, *(str(c) for c in runs if c not in RESULT_COLUMNS and c not in KNOWN)]
+
+
+def check_metric(runs: pd.DataFrame, metric: str) -> None:
+    """Check that a metric is a column of numbers.
+
+    Args:
+        runs: one row per run.
+        metric: name of the metric.
+
+    Raises:
+        UserError: if there is no such column.
+    """
+    known = [str(column) for column in runs if column not in KEYS and is_numeric_dtype(runs[column])]
+    if metric not in known:
+        raise UserError(unknown_name("metric", metric, known))
+
+
+def check_test(test: str) -> None:
+    """Check the name of a paired test.
+
+    Args:
+        test: name of the test.
+
+    Raises:
+        UserError: for an unknown test.
+    """
+    if test not in TESTS:
+        raise UserError(unknown_name("test", test, TESTS))
 
 
 def comparison_table(
@@ -66,8 +136,7 @@ def comparison_table(
     wanted = _checked(results, metrics)
     if baseline is not None and baseline not in rules:
         raise UserError(unknown_name("rule to compare with", baseline, rules))
-    if test not in TESTS:
-        raise UserError(unknown_name("test", test, TESTS))
+    check_test(test)
     base = baseline or ("none" if "none" in rules else rules[0] if rules else "")
     done = results.runs[results.runs["status"] == "done"]
     groups = {tuple(map(str, key)): frame for key, frame in done[[*GROUP, "seed", *wanted]].groupby(GROUP, sort=False)}

@@ -30,6 +30,11 @@ class Block:
     matrices: Mapping[str, Array]
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """Labels of stream, strategy and base optimizer."""
+        return self.stream, self.strategy, self.base_optimizer
+
+    @property
     def experiences(self) -> int:
         """T, the number of experiences."""
         return int(next(iter(self.matrices.values())).shape[1])
@@ -57,7 +62,7 @@ def blocks_of(results: Results) -> list[Block]:
         matrices = {rule: _stack(by_rule[rule], T) for rule in rules if rule in by_rule}
         stream, strategy, optimizer = map(str, key)
         blocks.append(Block(stream, strategy, optimizer, matrices))
-    blocks.sort(key=lambda b: [ranks[column][getattr(b, column)] for column in keys])
+    blocks.sort(key=lambda block: [ranks[column][label] for column, label in zip(keys, block.key, strict=True)])
     return blocks
 
 

@@ -9,16 +9,15 @@ from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import TESTS, Comparison, comparisons_verdict
 from lifelong_lb.evaluation import compare as compare_values
 from lifelong_lb.reports.definitions import KNOWN
-from lifelong_lb.reports.statistics.arguments import (
+from lifelong_lb.reports.names import plural
+from lifelong_lb.reports.statistics.comparisons import (
     Runs,
-    checked_metric,
-    checked_test,
+    check_metric,
+    check_test,
     frame_of,
     grid_columns,
-    title_of,
 )
 from lifelong_lb.reports.statistics.summary import GROUP, HEADINGS
-from lifelong_lb.reports.text import plural
 
 Side = str | Mapping[str, str]
 
@@ -76,7 +75,7 @@ class PairedComparison:
 
     def __str__(self) -> str:
         s, digits = self.statistics, "z.3f" if self.metric in KNOWN else "z.4g"
-        lines = [f"{title_of(self.metric)}: {_words(self.a)} minus {_words(self.b)}"]
+        lines = [f"{_title(self.metric)}: {_words(self.a)} minus {_words(self.b)}"]
         if self.seeds:
             lines += [
                 f"  difference      {s.difference:{digits}} ± {s.std:{digits}} (mean, standard deviation over seeds)",
@@ -131,7 +130,8 @@ def compare(
         raise UserError(f"a and b must differ; both are {_words(sides['a'])}")
     named = {*sides["a"], *sides["b"]}
     key = [column for column in GROUP if column not in named]
-    checked_metric(runs, metric), checked_test(test)
+    check_metric(runs, metric)
+    check_test(test)
     values = {name: _values(runs, name, side, [*key, "seed"], metric) for name, side in sides.items()}
     joint = pd.concat(values, axis=1).reset_index()
     joint["difference"] = joint["a"] - joint["b"]
@@ -229,6 +229,12 @@ def _several(twice: pd.DataFrame, name: str, side: Mapping[str, str], key: Seque
 
 def _words(side: Mapping[str, str]) -> str:
     return ", ".join(f"{HEADINGS.get(column, column)} {label}" for column, label in side.items())
+
+
+def _title(metric: str) -> str:
+    if metric not in KNOWN:
+        return metric
+    return f"{KNOWN[metric].title} ({'higher' if KNOWN[metric].higher_is_better else 'lower'} is better)"
 
 
 def _number(n: int, what: str) -> str:

@@ -1,29 +1,53 @@
-"""Tables of the summary: one row per stream, strategy, rule and base optimizer."""
+"""Tables of the summary and of its comparisons: one row per stream, strategy, rule and base optimizer."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from lifelong_lb.config import UserError, unknown_name
+from lifelong_lb.evaluation import TESTS
 from lifelong_lb.evaluation.comparisons import DIGITS
-from lifelong_lb.reports.definitions import BOLD, COSTS, DEFAULT_COLUMNS, GRADIENTS, KNOWN
-from lifelong_lb.reports.names import display_name
+from lifelong_lb.reports.definitions import BOLD, COSTS, DEFAULT_COLUMNS, GRADIENTS, KNOWN, Definition, in_percent
+from lifelong_lb.reports.names import display_name, plural
 from lifelong_lb.reports.statistics.summary import GROUP, varying
 from lifelong_lb.reports.tables.cells import (
+    column_of,
     cost_cell,
-    cost_column,
     interval_cell,
     metric_cell,
-    metric_column,
     note_on_test,
+    number_cell,
+    over_seeds,
     seeds_cell,
 )
 from lifelong_lb.reports.tables.styled import DASH, Cell, Column, Group, Row, StyledTable
-from lifelong_lb.reports.text import plural
 
 LEVEL = 0.05
 """Significance level of the mark for differences from the baseline."""
+RULE = Column("rule", kind="label")
+_FIRST = [
+    Definition("seeds", "seeds under which both rules have a value"),
+    Definition(
+        "difference",
+        "mean over these seeds of the rule's value minus the baseline's ± the sample standard deviation of the "
+        "differences (divisor n - 1)",
+    ),
+    Definition("95 % interval", "of the mean difference, by Student's t with n - 1 degrees of freedom"),
+    Definition("better under", "number of seeds under which the rule's value is better"),
+    Definition(
+        "p, Holm", "p corrected for all comparisons of this metric with the baseline in the whole study", "Holm 1979"
+    ),
+]
+_EFFECTS = [
+    Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences", "Cohen 1988"),
+    Definition(
+        "Cliff's delta",
+        "fraction of all pairs of a rule's and a baseline's value in which the rule's is larger, minus smaller",
+        "Cliff 1993",
+    ),
+]
 
 
 def summary_styled(
@@ -53,7 +77,7 @@ def summary_styled(
     seeds = summary["seeds"].nunique() > 1 or summary["not_done"].any()
     heads = [Column("seeds")] if seeds else []
     for column in columns:
-        heads.append(metric_column(column) if column in KNOWN else cost_column(column))
+        heads.append(column_of(column))
         if column in intervals:
             heads.append(Column(f"{KNOWN[column].title}, 95 % interval", heads[-1].unit))
     rows = {}
@@ -72,16 +96,13 @@ def summary_styled(
     return table.with_notes(_notes(table, compared, test))
 
 
-RULE = Column("rule", kind="label")
-
-
 def _notes(table: StyledTable, compared: pd.DataFrame | None, test: str) -> list[str]:
     notes = [BOLD] if table.has(lambda cell: cell.best) else []
     if compared is not None and table.has(lambda cell: cell.differs):
         base, family = compared["baseline"].iloc[0], int(compared["family"].max())
         optimizers = compared["base_optimizer"].unique()
         optimizer = str(optimizers[0]) if len(optimizers) == 1 else ""
-        comparisons = f"{family} {plural('comparison', family)}"
+        comparisons = f"{family} {plural('comparison', family)} with it in the whole study"
         notes.append(f"*: differs from {display_name(str(base), optimizer)}; {note_on_test(test, comparisons, LEVEL)}.")
     if any(column.title == "seeds" for column in table.columns) and table.has(lambda cell: " of " in cell.text):
         notes.append("n of m seeds: runs that are not done are left out.")
@@ -90,15 +111,8 @@ def _notes(table: StyledTable, compared: pd.DataFrame | None, test: str) -> list
     return notes
 
 
-def known_columns(summary: pd.DataFrame) -> list[str]:
-    """List the columns that a table of the summary can have.
-
-    Args:
-        summary: from :func:`~lifelong_lb.reports.summary_table`.
-
-    Returns:
-        Metrics, then costs.
-    """
+def _known_columns(summary: pd.DataFrame) -> list[str]:
+    """List the columns that a table of the summary can have."""
     return [*(metric for metric in KNOWN if f"{metric}_mean" in summary), *COSTS]
 
 
@@ -115,7 +129,7 @@ def checked_columns(summary: pd.DataFrame, columns: Sequence[str] | None) -> lis
     Raises:
         UserError: for an unknown name.
     """
-    known = known_columns(summary)
+    known = _known_columns(summary)
     for column in columns or ():
         if column not in known:
             raise UserError(unknown_name("column", column, known))
@@ -159,9 +173,7 @@ def caption(summary: pd.DataFrame) -> str:
     Returns:
         E.g. ``"split-digits, Replay, SGD: mean ± sample standard deviation over 10 seeds"``.
     """
-    seeds = sorted({int(n) for n in summary["seeds"] if n})
-    number = "-".join(dict.fromkeys(str(n) for n in (seeds[0], seeds[-1]))) if seeds else "no"
-    spread = "value of one seed" if seeds == [1] else f"mean ± sample standard deviation over {number} seeds"
+    spread = over_seeds(summary["seeds"], "value of one seed")
     return f"{same}: {spread}" if (same := common(summary)) else spread[:1].upper() + spread[1:]
 
 
@@ -217,3 +229,77 @@ def differences(compared: pd.DataFrame | None) -> set[tuple[str, ...]]:
         return set()
     decided = compared[compared["p_holm"] <= LEVEL]
     return {tuple(map(str, row)) for row in decided[[*GROUP, "metric"]].itertuples(index=False)}
+
+
+def comparison_definitions(test: str = "sign-flip") -> list[Definition]:
+    """Define the columns of a table of comparisons.
+
+    Args:
+        test: key of :data:`~lifelong_lb.evaluation.TESTS`.
+
+    Returns:
+        One definition per column.
+    """
+    return [*_FIRST, Definition("p", TESTS[test].formula, TESTS[test].source), *_EFFECTS]
+
+
+def comparison_styled(compared: pd.DataFrame, test: str = "sign-flip", *, effects: bool = True) -> StyledTable:
+    """Build the table of the comparisons of one metric.
+
+    Args:
+        compared: rows of :func:`~lifelong_lb.reports.comparison_table` for one metric, at least one.
+        test: the test of the comparisons.
+        effects: whether to include the number of seeds, the uncorrected p-value and the effect sizes.
+
+    Returns:
+        The table.
+    """
+    metric, base = str(compared["metric"].iloc[0]), str(compared["baseline"].iloc[0])
+    known, better = KNOWN[metric], column_of(metric).direction
+    optimizers = compared["base_optimizer"].unique()
+    named = display_name(base, str(optimizers[0]) if len(optimizers) == 1 else "")
+    unit = "points" if in_percent(metric) else ""
+    columns = [
+        *([RULE, Column("seeds")] if effects else [RULE]),
+        Column("difference", unit, better),
+        *(Column("95 % interval"), Column("better under"), Column("p, Holm")),
+        *([Column("p"), Column("Cohen's d_z"), Column("Cliff's delta")] if effects else []),
+    ]
+    cells = {index: _comparison_cells(row, effects=effects) for index, row in compared.iterrows()}
+    table = StyledTable(
+        f"compared-{metric.replace('_', '-')}",
+        f"{known.title}: rule minus {named} ({better} is better)",
+        columns,
+        grouped(compared, cells),
+    )
+    if not table.has(lambda cell: cell.differs):
+        return table
+    family = int(compared["family"].max())
+    comparisons = f"{family} {plural('comparison', family)} in the whole study"
+    return table.with_notes((f"*: {note_on_test(test, comparisons, LEVEL)}.",))
+
+
+def _comparison_cells(row: "pd.Series[float]", *, effects: bool) -> Row:
+    metric, pairs = str(row["metric"]), int(row["pairs"])
+    lower = pairs - row["larger"] - row["equal"]
+    better = int(row["larger"] if KNOWN[metric].higher_is_better else lower)
+    difference, differs = row["difference_mean"], bool(row["p_holm"] <= LEVEL)
+    return [
+        *([Cell(str(pairs), value=pairs)] if effects else []),
+        _signed(metric_cell(metric, difference, row["difference_std"], differs=differs)),
+        interval_cell(metric, row["ci_low"], row["ci_high"]),
+        Cell(f"{better} of {pairs}", value=better) if pairs else Cell(),
+        _p_cell(row["p_holm"]),
+        *([_p_cell(row["p"]), number_cell(row["cohen_dz"]), number_cell(row["cliff_delta"])] if effects else []),
+    ]
+
+
+def _signed(cell: Cell) -> Cell:
+    plus = "+" if not math.isnan(cell.value) and float(cell.text) > 0 else ""
+    return Cell(plus + cell.text, cell.deviation, cell.value, differs=cell.differs)
+
+
+def _p_cell(p: float) -> Cell:
+    if math.isnan(p):
+        return Cell()
+    return Cell(f"{p:.3f}" if p >= 0.001 else f"{p:.1g}", value=p)

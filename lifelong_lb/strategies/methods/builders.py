@@ -16,9 +16,11 @@ from lifelong_lb.config.entries import strategies as entries
 from lifelong_lb.models import FeaturesOf
 from lifelong_lb.strategies.loading.plugin import TensorLoading
 from lifelong_lb.strategies.methods import patches
+from lifelong_lb.strategies.methods.closed_form import NearestMean, RanPAC
 from lifelong_lb.strategies.methods.memories import MEMORIES
 from lifelong_lb.strategies.methods.mir import MIR
 from lifelong_lb.strategies.methods.replay import DER, ERACE, ERAML
+from lifelong_lb.strategies.methods.weight_aligning import WeightAligning
 
 Common = dict[str, Any]
 """Arguments of every strategy, such as model, optimizer, criterion and plugins."""
@@ -113,6 +115,10 @@ def _icarl(entry: entries.ICaRL, common: Common) -> Any:
     return supervised.Naive(**common)  # the criterion is added to its plugins
 
 
+def _wa(entry: entries.WA, common: Common) -> Any:
+    return _with(WeightAligning(entry.mem_size, entry.temperature), common)
+
+
 def _lamaml(entry: own_loop_strategies.LaMAML, common: Common) -> Any:
     names = ("n_inner_updates", "second_order", "grad_clip_norm", "learn_lr", "lr_alpha", "sync_update", "alpha_init")
     memory = {"mem_size": entry.mem_size, "batch_size_mem": entry.batch_size_mem}
@@ -124,11 +130,24 @@ def _mer(entry: own_loop_strategies.MER, common: Common) -> Any:
     return patches.MER(**steps, mem_size=entry.mem_size, batch_size_mem=entry.batch_size_mem, **common)
 
 
-def _slda(entry: own_loop_strategies.SLDA, common: Common) -> Any:
+def _on_features(common: Common) -> Common:
+    """Arguments of a strategy that uses the features of the model, without its head and the optimizer."""
     model = common["model"]
     rest = {key: value for key, value in common.items() if key not in ("model", "optimizer")}
     size = {"feature_size": model.head.in_features, "classes": model.head.out_features}
-    return patches.StreamingLDA(features=FeaturesOf(model), **size, shrinkage=entry.shrinkage, **rest)
+    return {**rest, **size, "features": FeaturesOf(model)}
+
+
+def _slda(entry: own_loop_strategies.SLDA, common: Common) -> Any:
+    return patches.StreamingLDA(shrinkage=entry.shrinkage, **_on_features(common))
+
+
+def _ncm(entry: own_loop_strategies.NCM, common: Common) -> Any:
+    return NearestMean(cosine=entry.distance == "cosine", **_on_features(common))
+
+
+def _ranpac(entry: own_loop_strategies.RanPAC, common: Common) -> Any:
+    return RanPAC(projection=entry.projection, ridge=entry.ridge, **_on_features(common))
 
 
 def _with(plugin: Any, common: Common) -> Any:
@@ -155,8 +174,11 @@ STRATEGIES: dict[str, Callable[[Any, Common], Any]] = {
     "der": _der,
     "der++": _der_plus_plus,
     "icarl": _icarl,
+    "wa": _wa,
     "lamaml": _lamaml,
     "mer": _mer,
     "slda": _slda,
+    "ncm": _ncm,
+    "ranpac": _ranpac,
 }
 """Builders by the name in a study file."""

@@ -122,7 +122,9 @@ def shuffled(memory: Any, batch_size: int) -> Endless:
 def _interference(strategy: Any, candidates: list[Tensor]) -> Tensor:
     """Increase of the loss of each candidate by a plain step on the loss so far, ``(n,)``."""
     model, parameters = strategy.model, list(strategy.model.parameters())
-    grads = torch.autograd.grad(strategy.loss, parameters, retain_graph=True, allow_unused=True)
+    trained = [p for p in parameters if p.requires_grad]
+    of_trained = iter(torch.autograd.grad(strategy.loss, trained, retain_graph=True, allow_unused=True))
+    grads = [next(of_trained) if p.requires_grad else None for p in parameters]
     stepped = update_temp(model, grads, strategy.optimizer.param_groups[0]["lr"])
     x, y, task = candidates
     with torch.no_grad():

@@ -40,6 +40,7 @@ from lifelong_lb.strategies.dispatch import ITERATION
 from lifelong_lb.strategies.hooks import does_something, overrides
 from lifelong_lb.strategies.methods.mir import Retrieval
 from lifelong_lb.strategies.methods.patches import GSS
+from lifelong_lb.strategies.methods.weight_aligning import WeightAligning
 
 HOOKS = ("before_forward", "after_forward", "before_backward", "after_backward")
 """Hooks through which a plugin can change the loss or the gradient of a pass."""
@@ -87,6 +88,7 @@ PARTS: dict[type, Part] = {
     Retrieval: Part(again=("before_backward",)),  # retrieves in the first pass, replays the same in the others
     ICaRLLossPlugin: Part(once=("before_forward",), held=("old_logits",)),
     _ICaRLPlugin: Part(once=("before_forward",)),  # reads sizes
+    WeightAligning: Part(again=("before_backward",)),
     GSS: Part(once=("after_forward",)),  # updates its memory
 }
 """Plugins that take part in the passes. Plugins without such a hook (replay, GDumb) need no row."""

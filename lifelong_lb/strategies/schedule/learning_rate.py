@@ -88,6 +88,7 @@ class ScheduledLearningRate(SupervisedPlugin):
         experiences: number of experiences in the stream, with equal shares; needed for ``over="stream"``.
         spent_share: returns the completed share of the experience's training, if a budget ends it; None to compute
             it from epochs.
+        follower: a rule whose ``rho`` is multiplied by the same factor; None for none.
 
     Raises:
         ValueError: for another value, or a stream without a number of experiences.
@@ -105,6 +106,7 @@ class ScheduledLearningRate(SupervisedPlugin):
         over: entries.Span = "experience",
         experiences: int | None = None,
         spent_share: Callable[[], float] | None = None,
+        follower: Any = None,
     ) -> None:
         super().__init__()
         if by not in get_args(entries.Unit):
@@ -115,6 +117,7 @@ class ScheduledLearningRate(SupervisedPlugin):
             raise ValueError("over='stream' needs experiences, their number; got None")
         self.schedule, self.by, self.over, self.experiences = schedule, by, over, experiences
         self._spent_share, self._before_epoch = spent_share, 0.0
+        self._follower, self._rho = follower, 0.0 if follower is None else float(follower.rho)
         self._count = self._chunk = self._epoch = self._iteration = 0
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
@@ -133,10 +136,12 @@ class ScheduledLearningRate(SupervisedPlugin):
         self._before_epoch = 0.0 if self._spent_share is None else self._spent_share()
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Set the learning rate."""
+        """Set the learning rate, and the radius that follows it."""
         factor = self.schedule(Moment(experience_number(strategy), self._count, self._share(strategy)))
         for group in strategy.optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+        if self._follower is not None:
+            self._follower.rho = self._rho * factor
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Update the count."""

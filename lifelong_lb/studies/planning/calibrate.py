@@ -13,7 +13,7 @@ from lifelong_lb.config import Evaluation, GridRun, RunConfig
 from lifelong_lb.streams import Stream, training_chunks
 from lifelong_lb.studies.planning.forecast import Training, rule_gradients
 from lifelong_lb.studies.run.assemble import Assembled, assemble
-from lifelong_lb.studies.run.execute import load_stream
+from lifelong_lb.studies.run.execute import found_config, load_stream
 from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.studies.run.worker import quiet
 
@@ -101,9 +101,10 @@ def calibrate(runs: Sequence[GridRun], roots: Sequence[Path]) -> tuple[dict[Kind
             key = (run.entries["streams"], run.config.seed)
             try:
                 with quiet():
+                    config = found_config(run.config, roots)
                     if key not in streams:
-                        streams[key] = load_stream(run.config, RunState(), roots)
-                    speeds[kind_of(run)] = measure(run.config, streams[key])
+                        streams[key] = load_stream(config, RunState(), roots)
+                    speeds[kind_of(run)] = measure(config, streams[key])
             except Exception as error:  # noqa: BLE001  the run itself reports the details
                 reasons[kind_of(run)] = f"{type(error).__name__}: {error}"
     finally:
@@ -125,8 +126,9 @@ def measure(config: RunConfig, stream: Stream, seconds: float = SECONDS) -> Spee
     once, experiences = config.strategy.trained_once, len(stream.train)
     if config.stream.chunk is None:
         budget = seconds / experiences if once else seconds
-        timed = {"match": "seconds", "budget": budget, "passes": None, "epochs": 1}
-        config = config.model_copy(update={"train": config.train.model_copy(update=timed)})
+        timed = {"match": "seconds", "budget": budget, "passes": None, "epochs": 1, "later_epochs": None}
+        rule = config.rule.model_copy(update={"passes": None})
+        config = config.model_copy(update={"train": config.train.model_copy(update=timed), "rule": rule})
     if config.train.precision == "float16":  # which the CPU is not used for
         config = config.model_copy(update={"train": config.train.model_copy(update={"precision": "float32"})})
     plain = Evaluation(batch_size=config.evaluation.batch_size)
@@ -166,7 +168,7 @@ def _units_total(config: RunConfig, parts: Sequence[Training]) -> int:
     """Expected total of :func:`_units_done`."""
     if config.strategy.takes_gradients:
         return rule_gradients(config, parts).least
-    return config.train.epochs * sum(part.images for part in parts)
+    return sum(config.train.epochs_of(part.experience) * part.images for part in parts)
 
 
 def evaluated_images(config: RunConfig, parts: Sequence[Training], tested: Sequence[int]) -> int:
@@ -186,10 +188,10 @@ def evaluated_images(config: RunConfig, parts: Sequence[Training], tested: Seque
     if config.evaluation.experiences == "all":
         return (T + 1) * sum(tested)  # T + 1: also at initialisation
     images = sum(sum(tested[: i + 1]) for i in range(T))
-    if config.evaluation.every is not None and config.train.match == "steps":
+    if config.evaluation.every is not None and config.training.match == "steps":
         for i in range(T):
             minibatches = sum(part.minibatches.least for part in parts if part.experience == i)
-            images += config.train.epochs * minibatches // config.evaluation.every * sum(tested[: i + 1])
+            images += config.train.epochs_of(i) * minibatches // config.evaluation.every * sum(tested[: i + 1])
     return images
 
 

@@ -114,16 +114,16 @@ def rule_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
     """
     if not config.strategy.takes_gradients:
         return Count()
-    if config.train.match == "seconds":
+    if config.training.match == "seconds":
         return Count(exact=False)
-    if config.train.match == "gradients":
+    if config.training.match == "gradients":
         return _within_budget(config, parts)
     total = Count()
     for part in parts:
         acting = config.rule if part.experience >= config.rule.from_experience else NoRule()
         epoch = _epoch_gradients(acting, part.minibatches.least)
         exact = epoch.exact and part.minibatches.exact and not config.optimizer.takes_passes
-        total += Count(config.train.epochs * epoch.least, exact)
+        total += Count(config.train.epochs_of(part.experience) * epoch.least, exact)
     return total
 
 
@@ -138,7 +138,7 @@ def _within_budget(config: RunConfig, parts: Sequence[Training]) -> Count:
         for number, part in enumerate(of_experience, start=1):
             minibatches += part.minibatches.least
             limit = gradient_limit(
-                config.train, minibatches, part=number, parts=len(of_experience), experiences=experiences
+                config.training, minibatches, part=number, parts=len(of_experience), experiences=experiences
             )
             if part.minibatches.least:
                 taken += affordable_epochs(acting, part.minibatches.least, limit - taken)[1]
@@ -161,8 +161,9 @@ def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
     """
     strategy, total = config.strategy, Count()
     for part in parts:
-        known = config.train.match == "steps"
-        iterations = config.train.epochs * part.minibatches.least if known else 0
+        known = config.training.match == "steps"
+        epochs = config.train.epochs_of(part.experience)
+        iterations = epochs * part.minibatches.least if known else 0
         if isinstance(strategy, RWalk) or (isinstance(strategy, AGEM | MIR) and not part.first):
             total += Count(iterations, known)
         elif isinstance(strategy, GEM):
@@ -172,7 +173,7 @@ def strategy_gradients(config: RunConfig, parts: Sequence[Training]) -> Count:
         elif isinstance(strategy, GSS):
             total += Count(exact=False)
         elif isinstance(strategy, LaMAML):
-            total += Count(config.train.epochs * _inner_updates(strategy, part, config.train.batch_size) * known, known)
+            total += Count(epochs * _inner_updates(strategy, part, config.train.batch_size) * known, known)
         elif isinstance(strategy, MER):
             total += Count((strategy.n_inner_steps - 1) * iterations, known)
     return total

@@ -54,7 +54,7 @@ def measure_overhead() -> Overhead:
     times, started = _TimeObserver(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder_path:
         options = RunOptions(workers=1, device="cpu", checkpoint_every=None, observer=times)
-        folder = complete([parse_study(_STUDY)], Path(folder_path), options)
+        folder, _ = complete([parse_study(_STUDY)], Path(folder_path), options)
         report = time.monotonic()
         with folder.locked():
             write_report(folder)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,17 +18,21 @@ POLL_SECONDS = 2.0
 class EventDispatcher(ProgressObserver):
     """Forward events to an observer, one call at a time, and update the tables.
 
-    While the context is open, a thread polls the progress of the runs started here. An observer that raises
-    ``BrokenPipeError`` receives no more events; the study continues.
+    While the context is open, a thread polls the progress of the runs started here. An observer that raises an
+    ``OSError``, e.g. because its pipe has no reader or its disk is full, receives no more events; the study continues.
 
     Args:
         observer: receives all events, each experience once.
-        update: updates the tables; called at intervals after a run has ended.
+        update: updates the tables; called at intervals after a run has ended. It returns sentences about new problems.
         runs_path: folder of the runs.
+
+    Attributes:
+        problems: a sentence about an observer that could not write; none if its reader disconnected.
     """
 
-    def __init__(self, observer: ProgressObserver, update: Callable[[], None], runs_path: Path) -> None:
+    def __init__(self, observer: ProgressObserver, update: Callable[[], Sequence[str]], runs_path: Path) -> None:
         self._observer, self._update, self._runs_path = observer, update, runs_path
+        self.problems: list[str] = []
         self._tables_updated = time.monotonic()
         self._titles: dict[str, str] = {}
         self._reported: dict[str, int] = {}
@@ -72,8 +76,14 @@ class EventDispatcher(ProgressObserver):
             self._titles.pop(record.run, None)
             self._observer.ended(title, record, elsewhere=elsewhere)
         if time.monotonic() - self._tables_updated > SECONDS_BETWEEN_TABLES:
-            self._update()
+            for text in self._update():
+                self.problem(text)
             self._tables_updated = time.monotonic()
+
+    def problem(self, text: str) -> None:
+        """Forward the event."""
+        with self._exclusive():
+            self._observer.problem(text)
 
     def given_up(self, run: str) -> None:
         """Forward the event."""
@@ -96,7 +106,9 @@ class EventDispatcher(ProgressObserver):
         with self._lock:
             try:
                 yield
-            except BrokenPipeError:
+            except OSError as error:
+                if not isinstance(error, BrokenPipeError):
+                    self.problems.append(f"progress could not be shown to the end ({error.strerror or error})")
                 self._observer = ProgressObserver()
 
     def _report_new(self, run: str, progress: RunProgress) -> None:

@@ -16,9 +16,10 @@ class JsonObserver(ProgressObserver):
 
     Events: ``start`` (runs, present: status to number), ``run started`` (run, title), ``experience ended`` (run, title,
     experience in 0..T-1, experiences, accuracy: the mean over those seen so far), ``run ended`` (run, title, status,
-    message, average_accuracy or null, elsewhere), ``run given up`` (run), ``waiting`` (runs), ``end`` (runs, statuses:
-    status to number). Tuning writes ``trial`` (trial, trials, searches, seconds) before the events of each round of
-    trials, and ``chosen`` (trials, searches, seconds) before those of the study with the chosen settings.
+    message, average_accuracy or null, elsewhere), ``run given up`` (run), ``waiting`` (runs), ``problem`` (text),
+    ``end`` (runs, statuses: status to number). Tuning writes ``trial`` (trial, trials, searches, seconds) before the
+    events of each round of trials, and ``chosen`` (trials, searches, seconds) before those of the study with the chosen
+    settings.
 
     Args:
         stream: where to write.
@@ -60,6 +61,10 @@ class JsonObserver(ProgressObserver):
     def waiting(self, runs: int) -> None:
         """Write ``waiting``."""
         self._write("waiting", runs=runs)
+
+    def problem(self, text: str) -> None:
+        """Write ``problem``."""
+        self._write("problem", text=text)
 
     def stop(self) -> None:
         """Write ``end``."""

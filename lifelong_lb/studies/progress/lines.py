@@ -52,6 +52,10 @@ class LineObserver(ProgressObserver):
             f"waiting for {runs} run{'s' * (runs > 1)} in progress elsewhere; lifelong-lb status shows where"
         )
 
+    def problem(self, text: str) -> None:
+        """Write the problem."""
+        self._write_line(f"Note: {text}")
+
 
 def final_accuracy(record: RunRecord) -> float | None:
     """Average accuracy of a run.

@@ -69,5 +69,12 @@ class ProgressObserver:
             runs: their number.
         """
 
+    def problem(self, text: str) -> None:
+        """Called once per problem that does not affect the runs, e.g. if the page cannot be written.
+
+        Args:
+            text: one sentence.
+        """
+
     def stop(self) -> None:
         """Called at the end, also after an exception."""

@@ -36,6 +36,7 @@ from lifelong_lb.strategies import (
 )
 from lifelong_lb.streams import Stream
 from lifelong_lb.studies.devices import no_float16
+from lifelong_lb.studies.run.features import log_left_out
 from lifelong_lb.studies.run.landscape import LandscapeMeter
 from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.untrusted import quoted
@@ -86,7 +87,9 @@ class Assembled:
         progress.train_seconds = self.stopwatch.seconds
         progress.samples_seen = self.samples.count
         progress.forward_passes = self.forward.count
-        progress.parameters = sum(p.numel() for p in self.strategy.model.parameters())
+        parameters = list(self.strategy.model.parameters())
+        progress.parameters = progress.frozen_backbone + sum(p.numel() for p in parameters)
+        progress.trained_parameters = sum(p.numel() for p in parameters if p.requires_grad)
         groups = [] if self.strategy.optimizer is None else self.strategy.optimizer.param_groups
         progress.learning_rate = float(groups[0].get("lr", math.nan)) if groups else math.nan
         progress.data["loading"] = self.loading.loaded_by
@@ -115,7 +118,8 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     seed_all(config.seed, INITIALISATION)
     # with a scaler, the plugin of the rule applies autocast, to training passes alone
     model = build_model(config.model, stream.shape, "float32" if scaler is not None else config.train.precision)
-    passes = Passes(**config.rule.passes(), clip_norm=config.train.clip_norm)
+    log_left_out(model, log)
+    passes = Passes(**config.rule.pass_options(), clip_norm=config.train.clip_norm)
     rule = factory_of("rule", config.rule.name, RULES)(**config.rule.hyper_parameters(), passes=passes)
     evaluation, once = config.evaluation, config.strategy.trained_once
     if evaluation.diagnostics_every is not None:
@@ -135,13 +139,16 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     if budget is not None:
         progress.budgets = budget.rows
     boundaries = boundary_plugins(
-        config.optimizer, 1 if once else stream.shape.experiences, None if budget is None else budget.spent_share
+        config.optimizer,
+        1 if once else stream.shape.experiences,
+        None if budget is None else budget.spent_share,
+        None if config.rule.rho_follows is None else rule,
     )
     monitors = [DivergenceGuard(), own_gradients, stopwatch, recorder, samples, forward, *([during] if during else [])]
     strategy = build_strategy(
         config.strategy,
         model=model,
-        optimizer=build_optimizer(config.optimizer, model.named_parameters()),
+        optimizer=build_optimizer(config.optimizer, [(n, p) for n, p in model.named_parameters() if p.requires_grad]),
         train=config.train,
         evaluation=evaluation,
         plugins=[SeparateSeeds(config.seed), loading, *([budget] if budget else []), *boundaries, applied, *monitors],
@@ -168,13 +175,14 @@ def _applied(config: RunConfig, rule: UpdateRule, scaler: torch.amp.GradScaler |
 
 
 def _budget(config: RunConfig, applied: Applied, stopwatch: Stopwatch, experiences_per_call: int) -> Budget | None:
-    if config.train.match == "steps":
+    train = config.training
+    if train.match == "steps":
         return None
     counts = {
         "gradients": partial(getattr, applied, "gradient_evaluations"),
         "seconds": partial(getattr, stopwatch, "seconds"),
     }  # partials, because lambdas cannot be pickled into a checkpoint
-    return Budget(config.train, config.rule, counts[config.train.match], config.seed, experiences_per_call)
+    return Budget(train, config.rule, counts[train.match], config.seed, experiences_per_call)
 
 
 def _loading(config: RunConfig) -> TensorLoading:

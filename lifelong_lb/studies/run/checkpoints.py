@@ -152,7 +152,9 @@ class Checkpoints:
         self._folder.write_reason(reason)
 
     def _full_identity(self, progress: RunState) -> dict[str, Any]:
-        return {**self._identity, "images": progress.data["sha256"], "stream": progress.data["arrangement"]}
+        weights = {key: progress.data[key] for key in ("weights_sha256",) if key in progress.data}
+        images = {"images": progress.data["sha256"], "stream": progress.data["arrangement"]}
+        return {**self._identity, **images, **weights}
 
     def _shared(self, stream: Stream) -> list[Any]:
         """Objects that are referenced by the run but exist independently of it."""

@@ -2,16 +2,21 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lifelong_lb.config import RunConfig
+from lifelong_lb.config.entries.models import Timm
 from lifelong_lb.data import find_images, load_images
 from lifelong_lb.evaluation import AccuracyMatrix
+from lifelong_lb.models import with_found_weights
+from lifelong_lb.models.weights import digest_of_file
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import ConfusionCounts
 from lifelong_lb.streams import Stream, build_stream, training_chunks
 from lifelong_lb.studies.run.assemble import Assembled, Log, assemble
 from lifelong_lb.studies.run.checkpoints import Checkpoints
+from lifelong_lb.studies.run.features import features_of, obstacle
 from lifelong_lb.studies.run.landscape import packed
 from lifelong_lb.studies.run.state import RunState
 
@@ -44,9 +49,10 @@ def execute(
 
     Raises:
         DivergedError: if loss or weights are not finite.
-        UserError: if the images cannot be read, or an environment variable has an unknown value.
+        UserError: if the images or weights cannot be read, or an environment variable has an unknown value.
     """
-    stream = load_stream(config, progress, roots)
+    config = found_config(config, roots)
+    stream = load_stream(config, progress, roots, device=device, log=log)
     last = len(stream.train) - 1
     first = last if config.strategy.trained_once else 0
     loaded = None if checkpoints is None else checkpoints.load(stream, progress)
@@ -80,6 +86,8 @@ def _learn(i: int, config: RunConfig, stream: Stream, run: Assembled, progress: 
     if run.during is not None:
         run.during.begin(i, stream.test[: i + 1])
         progress.continual = run.during.rows
+    if config.train.later_epochs is not None:
+        run.strategy.train_epochs = config.train.epochs_of(0 if config.strategy.trained_once else i)
     try:
         run.strategy.train(arrives, eval_streams=[])
     finally:
@@ -106,34 +114,69 @@ def _measure(i: int, config: RunConfig, stream: Stream, run: Assembled, progress
     )
 
 
-def load_stream(config: RunConfig, progress: RunState, roots: Sequence[Path]) -> Stream:
-    """Load the images of a run and build its stream.
+def found_config(config: RunConfig, roots: Sequence[Path]) -> RunConfig:
+    """Find the weights that a run names.
 
     Args:
         config: what to run.
+        roots: folders of the data sets.
+
+    Returns:
+        The configuration with the absolute path of the file; the same one if the model names none.
+
+    Raises:
+        UserError: if there is no such file.
+    """
+    model = with_found_weights(config.model, roots)
+    return config if model is config.model else config.model_copy(update={"model": model})
+
+
+def load_stream(
+    config: RunConfig, progress: RunState, roots: Sequence[Path], *, device: str = "cpu", log: Log = lambda line: None
+) -> Stream:
+    """Load the images of a run and build its stream, of features if the backbone is not trained.
+
+    Args:
+        config: what to run, with found weights.
         progress: receives a description of the images.
         roots: folders of the data sets.
+        device: where features are computed.
+        log: receives lines about features.
 
     Returns:
         The stream.
 
     Raises:
-        UserError: if the images cannot be read, or do not fit the stream's settings.
+        UserError: if the images or weights cannot be read, or do not fit the stream's settings.
     """
     limit = config.evaluation.test_images_per_class
-    images = load_images(find_images(config.stream, roots), test_images_per_class=limit)
-    stream = build_stream(config.stream, images, config.seed)
+    images, recorded = load_images(find_images(config.stream, roots), test_images_per_class=limit), {}
+    if isinstance(config.model, Timm) and config.model.weights is not None:
+        recorded["weights_sha256"] = digest_of_file(Path(config.model.weights))
+    reason = obstacle(config)
+    if reason is None:
+        features = features_of(config, images, device, log)
+        normalised = config.stream.model_copy(update={"normalise": "dataset"})  # the images were, features are not
+        stream = build_stream(normalised, features.images, config.seed)
+        stream = replace(stream, shape=replace(stream.shape, features=True))
+        recorded["features"], progress.frozen_backbone = features.key, features.parameters
+    else:
+        if config.model.tune == "head":
+            log(f"features are not stored, because {reason}")
+        stream = build_stream(config.stream, images, config.seed)
     progress.accuracy = AccuracyMatrix.unmeasured(len(stream.train))
     progress.data = {
         "source": images.source,
         "sha256": images.sha256,
         "train_images": len(images.train.y),
         "test_images": len(images.test.y),
+        "evaluation_images": [len(experience.dataset) for experience in stream.test],
         "class_order": list(stream.class_order),
         "class_names": list(stream.class_names),
         "label_map": {str(label): list(place) for label, place in stream.label_map.items()},
         "arrangement": stream.arrangement,
         "permutations": stream.permutations,
         "angles": list(stream.angles),
+        **recorded,
     }
     return stream

@@ -188,6 +188,11 @@ def _stream_of(config: RunConfig, roots: Sequence[Path], data: Mapping[str, Any]
             f"run {config.run_id}: was trained on images with the hash {data.get('sha256')}; "
             f"those found ({images.source}) have {images.sha256}"
         )
+    if "features" in data:
+        raise UserError(
+            f"run {config.run_id}: was trained on the features of a frozen backbone, whose weights are not loaded from "
+            "what a result folder names; set evaluation.landscape in the study instead"
+        )
     return build_stream(config.stream, images, config.seed)
 
 

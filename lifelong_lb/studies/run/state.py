@@ -21,6 +21,8 @@ class RunState:
         samples_seen: images of training minibatches.
         forward_passes: forward passes during training, with or without a gradient.
         parameters: current number of parameters of the model.
+        trained_parameters: current number of those that are trained.
+        frozen_backbone: number of parameters of a backbone whose stored features are used instead of it.
         learning_rate: the base optimizer's at the last step; NaN if there is none.
         data: description of the images.
         diagnostics: one mapping per recorded pass, if enabled.
@@ -44,6 +46,8 @@ class RunState:
     samples_seen: int = 0
     forward_passes: int = 0
     parameters: int = 0
+    trained_parameters: int = 0
+    frozen_backbone: int = 0
     learning_rate: float = math.nan
     data: dict[str, Any] = field(default_factory=dict)
     diagnostics: list[dict[str, float]] = field(default_factory=list)

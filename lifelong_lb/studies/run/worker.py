@@ -154,7 +154,7 @@ def _record(job: Job, device: str, progress: RunState, outcome: _Outcome, peak: 
         status=outcome.status,
         message=outcome.message,
         traceback=outcome.traceback,
-        environment={**_environment(job, device), "continued": progress.continued},
+        environment={**_environment(job, device), "continued": progress.continued, **_model(job, progress)},
         accuracy=progress.accuracy,
         gradient_evaluations=progress.gradient_evaluations,
         strategy_gradient_evaluations=progress.strategy_gradient_evaluations,
@@ -166,6 +166,16 @@ def _record(job: Job, device: str, progress: RunState, outcome: _Outcome, peak: 
         data=progress.data,
         budgets=progress.budgets,
     )
+
+
+def _model(job: Job, progress: RunState) -> dict[str, Any]:
+    """Weights and numbers of parameters of a model of which a part is trained, or whose weights are from a file."""
+    model, known = job.config.model, progress.data.get("weights_sha256")
+    if model.tune == "all" and known is None:
+        return {}
+    weights = {} if known is None else {"weights_sha256": known}
+    counts = {"parameters": progress.parameters, "trained_parameters": progress.trained_parameters}
+    return {"model": {"tune": model.tune, **weights, **counts}}
 
 
 def _is_termination(error: BaseException) -> bool:

@@ -51,6 +51,10 @@ class TrialObserver(ProgressObserver):
         """Forward the event."""
         self._observer.waiting(runs)
 
+    def problem(self, text: str) -> None:
+        """Forward the event."""
+        self._observer.problem(text)
+
     def stop(self) -> None:
         """Forward the event."""
         self._observer.stop()
@@ -68,12 +72,14 @@ class Rounds:
         out: folder of their runs.
         options: how to run them.
         tried: ids of the runs of earlier rounds, which are not retried if a point is repeated.
+        failed_to_write: whether ``trials.csv`` could not be written after some round.
     """
 
     searches: Sequence[CombinationSearch]
     out: Path
     options: RunOptions
     tried: set[str] = field(default_factory=set)
+    failed_to_write: bool = False
 
     def next(self, observer: ProgressObserver) -> None:
         """Execute one trial of each search together, and write ``trials.csv``.
@@ -91,7 +97,12 @@ class Rounds:
         for search, point, study in points:
             self.tried |= _runs(study)
             search.tell(_trial(search, point, study, folder))
-        write_trials(self.out, self.searches)
+        try:
+            write_trials(self.out, self.searches)
+        except OSError as error:  # the next round, or the next call, writes it again
+            if not self.failed_to_write:
+                observer.problem(f"trials.csv could not be written ({error.strerror or error}); the search continues")
+            self.failed_to_write = True
 
 
 def _runs(study: Study) -> set[str]:

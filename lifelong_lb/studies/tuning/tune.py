@@ -13,7 +13,7 @@ from lifelong_lb.studies.durations import readable
 from lifelong_lb.studies.keywords import StudyLike, with_keywords
 from lifelong_lb.studies.options import TuneOptions
 from lifelong_lb.studies.progress.observer import ProgressObserver
-from lifelong_lb.studies.study import as_study, output_path, reported
+from lifelong_lb.studies.study import as_study, check_columns, output_path, reported
 from lifelong_lb.studies.tuning.best_settings import chosen_study, chosen_text
 from lifelong_lb.studies.tuning.held_out import searched_combinations
 from lifelong_lb.studies.tuning.search import CombinationSearch, imported_optuna
@@ -39,6 +39,7 @@ def tune_study(config: StudyLike, out: str | os.PathLike[str], options: TuneOpti
     """
     imported_optuna()
     folder, study = output_path(out), as_study(config)
+    check_columns(options.columns, study)
     searches = searches_of(study)
     assert study.tuning is not None, "searches_of refuses a study without tuning"
     _search(Rounds(searches, folder / "tuning", options), options.trials or study.tuning.trials)
@@ -53,7 +54,7 @@ def tune_study(config: StudyLike, out: str | os.PathLike[str], options: TuneOpti
     report.check_writable()
     with report.locked():  # a longer search may have chosen other settings than an earlier one
         report.write_study(StudyFile.of(chosen))
-    return reported(complete([chosen], report.path, options))
+    return reported(*complete([chosen], report.path, options), options.columns)
 
 
 def _search(rounds: Rounds, trials: int) -> None:

@@ -105,7 +105,7 @@ def study(*strategies, streams=CLASSES, **changes):
         ),
         (
             {"strategies": ["lamaml"], "streams": {**CLASSES, "chunk": 10}},
-            r"lamaml would treat each chunk of an online stream as a task \(online strategies: naive, .*, slda\)",
+            r"lamaml would treat each chunk of an online stream as a task \(online strategies: naive, .*, slda, ncm\)",
         ),
         ({"strategies": [{"name": "mer", "gamma": 0}]}, r"strategies\[0\].gamma: must be a number in \(0, 1\]; got 0"),
         ({"strategies": [{"name": "mer", "penalty": "first"}]}, r"strategies\[0\]: unknown key 'penalty'"),

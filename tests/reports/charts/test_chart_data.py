@@ -5,15 +5,10 @@ import pandas as pd
 import pytest
 
 from lifelong_lb.evaluation import Spread
-from lifelong_lb.reports.charts.averages import averages
-from lifelong_lb.reports.charts.costs import side_by_side
-from lifelong_lb.reports.charts.experiences import experiences
-from lifelong_lb.reports.charts.heat_map import accuracy_matrices
-from lifelong_lb.reports.charts.labels import chart_names, file_name, short
 from lifelong_lb.reports.charts.landscape import away_from_weights, flatness
-from lifelong_lb.reports.charts.looks import looks
-from lifelong_lb.reports.charts.panels import dodged, mean_row
-from lifelong_lb.reports.charts.trade_off import trade_off
+from lifelong_lb.reports.charts.matrices import accuracy_matrices, averages, experiences
+from lifelong_lb.reports.charts.panels import chart_names, dodged, file_name, looks, mean_row, short
+from lifelong_lb.reports.charts.points import side_by_side, trade_off
 from lifelong_lb.reports.statistics.matrices import Block
 
 NAN = float("nan")

@@ -5,7 +5,7 @@ from reports.folders import make, two_experiences
 
 from lifelong_lb.evaluation import rank
 from lifelong_lb.reports import write_report
-from lifelong_lb.reports.charts.ranks import ranks
+from lifelong_lb.reports.charts.over_streams import ranks
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.statistics.summary import labels_of
 

@@ -6,7 +6,7 @@ from reports.folders import TWO, make, two_experiences, wave
 
 from lifelong_lb import UserError, pivot
 from lifelong_lb.reports import collect
-from lifelong_lb.reports.documents.side_by_side import (
+from lifelong_lb.reports.documents.files import (
     SIDE_BY_SIDE_COLUMNS,
     rules_latex,
     rules_side_by_side,

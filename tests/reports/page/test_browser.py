@@ -13,7 +13,7 @@ from reports.page.browser import browser, executable
 from reports.whole import SECTIONS, write_whole
 
 from lifelong_lb.reports import blocks_of, summary_table
-from lifelong_lb.reports.charts.heat_map import accuracy_matrices
+from lifelong_lb.reports.charts.matrices import accuracy_matrices
 from lifelong_lb.reports.page.render import render_page
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.statistics.comparisons import comparison_table

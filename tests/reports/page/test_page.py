@@ -12,7 +12,7 @@ from reports.folders import TWO, make, wave, write
 
 from lifelong_lb.config import parse_study
 from lifelong_lb.reports import blocks_of, summary_table, write_report
-from lifelong_lb.reports.charts.heat_map import accuracy_matrices
+from lifelong_lb.reports.charts.matrices import accuracy_matrices
 from lifelong_lb.reports.page.render import link_papers, render_page
 from lifelong_lb.reports.render.latex_text import latex_escaped as escape
 from lifelong_lb.reports.results.collect import collect
@@ -92,6 +92,7 @@ def test_nothing_is_fetched(path):
     assert page.stack == []
     names = {tag for tag, _ in page.tags}
     assert not names & {"link", "iframe", "object", "embed", "img", "base", "form"}
+    assert {"a", "script"} <= names
     for tag, attributes in page.tags:
         for key, value in attributes.items():
             assert not key.startswith("on")
@@ -132,7 +133,7 @@ def test_ids_are_unique_and_references_resolve(path):
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert {"summary", "cost", "reading"} <= set(ids)
     assert len(ids) == len(set(ids))
-    known = set(ids)
+    known, referred = set(ids), set()
     for _, attributes in page.tags:
         for key, value in attributes.items():
             if key == "aria-label":
@@ -141,6 +142,8 @@ def test_ids_are_unique_and_references_resolve(path):
             targets += [value[1:]] if key in {"href", "xlink:href"} and value.startswith("#") else []
             targets += [value] if key == "aria-labelledby" else []
             assert set(targets) <= known
+            referred |= set(targets)
+    assert {"summary", "cost"} <= referred
 
 
 def test_hostile_labels_are_shown_as_they_are(hostile):

@@ -10,10 +10,8 @@ from reports.folders import make, wave
 from reports.hand_tables import PLAIN, hostile
 
 from lifelong_lb.reports import comparison_table, summary_table
-from lifelong_lb.reports.documents.side_by_side import rules_latex, rules_side_by_side
-from lifelong_lb.reports.documents.summary import summary_latex
-from lifelong_lb.reports.render.latex import latex_document
-from lifelong_lb.reports.render.latex_layout import MAX_LINES
+from lifelong_lb.reports.documents.files import rules_latex, rules_side_by_side, summary_latex
+from lifelong_lb.reports.render.latex import MAX_LINES, latex_document
 from lifelong_lb.reports.render.latex_text import latex_label, latex_prose
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.tables.styled import Cell, Column, Group, StyledTable

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from reports.hand_tables import PLAIN, hostile
 
-from lifelong_lb.reports.render.markdown import markdown_table
+from lifelong_lb.reports.render.text import markdown_table
 
 
 def test_by_hand():

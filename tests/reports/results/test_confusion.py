@@ -10,10 +10,10 @@ from reports.folders import TWO, make
 import lifelong_lb
 from lifelong_lb.config import UserError
 from lifelong_lb.reports import load_results, per_class_accuracy, write_report
-from lifelong_lb.reports.charts.heat_map import Meaning, squares
-from lifelong_lb.reports.page.classes import collect_classes, confusion_matrices
+from lifelong_lb.reports.charts.matrices import Meaning, squares
+from lifelong_lb.reports.page.sections import collect_classes, confusion_matrices
 from lifelong_lb.reports.results.collect import collect
-from lifelong_lb.reports.results.confusion import CLASS_COLUMNS, class_accuracies, collect_confusion
+from lifelong_lb.reports.results.recorded import CLASS_COLUMNS, class_accuracies, collect_confusion
 from lifelong_lb.store import ResultFolder
 
 ORDER = [7, 3, 5, 1, 0, 2, 9, 4, 8, 6]

@@ -21,7 +21,7 @@ from lifelong_lb.reports import (
     summary_text,
     write_report,
 )
-from lifelong_lb.reports.statistics.undefined import undefined_reason
+from lifelong_lb.reports.statistics.summary import undefined_reason
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.studies.custom_metrics import store_custom_metrics
 

@@ -18,8 +18,8 @@ import lifelong_lb
 from lifelong_lb.cli import main
 from lifelong_lb.config import UserError
 from lifelong_lb.reports.results.collect import collect
-from lifelong_lb.reports.results.confusion import collect_confusion
 from lifelong_lb.reports.results.landscape import collect_landscape
+from lifelong_lb.reports.results.recorded import collect_confusion
 from lifelong_lb.store import ResultFolder, folder_status
 
 COUNTED = {"config.json", "environment.json", "result.json", "accuracy.csv"}

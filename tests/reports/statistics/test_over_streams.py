@@ -12,11 +12,10 @@ from lifelong_lb.evaluation import interquartile_mean, probability_of_improvemen
 from lifelong_lb.reports import aggregate_table, collect, comparison_table, write_report
 from lifelong_lb.reports.charts.chart import Canvas
 from lifelong_lb.reports.charts.export import export
-from lifelong_lb.reports.charts.looks import looks
-from lifelong_lb.reports.charts.profiles import profiles
-from lifelong_lb.reports.page.streams_findings import streams_findings
+from lifelong_lb.reports.charts.over_streams import profiles
+from lifelong_lb.reports.charts.panels import looks
+from lifelong_lb.reports.page.over_streams import over_streams_styled, streams_findings
 from lifelong_lb.reports.statistics.over_streams import left_out_streams, stream_scores
-from lifelong_lb.reports.tables.over_streams import over_streams_styled
 
 STREAMS = ("one", "two", "three")
 STUDY = {

@@ -198,7 +198,7 @@ def test_the_cases_are_all_there_is():
         {strategy_cases.ENTRIES[label]["name"] for label, _ in cases}
         for cases in (CASES, strategy_cases.OWN_LOOP_CASES)
     )
-    assert own == {"lamaml", "mer", "slda"}
+    assert own == {"lamaml", "mer", "slda", "ncm", "ranpac"}
     assert named == set(strategy_cases.STRATEGY_ENTRIES) - own
 
 

@@ -94,7 +94,7 @@ def test_studies_refuse_what_the_plugin_refuses(label):
     strategy = STRATEGY_ENTRIES[ENTRIES[label]["name"]](**ENTRIES[label])
     made = make(label, "single", NoRule())
     for entry in entries():
-        rule = RULES[entry.name](**entry.hyper_parameters(), passes=Passes(**entry.passes()))
+        rule = RULES[entry.name](**entry.hyper_parameters(), passes=Passes(**entry.pass_options()))
         assert entry.keeps_weights() == rule.keeps_weights
         try:
             passes.check_rule(made.strategy, rule)

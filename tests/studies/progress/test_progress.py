@@ -30,6 +30,7 @@ def study(observer):
     observer.learnt("abc", "naive sam", 1, 2, 0.375)
     observer.ended("naive sam", DONE, elsewhere=False)
     observer.waiting(1)
+    observer.problem("no page\n")
     observer.ended("naive none", FAILED, elsewhere=True)
     observer.stop()
 
@@ -38,6 +39,7 @@ LINES = [
     "4 runs, 1 of them ended earlier",
     "[2/4, 0 s] naive sam: average accuracy 0.375",
     "waiting for 1 run in progress elsewhere; lifelong-lb status shows where",
+    "Note: no page\\n",
     "[3/4, 0 s] naive none (elsewhere): FAILED: no [memory]",
 ]
 
@@ -68,6 +70,7 @@ def test_json():
         {"event": "experience ended", **sam, "experience": 1, "experiences": 2, "accuracy": 0.375},
         {"event": "run ended", **sam, "status": "done", "message": "", "average_accuracy": 0.375, "elsewhere": False},
         {"event": "waiting", "runs": 1},
+        {"event": "problem", "text": "no page\n"},
         {
             **{"event": "run ended", **none, "status": "failed", "message": "no [memory]"},
             **{"average_accuracy": None, "elsewhere": True},
@@ -145,7 +148,7 @@ def test_each_experience_is_reported_once(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
         write_progress(tmp_path / name, RunProgress.of(FIRST))
     observer = Noting()
-    with EventDispatcher(observer, lambda: None, tmp_path) as dispatcher:
+    with EventDispatcher(observer, list, tmp_path) as dispatcher:
         dispatcher.begun("abc", "sam")
         assert observer.learnt_one.wait(10)
         dispatcher.update_progress("abc", RunProgress.of(FIRST))
@@ -157,12 +160,23 @@ def test_each_experience_is_reported_once(tmp_path, monkeypatch):
 
 def test_tables_are_brought_up_to_date_now_and_then(tmp_path, monkeypatch):
     updates = []
-    dispatcher = EventDispatcher(ProgressObserver(), lambda: updates.append(1), tmp_path)
+    dispatcher = EventDispatcher(ProgressObserver(), lambda: updates.append(1) or ["no page"], tmp_path)
     dispatcher.ended("sam", DONE, elsewhere=True)
     assert not updates
     monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.SECONDS_BETWEEN_TABLES", 0)
     dispatcher.ended("sam", DONE, elsewhere=True)
     assert len(updates) == 1
+
+
+def test_an_observer_that_cannot_write_does_not_end_the_study(tmp_path):
+    class Full(ProgressObserver):
+        def start(self, total, present):
+            raise OSError(28, "No space left on device")
+
+    dispatcher = EventDispatcher(Full(), list, tmp_path)
+    dispatcher.start(3, {})
+    dispatcher.start(3, {})
+    assert dispatcher.problems == ["progress could not be shown to the end (No space left on device)"]
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"experiences": 2, "accuracies": [3]}'])

@@ -7,13 +7,14 @@ import pytest
 import torch
 from helpers.tiny_study import TINY
 
-from lifelong_lb.config import RULE_ENTRIES, UserError, expand, parse_study
+from lifelong_lb.config import RULE_ENTRIES, UserError, axis_labels, expand, parse_study
 from lifelong_lb.config.checks.budgets import affordable_epochs
 from lifelong_lb.config.entries.rules import SAM, LookbehindSAM, LookSAM, NoRule
-from lifelong_lb.reports.statistics.costs import budget_sentence
+from lifelong_lb.reports.tables.costs import budget_sentence
 from lifelong_lb.store import StudyFile
 from lifelong_lb.studies import run_study
-from lifelong_lb.studies.planning.forecast import Count
+from lifelong_lb.studies.planning.calibrate import evaluated_images
+from lifelong_lb.studies.planning.forecast import Count, Training
 from lifelong_lb.studies.planning.validate import gradients_of, plan_of
 from lifelong_lb.studies.run.execute import execute
 from lifelong_lb.studies.run.state import RunState
@@ -22,6 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated function upda
 
 STREAM = {"name": "split-digits", "images_per_class": 12, "experiences": 5, "scenario": "class-incremental"}
 LOOKBEHIND = {"name": "lookbehind-sam", "k": 2}
+OWN = {"name": "none", "passes": 3}
+WARMUP = {"name": "sgd", "schedule": {"name": "cosine", "warmup": 2, "by": "iteration"}}
 
 
 def settings(**changes):
@@ -94,6 +97,28 @@ def test_further_epochs_are_those_of_more_epochs(batch_norm):
     (longer,) = expand(settings(**shared, train={"batch_size": 8, "epochs": 3}))
     (matched,) = expand(settings(**shared, train={"batch_size": 8, "match": "gradients", "passes": 3}))
     assert ran(longer.config)[1] == ran(matched.config)[1]
+
+
+def test_a_rule_may_have_a_budget_of_its_own():
+    """Plain SGD and SAM for three gradients a minibatch, beside both for one epoch."""
+    rules = ["none", {"name": "none", "passes": 3}, {"name": "sam", "passes": 3}, "sam"]
+    study = settings(rules=rules, train={"batch_size": 8})
+    assert axis_labels(study.rules) == ["none", "none(passes=3)", "sam(passes=3)", "sam"]
+    plain, own, sam, other = expand(study)
+    assert budgets(study.model_copy(update={"rules": study.rules[1:3]})) == [[(9, 9, 9)] * 5, [(9, 8, 4)] * 5]
+    (longer,) = expand(settings(rules="none", train={"batch_size": 8, "epochs": 3}))
+    assert ran(own.config)[1] == ran(longer.config)[1]
+    (alone,) = expand(settings(rules="none", train={"batch_size": 8}))
+    assert plain.config.run_id == alone.config.run_id
+    assert len({run.config.run_id for run in (plain, own, sam, other)}) == 4
+    file = StudyFile.of(study)
+    assert StudyFile.from_json(json.loads(json.dumps(file.to_json())), "study.json") == file
+
+
+def test_evaluations_during_training_are_not_forecast_for_a_budget():
+    study = settings(rules=["none", OWN], train={"batch_size": 8}, evaluation={"every": 1})
+    parts = [Training(0, 24, Count(3), first=True)]
+    assert [evaluated_images(run.config, parts, [10]) for run in expand(study)] == [10 + 3 * 10, 10]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +225,10 @@ def test_a_costlier_rule_would_be_another_budget():
         ({"streams": {**STREAM, "train": {"match": "seconds"}}}, "applies to the whole study"),
         ({"optimizers": "lbfgs"}, "the passes of lbfgs are not known in advance"),
         ({"optimizers": {"name": "sgd", "schedule": {"name": "step", "by": "iteration"}}}, "counts iterations, whose"),
+        ({"rules": ["sam", OWN]}, r"rules\[1\]\.passes: must not be set if train\.match is gradients"),
+        ({"train": {}, "rules": {"name": "none", "passes": 0}}, r"rules\.passes: must be a number in \(0, 1000000\]"),
+        ({"train": {}, "rules": OWN, "optimizers": WARMUP}, r"the schedule of optimizers\[0\] counts; use cosine"),
+        ({"train": {}, "rules": OWN, "strategies": "lamaml"}, "passes counts the gradients of ordinary training steps"),
     ],
 )  # fmt: skip
 def test_what_is_refused(changes, message):
@@ -240,9 +269,14 @@ def test_what_is_recorded_and_reported(tmp_path):
 
 
 def test_the_report_says_what_was_matched():
-    def said(**train):
-        return budget_sentence(parse_study({"streams": "split-digits", "train": train}).train)
+    def said(rules="none", **train):
+        study = parse_study({"streams": "split-digits", "train": train, "rules": rules})
+        return budget_sentence(study.train, study.rules, "sgd")
 
     assert "same number of steps" in said()
     assert "at most 1.5 seconds" in said(match="seconds", budget=1.5)
     assert "got 1,200 gradient evaluations in each experience" in said(match="gradients", budget=1200)
+    assert said(["none", OWN, {"name": "sam", "passes": 3}]) == (
+        "Every rule took the same number of steps, except those with their own budget in each experience: plain SGD, "
+        "budget of 3 gradients per minibatch; SAM (3 gradient evaluations for each minibatch of 1 epoch)."
+    )

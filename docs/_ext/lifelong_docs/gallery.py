@@ -1,0 +1,102 @@
+"""Results of the repository: a leaderboard by the same code as ``lifelong-lb site``, and published rows."""
+
+import runpy
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sphinx.application import Sphinx
+
+from lifelong_docs.markdown import table
+from lifelong_lb.config import UserError
+from lifelong_lb.reports.render.text import markdown_escaped
+from lifelong_lb.reports.site import SiteStudy, read_studies, write_site
+
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+SITE = "leaderboard"
+"""Folder of the site, beside the page of the gallery."""
+MOST_NAMES = 4
+"""Strategies that are listed of a study."""
+
+
+def result_folders() -> list[Path]:
+    """List the result folders of the repository.
+
+    Returns:
+        Their paths, sorted.
+    """
+    return sorted(path.parent for path in (BENCHMARKS / "results").rglob("results.csv"))
+
+
+@cache
+def studies() -> list[SiteStudy]:
+    """Read them.
+
+    Returns:
+        The studies.
+
+    Raises:
+        UserError: if one cannot be read.
+    """
+    found, left_out = read_studies(result_folders())
+    if left_out:
+        raise UserError("; ".join(left_out.values()))
+    return found
+
+
+def gallery() -> str:
+    """Table of all studies, with links to their reports.
+
+    Returns:
+        Markdown.
+    """
+    rows = []
+    for study in studies():
+        link = f'<a href="{SITE}/{study.slug}/report.html">{escape(study.title)}</a>'
+        file = f'<a href="{SITE}/{study.slug}/study.yaml">study.yaml</a>' if study.yaml else "-"
+        names = [", ".join(dict.fromkeys(study.summary[axis].map(str))) for axis in ("stream", "rule")]
+        strategies = list(dict.fromkeys(study.summary["strategy"].map(str)))
+        shown = ", ".join(strategies[:MOST_NAMES]) + (
+            f" and {n} more" if (n := len(strategies) - MOST_NAMES) > 0 else ""
+        )
+        stream, rules = map(markdown_escaped, names)
+        rows.append([link, stream, markdown_escaped(shown), rules, study.state.rstrip("."), file])
+    return table(["report", "stream", "strategies", "rules", "runs", "study file"], rows)
+
+
+def published_lifelong() -> str:
+    """Table of rows of TAG's log.
+
+    Returns:
+        Markdown.
+    """
+    script = _script("lifelong")
+    ours = pd.read_csv(script["RESULTS"] / "published-rows" / "results.csv")
+    return "\n".join(script["published_rows"](ours, pd.read_csv(script["RESULTS"] / "tag.csv")))
+
+
+def published_strategies() -> str:
+    """Table of rows of ContinualAI's baselines.
+
+    Returns:
+        Markdown.
+    """
+    script = _script("published")
+    return "\n".join(script["strategy_rows"](pd.read_csv(script["TARGETS"])))
+
+
+def _script(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(BENCHMARKS / f"{name}.py"))
+
+
+def _write(app: Sphinx, exception: Exception | None) -> None:
+    if exception is None and app.builder.format == "html":
+        write_site(result_folders(), Path(app.outdir) / "results" / SITE, "Results of the repository")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register with Sphinx: the site is written after the pages."""
+    app.connect("build-finished", _write)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
