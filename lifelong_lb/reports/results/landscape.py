@@ -251,7 +251,7 @@ def rows_at(table: pd.DataFrame, measure: str, at: float) -> pd.DataFrame:
 
 def _coefficients(group: pd.DataFrame) -> dict[str, Any]:
     x, y = group["flatness"].to_numpy(dtype=float), group["forgotten"].to_numpy(dtype=float)
-    seeds, experiences = group["seed"].tolist(), group["experience"].tolist()
+    seeds, experiences = group["seed"].to_numpy(), group["experience"].to_numpy()
     row: dict[str, Any] = {}
     for name, kind in (("spearman", spearman), ("pearson", pearson)):
         for ending, strata in (("", None), ("_within", experiences)):
