@@ -4,9 +4,14 @@ Public names are imported on first use, so that importing the package imports ne
 ``__init__.pyi`` lists them.
 """
 
+from importlib.metadata import PackageNotFoundError, version
+
 import lazy_loader
 
-__version__ = "0.1.0"
+try:
+    __version__ = version("lifelong_lb")
+except PackageNotFoundError:  # a checkout on the path that is not installed
+    __version__ = "0+unknown"
 """Version of the package."""
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,5 +1,6 @@
 """What users add by decorator or entry point is named, checked, run and reported like what is there already."""
 
+import importlib
 import math
 import pickle
 import re
@@ -290,6 +291,27 @@ def test_metrics_of_other_arguments_are_refused(function):
     add = extend.metric("mine", formula="", source="", higher_is_better=True)
     with pytest.raises(UserError, match="metric mine: the function must take the accuracy matrix as its only argument"):
         add(function)
+
+
+def test_a_file_that_a_study_imports_can_be_imported_as_a_module(example, monkeypatch):
+    """A test of one's own rules imports the file, and may read the study too."""
+    monkeypatch.syspath_prepend(example)
+    mine = importlib.import_module("mine")
+    assert len(expand(read_study(example / "study.yaml"))) == 12
+    assert EXTENSIONS["rule", "shrinking-sam"].origin == str((example / "mine.py").resolve())
+    (example / "other.py").write_text((example / "mine.py").read_text())
+    with pytest.raises(UserError, match=r"other.py cannot be imported: the rule shrinking-sam already exists"):
+        importing.import_named(str(example / "other.py"))
+    assert issubclass(mine.ShrinkingSAM, SAM)
+
+
+def test_a_metric_is_not_taken_from_another_file(tmp_path):
+    metric = "extend.metric('mine', formula='', source='', higher_is_better=True)(lambda R: 0.0)\n"
+    for name in ("first.py", "second.py"):
+        (tmp_path / name).write_text("from lifelong_lb import extend\n" + metric)
+    importing.import_named(str(tmp_path / "first.py"))
+    with pytest.raises(UserError, match=r"second.py cannot be imported: invalid metric name 'mine': already in use"):
+        importing.import_named(str(tmp_path / "second.py"))
 
 
 def test_names_that_are_taken_are_refused():

@@ -13,7 +13,13 @@ from lifelong_lb.cli.stdio import make_stdio_tolerant
 from lifelong_lb.descriptors import open_closed_descriptors
 from lifelong_lb.untrusted import shortened
 
-for _name in ("running", "reporting", "study_files", "data_sets"):  # in the order of the commands in the help
+for _name in (
+    "running",
+    "reporting",
+    "study_files",
+    "repository",
+    "data_sets",
+):  # in the order of the commands in the help
     import_module(f"{__name__}.{_name}")
 
 
@@ -24,7 +30,7 @@ def main() -> None:
     open_closed_descriptors()
     make_stdio_tolerant()
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="lifelong-lb")  # also with python -m
     except UserError as error:
         show(f"error: {error}", err=True)
         code = UNUSABLE_INPUT

@@ -65,7 +65,8 @@ def print_summary_and_exit(
     a = answer or Answer()
     for line in unfinished_run_lines(folder, results, run_ids):
         show(line, err=err)
-    show(summary_text(results, a.columns, baseline=a.baseline, test=a.test, explain=a.explain), err=err)
+    text = summary_text(results, a.columns, baseline=a.baseline, metrics=a.metrics, test=a.test, explain=a.explain)
+    show(text, err=err)
     show(f"report: {folder / 'report.html'}", err=err)
     if a.metrics:
         compared = comparison_table(results, a.baseline, a.metrics, a.test)

@@ -32,7 +32,9 @@ def report(
     explain: Explain = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", parser=output_folder, help="Folder for the report of several folders."),
+        typer.Option(
+            "--out", "-o", metavar="DIR", parser=output_folder, help="Folder for the report of several folders."
+        ),
     ] = None,
     every_figure: Annotated[
         bool, typer.Option("--all-figures", help="Draw all figures, also those of single strategies in large reports.")

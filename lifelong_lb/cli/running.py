@@ -12,7 +12,7 @@ import typer
 
 from lifelong_lb.cli.app import app
 from lifelong_lb.cli.exit_status import Answer, print_summary_and_exit
-from lifelong_lb.cli.options import AsJson, Assignments, Explain, StudyArgument, output_folder
+from lifelong_lb.cli.options import AsJson, Assignments, Explain, StudyArgument, default_folder, output_folder
 from lifelong_lb.cli.output import show
 from lifelong_lb.cli.preparing import showing_progress
 from lifelong_lb.cli.run_options import takes_options
@@ -28,9 +28,15 @@ if TYPE_CHECKING:
 def run(
     study: StudyArgument,
     out: Annotated[
-        Path,
-        typer.Option("--out", metavar="DIR", parser=output_folder, help="Result folder; finished runs in it are kept."),
-    ],
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            parser=output_folder,
+            help="Result folder; finished runs in it are kept. Default: results/ and the study's name.",
+        ),
+    ] = None,
     *,
     assignments: Assignments = None,
     options: RunOptions,
@@ -50,6 +56,9 @@ def run(
         checked = read_study(study, assignments or ())
         for line in about_unsupported(checked):
             show(line, err=True)
+        if out is None:
+            out = default_folder(checked.name)
+            show(f"results: {out}", err=True)
         results = run_study(checked, out, options=replace(options, observer=observer))
     run_ids = {run.config.run_id for run in expand(checked)}
     print_summary_and_exit(out, results, run_ids, err=as_json, answer=Answer(options.columns, explain=explain))
@@ -60,7 +69,8 @@ def run(
 def tune(
     study: StudyArgument,
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", parser=output_folder, help="Folder; finished runs in it are kept.")
+        Path,
+        typer.Option("--out", "-o", metavar="DIR", parser=output_folder, help="Folder; finished runs in it are kept."),
     ],
     *,
     assignments: Assignments = None,

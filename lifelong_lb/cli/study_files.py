@@ -48,12 +48,21 @@ def validate(
     show(f"{study}: a valid study of {plan.total:,} run{'s' * (plan.total != 1)}{note}")
 
 
+def _kinds(incomplete: str) -> list[str]:
+    """Kinds of names for the completion of shells."""
+    from lifelong_lb.config.describe import KINDS
+
+    return [kind for kind in (*KINDS, "presets", "metrics") if kind.startswith(incomplete)]
+
+
 @app.command(name="list")
 def list_names(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[streams|strategies|rules|optimizers|models|presets|metrics]", help="What to list; default: all."
+            metavar="[streams|strategies|rules|optimizers|models|schedules|presets|metrics]",
+            help="What to list; default: all.",
+            autocompletion=_kinds,
         ),
     ] = None,
     imports: Imports = None,

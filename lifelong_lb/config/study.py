@@ -23,7 +23,7 @@ from lifelong_lb.config.entries.optimizers import OptimizerEntry
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.seeds import Seeds
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry
+from lifelong_lb.config.entries.stream_base import FromFiles, StreamEntry
 from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.parse import Named, as_list, parse_settings
 from lifelong_lb.config.plugins.importing import load_extensions
@@ -242,12 +242,10 @@ def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> 
 
 def _beside_its_file(stream: StreamEntry, raw: Mapping[str, Any], index: int) -> StreamEntry:
     """Attach the folder of the study file to a stream of the user's own images."""
-    place = location_of(raw, f"streams[{index}].source")
-    return (
-        stream.with_study_folder(place.folder)
-        if isinstance(stream, OwnImages) and isinstance(place, FileLocation)
-        else stream
-    )
+    if not isinstance(stream, FromFiles):
+        return stream
+    place = location_of(raw, f"streams[{index}].{stream.path_key}")
+    return stream.with_study_folder(place.folder) if isinstance(place, FileLocation) else stream
 
 
 def _check_imported(parts: Mapping[str, Any], problems: Problems) -> None:

@@ -29,7 +29,9 @@ def anytime_average_accuracy(C: ContinualAccuracy) -> float:
         >>> anytime_average_accuracy(ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3]))
         0.6
     """
-    return float(np.mean([row[: k + 1].mean() for row, k in zip(C.accuracy, C.learning, strict=True)]))
+    learning = C.learning
+    of_experiences = [C.accuracy[learning == k, : k + 1].mean(axis=1) for k in range(C.experiences)]
+    return float(np.concatenate(of_experiences).mean())
 
 
 def minimum_accuracy(C: ContinualAccuracy) -> float:
@@ -48,7 +50,8 @@ def minimum_accuracy(C: ContinualAccuracy) -> float:
         >>> minimum_accuracy(ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3]))
         0.2
     """
-    return _mean([C.accuracy[C.learning > j, j].min() for j in range(C.experiences - 1)])
+    later = C.learning[:, None] > np.arange(C.experiences - 1)
+    return _mean(np.where(later, C.accuracy[:, :-1], 1.0).min(axis=0))
 
 
 def worst_case_accuracy(C: ContinualAccuracy) -> float:
@@ -92,7 +95,7 @@ def windowed_forgetting(C: ContinualAccuracy, window: int = 10) -> float:
         >>> windowed_forgetting(C, window=2)
         0.3
     """
-    return _mean([_largest_drop(C.accuracy[C.learning >= j, j], window) for j in range(C.experiences)])
+    return _mean(_largest_drops(C, C.accuracy, window))
 
 
 def windowed_plasticity(C: ContinualAccuracy, window: int = 10) -> float:
@@ -115,7 +118,7 @@ def windowed_plasticity(C: ContinualAccuracy, window: int = 10) -> float:
         >>> windowed_plasticity(C, window=2)
         0.4
     """
-    return _mean([_largest_drop(-C.accuracy[C.learning >= j, j], window) for j in range(C.experiences)])
+    return _mean(_largest_drops(C, -C.accuracy, window))
 
 
 def stability_gap_depth(C: ContinualAccuracy) -> float:
@@ -136,7 +139,7 @@ def stability_gap_depth(C: ContinualAccuracy) -> float:
         >>> stability_gap_depth(ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3]))
         0.4
     """
-    return _mean([gap.level - gap.accuracy.min() for gap in _gaps(C)])
+    return _mean_over([gaps.level - gaps.accuracy.min(axis=1) for gaps in _gaps(C)])
 
 
 def stability_gap_area(C: ContinualAccuracy) -> float:
@@ -155,8 +158,8 @@ def stability_gap_area(C: ContinualAccuracy) -> float:
         >>> stability_gap_area(ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3]))
         0.2
     """
-    below = [(gap.time, np.maximum(gap.level - gap.accuracy, 0)) for gap in _gaps(C)]
-    return _mean([((y[1:] + y[:-1]) / 2 * np.diff(t)).sum() for t, y in below])
+    below = [(gaps.time, np.maximum(gaps.level[:, None] - gaps.accuracy, 0)) for gaps in _gaps(C)]
+    return _mean_over([((y[:, 1:] + y[:, :-1]) / 2 * np.diff(t)).sum(axis=1) for t, y in below])
 
 
 def stability_gap_recovery(C: ContinualAccuracy) -> float:
@@ -177,57 +180,61 @@ def stability_gap_recovery(C: ContinualAccuracy) -> float:
         >>> stability_gap_recovery(ContinualAccuracy([4, 5, 7, 8], A, [4, 8]))
         0.75
     """
-    return _mean([gap.recovered for gap in _gaps(C)])
+    return _mean_over([gaps.recovered for gaps in _gaps(C)])
 
 
 @dataclass(frozen=True, eq=False)
-class _Gap:
-    """Accuracy on an earlier experience j while experience i is learnt.
+class _Gaps:
+    """Accuracies on the earlier experiences j < i while experience i is learnt.
 
     Attributes:
         time: ``(n,)``, share of the iterations on i, from 0 to 1.
-        accuracy: ``(n,)``, A[., j].
+        accuracy: ``(i, n)``, A[., j] in row j.
     """
 
     time: Array
     accuracy: Array
 
     @property
-    def level(self) -> float:
-        return float(np.minimum(self.accuracy[0], self.accuracy[-1]))
+    def level(self) -> Array:
+        return np.minimum(self.accuracy[:, 0], self.accuracy[:, -1])
 
     @property
-    def recovered(self) -> float:
-        # argmin returns the first NaN if there is one
-        lowest = int(np.argmin(self.accuracy))
-        if not self.accuracy[lowest] < self.level:
-            return 0.0 if not np.isnan(self.accuracy).any() else float("nan")
-        back = lowest + int(np.argmax(self.accuracy[lowest:] >= self.level))
-        return float(self.time[back])
+    def recovered(self) -> Array:
+        lowest = np.argmin(self.accuracy, axis=1)[:, None]  # the first NaN if there is one
+        level, minimum = self.level[:, None], np.take_along_axis(self.accuracy, lowest, axis=1)
+        returned = (self.accuracy >= level) & (np.arange(len(self.time)) >= lowest)
+        back = self.time[np.argmax(returned, axis=1)]
+        return np.where((minimum < level)[:, 0], back, np.where(np.isnan(minimum)[:, 0], np.nan, 0.0))
 
 
-def _gaps(C: ContinualAccuracy) -> list[_Gap]:
-    """Gaps of all pairs j < i; empty if an experience after the first has no inner measurement."""
+def _gaps(C: ContinualAccuracy) -> list[_Gaps]:
+    """Gaps while each experience i >= 1 is learnt; empty if one of these has no inner measurement."""
     if C.measured_only_at_end:
         return []
     gaps = []
     for i in range(1, C.experiences):
         start, end = C.boundaries[i - 1], C.boundaries[i]
         rows = (C.iterations >= start) & (C.iterations <= end)
-        time = (C.iterations[rows] - start) / (end - start)
-        gaps += [_Gap(time, C.accuracy[rows, j]) for j in range(i)]
+        gaps.append(_Gaps((C.iterations[rows] - start) / (end - start), C.accuracy[rows, :i].T.copy()))
     return gaps
 
 
-def _largest_drop(values: Array, window: int) -> float:
-    """Largest values[m] - values[n] with m < n < m + window; at least 0; NaN if a value is NaN."""
+def _largest_drops(C: ContinualAccuracy, values: Array, window: int) -> Array:
+    """Largest values[m, j] - values[n, j] with m < n < m + window since training on j; at least 0; NaN if one is."""
     if window < 2:
         raise ValueError(f"window must be at least 2 measurements; got {window}")
-    if np.isnan(values).any():
-        return float("nan")
-    drops = [(values[:-lag] - values[lag:]).max() for lag in range(1, min(window, len(values)))]
-    return max(0.0, *drops) if drops else 0.0
+    since = C.learning[:, None] >= np.arange(C.experiences)
+    known = np.where(since, values, np.nan)
+    largest = np.zeros(C.experiences)
+    for lag in range(1, min(window, len(values))):
+        np.fmax(largest, np.fmax.reduce(known[:-lag] - known[lag:], axis=0), out=largest)
+    return np.where((since & np.isnan(values)).any(axis=0), np.nan, largest)
 
 
-def _mean(values: list[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
+def _mean_over(parts: list[Array]) -> float:
+    return _mean(np.concatenate(parts)) if parts else float("nan")
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if values.size else float("nan")

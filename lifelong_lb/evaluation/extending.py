@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lifelong_lb.config import UserError
 from lifelong_lb.config.entries.fields import is_plain_text
 from lifelong_lb.config.entries.metrics import ADDED
-from lifelong_lb.config.plugins.importing import MAIN, origin_of
+from lifelong_lb.config.plugins.importing import MAIN, origin_of, same_source
 from lifelong_lb.evaluation.accuracy_matrix import as_matrix
 from lifelong_lb.evaluation.catalogue import (
     ADDED_METRICS,
@@ -116,7 +116,8 @@ def metric(
 
 def _check_name(name: str, origin: str) -> None:
     """Refuse a name that is invalid, built in, or registered by another module or file."""
-    taken = name in ADDED_METRICS and _ORIGINS[name] not in (origin, MAIN)
+    earlier = _ORIGINS.get(name, MAIN)
+    taken = name in ADDED_METRICS and earlier != MAIN and not same_source(origin, earlier)
     if taken or not is_free_name(name):
         reason = "use a short identifier such as last_accuracy"
         if taken or (name.isidentifier() and len(name) <= QUOTED_CHARACTERS):

@@ -78,7 +78,7 @@ _BY_FILE = {
         "equal": "number of seeds under which the values are equal",
         "cohen_dz": "Cohen's d of paired values: difference_mean / difference_std",
         "cliff_delta": "Cliff's delta: fraction of all pairs of values in which the rule's is larger, minus smaller",
-        "p_holm": "p after Holm's step-down correction for the family",
+        "p_holm": "p after Holm's step-down correction for the family; at most 0.05 is the * of the tables",
         "family": "number of comparisons of this metric in the file that have a p-value",
     },
     "aggregate": {
@@ -108,7 +108,9 @@ _BY_FILE = {
         "ci_low": "lower end of the 95 % confidence interval of the mean (Student's t, n - 1 degrees of freedom)",
         "ci_high": "upper end of that interval",
         "best": "whether no other rule has a better mean under the same stream, strategy and base optimizer",
-        "untold": "whether it does not differ significantly from the best (paired test, Holm-corrected for all pairs)",
+        "untold": "whether it does not differ significantly from the best of its row (paired test) after Holm's "
+        "correction for the pairs of all rows of the metric; the † of comparison.tex and comparison.md is corrected "
+        "for the pairs of its own row only",
     },
 }
 _STATISTICS = {
@@ -124,46 +126,6 @@ _STATISTICS = {
 
 
 @dataclass(frozen=True)
-class Cost:
-    """A cost of a run.
-
-    Attributes:
-        title: column heading.
-        formula: what it counts.
-        unit: unit of the tables; empty for a count.
-    """
-
-    title: str
-    formula: str
-    unit: str = ""
-
-
-COSTS = {
-    GRADIENTS: Cost("gradients", "forward-backward passes over training minibatches, of the whole run"),
-    "strategy_gradient_evaluations": Cost(
-        "the strategy's own", "additional gradient evaluations taken by the strategy, of the whole run"
-    ),
-    "train_seconds": Cost("training time", "wall-clock seconds of training, without set-up and evaluation", "s"),
-    "samples_seen": Cost(
-        "images seen",
-        "images of the training minibatches, counted once per minibatch regardless of the number of passes",
-    ),
-    "forward_passes": Cost(
-        "forward passes",
-        "forward passes over training minibatches, with or without a gradient, of the whole run",
-    ),
-    "parameters": Cost("parameters", "number of model parameters at the end"),
-    "peak_memory": Cost(
-        "peak memory",
-        "peak memory of the run in bytes, above what its process used before, without libraries and images in shared "
-        "files; on CUDA, the peak of the memory allocated by torch",
-        "MB",
-    ),
-}
-"""Costs of a run by column of ``summary.csv``."""
-
-
-@dataclass(frozen=True)
 class Definition:
     """Definition of a printed number.
 
@@ -171,14 +133,43 @@ class Definition:
         title: column heading.
         formula: how it is computed.
         source: authors and year; empty for a plain count.
+        unit: unit of the tables; empty for a count, and for metrics.
     """
 
     title: str
     formula: str
     source: str = ""
+    unit: str = ""
 
     def __str__(self) -> str:
         return f"{self.title}: {self.formula}" + (f" ({self.source})" if self.source else "")
+
+
+COSTS = {
+    GRADIENTS: Definition("gradients", "forward-backward passes over training minibatches, of the whole run"),
+    "strategy_gradient_evaluations": Definition(
+        "the strategy's own", "additional gradient evaluations taken by the strategy, of the whole run"
+    ),
+    "train_seconds": Definition(
+        "training time", "wall-clock seconds of training, without set-up and evaluation", unit="s"
+    ),
+    "samples_seen": Definition(
+        "images seen",
+        "images of the training minibatches, counted once per minibatch regardless of the number of passes",
+    ),
+    "forward_passes": Definition(
+        "forward passes",
+        "forward passes over training minibatches, with or without a gradient, of the whole run",
+    ),
+    "parameters": Definition("parameters", "number of model parameters at the end"),
+    "peak_memory": Definition(
+        "peak memory",
+        "peak memory of the run in bytes, above what its process used before, without libraries and images in shared "
+        "files; on CUDA, the peak of the memory allocated by torch",
+        unit="MB",
+    ),
+}
+"""Costs of a run by column of ``summary.csv``."""
 
 
 def column_names(*, during: bool) -> list[str]:
@@ -254,7 +245,7 @@ def definitions(columns: Sequence[str] = DEFAULT_COLUMNS) -> list[Definition]:
 def _definition(column: str) -> Definition:
     if column in KNOWN:
         return Definition(KNOWN[column].title, KNOWN[column].formula, KNOWN[column].paper)
-    return Definition(COSTS[column].title, COSTS[column].formula)
+    return COSTS[column]
 
 
 def column_definitions(tables: Mapping[str, pd.DataFrame], test: str = "sign-flip") -> pd.DataFrame:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from numpy.typing import NDArray
 
 from lifelong_lb.untrusted import parse_json, quoted, read_bytes, read_text, shortened
 
@@ -136,11 +137,13 @@ def read_rows(
         raise ValueError(f"{path.name}, line {lines.line_num}: {shortened(str(error), 200)}") from None
 
 
-def read_frame(path: Path, **options: Any) -> pd.DataFrame:
+def read_frame(path: Path, *, complete: bool = False, **options: Any) -> pd.DataFrame:
     """Read a CSV file with pandas, which is faster for large ones.
 
     Args:
         path: the file.
+        complete: refuse lines with fewer values than there are columns, which are else filled up; not checked if texts
+            are quoted.
         options: of :func:`pandas.read_csv`.
 
     Returns:
@@ -159,7 +162,59 @@ def read_frame(path: Path, **options: Any) -> pd.DataFrame:
         raise ValueError(f"{path.name}: {shortened(reason, 200)}") from None
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError(f"{path.name}: lines hold more values than there are columns")
+    if complete and b'"' not in content and content.count(b",") < (len(frame.columns) - 1) * (len(frame) + 1):
+        raise ValueError(f"{path.name}: lines hold fewer values than there are columns")
     return frame
+
+
+def read_columns(path: Path, types: Mapping[str, type]) -> dict[str, NDArray[Any]] | None:
+    """Read a CSV file with exactly these columns, faster than :func:`read_frame`, which also explains what is wrong.
+
+    Args:
+        path: the file.
+        types: ``int``, ``float`` (NaN for an empty cell or ``nan``) or ``str`` by column.
+
+    Returns:
+        Values by column, floats read exactly; None if the file cannot be read or is not such a table.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    kinds = {int: pa.int64(), float: pa.float64(), str: pa.dictionary(pa.int32(), pa.string())}
+    convert = arrow_csv.ConvertOptions(
+        column_types={name: kinds[kind] for name, kind in types.items()}, null_values=["", "nan"]
+    )
+    try:
+        content = _csv_bytes(path)
+        read = arrow_csv.ReadOptions(use_threads=False, block_size=len(content) + 1)
+        table = arrow_csv.read_csv(pa.py_buffer(content), read_options=read, convert_options=convert)
+    except (OSError, ValueError):
+        return None
+    columns = [column.combine_chunks() for column in table.columns]
+    if (
+        table.column_names != list(types)
+        or not len(table)
+        or any(column.null_count and kind is not float for column, kind in zip(columns, types.values(), strict=True))
+    ):
+        return None
+    return {name: column.to_numpy(zero_copy_only=False) for name, column in zip(types, columns, strict=True)}
+
+
+def check_range(values: NDArray[Any], column: str, end: int) -> None:
+    """Check a column of whole numbers.
+
+    Args:
+        values: its numbers.
+        column: its name.
+        end: the first number that is too large.
+
+    Raises:
+        ValueError: if it holds anything but whole numbers in 0..end-1.
+    """
+    if values.dtype.kind != "i":
+        raise ValueError(f"{column} must hold whole numbers")
+    if values.min(initial=0) < 0 or values.max(initial=0) >= end:
+        raise ValueError(f"{column} must lie in 0..{end - 1}")
 
 
 def _csv_bytes(path: Path) -> bytes:

@@ -110,6 +110,9 @@ def entry(kind: str, name: str) -> str:
 
 
 def _facts(model: type[BaseModel]) -> Iterable[str]:
+    if issubclass(model, StreamEntry) and model.classes:
+        partial = ", or a part of them" if model.may_be_partial else ""
+        yield f"Data set `{model.dataset}`, {model.classes} classes{partial}."
     if issubclass(model, StrategyEntry):
         online = "; also on online streams" if model.online else ""
         yield f"Scenarios: {', '.join(model.scenarios)}{online}. Heads: {', '.join(model.heads)}."

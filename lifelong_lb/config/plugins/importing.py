@@ -79,11 +79,32 @@ def digest_of(origin: str) -> str | None:
     Returns:
         Sixteen hexadecimal digits; None if there is no readable file.
     """
-    path = origin if origin.endswith(".py") else getattr(sys.modules.get(origin), "__file__", None)
+    path = _source_of(origin)
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if path else None
     except OSError:
         return None
+
+
+def same_source(first: str, second: str) -> bool:
+    """Whether two origins are the same file, e.g. a file of ``imports`` that a test imports as a module.
+
+    Args:
+        first: an origin, as for :func:`load_origin`.
+        second: another.
+
+    Returns:
+        True if they are equal, or their files are.
+    """
+    files = _source_of(first), _source_of(second)
+    return first == second or (
+        files[0] is not None and files[1] is not None and realpath(files[0]) == realpath(files[1])
+    )
+
+
+def _source_of(origin: str) -> str | None:
+    """File of an origin; None if it has none or is not imported."""
+    return origin if origin.endswith(".py") else getattr(sys.modules.get(origin), "__file__", None)
 
 
 def origin_named(name: str) -> str:

@@ -18,11 +18,11 @@ from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.rules import RULE_ENTRIES
 from lifelong_lb.config.entries.strategies import NOT_OFFERED, STRATEGY_ENTRIES
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import OwnImages, Scenario, StreamEntry
+from lifelong_lb.config.entries.stream_base import FromFiles, OwnImages, Scenario, StreamEntry
 from lifelong_lb.config.entries.streams import STREAM_ENTRIES
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.plugins.hooks import check_forward, check_hooks
-from lifelong_lb.config.plugins.importing import MAIN, load_origin, origin_of
+from lifelong_lb.config.plugins.importing import MAIN, load_origin, origin_of, same_source
 from lifelong_lb.config.plugins.signature import settings_of
 from lifelong_lb.untrusted import begins_like_a_formula, quoted
 
@@ -281,7 +281,7 @@ def _check_name(kind: str, name: str, origin: str) -> None:
     if not _is_name(name):
         raise UserError(f"a {kind} needs a name without spaces and punctuation, e.g. half-sam; got {quoted(name)}")
     earlier = EXTENSIONS.get((kind, name))
-    if earlier is not None and (earlier.factory is None or origin in (earlier.origin, MAIN)):
+    if earlier is not None and (earlier.factory is None or origin == MAIN or same_source(origin, earlier.origin)):
         return
     if name in KINDS[kind] or (kind == "strategy" and name in NOT_OFFERED):
         where = f", registered by {earlier.origin}" if earlier is not None else ""
@@ -305,7 +305,7 @@ def _first_line(factory: Factory) -> str:
 def _reduce(entry: Settings) -> tuple[Any, ...]:
     """Pickle an entry by name, because its class is created again in the other process."""
     kind, name = next(key for key, extension in EXTENSIONS.items() if isinstance(entry, extension.entry))
-    folder = entry.study_folder if isinstance(entry, OwnImages | ModelEntry) else None
+    folder = entry.study_folder if isinstance(entry, FromFiles | ModelEntry) else None
     return _rebuild, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), folder)
 
 
@@ -313,4 +313,4 @@ def _rebuild(kind: str, name: str, origin: str, values: dict[str, Any], folder: 
     if (kind, name) not in EXTENSIONS or is_stored_only(kind, name):
         load_origin(origin)
     entry: Settings = KINDS[kind][name].model_validate(values)
-    return entry.with_study_folder(folder) if isinstance(entry, OwnImages | ModelEntry) else entry
+    return entry.with_study_folder(folder) if isinstance(entry, FromFiles | ModelEntry) else entry

@@ -1,4 +1,4 @@
-"""Average accuracy against training iterations, within and across experiences."""
+"""Average accuracy during training, against iterations: within and across experiences, and its chart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from lifelong_lb.reports.charts.panels import (
     Look,
     by_rule,
     chart_names,
-    faceted,
     file_name,
     mean_row,
     numbers,
+    panelled,
     rounded,
     tooltip,
     vertical_intervals,
@@ -183,12 +183,16 @@ def during_training(block: Block, measurements: Measurements, looks: Mapping[str
     where = f"{block.stream}, {display_name(block.strategy)}, {display_name(block.base_optimizer)}"
     layers = _layers(rule, found.ends[-1])
     grid = Grid(most=1, ratio=0.55, widest=80)
-    return Chart(
+    return panelled(
         name,
         f"Accuracy during training: {where}",
         _CAPTION + _STRETCH_NOTE * found.stretched,
-        faceted(name, panels, layers, names=names.values(), grid=grid, shared=["x"]),
-        {name: rows},
+        panels,
+        layers,
+        rows,
+        names=names.values(),
+        grid=grid,
+        shared=["x"],
     )
 
 

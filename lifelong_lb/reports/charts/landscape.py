@@ -12,10 +12,10 @@ from lifelong_lb.reports.charts.panels import (
     by_rule,
     chart_names,
     courses,
-    faceted,
     file_name,
     mean_row,
     numbers,
+    panelled,
     rounded,
     tooltip,
 )
@@ -89,9 +89,8 @@ def _scatter(
     point = {"x": x, "y": y, "color": rule["color"], "shape": rule["shape"], "tooltip": shown}
     layer = {"mark": {"type": "point", "filled": True, "style": "dot", "opacity": 0.65}, "encoding": point}
     name = file_name(kind, *key)
-    spec = faceted(name, list(titles.values()), [layer], names=names.values(), shared=["y"])
-    title = f"Flatness and forgetting: {_where(key)}"
-    return Chart(name, title, _FLATNESS.format(scale=scale), spec, {name: rows})
+    title, caption = f"Flatness and forgetting: {_where(key)}", _FLATNESS.format(scale=scale)
+    return panelled(name, title, caption, titles.values(), [layer], rows, names=names.values(), shared=["y"])
 
 
 def away_from_weights(key: Key, landscape: pd.DataFrame, looks: Mapping[str, Look]) -> Chart | None:
@@ -132,8 +131,8 @@ def away_from_weights(key: Key, landscape: pd.DataFrame, looks: Mapping[str, Loo
                     ("seeds", "seeds"), decimals=dict.fromkeys(("x", "y", "low", "high"), ".4~r"))  # fmt: skip
     layers = courses(numbers("x", "distance"), numbers("y", None), rule, shown)
     name = file_name("landscape", *key)
-    spec = faceted(name, list(titles.values()), layers, names=names.values())
-    return Chart(name, f"Away from the weights: {_where(key)}", _CURVES, spec, {name: rows})
+    title = f"Away from the weights: {_where(key)}"
+    return panelled(name, title, _CURVES, titles.values(), layers, rows, names=names.values())
 
 
 def _names(key: Key, frames: Iterable[pd.DataFrame], looks: Mapping[str, Look]) -> dict[str, str]:

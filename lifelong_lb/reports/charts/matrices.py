@@ -15,10 +15,10 @@ from lifelong_lb.reports.charts.panels import (
     chart_names,
     courses,
     dodged,
-    faceted,
     file_name,
     mean_row,
     numbers,
+    panelled,
     short,
     tooltip,
 )
@@ -62,17 +62,14 @@ def averages(blocks: Sequence[Block], looks: Mapping[str, Look]) -> Chart | None
         return None
     name = file_name("average-accuracy", stream, optimizer)
     rule = by_rule({names[label]: looks[label] for label in names})
-    return Chart(
+    return panelled(
         name,
         f"Average accuracy so far: {stream}, {display_name(optimizer)}",
         _CAPTION,
-        faceted(
-            name,
-            list(panels.values()),
-            _course_layers(max(block.experiences for block in blocks), "average accuracy, %", rule),
-            names=names.values(),
-        ),
-        {name: rows},
+        panels.values(),
+        _course_layers(max(block.experiences for block in blocks), "average accuracy, %", rule),
+        rows,
+        names=names.values(),
     )
 
 
@@ -119,13 +116,16 @@ def experiences(block: Block, looks: Mapping[str, Look]) -> Chart:
     selection = "" if T <= MOST_PANELS else f" Shown are {len(shown)} of {T} experiences."
     rule = by_rule({names[label]: looks[label] for label in names})
     layers = _course_layers(T, "accuracy, %", rule)
-    return Chart(
+    return panelled(
         name,
         f"Accuracy on single experiences: {block.stream}, {display_name(block.strategy)}, {display_name(optimizer)}",
         "Accuracy on the test part of each experience after training on each experience of the stream (numbered from "
         f"0).{selection} Points are means over seeds, side by side for each experience; {INTERVALS}.",
-        faceted(name, [f"experience {j}" for j in shown], layers, names=names.values(), shared=["y"]),
-        {name: rows},
+        [f"experience {j}" for j in shown],
+        layers,
+        rows,
+        names=names.values(),
+        shared=["y"],
     )
 
 
@@ -205,10 +205,9 @@ def squares(
     side = max(9.0, 2.0 * K) if K <= MAX_ANNOTATED else 14.0
     grid = Grid(axis=3.6, narrowest=side, widest=max(side, 19.0), most=5, ratio=1, highest=max(side, 19.0))
     layers = _layers(replace(meaning, labels=labels), 0.0 if sparse else low, high)
-    spec = dict(faceted(name, list(names.values()), layers, grid=grid))
-    if sparse:
-        spec["spec"] = {**spec["spec"], "view": {"fill": _COLOURS[0]}}
-    return Chart(name, title, caption, spec, {name: rows})
+    chart = panelled(name, title, caption, names.values(), layers, rows, grid=grid)
+    view = {"view": {"fill": _COLOURS[0]}} if sparse else {}
+    return replace(chart, spec={**chart.spec, "spec": {**chart.spec["spec"], **view}})
 
 
 def _layers(meaning: Meaning, low: float, high: float) -> list[Row]:

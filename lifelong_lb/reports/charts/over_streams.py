@@ -7,7 +7,7 @@ import pandas as pd
 
 from lifelong_lb.evaluation import METRICS, Ranking, cliques, performance_profile, rank
 from lifelong_lb.reports.charts.chart import Chart, Grid, Row
-from lifelong_lb.reports.charts.panels import Look, by_rule, chart_names, faceted, file_name, numbers, rounded, tooltip
+from lifelong_lb.reports.charts.panels import Look, by_rule, chart_names, file_name, numbers, panelled, rounded, tooltip
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.statistics.over_streams import StreamScores
 
@@ -76,12 +76,14 @@ def _rank_chart(
     name = file_name(f"ranks-{metric.replace('_', '-')}", strategy, optimizer)
     grid = Grid(axis=min(0.55 * longest + 2, 20), widest=40, lines=len(lines))
     panel = f"{display_name(strategy)}, {display_name(optimizer)}"
-    return Chart(
+    return panelled(
         name,
         f"Ranks by {title}: {panel}",
         _ranks_caption(ranking, metric, means),
-        faceted(name, [panel], _rank_layers(lines, title, max(len(names), 1 + difference)), grid=grid),
-        {name: [{"panel": panel, **row} for row in rows]},
+        [panel],
+        _rank_layers(lines, title, max(len(names), 1 + difference)),
+        [{"panel": panel, **row} for row in rows],
+        grid=grid,
     )
 
 
@@ -152,12 +154,14 @@ def profiles(blocks: Sequence[StreamScores], looks: Mapping[str, Look]) -> Chart
         },
     }
     name = file_name("profiles", optimizer)
-    return Chart(
+    return panelled(
         name,
         f"Performance profiles over the streams: {display_name(optimizer)}",
         _PROFILES,
-        faceted(name, list(panels.values()), [line], names=names.values()),
-        {name: [row for block in blocks for row in _rows(block, names, panels[block.strategy])]},
+        panels.values(),
+        [line],
+        [row for block in blocks for row in _rows(block, names, panels[block.strategy])],
+        names=names.values(),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifelong_lb.evaluation import Spread
-from lifelong_lb.reports.charts.chart import Grid, Spec
+from lifelong_lb.reports.charts.chart import Chart, Grid, Row, Spec
 from lifelong_lb.reports.names import display_name
 
 _COLOURS = ["#6b7280", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7b4fa3"]
@@ -146,40 +146,47 @@ def chart_names(labels: Iterable[str], optimizer: str = "") -> dict[str, str]:
     return names
 
 
-def faceted(
+def panelled(
     name: str,
-    panels: Sequence[str],
+    title: str,
+    caption: str,
+    panels: Iterable[str],
     layers: Sequence[Spec],
+    rows: Sequence[Row],
     *,
     names: Iterable[str] = (),
     grid: Grid | None = None,
     shared: Sequence[str] = (),
-) -> Spec:
-    """Build a specification of one panel per value of the field ``panel``.
+) -> Chart:
+    """Build a chart of one panel per value of the field ``panel``.
 
     Args:
-        name: name of its dataset.
+        name: file name without suffix, and name of the dataset.
+        title: title of the figure.
+        caption: what is shown.
         panels: values of the field, which are the titles of the panels, in their order.
         layers: layers of a panel.
+        rows: the data.
         names: names in the legend.
         grid: sizes of the panels; None for the usual ones.
         shared: channels whose scale all panels share, of ``x`` and ``y``.
 
     Returns:
-        The specification of a :class:`~lifelong_lb.reports.charts.chart.Chart`.
+        The chart.
     """
-    entries = list(names)
+    entries, shown = list(names), list(panels)
     legend = {"entries": len(entries), "longest": max(map(len, entries), default=1)}
-    return {
+    spec = {
         "data": {"name": name},
-        "usermeta": {"panels": len(panels), **vars(grid or Grid()), **legend},
-        "facet": {"field": "panel", "type": "nominal", "sort": list(panels), "header": {"title": None}},
+        "usermeta": {"panels": len(shown), **vars(grid or Grid()), **legend},
+        "facet": {"field": "panel", "type": "nominal", "sort": shown, "header": {"title": None}},
         "resolve": {
             "scale": {channel: "shared" if channel in shared else "independent" for channel in ("x", "y")},
             "axis": {"x": "independent", "y": "independent"},
         },
         "spec": {"layer": list(layers)},
     }
+    return Chart(name, title, caption, spec, {name: rows})
 
 
 def numbers(field: str, title: str | None, *, axis: Spec | None = None, **scale: Any) -> dict[str, Any]:

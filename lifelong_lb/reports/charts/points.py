@@ -12,10 +12,10 @@ from lifelong_lb.reports.charts.panels import (
     Look,
     by_rule,
     chart_names,
-    faceted,
     file_name,
     mean_row,
     numbers,
+    panelled,
     rounded,
     tooltip,
     vertical_intervals,
@@ -72,12 +72,14 @@ def trade_off(runs: pd.DataFrame, looks: Mapping[str, Look]) -> Chart | None:
         means.append({**keys, "x": rounded(of_x.mean), "y": rounded(of_y.mean), "seeds": of_x.seeds, **interval})
     rule = by_rule({names[label]: looks[label] for label in names})
     name = file_name("trade-off", stream, optimizer)
-    return Chart(
+    return panelled(
         name,
         f"Learning accuracy and forgetting: {stream}, {display_name(optimizer)}",
         _TRADE_OFF.format(learning=METRICS["learning_accuracy"].formula, forgetting=METRICS["forgetting"].formula),
-        faceted(name, list(panels.values()), _trade_off_layers(rule), names=names.values()),
-        {name: [*points, *means]},
+        panels.values(),
+        _trade_off_layers(rule),
+        [*points, *means],
+        names=names.values(),
     )
 
 
@@ -152,8 +154,8 @@ def _chart(runs: pd.DataFrame, price: str, looks: Mapping[str, Look]) -> Chart:
     title = "Average accuracy and " + ("gradient evaluations" if price == "gradients" else "training time")
     hardware = _HARDWARE if price == "train_seconds" else ""
     caption = _COSTS.format(formula=METRICS["average_accuracy"].formula, what=_WHAT[price], hardware=hardware)
-    spec = faceted(name, list(panels.values()), layers, names=names.values())
-    return Chart(name, f"{title}: {stream}, {display_name(optimizer)}", caption, spec, {name: rows})
+    title = f"{title}: {stream}, {display_name(optimizer)}"
+    return panelled(name, title, caption, panels.values(), layers, rows, names=names.values())
 
 
 def _panel(runs: pd.DataFrame, price: str, panel: str, names: Mapping[str, str]) -> list[Row]:

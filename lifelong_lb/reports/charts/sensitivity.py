@@ -1,4 +1,4 @@
-"""Runs that differ in one hyper-parameter: rules or base optimizers of a study that differ only in it."""
+"""Sensitivity to one hyper-parameter: rules or base optimizers that differ only in it, and their chart."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ from lifelong_lb.reports.charts.panels import (
     by_rule,
     chart_names,
     courses,
-    faceted,
     file_name,
     mean_row,
     numbers,
+    panelled,
     tooltip,
 )
 from lifelong_lb.reports.names import display_name, settings_text, symbol
@@ -175,18 +175,15 @@ def sensitivity(sweep: Sweep, looks: Mapping[str, Look]) -> Chart:
         names[label]: look for label, look in {**lines, **({baseline: BASELINE} if baseline else {})}.items()
     })
     name = file_name(f"sensitivity-{sweep.parameter}", *sweep.labels)
-    return Chart(
+    return panelled(
         name,
         f"Sensitivity to {symbol(sweep.parameter)}: {', '.join(map(display_name, sweep.labels))}",
         _caption(sweep.parameter, names.get(baseline, "")),
-        faceted(
-            name,
-            list(panels.values()),
-            [*_level(rule), *_lines(rule, symbol(sweep.parameter), sorted({row["x"] for row in rows} - {None}))],
-            names=names.values(),
-            grid=Grid(most=2, ratio=0.5, axis=3.4),
-        ),
-        {name: rows},
+        list(panels.values()),
+        [*_level(rule), *_lines(rule, symbol(sweep.parameter), sorted({row["x"] for row in rows} - {None}))],
+        rows,
+        names=names.values(),
+        grid=Grid(most=2, ratio=0.5, axis=3.4),
     )
 
 

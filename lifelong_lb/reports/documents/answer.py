@@ -6,7 +6,7 @@ import pandas as pd
 
 from lifelong_lb.reports.definitions import SPREAD, definitions, units
 from lifelong_lb.reports.names import plural
-from lifelong_lb.reports.page.findings import findings, placed
+from lifelong_lb.reports.page.findings import baseline_name, condensed, findings, placed
 from lifelong_lb.reports.render.text import text_lines, text_table
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.statistics.comparisons import comparison_table, verdict_on
@@ -22,7 +22,6 @@ from lifelong_lb.reports.tables.summary import (
 LINES = 22
 """Most lines of findings and table: a terminal of 24 lines without the path of the report and the prompt."""
 _MAX_PROBLEMS = 5
-_MAX_FINDINGS = 6
 
 
 def summary_text(
@@ -30,6 +29,7 @@ def summary_text(
     columns: Sequence[str] | None = None,
     *,
     baseline: str | None = None,
+    metrics: Sequence[str] | None = None,
     test: str = "sign-flip",
     explain: bool = False,
 ) -> str:
@@ -40,6 +40,7 @@ def summary_text(
         columns: metrics and costs of the table; None for the default ones.
         baseline: label of the rule that the others are compared with, see
             :func:`~lifelong_lb.reports.comparison_table`.
+        metrics: metrics that are compared, see the same function.
         test: test of the comparisons.
         explain: whether to show all findings and rows, with definitions, however long.
 
@@ -48,18 +49,21 @@ def summary_text(
         findings and table, unless ``explain`` is set.
 
     Raises:
-        UserError: for an unknown column, rule or test.
+        UserError: for an unknown column, rule, metric or test.
     """
     summary = summary_table(results)
     shown = checked_columns(summary, columns)
-    compared = comparison_table(results, baseline, test=test)
+    compared = comparison_table(results, baseline, metrics, test)
     some = bool(summary["seeds"].any())
-    found = placed(findings(summary, compared)) if some else []
+    stated = findings(summary, compared) if some else []
     table = summary_styled(summary if some else summary.iloc[:0], shown, compared=compared, test=test)
     before = [line for sentence in _state(results, every=explain) for line in text_lines(sentence)]
+    found = placed(stated)
     full = [line for place, finding in found for line in text_lines(f"{place}{finding}")]
     full = full or text_lines(verdict(results))
-    short = [line for place, finding in found for line in text_lines(f"{place}{finding.headline}")] or full
+    few, others = condensed(stated, baseline_name(compared))
+    headlines = [f"{place}{finding.headline}" for place, finding in found if finding in few]
+    short = [line for sentence in (*headlines, others) if sentence for line in text_lines(sentence)] or full
     if explain:
         after = [SPREAD, units(results), *(f"  {definition}" for definition in definitions(shown)), verdict(results)]
         answer = [*full, *_spaced(table), "", *(line for sentence in after for line in text_lines(sentence))]
@@ -103,7 +107,6 @@ def _answers(full: Sequence[str], short: Sequence[str], table: StyledTable) -> I
     """Yield the longest answer that fits the screen: details go first, then rows, then groups of rows."""
     if _fits(answer := [*full, *_spaced(table)]) or _fits(answer := [*short, *_spaced(table)]):
         yield answer
-    short = [*short[:_MAX_FINDINGS], *(["..."] if len(short) > _MAX_FINDINGS else [])]
     kept = table.select(lambda i, row: i == 0 or any(cell.best or cell.differs for cell in row))
     while len(kept.rows) > 1 and not _fits(answer := [*short, *_spaced(kept, len(table.rows))]):
         kept = kept.without_last_row()

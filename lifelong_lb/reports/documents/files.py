@@ -1,4 +1,4 @@
-"""Tables with one column per rule: LaTeX, Markdown and CSV."""
+"""Documents of a report: summary and rules side by side, in LaTeX, Markdown and CSV."""
 
 from collections.abc import Sequence
 

@@ -11,13 +11,13 @@ from lifelong_lb.evaluation import smallest_p
 from lifelong_lb.reports.charts.chart import Chart
 from lifelong_lb.reports.charts.over_streams import profiles
 from lifelong_lb.reports.charts.panels import looks
-from lifelong_lb.reports.definitions import Definition
+from lifelong_lb.reports.definitions import KNOWN, Definition, in_percent
 from lifelong_lb.reports.names import display_name, number_word
-from lifelong_lb.reports.page.findings import LEVEL, METRIC
+from lifelong_lb.reports.page.findings import LEVEL, METRIC, Kind, metric_of
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.statistics.over_streams import FEW_SEEDS, left_out_streams, stream_scores
 from lifelong_lb.reports.statistics.summary import labels_of
-from lifelong_lb.reports.tables.cells import PERCENT, metric_column, metric_text
+from lifelong_lb.reports.tables.cells import PERCENT, column_of, metric_text
 from lifelong_lb.reports.tables.styled import Cell, Column, Group, StyledTable
 from lifelong_lb.reports.tables.summary import RULE
 
@@ -55,12 +55,15 @@ class StreamsFinding:
     Attributes:
         strategy: label of the strategy.
         base_optimizer: label of the base optimizer.
+        kind: ``better`` if runs of a rule are shown to be better more often, else ``worse`` if those of the only rule
+            are shown to be worse, else ``no difference``.
         headline: one sentence.
         detail: the numbers behind it, and their limits.
     """
 
     strategy: str
     base_optimizer: str
+    kind: Kind
     headline: str
     detail: str
 
@@ -72,14 +75,14 @@ def streams_findings(aggregated: pd.DataFrame) -> list[StreamsFinding]:
     """State how often runs are better than those of the baseline, over the streams.
 
     Args:
-        aggregated: from :func:`~lifelong_lb.reports.aggregate_table`; without average accuracy, nothing is
-            stated.
+        aggregated: from :func:`~lifelong_lb.reports.aggregate_table`. The findings are about average accuracy, or the
+            first metric if that is not compared.
 
     Returns:
         One finding per strategy and base optimizer with a rule that shares seeds with the baseline on each stream.
     """
     found = []
-    of_metric = aggregated[aggregated["metric"] == METRIC]
+    of_metric = aggregated[aggregated["metric"] == metric_of(aggregated)]
     for (strategy, optimizer), frame in of_metric.groupby(["strategy", "base_optimizer"], sort=False):
         rows = {str(row["rule"]): row for row in frame.to_dict("records")}
         compared = [row for row in rows.values() if not pd.isna(row["improvement"])]
@@ -91,7 +94,8 @@ def streams_findings(aggregated: pd.DataFrame) -> list[StreamsFinding]:
 
 def _finding(strategy: str, optimizer: str, base: Row, compared: Sequence[Row]) -> StreamsFinding:
     row = max(compared, key=lambda row: (_side(row) > 0, row["improvement"]))  # a clear one before a higher one
-    rule, baseline = (display_name(str(each["rule"]), optimizer) for each in (row, base))
+    rule, plain = (display_name(str(each["rule"]), optimizer) for each in (row, base))
+    baseline = plain if row["metric"] == METRIC else f"{plain} in {KNOWN[row['metric']].title}"
     left_out = f" of {number_word(row['streams'] + row['streams_left_out'])}" if row["streams_left_out"] else ""
     start = f"Over {number_word(row['streams'])}{left_out} streams,"
     rule += "," if "," in rule else ""
@@ -107,9 +111,9 @@ def _finding(strategy: str, optimizer: str, base: Row, compared: Sequence[Row]) 
         headline = f"{start} {rule} beats {baseline} in {pairs}."
     else:
         headline = f"{start} {rule} is not shown to differ from {baseline}: it is better in {pairs}."
-    return StreamsFinding(
-        strategy, optimizer, headline, " ".join([_means(row, base, baseline), *_limits(row, several)])
-    )
+    kind: Kind = "better" if _side(row) > 0 else "worse" if _side(row) < 0 and not several else "no difference"
+    detail = " ".join([_means(row, base, plain), *_limits(row, several)])
+    return StreamsFinding(strategy, optimizer, kind, headline, detail)
 
 
 def _side(row: Row) -> int:
@@ -137,17 +141,18 @@ def _pairs(row: Row) -> str:
     share = row["improvement"]
     if share in (0, 1):
         return "all pairs of runs" if share else "none of the pairs of runs"
-    interval = "" if _degenerate(row) else f" (95 % interval {_ends(row, 'improvement', 0)})"
+    interval = "" if _degenerate(row) else f" (95 % interval {_ends(row)})"
     return f"{_share(share)} % of pairs of runs{interval}"
 
 
 def _means(row: Row, base: Row, baseline: str) -> str:
-    numbers = []
+    metric, numbers = str(row["metric"]), []
+    unit = " %" if in_percent(metric) else ""
     for each in (row, base):
+        mean, low, high = (metric_text(metric, each[f"interquartile_mean{end}"]) for end in ("", "_low", "_high"))
         known = not pd.isna(each["interquartile_mean_low"])
-        interval = f" ({_ends(each, 'interquartile_mean', 1)})" if known else ""
-        numbers.append(f"{100 * each['interquartile_mean']:z.1f} %{interval}")
-    return f"Interquartile mean of average accuracy: {numbers[0]}, that of {baseline} {numbers[1]}."
+        numbers.append(f"{mean}{unit}" + f" ({low} to {high}{unit})" * known)
+    return f"Interquartile mean of {KNOWN[metric].title}: {numbers[0]}, that of {baseline} {numbers[1]}."
 
 
 def _limits(row: Row, several: bool) -> list[str]:
@@ -164,8 +169,8 @@ def _limits(row: Row, several: bool) -> list[str]:
     return limits
 
 
-def _ends(row: Row, name: str, decimals: int) -> str:
-    low, high = (f"{100 * row[f'{name}_{end}']:z.{decimals}f}" for end in ("low", "high"))
+def _ends(row: Row) -> str:
+    low, high = (_percent(row[f"improvement_{end}"]) for end in ("low", "high"))
     return f"{low} to {high} %"
 
 
@@ -188,7 +193,7 @@ def over_streams_styled(aggregated: pd.DataFrame) -> StyledTable:
         The table, with a group of rows per strategy and base optimizer.
     """
     metric, baseline = (str(aggregated[column].iloc[0]) for column in ("metric", "baseline"))
-    of_metric, optimizers = metric_column(metric), list(map(str, aggregated["base_optimizer"].unique()))
+    of_metric, optimizers = column_of(metric), list(map(str, aggregated["base_optimizer"].unique()))
     base = display_name(baseline, optimizers[0] if len(optimizers) == 1 else "")
     numbers = " or ".join(map(str, sorted({int(number) for number in aggregated["streams"]})))
     runs, interquartile, mean, pairs = (definition.title for definition in OVER_STREAMS)

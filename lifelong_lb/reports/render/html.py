@@ -26,7 +26,7 @@ def html_table(table: StyledTable, *, small: bool = False) -> Markup:
     """
     columns = len(table.columns)
     parts = [
-        f'<div class="scroll{"" if small else " table"}{" long" if len(table.rows) > LONG and not small else ""}" '
+        f'<div class="scroll{"" if small else " table"}{" long" if len(table.rows) > LONG else ""}" '
         f'role="region" aria-label="{escape(without_controls(table.caption))}" tabindex="0">',
         f'<table class="{"small" if small else "sortable wide" if columns > WIDE else "sortable"}">',
         "" if small else f"<caption><span>{escape(without_controls(table.caption))}</span></caption>",

@@ -57,59 +57,6 @@ IMPORTED = "imported"
 
 
 @dataclass(frozen=True)
-class CustomMetrics:
-    """Custom metrics of all done runs of a folder.
-
-    Attributes:
-        outcomes: values, and reasons why they are undefined, by run id and metric.
-        problems: sentences about metrics whose function failed, and about metrics that are not stored.
-    """
-
-    outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-
-    def names(self) -> list[str]:
-        """List the metrics of any run, in the order of the runs.
-
-        Returns:
-            Unique names.
-        """
-        return list(dict.fromkeys(name for own in self.outcomes.values() for name in own))
-
-
-def _collect_custom_metrics(
-    folder: ResultFolder, study: StudyFile, evaluated: Mapping[str, Mapping[str, Outcome]]
-) -> CustomMetrics:
-    """Take the metrics registered in this process from those of the done runs, and read the other stored ones."""
-    result, unstored = CustomMetrics(), []
-    faults: dict[str, list[str]] = {}
-    for run, outcomes in evaluated.items():
-        try:
-            stored = read_custom_metrics(folder.run_path(run))
-        except UserError as error:
-            result.problems.append(f"run {run}: its custom metrics are left out, they are damaged ({error})")
-            stored = {}
-        unstored += [run] if stored is None else []
-        others = {name: metric for name, metric in (stored or {}).items() if is_free_name(name)}
-        metrics = {**others, **custom_metrics_of(outcomes)}
-        result.outcomes[run] = {name: metric.outcome for name, metric in metrics.items()}
-        for name, metric in metrics.items():
-            if metric.failed:
-                faults.setdefault(metric.reason, []).append(run)
-            if name not in ADDED_METRICS:
-                STORED_METRICS[name] = metric.described
-    for reason, runs in faults.items():
-        result.problems.append(f"{reason} ({len(runs)} {plural('run', len(runs))}: {listed(runs)})")
-    unknown = [origin for origin in study.study.imports if not is_imported(origin)]
-    if unstored and unknown:
-        result.problems.append(
-            f"custom metrics are not stored with {len(unstored)} {plural('run', len(unstored))}; if "
-            f"{listed_names(unknown)} defines some, lifelong-lb report --imports FILE executes it and computes them"
-        )
-    return result
-
-
-@dataclass(frozen=True)
 class Results:
     """Results of the runs of one or several folders.
 
@@ -177,8 +124,8 @@ def collect(folder: ResultFolder) -> Results:
     done = {run: record for run, record in records.items() if record.status == "done"}
     joint = _joint_accuracies(study, done)
     outcomes = {run: record.outcomes(joint.get(run)) for run, record in done.items()}
-    custom = _collect_custom_metrics(folder, study, outcomes)
-    outcomes = {run: {**own, **custom.outcomes[run]} for run, own in outcomes.items()}
+    custom, unusable = _custom_metrics(folder, study, outcomes)
+    outcomes = {run: {**own, **custom[run]} for run, own in outcomes.items()}
     during, continual, notes = _measurements(folder, study, done)
     labels, seeds = study.labels(), study.seeds()
     undefined = dict.fromkeys((*METRICS, *REFERENCED, *ADDED_METRICS), math.nan)
@@ -189,13 +136,14 @@ def collect(folder: ResultFolder) -> Results:
         numbers = {**undefined, **values, **continual.get(run, {}), **record.costs()}
         rows.append({**key, **numbers, "status": record.status})
     measured = study.study.evaluation.every is not None
-    further = dict.fromkeys([*ADDED_METRICS, *custom.names(), *(CONTINUAL_METRICS if measured else ())])
+    added = dict.fromkeys([*ADDED_METRICS, *(name for own in custom.values() for name in own)])
+    further = added | dict.fromkeys(CONTINUAL_METRICS if measured else ())
     return Results(
         pd.DataFrame(rows, columns=[*RESULT_COLUMNS, *further]),
         {run: record.accuracy for run, record in done.items()},
         study,
         records,
-        [*problems, *custom.problems, *notes],
+        [*problems, *unusable, *notes],
         missing=len(labels) + len(study.left_out) - len(records),
         left_out=frozenset(run for run in labels if run not in records and folder.has_folder(run)),
         during=during,
@@ -213,6 +161,39 @@ def reasons_of(outcomes: Mapping[str, Mapping[str, Outcome]]) -> dict[str, dict[
         Reasons by run id and metric.
     """
     return {run: {name: each.reason for name, each in own.items() if each.reason} for run, own in outcomes.items()}
+
+
+def _custom_metrics(
+    folder: ResultFolder, study: StudyFile, evaluated: Mapping[str, Mapping[str, Outcome]]
+) -> tuple[dict[str, dict[str, Outcome]], list[str]]:
+    """Custom metrics by run id, those of this process and the other stored ones, and sentences about those left out."""
+    found: dict[str, dict[str, Outcome]] = {}
+    problems, unstored = [], []
+    faults: dict[str, list[str]] = {}
+    for run, outcomes in evaluated.items():
+        try:
+            stored = read_custom_metrics(folder.run_path(run))
+        except UserError as error:
+            problems.append(f"run {run}: its custom metrics are left out, they are damaged ({error})")
+            stored = {}
+        unstored += [run] if stored is None else []
+        others = {name: metric for name, metric in (stored or {}).items() if is_free_name(name)}
+        metrics = {**others, **custom_metrics_of(outcomes)}
+        found[run] = {name: metric.outcome for name, metric in metrics.items()}
+        for name, metric in metrics.items():
+            if metric.failed:
+                faults.setdefault(metric.reason, []).append(run)
+            if name not in ADDED_METRICS:
+                STORED_METRICS[name] = metric.described
+    for reason, runs in faults.items():
+        problems.append(f"{reason} ({len(runs)} {plural('run', len(runs))}: {listed(runs)})")
+    unknown = [origin for origin in study.study.imports if not is_imported(origin)]
+    if unstored and unknown:
+        problems.append(
+            f"custom metrics are not stored with {len(unstored)} {plural('run', len(unstored))}; if "
+            f"{listed_names(unknown)} defines some, lifelong-lb report --imports FILE executes it and computes them"
+        )
+    return found, problems
 
 
 def _measurements(
@@ -240,10 +221,10 @@ def _measurements(
 
 def _measured_during(folder: ResultFolder, record: RunRecord) -> ContinualAccuracy | None:
     """Accuracies measured during training; None if there are none, as for a strategy trained once."""
-    frame = folder.read_continual(record.run)
-    if frame is None:
+    rows = folder.read_measurements(record.run)
+    if rows is None:
         return None
-    C = continual_accuracy(frame)
+    C = _continual_accuracy(rows)
     if C.experiences != record.experiences:
         raise ValueError(f"{C.experiences} of {record.experiences} experiences")
     if not np.array_equal(C.matrix.values, record.accuracy.seen().values, equal_nan=True):
@@ -316,5 +297,8 @@ def continual_accuracy(run: pd.DataFrame) -> ContinualAccuracy:
     Raises:
         ValueError: if the training of an experience is incomplete.
     """
-    rows = run[CONTINUAL_COLUMNS].to_numpy(dtype=np.float64)
+    return _continual_accuracy(run[CONTINUAL_COLUMNS].to_numpy(dtype=np.float64))
+
+
+def _continual_accuracy(rows: Array) -> ContinualAccuracy:
     return ContinualAccuracy.from_rows(rows, 1 + int(np.max(rows[:, 1:3], initial=-1)))

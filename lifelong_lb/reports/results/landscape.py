@@ -1,7 +1,7 @@
 """Loss landscapes of runs as one tidy frame, and the correlation of flatness with forgetting."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, Correlation, pearson, spearman
 from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.results.collect import Results, collect
 from lifelong_lb.reports.results.comparability import listed
-from lifelong_lb.reports.results.stored_tables import KEYS
-from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_settings, read_landscape
+from lifelong_lb.reports.results.stored_tables import KEYS, repeated_keys
+from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_columns, landscape_settings
 from lifelong_lb.untrusted import printable, shortened
 
 FLATNESS_COLUMNS = [*KEYS, "experience", "measure", "at", "flatness", "forgotten"]
@@ -35,7 +36,8 @@ class CollectedLandscape:
     """Landscapes of a folder's done runs.
 
     Attributes:
-        frame: one row per number, columns ``KEYS`` and :data:`~lifelong_lb.store.LANDSCAPE_COLUMNS`.
+        frame: one row per number, columns ``KEYS`` and :data:`~lifelong_lb.store.LANDSCAPE_COLUMNS`; texts are
+            categories.
         problems: sentences about unreadable files, and about settings that differ between runs.
         gaps: sentences about missing measurements.
     """
@@ -69,7 +71,7 @@ def load_landscape(out: str | PathLike[str]) -> pd.DataFrame:
         warnings.warn(printable(problem), stacklevel=2)
     if collected.frame.empty:
         raise UserError(f"{out}: no landscape here; a study measures it with evaluation: {{landscape: {{}}}}")
-    return collected.frame
+    return collected.frame.astype(dict.fromkeys([*KEYS[:-1], "measure"], str))
 
 
 def collect_landscape(folder: ResultFolder, results: Results | None = None) -> CollectedLandscape:
@@ -86,19 +88,19 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> C
         UserError: if the folder contains no results.
     """
     results = (results or collect(folder)).without_imported()
-    frames, problems, gaps, settings, unmeasured = {}, [], [], {}, []
+    measured, problems, gaps, settings, unmeasured = {}, [], [], {}, []
     for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
         run = str(key["run"])
         path = results.homes.get(run, folder).run_path(run)
         try:
-            frame, how = read_landscape(path), landscape_settings(path)
-            gaps += _checked(frame, path)
+            columns, how = landscape_columns(path), landscape_settings(path)
+            gaps += _checked(columns, path)
         except UserError as error:
             problems.append(f"{_LEFT_OUT}{error}")
             continue
-        if frame is not None and how is not None:
+        if columns is not None and how is not None:
             settings[repr(sorted(how.items()))] = how
-            frames[tuple(key.values())] = frame
+            measured[tuple(key.values())] = columns
         elif run in results.records and results.records[run].config.get("evaluation", {}).get("landscape"):
             unmeasured.append(run)
     if unmeasured:
@@ -108,34 +110,33 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> C
         problems.append(
             f"landscapes measured with different settings are mixed here: {_describe_differences(settings)}"
         )
-    return CollectedLandscape(_named_frame(frames), tuple(problems), tuple(gaps))
+    return CollectedLandscape(_named_frame(measured), tuple(problems), tuple(gaps))
 
 
-def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
-    """Sentences about undefined values; raises a UserError if the frame is not a landscape."""
-    if frame is None:
+def _checked(columns: dict[str, NDArray[Any]] | None, run: Path) -> list[str]:
+    """Number the measures, set infinite values to NaN, and return sentences about undefined values."""
+    if columns is None:
         return []
-    path = run / "landscape.csv"
-    unknown = [name for name in frame["measure"].tolist() if name not in LANDSCAPE_MEASURES]
-    if unknown:
-        raise UserError(f"{path}: {unknown_name('measure', unknown[0], LANDSCAPE_MEASURES)}")
-    if min(np.min(frame[column].to_numpy(), initial=0) for column in ("trained", "measured")) < 0:
-        raise UserError(f"{path}: experiences must be numbered from 0")
-    undefined = ~np.isfinite(frame["value"].to_numpy())
+    path, numbers = run / "landscape.csv", {name: number for number, name in enumerate(LANDSCAPE_MEASURES)}
+    try:
+        columns["measure"] = np.array([numbers[name] for name in columns["measure"].tolist()], dtype=np.int8)
+    except KeyError as error:
+        raise UserError(f"{path}: {unknown_name('measure', error.args[0], LANDSCAPE_MEASURES)}") from None
+    undefined = ~np.isfinite(columns["value"])
     if not undefined.any():
         return []
-    frame.loc[undefined, "value"] = np.nan
-    return [f"{path}: {undefined.sum()} of {len(frame)} values are undefined"]
+    columns["value"] = np.where(undefined, np.nan, columns["value"])
+    return [f"{path}: {undefined.sum()} of {len(undefined)} values are undefined"]
 
 
-def _named_frame(frames: dict[tuple[Any, ...], pd.DataFrame]) -> pd.DataFrame:
-    """Concatenate the frames of all runs, with the columns that identify the run first."""
-    if not frames:
+def _named_frame(measured: Mapping[tuple[Any, ...], Mapping[str, NDArray[Any]]]) -> pd.DataFrame:
+    """Concatenate the measurements of all runs, with the columns that identify the run first."""
+    if not measured:
         return pd.DataFrame(columns=[*KEYS, *LANDSCAPE_COLUMNS])
-    keys = pd.DataFrame(list(frames), columns=KEYS)
-    rows = keys.loc[np.repeat(np.arange(len(keys)), [len(frame) for frame in frames.values()])]
-    whole = pd.concat(frames.values(), ignore_index=True)
-    return pd.concat([rows.reset_index(drop=True), whole], axis=1)
+    runs = list(measured.values())
+    frame = pd.DataFrame({column: np.concatenate([of_run[column] for of_run in runs]) for column in LANDSCAPE_COLUMNS})
+    frame["measure"] = pd.Categorical.from_codes(frame["measure"], categories=list(LANDSCAPE_MEASURES))
+    return pd.concat([repeated_keys(list(measured), [len(run["at"]) for run in runs], "category"), frame], axis=1)
 
 
 def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
@@ -152,13 +153,31 @@ def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFr
     kinds = [name for name, measure in LANDSCAPE_MEASURES.items() if measure.flatness]
     measured_at_end = landscape[(landscape["trained"] == landscape["measured"]) & landscape["measure"].isin(kinds)]
     measured_at_end = measured_at_end.rename(columns={"trained": "experience", "value": "flatness"})
-    last = accuracy.groupby("run")["trained"].transform("max")
-    diagonal, end = accuracy["trained"] == accuracy["evaluated"], accuracy["trained"] == last
-    learnt = accuracy[diagonal & ~end].set_index(["run", "evaluated"])["accuracy"]
-    final = accuracy[end].set_index(["run", "evaluated"])["accuracy"]
-    forgotten = (learnt - final.reindex(learnt.index)).rename("forgotten").rename_axis(["run", "experience"])
-    table = measured_at_end.merge(forgotten.reset_index(), on=["run", "experience"], how="inner")
-    return table[FLATNESS_COLUMNS].reset_index(drop=True)
+    runs, learnt, forgotten = _forgotten(accuracy)
+    code, labels = pd.factorize(measured_at_end["run"])
+    run, experience = runs.get_indexer(labels.astype(str))[code], measured_at_end["experience"].to_numpy()
+    known = (run >= 0) & (experience < forgotten.shape[1])
+    known[known] = learnt[run[known], experience[known]]
+    table: pd.DataFrame = measured_at_end[known].assign(forgotten=forgotten[run[known], experience[known]])
+    return table.reset_index(drop=True)[FLATNESS_COLUMNS]
+
+
+def _forgotten(accuracy: pd.DataFrame) -> "tuple[pd.Index[str], NDArray[np.bool_], NDArray[np.float64]]":
+    """Compute R[i, i] - R[T-1, i] of each run.
+
+    Returns:
+        Run ids; ``(runs, T)``, whether R[i, i] with i < T-1 is known; and ``(runs, T)`` differences.
+    """
+    run, runs = pd.factorize(accuracy["run"])
+    trained, evaluated, values = (accuracy[name].to_numpy() for name in ("trained", "evaluated", "accuracy"))
+    last = np.full(len(runs), -1)
+    np.maximum.at(last, run, trained)
+    learnt, final = np.full((2, len(runs), 1 + int(evaluated.max(initial=-1))), np.nan)
+    end = trained == last[run]
+    diagonal = (trained == evaluated) & ~end
+    learnt[run[diagonal], evaluated[diagonal]] = values[diagonal]
+    final[run[end], evaluated[end]] = values[end]
+    return pd.Index(runs), ~np.isnan(learnt), learnt - final
 
 
 def correlation_table(flatness: pd.DataFrame) -> pd.DataFrame:

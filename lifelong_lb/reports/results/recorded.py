@@ -5,15 +5,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.results.collect import Results, continual_accuracy
 from lifelong_lb.reports.results.comparability import listed
-from lifelong_lb.reports.results.stored_tables import KEYS
+from lifelong_lb.reports.results.stored_tables import KEYS, repeated_keys
 from lifelong_lb.store import ResultFolder, RunRecord
 from lifelong_lb.store.tuned import no_study_message
 from lifelong_lb.untrusted import printable
@@ -32,6 +35,7 @@ _MISSING = {
 }
 CLASS_COLUMNS = [*KEYS, "class", "class_name", "experience", "images", "accuracy"]
 """Columns of ``class_accuracy.csv``."""
+Counts = NDArray[np.int64]
 
 
 def write_recorded(folder: ResultFolder, results: Results) -> None:
@@ -167,7 +171,7 @@ class CollectedConfusion:
     """Confusion counts of a folder's done runs after their last experience.
 
     Attributes:
-        frame: one row per combination that occurred: ``KEYS``, evaluated, class, predicted and count.
+        frame: one row per combination that occurred, over all experiences: ``KEYS``, class, predicted and count.
         classes: accuracy on each class, columns :data:`CLASS_COLUMNS`.
         problems: sentences about counts that were left out.
     """
@@ -214,62 +218,92 @@ def collect_confusion(folder: ResultFolder, results: Results) -> CollectedConfus
     Returns:
         The counts. Counts that contradict a run's accuracy matrix are left out.
     """
-    frames, problems, uncounted = [], [], []
+    keys, counts, classes, problems, uncounted = [], [], [], [], []
     for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
         run = str(key["run"])
         record = results.records.get(run)
         if record is None:  # tables without runs
             continue
         try:
-            frame = results.homes.get(run, folder).read_confusion(run)
-            if frame is None:
+            values = results.homes.get(run, folder).read_counts(run)
+            if values is None:
                 uncounted += [run] if record.config.get("evaluation", {}).get("confusion") else []
                 continue
-            _check(frame, record)
+            _check(values, record)
         except (UserError, ValueError) as error:
             problems.append(f"run {run}: its confusion counts are left out, they are damaged ({error})")
             continue
-        last = frame[frame["trained"] == frame["trained"].max()].drop(columns="trained")
-        frames.append(last.assign(**{column: key[column] for column in KEYS})[[*KEYS, *last.columns]])
+        last = values[values[:, 0] == values[:, 0].max(), 1:]
+        keys.append(tuple(key.values()))
+        counts.append(_over_experiences(last))
+        classes.append(class_accuracies(last, _names_of_classes(record)))
     if uncounted:
         n = len(uncounted)
         problems.append(f"{n} {plural('run', n)} without confusion counts (no confusion.csv): {listed(uncounted)}")
-    if not frames:
-        nothing = pd.DataFrame(columns=[*KEYS, "evaluated", "class", "predicted", "count"])
+    if not keys:
+        nothing = pd.DataFrame(columns=[*KEYS, "class", "predicted", "count"])
         return CollectedConfusion(nothing, pd.DataFrame(columns=CLASS_COLUMNS), problems)
-    whole = pd.concat(frames, ignore_index=True)
-    return CollectedConfusion(whole, class_table(whole, results.records), problems)
+    frame = pd.DataFrame(np.concatenate(counts), columns=["class", "predicted", "count"])
+    frame = pd.concat([repeated_keys(keys, list(map(len, counts))), frame], axis=1)
+    return CollectedConfusion(frame, _class_table(keys, classes), problems)
 
 
-def _check(frame: pd.DataFrame, record: RunRecord) -> None:
-    right = frame["count"].where(frame["class"] == frame["predicted"], 0)
-    sums = frame.assign(right=right).groupby(["trained", "evaluated"])[["right", "count"]].sum()
-    accuracies = dict(zip(sums.index, sums["right"] / sums["count"], strict=True))
-    if accuracies != {(i, j): accuracy for i, j, accuracy in record.accuracy.entries()}:
-        raise ValueError("they contradict its accuracy matrix")
+def _class_table(keys: Sequence[tuple[Any, ...]], classes: Sequence[Mapping[str, NDArray[Any]]]) -> pd.DataFrame:
+    table = pd.DataFrame({name: np.concatenate([of_run[name] for of_run in classes]) for name in classes[0]})
+    experience = table["experience"].astype("Int64").mask(table["experience"] < 0)
+    labels = repeated_keys(keys, [len(of_run["class"]) for of_run in classes])
+    return pd.concat([labels, table.assign(experience=experience)], axis=1)[CLASS_COLUMNS]
 
 
-def class_table(confusion: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd.DataFrame:
-    """Compute the accuracy on each class after the last experience.
+def _check(values: Counts, record: RunRecord) -> None:
+    """Compare with the accuracy matrix the values of :data:`~lifelong_lb.store.CONFUSION_COLUMNS`."""
+    T, (trained, evaluated, label, predicted, count) = record.experiences, values.T
+    if values[:, :2].max(initial=0) < T:
+        place = trained * T + evaluated
+        images = np.bincount(place, count, T * T)
+        right = np.bincount(place, np.where(label == predicted, count, 0), T * T)
+        accuracy = np.divide(right, images, out=np.full(T * T, np.nan), where=images > 0)
+        if np.array_equal(accuracy, record.accuracy.values.ravel(), equal_nan=True):
+            return
+    raise ValueError("they contradict its accuracy matrix")
+
+
+def _over_experiences(last: Counts) -> Counts:
+    """Class, predicted class and number of images over all experiences, of evaluated, class, predicted and count."""
+    labels, places = np.unique(last[:, 1:3], return_inverse=True)
+    place, predicted = places.reshape(-1, 2).T
+    pairs, of_pair = np.unique(place * len(labels) + predicted, return_inverse=True)
+    count = np.bincount(of_pair, last[:, 3]).astype(np.int64)
+    return np.column_stack([labels[pairs // len(labels)], labels[pairs % len(labels)], count])
+
+
+def class_accuracies(last: Counts, names: Mapping[int, str]) -> dict[str, NDArray[Any]]:
+    """Compute the accuracy of one run on each class after the last experience.
 
     Args:
-        confusion: the counts, see :class:`CollectedConfusion`.
-        records: records of the runs, with the names of classes.
+        last: ``(n, 4)``: evaluated, class, predicted and count.
+        names: names of classes by label.
 
     Returns:
-        One row per run and class, columns :data:`CLASS_COLUMNS`; the experience is the one whose test part contains the
-        class, empty if several do.
+        One value per class, in the order of the counts, by column of :data:`CLASS_COLUMNS` besides ``KEYS``; the
+        experience is the one whose test part contains the class, -1 if several do.
     """
-    table = per_class_accuracy(confusion.drop(columns="evaluated"))
-    where = confusion.groupby(["run", "class"])["evaluated"].agg(["min", "max"])
-    alone = where["min"].where(where["min"] == where["max"]).astype("Int64").rename("experience")
-    table = table.join(alone, on=["run", "class"])
-    names = {run: _names_of_classes(records[run]) for run in dict.fromkeys(table["run"])}
-    pairs = zip(table["run"], table["class"], strict=True)
-    table["class_name"] = [names[run].get(label, str(label)) for run, label in pairs]
-    return table[CLASS_COLUMNS]
+    labels, first, place = np.unique(last[:, 1], return_index=True, return_inverse=True)
+    images = np.bincount(place, last[:, 3]).astype(np.int64)
+    right = np.bincount(place, np.where(last[:, 1] == last[:, 2], last[:, 3], 0)).astype(np.int64)
+    lowest, highest = np.full(len(labels), np.iinfo(np.int64).max), np.full(len(labels), -1)
+    np.minimum.at(lowest, place, last[:, 0])
+    np.maximum.at(highest, place, last[:, 0])
+    columns = {
+        "class": labels,
+        "class_name": np.array([names.get(label, str(label)) for label in labels.tolist()], dtype=object),
+        "experience": np.where(lowest == highest, lowest, -1),
+        "images": images,
+        "accuracy": right / images,
+    }
+    order = np.argsort(first)
+    return {name: column[order] for name, column in columns.items()}
 
 
 def _names_of_classes(record: RunRecord) -> dict[int, str]:
-    """Return the class names of a run."""
     return dict(zip(record.data.get("class_order", ()), record.data.get("class_names", ()), strict=False))

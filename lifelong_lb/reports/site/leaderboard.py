@@ -5,14 +5,7 @@ from collections.abc import Sequence
 from lifelong_lb.reports.definitions import DEFAULT_COLUMNS, GRADIENTS
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.site.studies import SiteStudy
-from lifelong_lb.reports.tables.cells import (
-    cost_cell,
-    cost_column,
-    interval_cell,
-    metric_cell,
-    metric_column,
-    seeds_cell,
-)
+from lifelong_lb.reports.tables.cells import column_of, cost_cell, interval_cell, metric_cell, seeds_cell
 from lifelong_lb.reports.tables.styled import DASH, Cell, Column, Group, Row, StyledTable
 
 METRICS = tuple(column for column in DEFAULT_COLUMNS if column != GRADIENTS)
@@ -34,7 +27,7 @@ def leaderboard(studies: Sequence[SiteStudy]) -> StyledTable:
     labels = [Column(title, kind="label") for title in titles]
     numbers = [Column("seeds")]
     for metric in METRICS:
-        column = metric_column(metric)
+        column = column_of(metric)
         numbers += [column, Column("95 % interval", column.unit)]
     groups: dict[str, list[Row]] = {}
     for study in studies:
@@ -54,7 +47,7 @@ def leaderboard(studies: Sequence[SiteStudy]) -> StyledTable:
     table = StyledTable(
         "leaderboard",
         "Mean ± sample standard deviation over seeds",
-        [*labels, *numbers, cost_column(GRADIENTS)],
+        [*labels, *numbers, column_of(GRADIENTS)],
         [Group(stream, rows) for stream, rows in groups.items()],
     )
     notes = ["The interval is the 95 % interval of the mean, by Student's t; one seed has none."]

@@ -16,7 +16,7 @@ from lifelong_lb.evaluation import (
     seeds_verdict,
     spread,
 )
-from lifelong_lb.reports.definitions import KNOWN
+from lifelong_lb.reports.definitions import COSTS, KNOWN
 from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.store import COLUMNS, STATUSES
@@ -25,13 +25,6 @@ GROUP = ["stream", "strategy", "rule", "base_optimizer"]
 """Columns that identify the combination of a summary row; its runs differ only in the seed."""
 HEADINGS = {"base_optimizer": "base optimizer"}
 """Names of these columns in texts, where they differ."""
-
-COSTS = [
-    *("gradient_evaluations", "strategy_gradient_evaluations", "train_seconds"),
-    *("samples_seen", "forward_passes", "parameters", "peak_memory"),
-]
-"""Cost columns; the summary contains their means over done runs."""
-
 STATISTICS = ["mean", "std", "ci_low", "ci_high", "bootstrap_low", "bootstrap_high"]
 SUMMARY_COLUMNS = [
     *GROUP,

@@ -1,6 +1,7 @@
 """Cells and columns: rounded numbers as text."""
 
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -11,30 +12,19 @@ from lifelong_lb.reports.tables.styled import DASH, Cell, Column
 PERCENT = "%"
 
 
-def metric_column(metric: str) -> Column:
-    """Return the column of a metric.
+def column_of(name: str) -> Column:
+    """Return the column of a metric or a cost.
 
     Args:
-        metric: key of :data:`~lifelong_lb.reports.definitions.KNOWN`.
+        name: key of :data:`~lifelong_lb.reports.definitions.KNOWN` or :data:`~lifelong_lb.reports.definitions.COSTS`.
 
     Returns:
-        Its title, unit and direction.
+        Its title and unit, and the direction of a metric.
     """
-    known = KNOWN[metric]
-    unit = PERCENT if in_percent(metric) else ""
-    return Column(known.title, unit, "higher" if known.higher_is_better else "lower")
-
-
-def cost_column(cost: str) -> Column:
-    """Return the column of a cost.
-
-    Args:
-        cost: key of :data:`~lifelong_lb.reports.definitions.COSTS`.
-
-    Returns:
-        Its title and unit.
-    """
-    return Column(COSTS[cost].title, COSTS[cost].unit)
+    if name not in KNOWN:
+        return Column(COSTS[name].title, COSTS[name].unit)
+    known = KNOWN[name]
+    return Column(known.title, PERCENT if in_percent(name) else "", "higher" if known.higher_is_better else "lower")
 
 
 def metric_text(metric: str, value: float) -> str:
@@ -112,12 +102,14 @@ def cost_cell(cost: str, value: float) -> Cell:
         The cell: three significant digits for seconds, megabytes for bytes, counts without decimals.
 
     Example:
-        >>> cost_cell("gradient_evaluations", 14400.0).text, cost_cell("train_seconds", 12.345).text
-        ('14,400', '12.3')
+        >>> cost_cell("gradient_evaluations", 14400.0).text, cost_cell("train_seconds", float("nan")).text
+        ('14,400', '-')
+        >>> [cost_cell("train_seconds", seconds).text for seconds in (0.5234, 12.345, 1234.5)]
+        ['0.523', '12.3', '1,234']
     """
     if cost == "train_seconds":
-        return Cell(duration(value), value=value)
-    return Cell(count(value / 1e6 if cost == "peak_memory" else value), value=value)
+        return Cell(_duration(value), value=value)
+    return Cell(_count(value / 1e6 if cost == "peak_memory" else value), value=value)
 
 
 def seeds_cell(row: "pd.Series[float]") -> Cell:
@@ -146,24 +138,6 @@ def number_cell(value: float, digits: int = 2) -> Cell:
     return Cell() if math.isnan(value) else Cell(f"{value:z.{digits}f}", value=value)
 
 
-def p_cell(p: float) -> Cell:
-    """Return the cell of a p-value.
-
-    Args:
-        p: the p-value; NaN for none.
-
-    Returns:
-        The cell.
-
-    Example:
-        >>> p_cell(0.0312).text, p_cell(0.00002).text
-        ('0.031', '2e-05')
-    """
-    if math.isnan(p):
-        return Cell()
-    return Cell(f"{p:.3f}" if p >= 0.001 else f"{p:.1g}", value=p)
-
-
 def note_on_test(test: str, family: str, level: float) -> str:
     """Describe a test in the note of a table.
 
@@ -178,35 +152,27 @@ def note_on_test(test: str, family: str, level: float) -> str:
     return f"{TESTS[test].title} over seeds, p <= {level:g} after Holm's correction for {family}"
 
 
-def count(number: float) -> str:
-    """Format a count.
+def over_seeds(counts: Iterable[float], one: str) -> str:
+    """Describe means over seeds in the caption of a table.
 
     Args:
-        number: a count or a mean of counts; NaN for none.
+        counts: numbers of seeds; 0 for none.
+        one: the text if there is only one seed.
 
     Returns:
-        Text.
-
-    Example:
-        >>> count(14400.0), count(float("nan"))
-        ('14,400', '-')
+        E.g. ``"mean ± sample standard deviation over 3-5 seeds"``.
     """
+    known = sorted({int(n) for n in counts if n})
+    number = "-".join(dict.fromkeys(str(n) for n in (known[0], known[-1]))) if known else "no"
+    return one if known == [1] else f"mean ± sample standard deviation over {number} seeds"
+
+
+def _count(number: float) -> str:
     return DASH if math.isnan(number) else f"{number:,.0f}"
 
 
-def duration(seconds: float) -> str:
-    """Format a duration with three significant digits.
-
-    Args:
-        seconds: duration; NaN for none.
-
-    Returns:
-        Text, without the unit.
-
-    Example:
-        >>> duration(0.5234), duration(12.345), duration(1234.5)
-        ('0.523', '12.3', '1,234')
-    """
+def _duration(seconds: float) -> str:
+    """Three significant digits."""
     if math.isnan(seconds):
         return DASH
     digits = 0 if seconds >= 100 else 1 if seconds >= 10 else 2 if seconds >= 1 else 3

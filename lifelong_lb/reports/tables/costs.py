@@ -12,10 +12,9 @@ from lifelong_lb.reports.definitions import COSTS, GRADIENTS, KNOWN
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.tables.cells import (
+    column_of,
     cost_cell,
-    cost_column,
     metric_cell,
-    metric_column,
     metric_text,
     number_cell,
     seeds_cell,
@@ -113,10 +112,10 @@ def cost_styled(summary: pd.DataFrame) -> StyledTable:
     later = [cost for cost in shown if cost not in {_STRATEGY, "train_seconds"}]
     own = [_STRATEGY] if _STRATEGY in shown else []
     columns = [
-        *(RULE, Column("seeds"), metric_column(_ACCURACY), cost_column(GRADIENTS), Column("relative to the fewest")),
-        *map(cost_column, own),
-        *(Column("best for its gradients"), cost_column("train_seconds"), Column("best for its seconds")),
-        *map(cost_column, later),
+        *(RULE, Column("seeds"), column_of(_ACCURACY), column_of(GRADIENTS), Column("relative to the fewest")),
+        *map(column_of, own),
+        *(Column("best for its gradients"), column_of("train_seconds"), Column("best for its seconds")),
+        *map(column_of, later),
     ]
     cells = {
         index: [
@@ -191,7 +190,7 @@ def tuning_styled(results: Results) -> StyledTable | None:
     rows = [_search_row(choice, choice.search) for choice in searches(results) if choice.search is not None]
     if not rows:
         return None
-    numbers = [Column("trials"), Column("best"), Column("median"), Column("worst"), cost_column(GRADIENTS)]
+    numbers = [Column("trials"), Column("best"), Column("median"), Column("worst"), column_of(GRADIENTS)]
     labels = [Column(title, kind="label") for title in _LABELS]
     return StyledTable("tuning", "Settings chosen before the runs", [*labels, *numbers], [Group("", rows)])
 

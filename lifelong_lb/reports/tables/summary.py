@@ -13,14 +13,13 @@ from lifelong_lb.reports.definitions import BOLD, COSTS, DEFAULT_COLUMNS, GRADIE
 from lifelong_lb.reports.names import display_name, plural
 from lifelong_lb.reports.statistics.summary import GROUP, varying
 from lifelong_lb.reports.tables.cells import (
+    column_of,
     cost_cell,
-    cost_column,
     interval_cell,
     metric_cell,
-    metric_column,
     note_on_test,
     number_cell,
-    p_cell,
+    over_seeds,
     seeds_cell,
 )
 from lifelong_lb.reports.tables.styled import DASH, Cell, Column, Group, Row, StyledTable
@@ -37,7 +36,9 @@ _FIRST = [
     ),
     Definition("95 % interval", "of the mean difference, by Student's t with n - 1 degrees of freedom"),
     Definition("better under", "number of seeds under which the rule's value is better"),
-    Definition("p, Holm", "p corrected for all comparisons of this metric in the table", "Holm 1979"),
+    Definition(
+        "p, Holm", "p corrected for all comparisons of this metric with the baseline in the whole study", "Holm 1979"
+    ),
 ]
 _EFFECTS = [
     Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences", "Cohen 1988"),
@@ -76,7 +77,7 @@ def summary_styled(
     seeds = summary["seeds"].nunique() > 1 or summary["not_done"].any()
     heads = [Column("seeds")] if seeds else []
     for column in columns:
-        heads.append(metric_column(column) if column in KNOWN else cost_column(column))
+        heads.append(column_of(column))
         if column in intervals:
             heads.append(Column(f"{KNOWN[column].title}, 95 % interval", heads[-1].unit))
     rows = {}
@@ -101,7 +102,7 @@ def _notes(table: StyledTable, compared: pd.DataFrame | None, test: str) -> list
         base, family = compared["baseline"].iloc[0], int(compared["family"].max())
         optimizers = compared["base_optimizer"].unique()
         optimizer = str(optimizers[0]) if len(optimizers) == 1 else ""
-        comparisons = f"{family} {plural('comparison', family)}"
+        comparisons = f"{family} {plural('comparison', family)} with it in the whole study"
         notes.append(f"*: differs from {display_name(str(base), optimizer)}; {note_on_test(test, comparisons, LEVEL)}.")
     if any(column.title == "seeds" for column in table.columns) and table.has(lambda cell: " of " in cell.text):
         notes.append("n of m seeds: runs that are not done are left out.")
@@ -172,9 +173,7 @@ def caption(summary: pd.DataFrame) -> str:
     Returns:
         E.g. ``"split-digits, Replay, SGD: mean ± sample standard deviation over 10 seeds"``.
     """
-    seeds = sorted({int(n) for n in summary["seeds"] if n})
-    number = "-".join(dict.fromkeys(str(n) for n in (seeds[0], seeds[-1]))) if seeds else "no"
-    spread = "value of one seed" if seeds == [1] else f"mean ± sample standard deviation over {number} seeds"
+    spread = over_seeds(summary["seeds"], "value of one seed")
     return f"{same}: {spread}" if (same := common(summary)) else spread[:1].upper() + spread[1:]
 
 
@@ -256,7 +255,7 @@ def comparison_styled(compared: pd.DataFrame, test: str = "sign-flip", *, effect
         The table.
     """
     metric, base = str(compared["metric"].iloc[0]), str(compared["baseline"].iloc[0])
-    known, better = KNOWN[metric], metric_column(metric).direction
+    known, better = KNOWN[metric], column_of(metric).direction
     optimizers = compared["base_optimizer"].unique()
     named = display_name(base, str(optimizers[0]) if len(optimizers) == 1 else "")
     unit = "points" if in_percent(metric) else ""
@@ -276,7 +275,7 @@ def comparison_styled(compared: pd.DataFrame, test: str = "sign-flip", *, effect
     if not table.has(lambda cell: cell.differs):
         return table
     family = int(compared["family"].max())
-    comparisons = f"{family} {plural('comparison', family)}"
+    comparisons = f"{family} {plural('comparison', family)} in the whole study"
     return table.with_notes((f"*: {note_on_test(test, comparisons, LEVEL)}.",))
 
 
@@ -290,11 +289,17 @@ def _comparison_cells(row: "pd.Series[float]", *, effects: bool) -> Row:
         _signed(metric_cell(metric, difference, row["difference_std"], differs=differs)),
         interval_cell(metric, row["ci_low"], row["ci_high"]),
         Cell(f"{better} of {pairs}", value=better) if pairs else Cell(),
-        p_cell(row["p_holm"]),
-        *([p_cell(row["p"]), number_cell(row["cohen_dz"]), number_cell(row["cliff_delta"])] if effects else []),
+        _p_cell(row["p_holm"]),
+        *([_p_cell(row["p"]), number_cell(row["cohen_dz"]), number_cell(row["cliff_delta"])] if effects else []),
     ]
 
 
 def _signed(cell: Cell) -> Cell:
     plus = "+" if not math.isnan(cell.value) and float(cell.text) > 0 else ""
     return Cell(plus + cell.text, cell.deviation, cell.value, differs=cell.differs)
+
+
+def _p_cell(p: float) -> Cell:
+    if math.isnan(p):
+        return Cell()
+    return Cell(f"{p:.3f}" if p >= 0.001 else f"{p:.1g}", value=p)

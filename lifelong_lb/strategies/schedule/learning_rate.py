@@ -117,8 +117,7 @@ class ScheduledLearningRate(SupervisedPlugin):
             raise ValueError("over='stream' needs experiences, their number; got None")
         self.schedule, self.by, self.over, self.experiences = schedule, by, over, experiences
         self._spent_share, self._before_epoch = spent_share, 0.0
-        self._follower: Any = follower
-        self._rho: Any = None if follower is None else follower.rho
+        self._follower, self._rho = follower, 0.0 if follower is None else float(follower.rho)
         self._count = self._chunk = self._epoch = self._iteration = 0
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:

@@ -88,7 +88,8 @@ def start(job: Job) -> BaseProcess:
 
 
 def _can_fork() -> bool:
-    return "forkserver" in multiprocessing.get_all_start_methods()
+    """Whether a fork server can be used: not on Windows; on macOS, system libraries may crash in forked processes."""
+    return sys.platform != "darwin" and "forkserver" in multiprocessing.get_all_start_methods()
 
 
 def _start_process(name: str, threads: int, job: Job | None = None) -> BaseProcess:
@@ -248,7 +249,7 @@ def _kill_orphan(pid: int | None) -> None:
     """Kill a process that has no parent to wait for it, with its group, and wait until it is gone."""
     if pid is None:
         return
-    for send in (os.killpg, os.kill):  # it may not lead its group yet
+    for send in (os.killpg, os.kill):  # it may not lead its group yet; a fork server exists on POSIX only
         with suppress(ProcessLookupError, PermissionError):
             send(pid, signal.SIGKILL)
     until = time.monotonic() + TERMINATE_TIMEOUT_SECONDS

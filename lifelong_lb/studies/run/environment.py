@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lifelong_lb import __version__
 from lifelong_lb.studies.devices import cores
 
 _PACKAGES = ("torch", "torchvision", "avalanche-lib", "numpy", "pandas")
@@ -22,10 +23,8 @@ def code_version() -> dict[str, str]:
         ``lifelong_lb``; ``sources``, a hash of its modules; and, if known, ``commit``, with ``+changes`` if files
         differ from it.
     """
-    from importlib.metadata import version
-
     package = Path(__file__).resolve().parents[2]
-    known = {"lifelong_lb": version("lifelong_lb"), "sources": _hash_of(package)}
+    known = {"lifelong_lb": __version__, "sources": _hash_of(package)}
     commit = _git(package, "rev-parse", "--short=12", "HEAD") if (package.parent / ".git").exists() else ""
     if commit:
         changed = _git(package, "status", "--porcelain", "--untracked-files=no", "--", ".")

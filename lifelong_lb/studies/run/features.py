@@ -12,13 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lifelong_lb.config import RunConfig
+from lifelong_lb.config import RunConfig, Vectors
 from lifelong_lb.config.entries.models import ModelEntry, Timm
 from lifelong_lb.config.plugins.importing import digest_of
 from lifelong_lb.config.plugins.register import origins_of
 from lifelong_lb.data import cache_folder
 from lifelong_lb.data.features import cached_features
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
+from lifelong_lb.data.normalisation import statistics_of
 from lifelong_lb.data.shape import Shape
 from lifelong_lb.models import build_backbone
 from lifelong_lb.models.classifier import autocast
@@ -61,6 +62,8 @@ def obstacle(config: RunConfig) -> str | None:
         return "the images are augmented"
     if config.train.precision == "float16":
         return "train.precision is float16"
+    if isinstance(config.stream, Vectors):
+        return "the stream standardises vectors"
     if STREAMS.get(config.stream.name) is not split_stream:
         return f"the stream {config.stream.name} transforms the images"
     return None
@@ -82,7 +85,8 @@ def features_of(config: RunConfig, images: ImageData, device: str, log: Callable
         UserError: if the backbone cannot be built, or the cache cannot be written.
     """
     channels, height, width = images.train.x.shape[1:]
-    shape = Shape((channels, height, width), 1, 1, 1, images.mean, images.std)
+    mean, std = statistics_of(config.stream, (images.mean, images.std))
+    shape = Shape((channels, height, width), 1, 1, 1, mean, std)
     seed_all(config.seed, INITIALISATION)
     normalise, backbone = build_backbone(config.model, shape)
     log_left_out(backbone, log)

@@ -12,8 +12,8 @@ from lifelong_lb.config import (
     RULE_ENTRIES,
     STRATEGY_ENTRIES,
     STREAM_ENTRIES,
+    FromFiles,
     Generated,
-    OwnImages,
 )
 from lifelong_lb.data import DATASETS
 from lifelong_lb.models import MODELS
@@ -82,7 +82,7 @@ def _one_step(rule):
 def test_streams_name_known_data_sets():
     named = {model.dataset for model in STREAM_ENTRIES.values()} - {None}
     assert named <= set(DATASETS)
-    assert set(DATASETS) - named == {"svhn", "notmnist"}  # which five-datasets uses
+    assert set(DATASETS) - named == {"notmnist"}  # which five-datasets uses
     unnamed = [model for model in STREAM_ENTRIES.values() if model.dataset is None]
     assert unnamed
-    assert all(issubclass(model, OwnImages | Generated) for model in unnamed)
+    assert all(issubclass(model, FromFiles | Generated) for model in unnamed)

@@ -13,7 +13,7 @@ from lifelong_lb.reports import load_results, per_class_accuracy, write_report
 from lifelong_lb.reports.charts.matrices import Meaning, squares
 from lifelong_lb.reports.page.sections import collect_classes, confusion_matrices
 from lifelong_lb.reports.results.collect import collect
-from lifelong_lb.reports.results.recorded import CLASS_COLUMNS, class_table, collect_confusion
+from lifelong_lb.reports.results.recorded import CLASS_COLUMNS, class_accuracies, collect_confusion
 from lifelong_lb.store import ResultFolder
 
 ORDER = [7, 3, 5, 1, 0, 2, 9, 4, 8, 6]
@@ -205,8 +205,14 @@ def test_classes_met_in_other_orders_and_places(tmp_path):
     write_report(folder)
     (head,) = re.findall(r"<tr><th scope=.col. class=.label.>class</th>.*</tr>", folder.report_path.read_text())
     assert "experience" not in head
-    elsewhere = pd.concat([found.frame, found.frame.assign(evaluated=1 - found.frame["evaluated"])])
-    assert class_table(elsewhere, results.records)["experience"].isna().all()
+
+
+def test_a_class_in_several_experiences_belongs_to_none():
+    found = class_accuracies(np.array([(0, 7, 7, 3), (0, 5, 5, 2), (1, 7, 5, 1)]), {7: "seven"})
+    assert found["class"].tolist() == [7, 5]
+    assert found["class_name"].tolist() == ["seven", "5"]
+    assert found["experience"].tolist() == [-1, 0]
+    assert found["accuracy"].tolist() == [0.75, 1.0]
 
 
 def test_zeros_of_many_classes_are_not_repeated():

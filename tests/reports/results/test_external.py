@@ -26,7 +26,7 @@ from lifelong_lb.reports.charts.figures import ACROSS_STREAMS, charts_of
 from lifelong_lb.reports.statistics.summary import shared_seeds, status_counts, verdict
 from lifelong_lb.store import ResultFolder
 
-DOCS = Path(__file__).parents[3] / "docs" / "understand" / "metrics.md"
+DOCS = Path(__file__).parents[3] / "docs" / "how-to" / "other-frameworks.md"
 HEADER = ["stream", "strategy", "rule", "base_optimizer", "seed", "trained", "evaluated", "accuracy"]
 LABELS = ("split-digits", "naive", "none", "sgd")
 
@@ -231,11 +231,11 @@ def test_the_report_shows_them(beside, tmp_path):
 
 def test_the_documented_script_writes_such_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(import csv\n.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.S)
-    exec(compile(code, "metrics.md", "exec"), {})
+    (code,) = re.findall(r"```python\n(import csv\n\nlabels.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.S)
+    exec(compile(code, "other-frameworks.md", "exec"), {})
     runs, accuracy = read_matrices("mammoth.csv")
-    assert accuracy["accuracy"].tolist() == pytest.approx([0.991, 0.762, 0.984, 0.615, 0.839, 0.978])
-    assert runs["forgetting"].tolist() == pytest.approx([((0.991 - 0.615) + (0.984 - 0.839)) / 2])
+    assert accuracy["accuracy"].tolist() == pytest.approx([0.991, 0.762, 0.984])
+    assert runs["forgetting"].tolist() == pytest.approx([0.991 - 0.762])
 
 
 RUN = ["run", *HEADER]

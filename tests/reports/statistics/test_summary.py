@@ -14,7 +14,7 @@ from lifelong_lb.reports import SUMMARY_COLUMNS, summary_table, summary_text, wr
 from lifelong_lb.reports.documents.files import summary_latex
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.statistics.summary import shared_seeds, verdict
-from lifelong_lb.reports.tables.cells import count, duration, metric_text
+from lifelong_lb.reports.tables.cells import cost_cell, metric_text
 from lifelong_lb.reports.tables.summary import best_means, summary_styled
 from lifelong_lb.store import StudyFile
 
@@ -181,8 +181,9 @@ def test_bold_in_latex_goes_by_the_means_before_rounding(tmp_path):
 def test_printed_numbers():
     nan = float("nan")
     assert [metric_text("forgetting", value) for value in (-0.00001, 1, nan)] == ["0.0", "100.0", "-"]
-    assert count(1234567.4) == "1,234,567"
-    assert [duration(s) for s in (nan, 0.01234, 1.5, 99.94, 12345.6)] == ["-", "0.012", "1.50", "99.9", "12,346"]
+    assert cost_cell("samples_seen", 1234567.4).text == "1,234,567"
+    times = [cost_cell("train_seconds", seconds).text for seconds in (nan, 0.01234, 1.5, 99.94, 12345.6)]
+    assert times == ["-", "0.012", "1.50", "99.9", "12,346"]
 
 
 def test_text_fits_a_terminal(tmp_path):
