@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, Correlation, pearson, spearman
-from lifelong_lb.reports.names import plural
+from lifelong_lb.reports.names import listed, plural
 from lifelong_lb.reports.results.collect import Results, collect
-from lifelong_lb.reports.results.comparability import listed
 from lifelong_lb.reports.results.stored_tables import KEYS, repeated_keys
 from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_columns, landscape_settings
 from lifelong_lb.untrusted import printable, shortened
