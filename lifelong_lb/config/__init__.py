@@ -4,25 +4,28 @@ Nothing here imports torch, so ``list`` and ``validate`` start fast.
 """
 
 from lifelong_lb.config.checks.labels import AXES, axis_labels
+from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.fields import Entry
+from lifelong_lb.config.entries.known_sequences import Clear10, Core50, Omniglot
 from lifelong_lb.config.entries.landscape import Landscape
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.rules import RULE_ENTRIES
+from lifelong_lb.config.entries.several_sources import Folders, SeveralSources, Sources
+from lifelong_lb.config.entries.split_stream import SplitStream
 from lifelong_lb.config.entries.strategies import STRATEGY_ENTRIES
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry
+from lifelong_lb.config.entries.stream_base import FromFiles, OwnImages, StreamEntry
 from lifelong_lb.config.entries.streams import (
     FIVE_DATASETS,
     STREAM_ENTRIES,
-    DealtStream,
     FiveDatasets,
     Generated,
-    SplitStream,
 )
 from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.entries.transformed_streams import PermutedStream, RotatedStream
+from lifelong_lb.config.entries.vector_streams import Vectors
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.runs import GridRun, RunConfig, expand, left_out, unsupported
 from lifelong_lb.config.study import Study, parse_study, read_study
@@ -35,26 +38,34 @@ __all__ = [
     "RULE_ENTRIES",
     "STRATEGY_ENTRIES",
     "STREAM_ENTRIES",
+    "Clear10",
+    "Core50",
     "DealtStream",
     "Entry",
     "Evaluation",
     "FiveDatasets",
+    "Folders",
     "Generated",
+    "FromFiles",
     "GridRun",
     "Landscape",
     "ModelEntry",
+    "Omniglot",
     "OptimizerEntry",
     "OwnImages",
     "PermutedStream",
     "RotatedStream",
     "RuleEntry",
     "RunConfig",
+    "SeveralSources",
+    "Sources",
     "SplitStream",
     "StreamEntry",
     "StrategyEntry",
     "Study",
     "Train",
     "UserError",
+    "Vectors",
     "axis_labels",
     "expand",
     "left_out",

@@ -212,7 +212,10 @@ def _place(
         if not is_key and not is_index:
             continue  # the name of an alternative
         path += f"[{part}]" if is_index else f".{part}"
-        value = value.get(part) if is_key else value[part]
+        if is_key or (isinstance(part, int) and part < len(value)):
+            value = value[part] if is_index else value.get(part)
+        else:
+            value = None  # a missing item of a pair
         if settings is not None and is_field:
             settings = _settings_in(settings.model_fields[str(part)].annotation)
     return path, value, settings

@@ -51,6 +51,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "evaluate": "test",
         "blurry": 0.0,
         "first": None,
+        "normalise": "dataset",
     },
     "strategy": {"memory": "experience-balanced"},
     "train": {

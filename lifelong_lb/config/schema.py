@@ -67,7 +67,7 @@ def study_schema() -> Json:
 
 
 def _entries(what: str, known: Mapping[str, type[BaseModel]]) -> Json:
-    """Definitions of a kind of entry, a bare name or a mapping identified by its ``name``, and of each entry."""
+    """Definitions of a kind of entry (a bare name or a mapping with ``name``), of each entry, and of settings in it."""
     found = {name: _plain(model.model_json_schema()) for name, model in known.items()}
     shared = {key: value for settings in found.values() for key, value in settings.pop("$defs", {}).items()}
     names = [name for name, settings in found.items() if not settings.get("required")]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from math import prod
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, SerializeAsAny, StrictBool, WithJsonSchema
 
@@ -23,7 +23,7 @@ from lifelong_lb.config.entries.optimizers import OptimizerEntry
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.seeds import Seeds
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry
+from lifelong_lb.config.entries.stream_base import FromFiles, StreamEntry
 from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.parse import Named, as_list, parse_settings
 from lifelong_lb.config.plugins.importing import load_extensions
@@ -105,6 +105,19 @@ class Study(Settings):
         """Folder of the study file that names weights of a model; None if none does."""
         return self._folder
 
+    def with_folder(self, folder: Path | None) -> Self:
+        """Copy the study with the folder of its file.
+
+        Args:
+            folder: the folder.
+
+        Returns:
+            A copy.
+        """
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy
+
 
 def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     """Read and check a study file, merged with the files it extends.
@@ -165,8 +178,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     study = study.model_copy(update={"streams": beside})
     models = ["model", *(f"streams[{index}].model" for index in range(len(study.streams)))]
     places = [location_of(raw, f"{model}.weights") for model in models]
-    study._folder = next((place.folder for place in places if isinstance(place, FileLocation)), None)
-    return study
+    return study.with_folder(next((place.folder for place in places if isinstance(place, FileLocation)), None))
 
 
 def _parsed(raw: Mapping[str, Any], problems: Problems) -> Study | None:
@@ -230,12 +242,10 @@ def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> 
 
 def _beside_its_file(stream: StreamEntry, raw: Mapping[str, Any], index: int) -> StreamEntry:
     """Attach the folder of the study file to a stream of the user's own images."""
-    place = location_of(raw, f"streams[{index}].source")
-    return (
-        stream.with_study_folder(place.folder)
-        if isinstance(stream, OwnImages) and isinstance(place, FileLocation)
-        else stream
-    )
+    if not isinstance(stream, FromFiles):
+        return stream
+    place = location_of(raw, f"streams[{index}].{stream.path_key}")
+    return stream.with_study_folder(place.folder) if isinstance(place, FileLocation) else stream
 
 
 def _check_imported(parts: Mapping[str, Any], problems: Problems) -> None:

@@ -5,17 +5,28 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lifelong_lb.config import FIVE_DATASETS, Generated, OwnImages, StreamEntry, UserError, unknown_name
+from lifelong_lb.config import (
+    FIVE_DATASETS,
+    Generated,
+    OwnImages,
+    SeveralSources,
+    StreamEntry,
+    UserError,
+    Vectors,
+    unknown_name,
+)
 from lifelong_lb.data.arrays import Source
 from lifelong_lb.data.cache_files import cache_folder
 from lifelong_lb.data.digits import DigitsSource
+from lifelong_lb.data.finding_several import find_several
 from lifelong_lb.data.five_datasets import find_five_datasets
 from lifelong_lb.data.generated import GeneratedSource
 from lifelong_lb.data.known import KNOWN
 from lifelong_lb.data.places import MissingImagesError
 from lifelong_lb.data.prepared import already_prepared, prepare_images
 from lifelong_lb.data.selection import limit_test_images
-from lifelong_lb.data.user_data import user_source
+from lifelong_lb.data.user_data import found, user_source
+from lifelong_lb.data.vector_files import vector_source
 
 if TYPE_CHECKING:
     from lifelong_lb.data.image_tensors import ImageData
@@ -99,8 +110,12 @@ def find_images(entry: StreamEntry, roots: Sequence[Path] = (), download: bool =
         MissingImagesError: if they are not found; the message lists every path tried.
         UserError: if the folder or file has no known layout.
     """
+    if isinstance(entry, SeveralSources):
+        return find_several(entry, roots, lambda name: find_dataset(name, roots, download))
     if isinstance(entry, OwnImages):
         return user_source(entry.source, roots, entry.image_size, entry.study_folder)
+    if isinstance(entry, Vectors):
+        return vector_source(found(entry.source, roots, entry.study_folder))
     if isinstance(entry, Generated):
         return GeneratedSource(
             experiences=entry.experiences,

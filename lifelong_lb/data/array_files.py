@@ -138,20 +138,20 @@ class ArrayFiles(Source):
                 raise UserError(f"{self.folder}: not an archive of arrays")
             return sorted(content.files)
 
-        return _loaded(self.folder, names)
+        return loaded(self.folder, names)
 
     def _header(self, name: str) -> "_Header":
         """Read the type and shape of an array only."""
         path = self._file(name)
         if not self._packed:
-            return _loaded(path, None, lambda file: _header_of(file, path.stat().st_size))
+            return loaded(path, None, lambda file: _header_of(file, path.stat().st_size))
 
         def header(content: Any) -> _Header:
             member = f"{name}.npy" if f"{name}.npy" in content.zip.namelist() else name
             with content.zip.open(member) as file:
                 return _header_of(file, content.zip.getinfo(member).file_size)
 
-        return _loaded(path, header)
+        return loaded(path, header)
 
     def _checked_names(self) -> list[str]:
         """Names of all arrays, after checking types and shapes of the required ones."""
@@ -189,7 +189,7 @@ class ArrayFiles(Source):
         )
 
     def _array(self, name: str) -> NDArray[Any]:
-        return _loaded(self._file(name), lambda content: np.asarray(content[name] if self._packed else content))
+        return loaded(self._file(name), lambda content: np.asarray(content[name] if self._packed else content))
 
     def _name(self, array: str, available: Sequence[str]) -> str:
         found = next((name for name in NAMES[array] if name in available), None)
@@ -289,8 +289,20 @@ def _to_uint8(x: NDArray[Any], name: str) -> NDArray[np.uint8]:
     )
 
 
-def _loaded(path: Path, take: Callable[[Any], T] | None, header: Callable[[IO[bytes]], T] | None = None) -> T:
-    """Apply ``take`` to the loaded file, or ``header`` to the open one; faults become UserErrors."""
+def loaded(path: Path, take: Callable[[Any], T] | None, header: Callable[[IO[bytes]], T] | None = None) -> T:
+    """Apply ``take`` to the loaded file, or ``header`` to the open one.
+
+    Args:
+        path: an ``.npz`` or ``.npy`` file; nothing in it is unpickled.
+        take: maps the content to the result; None if ``header`` is given.
+        header: maps the open file to the result.
+
+    Returns:
+        The result.
+
+    Raises:
+        UserError: if the file is missing or damaged.
+    """
     try:
         with open_regular(path) as file:
             if header is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +23,12 @@ class Arrays:
     """Images and labels read from a source.
 
     Attributes:
-        x: uint8 ``(N, C, H, W)``.
+        x: uint8 ``(N, C, H, W)``; vectors of features as float32 ``(N, 1, 1, F)``.
         y: int64 ``(N,)``, the data set's own labels.
         class_names: indexed by label; empty if unknown.
     """
 
-    x: NDArray[np.uint8]
+    x: NDArray[Any]
     y: NDArray[np.int64]
     class_names: tuple[str, ...] = ()
 
@@ -205,6 +206,17 @@ class Source(ABC):
         """
         train, test = self.read()
         return train.y, test.y
+
+    def names_of_classes(self) -> tuple[str, ...]:
+        """Names of the classes, indexed by label, without decoding any picture.
+
+        Returns:
+            The names; empty if unknown.
+
+        Raises:
+            UserError: if a file is damaged or has another layout.
+        """
+        return self.read()[0].class_names
 
     def check(self) -> Checked:
         """Check for the errors of :meth:`read`; pictures are decoded only if that is quick.

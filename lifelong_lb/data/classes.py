@@ -1,17 +1,23 @@
 """Class order of a stream, and checks of the classes of a data set."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import chain
+
+import numpy as np
 
 from lifelong_lb.config import (
     FIVE_DATASETS,
     DealtStream,
     FiveDatasets,
+    SeveralSources,
     SplitStream,
     StreamEntry,
     UserError,
+    unknown_name,
 )
+from lifelong_lb.config.entries.experiences import NumpySeed
 from lifelong_lb.seeding import CLASS_ORDER, generator
+from lifelong_lb.untrusted import quoted
 
 
 def class_order(entry: DealtStream, classes: Sequence[int], seed: int) -> tuple[int, ...]:
@@ -27,19 +33,24 @@ def class_order(entry: DealtStream, classes: Sequence[int], seed: int) -> tuple[
         The labels, permuted.
 
     Raises:
-        UserError: if the number of classes is not a multiple of the number of experiences, or the fixed order contains
-            other labels.
+        UserError: if the classes cannot be split as the entry requires, or the fixed order contains other labels.
     """
     check_classes(entry, classes)
     if isinstance(entry, SplitStream):
-        if entry.class_order is not None:
-            return entry.class_order
+        fixed = _fixed_order(entry)
+        if fixed is not None:
+            return fixed
+        if isinstance(entry.class_order, NumpySeed):
+            draw = np.random.RandomState(entry.class_order.numpy_seed)  # the generator behind np.random.seed
+            return tuple(classes[i] for i in draw.permutation(len(classes)).tolist())
         return tuple(int(label) for label in generator(seed, CLASS_ORDER).permutation(list(classes)))
-    per = len(classes) // entry.experiences
+    if isinstance(entry, SeveralSources):
+        return tuple(classes)  # ascending: in the order of the sources
+    per = len(classes) // entry.length
     if isinstance(entry, FiveDatasets) and entry.order is not None:
         blocks = [FIVE_DATASETS.index(name) for name in entry.order]
     else:
-        blocks = generator(seed, CLASS_ORDER).permutation(entry.experiences).tolist()
+        blocks = generator(seed, CLASS_ORDER).permutation(entry.length).tolist()
     return tuple(chain.from_iterable(classes[per * block : per * (block + 1)] for block in blocks))
 
 
@@ -61,7 +72,7 @@ def check_classes(entry: StreamEntry, classes: Sequence[int]) -> None:
             raise UserError(f"{entry.name}: {entry.images} must have at least two classes; got {got}")
     else:
         _check_known(entry, entry.classes, classes)
-    if isinstance(entry, DealtStream):
+    if isinstance(entry, DealtStream) and not isinstance(entry, SeveralSources):
         _check_split(entry, classes)
 
 
@@ -91,16 +102,69 @@ def check_test_classes(learnt: Collection[int], tested: Collection[int]) -> None
         raise UserError(f"class {label} is in the train part, but not in the test part")
 
 
-def _check_split(entry: DealtStream, classes: Sequence[int]) -> None:
-    if len(classes) % entry.experiences:
+def with_labels(entry: StreamEntry, class_names: Callable[[], Sequence[str]]) -> StreamEntry:
+    """Replace names of classes in ``experiences`` by labels.
+
+    Args:
+        entry: the stream's entry in the study file.
+        class_names: returns the data set's class names, indexed by label; none if it has none. Called only if needed.
+
+    Returns:
+        The entry, or a copy whose ``experiences`` lists labels only.
+
+    Raises:
+        UserError: if a name is unknown, or two classes have it.
+    """
+    listed = entry.listed_classes if isinstance(entry, SplitStream) else None
+    if listed is None or not any(isinstance(one, str) for one in listed):
+        return entry
+    names = class_names()
+    labels = {one: one if isinstance(one, int) else _label_of(one, entry, names) for one in listed}
+    groups = tuple(tuple(labels[one] for one in group) for group in entry.experiences)  # type: ignore[union-attr]
+    return entry.model_copy(update={"experiences": groups})
+
+
+def _label_of(name: str, entry: StreamEntry, names: Sequence[str]) -> int:
+    if not names:
         raise UserError(
-            f"{entry.name}: experiences must divide the {len(classes)} classes found in the data; "
-            f"got {entry.experiences}"
+            f"{entry.name}: {entry.images} has no class names; list labels in experiences; got {quoted(name)}"
         )
-    order = entry.class_order if isinstance(entry, SplitStream) else None
-    if order is not None and sorted(order) != sorted(classes):
+    found = [label for label, known in enumerate(names) if known == name]
+    if len(found) > 1:
         raise UserError(
-            f"{entry.name}: class_order must name each class found in the data once ({_listed(sorted(classes))}); "
+            f"{entry.name}: classes {_listed(found)} of {entry.images} have the name {quoted(name)}; list their labels "
+            "in experiences"
+        )
+    if not found:
+        raise UserError(f"{entry.name}: in experiences, {unknown_name('class', name, [one for one in names if one])}")
+    return found[0]
+
+
+def _fixed_order(entry: SplitStream) -> tuple[int, ...] | None:
+    """The order that the entry fixes, as labels; None if it fixes none."""
+    listed = entry.listed_classes
+    if listed is not None:
+        assert all(isinstance(one, int) for one in listed), listed  # with_labels was called before
+        return tuple(one for one in listed if isinstance(one, int))
+    return entry.class_order if isinstance(entry.class_order, tuple) else None
+
+
+def _check_split(entry: DealtStream, classes: Sequence[int]) -> None:
+    number, numbers = len(classes), entry.class_numbers(classes)
+    if isinstance(entry.experiences, int) and number % entry.experiences:
+        raise UserError(
+            f"{entry.name}: experiences must divide the {number} classes found in the data; got {entry.experiences}"
+        )
+    if sum(numbers) != number:
+        raise UserError(
+            f"{entry.name}: experiences must add up to the {number} classes found in the data; "
+            f"got {_listed(numbers)}, which add up to {sum(numbers)}"
+        )
+    order = _fixed_order(entry) if isinstance(entry, SplitStream) else None
+    if order is not None and sorted(order) != sorted(classes):
+        key = "class_order" if entry.class_order is not None else "experiences"  # type: ignore[attr-defined]
+        raise UserError(
+            f"{entry.name}: {key} must name each class found in the data once ({_listed(sorted(classes))}); "
             f"got {_listed(order)}"
         )
 

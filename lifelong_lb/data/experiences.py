@@ -30,7 +30,8 @@ def learnt_labels(entry: StreamEntry, train: Labels, test: Labels, seed: int) ->
     if not isinstance(entry, DealtStream):
         return [train[selected]] * entry.learnt if isinstance(entry, PermutedStream | RotatedStream) else None
     order = class_order(entry, np.unique(train).tolist(), seed)
-    experiences = experiences_of(entry, positions(order, train), selected, seed, blurry=entry.blurry)
+    numbers = entry.class_numbers(order)
+    experiences = experiences_of(numbers, positions(order, train), selected, seed, blurry=entry.blurry)
     return [train[indices] for indices in experiences[: entry.learnt]]
 
 
@@ -53,12 +54,12 @@ def positions(order: Sequence[int], labels: Indices) -> Indices:
 
 
 def experiences_of(
-    entry: DealtStream, position: Indices, selected: Indices, seed: int, blurry: float = 0.0
+    numbers: Sequence[int], position: Indices, selected: Indices, seed: int, blurry: float = 0.0
 ) -> list[Indices]:
     """Split images into experiences.
 
     Args:
-        entry: the stream's entry in the study file.
+        numbers: number of classes of each experience.
         position: ``(N,)``, the position of each image's class in the class order.
         selected: ascending indices of the images to split.
         seed: draws the images that move to other experiences.
@@ -67,14 +68,12 @@ def experiences_of(
     Returns:
         One array of ascending indices per experience.
     """
-    T = entry.experiences
-    classes = np.unique(position[selected]).tolist()
-    per = (max(classes) + 1) // T
-    experience = position[selected] // per
-    for c in classes if blurry else ():
+    T, home = len(numbers), np.repeat(np.arange(len(numbers)), numbers)
+    experience = home[position[selected]]
+    for c in np.unique(position[selected]).tolist() if blurry else ():
         draw = generator(seed, BLUR, c)
         of_class = np.flatnonzero(position[selected] == c)
         moved = draw.permutation(of_class)[: round(len(of_class) * blurry)]
-        others = draw.permutation([i for i in range(T) if i != c // per])
+        others = draw.permutation([i for i in range(T) if i != home[c]])
         experience[moved] = others[np.arange(len(moved)) % (T - 1)]
     return [selected[experience == i] for i in range(T)]

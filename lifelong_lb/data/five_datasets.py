@@ -11,53 +11,23 @@ from lifelong_lb.config import UserError
 from lifelong_lb.config.entries.streams import FIVE_DATASETS
 from lifelong_lb.data.arrays import Arrays, Checked, Source
 from lifelong_lb.data.known import KNOWN
+from lifelong_lb.data.several_parts import SeveralParts
 
 SIZE = 32
 CLASSES = 10
 
 
 @dataclass(frozen=True)
-class FiveDatasetsSource(Source):
+class FiveDatasetsSource(SeveralParts):
     """Images of all five data sets as RGB of 32 x 32 pixels, as in Ebrahimi et al. 2020.
 
     Grey images are repeated over three channels; images of 28 x 28 pixels get a black border of two pixels. Label k
     of data set i becomes 10 i + k.
 
-    Attributes:
-        parts: one source per data set, in the order of :data:`~lifelong_lb.config.entries.streams.FIVE_DATASETS`.
+    ``parts`` are in the order of :data:`~lifelong_lb.config.entries.streams.FIVE_DATASETS`.
     """
 
-    parts: tuple[Source, ...]
-
-    @property
-    def description(self) -> str:  # type: ignore[override]  # a read-only attribute
-        """The five descriptions."""
-        return "; ".join(part.description for part in self.parts)
-
-    def settings(self) -> dict[str, str]:
-        """Return the settings of each part that affect the decoded images.
-
-        Returns:
-            A mapping of strings.
-        """
-        return {name: f"{type(p).__name__} {p.settings()}" for name, p in zip(FIVE_DATASETS, self.parts, strict=True)}
-
-    def files(self) -> list[Path]:
-        """List the files of all five data sets.
-
-        Returns:
-            Paths.
-        """
-        return [path for part in self.parts for path in part.files()]
-
-    def file_names(self) -> list[str]:
-        """Names of the files, prefixed by the data set.
-
-        Returns:
-            One name per file.
-        """
-        parts = zip(FIVE_DATASETS, self.parts, strict=True)
-        return [f"{name}/{file}" for name, part in parts for file in part.file_names()]
+    titles: tuple[str, ...] = FIVE_DATASETS
 
     def labels(self) -> list[int]:
         """Check that all five data sets can be read.
@@ -97,14 +67,6 @@ class FiveDatasetsSource(Source):
             _check(part, set(checked.train.tolist()))
         note = "; ".join(checked.note for checked in results if checked.note)
         return Checked(*self.part_labels(), note)
-
-    def notes(self) -> list[str]:
-        """Notes of the five data sets.
-
-        Returns:
-            One sentence per note.
-        """
-        return [note for part in self.parts for note in part.notes()]
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Read all five data sets.

@@ -12,7 +12,8 @@ class ImageTensors:
     """Labelled images.
 
     Attributes:
-        x: uint8 ``(N, C, H, W)``, 0..255; or float32 ``(N, F, 1, 1)``, features in place of images.
+        x: uint8 ``(N, C, H, W)``, 0..255; or float32, vectors in place of images: ``(N, 1, 1, F)``, or ``(N, F, 1, 1)``
+            for features of a frozen backbone.
         y: int64 ``(N,)``, the data set's own class labels; they need not be contiguous.
         class_names: name of each label, indexed by label; empty if unknown.
     """

@@ -1,21 +1,29 @@
 """Data sets known by name: the folders and layouts in which each is searched, and its download."""
 
+import string
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lifelong_lb.data.arrays import DIGIT_NAMES, Source
 from lifelong_lb.data.cifar_python import CIFAR10, CIFAR100, CifarPythonSource, PickledFiles
-from lifelong_lb.data.mnist_idx import MnistIdxSource
+from lifelong_lb.data.core50 import Core50Files
+from lifelong_lb.data.mnist_idx import EmnistIdxSource, MnistIdxSource
 from lifelong_lb.data.parquet import ParquetSource
 from lifelong_lb.data.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
 from lifelong_lb.data.places import Layout, Place, download, find_source, hub_places
+from lifelong_lb.data.sequences import clear10, is_clear, omniglot
+from lifelong_lb.data.stl10 import Stl10Source
 from lifelong_lb.data.svhn import SvhnSource
+from lifelong_lb.data.unsplit_folders import EveryFifth
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 CUB_SIZE = 224
 """Height and width to which CUB-200-2011's photographs are cropped and scaled, as in Chaudhry et al. 2019."""
 
+_KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+_LETTERS = tuple(string.ascii_lowercase)
+_BALANCED = (*string.digits, *string.ascii_uppercase, *"abdefghnqrt")
 _FASHION = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
@@ -37,11 +45,12 @@ class Known:
     torchvision: str | None = None
     parts: tuple[str, ...] = ()
 
-    def find(self, roots: Sequence[Path]) -> Source:
+    def find(self, roots: Sequence[Path], build: Callable[[Path], Source] | None = None) -> Source:
         """Find the data set.
 
         Args:
             roots: folders to search, in this order.
+            build: builds the source of the folder, instead of its layout; None for the layout's default.
 
         Returns:
             The first source found; its files are not opened yet.
@@ -51,7 +60,10 @@ class Known:
         """
         hint = "Set --data (or LIFELONG_LB_DATA) to its folder"
         hint += ", or download it through torchvision with --download." if self.torchvision else "."
-        return find_source(self.title, self.places, roots, hint)
+        places = self.places
+        if build is not None:
+            places = tuple(Place(place.pattern, replace(place.layout, source=build)) for place in places)
+        return find_source(self.title, places, roots, hint)
 
     def download(self, folder: Path) -> None:
         """Download the data set with torchvision.
@@ -83,10 +95,11 @@ def _pickled(files: PickledFiles, statistics: Statistics | None = None) -> Layou
     )
 
 
-def _is_fashion(folder: Path) -> bool:
-    """Whether the innermost matching folder name means Fashion-MNIST, whose files have the same names as MNIST's."""
+def _kind_of_mnist(folder: Path) -> str:
+    """Data set that the innermost matching folder name means: files of the three have the same names."""
     names = [part.lower() for part in reversed(folder.resolve().parts)]
-    return "fashion" in next((name for name in names if "fashion" in name or "mnist" in name), "")
+    name = next((name for name in names if "fashion" in name or "mnist" in name), "")
+    return next((kind for kind in ("fashion", "kmnist") if kind in name), "mnist")
 
 
 _HUB = "Hugging Face parquet (train-*.parquet, test-*.parquet with columns {columns})"
@@ -95,28 +108,40 @@ _DIGIT_STATISTICS = ((0.1307,), (0.3081,))
 _CIFAR100_STATISTICS = ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
 
 
-def _mnist(title: str, *, fashion: bool) -> tuple[Layout, Layout]:
+def _mnist(title: str, kind: str, names: tuple[str, ...], statistics: Statistics | None) -> tuple[Layout, Layout]:
     columns = "image, label"
-    statistics = None if fashion else _DIGIT_STATISTICS
     mean, std = statistics or (None, None)
-    names = _FASHION if fashion else DIGIT_NAMES
-    where = " in a path that contains fashion" if fashion else ""
+    where = "" if kind == "mnist" else f" in a path that contains {kind}"
     return (
         Layout(
             _HUB.format(columns=columns) + where,
-            lambda folder: ParquetSource.matches(folder) and _is_fashion(folder) == fashion,
+            lambda folder: ParquetSource.matches(folder) and _kind_of_mnist(folder) == kind,
             _parquet((28, 28), 1, statistics=statistics),
         ),
         Layout(
             _IDX.format(title=title) + where,
-            lambda folder: MnistIdxSource.matches(folder) and _is_fashion(folder) == fashion,
+            lambda folder: MnistIdxSource.matches(folder) and _kind_of_mnist(folder) == kind,
             lambda folder: MnistIdxSource(folder, mean, std, names),
         ),
     )
 
 
-_MNIST, _MNIST_IDX = _mnist("MNIST", fashion=False)
-_FASHION_MNIST, _FASHION_IDX = _mnist("FashionMNIST", fashion=True)
+def _emnist(split: str, names: tuple[str, ...]) -> tuple[Place, ...]:
+    layout = Layout(
+        f"torchvision's EMNIST/raw (emnist-{split}-train-images-idx3-ubyte and the other three files, plain or .gz)",
+        lambda folder: EmnistIdxSource.matches(folder, split),
+        lambda folder: EmnistIdxSource(folder, class_names=names, split=split),
+    )
+    return _in(layout, ".", "raw", "EMNIST/raw", "emnist", "emnist/EMNIST/raw", "gzip", "emnist/gzip")
+
+
+def _in(layout: Layout, *patterns: str) -> tuple[Place, ...]:
+    return tuple(Place(pattern, layout) for pattern in patterns)
+
+
+_MNIST, _MNIST_IDX = _mnist("MNIST", "mnist", DIGIT_NAMES, _DIGIT_STATISTICS)
+_FASHION_MNIST, _FASHION_IDX = _mnist("FashionMNIST", "fashion", _FASHION, None)
+_, _KMNIST_IDX = _mnist("KMNIST", "kmnist", _KUZUSHIJI, None)
 _CIFAR10 = Layout(_HUB.format(columns="img or image, label"), ParquetSource.matches, _parquet((32, 32), 3))
 _CIFAR100 = Layout(
     _HUB.format(columns="img or image, fine_label or label"),
@@ -148,9 +173,29 @@ _CUB = Layout(
 )
 
 
-def _in(layout: Layout, *patterns: str) -> tuple[Place, ...]:
-    return tuple(Place(pattern, layout) for pattern in patterns)
-
+_STL10 = Layout(
+    "the authors' stl10_binary (train_X.bin, train_y.bin, test_X.bin, test_y.bin, class_names.txt)",
+    Stl10Source.matches,
+    Stl10Source,
+)
+_EUROSAT = Layout(
+    "the authors' 2750 (AnnualCrop/*.jpg and one folder for each of the other classes)",
+    lambda folder: (folder / "AnnualCrop").is_dir(),
+    lambda folder: EveryFifth(folder, (64, 64), channels=3),
+)
+_CORE50 = Layout(
+    "the authors' batches_filelists/ beside core50_128x128/ or core50_32x32/ with s1/o1/*.png",
+    Core50Files.matches,
+    Core50Files,
+)
+_CLEAR10 = Layout(
+    "the authors' train/ and test/ with labeled_metadata.json, class_names.txt, labeled_images/",
+    is_clear,
+    clear10,
+)
+_OMNIGLOT = Layout(
+    "the authors' images_background/<alphabet>/<character>/*.png", lambda folder: (folder / "Greek").is_dir(), omniglot
+)
 
 KNOWN: dict[str, Known] = {
     "cifar100": Known(
@@ -198,6 +243,20 @@ KNOWN: dict[str, Known] = {
             *hub_places(_TINY_HUB, "zh-plus", "tiny-imagenet", "data"),
             *_in(_TINY, ".", "tiny-imagenet-200", "tiny-imagenet", "tiny-imagenet/tiny-imagenet-200"),
         ),
+    ),
+    "kmnist": Known("KMNIST", _in(_KMNIST_IDX, ".", "raw", "KMNIST/raw", "kmnist", "kmnist/KMNIST/raw"), "KMNIST"),
+    "emnist": Known("EMNIST (balanced)", _emnist("balanced", _BALANCED), "EMNIST", ("balanced",)),
+    "emnist-letters": Known("EMNIST (letters)", _emnist("letters", _LETTERS), "EMNIST", ("letters",)),
+    "stl10": Known("STL-10", _in(_STL10, ".", "stl10_binary", "stl10", "stl10/stl10_binary"), "STL10", ("train",)),
+    "eurosat": Known(
+        "EuroSAT", _in(_EUROSAT, ".", "2750", "eurosat/2750", "eurosat", "EuroSAT", "EuroSAT/2750"), "EuroSAT"
+    ),
+    "core50": Known("CORe50", _in(_CORE50, ".", "core50", "CORe50")),
+    "clear10": Known("CLEAR-10", _in(_CLEAR10, ".", "clear10", "CLEAR10")),
+    "omniglot": Known(
+        "Omniglot",
+        _in(_OMNIGLOT, ".", "images_background", "omniglot-py/images_background", "omniglot/images_background"),
+        "Omniglot",
     ),
     "cub200": Known("CUB-200-2011", _in(_CUB, ".", "CUB_200_2011", "cub200", "cub200/CUB_200_2011")),
 }

@@ -101,15 +101,83 @@ class MnistIdxSource(Source):
             raise UserError(f"{images}: images must have 28 x 28 pixels; got {x.shape[1]} x {x.shape[2]}")
         if len(x) != len(y) or len(x) == 0:
             raise UserError(f"{labels}: {len(y)} labels, but {len(x)} images in {images.name}")
-        if y.max() >= len(self.class_names):
-            raise UserError(f"{labels}: labels must be 0 to {len(self.class_names) - 1}; got {y.max()}")
+        if y.max() > self._largest:
+            raise UserError(f"{labels}: labels must be 0 to {self._largest}; got {y.max()}")
         return Arrays(x[:, None], y.astype(np.int64), self.class_names)
+
+    @property
+    def _largest(self) -> int:
+        """Largest label in the files."""
+        return len(self.class_names) - 1
 
     def _file(self, name: str) -> Path:
         plain, packed = self.folder / name, self.folder / f"{name}.gz"
         if not plain.is_file() and not packed.is_file():
             raise UserError(f"{plain}: missing, and so is {packed.name}")
         return plain if plain.is_file() else packed
+
+
+@dataclass(frozen=True)
+class EmnistIdxSource(MnistIdxSource):
+    """EMNIST's IDX files of one split, e.g. ``emnist-balanced-train-images-idx3-ubyte``.
+
+    The files hold transposed images, which torchvision leaves as they are; here they are upright.
+
+    Attributes:
+        split: ``balanced`` or ``letters``; letters have the labels 1 to 26 in the files and 0 to 25 here.
+    """
+
+    split: str = "balanced"
+
+    @staticmethod
+    def matches(folder: Path, split: str = "balanced") -> bool:
+        """Check whether a folder holds this layout.
+
+        Args:
+            folder: an existing folder.
+            split: the split.
+
+        Returns:
+            True if it has the file of the training images.
+        """
+        return any((folder / f"emnist-{split}-train-images-idx3-ubyte{suffix}").is_file() for suffix in ("", ".gz"))
+
+    def part_labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Read only the files of labels.
+
+        Returns:
+            Labels of the train part and of the test part.
+        """
+        train, test = super().part_labels()
+        return train - self._first, test - self._first
+
+    def read(self) -> tuple[Arrays, Arrays]:
+        """Read both parts.
+
+        Returns:
+            Train and test part, images uint8 ``(N, 1, 28, 28)``.
+
+        Raises:
+            UserError: if a file is missing or damaged.
+        """
+        train, test = (
+            Arrays(np.ascontiguousarray(part.x.transpose(0, 1, 3, 2)), part.y - self._first, self.class_names)
+            for part in super().read()
+        )
+        if min(train.y.min(), test.y.min()) < 0:
+            raise UserError(f"{self.folder}: labels of EMNIST letters must be 1 to 26; got 0")
+        return train, test
+
+    @property
+    def _first(self) -> int:
+        return 1 if self.split == "letters" else 0
+
+    @property
+    def _largest(self) -> int:
+        return super()._largest + self._first
+
+    def _file(self, name: str) -> Path:
+        return super()._file(f"emnist-{self.split}-{name.replace('t10k', 'test')}")
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:

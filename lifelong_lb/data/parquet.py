@@ -184,10 +184,21 @@ class ParquetSource(Source):
         pictures = PictureStack(len(labels), size, self.channels, self.fit)
         for content, name in self._images(part, f"decoding {self.description}"):
             pictures.add(content, name)
+        return Arrays(pictures.images(), labels, self._names(part))
+
+    def names_of_classes(self) -> tuple[str, ...]:
+        """Read the names of the classes from the metadata.
+
+        Returns:
+            The names; empty if the files have none.
+        """
+        return self._names("train")
+
+    def _names(self, part: str) -> tuple[str, ...]:
         with ExitStack() as stack:
             opened = [(path, _opened(path, stack)) for path in self._files(part)]
             names = (_class_names(file, self._columns(path, file)[1]) for path, file in opened)
-            return Arrays(pictures.images(), labels, next(filter(None, names), ()))
+            return next(filter(None, names), ())
 
     def _images(self, part: str, activity: str) -> Iterator[tuple[bytes, str]]:
         """Encoded images of a part, and their names for messages."""

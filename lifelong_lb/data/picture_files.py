@@ -130,6 +130,14 @@ class PictureFiles(Source):
         train, test = (np.array([label for _, label in part]) for part in (self.listing.train, self.listing.test))
         return train, test
 
+    def names_of_classes(self) -> tuple[str, ...]:
+        """Names of the classes.
+
+        Returns:
+            One name per label.
+        """
+        return self.listing.class_names
+
     def notes(self) -> list[str]:
         """Notes about ignored files.
 

@@ -150,7 +150,9 @@ def _open(entry: Path) -> Prepared | None:
         parts = {}
         for part in PARTS:
             x, y = mapped(entry / f"{part}-x.npy"), mapped(entry / f"{part}-y.npy")
-            if list(x.shape) != metadata[part] or x.ndim != 4 or x.dtype != np.uint8 or y.dtype != np.int64:
+            if list(x.shape) != metadata[part] or x.ndim != 4 or y.dtype != np.int64:
+                return None
+            if x.dtype not in (np.uint8, np.float32):
                 return None
             if y.shape != (len(x),) or not len(y):
                 return None

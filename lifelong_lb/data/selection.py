@@ -6,7 +6,8 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from lifelong_lb.config import DealtStream, StreamEntry, UserError
+from lifelong_lb.config import DealtStream, SeveralSources, StreamEntry, UserError
+from lifelong_lb.config.entries.several_sources import LABELS_PER_SOURCE
 from lifelong_lb.data.classes import check_test_classes
 from lifelong_lb.seeding import SELECTION, TEST_IMAGES, VALIDATION, generator
 
@@ -90,8 +91,11 @@ def check_images(entry: StreamEntry, train: Labels, test: Labels) -> None:
         UserError: if a class is missing or has too few images.
     """
     labels, counts = np.unique(train, return_counts=True)
+    learnt = labels
+    if isinstance(entry, SeveralSources) and entry.shared_test:
+        learnt = np.unique(labels % LABELS_PER_SOURCE)  # the test part has the labels of the first experience
     try:
-        check_test_classes(labels.tolist(), np.unique(test).tolist())
+        check_test_classes(learnt.tolist(), np.unique(test).tolist())
     except UserError as error:
         raise UserError(f"{entry.name}: in {entry.images}, {error}") from None
     blurry = entry.blurry if isinstance(entry, DealtStream) else 0.0

@@ -87,6 +87,26 @@ def user_source(
         MissingImagesError: if the path does not exist.
         UserError: if its layout is unknown.
     """
+    images = source_at(found(source, roots, beside), image_size)
+    if image_size is not None and not hasattr(images, "fit"):
+        raise UserError(f"{found(source, roots, beside)}: image_size applies only to pictures and Parquet files")
+    return images
+
+
+def found(source: str, roots: Sequence[Path], beside: Path | None = None) -> Path:
+    """Find a path of a study file.
+
+    Args:
+        source: a path, searched as in :func:`user_source`.
+        roots: folders to search, in this order.
+        beside: folder of the study file; None without a study file.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        MissingImagesError: if it does not exist.
+    """
     path = Path(source)
     with suppress(RuntimeError):  # unknown user
         path = path.expanduser()
@@ -96,10 +116,23 @@ def user_source(
     if existing is None:
         paths = "\n  ".join(dict.fromkeys(map(str, tried)))
         raise MissingImagesError(f"source {quoted(source)} was not found. Tried:\n  {shortened(paths, 2000)}")
-    images = _array_file(existing) if existing.is_file() else _in_folder(existing, layouts(image_size))
-    if image_size is not None and not hasattr(images, "fit"):
-        raise UserError(f"{existing}: image_size applies only to pictures and Parquet files")
-    return images
+    return existing
+
+
+def source_at(path: Path, image_size: int | None = None) -> Source:
+    """Build the source of a folder or file.
+
+    Args:
+        path: an existing folder or ``.npz`` file.
+        image_size: height and width to which pictures are cropped and scaled; None to keep their size.
+
+    Returns:
+        The source; images are not read yet.
+
+    Raises:
+        UserError: if its layout is unknown.
+    """
+    return _array_file(path) if path.is_file() else _in_folder(path, layouts(image_size))
 
 
 def _exists(path: Path) -> bool:

@@ -54,7 +54,9 @@ from lifelong_lb.evaluation.curves import (
 from lifelong_lb.evaluation.landscape_measures import LANDSCAPE_MEASURES, LandscapeMeasure
 from lifelong_lb.evaluation.metrics import (
     average_accuracy,
+    average_accuracy_by_images,
     average_incremental_accuracy,
+    average_incremental_accuracy_by_images,
     backward_transfer,
     forgetting,
     forgetting_first_minus_last,
@@ -99,8 +101,10 @@ __all__ = [
     "aggregate_scores",
     "anytime_average_accuracy",
     "average_accuracy",
+    "average_accuracy_by_images",
     "average_accuracy_curve",
     "average_incremental_accuracy",
+    "average_incremental_accuracy_by_images",
     "backward_transfer",
     "backward_transfer_by_experience",
     "bootstrap_interval",

@@ -12,6 +12,7 @@ Every statistic is computed from counts, that of the scores themselves from coun
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -218,10 +219,21 @@ def _estimate(
     """Compute a statistic of the scores and its interval; the statistic is a function of the counts."""
     value, low, high = float(statistic(_once(values))[0]), float("nan"), float("nan")
     if min(map(len, values)) > 1:
-        draws = generator or np.random.default_rng(0)
-        W = [draws.multinomial(len(v), np.full(len(v), 1 / len(v)), BOOTSTRAP_SAMPLES).astype(float) for v in values]
+        sizes = tuple(map(len, values))
+        W = _default_counts(sizes) if generator is None else _counts(sizes, generator)
         low, high = np.quantile(statistic(W), [0.025, 0.975])
     return Estimate(value, float(low), float(high))
+
+
+def _counts(sizes: Sequence[int], generator: np.random.Generator) -> list[Array]:
+    """Draw bootstrap samples of each stream's seeds, ``(D, n)`` each."""
+    return [generator.multinomial(n, np.full(n, 1 / n), BOOTSTRAP_SAMPLES).astype(float) for n in sizes]
+
+
+@lru_cache(maxsize=4)
+def _default_counts(sizes: tuple[int, ...]) -> list[Array]:
+    """Draw with seed 0; cached because drawing takes longer than most statistics."""
+    return _counts(sizes, np.random.default_rng(0))
 
 
 def _means(values: Sequence[Array], W: Sequence[Array]) -> Array:

@@ -11,7 +11,9 @@ from lifelong_lb.evaluation.accuracy_matrix import AccuracyMatrix, as_matrix
 from lifelong_lb.evaluation.metrics import (
     Matrix,
     average_accuracy,
+    average_accuracy_by_images,
     average_incremental_accuracy,
+    average_incremental_accuracy_by_images,
     backward_transfer,
     forgetting,
     forgetting_first_minus_last,
@@ -42,10 +44,10 @@ class Metric(Described):
 
 @dataclass(frozen=True, kw_only=True)
 class ReferencedMetric(Metric):
-    """A metric that compares the accuracy matrix with reference accuracies.
+    """A metric of the accuracy matrix and reference accuracies, or numbers of images.
 
     Attributes:
-        function: the metric for a reference of zeros; it is defined if and only if the metric is for any reference.
+        function: the metric for one reference; it is defined if and only if the metric is for any reference.
         against: maps an accuracy matrix and a reference, ``(T,)``, to a number.
         reference: what is needed for a reference, the end of a sentence.
     """
@@ -132,6 +134,8 @@ METRICS: dict[str, Metric] = {
 }
 """Metrics of the matrix alone, by name: the entries of study files, with their functions."""
 
+_NEEDS_IMAGES = "needs the number of test images of each experience, which earlier versions did not record"
+
 REFERENCED: dict[str, ReferencedMetric] = {
     "forward_transfer": ReferencedMetric(
         function=lambda R: forward_transfer(R, np.zeros(len(as_matrix(R)))),
@@ -156,6 +160,28 @@ REFERENCED: dict[str, ReferencedMetric] = {
         needs=_diagonal,
         reference="needs done runs of the strategy joint on the same stream, with the same rule, base optimizer and "
         "seed",
+    ),
+    "average_accuracy_by_images": ReferencedMetric(
+        function=average_accuracy,
+        against=average_accuracy_by_images,
+        title="average accuracy by images",
+        formula="sum over j of n_j R[T-1, j] / sum over j of n_j, n_j the number of test images",
+        source="e.g. Zhou et al. 2023",
+        arxiv="2112.12533",
+        higher_is_better=True,
+        needs=_last_row,
+        reference=_NEEDS_IMAGES,
+    ),
+    "average_incremental_accuracy_by_images": ReferencedMetric(
+        function=average_incremental_accuracy,
+        against=average_incremental_accuracy_by_images,
+        title="average incremental accuracy by images",
+        formula="mean over i of the sum over j <= i of n_j R[i, j] / sum over j <= i of n_j",
+        source="e.g. Zhou et al. 2023",
+        arxiv="2112.12533",
+        higher_is_better=True,
+        needs=_lower_triangle,
+        reference=_NEEDS_IMAGES,
     ),
 }
 """Metrics that need a reference in addition to the matrix, by name."""
@@ -230,12 +256,13 @@ def explain(name: str, R: Matrix) -> str:
     return f"{metric.title} divides by an accuracy that is 0"
 
 
-def outcomes(R: AccuracyMatrix, joint: ArrayLike | None = None) -> dict[str, Outcome]:
+def outcomes(R: AccuracyMatrix, joint: ArrayLike | None = None, images: ArrayLike | None = None) -> dict[str, Outcome]:
     """Evaluate all metrics of a run.
 
     Args:
         R: the run's accuracy matrix, with the accuracies at initialisation if they were measured.
         joint: ``(T,)`` accuracies of the joint run it is compared with, the last row of its matrix; None for no run.
+        images: ``(T,)`` numbers of test images; None if unknown.
 
     Returns:
         Value, or reason why it is undefined, of all of :data:`METRICS`, :data:`REFERENCED` and :data:`ADDED_METRICS`.
@@ -244,6 +271,7 @@ def outcomes(R: AccuracyMatrix, joint: ArrayLike | None = None) -> dict[str, Out
         ValueError: if the stream is unknown (T = 0).
     """
     references = {"forward_transfer": R.initial if R.has_initial else None, "intransigence": joint}
+    references |= dict.fromkeys(("average_accuracy_by_images", "average_incremental_accuracy_by_images"), images)
     found = {name: _outcome(metric.function(R), name, R) for name, metric in METRICS.items()}
     for name, metric in REFERENCED.items():
         reference = references[name]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -83,7 +84,7 @@ def compare(
     first, second = first[both_known].round(DIGITS), second[both_known].round(DIGITS)
     differences = (first - second).round(DIGITS)
     summary = spread(differences.tolist())
-    low, high = bootstrap_interval(differences, generator or np.random.default_rng(0))
+    low, high = bootstrap_interval(differences, generator)
     return Comparison(
         pairs=len(differences),
         difference=summary.mean,
@@ -100,12 +101,12 @@ def compare(
     )
 
 
-def bootstrap_interval(values: ArrayLike, generator: np.random.Generator) -> tuple[float, float]:
+def bootstrap_interval(values: ArrayLike, generator: np.random.Generator | None = None) -> tuple[float, float]:
     """Compute the 95 % percentile bootstrap interval of a mean (Efron 1979).
 
     Args:
         values: ``(n,)`` numbers.
-        generator: draws the :data:`BOOTSTRAP_SAMPLES` samples, with replacement.
+        generator: draws the :data:`BOOTSTRAP_SAMPLES` samples, with replacement; None for a generator seeded with 0.
 
     Returns:
         Lower and upper end; NaN for fewer than two values.
@@ -113,9 +114,20 @@ def bootstrap_interval(values: ArrayLike, generator: np.random.Generator) -> tup
     data = np.asarray(values, dtype=np.float64)
     if len(data) < 2:
         return float("nan"), float("nan")
-    means = data[generator.integers(len(data), size=(BOOTSTRAP_SAMPLES, len(data)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
+    samples = _default_samples(len(data)) if generator is None else _samples(len(data), generator)
+    low, high = np.quantile(data[samples].mean(axis=1), [0.025, 0.975])
     return float(low), float(high)
+
+
+def _samples(n: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Draw n of n values, with replacement, for each bootstrap sample."""
+    return generator.integers(n, size=(BOOTSTRAP_SAMPLES, n))
+
+
+@lru_cache(maxsize=4)
+def _default_samples(n: int) -> NDArray[np.int64]:
+    """Draw with seed 0; cached because drawing takes as long as computing the means."""
+    return _samples(n, np.random.default_rng(0))
 
 
 def cliff_delta(a: ArrayLike, b: ArrayLike) -> float:

@@ -69,7 +69,7 @@ class ContinualAccuracy:
         Raises:
             ValueError: if an experience has no measurement, or an index is outside 0..T-1.
         """
-        table = np.array(rows if isinstance(rows, np.ndarray) else list(rows), dtype=np.float64).reshape(-1, 4)
+        table = np.asarray(rows if isinstance(rows, np.ndarray) else list(rows), dtype=np.float64).reshape(-1, 4)
         if not np.isfinite(table[:, :3]).all():
             raise ValueError("iterations and experiences must be integers, not NaN or infinite")
         iteration, learnt, evaluated = table[:, :3].astype(np.int64).T

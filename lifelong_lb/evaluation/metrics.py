@@ -34,6 +34,32 @@ def average_accuracy(R: Matrix) -> float:
     return _mean(as_matrix(R)[-1])
 
 
+def average_accuracy_by_images(R: Matrix, images: ArrayLike) -> float:
+    """Average accuracy at the end of the stream, weighted by images: sum over j of n_j R[T-1, j] / sum over j of n_j.
+
+    The fraction of all test images that are classified correctly, the "accuracy" of codes that evaluate all classes
+    seen so far together, e.g. PyCIL (Zhou et al. 2023, arXiv 2112.12533). It equals :func:`average_accuracy` if all
+    experiences have equally many test images.
+
+    Args:
+        R: accuracy matrix, ``(T, T)``.
+        images: n, ``(T,)``, number of test images of each experience, at least 1.
+
+    Returns:
+        A fraction; NaN if an entry of the last row was not evaluated.
+
+    Raises:
+        ValueError: if R is not an accuracy matrix, or there is not one number of images per experience.
+
+    Example:
+        >>> average_accuracy_by_images([[0.9, float("nan")], [0.5, 0.8]], [300, 100])
+        0.575
+    """
+    values = as_matrix(R)
+    weights = _numbers(images, len(values))
+    return float(values[-1] @ weights / weights.sum())
+
+
 def learning_accuracy(R: Matrix) -> float:
     """Learning accuracy: mean over j of R[j, j].
 
@@ -150,6 +176,32 @@ def forward_transfer(R: Matrix, baseline: ArrayLike) -> float:
     values = as_matrix(R)
     start = _one_each(baseline, len(values), "baseline")
     return _mean(np.diagonal(values, offset=1) - start[1:])
+
+
+def average_incremental_accuracy_by_images(R: Matrix, images: ArrayLike) -> float:
+    """Average incremental accuracy, weighted by images: mean over i of sum_j n_j R[i, j] / sum_j n_j, j <= i.
+
+    The mean over i of the fraction of the test images of all classes seen so far that are classified correctly, e.g.
+    the "average accuracy" of PyCIL (Zhou et al. 2023, arXiv 2112.12533).
+
+    Args:
+        R: accuracy matrix, ``(T, T)``.
+        images: n, ``(T,)``, number of test images of each experience, at least 1.
+
+    Returns:
+        A fraction; NaN if an entry of the lower triangle was not evaluated.
+
+    Raises:
+        ValueError: if R is not an accuracy matrix, or there is not one number of images per experience.
+
+    Example:
+        >>> average_incremental_accuracy_by_images([[0.9, float("nan")], [0.5, 0.8]], [300, 100])
+        0.7375
+    """
+    values = as_matrix(R)
+    weights = np.tri(len(values)) * _numbers(images, len(values))
+    correct = np.where(weights > 0, values * weights, 0.0).sum(axis=1)
+    return _mean(correct / weights.sum(axis=1))
 
 
 def forgetting_first_minus_last(R: Matrix) -> float:
@@ -298,6 +350,14 @@ def _one_each(reference: ArrayLike, T: int, what: str) -> NDArray[np.float64]:
     if values.shape != (T,):
         raise ValueError(f"the {what} must have one accuracy per experience, shape ({T},); got {values.shape}")
     return values
+
+
+def _numbers(images: ArrayLike, T: int) -> NDArray[np.float64]:
+    """Numbers of images as an array, ``(T,)``, at least 1 each."""
+    numbers = np.asarray(images, dtype=np.float64)
+    if numbers.shape != (T,) or not (numbers >= 1).all():
+        raise ValueError(f"images must hold {T} numbers of at least 1, one per experience; got {numbers.tolist()}")
+    return numbers
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -40,7 +40,8 @@ def spread(values: Sequence[float]) -> Spread:
         >>> spread([0.1, 0.2, 0.3])
         Spread(seeds=3, mean=0.2, std=0.1, low=-0.0484, high=0.4484)
     """
-    data = np.asarray([value for value in values if not np.isnan(value)], dtype=np.float64)
+    data = np.asarray(values, dtype=np.float64)
+    data = data[~np.isnan(data)]
     n, nan = len(data), float("nan")
     if n == 0:
         return Spread(0, nan, nan, nan, nan)
@@ -48,13 +49,20 @@ def spread(values: Sequence[float]) -> Spread:
     if n == 1:
         return Spread(1, mean, nan, nan, nan)
     std = float(data.std(ddof=1))
-    half = _t_quantile(n - 1) * std / n**0.5
+    half = t_quantile(n - 1) * std / n**0.5
     return Spread(n, mean, std, mean - half, mean + half)
 
 
 @cache
-def _t_quantile(degrees: int) -> float:
-    """0.975 quantile of Student's t distribution."""
+def t_quantile(degrees: int) -> float:
+    """0.975 quantile of Student's t distribution.
+
+    Args:
+        degrees: degrees of freedom, at least 1.
+
+    Returns:
+        The quantile.
+    """
     # scipy.stats has it, but takes long to import
     from scipy.special import stdtrit
 

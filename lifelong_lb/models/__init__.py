@@ -15,6 +15,7 @@ from lifelong_lb.models.cifar_resnet import ResNet32
 from lifelong_lb.models.classifier import Classifier, FeaturesOf, TaskAwareClassifier
 from lifelong_lb.models.from_timm import FromTimm
 from lifelong_lb.models.heads import MaskedHead, MultiHead, growing_head, hidden_layers, single_head
+from lifelong_lb.models.linear import Linear
 from lifelong_lb.models.mlp import MLP
 from lifelong_lb.models.normalise import Normalise
 from lifelong_lb.models.resnet import ReducedResNet18, ResNet18, ResNet34, ResNet50, StableSGDResNet18
@@ -24,6 +25,7 @@ from lifelong_lb.models.weights import find_weights
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
+    "linear": Linear,
     "small-cnn": SmallCNN,
     "reduced-resnet18": ReducedResNet18,
     "stable-sgd-resnet18": StableSGDResNet18,

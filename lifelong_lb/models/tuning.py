@@ -17,8 +17,8 @@ NORM_LAYERS = (_BatchNorm, _InstanceNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm
 class PartlyTrained(nn.Module):
     """A backbone of which a part is trained.
 
-    Modules without a trained parameter stay in eval mode: their BatchNorm layers normalise by the frozen statistics,
-    and their dropout is off.
+    Layers with frozen parameters stay in eval mode, so that BatchNorm normalises by frozen statistics. So do layers
+    without parameters, such as dropout, that come before the first trained parameter.
 
     Args:
         model: the backbone, its frozen parameters without ``requires_grad``.
@@ -36,7 +36,7 @@ class PartlyTrained(nn.Module):
         self.train()
 
     def train(self, mode: bool = True) -> "PartlyTrained":
-        """Set the mode of the trained modules.
+        """Set the mode of the trained part.
 
         Args:
             mode: True for train mode, False for eval mode.
@@ -45,9 +45,13 @@ class PartlyTrained(nn.Module):
             This module.
         """
         super().train(mode)
+        has_begun = False
         for module in self.model.modules():
-            if not any(p.requires_grad for p in module.parameters()):
-                module.training = False
+            has_begun |= any(p.requires_grad for p in module.parameters(recurse=False))
+            if any(p.requires_grad for p in module.parameters()):
+                continue
+            has_state = isinstance(module, NORM_LAYERS) or any(True for _ in module.parameters())
+            module.training &= has_begun and not has_state
         return self
 
     def forward(self, x: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ _BY_FILE = {
         "equal": "number of seeds under which the values are equal",
         "cohen_dz": "Cohen's d of paired values: difference_mean / difference_std",
         "cliff_delta": "Cliff's delta: fraction of all pairs of values in which the rule's is larger, minus smaller",
-        "p_holm": "p after Holm's step-down correction for the family",
+        "p_holm": "p after Holm's step-down correction for the family; at most 0.05 is the * of the tables",
         "family": "number of comparisons of this metric in the file that have a p-value",
     },
     "aggregate": {
@@ -108,7 +108,9 @@ _BY_FILE = {
         "ci_low": "lower end of the 95 % confidence interval of the mean (Student's t, n - 1 degrees of freedom)",
         "ci_high": "upper end of that interval",
         "best": "whether no other rule has a better mean under the same stream, strategy and base optimizer",
-        "untold": "whether it does not differ significantly from the best (paired test, Holm-corrected for all pairs)",
+        "untold": "whether it does not differ significantly from the best of its row (paired test) after Holm's "
+        "correction for the pairs of all rows of the metric; the † of comparison.tex and comparison.md is corrected "
+        "for the pairs of its own row only",
     },
 }
 _STATISTICS = {

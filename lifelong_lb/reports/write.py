@@ -100,7 +100,7 @@ def _write_report(
     counted, measured = collect_confusion(folder, results), collect_landscape(folder, results)
     problems = [*results.problems, *counted.problems, *measured.problems, *measured.gaps, *partly_undefined(results)]
     results = replace(results, problems=list(dict.fromkeys(problems)))
-    summary = _write_tables(folder, results)
+    summary = write_tables(folder, results)
     folder.write_table("comparisons", compared)
     tables = {"results": results.table(), "accuracy": results.accuracy, "summary": summary, "comparisons": compared}
     tables["comparison"] = write_side_by_side(folder, results, list(compared["metric"].unique()), test)
@@ -125,14 +125,21 @@ def _write_report(
     return results, charts + [chart for block in (*classes.blocks, *flatness.blocks) for chart in block.charts]
 
 
-def write_tables(folder: ResultFolder, results: Results) -> None:
+def write_tables(folder: ResultFolder, results: Results) -> pd.DataFrame:
     """Write ``results.csv``, ``accuracy.csv`` and ``summary.csv``; cheap enough to call whenever a run ends.
 
     Args:
         folder: the result folder.
         results: its results.
+
+    Returns:
+        The summary.
     """
-    _write_tables(folder, results)
+    summary = summary_table(results)
+    folder.write_table("results", results.table())
+    folder.write_table("accuracy", results.accuracy)
+    folder.write_table("summary", summary)
+    return summary
 
 
 def write_progress(folder: ResultFolder, results: Results) -> None:
@@ -146,14 +153,6 @@ def write_progress(folder: ResultFolder, results: Results) -> None:
     from lifelong_lb.reports.page.render import render_page
     from lifelong_lb.reports.statistics.comparisons import comparison_table
 
-    summary, compared = _write_tables(folder, results), comparison_table(results)
+    summary, compared = write_tables(folder, results), comparison_table(results)
     now = datetime.now().astimezone().strftime("%H:%M")
     folder.write_file(folder.report_path.name, render_page(results, summary, compared, charts_of(results), now=now))
-
-
-def _write_tables(folder: ResultFolder, results: Results) -> pd.DataFrame:
-    summary = summary_table(results)
-    folder.write_table("results", results.table())
-    folder.write_table("accuracy", results.accuracy)
-    folder.write_table("summary", summary)
-    return summary

@@ -6,6 +6,7 @@ from lifelong_lb.store.custom_metrics import CustomMetric, custom_metrics_of, re
 from lifelong_lb.store.folder import ResultFolder
 from lifelong_lb.store.landscape import (
     LANDSCAPE_COLUMNS,
+    landscape_columns,
     landscape_settings,
     model_path,
     read_landscape,
@@ -54,6 +55,7 @@ __all__ = [
     "custom_metrics_of",
     "read_claims",
     "read_custom_metrics",
+    "landscape_columns",
     "read_landscape",
     "read_progress",
     "remove_leftovers",

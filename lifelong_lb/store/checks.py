@@ -46,6 +46,7 @@ def checked_record(raw: Mapping[str, Any]) -> RunRecord:
             raise ValueError(f"its configuration holds no settings of {part}")
     _check_environment_and_data(record)
     T, done = whole_number(raw.get("experiences", 0), "experiences"), record.status == "done"
+    _check_evaluation_images(record.data, T)
     matrix = stored_matrix(raw.get("accuracy", ()), T, raw.get("initial_accuracy", ()), record.config, done=done)
     return replace(record, accuracy=matrix)
 
@@ -66,7 +67,8 @@ def check_identity(record: RunRecord, seed: int | None = None, expected: ConfigL
     if seed is not None and stored != seed:
         raise ValueError(f"it holds a run with seed {quoted(stored)}, not {seed}")
     stream = record.config["stream"]
-    length = stream.get("first") or stream.get("experiences")
+    experiences = stream.get("experiences")
+    length = stream.get("first") or (len(experiences) if isinstance(experiences, list) else experiences)
     if record.status == "done" and length not in (None, record.experiences):
         raise ValueError(f"it holds {record.experiences} experiences, not {quoted(length)}")
     if expected is not None and run_id_of(record.config) != record.run:
@@ -129,6 +131,18 @@ def _check_environment_and_data(record: RunRecord) -> None:
             raise ValueError(f"{key} of its data must be a list of {what}")
         for item in items:
             check(item, f"an item of {key}")
+
+
+def _check_evaluation_images(data: Mapping[str, Any], T: int) -> None:
+    """Check the numbers of images that accuracies are measured on, which earlier versions did not record."""
+    numbers = data.get("evaluation_images")
+    if numbers is None:
+        return
+    if not isinstance(numbers, list) or len(numbers) != T:
+        raise ValueError(f"evaluation_images of its data must be a list of {T} numbers; got {quoted(numbers)}")
+    for number in numbers:
+        if not whole_number(number, "an item of evaluation_images"):
+            raise ValueError("an item of evaluation_images must be at least 1; got 0")
 
 
 def _describe(error: ValidationError) -> str:

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OSError: if it cannot be written; ``filename`` is the path.
     """
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    write_parts(path, [text])
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -32,13 +32,30 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         OSError: if it cannot be written; ``filename`` is the path.
     """
+    _write(path, [content])
+
+
+def write_parts(path: Path, texts: Iterable[str]) -> None:
+    """Write a file atomically, as :func:`write_text`, from texts that need not be in memory together.
+
+    Args:
+        path: the file.
+        texts: its content.
+
+    Raises:
+        OSError: if it cannot be written; ``filename`` is the path.
+    """
+    _write(path, (text.encode("utf-8", "backslashreplace") for text in texts))
+
+
+def _write(path: Path, parts: Iterable[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with named_in_errors(path):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         partial = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
             partial.chmod(0o666 & ~_umask())

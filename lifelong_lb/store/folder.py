@@ -9,17 +9,26 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.checkpoints import CheckpointFolder
 from lifelong_lb.store.checks import ConfigLookup
-from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_text
+from lifelong_lb.store.csv_text import csv_parts
+from lifelong_lb.store.files import named_in_errors, write_bytes, write_json, write_parts
 from lifelong_lb.store.locks import LOCK_TIMEOUT_SECONDS, acquired
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.progress import PROGRESS
 from lifelong_lb.store.reading import exists, read_frame, read_json
-from lifelong_lb.store.recorded import read_confusion, read_continual, read_diagnostics
+from lifelong_lb.store.recorded import (
+    read_confusion,
+    read_continual,
+    read_counts,
+    read_diagnostics,
+    read_measurements,
+)
 from lifelong_lb.store.run_files import DamagedRunError, read_record, write_record
 from lifelong_lb.store.run_record import RunRecord
 from lifelong_lb.store.scratch import CHECKPOINT, OWNER
@@ -210,6 +219,17 @@ class ResultFolder:
         """
         return read_continual(self.run_path(run))
 
+    def read_measurements(self, run: str) -> NDArray[np.float64] | None:
+        """Read the same as an array, see :func:`~lifelong_lb.store.recorded.read_measurements`.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            ``(n, 4)``, or None.
+        """
+        return read_measurements(self.run_path(run))
+
     def read_confusion(self, run: str) -> pd.DataFrame | None:
         """Read the confusion counts of a run, see :func:`~lifelong_lb.store.recorded.read_confusion`.
 
@@ -220,6 +240,17 @@ class ResultFolder:
             A table, or None.
         """
         return read_confusion(self.run_path(run))
+
+    def read_counts(self, run: str) -> NDArray[np.int64] | None:
+        """Read the same as an array, see :func:`~lifelong_lb.store.recorded.read_counts`.
+
+        Args:
+            run: the run's id.
+
+        Returns:
+            ``(n, 5)``, or None.
+        """
+        return read_counts(self.run_path(run))
 
     @contextmanager
     def new_run(self, run: str) -> Iterator[Path]:
@@ -313,7 +344,7 @@ class ResultFolder:
             name: file name without suffix, e.g. ``"results"``.
             frame: the table.
         """
-        self.write_file(f"{name}.csv", without_formulas(frame).to_csv(index=False))
+        self.write_file(f"{name}.csv", csv_parts(without_formulas(frame)))
         self.write_parquet(name, frame)
 
     def write_parquet(self, name: str, frame: pd.DataFrame) -> None:
@@ -356,15 +387,17 @@ class ResultFolder:
             raise UserError(f"{path}: cannot be read ({error})") from None
         return table
 
-    def write_file(self, name: str, content: str | bytes) -> None:
+    def write_file(self, name: str, content: str | bytes | Iterator[str]) -> None:
         """Write another file of the report.
 
         Args:
             name: path relative to the folder, e.g. ``"report.html"``.
-            content: text or bytes.
+            content: text, bytes, or parts of a text.
         """
-        write = write_text if isinstance(content, str) else write_bytes
-        write(self.path / name, content)  # type: ignore[arg-type]
+        if isinstance(content, bytes):
+            write_bytes(self.path / name, content)
+        else:
+            write_parts(self.path / name, [content] if isinstance(content, str) else content)
         if self.written is not None:
             self.written.add(name)
 

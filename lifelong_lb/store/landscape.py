@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.files import write_bytes, write_json, write_text
-from lifelong_lb.store.reading import check_range, exists, read_frame, read_mapping
+from lifelong_lb.store.reading import check_range, exists, read_columns, read_frame, read_mapping
 from lifelong_lb.store.values import MAX_EXPERIENCES
 
 LANDSCAPE_COLUMNS = ("trained", "measured", "measure", "at", "value", "std")
@@ -19,6 +20,7 @@ _MAX_ROWS, _MAX_NUMBER_DIGITS = 1_000_000, 9
 _EXPERIENCES, _NUMBERS = ["trained", "measured"], ["at", "value", "std"]
 _MAX_NUMBER = 3.5e38
 """Larger numbers, which float32 cannot hold, are read as infinite."""
+_TYPES = {"trained": int, "measured": int, "measure": str, "at": float, "value": float, "std": float}
 _CELLS: dict[str, Any] = {
     "dtype": {"measure": object},
     "na_values": {column: ["", "nan"] for column in _NUMBERS},
@@ -72,33 +74,51 @@ def read_landscape(run: Path) -> pd.DataFrame | None:
     Raises:
         UserError: if a file cannot be read.
     """
+    columns = landscape_columns(run)
+    return None if columns is None else pd.DataFrame(columns)
+
+
+def landscape_columns(run: Path) -> dict[str, NDArray[Any]] | None:
+    """Read the same as arrays, which is faster for many runs.
+
+    Args:
+        run: the run's folder.
+
+    Returns:
+        Values by column of :data:`LANDSCAPE_COLUMNS`; None if nothing was measured.
+
+    Raises:
+        UserError: if a file cannot be read.
+    """
     path = run / "landscape.csv"
     if landscape_settings(run) is None:
         if exists(path):
             raise UserError(f"{path}: the settings of the measurement are unknown because landscape.json is missing")
         return None
     try:
-        return _checked(read_frame(path, complete=True, **_CELLS))
+        return _checked(read_columns(path, _TYPES) or read_frame(path, complete=True, **_CELLS))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from None
 
 
-def _checked(frame: pd.DataFrame) -> pd.DataFrame:
-    missing = [column for column in LANDSCAPE_COLUMNS if column not in frame]
+def _checked(table: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    missing = [column for column in LANDSCAPE_COLUMNS if column not in table]
     if missing:
         raise ValueError(f"lacks the column {missing[0]!r}")
-    if len(frame) > _MAX_ROWS:
+    columns = {column: np.asarray(table[column]) for column in LANDSCAPE_COLUMNS}
+    rows = len(columns["measure"])
+    if rows > _MAX_ROWS:
         raise ValueError(f"holds more than {_MAX_ROWS} rows")
-    columns: dict[str, Any] = {column: frame[column].to_numpy() for column in LANDSCAPE_COLUMNS}
-    for column in _EXPERIENCES if len(frame) else ():
+    for column in _EXPERIENCES if rows else ():
         check_range(columns[column], column, MAX_EXPERIENCES)
-    for column in _NUMBERS if len(frame) else ():
+    for column in _NUMBERS if rows else ():
         numbers = columns[column]
         if numbers.dtype.kind not in "if":
             raise ValueError(f"{column} must be a column of numbers")
-        infinite = np.copysign(np.inf, numbers)
-        columns[column] = np.where(np.abs(numbers) > _MAX_NUMBER, infinite, numbers)
-    return pd.DataFrame(columns)
+        large = np.abs(numbers) > _MAX_NUMBER
+        if large.any():
+            columns[column] = np.where(large, np.copysign(np.inf, numbers), numbers)
+    return columns
 
 
 def model_path(run: Path, experience: int) -> Path:

@@ -167,6 +167,39 @@ def read_frame(path: Path, *, complete: bool = False, **options: Any) -> pd.Data
     return frame
 
 
+def read_columns(path: Path, types: Mapping[str, type]) -> dict[str, NDArray[Any]] | None:
+    """Read a CSV file with exactly these columns, faster than :func:`read_frame`, which also explains what is wrong.
+
+    Args:
+        path: the file.
+        types: ``int``, ``float`` (NaN for an empty cell or ``nan``) or ``str`` by column.
+
+    Returns:
+        Values by column, floats read exactly; None if the file cannot be read or is not such a table.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    kinds = {int: pa.int64(), float: pa.float64(), str: pa.dictionary(pa.int32(), pa.string())}
+    convert = arrow_csv.ConvertOptions(
+        column_types={name: kinds[kind] for name, kind in types.items()}, null_values=["", "nan"]
+    )
+    try:
+        content = _csv_bytes(path)
+        read = arrow_csv.ReadOptions(use_threads=False, block_size=len(content) + 1)
+        table = arrow_csv.read_csv(pa.py_buffer(content), read_options=read, convert_options=convert)
+    except (OSError, ValueError):
+        return None
+    columns = [column.combine_chunks() for column in table.columns]
+    if (
+        table.column_names != list(types)
+        or not len(table)
+        or any(column.null_count and kind is not float for column, kind in zip(columns, types.values(), strict=True))
+    ):
+        return None
+    return {name: column.to_numpy(zero_copy_only=False) for name, column in zip(types, columns, strict=True)}
+
+
 def check_range(values: NDArray[Any], column: str, end: int) -> None:
     """Check a column of whole numbers.
 

@@ -45,7 +45,7 @@ class RunRecord:
             not be written.
         traceback: traceback of the error; empty if there was none.
         environment: versions and hardware.
-        data: source, number and hash of the images, class order, and how they were loaded.
+        data: source, numbers and hash of the images, class order, and how they were loaded.
         budgets: budget, amount spent and number of iterations per experience, if the study matches gradients or
             seconds.
     """
@@ -81,7 +81,7 @@ class RunRecord:
         Returns:
             Value, or reason why it is undefined, by metric; empty unless the run is done.
         """
-        return outcomes(self.accuracy, joint) if self.status == "done" else {}
+        return outcomes(self.accuracy, joint, self.data.get("evaluation_images")) if self.status == "done" else {}
 
     def costs(self) -> dict[str, float]:
         """List the costs of the run.

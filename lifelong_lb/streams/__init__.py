@@ -7,6 +7,7 @@ import lifelong_lb.avalanche_import  # noqa: F401  first: Avalanche creates a fo
 from lifelong_lb.config import StreamEntry
 from lifelong_lb.config.plugins.register import EXTENSIONS
 from lifelong_lb.data.image_tensors import ImageData
+from lifelong_lb.data.normalisation import statistics_of
 from lifelong_lb.streams.online import training_chunks
 from lifelong_lb.streams.permuted import permuted_stream
 from lifelong_lb.streams.registered import registered_stream
@@ -22,6 +23,12 @@ STREAMS: dict[str, Callable[[StreamEntry, ImageData, int], Stream]] = {
     "split-cifar100": split_stream,
     "split-tiny-imagenet": split_stream,
     "split-cub200": split_stream,
+    "split-svhn": split_stream,
+    "split-kmnist": split_stream,
+    "split-emnist": split_stream,
+    "split-emnist-letters": split_stream,
+    "split-stl10": split_stream,
+    "split-eurosat": split_stream,
     "five-datasets": split_stream,
     "permuted-digits": permuted_stream,
     "permuted-mnist": permuted_stream,
@@ -31,6 +38,12 @@ STREAMS: dict[str, Callable[[StreamEntry, ImageData, int], Stream]] = {
     "split": split_stream,
     "permuted": permuted_stream,
     "rotated": rotated_stream,
+    "sources": split_stream,
+    "folders": split_stream,
+    "vectors": split_stream,
+    "core50": split_stream,
+    "clear10": split_stream,
+    "omniglot": split_stream,
 }
 """Functions that build a stream from entry, images and seed, by their name in a study file."""
 
@@ -49,6 +62,8 @@ def build_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     Raises:
         UserError: if the images cannot be arranged as the entry requires.
     """
+    mean, std = statistics_of(entry, (images.mean, images.std))
+    images = replace(images, mean=mean, std=std)
     added = EXTENSIONS.get(("stream", entry.name))
     whole = STREAMS[entry.name](entry, images, seed) if added is None else registered_stream(added, entry, images, seed)
     return replace(whole, train=whole.train[: entry.learnt], test=whole.test[: entry.learnt])

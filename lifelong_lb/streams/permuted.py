@@ -50,7 +50,7 @@ def permutations(entry: PermutedStream, pixels: int, seed: int) -> NDArray[np.in
         ``(T, pixels)``: in experience i, position p shows pixel [i, p] of the original image.
     """
     draw = generator(seed, PERMUTATIONS)
-    orders = np.stack([draw.permutation(pixels) for _ in range(entry.experiences)])
+    orders = np.stack([draw.permutation(pixels) for _ in range(entry.length)])
     if not entry.permute_first:
         orders[0] = np.arange(pixels)
     return orders

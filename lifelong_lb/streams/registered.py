@@ -36,12 +36,12 @@ def registered_stream(extension: Extension, entry: StreamEntry, images: ImageDat
     pairs = factory_of("stream", entry.name, {})(
         images=_selected(entry, images, seed),
         seed=seed,
-        **{**extension.arguments(entry), "experiences": entry.experiences},
+        **{**extension.arguments(entry), "experiences": entry.length},
     )
     _check(entry, pairs)
     by_task = entry.scenario == "task-incremental"
     labels = sorted({label for train, _ in pairs for label in train.classes})
-    classes = len(labels) * (entry.experiences if by_task else 1)
+    classes = len(labels) * (entry.length if by_task else 1)
     first = len(labels) if entry.scenario != "class-incremental" else len(pairs[0][0].classes)
     learning = [_dataset(train, i if by_task else 0) for i, (train, _) in enumerate(pairs)]
     measuring = [_dataset(test, i if by_task else 0) for i, (_, test) in enumerate(pairs)]
@@ -72,9 +72,9 @@ def _part(part: ImageTensors, indices: Any) -> ImageTensors:
 def _check(entry: StreamEntry, pairs: Any) -> None:
     """Check the pairs against the requirements of :func:`lifelong_lb.extend.stream`."""
     prefix = f"stream {entry.name}: its function must return"
-    if not isinstance(pairs, Sequence) or len(pairs) != entry.experiences:
+    if not isinstance(pairs, Sequence) or len(pairs) != entry.length:
         got = f"length {len(pairs)}" if isinstance(pairs, Sequence) else type(pairs).__name__
-        raise UserError(f"{prefix} a list of {entry.experiences} pairs, one per experience; got {got}")
+        raise UserError(f"{prefix} a list of {entry.length} pairs, one per experience; got {got}")
     for i, pair in enumerate(pairs):
         if not (isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(part, ImageTensors) for part in pair)):
             raise UserError(f"{prefix} pairs (train, test) of ImageTensors; the item of experience {i} is not one")

@@ -47,8 +47,8 @@ def angles(entry: RotatedStream, seed: int) -> tuple[float, ...]:
     """
     if entry.angles is not None:
         return entry.angles
-    shares = generator(seed, ROTATIONS).random(entry.experiences)
-    return tuple(float(entry.max_angle * (i + share) / entry.experiences) for i, share in enumerate(shares))
+    shares = generator(seed, ROTATIONS).random(entry.length)
+    return tuple(float(entry.max_angle * (i + share) / entry.length) for i, share in enumerate(shares))
 
 
 def rotated(x: Tensor, angle: float) -> Tensor:

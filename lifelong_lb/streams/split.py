@@ -1,4 +1,4 @@
-"""Split streams: equal numbers of classes of a data set per experience."""
+"""Split streams: the classes of a data set distributed over experiences."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,24 +6,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from lifelong_lb.config import DealtStream, StreamEntry
-from lifelong_lb.data.classes import class_order
+from lifelong_lb.config import DealtStream, SeveralSources, StreamEntry, Vectors
+from lifelong_lb.data.classes import class_order, with_labels
 from lifelong_lb.data.experiences import experiences_of, positions
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 from lifelong_lb.data.selection import Indices, select
 from lifelong_lb.data.shape import Shape
+from lifelong_lb.streams.standardise import standardised
 from lifelong_lb.streams.stream import Stream, arrangement, avalanche_streams, labelled_dataset
 
 
 def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     """Build a split stream.
 
-    Let p be the position of a class in the class order and c the number of classes per experience. The label and the
-    task label of an image are:
+    Let p be the position of a class in the class order, e its experience and s the position of the first class of e.
+    The label and the task label of an image are:
 
-    - task-incremental: p mod c and p // c,
+    - task-incremental: p - s and e,
     - class-incremental: p and 0,
-    - domain-incremental: p mod c and 0.
+    - domain-incremental: p - s and 0.
 
     Images are shared, not copied: an experience is a set of indices.
 
@@ -38,55 +39,65 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     Raises:
         UserError: if the classes cannot be split as the entry requires.
     """
+    entry = with_labels(entry, lambda: images.train.class_names)
     assert isinstance(entry, DealtStream)
     order = class_order(entry, images.classes, seed)
+    numbers = entry.class_numbers(order)
     train, test = images.train.y.numpy(), images.test.y.numpy()
     chosen = select(entry, train, test, seed)
     on_validation = entry.evaluate == "validation"
     places, measured = positions(order, train), positions(order, train if on_validation else test)
-    learnt = experiences_of(entry, places, chosen.learnt, seed, blurry=entry.blurry)
-    evaluated = experiences_of(entry, measured, chosen.evaluated, seed)
-    learning = _datasets(images.train, places, len(order), entry, learnt)
-    measuring = _datasets(images.train if on_validation else images.test, measured, len(order), entry, evaluated)
-    per = len(order) // entry.experiences
+    shared = isinstance(entry, SeveralSources) and entry.shared_test and not on_validation
+    learnt = experiences_of(numbers, places, chosen.learnt, seed, blurry=entry.blurry)
+    evaluated = (
+        [chosen.evaluated] * len(numbers) if shared else experiences_of(numbers, measured, chosen.evaluated, seed)
+    )
+    if isinstance(entry, Vectors):
+        images = standardised(entry, images, learnt[0])
+    learning = _datasets(images.train, places, entry.scenario, numbers, learnt)
+    measuring = _datasets(images.train if on_validation else images.test, measured, entry.scenario, numbers, evaluated)
     channels, height, width = images.train.x.shape[1:]
-    label_map = {own: (i // per, *task_and_label(entry, i, len(order))) for i, own in enumerate(order)}
+    homes, tasks, labels = (each.tolist() for each in places_of(numbers, entry.scenario))
     return Stream(
         *avalanche_streams(learning, measuring),
         Shape(
             (channels, height, width),
-            entry.experiences,
-            per if entry.scenario == "domain-incremental" else len(order),
-            per,
+            len(numbers),
+            max(numbers) if entry.scenario == "domain-incremental" else len(order),
+            numbers[0] if len(set(numbers)) == 1 else numbers,
             images.mean,
             images.std,
         ),
         order,
         images.names(order),
-        label_map,
+        dict(zip(order, zip(homes, tasks, labels, strict=True), strict=True)),
         arrangement([np.array(order), *learnt, *evaluated], f"{entry.scenario}, {entry.evaluate}"),
     )
 
 
-def task_and_label(entry: DealtStream, position: Any, classes: int) -> tuple[Any, Any]:
-    """Compute task label and label from the position in the class order.
+def places_of(numbers: Sequence[int], scenario: str) -> tuple[Indices, Indices, Indices]:
+    """Experience, task label and label of each class, by its position in the class order.
 
     Args:
-        entry: the stream's entry in the study file.
-        position: integers, positions of classes in the class order.
-        classes: total number of classes.
+        numbers: number of classes of each experience.
+        scenario: ``task-incremental``, ``class-incremental`` or ``domain-incremental``.
 
     Returns:
-        Task label and label, of the same shape as ``position``.
+        Three arrays, one number per class.
+
+    Example:
+        >>> [each.tolist() for each in places_of((3, 1, 2), "task-incremental")]
+        [[0, 0, 0, 1, 2, 2], [0, 0, 0, 1, 2, 2], [0, 1, 2, 0, 0, 1]]
     """
-    per = classes // entry.experiences
-    task = position // per if entry.scenario == "task-incremental" else 0 * position
-    return task, position if entry.scenario == "class-incremental" else position % per
+    position, home = np.arange(sum(numbers)), np.repeat(np.arange(len(numbers)), numbers)
+    within = position - np.repeat(np.cumsum(numbers) - numbers, numbers)
+    task = home if scenario == "task-incremental" else np.zeros_like(home)
+    return home, task, position if scenario == "class-incremental" else within
 
 
 def _datasets(
-    part: ImageTensors, places: Indices, classes: int, entry: DealtStream, dealt: Sequence[Indices]
+    part: ImageTensors, places: Indices, scenario: str, numbers: Sequence[int], dealt: Sequence[Indices]
 ) -> list[Any]:
-    task, label = task_and_label(entry, torch.from_numpy(places), classes)
-    whole = labelled_dataset(part.x, label, task)
+    _, task, label = places_of(numbers, scenario)
+    whole = labelled_dataset(part.x, torch.from_numpy(label[places]), torch.from_numpy(task[places]))
     return [whole.subset(indices.tolist()) for indices in dealt]

@@ -11,6 +11,8 @@ from lifelong_lb.config.entries.models import WITHOUT_PEFT, Timm
 from lifelong_lb.config.plugins.importing import MAIN
 from lifelong_lb.config.plugins.register import origins_of
 from lifelong_lb.data import cache_folder, data_roots, prepare_images
+from lifelong_lb.data.classes import with_labels
+from lifelong_lb.data.normalisation import statistics_of
 from lifelong_lb.data.progress import note
 from lifelong_lb.store import STATUSES
 from lifelong_lb.studies.devices import no_float16
@@ -107,9 +109,10 @@ def checked_data(studies: Sequence[Study], options: RunOptions) -> tuple[Path, .
     sources = [find_source(stream, roots, download=options.download) for stream in streams]
     for stream, source in zip(streams, sources, strict=True):  # slow checks come after the fast ones
         images = prepare_images(source, cache_folder())
+        statistics_of(stream, (images.mean, images.std))
         for sentence in source.notes():
             note(sentence)
-        check_labels(stream, images.train.y, images.test.y)
+        check_labels(with_labels(stream, source.names_of_classes), images.train.y, images.test.y)
     return roots
 
 

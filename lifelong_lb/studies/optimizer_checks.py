@@ -86,7 +86,7 @@ def check_groups(study: Study, grid: Sequence[Combination], roots: tuple[Path, .
         images = prepare_images(find_source(config.stream, roots), cache_folder())
         channels, height, width = images.train.x.shape[1:]
         size = (channels, height, width)  # the numbers of classes do not change names
-        shape = Shape(size, config.stream.experiences, 2, 1, images.mean, images.std)
+        shape = Shape(size, config.stream.length, 2, 1, images.mean, images.std)
         model = build_model(config.model, shape, load_pretrained=False)
         try:
             check_patterns(config.optimizer, [name for name, _ in model.named_parameters()])

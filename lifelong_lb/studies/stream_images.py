@@ -8,7 +8,8 @@ import numpy as np
 
 from lifelong_lb.config import StreamEntry
 from lifelong_lb.data import MissingImagesError, Source, already_prepared, cache_folder, find_images
-from lifelong_lb.data.classes import check_classes
+from lifelong_lb.data.classes import check_classes, with_labels
+from lifelong_lb.data.normalisation import statistics_of
 from lifelong_lb.data.prepared import prepare_images
 from lifelong_lb.data.selection import Labels, check_images
 
@@ -29,7 +30,7 @@ def find_source(stream: StreamEntry, roots: Sequence[Path], *, download: bool = 
         UserError: if their classes do not fit the stream's settings.
     """
     source = find_images(stream, roots, download)
-    check_classes(stream, source.labels())
+    check_classes(with_labels(stream, source.names_of_classes), source.labels())
     return source
 
 
@@ -58,6 +59,7 @@ class StreamImages:
         reason: why the number of images per experience is unknown; empty if it is known.
         missing: where missing images were searched for; empty if they were found.
         notes: remarks on the images for the user.
+        stream: the stream, with labels in place of names of classes; None if the images are missing.
     """
 
     train: Labels | None = None
@@ -65,6 +67,7 @@ class StreamImages:
     reason: str = ""
     missing: str = ""
     notes: tuple[str, ...] = ()
+    stream: StreamEntry | None = None
 
 
 def images_of(streams: Sequence[StreamEntry], roots: Sequence[Path], *, prepare: bool = False) -> list[StreamImages]:
@@ -103,9 +106,11 @@ def _read(stream: StreamEntry, source: Source, prepare: bool) -> StreamImages:
     images = prepare_images(source, cache) if prepare else already_prepared(source, cache)
     if images is not None:
         train, test, left = images.train.y, images.test.y, ""
+        statistics_of(stream, (images.mean, images.std))
     else:
         checked = source.check()
         train, test, left = checked.train, checked.test, checked.note
+    stream = with_labels(stream, source.names_of_classes if images is None else lambda: images.train.class_names)
     check_labels(stream, train, test)
     notes = [*source.notes(), *([f"{source.description}: {left}"] if left else [])]
-    return StreamImages(train, test, notes=tuple(notes))
+    return StreamImages(train, test, notes=tuple(notes), stream=stream)

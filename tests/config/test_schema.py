@@ -34,11 +34,14 @@ def test_our_study_files(path):
     VALIDATOR.validate(yaml.safe_load(path.read_text()))
 
 
+NEEDED = {"sources": [{"name": "mnist"}], "experiences": 2}
+
+
 @pytest.mark.parametrize("axis", AXES)
 def test_every_name_with_its_defaults(axis):
     assert AXES[axis][1]
     for name, entry in AXES[axis][1].items():
-        needed = {key: "mine.npz" for key, field in entry.model_fields.items() if field.is_required()}
+        needed = {key: NEEDED.get(key, "mine.npz") for key, field in entry.model_fields.items() if field.is_required()}
         mapping = {"name": name, **needed}
         VALIDATOR.validate({**DIGITS, axis: [mapping]})
         VALIDATOR.validate({**DIGITS, axis: entry(**mapping).model_dump(mode="json")})

@@ -13,8 +13,10 @@ from lifelong_lb.evaluation import (
     REFERENCED,
     AccuracyMatrix,
     average_accuracy,
+    average_accuracy_by_images,
     average_accuracy_curve,
     average_incremental_accuracy,
+    average_incremental_accuracy_by_images,
     backward_transfer,
     backward_transfer_by_experience,
     explain,
@@ -156,11 +158,12 @@ def test_least_number_of_experiences(name):
 
 def test_outcomes_are_the_values_and_the_reasons():
     R = AccuracyMatrix(np.array(FULL), initial=np.array([0.1, 0.1, 0.2]))
-    found = outcomes(R, joint=[0.95, 0.90, 0.85])
+    found = outcomes(R, joint=[0.95, 0.90, 0.85], images=[10, 20, 30])
     assert list(found) == [*METRICS, *REFERENCED]
     assert {name: found[name].value for name in METRICS} == {name: METRICS[name].function(FULL) for name in METRICS}
     assert found["forward_transfer"].value == forward_transfer(FULL, [0.1, 0.1, 0.2])
     assert found["intransigence"].value == intransigence(FULL, [0.95, 0.90, 0.85])
+    assert found["average_accuracy_by_images"].value == average_accuracy_by_images(FULL, [10, 20, 30])
     assert not any(outcome.reason for outcome in found.values())
 
 
@@ -177,8 +180,22 @@ def test_outcomes_that_are_undefined_have_reasons():
         outcomes(AccuracyMatrix.unmeasured(0))
 
 
+def test_accuracies_by_images_count_all_images_alike():
+    """Against counts of correct images: 9 of 10, then 5 of 10 and 32 of 40."""
+    R, images = [[0.9, NAN], [0.5, 0.8]], [10, 40]
+    assert average_accuracy_by_images(R, images) == pytest.approx((5 + 32) / 50)
+    assert average_incremental_accuracy_by_images(R, images) == pytest.approx((9 / 10 + 37 / 50) / 2)
+    assert average_accuracy_by_images(R, [7, 7]) == pytest.approx(average_accuracy(R))
+    assert average_incremental_accuracy_by_images(R, [7, 7]) == pytest.approx(average_incremental_accuracy(R))
+    assert math.isnan(average_incremental_accuracy_by_images([[NAN, NAN], [0.5, 0.8]], images))
+    assert math.isnan(average_accuracy_by_images([[0.9, NAN], [NAN, 0.8]], images))
+    with pytest.raises(ValueError, match=r"images must hold 2 numbers of at least 1, one per experience; got \[0.0"):
+        average_accuracy_by_images(R, [0, 4])
+
+
 def test_metrics_with_a_reference_are_explained():
-    assert set(REFERENCED) == {"forward_transfer", "intransigence"}
+    by_images = {"average_accuracy_by_images", "average_incremental_accuracy_by_images"}
+    assert set(REFERENCED) == {"forward_transfer", "intransigence", *by_images}
     assert explain("intransigence", LOWER) == ""
     assert "needs the accuracy on experience 0 after experience 0" in explain("intransigence", [[NAN]])
     assert explain("forward_transfer", FULL) == ""

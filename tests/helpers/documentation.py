@@ -117,9 +117,10 @@ def run_command(words: list[str], shortened: tuple[str, ...]) -> str:
     """Run ``lifelong-lb ...`` in this process and return its output; ``> file`` writes it to a file."""
     assert words[0] == "lifelong-lb", words
     words, file = (words[:-2], words[-1]) if words[-2] == ">" else (words, None)
-    more = [word for setting in shortened for word in ("--set", setting)]
-    if words[1] in {"run", "tune"} and "--executor" not in words:
-        more += ["--executor", "in-process"]
+    more = []
+    if words[1] in {"run", "tune"}:
+        more = [word for setting in shortened for word in ("--set", setting)]
+        more += [] if "--executor" in words else ["--executor", "in-process"]
     done = CliRunner().invoke(app, [*words[1:], *more])
     assert done.exit_code == 0, f"{words}: {done.output}" + (f"\n{done.exception!r}" if done.exception else "")
     if file is not None:

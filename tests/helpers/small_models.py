@@ -12,6 +12,7 @@ SHAPE = Shape((3, 32, 32), 4, classes=20, classes_an_experience=5, mean=(0.5, 0.
 TINY_VIT = {"patch_size": 4, "embed_dim": 24, "depth": 2, "num_heads": 3}
 SMALL = {
     "mlp": {"hidden": (16,)},
+    "linear": {},
     "small-cnn": {"width": 4},
     "reduced-resnet18": {"width": 4},
     "stable-sgd-resnet18": {"width": 4},

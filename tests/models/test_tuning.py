@@ -106,6 +106,10 @@ def test_frozen_statistics_and_dropout_stay_as_they_are(tune):
         assert all(torch.equal(value, before[name][key]) for key, value in module.state_dict().items())
     if tune == "head":
         assert torch.equal(model.features(x), model.features(x))  # no masks are drawn
+    dropout = [block.dropout.training for block in model.backbone.model.blocks]
+    assert dropout == {"head": [False] * 8, "last-block": [False] * 7 + [True], "lora": [True] * 8}[tune]
+    model.eval()
+    assert not any(module.training for module in model.modules())
     own = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and m not in frozen.values()]
     assert all(m.num_batches_tracked == 1 for m in own)  # the trained ones count the first pass
 

@@ -15,6 +15,7 @@ from lifelong_lb.models import build_model
 from lifelong_lb.models.weights import digest_of_file, find_weights, read_weights
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.studies import run_study
+from lifelong_lb.studies.tuning.held_out import held_out_study
 
 pytestmark = NEEDS_TIMM
 
@@ -140,6 +141,9 @@ def test_the_study_file_gives_the_folder_and_run_ids_do_not_depend_on_it(tmp_pat
     text = "streams: [{name: split-digits, model: {name: timm, weights: vit.safetensors}}]\n"
     (tmp_path / "other.yaml").write_text(text, encoding="utf-8")
     assert expand(read_study(tmp_path / "other.yaml"))[0].config.model.study_folder == tmp_path
+    searched = "tuning: {held_out: {seeds: [9]}, search: {sgd: {lr: [0.1, 0.2]}}}\n"
+    (tmp_path / "tuned.yaml").write_text(f"extends: other.yaml\n{searched}", encoding="utf-8")
+    assert held_out_study(read_study(tmp_path / "tuned.yaml")).folder == tmp_path
     (other,) = expand(parse_study({"streams": "split-digits", "model": {"name": "timm", "weights": "vit.safetensors"}}))
     assert other.config.model.study_folder is None
     assert run.config.run_id == other.config.run_id
@@ -173,9 +177,11 @@ def test_a_run_records_the_hash_of_its_weights(tmp_path):
     with pytest.raises(UserError, match=r"model: weights .* was not found"):
         run_study({**study, "model": {**model, "weights": "nowhere.pth"}}, tmp_path / "a", executor="in-process")
     assert not (tmp_path / "a").exists()
-    results = run_study(study, tmp_path / "b", executor="in-process")
+    results = run_study(study, tmp_path / "b", workers=1)
     (record,) = (ResultFolder(tmp_path / "b").read_run(run) for run in results.runs["run"])
     assert record.status == "done", record.message
     assert record.data["weights_sha256"] == digest_of_file(tmp_path / "vit.safetensors")
     assert record.environment["model"]["weights_sha256"] == record.data["weights_sha256"]
+    log = (tmp_path / "b" / "runs" / record.run / "log.txt").read_text(encoding="utf-8")
+    assert "weights: 2 tensors of the classifier were left out (head.bias, head.weight)" in log
     assert record.data["weights_sha256"] in (tmp_path / "b" / "report.html").read_text(encoding="utf-8")

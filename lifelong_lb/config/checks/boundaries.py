@@ -85,10 +85,10 @@ def optimizer_problems(
             yield f"{path}.schedule.{field}", _boundaries_needed(unknown)
         for index, (stream, train) in enumerate(zip(streams, trains, strict=True)):
             given = schedule.experience_factor
-            if isinstance(given, tuple) and len(given) != stream.experiences:
+            if isinstance(given, tuple) and len(given) != stream.length:
                 yield (
                     f"{path}.schedule.experience_factor",
-                    f"must have one factor for each of the {stream.experiences} experiences of streams[{index}]; "
+                    f"must have one factor for each of the {stream.length} experiences of streams[{index}]; "
                     f"got {len(given)}",
                 )
             if train.match != "steps" and counts_steps(schedule):
@@ -142,7 +142,7 @@ def _unreached_change(
     if stream.chunk is not None:
         return f"counts epochs of experiences, which the chunks of {called} do not have"
     whole = schedule.over == "stream"
-    phases = [train.epochs_of(experience) for experience in range(stream.experiences if once is None else 1)]
+    phases = [train.epochs_of(experience) for experience in range(stream.length if once is None else 1)]
     last, epochs = schedule.last_change(), sum(phases) if whole else max(phases)
     if last < epochs:
         return None

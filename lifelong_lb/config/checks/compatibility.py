@@ -9,6 +9,7 @@ from lifelong_lb.averaging import loop_conflict, path_conflict
 from lifelong_lb.config.checks.labels import AXES
 from lifelong_lb.config.checks.selections import meeting
 from lifelong_lb.config.checks.stream_overrides import stream_settings
+from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
 from lifelong_lb.config.entries.own_loop_strategies import LaMAML
@@ -26,7 +27,6 @@ from lifelong_lb.config.entries.strategies import (
 )
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.entries.stream_base import StreamEntry
-from lifelong_lb.config.entries.streams import DealtStream
 from lifelong_lb.config.entries.train import Train
 from lifelong_lb.config.problems import Problem, Problems
 
@@ -169,8 +169,8 @@ def _settings_conflict(strategy: StrategyEntry, stream: StreamEntry, train: Trai
             "mir differentiates the loss of a pass itself, without the scale that train.precision: float16 needs; use "
             "bfloat16"
         )
-    if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.experiences:
-        return f"lwf needs one alpha per experience ({stream.experiences}); got {len(strategy.alpha)}"
+    if isinstance(strategy, LwF) and isinstance(strategy.alpha, tuple) and len(strategy.alpha) != stream.length:
+        return f"lwf needs one alpha per experience ({stream.length}); got {len(strategy.alpha)}"
     return None
 
 

@@ -3,11 +3,13 @@
 from typing import Any
 
 from lifelong_lb.config.checks.budgets import budget_problems
-from lifelong_lb.config.entries.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, ModelEntry
+from lifelong_lb.config.entries.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, Convolutional, ModelEntry, Timm
 from lifelong_lb.config.entries.stream_base import StreamEntry
 from lifelong_lb.config.entries.train import Train
+from lifelong_lb.config.entries.vector_streams import Vectors
 from lifelong_lb.config.parse import parse_entry, parse_settings
 from lifelong_lb.config.problems import Problems
+from lifelong_lb.untrusted import quoted
 
 
 def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, problems: Problems) -> ModelEntry | None:
@@ -28,6 +30,12 @@ def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, proble
     model = parse_entry("model", MODEL_ENTRIES, merged, f"{path}.model" if override else "model", problems)
     if model is None:
         return None
+    if isinstance(model, Timm) and model.pretrained and stream.normalise != "dataset":
+        problems.add(
+            f"{path}.normalise",
+            "must be left out for a pretrained model, which needs the statistics of its pretraining; "
+            f"got {quoted(stream.normalise)}",
+        )
     allowed = HEADS_OF_SCENARIO[stream.scenario]
     if model.head == "auto":
         return model.model_copy(update={"head": allowed[0]})
@@ -80,12 +88,31 @@ def check_overrides(parts: dict[str, Any], problems: Problems) -> list[Train]:
     trains: list[Train] = []
     for index, stream in enumerate(parts["streams"]):
         path = f"streams[{index}]"
-        stream_model(parts["model"], stream, path, problems)
+        model = stream_model(parts["model"], stream, path, problems)
         train = stream_train(parts["train"], stream, path, problems)
         trains.append(train or parts["train"])
+        if isinstance(stream, Vectors):
+            _check_vectors(model, train, path, stream, problems)
         if train is not None:
             budget_problems(train, parts["rules"], f"{path}.train" if stream.train else "train", problems)
     return trains
+
+
+def _check_vectors(
+    model: ModelEntry | None, train: Train | None, path: str, stream: StreamEntry, problems: Problems
+) -> None:
+    """Refuse models and augmentations of images on a stream of vectors."""
+    if isinstance(model, Convolutional | Timm):
+        problems.add(
+            f"{path}.model" if stream.model else "model",
+            f"{path} has vectors, which need the model mlp or linear; got {model.name!r}",
+        )
+    for key in ("random_crop", "random_flip"):
+        if train is not None and getattr(train, key):
+            problems.add(
+                f"{path}.train.{key}" if key in (stream.train or {}) else f"train.{key}",
+                f"is for images, but {path} has vectors; got {getattr(train, key)}",
+            )
 
 
 def stream_settings(study_model: ModelEntry, study_train: Train, stream: StreamEntry) -> tuple[ModelEntry, Train]:

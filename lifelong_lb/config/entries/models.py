@@ -122,6 +122,12 @@ class MLP(ModelEntry):
     """Probability of dropping a pixel."""
 
 
+class Linear(ModelEntry):
+    """No hidden layers: the head is a linear classifier of pixels or features."""
+
+    name: Literal["linear"] = "linear"
+
+
 class Convolutional(ModelEntry):
     """Convolutional network with optional normalisation and dropout."""
 
@@ -231,6 +237,7 @@ _SET_ELSEWHERE = ("model_name", "pretrained", "num_classes", "in_chans", "img_si
 
 MODEL_ENTRIES: dict[str, type[ModelEntry]] = {
     "mlp": MLP,
+    "linear": Linear,
     "small-cnn": SmallCNN,
     "reduced-resnet18": ReducedResNet18,
     "stable-sgd-resnet18": StableSGDResNet18,

@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import PrivateAttr, WithJsonSchema, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, WithJsonSchema, model_validator
 
+from lifelong_lb.config.entries.experiences import FirstThen
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
     Entry,
     Fraction,
     Settings,
+    Share,
     SourcePath,
+    UnitInterval,
 )
 from lifelong_lb.config.parse import REFERENCE
 
@@ -19,6 +22,14 @@ MAX_EXPERIENCES = 1000
 
 _CHANGES_OF_MODEL = {"anyOf": [{REFERENCE: "model"}, {REFERENCE: "model-changes"}, {"type": "null"}]}
 _CHANGES_OF_TRAIN = {"anyOf": [{REFERENCE: "Train"}, {"type": "null"}]}
+
+Means = Annotated[tuple[UnitInterval, ...], Field(min_length=1)]
+Deviations = Annotated[tuple[Share, ...], Field(min_length=1)]
+Normalise = Annotated[
+    Annotated[Literal["dataset", "none"], Tag("name")] | Annotated[tuple[Means, Deviations], Tag("numbers")],
+    Discriminator(lambda value: "numbers" if isinstance(value, list | tuple) else "name"),
+]
+"""Statistics that normalise the images."""
 
 Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
 
@@ -33,7 +44,7 @@ class StreamEntry(Entry):
     classes: ClassVar[int | None] = None
     dataset: ClassVar[str | None] = None
     may_be_partial: ClassVar[bool] = False
-    experiences: AtLeastOne
+    experiences: int | tuple[Any, ...] | FirstThen
     """Number of experiences."""
     scenario: Scenario
     """Task-incremental: each experience has its own classes, and its task is given in evaluation. Class-incremental:
@@ -53,6 +64,10 @@ class StreamEntry(Entry):
     first: AtLeastOne | None = None
     """End the stream after its first experiences, e.g. 3; their images and the size of the model are the same as in the
     whole stream."""
+    normalise: Normalise = "dataset"
+    """Statistics that normalise pixels: ``dataset`` for means and standard deviations of the channels over the train
+    part, ``none`` to leave pixels in 0..1, or ``[means, deviations]``, one number per channel in units of 0..1, e.g.
+    ``[[0.5], [0.25]]``."""
     model: Annotated[dict[str, Any] | str | None, WithJsonSchema(_CHANGES_OF_MODEL)] = None
     """Changes of the shared model for this stream, e.g. ``{hidden: [100]}``, or the name of another one."""
     train: Annotated[dict[str, Any] | None, WithJsonSchema(_CHANGES_OF_TRAIN)] = None
@@ -66,12 +81,27 @@ class StreamEntry(Entry):
     @property
     def learnt(self) -> int:
         """Number of experiences that are trained on."""
-        return self.first or self.experiences
+        return self.first or self.length
+
+    @property
+    def length(self) -> int:
+        """Number of experiences."""
+        if isinstance(self.experiences, int):
+            return self.experiences
+        assert isinstance(self.experiences, tuple), self.experiences  # FirstThen is replaced when the entry is built
+        return len(self.experiences)
+
+    @model_validator(mode="after")
+    def _a_pair_per_channel(self) -> "StreamEntry":
+        if not isinstance(self.normalise, str) and len(self.normalise[0]) != len(self.normalise[1]):
+            means, deviations = map(len, self.normalise)
+            raise ValueError(f"normalise must have as many means as deviations; got {means} and {deviations}")
+        return self
 
     @model_validator(mode="after")
     def _within_reach(self) -> "StreamEntry":
-        if self.experiences > MAX_EXPERIENCES:
-            raise ValueError(f"must have at most {MAX_EXPERIENCES:,} experiences; got {self.experiences}")
+        if self.length > MAX_EXPERIENCES:
+            raise ValueError(f"must have at most {MAX_EXPERIENCES:,} experiences; got {self.length}")
         return self
 
     @model_validator(mode="after")
@@ -82,8 +112,8 @@ class StreamEntry(Entry):
 
     @model_validator(mode="after")
     def _first_of_several(self) -> "StreamEntry":
-        if self.first is not None and self.first >= self.experiences:
-            raise ValueError(f"must have more than the first {self.first} experiences; got {self.experiences}")
+        if self.first is not None and self.first >= self.length:
+            raise ValueError(f"must have more than the first {self.first} experiences; got {self.length}")
         return self
 
     @model_validator(mode="after")
@@ -93,15 +123,13 @@ class StreamEntry(Entry):
         return self
 
 
-class OwnImages(Settings):
-    """Your own images, in a folder or an ``.npz`` file."""
+class FromFiles(Settings):
+    """Settings with paths, which are relative to the folder of the study file that names them.
 
-    source: SourcePath
-    """Folder or ``.npz`` file, e.g. ``photos/``; the format is detected. A relative path is searched in the folder of
-    the study file that names it, then in the data folders (``--data``, or ``$LIFELONG_LB_DATA`` and the platform's
-    cache folder), then in the current folder."""
-    image_size: AtLeastOne | None = None
-    """Pixels per side to which pictures of any size are cropped and scaled, e.g. 32."""
+    Class attribute: ``path_key``, the key with the path or paths.
+    """
+
+    path_key: ClassVar[str] = "source"
     _study_folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
 
     @property
@@ -121,6 +149,17 @@ class OwnImages(Settings):
         copy = self.model_copy()
         copy._study_folder = folder
         return copy
+
+
+class OwnImages(FromFiles):
+    """Your own images, in a folder or an ``.npz`` file."""
+
+    source: SourcePath
+    """Folder or ``.npz`` file, e.g. ``photos/``; the format is detected. A relative path is searched in the folder of
+    the study file that names it, then in the data folders (``--data``, or ``$LIFELONG_LB_DATA`` and the platform's
+    cache folder), then in the current folder."""
+    image_size: AtLeastOne | None = None
+    """Pixels per side to which pictures of any size are cropped and scaled, e.g. 32."""
 
     @property
     def images(self) -> str:

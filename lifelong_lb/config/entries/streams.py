@@ -4,16 +4,19 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from lifelong_lb.config.entries.dealt_stream import DealtStream
+from lifelong_lb.config.entries.experiences import Experiences
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
     AtLeastTwo,
-    Fraction,
-    Int,
     NonNegative,
     UnitInterval,
     WholeNumber,
 )
-from lifelong_lb.config.entries.stream_base import OwnImages, Scenario, StreamEntry
+from lifelong_lb.config.entries.known_sequences import Clear10, Core50, Omniglot
+from lifelong_lb.config.entries.several_sources import Folders, Sources
+from lifelong_lb.config.entries.split_stream import SplitStream
+from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry
 from lifelong_lb.config.entries.transformed_streams import (
     Permuted,
     PermutedDigits,
@@ -22,6 +25,7 @@ from lifelong_lb.config.entries.transformed_streams import (
     RotatedDigits,
     RotatedMNIST,
 )
+from lifelong_lb.config.entries.vector_streams import Vectors
 from lifelong_lb.untrusted import quoted
 
 MAX_GENERATED = 2_000_000
@@ -31,64 +35,11 @@ FIVE_DATASETS = ("svhn", "mnist", "cifar10", "notmnist", "fashion-mnist")
 """The data sets of ``five-datasets``, in the order of their labels."""
 
 
-class DealtStream(StreamEntry):
-    """Classes distributed over experiences, equally many per experience.
-
-    ``blurry`` spreads these images evenly over the other experiences: blurry-M of Bang et al. 2021 (arXiv 2103.17230)
-    with M = 100 ``blurry``, counted by class (equivalent to counting by experience if classes have equally many
-    images). The test part of an experience holds only the classes assigned to it.
-    """
-
-    scenario: Scenario = "task-incremental"
-    blurry: Fraction = 0.0
-    """Fraction of each class's training images that appear in other experiences than that of the class."""
-
-    @model_validator(mode="after")
-    def _blurry_needs_one_label_space(self) -> "DealtStream":
-        if self.blurry and (self.scenario != "class-incremental" or self.experiences == 1):
-            raise ValueError(
-                f"must be class-incremental, with at least two experiences, if blurry is above 0; got "
-                f"{self.scenario} and {self.experiences}"
-            )
-        return self
-
-
-class SplitStream(DealtStream):
-    """A data set split by classes, equally many per experience."""
-
-    scenario: Literal["task-incremental", "class-incremental"] = "task-incremental"
-    class_order: tuple[Int, ...] | None = None
-    """Order of the data set's class labels, e.g. ``[1, 0, 3, 2]``; without it each seed draws an order."""
-
-    @model_validator(mode="after")
-    def _classes_divide(self) -> "SplitStream":
-        classes, order = self.classes, self.class_order
-        if classes is None:  # known only when the images are read
-            return self
-        if classes % self.experiences:
-            divisors = [d for d in range(1, classes + 1) if classes % d == 0]
-            raise ValueError(
-                f"experiences must divide the {classes} classes of {self.images}; got {self.experiences} "
-                f"(allowed: {', '.join(map(str, divisors))})"
-            )
-        if order is not None and not self._orders_classes(order, classes):
-            raise ValueError(
-                f"class_order must name each class of {self.images} once, as labels 0..{classes - 1}; "
-                f"got {quoted(list(order))}"
-            )
-        return self
-
-    def _orders_classes(self, order: tuple[int, ...], classes: int) -> bool:
-        known = set(range(classes))
-        complete = set(order) <= known if self.may_be_partial else set(order) == known
-        return complete and len(set(order)) == len(order) > 0 and len(order) % self.experiences == 0
-
-
 class Split(OwnImages, SplitStream):
     """Your own images, split by classes: folders of pictures, .npz, .npy, parquet, and others."""
 
     name: Literal["split"] = "split"
-    experiences: AtLeastOne = 5
+    experiences: Experiences = 5
 
 
 class SplitDigits(SplitStream):
@@ -100,7 +51,7 @@ class SplitDigits(SplitStream):
     classes = 10
     dataset = "digits"
     name: Literal["split-digits"] = "split-digits"
-    experiences: AtLeastOne = 5
+    experiences: Experiences = 5
 
 
 class SplitCIFAR100(SplitStream):
@@ -110,7 +61,7 @@ class SplitCIFAR100(SplitStream):
     dataset = "cifar100"
     may_be_partial = True
     name: Literal["split-cifar100"] = "split-cifar100"
-    experiences: AtLeastOne = 20
+    experiences: Experiences = 20
 
 
 class SplitMNIST(SplitStream):
@@ -119,7 +70,7 @@ class SplitMNIST(SplitStream):
     classes = 10
     dataset = "mnist"
     name: Literal["split-mnist"] = "split-mnist"
-    experiences: AtLeastOne = 5
+    experiences: Experiences = 5
 
 
 class SplitFashionMNIST(SplitStream):
@@ -128,7 +79,7 @@ class SplitFashionMNIST(SplitStream):
     classes = 10
     dataset = "fashion-mnist"
     name: Literal["split-fashion-mnist"] = "split-fashion-mnist"
-    experiences: AtLeastOne = 5
+    experiences: Experiences = 5
 
 
 class SplitCIFAR10(SplitStream):
@@ -137,7 +88,7 @@ class SplitCIFAR10(SplitStream):
     classes = 10
     dataset = "cifar10"
     name: Literal["split-cifar10"] = "split-cifar10"
-    experiences: AtLeastOne = 5
+    experiences: Experiences = 5
 
 
 class SplitTinyImageNet(SplitStream):
@@ -150,7 +101,7 @@ class SplitTinyImageNet(SplitStream):
     dataset = "tiny-imagenet"
     may_be_partial = True
     name: Literal["split-tiny-imagenet"] = "split-tiny-imagenet"
-    experiences: AtLeastOne = 10
+    experiences: Experiences = 10
 
 
 class SplitCUB200(SplitStream):
@@ -163,7 +114,64 @@ class SplitCUB200(SplitStream):
     dataset = "cub200"
     may_be_partial = True
     name: Literal["split-cub200"] = "split-cub200"
-    experiences: AtLeastOne = 20
+    experiences: Experiences = 20
+
+
+class SplitSVHN(SplitStream):
+    """SVHN (Netzer et al. 2011): 73,257 + 26,032 colour images of 32 x 32 pixels, house numbers."""
+
+    classes = 10
+    dataset = "svhn"
+    name: Literal["split-svhn"] = "split-svhn"
+    experiences: Experiences = 5
+
+
+class SplitKMNIST(SplitStream):
+    """Kuzushiji-MNIST (Clanuwat et al. 2018, arXiv 1812.01718): as MNIST, with ten hiragana."""
+
+    classes = 10
+    dataset = "kmnist"
+    name: Literal["split-kmnist"] = "split-kmnist"
+    experiences: Experiences = 5
+
+
+class SplitEMNIST(SplitStream):
+    """EMNIST, balanced (Cohen et al. 2017, arXiv 1702.05373): 112,800 + 18,800 grey images in 47 classes."""
+
+    classes = 47
+    dataset = "emnist"
+    name: Literal["split-emnist"] = "split-emnist"
+    experiences: Experiences = (11, 9, 9, 9, 9)
+
+
+class SplitEMNISTLetters(SplitStream):
+    """EMNIST, letters (Cohen et al. 2017, arXiv 1702.05373): 124,800 + 20,800 grey images in 26 classes."""
+
+    classes = 26
+    dataset = "emnist-letters"
+    name: Literal["split-emnist-letters"] = "split-emnist-letters"
+    experiences: Experiences = 13
+
+
+class SplitSTL10(SplitStream):
+    """STL-10 (Coates et al. 2011): 5,000 + 8,000 colour images of 96 x 96 pixels in 10 classes."""
+
+    classes = 10
+    dataset = "stl10"
+    name: Literal["split-stl10"] = "split-stl10"
+    experiences: Experiences = 5
+
+
+class SplitEuroSAT(SplitStream):
+    """EuroSAT (Helber et al. 2019, arXiv 1709.00029): 27,000 satellite images of 64 x 64 pixels in 10 classes.
+
+    It has no test part: every fifth image of a class, in the order of the files, is used as one.
+    """
+
+    classes = 10
+    dataset = "eurosat"
+    name: Literal["split-eurosat"] = "split-eurosat"
+    experiences: Experiences = 5
 
 
 class FiveDatasets(DealtStream):
@@ -243,6 +251,12 @@ STREAM_ENTRIES: dict[str, type[StreamEntry]] = {
     "split-cifar100": SplitCIFAR100,
     "split-tiny-imagenet": SplitTinyImageNet,
     "split-cub200": SplitCUB200,
+    "split-svhn": SplitSVHN,
+    "split-kmnist": SplitKMNIST,
+    "split-emnist": SplitEMNIST,
+    "split-emnist-letters": SplitEMNISTLetters,
+    "split-stl10": SplitSTL10,
+    "split-eurosat": SplitEuroSAT,
     "five-datasets": FiveDatasets,
     "permuted-digits": PermutedDigits,
     "permuted-mnist": PermutedMNIST,
@@ -252,4 +266,10 @@ STREAM_ENTRIES: dict[str, type[StreamEntry]] = {
     "split": Split,
     "permuted": Permuted,
     "rotated": Rotated,
+    "sources": Sources,
+    "folders": Folders,
+    "vectors": Vectors,
+    "core50": Core50,
+    "clear10": Clear10,
+    "omniglot": Omniglot,
 }

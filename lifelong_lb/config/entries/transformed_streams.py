@@ -66,8 +66,8 @@ class RotatedStream(StreamEntry):
 
     @model_validator(mode="after")
     def _one_angle_each(self) -> "RotatedStream":
-        if self.angles is not None and len(self.angles) != self.experiences:
-            raise ValueError(f"needs one angle for each of {self.experiences} experiences; got {len(self.angles)}")
+        if self.angles is not None and len(self.angles) != self.length:
+            raise ValueError(f"needs one angle for each of {self.length} experiences; got {len(self.angles)}")
         return self
 
 

@@ -18,7 +18,7 @@ from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.rules import RULE_ENTRIES
 from lifelong_lb.config.entries.strategies import NOT_OFFERED, STRATEGY_ENTRIES
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import OwnImages, Scenario, StreamEntry
+from lifelong_lb.config.entries.stream_base import FromFiles, OwnImages, Scenario, StreamEntry
 from lifelong_lb.config.entries.streams import STREAM_ENTRIES
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.plugins.hooks import check_forward, check_hooks
@@ -305,7 +305,7 @@ def _first_line(factory: Factory) -> str:
 def _reduce(entry: Settings) -> tuple[Any, ...]:
     """Pickle an entry by name, because its class is created again in the other process."""
     kind, name = next(key for key, extension in EXTENSIONS.items() if isinstance(entry, extension.entry))
-    folder = entry.study_folder if isinstance(entry, OwnImages | ModelEntry) else None
+    folder = entry.study_folder if isinstance(entry, FromFiles | ModelEntry) else None
     return _rebuild, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), folder)
 
 
@@ -313,4 +313,4 @@ def _rebuild(kind: str, name: str, origin: str, values: dict[str, Any], folder: 
     if (kind, name) not in EXTENSIONS or is_stored_only(kind, name):
         load_origin(origin)
     entry: Settings = KINDS[kind][name].model_validate(values)
-    return entry.with_study_folder(folder) if isinstance(entry, OwnImages | ModelEntry) else entry
+    return entry.with_study_folder(folder) if isinstance(entry, FromFiles | ModelEntry) else entry

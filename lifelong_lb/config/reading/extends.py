@@ -86,7 +86,7 @@ def _locate_sources(content: LocatedMapping, folder: Path) -> None:
     """Record the folder that paths of images and weights are relative to; the paths are stored as written."""
     streams = [entry for entry in as_list(content.get("streams", ())) if isinstance(entry, LocatedMapping)]
     models = [entry.get("model") for entry in (content, *streams)]
-    for entries, key in ((streams, "source"), (models, "weights")):
+    for entries, key in ((streams, "source"), (streams, "sources"), (models, "weights")):
         for entry in entries:
             if isinstance(entry, LocatedMapping) and key in entry.locations:
                 entry.locations[key] = FileLocation(entry.locations[key], folder.absolute())

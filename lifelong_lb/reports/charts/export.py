@@ -6,6 +6,7 @@ from math import isfinite
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.reports.charts.chart import Canvas, Chart, complete, pages
+from lifelong_lb.reports.charts.pdf import in_order
 
 FORMATS = ("svg", "pdf", "png")
 VEGA_LITE = "6.1"
@@ -17,6 +18,7 @@ FONT_SIZES = (4.0, 24.0)
 _PIXELS_PER_INCH = 200
 _BOX = re.compile(r'width="[\d.]+" height="[\d.]+" viewBox="[^"]*"')
 _BACKGROUND = re.compile(r'<rect width="[\d.]+"')
+_DEFINITION = re.compile(r'(id="|url\(#)(clip|gradient_)(\d+)')
 _SIZE = re.compile(r'<svg [^>]*?width="([\d.]+)"[^>]*?height="([\d.]+)"')
 
 
@@ -81,7 +83,7 @@ def export(chart: Chart, canvas: Canvas, suffix: str) -> bytes:
         suffix: one of :data:`FORMATS`.
 
     Returns:
-        The content. Equal charts give equal bytes, except as PDF, where vl-convert lists fonts in any order.
+        The content; equal charts give equal bytes.
     """
     import vl_convert
 
@@ -89,7 +91,7 @@ def export(chart: Chart, canvas: Canvas, suffix: str) -> bytes:
     if suffix == "svg":
         return svg.encode("utf-8")
     if suffix == "pdf":
-        return bytes(vl_convert.svg_to_pdf(svg))
+        return in_order(bytes(vl_convert.svg_to_pdf(svg)))
     return bytes(vl_convert.svg_to_png(svg, ppi=_PIXELS_PER_INCH))
 
 
@@ -104,7 +106,15 @@ def _fitted_svg(chart: Chart, canvas: Canvas) -> str:
         if 0 <= canvas.width - width < 3:
             break
         wider += canvas.width - width - 1
-    return _widened(svg, width, height, canvas.width)
+    return _with_own_ids(_widened(svg, width, height, canvas.width))
+
+
+def _with_own_ids(svg: str) -> str:
+    """An SVG whose definitions are numbered from 0; vl-convert counts on through all charts of a process."""
+    new: dict[str, str] = {}
+    for _, kind, number in _DEFINITION.findall(svg):
+        new.setdefault(f"{kind}{number}", f"{kind}{len(new)}")
+    return _DEFINITION.sub(lambda found: f"{found[1]}{new[found[2] + found[3]]}", svg)
 
 
 def _size(svg: str) -> tuple[float, float]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 
 from lifelong_lb.config import UserError, unknown_name
@@ -71,7 +73,7 @@ class Pivot:
         """The labels of each row."""
         return [tuple(map(str, key)) if isinstance(key, tuple) else (str(key),) for key in self.mean.index]
 
-    @property
+    @cached_property
     def decided(self) -> "pd.Series[bool]":
         """Whether a value of a row differs significantly from the best of the row."""
         return (self.mean.notna() & ~self.best & ~self.not_significant).any(axis=1)
@@ -180,8 +182,8 @@ def pivot(
         columns=columns,
         **table,
         best=best,
-        not_significant=_not_significant(table["mean"], best, keys, p, level),
-        untold=_not_significant(table["mean"], best, keys, of_all, level),
+        not_significant=_not_significant(table["mean"], best, p, level),
+        untold=_not_significant(table["mean"], best, of_all, level),
         p=p,
         family=family,
         test=test,
@@ -269,20 +271,17 @@ def _tested(cells: Cells, keys: Sequence[tuple[str, ...]], names: Sequence[str],
     return table.assign(p_holm=table["p"].astype(float).groupby(table["row"]).transform(lambda p: holm(p.tolist())))
 
 
-def _not_significant(
-    mean: pd.DataFrame, best: pd.DataFrame, keys: Sequence[tuple[str, ...]], p: pd.DataFrame, level: float
-) -> pd.DataFrame:
+def _not_significant(mean: pd.DataFrame, best: pd.DataFrame, p: pd.DataFrame, level: float) -> pd.DataFrame:
     """Values that do not differ significantly from at least one of the best values of their row."""
     significant = p[p["p_holm"] <= level]
     pairs = {(row, frozenset((a, b))) for row, a, b in significant[["row", "a", "b"]].itertuples(index=False)}
-    present = mean.notna()
-    not_significant = pd.DataFrame(False, index=best.index, columns=best.columns)
-    for row in range(len(keys)):
-        tops = [str(name) for name in best.columns[best.iloc[row]]]
-        for place, name in enumerate(map(str, mean.columns)):
-            if tops and name not in tops and present.iloc[row, place]:
-                not_significant.iloc[row, place] = any((row, frozenset((name, top))) not in pairs for top in tops)
-    return not_significant
+    names, present, tied = list(map(str, mean.columns)), mean.notna().to_numpy(), np.zeros(mean.shape, dtype=bool)
+    for row, is_best in enumerate(best.to_numpy()):
+        tops = [name for name, top in zip(names, is_best, strict=True) if top]
+        for place, name in enumerate(names):
+            if tops and name not in tops and present[row, place]:
+                tied[row, place] = any((row, frozenset((name, top))) not in pairs for top in tops)
+    return pd.DataFrame(tied, index=best.index, columns=best.columns)
 
 
 def pivot_styled(table: Pivot, caption: str = "") -> StyledTable:
@@ -331,7 +330,7 @@ def _notes(table: Pivot) -> list[str]:
         notes.append("Bold: best mean of a row, before rounding.")
     if table.family:
         most = int(table.p.groupby("row").size().max())
-        pairs = f"the pairs of values of its row, at most {most}"
+        pairs = f"the pairs of values of its row, at most {most}, and of no other row"
         test = note_on_test(table.test, pairs, table.level)
         notes.append(
             f"†: not distinguished from the best of its row, where the test distinguishes another value ({test})."

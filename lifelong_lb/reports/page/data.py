@@ -1,21 +1,30 @@
-"""Data of the page's explorer: runs column by column, their accuracy matrices and settings."""
+"""Data and scripts of the page: the explorer's runs column by column, Vega bundled by vl-convert, and our scripts."""
 
+import base64
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from scipy import stats
 
 from lifelong_lb.evaluation import ADDED_METRICS
+from lifelong_lb.evaluation.statistics import t_quantile
 from lifelong_lb.reports.charts.chart import PAGE, config
+from lifelong_lb.reports.charts.export import VEGA_LITE
 from lifelong_lb.reports.charts.panels import looks
 from lifelong_lb.reports.definitions import KNOWN
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.results.collect import Results
 from lifelong_lb.reports.results.stored_tables import KEYS
 from lifelong_lb.reports.statistics.summary import GROUP, labels_of
+from lifelong_lb.store.files import write_bytes
 
 FRACTIONS = 6
 """Significant digits of the numbers on the page; the CSV files contain all."""
@@ -27,6 +36,7 @@ _COSTS = {
 }
 _SETTINGS = {"rho": "rule", "k": "rule", "alpha": "rule", "lr": "optimizer"}
 _SETTING_TITLES = {"rho": "ρ", "k": "k", "alpha": "α", "lr": "learning rate"}
+_CACHED = "vega-{}.js"
 
 
 def explorer_data(results: Results) -> dict[str, Any]:
@@ -37,8 +47,8 @@ def explorer_data(results: Results) -> dict[str, Any]:
 
     Returns:
         Plain values: ``columns`` of the runs, ``names`` of labels, ``metrics``, ``costs``, ``settings``, accuracy
-        ``matrices`` in row-major order, deduplicated parts of the runs' configurations, ``looks`` of the rules, charts'
-        ``config``, and 97.5 % ``quantiles`` of Student's t.
+        ``matrices`` in row-major order, deduplicated parts of the runs' configurations, whether their ``logs`` are in
+        the folder of the page, ``looks`` of the rules, charts' ``config``, and 97.5 % ``quantiles`` of Student's t.
     """
     runs = results.runs
     metrics = [name for name in KNOWN if name in runs and runs[name].notna().any()]
@@ -56,9 +66,10 @@ def explorer_data(results: Results) -> dict[str, Any]:
         "settings": {name: _SETTING_TITLES[name] for name in settings},
         "matrices": _matrices(results),
         **_parts(results),
+        "logs": not results.homes,
         "looks": {rule: vars(look) for rule, look in looks(labels["rule"]).items()},
         "config": {scheme: config(PAGE, dark=scheme == "dark") for scheme in ("light", "dark")},
-        "quantiles": [round(float(q), 4) for q in stats.t.ppf(0.975, range(1, 61))],
+        "quantiles": [round(t_quantile(degrees), 4) for degrees in range(1, 61)],
     }
 
 
@@ -173,3 +184,67 @@ def _plain(value: Any) -> str:
 
 def _set(settings: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     return ((key, value) for key, value in settings.items() if value is not None)
+
+
+@cache
+def vega_script() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script.
+
+    Bundling takes a second, so the script is kept in the user's cache folder.
+
+    Returns:
+        An ES module that defines ``vegaEmbed`` in the window.
+    """
+    folder = _cache_folder()
+    with suppress(OSError, ValueError):
+        for path in folder.glob(_CACHED.format("*")):
+            content = path.read_bytes()
+            if path.name == _name(content):
+                return content.decode("utf-8")
+    script = _bundle()
+    if folder.is_absolute():  # it is not without a home folder
+        content = script.encode("utf-8")
+        with suppress(OSError):  # e.g. a home folder that is read-only
+            write_bytes(folder / _name(content), content)
+    return script
+
+
+def _bundle() -> str:
+    import vl_convert
+
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE))
+
+
+def _cache_folder() -> Path:
+    """Folder for the bundle of the installed versions."""
+    import platformdirs
+
+    versions = f"{version('vl-convert-python')}-{VEGA_LITE}"
+    return platformdirs.user_cache_path("lifelong_lb", appauthor=False) / "scripts" / versions
+
+
+def _name(content: bytes) -> str:
+    """File name that contains the hash of the content."""
+    return _CACHED.format(hashlib.sha256(content).hexdigest())
+
+
+def page_scripts() -> list[str]:
+    """Return our own scripts.
+
+    Returns:
+        The sorting of tables, the charts, and the explorer.
+    """
+    folder = files(__package__) / "templates"
+    return [(folder / name).read_text(encoding="utf-8") for name in ("report.js", "charts.js", "explorer.js")]
+
+
+def script_hash(script: str) -> str:
+    """Compute the hash of a script for the Content-Security-Policy.
+
+    Args:
+        script: the text of the element.
+
+    Returns:
+        SHA-256 in base 64.
+    """
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")

@@ -59,10 +59,11 @@ def findings(summary: pd.DataFrame, compared: pd.DataFrame) -> list[Finding]:
         One finding per stream, strategy and base optimizer with at least two rules, in the order of the summary.
     """
     metric = metric_of(compared)
+    blocks = summary[[*GROUP, "seeds", "not_done", "gradient_evaluations"]].groupby(_OUTER, sort=False)
+    comparisons = {tuple(map(str, key)): rows for key, rows in compared.groupby(_OUTER, sort=False)}
     found = []
-    for key, rows in summary.groupby(_OUTER, sort=False):
-        same = (compared[_OUTER].astype(str) == list(map(str, key))).all(axis=1)
-        of_block = compared[same]
+    for key, rows in blocks:
+        of_block = comparisons.get(tuple(map(str, key)), compared.iloc[:0])
         if (of_block["metric"] == metric).any():
             found.append(_finding(rows, of_block, metric))
     return found

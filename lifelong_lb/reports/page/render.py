@@ -1,7 +1,8 @@
-"""The HTML page: one self-contained file."""
+"""The HTML page: one self-contained file, which begins with findings, a small table and a chart for each stream."""
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -10,14 +11,13 @@ import pandas as pd
 from lifelong_lb.config import Study
 from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.charts.chart import Chart
-from lifelong_lb.reports.charts.panels import looks
+from lifelong_lb.reports.charts.panels import Look, looks
+from lifelong_lb.reports.charts.points import trade_off
 from lifelong_lb.reports.definitions import SPREAD, definitions, units
 from lifelong_lb.reports.names import display_name, plural
-from lifelong_lb.reports.page.data import explorer_data, json_element, packed
-from lifelong_lb.reports.page.findings import baseline_name, condensed, findings
-from lifelong_lb.reports.page.first_screen import first_screen
+from lifelong_lb.reports.page.data import explorer_data, json_element, packed, page_scripts, script_hash, vega_script
+from lifelong_lb.reports.page.findings import Finding, baseline_name, condensed, findings
 from lifelong_lb.reports.page.over_streams import OverStreams
-from lifelong_lb.reports.page.scripts import page_scripts, script_hash, vega_script
 from lifelong_lb.reports.page.sections import Section
 from lifelong_lb.reports.page.setup import AXIS_TITLES, describe_entries, environment_rows, models_of, unsuccessful_runs
 from lifelong_lb.reports.render.html import breakable, html_table, without_controls
@@ -40,6 +40,23 @@ from lifelong_lb.store import COLUMNS
 _WITH_INTERVAL = ["average_accuracy"]
 """Metrics whose interval is shown in the summary."""
 _INTERVAL = "The 95 % interval is that of the mean, by Student's t with n - 1 degrees of freedom."
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What the first screen shows of one stream.
+
+    Attributes:
+        label: label of the stream.
+        findings: what was found, one item per strategy and base optimizer.
+        table: the small table.
+        charts: learning accuracy against forgetting, one chart per base optimizer.
+    """
+
+    label: str
+    findings: Sequence[Finding]
+    table: StyledTable
+    charts: Sequence[Chart]
 
 
 def render_page(
@@ -144,7 +161,7 @@ def _context(results: Results, summary: pd.DataFrame, compared: pd.DataFrame, te
         "title": study.name if study else "Results",
         "state": state_sentence(results).rstrip("."),
         "about": _about(results),
-        "first": first_screen(summary, results.runs, found, styles, compared, test),
+        "first": _first_screen(summary, results.runs, found, styles, compared, test),
         "first_notes": summary_styled(summary, compared=compared, test=test).notes,
         "optimizers": summary["base_optimizer"].nunique(),
         "counts": status_counts(results),
@@ -171,6 +188,29 @@ def _context(results: Results, summary: pd.DataFrame, compared: pd.DataFrame, te
         "yaml": study_yaml(study) if study else "",
         "environment": environment_rows(results.records.values()),
     }
+
+
+def _first_screen(
+    summary: pd.DataFrame,
+    runs: pd.DataFrame,
+    found: Sequence[Finding],
+    looks: Mapping[str, Look],
+    compared: pd.DataFrame | None = None,
+    test: str = "sign-flip",
+) -> list[Stream]:
+    """Collect the first screen."""
+    done = runs[runs["status"] == "done"]
+    streams = []
+    for stream, rows in summary.groupby("stream", sort=False):
+        table = summary_styled(rows, compared=compared, test=test)
+        of_stream = done[done["stream"] == stream]
+        charts = [
+            chart
+            for _, same in of_stream.groupby("base_optimizer", sort=False)
+            if (chart := trade_off(same, looks)) is not None
+        ]
+        streams.append(Stream(str(stream), [f for f in found if f.stream == stream], table, charts))
+    return streams
 
 
 def _during(by_stream: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> list[StyledTable]:

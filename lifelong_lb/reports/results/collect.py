@@ -221,10 +221,10 @@ def _measurements(
 
 def _measured_during(folder: ResultFolder, record: RunRecord) -> ContinualAccuracy | None:
     """Accuracies measured during training; None if there are none, as for a strategy trained once."""
-    frame = folder.read_continual(record.run)
-    if frame is None:
+    rows = folder.read_measurements(record.run)
+    if rows is None:
         return None
-    C = continual_accuracy(frame)
+    C = _continual_accuracy(rows)
     if C.experiences != record.experiences:
         raise ValueError(f"{C.experiences} of {record.experiences} experiences")
     if not np.array_equal(C.matrix.values, record.accuracy.seen().values, equal_nan=True):
@@ -297,5 +297,8 @@ def continual_accuracy(run: pd.DataFrame) -> ContinualAccuracy:
     Raises:
         ValueError: if the training of an experience is incomplete.
     """
-    rows = run[CONTINUAL_COLUMNS].to_numpy(dtype=np.float64)
+    return _continual_accuracy(run[CONTINUAL_COLUMNS].to_numpy(dtype=np.float64))
+
+
+def _continual_accuracy(rows: Array) -> ContinualAccuracy:
     return ContinualAccuracy.from_rows(rows, 1 + int(np.max(rows[:, 1:3], initial=-1)))

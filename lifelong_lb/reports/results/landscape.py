@@ -1,7 +1,7 @@
 """Loss landscapes of runs as one tidy frame, and the correlation of flatness with forgetting."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -17,7 +17,7 @@ from lifelong_lb.reports.names import plural
 from lifelong_lb.reports.results.collect import Results, collect
 from lifelong_lb.reports.results.comparability import listed
 from lifelong_lb.reports.results.stored_tables import KEYS, repeated_keys
-from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_settings, read_landscape
+from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_columns, landscape_settings
 from lifelong_lb.untrusted import printable, shortened
 
 FLATNESS_COLUMNS = [*KEYS, "experience", "measure", "at", "flatness", "forgotten"]
@@ -88,19 +88,19 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> C
         UserError: if the folder contains no results.
     """
     results = (results or collect(folder)).without_imported()
-    frames, problems, gaps, settings, unmeasured = {}, [], [], {}, []
+    measured, problems, gaps, settings, unmeasured = {}, [], [], {}, []
     for key in results.runs.loc[results.runs["status"] == "done", KEYS].to_dict("records"):
         run = str(key["run"])
         path = results.homes.get(run, folder).run_path(run)
         try:
-            frame, how = read_landscape(path), landscape_settings(path)
-            gaps += _checked(frame, path)
+            columns, how = landscape_columns(path), landscape_settings(path)
+            gaps += _checked(columns, path)
         except UserError as error:
             problems.append(f"{_LEFT_OUT}{error}")
             continue
-        if frame is not None and how is not None:
+        if columns is not None and how is not None:
             settings[repr(sorted(how.items()))] = how
-            frames[tuple(key.values())] = frame
+            measured[tuple(key.values())] = columns
         elif run in results.records and results.records[run].config.get("evaluation", {}).get("landscape"):
             unmeasured.append(run)
     if unmeasured:
@@ -110,31 +110,33 @@ def collect_landscape(folder: ResultFolder, results: Results | None = None) -> C
         problems.append(
             f"landscapes measured with different settings are mixed here: {_describe_differences(settings)}"
         )
-    return CollectedLandscape(_named_frame(frames), tuple(problems), tuple(gaps))
+    return CollectedLandscape(_named_frame(measured), tuple(problems), tuple(gaps))
 
 
-def _checked(frame: pd.DataFrame | None, run: Path) -> list[str]:
-    """Sentences about undefined values; raises a UserError if the frame is not a landscape."""
-    if frame is None:
+def _checked(columns: dict[str, NDArray[Any]] | None, run: Path) -> list[str]:
+    """Number the measures, set infinite values to NaN, and return sentences about undefined values."""
+    if columns is None:
         return []
-    path = run / "landscape.csv"
-    unknown = [name for name in frame["measure"].unique() if name not in LANDSCAPE_MEASURES]
-    if unknown:
-        raise UserError(f"{path}: {unknown_name('measure', unknown[0], LANDSCAPE_MEASURES)}")
-    undefined = ~np.isfinite(frame["value"].to_numpy())
+    path, numbers = run / "landscape.csv", {name: number for number, name in enumerate(LANDSCAPE_MEASURES)}
+    try:
+        columns["measure"] = np.array([numbers[name] for name in columns["measure"].tolist()], dtype=np.int8)
+    except KeyError as error:
+        raise UserError(f"{path}: {unknown_name('measure', error.args[0], LANDSCAPE_MEASURES)}") from None
+    undefined = ~np.isfinite(columns["value"])
     if not undefined.any():
         return []
-    frame.loc[undefined, "value"] = np.nan
-    return [f"{path}: {undefined.sum()} of {len(frame)} values are undefined"]
+    columns["value"] = np.where(undefined, np.nan, columns["value"])
+    return [f"{path}: {undefined.sum()} of {len(undefined)} values are undefined"]
 
 
-def _named_frame(frames: dict[tuple[Any, ...], pd.DataFrame]) -> pd.DataFrame:
-    """Concatenate the frames of all runs, with the columns that identify the run first."""
-    if not frames:
+def _named_frame(measured: Mapping[tuple[Any, ...], Mapping[str, NDArray[Any]]]) -> pd.DataFrame:
+    """Concatenate the measurements of all runs, with the columns that identify the run first."""
+    if not measured:
         return pd.DataFrame(columns=[*KEYS, *LANDSCAPE_COLUMNS])
-    whole = pd.concat(frames.values(), ignore_index=True)
-    whole["measure"] = pd.Categorical(whole["measure"], categories=list(LANDSCAPE_MEASURES))
-    return pd.concat([repeated_keys(list(frames), list(map(len, frames.values())), "category"), whole], axis=1)
+    runs = list(measured.values())
+    frame = pd.DataFrame({column: np.concatenate([of_run[column] for of_run in runs]) for column in LANDSCAPE_COLUMNS})
+    frame["measure"] = pd.Categorical.from_codes(frame["measure"], categories=list(LANDSCAPE_MEASURES))
+    return pd.concat([repeated_keys(list(measured), [len(run["at"]) for run in runs], "category"), frame], axis=1)
 
 
 def flatness_table(landscape: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:

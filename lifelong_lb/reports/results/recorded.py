@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -224,11 +225,10 @@ def collect_confusion(folder: ResultFolder, results: Results) -> CollectedConfus
         if record is None:  # tables without runs
             continue
         try:
-            frame = results.homes.get(run, folder).read_confusion(run)
-            if frame is None:
+            values = results.homes.get(run, folder).read_counts(run)
+            if values is None:
                 uncounted += [run] if record.config.get("evaluation", {}).get("confusion") else []
                 continue
-            values = frame.to_numpy()
             _check(values, record)
         except (UserError, ValueError) as error:
             problems.append(f"run {run}: its confusion counts are left out, they are damaged ({error})")
@@ -245,8 +245,14 @@ def collect_confusion(folder: ResultFolder, results: Results) -> CollectedConfus
         return CollectedConfusion(nothing, pd.DataFrame(columns=CLASS_COLUMNS), problems)
     frame = pd.DataFrame(np.concatenate(counts), columns=["class", "predicted", "count"])
     frame = pd.concat([repeated_keys(keys, list(map(len, counts))), frame], axis=1)
-    table = pd.concat([repeated_keys(keys, list(map(len, classes))), pd.concat(classes, ignore_index=True)], axis=1)
-    return CollectedConfusion(frame, table[CLASS_COLUMNS], problems)
+    return CollectedConfusion(frame, _class_table(keys, classes), problems)
+
+
+def _class_table(keys: Sequence[tuple[Any, ...]], classes: Sequence[Mapping[str, NDArray[Any]]]) -> pd.DataFrame:
+    table = pd.DataFrame({name: np.concatenate([of_run[name] for of_run in classes]) for name in classes[0]})
+    experience = table["experience"].astype("Int64").mask(table["experience"] < 0)
+    labels = repeated_keys(keys, [len(of_run["class"]) for of_run in classes])
+    return pd.concat([labels, table.assign(experience=experience)], axis=1)[CLASS_COLUMNS]
 
 
 def _check(values: Counts, record: RunRecord) -> None:
@@ -271,7 +277,7 @@ def _over_experiences(last: Counts) -> Counts:
     return np.column_stack([labels[pairs // len(labels)], labels[pairs % len(labels)], count])
 
 
-def class_accuracies(last: Counts, names: Mapping[int, str]) -> pd.DataFrame:
+def class_accuracies(last: Counts, names: Mapping[int, str]) -> dict[str, NDArray[Any]]:
     """Compute the accuracy of one run on each class after the last experience.
 
     Args:
@@ -279,8 +285,8 @@ def class_accuracies(last: Counts, names: Mapping[int, str]) -> pd.DataFrame:
         names: names of classes by label.
 
     Returns:
-        One row per class, in the order of the counts, with the columns of :data:`CLASS_COLUMNS` besides ``KEYS``; the
-        experience is the one whose test part contains the class, empty if several do.
+        One value per class, in the order of the counts, by column of :data:`CLASS_COLUMNS` besides ``KEYS``; the
+        experience is the one whose test part contains the class, -1 if several do.
     """
     labels, first, place = np.unique(last[:, 1], return_index=True, return_inverse=True)
     images = np.bincount(place, last[:, 3]).astype(np.int64)
@@ -295,8 +301,8 @@ def class_accuracies(last: Counts, names: Mapping[int, str]) -> pd.DataFrame:
         "images": images,
         "accuracy": right / images,
     }
-    table = pd.DataFrame({name: column[np.argsort(first)] for name, column in columns.items()})
-    return table.assign(experience=table["experience"].astype("Int64").mask(table["experience"] < 0))
+    order = np.argsort(first)
+    return {name: column[order] for name, column in columns.items()}
 
 
 def _names_of_classes(record: RunRecord) -> dict[int, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lifelong_lb.config import UserError
-from lifelong_lb.reports.page.scripts import page_scripts, script_hash
+from lifelong_lb.reports.page.data import page_scripts, script_hash
 from lifelong_lb.reports.render.html import html_table, without_controls
 from lifelong_lb.reports.site.leaderboard import leaderboard
 from lifelong_lb.reports.site.studies import SiteStudy, read_studies

@@ -1,7 +1,8 @@
 """Paired comparisons of each rule with a baseline rule, seed by seed, and the arguments of comparisons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from os import PathLike
 
 import pandas as pd
@@ -138,15 +139,18 @@ def comparison_table(
     check_test(test)
     base = baseline or ("none" if "none" in rules else rules[0] if rules else "")
     done = results.runs[results.runs["status"] == "done"]
-    frames = {tuple(map(str, key)): frame.set_index("seed") for key, frame in done.groupby(GROUP, sort=False)}
-    empty = done.iloc[:0].set_index("seed")
+    groups = {tuple(map(str, key)): frame for key, frame in done[[*GROUP, "seed", *wanted]].groupby(GROUP, sort=False)}
     rows = []
+    planned = planned_runs(results)
     for metric in wanted:
-        for key in planned_runs(results):
+        by_seed = {
+            key: dict(zip(group["seed"].tolist(), group[metric].tolist(), strict=True)) for key, group in groups.items()
+        }
+        for key in planned:
             stream, strategy, rule, optimizer = key
             if rule != base:
-                other = frames.get((stream, strategy, base, optimizer), empty)
-                comparison = _compare(frames.get(key, empty)[metric], other[metric], test)
+                other = by_seed.get((stream, strategy, base, optimizer), {})
+                comparison = _compare(by_seed.get(key, {}), other, test)
                 values = {_STATISTICS[name]: value for name, value in asdict(comparison).items()}
                 rows.append({**dict(zip(GROUP, key, strict=True)), "baseline": base, "metric": metric, **values})
     table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
@@ -170,9 +174,15 @@ def verdict_on(table: pd.DataFrame) -> str:
     return comparisons_verdict(int(pairs.max()), int(table["family"].max())) if len(pairs) else ""
 
 
-def _compare(values: "pd.Series[float]", baseline: "pd.Series[float]", test: str) -> Comparison:
-    seeds = [seed for seed in values.index if seed in baseline.index]
-    return compare([float(values[seed]) for seed in seeds], [float(baseline[seed]) for seed in seeds], test=test)
+def _compare(values: Mapping[int, float], baseline: Mapping[int, float], test: str) -> Comparison:
+    seeds = [seed for seed in values if seed in baseline]
+    return _compared(tuple(float(values[seed]) for seed in seeds), tuple(float(baseline[seed]) for seed in seeds), test)
+
+
+@lru_cache(maxsize=2**12)
+def _compared(a: tuple[float, ...], b: tuple[float, ...], test: str) -> Comparison:
+    """Cached because a report and what the command line prints of it contain the same comparisons."""
+    return compare(a, b, test=test)
 
 
 def _checked(results: Results, metrics: Sequence[str] | None) -> list[str]:

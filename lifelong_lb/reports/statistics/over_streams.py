@@ -60,16 +60,16 @@ def stream_scores(results: Results, metric: str) -> list[StreamScores]:
     for strategy in order["strategy"]:
         for optimizer in order["base_optimizer"]:
             block = known[(known["strategy"] == strategy) & (known["base_optimizer"] == optimizer)]
-            rules = [rule for rule in order["rule"] if (block["rule"] == rule).any()]
+            present = {stream: set(rules) for stream, rules in block.groupby("stream")["rule"]}
+            rules = [rule for rule in order["rule"] if any(rule in found_there for found_there in present.values())]
             scores: dict[str, NDArray[np.float64]] = {}
             left_out: dict[str, list[str]] = {}
             for stream in order["stream"]:
-                rows = block[block["stream"] == stream]
-                missing = [rule for rule in rules if not (rows["rule"] == rule).any()]
+                missing = [rule for rule in rules if rule not in present.get(stream, ())]
                 if missing:
                     left_out[stream] = missing
                 else:
-                    by_seed = rows.set_index(["seed", "rule"])[metric].unstack()
+                    by_seed = block[block["stream"] == stream].set_index(["seed", "rule"])[metric].unstack()
                     scores[stream] = by_seed[rules].to_numpy(dtype=np.float64)
             if len(rules) > 1 and len(scores) > 1:
                 found.append(StreamScores(strategy, optimizer, rules, scores, left_out))

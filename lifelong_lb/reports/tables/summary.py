@@ -36,7 +36,9 @@ _FIRST = [
     ),
     Definition("95 % interval", "of the mean difference, by Student's t with n - 1 degrees of freedom"),
     Definition("better under", "number of seeds under which the rule's value is better"),
-    Definition("p, Holm", "p corrected for all comparisons of this metric in the table", "Holm 1979"),
+    Definition(
+        "p, Holm", "p corrected for all comparisons of this metric with the baseline in the whole study", "Holm 1979"
+    ),
 ]
 _EFFECTS = [
     Definition("Cohen's d_z", "mean difference divided by the standard deviation of the differences", "Cohen 1988"),
@@ -100,7 +102,7 @@ def _notes(table: StyledTable, compared: pd.DataFrame | None, test: str) -> list
         base, family = compared["baseline"].iloc[0], int(compared["family"].max())
         optimizers = compared["base_optimizer"].unique()
         optimizer = str(optimizers[0]) if len(optimizers) == 1 else ""
-        comparisons = f"{family} {plural('comparison', family)}"
+        comparisons = f"{family} {plural('comparison', family)} with it in the whole study"
         notes.append(f"*: differs from {display_name(str(base), optimizer)}; {note_on_test(test, comparisons, LEVEL)}.")
     if any(column.title == "seeds" for column in table.columns) and table.has(lambda cell: " of " in cell.text):
         notes.append("n of m seeds: runs that are not done are left out.")
@@ -273,7 +275,7 @@ def comparison_styled(compared: pd.DataFrame, test: str = "sign-flip", *, effect
     if not table.has(lambda cell: cell.differs):
         return table
     family = int(compared["family"].max())
-    comparisons = f"{family} {plural('comparison', family)}"
+    comparisons = f"{family} {plural('comparison', family)} in the whole study"
     return table.with_notes((f"*: {note_on_test(test, comparisons, LEVEL)}.",))
 
 

@@ -95,7 +95,7 @@ def plan_of(study: Study, data: str | PathLike[str] | None = None, *, prepare: b
             continue
         key = (index, config.seed)
         if key not in dealt:
-            dealt[key] = learnt_labels(config.stream, train, test, config.seed)
+            dealt[key] = learnt_labels(images[index].stream or config.stream, train, test, config.seed)
             if dealt[key] is None:
                 dealt[key], reason = _built(config.stream, roots, config.seed) if prepare else (None, UNBUILT)
                 images[index] = replace(images[index], reason=reason)
@@ -200,7 +200,9 @@ def lines_about(plan: Plan) -> Iterator[str]:
     yield from _about_budget(study.train)
     yield from _about_gradients(plan)
     if study.tuning is not None:
-        yield from about_trials(study, [(images.train, images.test) for images in plan.images])
+        streams = tuple(each.stream or given for each, given in zip(plan.images, study.streams, strict=True))
+        with_labels = study.model_copy(update={"streams": streams})
+        yield from about_trials(with_labels, [(images.train, images.test) for images in plan.images])
     yield from about_targets(study)
     yield from _about_timm(plan.runs)
     yield ""

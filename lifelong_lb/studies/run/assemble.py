@@ -36,6 +36,7 @@ from lifelong_lb.strategies import (
 )
 from lifelong_lb.streams import Stream
 from lifelong_lb.studies.devices import no_float16
+from lifelong_lb.studies.run.features import log_left_out
 from lifelong_lb.studies.run.landscape import LandscapeMeter
 from lifelong_lb.studies.run.state import RunState
 from lifelong_lb.untrusted import quoted
@@ -117,9 +118,7 @@ def assemble(config: RunConfig, stream: Stream, progress: RunState, *, device: s
     seed_all(config.seed, INITIALISATION)
     # with a scaler, the plugin of the rule applies autocast, to training passes alone
     model = build_model(config.model, stream.shape, "float32" if scaler is not None else config.train.precision)
-    left_out = [key for module in model.modules() for key in getattr(module, "left_out", ())]
-    if left_out:
-        log(f"weights: {len(left_out)} tensors of the classifier were left out ({', '.join(left_out)})")
+    log_left_out(model, log)
     passes = Passes(**config.rule.pass_options(), clip_norm=config.train.clip_norm)
     rule = factory_of("rule", config.rule.name, RULES)(**config.rule.hyper_parameters(), passes=passes)
     evaluation, once = config.evaluation, config.strategy.trained_once

@@ -156,7 +156,8 @@ def load_stream(
     reason = obstacle(config)
     if reason is None:
         features = features_of(config, images, device, log)
-        stream = build_stream(config.stream, features.images, config.seed)
+        normalised = config.stream.model_copy(update={"normalise": "dataset"})  # the images were, features are not
+        stream = build_stream(normalised, features.images, config.seed)
         stream = replace(stream, shape=replace(stream.shape, features=True))
         recorded["features"], progress.frozen_backbone = features.key, features.parameters
     else:
@@ -169,6 +170,7 @@ def load_stream(
         "sha256": images.sha256,
         "train_images": len(images.train.y),
         "test_images": len(images.test.y),
+        "evaluation_images": [len(experience.dataset) for experience in stream.test],
         "class_order": list(stream.class_order),
         "class_names": list(stream.class_names),
         "label_map": {str(label): list(place) for label, place in stream.label_map.items()},

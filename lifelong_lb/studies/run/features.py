@@ -12,13 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lifelong_lb.config import RunConfig
+from lifelong_lb.config import RunConfig, Vectors
 from lifelong_lb.config.entries.models import ModelEntry, Timm
 from lifelong_lb.config.plugins.importing import digest_of
 from lifelong_lb.config.plugins.register import origins_of
 from lifelong_lb.data import cache_folder
 from lifelong_lb.data.features import cached_features
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
+from lifelong_lb.data.normalisation import statistics_of
 from lifelong_lb.data.shape import Shape
 from lifelong_lb.models import build_backbone
 from lifelong_lb.models.classifier import autocast
@@ -61,6 +62,8 @@ def obstacle(config: RunConfig) -> str | None:
         return "the images are augmented"
     if config.train.precision == "float16":
         return "train.precision is float16"
+    if isinstance(config.stream, Vectors):
+        return "the stream standardises vectors"
     if STREAMS.get(config.stream.name) is not split_stream:
         return f"the stream {config.stream.name} transforms the images"
     return None
@@ -82,9 +85,11 @@ def features_of(config: RunConfig, images: ImageData, device: str, log: Callable
         UserError: if the backbone cannot be built, or the cache cannot be written.
     """
     channels, height, width = images.train.x.shape[1:]
-    shape = Shape((channels, height, width), 1, 1, 1, images.mean, images.std)
+    mean, std = statistics_of(config.stream, (images.mean, images.std))
+    shape = Shape((channels, height, width), 1, 1, 1, mean, std)
     seed_all(config.seed, INITIALISATION)
     normalise, backbone = build_backbone(config.model, shape)
+    log_left_out(backbone, log)
     precision = config.train.precision
     depends_on = {
         "images": images.sha256,
@@ -114,6 +119,18 @@ def features_of(config: RunConfig, images: ImageData, device: str, log: Callable
     )
     data = replace(images, train=train, test=test, mean=(0.0,), std=(1.0,))
     return FeatureData(data, found.key, sum(p.numel() for p in backbone.parameters()))
+
+
+def log_left_out(model: nn.Module, log: Callable[[str], None]) -> None:
+    """Log the tensors of a file of weights that a model does not have.
+
+    Args:
+        model: the model.
+        log: receives a line, if there are any.
+    """
+    keys = [key for module in model.modules() for key in getattr(module, "left_out", ())]
+    if keys:
+        log(f"weights: {len(keys)} tensors of the classifier were left out ({', '.join(keys)})")
 
 
 def digest_of_weights(module: nn.Module) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lifelong_lb.config import OwnImages, Study, axis_labels, parse_study
+from lifelong_lb.config import FromFiles, Study, axis_labels, parse_study
 from lifelong_lb.config.runs import combinations
 from lifelong_lb.config.tuning import TUNED_AXES, Space
 
@@ -83,5 +83,5 @@ def held_out_study(study: Study) -> Study:
     raw["evaluation"]["test_images_per_class"] = None  # the validation part is used instead
     result = parse_study({**raw, "seeds": list(settings.seeds)}, f"{study.name} on what tuning holds out")
     pairs = zip(result.streams, study.streams, strict=True)
-    placed = (new.with_study_folder(old.study_folder) if isinstance(old, OwnImages) else new for new, old in pairs)
-    return result.model_copy(update={"streams": tuple(placed)})
+    placed = (new.with_study_folder(old.study_folder) if isinstance(old, FromFiles) else new for new, old in pairs)
+    return result.model_copy(update={"streams": tuple(placed)}).with_folder(study.folder)

@@ -12,8 +12,8 @@ from lifelong_lb.config import (
     RULE_ENTRIES,
     STRATEGY_ENTRIES,
     STREAM_ENTRIES,
+    FromFiles,
     Generated,
-    OwnImages,
 )
 from lifelong_lb.data import DATASETS
 from lifelong_lb.models import MODELS
@@ -48,7 +48,8 @@ def test_rules_have_the_same_hyper_parameters_and_defaults_in_python(name):
     assert PydanticUndefined not in fields.values()
     ours = {k: p.default for k, p in inspect.signature(RULES[name]).parameters.items()}
     assert ours == {**entry.hyper_parameters(), "passes": None}
-    assert fields == {**entry.hyper_parameters(), **entry.pass_options(), "from_experience": 0, "passes": None}
+    of_all = {"from_experience": 0, "passes": None, "rho_follows": None}
+    assert fields == {**entry.hyper_parameters(), **entry.pass_options(), **of_all}
     assert RULES[name](passes=Passes(**entry.pass_options())).passes == Passes() == RULES[name]().passes
 
 
@@ -81,7 +82,7 @@ def _one_step(rule):
 def test_streams_name_known_data_sets():
     named = {model.dataset for model in STREAM_ENTRIES.values()} - {None}
     assert named <= set(DATASETS)
-    assert set(DATASETS) - named == {"svhn", "notmnist"}  # which five-datasets uses
+    assert set(DATASETS) - named == {"notmnist"}  # which five-datasets uses
     unnamed = [model for model in STREAM_ENTRIES.values() if model.dataset is None]
     assert unnamed
-    assert all(issubclass(model, OwnImages | Generated) for model in unnamed)
+    assert all(issubclass(model, FromFiles | Generated) for model in unnamed)

@@ -1,20 +1,24 @@
 """Charts as files: exact widths, sizes of letters, equal bytes, hostile labels."""
 
+import pickle
 import re
 import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import vl_convert
 from reports.folders import TWO, make, wave
 
 from lifelong_lb.config import UserError
 from lifelong_lb.reports import charts_of, write_report
-from lifelong_lb.reports.charts.export import WIDTHS, export, figure_canvas, figure_files
+from lifelong_lb.reports.charts.export import FORMATS, WIDTHS, export, figure_canvas, figure_files
 from lifelong_lb.reports.charts.matrices import averages
 from lifelong_lb.reports.charts.panels import looks
+from lifelong_lb.reports.charts.pdf import in_order
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.statistics.matrices import Block
 
@@ -73,8 +77,50 @@ def test_every_sheet_fits_a_page():
 
 
 def test_equal_charts_give_equal_bytes(charts):
-    for suffix in ("svg", "png"):
-        assert export(charts[0], COLUMN, suffix) == export(replace(charts[0]), COLUMN, suffix)
+    for chart in charts:
+        for suffix in FORMATS:
+            assert len({export(replace(chart), COLUMN, suffix) for _ in range(4)}) == 1, (chart.name, suffix)
+
+
+@pytest.mark.slow
+def test_another_process_gives_the_same_pdf(charts, tmp_path):
+    """The order of fonts differs between processes, too."""
+    (tmp_path / "chart.pickle").write_bytes(pickle.dumps(charts[0]))
+    code = (
+        "import pickle, sys; from pathlib import Path; from lifelong_lb.reports.charts.export import *; "
+        "chart = pickle.loads(Path(sys.argv[1]).read_bytes()); "
+        "Path(sys.argv[2]).write_bytes(export(chart, figure_canvas('column', 8), 'pdf'))"
+    )
+    arguments = [tmp_path / "chart.pickle", tmp_path / "chart.pdf"]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True)
+    assert (tmp_path / "chart.pdf").read_bytes() == export(charts[0], COLUMN, "pdf")
+
+
+def test_an_ordered_pdf_shows_the_same(charts, tmp_path):
+    """Text, its places and the picture are those of vl-convert's file."""
+    if shutil.which("pdftoppm") is None or shutil.which("pdftotext") is None:
+        pytest.skip("no pdftoppm and pdftotext are installed here")
+    svg = export(charts[0], COLUMN, "svg").decode()
+    shown = []
+    for name, content in (("before", original := bytes(vl_convert.svg_to_pdf(svg))), ("after", in_order(original))):
+        path = tmp_path / f"{name}.pdf"
+        path.write_bytes(content)
+        commands = (["pdftoppm", "-r", "100", path], ["pdftotext", "-bbox", path, "-"])
+        done = [subprocess.run(command, capture_output=True, check=True) for command in commands]
+        shown.append([(one.stdout, one.stderr) for one in done])
+        table = content[content.rindex(b"xref\n0 ") :].splitlines()
+        for number, line in enumerate(table[2:]):
+            if line[17:18] == b"n":
+                assert content[int(line[:10]) :].startswith(b"%d 0 obj" % number)
+    assert shown[0] == shown[1]
+
+
+NO_ROOT = b"xref\n0 2\n0000000000 65535 f \n0000000000 00000 n \ntrailer\n/Root 3 0 R\nstartxref\n0\n%%EOF"
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7\n", NO_ROOT])
+def test_other_files_are_left_as_they_are(content):
+    assert in_order(content) == content
 
 
 def test_labels_are_text(charts):

@@ -231,3 +231,118 @@ def test_the_keyboard_reaches_every_control(chromium, page):
     for kind in ("rawKeyDown", "char", "keyUp"):
         chromium.call("Input.dispatchKeyEvent", type=kind, key=" ", code="Space", text=" ", windowsVirtualKeyCode=32)
     assert chromium.run(f"{chip('SAM, ρ = 0.05')}.ariaPressed") == "false"
+
+
+def press(chromium, key, code, text=""):
+    number = {"Enter": 13, " ": 32, "Escape": 27, "Tab": 9, "ArrowDown": 40}[key]
+    for kind in ("rawKeyDown", *(("char",) if text else ()), "keyUp"):
+        chromium.call("Input.dispatchKeyEvent", type=kind, key=key, code=code, text=text, windowsVirtualKeyCode=number)
+
+
+def test_a_run_is_opened_and_closed_by_the_keyboard_alone(chromium, page):
+    """From the search field by Tab to the number of seeds of a row, then to one of its runs."""
+    opened(chromium, page)
+    chromium.run("document.querySelector('#explorer input[type=search]').focus()")
+    for _ in range(30):
+        if chromium.run("document.activeElement.className") == "runs":
+            break
+        press(chromium, "Tab", "Tab")
+    assert chromium.run("document.activeElement.textContent") == "3"
+    press(chromium, "Enter", "Enter", "\r")
+    until(chromium, "document.querySelector('dialog').open")
+    runs = "[...document.querySelectorAll('dialog .chips button')].map(each => each.textContent)"
+    assert chromium.run(runs) == ["seed 0: 65", "seed 1: 65.5", "seed 2: 66"]
+    assert chromium.run("document.querySelector('dialog').contains(document.activeElement)")
+    press(chromium, "Enter", "Enter", "\r")
+    until(chromium, "document.querySelectorAll('dialog td').length === 4")
+    link = chromium.run("document.querySelector('dialog a').getAttribute('href')")
+    assert (page.parent / link).name == "log.txt"
+    assert (page.parent / link).parent.is_dir()
+    press(chromium, "Escape", "Escape")
+    assert chromium.run("document.querySelector('dialog').open") is False
+    assert chromium.run("document.activeElement.className") == "runs"
+    assert chromium.complaints == []
+    assert [url for url in chromium.requests if not url.startswith(("data:", page.as_uri()))] == []
+
+
+def test_choices_and_columns_by_the_keyboard(chromium, page):
+    opened(chromium, page)
+    chromium.run("document.querySelector('select[data-key=y]').focus()")
+    press(chromium, "ArrowDown", "ArrowDown")
+    until(chromium, "location.hash.startsWith('#y=')")
+    chromium.run("document.querySelector('#explorer .columns summary').focus()")
+    press(chromium, "Enter", "Enter", "\r")
+    assert chromium.run("document.querySelector('#explorer .columns').open")
+    press(chromium, "Tab", "Tab")
+    before = chromium.run("document.activeElement.checked")
+    press(chromium, " ", "Space", " ")
+    assert chromium.run("document.activeElement.checked") is not before
+    chromium.run("document.querySelector('#explorer thead button').focus()")
+    press(chromium, "Enter", "Enter", "\r")
+    assert chromium.run("document.querySelector('#explorer [aria-sort]').ariaSort") == "descending"
+
+
+def test_a_rule_that_is_switched_off_leaves_chart_table_and_copies(chromium, page):
+    opened(chromium, page)
+    chromium.run(f"{chip('plain SGD')}.click()")
+    until(chromium, f"!document.querySelector('{PLOT}').outerHTML.includes('rule: plain SGD')")
+    assert "plain SGD" not in {row[1] for row in chromium.run(ROWS)}
+    chromium.run("navigator.clipboard.writeText = () => Promise.reject(new Error('refused'))")
+    for name, line in (("Copy as CSV", "strategy,rule,seeds"), ("Copy as LaTeX", r"\begin{tabular}{llrrrrr}")):
+        chromium.run(
+            f"[...document.querySelectorAll('#explorer button')].find(b => b.textContent === {name!r}).click()"
+        )
+        until(chromium, f"document.querySelector('#explorer textarea').value.startsWith({line!r})")
+        assert chromium.run("document.querySelector('#explorer textarea').hidden") is False
+        assert "plain SGD" not in chromium.run("document.querySelector('#explorer textarea').value")
+    assert chromium.complaints == []
+
+
+def test_every_chart_has_its_title_as_a_label(chromium, page):
+    opened(chromium, page)
+    labels = "[...document.querySelectorAll('.chart')].map(box => box.ariaLabel)"
+    until(chromium, "[...document.querySelectorAll('[data-chart]')].every(box => box.querySelector('svg, canvas'))")
+    found = chromium.run(labels)
+    assert "average accuracy, % against rule: 22 runs" in found
+    assert any(label == "Learning accuracy and forgetting: split-digits, SGD" for label in found), found
+    assert not [label for label in found if "Vega" in label]
+
+
+def test_the_explorer_is_printed(chromium, page):
+    opened(chromium, page)
+    chromium.call("Emulation.setEmulatedMedia", media="print")
+    assert chromium.run(f"document.querySelector('{PLOT}').getBoundingClientRect().height") > 100
+    assert chromium.run("document.querySelector('#explorer tbody').getBoundingClientRect().height") > 100
+    chromium.call("Emulation.setEmulatedMedia", media="")
+    assert chromium.complaints == []
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    rules = ["none", *({"name": "sam", "rho": round(0.01 * n, 2)} for n in range(1, 5))]
+    raw = {**STUDY, "rules": rules, "seeds": 100}
+    folder = make(
+        tmp_path_factory.mktemp("large"), raw, lambda labels, seed: two_experiences(0.9, 0.8, 0.4 + 0.001 * seed)
+    )
+    write_report(folder)
+    return folder.report_path
+
+
+@pytest.mark.slow
+def test_a_thousand_runs(chromium, large):
+    """Drawn on a canvas if there are too many points; a filter, a label and a press act within a moment."""
+    chromium.open(large, 1400)
+    until(chromium, "document.querySelector('#explorer .chart :is(svg, canvas)') !== null", 60)
+    assert "1000 runs" in chromium.run("document.querySelector('#explorer .chart').ariaLabel")
+    assert len(chromium.run(ROWS)) == 10
+    start = time.monotonic()
+    chromium.run(f"{chip('Replay')}.click()")
+    until(chromium, "document.querySelector('#explorer .chart').ariaLabel.includes('500 runs')")
+    assert len(chromium.run(ROWS)) == 5
+    chromium.run("document.querySelector('#explorer .runs').click()")
+    assert chromium.run("document.querySelectorAll('dialog .chips button').length") == 100
+    chromium.run("document.querySelector('dialog .chips button').click()")
+    assert chromium.run("document.querySelectorAll('dialog td').length") == 4
+    assert time.monotonic() - start < 20
+    assert chromium.complaints == []
+    assert [url for url in chromium.requests if not url.startswith(("data:", large.as_uri()))] == []

@@ -6,7 +6,7 @@ import platformdirs
 import pytest
 import vl_convert
 
-from lifelong_lb.reports.page import scripts
+from lifelong_lb.reports.page.data import vega_script
 
 
 @pytest.fixture
@@ -16,14 +16,14 @@ def bundles(tmp_path, monkeypatch):
     script = "window.vega = 'ü\r\n';"
     monkeypatch.setattr(vl_convert, "javascript_bundle", lambda *options: made.append(len(made)) or script)
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda *names, **options: tmp_path / "cache")
-    scripts.vega_script.cache_clear()
+    vega_script.cache_clear()
     yield made
-    scripts.vega_script.cache_clear()
+    vega_script.cache_clear()
 
 
 def again():
-    scripts.vega_script.cache_clear()
-    return scripts.vega_script()
+    vega_script.cache_clear()
+    return vega_script()
 
 
 def cached(folder):

@@ -211,8 +211,7 @@ def test_a_class_in_several_experiences_belongs_to_none():
     found = class_accuracies(np.array([(0, 7, 7, 3), (0, 5, 5, 2), (1, 7, 5, 1)]), {7: "seven"})
     assert found["class"].tolist() == [7, 5]
     assert found["class_name"].tolist() == ["seven", "5"]
-    assert found["experience"].isna().tolist() == [True, False]
-    assert found["experience"][1] == 0
+    assert found["experience"].tolist() == [-1, 0]
     assert found["accuracy"].tolist() == [0.75, 1.0]
 
 

@@ -11,7 +11,7 @@ from helpers import hostile_folders as hostile
 from lifelong_lb.cli import main
 from lifelong_lb.config import UserError, parse_study, read_study
 from lifelong_lb.reports import collect, summary_table
-from lifelong_lb.reports.page.scripts import script_hash
+from lifelong_lb.reports.page.data import script_hash
 from lifelong_lb.reports.site import leaderboard, read_studies, write_site
 from lifelong_lb.store import ResultFolder
 

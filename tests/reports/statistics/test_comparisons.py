@@ -105,7 +105,9 @@ def test_reading():
     ]
     assert [cell.deviation for cell in table.rows[0]][2] == "2.0"
     assert [cell.differs for cell in table.rows[0]] == [False, False, True, *[False] * 6]
-    assert table.notes == ("*: sign-flip test over seeds, p <= 0.05 after Holm's correction for 2 comparisons.",)
+    assert table.notes == (
+        "*: sign-flip test over seeds, p <= 0.05 after Holm's correction for 2 comparisons in the whole study.",
+    )
     accuracy = comparison_styled(pd.DataFrame([{**row, "metric": "average_accuracy", "difference_mean": 0.004}]))
     assert [cell.text for cell in accuracy.rows[0]][2:5] == ["+0.4", "-5.0 to -1.5", "1 of 6"]
 

@@ -51,7 +51,8 @@
     const many = Object.values(spec.datasets || {}).some((rows) => rows.length > MOST_SVG);
     drawn.get(box)?.view?.finalize();
     drawn.set(box, {spec, clicked, width});
-    const {view} = await window.vegaEmbed(box, {...fitted(spec, width), config}, {
+    const description = box.getAttribute("aria-label");  // Vega puts it back
+    const {view} = await window.vegaEmbed(box, {...fitted(spec, width), description, config}, {
       actions: false, ast: true, logLevel: 1, renderer: many ? "canvas" : "svg", tooltip: {theme: dark.matches ? "dark" : "light"},
     });
     if (clicked) view.addEventListener("click", (_, item) => item?.datum && clicked(item.datum));

@@ -161,7 +161,20 @@
       if (run[name] !== null) facts.append(make("div", {}, make("dt", {textContent: titleOf(name)}), make("dd", {textContent: Number(scaled(run, name).toPrecision(4))})));
     }
     const settings = make("ul", {className: "plain"}, ...(data.used[id] || []).map((i) => make("li", {textContent: data.parts[i]})));
-    dialog.append(make("details", {}, make("summary", {textContent: "Numbers"}), facts), make("details", {open: true}, make("summary", {textContent: "Settings"}), settings), close);
+    dialog.append(make("details", {}, make("summary", {textContent: "Numbers"}), facts), make("details", {open: true}, make("summary", {textContent: "Settings"}), settings));
+    if (data.logs && data.used[id]) {
+      const path = `runs/${id}/log.txt`;
+      dialog.append(make("p", {className: "notes"}, "Log, beside this page: ", make("a", {href: path, textContent: path, target: "_blank", rel: "noopener"})));
+    }
+    dialog.append(close);
+    if (!dialog.open) dialog.showModal();
+  };
+  const choose = (group, title) => {
+    const list = make("div", {className: "chips"}, ...group.map((run) => make("button", {
+      type: "button", textContent: `seed ${run.seed}${run[state.y] === null ? "" : `: ${Number(scaled(run, state.y).toPrecision(4))}`}`, onclick: () => show(run.run),
+    })));
+    const close = make("button", {type: "button", textContent: "Close", onclick: () => dialog.close()});
+    dialog.replaceChildren(make("h3", {textContent: title}), make("p", {className: "notes", textContent: `${titleOf(state.y)} of each run; press one for its accuracy matrix, settings and log.`}), list, close);
     dialog.showModal();
   };
 
@@ -175,7 +188,7 @@
   const tableRows = () => {
     const words = state.find.toLowerCase().split(/\s+/).filter(Boolean);
     const rows = grouped(shown(), (run) => JSON.stringify(Object.keys(AXES).map((axis) => run[axis]))).map((group) => ({
-      labels: labelColumns().map((axis) => nameOf(axis, group[0][axis])), seeds: group.length,
+      labels: labelColumns().map((axis) => nameOf(axis, group[0][axis])), seeds: group.length, runs: group,
       cells: state.columns.map((name) => spread(group.map((run) => scaled(run, name)))),
     })).filter((row) => words.every((word) => row.labels.join(" ").toLowerCase().includes(word)));
     const [name, direction] = state.sort.split(":");
@@ -217,7 +230,7 @@
     tableBox.classList.toggle("long", rows.length > LONG);
     const body = make("tbody", {}, ...rows.map((row) => make("tr", {},
       ...row.labels.map((label, i) => make(i ? "td" : "th", {className: "label", textContent: label})),
-      make("td", {textContent: row.seeds}), ...row.cells.map((cell, i) => make("td", {textContent: format(state.columns[i], cell)})))));
+      make("td", {}, make("button", {type: "button", className: "runs", textContent: row.seeds, title: "Choose one of these runs", onclick: () => choose(row.runs, row.labels.join(" · "))})), ...row.cells.map((cell, i) => make("td", {textContent: format(state.columns[i], cell)})))));
     tableBox.replaceChildren(make("table", {}, make("thead", {}, head), body));
     document.dispatchEvent(new Event("tablechange"));
   };
@@ -247,7 +260,7 @@
   };
   const copied = (button, text) => {
     const before = button.textContent;
-    navigator.clipboard.writeText(text).then(
+    (navigator.clipboard ? navigator.clipboard.writeText(text) : Promise.reject(new Error())).then(
       () => { button.textContent = "Copied"; },
       () => { output.hidden = false; output.value = text; output.select(); button.textContent = "Copy it below"; },
     ).finally(() => setTimeout(() => { button.textContent = before; }, 1500));
@@ -286,7 +299,7 @@
         select("panels", "panel", ["", ...varying]), select("colour", "colour", colours),
         action("Copy link to this view", () => location.href)),
       ...varying.map(chips), chartBox,
-      make("p", {className: "notes", textContent: "Large points are means with 95 % intervals (Student's t), small ones single runs: hover over one for its numbers, press it for its accuracy matrix and settings."}),
+      make("p", {className: "notes", textContent: "Large points are means with 95 % intervals (Student's t), small ones single runs: hover over one for its numbers, press it, or the number of seeds in the table, for its accuracy matrix, settings and log."}),
       make("div", {className: "controls"}, find, columnChoice, action("Copy as CSV", () => asText("csv")), action("Copy as LaTeX", () => asText("latex"))),
       tableBox, output, dialog,
     );
