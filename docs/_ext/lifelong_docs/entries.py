@@ -70,6 +70,10 @@ def own_keys(kind: str, name: str) -> str:
     return keys_table(definition(f"{kind}-{name}"), list(base.model_fields), meanings)
 
 
+REQUIRED = {"source": "photos", "sources": [{"name": "mnist"}, {"path": "usps.npz"}], "experiences": 4}
+"""Examples of keys without a default."""
+
+
 def example(kind: str, name: str) -> str:
     """An entry with the defaults of its own keys, as in a study file.
 
@@ -78,14 +82,14 @@ def example(kind: str, name: str) -> str:
         name: name of the entry.
 
     Returns:
-        YAML on one line; keys without a value are left out, and a required ``source`` is an example.
+        YAML on one line; keys without a value are left out, and required ones have those of :data:`REQUIRED`.
     """
     known, base = KINDS[kind]
     settings = definition(f"{kind}-{name}")["properties"]
     values: dict[str, Any] = {"name": name}
     for key in known[name].model_fields:
-        if key == "source":
-            values[key] = "photos"
+        if known[name].model_fields[key].is_required() and key in REQUIRED:
+            values[key] = REQUIRED[key]
         elif key not in base.model_fields or key in ("experiences", "scenario"):
             values |= {key: settings[key]["default"]} if settings[key].get("default") is not None else {}
     return yaml_value(values if len(values) > 1 else name)
