@@ -1,6 +1,8 @@
 """Commands for results: ``report``, ``site``, ``status`` and ``landscape``."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,21 +67,34 @@ def report(
     if len(folders) > 1 or out is not None or others:
         target, collected = _joint_results(folders, out, others or ())
     shown = None if columns is None else names(columns)
-    results = write_report(
-        ResultFolder(target),
-        collected,
-        baseline=baseline,
-        metrics=metrics,
-        test=test,
-        columns=shown,
-        every_figure=every_figure,
-        figures=names(figures) if figures else (),
-        width=width,
-        font_size=font_size,
-        parquet=parquet,
-    )
+    with _no_garbage_collection():
+        results = write_report(
+            ResultFolder(target),
+            collected,
+            baseline=baseline,
+            metrics=metrics,
+            test=test,
+            columns=shown,
+            every_figure=every_figure,
+            figures=names(figures) if figures else (),
+            width=width,
+            font_size=font_size,
+            parquet=parquet,
+        )
     answer = Answer(shown, baseline, metrics, test, explain)
     print_summary_and_exit(target, results, answer=answer)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Do not search for cycles: a report makes few, and a search takes longer with every run that was read."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @app.command()

@@ -17,7 +17,8 @@ from lifelong_lb.untrusted import parse_json, read_text
 
 ENTRY = "entry.json"
 FORMAT = 1
-"""Version of the format: entries of other versions are computed again."""
+"""Version of the format, incremented also when models compute other features from the same weights; entries of other
+versions are computed again."""
 
 
 @dataclass(frozen=True)

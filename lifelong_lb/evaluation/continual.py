@@ -5,9 +5,12 @@ De Lange, van de Ven & Tuytelaars 2023, "Continual evaluation for lifelong learn
 :func:`~lifelong_lb.evaluation.explain_continual` returns the reason.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lifelong_lb.evaluation.accuracy_matrix import Array
 from lifelong_lb.evaluation.continual_accuracy import ContinualAccuracy
@@ -139,7 +142,7 @@ def stability_gap_depth(C: ContinualAccuracy) -> float:
         >>> stability_gap_depth(ContinualAccuracy([1, 2, 3], [[0.8, np.nan], [0.2, 0.4], [0.6, 0.8]], [1, 3]))
         0.4
     """
-    return _mean_over([gaps.level - gaps.accuracy.min(axis=1) for gaps in _gaps(C)])
+    return _mean_over(_gaps(C), [gaps.level - gaps.accuracy.min(axis=1) for gaps in _gaps(C)])
 
 
 def stability_gap_area(C: ContinualAccuracy) -> float:
@@ -159,7 +162,7 @@ def stability_gap_area(C: ContinualAccuracy) -> float:
         0.2
     """
     below = [(gaps.time, np.maximum(gaps.level[:, None] - gaps.accuracy, 0)) for gaps in _gaps(C)]
-    return _mean_over([((y[:, 1:] + y[:, :-1]) / 2 * np.diff(t)).sum(axis=1) for t, y in below])
+    return _mean_over(_gaps(C), [((y[:, 1:] + y[:, :-1]) / 2 * np.diff(t)).sum(axis=1) for t, y in below])
 
 
 def stability_gap_recovery(C: ContinualAccuracy) -> float:
@@ -180,18 +183,20 @@ def stability_gap_recovery(C: ContinualAccuracy) -> float:
         >>> stability_gap_recovery(ContinualAccuracy([4, 5, 7, 8], A, [4, 8]))
         0.75
     """
-    return _mean_over([gaps.recovered for gaps in _gaps(C)])
+    return _mean_over(_gaps(C), [gaps.recovered for gaps in _gaps(C)])
 
 
 @dataclass(frozen=True, eq=False)
 class _Gaps:
-    """Accuracies on the earlier experiences j < i while experience i is learnt.
+    """Accuracies on the earlier experiences j < i while experiences i are learnt that have n measurements each.
 
     Attributes:
-        time: ``(n,)``, share of the iterations on i, from 0 to 1.
-        accuracy: ``(i, n)``, A[., j] in row j.
+        pair: ``(p,)``, numbers of the pairs (1, 0), (2, 0), (2, 1), ...
+        time: ``(p, n)``, share of the iterations on i, from 0 to 1.
+        accuracy: ``(p, n)``, A[., j].
     """
 
+    pair: NDArray[np.int64]
     time: Array
     accuracy: Array
 
@@ -203,21 +208,25 @@ class _Gaps:
     def recovered(self) -> Array:
         lowest = np.argmin(self.accuracy, axis=1)[:, None]  # the first NaN if there is one
         level, minimum = self.level[:, None], np.take_along_axis(self.accuracy, lowest, axis=1)
-        returned = (self.accuracy >= level) & (np.arange(len(self.time)) >= lowest)
-        back = self.time[np.argmax(returned, axis=1)]
+        returned = (self.accuracy >= level) & (np.arange(self.time.shape[1]) >= lowest)
+        back = self.time[np.arange(len(self.time)), np.argmax(returned, axis=1)]
         return np.where((minimum < level)[:, 0], back, np.where(np.isnan(minimum)[:, 0], np.nan, 0.0))
 
 
+@lru_cache(maxsize=1)  # of one run after another, three metrics each
 def _gaps(C: ContinualAccuracy) -> list[_Gaps]:
     """Gaps while each experience i >= 1 is learnt; empty if one of these has no inner measurement."""
     if C.measured_only_at_end:
         return []
-    gaps = []
+    by_number: dict[int, list[tuple[NDArray[np.int64], Array, Array]]] = {}
     for i in range(1, C.experiences):
         start, end = C.boundaries[i - 1], C.boundaries[i]
-        rows = (C.iterations >= start) & (C.iterations <= end)
-        gaps.append(_Gaps((C.iterations[rows] - start) / (end - start), C.accuracy[rows, :i].T.copy()))
-    return gaps
+        first, last = np.searchsorted(C.iterations, [start, end])
+        time = (C.iterations[first : last + 1] - start) / (end - start)
+        pair = np.arange(i * (i - 1) // 2, i * (i + 1) // 2)
+        part = (pair, np.tile(time, (i, 1)), C.accuracy[first : last + 1, :i].T)
+        by_number.setdefault(len(time), []).append(part)
+    return [_Gaps(*map(np.concatenate, zip(*parts, strict=True))) for parts in by_number.values()]
 
 
 def _largest_drops(C: ContinualAccuracy, values: Array, window: int) -> Array:
@@ -232,8 +241,14 @@ def _largest_drops(C: ContinualAccuracy, values: Array, window: int) -> Array:
     return np.where((since & np.isnan(values)).any(axis=0), np.nan, largest)
 
 
-def _mean_over(parts: list[Array]) -> float:
-    return _mean(np.concatenate(parts)) if parts else float("nan")
+def _mean_over(gaps: Sequence[_Gaps], parts: Sequence[Array]) -> float:
+    """Mean over all pairs, in their order."""
+    if not gaps:
+        return float("nan")
+    values = np.empty(sum(map(len, parts)))
+    for of, part in zip(gaps, parts, strict=True):
+        values[of.pair] = part
+    return _mean(values)
 
 
 def _mean(values: Array) -> float:

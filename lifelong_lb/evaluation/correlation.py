@@ -11,6 +11,7 @@ from lifelong_lb.evaluation.resampling import Array, linear_coefficients, rank_c
 
 MIN_CLUSTERS = 6
 """Smallest number of clusters for a bootstrap interval."""
+Labels = Sequence[Hashable] | NDArray[np.int64]
 BOOTSTRAP_SAMPLES = 2000
 """Number of bootstrap samples per interval."""
 
@@ -37,10 +38,10 @@ class Correlation:
 def spearman(
     x: ArrayLike,
     y: ArrayLike,
-    clusters: Sequence[Hashable],
+    clusters: Labels,
     *,
     generator: np.random.Generator | None = None,
-    strata: Sequence[Hashable] | None = None,
+    strata: Labels | None = None,
 ) -> Correlation:
     """Spearman's rank correlation with a bootstrap interval over clusters.
 
@@ -69,10 +70,10 @@ def spearman(
 def pearson(
     x: ArrayLike,
     y: ArrayLike,
-    clusters: Sequence[Hashable],
+    clusters: Labels,
     *,
     generator: np.random.Generator | None = None,
-    strata: Sequence[Hashable] | None = None,
+    strata: Labels | None = None,
 ) -> Correlation:
     """Pearson's correlation with a bootstrap interval over clusters, as in :func:`spearman`.
 
@@ -92,28 +93,32 @@ def pearson(
 def _correlation(
     x: ArrayLike,
     y: ArrayLike,
-    clusters: Sequence[Hashable],
+    clusters: Labels,
     generator: np.random.Generator | None,
-    strata: Sequence[Hashable] | None,
+    strata: Labels | None,
     *,
     ranked: bool,
 ) -> Correlation:
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     known = np.isfinite(a) & np.isfinite(b)
     a, b = a[known], b[known]
-    cluster = _codes([each for each, k in zip(clusters, known, strict=True) if k])
-    stratum = _codes([each for each, k in zip(strata or [0] * len(known), known, strict=True) if k])
+    cluster = _codes(clusters, known)
+    stratum = _codes(strata, known) if strata is not None else np.zeros(len(a), dtype=np.int64)
     n, count = len(a), int(cluster.max(initial=-1)) + 1
     if n < 2:
         return Correlation(n, count, np.nan, np.nan, np.nan)
     coefficients = partial(
         rank_coefficients if ranked else linear_coefficients, a=a, b=b, cluster=cluster, stratum=stratum
     )
-    value = float(coefficients(np.ones((1, count)))[0])
+    once = np.ones((1, count))
     if count < MIN_CLUSTERS:
-        return Correlation(n, count, value, np.nan, np.nan)
-    resampled = coefficients(_default_weights(count) if generator is None else _weights(count, generator))
-    resampled = resampled[~np.isnan(resampled)]
+        return Correlation(n, count, float(coefficients(once)[0]), np.nan, np.nan)
+    samples = _default_weights(count) if generator is None else _weights(count, generator)
+    if ranked:  # sums of ranks are exact, whatever is computed with them
+        first, resampled = np.split(coefficients(np.concatenate([once, samples])), [1])
+    else:
+        first, resampled = coefficients(once), coefficients(samples)
+    value, resampled = float(first[0]), resampled[~np.isnan(resampled)]
     low, high = np.quantile(resampled, [0.025, 0.975]) if len(resampled) else (np.nan, np.nan)
     return Correlation(n, count, value, float(low), float(high))
 
@@ -129,6 +134,10 @@ def _default_weights(count: int) -> Array:
     return _weights(count, np.random.default_rng(0))
 
 
-def _codes(labels: Sequence[Hashable]) -> NDArray[np.int64]:
-    code_of = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-    return np.array([code_of[label] for label in labels], dtype=np.int64)
+def _codes(labels: Labels, known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Number the labels of the known entries by their first occurrence."""
+    if not isinstance(labels, np.ndarray):
+        code_of = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+        labels = np.array([code_of[label] for label in labels], dtype=np.int64)
+    _, first, place = np.unique(labels[known], return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[place]

@@ -12,6 +12,8 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 _CANCELLATION = 1e-8
 """Relative size below which a variance computed as a difference of sums has lost half of its digits."""
+_MAX_PRODUCTS = 2**15
+"""Most products of two counts that are computed together; they fit into a cache."""
 
 
 def rank_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum: Indices) -> Array:
@@ -33,13 +35,29 @@ def rank_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum: I
     """
     C = W.shape[1]
     below = [_below(z, cluster, stratum, C) for z in (a, b)]
-    sums = np.zeros((len(W), 3))
+    products = np.empty((3, C, C, C))
     for c in range(C):
         u, v = (each[:, cluster == c] for each in below)
-        products = np.concatenate([p @ q.T for p, q in ((u, v), (u, u), (v, v))], axis=1)
-        sums += ((W @ products).reshape(-1, 3, C) @ (W * W[:, c, None])[:, :, None])[:, :, 0]
-    squares = ((W @ _counts(cluster, stratum, C)) ** 3).sum(axis=1) / 4
+        products[:, :, :, c] = u @ v.T, u @ u.T, v @ v.T
+    folded, sizes = _folded(products), _counts(cluster, stratum, C)
+    parts = [_rank_sums(part, folded, sizes) for part in np.array_split(W, 1 + W.size * C // _MAX_PRODUCTS)]
+    sums, squares = (np.concatenate(each) for each in zip(*parts, strict=True))
     return _ratios(sums.T - squares, np.stack([squares, squares]), 1e-12)
+
+
+def _folded(products: Array) -> Array:
+    """Sums of products[m, i, j, c] and products[m, j, i, c], ``(pairs i <= j, m C)``: W[d, i] W[d, j] is symmetric."""
+    i, j = np.triu_indices(products.shape[1])
+    both = (products + products.swapaxes(1, 2))[:, i, j] * np.where(i == j, 0.5, 1.0)[:, None]
+    return np.asarray(np.moveaxis(both, 0, 1).reshape(len(i), -1))
+
+
+def _rank_sums(W: Array, folded: Array, sizes: Array) -> tuple[Array, Array]:
+    """Sums of W[d, i] W[d, j] W[d, c] products[m, i, j, c], ``(D, m)``, and squares of the mean ranks, ``(D,)``."""
+    i, j = np.triu_indices(W.shape[1])
+    inner = (W[:, i] * W[:, j]) @ folded
+    n = W @ sizes
+    return np.einsum("dmc,dc->dm", inner.reshape(len(W), -1, W.shape[1]), W), (n * n * n).sum(axis=1) / 4
 
 
 def linear_coefficients(W: Array, a: Array, b: Array, cluster: Indices, stratum: Indices) -> Array:

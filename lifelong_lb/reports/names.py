@@ -1,7 +1,7 @@
 """Names of rules, strategies, streams and optimizers as people write them, and counts in words."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _TITLES = {
@@ -66,6 +66,8 @@ _SYMBOLS = {
     "mem_size": "memory",
 }
 _LABEL = re.compile(r"([^()]+)\((.+)\)")
+NAMED = 3
+"""Most names listed in a sentence."""
 BARE = "none"
 """Name of the rule that leaves the base optimizer alone."""
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -134,6 +136,19 @@ def plural(word: str, number: int) -> str:
         The noun, without the number.
     """
     return word if number == 1 else f"{word}s"
+
+
+def listed(names: Sequence[str], most: int = NAMED) -> str:
+    """List a few names.
+
+    Args:
+        names: e.g. run ids.
+        most: how many to list.
+
+    Returns:
+        The first few, and the number of others.
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def number_word(number: int) -> str:

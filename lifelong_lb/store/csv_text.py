@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_float_dtype
+from pandas.api.types import is_bool_dtype, is_integer_dtype
 
 _ROWS = 20_000
 """Rows per part."""
@@ -28,7 +28,7 @@ def csv_parts(frame: pd.DataFrame) -> Iterator[str]:
         ['rule,x', '"a,', 'b",0.1', 'none,']
     """
     columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
-    if len(columns) < 2 or any(column.dtype == object for column in columns):  # an empty line; values of mixed types
+    if len(columns) < 2 or not all(_is_plain(column.dtype) for column in columns):  # the text of an empty line is ""
         yield frame.to_csv(index=False)
         return
     yield frame.iloc[:0].to_csv(index=False)
@@ -37,15 +37,23 @@ def csv_parts(frame: pd.DataFrame) -> Iterator[str]:
         yield os.linesep.join([*map(",".join, zip(*cells, strict=True)), ""])
 
 
+def _is_plain(dtype: Any) -> bool:
+    """Whether equal values of a column have the same type and text."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return isinstance(dtype.categories.dtype, pd.StringDtype)
+    return isinstance(dtype, pd.StringDtype) or is_integer_dtype(dtype) or is_bool_dtype(dtype) or dtype == np.float64
+
+
 def _cells(column: "pd.Series[Any]") -> list[str]:
     """Texts of a column; equal values are formatted once."""
-    if is_float_dtype(column.dtype) and isinstance(column.dtype, np.dtype):
-        codes, bits = pd.factorize(column.to_numpy(dtype=np.float64).view(np.int64))  # distinguishes -0.0 from 0.0
+    if column.dtype == np.float64:
+        places, bits = pd.factorize(column.to_numpy(dtype=np.float64).view(np.int64))  # distinguishes -0.0 from 0.0
         texts = ["" if value != value else repr(value) for value in bits.view(np.float64).tolist()]
     else:
-        codes, values = pd.factorize(column)
+        places, values = pd.factorize(column)
         texts = [_quoted(value) if isinstance(value, str) else str(value) for value in values.tolist()]
-    return np.array([*texts, ""], dtype=object)[codes].tolist()  # the code of a missing value is -1
+    cells: list[str] = np.array([*texts, ""], dtype=object)[places].tolist()  # the place of a missing value is -1
+    return cells
 
 
 def _quoted(text: str) -> str:

@@ -89,6 +89,6 @@ def check_groups(study: Study, grid: Sequence[Combination], roots: tuple[Path, .
         shape = Shape(size, config.stream.length, 2, 1, images.mean, images.std)
         model = build_model(config.model, shape, load_pretrained=False)
         try:
-            check_patterns(config.optimizer, [name for name, _ in model.named_parameters()])
+            check_patterns(config.optimizer, [name for name, p in model.named_parameters() if p.requires_grad])
         except UserError as error:
             raise UserError(f"optimizers[{run.entries['optimizers']}].{error}") from None

@@ -110,17 +110,18 @@ class _Span:
     def __init__(self, runs: Sequence[ContinualAccuracy], i: int, *, before: bool) -> None:
         self._i, self._before = i, before
         start, end = (np.mean([_start(C, k) for C in runs]) for k in (i, i + 1))
-        self._positions = max((self._measured(C)[0] for C in runs), key=len)
+        self._measured = {C: self._measurements(C) for C in runs}
+        self._positions = max((positions for positions, _ in self._measured.values()), key=len)
         self.x = start + self._positions * (end - start)
 
     def course(self, runs: Sequence[ContinualAccuracy], most: int) -> Course:
         """Means of some runs, at most so many positions."""
-        values = np.stack([np.interp(self._positions, *self._measured(C)) for C in runs])
+        values = np.stack([np.interp(self._positions, *self._measured[C]) for C in runs])
         means = mean_over_seeds(values)
         kept = extremes(means, most)
         return Course(self._i, self.x[kept], means[kept], values[:, -1].tolist())
 
-    def _measured(self, C: ContinualAccuracy) -> tuple[Array, Array]:
+    def _measurements(self, C: ContinualAccuracy) -> tuple[Array, Array]:
         """Relative positions in the experience at which a run was measured, and its average accuracies there."""
         start, end = _start(C, self._i), _start(C, self._i + 1)
         inside = (C.iterations > start) & (C.iterations <= end)

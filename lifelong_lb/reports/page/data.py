@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -121,10 +121,11 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_short(item) if type(item) is float else _finite(item) for item in value]
     return value
 
 
+@lru_cache(maxsize=2**15)  # of accuracies with four digits, most occur more than once
 def _short(number: float) -> float | int | None:
     if not math.isfinite(number):
         return None

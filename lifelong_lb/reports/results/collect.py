@@ -24,8 +24,8 @@ from lifelong_lb.evaluation import (
 )
 from lifelong_lb.evaluation.accuracy_matrix import Array
 from lifelong_lb.evaluation.extending import is_free_name
-from lifelong_lb.reports.names import plural
-from lifelong_lb.reports.results.comparability import comparable_records, listed
+from lifelong_lb.reports.names import listed, plural
+from lifelong_lb.reports.results.comparability import comparable_records
 from lifelong_lb.reports.results.stored_tables import (
     ACCURACY_COLUMNS,
     KEYS,

@@ -5,12 +5,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lifelong_lb.reports.names import plural
+from lifelong_lb.reports.names import NAMED, listed, plural
 from lifelong_lb.store import COLUMNS, DamagedRunError, ResultFolder, RunRecord, StudyFile
 from lifelong_lb.untrusted import shortened
 
-_NAMED = 3
-"""Number of runs with the same problem that a message names."""
 _MAX_VERSIONS = 20
 
 
@@ -122,24 +120,11 @@ def _sentences(damaged: Mapping[str, str]) -> list[str]:
         by_reason.setdefault(reason.replace(run, "..."), []).append(run)
     sentences = []
     for reason, runs in by_reason.items():
-        if len(runs) > _NAMED:
+        if len(runs) > NAMED:
             sentences.append(f"{len(runs)} runs left out, their folders are damaged ({reason}): {listed(runs)}")
         else:
             sentences += [f"run {run}: left out, its folder is damaged ({damaged[run]})" for run in runs]
     return sentences
-
-
-def listed(runs: Sequence[str]) -> str:
-    """List a few run ids.
-
-    Args:
-        runs: run ids.
-
-    Returns:
-        The first few, and the number of others.
-    """
-    more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
-    return ", ".join(runs[:_NAMED]) + more
 
 
 def mixed_versions(records: Sequence[RunRecord]) -> list[str]:
@@ -156,15 +141,10 @@ def mixed_versions(records: Sequence[RunRecord]) -> list[str]:
         values = (record.environment.get(key) for record in records)
         versions = sorted({shortened(str(version)) for version in values if version})
         if len(versions) > 1:
-            sentences.append(f"runs with different versions of {key} are mixed here: {_shortened_list(versions)}")
+            sentences.append(f"runs with different versions of {key} are mixed here: {listed(versions, _MAX_VERSIONS)}")
     texts: dict[str, set[str]] = {}
     for record in records:
         for origin, digest in record.environment.get("extensions", {}).items():
             texts.setdefault(origin, set()).add(str(digest))
     changed = [shortened(origin) for origin, digests in texts.items() if len(digests) > 1]
     return [*sentences, *(f"runs with different versions of {origin} are mixed here" for origin in changed)]
-
-
-def _shortened_list(names: Sequence[str]) -> str:
-    more = len(names) - _MAX_VERSIONS
-    return ", ".join(names[:_MAX_VERSIONS]) + (f" and {more} more" if more > 0 else "")

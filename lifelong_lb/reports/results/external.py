@@ -16,7 +16,7 @@ from lifelong_lb.config import UserError
 from lifelong_lb.config.entries.seeds import MAX_SEED
 from lifelong_lb.config.errors import closest, listed_names
 from lifelong_lb.evaluation import ADDED_METRICS, AccuracyMatrix, Outcome, outcomes
-from lifelong_lb.reports.names import plural
+from lifelong_lb.reports.names import listed, plural
 from lifelong_lb.reports.results.collect import RESULT_COLUMNS, Results, reasons_of
 from lifelong_lb.reports.results.stored_tables import KEYS, accuracy_table
 from lifelong_lb.untrusted import begins_like_a_formula, quoted, read_bytes, shortened
@@ -298,10 +298,9 @@ def _check_entries(path: Path, runs: Mapping[str, Sequence[_Row]]) -> None:
         T = _experiences(rows)
         lacking = [str(j) for j in range(T) if (T - 1, j) not in lines]
         if lacking:
-            more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
             raise UserError(
                 f"{path}: {_run_name(rows[0].key)} lacks accuracies after the last experience, trained {T - 1}: on "
-                f"{', '.join(lacking[:_SHOWN])}{more} (experiences are numbered from 0)"
+                f"{listed(lacking, _SHOWN)} (experiences are numbered from 0)"
             )
 
 

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError, unknown_name
 from lifelong_lb.evaluation import LANDSCAPE_MEASURES, Correlation, pearson, spearman
-from lifelong_lb.reports.names import plural
+from lifelong_lb.reports.names import listed, plural
 from lifelong_lb.reports.results.collect import Results, collect
-from lifelong_lb.reports.results.comparability import listed
 from lifelong_lb.reports.results.stored_tables import KEYS, repeated_keys
 from lifelong_lb.store import LANDSCAPE_COLUMNS, ResultFolder, landscape_columns, landscape_settings
 from lifelong_lb.untrusted import printable, shortened
@@ -252,7 +251,7 @@ def rows_at(table: pd.DataFrame, measure: str, at: float) -> pd.DataFrame:
 
 def _coefficients(group: pd.DataFrame) -> dict[str, Any]:
     x, y = group["flatness"].to_numpy(dtype=float), group["forgotten"].to_numpy(dtype=float)
-    seeds, experiences = group["seed"].tolist(), group["experience"].tolist()
+    seeds, experiences = group["seed"].to_numpy(), group["experience"].to_numpy()
     row: dict[str, Any] = {}
     for name, kind in (("spearman", spearman), ("pearson", pearson)):
         for ending, strata in (("", None), ("_within", experiences)):

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.evaluation import CONTINUAL_METRICS
-from lifelong_lb.reports.names import plural
+from lifelong_lb.reports.names import listed, plural
 from lifelong_lb.reports.results.collect import Results, continual_accuracy
-from lifelong_lb.reports.results.comparability import listed
 from lifelong_lb.reports.results.stored_tables import KEYS, repeated_keys
 from lifelong_lb.store import ResultFolder, RunRecord
 from lifelong_lb.store.tuned import no_study_message

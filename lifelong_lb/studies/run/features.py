@@ -98,7 +98,7 @@ def features_of(config: RunConfig, images: ImageData, device: str, log: Callable
         "normalisation": [normalise.scale.flatten().tolist(), normalise.shift.flatten().tolist()],
         "precision": precision,
         "device": device,
-        "versions": _versions(config.model),
+        "code": _code(config.model),
     }
     parts = images.train, images.test
     size: int = backbone.feature_size  # type: ignore[assignment]
@@ -172,8 +172,17 @@ def _settings(model: ModelEntry) -> dict[str, Any]:
     return settings
 
 
-def _versions(model: ModelEntry) -> dict[str, str | None]:
-    """Versions of what computes the features."""
-    packages = ["torch", "lifelong_lb", *(["timm"] if isinstance(model, Timm) else [])]
-    extensions = {origin: digest_of(origin) for origin in origins_of({"model": model})}
-    return {**{name: version(name) for name in packages}, **extensions}
+def _code(model: ModelEntry) -> dict[str, Any]:
+    """Versions of the packages and hashes of the user's files that compute the features.
+
+    Changes of built-in models are covered by the format of the cache.
+
+    Args:
+        model: the model's entry.
+
+    Returns:
+        JSON values.
+    """
+    packages = ["torch", *(["timm"] if isinstance(model, Timm) else [])]
+    own = [digest_of(origin) for origin in origins_of({"model": model})]
+    return {**{name: version(name) for name in packages}, "extensions": own}

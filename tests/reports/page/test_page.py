@@ -159,6 +159,7 @@ def test_hostile_labels_make_harmless_file_names(hostile):
     assert names
     assert all(re.fullmatch(r"[a-z0-9-]{1,200}\.(svg|pdf)", name) for name in names)
     assert sorted(p.name for p in hostile.iterdir() if p.is_file()) == [
+        ".report.json",
         "accuracy.csv",
         "columns.csv",
         "comparison.csv",

@@ -143,16 +143,14 @@ def test_all_runs_of_a_study_share_the_features_of_given_weights(tmp_path, cache
     settings = {**SMALL["timm"]["settings"], "img_size": 16}
     save_file(timm.create_model("vit_tiny_patch16_224", **settings).state_dict(), tmp_path / "vit.safetensors")
     model = {"name": "timm", **SMALL["timm"], "weights": str(tmp_path / "vit.safetensors"), "tune": "head"}
-    results = run_study({**TINY, "model": model}, tmp_path / "out", executor="in-process")
+    results = run_study({**TINY, "model": model}, tmp_path / "out", workers=2)
     records = [ResultFolder(tmp_path / "out").read_run(run) for run in results.runs["run"]]
     assert [record.status for record in records] == ["done"] * 8
     (entry,) = entries(cache)
     assert {record.data["features"] for record in records} == {entry.name}
-    logs = (
-        [(tmp_path / "out" / "runs" / record.run / "log.txt").read_text(encoding="utf-8") for record in records]
-        if (tmp_path / "out" / "runs" / records[0].run / "log.txt").exists()
-        else []
-    )
-    assert sum("computing the features" in log for log in logs) <= 1
+    logs = [(tmp_path / "out" / "runs" / run / "log.txt").read_text(encoding="utf-8") for run in results.runs["run"]]
+    assert sum("computing the features" in log for log in logs) == 1
+    assert all("training on the stored features" in log for log in logs)
+    assert all("weights: 2 tensors of the classifier were left out" in log for log in logs)
     counts = {(r.environment["model"]["parameters"], r.environment["model"]["trained_parameters"]) for r in records}
     assert counts == {(16_104 + 5 * (24 * 2 + 2), 5 * (24 * 2 + 2))}

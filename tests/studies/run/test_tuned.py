@@ -9,7 +9,9 @@ from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, h
 from torch.nn.functional import cross_entropy
 
 from lifelong_lb.config import STRATEGY_ENTRIES, UserError, expand, parse_study
+from lifelong_lb.config.runs import combinations
 from lifelong_lb.seeding import INITIALISATION, seed_all
+from lifelong_lb.studies.optimizer_checks import check_groups
 from lifelong_lb.studies.run.assemble import assemble
 from lifelong_lb.studies.run.execute import load_stream
 from lifelong_lb.studies.run.state import RunState
@@ -136,3 +138,13 @@ def test_groups_of_parameters_hold_the_trained_ones():
     assert found[0] == {"backbone.model.layers.3.weight", "backbone.model.layers.3.bias"}
     assert all(name.startswith("head.") for name in found[1])
     assert found[1]
+
+
+def test_a_group_of_frozen_parameters_is_refused_before_any_run():
+    study = parse_study({
+        "streams": "split-digits",
+        "model": {"name": "mlp", "tune": "head"},
+        "optimizers": {"name": "sgd", "groups": [{"match": "backbone.*", "lr": 0.01}]},
+    })
+    with pytest.raises(UserError, match=r"optimizers\[0\]\.groups\[0\]\.match: no parameter of the model matches"):
+        check_groups(study, combinations(study), ())
