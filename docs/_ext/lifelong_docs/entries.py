@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[Mapping[str, type[BaseModel]], type[BaseModel]]] = {
 
 EXAMPLES: dict[str, Any] = {
     "source": "photos",
-    "sources": [{"name": "mnist"}, {"name": "fashion-mnist"}],
+    "sources": [{"name": "mnist"}, {"path": "usps.npz"}],
     "experiences": ["art", "cartoon", "sketch"],
 }
 """Values of required keys in examples."""
