@@ -101,7 +101,7 @@ def landscape_columns(run: Path) -> dict[str, NDArray[Any]] | None:
         raise UserError(f"{path}: cannot be read ({error})") from None
 
 
-def _checked(table: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+def _checked(table: Mapping[str, Any] | pd.DataFrame) -> dict[str, NDArray[Any]]:
     missing = [column for column in LANDSCAPE_COLUMNS if column not in table]
     if missing:
         raise ValueError(f"lacks the column {missing[0]!r}")

@@ -69,6 +69,24 @@ def test_stability_gap_by_hand():
     assert stability_gap_recovery(C) == pytest.approx((8 / 10 + 10 / 10 + 0.0) / 3)
 
 
+def test_stability_gaps_of_experiences_with_different_numbers_of_measurements():
+    """Experiences 1, 2 and 3 are measured twice, four times and twice; the gaps are computed pair by pair."""
+    iterations, ends = np.array([4, 5, 8, 10, 11, 13, 16, 20, 24, 30]), [5, 10, 20, 30]
+    A = np.random.default_rng(0).uniform(size=(10, 4))
+    C = ContinualAccuracy(iterations, A, ends)
+    depths, areas = [], []
+    for i in range(1, 4):
+        rows = (iterations >= ends[i - 1]) & (iterations <= ends[i])
+        time = (iterations[rows] - ends[i - 1]) / (ends[i] - ends[i - 1])
+        for values in A[rows, :i].T:
+            level = min(values[0], values[-1])
+            depths.append(level - values.min())
+            below = np.maximum(level - values, 0)
+            areas.append(((below[1:] + below[:-1]) / 2 * np.diff(time)).sum())
+    assert stability_gap_depth(C) == pytest.approx(np.mean(depths))
+    assert stability_gap_area(C) == pytest.approx(np.mean(areas))
+
+
 def test_persistent_forgetting_is_no_stability_gap():
     steps = ContinualAccuracy([1, 2, 3, 4], [[0.9, NAN], [0.7, 0.1], [0.5, 0.5], [0.3, 0.9]], [1, 4])
     for metric in (stability_gap_depth, stability_gap_area, stability_gap_recovery):
