@@ -103,6 +103,7 @@ class RuleEntry(Entry):
             Minimum and maximum, equal unless they depend on the data.
 
         Example:
+            >>> from lifelong_lb.config.entries.rules import CFlatPlus, LookSAM
             >>> LookSAM(k=2).gradients(0), LookSAM(k=2).gradients(1), CFlatPlus().gradients(0)
             ((2, 2), (1, 1), (1, 4))
         """
