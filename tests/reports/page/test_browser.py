@@ -233,8 +233,8 @@ def test_long_tables_scroll_in_a_box_below_their_header(chromium, page, hostile)
     assert chromium.run("document.querySelectorAll('.long').length") == 0
     chromium.open(hostile)
     box = "document.querySelector('.long')"
-    assert chromium.run(f"{box}.scrollHeight > {box}.clientHeight + 200")
-    top = f"({box}.scrollTop = 400, {box}.querySelector('thead th').getBoundingClientRect().top"
+    assert chromium.run(f"{box}.scrollHeight > {box}.clientHeight + 100")
+    top = f"({box}.scrollTop = 100, {box}.querySelector('thead th').getBoundingClientRect().top"
     assert abs(chromium.run(f"{top} - {box}.getBoundingClientRect().top)")) < 2
 
 
