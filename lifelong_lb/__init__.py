@@ -10,9 +10,9 @@ import lazy_loader
 
 try:
     __version__ = version("lifelong_lb")
+    """Version of the package."""
 except PackageNotFoundError:  # a checkout on the path that is not installed
     __version__ = "0+unknown"
-"""Version of the package."""
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["__version__"]

@@ -7,12 +7,16 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
 
+import hypothesis
 import pytest
 from helpers.tiny_study import command, write_study
 
 SLOW_FIXTURES = {"finished", "copied", "chromium"}
 """Fixtures that start a process; tests that use them are marked in :func:`pytest_collection_modifyitems`."""
 RUNNING: list[pytest.Item] = []
+
+hypothesis.settings.register_profile("any load", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("any load")  # a busy machine is no fault of a test
 
 
 @pytest.hookimpl(tryfirst=True)

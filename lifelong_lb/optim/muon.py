@@ -14,7 +14,7 @@ _ADAMW = ("lr", "betas", "eps", "weight_decay", "fused")
 class MuonWithAdamW(Optimizer):
     """Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) with AdamW for what is not a hidden matrix.
 
-    Groups with ``use_muon: True`` are trained by ``torch.optim.Muon``, of torch 2.9 or later, whose keywords they hold.
+    Groups with ``use_muon: True`` are trained by ``torch.optim.Muon``, whose keywords they hold.
     Their tensors have two or more dimensions; one of more than two, e.g. of a convolution, is a matrix of one row per
     filter, as in the authors' code. Other groups are trained by AdamW.
 

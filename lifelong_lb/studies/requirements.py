@@ -19,7 +19,7 @@ def unmet_requirement(entry: OptimizerEntry) -> str | None:
     if entry.requires is None:
         return None
     requirement = Requirement(entry.requires)
-    remedy = f"pip install '{requirement if requirement.name == 'torch' else 'lifelong-lb[optimizers]'}'"
+    remedy = "pip install 'lifelong-lb[optimizers]'"
     try:
         installed = version(requirement.name)
     except PackageNotFoundError:

@@ -158,7 +158,8 @@ def test_download_through_torchvision(tmp_path, monkeypatch):
         find_dataset("svhn", [tmp_path])
     assert find_dataset("svhn", [tmp_path], download=True).labels() == list(range(10))
     assert asked == [(str(tmp_path), "train"), (str(tmp_path), "test")]
-    assert {name for name in KNOWN if name not in DOWNLOADS} == {"notmnist", "tiny-imagenet", "cub200"}
+    not_offered = {"notmnist", "tiny-imagenet", "cub200", "core50", "clear10"}
+    assert {name for name in KNOWN if name not in DOWNLOADS} == not_offered
     assert "notmnist" not in DOWNLOADS["five-datasets"]
 
 

@@ -14,7 +14,7 @@ from lifelong_docs.markdown import table, yaml_value
 from lifelong_docs.metrics import metrics
 from lifelong_docs.notebooks import copy_notebooks
 from lifelong_docs.pages import GENERATORS, PLACE, filled
-from lifelong_docs.study_keys import LINKS, definition, keys_table, schema, section
+from lifelong_docs.study_keys import LINKS, definition, further_sections, keys_table, schema, section, spaced
 
 from lifelong_lb.config import parse_study
 from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED
@@ -63,6 +63,14 @@ def test_every_section_of_a_study_file_has_rows(name):
     assert f"# {anchor.replace('-', ' ')}" in text.replace("held-out", "held out")
 
 
+def test_every_mapping_of_a_study_file_is_described():
+    found = set(re.findall(r"^### (.*)$", further_sections(), re.MULTILINE))
+    entries = {f"{kind}-{name}" for kind, name in ENTRIES}
+    rest = {spaced(name).capitalize() for name in schema()["$defs"] if name not in {*LINKS, *entries, "Search"}}
+    assert found == rest
+    assert {"Image source", "Numpy seed"} <= found
+
+
 def test_a_key_without_a_description_fails():
     with pytest.raises(ValueError, match="new: has no description"):
         keys_table({"properties": {"new": {"type": "integer"}}})
@@ -75,7 +83,7 @@ def test_every_command_and_option_is_described():
         for parameter in command.params:
             assert parameter.help, f"{path} {parameter.name}"
             names = parameter.opts if parameter.param_type_name == "option" else [parameter.metavar.replace("|", "\\|")]
-            assert all(f"`{name}" in part for name in names), f"{path} {parameter.name}"
+            assert all(re.search(rf"[`/]{re.escape(name)}", part) for name in names), f"{path} {parameter.name}"
     assert {"run", "tune", "report", "site", "validate", "data prepare"} <= {path for path, _ in commands()}
 
 

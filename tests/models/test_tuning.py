@@ -58,7 +58,7 @@ def test_norm_trains_scales_and_shifts(name):
     assert {id(p) for p in model.parameters() if p.requires_grad} == expected
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [each for each in NAMES if each.values != ("linear",)])
 def test_adapters_start_as_the_backbone_itself(name):
     pytest.importorskip("peft")
     plain, adapted = built(name), built(name, "lora", lora={"rank": 2, "alpha": 4.0})

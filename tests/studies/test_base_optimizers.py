@@ -73,7 +73,7 @@ def test_groups_that_cannot_be_are_refused_before_anything_runs(entry, message, 
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["muon", "lion", "schedule-free"])
+@pytest.mark.parametrize("name", ["lion", "schedule-free"])
 @pytest.mark.parametrize("installed", [None, "1.0"])
 def test_what_an_optimizer_requires_is_looked_up_first(name, installed, monkeypatch, tmp_path):
     study = {**SMALL, "optimizers": ["sgd", name], "rules": "none"}
@@ -87,7 +87,7 @@ def test_what_an_optimizer_requires_is_looked_up_first(name, installed, monkeypa
     monkeypatch.setattr(requirements, "version", version)
     requirement = OPTIMIZER_ENTRIES[name].requires
     reason = "which is not installed" if installed is None else "got version 1.0"
-    remedy = "pip install 'torch>=2.9'" if name == "muon" else r"pip install 'lifelong-lb\[optimizers\]'"
+    remedy = r"pip install 'lifelong-lb\[optimizers\]'"
     for attempt in (lambda: check_targets(parse_study(study)), lambda: run_study(study, tmp_path / "out")):
         with pytest.raises(UserError, match=rf"optimizers\[1\]: {name} needs {requirement}[,;] {reason}: {remedy}"):
             attempt()

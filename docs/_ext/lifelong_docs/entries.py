@@ -29,6 +29,14 @@ KINDS: dict[str, tuple[Mapping[str, type[BaseModel]], type[BaseModel]]] = {
 """Entries by name, and their common base class."""
 
 
+EXAMPLES: dict[str, Any] = {
+    "source": "photos",
+    "sources": [{"name": "mnist"}, {"path": "usps.npz"}],
+    "experiences": ["art", "cartoon", "sketch"],
+}
+"""Values of required keys in examples."""
+
+
 def common_keys(kind: str) -> str:
     """Table of the keys that all entries of a kind have.
 
@@ -78,14 +86,16 @@ def example(kind: str, name: str) -> str:
         name: name of the entry.
 
     Returns:
-        YAML on one line; keys without a value are left out, and a required ``source`` is an example.
+        YAML on one line; keys without a value are left out, those without a default are from :data:`EXAMPLES`.
     """
     known, base = KINDS[kind]
     settings = definition(f"{kind}-{name}")["properties"]
     values: dict[str, Any] = {"name": name}
     for key in known[name].model_fields:
-        if key == "source":
-            values[key] = "photos"
+        if key == "experiences" and "sources" in known[name].model_fields:
+            continue  # one per source
+        if known[name].model_fields[key].is_required():
+            values[key] = EXAMPLES[key]
         elif key not in base.model_fields or key in ("experiences", "scenario"):
             values |= {key: settings[key]["default"]} if settings[key].get("default") is not None else {}
     return yaml_value(values if len(values) > 1 else name)

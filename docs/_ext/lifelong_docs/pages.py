@@ -13,6 +13,7 @@ GENERATORS: Mapping[str, Callable[..., str]] = {
     "common-keys": entries.common_keys,
     "entries": entries.entries,
     "entry": entries.entry,
+    "further-sections": study_keys.further_sections,
     "gallery": gallery.gallery,
     "metrics": metrics.metrics,
     "overview": entries.overview,

@@ -1,6 +1,7 @@
 """Tables of the keys of a study file, from its JSON Schema."""
 
 import math
+import re
 from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
@@ -60,8 +61,9 @@ def type_text(found: Json) -> str:
         return ", or ".join(dict.fromkeys(options))
     if "$ref" in found:
         name = found["$ref"].rpartition("/")[2]
-        word = _WORDS.get(name, f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name.lower()}")
-        return f"[{word}]({LINKS[name]})" if name in LINKS else word
+        word = _WORDS.get(name, f"{'an' if name[0].lower() in 'aeiou' else 'a'} {spaced(name)}")
+        link = LINKS.get(name) or (f"study-file.md#{spaced(name).replace(' ', '-')}" if name in further() else "")
+        return f"[{word}]({link})" if link else word
     if "const" in found or "enum" in found:
         return " or ".join(f"`{yaml_value(value)}`" for value in found.get("enum", [found.get("const")]))
     kind = found.get("type")
@@ -70,6 +72,41 @@ def type_text(found: Json) -> str:
     if kind in ("integer", "number"):
         return _range_text(found)
     return {"boolean": "`true` or `false`", "string": "text", "null": "`null`", "object": "mapping"}.get(kind, "value")
+
+
+def spaced(name: str) -> str:
+    """Separate the words of a definition's name.
+
+    Args:
+        name: e.g. ``ImageSource``.
+
+    Returns:
+        E.g. ``image source``.
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+def further() -> list[str]:
+    """List definitions that are neither entries nor in :data:`LINKS`.
+
+    Returns:
+        Their names; without ``Search``, which ``lifelong-lb tune`` writes.
+    """
+    entries = tuple(f"{kind}-" for kind in LINKS if kind.islower())
+    return [name for name in schema()["$defs"] if name not in (*LINKS, "Search") and not name.startswith(entries)]
+
+
+def further_sections() -> str:
+    """Describe them.
+
+    Returns:
+        Markdown, a section each.
+    """
+    parts = []
+    for name in further():
+        found = definition(name)
+        parts += [f"### {spaced(name).capitalize()}", inline(found["description"]), keys_table(found)]
+    return "\n\n".join(parts)
 
 
 def _range_text(found: Json) -> str:

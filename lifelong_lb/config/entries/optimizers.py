@@ -258,7 +258,6 @@ class Muon(OptimizerEntry):
     al. 2025 (arXiv 2502.16982).
     """
 
-    requires = "torch>=2.9"
     name: Literal["muon"] = "muon"
     lr: LearningRate = 0.02
     momentum: Momentum = 0.95

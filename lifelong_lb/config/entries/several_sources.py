@@ -106,7 +106,7 @@ class Sources(SeveralSources):
     name: Literal["sources"] = "sources"
     sources: Annotated[tuple[ImageSource, ...], Field(min_length=1)]
     """Data sets, ``{name: mnist}``, and your own images, ``{path: digits.npz}``."""
-    experiences: AtLeastOne = 1
+    experiences: AtLeastOne = Field(1, json_schema_extra=lambda schema: schema.pop("default"))  # type: ignore[arg-type]
     """Number of experiences; by default that of ``sources``, which it must equal."""
 
     @model_validator(mode="before")
