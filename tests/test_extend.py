@@ -452,7 +452,7 @@ def test_a_landscape_loads_no_weights_that_a_folder_names(tmp_path, key):
 def test_entries_of_a_named_file_are_listed(example):
     shown = command("list", "--imports", example / "mine.py")
     assert shown.returncode == 0, shown.stderr
-    for name in ("shrinking-sam", "linear", "small-replay", "noisy-digits", "worst_accuracy"):
+    for name in ("shrinking-sam", "projection", "small-replay", "noisy-digits", "worst_accuracy"):
         assert f"\n  {name} " in shown.stdout
     assert "shrinking-sam" not in command("list", "rules").stdout
     done = command("list", "--imports", example / "nowhere.py")

@@ -8,6 +8,8 @@ from lifelong_lb.config.entries.models import MLP
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.models import build_model
 from lifelong_lb.streams import build_stream
+from lifelong_lb.studies.run.execute import load_stream
+from lifelong_lb.studies.run.state import RunState
 
 
 def entry(**settings):
@@ -71,3 +73,16 @@ def test_a_pretrained_model_has_statistics_of_its_own():
     study = {"streams": {"name": "split-digits", "normalise": "none"}, "model": {"name": "timm", "pretrained": True}}
     with pytest.raises(UserError, match=r"streams\[0\]\.normalise: must be left out for a pretrained model"):
         parse_study(study)
+
+
+@pytest.mark.parametrize(("normalise", "mean", "std"), [("none", 0.0, 1.0), ([[0.5], [0.25]], 0.5, 0.25)])
+def test_stored_features_are_of_normalised_images(normalise, mean, std, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIFELONG_LB_CACHE", str(tmp_path))
+    study = {"streams": {"name": "split-digits", "normalise": normalise}, "model": {"name": "linear", "tune": "head"}}
+    progress = RunState()
+    stream = load_stream(expand(parse_study(study))[0].config, progress, ())
+    assert progress.data["features"]
+    x = torch.stack([x for x, *_ in stream.train[0].dataset]).flatten(1)
+    images = digits(normalise=normalise).train[0].dataset
+    pixels = torch.stack([image for image, *_ in images]).flatten(1) / 255
+    torch.testing.assert_close(x, (pixels - mean) / std)

@@ -11,12 +11,19 @@ from sphinx.application import Sphinx
 
 from lifelong_docs.markdown import table
 from lifelong_lb.config import UserError
+from lifelong_lb.reports.charts.chart import pages
+from lifelong_lb.reports.charts.export import export, figure_canvas
+from lifelong_lb.reports.charts.panels import looks
+from lifelong_lb.reports.charts.points import trade_off
 from lifelong_lb.reports.render.text import markdown_escaped
 from lifelong_lb.reports.site import SiteStudy, read_studies, write_site
+from lifelong_lb.reports.statistics.summary import labels_of
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 SITE = "leaderboard"
 """Folder of the site, beside the page of the gallery."""
+FIGURE = "figure.svg"
+"""File of a study's figure, in its folder of the site."""
 MOST_NAMES = 4
 """Strategies that are listed of a study."""
 
@@ -66,6 +73,39 @@ def gallery() -> str:
     return table(["report", "stream", "strategies", "rules", "runs", "study file"], rows)
 
 
+def figures() -> str:
+    """Figures of all studies, with links to their reports.
+
+    Returns:
+        Markdown.
+    """
+    shown = []
+    for study in studies():
+        if figure(study) is None:
+            continue
+        folder, title = f"{SITE}/{study.slug}", escape(study.title)
+        image = f'<img src="{folder}/{FIGURE}" alt="Learning accuracy against forgetting: {title}" loading="lazy">'
+        shown.append(f'<figure><a href="{folder}/report.html">{image}<figcaption>{title}</figcaption></a></figure>')
+    return f'<div class="gallery">{"".join(shown)}</div>'
+
+
+def figure(study: SiteStudy) -> bytes | None:
+    """Draw learning accuracy against forgetting on a study's first stream, for its first strategies.
+
+    Args:
+        study: the study.
+
+    Returns:
+        An SVG file; None if no run has both metrics.
+    """
+    runs = study.results.runs[study.results.runs["status"] == "done"]
+    for axis in ("stream", "base_optimizer"):
+        runs = runs[runs[axis] == runs[axis].iloc[0]]
+    chart = trade_off(runs, looks(labels_of(study.results, "rule")))
+    canvas = figure_canvas("column", 8)
+    return None if chart is None else export(pages(chart, canvas)[0], canvas, "svg")
+
+
 def published_lifelong() -> str:
     """Table of rows of TAG's log.
 
@@ -93,7 +133,11 @@ def _script(name: str) -> dict[str, Any]:
 
 def _write(app: Sphinx, exception: Exception | None) -> None:
     if exception is None and app.builder.format == "html":
-        write_site(result_folders(), Path(app.outdir) / "results" / SITE, "Results of the repository")
+        out = Path(app.outdir) / "results" / SITE
+        write_site(result_folders(), out, "Results of the repository")
+        for study in studies():
+            if (svg := figure(study)) is not None:
+                (out / study.slug / FIGURE).write_bytes(svg)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

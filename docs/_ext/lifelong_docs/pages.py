@@ -15,6 +15,7 @@ GENERATORS: Mapping[str, Callable[..., str]] = {
     "entry": entries.entry,
     "further-sections": study_keys.further_sections,
     "gallery": gallery.gallery,
+    "gallery-figures": gallery.figures,
     "metrics": metrics.metrics,
     "overview": entries.overview,
     "published-lifelong": gallery.published_lifelong,

@@ -134,7 +134,8 @@ def _named_frame(measured: Mapping[tuple[Any, ...], Mapping[str, NDArray[Any]]])
         return pd.DataFrame(columns=[*KEYS, *LANDSCAPE_COLUMNS])
     runs = list(measured.values())
     frame = pd.DataFrame({column: np.concatenate([of_run[column] for of_run in runs]) for column in LANDSCAPE_COLUMNS})
-    frame["measure"] = pd.Categorical.from_codes(frame["measure"].to_numpy(), pd.Index(list(LANDSCAPE_MEASURES)))
+    codes = frame["measure"].to_numpy(dtype=np.int64)
+    frame["measure"] = pd.Categorical.from_codes(codes, categories=pd.Index(list(LANDSCAPE_MEASURES)))
     return pd.concat([repeated_keys(list(measured), [len(run["at"]) for run in runs], "category"), frame], axis=1)
 
 
