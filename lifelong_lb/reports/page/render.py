@@ -150,11 +150,17 @@ def link_papers(text: str) -> Any:
     return Markup(re.sub(r"arXiv (\d{4}\.\d{4,5})", link, str(escape(text))))  # escaped
 
 
+def _near_equal(summary: pd.DataFrame) -> list[str]:
+    """Metrics weighed by images whose means are all within one point of the unweighted ones."""
+    pairs = [(metric, f"{metric}_by_images") for metric in ("average_accuracy", "average_incremental_accuracy")]
+    return [by for metric, by in pairs if not ((summary[f"{by}_mean"] - summary[f"{metric}_mean"]).abs() > 0.01).any()]
+
+
 def _context(results: Results, summary: pd.DataFrame, compared: pd.DataFrame, test: str) -> dict[str, Any]:
     study = results.study.study if results.study else None
     by_stream = {str(stream): rows for stream, rows in summary.groupby("stream", sort=False)}
     during = [metric for metric in CONTINUAL_METRICS if f"{metric}_mean" in summary]
-    shown = all_columns(summary, but=during)
+    shown = all_columns(summary, but=[*during, *_near_equal(summary)])
     intervals = [metric for metric in _WITH_INTERVAL if summary[f"{metric}_ci_low"].notna().any()]
     found, styles = findings(summary, compared), looks(labels_of(results, "rule"))
     return {
