@@ -64,6 +64,19 @@ def _temporary_cache(tmp_path_factory):
     os.environ["LIFELONG_LB_CACHE"] = str(tmp_path_factory.mktemp("prepared"))
 
 
+@pytest.fixture(autouse=True)
+def _registered_names():
+    """Forget what a test registers, also by reading results of an extension."""
+    from lifelong_lb.config.plugins.register import EXTENSIONS, KINDS
+
+    registries = [EXTENSIONS, *KINDS.values()]
+    before = [dict(registry) for registry in registries]
+    yield
+    for registry, content in zip(registries, before, strict=True):
+        for key in set(registry) - set(content):
+            del registry[key]
+
+
 @pytest.fixture
 def cache() -> Path:
     """Cache folder of prepared images in this test session."""
