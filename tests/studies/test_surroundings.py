@@ -14,11 +14,10 @@ import pytest
 from helpers import TESTS
 from helpers.failing_optimizer import FailingSGD, unwritable
 from helpers.interrupts import enable_interrupts
-from helpers.tiny_study import TINY, command, write_study
+from helpers.tiny_study import TINY, command, tables_alone, write_study
 
 from lifelong_lb import run_study, temporary
 from lifelong_lb.descriptors import open_closed_descriptors
-from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.store.files import write_bytes, write_text
 from lifelong_lb.studies.executors import processes
@@ -114,7 +113,7 @@ def test_closed_descriptors_are_opened():
 
 @pytest.fixture
 def _no_page(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", tables_alone)
     monkeypatch.setattr("lifelong_lb.studies.executors.failures.STATUS_TIMEOUT_SECONDS", 0.0)
 
 

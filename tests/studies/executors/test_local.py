@@ -5,10 +5,9 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from helpers.tiny_study import TINY
+from helpers.tiny_study import TINY, tables_alone
 
 from lifelong_lb import run_study
-from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.studies import ProgressObserver
 from lifelong_lb.studies.executors import local, processes
@@ -48,7 +47,7 @@ class KillsTheServer(ProgressObserver):
 def _quickly(monkeypatch):
     monkeypatch.setattr("lifelong_lb.studies.progress.dispatch.POLL_SECONDS", 0.01)
     monkeypatch.setattr("lifelong_lb.studies.executors.failures.STATUS_TIMEOUT_SECONDS", 0.0)
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", tables_alone)
 
 
 def records(out):

@@ -3,10 +3,9 @@
 import pytest
 import torch
 from helpers.dying_optimizer import DyingSGD
-from helpers.tiny_study import TINY
+from helpers.tiny_study import TINY, tables_alone
 
 from lifelong_lb import run_study
-from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder
 
 pytestmark = pytest.mark.slow
@@ -21,7 +20,7 @@ ENDS = {
 
 @pytest.fixture(autouse=True)
 def _no_page(monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", tables_alone)
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
-from helpers.tiny_study import TINY, write_study
+from helpers.tiny_study import TINY, tables_alone, write_study
 
 from lifelong_lb import load_results, run_study
-from lifelong_lb.reports import write_tables
 from lifelong_lb.store import ResultFolder
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="no such signal")]
@@ -53,7 +52,7 @@ def take_the_machine_back(out):
 
 
 def test_a_job_does_two_runs_and_goes_on_with_the_second_when_it_is_requeued(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", tables_alone)
     monkeypatch.setattr("lifelong_lb.studies.executors.slurm.POLL_SECONDS", 0.1)
     slow = {"name": "external", "target": "helpers.slow_optimizer.SlowSGD", "settings": {"lr": 0.1, "seconds": 0.15}}
     study = {

@@ -11,10 +11,10 @@ import torch
 from helpers.covering import covering
 from helpers.resuming import HEADS, RULES, assert_goes_on, load_once, run, study
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, has_own_loop
+from helpers.tiny_study import tables_alone
 
 from lifelong_lb import run_study
 from lifelong_lb.config import expand, parse_study
-from lifelong_lb.reports import write_tables
 from lifelong_lb.store import LOG, CheckpointFolder, ResultFolder, folder_status
 from lifelong_lb.studies.executors.failures import record as record_run
 from lifelong_lb.studies.job import Job
@@ -328,7 +328,7 @@ run_study(eval(sys.argv[1]), sys.argv[2], executor="in-process", checkpoint_ever
 
 @pytest.mark.slow
 def test_a_killed_study_goes_on(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("lifelong_lb.studies.study.write_report", write_tables)
+    monkeypatch.setattr("lifelong_lb.studies.study.write_report", tables_alone)
     killed = subprocess.run([sys.executable, "-c", KILLED, repr(STUDY), tmp_path / "killed"], check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL
     run_study(STUDY, tmp_path / "whole", executor="in-process")
