@@ -67,6 +67,28 @@ def test_a_list_names_no_file_outside_the_folder(tmp_path):
     assert {path.name for path in (tmp_path / "folder").iterdir()} == {"runs", "study.json", ".a.csv", "fifo.csv", LIST}
 
 
+def test_figures_behind_a_link_are_kept(tmp_path):
+    digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"  # of "a"
+    write(tmp_path, pictures__mine_dot_png="a")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "figures").symlink_to(tmp_path / "pictures")
+    (tmp_path / "folder" / LIST).write_text(json.dumps({"files": {"figures/mine.png": digest}}))
+    remove_stale(tmp_path / "folder", write(tmp_path / "folder", results_dot_csv="new"))
+    assert (tmp_path / "pictures" / "mine.png").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are paths there")
+@pytest.mark.parametrize("name", ["C:a.csv", "..\\a.csv", "b\\a.csv", "figures/C:a.png", "figures/..\\a.png"])
+def test_a_list_names_no_path_of_windows(tmp_path, name):
+    digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("a")
+    (tmp_path / LIST).write_text(json.dumps({"files": {name: digest}}))
+    remove_stale(tmp_path, [])
+    assert path.exists()
+
+
 def test_a_report_of_fewer_streams_leaves_no_aggregate(tmp_path):
     both = {**TWO, "streams": ["split-digits", "permuted-digits"]}
     folder = make(tmp_path, both, lambda labels, seed: two_experiences(0.9, 0.8, 0.5))
