@@ -17,7 +17,7 @@ FIGURES = "figures"
 _OURS = re.compile(rf"[^./\\:][^/\\:]*\.(csv|md|tex|html|parquet)|{FIGURES}/[^./\\:][^/\\:]*\.(svg|pdf|png)")
 
 
-def remove_stale(folder: Path, written: Collection[str]) -> None:
+def remove_stale(folder: Path, written: Collection[str], *, from_runs: bool = True) -> None:
     """Remove files of the last report that this one has not written, and list the files of this one.
 
     A file that has changed since the last report wrote it, or that no report wrote, is kept. Figures are kept if this
@@ -26,6 +26,8 @@ def remove_stale(folder: Path, written: Collection[str]) -> None:
     Args:
         folder: the result folder.
         written: names of the files that this report has written, relative to the folder.
+        from_runs: whether the report was made from runs. A report made from tables alone removes nothing, because it
+            cannot write what was made from the runs.
     """
     before, now = _listed(folder), {name: _digest(folder / name) for name in sorted(written)}
     unchanged = all(before.get(name) == now.get(name) for name in NUMBERS)
@@ -33,7 +35,7 @@ def remove_stale(folder: Path, written: Collection[str]) -> None:
     keeps_figures |= (folder / FIGURES).is_symlink()
     kept = {}
     for name in before.keys() - now.keys():
-        if keeps_figures and name.startswith(f"{FIGURES}/"):
+        if not from_runs or (keeps_figures and name.startswith(f"{FIGURES}/")):
             kept[name] = before[name]
         elif before[name] and _digest(folder / name) == before[name]:
             (folder / name).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 from reports.folders import TWO, make, two_experiences
@@ -104,3 +105,15 @@ def test_a_report_of_fewer_streams_leaves_no_aggregate(tmp_path):
     assert not any("permuted" in name for name in left)
     write_report(folder)
     assert {name for name in files(tmp_path) if name.startswith("figures/")} == left
+
+
+def test_without_runs_nothing_that_was_made_from_them_is_removed(tmp_path):
+    folder = make(tmp_path, TWO, lambda labels, seed: two_experiences(0.9, 0.8, 0.5))
+    write_report(folder)
+    confusion = write(tmp_path, class_accuracy_dot_csv="from the runs")
+    remove_stale(tmp_path, files(tmp_path) - {LIST, "study.json"})
+    shutil.rmtree(tmp_path / "runs")
+    for _ in range(2):
+        write_report(folder)
+        assert set(confusion) < files(tmp_path)
+    assert "class_accuracy.csv" in json.loads((tmp_path / LIST).read_text())["files"]
