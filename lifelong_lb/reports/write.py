@@ -31,8 +31,8 @@ def write_report(
 ) -> Results:
     """Write the tables, the texts, the page, and, if asked to, figures for papers.
 
-    Files of the last report that this one does not write are removed, unless they have been changed since. Figures that
-    are not asked for stay as long as the numbers are the same.
+    Files of the last report that this one does not write are removed, unless they have been changed since, or if only
+    tables are left to read. Figures that are not asked for stay as long as the numbers are the same.
 
     Args:
         folder: the result folder.
@@ -69,7 +69,7 @@ def write_report(
     for name, content in figure_files(charts if figures else (), figures, canvas):
         folder.write_file(f"{folder.figures_path.name}/{name}", content)
     write_recorded(folder, results)
-    remove_stale(folder.path, written)
+    remove_stale(folder.path, written, from_runs=bool(results.records))
     return results
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 from reports.folders import TWO, make, two_experiences
@@ -67,6 +68,28 @@ def test_a_list_names_no_file_outside_the_folder(tmp_path):
     assert {path.name for path in (tmp_path / "folder").iterdir()} == {"runs", "study.json", ".a.csv", "fifo.csv", LIST}
 
 
+def test_figures_behind_a_link_are_kept(tmp_path):
+    digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"  # of "a"
+    write(tmp_path, pictures__mine_dot_png="a")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "figures").symlink_to(tmp_path / "pictures")
+    (tmp_path / "folder" / LIST).write_text(json.dumps({"files": {"figures/mine.png": digest}}))
+    remove_stale(tmp_path / "folder", write(tmp_path / "folder", results_dot_csv="new"))
+    assert (tmp_path / "pictures" / "mine.png").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are paths there")
+@pytest.mark.parametrize("name", ["C:a.csv", "..\\a.csv", "b\\a.csv", "figures/C:a.png", "figures/..\\a.png"])
+def test_a_list_names_no_path_of_windows(tmp_path, name):
+    digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("a")
+    (tmp_path / LIST).write_text(json.dumps({"files": {name: digest}}))
+    remove_stale(tmp_path, [])
+    assert path.exists()
+
+
 def test_a_report_of_fewer_streams_leaves_no_aggregate(tmp_path):
     both = {**TWO, "streams": ["split-digits", "permuted-digits"]}
     folder = make(tmp_path, both, lambda labels, seed: two_experiences(0.9, 0.8, 0.5))
@@ -82,3 +105,15 @@ def test_a_report_of_fewer_streams_leaves_no_aggregate(tmp_path):
     assert not any("permuted" in name for name in left)
     write_report(folder)
     assert {name for name in files(tmp_path) if name.startswith("figures/")} == left
+
+
+def test_without_runs_nothing_that_was_made_from_them_is_removed(tmp_path):
+    folder = make(tmp_path, TWO, lambda labels, seed: two_experiences(0.9, 0.8, 0.5))
+    write_report(folder)
+    confusion = write(tmp_path, class_accuracy_dot_csv="from the runs")
+    remove_stale(tmp_path, files(tmp_path) - {LIST, "study.json"})
+    shutil.rmtree(tmp_path / "runs")
+    for _ in range(2):
+        write_report(folder)
+        assert set(confusion) < files(tmp_path)
+    assert "class_accuracy.csv" in json.loads((tmp_path / LIST).read_text())["files"]

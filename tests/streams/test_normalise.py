@@ -69,8 +69,9 @@ def test_one_number_per_channel_is_needed():
         digits(normalise=[[0.5, 0.5, 0.5], [0.2, 0.2, 0.2]])
 
 
-def test_a_pretrained_model_has_statistics_of_its_own():
-    study = {"streams": {"name": "split-digits", "normalise": "none"}, "model": {"name": "timm", "pretrained": True}}
+@pytest.mark.parametrize("weights", [{"pretrained": True}, {"weights": "vit.safetensors"}], ids=["named", "file"])
+def test_a_pretrained_model_has_statistics_of_its_own(weights):
+    study = {"streams": {"name": "split-digits", "normalise": "none"}, "model": {"name": "timm", **weights}}
     with pytest.raises(UserError, match=r"streams\[0\]\.normalise: must be left out for a pretrained model"):
         parse_study(study)
 

@@ -12,7 +12,7 @@ from lifelong_lb.config.checks.stream_overrides import stream_settings
 from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizers import OptimizerEntry
-from lifelong_lb.config.entries.own_loop_strategies import LaMAML
+from lifelong_lb.config.entries.own_loop_strategies import LaMAML, OnFeatures
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.strategies import (
     DER,
@@ -20,6 +20,7 @@ from lifelong_lb.config.entries.strategies import (
     GSS,
     MIR,
     STRATEGY_ENTRIES,
+    WA,
     DERPlusPlus,
     ICaRL,
     LwF,
@@ -56,12 +57,13 @@ def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEn
             "replay with memory: experience-balanced would divide the memory among the chunks of an online stream "
             "(use memory: class-balanced or reservoir)"
         )
-    if isinstance(strategy, ICaRL) and isinstance(stream, DealtStream) and stream.blurry:
-        return f"icarl treats the classes of each experience as new, so blurry must be 0; got {stream.blurry:g}"
-    if model.head not in strategy.heads:
-        return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
-    if isinstance(strategy, LaMAML) and model.tune != "all":
-        return f"lamaml learns a learning rate for every weight of the model, so tune must be all; got {model.tune!r}"
+    if isinstance(strategy, ICaRL | WA) and isinstance(stream, DealtStream) and stream.blurry:
+        return (
+            f"{strategy.name} treats the classes of each experience as new, so blurry must be 0; got {stream.blurry:g}"
+        )
+    unsuitable = _model_conflict(strategy, model)
+    if unsuitable is not None:
+        return unsuitable
     if strategy.own_loop is not None and train.match == "gradients":
         return (
             f"train.match: gradients counts the passes of ordinary training steps, which {strategy.name} does not "
@@ -75,6 +77,20 @@ def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEn
             "take; use bfloat16"
         )
     return _settings_conflict(strategy, stream, train)
+
+
+def _model_conflict(strategy: StrategyEntry, model: ModelEntry) -> str | None:
+    """Conflict between a strategy and a model."""
+    if model.head not in strategy.heads:
+        return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
+    if isinstance(strategy, LaMAML) and model.tune != "all":
+        return f"lamaml learns a learning rate for every weight of the model, so tune must be all; got {model.tune!r}"
+    if isinstance(strategy, OnFeatures) and model.head_hidden:
+        return (
+            f"{strategy.name} uses the features of the backbone and trains no head, so head_hidden must be empty; "
+            f"got {list(model.head_hidden)}"
+        )
+    return None
 
 
 def rule_conflict(strategy: StrategyEntry, rule: RuleEntry) -> str | None:

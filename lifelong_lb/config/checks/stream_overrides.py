@@ -30,7 +30,7 @@ def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, proble
     model = parse_entry("model", MODEL_ENTRIES, merged, f"{path}.model" if override else "model", problems)
     if model is None:
         return None
-    if isinstance(model, Timm) and model.pretrained and stream.normalise != "dataset":
+    if isinstance(model, Timm) and (model.pretrained or model.weights) and stream.normalise != "dataset":
         problems.add(
             f"{path}.normalise",
             "must be left out for a pretrained model, which needs the statistics of its pretraining; "

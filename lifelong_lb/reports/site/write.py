@@ -44,7 +44,8 @@ def write_site(folders: Sequence[Path], out: Path, title: str = "Leaderboard") -
         The site.
 
     Raises:
-        UserError: if no folder can be read, or if ``out`` is or holds a result folder that is read.
+        UserError: if no folder can be read, if ``out`` is or holds a result folder that is read, or if a report would
+            be written into another result folder.
     """
     for folder in folders:
         if folder.resolve() == out.resolve() or out.resolve() in folder.resolve().parents:
@@ -52,6 +53,12 @@ def write_site(folders: Sequence[Path], out: Path, title: str = "Leaderboard") -
     studies, left_out = read_studies(folders)
     if not studies:
         raise UserError("no folder can be read: " + "; ".join(left_out.values()))
+    taken = next((study for study in studies if _holds_results(out / study.slug, in_site=(out / INDEX).exists())), None)
+    if taken is not None:
+        raise UserError(
+            f"--out {out}: the report of {taken.source} would replace that of the result folder {out / taken.slug}; a "
+            "site needs another folder"
+        )
     target = ResultFolder(out)
     written = []
     for study in studies:
@@ -65,6 +72,13 @@ def write_site(folders: Sequence[Path], out: Path, title: str = "Leaderboard") -
         written.append(study)
     target.write_file(INDEX, render_site(written, left_out, title))
     return Site(out / INDEX, written, left_out)
+
+
+def _holds_results(path: Path, *, in_site: bool) -> bool:
+    """Whether a path is a result folder, not the report that an earlier site has there."""
+    folder = ResultFolder(path)
+    tables = not in_site and (path / "results.csv").exists()
+    return folder.study_path.exists() or folder.runs_path.exists() or tables
 
 
 def render_site(studies: Sequence[SiteStudy], left_out: Mapping[Path, str], title: str) -> str:

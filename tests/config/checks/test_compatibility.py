@@ -200,11 +200,21 @@ def test_skipping_leaves_strategies_out_of_online_streams():
     assert {run.config.strategy.name for run in runs} == {"naive"}
 
 
-def test_icarl_wants_classes_of_its_own_in_each_experience():
+@pytest.mark.parametrize("strategy", ["icarl", "wa"])
+def test_some_strategies_want_classes_of_their_own_in_each_experience(strategy):
     blurry = {"name": "split-digits", "scenario": "class-incremental", "blurry": 0.1}
-    with pytest.raises(UserError, match="icarl treats the classes of each experience as new, so blurry must be 0"):
-        study("icarl", streams=[blurry])
-    assert len(expand(study("icarl", "naive", streams=[blurry], skip_unsupported=True))) == 1
+    message = f"{strategy} treats the classes of each experience as new, so blurry must be 0"
+    with pytest.raises(UserError, match=message):
+        study(strategy, streams=[blurry])
+    assert len(expand(study(strategy, "naive", streams=[blurry], skip_unsupported=True))) == 1
+
+
+@pytest.mark.parametrize("strategy", ["slda", "ncm", "ranpac"])
+def test_classifiers_on_features_have_no_hidden_layers(strategy):
+    model = {"name": "mlp", "tune": "head", "head_hidden": [8]}
+    with pytest.raises(UserError, match=rf"{strategy} uses the features .* head_hidden must be empty; got \[8\]"):
+        study(strategy, model=model)
+    assert len(expand(study(strategy, "naive", model=model, skip_unsupported=True))) == 1
 
 
 LOOKAHEADS = ["lookahead", "lookahead-sam", "lookahead-asam"]

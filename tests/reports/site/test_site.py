@@ -131,6 +131,21 @@ def test_the_site_needs_another_folder(tmp_path):
         write_site([tmp_path / "nothing"], tmp_path / "site")
 
 
+@pytest.mark.parametrize("left", ["study.json", "runs", "results.csv"])
+def test_a_site_replaces_no_other_results(tmp_path, left):
+    other = tmp_path / "results" / FOLDERS[1].name
+    other.mkdir(parents=True)
+    (other / left).mkdir() if left == "runs" else (other / left).write_text("mine")
+    with pytest.raises(UserError, match="would replace that of the result folder .*; a site needs another folder"):
+        write_site([FOLDERS[1]], tmp_path / "results")
+    assert [path.name for path in (tmp_path / "results").rglob("*")] == [other.name, left]
+
+
+def test_a_site_is_written_again(tmp_path):
+    for _ in range(2):
+        assert len(write_site([FOLDERS[1]], tmp_path / "site").studies) == 1
+
+
 def test_equal_names_of_folders(tmp_path):
     copies = [shutil.copytree(FOLDERS[1], tmp_path / name / "A b") for name in "xy"]
     studies, left_out = read_studies([*copies, copies[0]])
