@@ -28,7 +28,7 @@ from lifelong_lb.data import load_images
 from lifelong_lb.data.digits import DigitsSource
 from lifelong_lb.data.image_tensors import ImageTensors
 from lifelong_lb.evaluation import ADDED_METRICS, STORED_METRICS, explain
-from lifelong_lb.optim import SAM
+from lifelong_lb.optim import SAM, UpdateRule
 from lifelong_lb.reports import collect
 from lifelong_lb.store import ResultFolder, model_path
 from lifelong_lb.streams import build_stream
@@ -114,6 +114,18 @@ def test_settings_are_checked_like_ours(example):
     assert "rules[0].factor: must be less than or equal to 1; got 2" in str(error.value)
     assert "rules[0]: unknown key 'rh'; did you mean 'rho'?" in str(error.value)
     assert "did you mean 'shrinking-sam'?" in str(error.value)
+
+
+def test_classes_that_are_no_complete_rules_are_refused():
+    class Incomplete(UpdateRule):
+        def further_passes(self, minibatch):
+            yield from ()
+
+    with pytest.raises(UserError, match="rule incomplete: gradient_evaluations must be implemented"):
+        extend.rule("incomplete", gradients=1)(Incomplete)
+    with pytest.raises(UserError, match="rule other: dict must be a subclass of lifelong_lb.optim.UpdateRule"):
+        extend.rule("other", gradients=1)(dict)
+    assert not {("rule", "incomplete"), ("rule", "other")} & set(EXTENSIONS)
 
 
 def test_extensions_are_listed_and_in_the_schema(example):

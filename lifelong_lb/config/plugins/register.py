@@ -7,6 +7,7 @@ annotation, and its default is the setting's default.
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import isclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -87,13 +88,24 @@ def rule(name: str, *, gradients: int | tuple[int, int], spans: bool = False) ->
         A decorator.
 
     Raises:
-        UserError: if the numbers of gradients are invalid.
+        UserError: if the numbers of gradients are invalid, or for a class that is no complete update rule.
     """
     fewest, most = (gradients, gradients) if isinstance(gradients, int) else gradients
     if not 1 <= fewest <= most:
         raise UserError(f"rule {name}: gradients must be at least 1, or a pair (minimum, maximum); got {gradients}")
     traits = {"spans": spans, "gradients": lambda entry, step: (fewest, most)}
-    return _register("rule", name, RuleEntry, given=("passes",), traits=traits)
+    register: Callable[[F], F] = _register("rule", name, RuleEntry, given=("passes",), traits=traits)
+
+    def decorate(target: F) -> F:
+        if isclass(target) and not hasattr(target, "further_passes"):
+            raise UserError(f"rule {name}: {target.__name__} must be a subclass of lifelong_lb.optim.UpdateRule")
+        if missing := sorted(getattr(target, "__abstractmethods__", ())):
+            raise UserError(
+                f"rule {name}: {' and '.join(missing)} must be implemented; see lifelong_lb.optim.UpdateRule"
+            )
+        return register(target)
+
+    return decorate
 
 
 def model(name: str) -> Callable[[F], F]:
