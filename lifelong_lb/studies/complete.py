@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from lifelong_lb.config import GridRun, Study
+from lifelong_lb.config import GridRun, Study, UserError
 from lifelong_lb.config.runs import combinations, runs_of
 from lifelong_lb.data import data_roots
 from lifelong_lb.store import (
@@ -106,10 +106,17 @@ def _run_missing(
     return [*update.problems, *dispatcher.problems]
 
 
+_OURS = ("results.csv", "accuracy.csv", "summary.csv", "summary.md", "summary.tex", "report.html")
+"""Files that every report writes."""
+
+
 def _check_folder(folder: ResultFolder, studies: Sequence[Study]) -> None:
     """Check studies against the study file of their folder, before their grids are expanded."""
     file = folder.read_study()
     whole = None if file is None else file.study
+    found = [name for name in _OURS if (folder.path / name).exists()]
+    if file is None and found and not folder.runs_path.exists():
+        raise UserError(f"{folder.path}: holds {found[0]}, but no study: a report would replace it; use another --out")
     for study in studies:
         whole = study if whole is None else merge_studies(whole, study)[0]
 

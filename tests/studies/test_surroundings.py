@@ -16,7 +16,7 @@ from helpers.failing_optimizer import FailingSGD, unwritable
 from helpers.interrupts import enable_interrupts
 from helpers.tiny_study import TINY, command, tables_alone, write_study
 
-from lifelong_lb import run_study, temporary
+from lifelong_lb import UserError, run_study, temporary
 from lifelong_lb.descriptors import open_closed_descriptors
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.store.files import write_bytes, write_text
@@ -328,3 +328,12 @@ def test_status_removes_the_claim_of_a_dead_launcher_on_a_run_that_is_done(finis
     status = command("status", out)
     assert (status.returncode, status.stdout) == (0, "8 done\n")
     assert not claim.exists()
+
+
+@pytest.mark.parametrize("name", ["results.csv", "summary.md", "report.html"])
+def test_files_of_others_are_not_replaced(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match=rf"holds {name}, but no study: a report would replace it; use another --out"):
+        run_study(TINY, tmp_path, executor="in-process")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"

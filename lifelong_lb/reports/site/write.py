@@ -13,6 +13,8 @@ from lifelong_lb.reports.write import write_report
 from lifelong_lb.store import ResultFolder
 
 INDEX = "index.html"
+MARK = b'<meta name="generator" content="lifelong-lb site">'
+"""Part of the first page of every site."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,21 @@ def write_site(folders: Sequence[Path], out: Path, title: str = "Leaderboard") -
         The site.
 
     Raises:
-        UserError: if no folder can be read, if ``out`` is or holds a result folder that is read, or if a report would
-            be written into another result folder.
+        UserError: if no folder can be read, if ``out`` is a file, or is or holds a result folder that is read, or if a
+            result folder or a page that is no site's would be replaced.
     """
     for folder in folders:
         if folder.resolve() == out.resolve() or out.resolve() in folder.resolve().parents:
             raise UserError(f"--out {out}: is, or holds, the result folder {folder}; a site needs another folder")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out}: is a file; a site needs a folder")
+    index = out / INDEX
+    if index.exists() and MARK not in index.read_bytes():
+        raise UserError(f"--out {out}: its {INDEX} was not written by lifelong-lb site; a site needs another folder")
     studies, left_out = read_studies(folders)
     if not studies:
         raise UserError("no folder can be read: " + "; ".join(left_out.values()))
-    taken = next((study for study in studies if _holds_results(out / study.slug, in_site=(out / INDEX).exists())), None)
+    taken = next((study for study in studies if _holds_results(out / study.slug, in_site=index.exists())), None)
     if taken is not None:
         raise UserError(
             f"--out {out}: the report of {taken.source} would replace that of the result folder {out / taken.slug}; a "

@@ -151,3 +151,12 @@ def test_equal_names_of_folders(tmp_path):
     studies, left_out = read_studies([*copies, copies[0]])
     assert [study.slug for study in studies] == ["a-b", "a-b-2"]
     assert not left_out
+
+
+def test_pages_and_files_of_others_are_not_replaced(tmp_path):
+    (tmp_path / "index.html").write_text("mine")
+    with pytest.raises(UserError, match=r"its index.html was not written by lifelong-lb site"):
+        write_site([FOLDERS[1]], tmp_path)
+    with pytest.raises(UserError, match=r"index.html: is a file; a site needs a folder"):
+        write_site([FOLDERS[1]], tmp_path / "index.html")
+    assert (tmp_path / "index.html").read_text() == "mine"
