@@ -74,7 +74,7 @@ def test_every_strategy(kind, tmp_path):
         "rules": ["none", "sam", {"name": "lookbehind-sam", "k": 2}],
     }
     tables = [results(study, tmp_path / device, device) for device in (kind, "cpu")]
-    assert len(tables[0]) > 2 * len(ENTRIES)
+    assert len(tables[0]) >= 2 * len(ENTRIES)
     columns = ["run", "strategy", "rule", "average_accuracy", "forgetting", "gradient_evaluations", "samples_seen"]
     pd.testing.assert_frame_equal(tables[0][columns], tables[1][columns], check_exact=False, rtol=0, atol=0.02)
     assert_same_weights(tmp_path / kind, tmp_path / "cpu", 1e-4)
