@@ -114,7 +114,7 @@ def _correlation(
     if count < MIN_CLUSTERS:
         return Correlation(n, count, float(coefficients(once)[0]), np.nan, np.nan)
     samples = _default_weights(count) if generator is None else _weights(count, generator)
-    if ranked:  # sums of ranks are exact, whatever is computed with them
+    if ranked:  # sums of ranks are exact, so that a larger batch changes no value
         first, resampled = np.split(coefficients(np.concatenate([once, samples])), [1])
     else:
         first, resampled = coefficients(once), coefficients(samples)

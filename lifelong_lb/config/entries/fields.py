@@ -4,7 +4,8 @@ import math
 import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -14,6 +15,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    PrivateAttr,
     Tag,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -177,6 +179,30 @@ class Settings(BaseModel):
             if key in properties:
                 properties[key]["description"] = text
         return found
+
+
+class FromStudyFolder(Settings):
+    """Settings with paths, which may be relative to the folder of the study file that names them."""
+
+    _study_folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
+
+    @property
+    def study_folder(self) -> Path | None:
+        """Folder of the study file; None without one."""
+        return self._study_folder
+
+    def with_study_folder(self, folder: Path | None) -> Self:
+        """Copy the entry with the folder of its study file.
+
+        Args:
+            folder: folder of the study file.
+
+        Returns:
+            A copy.
+        """
+        copy = self.model_copy()
+        copy._study_folder = folder
+        return copy
 
 
 def is_plain_text(text: str) -> bool:

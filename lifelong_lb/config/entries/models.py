@@ -1,12 +1,19 @@
 """Backbones that a study file can name, and their heads."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from lifelong_lb.config.entries.fields import AtLeastOne, Fraction, PlainValues, Positive, Settings, file_path
+from lifelong_lb.config.entries.fields import (
+    AtLeastOne,
+    Fraction,
+    FromStudyFolder,
+    PlainValues,
+    Positive,
+    Settings,
+    file_path,
+)
 from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.untrusted import quoted
 
@@ -45,7 +52,7 @@ class Lora(Settings):
     """Ends of the names of adapted layers, e.g. ``[qkv]``; by default all linear layers."""
 
 
-class ModelEntry(Settings):
+class ModelEntry(FromStudyFolder):
     """A backbone with its head.
 
     ``tune`` is the part of the model that is trained, besides the head: ``all``; nothing (``head``); the scales and
@@ -67,25 +74,6 @@ class ModelEntry(Settings):
     """Settings of low-rank adapters, for ``tune: lora``."""
     head_hidden: tuple[AtLeastOne, ...] = ()
     """Widths of hidden layers between backbone and head, e.g. ``[256]``; trained with the head."""
-    _study_folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
-
-    @property
-    def study_folder(self) -> Path | None:
-        """Folder of the study file that names weights; None if none does."""
-        return self._study_folder
-
-    def with_study_folder(self, folder: Path | None) -> Self:
-        """Copy the entry with the folder of its study file.
-
-        Args:
-            folder: folder of the study file.
-
-        Returns:
-            A copy.
-        """
-        copy = self.model_copy()
-        copy._study_folder = folder
-        return copy
 
     @field_validator("tune", mode="before")
     @classmethod

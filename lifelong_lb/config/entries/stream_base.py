@@ -1,16 +1,15 @@
 """Base classes of streams of experiences."""
 
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, PrivateAttr, Tag, WithJsonSchema, model_validator
+from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from lifelong_lb.config.entries.experiences import FirstThen
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
     Entry,
     Fraction,
-    Settings,
+    FromStudyFolder,
     Share,
     SourcePath,
     UnitInterval,
@@ -123,32 +122,13 @@ class StreamEntry(Entry):
         return self
 
 
-class FromFiles(Settings):
+class FromFiles(FromStudyFolder):
     """Settings with paths, which are relative to the folder of the study file that names them.
 
     Class attribute: ``path_key``, the key with the path or paths.
     """
 
     path_key: ClassVar[str] = "source"
-    _study_folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
-
-    @property
-    def study_folder(self) -> Path | None:
-        """Folder of the study file that names the source; None without a file."""
-        return self._study_folder
-
-    def with_study_folder(self, folder: Path | None) -> Self:
-        """Copy the entry with the folder of its study file.
-
-        Args:
-            folder: folder of the study file.
-
-        Returns:
-            A copy.
-        """
-        copy = self.model_copy()
-        copy._study_folder = folder
-        return copy
 
 
 class OwnImages(FromFiles):

@@ -1,5 +1,6 @@
 """Classifiers on fixed features that are fitted in one pass over the images, without an optimizer."""
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -39,6 +40,7 @@ class ClosedForm(SupervisedTemplate):
     def make_optimizer(self, **kwargs: Any) -> None:
         """Do nothing: there is no optimizer."""
 
+    @abstractmethod
     def fit(self, features: Tensor, labels: Tensor) -> None:
         """Learn from a minibatch.
 
@@ -46,8 +48,8 @@ class ClosedForm(SupervisedTemplate):
             features: ``(B, F)``.
             labels: int64 ``(B,)``.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def scores(self, features: Tensor) -> Tensor:
         """Score the classes.
 
@@ -57,7 +59,6 @@ class ClosedForm(SupervisedTemplate):
         Returns:
             ``(B, classes)``.
         """
-        raise NotImplementedError
 
     @torch.no_grad()
     def forward(self) -> Tensor:
