@@ -31,6 +31,8 @@ def list_data(data: DataFolder = None) -> None:
         show(f"prepared      {entry} ({_megabytes(entry)}) from {description(entry)}")
     for entry in features.entries(cache_folder()):
         show(f"features      {entry} ({_megabytes(entry)})")
+    for folder in features.unfinished(cache_folder()):
+        show(f"unfinished    {folder} ({_megabytes(folder)})")
 
 
 def _megabytes(entry: Path) -> str:

@@ -19,6 +19,10 @@ def test_data_sets_are_listed_prepared_and_verified(tmp_path, monkeypatch):
     assert f"cifar100      parquet files in {tmp_path / 'data' / 'cifar100'}\n" in listed.stdout
     assert "mnist         not found\n" in listed.stdout
     assert f"prepared      {tmp_path / 'cache'}" in listed.stdout
+    assert "unfinished" not in listed.stdout
+    blocks = tmp_path / "cache" / "features" / ".unfinished-0123456789abcdef"
+    blocks.mkdir(parents=True)
+    assert f"unfinished    {blocks} (0 MB)\n" in command("data", "list").stdout
     assert "intact" in command("data", "verify").stdout
     (image,) = (tmp_path / "cache").glob("*/train-x.npy")
     image.write_bytes(image.read_bytes()[:-1] + b"\x07")

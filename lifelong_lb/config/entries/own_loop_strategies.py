@@ -149,8 +149,8 @@ class RanPAC(OnFeatures):
 
     The projection has ``projection`` random Gaussian directions, each followed by ReLU. ``ridge`` is the weight of the
     penalty; null chooses it after each experience among powers of ten, by fitting 80 % of its images. Defaults are the
-    paper's. The model itself never changes: the paper's adaptation in the first experience is left out. Each image is
-    used once.
+    paper's. The model itself never changes: this is the paper's second phase, without the first one, which adapts the
+    backbone to the first experience. Each image is used once.
     """
 
     own_loop = "RanPAC fits a ridge regression on fixed features, without gradients"

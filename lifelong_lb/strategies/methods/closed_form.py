@@ -132,9 +132,10 @@ class NearestMean(ClosedForm):
 class RanPAC(ClosedForm):
     """Ridge regression on a random projection of the features.
 
-    McDonnell et al. 2023, "RanPAC: Random Projections and Pre-trained Models for Continual Learning", arXiv 2307.02251,
-    without its first-session adaptation: h = relu(f W) with a random Gaussian W, G = sum h h^T, C = sum h y^T over all
-    images so far with one-hot labels y, scores h (G + ridge I)^-1 C.
+    McDonnell et al. 2023, "RanPAC: Random Projections and Pre-trained Models for Continual Learning", arXiv 2307.02251:
+    its second phase. The first one, which adapts the backbone to the first experience by parameter-efficient
+    fine-tuning, is not part of it. h = relu(f W) with a random Gaussian W, G = sum h h^T, C = sum h y^T over all images
+    so far with one-hot labels y, scores h (G + ridge I)^-1 C.
 
     Args:
         feature_size: F.

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from lifelong_lb.config import RunConfig
@@ -16,7 +15,7 @@ from lifelong_lb.strategies import ConfusionCounts
 from lifelong_lb.streams import Stream, build_stream, training_chunks
 from lifelong_lb.studies.run.assemble import Assembled, Log, assemble
 from lifelong_lb.studies.run.checkpoints import Checkpoints
-from lifelong_lb.studies.run.features import features_of, obstacle
+from lifelong_lb.studies.run.features import feature_stream, obstacle
 from lifelong_lb.studies.run.landscape import packed
 from lifelong_lb.studies.run.state import RunState
 
@@ -150,16 +149,15 @@ def load_stream(
         UserError: if the images or weights cannot be read, or do not fit the stream's settings.
     """
     limit = config.evaluation.test_images_per_class
-    images, recorded = load_images(find_images(config.stream, roots), test_images_per_class=limit), {}
+    images = load_images(find_images(config.stream, roots), test_images_per_class=limit)
+    recorded: dict[str, str | list[str]] = {}
     if isinstance(config.model, Timm) and config.model.weights is not None:
         recorded["weights_sha256"] = digest_of_file(Path(config.model.weights))
     reason = obstacle(config)
     if reason is None:
-        features = features_of(config, images, device, log)
-        normalised = config.stream.model_copy(update={"normalise": "dataset"})  # the images were, features are not
-        stream = build_stream(normalised, features.images, config.seed)
-        stream = replace(stream, shape=replace(stream.shape, features=True))
-        recorded["features"], progress.frozen_backbone = features.key, features.parameters
+        on_features = feature_stream(config, images, device, log)
+        stream, progress.frozen_backbone = on_features.stream, on_features.parameters
+        recorded["features"] = on_features.keys[0] if len(on_features.keys) == 1 else list(on_features.keys)
     else:
         if config.model.tune == "head":
             log(f"features are not stored, because {reason}")

@@ -1,5 +1,7 @@
 """Runs on stored features: equal to training through the frozen backbone, computed once, and when they are not used."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,17 @@ from helpers.small_models import NEEDS_TIMM, SMALL
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, ENTRIES, SCENARIO, has_own_loop
 from helpers.tiny_study import TINY
 
+from lifelong_lb import extend
 from lifelong_lb.config import STRATEGY_ENTRIES, expand, parse_study
 from lifelong_lb.config.entries.own_loop_strategies import OnFeatures
+from lifelong_lb.config.plugins.register import EXTENSIONS, KINDS
+from lifelong_lb.data import features as stored
 from lifelong_lb.data.features import entries
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.studies import run_study
 from lifelong_lb.studies.run import execute as execution
+from lifelong_lb.studies.run import features
 from lifelong_lb.studies.run.assemble import assemble
 from lifelong_lb.studies.run.execute import execute, load_stream
 from lifelong_lb.studies.run.features import digest_of_weights, obstacle
@@ -95,7 +101,6 @@ OBSTACLES = {
     "the backbone is trained": {"model": {"tune": "norm"}},
     "the images are augmented": {"train": {"random_flip": True}},
     "train.precision is float16": {"train": {"precision": "float16"}},
-    "the stream permuted-digits transforms the images": {"streams": {"name": "permuted-digits", "experiences": 2}},
 }
 
 
@@ -108,6 +113,64 @@ def test_when_features_cannot_be_stored(cache, reason):
         load_stream(of, RunState(), (), log=lines.append)
         assert entries(cache) == []
         assert lines == ([f"features are not stored, because {reason}"] if of.model.tune == "head" else [])
+
+
+TRANSFORMED = [{"name": "permuted-digits"}, {"name": "rotated-digits"}, {"name": "inverted"}]
+
+
+@pytest.fixture
+def inverted():
+    """A registered stream whose later experiences have inverted images."""
+
+    @extend.stream("inverted", scenario="domain-incremental", dataset="digits")
+    def inverted(images, seed: int, experiences: int = 3):
+        whole = images.train, images.test
+        return [whole, *[tuple(replace(part, x=255 - part.x) for part in whole)] * (experiences - 1)]
+
+    yield
+    del EXTENSIONS["stream", "inverted"], KINDS["stream"]["inverted"]
+
+
+@pytest.mark.parametrize("stream", TRANSFORMED, ids=lambda stream: stream["name"])
+@pytest.mark.usefixtures("inverted")
+def test_streams_that_transform_images_have_features_per_experience(cache, monkeypatch, stream):
+    of = config("replay", streams={**stream, "experiences": 3, "images_per_class": 10, "first": 2})
+    stored = ran(of)
+    keys = stored.data["features"]
+    assert len(set(keys)) == 2
+    assert {entry.name for entry in entries(cache)} == set(keys)
+    lines = []
+    assert ran(of.model_copy(update={"rule": config(rule="none").rule}), lines).data["features"] == keys
+    assert not [line for line in lines if line.startswith("computing")]
+    monkeypatch.setattr(execution, "obstacle", lambda config: "of a test")
+    through = ran(of)
+    assert "features" not in through.data
+    for one, other in zip(stored.accuracy.values, through.accuracy.values, strict=True):
+        assert np.allclose(one, other, atol=0.021, equal_nan=True)  # one image of 50 may change its side
+    assert stored.data["arrangement"] == through.data["arrangement"]
+    assert stored.parameters == through.parameters
+
+
+def test_equal_images_of_experiences_have_their_features_once(cache):
+    of = config(streams={"name": "rotated-digits", "experiences": 3, "angles": [0, 90, 0], "images_per_class": 10})
+    first, second, third = ran(of).data["features"]
+    assert first == third != second
+    assert {entry.name for entry in entries(cache)} == {first, second}
+
+
+def test_the_log_of_a_computation_that_continues(cache, monkeypatch):
+    monkeypatch.setattr(stored, "ROWS", 512)
+    of, lines, usual = config(), [], features._Frozen._compute
+    monkeypatch.setattr(features._Frozen, "_compute", lambda self, x: 1 / 0 if len(x) < 512 else usual(self, x))
+    with pytest.raises(ZeroDivisionError):
+        ran(of)
+    monkeypatch.undo()
+    monkeypatch.setenv("LIFELONG_LB_CACHE", str(cache))
+    monkeypatch.setattr(stored, "ROWS", 512)
+    ran(of, lines)
+    assert lines[0] == "computing the features of 1,442 + 50 images, of which the first 1,024 of train are stored"
+    assert lines[1].startswith("features computed in ")
+    assert lines[2].startswith("training on the stored features ")
 
 
 def test_the_key_depends_on_weights_and_preprocessing(cache):
