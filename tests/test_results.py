@@ -136,3 +136,44 @@ def test_a_family_has_four_comparisons_corrected_together():
     assert table["difference"].tolist() == pytest.approx([-0.45, -0.45, -0.45, 0])
     assert table["p"].tolist() == pytest.approx([2 / 256] * 3 + [1])
     assert table["p_holm"].tolist() == pytest.approx([8 / 256] * 3 + [1])
+
+
+PRETRAINED = runpy.run_path(str(BENCHMARKS / "pretrained.py"))
+
+
+@pytest.mark.parametrize("name", PRETRAINED["tables"]())
+def test_the_tables_of_pretrained_networks(name):
+    page = (BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8")
+    printed = page.split(f"<!-- {name} -->\n")[1].split(f"<!-- end of {name} -->\n")[0].strip().splitlines()
+    assert printed == PRETRAINED["tables"]()[name]
+
+
+def test_means_and_differences_in_percent(tmp_path):
+    (tmp_path / "a").mkdir()
+    pd.DataFrame({
+        "stream": "s",
+        "rule": ["none", "none", "sam", "sam"],
+        "status": ["done", "done", "done", "failed"],
+        "average_accuracy": [0.1, 0.3, 0.5, 0.9],
+        "learning_accuracy": [0.5, 0.5, 0.75, 0.9],
+        "forgetting": [0.0, 0.1, -0.2, 0.9],
+    }).to_csv(tmp_path / "a" / "results.csv")
+    pd.DataFrame({
+        "strategy": "naive",
+        "rule": "sam",
+        "metric": ["average_accuracy", "forgetting"],
+        "baseline": "none",
+        "pairs": 10,
+        "difference_mean": 0.01,
+        "ci_low": -0.002,
+        "ci_high": 0.022,
+        "p": 0.02,
+        "p_holm": 0.08,
+    }).to_csv(tmp_path / "a" / "comparisons.csv")
+    assert PRETRAINED["means"](["a"], ("stream", "rule"), tmp_path)[2:] == [
+        "| s | none | 2 | 20.0 ± 14.1 | 50.0 ± 0.0 | 5.0 ± 7.1 |",
+        "| s | sam | 1 | 50.0 | 75.0 | -20.0 |",
+    ]
+    assert PRETRAINED["differences"]("a", tmp_path)[2:] == [
+        "| naive | sam | 10 | +1.00 | -0.20 to +2.20 | 0.020 | 0.080 |"
+    ]
