@@ -35,7 +35,9 @@ def cache(tmp_path, monkeypatch):
 
 
 def config(strategy="naive", head="single", rule="sam", **changes):
-    model = {"name": "reduced-resnet18", "width": 2, "tune": "head", "head": head, **changes.pop("model", {})}
+    backbone = {"name": "reduced-resnet18", "width": 2}
+    given = changes.pop("model", {})
+    model = {**({} if "name" in given else backbone), "tune": "head", "head": head, **given}
     study = parse_study({
         "streams": {"name": "split-digits", "scenario": SCENARIO[head], "images_per_class": 10, "first": 2},
         "model": model,
@@ -149,6 +151,23 @@ def test_streams_that_transform_images_have_features_per_experience(cache, monke
         assert np.allclose(one, other, atol=0.021, equal_nan=True)  # one image of 50 may change its side
     assert stored.data["arrangement"] == through.data["arrangement"]
     assert stored.parameters == through.parameters
+
+
+def test_standardised_vectors_have_features_per_experience(tmp_path, monkeypatch):
+    draw, y = np.random.default_rng(0), np.arange(80) % 4
+    x = draw.normal(size=(80, 6)) + 3 * y[:, None]
+    np.savez(tmp_path / "vectors.npz", x_train=x, y_train=y, x_test=x[:40], y_test=y[:40])
+    stream = {"name": "vectors", "source": str(tmp_path / "vectors.npz"), "experiences": 2}
+    of = config(
+        streams={**stream, "scenario": "class-incremental"},
+        model={"name": "mlp", "hidden": [8], "tune": "head", "head": "single"},
+    )
+    found = ran(of)
+    assert len(set(found.data["features"])) == 2
+    monkeypatch.setattr(execution, "obstacle", lambda config: "of a test")
+    through = ran(of)
+    for one, other in zip(found.accuracy.values, through.accuracy.values, strict=True):
+        assert np.allclose(one, other, atol=0.051, equal_nan=True)  # one vector of 20 may change its side
 
 
 def test_equal_images_of_experiences_have_their_features_once(cache):
