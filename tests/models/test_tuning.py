@@ -10,8 +10,9 @@ from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 
 from lifelong_lb.config import UserError, expand, parse_study
+from lifelong_lb.config.entries.models import Lora
 from lifelong_lb.models import build_model
-from lifelong_lb.models.tuning import NORM_LAYERS, last_block
+from lifelong_lb.models.tuning import NORM_LAYERS, last_block, partly_trained
 from lifelong_lb.optim import SAM
 from lifelong_lb.studies.checks import check_models
 
@@ -138,6 +139,26 @@ def test_backbones_without_the_part_are_refused():
     pytest.importorskip("peft")
     with pytest.raises(UserError, match=r"lora\.targets: unknown layer 'conv3'; did you mean 'conv[12]'\?"):
         built("reduced-resnet18", "lora", lora={"targets": ["conv3"]})
+
+
+class OwnConvolution(nn.Conv2d):
+    def __init__(self, channels, *, image_size):
+        super().__init__(channels, channels, 1)
+        self.image_size = image_size
+
+
+def test_layers_that_peft_cannot_build_are_refused_with_their_class():
+    pytest.importorskip("peft")
+    backbone = nn.Sequential(OwnConvolution(3, image_size=8), nn.Conv2d(3, 4, 1))
+    backbone.feature_size = 4
+    with pytest.raises(
+        UserError, match=r"tune: lora: peft cannot adapt layers of Conv2d, OwnConvolution: .*; name other"
+    ):
+        partly_trained(backbone, "lora", Lora())
+    plain = nn.Sequential(OwnConvolution(3, image_size=8), nn.Conv2d(3, 4, 1))
+    plain.feature_size = 4
+    adapted = partly_trained(plain, "lora", Lora(targets=("1",)))
+    assert adapted(torch.zeros(1, 3, 2, 2)).shape == (1, 4, 2, 2)
 
 
 @pytest.mark.parametrize(

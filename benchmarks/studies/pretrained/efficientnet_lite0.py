@@ -34,8 +34,19 @@ class EfficientNetLite0(nn.Module):
         with redirect_stdout(StringIO()):  # it prints that it has loaded them
             self.model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
         self.model._fc = nn.Identity()
+        for block in list(self.model.modules()):
+            for name, layer in block.named_children():
+                if isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1):
+                    setattr(block, name, as_plain(layer))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         size = (self.image_size, self.image_size)
         x = interpolate(x, size, mode="bilinear", antialias=True)
         return self.model.extract_features(x).mean(dim=(2, 3))
+
+
+def as_plain(layer: nn.Conv2d) -> nn.Conv2d:
+    """Copy a 1 x 1 convolution of stride 1; peft cannot build adapters of the package's own class of convolutions."""
+    plain = nn.Conv2d(layer.in_channels, layer.out_channels, 1, groups=layer.groups, bias=layer.bias is not None)
+    plain.load_state_dict(layer.state_dict())
+    return plain
