@@ -19,7 +19,7 @@ TINY_RATE = 1e-9
 
 @dataclass(frozen=True)
 class ExternalOptimizer:
-    """Builds an optimizer of any importable class; a :data:`~lifelong_lb.optim.rebuilding.Build`.
+    """Builds an optimizer of any importable class; a :data:`~lifelong_lb.optim.base_optimizers.rebuilding.Build`.
 
     Args:
         target: dotted name of the class, such as ``"torch.optim.Adagrad"``.

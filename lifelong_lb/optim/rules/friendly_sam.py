@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lifelong_lb.hyperparameters import DECAY, RHO, SIGMA, FriendlyAverage
-from lifelong_lb.optim.ascent import TINY
 from lifelong_lb.optim.checks import number, one_of
 from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
-from lifelong_lb.optim.parameter_state import ParameterState
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import UpdateRule
+from lifelong_lb.optim.rules.ascent import TINY
+from lifelong_lb.optim.rules.parameter_state import ParameterState
 from lifelong_lb.optim.weights import Number, global_norm, gradients, holding
 
 

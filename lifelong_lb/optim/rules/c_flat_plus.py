@@ -7,10 +7,10 @@ from typing import Any
 from torch.optim import Optimizer
 
 from lifelong_lb.hyperparameters import LEVEL, MIDPOINT, RATE, STEEPNESS
-from lifelong_lb.optim.c_flat import CFlat
 from lifelong_lb.optim.checks import number
 from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.passes import Passes
+from lifelong_lb.optim.rules.c_flat import CFlat
 from lifelong_lb.optim.weights import global_norm, gradients
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lifelong_lb.optim.base_optimizers.optimizer_equality import difference
 from lifelong_lb.optim.modes import check_held, expect_training, modes_of
-from lifelong_lb.optim.optimizer_equality import difference
 from lifelong_lb.optim.weights import copied, load
 from lifelong_lb.optim.wrapper import DelegatingOptimizer
 

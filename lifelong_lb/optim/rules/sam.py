@@ -1,9 +1,9 @@
 """SAM and ASAM: one ascent step, then a base step with the gradient at the perturbed weights."""
 
-from lifelong_lb.optim.ascent import AdaptiveMixin, ASAMAscent, Ascent, RadiusMixin, SAMAscent
 from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import UpdateRule
+from lifelong_lb.optim.rules.ascent import AdaptiveMixin, ASAMAscent, Ascent, RadiusMixin, SAMAscent
 from lifelong_lb.optim.weights import holding, moved
 
 
@@ -51,7 +51,7 @@ class ASAM(AdaptiveMixin, _OneAscent):
     """Adaptive SAM: the ball is scaled by the absolute weights, so that it is invariant to rescaling a network.
 
     Kwon et al. 2021, "ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning of Deep Neural
-    Networks", arXiv 2102.11600, algorithm 1. See :class:`~lifelong_lb.optim.ascent.ASAMAscent`.
+    Networks", arXiv 2102.11600, algorithm 1. See :class:`~lifelong_lb.optim.rules.ascent.ASAMAscent`.
 
     Args:
         rho: radius of the perturbation, >= 0.

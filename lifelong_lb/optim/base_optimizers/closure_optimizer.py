@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lifelong_lb.optim.base_optimizers.rebuilding import Build, RebuiltOptimizer
 from lifelong_lb.optim.minibatch import Closure, trainable
 from lifelong_lb.optim.modes import check_downhill
 from lifelong_lb.optim.passes import Passes, RandomState, drawn_again, forget_cached_weights, statistics_kept
-from lifelong_lb.optim.rebuilding import Build, RebuiltOptimizer
 from lifelong_lb.optim.weights import copied, load
 
 

@@ -3,11 +3,11 @@
 import torch
 
 from lifelong_lb.hyperparameters import LAMB
-from lifelong_lb.optim.ascent import TINY, RadiusMixin, SAMAscent, climb_further
 from lifelong_lb.optim.checks import number
 from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import UpdateRule
+from lifelong_lb.optim.rules.ascent import TINY, RadiusMixin, SAMAscent, climb_further
 from lifelong_lb.optim.weights import global_norm, gradients, gradients_or_zero, holding, moved
 
 

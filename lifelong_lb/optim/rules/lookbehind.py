@@ -8,7 +8,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lifelong_lb.hyperparameters import ADAPTIVE_INTERPOLATION, STEPS
-from lifelong_lb.optim.ascent import (
+from lifelong_lb.optim.checks import checked, number_or_name, yes_or_no
+from lifelong_lb.optim.minibatch import Finish, FurtherPasses, Minibatch
+from lifelong_lb.optim.passes import Passes
+from lifelong_lb.optim.rule import UpdateRule
+from lifelong_lb.optim.rules.ascent import (
     AdaptiveMixin,
     ASAMAscent,
     Ascent,
@@ -17,12 +21,8 @@ from lifelong_lb.optim.ascent import (
     climb_further,
     first_point,
 )
-from lifelong_lb.optim.checks import checked, number_or_name, yes_or_no
-from lifelong_lb.optim.interpolation import interpolate
-from lifelong_lb.optim.minibatch import Finish, FurtherPasses, Minibatch
-from lifelong_lb.optim.minibatch_switching import Switching
-from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import UpdateRule
+from lifelong_lb.optim.rules.interpolation import interpolate
+from lifelong_lb.optim.rules.minibatch_switching import Switching
 from lifelong_lb.optim.weights import copied, holding, load
 
 
@@ -38,7 +38,8 @@ class _Lookbehind(UpdateRule):
     k > 1 the first displacement, and with ASAM one more during an ascent. If a pass raises, the weights are restored;
     inner steps taken by then stay in the momentum of the base optimizer.
 
-    With minibatch switching a step is one inner step, see :class:`lifelong_lb.optim.minibatch_switching.Switching`.
+    With minibatch switching a step is one inner step, see
+    :class:`lifelong_lb.optim.rules.minibatch_switching.Switching`.
     """
 
     def __init__(

@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lifelong_lb.hyperparameters import INTERPOLATION, STEPS
-from lifelong_lb.optim.ascent import AdaptiveMixin, RadiusMixin
 from lifelong_lb.optim.checks import checked, number
 from lifelong_lb.optim.minibatch import Finish, FurtherPasses, Minibatch, trainable
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import NoRule, UpdateRule
-from lifelong_lb.optim.sam import ASAM, SAM
+from lifelong_lb.optim.rules.ascent import AdaptiveMixin, RadiusMixin
+from lifelong_lb.optim.rules.sam import ASAM, SAM
 from lifelong_lb.optim.weights import copied, load
 
 

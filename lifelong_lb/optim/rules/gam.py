@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from lifelong_lb.hyperparameters import GAM_ALPHA, GAM_BETA, GAM_GAMMA, RHO
-from lifelong_lb.optim.ascent import TINY, SAMAscent, climb_further
 from lifelong_lb.optim.checks import number
 from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
-from lifelong_lb.optim.orthogonal import subtract_orthogonal
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import UpdateRule
+from lifelong_lb.optim.rules.ascent import TINY, SAMAscent, climb_further
+from lifelong_lb.optim.rules.orthogonal import subtract_orthogonal
 from lifelong_lb.optim.weights import global_norm, gradients, gradients_or_zero, holding, moved
 
 

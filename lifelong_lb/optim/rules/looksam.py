@@ -7,12 +7,12 @@ import torch
 from torch.optim import Optimizer
 
 from lifelong_lb.hyperparameters import LOOKSAM_ALPHA, STEPS
-from lifelong_lb.optim.ascent import TINY, RadiusMixin, SAMAscent
 from lifelong_lb.optim.checks import checked, number
 from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
-from lifelong_lb.optim.parameter_state import ParameterState
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import UpdateRule
+from lifelong_lb.optim.rules.ascent import TINY, RadiusMixin, SAMAscent
+from lifelong_lb.optim.rules.parameter_state import ParameterState
 from lifelong_lb.optim.weights import dot, global_norm, gradients, holding, moved, perturb
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lifelong_lb.optim.ascent import TINY
+from lifelong_lb.optim.rules.ascent import TINY
 from lifelong_lb.optim.weights import dot, global_norm
 
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lifelong_lb.optim.ascent import Ascent, first_point
-from lifelong_lb.optim.interpolation import interpolate
 from lifelong_lb.optim.minibatch import Minibatch, Observer, trainable
+from lifelong_lb.optim.rules.ascent import Ascent, first_point
+from lifelong_lb.optim.rules.interpolation import interpolate
 from lifelong_lb.optim.weights import copied, hold, holding, load
 
 
@@ -27,7 +27,7 @@ class Switching:
     Args:
         ascent: the kind of ascent step.
         k: number of inner steps.
-        alpha: interpolation factor, see :func:`lifelong_lb.optim.interpolation.interpolate`.
+        alpha: interpolation factor, see :func:`lifelong_lb.optim.rules.interpolation.interpolate`.
     """
 
     def __init__(self, ascent: Ascent, k: int, alpha: float | str) -> None:

@@ -7,7 +7,11 @@ import torch
 from torch import Tensor
 
 from lifelong_lb.hyperparameters import STEPS, MultistepGradient
-from lifelong_lb.optim.ascent import (
+from lifelong_lb.optim.checks import checked, one_of
+from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
+from lifelong_lb.optim.passes import Passes
+from lifelong_lb.optim.rule import UpdateRule
+from lifelong_lb.optim.rules.ascent import (
     AdaptiveMixin,
     ASAMAscent,
     Ascent,
@@ -16,10 +20,6 @@ from lifelong_lb.optim.ascent import (
     climb_further,
     first_point,
 )
-from lifelong_lb.optim.checks import checked, one_of
-from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
-from lifelong_lb.optim.passes import Passes
-from lifelong_lb.optim.rule import UpdateRule
 from lifelong_lb.optim.weights import holding
 
 

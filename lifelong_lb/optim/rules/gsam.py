@@ -1,12 +1,12 @@
 """GSAM: SAM's gradient minus the orthogonal part of the plain gradient."""
 
 from lifelong_lb.hyperparameters import GSAM_ALPHA
-from lifelong_lb.optim.ascent import RadiusMixin, SAMAscent
 from lifelong_lb.optim.checks import number
 from lifelong_lb.optim.minibatch import FurtherPasses, Minibatch
-from lifelong_lb.optim.orthogonal import subtract_orthogonal
 from lifelong_lb.optim.passes import Passes
 from lifelong_lb.optim.rule import UpdateRule
+from lifelong_lb.optim.rules.ascent import RadiusMixin, SAMAscent
+from lifelong_lb.optim.rules.orthogonal import subtract_orthogonal
 from lifelong_lb.optim.weights import gradients, holding, moved
 
 
