@@ -151,7 +151,9 @@ def test_alphabets_of_omniglot_are_experiences(tmp_path):
     assert [len(experience.dataset) for experience in (*stream.train, *stream.test)] == [45, 30, 15, 10]
     latin = entry(name="omniglot", experiences=["Latin"], image_size=14)
     assert loaded(latin, tmp_path).names([0, 1]) == ("Latin character01", "Latin character02")
-    with pytest.raises(UserError, match="omniglot: .*images_background: unknown folder 'Latn'; did you mean 'Latin'"):
+    with pytest.raises(
+        UserError, match=r"streams\[0\]: .*images_background: unknown folder 'Latn'; did you mean 'Latin'"
+    ):
         find_images(entry(name="omniglot", experiences=["Latn"]), [tmp_path])
     with pytest.raises(UserError, match=r"omniglot: experiences must be the number of folders in .*, 2, or a list"):
         find_images(entry(name="omniglot"), [tmp_path])
