@@ -22,7 +22,7 @@ def loaded(one, root):
 
 
 def write_emnist(folder, split, labels):
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     written = {}
     for part, seed in (("train", 1), ("test", 2)):
         x, y = pictures(labels, 28, seed, 1)[:, 0], np.array(labels, np.uint8)
@@ -49,6 +49,10 @@ def test_kmnist_is_not_mistaken_for_mnist(tmp_path):
     ("name", "split", "labels", "named"),
     [
         ("emnist", "balanced", range(47), {0: "0", 10: "A", 36: "a", 46: "t"}),
+        ("emnist-byclass", "byclass", range(62), {0: "0", 10: "A", 35: "Z", 36: "a", 61: "z"}),
+        ("emnist-bymerge", "bymerge", range(47), {0: "0", 10: "A", 36: "a", 46: "t"}),
+        ("emnist-digits", "digits", range(10), {0: "0", 9: "9"}),
+        ("emnist-mnist", "mnist", range(10), {0: "0", 9: "9"}),
         ("emnist-letters", "letters", range(1, 27), {0: "a", 25: "z"}),
     ],
 )
@@ -60,10 +64,25 @@ def test_emnist_is_that_of_torchvision_but_upright(name, split, labels, named, t
     assert images.train.y.tolist() == (theirs.targets - labels[0]).tolist() == list(range(len(labels)))
     assert torch.equal(images.test.x[:, 0].transpose(1, 2), torch.from_numpy(written["test"]))
     assert {label: images.train.class_names[label] for label in named} == named
-    if split == "balanced":
-        assert [theirs.classes[label] for label in (0, 10, 36, 46)] == ["0", "A", "a", "t"]
+    assert images.train.class_names == tuple(theirs.classes[labels[0] :])
     stream = build_stream(entry(name=f"split-{name}"), images, 0)
     assert sum(len(experience.dataset) for experience in stream.train) == len(labels)
+
+
+def test_every_split_of_emnist_is_known_and_beside_the_others(tmp_path):
+    sizes = {"byclass": 62, "bymerge": 47, "balanced": 47, "letters": 26, "digits": 10, "mnist": 10}
+    assert set(sizes) == set(EMNIST.splits)
+    for split, classes in sizes.items():
+        first = int(split == "letters")
+        write_emnist(tmp_path / "gzip", split, list(range(first, first + classes)))
+    for split, classes in sizes.items():
+        name = "emnist" if split == "balanced" else f"emnist-{split}"
+        source = find_dataset(name, [tmp_path])
+        assert (source.split, source.labels()) == (split, list(range(classes)))
+        assert entry(name=f"split-{name}").classes == classes
+        assert entry(name="sources", sources=[{"name": name}], scenario="class-incremental").sources[0].name == name
+    with pytest.raises(UserError, match="MNIST was not found"):
+        find_dataset("mnist", [tmp_path / "gzip"])
 
 
 def test_emnist_with_a_label_too_large_is_named(tmp_path):
@@ -155,7 +174,7 @@ def test_alphabets_of_omniglot_are_experiences(tmp_path):
         UserError, match=r"streams\[0\]: .*images_background: unknown folder 'Latn'; did you mean 'Latin'"
     ):
         find_images(entry(name="omniglot", experiences=["Latn"]), [tmp_path])
-    with pytest.raises(UserError, match=r"omniglot: experiences must be the number of folders in .*, 2, or a list"):
+    with pytest.raises(UserError, match=r"streams\[0\]: experiences must be the number of folders in .*, 2, or a list"):
         find_images(entry(name="omniglot"), [tmp_path])
     (tmp_path / "omniglot-py" / "images_background" / "Latin" / "character01" / "0001_01.png").rename(
         tmp_path / "omniglot-py" / "images_background" / "Latin" / "character01" / "new.png"
