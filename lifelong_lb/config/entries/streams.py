@@ -154,7 +154,7 @@ class SplitEMNISTLetters(SplitStream):
 
 
 class SplitEMNISTByClass(SplitStream):
-    """EMNIST, by class (Cohen et al. 2017, arXiv 1702.05373): 697,932 + 116,323 grey images in 62 unbalanced classes."""
+    """EMNIST, by class (Cohen et al. 2017, arXiv 1702.05373): 697,932 + 116,323 grey images in 62 classes."""
 
     classes = 62
     dataset = "emnist-byclass"
@@ -163,7 +163,7 @@ class SplitEMNISTByClass(SplitStream):
 
 
 class SplitEMNISTByMerge(SplitStream):
-    """EMNIST, by merge (Cohen et al. 2017, arXiv 1702.05373): as by class, but 15 pairs of letters merged: 47 classes."""
+    """EMNIST, by merge (Cohen et al. 2017, arXiv 1702.05373): as by class, with 15 pairs merged: 47 classes."""
 
     classes = 47
     dataset = "emnist-bymerge"
