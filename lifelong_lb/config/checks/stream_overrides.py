@@ -37,7 +37,7 @@ def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, proble
             "must be left out for a pretrained model, which needs the statistics of its pretraining; "
             f"got {quoted(stream.normalise)}",
         )
-    allowed, kind = HEADS_OF_SCENARIO[stream.scenario], stream.scenario
+    allowed, kind = HEADS_OF_SCENARIO[stream.scenario], str(stream.scenario)
     if isinstance(stream, SeveralSources) and stream.recurring:
         allowed, kind = ("single",), f"{path}, whose test part has all classes from the start,"
     if model.head == "auto":
