@@ -91,7 +91,7 @@ class ScheduledLearningRate(SupervisedPlugin):
         experiences: number of experiences in the stream, with equal shares; needed for ``over="stream"``.
         spent_share: returns the completed share of the experience's training, if a budget ends it; None to compute
             it from epochs.
-        follower: a rule whose ``rho``, and ``rho_prime`` if it has one, is multiplied by the same factor; None for none.
+        follower: a rule whose radii (:data:`RADII`) are multiplied by the same factor; None for none.
 
     Raises:
         ValueError: for another value, or a stream without a number of experiences.
