@@ -16,11 +16,11 @@ from lifelong_lb.config import (
     unknown_name,
 )
 from lifelong_lb.data.arrays import Source
-from lifelong_lb.data.core50 import Core50Files
-from lifelong_lb.data.folders import folders
-from lifelong_lb.data.in_a_row import InARow
+from lifelong_lb.data.combined.in_a_row import InARow
+from lifelong_lb.data.combined.sequences import clear10, omniglot
 from lifelong_lb.data.known import KNOWN
-from lifelong_lb.data.sequences import clear10, omniglot
+from lifelong_lb.data.layouts.core50 import Core50Files
+from lifelong_lb.data.layouts.folders import folders
 from lifelong_lb.data.user_data import found, source_at
 from lifelong_lb.untrusted import path_text
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lifelong_lb.data.arrays import DIGIT_NAMES, Source
-from lifelong_lb.data.cifar_python import CIFAR10, CIFAR100, CifarPythonSource, PickledFiles
-from lifelong_lb.data.core50 import Core50Files
-from lifelong_lb.data.mnist_idx import EmnistIdxSource, MnistIdxSource
-from lifelong_lb.data.parquet import ParquetSource
-from lifelong_lb.data.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
+from lifelong_lb.data.combined.sequences import clear10, is_clear, omniglot
+from lifelong_lb.data.layouts.cifar_python import CIFAR10, CIFAR100, CifarPythonSource, PickledFiles
+from lifelong_lb.data.layouts.core50 import Core50Files
+from lifelong_lb.data.layouts.mnist_idx import EmnistIdxSource, MnistIdxSource
+from lifelong_lb.data.layouts.parquet import ParquetSource
+from lifelong_lb.data.layouts.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
+from lifelong_lb.data.layouts.stl10 import Stl10Source
+from lifelong_lb.data.layouts.svhn import SvhnSource
+from lifelong_lb.data.layouts.unsplit_folders import EveryFifth
 from lifelong_lb.data.places import Layout, Place, download, find_source, hub_places
-from lifelong_lb.data.sequences import clear10, is_clear, omniglot
-from lifelong_lb.data.stl10 import Stl10Source
-from lifelong_lb.data.svhn import SvhnSource
-from lifelong_lb.data.unsplit_folders import EveryFifth
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 CUB_SIZE = 224

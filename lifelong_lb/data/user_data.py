@@ -5,13 +5,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from lifelong_lb.config import UserError, at_key
-from lifelong_lb.data.array_files import ArrayFiles
 from lifelong_lb.data.arrays import Source
-from lifelong_lb.data.cifar_python import CIFAR10, CIFAR100, CifarPythonSource
-from lifelong_lb.data.folders import entries, folders, is_picture
-from lifelong_lb.data.mnist_idx import MnistIdxSource
-from lifelong_lb.data.parquet import ParquetSource
-from lifelong_lb.data.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
+from lifelong_lb.data.layouts.array_files import ArrayFiles
+from lifelong_lb.data.layouts.cifar_python import CIFAR10, CIFAR100, CifarPythonSource
+from lifelong_lb.data.layouts.folders import entries, folders, is_picture
+from lifelong_lb.data.layouts.mnist_idx import MnistIdxSource
+from lifelong_lb.data.layouts.parquet import ParquetSource
+from lifelong_lb.data.layouts.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
 from lifelong_lb.data.places import Layout, MissingImagesError
 from lifelong_lb.untrusted import encodable, quoted, shortened
 

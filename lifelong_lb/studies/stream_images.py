@@ -9,9 +9,9 @@ import numpy as np
 from lifelong_lb.config import StreamEntry, located
 from lifelong_lb.data import MissingImagesError, Source, already_prepared, cache_folder, find_images
 from lifelong_lb.data.arrays import Checked
+from lifelong_lb.data.cache.prepared import Prepared, prepare_images
 from lifelong_lb.data.classes import check_classes, with_labels
 from lifelong_lb.data.normalisation import check_statistics
-from lifelong_lb.data.prepared import Prepared, prepare_images
 from lifelong_lb.data.selection import Labels, check_images
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.features import cached_features, entries, is_intact
+from lifelong_lb.data.cache.features import cached_features, entries, is_intact
 
 SHAPES = (5, 3, 4)
 
@@ -106,7 +106,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from lifelong_lb.data.features import cached_features
+from lifelong_lb.data.cache.features import cached_features
 cache = Path(sys.argv[1])
 
 def compute():

@@ -9,7 +9,7 @@ from helpers.tiny_study import TINY
 
 from lifelong_lb.config import STRATEGY_ENTRIES, expand, parse_study
 from lifelong_lb.config.entries.own_loop_strategies import OnFeatures
-from lifelong_lb.data.features import entries
+from lifelong_lb.data.cache.features import entries
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.studies import run_study

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Checked, Source, match_channels
-from lifelong_lb.data.folders import entries, folders, is_picture, pictures_below
-from lifelong_lb.data.pictures import (
+from lifelong_lb.data.layouts.folders import entries, folders, is_picture, pictures_below
+from lifelong_lb.data.layouts.pictures import (
     DECODING,
     ENDINGS,
     PictureStack,
@@ -57,7 +57,7 @@ class PictureFiles(Source):
         folder: folder of the pictures.
         size: height and width of every picture; None for those of the first.
         channels: 1 to read pictures as grey, 3 as RGB; None for grey if all are grey.
-        fit: see :class:`~lifelong_lb.data.pictures.PictureStack`.
+        fit: see :class:`~lifelong_lb.data.layouts.pictures.PictureStack`.
     """
 
     folder: Path

@@ -7,10 +7,10 @@ from typing import Any
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Source
-from lifelong_lb.data.folders import folders
-from lifelong_lb.data.in_a_row import InARow
-from lifelong_lb.data.picture_files import Labelled, Listing, PictureFiles
-from lifelong_lb.data.unsplit_folders import OmniglotAlphabet
+from lifelong_lb.data.combined.in_a_row import InARow
+from lifelong_lb.data.layouts.folders import folders
+from lifelong_lb.data.layouts.picture_files import Labelled, Listing, PictureFiles
+from lifelong_lb.data.layouts.unsplit_folders import OmniglotAlphabet
 from lifelong_lb.untrusted import encodable, parse_json, path_text, quoted, read_text
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lifelong_lb.data.cache_files import locked, mapped, new_entry, os_errors_as_user_errors, write_array
-from lifelong_lb.data.prepared import FEATURES, PARTS
+from lifelong_lb.data.cache.cache_files import locked, mapped, new_entry, os_errors_as_user_errors, write_array
+from lifelong_lb.data.cache.prepared import FEATURES, PARTS
 from lifelong_lb.store.files import write_json
 from lifelong_lb.untrusted import parse_json, read_text
 

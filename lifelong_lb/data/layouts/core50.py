@@ -7,7 +7,7 @@ from pathlib import Path
 from lifelong_lb.config import UserError
 from lifelong_lb.config.entries.known_sequences import CORE50_BATCHES
 from lifelong_lb.config.entries.several_sources import LABELS_PER_SOURCE
-from lifelong_lb.data.picture_files import Labelled, Listing, PictureFiles
+from lifelong_lb.data.layouts.picture_files import Labelled, Listing, PictureFiles
 from lifelong_lb.untrusted import path_text, quoted, read_text
 
 LISTS = "batches_filelists"

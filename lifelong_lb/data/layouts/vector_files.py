@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.array_files import CLASS_NAMES, NAMES, loaded
 from lifelong_lb.data.arrays import Arrays, Source, require_memory
+from lifelong_lb.data.layouts.array_files import CLASS_NAMES, NAMES, loaded
 from lifelong_lb.untrusted import encodable, open_regular, path_text, quoted, reason_text
 
 LABEL_COLUMNS = ("label", "labels", "class", "target")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.array_pickles import unpickle
 from lifelong_lb.data.arrays import Arrays, Source
+from lifelong_lb.data.layouts.array_pickles import unpickle
 from lifelong_lb.data.progress import with_progress
 from lifelong_lb.untrusted import encodable, quoted, read_bytes, reason_text
 

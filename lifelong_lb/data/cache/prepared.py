@@ -13,7 +13,7 @@ import numpy as np
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Source, digest
-from lifelong_lb.data.cache_files import locked, mapped, new_entry, os_errors_as_user_errors, write_array
+from lifelong_lb.data.cache.cache_files import locked, mapped, new_entry, os_errors_as_user_errors, write_array
 from lifelong_lb.data.progress import report
 from lifelong_lb.store.files import write_json
 from lifelong_lb.untrusted import encodable, open_regular, parse_json, path_text, read_text
@@ -22,7 +22,7 @@ FORMAT = 2
 """Version of the cache's format: entries of other versions are prepared again."""
 PARTS = ("train", "test")
 FEATURES = "features"
-"""Folder of the features of frozen backbones, see :mod:`lifelong_lb.data.features`."""
+"""Folder of the features of frozen backbones, see :mod:`lifelong_lb.data.cache.features`."""
 
 
 @dataclass(frozen=True)

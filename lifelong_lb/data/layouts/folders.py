@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.pictures import ENDINGS
+from lifelong_lb.data.layouts.pictures import ENDINGS
 from lifelong_lb.untrusted import path_text
 
 LEFTOVERS = frozenset({"__macosx", "thumbs.db", "desktop.ini", "icon\r"})
@@ -82,7 +82,7 @@ def is_picture(name: str) -> bool:
         name: its name, without a folder.
 
     Returns:
-        True if it has one of :data:`~lifelong_lb.data.pictures.ENDINGS` and is not hidden.
+        True if it has one of :data:`~lifelong_lb.data.layouts.pictures.ENDINGS` and is not hidden.
     """
     return _is_visible(name) and name[name.rfind(".") :].lower() in ENDINGS
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data.arrays import Arrays, Checked, Source, match_channels
-from lifelong_lb.data.pictures import (
+from lifelong_lb.data.layouts.pictures import (
     DECODING,
     PictureStack,
     Size,
@@ -50,7 +50,7 @@ class ParquetSource(Source):
         mean: see :class:`~lifelong_lb.data.arrays.Source`.
         std: see :class:`~lifelong_lb.data.arrays.Source`.
         channels: 1 to read images as grey, 3 as RGB; None for grey if all are grey.
-        fit: see :class:`~lifelong_lb.data.pictures.PictureStack`.
+        fit: see :class:`~lifelong_lb.data.layouts.pictures.PictureStack`.
     """
 
     folder: Path

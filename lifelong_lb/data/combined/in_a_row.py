@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from lifelong_lb.config import UserError
 from lifelong_lb.config.entries.several_sources import LABELS_PER_SOURCE
 from lifelong_lb.data.arrays import Arrays, Checked
-from lifelong_lb.data.resizing import resized
-from lifelong_lb.data.several_parts import SeveralParts
+from lifelong_lb.data.combined.resizing import resized
+from lifelong_lb.data.combined.several_parts import SeveralParts
 from lifelong_lb.untrusted import quoted
 
 Labels = NDArray[np.int64]

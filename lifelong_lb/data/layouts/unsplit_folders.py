@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data.folders import folders, pictures_below
-from lifelong_lb.data.picture_files import Labelled, Listing, PictureFiles
+from lifelong_lb.data.layouts.folders import folders, pictures_below
+from lifelong_lb.data.layouts.picture_files import Labelled, Listing, PictureFiles
 from lifelong_lb.untrusted import encodable, path_text
 
 
