@@ -43,6 +43,8 @@ class GrowingCosine(IncrementalClassifier):
         initial_out_features: number of classes at the start.
     """
 
+    active_units: Tensor
+
     def __init__(self, in_features: int, initial_out_features: int) -> None:
         super().__init__(in_features, initial_out_features=initial_out_features)
         self.classifier = CosineLinear(in_features, initial_out_features)
