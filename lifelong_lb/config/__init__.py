@@ -9,7 +9,8 @@ from lifelong_lb.config.entries.fields import Entry
 from lifelong_lb.config.entries.known_sequences import Clear10, Core50, Omniglot
 from lifelong_lb.config.entries.landscape import Landscape
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
-from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
+from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
+from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.rules import RULE_ENTRIES
 from lifelong_lb.config.entries.several_sources import Folders, SeveralSources, Sources

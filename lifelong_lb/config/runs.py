@@ -15,7 +15,7 @@ from lifelong_lb.config.checks.selections import selected_combinations, whole
 from lifelong_lb.config.checks.stream_overrides import stream_settings
 from lifelong_lb.config.entries.fields import Entry, Settings
 from lifelong_lb.config.entries.models import ModelEntry
-from lifelong_lb.config.entries.optimizers import OptimizerEntry
+from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.entries.stream_base import StreamEntry

@@ -19,7 +19,7 @@ from lifelong_lb.config.checks.selections import Selections, checked_combination
 from lifelong_lb.config.checks.stream_overrides import check_overrides
 from lifelong_lb.config.entries.fields import Settings, is_plain_text, one_or_more
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
-from lifelong_lb.config.entries.optimizers import OptimizerEntry
+from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.seeds import Seeds
 from lifelong_lb.config.entries.strategy_base import StrategyEntry

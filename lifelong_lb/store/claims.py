@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lifelong_lb.interrupts import uninterrupted
 from lifelong_lb.store.files import named_in_errors
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.reading import read_mapping
@@ -220,14 +221,15 @@ class Claims:
         before = _read_all(self._runs_path, run, (self.listed() if known is None else known).get(run, []))
         if before and not self._is_abandoned(before[-1]):
             return False
-        claim = self._create(run, before[-1].number + 1 if before else 1)
-        if claim is None:
-            return False
-        self._held[run] = claim  # from now on, an interrupt releases it
+        with uninterrupted():
+            claim = self._create(run, before[-1].number + 1 if before else 1)
+            if claim is None:
+                return False
+            self._held[run] = claim  # from now on, an interrupt releases it
         others = [other for other in read_claims(self._runs_path, run).get(run, []) if other != claim]
         if any(other not in before for other in others):  # made by a launcher that listed the claims at another time
-            del self._held[run]
             claim.path.unlink(missing_ok=True)
+            del self._held[run]
             return False
         for other in others:
             other.path.unlink(missing_ok=True)
@@ -239,9 +241,10 @@ class Claims:
         Args:
             run: the run's id.
         """
-        claim = self._held.pop(run)
+        claim = self._held[run]
         if _read(claim.path, claim.run, claim.number) == claim:
             claim.path.unlink(missing_ok=True)
+        del self._held[run]  # last, so that an interrupt before it does not leave the file behind
 
     def holds(self, run: str) -> bool:
         """Whether this launcher has claimed a run.

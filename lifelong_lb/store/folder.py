@@ -9,9 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
 from lifelong_lb.store.checkpoints import CheckpointFolder
@@ -22,13 +20,6 @@ from lifelong_lb.store.locks import LOCK_TIMEOUT_SECONDS, acquired
 from lifelong_lb.store.owner import Owner
 from lifelong_lb.store.progress import PROGRESS
 from lifelong_lb.store.reading import exists, read_frame, read_json
-from lifelong_lb.store.recorded import (
-    read_confusion,
-    read_continual,
-    read_counts,
-    read_diagnostics,
-    read_measurements,
-)
 from lifelong_lb.store.run_files import DamagedRunError, read_record, write_record
 from lifelong_lb.store.run_record import RunRecord
 from lifelong_lb.store.scratch import CHECKPOINT, OWNER
@@ -196,61 +187,6 @@ class ResultFolder:
             DamagedRunError: if a file is missing or damaged, or belongs to another run.
         """
         return read_record(self.run_path(run), run, seed, expected)
-
-    def read_diagnostics(self, run: str) -> pd.DataFrame | None:
-        """Read the diagnostics of a run, see :func:`~lifelong_lb.store.recorded.read_diagnostics`.
-
-        Args:
-            run: the run's id.
-
-        Returns:
-            A table, or None.
-        """
-        return read_diagnostics(self.run_path(run))
-
-    def read_continual(self, run: str) -> pd.DataFrame | None:
-        """Read the accuracies measured during training, see :func:`~lifelong_lb.store.recorded.read_continual`.
-
-        Args:
-            run: the run's id.
-
-        Returns:
-            A table, or None.
-        """
-        return read_continual(self.run_path(run))
-
-    def read_measurements(self, run: str) -> NDArray[np.float64] | None:
-        """Read the same as an array, see :func:`~lifelong_lb.store.recorded.read_measurements`.
-
-        Args:
-            run: the run's id.
-
-        Returns:
-            ``(n, 4)``, or None.
-        """
-        return read_measurements(self.run_path(run))
-
-    def read_confusion(self, run: str) -> pd.DataFrame | None:
-        """Read the confusion counts of a run, see :func:`~lifelong_lb.store.recorded.read_confusion`.
-
-        Args:
-            run: the run's id.
-
-        Returns:
-            A table, or None.
-        """
-        return read_confusion(self.run_path(run))
-
-    def read_counts(self, run: str) -> NDArray[np.int64] | None:
-        """Read the same as an array, see :func:`~lifelong_lb.store.recorded.read_counts`.
-
-        Args:
-            run: the run's id.
-
-        Returns:
-            ``(n, 5)``, or None.
-        """
-        return read_counts(self.run_path(run))
 
     @contextmanager
     def new_run(self, run: str) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lifelong_lb.store import Claims, ResultFolder, read_claims, remove_leftovers
+from lifelong_lb.store import claims as claims_module
 from lifelong_lb.store.claims import STALE_SECONDS
 from lifelong_lb.store.owner import Owner
 
@@ -153,6 +155,33 @@ def test_a_full_disk_leaves_no_claim(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         claims.take("abc")
     assert list(Path(tmp_path).iterdir()) == []
+
+
+@pytest.mark.parametrize(("function", "during"), [("_create", "take"), ("_read", "release")])
+def test_an_interrupted_launcher_leaves_no_claim(function, during, tmp_path, monkeypatch):
+    """Ctrl-C after the file of a claim was created, or before it is removed."""
+
+    def then_interrupted(call):
+        def called(*arguments):
+            result = call(*arguments)
+            monkeypatch.undo()  # once
+            os.kill(os.getpid(), signal.SIGINT)
+            return result
+
+        return called
+
+    place = Claims if function == "_create" else claims_module
+    claims = Claims(tmp_path)
+    if during == "release":
+        claims.take("a")
+    monkeypatch.setattr(place, function, then_interrupted(getattr(place, function)))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), claims:
+            getattr(claims, during)("a")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_machine_of_the_same_name_is_another(tmp_path):

@@ -198,18 +198,22 @@ def test_a_command_on_a_full_disk_names_the_path(finished, monkeypatch, capsys):
     assert capsys.readouterr().err == message
 
 
-# Python has no public access to its fork server
+# Python has no public access to its fork server. A killed one stays in the process table as on a busy machine
 KILLS_SERVERS = """
-import os, signal, sys
+import os, signal, sys, time
 from multiprocessing import forkserver
 start = forkserver._forkserver.ensure_running
-left = int(sys.argv.pop(1))
+left, killed, until = int(sys.argv.pop(1)), None, 0
 def ensure_running():
-    global left
+    global left, killed, until
     start()
     if left:
         left -= 1
-        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+        killed, until = forkserver._forkserver._forkserver_pid, time.monotonic() + 0.5
+        os.kill(killed, signal.SIGKILL)
+def still_there(call, result, position):
+    return lambda *a: result if a[position] == killed and time.monotonic() < until else call(*a)
+os.waitpid, os.waitid = still_there(os.waitpid, (0, 0), 0), still_there(os.waitid, None, 1)
 forkserver.ensure_running = forkserver._forkserver.ensure_running = ensure_running
 """
 

@@ -10,7 +10,8 @@ from lifelong_docs.markdown import arguments, inline, paragraphs, table, yaml_va
 from lifelong_docs.study_keys import definition, keys_table
 from lifelong_lb.config.checks.labels import AXES
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
-from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES, OptimizerEntry
+from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
+from lifelong_lb.config.entries.optimizers import OPTIMIZER_ENTRIES
 from lifelong_lb.config.entries.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.entries.schedules import SCHEDULE_ENTRIES, ScheduleEntry
 from lifelong_lb.config.entries.strategies import NOT_OFFERED

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lifelong_lb.config.checks.selections import meeting
-from lifelong_lb.config.entries.optimizers import OptimizerEntry
+from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.schedules import ScheduleEntry
 from lifelong_lb.config.entries.strategy_base import StrategyEntry

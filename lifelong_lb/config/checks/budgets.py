@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import ceil
 
-from lifelong_lb.config.entries.optimizers import OptimizerEntry
+from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.train import Train
 from lifelong_lb.config.problems import Problems

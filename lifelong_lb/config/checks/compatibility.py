@@ -11,7 +11,7 @@ from lifelong_lb.config.checks.selections import meeting
 from lifelong_lb.config.checks.stream_overrides import stream_settings
 from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.models import ModelEntry
-from lifelong_lb.config.entries.optimizers import OptimizerEntry
+from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
 from lifelong_lb.config.entries.own_loop_strategies import LaMAML, OnFeatures
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.strategies import (

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from lifelong_lb.averaging import slow_weights_conflict
 from lifelong_lb.config.checks.selections import meeting
-from lifelong_lb.config.entries.optimizers import External, OptimizerEntry
+from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
+from lifelong_lb.config.entries.optimizers import External
 from lifelong_lb.config.problems import Problems
 
 if TYPE_CHECKING:

@@ -53,7 +53,7 @@ def checked_groups(entry: Any) -> tuple[dict[str, Any], ...]:
     """Check the settings of an entry's groups like those of the entry.
 
     Args:
-        entry: an :class:`~lifelong_lb.config.entries.optimizers.OptimizerEntry` with groups.
+        entry: an :class:`~lifelong_lb.config.entries.optimizer_base.OptimizerEntry` with groups.
 
     Returns:
         The groups, with their settings as stored.

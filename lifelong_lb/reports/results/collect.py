@@ -43,6 +43,7 @@ from lifelong_lb.store import (
     is_run_id,
     read_custom_metrics,
 )
+from lifelong_lb.store.recorded import read_measurements
 from lifelong_lb.store.tuned import no_study_message
 from lifelong_lb.untrusted import quoted
 
@@ -221,7 +222,7 @@ def _measurements(
 
 def _measured_during(folder: ResultFolder, record: RunRecord) -> ContinualAccuracy | None:
     """Accuracies measured during training; None if there are none, as for a strategy trained once."""
-    rows = folder.read_measurements(record.run)
+    rows = read_measurements(folder.run_path(record.run))
     if rows is None:
         return None
     C = _continual_accuracy(rows)

@@ -17,16 +17,17 @@ from lifelong_lb.reports.names import listed, plural
 from lifelong_lb.reports.results.collect import Results, continual_accuracy
 from lifelong_lb.reports.results.stored_tables import KEYS, repeated_keys
 from lifelong_lb.store import ResultFolder, RunRecord
+from lifelong_lb.store.recorded import read_confusion, read_continual, read_counts, read_diagnostics
 from lifelong_lb.store.tuned import no_study_message
 from lifelong_lb.untrusted import printable
 
-Read = Callable[[ResultFolder, str], pd.DataFrame | None]
+Read = Callable[[Path], pd.DataFrame | None]
 RECORDED: dict[str, Read] = {
-    "continual": ResultFolder.read_continual,
-    "confusion": ResultFolder.read_confusion,
-    "diagnostics": ResultFolder.read_diagnostics,
+    "continual": read_continual,
+    "confusion": read_confusion,
+    "diagnostics": read_diagnostics,
 }
-"""File name to the function that reads a run's part of it. The CSV files of the runs are authoritative."""
+"""File name to the function that reads it from the folder of a run. The CSV files of the runs are authoritative."""
 _MISSING = {
     "continual": "no accuracies during training here; a study measures them with evaluation: {every: 10}",
     "confusion": "no confusion counts here; a study records them with evaluation: {confusion: true}",
@@ -61,7 +62,7 @@ def _recorded_frame(out: str | PathLike[str], name: str) -> pd.DataFrame:
     frames, problems = [], []
     for run in labels:
         try:
-            frame = RECORDED[name](folder, run)
+            frame = RECORDED[name](folder.run_path(run))
         except UserError as error:
             problems.append(printable(str(error)))
             continue
@@ -80,7 +81,7 @@ def _frames(folder: ResultFolder, results: Results, read: Read) -> Iterator[pd.D
     for key in results.runs[KEYS].to_dict("records"):
         run = str(key["run"])
         try:
-            frame = read(results.homes.get(run, folder), run)
+            frame = read(results.homes.get(run, folder).run_path(run))
         except UserError:
             continue
         if frame is not None:
@@ -224,7 +225,7 @@ def collect_confusion(folder: ResultFolder, results: Results) -> CollectedConfus
         if record is None:  # tables without runs
             continue
         try:
-            values = results.homes.get(run, folder).read_counts(run)
+            values = read_counts(results.homes.get(run, folder).run_path(run))
             if values is None:
                 uncounted += [run] if record.config.get("evaluation", {}).get("confusion") else []
                 continue

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
+from lifelong_lb.interrupts import uninterrupted
 from lifelong_lb.studies.executors.failures import STATUS_TIMEOUT_SECONDS, exit_message, record, timeout_message
 from lifelong_lb.studies.executors.processes import (
     error_of,
     kill,
     start,
     terminate,
-    uninterrupted,
     warm_up,
     was_orphaned,
 )

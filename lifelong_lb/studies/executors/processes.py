@@ -5,13 +5,11 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import time
 import traceback
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from unittest.mock import patch
@@ -55,26 +53,6 @@ def warm_up() -> None:
         raise ChildProcessError(f"runs cannot be started: {reason or _exit_text(code)}")
 
 
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Defer SIGINT and SIGTERM, so that no process is started without being recorded."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    waiting: list[Callable[[], object]] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    before = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number, handler in before.items():
-        signal.signal(number, lambda *arguments, handler=handler: waiting.append(partial(handler, *arguments)))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for handle in waiting:
-            handle()
-
-
 def start(job: Job) -> BaseProcess:
     """Start the process of a run.
 
@@ -105,10 +83,9 @@ def _start_process(name: str, threads: int, job: Job | None = None) -> BaseProce
                     process.start()
                 break
             except (ConnectionError, EOFError):
+                how = _server_exit_text()  # waits: a server still in the process table would be used again
                 if attempt == 2:
-                    raise ChildProcessError(
-                        f"the fork server {_server_exit_text()} before it was ready, twice in a row"
-                    ) from None
+                    raise ChildProcessError(f"the fork server {how} before it was ready, twice in a row") from None
     _ERRORS[process] = reader
     if (server := _server()) is not None:
         _SERVERS[process] = server

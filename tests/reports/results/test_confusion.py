@@ -15,6 +15,7 @@ from lifelong_lb.reports.page.sections import collect_classes, confusion_matrice
 from lifelong_lb.reports.results.collect import collect
 from lifelong_lb.reports.results.recorded import CLASS_COLUMNS, class_accuracies, collect_confusion
 from lifelong_lb.store import ResultFolder
+from lifelong_lb.store.recorded import read_confusion
 
 ORDER = [7, 3, 5, 1, 0, 2, 9, 4, 8, 6]
 STUDY = {
@@ -122,10 +123,10 @@ def test_accuracy_of_each_class_by_hand():
 def test_a_damaged_file_is_named(tmp_path, content, reason):
     folder = ResultFolder(tmp_path)
     folder.run_path("r").mkdir(parents=True)
-    assert folder.read_confusion("r") is None
+    assert read_confusion(folder.run_path("r")) is None
     (folder.run_path("r") / "confusion.csv").write_text(content)
     with pytest.raises(UserError, match=rf"confusion.csv: {reason}"):
-        folder.read_confusion("r")
+        read_confusion(folder.run_path("r"))
 
 
 NAMES = {"class_order": [7, 5], "class_names": ["seven", "five"], "sha256": "00"}

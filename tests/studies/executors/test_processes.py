@@ -15,7 +15,7 @@ from helpers.tiny_study import write_study
 from lifelong_lb.config import UserError
 from lifelong_lb.store import ResultFolder, folder_status
 from lifelong_lb.studies.durations import readable, seconds
-from lifelong_lb.studies.executors.processes import terminate, uninterrupted
+from lifelong_lb.studies.executors.processes import terminate
 
 COMMANDS = """
 import json, sys
@@ -100,26 +100,6 @@ def test_a_second_interrupt_kills_at_once():
         ["terminate", "join", "kill", "join"],
         ["terminate", "kill", "join"],
     ]
-
-
-@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups")
-def interrupted(done):
-    with uninterrupted():
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.01)
-        done.append("all of it")
-
-
-def test_what_must_not_be_interrupted_is_interrupted_afterwards():
-    done = []
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            interrupted(done)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert done == ["all of it"]
 
 
 @pytest.mark.slow
