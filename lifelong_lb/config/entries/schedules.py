@@ -115,7 +115,7 @@ class Step(ScheduleEntry):
 
 Increasing = tuple[AtLeastOne, ...]
 Milestones = Annotated[
-    Annotated[Increasing, Tag("one")] | Annotated[tuple[Increasing, Increasing], Tag("two")],
+    Annotated[Increasing, Tag("one")] | Annotated[tuple[Increasing, ...], Tag("two")],
     Discriminator(lambda value: "two" if _is_list(value) and any(map(_is_list, value)) else "one"),
 ]
 
@@ -141,6 +141,12 @@ class MultiStep(ScheduleEntry):
 
     @model_validator(mode="after")
     def _rising(self) -> "MultiStep":
+        nested = any(isinstance(each, tuple) for each in self.milestones)
+        if nested and len(self.phases) != 2:
+            raise ValueError(
+                "needs one list of milestones, or two, for the first experience and for later ones; got "
+                f"{len(self.phases)}"
+            )
         if not all(phase and list(phase) == sorted(set(phase)) for phase in self.phases):
             raise ValueError(f"needs increasing milestones, e.g. [3, 6]; got {quoted(_as_lists(self.milestones))}")
         if self.changes_with_phase() and self.over == "stream":

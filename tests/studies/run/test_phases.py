@@ -101,8 +101,10 @@ def test_each_phase_may_have_its_own_milestones():
         ([[3], [1]], {}, "changes the rate after epoch 3 of experience 0, but .* ends after epoch 3"),
         ([[2, 1], [1]], {}, r"needs increasing milestones, e\.g\. \[3, 6\]; got \[\[2, 1\], \[1\]\]"),
         ([[1], [1]], {"over": "stream"}, "needs one list of milestones if over is stream; got two"),
-        ([[1], [1], [1]], {}, "milestones"),
-        ([[1], 1], {}, "milestones"),
+        ([[1], [1], [1]], {}, "needs one list of milestones, or two, .* for later ones; got 3"),
+        ([[1]], {}, "needs one list of milestones, or two, .* for later ones; got 1"),
+        ([[1], 1], {}, r"schedule\.milestones\[1\]: must be a list; got 1"),
+        ([[1], []], {}, "needs increasing milestones"),
     ):
         with pytest.raises(UserError, match=message):
             study({"epochs": [3, 2]}, optimizers=multistep(milestones, **other))
