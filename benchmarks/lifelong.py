@@ -23,6 +23,7 @@ METRICS = {
 }
 FAMILY = ("forgetting", "learning_accuracy")
 BEGIN, END = "<!-- published rows -->\n", "<!-- end of published rows -->\n"
+BEGIN_PRECISION, END_PRECISION = "<!-- precision -->\n", "<!-- end of precision -->\n"
 
 
 def text(values: Sequence[float]) -> str:
@@ -59,6 +60,26 @@ def published_rows(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[str]:
     return lines
 
 
+def precision_rows(runs: pd.DataFrame) -> list[str]:
+    """Format the differences of bfloat16 and float32 as a Markdown table.
+
+    Args:
+        runs: as ``results.csv``, of the study ``precision``.
+
+    Returns:
+        Its lines.
+    """
+    lines = ["| rule | metric | bfloat16 - float32, by seed | mean and 95 % t interval |", "|---|---|---|---|"]
+    for rule, part in runs[runs["status"] == "done"].groupby("rule", sort=False):
+        for metric in ("average_accuracy", "learning_accuracy", "forgetting"):
+            both = part.pivot(index="seed", columns="stream", values=metric).sort_index()
+            c = compare(both["bfloat16"].tolist(), both["float32"].tolist())
+            seeds = ", ".join(f"{value:+.3f}" for value in both["bfloat16"] - both["float32"])
+            cells = (rule, metric.replace("_", " "), seeds, f"{c.difference:+.4f} [{c.low:+.3f}, {c.high:+.3f}]")
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
 def family(lookbehind: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
     """Compute the four pre-registered comparisons of a study, corrected together.
 
@@ -83,15 +104,26 @@ def family(lookbehind: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
     return table.assign(p_holm=holm(table["p"].tolist()))
 
 
+def written(page: str, begin: str, end: str, lines: Sequence[str]) -> str:
+    """The text of a page with other lines between two marks."""
+    before, _, rest = page.partition(begin)
+    return before + begin + "\n" + "".join(line + "\n" for line in lines) + "\n" + end + rest.partition(end)[2]
+
+
 def main() -> None:
     ours, theirs = pd.read_csv(RESULTS / "published-rows" / "results.csv"), pd.read_csv(RESULTS / "tag.csv")
-    table = "".join(line + "\n" for line in published_rows(ours, theirs))
+    blocks = [
+        (BEGIN, END, published_rows(ours, theirs)),
+        (BEGIN_PRECISION, END_PRECISION, precision_rows(pd.read_csv(RESULTS / "precision" / "results.csv"))),
+    ]
     if "--write" in sys.argv[1:]:
         page = HERE / "RESULTS.md"
-        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-        page.write_text(before + BEGIN + "\n" + table + "\n" + END + rest.partition(END)[2], encoding="utf-8")
+        content = page.read_text(encoding="utf-8")
+        for begin, end, lines in blocks:
+            content = written(content, begin, end, lines)
+        page.write_text(content, encoding="utf-8")
     else:
-        print(table, end="")
+        print(*("\n".join(lines) for _, _, lines in blocks), sep="\n\n")
     steps, gradients = (RESULTS / name / "results.csv" for name in ("naive-steps", "naive-gradients"))
     for number, baselines in ((1, steps), (2, gradients)):
         if steps.exists() and baselines.exists():

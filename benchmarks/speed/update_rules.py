@@ -24,7 +24,7 @@ from lifelong_lb.config import MODEL_ENTRIES
 from lifelong_lb.data.shape import Shape
 from lifelong_lb.models import build_model
 from lifelong_lb.optim import RULES, LookbehindSAM, Passes, UpdateRule
-from lifelong_lb.optim.ascent import SAMAscent
+from lifelong_lb.optim.rules.ascent import SAMAscent
 from lifelong_lb.optim.weights import copied, load, perturb
 
 Table = dict[tuple[str, ...], tuple[float, float]]

@@ -6,25 +6,25 @@ loss = rule.step(optimizer, closure)  # closure: forward, backward, return the l
 
 from collections.abc import Callable
 
-from lifelong_lb.optim.c_flat import CFlat
-from lifelong_lb.optim.c_flat_plus import CFlatPlus
-from lifelong_lb.optim.closure_optimizer import ClosureOptimizer
+from lifelong_lb.optim.base_optimizers.closure_optimizer import ClosureOptimizer
+from lifelong_lb.optim.base_optimizers.external import ExternalOptimizer
+from lifelong_lb.optim.base_optimizers.muon import MuonWithAdamW
+from lifelong_lb.optim.base_optimizers.rebuilding import RebuiltOptimizer
 from lifelong_lb.optim.diagnostics import Diagnostics
-from lifelong_lb.optim.external import ExternalOptimizer
-from lifelong_lb.optim.friendly_sam import FriendlySAM
-from lifelong_lb.optim.gam import GAM
 from lifelong_lb.optim.gradient_passes import GradientPass, GradientPasses
-from lifelong_lb.optim.gsam import GSAM
-from lifelong_lb.optim.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
-from lifelong_lb.optim.lookbehind import LookbehindASAM, LookbehindSAM
-from lifelong_lb.optim.looksam import LookSAM
-from lifelong_lb.optim.multistep import MultistepASAM, MultistepSAM
-from lifelong_lb.optim.muon import MuonWithAdamW
 from lifelong_lb.optim.passes import NonFiniteGradientError, Passes, recomputed_statistics
-from lifelong_lb.optim.rebuilding import RebuiltOptimizer
 from lifelong_lb.optim.rule import NoRule, UpdateRule
 from lifelong_lb.optim.rule_optimizer import RuleOptimizer
-from lifelong_lb.optim.sam import ASAM, SAM
+from lifelong_lb.optim.rules.c_flat import CFlat
+from lifelong_lb.optim.rules.c_flat_plus import CFlatPlus
+from lifelong_lb.optim.rules.friendly_sam import FriendlySAM
+from lifelong_lb.optim.rules.gam import GAM
+from lifelong_lb.optim.rules.gsam import GSAM
+from lifelong_lb.optim.rules.lookahead import Lookahead, LookaheadASAM, LookaheadSAM
+from lifelong_lb.optim.rules.lookbehind import LookbehindASAM, LookbehindSAM
+from lifelong_lb.optim.rules.looksam import LookSAM
+from lifelong_lb.optim.rules.multistep import MultistepASAM, MultistepSAM
+from lifelong_lb.optim.rules.sam import ASAM, SAM
 
 RULES: dict[str, Callable[..., UpdateRule]] = {
     "none": NoRule,

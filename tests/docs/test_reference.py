@@ -151,7 +151,7 @@ def test_docstrings_for_autodoc():
 
 
 def test_references_of_docstrings():
-    assert exists("lifelong_lb.optim.ascent.ASAMAscent")
+    assert exists("lifelong_lb.optim.rules.ascent.ASAMAscent")
     assert exists("synchronise", "lifelong_lb.optim", "LookSAM")
     assert exists("torch.Tensor")
     assert not exists("lifelong_lb.optim.NoSuchRule")

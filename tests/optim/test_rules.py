@@ -23,7 +23,7 @@ from lifelong_lb.optim import (
     MultistepSAM,
     NoRule,
 )
-from lifelong_lb.optim.interpolation import adaptive_alpha
+from lifelong_lb.optim.rules.interpolation import adaptive_alpha
 
 
 def quadratic(w, curvature):

@@ -533,7 +533,7 @@ def test_a_factor_that_cannot_be_computed_leaves_the_weights(switching, monkeypa
             rule.step(optimizer, lambda: _backward(cross_entropy(model(x), y)))
 
     with monkeypatch.context() as patch:
-        patch.setattr("lifelong_lb.optim.interpolation.adaptive_alpha", fail)
+        patch.setattr("lifelong_lb.optim.rules.interpolation.adaptive_alpha", fail)
         with pytest.raises(RuntimeError, match="no memory left"):
             steps()
     assert apart(model, twin) == 0

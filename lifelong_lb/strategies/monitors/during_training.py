@@ -6,7 +6,7 @@ from typing import Any
 from avalanche.core import SupervisedPlugin
 
 from lifelong_lb.optim import UpdateRule
-from lifelong_lb.optim.rebuilding import load_evaluation_weights
+from lifelong_lb.optim.base_optimizers.rebuilding import load_evaluation_weights
 from lifelong_lb.strategies.monitors.accuracy import AccuracyRecorder
 from lifelong_lb.strategies.monitors.guards import Stopwatch
 

@@ -8,9 +8,9 @@ from avalanche.core import SupervisedPlugin
 from torch import Tensor
 
 from lifelong_lb.optim import ClosureOptimizer, NonFiniteGradientError, NoRule, RebuiltOptimizer, UpdateRule
+from lifelong_lb.optim.base_optimizers.rebuilding import load_evaluation_weights
 from lifelong_lb.optim.gradient_passes import OverflowedError
 from lifelong_lb.optim.minibatch import Finish
-from lifelong_lb.optim.rebuilding import load_evaluation_weights
 from lifelong_lb.strategies.dispatch import dispatching, stop_dispatching
 from lifelong_lb.strategies.monitors.guards import DivergedError, place
 from lifelong_lb.strategies.rule.batch_norm import recompute_statistics

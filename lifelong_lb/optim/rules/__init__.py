@@ -1,0 +1,1 @@
+"""Update rules, and the ascents and interpolations that they share."""
