@@ -17,6 +17,12 @@ from lifelong_lb.untrusted import open_regular
 ENVIRONMENT_VARIABLE = "LIFELONG_LB_CACHE"
 
 
+class CacheError(UserError):
+    """The cache cannot be used, whatever the study file says."""
+
+    located = True
+
+
 def cache_folder() -> Path:
     """Return the folder of prepared images and features.
 
@@ -96,13 +102,13 @@ def os_errors_as_user_errors(cache: Path, what: str) -> Iterator[None]:
         None.
 
     Raises:
-        UserError: if a file cannot be written.
+        CacheError: if a file cannot be written.
     """
     try:
         cache.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise UserError(
+        raise CacheError(
             f"{error.filename or cache}: cannot write {what} ({error.strerror or error}); "
             f"set {ENVIRONMENT_VARIABLE} to another folder"
         ) from None

@@ -46,7 +46,7 @@ class InARow(SeveralParts):
     @cached_property
     def _classes(self) -> list[list[int]]:
         """Labels of each source, in the order of k."""
-        labels = [part.labels() for part in self.parts]
+        labels = self.of_parts(lambda part: part.labels())
         for title, own in zip(self.titles, labels, strict=True):
             if len(own) > LABELS_PER_SOURCE:
                 raise UserError(f"{title}: must have at most {LABELS_PER_SOURCE:,} classes; got {len(own):,}")
@@ -54,7 +54,8 @@ class InARow(SeveralParts):
 
     def _matched(self, labels: list[list[int]]) -> list[list[int]]:
         """Order the classes of each source as those of the first."""
-        by_name = [_named(own, part.names_of_classes()) for own, part in zip(labels, self.parts, strict=True)]
+        names = self.of_parts(lambda part: part.names_of_classes())
+        by_name = [_named(own, known) for own, known in zip(labels, names, strict=True)]
         named = all(each is not None for each in by_name)
         keyed = [
             each if named and each is not None else {str(label): label for label in own}
@@ -90,7 +91,7 @@ class InARow(SeveralParts):
         Returns:
             Labels of the train part and of the test part.
         """
-        parts = [part.part_labels() for part in self.parts]
+        parts = self.of_parts(lambda part: part.part_labels())
         train, test = (
             np.concatenate([self._renumbered(i, pair[part]) for i, pair in enumerate(parts)]) for part in (0, 1)
         )
@@ -118,7 +119,7 @@ class InARow(SeveralParts):
         Raises:
             UserError: if a file is damaged, or the classes of sources differ but must not.
         """
-        notes = [checked.note for checked in (part.check() for part in self.parts) if checked.note]
+        notes = [checked.note for checked in self.of_parts(lambda part: part.check()) if checked.note]
         return Checked(*self.part_labels(), "; ".join(notes))
 
     def read(self) -> tuple[Arrays, Arrays]:
@@ -130,7 +131,7 @@ class InARow(SeveralParts):
         Raises:
             UserError: if a file is damaged, sizes differ without an ``image_size``, or classes differ but must not.
         """
-        pairs = [part.read() for part in self.parts]
+        pairs = self.of_parts(lambda part: part.read())
         if self.image_size is None:
             self._check_sizes([train.x.shape for train, _ in pairs])
         channels = self.channels or max(train.x.shape[1] for train, _ in pairs)

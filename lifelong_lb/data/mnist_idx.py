@@ -124,7 +124,8 @@ class EmnistIdxSource(MnistIdxSource):
     The files hold transposed images, which torchvision leaves as they are; here they are upright.
 
     Attributes:
-        split: ``balanced`` or ``letters``; letters have the labels 1 to 26 in the files and 0 to 25 here.
+        split: ``byclass``, ``bymerge``, ``balanced``, ``letters``, ``digits`` or ``mnist``; letters have the labels
+            1 to 26 in the files and 0 to 25 here, the labels of the others begin at 0.
     """
 
     split: str = "balanced"

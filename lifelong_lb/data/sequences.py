@@ -30,7 +30,7 @@ def omniglot(
     """
     names = [path.name for path in folders(folder)] if alphabets is None else list(alphabets)
     parts = tuple(OmniglotAlphabet(folder / name, fit=image_size) for name in names)
-    return InARow(parts, tuple(names), image_size, channels)
+    return InARow(parts, tuple(names), (), image_size, channels)
 
 
 METADATA = "labeled_metadata.json"
@@ -62,7 +62,7 @@ def clear10(folder: Path, image_size: int = 64, channels: int | None = None) -> 
     """
     buckets = range(1, CLEAR10_BUCKETS + 1)
     parts = tuple(ClearBucket(folder, channels=3, fit=image_size, bucket=bucket) for bucket in buckets)
-    return InARow(parts, tuple(f"bucket {bucket}" for bucket in buckets), image_size, channels, same_classes=True)
+    return InARow(parts, tuple(f"bucket {bucket}" for bucket in buckets), (), image_size, channels, same_classes=True)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,15 @@
 """Base class of sources that join several sources to one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import TypeVar
 
+from lifelong_lb.config import at_key
 from lifelong_lb.data.arrays import Source
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -13,10 +19,12 @@ class SeveralParts(Source):
     Attributes:
         parts: the sources.
         titles: a name for each.
+        keys: item of the stream's entry that names each part, for messages; empty if one key names all.
     """
 
     parts: tuple[Source, ...]
     titles: tuple[str, ...]
+    keys: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:  # type: ignore[override]  # a read-only attribute
@@ -31,13 +39,31 @@ class SeveralParts(Source):
         """
         return {title: _settings(part) for title, part in zip(self.titles, self.parts, strict=True)}
 
+    def of_parts(self, call: Callable[[Source], T]) -> list[T]:
+        """Call a function with each part.
+
+        Args:
+            call: the function.
+
+        Returns:
+            Its results.
+
+        Raises:
+            UserError: that of the function, with the key of the part at fault.
+        """
+        results = []
+        for part, key in zip_longest(self.parts, self.keys):
+            with at_key(key):
+                results.append(call(part))
+        return results
+
     def files(self) -> list[Path]:
         """List the files of all parts.
 
         Returns:
             Paths.
         """
-        return [path for part in self.parts for path in part.files()]
+        return [path for paths in self.of_parts(lambda part: part.files()) for path in paths]
 
     def file_names(self) -> list[str]:
         """Names of the files, prefixed by the title of their part.

@@ -14,6 +14,7 @@ from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
 from lifelong_lb.config.entries.own_loop_strategies import LaMAML, OnFeatures
 from lifelong_lb.config.entries.rule_base import RuleEntry
+from lifelong_lb.config.entries.several_sources import SeveralSources
 from lifelong_lb.config.entries.strategies import (
     DER,
     ERAML,
@@ -61,6 +62,8 @@ def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEn
         return (
             f"{strategy.name} treats the classes of each experience as new, so blurry must be 0; got {stream.blurry:g}"
         )
+    if isinstance(strategy, ICaRL | WA) and isinstance(stream, SeveralSources) and stream.recurring:
+        return f"{strategy.name} treats the classes of each experience as new, but classes of {stream.name} recur"
     unsuitable = _model_conflict(strategy, model)
     if unsuitable is not None:
         return unsuitable
