@@ -1,5 +1,6 @@
 """Numbers that benchmarks/RESULTS.md prints of lifelong-learning studies, against the stored results."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -138,6 +139,29 @@ def test_a_family_has_four_comparisons_corrected_together():
     assert table["difference"].tolist() == pytest.approx([-0.45, -0.45, -0.45, 0])
     assert table["p"].tolist() == pytest.approx([2 / 256] * 3 + [1])
     assert table["p_holm"].tolist() == pytest.approx([8 / 256] * 3 + [1])
+
+
+SMALL = {"B0 Inc10, first five": "b0-inc10-small", "B50 Inc10": "b50-inc10-small"}
+
+
+def test_the_table_of_small_class_incremental_studies():
+    page = (BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8").split("## Class-incremental tables, made small")[1]
+    rows = [
+        re.split(r" \| ", line.strip("| ")) for line in page.split("\n## ")[0].splitlines() if line.startswith("| B")
+    ]
+    printed = {(stream, strategy.strip("`"), rule): numbers for stream, strategy, rule, *numbers in rows}
+    for stream, folder in SMALL.items():
+        runs = pd.read_csv(BENCHMARKS / "results" / "class-incremental" / folder / "results.csv")
+        for run in runs[runs["status"] == "done"].itertuples():
+            assert printed.pop((stream, run.strategy, run.rule)) == [
+                f"{100 * run.average_accuracy_by_images:.1f}",
+                f"{100 * run.average_incremental_accuracy_by_images:.1f}",
+                f"{run.gradient_evaluations:,}",
+                f"{run.train_seconds:.0f}",
+            ]
+        study = read_study(BENCHMARKS / "studies" / "class-incremental" / f"{folder}.yaml")
+        assert {run.config.run_id for run in expand(study)} == set(runs["run"])
+    assert not printed
 
 
 STREAMS = runpy.run_path(str(BENCHMARKS / "streams.py"))

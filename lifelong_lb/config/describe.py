@@ -43,7 +43,8 @@ def listing(what: str | None = None, metrics: Callable[[], str] | None = None) -
     paragraphs = []
     for kind in kinds if what is None else [what]:
         if kind == "presets":
-            body = "\n".join(f"  {name:<20} {about_preset(name)}" for name in preset_names())
+            width = max(map(len, preset_names()))
+            body = "\n".join(f"  {name:<{width}} {about_preset(name)}" for name in preset_names())
         else:
             body = metrics() if kind == "metrics" and metrics else _entries(KINDS[kind])
         if kind == "strategies":

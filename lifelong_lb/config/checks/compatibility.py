@@ -86,6 +86,16 @@ def _model_conflict(strategy: StrategyEntry, model: ModelEntry) -> str | None:
     """Conflict between a strategy and a model."""
     if model.head not in strategy.heads:
         return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
+    if isinstance(strategy, WA) and model.classifier != "linear":
+        return (
+            "wa scales the classifier's weights of new classes, and a cosine classifier ignores the lengths of weights,"
+            f" so classifier must be linear; got {model.classifier!r}"
+        )
+    if isinstance(strategy, OnFeatures) and model.classifier != "linear":
+        return (
+            f"{strategy.name} uses the features of the backbone and trains no head, so classifier must be linear; "
+            f"got {model.classifier!r}"
+        )
     if isinstance(strategy, LaMAML) and model.tune != "all":
         return f"lamaml learns a learning rate for every weight of the model, so tune must be all; got {model.tune!r}"
     if isinstance(strategy, OnFeatures) and model.head_hidden:

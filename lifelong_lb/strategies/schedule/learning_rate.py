@@ -40,7 +40,7 @@ def _step(entry: entries.Step, moment: Moment) -> float:
 
 
 def _multistep(entry: entries.MultiStep, moment: Moment) -> float:
-    return float(entry.factor ** bisect_right(entry.milestones, moment.count))
+    return float(entry.factor ** bisect_right(entry.milestones_of(moment.experience), moment.count))
 
 
 def _cosine(entry: entries.Cosine, moment: Moment) -> float:

@@ -160,6 +160,12 @@ RULES = {
 }
 
 
+def test_later_experiences_may_have_milestones_of_their_own():
+    entry = MultiStep(milestones=((2, 5), (1,)), factor=0.5)
+    rates = [[rate_factor(entry, Moment(experience, count, share=0)) for count in range(6)] for experience in range(3)]
+    assert rates == [[1, 1, 0.5, 0.5, 0.5, 0.25], [1, *[0.5] * 5], [1, *[0.5] * 5]]
+
+
 @pytest.mark.parametrize(
     ("schedule", "rule", "head"),
     [
