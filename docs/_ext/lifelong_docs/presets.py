@@ -1,7 +1,5 @@
 """Reference of the study files that come with the package."""
 
-import re
-
 from lifelong_docs.markdown import inline, table
 from lifelong_lb.config import expand, read_study
 from lifelong_lb.config.reading.presets import about_preset, preset_names, preset_path
@@ -15,7 +13,7 @@ def presets() -> str:
     """
     rows = []
     for name in preset_names():
-        what, source = re.split(r" (?=Source: |Settings of our own)", about_preset(name), maxsplit=1)
+        what, source = about_preset(name)
         runs = len(expand(read_study(preset_path(name))))
         rows.append([f"`{name}`", inline(what), f"{runs}", inline(source)])
     return table(["preset", "what it is", "runs", "source, differences, cost"], rows)

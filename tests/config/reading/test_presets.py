@@ -12,7 +12,9 @@ def test_every_preset_is_a_study_that_says_where_it_is_from(name):
     study = read_study(preset_path(name))
     assert study.name == name
     assert expand(study)
-    assert "Source: " in about_preset(name) or "of our own" in about_preset(name)
+    what, source = about_preset(name)
+    assert len(what) > 30
+    assert source.startswith(("Source: ", "Settings of our own"))
     assert max(map(len, preset_path(name).read_text(encoding="utf-8").splitlines())) <= 125
 
 
@@ -75,5 +77,5 @@ def test_unknown_presets_suggest_the_nearest(tmp_path):
 def test_they_are_listed():
     text = listing("presets")
     assert preset_names()
-    assert all(name in text for name in preset_names())
-    assert "arXiv 2006.06958" in text
+    assert all(f"{name} " in text and about_preset(name)[0] in text for name in preset_names())
+    assert str(FOLDER) in text
